@@ -1,0 +1,1 @@
+"""The Prefect flows of moodlog and the console script that starts them."""

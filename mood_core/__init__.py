@@ -1,0 +1,1 @@
+"""moodlog's library: listens, audio features, moods. It knows nothing of Prefect."""

@@ -1,0 +1,156 @@
+"""The facts moodlog handles, as frozen dataclasses.
+
+All times are aware UTC ``datetime`` values with millisecond precision. Numbers carry Spotify's names and units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+MOODS = ("Calm", "Energetic", "Happy", "Sad")
+"""The moods in their one order: alphabetical, as in every probability vector, model card and SQL column list."""
+
+FEATURES = (
+    "acousticness",
+    "danceability",
+    "energy",
+    "instrumentalness",
+    "liveness",
+    "loudness",
+    "speechiness",
+    "tempo",
+    "valence",
+    "duration_ms",
+)
+"""The audio features in their one order. 0–1 but for loudness [dB], tempo [BPM] and duration_ms [ms]."""
+
+
+class ListenSource(StrEnum):
+    """Where a listen was seen."""
+
+    RECENTLY_PLAYED = "recently_played"
+    EXTENDED_HISTORY = "extended_history"
+    ACCOUNT_DATA = "account_data"
+
+
+class TrackKind(StrEnum):
+    """What was played; only a ``TRACK`` can have audio features."""
+
+    TRACK = "track"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who connected an account. ``user_id`` is Spotify's stable account id, ``timezone`` an IANA name."""
+
+    user_id: str
+    display_name: str
+    timezone: str
+    connected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A recording. ``track_id`` is Spotify's id (22 characters) or, for a local file, its ``spotify:local:`` URI."""
+
+    track_id: str
+    name: str
+    artists: tuple[str, ...]
+    album: str | None = None
+    duration_ms: int | None = None
+    isrc: str | None = None
+    release_date: str | None = None
+    kind: TrackKind = TrackKind.TRACK
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One play of one track by one person. The natural key is (user_id, played_at, track_id)."""
+
+    user_id: str
+    played_at: datetime
+    track_id: str
+    source: ListenSource
+    ms_played: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFeatures:
+    """A track's audio features, all nine from one ``source``; ``duration_ms`` may be unknown there."""
+
+    track_id: str
+    acousticness: float
+    danceability: float
+    energy: float
+    instrumentalness: float
+    liveness: float
+    loudness: float
+    speechiness: float
+    tempo: float
+    valence: float
+    source: str
+    fetched_at: datetime
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMiss:
+    """A source was asked for a track's features at ``missed_at`` and had none that can be used."""
+
+    track_id: str
+    source: str
+    reason: str
+    missed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MoodLabel:
+    """A track's mood by one model version.
+
+    ``probabilities`` follow :data:`MOODS`, lie in [0, 1] and sum to 1 within 1e-4. ``uncertain``: the highest one is
+    below the model card's threshold. ``out_of_distribution``: the features lie outside what the model was trained on,
+    by the card's rule.
+    """
+
+    track_id: str
+    model_version: str
+    mood: str
+    probabilities: tuple[float, float, float, float]
+    uncertain: bool
+    out_of_distribution: bool
+    feature_source: str
+    labelled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Listens may be missing between ``starts_at`` and ``ends_at``, both stored and so exclusive.
+
+    ``filled_at`` is set once an import covered it.
+    """
+
+    user_id: str
+    starts_at: datetime
+    ends_at: datetime
+    found_at: datetime
+    filled_at: datetime | None = None
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01T00:00Z of an aware ``moment``, rounded down."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The aware UTC time of ``milliseconds`` since 1970-01-01T00:00Z."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest * 1000)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

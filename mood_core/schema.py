@@ -1,0 +1,158 @@
+"""The Arrow schemas of the lake's datasets: the contract between producers, Parquet and SQL, and the data dictionary.
+
+Every batch file holds rows of exactly one dataset in exactly its schema. Each field carries its description and unit
+as metadata, so the files explain themselves wherever they are opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+"""Raised when a dataset's columns change; written into every file and checked when one is read."""
+
+_ID = pa.dictionary(pa.int32(), pa.string())
+_TIME = pa.timestamp("ms", tz="UTC")
+_NAMES = pa.list_(pa.field("item", pa.string(), nullable=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One kind of fact: its ``name`` (folder in the lake, table in SQL), Arrow ``schema`` and natural ``key``."""
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+
+
+def _field(name: str, kind: Any, description: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"description": description})
+
+
+def _feature(name: str, description: str) -> pa.Field:
+    return _field(name, pa.float64(), description)
+
+
+USERS = Dataset(
+    "users",
+    pa.schema(
+        [
+            _field("user_id", pa.string(), "Spotify's stable id of the account"),
+            _field("display_name", pa.string(), "the name shown to people"),
+            _field("timezone", pa.string(), "IANA name of the person's time zone, which decides their local day"),
+            _field("connected_at", _TIME, "when the account was first connected, UTC"),
+            _field("recorded_at", _TIME, "when this row was written, UTC; the latest row of a user counts"),
+        ]
+    ),
+    key=("user_id",),
+)
+
+TRACKS = Dataset(
+    "tracks",
+    pa.schema(
+        [
+            _field("track_id", pa.string(), "Spotify's track id, or the spotify:local: URI of a local file"),
+            _field("name", pa.string(), "title"),
+            _field(
+                "artists", pa.list_(pa.field("item", pa.string(), nullable=False)), "artists' names, main artist first"
+            ),
+            _field("album", pa.string(), "album title", nullable=True),
+            _field("duration_ms", pa.int32(), "length of the recording, ms", nullable=True),
+            _field("isrc", pa.string(), "International Standard Recording Code", nullable=True),
+            _field("release_date", pa.string(), "YYYY, YYYY-MM or YYYY-MM-DD, as Spotify gives it", nullable=True),
+            _field("kind", _ID, "track, or local for a person's own file"),
+        ]
+    ),
+    key=("track_id",),
+)
+
+LISTENS = Dataset(
+    "listens",
+    pa.schema(
+        [
+            _field("user_id", _ID, "who listened"),
+            _field("played_at", _TIME, "when the play was reported, UTC, ms"),
+            _field("track_id", _ID, "what was played"),
+            _field("ms_played", pa.int32(), "how long it was heard, ms; unknown for polled listens", nullable=True),
+            _field("source", _ID, "recently_played, extended_history or account_data"),
+        ]
+    ),
+    key=("user_id", "played_at", "track_id"),
+)
+
+GAPS = Dataset(
+    "gaps",
+    pa.schema(
+        [
+            _field("user_id", _ID, "whose listens may be missing"),
+            _field("starts_at", _TIME, "the newest listen stored before the gap, UTC"),
+            _field("ends_at", _TIME, "the oldest listen seen after the gap, UTC"),
+            _field("found_at", _TIME, "when the gap was found, UTC"),
+            _field("filled_at", _TIME, "when an import covered it, UTC", nullable=True),
+        ]
+    ),
+    key=("user_id", "starts_at"),
+)
+
+AUDIO_FEATURES = Dataset(
+    "audio_features",
+    pa.schema(
+        [
+            _field("track_id", pa.string(), "the track"),
+            _feature("acousticness", "confidence that the track is acoustic, 0–1"),
+            _feature("danceability", "how suitable for dancing, 0–1"),
+            _feature("energy", "perceived intensity and activity, 0–1"),
+            _feature("instrumentalness", "likelihood of no vocals, 0–1"),
+            _feature("liveness", "likelihood of an audience, 0–1"),
+            _feature("loudness", "overall loudness, dB, usually −60–0"),
+            _feature("speechiness", "presence of spoken words, 0–1"),
+            _feature("tempo", "estimated tempo, BPM"),
+            _feature("valence", "musical positiveness, 0–1"),
+            _field("duration_ms", pa.int32(), "length of the recording, ms", nullable=True),
+            _field("source", _ID, "the feature source that gave all nine values"),
+            _field("fetched_at", _TIME, "when they were fetched, UTC"),
+        ]
+    ),
+    key=("track_id",),
+)
+
+FEATURE_MISSES = Dataset(
+    "feature_misses",
+    pa.schema(
+        [
+            _field("track_id", pa.string(), "the track"),
+            _field("source", _ID, "the feature source that was asked"),
+            _field("reason", _ID, "why there are no features: unknown, unusable, no_isrc, not_a_track"),
+            _field("missed_at", _TIME, "when it was asked, UTC"),
+        ]
+    ),
+    key=("track_id", "source"),
+)
+
+MOODS = Dataset(
+    "moods",
+    pa.schema(
+        [
+            _field("track_id", pa.string(), "the track"),
+            _field("model_version", _ID, "name/version of the model that labelled it"),
+            _field("mood", _ID, "the most probable mood: Calm, Energetic, Happy or Sad"),
+            _field("p_calm", pa.float32(), "probability of Calm, 0–1"),
+            _field("p_energetic", pa.float32(), "probability of Energetic, 0–1"),
+            _field("p_happy", pa.float32(), "probability of Happy, 0–1"),
+            _field("p_sad", pa.float32(), "probability of Sad, 0–1"),
+            _field("uncertain", pa.bool_(), "the highest probability is below the model card's threshold"),
+            _field("out_of_distribution", pa.bool_(), "the features lie outside the training data by the card's rule"),
+            _field("feature_source", _ID, "where the features came from"),
+            _field("labelled_at", _TIME, "when the label was given, UTC"),
+        ]
+    ),
+    key=("track_id", "model_version"),
+)
+
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset for dataset in (USERS, TRACKS, LISTENS, GAPS, AUDIO_FEATURES, FEATURE_MISSES, MOODS)
+}
+"""All datasets by name, in the order in which their batches are loaded: what is referred to comes first."""
