@@ -1,0 +1,1 @@
+"""The commands that need no flow, one module each."""
