@@ -1,0 +1,8 @@
+-- A later miss counts once more; the same one again changes nothing.
+INSERT INTO feature_misses (track_key, source_key, reason, misses, first_missed_at_ms, last_missed_at_ms)
+/* rows */
+ON CONFLICT (track_key, source_key) DO UPDATE SET
+    reason = excluded.reason,
+    misses = feature_misses.misses + 1,
+    last_missed_at_ms = excluded.last_missed_at_ms
+WHERE excluded.last_missed_at_ms > feature_misses.last_missed_at_ms

@@ -1,0 +1,17 @@
+-- Every listen with its time in UTC and on the person's own clock. The ground the other views stand on.
+CREATE VIEW listen_times AS
+SELECT
+    l.user_key,
+    l.track_key,
+    l.source_key,
+    l.ms_played,
+    l.played_at_ms,
+    strftime('%Y-%m-%dT%H:%M:%fZ', l.played_at_ms / 1000.0, 'unixepoch') AS played_at,
+    strftime('%Y-%m-%d %H:%M:%S', l.played_at_ms / 1000 + o.offset_s, 'unixepoch') AS local_time,
+    date(l.played_at_ms / 1000 + o.offset_s, 'unixepoch') AS local_day,
+    CAST(strftime('%H', l.played_at_ms / 1000 + o.offset_s, 'unixepoch') AS INTEGER) AS local_hour,
+    CAST(strftime('%w', l.played_at_ms / 1000 + o.offset_s + 518400, 'unixepoch') AS INTEGER) + 1 AS local_weekday
+FROM listens AS l
+INNER JOIN users AS u ON l.user_key = u.user_key
+INNER JOIN utc_offsets AS o
+    ON u.timezone = o.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms

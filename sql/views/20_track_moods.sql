@@ -1,0 +1,30 @@
+-- One row a track: its mood by the current model, or the reason why it has none.
+CREATE VIEW track_moods AS
+SELECT
+    t.track_key,
+    t.track_id,
+    t.name AS track,
+    t.artists,
+    t.album,
+    t.release_date,
+    m.mood,
+    m.p_calm,
+    m.p_energetic,
+    m.p_happy,
+    m.p_sad,
+    m.uncertain,
+    m.out_of_distribution,
+    c.model_version,
+    s.source AS feature_source,
+    m.labelled_at_ms,
+    CASE
+        WHEN m.mood IS NOT NULL THEN NULL
+        WHEN t.kind = 'local' THEN 'local file'
+        WHEN EXISTS (SELECT 1 FROM audio_features AS f WHERE f.track_key = t.track_key) THEN 'not labelled yet'
+        WHEN EXISTS (SELECT 1 FROM feature_misses AS n WHERE n.track_key = t.track_key) THEN 'no features known'
+        ELSE 'features not asked for yet'
+    END AS unlabelled_reason
+FROM tracks AS t
+LEFT JOIN models AS c ON c.is_current = 1
+LEFT JOIN moods AS m ON m.model_key = c.model_key AND t.track_key = m.track_key
+LEFT JOIN sources AS s ON m.source_key = s.source_key

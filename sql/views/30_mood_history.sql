@@ -1,0 +1,32 @@
+-- Every listen with its mood: what people query. Newest last by played_at_ms; local_* are on the person's own clock;
+-- local_weekday is 1 for Monday to 7 for Sunday. mood is NULL where the track is unlabelled, and unlabelled_reason says why.
+CREATE VIEW mood_history AS
+SELECT
+    u.user_id,
+    u.display_name,
+    l.played_at,
+    l.played_at_ms,
+    l.local_time,
+    l.local_day,
+    l.local_hour,
+    l.local_weekday,
+    l.ms_played,
+    t.track_id,
+    t.track,
+    t.artists,
+    t.album,
+    t.mood,
+    t.p_calm,
+    t.p_energetic,
+    t.p_happy,
+    t.p_sad,
+    t.uncertain,
+    t.out_of_distribution,
+    t.model_version,
+    t.feature_source,
+    t.unlabelled_reason,
+    s.source AS listen_source
+FROM listen_times AS l
+INNER JOIN users AS u ON l.user_key = u.user_key
+INNER JOIN track_moods AS t ON l.track_key = t.track_key
+INNER JOIN sources AS s ON l.source_key = s.source_key

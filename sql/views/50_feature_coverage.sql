@@ -1,0 +1,28 @@
+-- One row a feature source ('none' for tracks without features): how many tracks and listens it covers, with shares (0-1).
+CREATE VIEW feature_coverage AS
+WITH plays AS (
+    SELECT
+        track_key,
+        count(*) AS listens
+    FROM listens
+    GROUP BY track_key
+),
+
+covered AS (
+    SELECT
+        coalesce(s.source, 'none') AS feature_source,
+        count(*) AS tracks,
+        sum(p.listens) AS listens
+    FROM plays AS p
+    LEFT JOIN audio_features AS f ON p.track_key = f.track_key
+    LEFT JOIN sources AS s ON f.source_key = s.source_key
+    GROUP BY coalesce(s.source, 'none')
+)
+
+SELECT
+    feature_source,
+    tracks,
+    listens,
+    round(1.0 * tracks / sum(tracks) OVER (), 4) AS track_share,
+    round(1.0 * listens / sum(listens) OVER (), 4) AS listen_share
+FROM covered
