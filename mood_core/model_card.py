@@ -1,0 +1,163 @@
+"""The model card: what a saved model is, what it was trained on, and which files belong to it.
+
+A model is a folder: ``model_card.json`` (this), ``model.keras`` (the truth), ``model.tflite`` (its fast twin),
+``golden.json`` (inputs with their outputs) and what people read. The card binds the files by sha256, and itself by
+``card_sha256``, so that a changed card is noticed as a changed file is. That guards against accidents and careless
+edits; it is not a signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from mood_core.errors import ModelCardMismatch, ModelNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CARD_FORMAT = 1
+"""Raised when the card's fields change their meaning."""
+
+CARD_FILE = "model_card.json"
+KERAS_FILE = "model.keras"
+TWIN_FILE = "model.tflite"
+GOLDEN_FILE = "golden.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """One input of the model, as the training data had it, in ``unit``.
+
+    ``minimum`` and ``maximum`` are the training range; ``bin_edges`` (inner edges, ascending) and ``bin_shares`` (one
+    more, summing to 1) describe its distribution there, for drift; ``median`` stands for "nothing special".
+    """
+
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+    median: float
+    may_be_missing: bool
+    bin_edges: tuple[float, ...]
+    bin_shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Everything that must be known to use a model, and to judge it.
+
+    ``threshold`` in [0, 1]: a label whose probability is below it is marked uncertain. ``range_margin``: the share of
+    a feature's training range by which a value may lie outside it before the track counts as out of distribution.
+    ``temperature`` > 0 already acts inside the model; it is stated, not applied. ``preprocessing`` says how raw
+    features become inputs, also inside the model. ``files`` maps each file's name to its sha256.
+    """
+
+    name: str
+    version: str
+    created_at: str
+    classes: tuple[str, ...]
+    features: tuple[FeatureSpec, ...]
+    threshold: float
+    threshold_rule: str
+    range_margin: float
+    temperature: float
+    preprocessing: Mapping[str, Any]
+    training: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    intended_use: str
+    limits: tuple[str, ...]
+    not_for: tuple[str, ...]
+    libraries: Mapping[str, str]
+    weights_sha256: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    format: int = CARD_FORMAT
+
+    @property
+    def model_version(self) -> str:
+        """``name/version``, which every mood carries."""
+        return f"{self.name}/{self.version}"
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The inputs' names in the model's order."""
+        return tuple(feature.name for feature in self.features)
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card in ``folder``.
+
+    Raises:
+        ModelNotFound: there is no such folder or no card in it.
+        ModelCardMismatch: the card is not JSON, of another format, incomplete, or was changed after training.
+    """
+    path = folder / CARD_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelNotFound(
+            f"there is no model in {folder}: {CARD_FILE} is absent; name a folder that moodlog train has written"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelCardMismatch(f"{path} cannot be read ({error}); copy the model folder again") from error
+    return _parse(text, path)
+
+
+def write_card(card: ModelCard, folder: Path) -> Path:
+    """Write ``card`` into ``folder`` as ``model_card.json``; returns its path."""
+    body = _plain(card)
+    path = folder / CARD_FILE
+    text = json.dumps({**body, "card_sha256": _digest(body)}, indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _parse(text: str, path: Path) -> ModelCard:
+    try:
+        raw = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ModelCardMismatch(
+            f"{path} is not JSON (line {error.lineno}: {error.msg}); copy the model folder again"
+        ) from error
+    if not isinstance(raw, dict):
+        raise ModelCardMismatch(f"{path} is not a model card; copy the model folder again")
+    stated = raw.pop("card_sha256", None)
+    if raw.get("format") != CARD_FORMAT:
+        raise ModelCardMismatch(
+            f"{path} has the format {raw.get('format')!r} where this moodlog reads {CARD_FORMAT}; "
+            "use the moodlog that trained the model, or train it again"
+        )
+    if stated != _digest(raw):
+        raise ModelCardMismatch(f"{path} was changed after training; copy the model folder again or train it again")
+    return _build(raw, path)
+
+
+def _build(raw: dict[str, Any], path: Path) -> ModelCard:
+    known = {item.name for item in fields(ModelCard)}
+    wrong = sorted(known ^ raw.keys())
+    if wrong:
+        raise ModelCardMismatch(f"{path} has wrong or missing fields ({', '.join(wrong)}); train the model again")
+    try:
+        specs = tuple(
+            FeatureSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in spec.items()})
+            for spec in raw["features"]
+        )
+        tuples = {key: tuple(raw[key]) for key in ("classes", "limits", "not_for")}
+    except (TypeError, AttributeError) as error:
+        raise ModelCardMismatch(f"{path} describes its features wrongly ({error}); train the model again") from error
+    return ModelCard(**{**raw, **tuples, "features": specs})
+
+
+def _plain(card: ModelCard) -> dict[str, Any]:
+    """The card as JSON holds it: tuples as lists."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(card), ensure_ascii=False, allow_nan=False))
+    return plain
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
