@@ -157,3 +157,5 @@ CREATE TABLE utc_offsets (
     offset_s INTEGER NOT NULL,
     PRIMARY KEY (timezone, starts_at_ms)
 ) WITHOUT ROWID;
+INSERT INTO utc_offsets (timezone, starts_at_ms, ends_at_ms, offset_s)
+VALUES ('UTC', -9007199254740992, 9007199254740992, 0);

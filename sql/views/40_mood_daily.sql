@@ -20,6 +20,6 @@ SELECT
     d.mood,
     d.listens,
     d.uncertain_listens,
-    round(1.0 * d.listens / sum(d.listens) OVER (PARTITION BY d.user_key, d.local_day), 4) AS share
+    CAST(round(1.0 * d.listens / sum(d.listens) OVER (PARTITION BY d.user_key, d.local_day), 4) AS DOUBLE PRECISION) AS share
 FROM counted AS d
 INNER JOIN users AS u ON d.user_key = u.user_key

@@ -23,6 +23,6 @@ SELECT
     feature_source,
     tracks,
     listens,
-    round(1.0 * tracks / sum(tracks) OVER (), 4) AS track_share,
-    round(1.0 * listens / sum(listens) OVER (), 4) AS listen_share
+    CAST(round(1.0 * tracks / sum(tracks) OVER (), 4) AS DOUBLE PRECISION) AS track_share,
+    CAST(round(1.0 * listens / sum(listens) OVER (), 4) AS DOUBLE PRECISION) AS listen_share
 FROM covered

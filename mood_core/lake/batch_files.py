@@ -1,0 +1,138 @@
+"""What a batch file is called, what it carries, and how rows become its bytes and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mood_core.errors import BatchCorrupt
+from mood_core.records import from_ms, to_ms
+from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
+
+SUFFIX = ".parquet"
+_META = "moodlog."
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """A published batch: where it lies and what the ledger says of it.
+
+    ``path`` is relative to the lake's root, ``sha256`` the hex digest of the whole file; ``created_at`` orders batches.
+    """
+
+    batch_id: str
+    dataset: str
+    path: str
+    sha256: str
+    row_count: int
+    byte_count: int
+    schema_version: int
+    created_at: datetime
+
+
+def conform(dataset: Dataset, table: pa.Table) -> pa.Table:
+    """``table`` in the dataset's exact schema, sorted by its key.
+
+    Raises:
+        BatchCorrupt: A column is missing, has another type, or holds nulls where there must be none.
+    """
+    try:
+        exact = table.select(dataset.schema.names).cast(dataset.schema)
+    except (KeyError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise BatchCorrupt(f"rows do not fit the dataset {dataset.name}: {error}") from error
+    for field in dataset.schema:
+        if not field.nullable and exact.column(field.name).null_count:
+            raise BatchCorrupt(f"rows of {dataset.name} have no {field.name}")
+    return exact.sort_by([(name, "ascending") for name in dataset.key])
+
+
+def batch_id_of(table: pa.Table, created_at: datetime) -> str:
+    """An id that sorts by time and is the same for the same rows: ``20261124T081300123Z-<16 hex digits>``."""
+    digest = sha256()
+    with pa.ipc.new_stream(_Digesting(digest), table.schema) as stream:
+        stream.write_table(table.combine_chunks())
+    stamp = f"{created_at.astimezone(UTC):%Y%m%dT%H%M%S}{to_ms(created_at) % 1000:03d}Z"
+    return f"{stamp}-{digest.hexdigest()[:16]}"
+
+
+def path_of(dataset: str, batch_id: str, created_at: datetime) -> str:
+    """``<dataset>/month=YYYY-MM/<batch id>.parquet``: Hive partitions by the month of writing."""
+    return f"{dataset}/month={created_at.astimezone(UTC):%Y-%m}/{batch_id}{SUFFIX}"
+
+
+def to_parquet(dataset: Dataset, table: pa.Table, batch_id: str, created_at: datetime) -> pa.Buffer:
+    """The bytes of a batch file: zstd, dictionaries for ids, deltas for times, and its identity as metadata."""
+    metadata = {
+        _META + "batch_id": batch_id,
+        _META + "dataset": dataset.name,
+        _META + "schema_version": str(SCHEMA_VERSION),
+        _META + "created_at_ms": str(to_ms(created_at)),
+    }
+    if "model_version" in table.schema.names:
+        metadata[_META + "model_version"] = ",".join(sorted(table["model_version"].unique().to_pylist()))
+    deltas = [field.name for field in dataset.schema if pa.types.is_timestamp(field.type)]
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table.replace_schema_metadata(metadata),
+        sink,
+        compression="zstd",
+        use_dictionary=[field.name for field in dataset.schema if pa.types.is_dictionary(field.type)],
+        column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
+    )
+    return sink.getvalue()
+
+
+def from_parquet(path: str, content: pa.Buffer) -> tuple[BatchFile, pa.Table]:
+    """Read a batch file's ``content`` back; ``path`` is where it lies in the lake.
+
+    Raises:
+        BatchCorrupt: It is no Parquet, not one of moodlog's, of another schema version, or renamed.
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise BatchCorrupt(f"{path} is not a readable Parquet file: {error}") from error
+    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    file = _described(path, metadata, content, table.num_rows)
+    try:
+        return file, conform(DATASETS[file.dataset], table)
+    except BatchCorrupt as error:
+        raise BatchCorrupt(f"{path}: {error.message}") from error
+
+
+def _described(path: str, metadata: dict[str, str], content: pa.Buffer, row_count: int) -> BatchFile:
+    try:
+        batch_id, dataset = metadata[_META + "batch_id"], metadata[_META + "dataset"]
+        version, created = int(metadata[_META + "schema_version"]), from_ms(int(metadata[_META + "created_at_ms"]))
+    except (KeyError, ValueError) as error:
+        raise BatchCorrupt(f"{path} is Parquet, but not a batch that moodlog wrote") from error
+    if version != SCHEMA_VERSION:
+        raise BatchCorrupt(f"{path} has schema version {version}; this moodlog reads {SCHEMA_VERSION}")
+    if dataset not in DATASETS or path_of(dataset, batch_id, created) != path:
+        raise BatchCorrupt(f"{path} was renamed or moved: it is batch {batch_id} of {dataset}")
+    return BatchFile(
+        batch_id, dataset, path, sha256(memoryview(content)).hexdigest(), row_count, content.size, version, created
+    )
+
+
+class _Digesting:
+    """A file that keeps only the digest of what is written to it."""
+
+    closed = False
+
+    def __init__(self, digest: object) -> None:
+        self._digest = digest
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)  # type: ignore[attr-defined]
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,74 @@
+"""Publishing on a local disk: a file appears whole, survives a power cut, and never replaces another."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+_TEMPORARY = ".tmp"
+_LEFTOVER_AGE_S = 86_400
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
+
+
+def publish_locally(root: Path, path: str, content: pa.Buffer) -> None:
+    """Write ``content`` to ``root/path``: temporary name, fsync, link, fsync of the folder. An existing file stays.
+
+    Raises:
+        OSError: The disk refuses; nothing is left at ``path`` then.
+    """
+    target = root / path
+    _make_folders(root, target.parent)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{time.monotonic_ns()}{_TEMPORARY}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(memoryview(content))
+            file.flush()
+            os.fsync(file.fileno())
+        _link(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _fsync_folder(target.parent)
+
+
+def sweep_leftovers(root: Path) -> int:
+    """Remove temporary files of writers that died more than a day ago; returns how many."""
+    swept = 0
+    for leftover in sorted(root.glob(f"*/*/.*{_TEMPORARY}")):
+        if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
+            leftover.unlink(missing_ok=True)
+            swept += 1
+    return swept
+
+
+def _link(temporary: Path, target: Path) -> None:
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        return  # the name is a digest of the rows: whoever was first wrote the same
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        temporary.rename(target)
+
+
+def _make_folders(root: Path, folder: Path) -> None:
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for made in missing:
+        _fsync_folder(made.parent)
+    if not missing and not root.exists():
+        raise FileNotFoundError(root)
+
+
+def _fsync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows has no handle to a folder that could be flushed
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,65 @@
+"""Puts many rows through one INSERT: by executemany on SQLite, by COPY and a staging table on PostgreSQL.
+
+Both run inside the transaction of the connection they are given. Measured against every other way, each is the fastest
+that can share SQLAlchemy's transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv
+from sqlalchemy import Connection
+
+_ROWS = "/* rows */"
+_CHUNK = 50_000
+
+_POSTGRESQL_TYPES = {
+    pa.int8(): "smallint",
+    pa.int32(): "bigint",
+    pa.int64(): "bigint",
+    pa.float32(): "real",
+    pa.float64(): "double precision",
+    pa.string(): "text",
+}
+
+
+def insert_rows(connection: Connection, statement: str, rows: pa.Table) -> None:
+    """Run ``statement``, in which ``/* rows */`` stands for the columns of ``rows`` in their order.
+
+    Memory stays flat: rows pass in chunks of 50,000.
+    """
+    if rows.num_rows == 0:
+        return
+    if connection.dialect.name == "postgresql":
+        _copy_and_insert(connection, statement, rows)
+    else:
+        _execute_many(connection, statement, rows)
+
+
+def _execute_many(connection: Connection, statement: str, rows: pa.Table) -> None:
+    values = f"VALUES ({', '.join('?' * rows.num_columns)})"
+    sql = statement.replace(_ROWS, values)
+    for chunk in rows.to_batches(max_chunksize=_CHUNK):
+        columns = [column.to_pylist() for column in chunk.columns]
+        connection.exec_driver_sql(sql, list(zip(*columns, strict=True)))
+
+
+def _copy_and_insert(connection: Connection, statement: str, rows: pa.Table) -> None:
+    names = ", ".join(rows.schema.names)
+    types = ", ".join(f"{field.name} {_POSTGRESQL_TYPES[field.type]}" for field in rows.schema)
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE staging ({types}) ON COMMIT DROP")
+    _copy(connection, f"COPY staging ({names}) FROM STDIN WITH (FORMAT csv)", rows)
+    connection.exec_driver_sql(statement.replace(_ROWS, f"SELECT {names} FROM staging"))  # noqa: S608
+    connection.exec_driver_sql("DROP TABLE staging")
+
+
+def _copy(connection: Connection, sql: str, rows: pa.Table) -> None:
+    driver: Any = connection.connection.cursor()
+    options = csv.WriteOptions(include_header=False)
+    with driver, driver.copy(sql) as copy:
+        for chunk in rows.to_batches(max_chunksize=_CHUNK):
+            sink = pa.BufferOutputStream()
+            csv.write_csv(pa.Table.from_batches([chunk]), sink, options)
+            copy.write(memoryview(sink.getvalue()))

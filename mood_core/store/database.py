@@ -1,0 +1,141 @@
+"""Connections to SQLite and PostgreSQL, with the transactions moodlog relies on.
+
+SQLite runs in WAL mode: readers never wait for a writer. A write transaction begins IMMEDIATE and waits up to a minute
+for another one; a deferred transaction that reads and then writes would fail at once, whatever the timeout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from mood_core.errors import ConfigError, StoreBusy, StoreError
+
+_BUSY_TIMEOUT_MS = 60_000
+_WRITE = "moodlog_write"
+
+
+class Database:
+    """One SQL database. Safe to share between threads; each transaction has a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writing = engine.execution_options(**{_WRITE: True})
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write: committed at the end, rolled back on any error.
+
+        Raises:
+            StoreBusy: Another writer held the database for longer than a minute.
+            StoreError: The database cannot be reached or refuses the data.
+        """
+        with _translated(self), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, from one consistent state.
+
+        Raises:
+            StoreError: The database cannot be reached.
+        """
+        with _translated(self), self.engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+    def __str__(self) -> str:
+        return self.engine.url.render_as_string(hide_password=True)
+
+
+def open_database(url: str) -> Database:
+    """Open the database at ``url`` (``sqlite:///...`` or ``postgresql+psycopg://...``).
+
+    The folder of a SQLite file is made where it is missing. Nothing is migrated yet: see
+    :func:`mood_core.store.migrate.migrate`.
+
+    Raises:
+        ConfigError: The address is not one of the two kinds.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f"MOODLOG_DATABASE_URL is not a database address: {_without_password(url)}") from error
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        return Database(_sqlite(parsed.database or ""))
+    if kind in ("postgresql", "postgres"):
+        return Database(create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10))
+    raise ConfigError(
+        f"MOODLOG_DATABASE_URL names {kind}; moodlog writes to sqlite:///FILE or postgresql+psycopg://..."
+    )
+
+
+def _sqlite(file: str) -> Engine:
+    if not file or file == ":memory:":
+        raise ConfigError("MOODLOG_DATABASE_URL names no file: write sqlite:////absolute/path/moodlog.db")
+    path = Path(file).expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"the folder of the database {path} cannot be made: {error.strerror}") from error
+    engine = create_engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transaction handling would commit before DDL and begin deferred; "begin" below takes its place.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {_BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        # Losing power may drop the last transactions whole, with their ledger rows; the lake brings them back.
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        "wal_autocheckpoint = 10000",
+        "temp_store = MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if "locked" in str(error.orig) or "busy" in str(error.orig):
+            raise StoreBusy(f"another program is writing to {database}; try again in a minute") from error
+        raise StoreError(f"the database {database} cannot be used: {_first_line(error)}") from error
+    except NoSuchModuleError as error:
+        raise ConfigError(f"no driver for {database}") from error
+    except DBAPIError as error:
+        raise StoreError(f"the database {database} refused the data: {_first_line(error)}") from error
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rsplit('@', 1)[-1]}"

@@ -1,0 +1,95 @@
+"""Text ids at the edges, integer keys inside: turns a batch's columns into those of its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, text
+
+_STUBS = {
+    # What is referred to before it is described: a lost tracks batch must not cost the listens.
+    "users": (
+        "INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms)"
+        " VALUES (:id, :id, 'UTC', 0, 0) ON CONFLICT (user_id) DO NOTHING"
+    ),
+    "tracks": (
+        "INSERT INTO tracks (track_id, name, artists, kind)"
+        " VALUES (:id, '', '', 'track') ON CONFLICT (track_id) DO NOTHING"
+    ),
+    "sources": "INSERT INTO sources (source) VALUES (:id) ON CONFLICT (source) DO NOTHING",
+    "models": "INSERT INTO models (model_version) VALUES (:id) ON CONFLICT (model_version) DO NOTHING",
+}
+
+_REFERENCES = {
+    # column of a batch: (table, its text column, its key column)
+    "user_id": ("users", "user_id", "user_key"),
+    "track_id": ("tracks", "track_id", "track_key"),
+    "source": ("sources", "source", "source_key"),
+    "feature_source": ("sources", "source", "source_key"),
+    "model_version": ("models", "model_version", "model_key"),
+}
+
+
+def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: bool = False) -> dict[str, int]:
+    """The integer keys of ``ids`` in ``table`` (users, tracks, sources or models); unknown ids are left out.
+
+    With ``create``, unknown ids get a row of their own and a key.
+    """
+    id_column, key_column = next((text_, key) for name, text_, key in _REFERENCES.values() if name == table)
+    found = _look_up(connection, table, id_column, key_column, ids)
+    missing = [{"id": id_} for id_ in ids if id_ not in found]
+    if create and missing:
+        connection.execute(text(_STUBS[table]), missing)
+        found |= _look_up(connection, table, id_column, key_column, [row["id"] for row in missing])
+    return found
+
+
+def with_keys(connection: Connection, rows: pa.Table) -> pa.Table:
+    """``rows`` with the columns of their SQL table: keys for ids, ``*_ms`` for times, text for lists, 0/1 for truth."""
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name in rows.schema.names:
+        column, kind = rows.column(name), rows.schema.field(name).type
+        if pa.types.is_timestamp(kind):
+            columns[f"{name}_ms"] = column.cast(pa.int64())
+        elif pa.types.is_list(kind):
+            columns[name] = pc.binary_join(column, ", ")
+        elif pa.types.is_boolean(kind):
+            columns[name] = column.cast(pa.int8())
+        else:
+            columns[name] = column.cast(pa.string()) if pa.types.is_dictionary(kind) else column
+    _add_keys(connection, rows, columns)
+    if "missed_at_ms" in columns:
+        columns["first_missed_at_ms"] = columns["last_missed_at_ms"] = columns["missed_at_ms"]
+        columns["misses"] = pa.chunked_array([pa.repeat(1, rows.num_rows)])
+    return pa.table(columns)
+
+
+def _add_keys(connection: Connection, rows: pa.Table, columns: dict[str, pa.ChunkedArray]) -> None:
+    # The dataset that describes a table's rows brings their ids itself.
+    describes = {"display_name": "user_id", "artists": "track_id"}
+    own = {id_ for marker, id_ in describes.items() if marker in columns}
+    for name, (table, _, key) in _REFERENCES.items():
+        if name in columns and name not in own:
+            columns[key] = _keys_column(connection, table, rows.column(name))
+
+
+def _keys_column(connection: Connection, table: str, ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    encoded = ids.combine_chunks()
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
+    values = encoded.dictionary.to_pylist()
+    keys = keys_of(connection, table, values, create=True)
+    lookup = pa.array([keys[value] for value in values], pa.int64())
+    return pa.chunked_array([lookup.take(encoded.indices)])
+
+
+def _look_up(connection: Connection, table: str, id_column: str, key_column: str, ids: Sequence[str]) -> dict[str, int]:
+    # One parameter whatever the number of ids. The names are this module's own.
+    sqlite = connection.dialect.name == "sqlite"
+    among = "IN (SELECT value FROM json_each(:ids))" if sqlite else "= ANY(:ids)"
+    query = text(f"SELECT {id_column}, {key_column} FROM {table} WHERE {id_column} {among}")  # noqa: S608
+    given = json.dumps(list(ids)) if sqlite else list(ids)
+    return {row[0]: row[1] for row in connection.execute(query, {"ids": given})}

@@ -1,0 +1,75 @@
+"""The ledger of batches: which files of the lake are in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection, bindparam, text
+
+from mood_core.records import from_ms, to_ms
+from mood_core.store.database import Database
+
+
+class LedgerEntry(Protocol):
+    """What the ledger records of a batch file. Sizes in rows and bytes; ``sha256`` is a hex digest."""
+
+    @property
+    def batch_id(self) -> str: ...  # noqa: D102
+    @property
+    def dataset(self) -> str: ...  # noqa: D102
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+    @property
+    def row_count(self) -> int: ...  # noqa: D102
+    @property
+    def byte_count(self) -> int: ...  # noqa: D102
+    @property
+    def schema_version(self) -> int: ...  # noqa: D102
+    @property
+    def created_at(self) -> datetime: ...  # noqa: D102
+
+
+_ENTER = text(
+    "INSERT INTO batches (batch_id, dataset, path, sha256, row_count, byte_count, schema_version, created_at_ms,"
+    " loaded_at_ms) VALUES (:batch_id, :dataset, :path, :sha256, :row_count, :byte_count, :schema_version,"
+    " :created_at_ms, :loaded_at_ms) ON CONFLICT (batch_id) DO NOTHING RETURNING batch_id"
+)
+_KNOWN = text("SELECT batch_id FROM batches WHERE batch_id IN :ids").bindparams(bindparam("ids", expanding=True))
+
+
+def enter(connection: Connection, entry: LedgerEntry, now: datetime) -> bool:
+    """Write ``entry``; False if it stands already. On PostgreSQL a second loader waits here for the first."""
+    names = ("batch_id", "dataset", "path", "sha256", "row_count", "byte_count", "schema_version")
+    values = {name: getattr(entry, name) for name in names}
+    values |= {"created_at_ms": to_ms(entry.created_at), "loaded_at_ms": to_ms(now)}
+    return connection.execute(_ENTER, values).first() is not None
+
+
+def loaded_among(database: Database, batch_ids: list[str]) -> set[str]:
+    """Those of ``batch_ids`` that the ledger knows."""
+    if not batch_ids:
+        return set()
+    with database.read() as connection:
+        return set(connection.scalars(_KNOWN, {"ids": batch_ids}))
+
+
+def newest_batch(database: Database) -> datetime | None:
+    """When the newest batch in the ledger was created; None while there is none."""
+    with database.read() as connection:
+        newest = connection.scalar(text("SELECT max(created_at_ms) FROM batches"))
+    return None if newest is None else from_ms(newest)
+
+
+def batch_counts(database: Database) -> list[dict[str, object]]:
+    """By dataset: how many ``batches``, ``rows`` and ``bytes`` the ledger holds."""
+    with database.read() as connection:
+        found = connection.execute(
+            text(
+                "SELECT dataset, count(*) AS batches, CAST(sum(row_count) AS BIGINT) AS rows,"
+                " CAST(sum(byte_count) AS BIGINT) AS bytes FROM batches GROUP BY dataset ORDER BY dataset"
+            )
+        )
+        return [dict(row) for row in found.mappings()]
