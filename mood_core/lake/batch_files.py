@@ -41,13 +41,26 @@ def conform(dataset: Dataset, table: pa.Table) -> pa.Table:
         BatchCorrupt: A column is missing, has another type, or holds nulls where there must be none.
     """
     try:
-        exact = table.select(dataset.schema.names).cast(dataset.schema)
+        plain = table.select(dataset.schema.names).cast(_without_dictionaries(dataset.schema))
     except (KeyError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise BatchCorrupt(f"rows do not fit the dataset {dataset.name}: {error}") from error
     for field in dataset.schema:
-        if not field.nullable and exact.column(field.name).null_count:
+        if not field.nullable and plain.column(field.name).null_count:
             raise BatchCorrupt(f"rows of {dataset.name} have no {field.name}")
-    return exact.sort_by([(name, "ascending") for name in dataset.key])
+    ordered = plain.combine_chunks().sort_by([(name, "ascending") for name in dataset.key])
+    columns = [
+        ordered.column(field.name).dictionary_encode()
+        if pa.types.is_dictionary(field.type)
+        else ordered.column(field.name)
+        for field in dataset.schema
+    ]
+    return pa.Table.from_arrays(columns, schema=dataset.schema)
+
+
+def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema
+    )
 
 
 def batch_id_of(table: pa.Table, created_at: datetime) -> str:

@@ -55,7 +55,7 @@ def with_keys(connection: Connection, rows: pa.Table) -> pa.Table:
         if pa.types.is_timestamp(kind):
             columns[f"{name}_ms"] = column.cast(pa.int64())
         elif pa.types.is_list(kind):
-            columns[name] = pc.binary_join(column, ", ")
+            columns[name] = pc.binary_join(column.cast(pa.list_(pa.string())), ", ")
         elif pa.types.is_boolean(kind):
             columns[name] = column.cast(pa.int8())
         else:
