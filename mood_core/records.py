@@ -139,6 +139,14 @@ class Gap:
     filled_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """An account's token as it is kept: encrypted, with a ``version`` that grows with every write."""
+
+    ciphertext: bytes
+    version: int
+
+
 def to_ms(moment: datetime) -> int:
     """Milliseconds since 1970-01-01T00:00Z of an aware ``moment``, rounded down."""
     if moment.tzinfo is None:

@@ -87,9 +87,13 @@ def _keys_column(connection: Connection, table: str, ids: pa.ChunkedArray) -> pa
 
 
 def _look_up(connection: Connection, table: str, id_column: str, key_column: str, ids: Sequence[str]) -> dict[str, int]:
-    # One parameter whatever the number of ids. The names are this module's own.
-    sqlite = connection.dialect.name == "sqlite"
-    among = "IN (SELECT value FROM json_each(:ids))" if sqlite else "= ANY(:ids)"
-    query = text(f"SELECT {id_column}, {key_column} FROM {table} WHERE {id_column} {among}")  # noqa: S608
-    given = json.dumps(list(ids)) if sqlite else list(ids)
+    condition, given = among(connection, id_column, ids)
+    query = text(f"SELECT {id_column}, {key_column} FROM {table} WHERE {condition}")  # noqa: S608 - names of this module
     return {row[0]: row[1] for row in connection.execute(query, {"ids": given})}
+
+
+def among(connection: Connection, column: str, values: Sequence[str | int]) -> tuple[str, object]:
+    """A condition "``column`` is one of ``values``" and its one parameter ``:ids``, whatever the number of values."""
+    if connection.dialect.name == "sqlite":
+        return f"{column} IN (SELECT value FROM json_each(:ids))", json.dumps(list(values))
+    return f"{column} = ANY(:ids)", list(values)

@@ -125,15 +125,15 @@ CREATE TABLE batches (
     created_at_ms BIGINT NOT NULL,
     loaded_at_ms BIGINT NOT NULL
 );
-CREATE INDEX batches_created ON batches (created_at_ms);
+CREATE INDEX batches_created_at ON batches (created_at_ms);
 
 -- Every call to an outside service, counted by minute: the rolling day's quota is the sum of the last 24 hours.
 CREATE TABLE api_calls (
     endpoint TEXT NOT NULL,
     minute_ms BIGINT NOT NULL,
-    status INTEGER NOT NULL,
     calls INTEGER NOT NULL CHECK (calls > 0),
-    PRIMARY KEY (endpoint, minute_ms, status)
+    failures INTEGER NOT NULL DEFAULT 0 CHECK (failures BETWEEN 0 AND calls),
+    PRIMARY KEY (endpoint, minute_ms)
 );
 
 -- When an endpoint asked to be left alone, until when.

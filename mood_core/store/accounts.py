@@ -1,0 +1,128 @@
+"""People and their accounts: who is connected, their encrypted tokens, and who is being pulled by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Row, bindparam, text
+
+from mood_core.records import from_ms, to_ms
+from mood_core.store.database import Database
+
+_ACCOUNTS = """
+SELECT u.user_id, u.display_name, u.timezone, coalesce(a.state, 'unconnected') AS state, a.state_reason,
+    a.authorised_at_ms, a.last_pulled_at_ms, a.last_problem,
+    (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_ms
+FROM users AS u LEFT JOIN accounts AS a ON a.user_key = u.user_key
+"""
+_CLAIM = text(
+    "UPDATE accounts SET claimed_by = :owner, claimed_until_ms = :until"
+    " WHERE user_key IN (SELECT user_key FROM users WHERE user_id IN :ids)"
+    " AND (claimed_until_ms < :now OR claimed_by = :owner) AND state = 'active'"
+    " RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key)"
+).bindparams(bindparam("ids", expanding=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account as it stands.
+
+    ``state`` is active, paused, needs_reauthorisation, or unconnected where no token is kept here.
+    """
+
+    user_id: str
+    display_name: str
+    timezone: str
+    state: str
+    state_reason: str | None
+    authorised_at: datetime | None
+    last_pulled_at: datetime | None
+    last_problem: str | None
+    newest_listen_at: datetime | None
+
+
+class Accounts:
+    """The accounts in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self, user_ids: Sequence[str] | None = None) -> list[Account]:
+        """Every account, or those of ``user_ids`` (an id or a display name each), ordered by user id."""
+        query = _ACCOUNTS + " ORDER BY u.user_id"
+        with self._database.read() as connection:
+            accounts = [_account(row) for row in connection.execute(text(query))]
+        if user_ids is None:
+            return accounts
+        wanted = set(user_ids)
+        return [account for account in accounts if account.user_id in wanted or account.display_name in wanted]
+
+    def claim(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
+        """Claim active accounts for ``owner``; returns those that nobody else holds, in order of their ids."""
+        if not user_ids:
+            return []
+        until = to_ms(now + timedelta(seconds=for_s))
+        with self._database.write() as connection:
+            claimed = connection.scalars(
+                _CLAIM, {"owner": owner, "until": until, "now": to_ms(now), "ids": list(user_ids)}
+            )
+            return sorted(claimed)
+
+    def release(self, owner: str) -> None:
+        """Let go of every account that ``owner`` holds."""
+        self._execute(
+            "UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0 WHERE claimed_by = :owner", owner=owner
+        )
+
+    def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None:
+        """Record that these accounts were pulled without trouble."""
+        self._for_each(user_ids, "last_pulled_at_ms = :value, last_problem = NULL", to_ms(at))
+
+    def troubled(self, user_id: str, problem: str) -> None:
+        """Record why an account could not be pulled."""
+        self._for_each([user_id], "last_problem = :value", problem)
+
+    def set_state(self, user_id: str, state: str, reason: str | None = None) -> bool:
+        """Set an account's state; False where there is no such account."""
+        with self._database.write() as connection:
+            done = connection.execute(
+                text(
+                    "UPDATE accounts SET state = :state, state_reason = :reason"
+                    " WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id)"
+                ),
+                {"state": state, "reason": reason, "id": user_id},
+            )
+            return done.rowcount > 0
+
+    def _for_each(self, user_ids: Sequence[str], assignment: str, value: object) -> None:
+        statement = (
+            f"UPDATE accounts SET {assignment} WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id)"  # noqa: S608
+        )
+        if user_ids:
+            with self._database.write() as connection:
+                connection.execute(text(statement), [{"value": value, "id": user_id} for user_id in user_ids])
+
+    def _execute(self, statement: str, **values: object) -> None:
+        with self._database.write() as connection:
+            connection.execute(text(statement), values)
+
+
+def _account(row: Row[tuple[object, ...]]) -> Account:
+    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    return Account(
+        values["user_id"],
+        values["display_name"],
+        values["timezone"],
+        values["state"],
+        values["state_reason"],
+        _time(values["authorised_at_ms"]),
+        _time(values["last_pulled_at_ms"]),
+        values["last_problem"],
+        _time(values["newest_listen_ms"]),
+    )
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else from_ms(milliseconds)

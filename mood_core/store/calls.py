@@ -1,0 +1,106 @@
+"""Counts calls to outside services and remembers who asked to be left alone, for all workers together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from mood_core.errors import QuotaExceeded
+from mood_core.records import from_ms, to_ms
+from mood_core.store.database import Database
+
+_MINUTE_MS = 60_000
+_DAY = timedelta(hours=24)
+LONG_WAIT_S = 60.0
+"""A Retry-After above this is not waited for: the endpoint is left alone until then, by every worker."""
+
+
+_COUNT = text(
+    "INSERT INTO api_calls (endpoint, minute_ms, calls) VALUES (:endpoint, :minute, 1)"
+    " ON CONFLICT (endpoint, minute_ms) DO UPDATE SET calls = api_calls.calls + 1"
+)
+_FAILED = text(
+    "INSERT INTO api_calls (endpoint, minute_ms, calls, failures) VALUES (:endpoint, :minute, 1, 1)"
+    " ON CONFLICT (endpoint, minute_ms) DO UPDATE SET"
+    " failures = CASE WHEN api_calls.failures < api_calls.calls THEN api_calls.failures + 1 ELSE api_calls.failures END"
+)
+_NOT_BEFORE = text(
+    "INSERT INTO rate_limits (endpoint, not_before_ms, reason) VALUES (:endpoint, :until, :reason)"
+    " ON CONFLICT (endpoint) DO UPDATE SET not_before_ms = excluded.not_before_ms, reason = excluded.reason"
+)
+_LAST_DAY = text(
+    "SELECT endpoint, CAST(sum(calls) AS BIGINT) AS calls FROM api_calls WHERE minute_ms > :since"
+    " GROUP BY endpoint ORDER BY endpoint"
+)
+
+
+class CallLedger:
+    """The calls of a rolling day by endpoint, a budget for some, and the times before which nothing is asked.
+
+    ``now`` gives the current time; ``budget`` the calls allowed in 24 hours, by endpoint.
+    """
+
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime], budget: Mapping[str, int] | None = None
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._budget = dict(budget or {})
+
+    def before_call(self, endpoint: str) -> None:
+        """Count the call and allow it, or refuse it: one transaction, so that workers together stay inside the budget.
+
+        Raises:
+            QuotaExceeded: The service asked to be left alone for longer, or the day's budget is used up.
+        """
+        now = self._now()
+        with self._database.write() as connection:
+            self._respect_not_before(connection, endpoint, now)
+            self._respect_budget(connection, endpoint, now)
+            connection.execute(_COUNT, {"endpoint": endpoint, "minute": _minute(now)})
+
+    def after_call(self, endpoint: str, status: int, retry_after_s: float | None) -> None:
+        """Note a failed call (``status`` 0 or from 400 on), and remember a long wish to be left alone."""
+        if 0 < status < 400:
+            return
+        now = self._now()
+        with self._database.write() as connection:
+            connection.execute(_FAILED, {"endpoint": endpoint, "minute": _minute(now)})
+            if retry_after_s is not None and retry_after_s > LONG_WAIT_S:
+                until = to_ms(now + timedelta(seconds=retry_after_s))
+                connection.execute(_NOT_BEFORE, {"endpoint": endpoint, "until": until, "reason": f"HTTP {status}"})
+
+    def last_day(self) -> dict[str, int]:
+        """Calls of the last 24 hours by endpoint."""
+        with self._database.read() as connection:
+            rows = connection.execute(_LAST_DAY, {"since": to_ms(self._now() - _DAY)})
+            return {row.endpoint: row.calls for row in rows}
+
+    def _respect_not_before(self, connection: Connection, endpoint: str, now: datetime) -> None:
+        query = text("SELECT not_before_ms FROM rate_limits WHERE endpoint = :endpoint")
+        not_before_ms = connection.scalar(query, {"endpoint": endpoint})
+        if not_before_ms is not None and not_before_ms > to_ms(now):
+            not_before = from_ms(not_before_ms)
+            raise QuotaExceeded(
+                f"{endpoint} asked for no calls before {not_before:%Y-%m-%d %H:%M} UTC; run again after that",
+                source=endpoint,
+                retry_after_s=(not_before - now).total_seconds(),
+            )
+
+    def _respect_budget(self, connection: Connection, endpoint: str, now: datetime) -> None:
+        limit = self._budget.get(endpoint)
+        if limit is None:
+            return
+        query = text("SELECT coalesce(sum(calls), 0) FROM api_calls WHERE endpoint = :endpoint AND minute_ms > :since")
+        if connection.execute(query, {"endpoint": endpoint, "since": to_ms(now - _DAY)}).scalar_one() >= limit:
+            raise QuotaExceeded(
+                f"the budget of {limit} calls a day to {endpoint} is used up; MOODLOG_SPOTIFY_DAILY_BUDGET sets it",
+                source=endpoint,
+                retry_after_s=3600.0,
+            )
+
+
+def _minute(moment: datetime) -> int:
+    return to_ms(moment) // _MINUTE_MS * _MINUTE_MS

@@ -1,0 +1,87 @@
+"""Encrypted tokens in SQL: compare and swap, and a lease so that two workers never refresh one account at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import text
+
+from mood_core.records import StoredToken, to_ms
+from mood_core.store.database import Database
+
+_USER = "user_key = (SELECT user_key FROM users WHERE user_id = :id)"
+
+
+class TokenRows:
+    """The token columns of the accounts. Leases run on this machine's wall clock, not on the time of the data."""
+
+    def __init__(self, database: Database, *, wall_clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._wall_clock = wall_clock
+
+    def read(self, user_id: str) -> StoredToken | None:
+        """The account's stored token, or None where there is none."""
+        query = text(f"SELECT token, token_version FROM accounts WHERE {_USER} AND token IS NOT NULL")  # noqa: S608
+        with self._database.read() as connection:
+            row = connection.execute(query, {"id": user_id}).first()
+        return None if row is None else StoredToken(bytes(row.token), row.token_version)
+
+    def write(self, user_id: str, ciphertext: bytes, *, authorised_at: datetime, expected_version: int | None) -> bool:
+        """Store a token if the stored version is ``expected_version``; with None, whatever is stored.
+
+        Storing whatever is stored is what connecting does: it also makes the account active again.
+        """
+        values = {"id": user_id, "token": ciphertext, "at": to_ms(authorised_at), "expected": expected_version}
+        with self._database.write() as connection:
+            if expected_version is None:
+                done = connection.execute(text(_CONNECT), values)
+            else:
+                done = connection.execute(text(_SWAP), values)
+            return done.rowcount > 0
+
+    def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
+        """Take the account's refresh lease for ``for_s`` seconds; False while another owner's lease runs."""
+        now = int(self._wall_clock() * 1000)
+        statement = text(
+            "UPDATE accounts SET refresh_owner = :owner, refresh_until_ms = :until"  # noqa: S608
+            f" WHERE {_USER} AND (refresh_until_ms < :now OR refresh_owner = :owner)"
+        )
+        with self._database.write() as connection:
+            values = {"owner": owner, "until": now + int(for_s * 1000), "now": now, "id": user_id}
+            return connection.execute(statement, values).rowcount > 0
+
+    def release_refresh(self, user_id: str, owner: str) -> None:
+        """Give the lease back; nothing happens where ``owner`` does not hold it."""
+        statement = text(
+            f"UPDATE accounts SET refresh_owner = NULL, refresh_until_ms = 0 WHERE {_USER} AND refresh_owner = :owner"  # noqa: S608
+        )
+        with self._database.write() as connection:
+            connection.execute(statement, {"id": user_id, "owner": owner})
+
+    def mark_reauthorisation_needed(self, user_id: str, reason: str) -> None:
+        """Record that only the person can heal this account."""
+        statement = text(
+            f"UPDATE accounts SET state = 'needs_reauthorisation', state_reason = :reason WHERE {_USER}"  # noqa: S608
+        )
+        with self._database.write() as connection:
+            connection.execute(statement, {"id": user_id, "reason": reason})
+
+
+_CONNECT = """
+INSERT INTO accounts (user_key, token, token_version, authorised_at_ms)
+SELECT user_key, :token, 1, :at FROM users WHERE user_id = :id
+ON CONFLICT (user_key) DO UPDATE SET
+    token = excluded.token,
+    token_version = accounts.token_version + 1,
+    authorised_at_ms = excluded.authorised_at_ms,
+    state = 'active',
+    state_reason = NULL,
+    last_problem = NULL
+"""
+
+_SWAP = f"""
+UPDATE accounts SET token = :token, token_version = token_version + 1, authorised_at_ms = :at
+WHERE {_USER} AND token_version = :expected
+"""  # noqa: S608
