@@ -95,5 +95,5 @@ def _look_up(connection: Connection, table: str, id_column: str, key_column: str
 def among(connection: Connection, column: str, values: Sequence[str | int]) -> tuple[str, object]:
     """A condition "``column`` is one of ``values``" and its one parameter ``:ids``, whatever the number of values."""
     if connection.dialect.name == "sqlite":
-        return f"{column} IN (SELECT value FROM json_each(:ids))", json.dumps(list(values))
+        return f"{column} IN (SELECT value FROM json_each(:ids))", json.dumps(list(values))  # noqa: S608
     return f"{column} = ANY(:ids)", list(values)

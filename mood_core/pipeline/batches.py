@@ -1,0 +1,64 @@
+"""Parquet first, then SQL: the one way facts get in."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from mood_core.lake import Lake
+from mood_core.schema import DATASETS, Dataset
+from mood_core.store.database import Database
+from mood_core.store.ledger import loaded_among, newest_batch
+from mood_core.store.load import load_batch
+
+_LOOK_BACK = timedelta(days=31)
+
+log = logging.getLogger(__name__)
+
+
+class Batches:
+    """Writes batches to the lake and loads them into SQL."""
+
+    def __init__(self, lake: Lake, database: Database) -> None:
+        self._lake = lake
+        self._database = database
+
+    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
+        """Publish ``rows`` as one batch file, then load it; returns how many rows it has. No rows, no file.
+
+        Raises:
+            StoreError: The lake or the database refuses. A file that was published is loaded by the next run.
+        """
+        if rows.num_rows == 0:
+            return 0
+        file = self._lake.write(dataset, rows, created_at=now)
+        _, published = self._lake.read(file.path)
+        load_batch(self._database, file, published, now=now)
+        return file.row_count
+
+    def finish(self, *, now: datetime) -> int:
+        """Load what an earlier run published but did not live to load; returns how many batches.
+
+        Only the months around the ledger's newest batch and later are looked at, because every run begins with this:
+        its cost does not grow with the history.
+
+        Raises:
+            BatchCorrupt: A published file is damaged; it is named.
+        """
+        self._lake.sweep()
+        newest = newest_batch(self._database)
+        since = newest - _LOOK_BACK if newest else None
+        finished = 0
+        for dataset in DATASETS:
+            paths = {_batch_id(path): path for path in self._lake.paths(dataset, since=since)}
+            for batch_id in sorted(set(paths) - loaded_among(self._database, list(paths))):
+                file, rows = self._lake.read(paths[batch_id])
+                finished += load_batch(self._database, file, rows, now=now)
+                log.info("loaded %s, which an earlier run had published", paths[batch_id])
+        return finished
+
+
+def _batch_id(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".parquet")

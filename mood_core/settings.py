@@ -1,0 +1,104 @@
+"""Every setting, read from ``MOODLOG_*`` in the environment or from ``.env``. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from mood_core.errors import ConfigError
+
+_Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What a person can set. Relative paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MOODLOG_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    home: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("moodlog", appauthor=False),
+        description="the folder for the database, the lake, the token key and caches",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("MOODLOG_DATABASE_URL", "DATABASE_URL"),
+        description="sqlite:///FILE or postgresql+psycopg://...; default HOME/moodlog.db",
+    )
+    lake_url: str | None = Field(default=None, description="a folder or s3://bucket/prefix; default HOME/lake")
+
+    spotify_client_id: str = Field(
+        default="", validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_ID", "SPOTIPY_CLIENT_ID")
+    )
+    spotify_client_secret: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_SECRET", "SPOTIPY_CLIENT_SECRET")
+    )
+    spotify_redirect_uri: str = Field(
+        default="http://127.0.0.1:8888/callback",
+        validation_alias=AliasChoices("MOODLOG_SPOTIFY_REDIRECT_URI", "SPOTIPY_REDIRECT_URI"),
+    )
+    spotify_api_url: str = "https://api.spotify.com/v1"
+    spotify_accounts_url: str = "https://accounts.spotify.com"
+    spotify_daily_budget: int = Field(
+        default=500, ge=0, description="calls a day to each Spotify endpoint; 0 for no limit (extended quota)"
+    )
+    reccobeats_url: str = "https://api.reccobeats.com/v1"
+
+    feature_sources: _Words = Field(
+        default=("catalog", "spotify", "reccobeats"), description="where audio features come from, in order"
+    )
+    catalog: _Words = Field(default=(), description="Parquet or CSV files or folders of audio features, by comma")
+    token_key: SecretStr | None = Field(
+        default=None, description="key or keys (newest first, by comma) for tokens at rest; default HOME/token.key"
+    )
+
+    model: Path | None = Field(default=None, description="a model folder; default the bundled one")
+    runtime: Literal["auto", "litert", "keras"] = Field(default="auto", description="what runs the model")
+    shards: int = Field(default=4, ge=1, le=256, description="into how many tasks the accounts of a run are split")
+
+    @field_validator("feature_sources", "catalog", mode="before")
+    @classmethod
+    def _by_comma(cls, value: object) -> object:
+        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def database(self) -> str:
+        """The database's address, password included."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home / 'moodlog.db'}"
+
+    @property
+    def lake(self) -> str:
+        """The lake's address."""
+        return self.lake_url or str(self.home / "lake")
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigError: One of them cannot be understood; the sentence names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "a setting"
+        name = name if name.isupper() else f"MOODLOG_{name.upper()}"
+        raise ConfigError(f"{name} cannot be used: {first['msg'].lower()}") from error

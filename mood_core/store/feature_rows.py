@@ -1,0 +1,96 @@
+"""Audio features in SQL: which tracks want them, which were missed, and who refuses to give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from mood_core.records import Track, TrackKind, from_ms, to_ms
+from mood_core.store.database import Database
+from mood_core.store.keys import among
+
+_WANTING = text(
+    """
+    SELECT t.track_id, t.name, t.artists, t.album, t.duration_ms, t.isrc, t.release_date, t.kind
+    FROM tracks AS t
+    LEFT JOIN audio_features AS f ON f.track_key = t.track_key
+    WHERE f.track_key IS NULL
+    ORDER BY t.track_key
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedMiss:
+    """How often a source had nothing for a track, why, and when the last time was."""
+
+    reason: str
+    missed_at: datetime
+    count: int
+
+
+class FeatureRows:
+    """Features, misses and the availability of sources in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def tracks_without_features(self) -> list[Track]:
+        """Every track that has no features yet, the longest known first. ``artists`` is one name as it is shown."""
+        with self._database.read() as connection:
+            return [
+                Track(
+                    row.track_id,
+                    row.name,
+                    (row.artists,),
+                    row.album,
+                    row.duration_ms,
+                    row.isrc,
+                    row.release_date,
+                    TrackKind(row.kind),
+                )
+                for row in connection.execute(_WANTING)
+            ]
+
+    def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:
+        """The remembered misses of ``track_ids`` by (track id, source name)."""
+        with self._database.read() as connection:
+            condition, ids = among(connection, "t.track_id", track_ids)
+            rows = connection.execute(
+                text(
+                    "SELECT t.track_id, s.source, m.reason, m.last_missed_at_ms, m.misses"  # noqa: S608
+                    " FROM feature_misses AS m"
+                    " INNER JOIN tracks AS t ON t.track_key = m.track_key"
+                    f" INNER JOIN sources AS s ON s.source_key = m.source_key WHERE {condition}"
+                ),
+                {"ids": ids},
+            )
+            return {
+                (row.track_id, row.source): RememberedMiss(row.reason, from_ms(row.last_missed_at_ms), row.misses)
+                for row in rows
+            }
+
+    def unavailable_since(self, source: str) -> datetime | None:
+        """When ``source`` last refused this app, or None."""
+        query = text("SELECT unavailable_since_ms FROM source_availability WHERE source = :source")
+        with self._database.read() as connection:
+            since = connection.scalar(query, {"source": source})
+        return None if since is None else from_ms(since)
+
+    def mark_unavailable(self, source: str, at: datetime, reason: str) -> None:
+        """Remember that ``source`` refused this app at ``at``."""
+        statement = text(
+            "INSERT INTO source_availability (source, unavailable_since_ms, reason) VALUES (:source, :at, :reason)"
+            " ON CONFLICT (source) DO UPDATE SET"
+            " unavailable_since_ms = excluded.unavailable_since_ms, reason = excluded.reason"
+        )
+        with self._database.write() as connection:
+            connection.execute(statement, {"source": source, "at": to_ms(at), "reason": reason})
+
+    def mark_available(self, source: str) -> None:
+        """Forget that ``source`` ever refused this app."""
+        with self._database.write() as connection:
+            connection.execute(text("DELETE FROM source_availability WHERE source = :source"), {"source": source})

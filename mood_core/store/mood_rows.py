@@ -1,0 +1,70 @@
+"""Moods in SQL: which tracks want a label by a model, and which model's labels people see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+from sqlalchemy import text
+
+from mood_core.records import FEATURES
+from mood_core.store.database import Database
+
+_CHUNK = 50_000
+
+_UNLABELLED = text(
+    """
+    SELECT f.track_key, t.track_id, f.acousticness, f.danceability, f.energy, f.instrumentalness, f.liveness,
+        f.loudness, f.speechiness, f.tempo, f.valence, coalesce(f.duration_ms, t.duration_ms) AS duration_ms,
+        s.source AS feature_source
+    FROM audio_features AS f
+    INNER JOIN tracks AS t ON t.track_key = f.track_key
+    INNER JOIN sources AS s ON s.source_key = f.source_key
+    WHERE f.track_key > :after AND NOT EXISTS (
+        SELECT 1 FROM moods AS m INNER JOIN models AS c ON c.model_key = m.model_key
+        WHERE m.track_key = f.track_key AND c.model_version = :version
+    )
+    ORDER BY f.track_key LIMIT :chunk
+    """
+)
+
+
+class MoodRows:
+    """Labels in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def unlabelled(self, model_version: str) -> Iterator[pa.Table]:
+        """Stored features without a label by ``model_version``, in tables of up to 50,000 rows.
+
+        Columns: ``track_id``, the ten features (float64, ``duration_ms`` nullable) and ``feature_source``. The nine
+        features are of one source; the duration is that source's own or, where it gave none, the track's own.
+        """
+        after = -1
+        while True:
+            with self._database.read() as connection:
+                values = {"after": after, "version": model_version, "chunk": _CHUNK}
+                rows = connection.execute(_UNLABELLED, values).all()
+            if not rows:
+                return
+            after = rows[-1].track_key
+            columns = dict(zip(rows[0]._fields, zip(*rows, strict=True), strict=True))
+            kinds = {name: pa.float64() for name in FEATURES} | {"track_id": pa.string(), "feature_source": pa.string()}
+            yield pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
+
+    def current_version(self) -> str | None:
+        """The model version whose labels people see; None before the first label."""
+        with self._database.read() as connection:
+            version: str | None = connection.scalar(text("SELECT model_version FROM models WHERE is_current = 1"))
+        return version
+
+    def set_current(self, model_version: str) -> None:
+        """Show the labels of ``model_version`` from now on, all at once."""
+        with self._database.write() as connection:
+            connection.execute(
+                text("INSERT INTO models (model_version) VALUES (:v) ON CONFLICT (model_version) DO NOTHING"),
+                {"v": model_version},
+            )
+            connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
+            connection.execute(text("UPDATE models SET is_current = 1 WHERE model_version = :v"), {"v": model_version})
