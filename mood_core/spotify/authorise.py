@@ -1,0 +1,197 @@
+"""The Authorization Code flow with PKCE: from the address a person opens to the token their consent gives.
+
+Reference: https://developer.spotify.com/documentation/web-api/tutorials/code-pkce-flow
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode, urlsplit
+
+from mood_core.errors import ConfigError, InputError, ReauthorisationNeeded
+from mood_core.spotify.callback import CallbackServer, check_redirect_uri, code_of, parse_redirect
+from mood_core.spotify.doors import SCOPE
+from mood_core.spotify.failures import SOURCE
+from mood_core.spotify.ports import SpotifyApp
+from mood_core.spotify.token_service import TokenService
+from mood_core.spotify.tokens import Token
+
+TIMEOUT_S = 300.0
+"""How long to wait for the person's consent."""
+
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """One request for a person's permission.
+
+    Attributes:
+        address: what the person opens in a browser. It holds the challenge, not the verifier.
+        redirect_uri: where the browser is sent afterwards.
+        state: the random text that comes back unchanged, 43 characters.
+        verifier: the random text behind the challenge (RFC 7636), 86 characters.
+    """
+
+    address: str
+    redirect_uri: str
+    state: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+
+def begin(app: SpotifyApp, redirect_uri: str) -> Authorisation:
+    """A new request with a fresh state and verifier.
+
+    Raises:
+        ConfigError: Spotify does not accept such a redirect URI.
+    """
+    check_redirect_uri(redirect_uri)
+    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
+    query = urlencode(
+        {
+            "client_id": app.client_id,
+            "response_type": "code",
+            "redirect_uri": redirect_uri,
+            "scope": SCOPE,
+            "state": state,
+            "code_challenge_method": "S256",
+            "code_challenge": challenge_of(verifier),
+        }
+    )
+    return Authorisation(f"{app.accounts_url}/authorize?{query}", redirect_uri, state, verifier)
+
+
+def challenge_of(verifier: str) -> str:
+    """The S256 challenge of a verifier: its SHA-256 in URL-safe base64 without padding (RFC 7636, 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).decode("ascii").rstrip("=")
+
+
+def authorise(
+    app: SpotifyApp,
+    service: TokenService,
+    *,
+    show: Callable[[str], object],
+    open_browser: Callable[[str], object],
+    timeout_s: float = TIMEOUT_S,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Token:
+    """A token by the person's consent in a browser on this machine.
+
+    Args:
+        app: the registered app.
+        service: Spotify's token endpoint.
+        show: told the address, for a person whose browser does not open.
+        open_browser: opens the address, for instance ``webbrowser.open``.
+        timeout_s: how long to wait for the consent, seconds.
+        clock: this machine's time, aware UTC.
+
+    Raises:
+        ConfigError: the redirect URI, its port, the app's credentials or this machine's clock is wrong.
+        ReauthorisationNeeded: the person declined or did not answer, or the code is not good any more.
+        SourceError: Spotify failed.
+    """
+    with CallbackServer(app.redirect_uri) as server:
+        request = begin(app, server.redirect_uri)
+        show(request.address)
+        open_browser(request.address)
+        code = server.wait(request.state, timeout_s)
+    return exchange(request, code, service, clock=clock)
+
+
+def authorise_by_hand(
+    app: SpotifyApp,
+    service: TokenService,
+    *,
+    show: Callable[[str], object],
+    ask: Callable[[], str],
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Token:
+    """A token by the person's consent on another machine: ``ask`` gets the address they ended up at, or its code.
+
+    Raises:
+        InputError: what was pasted is neither.
+        ConfigError, ReauthorisationNeeded, SourceError: as :func:`authorise`.
+    """
+    request = begin(app, app.redirect_uri)
+    show(request.address)
+    return exchange(request, parse_pasted(ask(), request), service, clock=clock)
+
+
+def parse_pasted(text: str, request: Authorisation) -> str:
+    """The code in a pasted redirect address, whose state is checked, or the bare code.
+
+    Raises:
+        InputError: it is neither.
+        ConfigError, ReauthorisationNeeded: the address says that Spotify or the person refused, or its state differs.
+    """
+    pasted = text.strip().strip("\"'<>").strip()
+    if "://" not in pasted and "code=" not in pasted and "error=" not in pasted:
+        if not pasted or not pasted.isprintable() or " " in pasted:
+            raise _nothing_pasted()
+        return pasted
+    redirect = parse_redirect(urlsplit(pasted).query or pasted.lstrip("?"))
+    if redirect is None:
+        raise _nothing_pasted()
+    return code_of(redirect, request.state)
+
+
+def exchange(
+    request: Authorisation,
+    code: str,
+    service: TokenService,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Token:
+    """The token that ``code`` buys, by the verifier of its own ``request``.
+
+    Raises:
+        ConfigError: the redirect URI or the app's credentials are wrong, or the clock is more than 5 minutes off.
+        ReauthorisationNeeded: the code is used, expired or of another request.
+        SourceError: Spotify failed.
+    """
+    try:
+        token, spotify_time = service.exchange(code, redirect_uri=request.redirect_uri, verifier=request.verifier)
+    except ReauthorisationNeeded as refused:
+        raise _code_refused(refused, request) from None
+    if spotify_time is not None:
+        check_clock(clock(), spotify_time)
+    return token
+
+
+def check_clock(now: datetime, spotify_time: datetime) -> None:
+    """Compare this machine's clock with Spotify's.
+
+    Raises:
+        ConfigError: they differ by more than 5 minutes, which would spoil the times of tokens and listens.
+    """
+    skew = now - spotify_time
+    if abs(skew) > MAX_CLOCK_SKEW:
+        minutes, side = abs(skew) / timedelta(minutes=1), "ahead of" if skew > timedelta() else "behind"
+        raise ConfigError(
+            f"This machine's clock is {minutes:.0f} minutes {side} Spotify's; set it by network time (NTP) and "
+            "run the command again."
+        )
+
+
+def _code_refused(refused: ReauthorisationNeeded, request: Authorisation) -> ConfigError | ReauthorisationNeeded:
+    if "redirect" in refused.message.lower():
+        return ConfigError(
+            f"Spotify does not know the redirect URI {request.redirect_uri}; register exactly that at "
+            "https://developer.spotify.com/dashboard and run the command again."
+        )
+    return ReauthorisationNeeded(
+        "Spotify does not accept this authorisation code, which works once and for ten minutes; run the command again.",
+        source=SOURCE,
+    )
+
+
+def _nothing_pasted() -> InputError:
+    return InputError(
+        "That is neither the address the browser was sent to, which has ?code=... in it, nor a code; "
+        "run the command again."
+    )

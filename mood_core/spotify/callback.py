@@ -1,0 +1,219 @@
+"""The loopback server that catches the browser's redirect after the person's consent."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import os
+import socket
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Empty, Queue
+from socketserver import TCPServer
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+from mood_core.errors import ConfigError, ReauthorisationNeeded
+from mood_core.spotify.failures import SOURCE
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>moodlog</title>
+<style>body{{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:18vh auto;padding:0 1.5rem;color:#222}}
+@media(prefers-color-scheme:dark){{body{{background:#181818;color:#eee}}}}</style></head>
+<body><h1>{title}</h1><p>{text}</p></body></html>
+"""
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Referrer-Policy": "no-referrer",
+    "Connection": "close",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """What the browser brought back: a one-time ``code``, or an ``error`` such as ``access_denied``."""
+
+    code: str | None = field(default=None, repr=False)
+    state: str | None = field(default=None, repr=False)
+    error: str | None = None
+
+
+def parse_redirect(query: str) -> Redirect | None:
+    """The redirect in a URL's query, None where it holds neither a code nor an error."""
+    fields = {name: values[0] for name, values in parse_qs(query, keep_blank_values=False).items()}
+    redirect = Redirect(fields.get("code"), fields.get("state"), fields.get("error"))
+    return redirect if redirect.code or redirect.error else None
+
+
+def code_of(redirect: Redirect, state: str) -> str:
+    """The code of a ``redirect`` that answers the request made with ``state``, compared in constant time.
+
+    Raises:
+        ReauthorisationNeeded: it answers another request, or the person declined.
+    """
+    if not hmac.compare_digest((redirect.state or "").encode(), state.encode()):
+        raise ReauthorisationNeeded(
+            "The browser's answer belongs to another authorisation (its state differs); run the command again and use "
+            "the page that it opens.",
+            source=SOURCE,
+        )
+    if redirect.code is None:
+        raise _refused(redirect.error or "")
+    return redirect.code
+
+
+def _refused(error: str) -> ConfigError | ReauthorisationNeeded:
+    if error == "access_denied":
+        return ReauthorisationNeeded(
+            "The permission was declined on Spotify's page; run the command again and agree to connect the account.",
+            source=SOURCE,
+        )
+    shown = error if error.isidentifier() and len(error) < 50 else "unknown error"
+    return ConfigError(
+        f"Spotify refused the authorisation request ({shown}); check the app at https://developer.spotify.com/dashboard."
+    )
+
+
+def check_redirect_uri(uri: str) -> None:
+    """Whether Spotify takes ``uri``: https, or http on 127.0.0.1 or [::1], never localhost.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme != "http" or not _loopback_address(parts.hostname):
+        raise ConfigError(
+            f"MOODLOG_SPOTIFY_REDIRECT_URI is {uri!r}, which Spotify does not accept; use "
+            "http://127.0.0.1:8898/callback and register exactly that at https://developer.spotify.com/dashboard."
+        )
+
+
+def _loopback_address(host: str | None) -> bool:
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class CallbackServer:
+    """Listens on the redirect URI's own loopback address for one redirect; use it in a ``with`` block.
+
+    Other paths get 404 and are not the answer, and neither is a request without a code or an error: browsers ask for
+    icons, and open connections they never use. A redirect URI without a port listens on a free one, which Spotify
+    allows for loopback addresses.
+
+    Attributes:
+        redirect_uri: the address to send to Spotify, with the port that is listened on.
+
+    Raises:
+        ConfigError: the URI is not an http loopback address, or its port is taken.
+    """
+
+    def __init__(self, redirect_uri: str) -> None:
+        check_redirect_uri(redirect_uri)
+        parts = urlsplit(redirect_uri)
+        if parts.scheme != "http" or parts.hostname is None:
+            raise ConfigError(
+                f"{redirect_uri!r} is not on this machine, so no answer can be caught there; use --no-browser, or "
+                "http://127.0.0.1:8898/callback."
+            )
+        self._server = _listen(parts.hostname, parts.port or 0, parts.path or "/", redirect_uri)
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        self.redirect_uri = redirect_uri if parts.port else f"http://{host}:{self._server.server_port}{parts.path}"
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def wait(self, state: str, timeout_s: float) -> str:
+        """The code that the browser brings within ``timeout_s`` seconds.
+
+        Raises:
+            ReauthorisationNeeded: nobody came in time, the person declined, or the state differs.
+        """
+        self._server.state = state
+        self._thread.start()
+        try:
+            redirect = self._server.redirects.get(timeout=timeout_s)
+        except Empty:
+            raise ReauthorisationNeeded(
+                f"No answer came within {timeout_s:.0f} s; if Spotify's page said 'Invalid redirect URI', register "
+                f"exactly {self.redirect_uri} at https://developer.spotify.com/dashboard, then run the command again.",
+                source=SOURCE,
+            ) from None
+        return code_of(redirect, state)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+class _LoopbackServer(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = os.name != "nt"  # on Windows it would let two programs share the port
+
+    def __init__(self, host: str, port: int, path: str) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.path = path
+        self.state = ""
+        self.redirects: Queue[Redirect] = Queue()
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind without the base class's reverse name lookup, which can take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that hangs up is no news, and a traceback could show the code."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10
+    server: _LoopbackServer
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        redirect = parse_redirect(parts.query)
+        if parts.path != self.server.path or redirect is None:
+            self._answer(404, "Nothing here", "This address only takes Spotify's answer to moodlog.")
+            return
+        try:
+            code_of(redirect, self.server.state)
+        except (ConfigError, ReauthorisationNeeded):
+            self._answer(400, "Not connected", "The account was not connected. The terminal tells why.")
+        else:
+            self._answer(200, "Thank you", "moodlog goes on in the terminal. You can close this page.")
+        self.server.redirects.put(redirect)
+
+    def _answer(self, status: int, title: str, text: str) -> None:
+        body = _PAGE.format(title=title, text=text).encode()
+        self.send_response_only(status)
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Nothing: the request line holds the code."""
+
+
+def _listen(host: str, port: int, path: str, redirect_uri: str) -> _LoopbackServer:
+    try:
+        return _LoopbackServer(host, port, path)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot listen on {redirect_uri} ({error.strerror}); stop what uses port {port}, or set "
+            "MOODLOG_SPOTIFY_REDIRECT_URI to another port and register it at https://developer.spotify.com/dashboard."
+        ) from None

@@ -1,0 +1,207 @@
+"""What moodlog asks of the Spotify Web API for one account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Self, TypeVar
+
+import spotipy
+
+from mood_core.errors import AccessDenied, InputError, ReauthorisationNeeded
+from mood_core.records import Track
+from mood_core.spotify.account_tokens import AccessTokens, AccountTokens, FixedToken
+from mood_core.spotify.doors import Pool, accounts_pool, api_pool
+from mood_core.spotify.failures import NotFound
+from mood_core.spotify.payloads import (
+    WINDOW_SIZE,
+    ListenWindow,
+    PlaylistPage,
+    Profile,
+    SkippedItem,
+    parse_audio_features,
+    parse_playlist_page,
+    parse_profile,
+    parse_track,
+    parse_window,
+)
+from mood_core.spotify.ports import CallLedger, NullCallLedger, SpotifyApp, TokenRepository
+from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.token_service import TokenService
+from mood_core.spotify.tokens import Token, TokenCipher
+
+FEATURES_PER_CALL = 100
+_PLAYLIST_PAGE = 50
+_ID = re.compile(r"[0-9A-Za-z]+")
+
+T = TypeVar("T")
+
+
+class SpotifyClient:
+    """The Web API as one account sees it; for one thread at a time. Made by :class:`SpotifyClients`.
+
+    Every method raises:
+        RateLimited, Unavailable: also after a few tries.
+        QuotaExceeded: the day's calls are used up; nothing is waited for.
+        ReauthorisationNeeded: the permission has ended, or Spotify rejects even a fresh access token.
+        AccessDenied: the app, or this account in it, may not do that.
+        UnexpectedPayload: the answer does not fit its contract.
+        ConfigError: the app's credentials or the token key are wrong.
+    """
+
+    def __init__(self, user_id: str, tokens: AccessTokens, doors: Pool[spotipy.Spotify], retry: RetryPolicy) -> None:
+        self._user_id = user_id
+        self._tokens = tokens
+        self._doors = doors
+        self._retry = retry
+
+    def profile(self) -> Profile:
+        """Whose account it is."""
+        return parse_profile(self._ask(lambda api: api.me()))
+
+    def recently_played(self) -> ListenWindow:
+        """The whole window of recent listens: always all 50, never by a cursor, since listens can appear hours late."""
+        payload = self._ask(lambda api: api.current_user_recently_played(limit=WINDOW_SIZE))
+        return parse_window(payload, self._user_id)
+
+    def audio_features(self, track_ids: Sequence[str]) -> list[dict[str, object] | None]:
+        """Spotify's audio features of at most 100 tracks, in their order; None for a track it has none for.
+
+        Raises:
+            InputError: too many ids, or one that is no track id.
+            AccessDenied: this app has no access to them, as most have not.
+        """
+        if len(track_ids) > FEATURES_PER_CALL:
+            raise InputError(f"Spotify gives the features of at most {FEATURES_PER_CALL} tracks a call.")
+        ids = [_checked(track_id, "track") for track_id in track_ids]
+        if not ids:
+            return []
+        return parse_audio_features(self._ask(lambda api: {"audio_features": api.audio_features(ids)}), len(ids))
+
+    def track(self, track_id: str) -> Track | None:
+        """A track by its id, None where Spotify does not know it.
+
+        Raises:
+            InputError: that is no track id.
+        """
+        known = _checked(track_id, "track")
+        try:
+            return parse_track(self._ask(lambda api: api.track(known)))
+        except NotFound:
+            return None
+
+    def playlist_items(self, playlist_id: str) -> Iterator[Track | SkippedItem]:
+        """The items of a playlist in order, page by page; episodes and unreadable items as :class:`SkippedItem`.
+
+        Since 2026-02 Spotify shows apps in development mode only playlists that the person owns or works on.
+
+        Raises:
+            InputError: that is no playlist id.
+            NotFound: there is no such playlist.
+        """
+        return self._playlist_entries(_checked(playlist_id, "playlist"))
+
+    def _playlist_entries(self, playlist_id: str) -> Iterator[Track | SkippedItem]:
+        page = self._first_page(playlist_id)
+        while True:
+            yield from page.entries
+            if page.next_offset is None:
+                return
+            page = self._page(playlist_id, page.endpoint, page.next_offset)
+
+    def _first_page(self, playlist_id: str) -> PlaylistPage:
+        try:
+            return self._page(playlist_id, "items", 0)
+        except (AccessDenied, NotFound):
+            return self._page(playlist_id, "tracks", 0)  # the name before 2026, still the only one on some servers
+
+    def _page(self, playlist_id: str, endpoint: str, offset: int) -> PlaylistPage:
+        """A page by its offset; the address in the answer's ``next`` may be another server's, and is not followed."""
+        path = f"playlists/{playlist_id}/{endpoint}?limit={_PLAYLIST_PAGE}&offset={offset}"
+        return parse_playlist_page(self._ask(lambda api: api.next({"next": f"{api.prefix}{path}"})), endpoint, offset)
+
+    def _ask(self, request: Callable[[spotipy.Spotify], T]) -> T:
+        """``request`` with a good access token, which is renewed once where Spotify does not accept it."""
+        token = self._tokens.access_token()
+        try:
+            return self._ask_with(token, request)
+        except ReauthorisationNeeded:
+            return self._ask_with(self._tokens.renewed(rejected=token), request)
+
+    def _ask_with(self, token: str, request: Callable[[spotipy.Spotify], T]) -> T:
+        def once() -> T:
+            with self._doors.lend() as api:
+                api.set_auth(token)
+                try:
+                    return request(api)
+                finally:
+                    api.set_auth(None)
+
+        return self._retry.run(once)
+
+
+class SpotifyClients:
+    """Makes clients that share connections. One a process; any number of threads may take their clients from it.
+
+    Args:
+        app: the registered app.
+        repository: where accounts' tokens are kept.
+        cipher: how they are encrypted there.
+        ledger: counts every request and refuses those beyond the quota.
+        retry: how short failures are repeated; its ``sleep`` does all the waiting here.
+        clock: this machine's time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        app: SpotifyApp,
+        repository: TokenRepository,
+        cipher: TokenCipher,
+        *,
+        ledger: CallLedger | None = None,
+        retry: RetryPolicy | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        ledger = ledger if ledger is not None else NullCallLedger()
+        self._repository = repository
+        self._cipher = cipher
+        self._retry = retry if retry is not None else RetryPolicy()
+        self._clock = clock
+        self._doors = api_pool(app, ledger)
+        self._accounts = accounts_pool(app, ledger)
+        self.token_service = TokenService(self._accounts, self._retry, clock)
+
+    def for_user(self, user_id: str) -> SpotifyClient:
+        """A client of the account whose token the repository keeps."""
+        tokens = AccountTokens(
+            user_id,
+            self._repository,
+            self._cipher,
+            self.token_service,
+            retry=self._retry,
+            clock=self._clock,
+        )
+        return SpotifyClient(user_id, tokens, self._doors, self._retry)
+
+    def for_token(self, token: Token, user_id: str = "") -> SpotifyClient:
+        """A client with a token that is not stored yet, to ask for the profile of an account being connected."""
+        return SpotifyClient(user_id, FixedToken(token), self._doors, self._retry)
+
+    def close(self) -> None:
+        """Close the open connections."""
+        self._doors.close()
+        self._accounts.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _checked(identifier: str, kind: str) -> str:
+    """The id itself: spotipy would also take URIs and URLs, but a caller that means one has made a mistake."""
+    if _ID.fullmatch(identifier) is None:
+        raise InputError(f"{identifier!r} is no Spotify {kind} id; an id is letters and digits alone.")
+    return identifier

@@ -1,0 +1,240 @@
+"""Failed answers of Spotify turned into moodlog's errors: pure functions of status, headers and body."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from mood_core.errors import (
+    AccessDenied,
+    ConfigError,
+    MoodlogError,
+    QuotaExceeded,
+    RateLimited,
+    ReauthorisationNeeded,
+    SourceError,
+    Unavailable,
+    UnexpectedPayload,
+)
+
+SOURCE = "spotify"
+"""``SourceError.source`` of every error raised here."""
+
+LONGEST_SHORT_WAIT_S = 60.0
+"""A longer Retry-After is not a rate limit to wait out, but a quota that is used up."""
+
+_DEFAULT_RATE_WAIT_S = 5.0
+_DEFAULT_QUOTA_WAIT_S = 3600.0
+_LONGEST_TOLD = 160
+_EXCERPT = 200
+
+
+class NotFound(SourceError):
+    """Spotify knows nothing under this id (404)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer as far as failures are concerned.
+
+    Attributes:
+        call: the request, for people ("GET /v1/me").
+        status: the HTTP status.
+        body: its text.
+        headers: its headers, looked up as they are written here.
+        secrets: what was sent and must not be told, should the service echo it.
+        now: this machine's time, for a Retry-After given as a date.
+    """
+
+    call: str
+    status: int
+    body: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def api_failure(answer: Answer) -> MoodlogError | None:
+    """The error that a Web API ``answer`` stands for, None where it is a success."""
+    match answer.status:
+        case 401:
+            return ReauthorisationNeeded(
+                f"Spotify does not accept the access token for {answer.call}; run `moodlog reconnect`.", source=SOURCE
+            )
+        case 403:
+            return AccessDenied(_denied(answer), source=SOURCE)
+        case 404 | 410:
+            return NotFound(f"Spotify knows nothing under {answer.call} ({answer.status}).", source=SOURCE)
+    failure = _common_failure(answer)
+    if failure is None and _json_object(answer.body) is None:
+        failure = UnexpectedPayload(
+            f"Spotify's answer to {answer.call} is no JSON object; the next run tries again.",
+            source=SOURCE,
+            excerpt=_blotted(answer.body, answer.secrets)[:_EXCERPT],
+        )
+    return failure
+
+
+def token_failure(answer: Answer) -> MoodlogError | None:
+    """The error that an ``answer`` of the token endpoint stands for, None where it is a success.
+
+    No excerpt is kept of a wrong success, since it may hold tokens.
+    """
+    if answer.status in {400, 401, 403}:
+        return _oauth_failure(answer)
+    failure = _common_failure(answer)
+    if failure is None and not _is_token_answer(_json_object(answer.body)):
+        failure = UnexpectedPayload(
+            "Spotify's answer to a token request holds no token; the next run tries again.", source=SOURCE
+        )
+    return failure
+
+
+def _is_token_answer(payload: dict[str, object] | None) -> bool:
+    """Whether it has what is needed, in the right types (RFC 6749, 5.1)."""
+    if payload is None:
+        return False
+    token, lifetime = payload.get("access_token"), payload.get("expires_in")
+    return isinstance(token, str) and bool(token) and isinstance(lifetime, int | float) and math.isfinite(lifetime)
+
+
+def _common_failure(answer: Answer) -> MoodlogError | None:
+    if 200 <= answer.status < 300:
+        return None
+    if answer.status == 429:
+        return _too_many(answer)
+    if answer.status >= 500 or answer.status in {408, 425}:
+        return Unavailable(
+            f"Spotify answered {answer.status} to {answer.call}; this usually passes within minutes.", source=SOURCE
+        )
+    if answer.status < 400:
+        return UnexpectedPayload(
+            f"Spotify answered {answer.call} with a redirect ({answer.status}); "
+            "check MOODLOG_SPOTIFY_API_URL and MOODLOG_SPOTIFY_ACCOUNTS_URL.",
+            source=SOURCE,
+        )
+    return SourceError(f"Spotify refused {answer.call} ({answer.status}{_quoted(answer)}).", source=SOURCE)
+
+
+def _denied(answer: Answer) -> str:
+    told = _told(answer)
+    remedy = "check what the app may use at https://developer.spotify.com/dashboard"
+    if "not registered" in told.lower():
+        remedy = "add the person under User Management of the app at https://developer.spotify.com/dashboard"
+    elif "scope" in told.lower():
+        remedy = "run `moodlog reconnect` and grant what is asked for"
+    return f"Spotify denies {answer.call} (403{_quoted(answer)}); {remedy}."
+
+
+def _too_many(answer: Answer) -> SourceError:
+    wait_s = wait_asked_for(answer)
+    if wait_s is not None and wait_s > LONGEST_SHORT_WAIT_S:
+        return QuotaExceeded(
+            f"Spotify's quota for {answer.call} is used up; it opens again in {wait_s / 60:.0f} minutes.",
+            source=SOURCE,
+            retry_after_s=wait_s,
+        )
+    return RateLimited(
+        f"Spotify asks to slow down with {answer.call}; try again in a minute.",
+        source=SOURCE,
+        retry_after_s=_DEFAULT_RATE_WAIT_S if wait_s is None else wait_s,
+    )
+
+
+def wait_asked_for(answer: Answer) -> float | None:
+    """Seconds that a 429 asks to stay away, None for every other answer or where it does not say.
+
+    A used up quota is always told as more than 60 s, also where the Retry-After is shorter or absent.
+    """
+    if answer.status != 429:
+        return None
+    wait_s = retry_after_s(answer.headers.get("Retry-After"), answer.now)
+    if "QUOTA_EXCEEDED" not in answer.body:
+        return wait_s
+    return max(_DEFAULT_QUOTA_WAIT_S if wait_s is None else wait_s, LONGEST_SHORT_WAIT_S + 1)
+
+
+def retry_after_s(value: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for: a number or an HTTP date; None where it says nothing readable."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        return _seconds_until(value, now)
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _seconds_until(http_date: str, now: datetime) -> float | None:
+    moment = http_time(http_date)
+    return None if moment is None else max((moment - now).total_seconds(), 0.0)
+
+
+def http_time(value: str | None) -> datetime | None:
+    """The aware UTC time of an HTTP date header, None where it cannot be read."""
+    try:
+        moment = parsedate_to_datetime(value) if value else None
+        if moment is None:
+            return None
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _oauth_failure(answer: Answer) -> MoodlogError:
+    match oauth_error(answer.body):
+        case "invalid_grant":
+            return ReauthorisationNeeded(
+                f"Spotify no longer accepts this permission ({_told(answer) or 'invalid_grant'}); "
+                "run `moodlog reconnect`.",
+                source=SOURCE,
+            )
+        case "invalid_client" | "unauthorized_client":
+            return ConfigError(
+                f"Spotify does not know this app ({_told(answer) or 'invalid_client'}); check "
+                "MOODLOG_SPOTIFY_CLIENT_ID and MOODLOG_SPOTIFY_CLIENT_SECRET against the developer dashboard."
+            )
+    return SourceError(f"Spotify refused {answer.call} ({answer.status}{_quoted(answer)}).", source=SOURCE)
+
+
+def oauth_error(body: str) -> str | None:
+    """The ``error`` code of an OAuth error body (RFC 6749, 5.2), None where there is none."""
+    error = (_json_object(body) or {}).get("error")
+    return error if isinstance(error, str) else None
+
+
+def _quoted(answer: Answer) -> str:
+    told = _told(answer)
+    return f": {told}" if told else ""
+
+
+def _told(answer: Answer) -> str:
+    """What the service says about its refusal, as one short printable line."""
+    payload = _json_object(answer.body)
+    text = ("" if "<" in answer.body else answer.body) if payload is None else _message(payload)
+    line = "".join(character if character.isprintable() else " " for character in _blotted(text, answer.secrets))
+    return " ".join(line.split())[:_LONGEST_TOLD].rstrip(".")
+
+
+def _message(payload: dict[str, object]) -> str:
+    error = payload.get("error")
+    message = error.get("message") if isinstance(error, dict) else payload.get("error_description") or error
+    return message if isinstance(message, str) else ""
+
+
+def _blotted(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return text
+
+
+def _json_object(body: str) -> dict[str, object] | None:
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) else None

@@ -1,0 +1,298 @@
+"""The Web API's answers turned into records: pure functions from decoded JSON, which is never trusted.
+
+An item that cannot be read becomes a :class:`SkippedItem` with its reason and the others are kept; an answer whose very
+frame is wrong raises :class:`~mood_core.errors.UnexpectedPayload`. Nothing else is raised, whatever comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NoReturn
+
+from mood_core.errors import UnexpectedPayload
+from mood_core.records import Listen, ListenSource, Track, TrackKind
+from mood_core.spotify.failures import SOURCE
+
+WINDOW_SIZE = 50
+"""The most listens that ``recently-played`` ever shows: older ones are gone."""
+
+_MAX_INT32 = 2**31 - 1
+_LONGEST_ID = 1000
+_LONGEST_PLAYLIST = 20_000  # twice what Spotify allows: the end also where a server always names a next page
+_LOCAL_PREFIX = "spotify:local:"
+
+
+class SkipReason(StrEnum):
+    """Why an item of an answer is no listen, or no track."""
+
+    EPISODE = "episode"
+    NO_TRACK = "no_track"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedItem:
+    """An item that was left out. ``position`` counts from 0 in the answer; ``detail`` tells which field is wrong."""
+
+    reason: SkipReason
+    position: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Whose account it is. ``account_id`` is Spotify's stable id, the older ``id`` where a server does not tell it."""
+
+    account_id: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenWindow:
+    """All that Spotify shows of a person's recent listens.
+
+    Attributes:
+        listens: oldest first, each (played_at, track) once.
+        tracks: the distinct tracks of ``listens``, in the order of their first play.
+        skipped: the items that are no listens, with their reasons.
+        full: whether the answer had as many items as it can have, so that older listens may have dropped out.
+        oldest_at: the oldest time in the answer, that of skipped items included; None where no item has one.
+    """
+
+    listens: tuple[Listen, ...]
+    tracks: tuple[Track, ...]
+    skipped: tuple[SkippedItem, ...]
+    full: bool
+    oldest_at: datetime | None
+
+
+class _Skip(Exception):
+    """This item is left out."""
+
+    def __init__(self, reason: SkipReason, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def parse_profile(payload: object) -> Profile:
+    """The profile in an answer of ``/me``.
+
+    Raises:
+        UnexpectedPayload: there is no id in it.
+    """
+    fields = _frame(payload, "me")
+    account_id = _identifier(fields.get("account_id")) or _identifier(fields.get("id"))
+    if account_id is None:
+        _reject("me", "neither account_id nor id is there")
+    return Profile(account_id, _text(fields.get("display_name")) or account_id)
+
+
+def parse_window(payload: object, user_id: str) -> ListenWindow:
+    """The listens in an answer of ``/me/player/recently-played``.
+
+    Raises:
+        UnexpectedPayload: there is no list of items, or not one of its items can be read.
+    """
+    items = _items(payload, "me/player/recently-played")
+    listens: dict[tuple[datetime, str], Listen] = {}
+    tracks: dict[str, Track] = {}
+    skipped: list[SkippedItem] = []
+    for position, item in enumerate(items):
+        try:
+            listen, track = _listen(item, user_id)
+        except _Skip as skip:
+            skipped.append(SkippedItem(skip.reason, position, skip.detail))
+            continue
+        listens.setdefault((listen.played_at, listen.track_id), listen)
+        tracks.setdefault(track.track_id, track)
+    if items and all(skip.reason is SkipReason.MALFORMED for skip in skipped) and not listens:
+        _reject("me/player/recently-played", f"not one of {len(items)} items can be read, {skipped[0].detail}")
+    ordered = tuple(listens[key] for key in sorted(listens))
+    return ListenWindow(
+        listens=ordered,
+        tracks=tuple(tracks[track_id] for track_id in dict.fromkeys(listen.track_id for listen in ordered)),
+        skipped=tuple(skipped),
+        full=len(items) >= WINDOW_SIZE,
+        oldest_at=min(_times(items), default=None),
+    )
+
+
+def parse_track(payload: object) -> Track:
+    """The track in an answer of ``/tracks/{id}``.
+
+    Raises:
+        UnexpectedPayload: it cannot be read as a track.
+    """
+    try:
+        return _track(_frame(payload, "tracks/{id}"))
+    except _Skip as skip:
+        _reject("tracks/{id}", skip.detail or skip.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistPage:
+    """A page of a playlist, from ``/playlists/{id}/<endpoint>``. ``next_offset`` is None on the last one."""
+
+    entries: tuple[Track | SkippedItem, ...]
+    endpoint: str
+    next_offset: int | None
+
+
+def parse_playlist_page(payload: object, endpoint: str, offset: int) -> PlaylistPage:
+    """One page of ``/playlists/{id}/items`` or, with ``track`` in the place of ``item``, of ``/playlists/{id}/tracks``.
+
+    Raises:
+        UnexpectedPayload: there is no list of items.
+    """
+    name = f"playlists/{{id}}/{endpoint}"
+    items = _items(payload, name)
+    fields = _frame(payload, name)
+    entries = tuple(_entry(item, offset + position) for position, item in enumerate(items))
+    following = offset + len(items)
+    total = fields.get("total")
+    is_last = not items or not fields.get("next") or (isinstance(total, int) and following >= total)
+    return PlaylistPage(entries, endpoint, None if is_last or following >= _LONGEST_PLAYLIST else following)
+
+
+def parse_audio_features(payload: object, asked: int) -> list[dict[str, object] | None]:
+    """The entries of an answer of ``/audio-features``, in the order of the ids; None for what Spotify does not know.
+
+    Raises:
+        UnexpectedPayload: there are not exactly ``asked`` entries, or one is neither an object nor null.
+    """
+    entries = _frame(payload, "audio-features").get("audio_features")
+    if not isinstance(entries, list) or len(entries) != asked:
+        _reject("audio-features", f"audio_features is no list of {asked} entries")
+    features: list[dict[str, object] | None] = []
+    for entry in entries:
+        if not isinstance(entry, dict | None):
+            _reject("audio-features", "an entry is neither an object nor null")
+        features.append(entry)
+    return features
+
+
+def _entry(item: object, position: int) -> Track | SkippedItem:
+    try:
+        fields = _object(item, "the item is no object")
+        return _track(fields.get("item") or fields.get("track"))
+    except _Skip as skip:
+        return SkippedItem(skip.reason, position, skip.detail)
+
+
+def _listen(item: object, user_id: str) -> tuple[Listen, Track]:
+    fields = _object(item, "the item is no object")
+    track = _track(fields.get("track"))
+    played_at = _time(fields.get("played_at"))
+    if played_at is None:
+        raise _Skip(SkipReason.MALFORMED, "played_at is no time with a zone")
+    return Listen(user_id, played_at, track.track_id, ListenSource.RECENTLY_PLAYED), track
+
+
+def _track(payload: object) -> Track:
+    if payload is None:
+        raise _Skip(SkipReason.NO_TRACK)
+    fields = _object(payload, "track is no object")
+    if fields.get("type") == "episode":
+        raise _Skip(SkipReason.EPISODE)
+    track_id, kind = _identity(fields)
+    album, external_ids = _dict(fields.get("album")), _dict(fields.get("external_ids"))
+    return Track(
+        track_id=track_id,
+        name=_text(fields.get("name")) or "",
+        artists=_names(fields.get("artists")),
+        album=_text(album.get("name")),
+        duration_ms=_milliseconds(fields.get("duration_ms")),
+        isrc=_text(external_ids.get("isrc")),
+        release_date=_text(album.get("release_date")),
+        kind=kind,
+    )
+
+
+def _identity(track: Mapping[str, object]) -> tuple[str, TrackKind]:
+    """A track's id; a person's own file has none and goes by its URI."""
+    track_id, uri = _identifier(track.get("id")), _identifier(track.get("uri"))
+    if track_id is not None:
+        return track_id, TrackKind.TRACK
+    if uri is not None and (track.get("is_local") is True or uri.startswith(_LOCAL_PREFIX)):
+        return uri, TrackKind.LOCAL
+    raise _Skip(SkipReason.MALFORMED, "track has neither an id nor a local uri")
+
+
+def _object(value: object, otherwise: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise _Skip(SkipReason.MALFORMED, otherwise)
+    return value
+
+
+def _dict(value: object) -> dict[str, object]:
+    """An optional part; whatever else stands in its place counts as empty."""
+    return value if isinstance(value, dict) else {}
+
+
+def _names(artists: object) -> tuple[str, ...]:
+    if not isinstance(artists, list):
+        return ()
+    names = (_text(artist.get("name")) for artist in artists if isinstance(artist, dict))
+    return tuple(name for name in names if name is not None)
+
+
+def _times(items: Sequence[object]) -> list[datetime]:
+    times = (_time(item.get("played_at")) for item in items if isinstance(item, dict))
+    return [time for time in times if time is not None]
+
+
+def _time(value: object) -> datetime | None:
+    """An ISO 8601 time with a zone as aware UTC, cut to milliseconds."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            return None
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _milliseconds(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _MAX_INT32 else None
+
+
+def _identifier(value: object) -> str | None:
+    """A usable id: some printable text. Its form is Spotify's business."""
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and value.isprintable() else None
+
+
+def _text(value: object) -> str | None:
+    """Text that databases take: NUL and lone surrogates, which JSON can express, become U+FFFD."""
+    if not isinstance(value, str) or not value:
+        return None
+    return "".join("\N{REPLACEMENT CHARACTER}" if _unstorable(character) else character for character in value)
+
+
+def _unstorable(character: str) -> bool:
+    return character == "\0" or "\ud800" <= character <= "\udfff"
+
+
+def _items(payload: object, endpoint: str) -> list[object]:
+    items = _frame(payload, endpoint).get("items")
+    if not isinstance(items, list):
+        _reject(endpoint, "items is no list")
+    return items
+
+
+def _frame(payload: object, endpoint: str) -> dict[str, object]:
+    if not isinstance(payload, dict):
+        _reject(endpoint, "it is no JSON object")
+    return payload
+
+
+def _reject(endpoint: str, what: str) -> NoReturn:
+    raise UnexpectedPayload(f"Spotify's answer to {endpoint} does not fit its contract: {what}.", source=SOURCE)

@@ -1,0 +1,129 @@
+"""What the Spotify package needs from the rest of moodlog: settings of the app, a token repository, a call ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from mood_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+API_URL = "https://api.spotify.com/v1"
+ACCOUNTS_URL = "https://accounts.spotify.com"
+DEFAULT_REDIRECT_URI = "http://127.0.0.1:8898/callback"
+
+
+@dataclass(frozen=True, slots=True)
+class SpotifyApp:
+    """The app registered in Spotify's developer dashboard, and where its services are reached.
+
+    ``client_secret`` is optional: with PKCE a client id is enough. The URLs are kept without a trailing slash.
+
+    Raises:
+        ConfigError: the client id is empty, or a URL is not http(s).
+    """
+
+    client_id: str
+    client_secret: SecretStr | None
+    redirect_uri: str
+    api_url: str = API_URL
+    accounts_url: str = ACCOUNTS_URL
+
+    def __post_init__(self) -> None:
+        if not self.client_id.strip():
+            raise ConfigError(
+                "MOODLOG_SPOTIFY_CLIENT_ID is empty; copy the client id of your app from "
+                "https://developer.spotify.com/dashboard"
+            )
+        if self.client_secret is not None and not self.client_secret.get_secret_value():
+            object.__setattr__(self, "client_secret", None)
+        for field, setting in (
+            ("api_url", "MOODLOG_SPOTIFY_API_URL"),
+            ("accounts_url", "MOODLOG_SPOTIFY_ACCOUNTS_URL"),
+        ):
+            object.__setattr__(self, field, _base_url(getattr(self, field), setting))
+
+
+def _base_url(url: str, setting: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        shown = repr(url) if "@" not in url else "not usable"  # what stands before an @ may be a password
+        raise ConfigError(f"{setting} is {shown}; it must be an http or https address such as {API_URL}")
+    return url.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """A token as the repository keeps it: encrypted, with a ``version`` that grows with every write."""
+
+    ciphertext: bytes
+    version: int
+
+
+class TokenRepository(Protocol):
+    """Where encrypted tokens are kept, shared by all workers."""
+
+    def read(self, user_id: str) -> StoredToken | None:
+        """The account's stored token, or None where there is none."""
+        ...
+
+    def write(self, user_id: str, ciphertext: bytes, *, authorised_at: datetime, expected_version: int | None) -> bool:
+        """Store a token if the stored version is still ``expected_version``; None stores whatever is there.
+
+        Durable when it returns True; False, and nothing written, where another worker was first.
+        """
+        ...
+
+    def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
+        """Take the account's refresh lease for ``for_s`` seconds; False while another owner's lease runs."""
+        ...
+
+    def release_refresh(self, user_id: str, owner: str) -> None:
+        """Give the lease back; nothing happens where ``owner`` does not hold it."""
+        ...
+
+    def mark_reauthorisation_needed(self, user_id: str, reason: str) -> None:
+        """Record that only the person can heal this account."""
+        ...
+
+
+class CallLedger(Protocol):
+    """Counts every HTTP request, shared by all workers.
+
+    ``endpoint`` is one of ``me``, ``me/player/recently-played``, ``audio-features``, ``tracks/{id}``,
+    ``playlists/{id}/items``, ``playlists/{id}/tracks`` and ``token``.
+    """
+
+    def before_call(self, endpoint: str) -> None:
+        """Called right before each request, repeated tries included.
+
+        Raises:
+            QuotaExceeded: the budget is used up, or Spotify asked for silence that is not over yet.
+        """
+        ...
+
+    def after_call(self, endpoint: str, status: int, retry_after_s: float | None) -> None:
+        """Called after each request.
+
+        Args:
+            endpoint: as in :meth:`before_call`.
+            status: the HTTP status; 0 where no whole answer came (timeout, cut connection).
+            retry_after_s: seconds Spotify asks to stay away, None where it asks for nothing. Above 60 s the quota
+                is used up, and nothing is to be asked of this endpoint before that time.
+        """
+        ...
+
+
+class NullCallLedger:
+    """A ledger that counts nothing and allows everything."""
+
+    def before_call(self, endpoint: str) -> None:
+        """Allow the call."""
+
+    def after_call(self, endpoint: str, status: int, retry_after_s: float | None) -> None:
+        """Forget the call."""

@@ -1,0 +1,130 @@
+"""Spotify's token endpoint, by spotipy's PKCE client: a code for a token, a refresh token for the next access token.
+
+Spotify rotates refresh tokens of PKCE clients, and the old one dies with the answer. So the answer of a refresh is
+handed to a spotipy ``CacheHandler`` that persists it before anything else happens; nobody sees the new access token
+until the new refresh token is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import spotipy
+from spotipy.cache_handler import CacheHandler, MemoryCacheHandler
+
+from mood_core.errors import UnexpectedPayload
+from mood_core.spotify.doors import Pool
+from mood_core.spotify.failures import SOURCE
+from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.tokens import Token
+
+_YEAR_S = 366 * 86_400
+
+
+class _PersistAnswer(CacheHandler):  # type: ignore[misc]  # spotipy is untyped
+    """spotipy's cache, reduced to what a refresh needs of it: hand each answer to ``persist`` at once."""
+
+    def __init__(self, persist: Callable[[dict[str, Any]], None]) -> None:
+        self._persist = persist
+
+    def get_cached_token(self) -> None:
+        """Nothing: who asks for a refresh has read the repository already."""
+
+    def save_token_to_cache(self, token_info: dict[str, Any]) -> None:
+        """Persist ``token_info`` before spotipy returns it."""
+        self._persist(token_info)
+
+
+class TokenService:
+    """The token endpoint; may be used by many threads.
+
+    Args:
+        pool: spotipy's PKCE clients, see :func:`mood_core.spotify.doors.accounts_pool`.
+        retry: how an exchange that fails for a short reason is repeated.
+        clock: this machine's time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        pool: Pool[spotipy.SpotifyPKCE],
+        retry: RetryPolicy,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._pool = pool
+        self._retry = retry
+        self._clock = clock
+
+    def refresh(self, token: Token, persist: Callable[[Token], None]) -> Token:
+        """The next token after ``token``, asked for once; ``persist`` has returned when this does, its errors pass through.
+
+        Raises:
+            ReauthorisationNeeded: the permission has ended or was taken back (``invalid_grant``).
+            ConfigError: Spotify does not know the client id or secret.
+            SourceError: see :mod:`mood_core.spotify.failures`.
+        """
+        fresh: list[Token] = []
+
+        def keep(info: dict[str, Any]) -> None:
+            fresh.append(self._refreshed(token, info))
+            persist(fresh[-1])
+
+        with self._pool.lend() as client:
+            client.cache_handler = _PersistAnswer(keep)
+            try:
+                client.refresh_access_token(token.refresh_token)
+            finally:
+                client.cache_handler = MemoryCacheHandler()
+        return fresh[-1]
+
+    def exchange(self, code: str, *, redirect_uri: str, verifier: str) -> tuple[Token, datetime | None]:
+        """The token that a one-time ``code`` buys, and the service's own time where its answer tells it.
+
+        Raises:
+            ReauthorisationNeeded: the code is used, expired or of another request (``invalid_grant``).
+            ConfigError: Spotify does not know the client id or secret.
+            SourceError: see :mod:`mood_core.spotify.failures`.
+        """
+        with self._pool.lend() as client:
+            memory = client.cache_handler = MemoryCacheHandler()
+            client.redirect_uri, client.code_verifier, client.code_challenge = redirect_uri, verifier, "sent before"
+            try:
+                self._retry.run(lambda: client.get_access_token(code, check_cache=False))
+            finally:
+                client.code_verifier = client.code_challenge = None
+                client.cache_handler = MemoryCacheHandler()
+            answered_at: datetime | None = client.session.answered_at
+        return self._first(memory.token_info), answered_at
+
+    def _first(self, info: dict[str, Any]) -> Token:
+        now = self._clock()
+        return Token(
+            access_token=info["access_token"],
+            refresh_token=_refresh_token(info),
+            expires_at=now + _lifetime(info),
+            scope=str(info.get("scope") or ""),
+            authorised_at=now,
+        )
+
+    def _refreshed(self, token: Token, info: dict[str, Any]) -> Token:
+        rotated = info.get("refresh_token")
+        return token.refreshed(
+            info["access_token"],
+            rotated if isinstance(rotated, str) else None,
+            self._clock() + _lifetime(info),
+            info["scope"] if isinstance(info.get("scope"), str) else None,
+        )
+
+
+def _lifetime(info: dict[str, Any]) -> timedelta:
+    return timedelta(seconds=min(max(info["expires_in"], 0), _YEAR_S))
+
+
+def _refresh_token(info: dict[str, Any]) -> str:
+    value = info.get("refresh_token")
+    if not isinstance(value, str) or not value:
+        raise UnexpectedPayload(
+            "Spotify's answer to the authorisation holds no refresh token; run `moodlog connect` again.", source=SOURCE
+        )
+    return value

@@ -1,0 +1,151 @@
+"""A person's token: what it holds, how it is encrypted at rest, and when the permission behind it ends."""
+
+from __future__ import annotations
+
+import json
+from calendar import monthrange
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from mood_core.errors import ConfigError
+
+PERMISSION_MONTHS = 6
+"""Refresh tokens die this many calendar months after the person authorised; refreshing does not extend it.
+
+Spotify's rule since 2026-07-20: https://developer.spotify.com/documentation/web-api/tutorials/refreshing-tokens
+"""
+
+_EARLY = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What Spotify gave for one person. Its repr shows neither token.
+
+    Attributes:
+        access_token: sent with each request; lives an hour.
+        refresh_token: buys the next access token; may change with each refresh.
+        expires_at: when the access token ends, aware UTC.
+        scope: what was granted, space-separated.
+        authorised_at: when the person consented, aware UTC; never moves on refresh.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    scope: str
+    authorised_at: datetime
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether the access token lives for at least another minute."""
+        return now < self.expires_at - _EARLY
+
+    def refreshed(self, access_token: str, refresh_token: str | None, expires_at: datetime, scope: str | None) -> Token:
+        """This token after a refresh; what the answer leaves out stays as it is."""
+        return replace(
+            self,
+            access_token=access_token,
+            refresh_token=refresh_token or self.refresh_token,
+            expires_at=expires_at,
+            scope=scope or self.scope,
+        )
+
+    def to_json(self) -> bytes:
+        """The token as UTF-8 JSON, secrets included: only ever to be encrypted."""
+        return json.dumps(
+            {
+                "access_token": self.access_token,
+                "refresh_token": self.refresh_token,
+                "expires_at": self.expires_at.isoformat(),
+                "scope": self.scope,
+                "authorised_at": self.authorised_at.isoformat(),
+            }
+        ).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Token:
+        """The token that :meth:`to_json` wrote.
+
+        Raises:
+            ConfigError: the bytes are no token.
+        """
+        try:
+            fields = json.loads(data)
+            return cls(
+                access_token=str(fields["access_token"]),
+                refresh_token=str(fields["refresh_token"]),
+                expires_at=datetime.fromisoformat(fields["expires_at"]),
+                scope=str(fields["scope"]),
+                authorised_at=datetime.fromisoformat(fields["authorised_at"]),
+            )
+        except (ValueError, TypeError, KeyError):
+            raise ConfigError("A stored token cannot be read; run `moodlog reconnect` for its account.") from None
+
+
+class TokenCipher:
+    """Encrypts tokens at rest with Fernet (AES-128-CBC, HMAC-SHA256). The newest key comes first and encrypts.
+
+    Raises:
+        ConfigError: there is no key, or one is not a Fernet key.
+    """
+
+    def __init__(self, keys: Sequence[str | bytes]) -> None:
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            raise ConfigError(
+                "MOODLOG_TOKEN_KEY must hold one or more keys of 32 bytes in URL-safe base64, the newest first; "
+                "`moodlog keys rotate` makes one."
+            ) from None
+
+    @staticmethod
+    def generate_key() -> str:
+        """A new random key, 44 characters of URL-safe base64."""
+        return Fernet.generate_key().decode("ascii")
+
+    def encrypt(self, plaintext: bytes) -> bytes:
+        """``plaintext`` encrypted with the newest key."""
+        return self._fernet.encrypt(plaintext)
+
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        """What was encrypted with any of the keys.
+
+        Raises:
+            ConfigError: none of the keys fits.
+        """
+        try:
+            return self._fernet.decrypt(ciphertext)
+        except InvalidToken:
+            raise ConfigError(_WRONG_KEY) from None
+
+    def rotate(self, ciphertext: bytes) -> bytes:
+        """``ciphertext`` encrypted again with the newest key.
+
+        Raises:
+            ConfigError: none of the keys fits.
+        """
+        try:
+            return self._fernet.rotate(ciphertext)
+        except InvalidToken:
+            raise ConfigError(_WRONG_KEY) from None
+
+
+_WRONG_KEY = (
+    "A stored token was encrypted with another key than MOODLOG_TOKEN_KEY; "
+    "put the old key back, or run `moodlog reconnect` for each account."
+)
+
+
+def permission_ends_at(authorised_at: datetime) -> datetime:
+    """When the permission given at ``authorised_at`` ends: six calendar months later, on the month's last day at most."""
+    years, month = divmod(authorised_at.month - 1 + PERMISSION_MONTHS, 12)
+    year, month = authorised_at.year + years, month + 1
+    return authorised_at.replace(year=year, month=month, day=min(authorised_at.day, monthrange(year, month)[1]))
+
+
+def days_left(authorised_at: datetime, now: datetime) -> int:
+    """Whole days until the permission ends; negative once it has ended."""
+    return (permission_ends_at(authorised_at) - now) // timedelta(days=1)
