@@ -82,12 +82,9 @@ class AccountsService:
         refusal = self._refusal(query)
         if refusal:
             return Response(400, refusal.encode(), "text/plain; charset=utf-8")
-        if query.get("response_type") != "code":
-            return _redirect(query, {"error": "unsupported_response_type"})
-        if query.get("code_challenge") and query.get("code_challenge_method") != "S256":
-            return _redirect(query, {"error": "invalid_request"})
-        if query.get("cancel"):
-            return _redirect(query, {"error": "access_denied"})
+        error = _authorisation_error(query)
+        if error:
+            return _redirect(query, {"error": error})
         if "listener" not in query:
             return consent_page(self._world, request)
         listener = self._world.find(query["listener"])
@@ -130,8 +127,8 @@ class AccountsService:
 
     def _code(self, listener: Listener, query: dict[str, str]) -> str:
         grant = self._tokens.new_grant(listener.listener_id, query["client_id"], query.get("scope", ""))
-        details = {"challenge": query.get("code_challenge", ""), "redirect_uri": query["redirect_uri"]}
-        return self._tokens.issue(replace(grant, **details), "code")
+        challenge, redirect_uri = query.get("code_challenge", ""), query["redirect_uri"]
+        return self._tokens.issue(replace(grant, challenge=challenge, redirect_uri=redirect_uri), "code")
 
     def _secret_fits(self, secret: str) -> bool:
         wanted = self._app.client_secret
@@ -141,18 +138,23 @@ class AccountsService:
         grant = self._tokens.read(form.get("code", ""), "code")
         if grant is None or grant.client_id != client.client_id or self._tokens.revoked(grant):
             return self._invalid("Invalid authorization code")
-        if form.get("redirect_uri") != grant.redirect_uri:
-            return self._invalid("Invalid redirect URI")
-        if grant.challenge and _challenge(form.get("code_verifier", "")) != grant.challenge:
-            return self._invalid("code_verifier was incorrect")
         if not grant.challenge and client.secret is None:
             return self.error(400, "Invalid client secret", reason="invalid_client")
-        if self._tokens.expired(grant, CODE_LIFETIME_S):
-            return self._invalid("Authorization code expired")
-        if not self._tokens.use_code(grant):
-            return self._invalid("Invalid authorization code")
+        flaw = self._flaw(grant, form)
+        if flaw:
+            return self._invalid(flaw)
         granted = replace(grant, rotates=client.secret is None)
         return json_response(_token_answer(self._tokens, granted, with_refresh=True))
+
+    def _flaw(self, grant: Grant, form: dict[str, str]) -> str | None:
+        """Why a genuine code is not to be exchanged."""
+        if form.get("redirect_uri") != grant.redirect_uri:
+            return "Invalid redirect URI"
+        if grant.challenge and _challenge(form.get("code_verifier", "")) != grant.challenge:
+            return "code_verifier was incorrect"
+        if self._tokens.expired(grant, CODE_LIFETIME_S):
+            return "Authorization code expired"
+        return None if self._tokens.use_code(grant) else "Invalid authorization code"
 
     def _refresh(self, form: dict[str, str], client: _Client) -> Response:
         grant = self._tokens.read(form.get("refresh_token", ""), "refresh")
@@ -177,9 +179,10 @@ def is_loopback(uri: str) -> bool:
     """Whether Spotify takes ``uri`` as a redirect over plain HTTP: 127.0.0.1 or [::1], never ``localhost``."""
     try:
         parts = urlsplit(uri)
-        return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1") and parts.port != 0
+        port = parts.port
     except ValueError:
         return False
+    return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1") and port != 0
 
 
 def refresh_ends_ms(authorised_ms: int) -> int:
@@ -189,6 +192,15 @@ def refresh_ends_ms(authorised_ms: int) -> int:
     year, month = authorised.year + years, month + 1
     day = min(authorised.day, monthrange(year, month)[1])
     return to_ms(authorised.replace(year=year, month=month, day=day))
+
+
+def _authorisation_error(query: dict[str, str]) -> str | None:
+    """What the app is told at its redirect URI instead of a code."""
+    if query.get("response_type") != "code":
+        return "unsupported_response_type"
+    if query.get("code_challenge") and query.get("code_challenge_method") != "S256":
+        return "invalid_request"
+    return "access_denied" if query.get("cancel") else None
 
 
 def _token_answer(tokens: TokenOffice, grant: Grant, *, with_refresh: bool = False) -> dict[str, Any]:

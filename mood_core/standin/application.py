@@ -28,8 +28,8 @@ class Application:
         clock: Clock,
         faults: Faults,
         calls: CallLog,
-        revoke: Callable[[str], None],
         *,
+        revoke: Callable[[str], None],
         latency_s: float = 0.0,
         daily_quota: int | None = None,
         rate_per_30s: int | None = None,
@@ -54,34 +54,29 @@ class Application:
 
     def _at_service(self, service: Service, request: Request) -> Response:
         found, groups = _find(service, request)
-        if found is None:
-            response, listener, fault = service.error(404, "Service not found"), None, None
-        else:
-            listener = service.caller(request)
-            fault = self._faults.take(found.endpoint, _names(listener))
-            response = self._at_endpoint(service, found, request, groups, listener, fault)
         endpoint = found.endpoint if found else "unknown"
+        listener = service.caller(request) if found else None
+        fault = self._faults.take(endpoint, _names(listener)) if found else None
+        if fault:
+            self._strike(fault, listener)
+        response = instead(fault, service, endpoint) if fault else None
+        response = response or self._served(service, found, request, groups)
+        if fault:
+            response = damaged(fault, response)
         self._log(endpoint, request, listener, response.status, fault)
         return response
 
-    def _at_endpoint(
-        self,
-        service: Service,
-        found: Route,
-        request: Request,
-        groups: tuple[str, ...],
-        listener: Listener | None,
-        fault: Fault | None,
-    ) -> Response:
-        if fault is None:
-            return self._limited(service, found, request) or found.answer(request, *groups)
+    def _strike(self, fault: Fault, listener: Listener | None) -> None:
+        """What a fault does before any answer."""
         time.sleep(fault.delay_s)
         if fault.kind is FaultKind.REVOKED and listener:
             self._revoke(listener.listener_id)
-        response = instead(fault, service, found.endpoint)
-        if response is None:
-            response = self._limited(service, found, request) or found.answer(request, *groups)
-        return damaged(fault, response)
+
+    def _served(self, service: Service, found: Route | None, request: Request, groups: tuple[str, ...]) -> Response:
+        """What the service itself answers."""
+        if found is None:
+            return service.error(404, "Service not found")
+        return self._limited(service, found, request) or found.answer(request, *groups)
 
     def _limited(self, service: Service, found: Route, request: Request) -> Response | None:
         """The 429 of an endpoint that was called too often."""
@@ -100,19 +95,18 @@ class Application:
     def _log(
         self, endpoint: str, request: Request, listener: Listener | None, status: int, fault: Fault | None
     ) -> None:
-        self._calls.record(
-            Call(
-                at=self._clock.now(),
-                endpoint=endpoint,
-                method=request.method,
-                path=request.path,
-                query=without_secrets(request.query_string),
-                user_agent=request.user_agent,
-                listener=listener.listener_id if listener else None,
-                status=status,
-                fault=str(fault.kind) if fault else None,
-            )
+        call = Call(
+            at=self._clock.now(),
+            endpoint=endpoint,
+            method=request.method,
+            path=request.path,
+            query=without_secrets(request.query_string),
+            user_agent=request.user_agent,
+            listener=listener.listener_id if listener else None,
+            status=status,
+            fault=str(fault.kind) if fault else None,
         )
+        self._calls.record(call)
 
 
 def _find(service: Service, request: Request) -> tuple[Route | None, tuple[str, ...]]:

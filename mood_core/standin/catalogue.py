@@ -21,7 +21,7 @@ _LOCAL_FILES = 24
 _HOSTILE_EVERY = 97
 
 COVERAGE_REFERENCE = date(2026, 11, 1)
-"""Up to here ReccoBeats knows the shares reported of it; of what it misses then, part becomes known in the weeks after."""
+"""Up to here ReccoBeats knows the shares reported of it; part of the rest becomes known in the weeks after."""
 
 
 @dataclass(slots=True)

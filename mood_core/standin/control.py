@@ -24,6 +24,7 @@ class Control:
 
     def __init__(
         self,
+        *,
         world: World,
         clock: Clock,
         faults: Faults,

@@ -11,45 +11,47 @@ from mood_core.standin.messages import Delivery, Response
 from mood_core.standin.services import Service
 from mood_core.standin.web_api import spoil_item
 
+_REFUSALS = {
+    FaultKind.UNAUTHORIZED: (401, "The access token expired"),
+    FaultKind.REVOKED: (401, "Invalid access token"),
+    FaultKind.FORBIDDEN: (403, "Forbidden"),
+}
+
 
 def instead(fault: Fault, service: Service, endpoint: str) -> Response | None:
     """The answer that ``fault`` gives in place of the service; None when the service is to answer."""
-    match fault.kind:
-        case FaultKind.RATE_LIMITED:
-            message = "Quota exceeded" if fault.reason else "API rate limit exceeded"
-            return service.error(429, message, reason=fault.reason, retry_after_s=fault.retry_after_s)
-        case FaultKind.SERVER_ERROR:
-            return service.error(fault.status, "Service unavailable")
-        case FaultKind.CUT_BEFORE_ANSWER:
-            return Response(0, delivery=Delivery.CUT_BEFORE)
-        case FaultKind.UNAUTHORIZED:
-            return service.error(401, "The access token expired")
-        case FaultKind.FORBIDDEN:
-            return service.error(403, "Forbidden")
-        case FaultKind.REVOKED if endpoint != "token":
-            return service.error(401, "Invalid access token")
-        case _:
-            return None
+    if fault.kind is FaultKind.RATE_LIMITED:
+        message = "Quota exceeded" if fault.reason else "API rate limit exceeded"
+        return service.error(429, message, reason=fault.reason, retry_after_s=fault.retry_after_s)
+    if fault.kind is FaultKind.SERVER_ERROR:
+        return service.error(fault.status, "Service unavailable")
+    if fault.kind is FaultKind.CUT_BEFORE_ANSWER:
+        return Response(0, delivery=Delivery.CUT_BEFORE)
+    # At the token endpoint the service itself says what has become of a revoked token.
+    if fault.kind not in _REFUSALS or (fault.kind is FaultKind.REVOKED and endpoint == "token"):
+        return None
+    return service.error(*_REFUSALS[FaultKind(fault.kind)])
 
 
 def damaged(fault: Fault, response: Response) -> Response:
     """``response`` as ``fault`` lets it arrive."""
-    match fault.kind:
-        case FaultKind.CUT_MID_BODY:
-            return replace(response, delivery=Delivery.CUT_MIDWAY)
-        case FaultKind.MALFORMED_JSON:
-            half = response.body[: len(response.body) // 2]
-            return replace(response, body=half if fault.body is None else fault.body.encode())
-        case FaultKind.WRONG_SHAPE:
-            return replace(response, body=(fault.body or '{"unexpected": [1, "two", null]}').encode())
-        case FaultKind.EMPTY_BODY:
-            return replace(response, body=b"")
-        case FaultKind.NULL_TRACK:
-            return _respelt(response, None)
-        case FaultKind.EPISODE_ITEM:
-            return _respelt(response, payloads.episode())
-        case _:
-            return response
+    if fault.kind is FaultKind.CUT_MID_BODY:
+        return replace(response, delivery=Delivery.CUT_MIDWAY)
+    if fault.kind is FaultKind.NULL_TRACK:
+        return _respelt(response, None)
+    if fault.kind is FaultKind.EPISODE_ITEM:
+        return _respelt(response, payloads.episode())
+    return replace(response, body=_body(fault, response.body))
+
+
+def _body(fault: Fault, body: bytes) -> bytes:
+    if fault.kind is FaultKind.EMPTY_BODY:
+        return b""
+    if fault.kind is FaultKind.MALFORMED_JSON:
+        return body[: len(body) // 2] if fault.body is None else fault.body.encode()
+    if fault.kind is FaultKind.WRONG_SHAPE:
+        return (fault.body or '{"unexpected": [1, "two", null]}').encode()
+    return body
 
 
 def _respelt(response: Response, track: dict[str, object] | None) -> Response:

@@ -58,7 +58,7 @@ class DayPlanner:
         for slot in chosen:
             wanted = round(count * slot.weight / total)
             start = max(free_from, _local_ms(day, slot.start_minute + _jitter(rng, slot), zone))
-            plays += self._session(rng, listener, slot, day, start, latest, wanted)
+            plays += self._session(rng, listener, slot, day=day, start=start, latest=latest, wanted=wanted)
             free_from = (plays[-1].ended_ms if plays else start) + 240_000
         return tuple(plays)
 
@@ -71,7 +71,15 @@ class DayPlanner:
         return round(listener.listens_per_day * weekend * math.exp(rng.gauss(-0.03, 0.25)))
 
     def _session(
-        self, rng: random.Random, listener: Listener, slot: Slot, day: date, start: int, latest: int, wanted: int
+        self,
+        rng: random.Random,
+        listener: Listener,
+        slot: Slot,
+        *,
+        day: date,
+        start: int,
+        latest: int,
+        wanted: int,
     ) -> list[Play]:
         """Plays one after another from ``start``; the mood changes now and then, a song may run in a loop."""
         mood = _weighted(rng, slot.moods)

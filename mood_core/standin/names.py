@@ -72,10 +72,10 @@ HOSTILE_TITLES = (
     "e\u0301 is not é",
     "Zero\u200bWidth\u200dJoiner",
     "The Very Long Title of a Song That Goes On " + "and On " * 28 + "(Extended Mix)",
-    "​",
+    "\u200b",
     "A",
 )
-"""Titles that catch careless escaping: quotes, markup, emoji, right-to-left, SQL, spreadsheet formulas, very long, blank."""
+"""Titles that catch careless escaping: quotes, markup, emoji, right-to-left, SQL, formulas, very long, blank."""
 
 LISTENER_NAMES = (
     "Ada", "Bruno", "Chiyo", "Deniz", "Esi", "Farah", "Goran", "Hana", "Ivo", "Jaya", "Kofi", "Lena", "Miguel",

@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
         )
 
-    do_GET = do_POST = do_DELETE = do_PUT = do_HEAD = _serve
+    do_GET = do_POST = do_DELETE = do_PUT = do_HEAD = _serve  # noqa: N815 - the base class's names
 
     def _send(self, response: Response) -> None:
         if response.delivery is Delivery.CUT_BEFORE:

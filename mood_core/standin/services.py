@@ -29,8 +29,13 @@ def route(endpoint: str, method: str, pattern: str, answer: Callable[..., Respon
 class Service(Protocol):
     """One of the services: where it lies, what it answers, how it fails."""
 
-    prefix: str
-    routes: tuple[Route, ...]
+    @property
+    def prefix(self) -> str:
+        """The start of its paths."""
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Its endpoints."""
 
     def caller(self, request: Request) -> Listener | None:
         """The listener on whose behalf the request comes, as far as it can be told."""

@@ -82,7 +82,7 @@ PROFILES: dict[str, Profile] = {
         (-10.2, 2.8), (112.0, 26.0), (243, 0.24),
     ),
 }  # fmt: skip
-"""Per mood: acousticness, danceability, energy, instrumentalness, liveness, speechiness, valence, loudness, tempo, duration."""
+"""Per mood: the seven fractions in the order of :class:`Profile`, then loudness, tempo, duration."""
 
 
 def draw_profile(rng: random.Random, mood: str) -> Profile:

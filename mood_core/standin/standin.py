@@ -85,13 +85,19 @@ class StandIn:
             self.clock,
             self.faults,
             self.calls,
-            self._tokens.revoke,
+            revoke=self._tokens.revoke,
             latency_s=latency_s,
             daily_quota=daily_quota,
             rate_per_30s=rate_per_30s,
         )
         self._control = control.Control(
-            self.world, self.clock, self.faults, self.calls, self._application, self.playlists, self._tokens.revoke
+            world=self.world,
+            clock=self.clock,
+            faults=self.faults,
+            calls=self.calls,
+            application=self._application,
+            playlists=self.playlists,
+            revoke=self._tokens.revoke,
         )
         self._port = port
         self._server: HttpServer | None = None
