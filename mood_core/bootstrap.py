@@ -1,0 +1,190 @@
+"""Builds the collaborators of the use cases from the settings. Each is made when it is first needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from mood_core.errors import ConfigError
+from mood_core.lake import Lake, open_lake
+from mood_core.pipeline.batches import Batches
+from mood_core.settings import Settings, load_settings
+from mood_core.store.accounts import Accounts
+from mood_core.store.calls import CallLedger
+from mood_core.store.database import Database, open_database
+from mood_core.store.feature_rows import FeatureRows
+from mood_core.store.listens import ListenStore
+from mood_core.store.migrate import migrate
+from mood_core.store.mood_rows import MoodRows
+from mood_core.store.token_rows import TokenRows
+
+if TYPE_CHECKING:
+    from mood_core.classifier import Classifier
+    from mood_core.features.source import FeatureSource
+    from mood_core.model_card import ModelCard
+    from mood_core.spotify.client import SpotifyClients
+    from mood_core.spotify.ports import SpotifyApp
+    from mood_core.spotify.tokens import TokenCipher
+
+_BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items")
+
+
+def utc_now() -> datetime:
+    """This moment, aware UTC, to the millisecond that all of moodlog keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class Workspace:
+    """Everything one run works with. Use it as a context manager: it closes what it opened.
+
+    ``now`` gives the current time; simulations pass a clock of their own.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
+        self.settings = settings or load_settings()
+        self.now = now
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, brought to this moodlog's schema."""
+        _private_folder(self.settings.home)
+        database = open_database(self.settings.database)
+        self._closing.callback(database.close)
+        migrate(database, now=self.now())
+        return database
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake."""
+        _private_folder(self.settings.home)
+        return open_lake(self.settings.lake)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Writes batches to the lake and SQL."""
+        return Batches(self.lake, self.database)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """People's accounts."""
+        return Accounts(self.database)
+
+    @cached_property
+    def listens(self) -> ListenStore:
+        """Stored listens."""
+        return ListenStore(self.database)
+
+    @cached_property
+    def feature_rows(self) -> FeatureRows:
+        """Stored features, misses and the availability of sources."""
+        return FeatureRows(self.database)
+
+    @cached_property
+    def mood_rows(self) -> MoodRows:
+        """Stored labels."""
+        return MoodRows(self.database)
+
+    @cached_property
+    def calls(self) -> CallLedger:
+        """The count of calls to outside services."""
+        budget = self.settings.spotify_daily_budget
+        return CallLedger(self.database, now=self.now, budget=dict.fromkeys(_BUDGETED, budget) if budget else None)
+
+    @cached_property
+    def tokens(self) -> TokenRows:
+        """Encrypted tokens."""
+        return TokenRows(self.database)
+
+    @cached_property
+    def spotify_app(self) -> SpotifyApp:
+        """The registered app."""
+        from mood_core.spotify.ports import SpotifyApp
+
+        settings = self.settings
+        return SpotifyApp(
+            settings.spotify_client_id,
+            settings.spotify_client_secret,
+            settings.spotify_redirect_uri,
+            settings.spotify_api_url,
+            settings.spotify_accounts_url,
+        )
+
+    @cached_property
+    def cipher(self) -> TokenCipher:
+        """Encrypts tokens; its key is made in HOME when there is none."""
+        from mood_core.spotify.tokens import TokenCipher
+
+        given = self.settings.token_key
+        if given is not None:
+            return TokenCipher([key.strip() for key in given.get_secret_value().split(",") if key.strip()])
+        return TokenCipher(_key_file(self.settings.home / "token.key", TokenCipher.generate_key))
+
+    @cached_property
+    def spotify(self) -> SpotifyClients:
+        """Clients of the connected accounts."""
+        from mood_core.spotify.client import SpotifyClients
+
+        clients = SpotifyClients(self.spotify_app, self.tokens, self.cipher, ledger=self.calls, clock=self.now)
+        self._closing.callback(clients.close)
+        return clients
+
+    @property
+    def model_folder(self) -> Path:
+        """Where the model lies."""
+        from mood_core.classifier import bundled_folder
+
+        return self.settings.model or bundled_folder()
+
+    @cached_property
+    def model_card(self) -> ModelCard:
+        """The model's card: what it is called and what it can do, without loading it."""
+        from mood_core.model_card import read_card
+
+        return read_card(self.model_folder)
+
+    def classifier(self) -> Classifier:
+        """Load the model, checked against its card."""
+        from mood_core.classifier import load_classifier
+
+        return load_classifier(self.model_folder, self.settings.runtime)
+
+    def feature_sources(self) -> list[FeatureSource]:
+        """The chain of feature sources, in the order of ``MOODLOG_FEATURE_SOURCES``."""
+        raise NotImplementedError
+
+
+def _private_folder(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"MOODLOG_HOME {home} cannot be made: {error.strerror}") from error
+
+
+def _key_file(path: Path, generate: Callable[[], str]) -> list[str]:
+    """The keys in ``path``, newest first, one a line; made where there is none. Only its owner can read it."""
+    _private_folder(path.parent)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").split()
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(generate() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return path.read_text(encoding="ascii").split()

@@ -1,0 +1,72 @@
+"""The command group: loads each command when it is asked for, and turns errors into one clear line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from mood_core.errors import MoodlogError
+
+COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "connect": ("mood_core.cli.connect", "connect a Spotify account"),
+        "reconnect": ("mood_core.cli.reconnect", "renew the permission of a connected account"),
+        "history": ("mood_core.cli.history", "show a person's moods"),
+        "status": ("mood_core.cli.status", "show accounts, gaps, coverage, batches and calls"),
+        "predict": ("mood_core.cli.predict", "the mood of given tracks"),
+        "train": ("mood_core.cli.train", "train a mood model on labelled tracks"),
+        "evaluate": ("mood_core.cli.evaluate", "measure the recipe or a saved model on labelled tracks"),
+        "catalog": ("mood_core.cli.catalog", "use files of audio features"),
+    }
+)
+"""The commands of this package by name: their module (which holds ``command``) and their one-line help."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run, so that ``--help`` and light commands answer at once."""
+
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which they are declared."""
+        return [*self._lazy, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command called ``cmd_name``."""
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = importlib.import_module(self._lazy[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing one."""
+        others = [(name, super(LazyGroup, self).get_command(ctx, name)) for name in super().list_commands(ctx)]
+        rows = [(name, text) for name, (_, text) in self._lazy.items()]
+        rows += [(name, command.get_short_help_str()) for name, command in others if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a moodlog error becomes one line on stderr and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except MoodlogError as error:
+            if ctx.params.get("verbose"):
+                logging.getLogger(__name__).exception("the command failed")
+            click.echo(f"moodlog: {error.message}", err=True)
+            ctx.exit(error.exit_code)
+
+
+def set_up_logging(verbose: int) -> None:
+    """Log to stderr: warnings, with -v what is done, with -vv everything that holds no secret."""
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("mood_core").setLevel(level)
+    logging.getLogger("flows").setLevel(level)

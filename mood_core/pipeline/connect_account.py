@@ -1,0 +1,26 @@
+"""Makes a person known and keeps their permission."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from mood_core.pipeline.batches import Batches
+from mood_core.records import User
+from mood_core.schema import USERS
+from mood_core.store.time_zones import zone
+from mood_core.tables import users_table
+
+
+def register_user(user: User, keep_token: Callable[[str], None], batches: Batches, *, now: datetime) -> None:
+    """Record ``user``, then keep their token: ``keep_token`` is called with the user id once the person is known.
+
+    Registering a person again updates their name and time zone; their history stays.
+
+    Raises:
+        InputError: The time zone is not an IANA name.
+        StoreError: The database or the lake fails.
+    """
+    zone(user.timezone)
+    batches.add(USERS, users_table([user], recorded_at=now), now=now)
+    keep_token(user.user_id)

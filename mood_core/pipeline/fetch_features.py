@@ -1,0 +1,42 @@
+"""Fetches the audio features of every track that has none yet, once for each track ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from mood_core.features.chain import fetch_features as walk
+from mood_core.features.report import FetchReport
+from mood_core.features.source import FeatureSource
+from mood_core.pipeline.batches import Batches
+from mood_core.schema import AUDIO_FEATURES, FEATURE_MISSES
+from mood_core.store.feature_rows import FeatureRows
+from mood_core.tables import to_table
+
+
+def fetch_features(
+    sources: Sequence[FeatureSource],
+    rows: FeatureRows,
+    batches: Batches,
+    *,
+    now: datetime,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> FetchReport:
+    """Walk the chain of ``sources`` over all tracks without features and store each answer before the next is asked.
+
+    So it can be stopped anywhere and run again with nothing asked twice. ``progress`` hears how many of how many tracks
+    are settled.
+
+    Raises:
+        InputError: A catalogue file is not what it should be.
+        StoreError: The database or the lake fails.
+    """
+    tracks = rows.tracks_without_features()
+    report = FetchReport()
+    settled = 0
+    for result in walk(tracks, sources, rows, now, availability=rows, report=report):
+        batches.add(AUDIO_FEATURES, to_table(AUDIO_FEATURES, result.found), now=now)
+        batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, result.misses), now=now)
+        settled += len(result.found)
+        progress(settled, len(tracks))
+    return report

@@ -1,0 +1,110 @@
+"""Labels every track whose features are stored, by one model version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mood_core.moods import label
+from mood_core.pipeline.batches import Batches
+from mood_core.records import MOODS, to_ms
+from mood_core.schema import MOODS as MOODS_DATASET
+from mood_core.store.mood_rows import MoodRows
+from mood_core.vectors import feature_matrix, in_range
+
+
+class Card(Protocol):
+    """What labelling needs to know of a model."""
+
+    @property
+    def threshold(self) -> float: ...  # noqa: D102
+
+
+class Classifier(Protocol):
+    """A checked model: (n, 10) float32 raw features in, (n, 4) float32 probabilities out."""
+
+    @property
+    def card(self) -> Card: ...  # noqa: D102
+    @property
+    def model_version(self) -> str: ...  # noqa: D102
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]: ...  # noqa: D102
+    def out_of_distribution(self, matrix: NDArray[np.float32]) -> NDArray[np.bool_]: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class LabelReport:
+    """How many tracks were ``labelled`` by ``model_version``, by mood; how many labels are ``uncertain`` or outside."""
+
+    model_version: str
+    labelled: int = 0
+    uncertain: int = 0
+    out_of_distribution: int = 0
+    unusable: int = 0
+    switched_from: str | None = None
+
+
+def label_tracks(
+    classifier: Callable[[], Classifier],
+    model_version: str,
+    rows: MoodRows,
+    batches: Batches,
+    *,
+    now: datetime,
+    progress: Callable[[int], None] = lambda _: None,
+) -> LabelReport:
+    """Give every track with stored features a label by ``model_version``, then show that version's labels.
+
+    Args:
+        classifier: loads the model; called only when there is something to label.
+        model_version: its name/version, known from its card.
+        rows: the features and labels in SQL.
+        batches: where labels go.
+        now: the date of the labels.
+        progress: hears how many tracks are labelled so far.
+
+    Raises:
+        ModelError: The model cannot be used; nothing is labelled then.
+        StoreError: The database or the lake fails.
+    """
+    report = LabelReport(model_version)
+    model: Classifier | None = None
+    for features in rows.unlabelled(model_version):
+        model = model or classifier()
+        batches.add(MOODS_DATASET, _labels(model, features, now, report), now=now)
+        progress(report.labelled)
+    current = rows.current_version()
+    if current != model_version:
+        rows.set_current(model_version)
+        report.switched_from = current
+    return report
+
+
+def _labels(model: Classifier, features: pa.Table, now: datetime, report: LabelReport) -> pa.Table:
+    matrix = feature_matrix(features)
+    usable = in_range(matrix)
+    matrix, features = matrix[usable], features.filter(pa.array(usable))
+    probabilities = model.predict(matrix)
+    labels = label(probabilities, model.card.threshold)
+    outside = model.out_of_distribution(matrix)
+    report.unusable += int((~usable).sum())
+    report.labelled += len(matrix)
+    report.uncertain += int(labels.uncertain.sum())
+    report.out_of_distribution += int(outside.sum())
+    return pa.table(
+        {
+            "track_id": features["track_id"],
+            "model_version": [model.model_version] * len(matrix),
+            "mood": labels.names(),
+            **{f"p_{mood.lower()}": probabilities[:, index] for index, mood in enumerate(MOODS)},
+            "uncertain": labels.uncertain,
+            "out_of_distribution": outside,
+            "feature_source": features["feature_source"],
+            "labelled_at": pa.array([to_ms(now)] * len(matrix), pa.int64()).cast(pa.timestamp("ms", "UTC")),
+        }
+    )

@@ -1,0 +1,183 @@
+"""Pulls the recent listens of many accounts; each account's trouble is its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from mood_core.errors import MoodlogError, QuotaExceeded, StoreError
+from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.merge_window import merge_window
+from mood_core.records import Gap, Listen, Track
+from mood_core.schema import GAPS, LISTENS, TRACKS
+from mood_core.tables import to_table
+
+FLUSH_EVERY = 100
+"""Accounts whose listens go into one batch: few enough that a crash costs little, enough that files stay few."""
+
+log = logging.getLogger(__name__)
+
+
+class Window(Protocol):
+    """A window of recent listens, as the Spotify package reads it."""
+
+    @property
+    def listens(self) -> tuple[Listen, ...]: ...  # noqa: D102
+    @property
+    def tracks(self) -> tuple[Track, ...]: ...  # noqa: D102
+    @property
+    def skipped(self) -> Collection[object]: ...  # noqa: D102
+    @property
+    def full(self) -> bool: ...  # noqa: D102
+    @property
+    def oldest_at(self) -> datetime | None: ...  # noqa: D102
+
+
+class ListenClient(Protocol):
+    """One account's door to its recent listens."""
+
+    def recently_played(self) -> Window:
+        """The whole window."""
+        ...
+
+
+class StoredListens(Protocol):
+    """What merging needs to know of the stored listens."""
+
+    def watermark(self, user_id: str) -> datetime | None: ...  # noqa: D102
+    def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]: ...  # noqa: D102
+    def described_among(self, track_ids: Sequence[str]) -> set[str]: ...  # noqa: D102
+
+
+class AccountLog(Protocol):
+    """Where the outcome of each account's pull is kept."""
+
+    def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None: ...  # noqa: D102
+    def troubled(self, user_id: str, problem: str) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class PullOutcome:
+    """What became of one account: how many ``new`` listens, how many items ``skipped``, whether a ``gap`` may exist.
+
+    ``problem`` says why it could not be pulled; ``retry_after_s`` when it is worth trying again, where that is known.
+    """
+
+    user_id: str
+    new: int = 0
+    skipped: int = 0
+    gap: bool = False
+    problem: str | None = None
+    retry_after_s: float | None = None
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What was pulled and is not written yet."""
+
+    listens: list[Listen] = field(default_factory=list)
+    tracks: dict[str, Track] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    outcomes: list[PullOutcome] = field(default_factory=list)
+
+
+class PullListens:
+    """The use case, with its collaborators."""
+
+    def __init__(
+        self,
+        client_of: Callable[[str], ListenClient],
+        stored: StoredListens,
+        accounts: AccountLog,
+        batches: Batches,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        self._client_of = client_of
+        self._stored = stored
+        self._accounts = accounts
+        self._batches = batches
+        self._dry_run = dry_run
+
+    def __call__(
+        self, user_ids: Sequence[str], *, now: datetime, progress: Callable[[PullOutcome], None] = lambda _: None
+    ) -> list[PullOutcome]:
+        """Pull the accounts ``user_ids`` one after the other; returns an outcome for each, in their order.
+
+        A used-up quota stops the asking at once: the accounts that were not reached say so in their outcome.
+
+        Raises:
+            StoreError: The database or the lake fails; that is nobody's own trouble.
+        """
+        outcomes: list[PullOutcome] = []
+        pending = _Pending()
+        out_of_quota: QuotaExceeded | None = None
+        for user_id in user_ids:
+            outcome = _not_reached(user_id, out_of_quota) if out_of_quota else None
+            if outcome is None:
+                outcome, out_of_quota = self._pull(user_id, pending, now)
+            outcomes.append(outcome)
+            progress(outcome)
+            if len(pending.outcomes) >= FLUSH_EVERY:
+                self._flush(pending, now)
+                pending = _Pending()
+        self._flush(pending, now)
+        return outcomes
+
+    def _pull(self, user_id: str, pending: _Pending, now: datetime) -> tuple[PullOutcome, QuotaExceeded | None]:
+        try:
+            window = self._client_of(user_id).recently_played()
+        except QuotaExceeded as error:
+            return self._trouble(user_id, error.message, error.retry_after_s), error
+        except StoreError:
+            raise
+        except MoodlogError as error:
+            return self._trouble(user_id, error.message, getattr(error, "retry_after_s", None)), None
+        except Exception as error:  # whatever is wrong with one account must not cost the others
+            log.exception("account %s could not be pulled", user_id)
+            return self._trouble(user_id, f"unexpected {type(error).__name__}; the log has more", None), None
+        outcome = self._merge(user_id, window, pending, now)
+        pending.outcomes.append(outcome)
+        return outcome, None
+
+    def _merge(self, user_id: str, window: Window, pending: _Pending, now: datetime) -> PullOutcome:
+        oldest = min((listen.played_at for listen in window.listens), default=None)
+        merged = merge_window(
+            user_id,
+            window.listens,
+            full=window.full,
+            oldest_at=window.oldest_at,
+            stored=self._stored.stored_since(user_id, oldest) if oldest else set(),
+            watermark=self._stored.watermark(user_id),
+            now=now,
+        )
+        heard = {listen.track_id for listen in merged.new}
+        pending.listens.extend(merged.new)
+        pending.tracks.update({track.track_id: track for track in window.tracks if track.track_id in heard})
+        if merged.gap:
+            pending.gaps.append(merged.gap)
+        return PullOutcome(user_id, len(merged.new), len(window.skipped), merged.gap is not None)
+
+    def _flush(self, pending: _Pending, now: datetime) -> None:
+        if self._dry_run or not pending.outcomes:
+            return
+        described = self._stored.described_among(list(pending.tracks)) if pending.tracks else set()
+        news = [track for track_id, track in sorted(pending.tracks.items()) if track_id not in described]
+        # Tracks first, so that a listen never stands without its title; gaps before the listens that would hide them.
+        self._batches.add(TRACKS, to_table(TRACKS, news), now=now)
+        self._batches.add(GAPS, to_table(GAPS, pending.gaps), now=now)
+        self._batches.add(LISTENS, to_table(LISTENS, pending.listens), now=now)
+        self._accounts.pulled([outcome.user_id for outcome in pending.outcomes], at=now)
+
+    def _trouble(self, user_id: str, problem: str, retry_after_s: float | None) -> PullOutcome:
+        log.warning("account %s: %s", user_id, problem)
+        if not self._dry_run:
+            self._accounts.troubled(user_id, problem)
+        return PullOutcome(user_id, problem=problem, retry_after_s=retry_after_s)
+
+
+def _not_reached(user_id: str, quota: QuotaExceeded) -> PullOutcome:
+    return PullOutcome(user_id, problem=f"not asked: {quota.message}", retry_after_s=quota.retry_after_s)
