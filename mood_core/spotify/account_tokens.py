@@ -6,13 +6,14 @@ A worker that does not get the lease waits a moment and reads again. No lease is
 next. Should a holder be suspended beyond its lease, the compare and swap of :meth:`TokenRepository.write` and the
 second look on ``invalid_grant`` keep the account whole.
 
-**A crash.** A try is: (1) claim the lease, (2) ask Spotify, (3) write the answer, (4) release, (5) use the token. A crash before Spotify received (2), or after (3), costs nothing: the stored refresh token is valid, and the lease runs
-out by itself within a minute, for which the next run waits. Between Spotify's rotation in (2) and the commit of (3) the
-only copy of the new refresh token is in flight or in this process; if the process dies there *and* Spotify no longer
-takes the old one, the next refresh gets ``invalid_grant`` and the account waits for its person. No client can close
-that window, since nobody can store a token before receiving it. It is as small as it gets: nothing but parsing and one
-commit lies in it, and a repository that is busy is asked again before giving up, with the token kept for this object's
-next call.
+**A crash.** A try is: (1) claim the lease, (2) ask Spotify, (3) write the answer, (4) release, (5) use the token. A
+crash before Spotify received (2), or after (3), costs nothing: the stored refresh token is valid, and the lease runs
+out by itself within a minute, for which the next run waits. Between Spotify's rotation in (2) and the commit of (3)
+the only copy of the new refresh token is in flight or in this process; if the process dies there *and* Spotify no
+longer takes the old one, the next refresh gets ``invalid_grant`` and the account waits for its person. No client can
+close that window, since nobody can store a token before receiving it. It is as small as it gets: nothing but parsing
+and one commit lies in it, and a repository that is busy is asked again before giving up, with the token kept for this
+object's next call.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from mood_core.errors import ReauthorisationNeeded, StoreBusy, StoreError
+from mood_core.errors import ReauthorisationNeeded, StoreError, Unavailable
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.ports import TokenRepository
 from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import Token, TokenCipher
 
-LEASE_S = 60.0
+LEASE_S = 45.0
 """Longer than one try of a refresh: connecting, the answer, and a repository that is busy at first."""
 
-_POLL_S = 0.5
-_POLLS = 150
+_POLL_S = 0.25
+_POLLS = 200
 """Another worker's lease is waited for until it has run out."""
 
 _WRITES = 6
@@ -125,8 +126,8 @@ class AccountTokens:
         Raises:
             ReauthorisationNeeded: the account has no token, or its permission has ended.
             ConfigError: the token key or the app's credentials are wrong.
-                SourceError: Spotify failed, also after a few tries.
-            StoreError: the repository failed, or another worker's refresh takes too long.
+                SourceError: Spotify failed, also after a few tries, or another worker's refresh takes too long.
+            StoreError: the repository failed.
         """
         if self._held is None or not self._held.token.is_fresh(self._clock()):
             self._held = self._usable(rejected=None)
@@ -139,22 +140,27 @@ class AccountTokens:
 
     def _usable(self, rejected: str | None) -> _Held:
         self._save_left_over()
-        return self._retry.run(lambda: self._read_or_refresh(rejected))
-
-    def _read_or_refresh(self, rejected: str | None) -> _Held:
         for _ in range(_POLLS):
-            held = self._read()
-            if self._is_usable(held, rejected):
+            held = self._retry.run(lambda: self._read_or_refresh(rejected))
+            if held is not None:
                 return held
-            if self._repository.claim_refresh(self._user_id, self._owner, LEASE_S):
-                try:
-                    return self._refresh_under_lease(rejected)
-                finally:
-                    self._repository.release_refresh(self._user_id, self._owner)
             self._retry.sleep(_POLL_S)
-        raise StoreBusy(
-            f"Another worker has been refreshing the token of account {self._user_id} for too long; try again later."
+        raise Unavailable(
+            f"Another worker has been refreshing the token of account {self._user_id} for too long; try again later.",
+            source=SOURCE,
         )
+
+    def _read_or_refresh(self, rejected: str | None) -> _Held | None:
+        """The stored token, refreshed where it is not usable; None while another worker is at it."""
+        held = self._read()
+        if self._is_usable(held, rejected):
+            return held
+        if not self._repository.claim_refresh(self._user_id, self._owner, LEASE_S):
+            return None
+        try:
+            return self._refresh_under_lease(rejected)
+        finally:
+            self._repository.release_refresh(self._user_id, self._owner)
 
     def _refresh_under_lease(self, rejected: str | None) -> _Held:
         held = self._read()
@@ -217,5 +223,9 @@ class AccountTokens:
 
 
 def store_new_token(user_id: str, token: Token, repository: TokenRepository, cipher: TokenCipher) -> None:
-    """Store the token of a fresh authorisation, in the place of any older one."""
+    """Store the token of a fresh authorisation, in the place of any older one.
+
+    Raises:
+        StoreError: the repository does not know the account.
+    """
     repository.write(user_id, cipher.encrypt(token.to_json()), authorised_at=token.authorised_at, expected_version=None)

@@ -90,7 +90,7 @@ def check_redirect_uri(uri: str) -> None:
     if parts.scheme != "http" or not _loopback_address(parts.hostname):
         raise ConfigError(
             f"MOODLOG_SPOTIFY_REDIRECT_URI is {uri!r}, which Spotify does not accept; use "
-            "http://127.0.0.1:8898/callback and register exactly that at https://developer.spotify.com/dashboard."
+            "http://127.0.0.1:8888/callback and register exactly that at https://developer.spotify.com/dashboard."
         )
 
 
@@ -121,7 +121,7 @@ class CallbackServer:
         if parts.scheme != "http" or parts.hostname is None:
             raise ConfigError(
                 f"{redirect_uri!r} is not on this machine, so no answer can be caught there; use --no-browser, or "
-                "http://127.0.0.1:8898/callback."
+                "http://127.0.0.1:8888/callback."
             )
         self._server = _listen(parts.hostname, parts.port or 0, parts.path or "/", redirect_uri)
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

@@ -30,11 +30,13 @@ from mood_core.spotify.failures import SOURCE, Answer, api_failure, http_time, t
 from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, CallLedger, SpotifyApp
 from mood_core.spotify.quiet_logs import quiet_spotipy
 
-TIMEOUT_S = (5.0, 20.0)
+TIMEOUT_S = (5.0, 15.0)
 """How long to wait for a connection, and for each piece of an answer."""
 
 SCOPE = "user-read-recently-played"
 """All that is asked for; ``/me`` needs no scope."""
+
+USER_AGENT = "moodlog"
 
 NO_ANSWER = 0
 """The status told to the ledger where no whole answer came."""
@@ -92,6 +94,7 @@ class FailFastSession(requests.Session):
         self._classify = classify
         self._ledger = ledger
         self.answered_at: datetime | None = None
+        self.headers["User-Agent"] = USER_AGENT
         self.auth = _as_it_is
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.trust_env = not _is_loopback(base_url)  # a proxy for the internet cannot reach this machine's own server
@@ -152,8 +155,7 @@ def accounts_pool(app: SpotifyApp, ledger: CallLedger) -> Pool[spotipy.SpotifyPK
             session.auth = (app.client_id, app.client_secret.get_secret_value())
         client = spotipy.SpotifyPKCE(
             client_id=app.client_id,
-            redirect_uri=app.redirect_uri
-            or DEFAULT_REDIRECT_URI,  # for an empty one spotipy reads the environment
+            redirect_uri=app.redirect_uri or DEFAULT_REDIRECT_URI,  # for an empty one spotipy reads the environment
             scope=SCOPE,
             cache_handler=MemoryCacheHandler(),
             requests_session=session,
@@ -186,13 +188,14 @@ def _without_trailing_slash(url: str) -> str:
 
 
 def _answer(request: requests.PreparedRequest, response: requests.Response) -> Answer:
+    headers = response.headers
     return Answer(
         call=_call(request),
         status=response.status_code,
         body=response.text,
-        headers=response.headers,
+        headers=headers,
         secrets=_secrets_of(request),
-        now=datetime.now(UTC),
+        now=http_time(headers.get("Date")) or datetime.now(UTC),
     )
 
 

@@ -47,7 +47,7 @@ class Answer:
         body: its text.
         headers: its headers, looked up as they are written here.
         secrets: what was sent and must not be told, should the service echo it.
-        now: this machine's time, for a Retry-After given as a date.
+        now: when it was given, for a Retry-After that is a date.
     """
 
     call: str

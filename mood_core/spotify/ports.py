@@ -13,9 +13,11 @@ from mood_core.errors import ConfigError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mood_core.records import StoredToken
+
 API_URL = "https://api.spotify.com/v1"
 ACCOUNTS_URL = "https://accounts.spotify.com"
-DEFAULT_REDIRECT_URI = "http://127.0.0.1:8898/callback"
+DEFAULT_REDIRECT_URI = "http://127.0.0.1:8888/callback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,8 @@ class SpotifyApp:
             )
         if self.client_secret is not None and not self.client_secret.get_secret_value():
             object.__setattr__(self, "client_secret", None)
-        for field, setting in (
-            ("api_url", "MOODLOG_SPOTIFY_API_URL"),
-            ("accounts_url", "MOODLOG_SPOTIFY_ACCOUNTS_URL"),
-        ):
-            object.__setattr__(self, field, _base_url(getattr(self, field), setting))
+        object.__setattr__(self, "api_url", _base_url(self.api_url, "MOODLOG_SPOTIFY_API_URL"))
+        object.__setattr__(self, "accounts_url", _base_url(self.accounts_url, "MOODLOG_SPOTIFY_ACCOUNTS_URL"))
 
 
 def _base_url(url: str, setting: str) -> str:
@@ -55,14 +54,6 @@ def _base_url(url: str, setting: str) -> str:
         shown = repr(url) if "@" not in url else "not usable"  # what stands before an @ may be a password
         raise ConfigError(f"{setting} is {shown}; it must be an http or https address such as {API_URL}")
     return url.rstrip("/")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredToken:
-    """A token as the repository keeps it: encrypted, with a ``version`` that grows with every write."""
-
-    ciphertext: bytes
-    version: int
 
 
 class TokenRepository(Protocol):

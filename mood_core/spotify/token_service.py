@@ -57,7 +57,9 @@ class TokenService:
         self._clock = clock
 
     def refresh(self, token: Token, persist: Callable[[Token], None]) -> Token:
-        """The next token after ``token``, asked for once; ``persist`` has returned when this does, its errors pass through.
+        """The next token after ``token``, asked for once; persisted when this returns.
+
+        ``persist`` is called before anyone sees the new token; its errors pass through.
 
         Raises:
             ReauthorisationNeeded: the permission has ended or was taken back (``invalid_grant``).

@@ -140,7 +140,7 @@ _WRONG_KEY = (
 
 
 def permission_ends_at(authorised_at: datetime) -> datetime:
-    """When the permission given at ``authorised_at`` ends: six calendar months later, on the month's last day at most."""
+    """When the permission given at ``authorised_at`` ends: six calendar months later, or that month's last day."""
     years, month = divmod(authorised_at.month - 1 + PERMISSION_MONTHS, 12)
     year, month = authorised_at.year + years, month + 1
     return authorised_at.replace(year=year, month=month, day=min(authorised_at.day, monthrange(year, month)[1]))
