@@ -1,0 +1,121 @@
+"""Turns a file's own columns into one form: a bare Spotify id and float64 features. Pure but for the check's counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mood_core.errors import InputError
+from mood_core.records import FEATURES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from mood_core.features.catalog_check import ColumnCheck
+    from mood_core.features.catalog_columns import Columns
+
+BARE_ID = r"^[0-9A-Za-z]{22}$"
+_ANY_ID = (
+    r"^\s*(?:spotify:track:|(?:https?://)?(?:open|api)\.spotify\.com/(?:[^?#]*/)?tracks?/)?"
+    r"(?P<id>[0-9A-Za-z]{22})/?(?:[?#].*)?\s*$"
+)
+
+
+def choose_id_column(batch: pa.RecordBatch, columns: Columns, file: str) -> str:
+    """The surest of the id columns that does hold Spotify ids, judged by the rows of ``batch``.
+
+    Raises:
+        InputError: none does; the sentence names one of them and an example.
+    """
+    import pyarrow.compute as pc
+
+    for name in columns.ids:
+        ids = track_ids(batch.column(name))
+        if ids is not None and (pc.count(ids).as_py() or 0) * 2 > batch.num_rows:
+            return name
+    name = columns.ids[0]
+    example = next((value for value in batch.column(name).slice(0, 100).to_pylist() if value is not None), "nothing")
+    raise InputError(
+        f"{file}: the column {name!r} holds {str(example)[:60]!r}, which is not a Spotify track id, URI or URL"
+    )
+
+
+def track_ids(column: pa.Array) -> pa.Array | None:
+    """The bare Spotify ids in ``column`` (ids, URIs or URLs), null where there is none; None for columns of no text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = as_text(column)
+    return None if text is None else pc.struct_field(pc.extract_regex(text, _ANY_ID), "id").cast(pa.string())
+
+
+def as_text(column: pa.Array) -> pa.Array | None:
+    """``column`` as strings where it holds text in any of Arrow's forms, else None."""
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    textual = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return column.cast(pa.string()) if textual else None
+
+
+def feature_values(batch: pa.RecordBatch, names: dict[str, str], check: ColumnCheck) -> dict[str, NDArray[np.float64]]:
+    """The features of ``batch`` by our names, (n,) float64 each, NaN where missing or not a number.
+
+    Raises:
+        InputError: a column is neither numbers nor text.
+    """
+    return {name: _numbers(batch.column(names[name]), name, names[name], check) for name in FEATURES if name in names}
+
+
+def _numbers(column: pa.Array, name: str, own_name: str, check: ColumnCheck) -> NDArray[np.float64]:
+    import numpy as np
+    import pyarrow as pa
+
+    text = as_text(column)
+    if text is not None:
+        column = _parsed(text, name, check)
+    if not _numeric(column.type):
+        raise InputError(f"{check.file}: the column {own_name!r} holds {column.type} values; give numbers")
+    values: NDArray[np.float64] = np.asarray(
+        column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64
+    )
+    return values
+
+
+def _parsed(text: pa.Array, name: str, check: ColumnCheck) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(text)
+    try:
+        return trimmed.cast(pa.float64())
+    except pa.ArrowInvalid:
+        numeric = pc.match_substring_regex(trimmed, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$")
+        wrong = trimmed.filter(pc.invert(pc.fill_null(numeric, fill_value=True)))
+        check.not_a_number(name, len(wrong), wrong[0].as_py())
+        # Arrow reads no leading plus sign.
+        plain = pc.utf8_ltrim(pc.if_else(numeric, trimmed, pa.scalar(None, pa.string())), "+")
+        return plain.cast(pa.float64())
+
+
+def _numeric(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return is_plain_number(kind) or bool(pa.types.is_decimal(kind) or pa.types.is_null(kind))
+
+
+def is_bare(column: pa.Array) -> bool:
+    """Whether a column is plain text and all of it are Spotify ids as they stand, or null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    plain = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return plain and pc.all(pc.match_substring_regex(column, BARE_ID)).as_py() is not False
+
+
+def is_plain_number(kind: pa.DataType) -> bool:
+    """Whether a column of this type reads as Python's own numbers."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))

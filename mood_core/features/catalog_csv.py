@@ -1,0 +1,141 @@
+"""Reads a CSV file as a stream of text columns: delimiter, encoding, compression and damaged rows are seen to here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mood_core.errors import InputError
+from mood_core.features.catalog_columns import Columns, recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+
+    from mood_core.features.catalog_files import CatalogFile
+
+_HEAD_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 22
+_DELIMITERS = (",", ";", "\t", "|")
+_MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "-"]
+_BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+@dataclass(frozen=True, slots=True)
+class CsvForm:
+    """How a CSV file is written, and which of its columns are read."""
+
+    delimiter: str
+    encoding: str
+    columns: Columns
+
+
+@dataclass(slots=True)
+class DamagedRows:
+    """Rows with the wrong number of cells: how many were left out, and the first one's beginning."""
+
+    count: int = 0
+    example: str = ""
+    runaway: bool = field(default=False)
+
+    def note(self, row: Any) -> str:
+        """Take pyarrow's ``InvalidRow``; the answer "skip" leaves it out."""
+        self.count += 1
+        self.example = self.example or row.text[:60]
+        # A quote that never closes swallows every line after it as one row.
+        self.runaway = self.runaway or row.text.count("\n") > 20
+        return "skip"
+
+
+def csv_form(file: CatalogFile) -> CsvForm:
+    """What the head of ``file`` says about it.
+
+    Raises:
+        InputError: it is empty, binary, or its header lacks a column.
+    """
+    head = _head(file)
+    encoding = next((name for bom, name in _BOMS.items() if head.startswith(bom)), "utf-8")
+    if head.startswith(b"PAR1") or (encoding == "utf-8" and b"\0" in head):
+        raise InputError(f"{file.location}: this is a binary file, not a CSV; name Parquet files .parquet")
+    header = _header_line(head, encoding, file)
+    delimiter, names = max(_split_every_way(header), key=lambda each: len(each[1]))
+    return CsvForm(delimiter, encoding, recognise(names, file.location))
+
+
+def csv_batches(
+    file: CatalogFile, form: CsvForm, damaged: DamagedRows, at_byte: Callable[[int], None]
+) -> Iterator[pa.RecordBatch]:
+    """The columns named in ``form``, as text (null where missing), under the file's own names.
+
+    ``at_byte`` is told how far the reading is, in bytes of the file.
+
+    Raises:
+        InputError: the file cannot be read as a CSV.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    names = form.columns.all_names()
+    raw = file.filesystem.open_input_file(file.path)
+    try:
+        with raw, _decompressed(raw, file) as stream:
+            reader = arrow_csv.open_csv(
+                stream,
+                read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, encoding=form.encoding),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=form.delimiter, newlines_in_values=True, invalid_row_handler=damaged.note
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    include_columns=names,
+                    column_types=dict.fromkeys(names, pa.string()),
+                    null_values=_MISSING,
+                    strings_can_be_null=True,
+                ),
+            )
+            for batch in reader:
+                at_byte(raw.tell())
+                yield batch
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(file, error) from error
+
+
+def _head(file: CatalogFile) -> bytes:
+    raw = file.filesystem.open_input_file(file.path)
+    try:
+        with raw, _decompressed(raw, file) as stream:
+            head = bytes(stream.read(_HEAD_BYTES))
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    if not head.strip():
+        raise InputError(f"{file.location}: the file is empty (0 bytes of data)")
+    return head
+
+
+def _decompressed(raw: Any, file: CatalogFile) -> Any:
+    import pyarrow as pa
+
+    codecs = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+    codec = next((codec for ending, codec in codecs.items() if file.path.lower().endswith(ending)), None)
+    return raw if codec is None else pa.CompressedInputStream(raw, codec)
+
+
+def _header_line(head: bytes, encoding: str, file: CatalogFile) -> str:
+    # A multi-byte character may be cut at the end of the head; the header lies before it.
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+    line = next((line for line in io.StringIO(text, newline=None) if line.strip()), "").rstrip("\n")
+    if "\ufffd" in line or (not line.isprintable() and not line.replace("\t", "").isprintable()):
+        raise InputError(f"{file.location}: the header is not text in UTF-8; save the file as CSV in UTF-8")
+    return line
+
+
+def _split_every_way(header: str) -> Iterator[tuple[str, list[str]]]:
+    for delimiter in _DELIMITERS:
+        yield delimiter, next(csv.reader([header], delimiter=delimiter))
+
+
+def _unreadable(file: CatalogFile, error: Exception) -> InputError:
+    reason = str(error).partition("\n")[0][:200]
+    return InputError(f"{file.location}: the file cannot be read as a CSV ({reason})")

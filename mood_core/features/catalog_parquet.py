@@ -1,0 +1,87 @@
+"""Reads the columns of a Parquet file under their own names, without reading what is not asked for."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mood_core.errors import InputError
+from mood_core.features.catalog_columns import recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pyarrow as pa
+
+    from mood_core.features.catalog_columns import Columns
+    from mood_core.features.catalog_files import CatalogFile
+
+READ_BUFFER = 1 << 20
+"""Bytes read ahead in each column: row groups of any size are streamed instead of held."""
+
+_BATCH_ROWS = 1 << 15
+
+
+@contextmanager
+def open_parquet(file: CatalogFile) -> Iterator[Any]:
+    """``file`` as an open ``pyarrow.parquet.ParquetFile``.
+
+    Raises:
+        InputError: it is empty, cut, or not Parquet.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if file.size == 0:
+        raise InputError(f"{file.location}: the file is empty (0 bytes)")
+    try:
+        with (
+            file.filesystem.open_input_file(file.path) as stream,
+            parquet.ParquetFile(stream, buffer_size=READ_BUFFER, pre_buffer=False) as opened,
+        ):
+            yield opened
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise InputError(f"{file.location}: the file cannot be read as Parquet ({reason})") from error
+
+
+def parquet_columns(file: CatalogFile) -> Columns:
+    """Which columns of ``file`` are which.
+
+    Raises:
+        InputError: it is not Parquet, or lacks a column.
+    """
+    with open_parquet(file) as opened:
+        return recognise(opened.schema_arrow.names, file.location)
+
+
+def parquet_batches(
+    file: CatalogFile, names: Sequence[str], at_byte: Callable[[int], None]
+) -> Iterator[pa.RecordBatch]:
+    """The columns ``names`` of ``file``, in file order. ``at_byte`` is told how far the reading is, about.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    with open_parquet(file) as opened:
+        total = max(opened.metadata.num_rows, 1)
+        done = 0
+        for batch in opened.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
+            done += batch.num_rows
+            at_byte(file.size * done // total)
+            yield batch.select(list(names))
+
+
+def parquet_sample(file: CatalogFile, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Some rows of the first, the middle and the last row group of ``file``.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    with open_parquet(file) as opened:
+        groups = opened.num_row_groups
+        for group in sorted({0, groups // 2, groups - 1} & set(range(groups))):
+            batches = opened.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group], columns=list(names))
+            first = next(batches, None)
+            if first is not None:
+                yield first.select(list(names))

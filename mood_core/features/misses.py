@@ -1,0 +1,64 @@
+"""Misses: why there are no features, and when a source is asked again. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from mood_core.records import TrackKind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mood_core.records import Track
+
+UNKNOWN = "unknown"
+"""The source does not know the track."""
+UNUSABLE = "unusable"
+"""The source knows the track, but one of the nine values is missing or outside its legal range."""
+NO_ISRC = "no_isrc"
+"""The source needs a recording code that is not known for the track."""
+NOT_A_TRACK = "not_a_track"
+"""Nothing can ever have its features: a local file, an episode."""
+
+ANY_SOURCE = "any"
+"""The source under which ``NOT_A_TRACK`` stands: it holds for all of them."""
+
+WITHOUT_ASKING = frozenset({NO_ISRC, NOT_A_TRACK})
+"""Reasons that were found without asking: once they no longer hold, the source is asked at once."""
+
+ASK_AGAIN_AFTER = tuple(timedelta(days=days) for days in (1, 3, 7, 30, 90))
+"""How long to wait after the first, second, ... miss; after the last of them, its interval again and again."""
+
+# Ids go into a comma-separated list: anything else in one would change its neighbours.
+_ASKABLE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+class RememberedMiss(Protocol):
+    """A source's misses of one track: how many, the last one's date (aware UTC) and reason."""
+
+    @property
+    def reason(self) -> str: ...  # noqa: D102 - described in the class
+    @property
+    def missed_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def count(self) -> int: ...  # noqa: D102
+
+
+def due_at(count: int, missed_at: datetime) -> datetime:
+    """When a source is asked again after ``count`` (1 or more) misses, the last of them at ``missed_at``."""
+    position = min(max(count, 1), len(ASK_AGAIN_AFTER)) - 1
+    return missed_at + ASK_AGAIN_AFTER[position]
+
+
+def is_due(miss: RememberedMiss | None, at: datetime) -> bool:
+    """Whether a source may be asked at ``at``, given what is remembered of its misses of the track."""
+    if miss is None or miss.reason in WITHOUT_ASKING:
+        return True
+    return at >= due_at(miss.count, miss.missed_at)
+
+
+def never_has_features(track: Track) -> bool:
+    """Whether no source can ever know ``track``: it is a local file, an episode, or its id is not one of Spotify's."""
+    return track.kind is not TrackKind.TRACK or _ASKABLE_ID.fullmatch(track.track_id) is None

@@ -1,0 +1,204 @@
+"""The door to ReccoBeats' API: requests, their retries, and what each status means.
+
+This is the one retry owner for ReccoBeats. Server errors, timeouts, cut connections and cut bodies are tried again
+with growing, jittered pauses; a 429 waits as long as it asks for when that is short, and is handed up when it is long.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Self
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from mood_core.errors import AccessDenied, ConfigError, MoodlogError, RateLimited, Unavailable, UnexpectedPayload
+from mood_core.features.reccobeats_payload import SERVICE, Entry, read_entries, unexpected
+from mood_core.features.source import CallLedger, NullCallLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+BASE_URL = "https://api.reccobeats.com/v1"
+IDS_PER_CALL = 40
+AUDIO_FEATURES = "reccobeats/audio-features"
+TRACK = "reccobeats/track"
+"""The endpoints' names in the ledger of calls."""
+
+ATTEMPTS = 5
+LONGEST_WAIT_S = 60.0
+"""A longer Retry-After is the scheduler's to wait for, not ours."""
+UNSTATED_WAIT_S = 60.0
+"""What a 429 without a readable Retry-After is handed up with, once our own pauses are used up."""
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 20.0
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+class ReccoBeatsClient:
+    """Asks ReccoBeats about up to 40 ids a call. Close it, or use it as a context manager.
+
+    Args:
+        base_url: where the API answers, with its version path.
+        ledger: told of every request, and may refuse it.
+        sleep: waits the given seconds.
+        jitter: gives a number in [0, 1).
+        timeout: for one request.
+
+    Raises:
+        ConfigError: ``base_url`` is not an http address.
+    """
+
+    def __init__(
+        self,
+        base_url: str = BASE_URL,
+        *,
+        ledger: CallLedger | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+        timeout: httpx.Timeout = _TIMEOUT,
+    ) -> None:
+        _check_address(base_url)
+        self._http = httpx.Client(
+            base_url=base_url.rstrip("/") + "/",
+            timeout=timeout,
+            headers={"User-Agent": user_agent(), "Accept": "application/json"},
+        )
+        self._ledger = ledger if ledger is not None else NullCallLedger()
+        self._jitter = jitter
+        self._retrying = Retrying(
+            retry=retry_if_exception(_worth_another_try),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=self._pause,
+            sleep=sleep,
+            reraise=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def audio_features(self, ids: Sequence[str]) -> tuple[Entry, ...]:
+        """What ReccoBeats knows of ``ids``: 1 to 40 Spotify ids or ISRCs; unknown ones are left out of the answer.
+
+        Raises:
+            RateLimited: asked to wait longer than we wait.
+            Unavailable: no proper answer after all attempts.
+            AccessDenied: our requests are refused.
+            UnexpectedPayload: an answer outside the API's contract.
+            QuotaExceeded: the ledger refused the call.
+        """
+        return read_entries(self._get("audio-features", AUDIO_FEATURES, ids))
+
+    def tracks(self, ids: Sequence[str]) -> tuple[Entry, ...]:
+        """The metadata of 1 to 40 ``ids``, ``durationMs`` [ms] among the values. Raises as :meth:`audio_features`."""
+        return read_entries(self._get("track", TRACK, ids))
+
+    def _get(self, path: str, endpoint: str, ids: Sequence[str]) -> object:
+        if not 1 <= len(ids) <= IDS_PER_CALL:
+            raise ValueError(f"ReccoBeats takes 1 to {IDS_PER_CALL} ids a call, not {len(ids)}")
+        return self._retrying(self._once, path, endpoint, ",".join(ids))
+
+    def _once(self, path: str, endpoint: str, ids: str) -> object:
+        self._ledger.before_call(endpoint)
+        try:
+            response = self._http.get(path, params={"ids": ids})
+        except httpx.TransportError as error:
+            self._ledger.after_call(endpoint, 0, None)
+            # httpx's own text may hold an address with credentials; its kind says enough.
+            what = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "could not be reached"
+            message = f"ReccoBeats {what} ({type(error).__name__}); it will be asked again in the next run"
+            raise Unavailable(message, source=SERVICE) from error
+        wait_s = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
+        self._ledger.after_call(endpoint, response.status_code, wait_s)
+        _check_status(response, wait_s)
+        return _json(response)
+
+    def _pause(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, RateLimited) and error.retry_after_s > 0:
+            # A little later than asked, and not all of us at once.
+            return error.retry_after_s + self._jitter()
+        longest: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (state.attempt_number - 1))
+        return longest * (0.5 + 0.5 * self._jitter())
+
+
+def user_agent() -> str:
+    """What we call ourselves: ``moodlog/<version>``. The HTTP library's own name is refused by the service."""
+    try:
+        return f"moodlog/{version('moodlog')}"
+    except PackageNotFoundError:
+        return "moodlog"
+
+
+def retry_after_s(header: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for (a number, or an HTTP date); None where it says nothing readable."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _check_address(base_url: str) -> None:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ConfigError(f"ReccoBeats' address is {base_url!r}; give one like {BASE_URL}")
+
+
+def _check_status(response: httpx.Response, wait_s: float | None) -> None:
+    status = response.status_code
+    if status == 200:
+        return
+    if status == 429:
+        raise _rate_limited(wait_s)
+    if status == 403:
+        message = "ReccoBeats refuses our requests (403); it will be asked again later"
+        raise AccessDenied(message, source=SERVICE)
+    if status == 408 or status >= 500:
+        message = f"ReccoBeats answered {status}; it will be asked again in the next run"
+        raise Unavailable(message, source=SERVICE)
+    raise unexpected(f"has the status {status}", response.text)
+
+
+def _rate_limited(wait_s: float | None) -> RateLimited:
+    asked = UNSTATED_WAIT_S if wait_s is None else wait_s
+    message = f"ReccoBeats asks to wait {asked:.0f} s before the next request"
+    return RateLimited(message, source=SERVICE, retry_after_s=asked)
+
+
+def _json(response: httpx.Response) -> object:
+    try:
+        return response.json()
+    except ValueError as error:  # UnicodeDecodeError among them
+        raise unexpected("is not JSON", response.text) from error
+    except RecursionError as error:
+        raise unexpected("is nested too deeply", response.text) from error
+
+
+def _worth_another_try(error: BaseException) -> bool:
+    if isinstance(error, RateLimited):
+        return error.retry_after_s <= LONGEST_WAIT_S
+    if isinstance(error, UnexpectedPayload):
+        # A body that is not JSON was cut, or comes from a proxy on the way; the contract is judged after the retries.
+        return "is not JSON" in error.message
+    return isinstance(error, MoodlogError) and error.retryable

@@ -1,0 +1,87 @@
+"""The feature sources by the names a person lists in ``MOODLOG_FEATURE_SOURCES``.
+
+A new source is one file in this package and one entry in :data:`SOURCES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from mood_core.errors import ConfigError
+from mood_core.features.catalog import CatalogSource
+from mood_core.features.reccobeats import by_id, by_isrc
+from mood_core.features.spotify import SpotifySource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mood_core.features.reccobeats import ReccoBeatsCalls
+    from mood_core.features.source import FeatureSource
+    from mood_core.features.spotify import AudioFeaturesCall
+
+
+@dataclass(frozen=True, slots=True)
+class SourceParts:
+    """What the sources are made of; one that lacks its part is left out of the chain.
+
+    Attributes:
+        catalog: locations of the person's own files.
+        catalog_cache: folder for what CSV files are converted into.
+        catalog_progress: told (file, share done) while one is converted.
+        spotify: Spotify's endpoint, where an app is connected.
+        reccobeats: ReccoBeats' client.
+        need_durations: whether the model cannot do without ``duration_ms``.
+    """
+
+    catalog: Sequence[str] = ()
+    catalog_cache: Path | None = None
+    catalog_progress: Callable[[str, float], None] | None = None
+    spotify: AudioFeaturesCall | None = None
+    reccobeats: ReccoBeatsCalls | None = None
+    need_durations: bool = field(default=False)
+
+
+def _catalog(parts: SourceParts) -> tuple[FeatureSource, ...]:
+    if not parts.catalog or parts.catalog_cache is None:
+        return ()
+    return (CatalogSource(parts.catalog, parts.catalog_cache, parts.catalog_progress),)
+
+
+def _spotify(parts: SourceParts) -> tuple[FeatureSource, ...]:
+    return () if parts.spotify is None else (SpotifySource(parts.spotify),)
+
+
+def _reccobeats(parts: SourceParts) -> tuple[FeatureSource, ...]:
+    if parts.reccobeats is None:
+        return ()
+    durations = parts.need_durations
+    return (
+        by_id(parts.reccobeats, need_durations=durations),
+        by_isrc(parts.reccobeats, need_durations=durations),
+    )
+
+
+SOURCES: Mapping[str, Callable[[SourceParts], tuple[FeatureSource, ...]]] = MappingProxyType(
+    {"catalog": _catalog, "spotify": _spotify, "reccobeats": _reccobeats}
+)
+"""What makes each source of its parts; a name may stand for several steps."""
+
+
+def build_sources(names: Sequence[str], parts: SourceParts) -> tuple[FeatureSource, ...]:
+    """The chain that ``names`` list, in their order; a name given twice counts once.
+
+    Raises:
+        ConfigError: a name is not one of :data:`SOURCES`.
+    """
+    plain = list(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
+    unknown = [name for name in plain if name not in SOURCES]
+    if unknown:
+        raise ConfigError(
+            f"MOODLOG_FEATURE_SOURCES names {', '.join(unknown)}, which is no feature source; "
+            f"choose from {', '.join(SOURCES)}"
+        )
+    return tuple(source for name in plain for source in SOURCES[name](parts))

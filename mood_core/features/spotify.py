@@ -1,0 +1,92 @@
+"""Spotify's own audio features, for apps that still have that endpoint (at most 100 ids a call)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from mood_core.errors import UnexpectedPayload
+from mood_core.features.misses import UNKNOWN, UNUSABLE
+from mood_core.features.source import FetchResult
+from mood_core.features.values import audio_features
+from mood_core.records import AudioFeatures, FeatureMiss
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from mood_core.records import Track
+
+NAME = "spotify"
+BATCH_SIZE = 100
+
+
+class AudioFeaturesCall(Protocol):
+    """The endpoint ``GET /audio-features``: one entry per id, None where Spotify does not know the track."""
+
+    def __call__(self, ids: Sequence[str], /) -> Sequence[Mapping[str, object] | None]:
+        """The entries of up to 100 ``ids``.
+
+        Raises:
+            AccessDenied: the app may not use this endpoint.
+            SourceError: Spotify did not answer.
+        """
+        ...
+
+
+class SpotifySource:
+    """Audio features by Spotify id, joined on the entries' ``id``."""
+
+    name = NAME
+    batch_size = BATCH_SIZE
+    remote = True
+    denied_for = timedelta(days=30)
+
+    def __init__(self, call: AudioFeaturesCall) -> None:
+        self._call = call
+
+    def cannot_ask(self, track: Track) -> str | None:  # noqa: ARG002 - every track has an id
+        """None: every track has an id."""
+        return None
+
+    def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
+        """One call for up to 100 ``tracks``. See :class:`~mood_core.features.source.FeatureSource`."""
+        if not tracks:
+            return FetchResult()
+        entries = _by_id(self._call([track.track_id for track in tracks]))
+        found: list[AudioFeatures] = []
+        misses: list[FeatureMiss] = []
+        for track in tracks:
+            entry = entries.get(track.track_id)
+            features = _features(track.track_id, entry, at)
+            if features is not None:
+                found.append(features)
+            else:
+                reason = UNKNOWN if entry is None else UNUSABLE
+                misses.append(FeatureMiss(track.track_id, NAME, reason, at))
+        return FetchResult(tuple(found), tuple(misses))
+
+
+def _features(track_id: str, entry: Mapping[str, object] | None, at: datetime) -> AudioFeatures | None:
+    if entry is None:
+        return None
+    return audio_features(track_id, entry, source=NAME, at=at, duration_ms=entry.get("duration_ms"))
+
+
+def _by_id(entries: object) -> dict[str, Mapping[str, object]]:
+    """The entries by their own id: Spotify answers in order, but nothing is to hang on that."""
+    if not isinstance(entries, list | tuple):
+        raise _unexpected("is not a list", entries)
+    by_id: dict[str, Mapping[str, object]] = {}
+    for entry in entries:
+        if entry is None:
+            continue
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+            raise _unexpected("holds an entry without an id", entry)
+        by_id.setdefault(entry["id"], entry)
+    return by_id
+
+
+def _unexpected(what: str, payload: object) -> UnexpectedPayload:
+    message = f"Spotify's answer with audio features {what}; it was not used"
+    return UnexpectedPayload(message, source=NAME, excerpt=repr(payload)[:200])
