@@ -85,6 +85,7 @@ class _Walk:
         self._availability = availability
         self._report = report
         self._stopped: set[str] = set()
+        self._on_probation: set[str] = set()
         self._withheld: set[tuple[str, str]] = set()
         self._unexpected_in_a_row = 0
 
@@ -111,7 +112,10 @@ class _Walk:
                 yield result
 
     def _access(self, source: FeatureSource) -> bool:
-        since = self._availability.unavailable_since(service_of(source.name))
+        service = service_of(source.name)
+        since = self._availability.unavailable_since(service)
+        if since is not None:
+            self._on_probation.add(service)
         return since is None or self._at - since >= source.denied_for
 
     def _due(self, source: FeatureSource) -> tuple[list[Track], list[tuple[Track, str]]]:
@@ -162,7 +166,8 @@ class _Walk:
         self._unexpected_in_a_row = 0
         self._report.count(source.name, result)
         service = service_of(source.name)
-        if self._availability.unavailable_since(service) is not None:
+        if service in self._on_probation:
+            self._on_probation.remove(service)
             self._availability.mark_available(service)
         for features in result.found:
             self._waiting.pop(features.track_id, None)

@@ -67,6 +67,8 @@ class ReccoBeatsClient:
             base_url=base_url.rstrip("/") + "/",
             timeout=timeout,
             headers={"User-Agent": user_agent(), "Accept": "application/json"},
+            # A proxy of the environment is for the world outside, not for a stand-in on this machine.
+            mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
         )
         self._ledger = ledger if ledger is not None else NullCallLedger()
         self._jitter = jitter

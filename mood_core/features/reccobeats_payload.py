@@ -47,11 +47,14 @@ def read_entries(payload: object) -> tuple[Entry, ...]:
 
 
 def normalised_isrc(isrc: object) -> str | None:
-    """An ISRC as ReccoBeats and Spotify compare it: 12 capitals and digits, no hyphens; None where it is not one."""
+    """An ISRC as it is compared: capitals and digits, no hyphens; None where it cannot be one.
+
+    It should have 12 characters, but labels' mistakes are in use too; what nobody knows is simply not found.
+    """
     if not isinstance(isrc, str):
         return None
     compact = isrc.replace("-", "").replace(" ", "").upper()
-    return compact if re.fullmatch(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}", compact) else None
+    return compact if re.fullmatch(r"[A-Z0-9]{6,20}", compact) else None
 
 
 def unexpected(what: str, payload: object) -> UnexpectedPayload:

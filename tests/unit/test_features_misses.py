@@ -1,0 +1,48 @@
+"""When a remembered miss is due again, and what can never have features."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mood_core.features.misses import NO_ISRC, UNKNOWN, UNUSABLE, due_at, is_due, never_has_features
+from mood_core.records import Track, TrackKind
+from tests.unit.features_fakes import AT, Remembered, track_id
+
+
+@pytest.mark.parametrize(("count", "days"), [(1, 1), (2, 3), (3, 7), (4, 30), (5, 90), (6, 90), (50, 90)])
+@pytest.mark.parametrize("reason", [UNKNOWN, UNUSABLE])
+def test_misses_are_asked_again_at_growing_intervals(count: int, days: int, reason: str) -> None:
+    miss = Remembered(reason, AT, count)
+    due = AT + timedelta(days=days)
+    assert not is_due(miss, due - timedelta(milliseconds=1))
+    assert is_due(miss, due)
+
+
+def test_what_was_never_missed_is_due() -> None:
+    assert is_due(None, AT)
+
+
+def test_a_missing_recording_code_is_no_miss_to_wait_for() -> None:
+    assert is_due(Remembered(NO_ISRC, AT, 1), AT)
+
+
+@given(count=st.integers(min_value=1, max_value=1000))
+def test_intervals_never_shrink(count: int) -> None:
+    assert due_at(count, AT) <= due_at(count + 1, AT)
+
+
+@pytest.mark.parametrize(
+    ("track", "hopeless"),
+    [
+        (Track(track_id(1), "Song", ("A",)), False),
+        (Track("spotify:local:A:B:Song:200", "Song", ("A",), kind=TrackKind.LOCAL), True),
+        (Track("spotify:local:A:B:Song:200", "Song", ("A",)), True),
+        (Track("spotify:episode:4rOoJ6Egrf8K2IrywzwOMk", "Episode", ("A",)), True),
+        (Track("", "Song", ("A",)), True),
+        (Track(f"{track_id(1)},{track_id(2)}", "Two in one", ("A",)), True),
+    ],
+)
+def test_local_files_and_episodes_never_have_features(track: Track, *, hopeless: bool) -> None:
+    assert never_has_features(track) is hopeless

@@ -1,0 +1,112 @@
+"""ReccoBeats as sources: by id, by recording code, and with lengths on request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mood_core.features.misses import NO_ISRC, UNKNOWN, UNUSABLE
+from mood_core.features.reccobeats import by_id, by_isrc
+from mood_core.features.reccobeats_payload import Entry, read_entries
+from tests.unit.features_fakes import AT, VALUES, track_id, tracks
+
+
+def entry(number: int, **changes: Any) -> dict[str, Any]:
+    href = f"https://open.spotify.com/track/{track_id(number)}"
+    return {"id": f"uuid-{number}", "href": href, "isrc": f"GBAAA26{number:05d}", **VALUES, **changes}
+
+
+@dataclass
+class FakeClient:
+    """Gives the same answer to every call, as entries of the service's payload."""
+
+    content: list[dict[str, Any]]
+    lengths: dict[int, Any] = field(default_factory=dict)
+    asked: list[list[str]] = field(default_factory=list)
+    asked_lengths: list[list[str]] = field(default_factory=list)
+
+    def audio_features(self, ids: Sequence[str]) -> tuple[Entry, ...]:
+        self.asked.append(list(ids))
+        return read_entries({"content": self.content})
+
+    def tracks(self, ids: Sequence[str]) -> tuple[Entry, ...]:
+        self.asked_lengths.append(list(ids))
+        return read_entries({"content": [entry(n, durationMs=length) for n, length in self.lengths.items()]})
+
+
+def test_features_are_joined_by_id_and_the_rest_is_missed() -> None:
+    client = FakeClient([entry(2, energy=0.9), entry(0), entry(77)])
+    result = by_id(client).fetch(tracks(4), AT)
+    assert [(each.track_id, each.energy) for each in result.found] == [(track_id(0), 0.3), (track_id(2), 0.9)]
+    assert {each.source for each in result.found} == {"reccobeats"}
+    assert [(each.track_id, each.reason) for each in result.misses] == [(track_id(1), UNKNOWN), (track_id(3), UNKNOWN)]
+
+
+@pytest.mark.parametrize("value", [None, "0.4", 1.2, -0.1, 40])
+def test_an_illegal_value_spoils_its_own_track_alone(value: object) -> None:
+    result = by_id(FakeClient([entry(0, valence=value), entry(1)])).fetch(tracks(2), AT)
+    assert [each.track_id for each in result.found] == [track_id(1)]
+    assert [(each.track_id, each.reason) for each in result.misses] == [(track_id(0), UNUSABLE)]
+
+
+@given(
+    content=st.permutations([entry(0, id="b", energy=0.2), entry(0, id="a", energy=0.1), entry(0, id="0", energy=7)])
+)
+def test_of_several_entries_the_first_usable_one_counts_whatever_the_order(content: list[dict[str, Any]]) -> None:
+    result = by_id(FakeClient(content)).fetch(tracks(1), AT)
+    assert [each.energy for each in result.found] == [0.1]
+
+
+def test_a_sibling_of_the_same_recording_answers_by_its_code() -> None:
+    client = FakeClient([entry(500, isrc="gb-aaa-26-00001"), entry(400, isrc="GBAAA2600001", energy=0.8)])
+    result = by_isrc(client).fetch(tracks(3, isrc=True), AT)
+    assert client.asked == [["GBAAA2600000", "GBAAA2600001", "GBAAA2600002"]]
+    assert [(each.track_id, each.energy, each.source) for each in result.found] == [
+        (track_id(1), 0.8, "reccobeats:isrc")
+    ]
+    assert [each.reason for each in result.misses] == [UNKNOWN, UNKNOWN]
+
+
+def test_releases_of_one_recording_share_one_place_in_the_call() -> None:
+    wanted = [replace(track, isrc="GBAAA2600001") for track in tracks(3)]
+    client = FakeClient([entry(1)])
+    result = by_isrc(client).fetch(wanted, AT)
+    assert client.asked == [["GBAAA2600001"]]
+    assert [each.track_id for each in result.found] == [track_id(n) for n in range(3)]
+
+
+def test_without_a_recording_code_there_is_nothing_to_ask() -> None:
+    client = FakeClient([])
+    source = by_isrc(client)
+    result = source.fetch(tracks(2), AT)
+    assert client.asked == []
+    assert [each.reason for each in result.misses] == [NO_ISRC, NO_ISRC]
+    assert source.cannot_ask(tracks(1)[0]) == NO_ISRC
+    assert source.cannot_ask(tracks(1, isrc=True)[0]) is None
+
+
+def test_lengths_are_not_asked_for_unless_needed() -> None:
+    client = FakeClient([entry(0)], {0: 200_000})
+    assert by_id(client).fetch(tracks(1), AT).found[0].duration_ms is None
+    assert client.asked_lengths == []
+
+
+def test_lengths_are_asked_in_one_call_for_found_tracks_of_unknown_length_alone() -> None:
+    wanted = tracks(5)
+    wanted[1] = replace(wanted[1], duration_ms=123_456)
+    client = FakeClient([entry(0), entry(1), entry(2, durationMs=222_000), entry(4)], {0: 200_000, 4: "long"})
+    result = by_id(client, need_durations=True).fetch(wanted, AT)
+    assert client.asked_lengths == [[track_id(0), track_id(4)]]
+    assert [each.duration_ms for each in result.found] == [200_000, None, 222_000, None]
+
+
+def test_a_sibling_s_length_is_the_recording_s() -> None:
+    client = FakeClient([entry(500, isrc="GBAAA2600000")], {500: 210_000})
+    result = by_isrc(client, need_durations=True).fetch(tracks(1, isrc=True), AT)
+    assert client.asked_lengths == [[track_id(500)]]
+    assert result.found[0].duration_ms == 210_000
