@@ -228,4 +228,6 @@ def store_new_token(user_id: str, token: Token, repository: TokenRepository, cip
     Raises:
         StoreError: the repository does not know the account.
     """
-    repository.write(user_id, cipher.encrypt(token.to_json()), authorised_at=token.authorised_at, expected_version=None)
+    ciphertext = cipher.encrypt(token.to_json())
+    if not repository.write(user_id, ciphertext, authorised_at=token.authorised_at, expected_version=None):
+        raise StoreError(f"The token of account {user_id} could not be stored, since the account is not known there.")

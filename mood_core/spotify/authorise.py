@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from mood_core.errors import ConfigError, InputError, ReauthorisationNeeded
 from mood_core.spotify.callback import CallbackServer, check_redirect_uri, code_of, parse_redirect
@@ -134,7 +134,8 @@ def parse_pasted(text: str, request: Authorisation) -> str:
         if not pasted or not pasted.isprintable() or " " in pasted:
             raise _nothing_pasted()
         return pasted
-    redirect = parse_redirect(urlsplit(pasted).query or pasted.lstrip("?"))
+    address, question_mark, query = pasted.partition("#")[0].partition("?")
+    redirect = parse_redirect(query if question_mark else address)
     if redirect is None:
         raise _nothing_pasted()
     return code_of(redirect, request.state)

@@ -84,20 +84,21 @@ def check_redirect_uri(uri: str) -> None:
     Raises:
         ConfigError: it does not.
     """
-    parts = urlsplit(uri)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme != "http" or not _loopback_address(parts.hostname):
+    if not _is_acceptable(uri):
         raise ConfigError(
             f"MOODLOG_SPOTIFY_REDIRECT_URI is {uri!r}, which Spotify does not accept; use "
             "http://127.0.0.1:8888/callback and register exactly that at https://developer.spotify.com/dashboard."
         )
 
 
-def _loopback_address(host: str | None) -> bool:
+def _is_acceptable(uri: str) -> bool:
     try:
-        return host is not None and ipaddress.ip_address(host).is_loopback
-    except ValueError:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname or "", parts.port
+        if parts.scheme == "https":
+            return bool(host)
+        return parts.scheme == "http" and ipaddress.ip_address(host).is_loopback
+    except ValueError:  # no address, no port or no URL
         return False
 
 
@@ -183,9 +184,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: _LoopbackServer
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        redirect = parse_redirect(parts.query)
-        if parts.path != self.server.path or redirect is None:
+        path, _, query = self.path.partition("?")
+        redirect = parse_redirect(query)
+        if path != self.server.path or redirect is None:
             self._answer(404, "Nothing here", "This address only takes Spotify's answer to moodlog.")
             return
         try:

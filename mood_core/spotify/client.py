@@ -118,7 +118,9 @@ class SpotifyClient:
 
     def _page(self, playlist_id: str, endpoint: str, offset: int) -> PlaylistPage:
         """A page by its offset; the address in the answer's ``next`` may be another server's, and is not followed."""
-        path = f"playlists/{playlist_id}/{endpoint}?limit={_PLAYLIST_PAGE}&offset={offset}&additional_types=track,episode"
+        path = (
+            f"playlists/{playlist_id}/{endpoint}?limit={_PLAYLIST_PAGE}&offset={offset}&additional_types=track,episode"
+        )
         return parse_playlist_page(self._ask(lambda api: api.next({"next": f"{api.prefix}{path}"})), endpoint, offset)
 
     def _ask(self, request: Callable[[spotipy.Spotify], T]) -> T:

@@ -99,7 +99,8 @@ def _is_token_answer(payload: dict[str, object] | None) -> bool:
     if payload is None:
         return False
     token, lifetime = payload.get("access_token"), payload.get("expires_in")
-    return isinstance(token, str) and bool(token) and isinstance(lifetime, int | float) and math.isfinite(lifetime)
+    is_number = isinstance(lifetime, int) or (isinstance(lifetime, float) and math.isfinite(lifetime))
+    return isinstance(token, str) and bool(token) and is_number
 
 
 def _common_failure(answer: Answer) -> MoodlogError | None:

@@ -49,11 +49,19 @@ class SpotifyApp:
 
 
 def _base_url(url: str, setting: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    if not _is_address(url):
         shown = repr(url) if "@" not in url else "not usable"  # what stands before an @ may be a password
         raise ConfigError(f"{setting} is {shown}; it must be an http or https address such as {API_URL}")
     return url.rstrip("/")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(host) and not parts.query and not parts.fragment
 
 
 class TokenRepository(Protocol):

@@ -1,0 +1,477 @@
+"""The Web API client over real HTTP: against the stand-in, and against scripted answers where that has none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mood_core.errors import (
+    AccessDenied,
+    ConfigError,
+    InputError,
+    MoodlogError,
+    QuotaExceeded,
+    RateLimited,
+    ReauthorisationNeeded,
+    Unavailable,
+    UnexpectedPayload,
+)
+from mood_core.records import Track, TrackKind
+from mood_core.spotify import doors
+from mood_core.spotify.account_tokens import store_new_token
+from mood_core.spotify.client import SpotifyClient, SpotifyClients
+from mood_core.spotify.failures import NotFound
+from mood_core.spotify.payloads import SkippedItem, SkipReason
+from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.tokens import Token, TokenCipher
+from mood_core.standin import Fault, StandIn
+from tests.contract.spotify_fakes import MemoryTokens, NotingLedger, Reply, Seen, app_at, serving, token
+
+START = datetime(2026, 11, 20, 18, tzinfo=UTC)
+
+
+class World:
+    """A stand-in with one person connected, and everything that happens on the way there."""
+
+    def __init__(self, standin: StandIn) -> None:
+        self.standin = standin
+        self.waits: list[float] = []
+        self.ledger = NotingLedger()
+        self.tokens = MemoryTokens()
+        self.cipher = TokenCipher([TokenCipher.generate_key()])
+        self.clients = SpotifyClients(
+            app_at(standin.spotify_api_url, standin.accounts_url, client_id="demo"),
+            self.tokens,
+            self.cipher,
+            ledger=self.ledger,
+            retry=RetryPolicy(sleep=self.waits.append),
+            clock=standin.clock.now,
+        )
+        self.person = standin.listeners[0]
+        self.connect(self.person.account_id)
+
+    def connect(self, account_id: str, **changes: Any) -> None:
+        answer = self.standin.issue_tokens(account_id, **changes)
+        now = self.standin.clock.now()
+        fresh = Token(answer["access_token"], answer["refresh_token"], now + timedelta(hours=1), answer["scope"], now)
+        store_new_token(account_id, fresh, self.tokens, self.cipher)
+
+    @property
+    def client(self) -> SpotifyClient:
+        return self.clients.for_user(self.person.account_id)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with StandIn(seed=3, listeners=3, now=START, frozen=True) as standin:
+        made = World(standin)
+        with made.clients:
+            yield made
+
+
+@pytest.fixture
+def extended() -> Iterator[World]:
+    with StandIn(seed=3, listeners=1, now=START, frozen=True, audio_features=True) as standin:
+        made = World(standin)
+        with made.clients:
+            yield made
+
+
+def scripted(url: str, waits: list[float] | None = None, ledger: NotingLedger | None = None) -> SpotifyClient:
+    """A client of one account with a good token at ``url``."""
+    tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
+    store_new_token("person", token(), tokens, cipher)
+    sleep = (waits if waits is not None else []).append
+    clients = SpotifyClients(app_at(url), tokens, cipher, ledger=ledger, retry=RetryPolicy(sleep=sleep))
+    return clients.for_user("person")
+
+
+def test_profile(world: World) -> None:
+    profile = world.client.profile()
+    assert (profile.account_id, profile.display_name) == (world.person.account_id, world.person.display_name)
+
+
+def test_the_window_is_the_truth_of_the_last_fifty(world: World) -> None:
+    window = world.client.recently_played()
+    truth = world.standin.truth(world.person.listener_id, START - timedelta(days=30), START)
+    newest = {(listen.played_at, listen.track_id) for listen in truth[-80:]}
+    assert len(window.listens) == 50
+    assert window.full
+    assert {(listen.played_at, listen.track_id) for listen in window.listens} <= newest
+    assert list(window.listens) == sorted(window.listens, key=lambda listen: listen.played_at)
+    assert {listen.user_id for listen in window.listens} == {world.person.account_id}
+
+
+def test_the_whole_window_is_asked_for_without_a_cursor(world: World) -> None:
+    world.client.recently_played()
+    (call,) = world.standin.calls.entries("recently_played")
+    assert call.query == "limit=50"
+    assert call.user_agent == "moodlog"
+
+
+def test_a_track_and_an_unknown_one(world: World) -> None:
+    heard = next(track for track in world.client.recently_played().tracks if track.kind is TrackKind.TRACK)
+    assert world.client.track(heard.track_id) == heard
+    assert world.client.track("0" * 22) is None
+
+
+@pytest.mark.parametrize("wrong", ["", "spotify:local:a:b:c:1", "a/b", "../me", "a b", "ü"])
+def test_what_is_no_id_is_not_sent(world: World, wrong: str) -> None:
+    for ask in (world.client.track, lambda one: world.client.audio_features([one]), world.client.playlist_items):
+        with pytest.raises(InputError, match="id"):
+            ask(wrong)
+    assert world.standin.calls.count() == 0
+
+
+def test_features_are_denied_to_most_apps(world: World) -> None:
+    with pytest.raises(AccessDenied, match="audio-features"):
+        world.client.audio_features(["0" * 22])
+
+
+def test_features_in_the_order_of_the_ids(extended: World) -> None:
+    known = [track.track_id for track in extended.client.recently_played().tracks if track.kind is TrackKind.TRACK][:3]
+    features = extended.client.audio_features([known[0], "0" * 22, *known[1:]])
+    assert [entry and entry["id"] for entry in features] == [known[0], None, *known[1:]]
+    assert extended.ledger.before.count("audio-features") == 1
+
+
+def test_features_of_none_need_no_call_and_of_too_many_are_refused(extended: World) -> None:
+    assert extended.client.audio_features([]) == []
+    with pytest.raises(InputError, match="100"):
+        extended.client.audio_features(["a" * 22] * 101)
+    assert extended.standin.calls.count() == 0
+
+
+def test_a_playlist_comes_whole_and_in_order(world: World) -> None:
+    playlist = max(world.standin.playlists, key=lambda one: len(one.songs))
+    items = list(world.client.playlist_items(playlist.playlist_id))
+    assert len(items) == len(playlist.songs) > 50
+    assert all(isinstance(item, Track) for item in items)
+    assert set(world.ledger.before) == {"playlists/{id}/items"}
+
+
+def test_a_playlist_by_its_older_address() -> None:
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/items"):
+            return Reply(403, {"error": {"status": 403, "message": "Forbidden"}})
+        entries = [{"track": {"id": f"t{number}", "name": "n", "type": "track"}} for number in range(120)]
+        start = int(seen.query["offset"])
+        following = "https://api.spotify.com/v1/elsewhere" if start + 50 < 120 else None
+        return Reply(body={"items": entries[start : start + 50], "next": following, "total": 120})
+
+    with serving(answer=answer) as server:
+        items = list(scripted(server.url).playlist_items("list"))
+    assert [item.track_id for item in items if isinstance(item, Track)] == [f"t{number}" for number in range(120)]
+    assert [seen.path for seen in server.seen] == ["/playlists/list/items", *["/playlists/list/tracks"] * 3]
+
+
+def test_a_playlist_that_is_nowhere() -> None:
+    with serving(Reply(404, {})) as server, pytest.raises(NotFound):
+        list(scripted(server.url).playlist_items("list"))
+
+
+def test_the_fallback_is_for_the_first_page_alone() -> None:
+    page = Reply(body={"items": [{"item": {"id": "a"}}], "next": "x"})
+    with serving(page, Reply(403, {})) as server, pytest.raises(AccessDenied):
+        list(scripted(server.url).playlist_items("list"))
+    assert [seen.path for seen in server.seen] == ["/playlists/list/items"] * 2
+
+
+# Failures
+
+
+@pytest.mark.parametrize("kind", ["server_error", "cut_before_answer", "cut_mid_body"])
+def test_a_short_failure_is_repeated(world: World, kind: str) -> None:
+    world.standin.faults.add(Fault(kind, endpoint="recently_played", times=2))
+    assert len(world.client.recently_played().listens) == 50
+    assert world.standin.calls.count("recently_played") == 3
+    assert len(world.waits) == 2
+
+
+@pytest.mark.parametrize("kind", ["server_error", "cut_before_answer", "cut_mid_body"])
+def test_a_lasting_failure_ends_after_a_few_tries(world: World, kind: str) -> None:
+    world.standin.faults.add(Fault(kind, endpoint="recently_played", times=None))
+    with pytest.raises(Unavailable):
+        world.client.recently_played()
+    assert world.standin.calls.count("recently_played") == 4
+    assert sum(world.waits) < 30
+
+
+def test_a_short_rate_limit_is_waited_out(world: World) -> None:
+    world.standin.faults.add(Fault("rate_limited", endpoint="recently_played", retry_after_s=3))
+    assert len(world.client.recently_played().listens) == 50
+    (wait,) = world.waits
+    assert 3 <= wait < 5
+    assert world.ledger.after == [("me/player/recently-played", 429, 3.0), ("me/player/recently-played", 200, None)]
+
+
+def test_rate_limits_are_waited_out_for_two_minutes_at_most(world: World) -> None:
+    world.standin.faults.add(Fault("rate_limited", endpoint="recently_played", retry_after_s=55, times=None))
+    with pytest.raises(RateLimited):
+        world.client.recently_played()
+    assert len(world.waits) == 2
+    assert sum(world.waits) <= 120
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "reason", "told"), [(61, None, 61), (40_000, None, 40_000), (1, "QUOTA_EXCEEDED", 61)]
+)
+def test_a_used_up_quota_is_never_waited_for(world: World, retry_after_s: int, reason: str | None, told: float) -> None:
+    world.standin.faults.add(Fault("rate_limited", retry_after_s=retry_after_s, reason=reason, times=None))
+    with pytest.raises(QuotaExceeded) as caught:
+        world.client.recently_played()
+    assert caught.value.retry_after_s == told
+    assert world.waits == []
+    assert world.ledger.after == [("me/player/recently-played", 429, told)]
+
+
+def test_a_ledger_that_refuses_keeps_the_request_at_home(world: World) -> None:
+    world.ledger.budget = 1
+    client = world.client
+    client.recently_played()
+    with pytest.raises(QuotaExceeded, match="budget"):
+        client.recently_played()
+    assert world.standin.calls.count() == 1
+
+
+def test_repeated_tries_are_counted_too(world: World) -> None:
+    world.standin.faults.add(Fault("cut_before_answer", endpoint="me"), Fault("server_error", endpoint="me"))
+    world.client.profile()
+    assert world.ledger.before == ["me"] * 3
+    assert world.ledger.after == [("me", 0, None), ("me", 503, None), ("me", 200, None)]
+
+
+@pytest.mark.parametrize("kind", ["malformed_json", "wrong_shape", "empty_body"])
+def test_a_spoiled_answer_is_unexpected_and_not_repeated(world: World, kind: str) -> None:
+    world.standin.faults.add(Fault(kind, endpoint="recently_played", times=None))
+    with pytest.raises(UnexpectedPayload):
+        world.client.recently_played()
+    assert world.standin.calls.count("recently_played") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("null_track", SkipReason.NO_TRACK), ("episode_item", SkipReason.EPISODE)]
+)
+def test_a_spoiled_item_is_skipped(world: World, kind: str, reason: SkipReason) -> None:
+    world.standin.faults.add(Fault(kind, endpoint="recently_played"))
+    window = world.client.recently_played()
+    assert [skipped.reason for skipped in window.skipped] == [reason]
+    assert len(window.listens) == 49
+    assert window.full
+
+
+def test_an_access_token_that_is_not_accepted_is_renewed_once(world: World) -> None:
+    world.standin.faults.add(Fault("unauthorized", endpoint="recently_played"))
+    assert len(world.client.recently_played().listens) == 50
+    assert world.ledger.before == ["me/player/recently-played", "token", "me/player/recently-played"]
+
+
+def test_a_renewed_token_that_is_not_accepted_either_ends_it(world: World) -> None:
+    world.standin.faults.add(Fault("unauthorized", endpoint="recently_played", times=None))
+    with pytest.raises(ReauthorisationNeeded, match="reconnect"):
+        world.client.recently_played()
+    assert world.standin.calls.count("token") == 1
+    assert world.standin.calls.count("recently_played") == 2
+
+
+def test_a_revoked_permission_is_marked_and_the_others_go_on(world: World) -> None:
+    other = world.standin.listeners[1]
+    world.connect(other.account_id)
+    world.standin.revoke(world.person.listener_id)
+    with pytest.raises(ReauthorisationNeeded, match="reconnect"):
+        world.client.recently_played()
+    assert list(world.tokens.marked) == [world.person.account_id]
+    assert world.clients.for_user(other.account_id).recently_played().listens
+
+
+def test_a_missing_scope_is_told_with_its_remedy(world: World) -> None:
+    world.connect(world.person.account_id, scope="user-read-email")
+    with pytest.raises(AccessDenied, match="reconnect"):
+        world.client.recently_played()
+
+
+def test_an_account_that_was_never_connected(world: World) -> None:
+    with pytest.raises(ReauthorisationNeeded, match="moodlog connect"):
+        world.clients.for_user("nobody").profile()
+
+
+def test_a_client_of_a_fresh_token_asks_without_the_repository(world: World) -> None:
+    answer = world.standin.issue_tokens(world.standin.listeners[1].account_id)
+    fresh = Token(answer["access_token"], "", START + timedelta(hours=1), "", START)
+    assert world.clients.for_token(fresh).profile().account_id == world.standin.listeners[1].account_id
+    world.standin.faults.add(Fault("unauthorized"))
+    with pytest.raises(ReauthorisationNeeded, match="moodlog connect"):
+        world.clients.for_token(fresh).profile()
+
+
+def test_a_timeout_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doors, "TIMEOUT_S", (1.0, 0.1))
+    waits: list[float] = []
+    with serving(Reply(body={"id": "x"}, delay_s=0.4), Reply(body={"id": "x"}, delay_s=0.4)) as server:
+        with pytest.raises(Unavailable, match="in time"):
+            scripted(server.url, waits).profile()
+        assert len(server.seen) == 4
+    assert len(waits) == 3
+
+
+def test_nobody_listening_is_unavailable() -> None:
+    with serving() as server:
+        url = server.url
+    with pytest.raises(Unavailable, match="could not be reached"):
+        scripted(url).profile()
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply(302, headers={"Location": "https://example.org/"}), UnexpectedPayload),
+        (Reply(301, headers={"Location": "/me"}), UnexpectedPayload),
+        (Reply(200, "[" * 50_000), UnexpectedPayload),
+        (Reply(200, b"\xff\xfe\x00"), UnexpectedPayload),
+        (Reply(200, "null"), UnexpectedPayload),
+        (Reply(200, '"text"'), UnexpectedPayload),
+        (Reply(400, "[]"), MoodlogError),
+        (Reply(403, '{"error": "just text"}'), AccessDenied),
+        (Reply(403, "[1]"), AccessDenied),
+        (Reply(500, '{"error": ["list"]}'), Unavailable),
+        (Reply(418, '{"error": null}'), MoodlogError),
+    ],
+)
+def test_answers_of_other_servers(reply: Reply, kind: type[MoodlogError]) -> None:
+    with serving(reply) as server, pytest.raises(kind):
+        scripted(server.url).profile()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body=b'\xef\xbb\xbf{"id": "x"}'),
+        Reply(body='{"id": "x"}', headers={"Content-Type": "text/plain; charset=utf-16"}),
+        Reply(201, '{"id": "x"}'),
+    ],
+)
+def test_good_answers_in_odd_clothes(reply: Reply) -> None:
+    with serving(reply) as server:
+        assert scripted(server.url).profile().account_id == "x"
+
+
+def test_the_paths_are_those_of_the_api_description() -> None:
+    def answer(seen: Seen) -> Reply:
+        return Reply(body={"id": "x", "items": [], "audio_features": [None], "limit": seen.query.get("limit")})
+
+    with serving(answer=answer) as server:
+        client = scripted(f"{server.url}/v1/")
+        client.profile()
+        client.recently_played()
+        client.track("x")
+        client.audio_features(["x"])
+        list(client.playlist_items("x"))
+    assert [seen.path for seen in server.seen] == [
+        "/v1/me",
+        "/v1/me/player/recently-played",
+        "/v1/tracks/x",
+        "/v1/audio-features",
+        "/v1/playlists/x/items",
+    ]
+    assert server.seen[1].query == {"limit": "50"}
+    assert server.seen[3].query == {"ids": "x"}
+    assert {seen.headers["Authorization"] for seen in server.seen} == {"Bearer access-1"}
+
+
+def test_a_netrc_file_does_not_take_the_place_of_the_token(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password something\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setattr(doors, "_is_loopback", lambda _: False)
+    with serving(Reply(body={"id": "x"})) as server:
+        scripted(server.url).profile()
+    assert server.seen[0].headers["Authorization"] == "Bearer access-1"
+
+
+def test_a_proxy_is_not_asked_for_this_machines_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with serving(Reply(body={"id": "x"})) as server:
+        scripted(server.url).profile()
+    assert len(server.seen) == 1
+
+
+def test_cookies_are_not_carried_from_one_account_to_the_next() -> None:
+    with serving(Reply(body={"id": "x"}, headers={"Set-Cookie": "device=1; Path=/"})) as server:
+        client = scripted(server.url)
+        client.profile()
+        client.profile()
+    assert all("Cookie" not in seen.headers for seen in server.seen)
+
+
+def test_many_accounts_share_a_connection_and_never_a_token() -> None:
+    tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
+    people = [f"person{number}" for number in range(40)]
+    for person in people:
+        store_new_token(person, token(f"access-of-{person}"), tokens, cipher)
+
+    def answer(seen: Seen) -> Reply:
+        return Reply(body={"id": seen.headers["Authorization"].removeprefix("Bearer access-of-")})
+
+    with serving(answer=answer) as server, SpotifyClients(app_at(server.url), tokens, cipher) as clients:
+        assert [clients.for_user(person).profile().account_id for person in people] == people
+        assert len(server.connections) == 1
+
+
+def test_many_threads_share_few_connections_and_never_a_token() -> None:
+    tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
+    people = [f"person{number}" for number in range(8)]
+    for person in people:
+        store_new_token(person, token(f"access-of-{person}"), tokens, cipher)
+    told: dict[str, set[str]] = {}
+
+    def answer(seen: Seen) -> Reply:
+        return Reply(body={"id": seen.headers["Authorization"].removeprefix("Bearer access-of-")})
+
+    with serving(answer=answer) as server, SpotifyClients(app_at(server.url), tokens, cipher) as clients:
+
+        def ask(person: str) -> None:
+            client = clients.for_user(person)
+            told[person] = {client.profile().account_id for _ in range(25)}
+
+        threads = [threading.Thread(target=ask, args=(person,)) for person in people]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert told == {person: {person} for person in people}
+        assert len(server.connections) <= len(people)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api.spotify.com",
+        "ftp://x/",
+        "http://",
+        "http://user:pass@",
+        "https://x/?a=b",
+        "http://[x",
+        "http://x:99999",
+    ],
+)
+def test_an_address_that_is_none_is_a_configuration_error(url: str) -> None:
+    with pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_API_URL") as caught:
+        app_at(url, "http://127.0.0.1:1")
+    assert "pass" not in caught.value.message
+
+
+def test_an_app_without_an_id_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_CLIENT_ID"):
+        app_at("http://127.0.0.1:1", client_id=" ")
+
+
+def test_skipped_items_say_where_they_were(world: World) -> None:
+    world.standin.faults.add(Fault("null_track", endpoint="playlist_items"))
+    playlist = world.standin.playlists[0]
+    items = list(world.client.playlist_items(playlist.playlist_id))
+    assert items[0] == SkippedItem(SkipReason.NO_TRACK, 0)

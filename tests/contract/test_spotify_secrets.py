@@ -1,0 +1,158 @@
+"""No token, code or secret is told: not in any log record at DEBUG, not in any error, whatever goes wrong."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+import spotipy
+from pydantic import SecretStr
+
+from mood_core.errors import MoodlogError
+from mood_core.spotify.account_tokens import store_new_token
+from mood_core.spotify.authorise import begin, exchange
+from mood_core.spotify.client import SpotifyClients
+from mood_core.spotify.ports import SpotifyApp
+from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.tokens import TokenCipher
+from tests.contract.spotify_fakes import MemoryTokens, Reply, Seen, app_at, serving, token
+
+# Put together here, so that no line of source in a traceback holds them.
+PLANTED = "planted".upper()
+ACCESS, REFRESH, CODE, SECRET = (f"{PLANTED}-{name}" for name in ("access", "refresh", "code", "secret"))
+NEXT, ROTATED = f"{PLANTED}-next", f"{PLANTED}-rotated"
+BASIC = base64.b64encode(f"client-1:{SECRET}".encode()).decode()
+
+Answer = Callable[[Seen], Reply]
+
+
+def _good(seen: Seen) -> Reply:
+    if seen.path == "/api/token":
+        body = {"access_token": NEXT, "refresh_token": ROTATED, "expires_in": 3600, "scope": "s"}
+        return Reply(body=body)
+    return Reply(body={"id": "x", "items": []})
+
+
+def _rejecting(seen: Seen) -> Reply:
+    """Every access token is wrong, and the message repeats it."""
+    if seen.path == "/api/token":
+        return _good(seen)
+    return Reply(401, {"error": {"status": 401, "message": f"Bad {seen.headers['Authorization']}"}})
+
+
+def _echoing(status: int) -> Answer:
+    """Everything that was sent comes back in the error."""
+
+    def answer(seen: Seen) -> Reply:
+        told = f"{seen.headers.get('Authorization')} {seen.form} {seen.query}"
+        if seen.path == "/api/token":
+            return Reply(status, {"error": "invalid_grant", "error_description": told})
+        return Reply(status, {"error": {"status": status, "message": told}})
+
+    return answer
+
+
+def _truncated(seen: Seen) -> Reply:
+    """Half an answer, with tokens in it."""
+    whole = _good(seen).as_bytes()
+    return Reply(body=whole[:-3])
+
+
+def _cut(seen: Seen) -> Reply:
+    return Reply(body=_good(seen).body, cut=30)
+
+
+def _use(app: SpotifyApp) -> list[MoodlogError]:
+    """Everything that sends a secret: a code's exchange, a refresh, and a call."""
+    tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
+    store_new_token("person", token(ACCESS, REFRESH), tokens, cipher)
+    store_new_token("tired", token(ACCESS, REFRESH, lives=timedelta(0)), tokens, cipher)
+    failures: list[MoodlogError] = []
+    with SpotifyClients(app, tokens, cipher, retry=RetryPolicy(sleep=lambda _: None)) as clients:
+        request = begin(app, app.redirect_uri)
+        for use in (
+            lambda: exchange(request, CODE, clients.token_service),
+            clients.for_user("person").recently_played,
+            clients.for_user("tired").profile,
+        ):
+            try:
+                use()
+            except MoodlogError as error:
+                failures.append(error)
+    return failures
+
+
+class Keeper(logging.Handler):
+    """Keeps every record, formatted with its traceback."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+        self.kept: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.kept.append(self.format(record) + repr(record.args))
+
+
+@pytest.fixture
+def logs() -> Iterator[list[str]]:
+    """Every record at DEBUG, with every logger turned up."""
+    keeper = Keeper()
+    root = logging.getLogger()
+    before = root.level
+    names = [
+        "spotipy",
+        "spotipy.client",
+        "spotipy.oauth2",
+        "spotipy.cache_handler",
+        "urllib3",
+        "urllib3.connectionpool",
+    ]
+    levels = {name: logging.getLogger(name).level for name in names}
+    root.addHandler(keeper)
+    root.setLevel(logging.DEBUG)
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    yield keeper.kept
+    root.removeHandler(keeper)
+    root.setLevel(before)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.parametrize("secret", [None, SECRET])
+@pytest.mark.parametrize(
+    "answer",
+    [_good, _rejecting, _truncated, _cut, *(_echoing(status) for status in (400, 401, 403, 404, 429, 500))],
+)
+def test_nothing_planted_is_told(logs: list[str], answer: Answer, secret: str | None) -> None:
+    with serving(answer=answer) as server:
+        failures = _use(app_at(server.url, client_secret=SecretStr(secret) if secret else None))
+    told = "\n".join(
+        [*logs, *("".join(traceback.format_exception(failure)) + repr(vars(failure)) for failure in failures)]
+    )
+    assert server.seen
+    assert PLANTED not in told
+    assert BASIC not in told
+    assert any("urllib3" in line for line in logs)  # the handler does see what there is
+
+
+def test_spotipy_alone_would_tell(logs: list[str]) -> None:
+    """The filter is what keeps it quiet: without it the token stands in the log."""
+    for name in ("spotipy.client",):
+        for one in list(logging.getLogger(name).filters):
+            logging.getLogger(name).removeFilter(one)
+    with serving(Reply(body={"id": "x"})) as server:
+        client = spotipy.Spotify(auth=ACCESS)
+        client.prefix = f"{server.url}/"
+        client.me()
+    assert any(ACCESS in line for line in logs)
+
+
+def test_representations_hide_secrets() -> None:
+    app = app_at("http://127.0.0.1:1", client_secret=SecretStr(SECRET))
+    assert PLANTED not in f"{app!r} {app} {token('PLANTED-access', 'PLANTED-refresh')!r}"
