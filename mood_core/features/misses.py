@@ -32,7 +32,7 @@ ASK_AGAIN_AFTER = tuple(timedelta(days=days) for days in (1, 3, 7, 30, 90))
 """How long to wait after the first, second, ... miss; after the last of them, its interval again and again."""
 
 # Ids go into a comma-separated list: anything else in one would change its neighbours.
-_ASKABLE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_ASKABLE_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
 class RememberedMiss(Protocol):
