@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from mood_core.errors import ConfigError
 from mood_core.lake import Lake, open_lake
 from mood_core.pipeline.batches import Batches
+from mood_core.records import User
 from mood_core.settings import Settings, load_settings
 from mood_core.store.accounts import Accounts
 from mood_core.store.calls import CallLedger
@@ -27,10 +28,11 @@ from mood_core.store.token_rows import TokenRows
 if TYPE_CHECKING:
     from mood_core.classifier import Classifier
     from mood_core.features.source import FeatureSource
+    from mood_core.features.spotify import AudioFeaturesCall
     from mood_core.model_card import ModelCard
     from mood_core.spotify.client import SpotifyClients
     from mood_core.spotify.ports import SpotifyApp
-    from mood_core.spotify.tokens import TokenCipher
+    from mood_core.spotify.tokens import Token, TokenCipher
 
 _BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items")
 
@@ -144,6 +146,23 @@ class Workspace:
         self._closing.callback(clients.close)
         return clients
 
+    def connect(self, token: Token, timezone: str) -> User:
+        """Make the person whose consent gave ``token`` known, and keep the token.
+
+        Raises:
+            InputError: ``timezone`` is not an IANA name.
+            SourceError: Spotify does not say whose account it is.
+            StoreError: The database or the lake fails.
+        """
+        from mood_core.pipeline.connect_account import register_user
+        from mood_core.spotify.account_tokens import store_new_token
+
+        profile = self.spotify.for_token(token).profile()
+        now = self.now()
+        user = User(profile.account_id, profile.display_name, timezone, connected_at=now)
+        register_user(user, lambda id_: store_new_token(id_, token, self.tokens, self.cipher), self.batches, now=now)
+        return user
+
     @property
     def model_folder(self) -> Path:
         """Where the model lies."""
@@ -164,9 +183,26 @@ class Workspace:
 
         return load_classifier(self.model_folder, self.settings.runtime)
 
-    def feature_sources(self) -> list[FeatureSource]:
+    def feature_sources(self) -> tuple[FeatureSource, ...]:
         """The chain of feature sources, in the order of ``MOODLOG_FEATURE_SOURCES``."""
-        raise NotImplementedError
+        from mood_core.features.reccobeats_client import ReccoBeatsClient
+        from mood_core.features.registry import SourceParts, build_sources
+
+        reccobeats = ReccoBeatsClient(self.settings.reccobeats_url, ledger=self.calls)
+        self._closing.callback(reccobeats.close)
+        parts = SourceParts(
+            catalog=self.settings.catalog,
+            catalog_cache=self.settings.home / "catalog",
+            spotify=self._spotify_audio_features(),
+            reccobeats=reccobeats,
+            need_durations=any(f.name == "duration_ms" and not f.may_be_missing for f in self.model_card.features),
+        )
+        return build_sources(self.settings.feature_sources, parts)
+
+    def _spotify_audio_features(self) -> AudioFeaturesCall | None:
+        """Spotify's own features, asked in the name of the first active account."""
+        active = [account.user_id for account in self.accounts.all() if account.state == "active"]
+        return self.spotify.for_user(active[0]).audio_features if active else None
 
 
 def _private_folder(home: Path) -> None:

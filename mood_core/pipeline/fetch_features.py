@@ -11,7 +11,10 @@ from mood_core.features.source import FeatureSource
 from mood_core.pipeline.batches import Batches
 from mood_core.schema import AUDIO_FEATURES, FEATURE_MISSES
 from mood_core.store.feature_rows import FeatureRows
+from mood_core.store.selection import Selection
 from mood_core.tables import to_table
+
+_EVERYTHING = Selection()
 
 
 def fetch_features(
@@ -20,9 +23,10 @@ def fetch_features(
     batches: Batches,
     *,
     now: datetime,
+    selection: Selection = _EVERYTHING,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
-    """Walk the chain of ``sources`` over all tracks without features and store each answer before the next is asked.
+    """Walk the chain of ``sources`` over the selected tracks without features; each answer is stored before the next.
 
     So it can be stopped anywhere and run again with nothing asked twice. ``progress`` hears how many of how many tracks
     are settled.
@@ -31,7 +35,7 @@ def fetch_features(
         InputError: A catalogue file is not what it should be.
         StoreError: The database or the lake fails.
     """
-    tracks = rows.tracks_without_features()
+    tracks = rows.tracks_without_features(selection)
     report = FetchReport()
     settled = 0
     for result in walk(tracks, sources, rows, now, availability=rows, report=report):

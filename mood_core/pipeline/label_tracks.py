@@ -16,7 +16,10 @@ from mood_core.pipeline.batches import Batches
 from mood_core.records import MOODS, to_ms
 from mood_core.schema import MOODS as MOODS_DATASET
 from mood_core.store.mood_rows import MoodRows
+from mood_core.store.selection import Selection
 from mood_core.vectors import feature_matrix, in_range
+
+_EVERYTHING = Selection()
 
 
 class Card(Protocol):
@@ -56,9 +59,12 @@ def label_tracks(
     batches: Batches,
     *,
     now: datetime,
+    selection: Selection = _EVERYTHING,
     progress: Callable[[int], None] = lambda _: None,
 ) -> LabelReport:
-    """Give every track with stored features a label by ``model_version``, then show that version's labels.
+    """Give every selected track with stored features a label by ``model_version``, then show that version's labels.
+
+    The version is shown once it has labelled everything: a selection never hides the labels of the version before.
 
     Args:
         classifier: loads the model; called only when there is something to label.
@@ -66,6 +72,7 @@ def label_tracks(
         rows: the features and labels in SQL.
         batches: where labels go.
         now: the date of the labels.
+        selection: whose listens on which days; everything by default.
         progress: hears how many tracks are labelled so far.
 
     Raises:
@@ -74,12 +81,12 @@ def label_tracks(
     """
     report = LabelReport(model_version)
     model: Classifier | None = None
-    for features in rows.unlabelled(model_version):
+    for features in rows.unlabelled(model_version, selection):
         model = model or classifier()
         batches.add(MOODS_DATASET, _labels(model, features, now, report), now=now)
         progress(report.labelled)
     current = rows.current_version()
-    if current != model_version:
+    if current is None or (current != model_version and selection.is_everything):
         rows.set_current(model_version)
         report.switched_from = current
     return report

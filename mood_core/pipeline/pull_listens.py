@@ -63,7 +63,8 @@ class AccountLog(Protocol):
 class PullOutcome:
     """What became of one account: how many ``new`` listens, how many items ``skipped``, whether a ``gap`` may exist.
 
-    ``problem`` says why it could not be pulled; ``retry_after_s`` when it is worth trying again, where that is known.
+    ``problem`` says why it could not be pulled, ``exit_code`` is that error's, and ``retry_after_s`` says when it is worth
+    trying again, where that is known.
     """
 
     user_id: str
@@ -71,6 +72,7 @@ class PullOutcome:
     skipped: int = 0
     gap: bool = False
     problem: str | None = None
+    exit_code: int = 0
     retry_after_s: float | None = None
 
 
@@ -131,14 +133,14 @@ class PullListens:
         try:
             window = self._client_of(user_id).recently_played()
         except QuotaExceeded as error:
-            return self._trouble(user_id, error.message, error.retry_after_s), error
+            return self._trouble(user_id, error), error
         except StoreError:
             raise
         except MoodlogError as error:
-            return self._trouble(user_id, error.message, getattr(error, "retry_after_s", None)), None
+            return self._trouble(user_id, error), None
         except Exception as error:  # whatever is wrong with one account must not cost the others
             log.exception("account %s could not be pulled", user_id)
-            return self._trouble(user_id, f"unexpected {type(error).__name__}; the log has more", None), None
+            return self._trouble(user_id, MoodlogError(f"unexpected {type(error).__name__}; the log has more")), None
         outcome = self._merge(user_id, window, pending, now)
         pending.outcomes.append(outcome)
         return outcome, None
@@ -172,12 +174,14 @@ class PullListens:
         self._batches.add(LISTENS, to_table(LISTENS, pending.listens), now=now)
         self._accounts.pulled([outcome.user_id for outcome in pending.outcomes], at=now)
 
-    def _trouble(self, user_id: str, problem: str, retry_after_s: float | None) -> PullOutcome:
-        log.warning("account %s: %s", user_id, problem)
+    def _trouble(self, user_id: str, error: MoodlogError) -> PullOutcome:
+        log.warning("account %s: %s", user_id, error.message)
         if not self._dry_run:
-            self._accounts.troubled(user_id, problem)
-        return PullOutcome(user_id, problem=problem, retry_after_s=retry_after_s)
+            self._accounts.troubled(user_id, error.message)
+        wait_s = getattr(error, "retry_after_s", None)
+        return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
 
 
 def _not_reached(user_id: str, quota: QuotaExceeded) -> PullOutcome:
-    return PullOutcome(user_id, problem=f"not asked: {quota.message}", retry_after_s=quota.retry_after_s)
+    problem = f"not asked: {quota.message}"
+    return PullOutcome(user_id, problem=problem, exit_code=quota.exit_code, retry_after_s=quota.retry_after_s)

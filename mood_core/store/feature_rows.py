@@ -11,16 +11,17 @@ from sqlalchemy import text
 from mood_core.records import Track, TrackKind, from_ms, to_ms
 from mood_core.store.database import Database
 from mood_core.store.keys import among
+from mood_core.store.selection import Selection
 
-_WANTING = text(
-    """
-    SELECT t.track_id, t.name, t.artists, t.album, t.duration_ms, t.isrc, t.release_date, t.kind
-    FROM tracks AS t
-    LEFT JOIN audio_features AS f ON f.track_key = t.track_key
-    WHERE f.track_key IS NULL
-    ORDER BY t.track_key
-    """
-)
+_EVERYTHING = Selection()
+
+_WANTING = """
+SELECT t.track_id, t.name, t.artists, t.album, t.duration_ms, t.isrc, t.release_date, t.kind
+FROM tracks AS t
+LEFT JOIN audio_features AS f ON f.track_key = t.track_key
+WHERE f.track_key IS NULL AND {selected}
+ORDER BY t.track_key
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,9 @@ class FeatureRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def tracks_without_features(self) -> list[Track]:
-        """Every track that has no features yet, the longest known first. ``artists`` is one name as it is shown."""
+    def tracks_without_features(self, selection: Selection = _EVERYTHING) -> list[Track]:
+        """The selected tracks that have no features yet, the longest known first. ``artists`` is one name, as shown."""
+        selected, values = selection.tracks("t.track_key")
         with self._database.read() as connection:
             return [
                 Track(
@@ -52,7 +54,7 @@ class FeatureRows:
                     row.release_date,
                     TrackKind(row.kind),
                 )
-                for row in connection.execute(_WANTING)
+                for row in connection.execute(text(_WANTING.format(selected=selected)), values)
             ]
 
     def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:

@@ -9,24 +9,25 @@ from sqlalchemy import text
 
 from mood_core.records import FEATURES
 from mood_core.store.database import Database
+from mood_core.store.selection import Selection
+
+_EVERYTHING = Selection()
 
 _CHUNK = 50_000
 
-_UNLABELLED = text(
-    """
+_UNLABELLED = """
     SELECT f.track_key, t.track_id, f.acousticness, f.danceability, f.energy, f.instrumentalness, f.liveness,
-        f.loudness, f.speechiness, f.tempo, f.valence, coalesce(f.duration_ms, t.duration_ms) AS duration_ms,
-        s.source AS feature_source
+        f.loudness, f.speechiness, f.tempo, f.valence, s.source AS feature_source,
+        coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS duration_ms
     FROM audio_features AS f
     INNER JOIN tracks AS t ON t.track_key = f.track_key
     INNER JOIN sources AS s ON s.source_key = f.source_key
     WHERE f.track_key > :after AND NOT EXISTS (
         SELECT 1 FROM moods AS m INNER JOIN models AS c ON c.model_key = m.model_key
         WHERE m.track_key = f.track_key AND c.model_version = :version
-    )
+    ) AND {selected}
     ORDER BY f.track_key LIMIT :chunk
-    """
-)
+"""
 
 
 class MoodRows:
@@ -35,17 +36,19 @@ class MoodRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def unlabelled(self, model_version: str) -> Iterator[pa.Table]:
-        """Stored features without a label by ``model_version``, in tables of up to 50,000 rows.
+    def unlabelled(self, model_version: str, selection: Selection = _EVERYTHING) -> Iterator[pa.Table]:
+        """Stored features of selected tracks without a label by ``model_version``, in tables of up to 50,000 rows.
 
         Columns: ``track_id``, the ten features (float64, ``duration_ms`` nullable) and ``feature_source``. The nine
         features are of one source; the duration is that source's own or, where it gave none, the track's own.
         """
+        selected, values = selection.tracks("f.track_key")
+        query = text(_UNLABELLED.format(selected=selected))
         after = -1
         while True:
             with self._database.read() as connection:
-                values = {"after": after, "version": model_version, "chunk": _CHUNK}
-                rows = connection.execute(_UNLABELLED, values).all()
+                page = {"after": after, "version": model_version, "chunk": _CHUNK}
+                rows = connection.execute(query, values | page).all()
             if not rows:
                 return
             after = rows[-1].track_key

@@ -1,0 +1,48 @@
+"""The console script ``moodlog``: the commands of ``mood_core`` and those that run flows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import click
+
+from mood_core.cli.main import COMMANDS, LazyGroup, set_up_logging
+
+_FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "demo": ("flows.commands.demo", "the whole path with invented listeners: no account, no internet"),
+        "run": ("flows.commands.run", "the nightly run, now"),
+        "serve": ("flows.commands.serve", "run all the schedules on this machine"),
+    }
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={**_FLOW_COMMANDS, **COMMANDS},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("-v", "--verbose", count=True, help="Say more on stderr: -v what is done, -vv every detail.")
+@click.version_option(package_name="moodlog", prog_name="moodlog")
+@click.pass_context
+def main(context: click.Context, verbose: int) -> None:
+    """Keep a mood history of what people listen to on Spotify, in SQL.
+
+    \b
+    Start with:
+      moodlog demo       see it work, without an account
+      moodlog connect    connect your Spotify account
+      moodlog run        pull, label and store, now
+      moodlog serve      do that every night
+      moodlog history    look at your moods
+
+    Settings are MOODLOG_* in the environment or in .env; data goes to stdout, progress and logs to stderr.
+    Exit codes: 0 done, 1 failed, 2 usage, 75 try again later, 77 authorise again, 78 configuration.
+    """
+    context.ensure_object(dict)["verbose"] = verbose
+    set_up_logging(verbose)
+
+
+if __name__ == "__main__":
+    main()

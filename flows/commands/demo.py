@@ -1,0 +1,98 @@
+"""``moodlog demo``: the whole path with invented listeners, against a stand-in of the outside services on loopback."""
+
+from __future__ import annotations
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from flows.prefect_runtime import prefect_runtime
+
+if TYPE_CHECKING:
+    from mood_core.pipeline.night_report import NightReport
+
+
+@click.command
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="How many days to live through.")
+@click.option("--listeners", type=click.IntRange(1, 50), default=5, show_default=True, help="How many people listen.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Decides all that is invented.")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("moodlog-demo"),
+    show_default=True,
+    help="Where the database and the Parquet files go.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@click.pass_context
+def command(context: click.Context, days: int, listeners: int, seed: int, home: Path, as_json: bool) -> None:
+    """See the whole path work, without an account and without the internet.
+
+    Starts a stand-in of Spotify and ReccoBeats on this machine, connects invented listeners to it, lives through some
+    days with a pull every six hours, then runs the nightly flow under Prefect: listens, audio features, moods, Parquet,
+    SQL. Run it again and only what is new is added.
+
+    \b
+    Examples:
+      moodlog demo
+      moodlog demo --days 30 --listeners 3
+      sqlite3 moodlog-demo/moodlog.db "SELECT * FROM mood_daily LIMIT 10"
+    """
+    home = home.resolve()
+    with _progress() as progress, prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
+        # Prefect's server starts meanwhile, in a process of its own.
+        from flows.demo_life import live_through, point_settings_at
+        from mood_core.standin import StandIn
+
+        step = progress.add_task("starting", total=1.0)
+        with StandIn(seed=seed, listeners=listeners) as standin:
+            point_settings_at(standin, home)
+            live_through(
+                standin,
+                days,
+                lambda what, share: progress.update(step, description=f"pulling, {what}", completed=share),
+            )
+            progress.update(step, description="waiting for Prefect", completed=1.0)
+            runtime.wait_until_ready()
+            progress.update(step, description="running the nightly flow")
+            from flows.running import run_flow
+
+            report = run_flow(runtime)
+        progress.update(step, description="done")
+    _show(home, report, as_json=as_json)
+    context.exit(report.exit_code)
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
+    from flows.report_text import print_report, report_json
+    from mood_core.bootstrap import Workspace
+    from mood_core.cli.mood_table import print_mood_table
+    from mood_core.store.history import HistoryFilter, mood_counts
+
+    places = {"home": str(home), "database": str(home / "moodlog.db"), "lake": str(home / "lake")}
+    if as_json:
+        click.echo(json.dumps(report_json(report) | places))
+        return
+    console = Console()
+    with Workspace() as workspace:
+        print_mood_table(mood_counts(workspace.database, "day", HistoryFilter()), console)
+    print_report(report, console)
+    console.print(f"\nDatabase  {places['database']}\nParquet   {places['lake']}", highlight=False, soft_wrap=True)
+    console.print(f"Next      MOODLOG_HOME={home} moodlog history --by weekday", highlight=False, soft_wrap=True)

@@ -1,0 +1,63 @@
+"""``moodlog run``: the nightly flow, now."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import click
+from rich.console import Console
+
+from flows.prefect_runtime import prefect_runtime
+from flows.running import run_flow
+from mood_core.settings import load_settings
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command
+@click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Only this account; may be repeated.")
+@click.option("--from", "first_day", type=_DAY, help="Label only tracks heard on this local day or later.")
+@click.option("--to", "last_day", type=_DAY, help="Label only tracks heard on this local day or earlier.")
+@click.option("--dry-run", is_flag=True, help="Ask Spotify for new listens, but write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@click.pass_context
+def command(
+    context: click.Context,
+    users: tuple[str, ...],
+    first_day: datetime | None,
+    last_day: datetime | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Pull recent listens, fetch features, label moods: the nightly flow, now.
+
+    It runs under Prefect: on the server of PREFECT_API_URL or your Prefect profile, otherwise on one of moodlog's own
+    that keeps its history in HOME. Running it twice changes nothing.
+
+    \b
+    Examples:
+      moodlog run
+      moodlog run --user ada --dry-run
+      moodlog run --from 2026-11-01 --to 2026-11-07
+    """
+    verbose = context.obj["verbose"]
+    console = Console(stderr=True)
+    with prefect_runtime(load_settings().home, verbose=verbose) as runtime:
+        with console.status("starting Prefect"):
+            runtime.wait_until_ready()
+        with console.status("pulling listens, fetching features, labelling moods"):
+            report = run_flow(
+                runtime,
+                people=list(users) or None,
+                first_day=first_day.date() if first_day else None,
+                last_day=last_day.date() if last_day else None,
+                dry_run=dry_run,
+            )
+    from flows.report_text import print_report, report_json
+
+    if as_json:
+        click.echo(json.dumps(report_json(report)))
+    else:
+        print_report(report, Console())
+    context.exit(report.exit_code)

@@ -1,0 +1,95 @@
+"""The demo's invented life: settings that point at the stand-in, listeners who connect, and days of pulls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from mood_core.bootstrap import Workspace, utc_now
+from mood_core.errors import ConfigError
+from mood_core.pipeline.pull_listens import PullListens
+from mood_core.spotify.authorise import authorise_by_hand
+from mood_core.standin import StandIn
+from mood_core.standin.listeners import Listener
+
+PULL_EVERY = timedelta(hours=6)
+"""Often enough that nobody's 50 listens are full in between."""
+
+_REDIRECT_URI = "http://127.0.0.1:8888/callback"
+
+
+def point_settings_at(standin: StandIn, home: Path) -> None:
+    """Set this process's settings for the demo and nothing else: no setting of the person's own reaches it."""
+    for name in [name for name in os.environ if name.startswith(("MOODLOG_", "SPOTIPY_")) or name == "DATABASE_URL"]:
+        del os.environ[name]
+    os.environ.update(
+        MOODLOG_HOME=str(home),
+        MOODLOG_DATABASE_URL=f"sqlite:///{home / 'moodlog.db'}",
+        MOODLOG_SPOTIFY_CLIENT_ID="demo",
+        MOODLOG_SPOTIFY_REDIRECT_URI=_REDIRECT_URI,
+        MOODLOG_SPOTIFY_API_URL=standin.spotify_api_url,
+        MOODLOG_SPOTIFY_ACCOUNTS_URL=standin.accounts_url,
+        MOODLOG_RECCOBEATS_URL=standin.reccobeats_url,
+        MOODLOG_SPOTIFY_DAILY_BUDGET="0",
+    )
+
+
+def live_through(standin: StandIn, days: int, progress: Callable[[str, float], None]) -> None:
+    """Let the stand-in's clock run from ``days`` ago, or from the last pull, to now, with a pull every six hours.
+
+    Args:
+        standin: the running stand-in.
+        days: how long ago the listeners connect, if they are new.
+        progress: told what happens and how much of it is done, 0-1.
+    """
+    today = utc_now()
+    with Workspace(now=lambda: _to_ms(standin.clock.now())) as workspace:
+        start = _start(workspace, today - timedelta(days=days))
+        standin.clock.set(start)
+        _connect_all(workspace, standin)
+        pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
+        ids = [account.user_id for account in workspace.accounts.all()]
+        moment = start + PULL_EVERY
+        while moment < today:
+            progress(f"{moment:%A %d %B}", (moment - start) / (today - start))
+            standin.clock.set(moment)
+            pull(ids, now=moment)
+            moment += PULL_EVERY
+    standin.clock.set(utc_now())
+
+
+def _start(workspace: Workspace, otherwise: datetime) -> datetime:
+    pulled = [account.last_pulled_at for account in workspace.accounts.all() if account.last_pulled_at]
+    return max([*pulled, otherwise])
+
+
+def _connect_all(workspace: Workspace, standin: StandIn) -> None:
+    known = {account.user_id for account in workspace.accounts.all()}
+    for listener in standin.listeners:
+        if listener.account_id not in known:
+            _connect(workspace, listener)
+
+
+def _connect(workspace: Workspace, listener: Listener) -> None:
+    """Go through the real authorisation, with the stand-in's consent instead of a person at a browser."""
+    addresses: list[str] = []
+
+    def consent() -> str:
+        address = httpx.URL(addresses[-1]).copy_merge_params({"listener": listener.listener_id})
+        answer = httpx.get(address, follow_redirects=False)
+        if answer.status_code != httpx.codes.FOUND:
+            raise ConfigError(f"the stand-in refused consent with HTTP {answer.status_code}")
+        return str(answer.headers["location"])
+
+    token = authorise_by_hand(
+        workspace.spotify_app, workspace.spotify.token_service, show=addresses.append, ask=consent, clock=workspace.now
+    )
+    workspace.connect(token, listener.timezone)
+
+
+def _to_ms(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,89 @@
+"""Where flows run when a command starts them: on the Prefect server a person has, or on one of moodlog's own.
+
+Prefect reads its settings when it is first imported, so they are decided here, before that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flows.local_server import LocalServer, local_server, server_environment
+
+_RECORDING_S = 10.0
+_POLL_S = 0.1
+
+
+class PrefectRuntime:
+    """A Prefect server to run flows on; ``server`` is the local one, None where a person's own is used."""
+
+    def __init__(self, server: LocalServer | None) -> None:
+        self._server = server
+
+    @property
+    def ui_url(self) -> str | None:
+        """Where a browser shows the runs, if the server goes on running; None for a server of this command alone."""
+        return self._server.ui_url if self._server and not self._server.is_ours else None
+
+    def wait_until_ready(self) -> None:
+        """Wait until flows can run.
+
+        Raises:
+            Unavailable: The local server does not start.
+        """
+        if self._server is not None:
+            self._server.wait_until_ready()
+
+    def wait_until_recorded(self, flow_run_id: str) -> None:
+        """Wait until the server has recorded the run's tasks, which it does some moments after they ended."""
+        if self._server is None or not self._server.is_ours:
+            return  # a server that goes on running catches up by itself
+        deadline = time.monotonic() + _RECORDING_S
+        while _unfinished_task_runs(flow_run_id) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+
+
+@contextlib.contextmanager
+def prefect_runtime(home: Path, *, verbose: int = 0) -> Iterator[PrefectRuntime]:
+    """A server to run flows on for as long as the context lasts; it is not ready yet.
+
+    A server that is set by ``PREFECT_API_URL`` or the active Prefect profile is used. Otherwise it is moodlog's own,
+    whose history lies in ``home/prefect``.
+    """
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", ("ERROR", "INFO", "DEBUG")[min(verbose, 2)])
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    if configured_server():
+        yield PrefectRuntime(None)
+        return
+    folder = home / "prefect"
+    with local_server(folder) as server:
+        os.environ.update(server_environment(folder), PREFECT_API_URL=server.api_url)
+        yield PrefectRuntime(server)
+
+
+def configured_server() -> str | None:
+    """The address of the person's own Prefect server, from the environment or their active Prefect profile."""
+    if os.environ.get("PREFECT_API_URL"):
+        return os.environ["PREFECT_API_URL"]
+    folder = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    try:
+        profiles = tomllib.loads((folder / "profiles.toml").read_text(encoding="utf-8"))
+        name = os.environ.get("PREFECT_PROFILE") or profiles["active"]
+        address = str(profiles["profiles"][name]["PREFECT_API_URL"])
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError):
+        return None
+    return address if urlsplit(address).scheme else None
+
+
+def _unfinished_task_runs(flow_run_id: str) -> int:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
+    return sum(run.state is None or not run.state.is_final() for run in runs) if runs else 1

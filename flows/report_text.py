@@ -1,0 +1,49 @@
+"""A run's report on the terminal and as JSON."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.summary import headline
+from mood_core.pipeline.night_report import NightReport
+
+
+def print_report(report: NightReport, console: Console) -> None:
+    """A table of accounts, the numbers, and what did not work."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("account", "new listens", "possible gap", "problem"):
+        table.add_column(column, justify="right" if column == "new listens" else "left")
+    for outcome in report.outcomes:
+        table.add_row(outcome.user_id, str(outcome.new), "yes" if outcome.gap else "", outcome.problem or "")
+    if report.outcomes:
+        console.print(table)
+    console.print(f"[bold]{report.verdict.value}[/]: {headline(report)}", highlight=False)
+    if not report.outcomes and report.labels is None:
+        console.print("No account is connected; `moodlog connect` connects one.")
+
+
+def report_json(report: NightReport) -> dict[str, object]:
+    """The report as one JSON object."""
+    return {
+        "verdict": report.verdict.value.lower(),
+        "dry_run": report.dry_run,
+        "new_listens": report.new_listens,
+        "new_gaps": report.new_gaps,
+        "batches_finished": report.finished,
+        "features_found": dict(report.fetched),
+        "labelled": report.labels.labelled if report.labels else 0,
+        "uncertain": report.labels.uncertain if report.labels else 0,
+        "model_version": report.labels.model_version if report.labels else None,
+        "accounts": [
+            {
+                "user_id": outcome.user_id,
+                "new_listens": outcome.new,
+                "skipped": outcome.skipped,
+                "possible_gap": outcome.gap,
+                "problem": outcome.problem,
+            }
+            for outcome in report.outcomes
+        ],
+        "problems": report.problems,
+    }

@@ -1,0 +1,88 @@
+"""How a run ends: a summary and a table in Prefect's UI, and a state that tells the truth."""
+
+from __future__ import annotations
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from mood_core.pipeline.night_report import NightReport, Verdict
+
+
+def conclude(report: NightReport) -> State[NightReport]:
+    """Leave the artifacts of ``report`` and return the state that it deserves."""
+    create_markdown_artifact(key="moodlog-summary", markdown=markdown(report), description="What the run did")
+    if report.outcomes:
+        create_table_artifact(key="moodlog-accounts", table=account_rows(report), description="Every account's outcome")
+    message = headline(report)
+    if report.verdict is Verdict.FAILED:
+        return Failed(message=message, data=report)
+    return Completed(name=report.verdict.value, message=message, data=report)
+
+
+def headline(report: NightReport) -> str:
+    """One sentence with the run's numbers."""
+    parts = [f"{report.new_listens} new listens from {len(report.outcomes)} accounts"] if report.outcomes else []
+    if report.features is not None:
+        parts.append(f"features of {report.fetched.total()} tracks")
+    if report.labels is not None:
+        parts.append(f"{report.labels.labelled} tracks labelled by {report.labels.model_version}")
+    if report.problems:
+        parts.append(f"{len(report.problems)} problems")
+    return ("dry run: " if report.dry_run else "") + (", ".join(parts) or "nothing to do")
+
+
+def markdown(report: NightReport) -> str:
+    """The summary that people read in Prefect's UI."""
+    lines = [f"# {report.verdict.value}", "", headline(report) + ".", ""]
+    if report.finished:
+        lines += [f"Loaded {report.finished} batches that an earlier run had left unloaded.", ""]
+    if report.new_gaps:
+        lines += [f"Listens may have been lost before the new ones of {report.new_gaps} accounts (see the gaps).", ""]
+    if report.features is not None:
+        lines += _table(("feature source", "asked", "found", "missed"), _source_rows(report))
+    if report.labels is not None and report.labels.labelled:
+        labels = report.labels
+        lines += [
+            f"{labels.uncertain} labels are uncertain, {labels.out_of_distribution} lie outside the training data.",
+            "",
+        ]
+    if report.problems:
+        lines += ["## What did not work", "", *(f"- {_plain(problem)}" for problem in report.problems), ""]
+    return "\n".join(lines)
+
+
+def account_rows(report: NightReport) -> list[dict[str, str | int]]:
+    """A row for each account, for a table artifact."""
+    return [
+        {
+            "account": outcome.user_id,
+            "new listens": outcome.new,
+            "skipped": outcome.skipped,
+            "possible gap": "yes" if outcome.gap else "",
+            "problem": outcome.problem or "",
+        }
+        for outcome in report.outcomes
+    ]
+
+
+def _source_rows(report: NightReport) -> list[tuple[str, ...]]:
+    features = report.features
+    if features is None:
+        return []
+    return [
+        (name, str(features.asked[name]), str(features.found[name]), str(features.missed[name]))
+        for name in sorted(features.asked)
+    ]
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    lines = [header, tuple("---" for _ in header), *rows]
+    return [*("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines), ""]
+
+
+def _plain(text: str) -> str:
+    """Text from outside that can be no markup."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,0 +1,59 @@
+"""Pulls people's recent listens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.futures import wait
+from pydantic import Field
+
+from flows.shards import split
+from flows.summary import conclude
+from flows.tasks import finish_batches, pull_shard
+from mood_core.bootstrap import Workspace
+from mood_core.errors import InputError
+from mood_core.pipeline.night_report import NightReport
+from mood_core.pipeline.pull_listens import PullOutcome
+
+
+@flow(name="sync-listens", flow_run_name="pull listens", log_prints=False, persist_result=False)
+def sync_listens(
+    people: Annotated[
+        list[str] | None, Field(description="Ids or names of accounts; empty for all", examples=[["ada", "grace"]])
+    ] = None,
+    dry_run: Annotated[bool, Field(description="Ask Spotify, but write nothing")] = False,
+) -> State[NightReport]:
+    """Pull the recent listens of everybody, or of some people, into the lake and SQL."""
+    report = NightReport(dry_run=dry_run)
+    report.finished = 0 if dry_run else finish_batches()
+    report.outcomes = pull_all(people, dry_run=dry_run)
+    return conclude(report)
+
+
+def pull_all(people: list[str] | None, *, dry_run: bool) -> list[PullOutcome]:
+    """Pull all active accounts, or those of ``people``, a task for each shard.
+
+    Raises:
+        InputError: One of ``people`` is not a connected account.
+    """
+    with Workspace() as workspace:
+        active = _active_accounts(workspace, people)
+        shards = split(active, workspace.settings.shards)
+    futures = [
+        pull_shard.submit(part, f"shard {number} of {len(shards)}", dry_run=dry_run)
+        for number, part in enumerate(shards, start=1)
+    ]
+    wait(futures)
+    outcomes = [outcome for future in futures for outcome in future.result()]
+    return sorted(outcomes, key=lambda outcome: outcome.user_id)
+
+
+def _active_accounts(workspace: Workspace, people: list[str] | None) -> list[str]:
+    accounts = workspace.accounts.all(people or None)
+    known = {name for account in accounts for name in (account.user_id, account.display_name)}
+    unknown = sorted(set(people or []) - known)
+    if unknown:
+        raise InputError(f"no account is connected for {', '.join(unknown)}; `moodlog status` lists those that are")
+    return [account.user_id for account in accounts if account.state == "active"]

@@ -1,0 +1,113 @@
+"""The Prefect tasks that the flows are made of: a shard of accounts, or one stage of labelling, each.
+
+A task makes its own workspace, so nothing but ids and dates is passed: no secret can become a parameter. Results stay
+in memory. Prefect repeats a task only for errors that call themselves retryable; short waits belong to the clients
+inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.tasks import exponential_backoff
+
+from mood_core.bootstrap import Workspace
+from mood_core.errors import MoodlogError
+from mood_core.features.report import FetchReport
+from mood_core.pipeline.fetch_features import fetch_features
+from mood_core.pipeline.label_tracks import LabelReport, label_tracks
+from mood_core.pipeline.pull_listens import PullListens, PullOutcome
+from mood_core.store.selection import Selection
+
+_CLAIM_S = 1800.0
+
+
+async def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether the error that ended a task says that trying again may help."""
+    try:
+        await state.aresult()
+    except MoodlogError as error:
+        return error.retryable
+    except Exception:  # noqa: BLE001 - anything else is a defect, which trying again does not mend
+        return False
+    return False
+
+
+_OPTIONS: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=10),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_retryable,
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
+
+
+@task(name="finish what was left", **_OPTIONS)
+def finish_batches() -> int:
+    """Load the batches that an earlier run published but did not live to load; returns how many."""
+    with Workspace() as workspace:
+        return workspace.batches.finish(now=workspace.now())
+
+
+@task(name="pull listens", task_run_name="pull {label}", **_OPTIONS)
+def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> list[PullOutcome]:  # noqa: ARG001 - shown
+    """Pull the recent listens of the accounts of one shard, one after the other."""
+    owner = uuid4().hex
+    with Workspace() as workspace:
+        now = workspace.now()
+        claimed = user_ids if dry_run else workspace.accounts.claim(user_ids, owner, now=now, for_s=_CLAIM_S)
+        pull = PullListens(
+            workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches, dry_run=dry_run
+        )
+        try:
+            outcomes = pull(claimed, now=now)
+        finally:
+            if not dry_run:
+                workspace.accounts.release(owner)
+    get_run_logger().info("%d accounts, %d new listens", len(outcomes), sum(outcome.new for outcome in outcomes))
+    return outcomes
+
+
+@task(name="fetch audio features", **_OPTIONS)
+def fetch_missing_features(selection: Selection) -> FetchReport:
+    """Fetch the features of every selected track that has none."""
+    with Workspace() as workspace:
+        report = fetch_features(
+            workspace.feature_sources(),
+            workspace.feature_rows,
+            workspace.batches,
+            now=workspace.now(),
+            selection=selection,
+        )
+    get_run_logger().info("features found: %s", dict(report.found) or "none new")
+    return report
+
+
+@task(name="label moods", **_OPTIONS)
+def label_selected(selection: Selection) -> LabelReport:
+    """Label every selected track that has features and no label by the current model."""
+    with Workspace() as workspace:
+        report = label_tracks(
+            workspace.classifier,
+            workspace.model_card.model_version,
+            workspace.mood_rows,
+            workspace.batches,
+            now=workspace.now(),
+            selection=selection,
+        )
+    get_run_logger().info("%d tracks labelled by %s", report.labelled, report.model_version)
+    return report
+
+
+def selection_of(people: Sequence[str] | None, first_day: date | None, last_day: date | None) -> Selection:
+    """The listens that a run's parameters speak of; people are given by id or by name."""
+    if people is None:
+        return Selection(None, first_day, last_day)
+    with Workspace() as workspace:
+        return Selection([account.user_id for account in workspace.accounts.all(people)], first_day, last_day)

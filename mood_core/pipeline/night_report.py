@@ -1,0 +1,71 @@
+"""What a run did, in numbers and reasons. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mood_core.features.report import FetchReport
+from mood_core.pipeline.label_tracks import LabelReport
+from mood_core.pipeline.pull_listens import PullOutcome
+
+
+_TRY_AGAIN_LATER = 75
+
+
+class Verdict(StrEnum):
+    """How a run ended. ``DEGRADED``: done, but not all of it; the report's problems say what is missing."""
+
+    COMPLETED = "Completed"
+    DEGRADED = "Degraded"
+    FAILED = "Failed"
+
+
+@dataclass(slots=True)
+class NightReport:
+    """A run's outcome. ``finished`` counts batches that an earlier run had left; stages that did not run are None."""
+
+    outcomes: list[PullOutcome] = field(default_factory=list)
+    features: FetchReport | None = None
+    labels: LabelReport | None = None
+    finished: int = 0
+    dry_run: bool = False
+
+    @property
+    def new_listens(self) -> int:
+        """Listens that were not stored before."""
+        return sum(outcome.new for outcome in self.outcomes)
+
+    @property
+    def new_gaps(self) -> int:
+        """Accounts before whose listens a gap may exist."""
+        return sum(outcome.gap for outcome in self.outcomes)
+
+    @property
+    def fetched(self) -> Counter[str]:
+        """Tracks whose features were found, by source."""
+        return Counter() if self.features is None else self.features.found
+
+    @property
+    def problems(self) -> list[str]:
+        """What did not work, a sentence each."""
+        accounts = [f"{outcome.user_id}: {outcome.problem}" for outcome in self.outcomes if outcome.problem]
+        stopped = [] if self.features is None else [f"{stop.service}: {stop.reason}" for stop in self.features.stopped]
+        aside = [] if self.features is None else [f"{kept.source}: {kept.reason}" for kept in self.features.set_aside]
+        return accounts + stopped + aside
+
+    @property
+    def verdict(self) -> Verdict:
+        """Failed when there were accounts and none could be pulled; degraded when anything else is missing."""
+        if self.outcomes and all(outcome.problem for outcome in self.outcomes):
+            return Verdict.FAILED
+        return Verdict.DEGRADED if self.problems else Verdict.COMPLETED
+
+    @property
+    def exit_code(self) -> int:
+        """0 when the run did what could be done; 75 when a quota stopped it; what all accounts failed by; else 1."""
+        codes = {outcome.exit_code for outcome in self.outcomes if outcome.problem}
+        if self.verdict is Verdict.FAILED:
+            return codes.pop() if len(codes) == 1 else 1
+        return _TRY_AGAIN_LATER if any(outcome.retry_after_s for outcome in self.outcomes) else 0

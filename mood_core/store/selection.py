@@ -1,0 +1,37 @@
+"""Which part of the history a run is about: some people, some days, or all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Listens of ``user_ids`` on local days from ``first_day`` to ``last_day``, both included; None leaves it open."""
+
+    user_ids: Sequence[str] | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self.user_ids is None and self.first_day is None and self.last_day is None
+
+    def tracks(self, column: str) -> tuple[str, dict[str, object]]:
+        """A SQL condition that ``column`` is the key of a track heard in this selection, and its parameters."""
+        if self.is_everything:
+            return "1 = 1", {}
+        conditions, values = ["1 = 1"], dict[str, object]()
+        if self.user_ids is not None:
+            names = [f"user_{index}" for index in range(len(self.user_ids))]
+            conditions.append(f"u.user_id IN ({', '.join(':' + name for name in names) or 'NULL'})")
+            values |= dict(zip(names, self.user_ids, strict=True))
+        for name, operator, day in (("first_day", ">=", self.first_day), ("last_day", "<=", self.last_day)):
+            if day is not None:
+                conditions.append(f"l.local_day {operator} :{name}")
+                values[name] = day.isoformat()
+        heard = "SELECT l.track_key FROM listen_times AS l INNER JOIN users AS u ON u.user_key = l.user_key"
+        return f"{column} IN ({heard} WHERE {' AND '.join(conditions)})", values
