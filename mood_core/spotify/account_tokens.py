@@ -31,7 +31,6 @@ from mood_core.errors import ReauthorisationNeeded, StoreError, Unavailable
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.ports import TokenRepository
 from mood_core.spotify.retrying import RetryPolicy
-from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import Token, TokenCipher
 
 LEASE_S = 45.0
@@ -43,6 +42,14 @@ _POLLS = 200
 
 _WRITES = 6
 _LONGEST_WRITE_WAIT_S = 4.0
+
+
+class RefreshEndpoint(Protocol):
+    """Where refresh tokens are spent; :class:`~mood_core.spotify.token_service.TokenService` is Spotify's."""
+
+    def refresh(self, token: Token, persist: Callable[[Token], None]) -> Token:
+        """The next token after ``token``, which ``persist`` has taken before this returns."""
+        ...
 
 
 class AccessTokens(Protocol):
@@ -105,7 +112,7 @@ class AccountTokens:
         user_id: str,
         repository: TokenRepository,
         cipher: TokenCipher,
-        service: TokenService,
+        service: RefreshEndpoint,
         *,
         retry: RetryPolicy | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -126,6 +126,8 @@ def _denied(answer: Answer) -> str:
     remedy = "check what the app may use at https://developer.spotify.com/dashboard"
     if "not registered" in told.lower():
         remedy = "add the person under User Management of the app at https://developer.spotify.com/dashboard"
+    elif answer.call.endswith("/audio-features"):
+        remedy = "apps registered since 2024-11-27 have no access to it; leave spotify out of MOODLOG_FEATURE_SOURCES"
     elif "scope" in told.lower():
         remedy = "run `moodlog reconnect` and grant what is asked for"
     return f"Spotify denies {answer.call} (403{_quoted(answer)}); {remedy}."

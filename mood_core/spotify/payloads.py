@@ -274,6 +274,8 @@ def _text(value: object) -> str | None:
     """Text that databases take: NUL and lone surrogates, which JSON can express, become U+FFFD."""
     if not isinstance(value, str) or not value:
         return None
+    if value.isprintable():
+        return value
     return "".join("\N{REPLACEMENT CHARACTER}" if _unstorable(character) else character for character in value)
 
 

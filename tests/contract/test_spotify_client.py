@@ -128,7 +128,7 @@ def test_what_is_no_id_is_not_sent(world: World, wrong: str) -> None:
 
 
 def test_features_are_denied_to_most_apps(world: World) -> None:
-    with pytest.raises(AccessDenied, match="audio-features"):
+    with pytest.raises(AccessDenied, match="MOODLOG_FEATURE_SOURCES"):
         world.client.audio_features(["0" * 22])
 
 

@@ -436,6 +436,53 @@ def test_half_a_year_of_refreshes(standin: StandIn, repository: MemoryTokens, ci
     assert list(repository.marked) == ["person"]
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_a_crash_after_the_answer_and_before_the_write_is_the_one_window(
+    standin: StandIn, repository: MemoryTokens, cipher: TokenCipher
+) -> None:
+    """Where the service has rotated, only the person can help, and the account says so."""
+    connected(standin, repository, cipher)
+    standin.clock.advance(timedelta(hours=2))
+
+    def killed() -> None:
+        raise Killed
+
+    repository.before_write = killed
+    with pytest.raises(Killed):
+        Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now).tokens.access_token()
+    repository.before_write = lambda: None
+    survivor = Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now)
+    with pytest.raises(ReauthorisationNeeded):
+        survivor.tokens.access_token()
+    assert list(repository.marked) == ["person"]
+
+
+def test_a_crash_where_the_service_does_not_rotate_costs_nothing(
+    repository: MemoryTokens, cipher: TokenCipher, expired: Token
+) -> None:
+    def killed() -> None:
+        raise Killed
+
+    with serving(GOOD) as server:
+        repository.before_write = killed
+        with pytest.raises(Killed):
+            Worker(server.url, repository, cipher).tokens.access_token()
+        repository.before_write = lambda: None
+        assert Worker(server.url, repository, cipher).tokens.access_token() == "access-2"
+    assert repository.marked == {}
+
+
+def test_a_crash_after_the_write_costs_nothing(standin: StandIn, repository: MemoryTokens, cipher: TokenCipher) -> None:
+    connected(standin, repository, cipher)
+    standin.clock.advance(timedelta(hours=2))
+    Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now).tokens.access_token()
+    standin.clock.advance(timedelta(hours=2))
+    assert Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now).tokens.access_token()
+
+
 def test_an_answer_that_is_lost_on_the_way_strands_the_account_only_if_spotify_rotated(
     standin: StandIn, repository: MemoryTokens, cipher: TokenCipher
 ) -> None:
