@@ -69,6 +69,10 @@ class CatalogSource:
         """None: every track has an id."""
         return None
 
+    def question(self, track: Track) -> str:
+        """The track's id."""
+        return track.track_id
+
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """See :class:`~mood_core.features.source.FeatureSource`; any number of tracks at once."""
         self.prepare()

@@ -104,10 +104,10 @@ class _Walk:
         due, refused = self._due(source)
         yield from self._without_asking(source.name, refused)
         self._unexpected_in_a_row = 0
-        for start in range(0, len(due), source.batch_size):
+        for batch in _full_batches(source, due):
             if service in self._stopped:
                 return
-            result = self._fetch(source, due[start : start + source.batch_size])
+            result = self._fetch(source, batch)
             if result is not None and (result.found or result.misses):
                 yield result
 
@@ -186,3 +186,13 @@ class _Walk:
         log.warning("%s is left alone for the rest of this run: %s", service, error.message)
         self._stopped.add(service)
         self._report.stop(service, error)
+
+
+def _full_batches(source: FeatureSource, tracks: Sequence[Track]) -> Iterator[list[Track]]:
+    """``tracks`` in batches of ``batch_size`` distinct questions; those with the same question stay together."""
+    by_question: dict[str, list[Track]] = {}
+    for track in tracks:
+        by_question.setdefault(source.question(track), []).append(track)
+    groups = list(by_question.values())
+    for start in range(0, len(groups), source.batch_size):
+        yield [track for group in groups[start : start + source.batch_size] for track in group]

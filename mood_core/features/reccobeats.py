@@ -37,7 +37,7 @@ class ReccoBeatsCalls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReccoBeatsSource:
-    """One call for up to 40 tracks. Made by :func:`by_id` and :func:`by_isrc`.
+    """One call for up to 40 ids or recording codes. Made by :func:`by_id` and :func:`by_isrc`.
 
     With ``need_durations``, one more call for the tracks just found whose length is not known.
     """
@@ -55,6 +55,10 @@ class ReccoBeatsSource:
     def cannot_ask(self, track: Track) -> str | None:
         """``no_isrc`` where the source goes by recording code and the track's is not known."""
         return NO_ISRC if self.track_key(track) is None else None
+
+    def question(self, track: Track) -> str:
+        """The id, or the recording code that releases of one recording share."""
+        return self.track_key(track) or track.track_id
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """See :class:`~mood_core.features.source.FeatureSource`."""

@@ -26,7 +26,7 @@ class FeatureSource(Protocol):
 
     Attributes:
         name: ``service`` or ``service:step``. What stops a service stops all its steps; misses are remembered by name.
-        batch_size: how many tracks one ``fetch`` takes at most.
+        batch_size: how many distinct questions one ``fetch`` takes at most.
         remote: whether asking costs calls. What a remote source did not know is remembered and asked again later; a
             local one is looked up every time, so that a newly added file answers at once.
         denied_for: how long the answer "access denied" is believed before one more call tries again.
@@ -45,8 +45,12 @@ class FeatureSource(Protocol):
         """Why this source cannot be asked about ``track`` at all (a reason of a miss), or None."""
         ...
 
+    def question(self, track: Track) -> str:
+        """What the source is asked by: tracks with the same question (releases of a recording) share a place."""
+        ...
+
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
-        """Ask about up to ``batch_size`` distinct ``tracks``; ``at`` (aware UTC) dates what is found and missed.
+        """Ask up to ``batch_size`` questions about distinct ``tracks``; ``at`` (aware UTC) dates found and missed.
 
         Raises:
             SourceError: the source did not answer; nothing is known about these tracks.

@@ -49,6 +49,10 @@ class SpotifySource:
         """None: every track has an id."""
         return None
 
+    def question(self, track: Track) -> str:
+        """The track's id."""
+        return track.track_id
+
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """One call for up to 100 ``tracks``. See :class:`~mood_core.features.source.FeatureSource`."""
         if not tracks:

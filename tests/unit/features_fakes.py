@@ -103,6 +103,9 @@ class FakeSource:
     def cannot_ask(self, track: Track) -> str | None:
         return self.refuses(track)
 
+    def question(self, track: Track) -> str:
+        return track.isrc or track.track_id
+
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         self.calls.append([track.track_id for track in tracks])
         self.trouble(len(self.calls) - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -92,6 +93,13 @@ def test_a_track_given_twice_is_asked_once() -> None:
     source = FakeSource()
     walk(tracks(2) + tracks(2), [source])
     assert source.calls == [[track_id(0), track_id(1)]]
+
+
+def test_releases_of_one_recording_share_a_place_in_a_call() -> None:
+    source = FakeSource(batch_size=2)
+    wanted = [replace(track, isrc=code) for track, code in zip(tracks(5), "ABCAB", strict=True)]
+    walk(wanted, [source])
+    assert source.calls == [[track_id(0), track_id(3), track_id(1), track_id(4)], [track_id(2)]]
 
 
 def test_misses_are_not_asked_again_before_they_are_due() -> None:

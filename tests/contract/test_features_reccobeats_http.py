@@ -1,0 +1,246 @@
+"""ReccoBeats' client over HTTP: what it sends, what it waits for, and what it makes of odd answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mood_core.errors import (
+    AccessDenied,
+    ConfigError,
+    QuotaExceeded,
+    RateLimited,
+    SourceError,
+    Unavailable,
+    UnexpectedPayload,
+)
+from mood_core.features.reccobeats_client import (
+    ATTEMPTS,
+    AUDIO_FEATURES,
+    LONGEST_WAIT_S,
+    TRACK,
+    ReccoBeatsClient,
+    retry_after_s,
+    user_agent,
+)
+from mood_core.standin import StandIn
+from tests.contract.spotify_fakes import NotingLedger, Reply, ScriptedServer, serving
+
+ID = "4HIwL9ii9CcXpTOTzMq0MP"
+GOOD = Reply(body={"content": [{"id": "u", "href": f"https://open.spotify.com/track/{ID}", "energy": 0.5}]})
+
+
+@contextmanager
+def client_of(*replies: Reply, **options: Any) -> Iterator[tuple[ReccoBeatsClient, ScriptedServer, list[float]]]:
+    """A client of a server that gives ``replies`` (the last one for ever), and the pauses it makes."""
+    pauses: list[float] = []
+    with (
+        serving(*replies) as server,
+        ReccoBeatsClient(f"{server.url}/v1", sleep=pauses.append, **options) as client,
+    ):
+        yield client, server, pauses
+
+
+def test_the_request_is_what_the_service_documents() -> None:
+    with client_of(GOOD) as (client, server, _):
+        client.audio_features([ID, "GBAAA2600001"])
+        client.tracks([ID])
+    first, second = server.seen
+    assert (first.method, first.path, first.query) == ("GET", "/v1/audio-features", {"ids": f"{ID},GBAAA2600001"})
+    assert (second.path, second.query) == ("/v1/track", {"ids": ID})
+    assert first.headers["User-Agent"] == user_agent()
+    assert user_agent().startswith("moodlog")
+
+
+def test_connections_are_kept() -> None:
+    with client_of(GOOD) as (client, server, _):
+        for _ in range(5):
+            client.audio_features([ID])
+        assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize("count", [0, 41])
+def test_more_ids_than_the_service_takes_are_our_mistake(count: int) -> None:
+    with client_of(GOOD) as (client, server, _), pytest.raises(ValueError, match="1 to 40"):
+        client.audio_features([ID] * count)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("address", ["", "api.reccobeats.com", "ftp://x.example", "https://", "http://[::1"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match="ReccoBeats' address"):
+        ReccoBeatsClient(address)
+
+
+def test_a_short_wait_is_waited_out_as_asked() -> None:
+    limited = Reply(429, headers={"Retry-After": "7"})
+    with client_of(limited, GOOD, jitter=lambda: 0.25) as (client, _, pauses):
+        client.audio_features([ID])
+    assert pauses == [7.25]
+
+
+def test_the_longest_short_wait_is_still_ours_and_the_next_longer_is_not() -> None:
+    with client_of(Reply(429, headers={"Retry-After": "60"}), GOOD) as (client, server, _):
+        client.audio_features([ID])
+        assert len(server.seen) == 2
+    with client_of(Reply(429, headers={"Retry-After": "61"}), GOOD) as (client, server, pauses):
+        with pytest.raises(RateLimited) as caught:
+            client.audio_features([ID])
+        assert (caught.value.retry_after_s, len(server.seen), pauses) == (61.0, 1, [])
+
+
+@pytest.mark.parametrize("header", [None, "soon", "-5", "", "Mon, 99 Nov 2026 00:00:00 GMT"])
+def test_without_a_readable_retry_after_our_own_pauses_are_used_and_then_a_minute_asked_for(header: str | None) -> None:
+    limited = Reply(429, headers={} if header is None else {"Retry-After": header})
+    with client_of(limited) as (client, server, pauses), pytest.raises(RateLimited) as caught:
+        client.audio_features([ID])
+    assert caught.value.retry_after_s == LONGEST_WAIT_S
+    assert len(server.seen) == ATTEMPTS
+    assert len(pauses) == ATTEMPTS - 1
+
+
+def test_pauses_grow_and_are_jittered() -> None:
+    with client_of(Reply(503), jitter=lambda: 1.0) as (client, _, longest), pytest.raises(Unavailable):
+        client.audio_features([ID])
+    with client_of(Reply(503), jitter=lambda: 0.0) as (client, _, shortest), pytest.raises(Unavailable):
+        client.audio_features([ID])
+    assert longest == [0.5, 1.0, 2.0, 4.0]
+    assert shortest == [each / 2 for each in longest]
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "requests"),
+    [
+        (Reply(500), Unavailable, ATTEMPTS),
+        (Reply(502, "<html>bad gateway</html>"), Unavailable, ATTEMPTS),
+        (Reply(408), Unavailable, ATTEMPTS),
+        (Reply(403, "error code: 1010"), AccessDenied, 1),
+        (Reply(400, {"status": 4004, "errors": [{"path": "ids"}]}), UnexpectedPayload, 1),
+        (Reply(404, "nothing here"), UnexpectedPayload, 1),
+        (Reply(301, headers={"Location": "https://x.example/"}), UnexpectedPayload, 1),
+        (Reply(204, b""), UnexpectedPayload, 1),
+        (Reply(200, "<html>maintenance</html>"), UnexpectedPayload, ATTEMPTS),
+        (Reply(200, b"\xff\xfe\x00"), UnexpectedPayload, ATTEMPTS),
+        (Reply(200, "[" * 100_000), UnexpectedPayload, 1),
+        (Reply(200, {"content": [{"href": None}]}), UnexpectedPayload, 1),
+        (Reply(200, {"items": []}), UnexpectedPayload, 1),
+        (Reply(200, {"content": []}, cut=3), Unavailable, ATTEMPTS),
+    ],
+)
+def test_odd_answers(reply: Reply, error: type[SourceError], requests: int) -> None:
+    with client_of(reply) as (client, server, _), pytest.raises(error) as caught:
+        client.audio_features([ID])
+    assert caught.value.source == "reccobeats"
+    assert len(server.seen) == requests
+    assert "\n" not in caught.value.message
+
+
+def test_what_was_unexpected_is_kept_in_short() -> None:
+    with client_of(Reply(404, "nothing here " * 100)) as (client, _, _), pytest.raises(UnexpectedPayload) as caught:
+        client.audio_features([ID])
+    assert caught.value.excerpt.startswith("nothing here")
+    assert len(caught.value.excerpt) == 200
+
+
+def test_a_service_that_hangs_is_unavailable() -> None:
+    impatient = httpx.Timeout(0.05)
+    with (
+        client_of(Reply(delay_s=0.3), timeout=impatient) as (client, _, _),
+        pytest.raises(Unavailable, match="in time"),
+    ):
+        client.audio_features([ID])
+
+
+def test_a_service_that_is_not_there_is_unavailable() -> None:
+    with serving(GOOD) as server:
+        address = server.url
+    with ReccoBeatsClient(address, sleep=lambda _: None) as client, pytest.raises(Unavailable, match="reached"):
+        client.audio_features([ID])
+
+
+def test_every_request_is_in_the_ledger() -> None:
+    ledger = NotingLedger()
+    limited = Reply(429, headers={"Retry-After": "3"})
+    with client_of(limited, Reply(503), GOOD, ledger=ledger) as (client, _, _):
+        client.audio_features([ID])
+        client.tracks([ID])
+    assert ledger.before == [AUDIO_FEATURES, AUDIO_FEATURES, AUDIO_FEATURES, TRACK]
+    assert ledger.after == [
+        (AUDIO_FEATURES, 429, 3.0),
+        (AUDIO_FEATURES, 503, None),
+        (AUDIO_FEATURES, 200, None),
+        (TRACK, 200, None),
+    ]
+
+
+def test_a_request_without_an_answer_is_in_the_ledger_too() -> None:
+    ledger = NotingLedger()
+    with client_of(Reply(cut=0), GOOD, ledger=ledger) as (client, _, _):
+        client.audio_features([ID])
+    assert ledger.after == [(AUDIO_FEATURES, 0, None), (AUDIO_FEATURES, 200, None)]
+
+
+def test_what_the_ledger_refuses_is_not_asked() -> None:
+    with client_of(GOOD, ledger=NotingLedger(budget=0)) as (client, server, pauses), pytest.raises(QuotaExceeded):
+        client.audio_features([ID])
+    assert (server.seen, pauses) == ([], [])
+
+
+@given(seconds=st.integers(0, 10**6))
+def test_a_date_to_wait_for_is_seconds_from_now(seconds: int) -> None:
+    now = datetime(2026, 11, 24, 3, tzinfo=UTC)
+    assert retry_after_s(format_datetime(now + timedelta(seconds=seconds), usegmt=True), now) == seconds
+    assert retry_after_s(format_datetime(now - timedelta(seconds=seconds), usegmt=True), now) == 0.0
+
+
+@given(header=st.text(max_size=40))
+def test_any_header_is_read_or_ignored(header: str) -> None:
+    waited = retry_after_s(header, datetime(2026, 11, 24, tzinfo=UTC))
+    assert waited is None or waited >= 0
+
+
+@pytest.fixture(scope="module")
+def description(shared: Path) -> dict[str, Any]:
+    text = (shared / "contracts" / "reccobeats-third-party.yml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+def test_our_request_for_tracks_is_in_the_description(description: dict[str, Any]) -> None:
+    with client_of(GOOD) as (client, server, _):
+        client.tracks([ID])
+    path = server.seen[0].path.removeprefix("/v1")
+    parameters = {each["name"] for each in description["paths"][path]["get"]["parameters"]}
+    assert set(server.seen[0].query) <= parameters
+
+
+def test_the_stand_in_s_tracks_are_what_is_described(description: dict[str, Any]) -> None:
+    fields = description["components"]["schemas"]["Track"]["properties"]
+    types = {"string": str, "integer": int, "array": list}
+    with StandIn(listeners=1) as standin, ReccoBeatsClient(standin.reccobeats_url) as client:
+        now = standin.clock.now_ms()
+        known = [s.track_id for s in standin.world.catalogue.songs if s.known_from_ms and s.known_from_ms <= now]
+        entries = client.tracks(known[:40])
+    assert len(entries) == 40
+    for entry in entries:
+        for name, value in entry.values.items():
+            assert value is None or isinstance(value, types[fields[name]["type"]])
+
+
+def test_the_stand_in_s_features_have_the_described_names(description: dict[str, Any]) -> None:
+    described = set(description["components"]["schemas"]["AudioFeatures"]["properties"])
+    with StandIn(listeners=1) as standin, ReccoBeatsClient(standin.reccobeats_url) as client:
+        now = standin.clock.now_ms()
+        known = [s.track_id for s in standin.world.catalogue.songs if s.known_from_ms and s.known_from_ms <= now]
+        entries = client.audio_features(known[:40])
+    assert all(described <= set(entry.values) for entry in entries)
