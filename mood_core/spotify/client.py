@@ -135,10 +135,7 @@ class SpotifyClient:
         def once() -> T:
             with self._doors.lend() as api:
                 api.set_auth(token)
-                try:
-                    return request(api)
-                finally:
-                    api.set_auth(None)
+                return request(api)
 
         return self._retry.run(once)
 

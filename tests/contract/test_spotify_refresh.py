@@ -303,6 +303,22 @@ def test_a_worker_that_slept_through_its_lease_takes_the_newer_token(
     assert repository.marked == {}
 
 
+def test_the_token_is_read_again_under_the_lease(cipher: TokenCipher) -> None:
+    """Another worker's whole refresh fits between reading and claiming."""
+
+    class Overtaken(MemoryTokens):
+        def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
+            newer = token("access-2", "refresh-2")
+            self.write("person", cipher.encrypt(newer.to_json()), authorised_at=AUTHORISED_AT, expected_version=1)
+            return super().claim_refresh(user_id, owner, for_s)
+
+    repository = Overtaken()
+    store_new_token("person", token(lives=EXPIRED), repository, cipher)
+    with serving(answer=Rotating()) as server:
+        assert Worker(server.url, repository, cipher).tokens.access_token() == "access-2"
+    assert server.seen == []
+
+
 def test_a_reconnect_during_a_refresh_wins(repository: MemoryTokens, cipher: TokenCipher, expired: Token) -> None:
     def reconnected(_: Seen) -> Reply:
         store_new_token("person", token("reconnected", "refresh-new"), repository, cipher)

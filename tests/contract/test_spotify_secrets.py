@@ -112,6 +112,9 @@ def logs() -> Iterator[list[str]]:
         "urllib3",
         "urllib3.connectionpool",
     ]
+    for name in names:
+        for one in list(logging.getLogger(name).filters):
+            logging.getLogger(name).removeFilter(one)
     levels = {name: logging.getLogger(name).level for name in names}
     root.addHandler(keeper)
     root.setLevel(logging.DEBUG)
@@ -141,11 +144,22 @@ def test_nothing_planted_is_told(logs: list[str], answer: Answer, secret: str | 
     assert any("urllib3" in line for line in logs)  # the handler does see what there is
 
 
+@pytest.mark.parametrize("secret", [None, SECRET])
+def test_each_door_is_quiet_by_itself(logs: list[str], secret: str | None) -> None:
+    with serving(answer=_good) as server:
+        app = app_at(server.url, client_secret=SecretStr(secret) if secret else None)
+        tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
+        with SpotifyClients(app, tokens, cipher) as clients:
+            clients.for_token(token(ACCESS, REFRESH)).profile()
+        assert PLANTED not in "\n".join(logs)
+        with SpotifyClients(app, tokens, cipher) as clients:
+            exchange(begin(app, app.redirect_uri), CODE, clients.token_service)
+        assert PLANTED not in "\n".join(logs)
+    assert len(server.seen) == 2
+
+
 def test_spotipy_alone_would_tell(logs: list[str]) -> None:
     """The filter is what keeps it quiet: without it the token stands in the log."""
-    for name in ("spotipy.client",):
-        for one in list(logging.getLogger(name).filters):
-            logging.getLogger(name).removeFilter(one)
     with serving(Reply(body={"id": "x"})) as server:
         client = spotipy.Spotify(auth=ACCESS)
         client.prefix = f"{server.url}/"
