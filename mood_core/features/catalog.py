@@ -111,7 +111,7 @@ def _look_up(
     if conflicts:
         example = min(conflicts)
         log.warning(
-            "%s has rows with different values for %d tracks, such as %s; the first one counts",
+            "%s: rows with different values for %d of the tracks, such as %s; the first usable one counts",
             table.name,
             len(conflicts),
             example,

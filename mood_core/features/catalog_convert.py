@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import tempfile
 import time
@@ -28,6 +29,8 @@ _STALE_AFTER_S = 24 * 3600
 _READING_SHARE = 0.8
 _SUMMARY_KEY = "moodlog:summary"
 _WORK_PREFIX = ".converting-"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ def convert(file: CatalogFile, cache: Path, progress: Callable[[float], None]) -
     finally:
         shutil.rmtree(work, ignore_errors=True)
     _remove_older(target)
+    _tell_conflicts(file, summary_of(target))
     progress(1.0)
     return target
 
@@ -108,6 +112,15 @@ def _summary(counts: RowCounts, sorting: SortCounts) -> FileSummary:
         damaged=counts.damaged.count,
         **asdict(sorting),
     )
+
+
+def _tell_conflicts(file: CatalogFile, summary: FileSummary) -> None:
+    if summary.conflicts:
+        log.warning(
+            "%s: %d rows have different values for a track that has its row; the first usable one counts",
+            file.location,
+            summary.conflicts,
+        )
 
 
 def _digest(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -30,7 +31,7 @@ class CatalogFile:
     """One file of features.
 
     Attributes:
-        location: what a person would type for it.
+        location: what a person would type for it, without secrets.
         path: its path inside ``filesystem`` (a ``pyarrow.fs.FileSystem``).
         size: bytes.
         mtime_ns: when it was last written, ns since 1970; 0 where the file system does not say.
@@ -58,26 +59,31 @@ def find_files(locations: Sequence[str]) -> tuple[CatalogFile, ...]:
     """
     files: dict[tuple[str, str], CatalogFile] = {}
     for location in locations:
-        for file in _files_at(location):
+        for file in _files_at(location, shown(location)):
             files.setdefault((file.filesystem.type_name, file.path), file)
     return tuple(files.values())
 
 
-def _files_at(location: str) -> Iterator[CatalogFile]:
+def shown(location: str) -> str:
+    """``location`` as it may be told: without the key and secret that an s3:// address can carry."""
+    return re.sub(r"(?<=://)[^/@]*@", "", location)
+
+
+def _files_at(location: str, told: str) -> Iterator[CatalogFile]:
     from pyarrow import fs
 
-    filesystem, path = _resolve(location)
+    filesystem, path = _resolve(location, told)
     try:
         info = filesystem.get_file_info(path)
         if info.type == fs.FileType.NotFound:
-            raise InputError(f"the catalogue file {location} does not exist; check the path")
+            raise InputError(f"the catalogue file {told} does not exist; check the path")
         if info.type != fs.FileType.Directory:
-            yield _file(location, info, filesystem, _format_of(info.path) or FileFormat.CSV)
+            yield _file(told, info, filesystem, _format_of(info.path) or FileFormat.CSV)
             return
         found = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
     except OSError as error:
-        raise _cannot_read(location, error) from error
-    yield from _in_folder(location, path, sorted(found, key=lambda each: str(each.path)), filesystem)
+        raise _cannot_read(told, error) from error
+    yield from _in_folder(told, path, sorted(found, key=lambda each: str(each.path)), filesystem)
 
 
 def _in_folder(location: str, folder: str, found: Sequence[Any], filesystem: Any) -> Iterator[CatalogFile]:
@@ -88,7 +94,7 @@ def _in_folder(location: str, folder: str, found: Sequence[Any], filesystem: Any
         if not info.is_file or file_format is None or any(part.startswith((".", "_")) for part in relative.split("/")):
             continue
         any_file = True
-        yield _file(f"{location.rstrip('/')}/{relative}", info, filesystem, file_format)
+        yield _file(f"{location.partition('?')[0].rstrip('/')}/{relative}", info, filesystem, file_format)
     if not any_file:
         raise InputError(f"the catalogue folder {location} holds no .csv or .parquet file")
 
@@ -97,7 +103,7 @@ def _file(location: str, info: Any, filesystem: Any, file_format: FileFormat) ->
     return CatalogFile(location, info.path, filesystem, info.size or 0, info.mtime_ns or 0, file_format)
 
 
-def _resolve(location: str) -> tuple[Any, str]:
+def _resolve(location: str, told: str) -> tuple[Any, str]:
     import pyarrow as pa
     from pyarrow import fs
 
@@ -105,11 +111,17 @@ def _resolve(location: str) -> tuple[Any, str]:
         return fs.LocalFileSystem(), str(Path(location).expanduser().absolute())
     try:
         filesystem, path = fs.FileSystem.from_uri(location)
-    except (pa.ArrowInvalid, ValueError) as error:
-        raise InputError(f"the catalogue address {location} is not one we can open; give a path or s3://...") from error
+    except (pa.ArrowException, ValueError) as error:
+        raise _no_address(told) from error
     except OSError as error:
-        raise _cannot_read(location, error) from error
+        raise _cannot_read(told, error) from error
+    if not path.strip("/"):
+        raise _no_address(told)
     return filesystem, path
+
+
+def _no_address(told: str) -> InputError:
+    return InputError(f"the catalogue address {told} is not one we can open; give a path or s3://bucket/...")
 
 
 def _format_of(path: str) -> FileFormat | None:
