@@ -11,9 +11,9 @@ from mood_core.cli.main import COMMANDS, LazyGroup, set_up_logging
 
 _FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "demo": ("flows.commands.demo", "the whole path with invented listeners: no account, no internet"),
-        "run": ("flows.commands.run", "the nightly run, now"),
-        "serve": ("flows.commands.serve", "run all the schedules on this machine"),
+        "demo": ("flows.commands.demo:command", "the whole path with invented listeners: no account, no internet"),
+        "run": ("flows.commands.run:command", "the nightly run, now"),
+        "serve": ("flows.commands.serve:command", "run all the schedules on this machine"),
     }
 )
 

@@ -16,8 +16,8 @@ from mood_core.spotify.authorise import authorise_by_hand
 from mood_core.standin import StandIn
 from mood_core.standin.listeners import Listener
 
-PULL_EVERY = timedelta(hours=6)
-"""Often enough that nobody's 50 listens are full in between."""
+PULL_EVERY = timedelta(hours=2)
+"""As often as the pull deployment does it."""
 
 _REDIRECT_URI = "http://127.0.0.1:8888/callback"
 
@@ -39,7 +39,7 @@ def point_settings_at(standin: StandIn, home: Path) -> None:
 
 
 def live_through(standin: StandIn, days: int, progress: Callable[[str, float], None]) -> None:
-    """Let the stand-in's clock run from ``days`` ago, or from the last pull, to now, with a pull every six hours.
+    """Let the stand-in's clock run from ``days`` ago, or from the last pull, to now, with a pull every two hours.
 
     Args:
         standin: the running stand-in.

@@ -43,6 +43,9 @@ class PrefectRuntime:
         """Wait until the server has recorded the run's tasks, which it does some moments after they ended."""
         if self._server is None or not self._server.is_ours:
             return  # a server that goes on running catches up by itself
+        from prefect.logging.handlers import APILogHandler
+
+        APILogHandler().flush()
         deadline = time.monotonic() + _RECORDING_S
         while _unfinished_task_runs(flow_run_id) and time.monotonic() < deadline:
             time.sleep(_POLL_S)

@@ -27,15 +27,9 @@ from mood_core.store.selection import Selection
 _CLAIM_S = 1800.0
 
 
-async def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether the error that ended a task says that trying again may help."""
-    try:
-        await state.aresult()
-    except MoodlogError as error:
-        return error.retryable
-    except Exception:  # noqa: BLE001 - anything else is a defect, which trying again does not mend
-        return False
-    return False
+def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether the error that ended a task says that trying again may help. Any other error is a defect."""
+    return isinstance(state.data, MoodlogError) and state.data.retryable
 
 
 _OPTIONS: dict[str, Any] = {

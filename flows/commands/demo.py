@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +33,7 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
     """See the whole path work, without an account and without the internet.
 
     Starts a stand-in of Spotify and ReccoBeats on this machine, connects invented listeners to it, lives through some
-    days with a pull every six hours, then runs the nightly flow under Prefect: listens, audio features, moods, Parquet,
+    days with a pull every two hours, then runs the nightly flow under Prefect: listens, audio features, moods, Parquet,
     SQL. Run it again and only what is new is added.
 
     \b

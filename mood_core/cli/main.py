@@ -14,17 +14,17 @@ from mood_core.errors import MoodlogError
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "connect": ("mood_core.cli.connect", "connect a Spotify account"),
-        "reconnect": ("mood_core.cli.reconnect", "renew the permission of a connected account"),
-        "history": ("mood_core.cli.history", "show a person's moods"),
-        "status": ("mood_core.cli.status", "show accounts, gaps, coverage, batches and calls"),
-        "predict": ("mood_core.cli.predict", "the mood of given tracks"),
-        "train": ("mood_core.cli.train", "train a mood model on labelled tracks"),
-        "evaluate": ("mood_core.cli.evaluate", "measure the recipe or a saved model on labelled tracks"),
-        "catalog": ("mood_core.cli.catalog", "use files of audio features"),
+        "connect": ("mood_core.cli.connect:command", "connect a Spotify account"),
+        "reconnect": ("mood_core.cli.connect:reconnect", "renew the permission of a connected account"),
+        "history": ("mood_core.cli.history:command", "show a person's moods"),
+        "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),
+        "predict": ("mood_core.cli.predict:command", "the mood of given tracks"),
+        "train": ("mood_core.cli.train:command", "train a mood model on labelled tracks"),
+        "evaluate": ("mood_core.cli.evaluate:command", "measure the recipe or a saved model on labelled tracks"),
+        "catalog": ("mood_core.cli.catalog:command", "use files of audio features"),
     }
 )
-"""The commands of this package by name: their module (which holds ``command``) and their one-line help."""
+"""The commands of this package by name: where the command lies (``module:object``) and its one-line help."""
 
 
 class LazyGroup(click.Group):
@@ -42,7 +42,8 @@ class LazyGroup(click.Group):
         """The command called ``cmd_name``."""
         if cmd_name not in self._lazy:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = importlib.import_module(self._lazy[cmd_name][0]).command
+        module, _, name = self._lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,8 +1,9 @@
-"""Counts of moods as a table for the terminal: a sign and a word for each mood, never colour alone."""
+"""Moods as tables for the terminal: a sign and a word for each mood, never colour alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,36 +18,56 @@ SIGNS = {"Calm": ("◌", "cyan"), "Energetic": ("▲", "red"), "Happy": ("●", 
 _BAR_CELLS = 20
 
 
-def print_mood_table(counts: Sequence[MoodCount], console: Console) -> None:
+def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: str = "day") -> None:
     """A row for each person and period: how many listens of each mood, and their shares as a bar of signs."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("person", no_wrap=True)
-    table.add_column("period", no_wrap=True)
+    if not counts:
+        console.print("No listens are stored for that yet; `moodlog run` pulls them.")
+        return
+    table = _table("person", period)
     for mood in MOODS:
-        table.add_column(Text(f"{SIGNS[mood][0]} {mood}", style=SIGNS[mood][1]), justify="right")
-    table.add_column("unlabelled", justify="right")
-    table.add_column("share")
+        table.add_column(Text(f"{SIGNS[mood][0]} {mood}", style=SIGNS[mood][1]), justify="right", no_wrap=True)
+    table.add_column("· unlabelled", justify="right", no_wrap=True)
+    table.add_column("share", no_wrap=True)
     person = None
     for count in counts:
-        table.add_row(
-            count.display_name if count.user_id != person else "",
-            count.period,
-            *(str(count.listens[mood]) for mood in MOODS),
-            str(count.listens["Unlabelled"]),
-            _bar(count),
-        )
+        numbers = [str(count.listens[mood]) for mood in (*MOODS, "Unlabelled")]
+        name = count.display_name if count.user_id != person else ""
+        table.add_row(Text(name), count.period, *numbers, _bar(count))
         person = count.user_id
     console.print(table)
 
 
+def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
+    """A row for each listen: when, who, what, and its mood with the probability, or why it has none."""
+    table = _table("local time", "person", "track", "mood")
+    for listen in listens:
+        track = Text(f"{listen['track']} – {listen['artists']}", overflow="ellipsis", no_wrap=True)
+        table.add_row(str(listen["local_time"]), Text(listen["display_name"]), track, _mood(listen))
+    console.print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _mood(listen: dict[str, Any]) -> Text:
+    mood = listen["mood"]
+    if mood is None:
+        return Text(f"· unlabelled: {listen['unlabelled_reason']}", style="dim")
+    sign, colour = SIGNS[mood]
+    doubt = " uncertain" if listen["uncertain"] else ""
+    return Text(f"{sign} {mood} {listen['p_' + mood.lower()]:.0%}{doubt}", style=colour)
+
+
 def _bar(count: MoodCount) -> Text:
     bar = Text()
-    done = 0
     heard = 0
     for mood in MOODS:
         heard += count.listens[mood]
-        cells = round(_BAR_CELLS * heard / max(count.total, 1)) - done
+        cells = round(_BAR_CELLS * heard / max(count.total, 1)) - len(bar)
         bar.append(SIGNS[mood][0] * cells, style=SIGNS[mood][1])
-        done += cells
-    bar.append("·" * (_BAR_CELLS - done), style="dim")
+    bar.append("·" * (_BAR_CELLS - len(bar)), style="dim")
     return bar

@@ -1,0 +1,116 @@
+"""``moodlog connect`` and ``moodlog reconnect``: a person's consent, and what it starts."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+
+import click
+from rich.console import Console
+from tzlocal import get_localzone_name
+
+from mood_core.bootstrap import Workspace
+from mood_core.errors import ConfigError, InputError
+from mood_core.pipeline.pull_listens import PullListens, PullOutcome
+from mood_core.records import User
+from mood_core.spotify.authorise import authorise, authorise_by_hand
+from mood_core.spotify.tokens import Token
+from mood_core.store.time_zones import zone
+
+_NO_BROWSER = click.option(
+    "--no-browser", is_flag=True, help="Print the address and take the pasted answer: for servers without a browser."
+)
+
+
+@click.command
+@_NO_BROWSER
+@click.option(
+    "--timezone", metavar="ZONE", help="The person's IANA time zone, like Europe/Berlin; default this machine's."
+)
+def command(no_browser: bool, timezone: str | None) -> None:
+    """Connect a Spotify account: open the consent page, keep the permission, pull once.
+
+    Needs an app of yours in Spotify's developer dashboard with the redirect URI http://127.0.0.1:8888/callback
+    (or your MOODLOG_SPOTIFY_REDIRECT_URI), and its client id in MOODLOG_SPOTIFY_CLIENT_ID. A client secret is not needed.
+    moodlog asks only to read recent listens. Several people can connect, one after the other.
+
+    \b
+    Examples:
+      moodlog connect
+      moodlog connect --no-browser --timezone America/New_York
+    """
+    zone_name = timezone or _this_machines_zone()
+    zone(zone_name)
+    with Workspace() as workspace:
+        token = _consent(workspace, no_browser=no_browser)
+        user = workspace.connect(token, zone_name)
+        outcome = _pull_once(workspace, user.user_id)
+    _tell(user, outcome)
+
+
+@click.command
+@click.argument("user")
+@_NO_BROWSER
+def reconnect(user: str, no_browser: bool) -> None:
+    """Renew the permission of a connected account, by its id or name. Its history stays.
+
+    Spotify's permissions end six months after consent; `moodlog status` shows the days left.
+
+    \b
+    Example:
+      moodlog reconnect ada
+    """
+    with Workspace() as workspace:
+        accounts = workspace.accounts.all([user])
+        if len(accounts) != 1:
+            problem = "several accounts are" if accounts else "no account is"
+            raise InputError(f"{problem} called {user}; `moodlog status` lists them with their ids")
+        token = _consent(workspace, no_browser=no_browser)
+        profile = workspace.spotify.for_token(token).profile()
+        if profile.account_id != accounts[0].user_id:
+            raise ConfigError(
+                f"the consent came from another account, {profile.display_name}; log out of Spotify in the browser "
+                "and run the command again"
+            )
+        renewed = workspace.connect(token, accounts[0].timezone)
+        outcome = _pull_once(workspace, renewed.user_id)
+    _tell(renewed, outcome)
+
+
+def _consent(workspace: Workspace, *, no_browser: bool) -> Token:
+    service = workspace.spotify.token_service
+    if no_browser:
+        return authorise_by_hand(workspace.spotify_app, service, show=_show_address, ask=_ask_for_answer)
+    return authorise(workspace.spotify_app, service, show=_show_address, open_browser=webbrowser.open)
+
+
+def _show_address(address: str) -> None:
+    click.echo("Open this address and agree:", err=True)
+    click.echo(address)
+
+
+def _ask_for_answer() -> str:
+    click.echo("The browser then goes to an address that may not open. Paste it here:", err=True)
+    return sys.stdin.readline()
+
+
+def _pull_once(workspace: Workspace, user_id: str) -> PullOutcome:
+    pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
+    return pull([user_id], now=workspace.now())[0]
+
+
+def _tell(user: User, outcome: PullOutcome) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print(f"Connected {user.display_name} ({user.user_id}), whose days are those of {user.timezone}.")
+    if outcome.problem:
+        console.print(f"The first pull did not work: {outcome.problem}")
+    else:
+        console.print(f"Pulled {outcome.new} new listens.")
+    console.print("Next: `moodlog run` labels them now; `moodlog serve` pulls every two hours and labels every night.")
+
+
+def _this_machines_zone() -> str:
+    try:
+        return get_localzone_name()
+    except Exception as error:  # the library raises whatever the platform does
+        raise ConfigError("this machine does not tell its time zone; give --timezone, like Europe/Berlin") from error

@@ -1,0 +1,65 @@
+"""``moodlog history``: a person's moods by day, week, hour, weekday or track."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.console import Console
+
+from mood_core.bootstrap import Workspace
+from mood_core.cli.mood_table import print_listens, print_mood_table
+from mood_core.errors import InputError
+from mood_core.store.history import GROUPINGS, HistoryFilter, MoodCount, latest_listens, mood_counts
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command
+@click.option("-u", "--user", metavar="ID|NAME", help="Whose history; everybody's by default.")
+@click.option(
+    "--by", type=click.Choice([*GROUPINGS, "track"]), default="day", show_default=True, help="What to count listens by."
+)
+@click.option("--from", "first_day", type=_DAY, help="From this local day on.")
+@click.option("--to", "last_day", type=_DAY, help="Up to this local day.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many listens, by track.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+def command(
+    user: str | None, by: str, first_day: datetime | None, last_day: datetime | None, limit: int, as_json: bool
+) -> None:
+    """Show moods as counts of listens, on the person's own clock.
+
+    Weekdays are 1 for Monday to 7 for Sunday, a week is named by its Monday, and unlabelled listens are counted too.
+
+    \b
+    Examples:
+      moodlog history
+      moodlog history --user ada --by hour --from 2026-11-01
+      moodlog history --by track --limit 20
+    """
+    chosen = HistoryFilter(user, first_day.date() if first_day else None, last_day.date() if last_day else None)
+    with Workspace() as workspace:
+        if user is not None and not workspace.accounts.all([user]):
+            raise InputError(f"no account is called {user}; `moodlog status` lists those that are connected")
+        if by == "track":
+            listens = latest_listens(workspace.database, chosen, limit)
+            _write(listens) if as_json else print_listens(listens, Console())
+        else:
+            counts = mood_counts(workspace.database, by, chosen)
+            lines = [
+                {
+                    "user_id": count.user_id,
+                    "display_name": count.display_name,
+                    by: count.period,
+                    "listens": count.listens,
+                }
+                for count in counts
+            ]
+            _write(lines) if as_json else print_mood_table(counts, Console(), period=by)
+
+
+def _write(lines: list[dict[str, object]]) -> None:
+    for line in lines:
+        click.echo(json.dumps(line, ensure_ascii=False, default=float))

@@ -1,0 +1,108 @@
+"""``moodlog status``: accounts, gaps, feature coverage, batches and calls."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mood_core.bootstrap import Workspace
+from mood_core.spotify.tokens import days_left
+from mood_core.store.accounts import Account
+from mood_core.store.ledger import batch_counts
+from mood_core.store.overview import coverage, gaps, unavailable_sources
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+def command(as_json: bool) -> None:
+    """Show who is connected and how complete their history is.
+
+    Accounts with the days left until Spotify asks for consent again (six months after the last), possible gaps, where
+    audio features came from, the batches in the ledger, and the calls of the last 24 hours.
+
+    \b
+    Examples:
+      moodlog status
+      moodlog status --json | jq .gaps
+    """
+    with Workspace() as workspace:
+        state = {
+            "users": [_user(workspace, account) for account in workspace.accounts.all()],
+            "gaps": gaps(workspace.database),
+            "coverage": coverage(workspace.database),
+            "unavailable_sources": unavailable_sources(workspace.database),
+            "batches": batch_counts(workspace.database),
+            "api_calls": workspace.calls.last_day(),
+            "model_version": workspace.mood_rows.current_version(),
+            "database": str(workspace.database),
+            "lake": workspace.lake.root,
+        }
+    if as_json:
+        click.echo(json.dumps(state, ensure_ascii=False))
+    else:
+        _print(state, Console())
+
+
+def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
+    left = None if account.authorised_at is None else days_left(account.authorised_at, workspace.now())
+    return {
+        "user_id": account.user_id,
+        "display_name": account.display_name,
+        "timezone": account.timezone,
+        "state": account.state,
+        "state_reason": account.state_reason,
+        "token_days_left": left,
+        "watermark": account.newest_listen_at and account.newest_listen_at.isoformat(),
+        "last_pulled_at": account.last_pulled_at and account.last_pulled_at.isoformat(),
+        "last_problem": account.last_problem,
+    }
+
+
+def _print(state: dict[str, Any], console: Console) -> None:
+    if not state["users"]:
+        console.print("No account is connected yet; `moodlog connect` connects one.")
+    sections = {
+        "Accounts": [
+            {
+                "person": user["display_name"],
+                "id": user["user_id"],
+                "state": user["state"],
+                "days left": user["token_days_left"],
+                "newest listen": _short(user["watermark"]),
+                "last pulled": _short(user["last_pulled_at"]),
+                "trouble": user["state_reason"] or user["last_problem"],
+            }
+            for user in state["users"]
+        ],
+        "Possible gaps": [
+            {name: _short(value) if name.endswith("_at") else value for name, value in gap.items()}
+            for gap in state["gaps"]
+        ],
+        "Audio features": state["coverage"],
+        "Sources that refuse this app": state["unavailable_sources"],
+        "Batches": state["batches"],
+        "Calls in 24 hours": [{"endpoint": name, "calls": calls} for name, calls in state["api_calls"].items()],
+    }
+    for title, rows in sections.items():
+        if rows:
+            console.print(_table(title, rows))
+    console.print(f"Model {state['model_version'] or 'not used yet'}", highlight=False)
+    console.print(f"Database {state['database']}\nLake {state['lake']}", highlight=False, soft_wrap=True)
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name, value in rows[0].items():
+        table.add_column(name.replace("_", " "), justify="right" if isinstance(value, int | float) else "left")
+    for row in rows:
+        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
+    return table
+
+
+def _short(moment: str | None) -> str | None:
+    return moment and (moment[:16].replace("T", " ") if moment[10:11] == "T" else moment)

@@ -1,0 +1,47 @@
+"""The state of things for ``moodlog status``: gaps and coverage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import text
+
+from mood_core.records import from_ms
+from mood_core.store.database import Database
+
+
+def gaps(database: Database) -> list[dict[str, Any]]:
+    """Every gap, the newest first, with ISO 8601 times; ``filled_at`` is None while listens may be missing."""
+    query = text(
+        "SELECT u.user_id, g.starts_at_ms, g.ends_at_ms, g.found_at_ms, g.filled_at_ms FROM gaps AS g"
+        " INNER JOIN users AS u ON u.user_key = g.user_key ORDER BY g.starts_at_ms DESC, u.user_id"
+    )
+    with database.read() as connection:
+        return [
+            {
+                name.removesuffix("_ms"): value if name == "user_id" or value is None else from_ms(value).isoformat()
+                for name, value in row.items()
+            }
+            for row in connection.execute(query).mappings()
+        ]
+
+
+def coverage(database: Database) -> list[dict[str, Any]]:
+    """The rows of the view ``feature_coverage``."""
+    with database.read() as connection:
+        found = connection.execute(text("SELECT * FROM feature_coverage ORDER BY feature_source")).mappings()
+        return [dict(row) for row in found]
+
+
+def unavailable_sources(database: Database) -> list[dict[str, Any]]:
+    """The feature sources that refuse this app, since when and why."""
+    query = text("SELECT source, unavailable_since_ms, reason FROM source_availability ORDER BY source")
+    with database.read() as connection:
+        return [
+            {
+                "source": row.source,
+                "unavailable_since": from_ms(row.unavailable_since_ms).isoformat(),
+                "reason": row.reason,
+            }
+            for row in connection.execute(query)
+        ]
