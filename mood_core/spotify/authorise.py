@@ -125,6 +125,8 @@ def authorise_by_hand(
 def parse_pasted(text: str, request: Authorisation) -> str:
     """The code in a pasted redirect address, whose state is checked, or the bare code.
 
+    A bare code carries no state; it still works only with the verifier of its own ``request``.
+
     Raises:
         InputError: it is neither.
         ConfigError, ReauthorisationNeeded: the address says that Spotify or the person refused, or its state differs.

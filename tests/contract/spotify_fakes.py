@@ -170,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serving(*replies: Reply, answer: Callable[[Seen], Reply] | None = None) -> Iterator[ScriptedServer]:
     """A scripted server for the ``with`` block."""
     server = ScriptedServer(replies, answer)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
     thread.start()
     try:
         yield server

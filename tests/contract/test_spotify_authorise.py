@@ -56,7 +56,7 @@ def redirect_uri() -> str:
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    with StandIn(seed=3, listeners=2) as running:
+    with StandIn(seed=3, catalogue_size=400, listeners=2) as running:
         yield running
 
 
@@ -389,7 +389,7 @@ def test_a_code_of_another_request(standin: StandIn) -> None:
 
 
 def test_a_wrong_secret() -> None:
-    with StandIn(seed=3, listeners=1, client_secret="right") as standin:
+    with StandIn(seed=3, catalogue_size=400, listeners=1, client_secret="right") as standin:
         app = app_at(standin.spotify_api_url, standin.accounts_url, client_secret=SecretStr("wrong"))
         request = begin(app, app.redirect_uri)
         with pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_CLIENT_SECRET") as caught:

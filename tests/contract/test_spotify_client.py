@@ -67,7 +67,7 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    with StandIn(seed=3, listeners=3, now=START, frozen=True) as standin:
+    with StandIn(seed=3, catalogue_size=400, listeners=3, now=START, frozen=True) as standin:
         made = World(standin)
         with made.clients:
             yield made
@@ -75,7 +75,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture
 def extended() -> Iterator[World]:
-    with StandIn(seed=3, listeners=1, now=START, frozen=True, audio_features=True) as standin:
+    with StandIn(seed=3, catalogue_size=400, listeners=1, now=START, frozen=True, audio_features=True) as standin:
         made = World(standin)
         with made.clients:
             yield made

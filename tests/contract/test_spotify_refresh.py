@@ -426,7 +426,7 @@ def test_an_account_that_the_repository_does_not_know_cannot_get_a_token(cipher:
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    with StandIn(seed=3, listeners=1, now=START, frozen=True) as running:
+    with StandIn(seed=3, catalogue_size=400, listeners=1, now=START, frozen=True) as running:
         yield running
 
 
