@@ -44,14 +44,19 @@ class Authorisation:
     verifier: str = field(repr=False)
 
 
-def begin(app: SpotifyApp, redirect_uri: str) -> Authorisation:
-    """A new request with a fresh state and verifier.
+def new_state() -> str:
+    """Random text that ties the browser's answer to its request, 43 characters."""
+    return secrets.token_urlsafe(32)
+
+
+def begin(app: SpotifyApp, redirect_uri: str, state: str) -> Authorisation:
+    """A new request with ``state`` and a fresh verifier.
 
     Raises:
         ConfigError: Spotify does not accept such a redirect URI.
     """
     check_redirect_uri(redirect_uri)
-    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
+    verifier = secrets.token_urlsafe(64)
     query = urlencode(
         {
             "client_id": app.client_id,
@@ -95,11 +100,12 @@ def authorise(
         ReauthorisationNeeded: the person declined or did not answer, or the code is not good any more.
         SourceError: Spotify failed.
     """
-    with CallbackServer(app.redirect_uri) as server:
-        request = begin(app, server.redirect_uri)
+    state = new_state()
+    with CallbackServer(app.redirect_uri, state) as server:
+        request = begin(app, server.redirect_uri, state)
         show(request.address)
         open_browser(request.address)
-        code = server.wait(request.state, timeout_s)
+        code = server.wait(timeout_s)
     return exchange(request, code, service, clock=clock)
 
 
@@ -117,7 +123,7 @@ def authorise_by_hand(
         InputError: what was pasted is neither.
         ConfigError, ReauthorisationNeeded, SourceError: as :func:`authorise`.
     """
-    request = begin(app, app.redirect_uri)
+    request = begin(app, app.redirect_uri, new_state())
     show(request.address)
     return exchange(request, parse_pasted(ask(), request), service, clock=clock)
 

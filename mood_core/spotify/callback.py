@@ -103,7 +103,9 @@ def _is_acceptable(uri: str) -> bool:
 
 
 class CallbackServer:
-    """Listens on the redirect URI's own loopback address for one redirect; use it in a ``with`` block.
+    """Listens on the redirect URI's own loopback address for the answer to the request made with ``state``.
+
+    It serves while its ``with`` block runs, from a thread of its own: a browser in the terminal may block the caller.
 
     Other paths get 404 and are not the answer, and neither is a request without a code or an error: browsers ask for
     icons, and open connections they never use. A redirect URI without a port listens on a free one, which Spotify
@@ -116,7 +118,7 @@ class CallbackServer:
         ConfigError: the URI is not an http loopback address, or its port is taken.
     """
 
-    def __init__(self, redirect_uri: str) -> None:
+    def __init__(self, redirect_uri: str, state: str) -> None:
         check_redirect_uri(redirect_uri)
         parts = urlsplit(redirect_uri)
         if parts.scheme != "http" or parts.hostname is None:
@@ -124,19 +126,17 @@ class CallbackServer:
                 f"{redirect_uri!r} is not on this machine, so no answer can be caught there; use --no-browser, or "
                 "http://127.0.0.1:8888/callback."
             )
-        self._server = _listen(parts.hostname, parts.port or 0, parts.path or "/", redirect_uri)
+        self._server = _listen(parts.hostname, parts.port or 0, parts.path or "/", state, redirect_uri)
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         self.redirect_uri = redirect_uri if parts.port else f"http://{host}:{self._server.server_port}{parts.path}"
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
-    def wait(self, state: str, timeout_s: float) -> str:
+    def wait(self, timeout_s: float) -> str:
         """The code that the browser brings within ``timeout_s`` seconds.
 
         Raises:
             ReauthorisationNeeded: nobody came in time, the person declined, or the state differs.
         """
-        self._server.state = state
-        self._thread.start()
         try:
             redirect = self._server.redirects.get(timeout=timeout_s)
         except Empty:
@@ -145,17 +145,17 @@ class CallbackServer:
                 f"exactly {self.redirect_uri} at https://developer.spotify.com/dashboard, then run the command again.",
                 source=SOURCE,
             ) from None
-        return code_of(redirect, state)
+        return code_of(redirect, self._server.state)
 
     def __enter__(self) -> Self:
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
+        self._server.shutdown()
+        self._thread.join()
         self._server.server_close()
 
 
@@ -163,10 +163,10 @@ class _LoopbackServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = os.name != "nt"  # on Windows it would let two programs share the port
 
-    def __init__(self, host: str, port: int, path: str) -> None:
+    def __init__(self, host: str, port: int, path: str, state: str) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.path = path
-        self.state = ""
+        self.state = state
         self.redirects: Queue[Redirect] = Queue()
         super().__init__((host, port), _Handler)
 
@@ -210,9 +210,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the request line holds the code."""
 
 
-def _listen(host: str, port: int, path: str, redirect_uri: str) -> _LoopbackServer:
+def _listen(host: str, port: int, path: str, state: str, redirect_uri: str) -> _LoopbackServer:
     try:
-        return _LoopbackServer(host, port, path)
+        return _LoopbackServer(host, port, path, state)
     except OSError as error:
         raise ConfigError(
             f"Cannot listen on {redirect_uri} ({error.strerror}); stop what uses port {port}, or set "

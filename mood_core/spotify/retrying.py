@@ -24,6 +24,8 @@ class RetryPolicy:
     Attributes:
         attempts: tries in all, the first included.
         total_wait_s: waits of one call never add up to more than this; then the failure is raised.
+        total_request_s: once the tries themselves have taken this long, there is no other one: a server that lets
+            requests time out is not to hold up everybody else.
         backoff_s: the first wait after a 5xx, a timeout or a cut connection is up to twice this, doubling from there,
             each drawn at random so that workers do not come back in step.
         longest_backoff_s: the longest single such wait.
@@ -32,6 +34,7 @@ class RetryPolicy:
 
     attempts: int = 4
     total_wait_s: float = 120.0
+    total_request_s: float = 25.0
     backoff_s: float = 0.5
     longest_backoff_s: float = 20.0
     sleep: Callable[[float], None] = time.sleep
@@ -58,7 +61,12 @@ class RetryPolicy:
         return asked_for + backoff(state)
 
     def _is_enough(self, state: RetryCallState) -> bool:
-        return state.attempt_number >= self.attempts or state.idle_for + state.upcoming_sleep > self.total_wait_s
+        request_s = (state.seconds_since_start or 0.0) - state.idle_for
+        return (
+            state.attempt_number >= self.attempts
+            or request_s >= self.total_request_s
+            or state.idle_for + state.upcoming_sleep > self.total_wait_s
+        )
 
 
 def _is_short(error: BaseException) -> bool:

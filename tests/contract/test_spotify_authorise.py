@@ -31,6 +31,7 @@ from mood_core.spotify.authorise import (
     challenge_of,
     check_clock,
     exchange,
+    new_state,
     parse_pasted,
 )
 from mood_core.spotify.callback import CallbackServer, check_redirect_uri, parse_redirect
@@ -140,6 +141,15 @@ def test_a_declined_consent(standin: StandIn, redirect_uri: str) -> None:
     assert "terminal" in browser.pages[0].text
 
 
+def test_a_browser_in_the_terminal_holds_up_the_caller(standin: StandIn, redirect_uri: str) -> None:
+    app = app_at(standin.spotify_api_url, standin.accounts_url, redirect_uri=redirect_uri)
+
+    def text_browser(address: str) -> None:
+        httpx.get(f"{address}&listener={standin.listeners[0].listener_id}", follow_redirects=True)
+
+    assert by_browser(app, text_browser).refresh_token
+
+
 def test_a_redirect_uri_without_a_port_gets_a_free_one(standin: StandIn) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url, redirect_uri="http://127.0.0.1/callback")
     browser = Browser(listener=standin.listeners[0].listener_id)
@@ -169,22 +179,22 @@ def _ipv6_works() -> bool:
 
 def test_nobody_comes(redirect_uri: str) -> None:
     with (
-        CallbackServer(redirect_uri) as server,
+        CallbackServer(redirect_uri, "sss") as server,
         pytest.raises(ReauthorisationNeeded, match="Invalid redirect URI") as no,
     ):
-        server.wait("state", 0.05)
+        server.wait(0.05)
     assert redirect_uri in no.value.message
 
 
 def test_the_port_is_free_again_afterwards(redirect_uri: str) -> None:
     for _ in range(3):
-        with CallbackServer(redirect_uri) as server, pytest.raises(ReauthorisationNeeded):
-            server.wait("state", 0.01)
+        with CallbackServer(redirect_uri, "sss") as server, pytest.raises(ReauthorisationNeeded):
+            server.wait(0.01)
 
 
 def test_the_port_is_taken(redirect_uri: str) -> None:
-    with CallbackServer(redirect_uri), pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_REDIRECT_URI"):
-        CallbackServer(redirect_uri)
+    with CallbackServer(redirect_uri, "sss"), pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_REDIRECT_URI"):
+        CallbackServer(redirect_uri, "sss")
 
 
 @pytest.mark.parametrize(
@@ -206,13 +216,13 @@ def test_redirect_uris_that_spotify_does_not_accept(uri: str) -> None:
     with pytest.raises(ConfigError, match=r"127\.0\.0\.1"):
         check_redirect_uri(uri)
     with pytest.raises(ConfigError):
-        CallbackServer(uri)
+        CallbackServer(uri, "sss")
 
 
 def test_a_hosted_redirect_uri_works_by_hand_alone() -> None:
     check_redirect_uri("https://example.org/callback")
     with pytest.raises(ConfigError, match="--no-browser"):
-        CallbackServer("https://example.org/callback")
+        CallbackServer("https://example.org/callback", "sss")
 
 
 def visiting(uri: str, *paths: str) -> threading.Thread:
@@ -229,7 +239,7 @@ def visiting(uri: str, *paths: str) -> threading.Thread:
 
 
 def test_other_requests_are_not_the_answer(redirect_uri: str) -> None:
-    with CallbackServer(redirect_uri) as server:
+    with CallbackServer(redirect_uri, "sss") as server:
         idle = socket.create_connection(("127.0.0.1", urlsplit(redirect_uri).port or 0))
         thread = visiting(
             redirect_uri,
@@ -240,17 +250,17 @@ def test_other_requests_are_not_the_answer(redirect_uri: str) -> None:
             "/other?code=wrong&state=sss",
             "/callback?code=right&state=sss",
         )
-        assert server.wait("sss", 10) == "right"
+        assert server.wait(10) == "right"
         thread.join()
         idle.close()
 
 
 @pytest.mark.parametrize("path", ["/callback?code=c&state=other", "/callback?code=c", "/callback?error=access_denied"])
 def test_an_answer_of_another_state(redirect_uri: str, path: str) -> None:
-    with CallbackServer(redirect_uri) as server:
+    with CallbackServer(redirect_uri, "sss") as server:
         thread = visiting(redirect_uri, path)
         with pytest.raises(ReauthorisationNeeded, match="state"):
-            server.wait("sss", 10)
+            server.wait(10)
         thread.join()
 
 
@@ -259,10 +269,10 @@ def test_an_answer_of_another_state(redirect_uri: str, path: str) -> None:
     [("access_denied", ReauthorisationNeeded), ("invalid_scope", ConfigError), ("<script>", ConfigError)],
 )
 def test_errors_that_the_browser_brings(redirect_uri: str, error: str, kind: type[MoodlogError]) -> None:
-    with CallbackServer(redirect_uri) as server:
+    with CallbackServer(redirect_uri, "sss") as server:
         thread = visiting(redirect_uri, f"/callback?error={error}&state=sss")
         with pytest.raises(kind) as caught:
-            server.wait("sss", 10)
+            server.wait(10)
         thread.join()
     assert "<" not in caught.value.message
 
@@ -272,7 +282,7 @@ def test_errors_that_the_browser_brings(redirect_uri: str, error: str, kind: typ
 
 def test_the_address_asks_for_one_scope_with_a_challenge() -> None:
     app = app_at("https://api.spotify.com/v1", "https://accounts.spotify.com")
-    request = begin(app, app.redirect_uri)
+    request = begin(app, app.redirect_uri, new_state())
     parts = urlsplit(request.address)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://accounts.spotify.com/authorize"
@@ -297,7 +307,7 @@ def test_the_challenge_is_that_of_rfc_7636() -> None:
 
 def test_each_request_is_its_own() -> None:
     app = app_at("http://127.0.0.1:1")
-    one, other = begin(app, app.redirect_uri), begin(app, app.redirect_uri)
+    one, other = begin(app, app.redirect_uri, new_state()), begin(app, app.redirect_uri, new_state())
     assert one.state != other.state
     assert one.verifier != other.verifier
 
@@ -374,7 +384,7 @@ def code_for(standin: StandIn, request: Authorisation) -> str:
 
 def test_a_code_works_once(standin: StandIn) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url)
-    request = begin(app, app.redirect_uri)
+    request = begin(app, app.redirect_uri, new_state())
     code = code_for(standin, request)
     assert exchange(request, code, service_of(app))
     with pytest.raises(ReauthorisationNeeded, match="once"):
@@ -383,15 +393,15 @@ def test_a_code_works_once(standin: StandIn) -> None:
 
 def test_a_code_of_another_request(standin: StandIn) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url)
-    code = code_for(standin, begin(app, app.redirect_uri))
+    code = code_for(standin, begin(app, app.redirect_uri, new_state()))
     with pytest.raises(ReauthorisationNeeded):
-        exchange(begin(app, app.redirect_uri), code, service_of(app))
+        exchange(begin(app, app.redirect_uri, new_state()), code, service_of(app))
 
 
 def test_a_wrong_secret() -> None:
     with StandIn(seed=3, catalogue_size=400, listeners=1, client_secret="right") as standin:
         app = app_at(standin.spotify_api_url, standin.accounts_url, client_secret=SecretStr("wrong"))
-        request = begin(app, app.redirect_uri)
+        request = begin(app, app.redirect_uri, new_state())
         with pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_CLIENT_SECRET") as caught:
             exchange(request, code_for(standin, request), service_of(app))
     assert "wrong" not in caught.value.message
@@ -420,14 +430,14 @@ def test_exchanges_that_fail(reply: Reply, kind: type[MoodlogError], words: str)
     with serving(reply) as server:
         app = app_at(server.url)
         with pytest.raises(kind, match=words):
-            exchange(begin(app, app.redirect_uri), "CCC", service_of(app))
+            exchange(begin(app, app.redirect_uri, new_state()), "CCC", service_of(app))
 
 
 def test_the_exchange_sends_the_verifier_of_its_request() -> None:
     good = Reply(body={"access_token": "a", "refresh_token": "r", "expires_in": 3600, "scope": "s"})
     with serving(good) as server:
         app = app_at(server.url)
-        request = begin(app, "http://127.0.0.1:9999/other")
+        request = begin(app, "http://127.0.0.1:9999/other", new_state())
         exchange(request, "CCC", service_of(app))
     assert server.seen[0].form == {
         "client_id": "client-1",
@@ -441,7 +451,7 @@ def test_the_exchange_sends_the_verifier_of_its_request() -> None:
 @pytest.mark.parametrize(("minutes", "side"), [(7, "ahead of"), (-90, "behind")])
 def test_a_clock_that_is_off(standin: StandIn, minutes: int, side: str) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url)
-    request = begin(app, app.redirect_uri)
+    request = begin(app, app.redirect_uri, new_state())
     code = code_for(standin, request)
     with pytest.raises(ConfigError, match=f"{abs(minutes)} minutes {side}"):
         exchange(request, code, service_of(app), clock=lambda: datetime.now(UTC) + timedelta(minutes=minutes))

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from mood_core.errors import MoodlogError
 from mood_core.spotify.account_tokens import store_new_token
-from mood_core.spotify.authorise import begin, exchange
+from mood_core.spotify.authorise import begin, exchange, new_state
 from mood_core.spotify.client import SpotifyClients
 from mood_core.spotify.ports import SpotifyApp
 from mood_core.spotify.retrying import RetryPolicy
@@ -73,7 +73,7 @@ def _use(app: SpotifyApp) -> list[MoodlogError]:
     store_new_token("tired", token(ACCESS, REFRESH, lives=timedelta(0)), tokens, cipher)
     failures: list[MoodlogError] = []
     with SpotifyClients(app, tokens, cipher, retry=RetryPolicy(sleep=lambda _: None)) as clients:
-        request = begin(app, app.redirect_uri)
+        request = begin(app, app.redirect_uri, new_state())
         for use in (
             lambda: exchange(request, CODE, clients.token_service),
             clients.for_user("person").recently_played,
@@ -153,7 +153,7 @@ def test_each_door_is_quiet_by_itself(logs: list[str], secret: str | None) -> No
             clients.for_token(token(ACCESS, REFRESH)).profile()
         assert PLANTED not in "\n".join(logs)
         with SpotifyClients(app, tokens, cipher) as clients:
-            exchange(begin(app, app.redirect_uri), CODE, clients.token_service)
+            exchange(begin(app, app.redirect_uri, new_state()), CODE, clients.token_service)
         assert PLANTED not in "\n".join(logs)
     assert len(server.seen) == 2
 
