@@ -35,10 +35,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FileSummary:
-    """What a file of features holds: ``rows`` read, distinct ``tracks``, of which ``unusable`` ones lack a legal value.
+    """What a file of features holds: ``rows`` read, ``unusable`` ones among them, and distinct ``tracks`` kept.
 
-    Rows left out: ``duplicates`` (the same values again), ``conflicts`` (other values for a track that has its row),
-    ``without_id`` and ``damaged`` (the wrong number of cells).
+    A row is unusable where one of the nine features is missing or illegal. Rows left out: ``duplicates`` (the same
+    values again), ``conflicts`` (other values for a track that has its row), ``without_id`` and ``damaged`` (the wrong
+    number of cells).
     """
 
     rows: int
@@ -48,6 +49,11 @@ class FileSummary:
     conflicts: int
     without_id: int
     damaged: int
+
+
+def forget(file: CatalogFile, cache: Path) -> None:
+    """Clear away the conversion of ``file``, if there is one."""
+    cached_path(file, cache).unlink(missing_ok=True)
 
 
 def cached_path(file: CatalogFile, cache: Path) -> Path:
@@ -108,6 +114,7 @@ def _make(file: CatalogFile, work: Path, progress: Callable[[float], None]) -> P
 def _summary(counts: RowCounts, sorting: SortCounts) -> FileSummary:
     return FileSummary(
         rows=counts.read + counts.damaged.count,
+        unusable=counts.unusable,
         without_id=counts.without_id,
         damaged=counts.damaged.count,
         **asdict(sorting),

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RowCounts:
-    """What became of a file's rows: ``read`` in all, of which ``without_id`` and ``damaged`` ones are left out."""
+    """What became of a file's rows: ``read`` in all, of which those ``without_id`` are left out.
+
+    ``unusable`` ones have an id but lack a legal value; ``damaged`` ones could not even be read.
+    """
 
     read: int = 0
+    unusable: int = 0
     without_id: int = 0
     damaged: DamagedRows = field(default_factory=DamagedRows)
 
@@ -81,6 +85,7 @@ def _clean(batch: pa.RecordBatch, names: dict[str, str], check: ColumnCheck, cou
     if ids is None:
         raise InputError(f"{check.file}: the column {names['track_id']!r} does not hold text throughout")
     counts.without_id += ids.null_count
+    counts.unusable += int((~usable & np.asarray(ids.is_valid())).sum())
     arrays = [ids, pa.array(rows), pa.array(usable), *(_nullable(values.get(name), len(rows)) for name in FEATURES)]
     return pa.RecordBatch.from_arrays(arrays, schema=row_schema()).filter(ids.is_valid())
 

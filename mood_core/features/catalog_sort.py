@@ -29,13 +29,12 @@ _ROW_GROUP = 1 << 14
 
 @dataclass(slots=True)
 class SortCounts:
-    """Distinct ``tracks`` written, how many are not ``usable``, and rows left out: ``duplicates`` and ``conflicts``.
+    """Distinct ``tracks`` written, and rows left out: ``duplicates`` and ``conflicts``.
 
     A duplicate says what the kept row says; a conflict has other values.
     """
 
     tracks: int = 0
-    unusable: int = 0
     duplicates: int = 0
     conflicts: int = 0
 
@@ -119,7 +118,6 @@ def _bucket_of(ids: pa.Array) -> NDArray[np.int64]:
 
 
 def _one_a_track(bucket: Path, counts: SortCounts) -> pa.Table:
-    import numpy as np
     import pyarrow as pa
 
     table = pa.ipc.open_file(pa.memory_map(str(bucket))).read_all()
@@ -127,7 +125,6 @@ def _one_a_track(bucket: Path, counts: SortCounts) -> pa.Table:
     first = _starts(table)
     same = _same_as_kept(table, first)
     counts.tracks += int(first.sum())
-    counts.unusable += int((first & ~np.asarray(table.column("usable"))).sum())
     counts.duplicates += int((~first & same).sum())
     counts.conflicts += int((~first & ~same).sum())
     return table.filter(pa.array(first)).select(_written_schema().names)
