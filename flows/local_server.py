@@ -74,13 +74,14 @@ class LocalServer:
 def local_server(home: Path, *, port: int | None = None) -> Iterator[LocalServer]:
     """The server whose history lies in ``home``: the one that runs, or a new one for as long as the context lasts.
 
-    A new one listens on 127.0.0.1, on ``port`` or a free one. It is not ready yet: see ``wait_until_ready``.
+    A new one listens on 127.0.0.1, on ``port`` if that is free and on another one otherwise. It is not ready yet: see
+    ``wait_until_ready``.
     """
     running = _running(home)
     if running:
         yield LocalServer(home, None, running)
         return
-    server = _start(home, port or _free_port())
+    server = _start(home, _free_port(port))
     try:
         yield server
     finally:
@@ -134,9 +135,13 @@ def _state_file(home: Path) -> Path:
     return home / "server.json"
 
 
-def _free_port() -> int:
+def _free_port(wanted: int | None) -> int:
     with socket.socket() as probe:
-        probe.bind((_HOST, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, wanted or 0))
+        except OSError:
+            probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])
 
 

@@ -26,9 +26,9 @@ class PrefectRuntime:
         self._server = server
 
     @property
-    def ui_url(self) -> str | None:
-        """Where a browser shows the runs, if the server goes on running; None for a server of this command alone."""
-        return self._server.ui_url if self._server and not self._server.is_ours else None
+    def pages(self) -> str:
+        """Where a browser shows the runs, or which server was set."""
+        return self._server.ui_url if self._server else (configured_server() or "")
 
     def wait_until_ready(self) -> None:
         """Wait until flows can run.
@@ -52,7 +52,7 @@ class PrefectRuntime:
 
 
 @contextlib.contextmanager
-def prefect_runtime(home: Path, *, verbose: int = 0) -> Iterator[PrefectRuntime]:
+def prefect_runtime(home: Path, *, verbose: int = 0, port: int | None = None) -> Iterator[PrefectRuntime]:
     """A server to run flows on for as long as the context lasts; it is not ready yet.
 
     A server that is set by ``PREFECT_API_URL`` or the active Prefect profile is used. Otherwise it is moodlog's own,
@@ -64,7 +64,7 @@ def prefect_runtime(home: Path, *, verbose: int = 0) -> Iterator[PrefectRuntime]
         yield PrefectRuntime(None)
         return
     folder = home / "prefect"
-    with local_server(folder) as server:
+    with local_server(folder, port=port) as server:
         os.environ.update(server_environment(folder), PREFECT_API_URL=server.api_url)
         yield PrefectRuntime(server)
 

@@ -24,15 +24,13 @@ _NO_BROWSER = click.option(
 
 @click.command
 @_NO_BROWSER
-@click.option(
-    "--timezone", metavar="ZONE", help="The person's IANA time zone, like Europe/Berlin; default this machine's."
-)
+@click.option("--timezone", metavar="ZONE", help="IANA time zone, like Europe/Berlin; this machine's by default.")
 def command(no_browser: bool, timezone: str | None) -> None:
     """Connect a Spotify account: open the consent page, keep the permission, pull once.
 
-    Needs an app of yours in Spotify's developer dashboard with the redirect URI http://127.0.0.1:8888/callback
-    (or your MOODLOG_SPOTIFY_REDIRECT_URI), and its client id in MOODLOG_SPOTIFY_CLIENT_ID. A client secret is not needed.
-    moodlog asks only to read recent listens. Several people can connect, one after the other.
+    Needs an app of yours in Spotify's developer dashboard with the redirect URI http://127.0.0.1:8888/callback (or
+    your MOODLOG_SPOTIFY_REDIRECT_URI), and its client id in MOODLOG_SPOTIFY_CLIENT_ID. A client secret is not
+    needed. moodlog asks only to read recent listens. Several people can connect, one after the other.
 
     \b
     Examples:

@@ -48,18 +48,16 @@ def command(
             _write(listens) if as_json else print_listens(listens, Console())
         else:
             counts = mood_counts(workspace.database, by, chosen)
-            lines = [
-                {
-                    "user_id": count.user_id,
-                    "display_name": count.display_name,
-                    by: count.period,
-                    "listens": count.listens,
-                }
-                for count in counts
-            ]
-            _write(lines) if as_json else print_mood_table(counts, Console(), period=by)
+            if as_json:
+                _write([_line(count, by) for count in counts])
+            else:
+                print_mood_table(counts, Console(), period=by)
 
 
-def _write(lines: list[dict[str, object]]) -> None:
+def _line(count: MoodCount, by: str) -> dict[str, Any]:
+    return {"user_id": count.user_id, "display_name": count.display_name, by: count.period, "listens": count.listens}
+
+
+def _write(lines: list[dict[str, Any]]) -> None:
     for line in lines:
         click.echo(json.dumps(line, ensure_ascii=False, default=float))

@@ -79,10 +79,7 @@ def _print(state: dict[str, Any], console: Console) -> None:
             }
             for user in state["users"]
         ],
-        "Possible gaps": [
-            {name: _short(value) if name.endswith("_at") else value for name, value in gap.items()}
-            for gap in state["gaps"]
-        ],
+        "Possible gaps": [{name: _short(value) for name, value in gap.items()} for gap in state["gaps"]],
         "Audio features": state["coverage"],
         "Sources that refuse this app": state["unavailable_sources"],
         "Batches": state["batches"],

@@ -37,11 +37,8 @@ def unavailable_sources(database: Database) -> list[dict[str, Any]]:
     """The feature sources that refuse this app, since when and why."""
     query = text("SELECT source, unavailable_since_ms, reason FROM source_availability ORDER BY source")
     with database.read() as connection:
-        return [
-            {
-                "source": row.source,
-                "unavailable_since": from_ms(row.unavailable_since_ms).isoformat(),
-                "reason": row.reason,
-            }
-            for row in connection.execute(query)
-        ]
+        rows = connection.execute(query).all()
+    return [
+        {"source": row.source, "unavailable_since": from_ms(row.unavailable_since_ms).isoformat(), "reason": row.reason}
+        for row in rows
+    ]

@@ -1,4 +1,4 @@
--- The core tables on PostgreSQL. Integer surrogate keys inside, text ids at the edges, times as milliseconds since 1970 UTC:
+-- The core tables on PostgreSQL. Integer surrogate keys inside, text ids at the edges, times as ms since 1970 UTC:
 -- half the bytes of text keys. The BRIN index costs 0.02 bytes a listen and cuts scans of one day to a fifth.
 
 CREATE TABLE users (
@@ -113,7 +113,7 @@ CREATE TABLE moods (
     CHECK (abs(p_calm + p_energetic + p_happy + p_sad - 1) <= 0.0001)
 );
 
--- The ledger: a batch file whose row stands here is loaded, and that row was written in the same transaction as its data.
+-- The ledger: a batch file whose row stands here is loaded; row and data were written in one transaction.
 CREATE TABLE batches (
     batch_id TEXT PRIMARY KEY,
     dataset TEXT NOT NULL,
@@ -150,7 +150,7 @@ CREATE TABLE source_availability (
     reason TEXT NOT NULL
 );
 
--- The offset from UTC of each time zone in use, by period: what makes local days right across daylight saving on both databases.
+-- The offset from UTC of each time zone in use, by period: it makes local days right across daylight saving.
 CREATE TABLE utc_offsets (
     timezone TEXT NOT NULL,
     starts_at_ms BIGINT NOT NULL,

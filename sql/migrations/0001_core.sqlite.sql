@@ -1,4 +1,4 @@
--- The core tables on SQLite. Integer surrogate keys inside, text ids at the edges, times as milliseconds since 1970 UTC:
+-- The core tables on SQLite. Integer surrogate keys inside, text ids at the edges, times as ms since 1970 UTC:
 -- 27 bytes a listen instead of 207. WITHOUT ROWID stores a table in the order of its key, which is how people ask.
 
 CREATE TABLE users (
@@ -112,7 +112,7 @@ CREATE TABLE moods (
     CHECK (abs(p_calm + p_energetic + p_happy + p_sad - 1) <= 0.0001)
 ) WITHOUT ROWID;
 
--- The ledger: a batch file whose row stands here is loaded, and that row was written in the same transaction as its data.
+-- The ledger: a batch file whose row stands here is loaded; row and data were written in one transaction.
 CREATE TABLE batches (
     batch_id TEXT PRIMARY KEY,
     dataset TEXT NOT NULL,
@@ -149,7 +149,7 @@ CREATE TABLE source_availability (
     reason TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- The offset from UTC of each time zone in use, by period: what makes local days right across daylight saving on both databases.
+-- The offset from UTC of each time zone in use, by period: it makes local days right across daylight saving.
 CREATE TABLE utc_offsets (
     timezone TEXT NOT NULL,
     starts_at_ms INTEGER NOT NULL,

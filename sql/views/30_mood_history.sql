@@ -1,5 +1,5 @@
 -- Every listen with its mood: what people query. Newest last by played_at_ms; local_* are on the person's own clock;
--- local_weekday is 1 for Monday to 7 for Sunday. mood is NULL where the track is unlabelled, and unlabelled_reason says why.
+-- local_weekday is 1 for Monday to 7 for Sunday. mood is NULL where a track is unlabelled; unlabelled_reason says why.
 CREATE VIEW mood_history AS
 SELECT
     u.user_id,

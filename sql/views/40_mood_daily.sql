@@ -1,4 +1,5 @@
--- One row a person, local day and mood ('Unlabelled' for listens without one): listens, and the share of that day's listens (0-1).
+-- One row a person, local day and mood ('Unlabelled' for listens without one): how many listens, and their share of
+-- that day's listens (0-1).
 CREATE VIEW mood_daily AS
 WITH counted AS (
     SELECT
@@ -20,6 +21,8 @@ SELECT
     d.mood,
     d.listens,
     d.uncertain_listens,
-    CAST(round(1.0 * d.listens / sum(d.listens) OVER (PARTITION BY d.user_key, d.local_day), 4) AS DOUBLE PRECISION) AS share
+    CAST(
+        round(1.0 * d.listens / sum(d.listens) OVER (PARTITION BY d.user_key, d.local_day), 4) AS DOUBLE PRECISION
+    ) AS share
 FROM counted AS d
 INNER JOIN users AS u ON d.user_key = u.user_key

@@ -1,4 +1,5 @@
--- One row a feature source ('none' for tracks without features): how many tracks and listens it covers, with shares (0-1).
+-- One row a feature source ('none' for tracks without features): how many tracks and listens it covers, and their
+-- shares (0-1).
 CREATE VIEW feature_coverage AS
 WITH plays AS (
     SELECT
@@ -12,7 +13,7 @@ covered AS (
     SELECT
         coalesce(s.source, 'none') AS feature_source,
         count(*) AS tracks,
-        sum(p.listens) AS listens
+        CAST(sum(p.listens) AS BIGINT) AS listens
     FROM plays AS p
     LEFT JOIN audio_features AS f ON p.track_key = f.track_key
     LEFT JOIN sources AS s ON f.source_key = s.source_key

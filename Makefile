@@ -1,0 +1,55 @@
+# moodlog: `make demo` shows it, `make test` proves it. Needs Python 3.11+ and make; uv is fetched where it is missing.
+
+SHELL := /bin/sh
+UV ?= $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --frozen --no-sync
+# What sql/load holds is completed when it runs, so it cannot be parsed alone.
+SQLITE_SQL := $(wildcard sql/migrations/*.sqlite.sql sql/views/*.sqlite.sql)
+OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/migrations/*.sql sql/views/*.sql sql/examples/*.sql))
+unexport VIRTUAL_ENV
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test test-slow check bench clean
+
+help: ## Show what can be made.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: .venv/.full ## Make .venv from the lock, with everything for development.
+
+demo: .venv/.run ## Run the whole path with invented listeners: no account, no internet.
+	$(RUN) moodlog demo
+
+test: .venv/.full ## Run the tests, without the slow tiers.
+	$(RUN) pytest -n 2 --dist loadfile
+
+test-slow: .venv/.full ## Run the slow tiers of the tests alone.
+	$(RUN) pytest -n 2 --dist loadfile -m "slow and not benchmark"
+
+check: .venv/.full ## Run what CI runs before the tests: lint, types, import rules, SQL.
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) sqlfluff lint --dialect sqlite $(SQLITE_SQL)
+	$(RUN) sqlfluff lint --dialect postgres $(OTHER_SQL)
+
+bench: .venv/.full ## Measure: ratios side by side, written to the terminal.
+	$(RUN) pytest tests/benchmarks -m benchmark -s -p no:xdist --timeout 3600
+
+clean: ## Remove what make and the demo have made.
+	rm -rf .venv .uv moodlog-demo dist
+
+# Only what running needs; what development added before stays.
+.venv/.run: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --no-dev --inexact
+	@touch $@
+
+.venv/.full: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen
+	@touch $@ .venv/.run
+
+.uv/bin/uv:
+	@python=$$(for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	  command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done); \
+	if [ -z "$$python" ]; then echo "moodlog needs Python 3.11 or newer on the PATH." >&2; exit 1; fi; \
+	$$python -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv

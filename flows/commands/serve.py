@@ -1,0 +1,82 @@
+"""``moodlog serve``: all the schedules of ``prefect.yaml`` on this machine, without a work pool or a worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from flows.deployments import Deployment, read_deployments
+from flows.prefect_runtime import prefect_runtime
+from mood_core.settings import load_settings
+from mood_core.store.time_zones import zone
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
+
+@click.command
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=4200, show_default=True, help="Where Prefect's pages are."
+)
+@click.option("--timezone", metavar="ZONE", help="Run the schedules by this IANA zone instead of that in prefect.yaml.")
+@click.pass_context
+def command(context: click.Context, port: int, timezone: str | None) -> None:
+    """Run all schedules on this machine: pulls every two hours, labels every night.
+
+    Keeps going until it is stopped. Prefect's pages and the history of runs are at http://127.0.0.1:4200, unless
+    PREFECT_API_URL or your Prefect profile names a server of your own. What runs when stands in prefect.yaml.
+
+    \b
+    Examples:
+      moodlog serve
+      moodlog serve --timezone Europe/Berlin
+      prefect deployment run run-nightly/by-hand -p dry_run=true     (in another terminal)
+    """
+    if timezone is not None:
+        zone(timezone)
+    console = Console(stderr=True, highlight=False)
+    with prefect_runtime(load_settings().home, verbose=max(context.obj["verbose"], 1), port=port) as runtime:
+        with console.status("starting Prefect"):
+            runtime.wait_until_ready()
+        from prefect import serve
+
+        deployments = read_deployments()
+        console.print(f"Prefect's pages: {runtime.pages}")
+        for deployment in deployments:
+            console.print(f"  {deployment.name}: {_when(deployment, timezone)}")
+        console.print("Stop with Ctrl-C.")
+        # The server ends with this command, so there is nothing to pause.
+        serve(
+            *(_served(deployment, timezone) for deployment in deployments),
+            pause_on_shutdown=False,
+            print_starting_message=False,
+        )
+
+
+def _served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.schedules import Cron
+
+    limit = deployment.concurrency_limit
+    return RunnerDeployment.from_entrypoint(
+        deployment.entrypoint,
+        name=deployment.name,
+        description=deployment.description,
+        tags=list(deployment.tags),
+        parameters=deployment.parameters,
+        schedules=[
+            Cron(schedule["cron"], timezone=timezone or schedule["timezone"], slug=schedule["slug"])
+            for schedule in deployment.schedules
+        ],
+        concurrency_limit=limit
+        and ConcurrencyLimitConfig(limit=limit, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+    )
+
+
+def _when(deployment: Deployment, timezone: str | None) -> str:
+    if not deployment.schedules:
+        return "by hand"
+    return ", ".join(f"{schedule['cron']} {timezone or schedule['timezone']}" for schedule in deployment.schedules)
