@@ -20,6 +20,7 @@ READ_BUFFER = 1 << 20
 """Bytes read ahead in each column: row groups of any size are streamed instead of held."""
 
 _BATCH_ROWS = 1 << 15
+_SAMPLE_ROWS = 1 << 13
 
 
 @contextmanager
@@ -73,7 +74,7 @@ def parquet_batches(
 
 
 def parquet_sample(file: CatalogFile, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Some rows of the first, the middle and the last row group of ``file``.
+    """Up to 8,192 rows each of the first, the middle and the last row group of ``file``.
 
     Raises:
         InputError: the file cannot be read.
@@ -81,7 +82,7 @@ def parquet_sample(file: CatalogFile, names: Sequence[str]) -> Iterator[pa.Recor
     with open_parquet(file) as opened:
         groups = opened.num_row_groups
         for group in sorted({0, groups // 2, groups - 1} & set(range(groups))):
-            batches = opened.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group], columns=list(names))
+            batches = opened.iter_batches(batch_size=_SAMPLE_ROWS, row_groups=[group], columns=list(names))
             first = next(batches, None)
             if first is not None:
                 yield first.select(list(names))

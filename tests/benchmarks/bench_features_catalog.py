@@ -42,6 +42,11 @@ def made_table(rows: int) -> pa.Table:
 
 def look_up(file: str, cache: str, wanted: str) -> dict[str, float]:
     """One look-up of the tracks in the file ``wanted``: seconds and peak memory [MB] above what the imports took."""
+    # Where pandas is installed, these imports take it along and with it longer than the look-up itself.
+    import pyarrow.csv
+    import pyarrow.dataset
+    import pyarrow.parquet  # noqa: F401
+
     ids = Path(wanted).read_text(encoding="ascii").split()
     tracks = [Track(track_id, "", ("",)) for track_id in ids]
     before, peak, done = _resident_mb(), [0.0], Event()
