@@ -90,7 +90,9 @@ def _add_artist(shop: _Workshop, size: int) -> None:
         album = _album(shop, artist, inclination, tracks)
         for number in range(1, min(tracks, size - len(shop.songs)) + 1):
             mood = inclination if shop.chance(0.7) else shop.pick(MOODS)
-            shop.songs.append(_song(shop, album, number, mood))
+            # The first songs see to it that even the smallest catalogue has every mood.
+            first = len(shop.songs)
+            shop.songs.append(_song(shop, album, number, MOODS[first] if first < len(MOODS) else mood))
 
 
 def _artist_name(shop: _Workshop) -> str:

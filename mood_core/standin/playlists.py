@@ -32,10 +32,11 @@ def build_playlists(seed: int, catalogue: Catalogue) -> tuple[Playlist, ...]:
 def _playlist(rng: random.Random, catalogue: Catalogue, name: str, mood: str, *, stray: float) -> Playlist:
     playlist_id = base62(rng.getrandbits(128))
     songs: dict[int, None] = {}
-    while len(songs) < _LENGTH:
+    # A small catalogue gives shorter playlists: no more draws than twice the length.
+    for _ in range(2 * _LENGTH):
         shelf = catalogue.by_mood[MOODS[int(rng.random() * len(MOODS))] if rng.random() < stray else mood]
         songs[shelf[int(rng.random() * len(shelf))]] = None
     # One song that every playlist holds, and a local file: both are to be told apart by whoever reads them.
     ordered = [catalogue.by_mood["Happy"][0], *songs][:_LENGTH]
-    ordered[7] = catalogue.local[0]
+    ordered.insert(7, catalogue.local[0])
     return Playlist(playlist_id, name, mood, tuple(dict.fromkeys(ordered)))

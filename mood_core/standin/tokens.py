@@ -75,8 +75,7 @@ class TokenOffice:
         if kind != "code":
             fields |= {"challenge": "", "redirect_uri": ""}
         payload = json.dumps([secrets.token_hex(4), *fields.values()], separators=(",", ":")).encode()
-        prefix = "BQ" if kind == "access" else "AQ"
-        return prefix + _text(payload) + "." + _text(self._signature(payload))
+        return _spelt(kind, payload, self._signature(payload))
 
     def read(self, token: str, kind: str) -> Grant | None:
         """The grant in ``token``; None when it is not a token of ``kind`` that this seed issued."""
@@ -85,7 +84,7 @@ class TokenOffice:
             payload, signature = _bytes(payload_text), _bytes(signature_text)
         except ValueError:
             return None
-        if not hmac.compare_digest(signature, self._signature(payload)):
+        if not hmac.compare_digest(signature, self._signature(payload)) or token != _spelt(kind, payload, signature):
             return None
         grant = Grant(*json.loads(payload)[1:])
         return grant if grant.kind == kind else None
@@ -120,6 +119,11 @@ class TokenOffice:
 
     def _signature(self, payload: bytes) -> bytes:
         return hmac.digest(self._key, payload, "sha256")[:16]
+
+
+def _spelt(kind: str, payload: bytes, signature: bytes) -> str:
+    prefix = "BQ" if kind == "access" else "AQ"
+    return f"{prefix}{_text(payload)}.{_text(signature)}"
 
 
 def _text(data: bytes) -> str:
