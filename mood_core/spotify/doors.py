@@ -29,6 +29,7 @@ from mood_core.errors import MoodlogError, SourceError, Unavailable
 from mood_core.spotify.failures import SOURCE, Answer, api_failure, http_time, token_failure, wait_asked_for
 from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, CallLedger, SpotifyApp
 from mood_core.spotify.quiet_logs import quiet_spotipy
+from mood_core.spotify.reading import read_body
 
 TIMEOUT_S = (5.0, 15.0)
 """How long to wait for a connection, and for each piece of an answer."""
@@ -110,11 +111,12 @@ class FailFastSession(requests.Session):
         """
         request.url = _without_trailing_slash(str(request.url))
         endpoint = endpoint_name(request.url, self._base_path)
-        kwargs["allow_redirects"] = False
+        kwargs |= {"allow_redirects": False, "stream": True}
         self._ledger.before_call(endpoint)
         status, wait_s = NO_ANSWER, None
         try:
             response = super().send(request, **kwargs)
+            read_body(response)
             response.encoding = "utf-8-sig"  # JSON's one encoding, whatever the headers say
             answer = _answer(request, response)
             status, wait_s = answer.status, wait_asked_for(answer)

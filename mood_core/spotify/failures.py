@@ -74,7 +74,7 @@ def api_failure(answer: Answer) -> MoodlogError | None:
         failure = UnexpectedPayload(
             f"Spotify's answer to {answer.call} is no JSON object; the next run tries again.",
             source=SOURCE,
-            excerpt=_blotted(answer.body, answer.secrets)[:_EXCERPT],
+            excerpt=_excerpt(answer),
         )
     return failure
 
@@ -221,6 +221,12 @@ def _told(answer: Answer) -> str:
     text = ("" if "<" in answer.body else answer.body) if payload is None else _message(payload)
     line = "".join(character if character.isprintable() else " " for character in _blotted(text, answer.secrets))
     return " ".join(line.split())[:_LONGEST_TOLD].rstrip(".")
+
+
+def _excerpt(answer: Answer) -> str:
+    """The start of a body that is no JSON, such as a proxy's page; half a JSON text would tell a person's listens."""
+    text = answer.body.lstrip()
+    return "" if text.startswith(("{", "[", '"')) else _blotted(text, answer.secrets)[:_EXCERPT]
 
 
 def _message(payload: dict[str, object]) -> str:

@@ -83,13 +83,18 @@ class NotingLedger:
 
 @dataclass
 class Reply:
-    """One scripted answer. ``cut`` ends the connection after ``cut`` bytes of the body; ``delay_s`` holds it back."""
+    """One scripted answer.
+
+    ``cut`` ends the connection after ``cut`` bytes of the body, without a word in the headers; ``delay_s`` holds the
+    answer back; ``drip_s`` sends one byte at a time with this pause between.
+    """
 
     status: int = 200
     body: Any = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     delay_s: float = 0.0
+    drip_s: float = 0.0
 
     def as_bytes(self) -> bytes:
         if isinstance(self.body, bytes):
@@ -126,6 +131,9 @@ class ScriptedServer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that go away are expected."""
+
     def reply_to(self, seen: Seen) -> Reply:
         with self.lock:
             self.seen.append(seen)
@@ -158,7 +166,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if reply.cut is not None:
             data, self.close_connection = data[: reply.cut], True
-        self.wfile.write(data)
+        for piece in [data] if not reply.drip_s else [data[at : at + 1] for at in range(len(data))]:
+            time.sleep(reply.drip_s)
+            self.wfile.write(piece)
 
     do_GET = do_POST = _serve  # noqa: N815 - the base class's names
 

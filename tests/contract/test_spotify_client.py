@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
+import time
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +24,7 @@ from mood_core.errors import (
     UnexpectedPayload,
 )
 from mood_core.records import Track, TrackKind
-from mood_core.spotify import doors
+from mood_core.spotify import doors, reading
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
 from mood_core.spotify.failures import NotFound
@@ -316,6 +319,39 @@ def test_a_timeout_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
             scripted(server.url, waits).profile()
         assert len(server.seen) == 4
     assert len(waits) == 3
+
+
+def test_an_answer_that_drips_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time; the whole never does."""
+    monkeypatch.setattr(reading, "WITHIN_S", 0.1)
+    with serving(Reply(body={"id": "x" * 40}, drip_s=0.03)) as server, pytest.raises(Unavailable, match="in time"):
+        scripted(server.url).profile()
+
+
+def test_an_answer_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_BYTES", 1000)
+    with serving(Reply(body={"id": "x" * 2000})) as server, pytest.raises(UnexpectedPayload, match="1000 bytes"):
+        scripted(server.url).profile()
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_compressed_answer(encoding: str) -> None:
+    plain = b'{"id": "x", "filler": "' + b"x" * 100_000 + b'"}'
+    packed = gzip.compress(plain) if encoding == "gzip" else zlib.compress(plain)
+    with serving(Reply(body=packed, headers={"Content-Encoding": encoding})) as server:
+        assert scripted(server.url).profile().account_id == "x"
+
+
+def test_a_connection_that_closes_between_calls_costs_nothing() -> None:
+    waits: list[float] = []
+    with serving(Reply(body={"id": "x"}, cut=1000)) as server:
+        client = scripted(server.url, waits)
+        for _ in range(5):
+            assert client.profile().account_id == "x"
+            time.sleep(0.02)
+    assert waits == []
+    assert len(server.connections) == 5
 
 
 def test_nobody_listening_is_unavailable() -> None:

@@ -157,6 +157,20 @@ def test_an_echoed_secret_is_not_told(classify: type, status: int, body: str) ->
     assert "planted-secret" not in f"{failure!r} {getattr(failure, 'excerpt', '')} {answer(status, body)!r}"
 
 
+@pytest.mark.parametrize(
+    ("body", "excerpt"),
+    [
+        ("<html>Log in to this Wi-Fi", "<html>Log in to this Wi-Fi"),
+        ('{"display_name": "Ada", ', ""),
+        ('[{"name": "x', ""),
+    ],
+)
+def test_an_excerpt_shows_a_foreign_page_and_nobodys_data(body: str, excerpt: str) -> None:
+    failure = api_failure(answer(200, body))
+    assert isinstance(failure, UnexpectedPayload)
+    assert failure.excerpt == excerpt
+
+
 def test_an_error_pickles_with_its_wait() -> None:
     failure = pickle.loads(pickle.dumps(api_failure(answer(429, "", Retry_After="9"))))  # noqa: S301 - our own
     assert isinstance(failure, RateLimited)
