@@ -8,6 +8,7 @@
     callback        the loopback server that catches the browser's redirect
     client          what moodlog asks of the Web API for one account
     payloads        answers turned into records, pure
+    payload_values  single values out of untrusted JSON, pure
     failures        failed answers turned into moodlog's errors, pure
     doors           spotipy objects with sessions that count, classify and never retry, lent from a pool
     reading         an answer's body within a time and a size

@@ -77,7 +77,7 @@ class SpotifyClient:
         ids = [_checked(track_id, "track") for track_id in track_ids]
         if not ids:
             return []
-        return parse_audio_features(self._ask(lambda api: {"audio_features": api.audio_features(ids)}), len(ids))
+        return parse_audio_features(self._ask(lambda api: {"audio_features": api.audio_features(ids)}), ids)
 
     def track(self, track_id: str) -> Track | None:
         """A track by its id, None where Spotify does not know it.

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
 from mood_core.errors import UnexpectedPayload
 from mood_core.records import Listen, ListenSource, Track, TrackKind
 from mood_core.spotify.failures import SOURCE
+from mood_core.spotify.payload_values import identifier, milliseconds, names, part, text, utc_time
 
 WINDOW_SIZE = 50
 """The most listens that ``recently-played`` ever shows: older ones are gone."""
 
-_MAX_INT32 = 2**31 - 1
-_LONGEST_ID = 1000
 _LONGEST_PLAYLIST = 20_000  # twice what Spotify allows: the end also where a server always names a next page
 _LOCAL_PREFIX = "spotify:local:"
 
@@ -85,10 +84,10 @@ def parse_profile(payload: object) -> Profile:
         UnexpectedPayload: there is no id in it.
     """
     fields = _frame(payload, "me")
-    account_id = _identifier(fields.get("account_id")) or _identifier(fields.get("id"))
+    account_id = identifier(fields.get("account_id")) or identifier(fields.get("id"))
     if account_id is None:
         _reject("me", "neither account_id nor id is there")
-    return Profile(account_id, _text(fields.get("display_name")) or account_id)
+    return Profile(account_id, text(fields.get("display_name")) or account_id)
 
 
 def parse_window(payload: object, user_id: str) -> ListenWindow:
@@ -158,21 +157,21 @@ def parse_playlist_page(payload: object, endpoint: str, offset: int) -> Playlist
     return PlaylistPage(entries, endpoint, None if is_last or following >= _LONGEST_PLAYLIST else following)
 
 
-def parse_audio_features(payload: object, asked: int) -> list[dict[str, object] | None]:
-    """The entries of an answer of ``/audio-features``, in the order of the ids; None for what Spotify does not know.
+def parse_audio_features(payload: object, track_ids: Sequence[str]) -> list[dict[str, object] | None]:
+    """The entries of an answer of ``/audio-features``, in the order of ``track_ids``; None for an unknown track.
+
+    Spotify puts null in an unknown track's place. Where a server leaves it out instead, the ids decide.
 
     Raises:
-        UnexpectedPayload: there are not exactly ``asked`` entries, or one is neither an object nor null.
+        UnexpectedPayload: there is no list of entries, or one is neither an object nor null.
     """
     entries = _frame(payload, "audio-features").get("audio_features")
-    if not isinstance(entries, list) or len(entries) != asked:
-        _reject("audio-features", f"audio_features is no list of {asked} entries")
-    features: list[dict[str, object] | None] = []
-    for entry in entries:
-        if not isinstance(entry, dict | None):
-            _reject("audio-features", "an entry is neither an object nor null")
-        features.append(entry)
-    return features
+    if not isinstance(entries, list) or not all(isinstance(entry, dict | None) for entry in entries):
+        _reject("audio-features", "audio_features is no list of objects and nulls")
+    if len(entries) == len(track_ids):
+        return entries
+    by_id = {identifier(entry.get("id")): entry for entry in entries if entry is not None}
+    return [by_id.get(track_id) for track_id in track_ids]
 
 
 def _entry(item: object, position: int) -> Track | SkippedItem:
@@ -186,7 +185,7 @@ def _entry(item: object, position: int) -> Track | SkippedItem:
 def _listen(item: object, user_id: str) -> tuple[Listen, Track]:
     fields = _object(item, "the item is no object")
     track = _track(fields.get("track"))
-    played_at = _time(fields.get("played_at"))
+    played_at = utc_time(fields.get("played_at"))
     if played_at is None:
         raise _Skip(SkipReason.MALFORMED, "played_at is no time with a zone")
     return Listen(user_id, played_at, track.track_id, ListenSource.RECENTLY_PLAYED), track
@@ -199,22 +198,22 @@ def _track(payload: object) -> Track:
     if fields.get("type") == "episode":
         raise _Skip(SkipReason.EPISODE)
     track_id, kind = _identity(fields)
-    album, external_ids = _dict(fields.get("album")), _dict(fields.get("external_ids"))
+    album, external_ids = part(fields.get("album")), part(fields.get("external_ids"))
     return Track(
         track_id=track_id,
-        name=_text(fields.get("name")) or "",
-        artists=_names(fields.get("artists")),
-        album=_text(album.get("name")),
-        duration_ms=_milliseconds(fields.get("duration_ms")),
-        isrc=_text(external_ids.get("isrc")),
-        release_date=_text(album.get("release_date")),
+        name=text(fields.get("name")) or "",
+        artists=names(fields.get("artists")),
+        album=text(album.get("name")),
+        duration_ms=milliseconds(fields.get("duration_ms")),
+        isrc=text(external_ids.get("isrc")),
+        release_date=text(album.get("release_date")),
         kind=kind,
     )
 
 
 def _identity(track: Mapping[str, object]) -> tuple[str, TrackKind]:
     """A track's id; a person's own file has none and goes by its URI."""
-    track_id, uri = _identifier(track.get("id")), _identifier(track.get("uri"))
+    track_id, uri = identifier(track.get("id")), identifier(track.get("uri"))
     if track_id is not None:
         return track_id, TrackKind.TRACK
     if uri is not None and (track.get("is_local") is True or uri.startswith(_LOCAL_PREFIX)):
@@ -228,59 +227,9 @@ def _object(value: object, otherwise: str) -> dict[str, object]:
     return value
 
 
-def _dict(value: object) -> dict[str, object]:
-    """An optional part; whatever else stands in its place counts as empty."""
-    return value if isinstance(value, dict) else {}
-
-
-def _names(artists: object) -> tuple[str, ...]:
-    if not isinstance(artists, list):
-        return ()
-    names = (_text(artist.get("name")) for artist in artists if isinstance(artist, dict))
-    return tuple(name for name in names if name is not None)
-
-
 def _times(items: Sequence[object]) -> list[datetime]:
-    times = (_time(item.get("played_at")) for item in items if isinstance(item, dict))
+    times = (utc_time(item.get("played_at")) for item in items if isinstance(item, dict))
     return [time for time in times if time is not None]
-
-
-def _time(value: object) -> datetime | None:
-    """An ISO 8601 time with a zone as aware UTC, cut to milliseconds."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            return None
-        moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _milliseconds(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if 0 <= value <= _MAX_INT32 else None
-
-
-def _identifier(value: object) -> str | None:
-    """A usable id: some printable text. Its form is Spotify's business."""
-    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and value.isprintable() else None
-
-
-def _text(value: object) -> str | None:
-    """Text that databases take: NUL and lone surrogates, which JSON can express, become U+FFFD."""
-    if not isinstance(value, str) or not value:
-        return None
-    if value.isprintable():
-        return value
-    return "".join("\N{REPLACEMENT CHARACTER}" if _unstorable(character) else character for character in value)
-
-
-def _unstorable(character: str) -> bool:
-    return character == "\0" or "\ud800" <= character <= "\udfff"
 
 
 def _items(payload: object, endpoint: str) -> list[object]:

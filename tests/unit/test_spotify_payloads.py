@@ -108,6 +108,7 @@ def test_a_local_file_goes_by_its_uri() -> None:
         (item(id="", uri=""), SkipReason.MALFORMED),
         (item(id=17, uri=None), SkipReason.MALFORMED),
         (item(id="a\0b", uri=None), SkipReason.MALFORMED),
+        (item(id=None, uri="spotify:local:" + "x" * 2000, is_local=True), SkipReason.MALFORMED),
         ({"track": "11dFghVXANMlKmJXsNCbNl"}, SkipReason.MALFORMED),
         ("nonsense", SkipReason.MALFORMED),
         (None, SkipReason.MALFORMED),
@@ -216,16 +217,15 @@ def test_pages_come_to_an_end(page: object, offset: int, following: int | None) 
     assert parse_playlist_page(page, "items", offset).next_offset == following
 
 
-@pytest.mark.parametrize(
-    "payload", [None, {}, {"audio_features": None}, {"audio_features": [None]}, {"audio_features": [1, 2]}]
-)
-def test_features_of_another_number_or_kind_are_unexpected(payload: object) -> None:
+@pytest.mark.parametrize("payload", [None, {}, {"audio_features": None}, {"audio_features": [1, {}]}])
+def test_features_of_another_kind_are_unexpected(payload: object) -> None:
     with pytest.raises(UnexpectedPayload, match="audio-features"):
-        parse_audio_features(payload, 2)
+        parse_audio_features(payload, ["a", "b"])
 
 
-def test_features_keep_their_order() -> None:
-    assert parse_audio_features({"audio_features": [None, {"id": "b"}]}, 2) == [None, {"id": "b"}]
+@pytest.mark.parametrize("entries", [[None, {"id": "b"}], [{"id": "b"}], [{"id": "b"}, {"id": []}, None]])
+def test_features_come_in_the_order_of_the_ids(entries: list[object]) -> None:
+    assert parse_audio_features({"audio_features": entries}, ["a", "b"]) == [None, {"id": "b"}]
 
 
 leaves: st.SearchStrategy[Any] = (
@@ -264,7 +264,7 @@ def test_no_payload_surprises(payload: object, items: list[object]) -> None:
             parse_track,
             lambda one: parse_window(one, "person"),
             lambda one: parse_playlist_page(one, "items", 0),
-            lambda one: parse_audio_features(one, 1),
+            lambda one: parse_audio_features(one, ["a"]),
         ):
             try:
                 parse(frame)

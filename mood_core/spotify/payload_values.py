@@ -1,0 +1,63 @@
+"""Single values out of untrusted JSON: usable, or None. Nothing here raises."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_MAX_INT32 = 2**31 - 1
+_MOST_ID_BYTES = 2000
+"""What PostgreSQL still takes into an index."""
+
+
+def identifier(value: object) -> str | None:
+    """A usable id: some printable text. Its form is Spotify's business."""
+    if not isinstance(value, str) or not value or not value.isprintable():
+        return None
+    return value if len(value.encode()) <= _MOST_ID_BYTES else None
+
+
+def text(value: object) -> str | None:
+    """Text that databases take: NUL and lone surrogates, which JSON can express, become U+FFFD; None for empty text."""
+    if not isinstance(value, str) or not value:
+        return None
+    if value.isprintable():
+        return value
+    return "".join("\N{REPLACEMENT CHARACTER}" if _unstorable(character) else character for character in value)
+
+
+def _unstorable(character: str) -> bool:
+    return character == "\0" or "\ud800" <= character <= "\udfff"
+
+
+def names(entries: object) -> tuple[str, ...]:
+    """The names of a list of objects that have one, in their order."""
+    if not isinstance(entries, list):
+        return ()
+    found = (text(entry.get("name")) for entry in entries if isinstance(entry, dict))
+    return tuple(name for name in found if name is not None)
+
+
+def part(value: object) -> dict[str, object]:
+    """An optional object; whatever else stands in its place counts as empty."""
+    return value if isinstance(value, dict) else {}
+
+
+def utc_time(value: object) -> datetime | None:
+    """An ISO 8601 time with a zone as aware UTC, cut to milliseconds."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            return None
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def milliseconds(value: object) -> int | None:
+    """A length in whole milliseconds that fits 32 bits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _MAX_INT32 else None
