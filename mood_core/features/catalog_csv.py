@@ -79,9 +79,8 @@ def csv_batches(
     from pyarrow import csv as arrow_csv
 
     names = form.columns.all_names()
-    raw = file.filesystem.open_input_file(file.path)
     try:
-        with raw, _decompressed(raw, file) as stream:
+        with file.filesystem.open_input_file(file.path) as raw, _decompressed(raw, file) as stream:
             reader = arrow_csv.open_csv(
                 stream,
                 read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, encoding=form.encoding),
@@ -103,9 +102,8 @@ def csv_batches(
 
 
 def _head(file: CatalogFile) -> bytes:
-    raw = file.filesystem.open_input_file(file.path)
     try:
-        with raw, _decompressed(raw, file) as stream:
+        with file.filesystem.open_input_file(file.path) as raw, _decompressed(raw, file) as stream:
             head = bytes(stream.read(_HEAD_BYTES))
     except OSError as error:
         raise _unreadable(file, error) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -34,9 +35,18 @@ LONGEST_WAIT_S = 60.0
 """A longer Retry-After is the scheduler's to wait for, not ours."""
 UNSTATED_WAIT_S = 60.0
 """What a 429 without a readable Retry-After is handed up with, once our own pauses are used up."""
+# Two unreadable ids among 40 are found within it; a service that refuses everything costs no more.
+_MOST_REFUSALS = 12
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 20.0
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """The service cannot read one of the ids (400)."""
+
+    body: str
 
 
 class ReccoBeatsClient:
@@ -100,16 +110,31 @@ class ReccoBeatsClient:
             UnexpectedPayload: an answer outside the API's contract.
             QuotaExceeded: the ledger refused the call.
         """
-        return read_entries(self._get("audio-features", AUDIO_FEATURES, ids))
+        return self._entries("audio-features", AUDIO_FEATURES, ids)
 
     def tracks(self, ids: Sequence[str]) -> tuple[Entry, ...]:
         """The metadata of 1 to 40 ``ids``, ``durationMs`` [ms] among the values. Raises as :meth:`audio_features`."""
-        return read_entries(self._get("track", TRACK, ids))
+        return self._entries("track", TRACK, ids)
 
-    def _get(self, path: str, endpoint: str, ids: Sequence[str]) -> object:
+    def _entries(self, path: str, endpoint: str, ids: Sequence[str]) -> tuple[Entry, ...]:
         if not 1 <= len(ids) <= IDS_PER_CALL:
             raise ValueError(f"ReccoBeats takes 1 to {IDS_PER_CALL} ids a call, not {len(ids)}")
-        return self._retrying(self._once, path, endpoint, ",".join(ids))
+        entries: list[Entry] = []
+        waiting = [list(ids)]
+        refusals = 0
+        while waiting:
+            part = waiting.pop(0)
+            payload = self._retrying(self._once, path, endpoint, ",".join(part))
+            if not isinstance(payload, _Refused):
+                entries += read_entries(payload)
+                continue
+            # One id that the service cannot read would keep its neighbours from being known, run after run.
+            refusals += 1
+            if refusals > _MOST_REFUSALS:
+                raise unexpected("has the status 400", payload.body)
+            half = len(part) // 2
+            waiting += [each for each in (part[:half], part[half:]) if half]
+        return tuple(sorted(entries, key=lambda entry: (entry.track_id, entry.uuid)))
 
     def _once(self, path: str, endpoint: str, ids: str) -> object:
         self._ledger.before_call(endpoint)
@@ -123,6 +148,8 @@ class ReccoBeatsClient:
             raise Unavailable(message, source=SERVICE) from error
         wait_s = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
         self._ledger.after_call(endpoint, response.status_code, wait_s)
+        if response.status_code == 400:
+            return _Refused(response.text)
         _check_status(response, wait_s)
         return _json(response)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mood_core.errors import (
@@ -33,8 +33,10 @@ from mood_core.features.reccobeats_client import (
     retry_after_s,
     user_agent,
 )
+from mood_core.records import FEATURES
 from mood_core.standin import StandIn
-from tests.contract.spotify_fakes import NotingLedger, Reply, ScriptedServer, serving
+from mood_core.vectors import FEATURE_RANGES
+from tests.contract.spotify_fakes import NotingLedger, Reply, ScriptedServer, Seen, serving
 
 ID = "4HIwL9ii9CcXpTOTzMq0MP"
 GOOD = Reply(body={"content": [{"id": "u", "href": f"https://open.spotify.com/track/{ID}", "energy": 0.5}]})
@@ -125,7 +127,6 @@ def test_pauses_grow_and_are_jittered() -> None:
         (Reply(502, "<html>bad gateway</html>"), Unavailable, ATTEMPTS),
         (Reply(408), Unavailable, ATTEMPTS),
         (Reply(403, "error code: 1010"), AccessDenied, 1),
-        (Reply(400, {"status": 4004, "errors": [{"path": "ids"}]}), UnexpectedPayload, 1),
         (Reply(404, "nothing here"), UnexpectedPayload, 1),
         (Reply(301, headers={"Location": "https://x.example/"}), UnexpectedPayload, 1),
         (Reply(204, b""), UnexpectedPayload, 1),
@@ -143,6 +144,43 @@ def test_odd_answers(reply: Reply, error: type[SourceError], requests: int) -> N
     assert caught.value.source == "reccobeats"
     assert len(server.seen) == requests
     assert "\n" not in caught.value.message
+
+
+def picky(unreadable: set[str]) -> Callable[[Seen], Reply]:
+    """A service that refuses every request with an id in ``unreadable`` and knows all others."""
+
+    def answer(seen: Seen) -> Reply:
+        ids = seen.query["ids"].split(",")
+        if unreadable.intersection(ids):
+            return Reply(400, {"status": 4003, "errors": [{"path": "ids", "message": "unreadable"}]})
+        return Reply(body={"content": [{"id": "u", "href": f"https://open.spotify.com/track/{each}"} for each in ids]})
+
+    return answer
+
+
+@given(unreadable=st.sets(st.integers(0, 39), max_size=2))
+@settings(max_examples=15, deadline=None)
+def test_an_id_that_the_service_cannot_read_costs_its_neighbours_nothing(unreadable: set[int]) -> None:
+    ids = [f"{n:022d}" for n in range(40)]
+    with (
+        serving(answer=picky({ids[n] for n in unreadable})) as server,
+        ReccoBeatsClient(server.url) as client,
+    ):
+        entries = client.audio_features(ids)
+    assert [entry.track_id for entry in entries] == [each for n, each in enumerate(ids) if n not in unreadable]
+    assert len(server.seen) <= 25
+
+
+def test_a_service_that_refuses_everything_is_not_asked_for_ever() -> None:
+    ids = [f"{n:022d}" for n in range(40)]
+    with (
+        serving(answer=picky(set(ids))) as server,
+        ReccoBeatsClient(server.url) as client,
+        pytest.raises(UnexpectedPayload, match="400") as caught,
+    ):
+        client.audio_features(ids)
+    assert "4003" in caught.value.excerpt
+    assert len(server.seen) <= 13
 
 
 def test_what_was_unexpected_is_kept_in_short() -> None:
@@ -207,6 +245,15 @@ def test_a_date_to_wait_for_is_seconds_from_now(seconds: int) -> None:
 def test_any_header_is_read_or_ignored(header: str) -> None:
     waited = retry_after_s(header, datetime(2026, 11, 24, tzinfo=UTC))
     assert waited is None or waited >= 0
+
+
+def test_spotify_describes_the_features_under_our_names_and_ranges(shared: Path) -> None:
+    text = (shared / "contracts" / "spotify-web-api.yml").read_text(encoding="utf-8")
+    fields = yaml.safe_load(text)["components"]["schemas"]["AudioFeaturesObject"]["properties"]
+    assert set(FEATURES) <= set(fields)
+    for name, allowed in FEATURE_RANGES.items():
+        assert allowed.minimum <= fields[name].get("minimum", allowed.minimum)
+        assert fields[name].get("maximum", allowed.maximum) <= allowed.maximum
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from pyarrow import parquet
 from mood_core.errors import ConfigError, InputError
 from mood_core.features.catalog import CatalogSource
 from mood_core.features.catalog_files import find_files
+from mood_core.features.catalog_lookup import open_table
 from mood_core.features.values import NINE
 from mood_core.records import AudioFeatures
 from tests.unit.features_fakes import AT, VALUES, track_id, tracks
@@ -136,6 +137,54 @@ def test_numbers_written_otherwise_are_numbers(convert: Callable[[Any], Any], tm
         rows = [{k: round(v, 5) if isinstance(v, Decimal) else v for k, v in row.items()} for row in rows]
     found = look_up(write_parquet(tmp_path / "mine.parquet", rows), cache=tmp_path / "cache")
     assert found[track_id(7)].energy == pytest.approx(0.07)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"id": pa.large_string()},
+        {"id": pa.dictionary(pa.int32(), pa.string())},
+        {"id": pa.string_view()},
+        {"energy": pa.float32(), "tempo": pa.float16(), "duration_ms": pa.uint32()},
+        {"tempo": pa.int16(), "loudness": pa.decimal128(5, 2), "energy": pa.large_string()},
+        {"valence": pa.dictionary(pa.int8(), pa.string())},
+    ],
+    ids=str,
+)
+def test_parquet_s_many_types_are_read(schema: dict[str, pa.DataType], tmp_path: Path) -> None:
+    rows = [{**row, "tempo": 120} for row in ROWS]
+    table = pa.Table.from_pylist(rows)
+    for name, kind in schema.items():
+        column = table.column(name)
+        text = pa.types.is_dictionary(kind) or pa.types.is_large_string(kind)
+        column = column.cast(pa.string()) if text else column
+        column = (
+            column.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else column.cast(kind, safe=False)
+        )
+        table = table.set_column(table.column_names.index(name), name, column)
+    parquet.write_table(table, tmp_path / "typed.parquet")
+    found = look_up(tmp_path / "typed.parquet", cache=tmp_path / "cache")
+    assert len(found) == 60
+    assert found[track_id(50)].energy == pytest.approx(0.5)
+    assert found[track_id(50)].duration_ms == 180_050
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("ms"), pa.list_(pa.float64()), pa.bool_()])
+def test_a_column_that_is_neither_numbers_nor_text_is_refused(kind: pa.DataType, tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(ROWS)
+    wrong = pa.nulls(len(ROWS), kind)
+    parquet.write_table(table.set_column(table.column_names.index("energy"), "energy", wrong), tmp_path / "x.parquet")
+    with pytest.raises(InputError, match="'energy'"):
+        look_up(tmp_path / "x.parquet", cache=tmp_path / "cache")
+
+
+@either_format
+def test_a_file_that_goes_away_meanwhile_is_named(write: Callable[[Path, Sequence[Row]], Path], tmp_path: Path) -> None:
+    file = write(tmp_path / ("gone.parquet" if write is write_parquet else "gone.csv"), ROWS)
+    (found,) = find_files([str(file)])
+    file.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        open_table(found, tmp_path / "cache", lambda _: None)
 
 
 def test_folders_are_searched_and_the_first_file_wins(tmp_path: Path) -> None:
