@@ -71,7 +71,7 @@ def convert(file: CatalogFile, cache: Path, progress: Callable[[float], None]) -
         ConfigError: the cache folder cannot be written.
     """
     target = cached_path(file, cache)
-    if target.exists():
+    if _is_whole(target):
         return target
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -128,6 +128,17 @@ def _tell_conflicts(file: CatalogFile, summary: FileSummary) -> None:
             file.location,
             summary.conflicts,
         )
+
+
+def _is_whole(converted: Path) -> bool:
+    """Whether the conversion is there and readable to its end, where Parquet keeps what it needs."""
+    import pyarrow as pa
+
+    try:
+        summary_of(converted)
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+        return False
+    return True
 
 
 def _digest(text: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -382,6 +385,39 @@ def test_what_a_killed_conversion_left_is_cleared_away_later(tmp_path: Path) -> 
     os.utime(cache / ".converting-old", (0, 0))
     look_up(write_csv(tmp_path / "a.csv", ROWS), cache=cache)
     assert sorted(path.name for path in cache.glob(".*")) == [".converting-new"]
+
+
+def test_a_damaged_conversion_is_made_again(tmp_path: Path) -> None:
+    file, cache = write_csv(tmp_path / "a.csv", ROWS), tmp_path / "cache"
+    look_up(file, cache=cache)
+    (made,) = cache.iterdir()
+    made.write_bytes(made.read_bytes()[:200])
+    assert len(look_up(file, cache=cache)) == 60
+
+
+def test_a_conversion_killed_at_any_moment_leaves_nothing_that_counts(tmp_path: Path) -> None:
+    rows = [{**row, "id": track_id(int(row["id"]) + 60 * n)} for n in range(800) for row in ROWS]
+    file, cache = write_csv(tmp_path / "a.csv", rows), tmp_path / "cache"
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from mood_core.features.catalog_convert import convert\n"
+        "from mood_core.features.catalog_files import find_files\n"
+        "def tell(share):\n"
+        "    if share >= float(sys.argv[3]): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "convert(find_files([sys.argv[1]])[0], Path(sys.argv[2]), tell)\n"
+    )
+    for share in ("0.01", "0.9"):
+        killed = subprocess.run([sys.executable, "-c", script, str(file), str(cache), share], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        assert list(cache.glob("*.parquet")) == []
+    assert len(look_up(file, cache=cache)) == 60
+
+
+def test_a_few_odd_cells_spoil_their_own_rows_alone(tmp_path: Path) -> None:
+    rows = [{**row, "id": track_id(int(row["id"]) + 60 * n)} for n in range(5) for row in ROWS]
+    rows[0]["energy"], rows[1]["tempo"], rows[2]["loudness"], rows[3]["valence"] = "loud", 999, None, 1.5
+    found = look_up(write_csv(tmp_path / "a.csv", rows), cache=tmp_path / "cache")
+    assert {track_id(n) for n in range(1, 61)} - set(found) == {track_id(n) for n in (1, 2, 3, 4)}
 
 
 CELL = st.none() | st.floats() | st.integers(-200, 200) | st.text(max_size=8)
