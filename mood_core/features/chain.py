@@ -174,7 +174,7 @@ class _Walk:
         return result if source.remote else FetchResult(result.found, self._news(result.misses))
 
     def _set_aside(self, source: FeatureSource, batch: Sequence[Track], error: UnexpectedPayload) -> None:
-        log.warning("%s: an answer was set aside: %s", source.name, error.message)
+        log.warning("%s: an answer was set aside: %s; it begins %r", source.name, error.message, error.excerpt)
         self._report.put_aside(source.name, error, tuple(track.track_id for track in batch))
         self._withheld.update((service_of(source.name), track.track_id) for track in batch)
         self._unexpected_in_a_row += 1

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from mood_core.features.misses import NO_ISRC, UNKNOWN, UNUSABLE
-from mood_core.features.reccobeats_payload import SERVICE, Entry, normalised_isrc
+from mood_core.features.reccobeats_payload import SERVICE, Entry, by_key, normalised_isrc
 from mood_core.features.source import FetchResult
 from mood_core.features.values import audio_features, legal_value
 from mood_core.records import AudioFeatures, FeatureMiss
@@ -63,12 +63,12 @@ class ReccoBeatsSource:
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """See :class:`~mood_core.features.source.FeatureSource`."""
         keys = list(dict.fromkeys(key for key in map(self.track_key, tracks) if key is not None))
-        by_key = _grouped(self.client.audio_features(keys), self.entry_key) if keys else {}
+        known = by_key(self.client.audio_features(keys), self.entry_key) if keys else {}
         found: list[tuple[AudioFeatures, Entry]] = []
         misses: list[FeatureMiss] = []
         for track in tracks:
             key = self.track_key(track)
-            entries = by_key.get(key, []) if key is not None else []
+            entries = known.get(key, []) if key is not None else []
             if (usable := self._usable(track, entries, at)) is not None:
                 found.append(usable)
             else:
@@ -91,17 +91,19 @@ class ReccoBeatsSource:
         lacking = [
             entry.track_id
             for features, entry in found
-            if features.duration_ms is None and features.track_id not in known
+            if entry.track_id is not None and features.duration_ms is None and features.track_id not in known
         ]
         if not self.need_durations or not lacking:
             return tuple(features for features, _ in found)
         durations = self._durations(list(dict.fromkeys(lacking)))
         return tuple(
-            replace(features, duration_ms=durations[entry.track_id]) if entry.track_id in durations else features
+            features
+            if features.duration_ms is not None
+            else replace(features, duration_ms=durations.get(entry.track_id))
             for features, entry in found
         )
 
-    def _durations(self, ids: Sequence[str]) -> dict[str, int]:
+    def _durations(self, ids: Sequence[str]) -> dict[str | None, int]:
         """Lengths [ms] by Spotify id, of the entry itself: a recording's releases share the ISRC and so the length."""
         lengths = {entry.track_id: entry.values.get("durationMs") for entry in self.client.tracks(ids)}
         legal = {track_id: legal_value("duration_ms", length) for track_id, length in lengths.items()}
@@ -118,11 +120,3 @@ def by_isrc(client: ReccoBeatsCalls, *, need_durations: bool = False) -> ReccoBe
     return ReccoBeatsSource(
         BY_ISRC, client, lambda track: normalised_isrc(track.isrc), lambda entry: entry.isrc, need_durations
     )
-
-
-def _grouped(entries: Iterable[Entry], key: Callable[[Entry], str | None]) -> dict[str, list[Entry]]:
-    groups: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if (name := key(entry)) is not None:
-            groups.setdefault(name, []).append(entry)
-    return groups

@@ -18,7 +18,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from mood_core.errors import AccessDenied, ConfigError, MoodlogError, RateLimited, Unavailable, UnexpectedPayload
-from mood_core.features.reccobeats_payload import SERVICE, Entry, read_entries, unexpected
+from mood_core.features.reccobeats_payload import SERVICE, Entry, in_order, read_entries, unexpected
 from mood_core.features.source import CallLedger, NullCallLedger
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class ReccoBeatsClient:
                 raise unexpected("has the status 400", payload.body)
             half = len(part) // 2
             waiting += [each for each in (part[:half], part[half:]) if half]
-        return tuple(sorted(entries, key=lambda entry: (entry.track_id, entry.uuid)))
+        return in_order(entries)
 
     def _once(self, path: str, endpoint: str, ids: str) -> object:
         self._ledger.before_call(endpoint)

@@ -1,14 +1,16 @@
-"""ReccoBeats' answers, read strictly where they carry the join and leniently elsewhere. Pure.
+"""ReccoBeats' answers as entries, and the rule of what is used of them. Pure.
 
-The rule: ``{"content": [...]}`` with objects inside, each with an ``href`` that names a Spotify track; anything else
-refuses the whole answer, since a broken join would make misses of tracks the service knows. Unknown fields are
-ignored, and so are entries nobody asked for. Of several entries for one track or recording the first usable one in
-the order of their Spotify id and UUID counts, whatever order the service gave them in. A missing or illegal value
-spoils its own entry alone.
+An answer is ``{"content": [...]}`` with an object for each track the service knows. It is refused whole when it is not
+of that form, or when more than half of its entries cannot be joined to what was asked: the service has changed, and
+to go on would make misses of tracks it knows. A few entries that cannot be joined are left out, for refusing them
+would keep their neighbours from being known, run after run. Unknown fields and entries nobody asked for are ignored.
+Of several entries for one track or recording the first usable one in the order of their Spotify id and UUID counts,
+whatever order the service gave them in. A missing or illegal value spoils its own entry alone.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,19 +18,24 @@ from typing import TYPE_CHECKING
 from mood_core.errors import UnexpectedPayload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 SERVICE = "reccobeats"
 EXCERPT_LENGTH = 200
+
+log = logging.getLogger(__name__)
 
 _TRACK_HREF = re.compile(r"https?://open\.spotify\.com/(?:[^/?#]+/)?track/([0-9A-Za-z_-]+)/?(?:[?#].*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of ``content``: the Spotify id its ``href`` names, its UUID, ISRC (normalised) and all its values."""
+    """One entry of ``content`` with all its values.
 
-    track_id: str
+    ``track_id`` is the Spotify id its ``href`` names, None where it names none; ``isrc`` is normalised.
+    """
+
+    track_id: str | None
     uuid: str
     isrc: str | None
     values: Mapping[str, object]
@@ -38,12 +45,38 @@ def read_entries(payload: object) -> tuple[Entry, ...]:
     """The entries of an answer, ordered by Spotify id and UUID.
 
     Raises:
-        UnexpectedPayload: the answer does not follow the rule above.
+        UnexpectedPayload: it has no ``content``, or what stands there are not objects.
     """
     content = payload.get("content") if isinstance(payload, dict) else None
     if not isinstance(content, list):
         raise unexpected("has no list named content", payload)
-    return tuple(sorted((_entry(item) for item in content), key=lambda entry: (entry.track_id, entry.uuid)))
+    objects = [item for item in content if isinstance(item, dict)]
+    if 2 * len(objects) < len(content):
+        raise unexpected("holds entries that are not objects", content)
+    return in_order(map(_entry, objects))
+
+
+def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """``entries`` ordered by Spotify id and UUID."""
+    return tuple(sorted(entries, key=lambda entry: (entry.track_id or "", entry.uuid)))
+
+
+def by_key(entries: Sequence[Entry], key: Callable[[Entry], str | None]) -> dict[str, list[Entry]]:
+    """The entries that have a ``key``, by it.
+
+    Raises:
+        UnexpectedPayload: more than half of them have none.
+    """
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if (name := key(entry)) is not None:
+            groups.setdefault(name, []).append(entry)
+    joined = sum(map(len, groups.values()))
+    if 2 * joined < len(entries):
+        raise unexpected("holds entries that name no Spotify track or recording", [each.values for each in entries])
+    if joined < len(entries):
+        log.warning("ReccoBeats: %d entries name no Spotify track or recording; left out", len(entries) - joined)
+    return groups
 
 
 def normalised_isrc(isrc: object) -> str | None:
@@ -64,11 +97,7 @@ def unexpected(what: str, payload: object) -> UnexpectedPayload:
     return UnexpectedPayload(message, source=SERVICE, excerpt=text[:EXCERPT_LENGTH])
 
 
-def _entry(item: object) -> Entry:
-    if not isinstance(item, dict):
-        raise unexpected("holds an entry that is not an object", item)
+def _entry(item: Mapping[str, object]) -> Entry:
     href = item.get("href")
     match = _TRACK_HREF.fullmatch(href) if isinstance(href, str) else None
-    if match is None:
-        raise unexpected("holds an entry whose href names no Spotify track", item)
-    return Entry(match[1], str(item.get("id") or ""), normalised_isrc(item.get("isrc")), item)
+    return Entry(match[1] if match else None, str(item.get("id") or ""), normalised_isrc(item.get("isrc")), item)

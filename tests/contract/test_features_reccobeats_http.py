@@ -133,7 +133,7 @@ def test_pauses_grow_and_are_jittered() -> None:
         (Reply(200, "<html>maintenance</html>"), UnexpectedPayload, ATTEMPTS),
         (Reply(200, b"\xff\xfe\x00"), UnexpectedPayload, ATTEMPTS),
         (Reply(200, "[" * 100_000), UnexpectedPayload, 1),
-        (Reply(200, {"content": [{"href": None}]}), UnexpectedPayload, 1),
+        (Reply(200, {"content": [None]}), UnexpectedPayload, 1),
         (Reply(200, {"items": []}), UnexpectedPayload, 1),
         (Reply(200, {"content": []}, cut=3), Unavailable, ATTEMPTS),
     ],

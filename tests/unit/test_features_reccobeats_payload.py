@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mood_core.errors import UnexpectedPayload
-from mood_core.features.reccobeats_payload import EXCERPT_LENGTH, normalised_isrc, read_entries
+from mood_core.features.reccobeats_payload import EXCERPT_LENGTH, by_key, normalised_isrc, read_entries
 from tests.unit.features_fakes import VALUES, track_id
 
 JSON = st.recursive(
@@ -68,32 +68,57 @@ def test_nothing_known_is_an_answer_too() -> None:
         {"content": {}},
         {"content": [None]},
         {"content": [[]]},
-        {"content": [{}]},
-        {"content": [entry(1), {**entry(2), "href": None}]},
-        {"content": [{**entry(1), "href": "https://open.spotify.com/album/" + track_id(1)}]},
-        {"content": [{**entry(1), "href": "https://open.spotify.com.evil.example/track/" + track_id(1)}]},
+        {"content": ["a", 1, entry(1)]},
         {"status": 4004, "errors": ["ids"]},
     ],
 )
-def test_an_answer_that_breaks_the_join_is_refused_whole(payload: object) -> None:
+def test_an_answer_of_another_form_is_refused_whole(payload: object) -> None:
     with pytest.raises(UnexpectedPayload) as caught:
         read_entries(payload)
     assert caught.value.source == "reccobeats"
     assert len(caught.value.excerpt) <= EXCERPT_LENGTH
 
 
+@pytest.mark.parametrize(
+    "href",
+    [
+        None,
+        7,
+        "",
+        "https://open.spotify.com/album/" + track_id(1),
+        "https://open.spotify.com.evil.example/track/" + track_id(1),
+        f"https://open.spotify.com/track/{track_id(1)},{track_id(2)}",
+    ],
+)
+def test_an_href_that_names_no_spotify_track_joins_nothing(href: object) -> None:
+    assert read_entries({"content": [entry(1, href=href)]})[0].track_id is None
+
+
+def test_a_few_entries_that_cannot_be_joined_are_left_out_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    entries = read_entries({"content": [entry(1), entry(2), entry(3, href=None), None]})
+    assert sorted(by_key(entries, lambda each: each.track_id)) == [track_id(1), track_id(2)]
+    assert "1 entries name no Spotify track" in caplog.text
+
+
+def test_many_entries_that_cannot_be_joined_refuse_the_answer() -> None:
+    entries = read_entries({"content": [entry(1), entry(2, href=None), entry(3, href=None)]})
+    with pytest.raises(UnexpectedPayload, match="name no Spotify track"):
+        by_key(entries, lambda each: each.track_id)
+
+
 @given(payload=JSON | st.fixed_dictionaries({"content": st.lists(NEAR_ENTRY | JSON, max_size=4)}))
 def test_any_json_is_read_or_refused(payload: Any) -> None:
     try:
         entries = read_entries(payload)
+        by_key(entries, lambda each: each.track_id)
     except UnexpectedPayload:
         return
-    assert len(entries) == len(payload["content"])
+    assert 2 * len(entries) >= len(payload["content"])
 
 
 @given(content=st.permutations([entry(1), entry(1, id="a"), entry(2), entry(3, id=None)]))
 def test_the_service_s_order_decides_nothing(content: list[dict[str, Any]]) -> None:
-    keys = [(each.track_id, each.uuid) for each in read_entries(json.loads(json.dumps({"content": content})))]
+    keys = [(each.track_id or "", each.uuid) for each in read_entries(json.loads(json.dumps({"content": content})))]
     assert keys == sorted(keys)
 
 

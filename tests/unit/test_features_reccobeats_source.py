@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.errors import UnexpectedPayload
 from mood_core.features.misses import NO_ISRC, UNKNOWN, UNUSABLE
 from mood_core.features.reccobeats import by_id, by_isrc
 from mood_core.features.reccobeats_payload import Entry, read_entries
@@ -70,6 +71,22 @@ def test_a_sibling_of_the_same_recording_answers_by_its_code() -> None:
         (track_id(1), 0.8, "reccobeats:isrc")
     ]
     assert [each.reason for each in result.misses] == [UNKNOWN, UNKNOWN]
+
+
+def test_an_answer_by_code_needs_no_id() -> None:
+    client = FakeClient(
+        [entry(1, href=None, isrc="GBAAA2600000"), entry(2, href=None, isrc="GBAAA2600001")], {2: 200_000}
+    )
+    result = by_isrc(client, need_durations=True).fetch(tracks(2, isrc=True), AT)
+    assert [each.duration_ms for each in result.found] == [None, None]
+    assert client.asked_lengths == []
+
+
+def test_an_answer_that_can_be_joined_to_nothing_makes_no_misses() -> None:
+    with pytest.raises(UnexpectedPayload):
+        by_id(FakeClient([entry(0, href=None), entry(1, href=None)])).fetch(tracks(2), AT)
+    with pytest.raises(UnexpectedPayload):
+        by_isrc(FakeClient([entry(0, isrc=None)])).fetch(tracks(2, isrc=True), AT)
 
 
 def test_releases_of_one_recording_share_one_place_in_the_call() -> None:
