@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -13,11 +14,12 @@ from mood_core.standin.standin import StandIn
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM, or with ``--with-parent`` until the parent is gone."""
     options = _parser().parse_args(arguments)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
+    with_parent = vars(options).pop("with_parent")
     standin = StandIn(**vars(options))
     try:
         standin.start()
@@ -27,10 +29,17 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         sys.stdout.write(json.dumps(_addresses(standin)) + "\n")
         sys.stdout.flush()
-        ended.wait()
+        _wait(ended, os.getppid() if with_parent else None)
     finally:
         standin.stop()
     return 0
+
+
+def _wait(ended: threading.Event, parent: int | None) -> None:
+    """Until ``ended``, or until the process ``parent`` is no longer this one's."""
+    while not ended.wait(0.5):
+        if parent is not None and os.getppid() != parent:
+            return
 
 
 def _addresses(standin: StandIn) -> dict[str, str]:
@@ -53,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--audio-features", action="store_true", help="an app with extended quota")
     parser.add_argument("--daily-quota", type=int, help="calls per endpoint in 24 hours")
     parser.add_argument("--rate-per-30s", type=int, help="calls per service in 30 seconds")
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started it ends")
     return parser
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from mood_core.standin.world import iso
 
 
 class FaultKind(StrEnum):
@@ -42,6 +46,8 @@ class Fault:
         reason: Of ``rate_limited``: ``QUOTA_EXCEEDED`` for the daily quota's form.
         delay_s: How long the answer is held back before.
         status: Of ``server_error``: the status.
+        starts_at: The moment of the stand-in's clock (aware, or ISO 8601 text) before which it hits nothing.
+        ends_at: The moment from which it hits nothing more.
         body: Of ``wrong_shape`` and ``malformed_json``: the body to send instead.
     """
 
@@ -55,10 +61,30 @@ class Fault:
     reason: str | None = None
     delay_s: float = 0.0
     status: int = 503
+    starts_at: datetime | str | None = None
+    ends_at: datetime | str | None = None
     body: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))
+        object.__setattr__(self, "starts_at", _moment(self.starts_at))
+        object.__setattr__(self, "ends_at", _moment(self.ends_at))
+
+    def in_force(self, now: datetime) -> bool:
+        """Whether ``now`` lies between ``starts_at`` and ``ends_at``."""
+        starts, ends = _moment(self.starts_at), _moment(self.ends_at)
+        return (starts is None or starts <= now) and (ends is None or now < ends)
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields, times as ISO 8601 text."""
+        return {name: iso(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()}
+
+
+def _moment(value: datetime | str | None) -> datetime | None:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if moment is not None and moment.tzinfo is None:
+        raise ValueError("a fault starts and ends at times with a zone")
+    return moment
 
 
 @dataclass(slots=True)
@@ -76,6 +102,7 @@ class Faults:
     """The faults in force, first added first tried; at most one hits a call. Thread-safe, seeded."""
 
     seed: int = 0
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _armed: list[_Armed] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _rng: random.Random = field(init=False)
@@ -105,11 +132,11 @@ class Faults:
     def as_json(self) -> list[dict[str, Any]]:
         """The faults that are not over, with their ``hits`` so far."""
         with self._lock:
-            return [{**asdict(armed.fault), "hits": armed.hits} for armed in self._armed if not armed.over()]
+            return [{**armed.fault.as_json(), "hits": armed.hits} for armed in self._armed if not armed.over()]
 
     def _hits(self, armed: _Armed, endpoint: str, listener_names: tuple[str, ...]) -> bool:
         fault = armed.fault
-        if armed.over() or fault.endpoint not in (None, endpoint):
+        if armed.over() or fault.endpoint not in (None, endpoint) or not fault.in_force(self.now()):
             return False
         if fault.listener is not None and fault.listener not in listener_names:
             return False

@@ -66,7 +66,7 @@ class StandIn:
         catalogue_size: int = 3000,
     ) -> None:
         self.clock = Clock(now, running=not frozen)
-        self.faults = Faults(seed)
+        self.faults = Faults(seed, self.clock.now)
         self.calls = CallLog()
         self.world = World(
             seed,

@@ -47,6 +47,22 @@ def test_the_process_says_where_it_is_and_ends_when_told(ending: signal.Signals)
         process.wait()
 
 
+def test_it_ends_with_its_parent_where_asked() -> None:
+    # A parent that starts it, passes its line on, and is killed without a chance to tell it anything.
+    code = f"import subprocess, os; subprocess.Popen({[*START, '--with-parent']!r}).wait()"
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    url = json.loads(parent.stdout.readline())["control_url"]
+    assert httpx.get(url).status_code == 200
+    parent.kill()
+    # The pipe's other end closes once the stand-in, its last holder, is gone.
+    assert parent.stdout.read() == ""
+    parent.stdout.close()
+    parent.wait()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+
 def test_a_taken_port_is_one_line_on_stderr(standin: StandIn) -> None:
     port = standin.base_url.rpartition(":")[2]
     ended = subprocess.run([*START, "--port", port], capture_output=True, text=True, timeout=20, check=False)

@@ -192,8 +192,6 @@ def test_local_files_and_repeats_are_among_the_listens(standin: StandIn) -> None
         view = Api(standin, listener.listener_id)
         for back in range(20):
             standin.clock.set(NOW - timedelta(days=back))
-            view.close()
-            view = Api(standin, listener.listener_id)
             tracks = [item["track"] for item in view.played(limit=50)["items"]]
             local = local or next((track for track in tracks if track["is_local"]), None)
             uris = [track["uri"] for track in tracks]

@@ -71,6 +71,20 @@ def test_chance_faults_are_seeded() -> None:
     assert 60 < sum(hits(1)) < 140
 
 
+def test_an_outage_lasts_from_one_moment_to_another() -> None:
+    clock = Clock(START, running=False)
+    faults = Faults(now=clock.now)
+    faults.add(Fault("server_error", times=None, starts_at="2026-11-01T01:00:00Z", ends_at=START + timedelta(days=1)))
+    hits = []
+    for hour in (0, 1, 23, 24):
+        clock.set(START + timedelta(hours=hour))
+        hits.append(faults.take("me", ()) is not None)
+    assert hits == [False, True, True, False]
+    assert faults.as_json()[0]["ends_at"] == "2026-11-02T00:00:00.000Z"
+    with pytest.raises(ValueError, match="zone"):
+        Fault("slow", ends_at="2026-11-01T01:00:00")
+
+
 def test_an_unknown_kind_of_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="earthquake"):
         Fault("earthquake")
