@@ -36,7 +36,7 @@ LONGEST_WAIT_S = 60.0
 UNSTATED_WAIT_S = 60.0
 """What a 429 without a readable Retry-After is handed up with, once our own pauses are used up."""
 # Two unreadable ids among 40 are found within it; a service that refuses everything costs no more.
-_MOST_REFUSALS = 12
+_MOST_REFUSALS = 13
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 20.0
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mood_core.errors import (
@@ -159,6 +159,7 @@ def picky(unreadable: set[str]) -> Callable[[Seen], Reply]:
 
 
 @given(unreadable=st.sets(st.integers(0, 39), max_size=2))
+@example(unreadable={19, 39})
 @settings(max_examples=15, deadline=None)
 def test_an_id_that_the_service_cannot_read_costs_its_neighbours_nothing(unreadable: set[int]) -> None:
     ids = [f"{n:022d}" for n in range(40)]
@@ -180,7 +181,7 @@ def test_a_service_that_refuses_everything_is_not_asked_for_ever() -> None:
     ):
         client.audio_features(ids)
     assert "4003" in caught.value.excerpt
-    assert len(server.seen) <= 13
+    assert len(server.seen) <= 14
 
 
 def test_what_was_unexpected_is_kept_in_short() -> None:
