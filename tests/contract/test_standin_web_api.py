@@ -189,6 +189,7 @@ def _newer_before(standin: StandIn, listener: str, played_at: datetime, visible_
 def test_local_files_and_repeats_are_among_the_listens(standin: StandIn) -> None:
     local, repeated = None, False
     for listener in standin.listeners:
+        standin.clock.set(NOW)
         view = Api(standin, listener.listener_id)
         for back in range(20):
             standin.clock.set(NOW - timedelta(days=back))
