@@ -41,6 +41,7 @@ class AccountsService:
     """Answers ``/authorize`` and ``/api/token``."""
 
     prefix = "/accounts"
+    has_daily_quota = False
 
     def __init__(self, world: World, clock: Clock, tokens: TokenOffice, app: AppRegistration) -> None:
         self._world = world

@@ -87,6 +87,8 @@ class Application:
         wait = self.rate_limit.wait_s(f"{service.prefix}/{client}", time.monotonic())
         if wait:
             return service.error(429, "API rate limit exceeded", retry_after_s=math.ceil(wait))
+        if not service.has_daily_quota:
+            return None
         wait = self.daily_quota.wait_s(f"{found.endpoint}/{client}", self._clock.now_ms() / 1000)
         if wait:
             return service.error(429, "Quota exceeded", reason="QUOTA_EXCEEDED", retry_after_s=math.ceil(wait))

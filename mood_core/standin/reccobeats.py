@@ -21,6 +21,7 @@ class ReccoBeats:
     """Answers below ``/reccobeats/v1``. No key; the default user agents of HTTP libraries are turned away."""
 
     prefix = "/reccobeats/v1"
+    has_daily_quota = False
 
     def __init__(self, world: World, clock: Clock) -> None:
         self._world = world

@@ -34,6 +34,10 @@ class Service(Protocol):
         """The start of its paths."""
 
     @property
+    def has_daily_quota(self) -> bool:
+        """Whether the daily quota per endpoint is this service's."""
+
+    @property
     def routes(self) -> tuple[Route, ...]:
         """Its endpoints."""
 

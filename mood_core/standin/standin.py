@@ -38,7 +38,7 @@ class StandIn:
         latency_s: Added to every call of a service.
         audio_features: Whether the app has extended quota, so that Spotify's ``/audio-features`` and batch ``/tracks``
             answer; otherwise they give 403.
-        daily_quota: Calls per app and endpoint in any 24 hours of the clock; None is no limit.
+        daily_quota: Calls per app and Web API endpoint in any 24 hours of the clock; None is no limit.
         rate_per_30s: Calls per app and service in any 30 real seconds; None is no limit.
         client_secret: The app's secret; None accepts any.
         redirect_uris: The app's registered redirect URIs; None accepts any on loopback.

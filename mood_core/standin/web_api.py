@@ -35,6 +35,7 @@ class WebApi:
     """Answers below ``/spotify/v1``. ``extended_quota``: an older app, for which the batch endpoints still work."""
 
     prefix = "/spotify/v1"
+    has_daily_quota = True
 
     def __init__(
         self,

@@ -143,6 +143,8 @@ def test_a_daily_quota_rolls_with_the_clock(client: httpx.Client) -> None:
         assert refused.json()["error"]["reason"] == "QUOTA_EXCEEDED"
         assert refused.headers["retry-after"] == str(21 * 3600)
         assert get(standin, client, "/me").status_code == 200
+        for _ in range(4):
+            assert client.get(standin.reccobeats_url + "/track", params={"ids": "x"}).status_code == 200
         standin.clock.advance(timedelta(hours=21))
         assert [get(standin, client).status_code for _ in range(2)] == [200, 429]
 
