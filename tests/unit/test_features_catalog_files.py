@@ -205,6 +205,13 @@ def test_folders_are_searched_and_the_first_file_wins(tmp_path: Path) -> None:
     assert reversed_order[track_id(1)].source == "catalog:c.csv"
 
 
+def test_files_that_differ_are_no_contradiction(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = write_csv(tmp_path / "first.csv", changed(energy=0.1))
+    second = write_csv(tmp_path / "second.csv", changed(energy=0.2))
+    assert {each.energy for each in look_up(first, second, cache=tmp_path / "cache").values()} == {0.1}
+    assert caplog.text == ""
+
+
 def test_an_unusable_row_leaves_the_track_to_the_next_file(tmp_path: Path) -> None:
     rows = [dict(row) for row in ROWS * 5]
     rows[0]["valence"] = None
@@ -369,10 +376,16 @@ def test_a_csv_is_converted_once_and_again_only_when_it_changed(tmp_path: Path) 
             assert told[-1] == 1.0
     assert told == sorted(told)
     assert told.count(1.0) <= 2
+
+
+@pytest.mark.parametrize("energy", [0.77, 0.777])
+def test_an_earlier_conversion_goes_when_the_file_changed(energy: float, tmp_path: Path) -> None:
+    file, cache = write_csv(tmp_path / "a.csv", changed(energy=0.55)), tmp_path / "cache"
+    look_up(file, cache=cache)
     (before,) = cache.iterdir()
-    write_csv(file, changed(energy=0.77))
+    write_csv(file, changed(energy=energy))
     os.utime(file, ns=(1, 1))
-    assert look_up(file, cache=cache)[track_id(1)].energy == 0.77
+    assert look_up(file, cache=cache)[track_id(1)].energy == energy
     (after,) = cache.iterdir()
     assert before.name != after.name
 
@@ -411,6 +424,26 @@ def test_a_conversion_killed_at_any_moment_leaves_nothing_that_counts(tmp_path: 
         assert killed.returncode == -signal.SIGKILL
         assert list(cache.glob("*.parquet")) == []
     assert len(look_up(file, cache=cache)) == 60
+
+
+def test_a_scale_that_only_some_rows_are_on_is_refused(tmp_path: Path) -> None:
+    rows = [{**row, "id": track_id(int(row["id"]) + 60 * n)} for n in range(5) for row in ROWS]
+    rows[:6] = [{**row, "danceability": 55} for row in rows[:6]]
+    with pytest.raises(InputError, match="'danceability' holds 55"):
+        look_up(write_csv(tmp_path / "a.csv", rows), cache=tmp_path / "cache")
+
+
+def test_a_tempo_of_zero_says_that_no_beat_was_found(tmp_path: Path) -> None:
+    rows = [{**row, "tempo": 0 if n % 3 else 120} for n, row in enumerate(ROWS)]
+    found = look_up(write_csv(tmp_path / "a.csv", rows), cache=tmp_path / "cache")
+    assert {each.tempo for each in found.values()} == {0.0, 120.0}
+
+
+def test_line_breaks_in_names_do_not_break_rows_however_long_the_file(tmp_path: Path) -> None:
+    rows = [{"name": f"{n}\n" * 2000, **row} for n, row in enumerate(ROWS * 10)]
+    file = write_csv(tmp_path / "a.csv", rows)
+    assert file.stat().st_size > 4_300_000
+    assert len(look_up(file, cache=tmp_path / "cache")) == 60
 
 
 def test_a_few_odd_cells_spoil_their_own_rows_alone(tmp_path: Path) -> None:
