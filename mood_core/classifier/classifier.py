@@ -71,10 +71,9 @@ class Classifier:
         A missing value is judged by whether the card allows it.
         """
         matrix = self._checked(matrix)
-        outside = (matrix < self._lowest) | (matrix > self._highest)
-        missing_forbidden = np.array([not feature.may_be_missing for feature in self.card.features])
-        result: NDArray[np.bool_] = outside.any(axis=1) | np.isnan(matrix[:, missing_forbidden]).any(axis=1)
-        return result
+        required = np.array([not feature.may_be_missing for feature in self.card.features])
+        outside = np.less(matrix, self._lowest) | np.greater(matrix, self._highest)
+        return np.logical_or(outside.any(axis=1), np.isnan(matrix[:, required]).any(axis=1))
 
     def _checked(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         matrix = np.ascontiguousarray(matrix, dtype=np.float32)

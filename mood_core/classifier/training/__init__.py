@@ -1,0 +1,25 @@
+"""Training and measuring mood models; needs the extra ``train``, and nothing of it is imported to label."""
+
+from mood_core.classifier.training.data import LabelledTracks, read_labelled
+from mood_core.classifier.training.evaluation import Evaluation, Measured, evaluate_model, evaluate_recipe
+from mood_core.classifier.training.promotion import PairedTest, compare_models, compare_recipes, paired_test
+from mood_core.classifier.training.recipe import Recipe
+from mood_core.classifier.training.requirements import require_training
+from mood_core.classifier.training.train import recipe_of, train_model
+
+__all__ = [
+    "Evaluation",
+    "LabelledTracks",
+    "Measured",
+    "PairedTest",
+    "Recipe",
+    "compare_models",
+    "compare_recipes",
+    "evaluate_model",
+    "evaluate_recipe",
+    "paired_test",
+    "read_labelled",
+    "recipe_of",
+    "require_training",
+    "train_model",
+]

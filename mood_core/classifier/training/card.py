@@ -1,0 +1,175 @@
+"""Filling in the model card from what was trained and measured."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mood_core.classifier.training.metrics import coverage_curve, threshold_at_coverage
+from mood_core.classifier.training.requirements import library_versions
+from mood_core.model_card import FeatureSpec, ModelCard
+from mood_core.records import FEATURES, MOODS
+from mood_core.vectors import FEATURE_RANGES, MAY_BE_MISSING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from mood_core.classifier.training.data import LabelledTracks
+    from mood_core.classifier.training.ensemble import Ensemble
+    from mood_core.classifier.training.evaluation import Evaluation
+    from mood_core.classifier.training.recipe import Recipe
+
+COVERAGE = 0.8
+"""The share of tracks whose label should not be marked uncertain; the threshold follows from it."""
+
+RANGE_MARGIN = 0.05
+DRIFT_BINS = 10
+
+INTENDED_USE = (
+    "Labels Spotify-style audio features of a track with the mood of the playlists that such tracks stand in, for "
+    "a person's own listening history or a study that has their consent."
+)
+LIMITS = (
+    "The labels are the playlist each track was found in, not what people said they felt: the scores measure how well "
+    "playlists are told apart. Against moods annotated by people, a published comparison puts models on these "
+    "features at 58.5 % F1.",
+    "Playlists of one curator: on another person's playlists with the same four names expect several points less.",
+    "Happy and Energetic overlap: part of the tracks stood in both playlists, and only one label was kept.",
+    "Features of other services (AcousticBrainz, Essentia, librosa) are on other scales and must not be given to it.",
+    "It judges the recording, not the listener: a sad song may be heard in any mood.",
+)
+NOT_FOR = (
+    "Decisions about a person's health, including diagnosis, therapy or crisis detection.",
+    "Decisions about people in employment, insurance, credit, education or law.",
+    "Targeting or profiling people without their consent.",
+)
+
+
+def preprocessing_of(ensemble: Ensemble) -> dict[str, Any]:
+    """What the model does with raw features inside itself: the maps' points, by feature."""
+    return {
+        "kind": "quantile-normal inside the model",
+        "missing": "0 after the map, and a flag for duration_ms",
+        "knots": {
+            name: [float(f"{value:.9g}") for value in knots]
+            for name, knots in zip(FEATURES, ensemble.encoder.knots, strict=True)
+        },
+    }
+
+
+def feature_specs(matrix: NDArray[np.float32]) -> tuple[FeatureSpec, ...]:
+    """Range, median and distribution of each column of an (n, 10) float32 matrix of training tracks."""
+    return tuple(_spec(name, matrix[:, position]) for position, name in enumerate(FEATURES))
+
+
+def _spec(name: str, column: NDArray[np.float32]) -> FeatureSpec:
+    values = column[~np.isnan(column)].astype(np.float64)
+    legal = FEATURE_RANGES[name]
+    if not len(values):  # never seen: any legal value is as good as any other
+        middle = (legal.minimum + legal.maximum) / 2
+        return FeatureSpec(
+            name, legal.unit, legal.minimum, legal.maximum, middle, may_be_missing=True, bin_edges=(), bin_shares=()
+        )
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1]).astype(np.float32)).astype(float)
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    return FeatureSpec(
+        name=name,
+        unit=legal.unit,
+        minimum=float(values.min()),
+        maximum=float(values.max()),
+        median=float(np.median(values)),
+        may_be_missing=name in MAY_BE_MISSING,
+        bin_edges=tuple(edges.tolist()),
+        bin_shares=tuple((counts / len(values)).tolist()),
+    )
+
+
+def choose_threshold(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, str]:
+    """The threshold for (repeats, n, k) held-out probabilities, and the rule in words with what it gives."""
+    stacked, repeated = probabilities.reshape(-1, probabilities.shape[2]), np.tile(labels, len(probabilities))
+    threshold = round(threshold_at_coverage(stacked, repeated, COVERAGE), 2)
+    coverage, accuracy, confidence = coverage_curve(stacked, repeated)
+    kept = max(int((confidence >= threshold).sum()) - 1, 0)
+    rule = (
+        f"the top probability that {COVERAGE:.0%} of the held-out tracks reach, to two decimals: the "
+        f"{coverage[kept]:.1%} of them at or above {threshold:.2f} are right in {accuracy[kept]:.1%}, all of them in "
+        f"{accuracy[-1]:.1%}"
+    )
+    return threshold, rule
+
+
+def build_card(
+    *,
+    name: str,
+    version: str,
+    created_at: datetime,
+    tracks: LabelledTracks,
+    description: str,
+    recipe: Recipe,
+    seed: int,
+    ensemble: Ensemble,
+    evaluation: Evaluation,
+    weights_sha256: str,
+    files: dict[str, str],
+) -> ModelCard:
+    """The card of a model that was trained on all of ``tracks`` and measured by ``evaluation``."""
+    threshold, rule = choose_threshold(evaluation.measured.probabilities, tracks.labels)
+    return ModelCard(
+        name=name,
+        version=version,
+        created_at=created_at.isoformat(timespec="seconds"),
+        classes=tracks.classes,
+        features=feature_specs(tracks.matrix),
+        threshold=threshold,
+        threshold_rule=rule,
+        range_margin=RANGE_MARGIN,
+        temperature=ensemble.temperature,
+        preprocessing=preprocessing_of(ensemble),
+        training=_training(tracks, description, recipe, seed),
+        protocol=evaluation.protocol,
+        metrics=_metrics(evaluation),
+        intended_use=INTENDED_USE,
+        limits=_limits(tracks),
+        not_for=NOT_FOR,
+        libraries=library_versions(),
+        weights_sha256=weights_sha256,
+        files=files,
+    )
+
+
+def _training(tracks: LabelledTracks, description: str, recipe: Recipe, seed: int) -> dict[str, Any]:
+    return {
+        "description": description,
+        "file": tracks.name,
+        "sha256": tracks.sha256,
+        "tracks": len(tracks),
+        "by_class": tracks.counts(),
+        "without_duration": int(np.isnan(tracks.matrix[:, -1]).sum()),
+        "seed": seed,
+        "recipe": asdict(recipe),
+    }
+
+
+def _limits(tracks: LabelledTracks) -> tuple[str, ...]:
+    size = f"It was trained on {len(tracks)} tracks: every score carries a standard error of more than a point."
+    small = (size,) if len(tracks) < 2_000 else ()
+    return (*small, *LIMITS) if tracks.classes == MOODS else small
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, Any]:
+    measured = evaluation.as_json()
+    measured.pop("protocol")
+    rounded: dict[str, Any] = _rounded(measured)
+    return rounded
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 5) if isinstance(value, float) else value

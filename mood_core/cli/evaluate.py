@@ -1,0 +1,107 @@
+"""``moodlog evaluate``: how good the recipe, or a saved model, is on labelled tracks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mood_core.cli.training_progress import training_progress
+
+if TYPE_CHECKING:
+    from mood_core.classifier.training import Evaluation
+
+
+@click.command("evaluate")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="CSV or Parquet file of labelled tracks (column mood).",
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), default=None, help="Measure this saved model instead of the recipe."
+)
+@click.option("--folds", default=10, show_default=True, type=click.IntRange(2), help="Folds of the cross-validation.")
+@click.option("--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of it.")
+@click.option("--seed", default=0, show_default=True, help="Decides the folds and the training.")
+@click.option("--group-by", type=click.Choice(["artist"]), default=None, help="Keep each artist's tracks together.")
+@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Measure other models beside it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(
+    data: Path,
+    model: Path | None,
+    folds: int,
+    repeats: int,
+    seed: int,
+    group_by: str | None,
+    *,
+    baselines: bool,
+    as_json: bool,
+) -> None:
+    """Measure the training recipe by repeated stratified cross-validation, beside baselines on the same folds.
+
+    With --model, measure that saved model on the file as it is. Needs: pip install 'moodlog[train]'
+
+    \b
+    Examples:
+      moodlog evaluate --data moods.csv
+      moodlog evaluate --data others.csv --model models/playlist-moods/1 --no-baselines --json
+    """
+    from mood_core.classifier.training import require_training
+
+    require_training()
+    settings: dict[str, Any] = {
+        "folds": folds,
+        "repeats": repeats,
+        "seed": seed,
+        "by_artist": group_by == "artist",
+        "baselines": baselines,
+    }
+    evaluation = _recipe(data, settings) if model is None else _model(data, model, settings)
+    if evaluation.protocol.get("trained_on_this_file"):
+        click.echo("moodlog: the model was trained on this very file; these scores do not measure it", err=True)
+    if as_json:
+        click.echo(json.dumps(evaluation.as_json()))
+    else:
+        _show(evaluation)
+
+
+def _recipe(data: Path, settings: dict[str, Any]) -> Evaluation:
+    from mood_core.classifier.training import evaluate_recipe, read_labelled
+
+    tracks = read_labelled(data)
+    with training_progress() as progress:
+        return evaluate_recipe(tracks, progress=progress, **settings)
+
+
+def _model(data: Path, model: Path, settings: dict[str, Any]) -> Evaluation:
+    from mood_core.classifier import load_classifier
+    from mood_core.classifier.training import evaluate_model, read_labelled
+
+    classifier = load_classifier(model, classes=None)
+    tracks = read_labelled(data, classes=classifier.card.classes, minimum_tracks=0)
+    with training_progress() as progress:
+        return evaluate_model(classifier, tracks, progress=progress, **settings)
+
+
+def _show(evaluation: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("model", "accuracy %", "macro-F1", "log loss", "calibration error", "recall")
+    for name, measured in {"this": evaluation.measured, **evaluation.baselines}.items():
+        scores, error = measured.scores, measured.standard_errors
+        table.add_row(
+            name.replace("_", " "),
+            f"{scores.accuracy * 100:.1f} ± {error['accuracy'] * 100:.1f}",
+            f"{scores.macro_f1:.3f} ± {error['macro_f1']:.3f}",
+            f"{scores.log_loss:.3f} ± {error['log_loss']:.3f}",
+            f"{scores.ece:.3f} ± {error['ece']:.3f}",
+            ", ".join(f"{mood} {value:.2f}" for mood, value in scores.recall.items()),
+        )
+    console = Console()
+    console.print(table)
+    console.print("± standard error over tracks")

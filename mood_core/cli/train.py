@@ -1,0 +1,86 @@
+"""``moodlog train``: a mood model from labelled tracks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mood_core.cli.training_progress import training_progress
+
+
+@click.command("train")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="CSV or Parquet file of labelled tracks (column mood).",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for models; gets NAME/VERSION.",
+)
+@click.option("--seed", default=0, show_default=True, help="The same data, seed and libraries give the same weights.")
+@click.option("--name", default="playlist-moods", show_default=True, help="The model's name.")
+@click.option("--model-version", default=None, help="The model's version  [default: the next whole number]")
+@click.option("--description", default=None, help="What the data are, for the model card.")
+@click.option("--folds", default=10, show_default=True, type=click.IntRange(2), help="Folds of the cross-validation.")
+@click.option("--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of it.")
+@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Measure other models beside it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(
+    data: Path,
+    out: Path,
+    seed: int,
+    name: str,
+    model_version: str | None,
+    description: str | None,
+    folds: int,
+    repeats: int,
+    *,
+    baselines: bool,
+    as_json: bool,
+) -> None:
+    """Train a mood model on labelled tracks, measure it by cross-validation, and write it as a folder.
+
+    The folder holds model.keras (the model), model.tflite (its fast twin), golden.json (answers checked whenever it is
+    loaded), model_card.json and .md, and plots. Needs: pip install 'moodlog[train]'
+
+    \b
+    Example:
+      moodlog train --data moods.csv --out models
+      MOODLOG_MODEL=models/playlist-moods/1 moodlog predict 4HIwL9ii9CcXpTOTzMq0MP
+    """
+    from mood_core.classifier.training import require_training, train_model
+    from mood_core.model_card import read_card
+
+    require_training()
+    with training_progress() as progress:
+        folder = train_model(
+            data,
+            out,
+            seed=seed,
+            name=name,
+            version=model_version,
+            description=description,
+            folds=folds,
+            repeats=repeats,
+            baselines=baselines,
+            progress=progress,
+        )
+    card = read_card(folder)
+    metrics = {key: card.metrics[key] for key in ("accuracy", "macro_f1", "log_loss", "ece", "recall")}
+    if as_json:
+        stated = {"model_version": card.model_version, "folder": str(folder), "weights_sha256": card.weights_sha256}
+        click.echo(json.dumps({**stated, "threshold": card.threshold, **metrics}))
+        return
+    click.echo(f"{card.model_version} in {folder}")
+    error = card.metrics["standard_errors"]["accuracy"]
+    click.echo(
+        f"accuracy {metrics['accuracy']:.1%} ± {error:.1%}, macro-F1 {metrics['macro_f1']:.3f}, "
+        f"log loss {metrics['log_loss']:.3f}, calibration error {metrics['ece']:.3f}; "
+        f"uncertain below {card.threshold:.2f}"
+    )
