@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
+from pyarrow import parquet
 
 from mood_core.cli.catalog import command
 from mood_core.cli.main import LazyGroup
@@ -41,8 +43,8 @@ def test_an_added_file_is_listed_by_a_path_that_means_the_same_anywhere(home: Pa
     added = moodlog("add", "mine.csv")
     assert (added.exit_code, added.stdout) == (0, "added: mine.csv\n")
     assert "1 rows, 1 of them usable" in added.stderr
-    again = moodlog("add", str(tmp_path / "mine.csv"))
-    assert again.stdout.startswith("already there")
+    for name in ("mine.csv", str(tmp_path / "mine.csv")):
+        assert moodlog("add", name).stdout.startswith("already there")
     listed = [json.loads(line) for line in moodlog("list", "--json").stdout.splitlines()]
     assert [(each["location"], each["origin"], each["problem"]) for each in listed] == [
         (str(tmp_path / "mine.csv"), "added", None)
@@ -92,6 +94,16 @@ def test_check_counts_rows_and_fails_where_one_file_is_wrong(home: Path, tmp_pat
     assert [line.partition(":")[0] for line in result.stdout.splitlines()][:2] == [good, "empty.parquet"]
     assert "nowhere.csv does not exist" in result.stdout
     assert "2 of the catalogue's files cannot be used" in result.stderr
+
+
+def test_check_reads_parquet_files_whole(home: Path, tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"id": track_id(n), **VALUES} for n in range(300)]
+    rows[299]["energy"] = None
+    rows[298]["id"] = "no id"
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "mine.parquet")
+    checked = json.loads(moodlog("check", "mine.parquet", "--json").stdout)
+    assert (checked["rows"], checked["unusable"], checked["left_out"]) == (300, 1, 1)
+    assert "300 rows, 298 of them usable" in moodlog("check", "mine.parquet").stdout
 
 
 def test_check_without_paths_checks_the_files_in_use(home: Path, tmp_path: Path) -> None:

@@ -433,6 +433,15 @@ def test_a_scale_that_only_some_rows_are_on_is_refused(tmp_path: Path) -> None:
         look_up(write_csv(tmp_path / "a.csv", rows), cache=tmp_path / "cache")
 
 
+@pytest.mark.parametrize("part", [0, 5, 9])
+def test_a_scale_that_only_some_row_groups_are_on_is_refused(part: int, tmp_path: Path) -> None:
+    rows = [{**row, "id": track_id(int(row["id"]) + 60 * n)} for n in range(10) for row in ROWS]
+    rows[60 * part : 60 * part + 60] = [{**row, "valence": 60} for row in rows[60 * part : 60 * part + 60]]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet", row_group_size=60)
+    with pytest.raises(InputError, match="'valence' holds 60"):
+        look_up(tmp_path / "x.parquet", cache=tmp_path / "cache")
+
+
 def test_a_tempo_of_zero_says_that_no_beat_was_found(tmp_path: Path) -> None:
     rows = [{**row, "tempo": 0 if n % 3 else 120} for n, row in enumerate(ROWS)]
     found = look_up(write_csv(tmp_path / "a.csv", rows), cache=tmp_path / "cache")

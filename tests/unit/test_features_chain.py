@@ -258,6 +258,13 @@ def test_a_run_killed_before_it_could_store_asks_that_one_batch_again(size: int,
     assert len(asked(source)) == 30 + size
 
 
+def test_one_source_s_unexpected_answer_does_not_count_against_the_next() -> None:
+    first = FakeSource("first", trouble=raising(UnexpectedPayload("odd", source="first")))
+    second = FakeSource("second", batch_size=1, trouble=raising(UnexpectedPayload("odd", source="second"), 0))
+    walk(tracks(5), [first, second])
+    assert len(second.calls) == 5
+
+
 def test_results_account_for_every_track() -> None:
     source = FakeSource(known=ids(1, 3))
     results: list[FetchResult] = list(fetch_features(tracks(5), [source], Memory(), AT, availability=Availability()))
