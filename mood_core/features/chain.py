@@ -8,7 +8,8 @@ What a failure means:
 * A source that fails (asked to wait, out of quota, down) is left alone for the rest of the run, all its steps with it.
   Its unanswered tracks are *not* misses; the sources after it may answer them, since every source in the list is good
   enough, and what nobody answered is asked again next time.
-* A source that denies access is left alone for its ``denied_for``; then one call tries again.
+* A source that denies access is left alone for its ``denied_for``; then one call tries again. That is how the service
+  treats this app and no trouble of the run.
 * An answer that does not fit its contract is set aside whole: its tracks go on to the next service, not to the next
   step of the same one, for they are not missing there. The second such answer in a row stops the service.
 """
@@ -154,8 +155,7 @@ class _Walk:
         except UnexpectedPayload as error:
             self._set_aside(source, batch, error)
         except AccessDenied as error:
-            self._availability.mark_unavailable(service_of(source.name), self._at, error.message)
-            self._stop(source, error)
+            self._deny(service_of(source.name), error)
         except SourceError as error:
             self._stop(source, error)
         else:
@@ -180,6 +180,12 @@ class _Walk:
         self._unexpected_in_a_row += 1
         if self._unexpected_in_a_row >= UNEXPECTED_IN_A_ROW:
             self._stop(source, error)
+
+    def _deny(self, service: str, error: AccessDenied) -> None:
+        log.info("%s denies access and is left alone for a while: %s", service, error.message)
+        self._availability.mark_unavailable(service, self._at, error.message)
+        self._stopped.add(service)
+        self._report.deny(service, error)
 
     def _stop(self, source: FeatureSource, error: SourceError) -> None:
         service = service_of(source.name)

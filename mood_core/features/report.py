@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mood_core.errors import SourceError, UnexpectedPayload
+    from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
     from mood_core.features.source import FetchResult
 
 
 @dataclass(frozen=True, slots=True)
 class StoppedSource:
-    """A ``service`` that is left alone for the rest of the run, why, and for how long it asked to be [s]."""
+    """A ``service`` that is left alone for the rest of the run, why, and for how long it asked to be [s].
+
+    In :attr:`FetchReport.stopped` that is a trouble of this run; in :attr:`FetchReport.denied` it is how the service
+    treats this app, which was noted and is no trouble.
+    """
 
     service: str
     reason: str
@@ -39,11 +43,12 @@ class FetchReport:
     missed: Counter[str] = field(default_factory=Counter)
     not_due: Counter[str] = field(default_factory=Counter)
     stopped: list[StoppedSource] = field(default_factory=list)
+    denied: list[StoppedSource] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
-        """Whether every source was asked about everything that was due."""
+        """Whether every source that lets us was asked about everything that was due."""
         return not self.stopped and not self.set_aside
 
     def count(self, source: str, result: FetchResult) -> None:
@@ -55,6 +60,10 @@ class FetchReport:
     def stop(self, service: str, error: SourceError) -> None:
         """Note that ``service`` is left alone because of ``error``."""
         self.stopped.append(StoppedSource(service, error.message, getattr(error, "retry_after_s", None)))
+
+    def deny(self, service: str, error: AccessDenied) -> None:
+        """Note that ``service`` does not let this app ask."""
+        self.denied.append(StoppedSource(service, error.message))
 
     def put_aside(self, source: str, error: UnexpectedPayload, track_ids: tuple[str, ...]) -> None:
         """Note an answer of ``source`` that was not used."""

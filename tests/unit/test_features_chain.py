@@ -184,8 +184,10 @@ def test_access_denied_is_remembered_and_tried_again_with_one_call() -> None:
     availability = Availability()
     first = FakeSource("spotify", batch_size=1, trouble=denied)
     other = FakeSource("other", ids(0, 1, 2))
-    memory, _ = walk(tracks(3), [first, other], availability=availability)
+    memory, report = walk(tracks(3), [first, other], availability=availability)
     assert (len(first.calls), availability.since) == (1, {"spotify": AT})
+    assert [(each.service, each.reason) for each in report.denied] == [("spotify", "403")]
+    assert report.complete  # how Spotify treats an app is no trouble of the run
     assert len(memory.found) == 3
 
     before, due = AT + timedelta(days=29, hours=23), AT + timedelta(days=30)
