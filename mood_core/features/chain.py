@@ -8,8 +8,8 @@ What a failure means:
 * A source that fails (asked to wait, out of quota, down) is left alone for the rest of the run, all its steps with it.
   Its unanswered tracks are *not* misses; the sources after it may answer them, since every source in the list is good
   enough, and what nobody answered is asked again next time.
-* A source that denies access is left alone for its ``denied_for``; then one call tries again. That is how the service
-  treats this app and no trouble of the run.
+* A source that denies access is left alone for its ``denied_for``; then one call tries again. Where that is zero, the
+  denial is a failure like any other; else it is how the service treats this app, and no trouble of the run.
 * An answer that does not fit its contract is set aside whole: its tracks go on to the next service, not to the next
   step of the same one, for they are not missing there. The second such answer in a row stops the service.
 """
@@ -155,7 +155,10 @@ class _Walk:
         except UnexpectedPayload as error:
             self._set_aside(source, batch, error)
         except AccessDenied as error:
-            self._deny(service_of(source.name), error)
+            if source.denied_for:
+                self._deny(service_of(source.name), error)
+            else:
+                self._stop(source, error)
         except SourceError as error:
             self._stop(source, error)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -49,8 +49,8 @@ class ReccoBeatsSource:
     need_durations: bool = False
     batch_size: int = BATCH_SIZE
     remote: bool = True
-    # Unlike Spotify's, this refusal is about a request's looks or a blocked address, and passes.
-    denied_for: timedelta = field(default=timedelta(days=1))
+    # Unlike Spotify's, a refusal is about a request's looks or a blocked address: a trouble, and it passes.
+    denied_for: timedelta = timedelta(0)
 
     def cannot_ask(self, track: Track) -> str | None:
         """``no_isrc`` where the source goes by recording code and the track's is not known."""

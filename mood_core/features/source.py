@@ -29,7 +29,8 @@ class FeatureSource(Protocol):
         batch_size: how many distinct questions one ``fetch`` takes at most.
         remote: whether asking costs calls. What a remote source did not know is remembered and asked again later; a
             local one is looked up every time, so that a newly added file answers at once.
-        denied_for: how long the answer "access denied" is believed before one more call tries again.
+        denied_for: how long the answer "access denied" is believed before one more call tries again; zero where it is
+            no settled answer but a trouble of the run.
     """
 
     @property

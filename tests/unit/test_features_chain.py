@@ -201,6 +201,16 @@ def test_access_denied_is_remembered_and_tried_again_with_one_call() -> None:
     assert (len(back.calls), availability.since) == (3, {})
 
 
+def test_a_denial_that_is_no_settled_answer_is_a_trouble_of_the_run() -> None:
+    first = FakeSource(
+        "first", batch_size=1, denied_for=timedelta(0), trouble=raising(AccessDenied("403", source="first"))
+    )
+    availability = Availability()
+    _, report = walk(tracks(3), [first], availability=availability)
+    assert (len(first.calls), availability.since) == (1, {})
+    assert [each.service for each in report.stopped] == ["first"]
+
+
 def test_an_unexpected_answer_is_set_aside_and_the_next_batch_asked() -> None:
     error = UnexpectedPayload("odd", source="first", excerpt="<html>")
     first = FakeSource("first", ids(0, 1, 2, 3), batch_size=2, trouble=raising(error, 0))
