@@ -59,7 +59,7 @@ def fit_logistic_regression(sets: Sequence[TrainingSet], seed: int) -> list[Pred
 def fit_gradient_boosting(sets: Sequence[TrainingSet], seed: int) -> list[Predict]:
     """Histogram gradient boosting of shallow trees, which treats missing values itself."""
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     def make() -> Any:
         return HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=8, learning_rate=0.1, random_state=seed)

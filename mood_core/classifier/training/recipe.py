@@ -42,7 +42,7 @@ class Recipe:
     jitter_share: float = 0.5
     jitter_scale: float = 0.1
     jitter_noise: float = 0.05
-    jitter_shift: float = 0.06
+    jitter_shift: float = 0.1
     tempo_octaves: float = 0.15
     duration_missing: float = 0.15
     calibration_folds: int = 5

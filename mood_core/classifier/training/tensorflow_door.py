@@ -18,11 +18,11 @@ def import_tensorflow() -> tuple[Any, Any]:
         return sys.modules["keras"], sys.modules["tensorflow"]
     with quiet():
         import keras
-        import tensorflow
+        import tensorflow as tf
 
         # Its first operation sets up the processor's kernels, with more notes.
-        tensorflow.constant(0)
-    return keras, tensorflow
+        tf.constant(0)
+    return keras, tf
 
 
 @contextmanager
