@@ -74,7 +74,9 @@ def convert(file: CatalogFile, cache: Path, progress: Callable[[float], None]) -
     if _is_whole(target):
         return target
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        # What may be made here is a person's own folder, the place of their keys and database too.
+        cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        cache.mkdir(exist_ok=True, mode=0o700)
         _remove_stale(cache)
         work = _fresh_folder(cache)
     except OSError as error:

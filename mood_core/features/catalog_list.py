@@ -65,7 +65,7 @@ def absolute(location: str) -> str:
 def _write(path: Path, locations: tuple[str, ...]) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft.write_text("".join(f"{location}\n" for location in locations), encoding="utf-8")
         draft.replace(path)
     except OSError as error:

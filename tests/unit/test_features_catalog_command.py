@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -122,6 +123,16 @@ def test_a_removed_file_stays_where_it_is_and_its_conversion_does_not(home: Path
     assert list((home / "catalog").glob("*.parquet")) == []
     assert (tmp_path / "mine.csv").exists()
     assert moodlog("remove", "mine.csv").exit_code == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+def test_a_home_made_on_the_way_is_its_owner_s_alone(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "mine.csv", f"{track_id(1)},{ROW}")
+    moodlog("add", "mine.csv")
+    assert home.stat().st_mode & 0o077 == 0
+    moodlog_list = tmp_path / "other" / "catalog.txt"
+    add_to_list(moodlog_list, "features.csv")
+    assert moodlog_list.parent.stat().st_mode & 0o077 == 0
 
 
 def test_a_key_in_an_address_is_not_written_down(tmp_path: Path) -> None:
