@@ -94,8 +94,8 @@ def evaluate_recipe(
     splits = _splits(tracks, folds, repeats, seed, by_artist=by_artist)
     chosen = Recipe() if recipe is None else recipe
 
-    def fit(sets: Sequence[TrainingSet], report: Callable[[float], None]) -> list[Any]:
-        return [ensemble.predict for ensemble in fit_ensembles(sets, chosen, seed, report)]
+    def fit(sets: Sequence[TrainingSet], repeat: int, report: Callable[[float], None]) -> list[Any]:
+        return [ensemble.predict for ensemble in fit_ensembles(sets, chosen, _seed_of(seed, repeat), report)]
 
     probabilities = out_of_fold(tracks, splits, fit, _named(progress, "recipe"))
     return Evaluation(
@@ -137,15 +137,18 @@ def evaluate_model(
 def out_of_fold(
     tracks: LabelledTracks,
     splits: Sequence[Fold],
-    fit: Callable[[Sequence[TrainingSet], Callable[[float], None]], list[Any]],
+    fit: Callable[[Sequence[TrainingSet], int, Callable[[float], None]], list[Any]],
     report: Callable[[float], None],
 ) -> NDArray[np.float64]:
-    """(repeats, n, k) float64: predictions for each track by the model of the fold that left it out."""
+    """(repeats, n, k) float64: predictions for each track by the model of the fold that left it out.
+
+    ``fit`` is given a repeat's training sets, its number and where to report progress; it returns predict functions.
+    """
     repeats = 1 + max(split.repeat for split in splits)
     result = np.empty((repeats, len(tracks), len(tracks.classes)))
     for repeat in range(repeats):
         own = [split for split in splits if split.repeat == repeat]
-        predicts = fit([_training_set(tracks, split) for split in own], _part(report, repeat, repeats))
+        predicts = fit([_training_set(tracks, split) for split in own], repeat, _part(report, repeat, repeats))
         for split, predict in zip(own, predicts, strict=True):
             result[repeat, split.test] = predict(tracks.matrix[split.test])
     report(1.0)
@@ -194,6 +197,11 @@ def _standard_errors(
     return dict(zip(("accuracy", "macro_f1", "log_loss", "ece"), map(float, spread), strict=True))
 
 
+def _seed_of(seed: int, repeat: int) -> int:
+    """Every repeat starts its networks elsewhere, so that the luck of a start averages out too."""
+    return seed + 1_000 * repeat
+
+
 def _splits(tracks: LabelledTracks, folds: int, repeats: int, seed: int, *, by_artist: bool) -> list[Fold]:
     if by_artist and tracks.artists is None:
         raise InputError(f"{tracks.name} has no artist column to group by; add one or leave --group-by out")
@@ -206,8 +214,8 @@ def _baselines(
     result = {}
     for name, fit in BASELINES.items():
 
-        def fit_all(sets: Sequence[TrainingSet], _report: Callable[[float], None], fit: Any = fit) -> list[Any]:
-            return list(fit(sets, seed))
+        def fit_all(sets: Sequence[TrainingSet], repeat: int, _: Any, fit: Any = fit) -> list[Any]:
+            return list(fit(sets, _seed_of(seed, repeat)))
 
         result[name] = measure(out_of_fold(tracks, splits, fit_all, _named(progress, name)), tracks, seed)
     return result

@@ -38,6 +38,7 @@ class Recipe:
     weight_decay: float = 1e-3
     batch: int = 128
     epochs: int = 120
+    minimum_steps: int = 480
     maximum_steps: int = 6_000
     jitter_share: float = 0.5
     jitter_scale: float = 0.1
@@ -49,8 +50,9 @@ class Recipe:
     calibration_members: int = 4
 
     def steps(self, rows: int) -> int:
-        """Training steps for ``rows`` tracks: whole epochs, within ``maximum_steps``."""
-        return min(self.epochs * steps_per_epoch(rows, self.batch), self.maximum_steps)
+        """Training steps for ``rows`` tracks: few tracks need as many steps as some hundred, many need no more."""
+        steps = self.epochs * steps_per_epoch(rows, self.batch)
+        return max(self.minimum_steps, min(steps, self.maximum_steps))
 
 
 def steps_per_epoch(rows: int, batch: int) -> int:

@@ -22,15 +22,14 @@ def import_tensorflow() -> tuple[Any, Any]:
 
         # Its first operation sets up the processor's kernels, with more notes.
         tf.constant(0)
+    # It warns of tracing a function again for every new network, which is what training several means.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return keras, tf
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep what native code writes to stdout and stderr off the terminal; Python's exceptions still pass."""
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
     sys.stdout.flush()
     sys.stderr.flush()
     saved = [os.dup(1), os.dup(2)]
@@ -46,4 +45,3 @@ def quiet() -> Iterator[None]:
             os.dup2(copy, number)
             os.close(copy)
         os.close(null)
-        logger.setLevel(level)
