@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from mood_core.classifier.training import LabelledTracks, Recipe, evaluate_recipe, read_labelled
-from mood_core.classifier.training.baselines import fit_mission_network
 from mood_core.classifier.training.ensemble import TrainingSet, fit_ensembles
-from mood_core.classifier.training.evaluation import Evaluation, out_of_fold
-from mood_core.classifier.training.folds import make_folds
-from mood_core.records import FEATURES
+from mood_core.classifier.training.evaluation import Evaluation
 
 pytestmark = [pytest.mark.slow, pytest.mark.keras]
 
-SHARES = [FEATURES.index(name) for name in FEATURES if name not in ("loudness", "tempo", "duration_ms")]
 QUICK = Recipe(members=4, hidden=64, epochs=60, calibration_folds=2, calibration_members=2)
 
 
@@ -72,51 +66,16 @@ def test_swapped_labels_swap_the_predictions(tracks: LabelledTracks) -> None:
     assert (second.argmax(axis=1) == swap[first.argmax(axis=1)]).mean() > 0.93
 
 
-def _set_columns(columns: list[int], change: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    def corrupt(matrix: np.ndarray) -> np.ndarray:
-        result = matrix.copy()
-        result[:, columns] = change(result[:, columns])
-        return result
-
-    return corrupt
-
-
-def _corruptions(matrix: np.ndarray) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    random = np.random.default_rng(11)
-    median = {name: float(np.nanmedian(matrix[:, FEATURES.index(name)])) for name in FEATURES}
-
-    def at_median(name: str) -> Callable[[np.ndarray], np.ndarray]:
-        return _set_columns([FEATURES.index(name)], lambda values: np.full_like(values, median[name]))
-
-    return {
-        "+0.1": _set_columns(SHARES, lambda values: np.clip(values + 0.1, 0, 1)),
-        "-0.1": _set_columns(SHARES, lambda values: np.clip(values - 0.1, 0, 1)),
-        "±0.1": _set_columns(SHARES, lambda v: np.clip(v + random.uniform(-0.1, 0.1, v.shape).astype("f4"), 0, 1)),
-        "tempo halved": _set_columns([FEATURES.index("tempo")], lambda values: values / 2),
-        "length at the median": at_median("duration_ms"),
-        "instrumentalness at the median": at_median("instrumentalness"),
-    }
-
-
-def test_corrupted_features_hurt_it_less_than_the_missions_network(tracks: LabelledTracks) -> None:
-    splits = make_folds(tracks.labels, 10, 1, 7)
-    corruptions = _corruptions(tracks.matrix)
-
-    def accuracies(fit: Callable[[Sequence[TrainingSet]], list[Any]]) -> dict[str, float]:
-        sets = [TrainingSet(tracks.matrix[s.train], tracks.labels[s.train], 4) for s in splits]
-        predicts = fit(sets)
-        result = {}
-        for name, corrupt in corruptions.items():
-            changed = replace(tracks, matrix=corrupt(tracks.matrix))
-            found = out_of_fold(changed, splits, lambda _sets, _repeat, _report: predicts, lambda _: None)
-            result[name] = float((found[0].argmax(axis=1) == tracks.labels).mean())
-        return result
-
-    ours = accuracies(lambda sets: [one.predict for one in fit_ensembles(sets, Recipe(), 7)])
-    missions = accuracies(lambda sets: list(fit_mission_network(sets, 7)))
+def test_spoilt_features_hurt_it_less_than_the_missions_network(evaluation: Evaluation) -> None:
+    ours, missions = evaluation.measured.robustness, evaluation.baselines["mission_network"].robustness
     differences = {name: ours[name] - missions[name] for name in ours}
     assert min(differences.values()) >= -0.01, differences
     assert sum(value > 0 for value in differences.values()) > len(differences) / 2, differences
+
+
+def test_a_model_that_knew_durations_loses_little_without_them(evaluation: Evaluation) -> None:
+    measured = evaluation.measured
+    assert measured.robustness["duration_missing"] >= measured.scores.accuracy - 0.02
 
 
 def test_missing_durations_cost_little(tracks: LabelledTracks, evaluation: Evaluation) -> None:

@@ -1,7 +1,8 @@
 """Training and measuring mood models; needs the extra ``train``, and nothing of it is imported to label."""
 
 from mood_core.classifier.training.data import LabelledTracks, read_labelled
-from mood_core.classifier.training.evaluation import Evaluation, Measured, evaluate_model, evaluate_recipe
+from mood_core.classifier.training.evaluation import Evaluation, evaluate_model, evaluate_recipe
+from mood_core.classifier.training.measured import Measured
 from mood_core.classifier.training.promotion import PairedTest, compare_models, compare_recipes, paired_test
 from mood_core.classifier.training.recipe import Recipe
 from mood_core.classifier.training.requirements import require_training

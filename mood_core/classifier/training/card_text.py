@@ -48,21 +48,38 @@ def _results(card: ModelCard) -> str:
     )
     recalls = " / ".join(card.classes)
     header = ("model", "accuracy %", "macro-F1", "log loss", "ECE", f"recall {recalls}")
-    named = {"**this model's recipe**": card.metrics, **card.metrics.get("baselines", {})}
+    named = {"**this model's recipe**": card.metrics, **_baselines(card)}
     rows = [_result_row(name, metrics) for name, metrics in named.items()]
     more = (
         f"Between repeats the accuracy varies by {card.metrics['accuracy_between_repeats']:.1%}. On the surest 80 % of "
         f"the tracks it is {card.metrics['accuracy_at_80_coverage']:.1%}; the right label is among the first two for "
         f"{card.metrics['top_two_accuracy']:.1%}."
     )
+    robust = (
+        "Accuracy % when the features of the held-out tracks are spoilt (training sees them whole; shares are the 0–1 "
+        "features):"
+    )
+    spoilt = _table(
+        ("features", *(name.strip("*") for name in named)),
+        [_spoilt_row(key, named) for key in card.metrics["robustness"]],
+    )
     plots = "![confusion](confusion.png) ![reliability](reliability.png) ![coverage](coverage.png)"
-    return "\n\n".join([how, _table(header, rows), more, plots])
+    return "\n\n".join([how, _table(header, rows), more, robust, spoilt, plots])
+
+
+def _spoilt_row(key: str, named: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [key.replace("_", " "), *(f"{metrics['robustness'][key] * 100:.1f}" for metrics in named.values())]
+
+
+def _baselines(card: ModelCard) -> dict[str, Any]:
+    found: dict[str, Any] = card.metrics.get("baselines", {})
+    return {name.replace("_", " "): metrics for name, metrics in found.items()}
 
 
 def _result_row(name: str, metrics: Mapping[str, Any]) -> list[str]:
     error = metrics["standard_errors"]
     return [
-        name.replace("_", " "),
+        name,
         f"{metrics['accuracy'] * 100:.1f} ± {error['accuracy'] * 100:.1f}",
         f"{metrics['macro_f1']:.3f} ± {error['macro_f1']:.3f}",
         f"{metrics['log_loss']:.3f} ± {error['log_loss']:.3f}",

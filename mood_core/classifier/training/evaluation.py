@@ -6,15 +6,16 @@ Nothing is fitted outside a fold's training tracks: neither quantile maps nor ne
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mood_core.classifier.training.baselines import BASELINES
+from mood_core.classifier.training.corruptions import corruptions
 from mood_core.classifier.training.ensemble import TrainingSet, fit_ensembles
 from mood_core.classifier.training.folds import Fold, make_folds
-from mood_core.classifier.training.metrics import Scores, accuracy_at_coverage, confusion, score
+from mood_core.classifier.training.measured import RESAMPLES, Measured, mean_accuracy, measure
 from mood_core.classifier.training.recipe import Recipe
 from mood_core.errors import InputError
 
@@ -29,36 +30,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of it that is done, 0–1."""
 
-RESAMPLES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One model's results on one data set.
-
-    ``probabilities``: (repeats, n, k) float64, each row predicted while its track was held out. ``standard_errors``:
-    of each score, over tracks (bootstrap). ``between_repeats``: standard deviation of accuracy between repeats, points
-    of 1. ``confusion``: (k, k), true by predicted, mean over repeats.
-    """
-
-    scores: Scores
-    standard_errors: Mapping[str, float]
-    between_repeats: float
-    accuracy_at_80_coverage: float
-    top_two_accuracy: float
-    confusion: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
-
-    def as_json(self) -> dict[str, Any]:
-        """The results for machines, without the single predictions."""
-        return {
-            **asdict(self.scores),
-            "standard_errors": dict(self.standard_errors),
-            "accuracy_between_repeats": self.between_repeats,
-            "accuracy_at_80_coverage": self.accuracy_at_80_coverage,
-            "top_two_accuracy": self.top_two_accuracy,
-            "confusion": self.confusion.tolist(),
-        }
+Fit = Callable[["Sequence[TrainingSet]", int, Callable[[float], None]], list[Any]]
+"""Fits a repeat's training sets, given its number and where to report progress; returns predict functions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +70,8 @@ def evaluate_recipe(
     def fit(sets: Sequence[TrainingSet], repeat: int, report: Callable[[float], None]) -> list[Any]:
         return [ensemble.predict for ensemble in fit_ensembles(sets, chosen, _seed_of(seed, repeat), report)]
 
-    probabilities = out_of_fold(tracks, splits, fit, _named(progress, "recipe"))
     return Evaluation(
-        measure(probabilities, tracks, seed),
+        _cross_validated(tracks, splits, fit, seed, _named(progress, "recipe")),
         _protocol(tracks, folds, repeats, seed, by_artist=by_artist),
         _baselines(tracks, splits, seed, progress) if baselines else {},
     )
@@ -121,6 +93,10 @@ def evaluate_model(
     ``protocol.trained_on_this_file`` tells that the model has seen these very tracks, so its scores are no measure.
     """
     probabilities = classifier.predict(tracks.matrix).astype(np.float64)[None]
+    robustness = {
+        name: mean_accuracy(classifier.predict(corrupt(tracks.matrix))[None].astype(np.float64), tracks)
+        for name, corrupt in corruptions(tracks.matrix).items()
+    }
     protocol = {
         "kind": "saved model",
         "model_version": classifier.model_version,
@@ -131,19 +107,16 @@ def evaluate_model(
     if baselines and min(tracks.counts().values()) >= folds:
         splits = _splits(tracks, folds, repeats, seed, by_artist=by_artist)
         found = _baselines(tracks, splits, seed, progress)
-    return Evaluation(measure(probabilities, tracks, seed), protocol, found)
+    return Evaluation(replace(measure(probabilities, tracks, seed), robustness=robustness), protocol, found)
 
 
 def out_of_fold(
     tracks: LabelledTracks,
     splits: Sequence[Fold],
-    fit: Callable[[Sequence[TrainingSet], int, Callable[[float], None]], list[Any]],
-    report: Callable[[float], None],
+    fit: Fit,
+    report: Callable[[float], None] = lambda _: None,
 ) -> NDArray[np.float64]:
-    """(repeats, n, k) float64: predictions for each track by the model of the fold that left it out.
-
-    ``fit`` is given a repeat's training sets, its number and where to report progress; it returns predict functions.
-    """
+    """(repeats, n, k) float64: predictions for each track by the model of the fold that left it out."""
     repeats = 1 + max(split.repeat for split in splits)
     result = np.empty((repeats, len(tracks), len(tracks.classes)))
     for repeat in range(repeats):
@@ -153,48 +126,6 @@ def out_of_fold(
             result[repeat, split.test] = predict(tracks.matrix[split.test])
     report(1.0)
     return result
-
-
-def measure(probabilities: NDArray[np.float64], tracks: LabelledTracks, seed: int = 0) -> Measured:
-    """The scores of (repeats, n, k) ``probabilities``, means over the repeats."""
-    labels = tracks.labels
-    second = np.sort(probabilities, axis=2)[:, :, -2]
-    own = probabilities[:, np.arange(len(labels)), labels]
-    accuracies = (probabilities.argmax(axis=2) == labels).mean(axis=1)
-    return Measured(
-        scores=_mean_scores(probabilities, labels, tracks.classes),
-        standard_errors=_standard_errors(probabilities, labels, tracks.classes, seed),
-        between_repeats=float(accuracies.std(ddof=1)) if len(accuracies) > 1 else 0.0,
-        accuracy_at_80_coverage=float(np.mean([accuracy_at_coverage(one, labels, 0.8) for one in probabilities])),
-        top_two_accuracy=float((own >= second).mean()),
-        confusion=np.mean([confusion(one, labels) for one in probabilities], axis=0),
-        probabilities=probabilities,
-    )
-
-
-def _mean_scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: Sequence[str]) -> Scores:
-    parts = [score(one, labels, classes) for one in probabilities]
-    return Scores(
-        accuracy=float(np.mean([part.accuracy for part in parts])),
-        macro_f1=float(np.mean([part.macro_f1 for part in parts])),
-        log_loss=float(np.mean([part.log_loss for part in parts])),
-        ece=float(np.mean([part.ece for part in parts])),
-        recall={name: float(np.mean([part.recall[name] for part in parts])) for name in classes},
-    )
-
-
-def _standard_errors(
-    probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: Sequence[str], seed: int
-) -> dict[str, float]:
-    """Bootstrap over tracks: what another sample of as many tracks would change."""
-    random = np.random.default_rng(seed)
-    draws = []
-    for _ in range(RESAMPLES):
-        rows = random.integers(0, len(labels), len(labels))
-        drawn = _mean_scores(probabilities[:, rows], labels[rows], classes)
-        draws.append([drawn.accuracy, drawn.macro_f1, drawn.log_loss, drawn.ece])
-    spread = np.std(draws, axis=0, ddof=1)
-    return dict(zip(("accuracy", "macro_f1", "log_loss", "ece"), map(float, spread), strict=True))
 
 
 def _seed_of(seed: int, repeat: int) -> int:
@@ -217,8 +148,28 @@ def _baselines(
         def fit_all(sets: Sequence[TrainingSet], repeat: int, _: Any, fit: Any = fit) -> list[Any]:
             return list(fit(sets, _seed_of(seed, repeat)))
 
-        result[name] = measure(out_of_fold(tracks, splits, fit_all, _named(progress, name)), tracks, seed)
+        result[name] = _cross_validated(tracks, splits, fit_all, seed, _named(progress, name))
     return result
+
+
+def _cross_validated(
+    tracks: LabelledTracks, splits: Sequence[Fold], fit: Fit, seed: int, report: Callable[[float], None]
+) -> Measured:
+    fitted: dict[int, list[Any]] = {}
+
+    def remember(sets: Sequence[TrainingSet], repeat: int, part: Callable[[float], None]) -> list[Any]:
+        fitted[repeat] = fit(sets, repeat, part)
+        return fitted[repeat]
+
+    def recall(_sets: Sequence[TrainingSet], repeat: int, _part: Callable[[float], None]) -> list[Any]:
+        return fitted[repeat]
+
+    measured = measure(out_of_fold(tracks, splits, remember, report), tracks, seed)
+    accuracies = {
+        name: mean_accuracy(out_of_fold(replace(tracks, matrix=corrupt(tracks.matrix)), splits, recall), tracks)
+        for name, corrupt in corruptions(tracks.matrix).items()
+    }
+    return replace(measured, robustness=accuracies)
 
 
 def _training_set(tracks: LabelledTracks, split: Fold) -> TrainingSet:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mood_core.classifier.training.data import LabelledTracks
-    from mood_core.classifier.training.evaluation import Measured
+    from mood_core.classifier.training.measured import Measured
     from mood_core.model_card import ModelCard
 
 _DPI = 70
