@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mood_core.errors import ConfigError
+from mood_core.errors import ConfigError, ReauthorisationNeeded
 from mood_core.lake import Lake, open_lake
 from mood_core.pipeline.batches import Batches
 from mood_core.records import User
@@ -185,14 +186,15 @@ class Workspace:
 
     def feature_sources(self) -> tuple[FeatureSource, ...]:
         """The chain of feature sources, in the order of ``MOODLOG_FEATURE_SOURCES``."""
+        from mood_core.features.catalog_list import read_list
         from mood_core.features.reccobeats_client import ReccoBeatsClient
         from mood_core.features.registry import SourceParts, build_sources
 
         reccobeats = ReccoBeatsClient(self.settings.reccobeats_url, ledger=self.calls)
         self._closing.callback(reccobeats.close)
         parts = SourceParts(
-            catalog=self.settings.catalog,
-            catalog_cache=self.settings.home / "catalog",
+            catalog=(*self.settings.catalog, *read_list(self.settings.catalog_list)),
+            catalog_cache=self.settings.catalog_cache,
             spotify=self._spotify_audio_features(),
             reccobeats=reccobeats,
             need_durations=any(f.name == "duration_ms" and not f.may_be_missing for f in self.model_card.features),
@@ -200,9 +202,16 @@ class Workspace:
         return build_sources(self.settings.feature_sources, parts)
 
     def _spotify_audio_features(self) -> AudioFeaturesCall | None:
-        """Spotify's own features, asked in the name of the first active account."""
+        """Spotify's own features, asked in the name of the first account whose permission holds."""
         active = [account.user_id for account in self.accounts.all() if account.state == "active"]
-        return self.spotify.for_user(active[0]).audio_features if active else None
+
+        def ask(track_ids: Sequence[str], /) -> Sequence[Mapping[str, object] | None]:
+            for user_id in active[:-1]:
+                with contextlib.suppress(ReauthorisationNeeded):
+                    return self.spotify.for_user(user_id).audio_features(track_ids)
+            return self.spotify.for_user(active[-1]).audio_features(track_ids)
+
+        return ask if active else None
 
 
 def _private_folder(home: Path) -> None:
@@ -215,12 +224,15 @@ def _private_folder(home: Path) -> None:
 def _key_file(path: Path, generate: Callable[[], str]) -> list[str]:
     """The keys in ``path``, newest first, one a line; made where there is none. Only its owner can read it."""
     _private_folder(path.parent)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").split()
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(generate() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(generate() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # A link appears whole and never replaces: whoever is first decides, and nobody reads half a key.
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
     return path.read_text(encoding="ascii").split()

@@ -88,6 +88,16 @@ class Settings(BaseSettings):
         """The lake's address."""
         return self.lake_url or str(self.home / "lake")
 
+    @property
+    def catalog_list(self) -> Path:
+        """Where ``moodlog catalog add`` keeps its list of files."""
+        return self.home / "catalog.txt"
+
+    @property
+    def catalog_cache(self) -> Path:
+        """Where catalogue files in CSV are kept as sorted Parquet."""
+        return self.home / "catalog"
+
 
 def load_settings() -> Settings:
     """Read the settings.

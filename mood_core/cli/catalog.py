@@ -43,7 +43,7 @@ def catalog_places() -> CatalogPlaces:
     from mood_core.settings import load_settings
 
     settings = load_settings()
-    return CatalogPlaces(settings.catalog, settings.home / "catalog.txt", settings.home / "catalog")
+    return CatalogPlaces(settings.catalog, settings.catalog_list, settings.catalog_cache)
 
 
 @click.group

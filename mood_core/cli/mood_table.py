@@ -24,9 +24,9 @@ def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: s
         console.print("No listens are stored for that yet; `moodlog run` pulls them.")
         return
     table = _table("person", period)
-    for mood in MOODS:
-        table.add_column(Text(f"{SIGNS[mood][0]} {mood}", style=SIGNS[mood][1]), justify="right", no_wrap=True)
-    table.add_column("· unlabelled", justify="right", no_wrap=True)
+    for sign, colour in SIGNS.values():
+        table.add_column(Text(sign, style=colour), justify="right", no_wrap=True)
+    table.add_column("·", justify="right", no_wrap=True)
     table.add_column("share", no_wrap=True)
     person = None
     for count in counts:
@@ -35,6 +35,7 @@ def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: s
         table.add_row(Text(name), count.period, *numbers, _bar(count))
         person = count.user_id
     console.print(table)
+    console.print(_legend())
 
 
 def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
@@ -51,6 +52,13 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, no_wrap=True)
     return table
+
+
+def _legend() -> Text:
+    legend = Text()
+    for mood, (sign, colour) in SIGNS.items():
+        legend.append(f"{sign} {mood}  ", style=colour)
+    return legend.append("· unlabelled", style="dim")
 
 
 def _mood(listen: dict[str, Any]) -> Text:

@@ -68,4 +68,6 @@ class NightReport:
         codes = {outcome.exit_code for outcome in self.outcomes if outcome.problem}
         if self.verdict is Verdict.FAILED:
             return codes.pop() if len(codes) == 1 else 1
-        return _TRY_AGAIN_LATER if any(outcome.retry_after_s for outcome in self.outcomes) else 0
+        waits = [outcome.retry_after_s for outcome in self.outcomes]
+        waits += [] if self.features is None else [stop.retry_after_s for stop in self.features.stopped]
+        return _TRY_AGAIN_LATER if any(waits) else 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from mood_core.errors import MoodlogError, QuotaExceeded, StoreError
+from mood_core.errors import MoodlogError, QuotaExceeded, StoreError, Unavailable
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.merge_window import merge_window
 from mood_core.records import Gap, Listen, Track
@@ -17,6 +17,9 @@ from mood_core.tables import to_table
 
 FLUSH_EVERY = 100
 """Accounts whose listens go into one batch: few enough that a crash costs little, enough that files stay few."""
+
+OUTAGE_AFTER = 5
+"""So many accounts in a row for which the service is unavailable, each after its own tries, and it is down."""
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +89,32 @@ class _Pending:
     outcomes: list[PullOutcome] = field(default_factory=list)
 
 
+class _Brake:
+    """Stops the asking when it is of no use: at a used-up quota, or when a service fails for everybody."""
+
+    def __init__(self) -> None:
+        self.reason: MoodlogError | None = None
+        self._failures_in_a_row = 0
+
+    def worked(self) -> None:
+        """An account was pulled."""
+        self._failures_in_a_row = 0
+
+    def failed(self, error: MoodlogError) -> None:
+        """An account could not be pulled, because of ``error``."""
+        self._failures_in_a_row = self._failures_in_a_row + 1 if isinstance(error, Unavailable) else 0
+        if isinstance(error, QuotaExceeded) or self._failures_in_a_row >= OUTAGE_AFTER:
+            self.reason = error
+
+    def not_asked(self, user_id: str) -> PullOutcome:
+        """The outcome of an account that was not reached."""
+        if self.reason is None:
+            raise ValueError("nothing stops the asking")
+        wait_s = getattr(self.reason, "retry_after_s", None)
+        problem = f"not asked: {self.reason.message}"
+        return PullOutcome(user_id, problem=problem, exit_code=self.reason.exit_code, retry_after_s=wait_s)
+
+
 class PullListens:
     """The use case, with its collaborators."""
 
@@ -109,18 +138,17 @@ class PullListens:
     ) -> list[PullOutcome]:
         """Pull the accounts ``user_ids`` one after the other; returns an outcome for each, in their order.
 
-        A used-up quota stops the asking at once: the accounts that were not reached say so in their outcome.
+        A used-up quota stops the asking at once, and so does a service that fails for five accounts in a row: the
+        accounts that were not reached say so in their outcome.
 
         Raises:
             StoreError: The database or the lake fails; that is nobody's own trouble.
         """
         outcomes: list[PullOutcome] = []
         pending = _Pending()
-        out_of_quota: QuotaExceeded | None = None
+        brake = _Brake()
         for user_id in user_ids:
-            outcome = _not_reached(user_id, out_of_quota) if out_of_quota else None
-            if outcome is None:
-                outcome, out_of_quota = self._pull(user_id, pending, now)
+            outcome = brake.not_asked(user_id) if brake.reason else self._pull(user_id, pending, brake, now)
             outcomes.append(outcome)
             progress(outcome)
             if len(pending.outcomes) >= FLUSH_EVERY:
@@ -129,21 +157,21 @@ class PullListens:
         self._flush(pending, now)
         return outcomes
 
-    def _pull(self, user_id: str, pending: _Pending, now: datetime) -> tuple[PullOutcome, QuotaExceeded | None]:
+    def _pull(self, user_id: str, pending: _Pending, brake: _Brake, now: datetime) -> PullOutcome:
         try:
             window = self._client_of(user_id).recently_played()
-        except QuotaExceeded as error:
-            return self._trouble(user_id, error), error
         except StoreError:
             raise
         except MoodlogError as error:
-            return self._trouble(user_id, error), None
+            brake.failed(error)
+            return self._trouble(user_id, error)
         except Exception as error:  # whatever is wrong with one account must not cost the others
             log.exception("account %s could not be pulled", user_id)
-            return self._trouble(user_id, MoodlogError(f"unexpected {type(error).__name__}; the log has more")), None
+            return self._trouble(user_id, MoodlogError(f"unexpected {type(error).__name__}; the log has more"))
+        brake.worked()
         outcome = self._merge(user_id, window, pending, now)
         pending.outcomes.append(outcome)
-        return outcome, None
+        return outcome
 
     def _merge(self, user_id: str, window: Window, pending: _Pending, now: datetime) -> PullOutcome:
         oldest = min((listen.played_at for listen in window.listens), default=None)
@@ -180,8 +208,3 @@ class PullListens:
             self._accounts.troubled(user_id, error.message)
         wait_s = getattr(error, "retry_after_s", None)
         return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
-
-
-def _not_reached(user_id: str, quota: QuotaExceeded) -> PullOutcome:
-    problem = f"not asked: {quota.message}"
-    return PullOutcome(user_id, problem=problem, exit_code=quota.exit_code, retry_after_s=quota.retry_after_s)

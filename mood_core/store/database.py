@@ -18,6 +18,7 @@ from mood_core.errors import ConfigError, StoreBusy, StoreError
 
 _BUSY_TIMEOUT_MS = 60_000
 _WRITE = "moodlog_write"
+_DURABLE = "moodlog_durable"
 
 
 class Database:
@@ -26,6 +27,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writing = engine.execution_options(**{_WRITE: True})
+        self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})
 
     @property
     def dialect(self) -> str:
@@ -33,14 +35,17 @@ class Database:
         return self.engine.dialect.name
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
         """A transaction that may write: committed at the end, rolled back on any error.
+
+        With ``durable`` its commit survives a power cut also on SQLite: for what no lake can bring back.
 
         Raises:
             StoreBusy: Another writer held the database for longer than a minute.
             StoreError: The database cannot be reached or refuses the data.
         """
-        with _translated(self), self._writing.begin() as connection:
+        engine = self._durable if durable else self._writing
+        with _translated(self), engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -105,8 +110,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in (
         f"busy_timeout = {_BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
-        # Losing power may drop the last transactions whole, with their ledger rows; the lake brings them back.
-        "synchronous = NORMAL",
         "foreign_keys = ON",
         "wal_autocheckpoint = 10000",
         "temp_store = MEMORY",
@@ -115,8 +118,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    # NORMAL: losing power may drop the last transactions whole, with their ledger rows; the lake brings them back.
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get(_DURABLE) else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITE) else "BEGIN")
 
 
 @contextmanager

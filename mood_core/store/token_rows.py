@@ -34,7 +34,7 @@ class TokenRows:
         Storing whatever is stored is what connecting does: it also makes the account active again.
         """
         values = {"id": user_id, "token": ciphertext, "at": to_ms(authorised_at), "expected": expected_version}
-        with self._database.write() as connection:
+        with self._database.write(durable=True) as connection:
             if expected_version is None:
                 done = connection.execute(text(_CONNECT), values)
             else:
