@@ -91,17 +91,14 @@ def _show(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("model", "accuracy %", "macro-F1", "log loss", "calibration error", "recall")
+    moods = list(evaluation.measured.scores.recall)
+    table = Table("model", "accuracy %", "macro-F1", "log loss", "ECE", *moods)
     for name, measured in {"this": evaluation.measured, **evaluation.baselines}.items():
         scores, error = measured.scores, measured.standard_errors
-        table.add_row(
-            name.replace("_", " "),
-            f"{scores.accuracy * 100:.1f} ± {error['accuracy'] * 100:.1f}",
-            f"{scores.macro_f1:.3f} ± {error['macro_f1']:.3f}",
-            f"{scores.log_loss:.3f} ± {error['log_loss']:.3f}",
-            f"{scores.ece:.3f} ± {error['ece']:.3f}",
-            ", ".join(f"{mood} {value:.2f}" for mood, value in scores.recall.items()),
-        )
+        figures = [f"{value:.3f}" for value in (scores.macro_f1, scores.log_loss, scores.ece)]
+        recalls = [f"{scores.recall[mood]:.2f}" for mood in moods]
+        accuracy = f"{scores.accuracy * 100:.1f} ± {error['accuracy'] * 100:.1f}"
+        table.add_row(name.replace("_", " "), accuracy, *figures, *recalls)
     console = Console()
     console.print(table)
-    console.print("± standard error over tracks")
+    console.print("± standard error over tracks; ECE calibration error; by mood: recall")

@@ -10,7 +10,6 @@ from mood_core.features.report import FetchReport
 from mood_core.pipeline.label_tracks import LabelReport
 from mood_core.pipeline.pull_listens import PullOutcome
 
-
 _TRY_AGAIN_LATER = 75
 
 

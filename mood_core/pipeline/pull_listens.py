@@ -66,8 +66,8 @@ class AccountLog(Protocol):
 class PullOutcome:
     """What became of one account: how many ``new`` listens, how many items ``skipped``, whether a ``gap`` may exist.
 
-    ``problem`` says why it could not be pulled, ``exit_code`` is that error's, and ``retry_after_s`` says when it is worth
-    trying again, where that is known.
+    ``problem`` says why it could not be pulled, ``exit_code`` is that error's, and ``retry_after_s`` says when it is
+    worth trying again, where that is known.
     """
 
     user_id: str

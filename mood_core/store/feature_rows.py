@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from mood_core.records import Track, TrackKind, from_ms, to_ms
+from mood_core.records import FEATURES, Track, TrackKind, from_ms, to_ms
 from mood_core.store.database import Database
 from mood_core.store.keys import among
 from mood_core.store.selection import Selection
@@ -21,6 +21,19 @@ FROM tracks AS t
 LEFT JOIN audio_features AS f ON f.track_key = t.track_key
 WHERE f.track_key IS NULL AND {selected}
 ORDER BY t.track_key
+"""
+
+
+_STORED = """
+SELECT t.track_id, t.name, t.artists, t.album, t.duration_ms, t.isrc, t.release_date, s.source,
+    f.acousticness AS f_acousticness, f.danceability AS f_danceability, f.energy AS f_energy,
+    f.instrumentalness AS f_instrumentalness, f.liveness AS f_liveness, f.loudness AS f_loudness,
+    f.speechiness AS f_speechiness, f.tempo AS f_tempo, f.valence AS f_valence,
+    coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS f_duration_ms
+FROM tracks AS t
+LEFT JOIN audio_features AS f ON f.track_key = t.track_key
+LEFT JOIN sources AS s ON s.source_key = f.source_key
+WHERE {condition}
 """
 
 
@@ -96,3 +109,19 @@ class FeatureRows:
         """Forget that ``source`` ever refused this app."""
         with self._database.write() as connection:
             connection.execute(text("DELETE FROM source_availability WHERE source = :source"), {"source": source})
+
+    def stored(
+        self, track_ids: Sequence[str]
+    ) -> Mapping[str, tuple[Track, tuple[float | None, ...] | None, str | None]]:
+        """By track id, the known track and, where they are stored, its ten features and their source."""
+        with self._database.read() as connection:
+            condition, ids = among(connection, "t.track_id", track_ids)
+            rows = connection.execute(text(_STORED.format(condition=condition)), {"ids": ids}).all()
+        result = {}
+        for row in rows:
+            track = Track(
+                row.track_id, row.name, (row.artists,), row.album, row.duration_ms, row.isrc, row.release_date
+            )
+            features = None if row.source is None else tuple(getattr(row, f"f_{name}") for name in FEATURES)
+            result[row.track_id] = (track, features, row.source)
+        return result

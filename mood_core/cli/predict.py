@@ -1,0 +1,179 @@
+"""``moodlog predict``: the mood of given tracks, or of all tracks in a file of features."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import Progress
+
+from mood_core.bootstrap import Workspace
+from mood_core.classifier import Classifier, attribute, load_classifier
+from mood_core.cli.mood_table import SIGNS
+from mood_core.errors import InputError
+from mood_core.moods import label
+from mood_core.pipeline.predict_file import PredictionCounts, predict_file
+from mood_core.pipeline.predict_tracks import TrackFeatures, as_table, features_of, track_id_of
+from mood_core.records import MOODS
+from mood_core.vectors import feature_matrix, range_problems
+
+_SPOKE = 3
+
+
+@click.command
+@click.argument("tracks", nargs=-1, metavar="[TRACK]...")
+@click.option(
+    "--features",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A CSV or Parquet file of audio features instead.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="With --features: write Parquet here.")
+@click.option(
+    "--model", type=click.Path(path_type=Path), metavar="DIR", help="A model folder; the bundled one by default."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+def command(
+    tracks: tuple[str, ...], features: Path | None, out: Path | None, model: Path | None, as_json: bool
+) -> None:
+    """Say the mood of tracks: by Spotify id, URI or address, or from a file of features.
+
+    Features come from the database where they are stored, else from the sources of MOODLOG_FEATURE_SOURCES; nothing is
+    stored. A file needs an id column (id, track_id, uri or spotify_id), Spotify's nine feature names, and may have
+    duration_ms.
+
+    \b
+    Examples:
+      moodlog predict 4uLU6hMCjMI75M1A2tKUQC
+      moodlog predict https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC --json
+      moodlog predict --features tracks.csv --json
+      moodlog predict --features tracks.parquet --out moods.parquet
+    """
+    if bool(tracks) == (features is not None):
+        raise click.UsageError("give tracks, or --features FILE.")
+    if out is not None and features is None:
+        raise click.UsageError("--out goes with --features FILE.")
+    if features is not None:
+        _of_file(features, out, model, as_json=as_json)
+    else:
+        _of_tracks([track_id_of(track) for track in dict.fromkeys(tracks)], model, as_json=as_json)
+
+
+def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> None:
+    with Workspace() as workspace:
+        model = load_classifier(folder) if folder else workspace.classifier()
+        found = features_of(
+            track_ids, workspace.feature_rows, workspace.feature_sources(), workspace.feature_rows, now=workspace.now()
+        )
+        for line in _lines(found, model):
+            click.echo(json.dumps(line, ensure_ascii=False) if as_json else _sentence(line))
+
+
+def _lines(found: list[TrackFeatures], model: Classifier) -> Iterator[dict[str, Any]]:
+    matrix = feature_matrix(as_table(found))
+    problems = iter(range_problems(matrix))
+    row = iter(range(len(matrix)))
+    for track in found:
+        line: dict[str, Any] = {"track_id": track.track.track_id, "track": track.track.name or None}
+        line["artists"] = ", ".join(track.track.artists) or None
+        problem = track.problem if track.features is None else next(problems)
+        index = None if track.features is None else next(row)
+        if problem is not None or index is None:
+            yield line | {"mood": None, "problem": problem, "model_version": model.model_version}
+        else:
+            yield line | _judged(model, matrix[index : index + 1]) | {"feature_source": track.source}
+
+
+def _judged(model: Classifier, matrix: Any) -> dict[str, Any]:
+    probabilities = model.predict(matrix)
+    labels = label(probabilities, model.card.threshold)
+    return {
+        "mood": labels.names()[0],
+        "probabilities": {mood: round(float(p), 6) for mood, p in zip(MOODS, probabilities[0], strict=True)},
+        "uncertain": bool(labels.uncertain[0]),
+        "out_of_distribution": bool(model.out_of_distribution(matrix)[0]),
+        "model_version": model.model_version,
+        "spoke": [
+            {"feature": part.feature, "value": None if part.value != part.value else part.value, "weight": part.weight}
+            for part in attribute(model, matrix)[0]
+        ],
+    }
+
+
+def _sentence(line: dict[str, Any]) -> str:
+    name = f"{line['track']} by {line['artists']}" if line.get("track") else line["track_id"]
+    if line["mood"] is None:
+        return f"{name} has no mood: {line['problem']}"
+    shares = "  ".join(f"{SIGNS[mood][0]} {mood} {share:.0%}" for mood, share in line["probabilities"].items())
+    doubts = [
+        text
+        for key, text in (("uncertain", "uncertain"), ("out_of_distribution", "unlike the training data"))
+        if line[key]
+    ]
+    doubt = f" ({', '.join(doubts)})" if doubts else ""
+    text = f"{name} is a {line['mood'].upper()} song{doubt}\n  {shares}"
+    if line.get("spoke"):
+        parts = [_spoke(part) for part in line["spoke"][:_SPOKE]]
+        text += f"\n  what spoke most: {', '.join(parts)}; features from {line['feature_source']}"
+    return text
+
+
+def _spoke(part: dict[str, Any]) -> str:
+    value = "missing" if part["value"] is None else f"{part['value']:g}"
+    return f"{part['feature']} {value} ({'for' if part['weight'] >= 0 else 'against'})"
+
+
+def _of_file(features: Path, out: Path | None, folder: Path | None, *, as_json: bool) -> None:
+    with _output(out) as target, Progress(console=Console(stderr=True), transient=True) as progress:
+        model = _classifier(folder)
+        step = progress.add_task(f"reading {features.name}", total=1.0)
+        counts = predict_file(
+            str(features), model, target, progress=lambda share: progress.update(step, completed=share)
+        )
+        if out is None:
+            _print_file(target, model.model_version, as_json=as_json)
+    _tell_counts(counts, out)
+
+
+def _classifier(folder: Path | None) -> Classifier:
+    if folder is not None:
+        return load_classifier(folder)
+    with Workspace() as workspace:
+        return workspace.classifier()
+
+
+@contextmanager
+def _output(out: Path | None) -> Iterator[Path]:
+    if out is not None:
+        if not out.parent.is_dir():
+            raise InputError(f"--out {out}: there is no folder {out.parent}")
+        yield out
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "moods.parquet"
+
+
+def _print_file(path: Path, model_version: str, *, as_json: bool) -> None:
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=10_000):
+        for row in batch.to_pylist():
+            line = {"track_id": row["track_id"], "mood": row["mood"], "model_version": model_version}
+            if row["mood"] is None:
+                line["problem"] = row["problem"]
+            else:
+                line["probabilities"] = {mood: round(row[f"p_{mood.lower()}"], 6) for mood in MOODS}
+                line |= {"uncertain": row["uncertain"], "out_of_distribution": row["out_of_distribution"]}
+            click.echo(json.dumps(line) if as_json else _sentence(line))
+
+
+def _tell_counts(counts: PredictionCounts, out: Path | None) -> None:
+    left_out = [f"{n} {what}" for n, what in ((counts.without_id, "without an id"), (counts.damaged, "damaged")) if n]
+    where = f", written to {out}" if out else ""
+    more = f"; left out: {', '.join(left_out)}" if left_out else ""
+    click.echo(f"{counts.labelled} of {counts.read} rows labelled{where}{more}", err=True)
