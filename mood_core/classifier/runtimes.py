@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mood_core.classifier.native_noise import import_tensorflow, quiet
 from mood_core.errors import ModelCardMismatch, ModelError
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class LiteRtRuntime:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            with quiet():
+                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
             self._input = self._interpreter.get_input_details()[0]["index"]
             self._output = self._interpreter.get_output_details()[0]["index"]
         except (ValueError, RuntimeError, IndexError) as error:
@@ -58,7 +61,7 @@ class KerasRuntime:
 
     def __init__(self, path: Path) -> None:
         try:
-            import keras
+            keras, _ = import_tensorflow()
         except ImportError as error:
             raise ModelError(f"the Keras runtime is not installed; {TRAIN_EXTRA}") from error
         try:

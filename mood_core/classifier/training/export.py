@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.golden import TOLERANCE, Golden, largest_difference, write_golden
+from mood_core.classifier.native_noise import quiet
 from mood_core.classifier.runtimes import KerasRuntime, LiteRtRuntime
 from mood_core.classifier.training.network import saved_model
-from mood_core.classifier.training.tensorflow_door import quiet
 from mood_core.errors import ModelError
 from mood_core.model_card import GOLDEN_FILE, KERAS_FILE, TWIN_FILE
 from mood_core.records import FEATURES
@@ -45,7 +45,7 @@ def export(ensemble: Ensemble, folder: Path, preprocessing_sha256: str, seed: in
 
 
 def _write_twin(model: Any, path: Path) -> None:
-    with quiet():
+    with quiet(stdout=True):
         model.export(str(path), format="litert", verbose=False)
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mood_core.classifier.native_noise import import_tensorflow
 from mood_core.classifier.training.encoder import QuantileEncoder
-from mood_core.classifier.training.tensorflow_door import import_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
