@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from pydantic import Field
 
 from flows.summary import conclude
 from flows.tasks import fetch_missing_features, finish_batches, label_selected, selection_of
@@ -16,13 +14,17 @@ from mood_core.pipeline.night_report import NightReport
 
 @flow(name="label-moods", flow_run_name="label moods", log_prints=False, persist_result=False)
 def label_moods(
-    people: Annotated[
-        list[str] | None, Field(description="Ids or names of accounts; empty for all", examples=[["ada", "grace"]])
-    ] = None,
-    first_day: Annotated[date | None, Field(description="Only tracks heard on this local day or later")] = None,
-    last_day: Annotated[date | None, Field(description="Only tracks heard on this local day or earlier")] = None,
+    people: list[str] | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
 ) -> State[NightReport]:
-    """Fetch the features of tracks that have none and label every track that has features."""
+    """Fetch the features of tracks that have none and label every track that has features.
+
+    Args:
+        people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
+        first_day: Only tracks heard on this local day or later, for example 2026-11-01.
+        last_day: Only tracks heard on this local day or earlier.
+    """
     report = NightReport(finished=finish_batches())
     selection = selection_of(people or None, first_day, last_day)
     report.features = fetch_missing_features(selection)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
-from pydantic import Field
 
 from flows.shards import split
 from flows.summary import conclude
@@ -20,12 +17,15 @@ from mood_core.pipeline.pull_listens import PullOutcome
 
 @flow(name="sync-listens", flow_run_name="pull listens", log_prints=False, persist_result=False)
 def sync_listens(
-    people: Annotated[
-        list[str] | None, Field(description="Ids or names of accounts; empty for all", examples=[["ada", "grace"]])
-    ] = None,
-    dry_run: Annotated[bool, Field(description="Ask Spotify, but write nothing")] = False,
+    people: list[str] | None = None,
+    dry_run: bool = False,
 ) -> State[NightReport]:
-    """Pull the recent listens of everybody, or of some people, into the lake and SQL."""
+    """Pull the recent listens of everybody, or of some people, into the lake and SQL.
+
+    Args:
+        people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
+        dry_run: Ask Spotify, but write nothing.
+    """
     report = NightReport(dry_run=dry_run)
     report.finished = 0 if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run)
