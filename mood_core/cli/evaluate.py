@@ -92,7 +92,9 @@ def _show(evaluation: Evaluation) -> None:
     from rich.table import Table
 
     moods = list(evaluation.measured.scores.recall)
-    table = Table("model", "accuracy %", "macro-F1", "log loss", "ECE", *moods)
+    table = Table(
+        "model", "accuracy %", "macro-F1", "log loss", "ECE", *moods, box=None, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for name, measured in {"this": evaluation.measured, **evaluation.baselines}.items():
         scores, error = measured.scores, measured.standard_errors
         figures = [f"{value:.3f}" for value in (scores.macro_f1, scores.log_loss, scores.ece)]
