@@ -1,10 +1,20 @@
 """Fixtures that every tier of tests uses."""
 
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mood_core.standin import StandIn
+from tests.databases import POSTGRES_URL, database, database_url, postgres_server, postgres_url
 from tests.shared_folder import SHARED
+
+__all__ = ["database", "database_url", "postgres_server", "postgres_url"]
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+"""The moment at which the stand-in's clock stands still in tests."""
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +23,22 @@ def shared() -> Path:
     if SHARED is None:
         pytest.skip("the folder of shared material is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture
+def standin() -> Iterator[StandIn]:
+    """A stand-in of Spotify and ReccoBeats with three listeners, whose clock stands still at ``NOW``."""
+    with StandIn(seed=11, listeners=3, now=NOW, frozen=True) as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, with no setting of the machine's own in the environment."""
+    for name in list(os.environ):
+        if name == "DATABASE_URL" or (name.startswith(("MOODLOG_", "SPOTIPY_")) and name != POSTGRES_URL):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "home"
+    monkeypatch.setenv("MOODLOG_HOME", str(folder))
+    return folder

@@ -1,0 +1,104 @@
+"""Nights without Prefect: connecting the stand-in's listeners, one night's run, and what it must have stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from mood_core.bootstrap import Workspace
+from mood_core.pipeline.fetch_features import fetch_features
+from mood_core.pipeline.label_tracks import label_tracks
+from mood_core.pipeline.night_report import NightReport
+from mood_core.pipeline.pull_listens import PullListens
+from mood_core.records import to_ms
+from mood_core.spotify.tokens import Token
+from mood_core.standin import StandIn
+
+TABLES = {
+    "users": "SELECT user_id, display_name, timezone, connected_at_ms FROM users",
+    "tracks": "SELECT track_id, name, artists, album, duration_ms, isrc, release_date, kind FROM tracks",
+    "listens": "SELECT user_id, played_at_ms, track_id, listen_source FROM mood_history",
+    "gaps": "SELECT u.user_id, g.starts_at_ms, g.ends_at_ms FROM gaps AS g JOIN users AS u ON u.user_key = g.user_key",
+    "features": (
+        "SELECT t.track_id, f.acousticness, f.danceability, f.energy, f.instrumentalness, f.liveness, f.loudness,"
+        " f.speechiness, f.tempo, f.valence, f.duration_ms, s.source FROM audio_features AS f"
+        " JOIN tracks AS t ON t.track_key = f.track_key JOIN sources AS s ON s.source_key = f.source_key"
+    ),
+    "misses": (
+        "SELECT t.track_id, s.source, m.reason, m.misses FROM feature_misses AS m"
+        " JOIN tracks AS t ON t.track_key = m.track_key JOIN sources AS s ON s.source_key = m.source_key"
+    ),
+    "moods": "SELECT track_id, mood, p_calm, p_energetic, p_happy, p_sad, uncertain, feature_source FROM track_moods",
+}
+"""What a history is, by natural keys: two databases with equal answers hold the same."""
+
+
+def settings_for(standin: StandIn) -> dict[str, str]:
+    """The environment that points moodlog at ``standin``."""
+    return {
+        "MOODLOG_SPOTIFY_CLIENT_ID": "tests",
+        "MOODLOG_SPOTIFY_API_URL": standin.spotify_api_url,
+        "MOODLOG_SPOTIFY_ACCOUNTS_URL": standin.accounts_url,
+        "MOODLOG_RECCOBEATS_URL": standin.reccobeats_url,
+    }
+
+
+def workspace_of(standin: StandIn) -> Workspace:
+    """A workspace that lives by the stand-in's clock."""
+    return Workspace(now=lambda: standin.clock.now().replace(microsecond=0))
+
+
+def connect_listeners(workspace: Workspace, standin: StandIn) -> list[str]:
+    """Connect every listener of the stand-in; returns their user ids."""
+    ids = []
+    for listener in standin.listeners:
+        answer = standin.issue_tokens(listener.listener_id, client_id="tests")
+        ids.append(workspace.connect(_token(answer, workspace.now()), listener.timezone).user_id)
+    return sorted(ids)
+
+
+def one_night(workspace: Workspace) -> NightReport:
+    """What the nightly flow does, without Prefect."""
+    now = workspace.now()
+    report = NightReport(finished=workspace.batches.finish(now=now))
+    ids = [account.user_id for account in workspace.accounts.all() if account.state == "active"]
+    pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
+    report.outcomes = pull(ids, now=now)
+    report.features = fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=now)
+    report.labels = label_tracks(
+        workspace.classifier, workspace.model_card.model_version, workspace.mood_rows, workspace.batches, now=now
+    )
+    return report
+
+
+def contents(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that is stored, sorted, by natural keys."""
+    with workspace.database.read() as connection:
+        return {
+            name: sorted((tuple(row) for row in connection.execute(text(query))), key=repr)
+            for name, query in TABLES.items()
+        }
+
+
+def truth(standin: StandIn) -> Mapping[str, set[int]]:
+    """By account: when (ms) each of the last 50 listens visible now was played."""
+    now = standin.clock.now()
+    result = {}
+    for listener in standin.listeners:
+        listens = standin.truth(listener.listener_id, now - timedelta(days=30), now)
+        visible = sorted(listen.played_at for listen in listens if listen.visible_at <= now)[-50:]
+        result[listener.account_id] = {to_ms(moment) for moment in visible}
+    return result
+
+
+def _token(answer: dict[str, Any], now: datetime) -> Token:
+    return Token(
+        access_token=answer["access_token"],
+        refresh_token=answer["refresh_token"],
+        expires_at=now.astimezone(UTC) + timedelta(seconds=answer["expires_in"]),
+        scope=answer["scope"],
+        authorised_at=now,
+    )
