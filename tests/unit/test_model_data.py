@@ -81,7 +81,7 @@ def test_a_file_without_durations_or_ids_is_taken(tmp_path: Path) -> None:
     [
         ({"energy": 1.2}, "row 3: energy is 1.2, outside 0 to 1"),
         ({"loudness": 40.0}, "row 3: loudness is 40"),
-        ({"length": 180}, "row 3: duration_ms is 180, .*seconds"),
+        ({"length": 180}, "row 3: length is 180, .*seconds"),
         ({"tempo": None}, "row 3: tempo is missing"),
         ({"mood": "Hapy"}, "row 3, column mood: 'Hapy' is none of"),
         ({"mood": None}, "row 3, column mood is empty"),

@@ -25,20 +25,23 @@ ALIASES = {
 def canonical_table(path: Path) -> pa.Table:
     """The columns ``mood``, the features and where present ``track_id`` and ``artist`` of a CSV or Parquet file.
 
+    The table's metadata tell what the file calls each.
+
     Raises:
         InputError: the file is absent, unreadable or of another kind, a column is absent, or a value is no number.
     """
     import pyarrow as pa
 
     table = _read(path)
-    columns = {}
+    columns, called = {}, {}
     for name in ("mood", *FEATURES, "track_id", "artist"):
-        column = _find(table, name)
-        if column is not None:
-            columns[name] = _numeric(column, name, path) if name in FEATURES else column
+        found = _find(table, name)
+        if found is not None:
+            called[name], column = found
+            columns[name] = _numeric(column, called[name], path) if name in FEATURES else column
         elif name == "mood" or (name in FEATURES and name not in MAY_BE_MISSING):
             raise InputError(f"{path.name} lacks the column {name}; it needs mood and {', '.join(FEATURES[:-1])}")
-    return pa.table(columns)
+    return pa.table(columns).replace_schema_metadata(called)
 
 
 def _read(path: Path) -> pa.Table:
@@ -60,11 +63,13 @@ def _read(path: Path) -> pa.Table:
     raise InputError(f"{path.name} is neither .csv nor .parquet; convert it first")
 
 
-def _find(table: pa.Table, name: str) -> pa.ChunkedArray | None:
+def _find(table: pa.Table, name: str) -> tuple[str, pa.ChunkedArray] | None:
+    """The column that holds ``name``, with what the file calls it."""
     names = [str(column).strip().lower() for column in table.column_names]
     for alias in ALIASES.get(name, (name,)):
         if alias in names:
-            return table.column(names.index(alias))
+            position = names.index(alias)
+            return table.column_names[position], table.column(position)
     return None
 
 

@@ -68,7 +68,7 @@ def read_labelled(
     expected = tuple(classes) if classes is not None else _label_set(labels)
     _check_labels(labels, expected, minimum_tracks, path)
     matrix = feature_matrix(table)
-    _check_ranges(matrix, path)
+    _check_ranges(matrix, path, table.schema.metadata.get(b"duration_ms", b"").decode())
     _check_duplicates(_identities(table, matrix), labels, path)
     index = {name: position for position, name in enumerate(expected)}
     return LabelledTracks(
@@ -110,10 +110,11 @@ def _check_labels(labels: list[str], expected: tuple[str, ...], minimum_tracks: 
             )
 
 
-def _check_ranges(matrix: NDArray[np.float32], path: Path) -> None:
+def _check_ranges(matrix: NDArray[np.float32], path: Path, duration_column: str) -> None:
     for row, problem in enumerate(range_problems(matrix), start=1):
         if problem is not None:
-            raise InputError(f"{path.name}, row {row}: {problem}; correct the value or leave the track out")
+            named = problem.replace("duration_ms", duration_column)  # what the file's owner knows it by
+            raise InputError(f"{path.name}, row {row}: {named}; correct the value or leave the track out")
 
 
 def _identities(table: pa.Table, matrix: NDArray[np.float32]) -> list[Any]:
