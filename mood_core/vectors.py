@@ -131,7 +131,7 @@ def describe_problem(name: str, value: float) -> str:
     allowed = FEATURE_RANGES[name]
     if np.isnan(value):
         return f"{name} is missing"
-    span = f"{allowed.minimum:g} to {allowed.maximum:g}" + ("" if allowed.unit == "0–1" else f" {allowed.unit}")
+    span = f"{allowed.minimum:,.9g} to {allowed.maximum:,.9g}" + ("" if allowed.unit == "0–1" else f" {allowed.unit}")
     hint = ": it looks like seconds, give milliseconds" if _looks_like_seconds(name, value) else ""
     return f"{name} is {value:g}, outside {span}{hint}"
 
