@@ -142,14 +142,16 @@ def _build(raw: dict[str, Any], path: Path) -> ModelCard:
     if wrong:
         raise ModelCardMismatch(f"{path} has wrong or missing fields ({', '.join(wrong)}); train the model again")
     try:
-        specs = tuple(
-            FeatureSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in spec.items()})
-            for spec in raw["features"]
-        )
+        specs = tuple(_spec(spec) for spec in raw["features"])
         tuples = {key: tuple(raw[key]) for key in ("classes", "limits", "not_for")}
     except (TypeError, AttributeError) as error:
         raise ModelCardMismatch(f"{path} describes its features wrongly ({error}); train the model again") from error
     return ModelCard(**{**raw, **tuples, "features": specs})
+
+
+def _spec(raw: dict[str, Any]) -> FeatureSpec:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    return FeatureSpec(**values)
 
 
 def _plain(card: ModelCard) -> dict[str, Any]:
