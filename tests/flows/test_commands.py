@@ -1,0 +1,119 @@
+"""The commands that run flows, as a person runs them: real processes, a real Prefect server, HTTP to the stand-in."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mood_core.standin import StandIn
+from tests.nights import settings_for
+
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
+
+MOODLOG = [sys.executable, "-m", "flows.cli"]
+
+
+def _moodlog(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*MOODLOG, *arguments], capture_output=True, text=True, check=False, timeout=240, input=given)
+
+
+@pytest.fixture
+def live_standin(home: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """A stand-in that lives by real time, with the settings that point at it."""
+    with StandIn(seed=5, listeners=2) as running:
+        for name, value in settings_for(running).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("PREFECT_API_URL", raising=False)
+        yield running
+
+
+def _connect(standin: StandIn, index: int) -> subprocess.CompletedProcess[str]:
+    """``moodlog connect --no-browser`` with a person who opens the address and pastes where they end up."""
+    process = subprocess.Popen(
+        [*MOODLOG, "connect", "--no-browser", "--timezone", "Europe/Berlin"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    address = httpx.URL(process.stdout.readline().strip())
+    consent = address.copy_merge_params({"listener": standin.listeners[index].listener_id})
+    answer = httpx.get(consent, follow_redirects=False)
+    out, err = process.communicate(answer.headers["location"] + "\n", timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def test_connect_run_and_look(live_standin: StandIn, home: Path) -> None:
+    connected = [_connect(live_standin, index) for index in range(2)]
+    assert [process.returncode for process in connected] == [0, 0], connected[0].stderr
+    assert "Pulled" in connected[0].stderr
+
+    first = _moodlog("run", "--json")
+    assert first.returncode == 0, first.stderr
+    report = json.loads(first.stdout)
+    assert report["verdict"] == "completed"
+    assert report["labelled"] > 0
+
+    second = json.loads(_moodlog("run", "--json").stdout)
+    assert second["labelled"] == 0
+
+    days = [json.loads(line) for line in _moodlog("history", "--by", "day", "--json").stdout.splitlines()]
+    status = json.loads(_moodlog("status", "--json").stdout)
+    with sqlite3.connect(home / "moodlog.db") as database:
+        listens = database.execute("SELECT count(*) FROM mood_history").fetchone()[0]
+    assert sum(sum(day["listens"].values()) for day in days) == listens > 0
+    assert len(status["users"]) == 2
+    assert all(user["state"] == "active" and user["token_days_left"] > 150 for user in status["users"])
+    assert status["api_calls"]["me/player/recently-played"] >= 4
+
+    # Prefect kept the history of both runs, with the summary that people read there.
+    with sqlite3.connect(home / "prefect" / "prefect.db") as prefect:
+        states = [row[0] for row in prefect.execute("SELECT state_name FROM flow_run")]
+        artifacts = {row[0] for row in prefect.execute("SELECT key FROM artifact")}
+        tasks = {row[0] for row in prefect.execute("SELECT state_type FROM task_run")}
+    assert states == ["Completed", "Completed"]
+    assert {"moodlog-summary", "moodlog-accounts"} <= artifacts
+    assert tasks == {"COMPLETED"}
+
+
+def test_a_run_that_cannot_work_says_why_in_one_line_and_by_its_exit_code(
+    live_standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _connect(live_standin, 0).returncode == 0
+    unknown = _moodlog("run", "--user", "nobody")
+    assert (unknown.returncode, unknown.stderr.strip().splitlines()[-1][:44]) == (
+        2,
+        "moodlog: no account is connected for nobody;",
+    )
+    live_standin.revoke(live_standin.listeners[0].listener_id)
+    revoked = _moodlog("run")
+    assert revoked.returncode == 77
+    assert "Failed" in revoked.stdout
+
+
+def test_the_demo_ends_with_moods_and_a_second_one_adds_only_what_is_new(home: Path, tmp_path: Path) -> None:
+    place = tmp_path / "demo"
+    first = _moodlog("demo", "--days", "2", "--listeners", "2", "--home", str(place))
+    assert first.returncode == 0, first.stderr
+    assert "Calm" in first.stdout
+    with sqlite3.connect(place / "moodlog.db") as database:
+        before = set(database.execute("SELECT user_id, played_at_ms, track_id FROM mood_history"))
+        labelled = database.execute("SELECT count(*) FROM mood_history WHERE mood IS NOT NULL").fetchone()[0]
+        days = database.execute("SELECT count(DISTINCT local_day) FROM mood_history").fetchone()[0]
+    assert labelled > len(before) / 2
+    assert days >= 2
+    began = datetime.now(UTC)
+    second = _moodlog("demo", "--days", "2", "--listeners", "2", "--home", str(place), "--json")
+    assert second.returncode == 0, second.stderr
+    with sqlite3.connect(place / "moodlog.db") as database:
+        after = set(database.execute("SELECT user_id, played_at_ms, track_id FROM mood_history"))
+    assert before <= after
+    assert len(after - before) <= 10, f"a run begun at {began} cannot find more than a few new listens"
