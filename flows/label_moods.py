@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.parameters import Day
 from flows.summary import conclude
 from flows.tasks import fetch_missing_features, finish_batches, label_selected, selection_of
 from mood_core.pipeline.night_report import NightReport
@@ -15,8 +14,8 @@ from mood_core.pipeline.night_report import NightReport
 @flow(name="label-moods", flow_run_name="label moods", log_prints=False, persist_result=False)
 def label_moods(
     people: list[str] | None = None,
-    first_day: date | None = None,
-    last_day: date | None = None,
+    first_day: Day | None = None,
+    last_day: Day | None = None,
 ) -> State[NightReport]:
     """Fetch the features of tracks that have none and label every track that has features.
 

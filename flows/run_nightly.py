@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.parameters import Day
 from flows.summary import conclude
 from flows.sync_listens import pull_all
 from flows.tasks import fetch_missing_features, finish_batches, label_selected, selection_of
@@ -16,8 +15,8 @@ from mood_core.pipeline.night_report import NightReport
 @flow(name="run-nightly", flow_run_name="nightly run", log_prints=False, persist_result=False)
 def run_nightly(
     people: list[str] | None = None,
-    first_day: date | None = None,
-    last_day: date | None = None,
+    first_day: Day | None = None,
+    last_day: Day | None = None,
     dry_run: bool = False,
 ) -> State[NightReport]:
     """Pull recent listens, fetch the features of new tracks, label them, and leave a summary.
