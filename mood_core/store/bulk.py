@@ -25,34 +25,36 @@ _POSTGRESQL_TYPES = {
 }
 
 
-def insert_rows(connection: Connection, statement: str, rows: pa.Table) -> None:
+def insert_rows(connection: Connection, statement: str, rows: pa.Table) -> int:
     """Run ``statement``, in which ``/* rows */`` stands for the columns of ``rows`` in their order.
 
-    Memory stays flat: rows pass in chunks of 50,000.
+    Memory stays flat: rows pass in chunks of 50,000. Returns how many rows of the table were inserted or changed.
     """
     if rows.num_rows == 0:
-        return
+        return 0
     if connection.dialect.name == "postgresql":
-        _copy_and_insert(connection, statement, rows)
-    else:
-        _execute_many(connection, statement, rows)
+        return _copy_and_insert(connection, statement, rows)
+    return _execute_many(connection, statement, rows)
 
 
-def _execute_many(connection: Connection, statement: str, rows: pa.Table) -> None:
+def _execute_many(connection: Connection, statement: str, rows: pa.Table) -> int:
+    done = 0
     values = f"VALUES ({', '.join('?' * rows.num_columns)})"
     sql = statement.replace(_ROWS, values)
     for chunk in rows.to_batches(max_chunksize=_CHUNK):
         columns = [column.to_pylist() for column in chunk.columns]
-        connection.exec_driver_sql(sql, list(zip(*columns, strict=True)))
+        done += connection.exec_driver_sql(sql, list(zip(*columns, strict=True))).rowcount
+    return done
 
 
-def _copy_and_insert(connection: Connection, statement: str, rows: pa.Table) -> None:
+def _copy_and_insert(connection: Connection, statement: str, rows: pa.Table) -> int:
     names = ", ".join(rows.schema.names)
     types = ", ".join(f"{field.name} {_POSTGRESQL_TYPES[field.type]}" for field in rows.schema)
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE staging ({types}) ON COMMIT DROP")
     _copy(connection, f"COPY staging ({names}) FROM STDIN WITH (FORMAT csv)", rows)
-    connection.exec_driver_sql(statement.replace(_ROWS, f"SELECT {names} FROM staging"))  # noqa: S608
+    done = connection.exec_driver_sql(statement.replace(_ROWS, f"SELECT {names} FROM staging")).rowcount  # noqa: S608
     connection.exec_driver_sql("DROP TABLE staging")
+    return done
 
 
 def _copy(connection: Connection, sql: str, rows: pa.Table) -> None:

@@ -7,13 +7,17 @@ in by the one statement of ``sql/load/<dataset>.sql``.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, text
 
 from mood_core.store.bulk import insert_rows
+from mood_core.store.daily import add_listens, labelled, recount_people, take_turns
 from mood_core.store.database import Database
-from mood_core.store.keys import with_keys
+from mood_core.store.keys import among, with_keys
 from mood_core.store.ledger import LedgerEntry, enter
 from mood_core.store.sql_files import sql_file
 from mood_core.store.time_zones import ensure_offsets
@@ -21,21 +25,63 @@ from mood_core.store.time_zones import ensure_offsets
 _COLUMNS = re.compile(r"INSERT INTO \w+ \(([^)]+)\)")
 
 
-def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table, *, now: datetime) -> bool:
+def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table | Iterable[pa.Table], *, now: datetime) -> bool:
     """Load ``rows`` (in their dataset's schema) and write the ledger entry; False if it was loaded before.
+
+    Rows may come as one table or, for files of any size, as one after the other; then they are only asked for when the
+    ledger does not know the batch.
 
     Raises:
         StoreBusy: Another writer held the database for too long.
         StoreError: The database refuses the rows; nothing is changed then.
     """
-    statement = sql_file("load", entry.dataset).text
     with database.write() as connection:
-        if not enter(connection, entry, now):
-            return False
-        insert_rows(connection, statement, with_keys(connection, rows).select(_columns_of(statement)))
-        if "timezone" in rows.schema.names:
-            ensure_offsets(connection, rows["timezone"].unique().to_pylist())
+        return load_into(connection, entry, rows, now=now)
+
+
+def load_into(
+    connection: Connection,
+    entry: LedgerEntry,
+    rows: pa.Table | Iterable[pa.Table],
+    *,
+    now: datetime,
+    keep_days: bool = True,
+) -> bool:
+    """:func:`load_batch` inside a transaction. Without ``keep_days``, the caller counts the days again afterwards."""
+    if not enter(connection, entry, now):
+        return False
+    statement = sql_file("load", entry.dataset).text
+    columns = _columns_of(statement)
+    for table in [rows] if isinstance(rows, pa.Table) else rows:
+        moved = _moving(connection, table) if entry.dataset == "users" else []
+        keyed = with_keys(connection, table).select(columns)
+        inserted = insert_rows(connection, statement, keyed)
+        if entry.dataset == "users":
+            moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
+        if keep_days:
+            _keep_days(connection, entry.dataset, keyed, moved, all_new=inserted == table.num_rows)
     return True
+
+
+def _keep_days(connection: Connection, dataset: str, keyed: pa.Table, moved: list[int], *, all_new: bool) -> None:
+    if dataset in ("listens", "moods", "users"):
+        take_turns(connection)
+    if dataset == "listens" and keyed.num_rows:
+        add_listens(connection, keyed, all_new=all_new)
+    elif dataset == "moods":
+        current = connection.scalar(text("SELECT model_key FROM models WHERE is_current = 1"))
+        of_current = keyed.filter(pc.equal(keyed["model_key"], current)) if current else keyed.slice(0, 0)
+        labelled(connection, of_current["track_key"].unique().to_pylist())
+    elif dataset == "users":
+        recount_people(connection, sorted(set(moved)))
+
+
+def _moving(connection: Connection, users: pa.Table) -> list[int]:
+    """The keys of stored people for whom ``users`` gives another time zone."""
+    zones = dict(zip(users["user_id"].to_pylist(), users["timezone"].to_pylist(), strict=True))
+    condition, ids = among(connection, "user_id", list(zones))
+    rows = connection.execute(text(f"SELECT user_key, user_id, timezone FROM users WHERE {condition}"), {"ids": ids})  # noqa: S608
+    return [row.user_key for row in rows if zones[row.user_id] != row.timezone]
 
 
 def _columns_of(statement: str) -> list[str]:

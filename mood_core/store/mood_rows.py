@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlalchemy import text
 
 from mood_core.records import FEATURES
+from mood_core.store.daily import recount_everything
 from mood_core.store.database import Database
 from mood_core.store.selection import Selection
 
@@ -27,6 +28,15 @@ _UNLABELLED = """
         WHERE m.track_key = f.track_key AND c.model_version = :version
     ) AND {selected}
     ORDER BY f.track_key LIMIT :chunk
+"""
+
+
+_NEWEST = """
+    SELECT f.acousticness, f.danceability, f.energy, f.instrumentalness, f.liveness, f.loudness, f.speechiness, f.tempo,
+        f.valence, coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END)
+    FROM audio_features AS f
+    INNER JOIN tracks AS t ON t.track_key = f.track_key
+    ORDER BY f.fetched_at_ms DESC, f.track_key DESC LIMIT :limit
 """
 
 
@@ -56,6 +66,13 @@ class MoodRows:
             kinds = {name: pa.float64() for name in FEATURES} | {"track_id": pa.string(), "feature_source": pa.string()}
             yield pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
+    def newest_features(self, limit: int) -> pa.Table:
+        """The ten features of the ``limit`` tracks whose features were fetched last, as in ``unlabelled``."""
+        with self._database.read() as connection:
+            rows = connection.execute(text(_NEWEST), {"limit": limit}).all()
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(FEATURES)
+        return pa.table({name: pa.array(column, pa.float64()) for name, column in zip(FEATURES, columns, strict=True)})
+
     def current_version(self) -> str | None:
         """The model version whose labels people see; None before the first label."""
         with self._database.read() as connection:
@@ -71,3 +88,4 @@ class MoodRows:
             )
             connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
             connection.execute(text("UPDATE models SET is_current = 1 WHERE model_version = :v"), {"v": model_version})
+            recount_everything(connection)

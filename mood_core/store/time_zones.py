@@ -44,8 +44,12 @@ def offset_periods(name: str) -> Iterator[tuple[int, int, int]]:
     yield start_ms, _EVER_MS, offset
 
 
-def ensure_offsets(connection: Connection, names: Iterable[str]) -> None:
-    """Write the offsets of the zones ``names`` where they differ from what is stored."""
+def ensure_offsets(connection: Connection, names: Iterable[str]) -> list[int]:
+    """Write the offsets of the zones ``names`` where they differ from what is stored.
+
+    Returns the keys of the people whose zone's offsets were written.
+    """
+    written: list[int] = []
     for name in sorted(set(names)):
         periods = list(offset_periods(name))
         known = connection.execute(_KNOWN, {"name": name})
@@ -59,6 +63,8 @@ def ensure_offsets(connection: Connection, names: Iterable[str]) -> None:
             ),
             [{"name": name, "start": start, "end": end, "offset": offset} for start, end, offset in periods],
         )
+        written += connection.scalars(text("SELECT user_key FROM users WHERE timezone = :name"), {"name": name})
+    return written
 
 
 def _offset_s(info: ZoneInfo, moment: datetime) -> int:

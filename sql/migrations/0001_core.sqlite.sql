@@ -46,7 +46,7 @@ CREATE TABLE sources (
 
 CREATE TABLE listens (
     user_key INTEGER NOT NULL REFERENCES users (user_key),
-    played_at_ms INTEGER NOT NULL,
+    played_at_ms INTEGER NOT NULL CHECK (played_at_ms > 0),
     track_key INTEGER NOT NULL REFERENCES tracks (track_key),
     ms_played INTEGER CHECK (ms_played >= 0),
     source_key INTEGER NOT NULL REFERENCES sources (source_key),
@@ -111,6 +111,19 @@ CREATE TABLE moods (
     PRIMARY KEY (model_key, track_key),
     CHECK (abs(p_calm + p_energetic + p_happy + p_sad - 1) <= 0.0001)
 ) WITHOUT ROWID;
+
+-- Listens by person, local day and mood under the current model: what the views sum instead of reading every listen.
+-- It is kept up in the transaction that changes listens, labels, time zones or the current model. day counts from
+-- 1970-01-01 on the person's own clock; mood is 'Unlabelled' where there is none.
+CREATE TABLE mood_days (
+    user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
+    day INTEGER NOT NULL,
+    mood TEXT NOT NULL CHECK (mood IN ('Calm', 'Energetic', 'Happy', 'Sad', 'Unlabelled')),
+    listens INTEGER NOT NULL CHECK (listens > 0),
+    uncertain_listens INTEGER NOT NULL CHECK (uncertain_listens BETWEEN 0 AND listens),
+    PRIMARY KEY (user_key, day, mood)
+) WITHOUT ROWID;
+CREATE INDEX mood_days_by_day ON mood_days (day, mood, listens);
 
 -- The ledger: a batch file whose row stands here is loaded; row and data were written in one transaction.
 CREATE TABLE batches (

@@ -1,0 +1,192 @@
+"""Keeps ``mood_days`` right: listens by person, local day and mood, in the transaction that changes what it counts.
+
+New listens are counted in Arrow and added. Whatever is less simple (listens that were stored before, labels, time
+zones) has the days it touches counted again from the listens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from sqlalchemy import Connection, text
+
+from mood_core.store.bulk import insert_rows
+from mood_core.store.keys import among
+
+_DAY_S = 86_400
+_LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time settles its days; on SQLite writers take turns
+
+_ADD = """
+INSERT INTO mood_days (user_key, day, mood, listens, uncertain_listens)
+/* rows */
+ON CONFLICT (user_key, day, mood) DO UPDATE SET
+    listens = mood_days.listens + excluded.listens,
+    uncertain_listens = mood_days.uncertain_listens + excluded.uncertain_listens
+"""
+
+_COUNT = """
+INSERT INTO mood_days (user_key, day, mood, listens, uncertain_listens)
+SELECT d.user_key, d.day, coalesce(m.mood, 'Unlabelled'), count(*), sum(coalesce(m.uncertain, 0))
+FROM (
+    SELECT l.user_key, l.track_key, CAST((l.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
+    FROM {listens}
+    INNER JOIN users AS u ON u.user_key = l.user_key
+    INNER JOIN utc_offsets AS o
+        ON o.timezone = u.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
+    WHERE {condition}
+) AS d
+LEFT JOIN models AS c ON c.is_current = 1
+LEFT JOIN moods AS m ON m.model_key = c.model_key AND m.track_key = d.track_key
+GROUP BY d.user_key, d.day, coalesce(m.mood, 'Unlabelled')
+"""
+
+_STALE = {
+    "sqlite": (
+        "(SELECT json_extract(value, '$[0]') AS user_key, json_extract(value, '$[1]') AS day FROM json_each(:pairs))"
+    ),
+    "postgresql": (
+        "(SELECT (value ->> 0)::integer AS user_key, (value ->> 1)::integer AS day"
+        " FROM json_array_elements(CAST(:pairs AS json)))"
+    ),
+}
+
+# A local day lies within fourteen hours of the UTC day of the same name; the day itself decides.
+_NEAR = """{stale} AS s CROSS JOIN listens AS l"""
+_ON_DAY = """
+    l.user_key = s.user_key
+    AND l.played_at_ms >= (s.day * CAST(86400 AS BIGINT) - 86400) * 1000
+    AND l.played_at_ms < (s.day * CAST(86400 AS BIGINT) + 172800) * 1000
+    AND (l.played_at_ms / 1000 + o.offset_s) / 86400 = s.day
+"""
+
+_HEARD_ON = """
+SELECT DISTINCT l.user_key, CAST((l.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
+FROM listens AS l
+INNER JOIN users AS u ON u.user_key = l.user_key
+INNER JOIN utc_offsets AS o
+    ON o.timezone = u.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
+WHERE {condition}
+"""
+
+
+def add_listens(connection: Connection, listens: pa.Table, *, all_new: bool) -> None:
+    """Count ``listens`` (``user_key``, ``played_at_ms``, ``track_key``) that were just inserted.
+
+    Where they are not ``all_new``, their days are counted again instead.
+    """
+    take_turns(connection)
+    counted = _with_days(connection, listens)
+    if all_new:
+        insert_rows(connection, _ADD, _counts(connection, counted))
+        return
+    pairs = counted.group_by(["user_key", "day"]).aggregate([])
+    recount_days(connection, zip(pairs["user_key"].to_pylist(), pairs["day"].to_pylist(), strict=True))
+
+
+def labelled(connection: Connection, track_keys: Sequence[int]) -> None:
+    """Count the days again on which any of ``track_keys``, labelled just now by the current model, was heard."""
+    if not track_keys:
+        return
+    take_turns(connection)
+    condition, ids = among(connection, "l.track_key", track_keys)
+    rows = connection.execute(text(_HEARD_ON.format(condition=condition)), {"ids": ids})
+    recount_days(connection, ((row.user_key, row.day) for row in rows.all()))
+
+
+def recount_days(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
+    """Count the days ``pairs`` (user key, local day since 1970-01-01) again from the listens."""
+    given = {"pairs": json.dumps([list(pair) for pair in sorted(set(pairs))])}
+    stale = _STALE[connection.dialect.name]
+    connection.execute(
+        text(f"DELETE FROM mood_days WHERE (user_key, day) IN (SELECT s.user_key, s.day FROM {stale} AS s)"),  # noqa: S608
+        given,
+    )
+    connection.execute(text(_COUNT.format(listens=_NEAR.format(stale=stale), condition=_ON_DAY)), given)
+
+
+def recount_people(connection: Connection, user_keys: Sequence[int]) -> None:
+    """Count every day of these people again."""
+    if not user_keys:
+        return
+    take_turns(connection)
+    condition, ids = among(connection, "user_key", user_keys)
+    connection.execute(text(f"DELETE FROM mood_days WHERE {condition}"), {"ids": ids})  # noqa: S608
+    condition, ids = among(connection, "l.user_key", user_keys)
+    connection.execute(text(_COUNT.format(listens="listens AS l", condition=condition)), {"ids": ids})
+
+
+def recount_everything(connection: Connection) -> None:
+    """Count every day of everybody again: after the current model changed, and at the end of a rebuild."""
+    take_turns(connection)
+    connection.execute(text("DELETE FROM mood_days"))
+    connection.execute(text(_COUNT.format(listens="listens AS l", condition="1 = 1")))
+
+
+def take_turns(connection: Connection) -> None:
+    """Let only one transaction at a time settle its days.
+
+    Called when the rows are in, and held until the commit: whoever comes second sees all that the first has written.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def _with_days(connection: Connection, listens: pa.Table) -> pa.Table:
+    played_at_s = listens["played_at_ms"].to_numpy() // 1000
+    user_keys = listens["user_key"].to_numpy()
+    local_s = played_at_s + _offsets(connection, user_keys, played_at_s)
+    return listens.select(["user_key", "track_key"]).append_column("day", pa.array(local_s // _DAY_S))
+
+
+def _offsets(connection: Connection, user_keys: NDArray[np.int64], times_s: NDArray[np.int64]) -> NDArray[np.int64]:
+    people, places = np.unique(user_keys, return_inverse=True)
+    condition, ids = among(connection, "user_key", people.tolist())
+    found = connection.execute(text(f"SELECT user_key, timezone FROM users WHERE {condition}"), {"ids": ids})  # noqa: S608
+    zone_of = {row.user_key: row.timezone for row in found}
+    names = sorted(set(zone_of.values()))
+    zones = np.array([names.index(zone_of[key]) for key in people.tolist()])[places]
+    offsets = np.zeros(len(times_s), np.int64)
+    for index, name in enumerate(names):
+        rows = connection.execute(
+            text("SELECT starts_at_ms / 1000, offset_s FROM utc_offsets WHERE timezone = :name ORDER BY starts_at_ms"),
+            {"name": name},
+        ).all()
+        starts, values = (np.array(column) for column in zip(*rows, strict=True))
+        here = zones == index
+        offsets[here] = values[np.searchsorted(starts, times_s[here], side="right") - 1]
+    return offsets
+
+
+def _counts(connection: Connection, counted: pa.Table) -> pa.Table:
+    encoded = counted["track_key"].combine_chunks().dictionary_encode()
+    moods, uncertain = _labels(connection, encoded.dictionary.to_pylist())
+    table = pa.table(
+        {
+            "user_key": counted["user_key"],
+            "day": counted["day"],
+            "mood": moods.take(encoded.indices),
+            "uncertain": uncertain.take(encoded.indices),
+        }
+    )
+    groups = table.group_by(["user_key", "day", "mood"]).aggregate([("uncertain", "count"), ("uncertain", "sum")])
+    ordered = groups.sort_by([("user_key", "ascending"), ("day", "ascending"), ("mood", "ascending")])
+    names = {"uncertain_count": "listens", "uncertain_sum": "uncertain_listens"}
+    ordered = ordered.rename_columns([names.get(name, name) for name in ordered.column_names])
+    return ordered.select(["user_key", "day", "mood", "listens", "uncertain_listens"])
+
+
+def _labels(connection: Connection, track_keys: list[int]) -> tuple[pa.Array, pa.Array]:
+    condition, ids = among(connection, "m.track_key", track_keys)
+    query = (
+        "SELECT m.track_key, m.mood, m.uncertain FROM models AS c INNER JOIN moods AS m ON m.model_key = c.model_key"  # noqa: S608
+        f" WHERE c.is_current = 1 AND {condition}"
+    )
+    known = {row[0]: (row[1], row[2]) for row in connection.execute(text(query), {"ids": ids})}
+    pairs = [known.get(key, ("Unlabelled", 0)) for key in track_keys]
+    moods = pa.array([pair[0] for pair in pairs], pa.string())
+    return moods, pc.cast(pa.array([pair[1] for pair in pairs]), pa.int64())

@@ -1,0 +1,23 @@
+-- One row a person, weekday (1 for Monday to 7 for Sunday, on the person's own clock) and mood ('Unlabelled' for
+-- listens without one): how many listens, and their share of that weekday's listens (0-1).
+CREATE VIEW mood_by_weekday AS
+SELECT
+    d.user_id,
+    d.display_name,
+    d.weekday,
+    d.mood,
+    d.listens,
+    CAST(
+        round(1.0 * d.listens / sum(d.listens) OVER (PARTITION BY d.user_id, d.weekday), 4) AS DOUBLE PRECISION
+    ) AS share
+FROM (
+    SELECT
+        u.user_id,
+        u.display_name,
+        (m.day + 3) % 7 + 1 AS weekday,
+        m.mood,
+        CAST(sum(m.listens) AS BIGINT) AS listens
+    FROM mood_days AS m
+    INNER JOIN users AS u ON m.user_key = u.user_key
+    GROUP BY u.user_id, u.display_name, (m.day + 3) % 7 + 1, m.mood
+) AS d

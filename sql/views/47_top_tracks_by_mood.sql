@@ -1,0 +1,28 @@
+-- One row a person, mood and track heard: how many listens, and the track's place among that person's tracks of that
+-- mood (1 is the most heard; ties by track id).
+CREATE VIEW top_tracks_by_mood AS
+SELECT
+    d.user_id,
+    d.display_name,
+    d.mood,
+    row_number() OVER (PARTITION BY d.user_id, d.mood ORDER BY d.listens DESC, d.track_id) AS place,
+    d.track_id,
+    d.track,
+    d.artists,
+    d.listens
+FROM (
+    SELECT
+        u.user_id,
+        u.display_name,
+        m.mood,
+        t.track_id,
+        t.name AS track,
+        t.artists,
+        count(*) AS listens
+    FROM users AS u
+    INNER JOIN listens AS l ON u.user_key = l.user_key
+    INNER JOIN models AS c ON c.is_current = 1
+    INNER JOIN moods AS m ON m.model_key = c.model_key AND l.track_key = m.track_key
+    INNER JOIN tracks AS t ON l.track_key = t.track_key
+    GROUP BY u.user_id, u.display_name, m.mood, t.track_id, t.name, t.artists
+) AS d

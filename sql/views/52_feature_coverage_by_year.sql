@@ -1,0 +1,11 @@
+-- One row a year of release ('unknown' where it is not known): how many of its tracks have audio features, and the
+-- share (0-1).
+CREATE VIEW feature_coverage_by_year AS
+SELECT
+    coalesce(substr(t.release_date, 1, 4), 'unknown') AS release_year,
+    count(*) AS tracks,
+    count(f.track_key) AS covered_tracks,
+    CAST(round(1.0 * count(f.track_key) / count(*), 4) AS DOUBLE PRECISION) AS track_share
+FROM tracks AS t
+LEFT JOIN audio_features AS f ON t.track_key = f.track_key
+GROUP BY coalesce(substr(t.release_date, 1, 4), 'unknown')
