@@ -34,7 +34,8 @@ check: .venv/.full ## Run what CI runs before the tests: lint, types, import rul
 	$(RUN) sqlfluff lint --dialect postgres $(OTHER_SQL)
 
 bench: .venv/.full ## Measure: ratios side by side, written to the terminal.
-	$(RUN) pytest tests/benchmarks -m benchmark -s -p no:xdist --timeout 3600
+	@for file in tests/benchmarks/bench_*.py; do \
+	  module=$$(basename $$file .py); echo "== $$module"; $(RUN) python -m tests.benchmarks.$$module || exit 1; done
 
 clean: ## Remove what make and the demo have made.
 	rm -rf .venv .uv moodlog-demo dist

@@ -47,9 +47,24 @@ def markdown(report: NightReport) -> str:
             f"{labels.uncertain} labels are uncertain, {labels.out_of_distribution} lie outside the training data.",
             "",
         ]
+    lines += drift_lines(report)
     if report.problems:
         lines += ["## What did not work", "", *(f"- {_plain(problem)}" for problem in report.problems), ""]
     return "\n".join(lines)
+
+
+def drift_lines(report: NightReport) -> list[str]:
+    """How far the newest tracks' features are from the training data, if that is known and worth a word."""
+    drift = None if report.labels is None else report.labels.drift
+    if drift is None or drift.level == "too_few_rows":
+        return []
+    said = {
+        "none": "no drift",
+        "notice": "some drift: labels may be a little less sure than the model card says",
+        "warning": "**drift: this music differs from what the model learned from; trust its labels less**",
+    }[drift.level]
+    worst = f"{drift.worst}, PSI {drift.psi[drift.worst]:.2f}"
+    return [f"Features of the newest {drift.rows} tracks against the training data: {said} (most: {worst}).", ""]
 
 
 def account_rows(report: NightReport) -> list[dict[str, str | int]]:

@@ -89,8 +89,9 @@ def label_selected(selection: Selection) -> LabelReport:
     with Workspace() as workspace:
         report = label_tracks(
             workspace.classifier,
-            workspace.model_card.model_version,
+            workspace.model_card,
             workspace.mood_rows,
+            workspace.models,
             workspace.batches,
             now=workspace.now(),
             selection=selection,

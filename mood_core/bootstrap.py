@@ -23,6 +23,7 @@ from mood_core.store.database import Database, open_database
 from mood_core.store.feature_rows import FeatureRows
 from mood_core.store.listens import ListenStore
 from mood_core.store.migrate import migrate
+from mood_core.store.model_rows import ModelRows
 from mood_core.store.mood_rows import MoodRows
 from mood_core.store.token_rows import TokenRows
 
@@ -104,6 +105,11 @@ class Workspace:
         return MoodRows(self.database)
 
     @cached_property
+    def models(self) -> ModelRows:
+        """The models whose labels are stored."""
+        return ModelRows(self.database)
+
+    @cached_property
     def calls(self) -> CallLedger:
         """The count of calls to outside services."""
         budget = self.settings.spotify_daily_budget
@@ -166,10 +172,11 @@ class Workspace:
 
     @property
     def model_folder(self) -> Path:
-        """Where the model lies."""
+        """Where the model lies: the one that is set, else the one that was promoted last, else the bundled one."""
         from mood_core.classifier import bundled_folder
+        from mood_core.pipeline.promote_model import current_folder
 
-        return self.settings.model or bundled_folder()
+        return self.settings.model or current_folder(self.settings.models) or bundled_folder()
 
     @cached_property
     def model_card(self) -> ModelCard:

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         return self.lake_url or str(self.home / "lake")
 
     @property
+    def models(self) -> Path:
+        """Where promoted models are kept."""
+        return self.home / "models"
+
+    @property
     def catalog_list(self) -> Path:
         """Where ``moodlog catalog add`` keeps its list of files."""
         return self.home / "catalog.txt"

@@ -69,7 +69,7 @@ def one_night(workspace: Workspace) -> NightReport:
     report.outcomes = pull(ids, now=now)
     report.features = fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=now)
     report.labels = label_tracks(
-        workspace.classifier, workspace.model_card.model_version, workspace.mood_rows, workspace.batches, now=now
+        workspace.classifier, workspace.model_card, workspace.mood_rows, workspace.models, workspace.batches, now=now
     )
     return report
 

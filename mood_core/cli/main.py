@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "predict": ("mood_core.cli.predict:command", "the mood of given tracks"),
         "train": ("mood_core.cli.train:command", "train a mood model on labelled tracks"),
         "evaluate": ("mood_core.cli.evaluate:command", "measure the recipe or a saved model on labelled tracks"),
+        "promote": ("mood_core.cli.promote:command", "make a new model the current one, if it is better"),
         "catalog": ("mood_core.cli.catalog:command", "use files of audio features"),
     }
 )

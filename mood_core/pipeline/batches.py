@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
+from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
 from mood_core.schema import DATASETS, Dataset
 from mood_core.store.database import Database
@@ -34,7 +35,9 @@ class Batches:
         if rows.num_rows == 0:
             return 0
         file = self._lake.write(dataset, rows, created_at=now)
-        _, published = self._lake.read(file.path)
+        found, published = self._lake.stream(file.path)
+        if found.sha256 != file.sha256:
+            raise BatchCorrupt(f"{file.path} lies in the lake with other bytes; move it away and run again")
         load_batch(self._database, file, published, now=now)
         return file.row_count
 
@@ -42,10 +45,7 @@ class Batches:
         """Load what an earlier run published but did not live to load; returns how many batches.
 
         Only the months around the ledger's newest batch and later are looked at, because every run begins with this:
-        its cost does not grow with the history.
-
-        Raises:
-            BatchCorrupt: A published file is damaged; it is named.
+        its cost does not grow with the history. A damaged or foreign file is named in the log and costs no other.
         """
         self._lake.sweep()
         newest = newest_batch(self._database)
@@ -54,10 +54,18 @@ class Batches:
         for dataset in DATASETS:
             paths = {_batch_id(path): path for path in self._lake.paths(dataset, since=since)}
             for batch_id in sorted(set(paths) - loaded_among(self._database, list(paths))):
-                file, rows = self._lake.read(paths[batch_id])
-                finished += load_batch(self._database, file, rows, now=now)
-                log.info("loaded %s, which an earlier run had published", paths[batch_id])
+                finished += self._load(paths[batch_id], now)
         return finished
+
+    def _load(self, path: str, now: datetime) -> bool:
+        try:
+            file, rows = self._lake.stream(path)
+            loaded = load_batch(self._database, file, rows, now=now)
+        except BatchCorrupt as error:
+            log.error("not loaded: %s; `moodlog verify` says more", error.message)  # noqa: TRY400 - it is told whole
+            return False
+        log.info("loaded %s, which an earlier run had published", path)
+        return loaded
 
 
 def _batch_id(path: str) -> str:

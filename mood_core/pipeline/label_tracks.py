@@ -11,29 +11,26 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mood_core.classifier.drift import DriftReport, feature_drift
+from mood_core.model_card import ModelCard
 from mood_core.moods import label
 from mood_core.pipeline.batches import Batches
 from mood_core.records import MOODS, to_ms
 from mood_core.schema import MOODS as MOODS_DATASET
+from mood_core.store.model_rows import ModelRows
 from mood_core.store.mood_rows import MoodRows
 from mood_core.store.selection import Selection
 from mood_core.vectors import feature_matrix, in_range
 
 _EVERYTHING = Selection()
-
-
-class Card(Protocol):
-    """What labelling needs to know of a model."""
-
-    @property
-    def threshold(self) -> float: ...  # noqa: D102
+_DRIFT_ROWS = 1000
 
 
 class Classifier(Protocol):
     """A checked model: (n, 10) float32 raw features in, (n, 4) float32 probabilities out."""
 
     @property
-    def card(self) -> Card: ...  # noqa: D102
+    def card(self) -> ModelCard: ...  # noqa: D102
     @property
     def model_version(self) -> str: ...  # noqa: D102
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]: ...  # noqa: D102
@@ -42,7 +39,10 @@ class Classifier(Protocol):
 
 @dataclass(slots=True)
 class LabelReport:
-    """How many tracks were ``labelled`` by ``model_version``, by mood; how many labels are ``uncertain`` or outside."""
+    """How many tracks were ``labelled`` by ``model_version``; how many labels are ``uncertain`` or outside.
+
+    ``drift`` compares the features of the newest tracks with the training data; None where nothing new was labelled.
+    """
 
     model_version: str
     labelled: int = 0
@@ -50,41 +50,48 @@ class LabelReport:
     out_of_distribution: int = 0
     unusable: int = 0
     switched_from: str | None = None
+    drift: DriftReport | None = None
 
 
 def label_tracks(
     classifier: Callable[[], Classifier],
-    model_version: str,
+    card: ModelCard,
     rows: MoodRows,
+    models: ModelRows,
     batches: Batches,
     *,
     now: datetime,
     selection: Selection = _EVERYTHING,
     progress: Callable[[int], None] = lambda _: None,
 ) -> LabelReport:
-    """Give every selected track with stored features a label by ``model_version``, then show that version's labels.
+    """Give every selected track with stored features a label by the model, then show its labels.
 
     The version is shown once it has labelled everything: a selection never hides the labels of the version before.
 
     Args:
         classifier: loads the model; called only when there is something to label.
-        model_version: its name/version, known from its card.
+        card: its card, which can be read without loading it.
         rows: the features and labels in SQL.
+        models: which weights each model version stands for.
         batches: where labels go.
         now: the date of the labels.
         selection: whose listens on which days; everything by default.
         progress: hears how many tracks are labelled so far.
 
     Raises:
-        ModelError: The model cannot be used; nothing is labelled then.
+        ModelError: The model cannot be used, or another one of its name has labelled here; nothing is labelled then.
         StoreError: The database or the lake fails.
     """
+    model_version = card.model_version
+    models.recognise(model_version, card.weights_sha256)
     report = LabelReport(model_version)
     model: Classifier | None = None
     for features in rows.unlabelled(model_version, selection):
         model = model or classifier()
         batches.add(MOODS_DATASET, _labels(model, features, now, report), now=now)
         progress(report.labelled)
+    if report.labelled:
+        report.drift = feature_drift(feature_matrix(rows.newest_features(_DRIFT_ROWS)), card)
     current = rows.current_version()
     if current is None or (current != model_version and selection.is_everything):
         rows.set_current(model_version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +60,22 @@ def predict_file(
     try:
         with pq.ParquetWriter(part, PREDICTIONS, compression="zstd") as writer:
             for file in files:
-                for batch in _batches(file, counts, progress):
-                    writer.write_batch(predictions(batch, model))
+                judged = (predictions(batch, model) for batch in _ahead(_batches(file, counts, progress)))
+                for batch in _ahead(judged):
+                    writer.write_batch(batch)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
     return counts
+
+
+def _ahead(items: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """``items``, the next one being made in a thread while this one is used: reading, judging, writing overlap."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def predictions(batch: pa.RecordBatch, model: Classifier) -> pa.RecordBatch:

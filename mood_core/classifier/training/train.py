@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mood_core.classifier.golden import preprocessing_digest
+from mood_core.classifier.loading import BUNDLED_MODEL
 from mood_core.classifier.training.card import build_card, preprocessing_of
 from mood_core.classifier.training.card_text import card_markdown
 from mood_core.classifier.training.data import LabelledTracks, read_labelled
@@ -88,7 +89,10 @@ def _new_folder(out: Path, name: str, version: str | None) -> Path:
         if not part or part.startswith(".") or any(sign in part for sign in "/\\ "):
             raise InputError(f"{part!r} cannot be a model's name or version; use letters, digits, '-' and '.'")
     if version is None:
+        # The bundled model's version is taken everywhere: labels of two models must not carry one name.
+        bundled_name, _, bundled_version = BUNDLED_MODEL.partition("/")
         taken = [int(path.name) for path in (out / name).glob("*") if path.name.isdecimal()]
+        taken += [int(bundled_version)] if name == bundled_name else []
         return out / name / str(max(taken, default=0) + 1)
     if (out / name / version).exists():
         raise InputError(f"{out / name / version} exists already; give another --model-version or move it away")

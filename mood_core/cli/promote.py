@@ -1,0 +1,52 @@
+"""``moodlog promote``: put a new model in the place of the current one, if it is better."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from mood_core.bootstrap import Workspace
+from mood_core.cli.training_progress import training_progress
+from mood_core.pipeline.promote_model import check_identity, compare, install
+
+
+@click.command
+@click.argument("model", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+@click.option("--data", type=click.Path(path_type=Path), help="Labelled tracks on which both are measured.")
+@click.option("--force", is_flag=True, help="Promote it whatever the comparison says, or without one.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@click.pass_context
+def command(context: click.Context, model: Path, data: Path | None, force: bool, as_json: bool) -> None:
+    """Make a model folder the current model, if it beats the one in use by more than noise.
+
+    Both are measured on the same labelled tracks under one protocol; the test is paired, track by track. If one of them
+    was trained on that file, their recipes are cross-validated instead. The next run labels everything with the new
+    model and then shows its labels; the old ones stay. MOODLOG_MODEL, where it is set, goes before what is promoted.
+
+    \b
+    Examples:
+      moodlog promote models/my-moods/2 --data labelled.csv
+      moodlog promote models/my-moods/2 --force
+    """
+    if data is None and not force:
+        raise click.UsageError("give --data FILE to compare the models on, or --force.")
+    with Workspace() as workspace:
+        current = workspace.model_folder
+        card = check_identity(model, current)
+        result = None
+        if data is not None:
+            with training_progress() as progress:
+                result = compare(model, current, data, progress=progress)
+        promoted = force or (result is not None and result.promoted)
+        if promoted:
+            install(model, workspace.settings.models)
+    answer = {"model_version": card.model_version, "promoted": promoted, "comparison": result and asdict(result)}
+    if as_json:
+        click.echo(json.dumps(answer))
+    else:
+        reason = f"; {result.reason}" if result else ""
+        click.echo(f"{card.model_version} is {'now the current model' if promoted else 'not promoted'}{reason}")
+    context.exit(0 if promoted else 1)

@@ -1,0 +1,86 @@
+"""Puts a new model in the place of the current one, if it is better by more than noise."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mood_core.errors import InputError
+from mood_core.model_card import ModelCard, read_card
+
+if TYPE_CHECKING:
+    from mood_core.classifier.training import PairedTest
+
+POINTER = "current"
+"""The file in HOME/models that names the current model's folder below it."""
+
+
+def current_folder(models: Path) -> Path | None:
+    """The folder of the promoted model in ``models``, None where none was ever promoted."""
+    try:
+        name = (models / POINTER).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    return models / name
+
+
+def compare(
+    new: Path, current: Path, data: Path, *, progress: Callable[[str, float], None] | None = None
+) -> PairedTest:
+    """Compare two saved models on the labelled tracks in ``data``, under one protocol.
+
+    If neither was trained on that file, the saved models themselves judge it. Otherwise their recipes are
+    cross-validated on the same folds of it, because a model flatters itself on the tracks it was trained on.
+
+    Raises:
+        InputError: The file is not what it should be.
+        ModelError: A model cannot be used.
+        ConfigError: The extra ``train`` is not installed.
+    """
+    from mood_core.classifier import load_classifier
+    from mood_core.classifier.training import (
+        compare_models,
+        compare_recipes,
+        read_labelled,
+        recipe_of,
+        require_training,
+    )
+
+    require_training()
+    tracks = read_labelled(data)
+    models = [load_classifier(new), load_classifier(current)]
+    if tracks.sha256 not in {model.card.training.get("sha256") for model in models}:
+        return compare_models(models[0], models[1], tracks)
+    return compare_recipes(recipe_of(models[0].card), recipe_of(models[1].card), tracks, progress=progress)
+
+
+def check_identity(new: Path, current: Path) -> ModelCard:
+    """The new model's card.
+
+    Raises:
+        InputError: It carries the current one's name and version, so that their labels could not be told apart.
+    """
+    card, old = read_card(new), read_card(current)
+    if card.model_version == old.model_version and card.weights_sha256 != old.weights_sha256:
+        raise InputError(
+            f"{new} is called {card.model_version} like the current model; train it again with another --model-version"
+        )
+    return card
+
+
+def install(new: Path, models: Path) -> Path:
+    """Copy the model ``new`` into ``models`` and make it the current one, in one step that a crash cannot halve."""
+    card = read_card(new)
+    target = models / card.name / card.version
+    if not target.exists():
+        part = models / f".{card.name}-{card.version}.{os.getpid()}"
+        shutil.copytree(new, part)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.rename(target)
+    pointer = models / f".{POINTER}.{os.getpid()}"
+    pointer.write_text(f"{card.name}/{card.version}\n", encoding="utf-8")
+    pointer.replace(models / POINTER)
+    return target

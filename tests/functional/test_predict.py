@@ -1,0 +1,107 @@
+"""``moodlog predict``: tracks by reference, files of features, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from flows.cli import main
+from mood_core.records import FEATURES, MOODS
+from mood_core.standin import StandIn
+from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+
+CALM = [0.95, 0.3, 0.1, 0.9, 0.1, -25.0, 0.04, 80.0, 0.1, 180_000]
+ENERGETIC = [0.01, 0.55, 0.95, 0.0, 0.2, -4.0, 0.06, 140.0, 0.5, 200_000]
+
+
+def _moodlog(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def _file(path: Path, rows: list[list[Any]], names: tuple[str, ...] = FEATURES) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", *names])
+        writer.writerows(rows)
+    return path
+
+
+def test_a_file_of_features_gives_a_mood_a_row(home: Path, tmp_path: Path) -> None:
+    path = _file(tmp_path / "tracks.csv", [["a" * 22, *CALM], ["b" * 22, *ENERGETIC]])
+    done = _moodlog("predict", "--features", str(path), "--json")
+    assert done.exit_code == 0, done.output
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["track_id"][0], line["mood"]) for line in lines] == [("a", "Calm"), ("b", "Energetic")]
+    for line in lines:
+        assert set(line["probabilities"]) == set(MOODS)
+        assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+        assert line["model_version"] == "playlist-moods/1"
+        assert line["uncertain"] in (True, False)
+
+
+def test_a_row_that_must_not_be_labelled_is_kept_with_its_reason(home: Path, tmp_path: Path) -> None:
+    rows = [[f"{index:022d}", *CALM] for index in range(200)]
+    rows[7][1] = 1.5  # acousticness
+    done = _moodlog("predict", "--features", str(_file(tmp_path / "tracks.csv", rows)), "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 200
+    assert lines[7]["mood"] is None
+    assert "acousticness is 1.5" in lines[7]["problem"]
+    assert all(line["mood"] == "Calm" for index, line in enumerate(lines) if index != 7)
+    assert "199 of 200 rows" in done.stderr
+
+
+def test_out_writes_parquet_and_nothing_when_the_file_is_wrong(home: Path, tmp_path: Path) -> None:
+    good = _file(tmp_path / "good.csv", [["a" * 22, *CALM]])
+    out = tmp_path / "moods.parquet"
+    assert _moodlog("predict", "--features", str(good), "--out", str(out)).exit_code == 0
+    assert pq.read_table(out)["mood"].to_pylist() == ["Calm"]
+    seconds = _file(tmp_path / "seconds.csv", [[f"{i:022d}", *CALM[:-1], 180] for i in range(50)])
+    refused = _moodlog("predict", "--features", str(seconds), "--out", str(tmp_path / "none.parquet"))
+    assert refused.exit_code == 2
+    assert "seconds.csv" in refused.stderr
+    assert "duration_ms" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "none.parquet").exists()
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_track_by_id_uri_or_address(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings_for(standin).items():
+        monkeypatch.setenv(name, value)
+    with workspace_of(standin) as workspace:
+        connect_listeners(workspace, standin)
+        one_night(workspace)
+        with workspace.database.read() as connection:
+            track_id, track, mood = connection.exec_driver_sql(
+                "SELECT track_id, track, mood FROM track_moods WHERE mood IS NOT NULL LIMIT 1"
+            ).one()
+    for reference in (track_id, f"spotify:track:{track_id}", f"https://open.spotify.com/track/{track_id}?si=x"):
+        done = _moodlog("predict", reference)
+        assert done.exit_code == 0, done.output
+        assert done.stdout.startswith(f"{track} by ")
+        assert f"is a {mood.upper()} song" in done.stdout
+    line = json.loads(_moodlog("predict", track_id, "--json").stdout)
+    assert line["feature_source"].startswith("reccobeats")
+    assert {part["feature"] for part in line["spoke"]} == set(FEATURES)
+
+
+def test_what_is_no_track_is_refused(home: Path) -> None:
+    refused = _moodlog("predict", "yesterday")
+    assert refused.exit_code == 2
+    assert "'yesterday' is no Spotify track" in refused.stderr
+    assert _moodlog("predict").exit_code == 2
+
+
+def test_a_track_that_nobody_knows_has_no_mood(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings_for(standin).items():
+        monkeypatch.setenv(name, value)
+    line = json.loads(_moodlog("predict", "0" * 22, "--json").stdout)
+    assert line["mood"] is None
+    assert line["problem"]
