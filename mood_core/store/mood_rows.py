@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlalchemy import text
 
 from mood_core.records import FEATURES
+from mood_core.store.daily import recount_everything
 from mood_core.store.database import Database
 from mood_core.store.selection import Selection
 
@@ -87,3 +88,4 @@ class MoodRows:
             )
             connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
             connection.execute(text("UPDATE models SET is_current = 1 WHERE model_version = :v"), {"v": model_version})
+            recount_everything(connection)
