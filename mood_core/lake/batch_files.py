@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -22,6 +24,7 @@ class BatchFile:
     """A published batch: where it lies and what the ledger says of it.
 
     ``path`` is relative to the lake's root, ``sha256`` the hex digest of the whole file; ``created_at`` orders batches.
+    A compacted file holds the rows of the batches it ``replaces``.
     """
 
     batch_id: str
@@ -32,10 +35,11 @@ class BatchFile:
     byte_count: int
     schema_version: int
     created_at: datetime
+    replaces: tuple[str, ...] = ()
 
 
-def conform(dataset: Dataset, table: pa.Table) -> pa.Table:
-    """``table`` in the dataset's exact schema, sorted by its key.
+def conform(dataset: Dataset, table: pa.Table, *, is_sorted: bool = False) -> pa.Table:
+    """``table`` in the dataset's exact schema, sorted by its key unless it ``is_sorted`` already.
 
     Raises:
         BatchCorrupt: A column is missing, has another type, or holds nulls where there must be none.
@@ -47,7 +51,8 @@ def conform(dataset: Dataset, table: pa.Table) -> pa.Table:
     for field in dataset.schema:
         if not field.nullable and plain.column(field.name).null_count:
             raise BatchCorrupt(f"rows of {dataset.name} have no {field.name}")
-    ordered = plain.combine_chunks().sort_by([(name, "ascending") for name in dataset.key])
+    whole = plain.combine_chunks()
+    ordered = whole if is_sorted else whole.sort_by([(name, "ascending") for name in dataset.key])
     columns = [
         ordered.column(field.name).dictionary_encode()
         if pa.types.is_dictionary(field.type)
@@ -63,13 +68,21 @@ def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
     )
 
 
-def batch_id_of(table: pa.Table, created_at: datetime) -> str:
-    """An id that sorts by time and is the same for the same rows: ``20261124T081300123Z-<16 hex digits>``."""
+def batch_id_of(table: pa.Table, created_at: datetime, *, compacted: bool = False) -> str:
+    """An id that sorts by time and is the same for the same rows: ``20261124T081300123Z-<16 hex digits>``.
+
+    That of a compacted file has a ``c`` before the digits, so that a listing tells which files replace others.
+    """
     digest = sha256()
     with pa.ipc.new_stream(_Digesting(digest), table.schema) as stream:
         stream.write_table(table.combine_chunks())
     stamp = f"{created_at.astimezone(UTC):%Y%m%dT%H%M%S}{to_ms(created_at) % 1000:03d}Z"
-    return f"{stamp}-{digest.hexdigest()[:16]}"
+    return f"{stamp}-{'c' * compacted}{digest.hexdigest()[:16]}"
+
+
+def is_compacted(path: str) -> bool:
+    """Whether the name of a batch file says that it replaces others."""
+    return "Z-c" in path.rpartition("/")[2] and len(path.rpartition("-")[2]) == len(f"c{'0' * 16}{SUFFIX}")
 
 
 def path_of(dataset: str, batch_id: str, created_at: datetime) -> str:
@@ -77,14 +90,21 @@ def path_of(dataset: str, batch_id: str, created_at: datetime) -> str:
     return f"{dataset}/month={created_at.astimezone(UTC):%Y-%m}/{batch_id}{SUFFIX}"
 
 
-def to_parquet(dataset: Dataset, table: pa.Table, batch_id: str, created_at: datetime) -> pa.Buffer:
-    """The bytes of a batch file: zstd, dictionaries for ids, deltas for times, and its identity as metadata."""
+def to_parquet(
+    dataset: Dataset, table: pa.Table, batch_id: str, created_at: datetime, replaces: Sequence[str] = ()
+) -> pa.Buffer:
+    """The bytes of a batch file: zstd, dictionaries for ids, deltas for times, and its identity as metadata.
+
+    Every page carries a checksum, so that a flipped bit is noticed without a ledger.
+    """
     metadata = {
         _META + "batch_id": batch_id,
         _META + "dataset": dataset.name,
         _META + "schema_version": str(SCHEMA_VERSION),
         _META + "created_at_ms": str(to_ms(created_at)),
     }
+    if replaces:
+        metadata[_META + "replaces"] = ",".join(replaces)
     if "model_version" in table.schema.names:
         metadata[_META + "model_version"] = ",".join(sorted(table["model_version"].unique().to_pylist()))
     deltas = [field.name for field in dataset.schema if pa.types.is_timestamp(field.type)]
@@ -95,29 +115,56 @@ def to_parquet(dataset: Dataset, table: pa.Table, batch_id: str, created_at: dat
         compression="zstd",
         use_dictionary=[field.name for field in dataset.schema if pa.types.is_dictionary(field.type)],
         column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
+        write_page_checksum=True,
     )
     return sink.getvalue()
 
 
-def from_parquet(path: str, content: pa.Buffer) -> tuple[BatchFile, pa.Table]:
-    """Read a batch file's ``content`` back; ``path`` is where it lies in the lake.
+def open_parquet(path: str, source: pa.NativeFile, digest: str, byte_count: int) -> tuple[BatchFile, pq.ParquetFile]:
+    """Describe the batch file that ``source`` reads; ``path`` is where it lies in the lake, ``digest`` its sha256.
 
     Raises:
         BatchCorrupt: It is no Parquet, not one of moodlog's, of another schema version, or renamed.
     """
+    with _readable(path):
+        parquet = pq.ParquetFile(source, page_checksum_verification=True)
+        found = parquet.schema_arrow.metadata or {}
+        metadata = {key.decode(): value.decode() for key, value in found.items()}
+    return _described(path, metadata, digest, parquet.metadata.num_rows, byte_count), parquet
+
+
+def tables_of(file: BatchFile, parquet: pq.ParquetFile, chunk: int) -> Iterator[pa.Table]:
+    """The rows of a batch file in tables of up to ``chunk`` rows, in their dataset's schema.
+
+    Raises:
+        BatchCorrupt: A page is damaged, or rows do not fit the dataset.
+    """
+    with _readable(file.path):
+        for batch in parquet.iter_batches(chunk):
+            yield conform(DATASETS[file.dataset], pa.Table.from_batches([batch]), is_sorted=True)
+
+
+def replaced_by(source: pa.NativeFile) -> tuple[str, ...]:
+    """The ids of the batches that a compacted file replaces; none where it cannot be read."""
     try:
-        table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as error:
-        raise BatchCorrupt(f"{path} is not a readable Parquet file: {error}") from error
-    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    file = _described(path, metadata, content, table.num_rows)
+        metadata = pq.ParquetFile(source).schema_arrow.metadata or {}
+    except (pa.ArrowException, OSError):
+        return ()
+    listed = metadata.get(f"{_META}replaces".encode(), b"").decode()
+    return tuple(listed.split(",")) if listed else ()
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
     try:
-        return file, conform(DATASETS[file.dataset], table)
+        yield
     except BatchCorrupt as error:
         raise BatchCorrupt(f"{path}: {error.message}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise BatchCorrupt(f"{path} is not a readable Parquet file: {error}") from error
 
 
-def _described(path: str, metadata: dict[str, str], content: pa.Buffer, row_count: int) -> BatchFile:
+def _described(path: str, metadata: dict[str, str], digest: str, row_count: int, byte_count: int) -> BatchFile:
     try:
         batch_id, dataset = metadata[_META + "batch_id"], metadata[_META + "dataset"]
         version, created = int(metadata[_META + "schema_version"]), from_ms(int(metadata[_META + "created_at_ms"]))
@@ -126,10 +173,9 @@ def _described(path: str, metadata: dict[str, str], content: pa.Buffer, row_coun
     if version != SCHEMA_VERSION:
         raise BatchCorrupt(f"{path} has schema version {version}; this moodlog reads {SCHEMA_VERSION}")
     if dataset not in DATASETS or path_of(dataset, batch_id, created) != path:
-        raise BatchCorrupt(f"{path} was renamed or moved: it is batch {batch_id} of {dataset}")
-    return BatchFile(
-        batch_id, dataset, path, sha256(memoryview(content)).hexdigest(), row_count, content.size, version, created
-    )
+        raise BatchCorrupt(f"{path} was renamed, moved or copied: it is batch {batch_id} of {dataset}")
+    replaces = tuple(filter(None, metadata.get(_META + "replaces", "").split(",")))
+    return BatchFile(batch_id, dataset, path, digest, row_count, byte_count, version, created, replaces)
 
 
 class _Digesting:

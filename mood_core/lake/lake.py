@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -11,9 +12,24 @@ import pyarrow as pa
 from pyarrow import fs
 
 from mood_core.errors import BatchCorrupt, ConfigError, StoreError
-from mood_core.lake.batch_files import SUFFIX, BatchFile, batch_id_of, conform, from_parquet, path_of, to_parquet
+from mood_core.lake.batch_files import (
+    SUFFIX,
+    BatchFile,
+    batch_id_of,
+    conform,
+    is_compacted,
+    open_parquet,
+    path_of,
+    replaced_by,
+    tables_of,
+    to_parquet,
+)
+from mood_core.lake.exchange import exchange_locally
 from mood_core.lake.publish import publish_locally, sweep_leftovers
-from mood_core.schema import SCHEMA_VERSION, Dataset
+from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
+
+_BLOCK = 1 << 20
+_CHUNK = 100_000
 
 
 class Lake:
@@ -22,6 +38,7 @@ class Lake:
     def __init__(self, files: fs.FileSystem, root: str) -> None:
         self._files = files
         self.root = root
+        self._replaces: dict[str, tuple[str, ...]] = {}
 
     @property
     def is_local(self) -> bool:
@@ -59,23 +76,121 @@ class Lake:
         Raises:
             BatchCorrupt: The file is missing, damaged, renamed or of another schema version.
         """
-        try:
-            with self._files.open_input_file(self._at(path)) as file:
-                content = file.read_buffer()
-        except FileNotFoundError as error:
-            raise BatchCorrupt(f"{path} is missing from the lake {self.root}") from error
-        except OSError as error:
-            raise BatchCorrupt(f"{path} cannot be read: {error}") from error
-        return from_parquet(path, content)
+        file, tables = self.stream(path)
+        rows = list(tables)
+        return file, pa.concat_tables(rows).unify_dictionaries() if rows else DATASETS[
+            file.dataset
+        ].schema.empty_table()
+
+    def stream(self, path: str) -> tuple[BatchFile, Iterator[pa.Table]]:
+        """Like :meth:`read`, with the rows in tables of up to 100,000: memory stays flat whatever the file's size.
+
+        Raises:
+            BatchCorrupt: As for :meth:`read`; a damaged page only when its rows are reached.
+        """
+        digest, size = sha256(), 0
+        with self._reading(path) as source:
+            while block := source.read(_BLOCK):
+                digest.update(block)
+                size += len(block)
+        with self._reading(path, keep_open=True) as source:
+            file, parquet = open_parquet(path, source, digest.hexdigest(), size)
+        return file, tables_of(file, parquet, _CHUNK)
 
     def paths(self, dataset: str, *, since: datetime | None = None) -> list[str]:
-        """Paths of the dataset's batches, oldest first; with ``since``, only months from its month on are looked at."""
-        first = f"month={since.astimezone(UTC):%Y-%m}" if since else ""
-        return sorted(path for month in self._months(dataset) if month >= first for path in self._in(dataset, month))
+        """Paths of the dataset's batches, oldest first; with ``since``, only months from its month on are looked at.
+
+        A batch that a compacted file replaces is left out, also in the moment when both files lie there.
+        """
+        found = self._found(dataset, since)
+        gone = set(self._superseded(found))
+        return [path for path in found if path not in gone]
+
+    def superseded(self, dataset: str) -> list[str]:
+        """Paths of batches that a compacted file replaces and that still lie there."""
+        return self._superseded(self._found(dataset, None))
+
+    def compact(self, dataset: Dataset, table: pa.Table, replaced: Sequence[BatchFile]) -> BatchFile:
+        """Publish one file in place of ``replaced``, which hold the rows of ``table`` and are of one month.
+
+        On a local disk the month's folder changes in one step where the system can exchange two folders: whoever lists
+        it sees the old files or the new one, never both and never neither. Elsewhere the new file comes first, and
+        :meth:`paths` leaves out what it replaces. The old files are gone afterwards.
+
+        Raises:
+            StoreError: The lake cannot be written.
+        """
+        created_at = max(file.created_at for file in replaced)
+        rows = conform(dataset, table)
+        batch_id = batch_id_of(rows, created_at, compacted=True)
+        path = path_of(dataset.name, batch_id, created_at)
+        replaces = tuple(file.batch_id for file in replaced)
+        content = to_parquet(dataset, rows, batch_id, created_at, replaces)
+        old = [file.path for file in replaced if file.path != path]
+        if not (self.is_local and exchange_locally(Path(self.root), path, content, old)):
+            self._publish(path, content)
+            for gone in old:
+                self.remove(gone)
+        digest = sha256(memoryview(content)).hexdigest()
+        count, size = rows.num_rows, content.size
+        return BatchFile(batch_id, dataset.name, path, digest, count, size, SCHEMA_VERSION, created_at, replaces)
+
+    def remove(self, path: str) -> None:
+        """Delete the file at ``path``; nothing happens where there is none.
+
+        Raises:
+            StoreError: The lake cannot be written.
+        """
+        try:
+            self._files.delete_file(self._at(path))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(f"{path} cannot be removed from the lake {self.root}: {error}") from error
+
+    def foreign(self) -> list[str]:
+        """Paths of files in the datasets' folders that are no batch files by their name."""
+        return sorted(
+            f"{dataset}/{info.path.removeprefix(self._at(dataset)).lstrip('/')}"
+            for dataset in DATASETS
+            for info in self._files.get_file_info(
+                fs.FileSelector(self._at(dataset), recursive=True, allow_not_found=True)
+            )
+            if info.type == fs.FileType.File and not info.base_name.startswith(".") and not _is_batch(info.path)
+        )
 
     def sweep(self) -> int:
         """Remove what crashed writers left unpublished more than a day ago; returns how many files went."""
         return sweep_leftovers(Path(self.root)) if self.is_local else 0
+
+    @contextmanager
+    def _reading(self, path: str, *, keep_open: bool = False) -> Iterator[pa.NativeFile]:
+        try:
+            source = self._files.open_input_file(self._at(path))
+        except FileNotFoundError as error:
+            raise BatchCorrupt(f"{path} is missing from the lake {self.root}") from error
+        except OSError as error:
+            raise BatchCorrupt(f"{path} cannot be read: {error}") from error
+        try:
+            yield source
+        finally:
+            if not keep_open:
+                source.close()
+
+    def _found(self, dataset: str, since: datetime | None) -> list[str]:
+        first = f"month={since.astimezone(UTC):%Y-%m}" if since else ""
+        return sorted(path for month in self._months(dataset) if month >= first for path in self._in(dataset, month))
+
+    def _superseded(self, paths: list[str]) -> list[str]:
+        present = {path.rpartition("/")[2].removesuffix(SUFFIX): path for path in paths}
+        replaced = (id_ for path in paths if is_compacted(path) for id_ in self._replaced_by(path))
+        return sorted(present[id_] for id_ in replaced if id_ in present)
+
+    def _replaced_by(self, path: str) -> tuple[str, ...]:
+        if path not in self._replaces:
+            with self._reading(path) as source:
+                self._replaces[path] = replaced_by(source)
+        return self._replaces[path]
 
     def _publish(self, path: str, content: pa.Buffer) -> None:
         try:
@@ -104,6 +219,11 @@ class Lake:
 
     def _at(self, path: str) -> str:
         return f"{self.root}/{path}"
+
+
+def _is_batch(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return name.endswith(SUFFIX) and folder.rpartition("/")[2].startswith("month=")
 
 
 def open_lake(url: str) -> Lake:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -24,19 +25,28 @@ def publish_locally(root: Path, path: str, content: pa.Buffer) -> None:
     _make_folders(root, target.parent)
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{time.monotonic_ns()}{_TEMPORARY}")
     try:
-        with temporary.open("xb") as file:
-            file.write(memoryview(content))
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(temporary, content)
         _link(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    _fsync_folder(target.parent)
+    fsync_folder(target.parent)
+
+
+def write_durably(path: Path, content: pa.Buffer) -> None:
+    """Write a new file whose bytes survive a power cut; its name does so once its folder was flushed."""
+    with path.open("xb") as file:
+        file.write(memoryview(content))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sweep_leftovers(root: Path) -> int:
-    """Remove temporary files of writers that died more than a day ago; returns how many."""
+    """Remove temporary files and folders of writers that died more than a day ago; returns how many."""
     swept = 0
+    for folder in sorted(root.glob("*/.*.compacting")):
+        if time.time() - folder.stat().st_mtime > _LEFTOVER_AGE_S:
+            shutil.rmtree(folder, ignore_errors=True)
+            swept += 1
     for leftover in sorted(root.glob(f"*/*/.*{_TEMPORARY}")):
         if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
             leftover.unlink(missing_ok=True)
@@ -59,12 +69,13 @@ def _make_folders(root: Path, folder: Path) -> None:
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for made in missing:
-        _fsync_folder(made.parent)
+        fsync_folder(made.parent)
     if not missing and not root.exists():
         raise FileNotFoundError(root)
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` survive a power cut."""
     if os.name == "nt":
         return  # Windows has no handle to a folder that could be flushed
     handle = os.open(folder, os.O_RDONLY)

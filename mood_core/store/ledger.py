@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -30,6 +32,20 @@ class LedgerEntry(Protocol):
     def schema_version(self) -> int: ...  # noqa: D102
     @property
     def created_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def replaces(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """What the ledger says of a file at ``path``; sizes in rows and bytes."""
+
+    batch_id: str
+    dataset: str
+    path: str
+    sha256: str
+    row_count: int
+    byte_count: int
 
 
 _ENTER = text(
@@ -37,6 +53,7 @@ _ENTER = text(
     " loaded_at_ms) VALUES (:batch_id, :dataset, :path, :sha256, :row_count, :byte_count, :schema_version,"
     " :created_at_ms, :loaded_at_ms) ON CONFLICT (batch_id) DO NOTHING RETURNING batch_id"
 )
+_REMOVE = text("DELETE FROM batches WHERE batch_id IN :ids").bindparams(bindparam("ids", expanding=True))
 _KNOWN = text("SELECT batch_id FROM batches WHERE batch_id IN :ids").bindparams(bindparam("ids", expanding=True))
 
 
@@ -46,6 +63,26 @@ def enter(connection: Connection, entry: LedgerEntry, now: datetime) -> bool:
     values = {name: getattr(entry, name) for name in names}
     values |= {"created_at_ms": to_ms(entry.created_at), "loaded_at_ms": to_ms(now)}
     return connection.execute(_ENTER, values).first() is not None
+
+
+def take_over(connection: Connection, entry: LedgerEntry) -> bool:
+    """Remove the rows of the batches that ``entry`` replaces; True if all stood there, so that every row is in SQL."""
+    if not entry.replaces:
+        return False
+    gone = connection.execute(_REMOVE, {"ids": list(entry.replaces)})
+    return gone.rowcount == len(entry.replaces)
+
+
+def remove(connection: Connection, batch_ids: Sequence[str]) -> None:
+    """Take ``batch_ids`` out of the ledger."""
+    connection.execute(_REMOVE, {"ids": list(batch_ids)})
+
+
+def entries(database: Database) -> dict[str, LedgerRow]:
+    """Everything in the ledger by path."""
+    query = "SELECT batch_id, dataset, path, sha256, row_count, byte_count FROM batches ORDER BY path"
+    with database.read() as connection:
+        return {row.path: LedgerRow(*row) for row in connection.execute(text(query))}
 
 
 def loaded_among(database: Database, batch_ids: list[str]) -> set[str]:

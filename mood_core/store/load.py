@@ -18,7 +18,7 @@ from mood_core.store.bulk import insert_rows
 from mood_core.store.daily import add_listens, labelled, recount_people, take_turns
 from mood_core.store.database import Database
 from mood_core.store.keys import among, with_keys
-from mood_core.store.ledger import LedgerEntry, enter
+from mood_core.store.ledger import LedgerEntry, enter, take_over
 from mood_core.store.sql_files import sql_file
 from mood_core.store.time_zones import ensure_offsets
 
@@ -47,9 +47,14 @@ def load_into(
     now: datetime,
     keep_days: bool = True,
 ) -> bool:
-    """:func:`load_batch` inside a transaction. Without ``keep_days``, the caller counts the days again afterwards."""
+    """:func:`load_batch` inside a transaction. Without ``keep_days``, the caller counts the days again afterwards.
+
+    The rows of a compacted file are in already where the ledger holds every batch that it replaces.
+    """
     if not enter(connection, entry, now):
         return False
+    if take_over(connection, entry):
+        return True
     statement = sql_file("load", entry.dataset).text
     columns = _columns_of(statement)
     for table in [rows] if isinstance(rows, pa.Table) else rows:

@@ -1,0 +1,68 @@
+"""Replaces several files of a folder by one in a single step, where the operating system can exchange two folders."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from mood_core.lake.publish import fsync_folder, write_durably
+
+_AT_FDCWD = -100
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), and RENAME_SWAP of macOS's renamex_np(3)
+
+
+def exchange_locally(root: Path, path: str, content: pa.Buffer, gone: Sequence[str]) -> bool:
+    """Put ``content`` at ``root/path`` and take the files ``gone`` of the same folder away, in one step.
+
+    A folder made beside it (its name begins with a dot, which readers ignore) gets the new file and links to the files
+    that stay; then the two change places. What somebody published meanwhile is linked over. Returns False, and changes
+    nothing, where the system cannot do it.
+    """
+    swap = _swap()
+    folder = (root / path).parent
+    if swap is None:
+        return False
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.compacting")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    try:
+        write_durably(fresh / Path(path).name, content)
+        taken = {Path(name).name for name in gone}
+        _link_missing(folder, fresh, taken)
+        fsync_folder(fresh)
+        done = swap(os.fsencode(fresh), os.fsencode(folder)) == 0
+        if done:
+            _link_missing(fresh, folder, taken)
+            fsync_folder(folder)
+    except OSError:
+        done = False
+    fsync_folder(folder.parent)
+    shutil.rmtree(fresh, ignore_errors=True)
+    return done
+
+
+def _link_missing(source: Path, target: Path, taken: set[str]) -> None:
+    for file in sorted(source.iterdir()):
+        if file.name not in taken and not file.name.startswith(".") and not (target / file.name).exists():
+            os.link(file, target / file.name)
+
+
+def _swap() -> Callable[[bytes, bytes], int] | None:
+    """The system's call that exchanges two paths and returns 0 when it has."""
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if platform.system() == "Linux":
+            exchange = library.renameat2
+            return lambda one, other: int(exchange(_AT_FDCWD, one, _AT_FDCWD, other, _EXCHANGE))
+        if platform.system() == "Darwin":
+            swap = library.renamex_np
+            return lambda one, other: int(swap(one, other, _EXCHANGE))
+    except (OSError, TypeError, AttributeError):
+        return None
+    return None
