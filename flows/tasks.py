@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
-from uuid import uuid4
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -22,9 +21,10 @@ from mood_core.features.report import FetchReport
 from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.label_tracks import LabelReport, label_tracks
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
+from mood_core.store.claims import Renewal, new_owner
 from mood_core.store.selection import Selection
 
-_CLAIM_S = 1800.0
+_CLAIM_S = 600.0
 
 
 def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
@@ -51,19 +51,22 @@ def finish_batches() -> int:
 
 @task(name="pull listens", task_run_name="pull {label}", **_OPTIONS)
 def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> list[PullOutcome]:  # noqa: ARG001 - shown
-    """Pull the recent listens of the accounts of one shard, one after the other."""
-    owner = uuid4().hex
+    """Pull the recent listens of the accounts of one shard that no other run is pulling, one after the other."""
+    owner = new_owner()
     with Workspace() as workspace:
         now = workspace.now()
         claimed = user_ids if dry_run else workspace.accounts.claim(user_ids, owner, now=now, for_s=_CLAIM_S)
         pull = PullListens(
             workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches, dry_run=dry_run
         )
+        renew = Renewal(lambda: workspace.accounts.claim(claimed, owner, now=workspace.now(), for_s=_CLAIM_S))
         try:
-            outcomes = pull(claimed, now=now)
+            outcomes = pull(claimed, now=now, progress=lambda _: None if dry_run else renew())
         finally:
             if not dry_run:
                 workspace.accounts.release(owner)
+    if len(claimed) < len(user_ids):
+        get_run_logger().info("%d accounts are being pulled by another run", len(user_ids) - len(claimed))
     get_run_logger().info("%d accounts, %d new listens", len(outcomes), sum(outcome.new for outcome in outcomes))
     return outcomes
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Row, bindparam, text
 
 from mood_core.records import from_ms, to_ms
+from mood_core.store.claims import may_live
 from mood_core.store.database import Database
 
 _ACCOUNTS = """
@@ -20,9 +21,9 @@ FROM users AS u LEFT JOIN accounts AS a ON a.user_key = u.user_key
 _CLAIM = text(
     "UPDATE accounts SET claimed_by = :owner, claimed_until_ms = :until"
     " WHERE user_key IN (SELECT user_key FROM users WHERE user_id IN :ids)"
-    " AND (claimed_until_ms < :now OR claimed_by = :owner) AND state = 'active'"
+    " AND (claimed_by IS NULL OR claimed_until_ms < :now OR claimed_by IN :free) AND state = 'active'"
     " RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key)"
-).bindparams(bindparam("ids", expanding=True))
+).bindparams(bindparam("ids", expanding=True), bindparam("free", expanding=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,18 @@ class Accounts:
         return [account for account in accounts if account.user_id in wanted or account.display_name in wanted]
 
     def claim(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
-        """Claim active accounts for ``owner``; returns those that nobody else holds, in order of their ids."""
+        """Claim active accounts for ``owner``; returns those that no living other holds, in order of their ids.
+
+        Claiming again renews the lease, which ends ``for_s`` seconds after ``now``.
+        """
         if not user_ids:
             return []
         until = to_ms(now + timedelta(seconds=for_s))
         with self._database.write() as connection:
-            claimed = connection.scalars(
-                _CLAIM, {"owner": owner, "until": until, "now": to_ms(now), "ids": list(user_ids)}
-            )
-            return sorted(claimed)
+            holders = connection.scalars(text("SELECT DISTINCT claimed_by FROM accounts WHERE claimed_by IS NOT NULL"))
+            free = [owner, *(holder for holder in holders if not may_live(holder))]
+            values = {"owner": owner, "until": until, "now": to_ms(now), "ids": list(user_ids), "free": free}
+            return sorted(connection.scalars(_CLAIM, values))
 
     def release(self, owner: str) -> None:
         """Let go of every account that ``owner`` holds."""

@@ -1,0 +1,54 @@
+"""Who holds an account while pulling it, and whether they still live.
+
+An owner is named by host, process and a random part. A claim of a process of this host that has ended is nobody's at
+once, so that a run that was killed can be repeated without waiting; a claim from another host ends when its lease does.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+
+_RENEW_S = 60.0
+
+
+def new_owner() -> str:
+    """A name for whoever claims something in this process."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
+
+
+def may_live(owner: str) -> bool:
+    """Whether the process that took a claim may still run; True where that cannot be known from here."""
+    host, _, rest = owner.partition(":")
+    process = rest.partition(":")[0]
+    if host != socket.gethostname() or not process.isdecimal():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it is somebody else's process, or the system has no such signal
+    return True
+
+
+class Renewal:
+    """Renews a claim now and then: calling it often costs nothing.
+
+    ``renew`` is called at most once a minute of real time.
+    """
+
+    def __init__(self, renew: Callable[[], object], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._renew = renew
+        self._clock = clock
+        self._last = clock()
+
+    def __call__(self) -> None:
+        """Renew the claim if a minute has passed."""
+        if self._clock() - self._last >= _RENEW_S:
+            self._renew()
+            self._last = self._clock()
