@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from mood_core.standin import StandIn
-from tests.databases import POSTGRES_URL, database, database_url, postgres_server, postgres_url
+from tests.databases import (
+    POSTGRES_URL,
+    database,
+    database_url,
+    migrated,
+    postgres_server,
+    postgres_template,
+    postgres_url,
+)
 from tests.shared_folder import SHARED
 
-__all__ = ["database", "database_url", "postgres_server", "postgres_url"]
+__all__ = ["database", "database_url", "migrated", "postgres_server", "postgres_template", "postgres_url"]
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 """The moment at which the stand-in's clock stands still in tests."""

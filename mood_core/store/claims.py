@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-
 _RENEW_S = 60.0
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from mood_core.store.bulk import insert_rows
-from mood_core.store.keys import among
+from mood_core.store.keys import among, raw_rows
 
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time settles its days; on SQLite writers take turns
@@ -30,6 +30,7 @@ ON CONFLICT (user_key, day, mood) DO UPDATE SET
 """
 
 _COUNT = """
+{stale}
 INSERT INTO mood_days (user_key, day, mood, listens, uncertain_listens)
 SELECT d.user_key, d.day, coalesce(m.mood, 'Unlabelled'), count(*), sum(coalesce(m.uncertain, 0))
 FROM (
@@ -45,18 +46,20 @@ LEFT JOIN moods AS m ON m.model_key = c.model_key AND m.track_key = d.track_key
 GROUP BY d.user_key, d.day, coalesce(m.mood, 'Unlabelled')
 """
 
+# Materialized: SQLite would take the JSON apart again for every listen.
 _STALE = {
     "sqlite": (
-        "(SELECT json_extract(value, '$[0]') AS user_key, json_extract(value, '$[1]') AS day FROM json_each(:pairs))"
+        "WITH s AS MATERIALIZED (SELECT json_extract(value, '$[0]') AS user_key, json_extract(value, '$[1]') AS day"
+        " FROM json_each(:pairs))"
     ),
     "postgresql": (
-        "(SELECT (value ->> 0)::integer AS user_key, (value ->> 1)::integer AS day"
+        "WITH s AS MATERIALIZED (SELECT (value ->> 0)::integer AS user_key, (value ->> 1)::integer AS day"
         " FROM json_array_elements(CAST(:pairs AS json)))"
     ),
 }
 
-# A local day lies within fourteen hours of the UTC day of the same name; the day itself decides.
-_NEAR = """{stale} AS s CROSS JOIN listens AS l"""
+# A local day lies within a day of the UTC day of the same name; the day itself decides.
+_NEAR = "s CROSS JOIN listens AS l"
 _ON_DAY = """
     l.user_key = s.user_key
     AND l.played_at_ms >= (s.day * CAST(86400 AS BIGINT) - 86400) * 1000
@@ -74,14 +77,16 @@ WHERE {condition}
 """
 
 
-def add_listens(connection: Connection, listens: pa.Table, *, all_new: bool) -> None:
-    """Count ``listens`` (``user_key``, ``played_at_ms``, ``track_key``) that were just inserted.
+def add_listens(connection: Connection, listens: pa.Table, inserted: int) -> None:
+    """Count ``listens`` (``user_key``, ``played_at_ms``, ``track_key``), of which ``inserted`` were not stored before.
 
-    Where they are not ``all_new``, their days are counted again instead.
+    Where some were, the days are counted again instead.
     """
+    if not inserted:
+        return
     take_turns(connection)
     counted = _with_days(connection, listens)
-    if all_new:
+    if inserted == listens.num_rows:
         insert_rows(connection, _ADD, _counts(connection, counted))
         return
     pairs = counted.group_by(["user_key", "day"]).aggregate([])
@@ -102,11 +107,9 @@ def recount_days(connection: Connection, pairs: Iterable[tuple[int, int]]) -> No
     """Count the days ``pairs`` (user key, local day since 1970-01-01) again from the listens."""
     given = {"pairs": json.dumps([list(pair) for pair in sorted(set(pairs))])}
     stale = _STALE[connection.dialect.name]
-    connection.execute(
-        text(f"DELETE FROM mood_days WHERE (user_key, day) IN (SELECT s.user_key, s.day FROM {stale} AS s)"),  # noqa: S608
-        given,
-    )
-    connection.execute(text(_COUNT.format(listens=_NEAR.format(stale=stale), condition=_ON_DAY)), given)
+    clear = f"{stale} DELETE FROM mood_days WHERE (user_key, day) IN (SELECT s.user_key, s.day FROM s)"  # noqa: S608
+    connection.execute(text(clear), given)
+    connection.execute(text(_COUNT.format(stale=stale, listens=_NEAR, condition=_ON_DAY)), given)
 
 
 def recount_people(connection: Connection, user_keys: Sequence[int]) -> None:
@@ -117,14 +120,14 @@ def recount_people(connection: Connection, user_keys: Sequence[int]) -> None:
     condition, ids = among(connection, "user_key", user_keys)
     connection.execute(text(f"DELETE FROM mood_days WHERE {condition}"), {"ids": ids})  # noqa: S608
     condition, ids = among(connection, "l.user_key", user_keys)
-    connection.execute(text(_COUNT.format(listens="listens AS l", condition=condition)), {"ids": ids})
+    connection.execute(text(_COUNT.format(stale="", listens="listens AS l", condition=condition)), {"ids": ids})
 
 
 def recount_everything(connection: Connection) -> None:
     """Count every day of everybody again: after the current model changed, and at the end of a rebuild."""
     take_turns(connection)
     connection.execute(text("DELETE FROM mood_days"))
-    connection.execute(text(_COUNT.format(listens="listens AS l", condition="1 = 1")))
+    connection.execute(text(_COUNT.format(stale="", listens="listens AS l", condition="1 = 1")))
 
 
 def take_turns(connection: Connection) -> None:
@@ -186,7 +189,10 @@ def _labels(connection: Connection, track_keys: list[int]) -> tuple[pa.Array, pa
         "SELECT m.track_key, m.mood, m.uncertain FROM models AS c INNER JOIN moods AS m ON m.model_key = c.model_key"  # noqa: S608
         f" WHERE c.is_current = 1 AND {condition}"
     )
-    known = {row[0]: (row[1], row[2]) for row in connection.execute(text(query), {"ids": ids})}
-    pairs = [known.get(key, ("Unlabelled", 0)) for key in track_keys]
-    moods = pa.array([pair[0] for pair in pairs], pa.string())
-    return moods, pc.cast(pa.array([pair[1] for pair in pairs]), pa.int64())
+    rows = raw_rows(connection.execute(text(query), {"ids": ids}))
+    keys, moods, uncertain = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+    places = pc.index_in(pa.array(track_keys, pa.int64()), pa.array(keys, pa.int64()))
+    return (
+        pc.fill_null(pa.array(moods, pa.string()).take(places), "Unlabelled"),
+        pc.fill_null(pa.array(uncertain, pa.int64()).take(places), 0),
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, CursorResult, text
 
 _STUBS = {
     # What is referred to before it is described: a lost tracks batch must not cost the listens.
@@ -40,7 +41,7 @@ def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: b
     """
     id_column, key_column = next((text_, key) for name, text_, key in _REFERENCES.values() if name == table)
     found = _look_up(connection, table, id_column, key_column, ids)
-    missing = [{"id": id_} for id_ in ids if id_ not in found]
+    missing = [{"id": id_} for id_ in sorted(set(ids) - found.keys())]
     if create and missing:
         connection.execute(text(_STUBS[table]), missing)
         found |= _look_up(connection, table, id_column, key_column, [row["id"] for row in missing])
@@ -82,14 +83,19 @@ def _keys_column(connection: Connection, table: str, ids: pa.ChunkedArray) -> pa
         encoded = encoded.dictionary_encode()
     values = encoded.dictionary.to_pylist()
     keys = keys_of(connection, table, values, create=True)
-    lookup = pa.array([keys[value] for value in values], pa.int64())
+    lookup = pa.array(list(map(keys.__getitem__, values)), pa.int64())
     return pa.chunked_array([lookup.take(encoded.indices)])
 
 
 def _look_up(connection: Connection, table: str, id_column: str, key_column: str, ids: Sequence[str]) -> dict[str, int]:
     condition, given = among(connection, id_column, ids)
     query = text(f"SELECT {id_column}, {key_column} FROM {table} WHERE {condition}")  # noqa: S608 - names of this module
-    return {row[0]: row[1] for row in connection.execute(query, {"ids": given})}
+    return dict(raw_rows(connection.execute(query, {"ids": given})))
+
+
+def raw_rows(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
+    """All rows as the driver's own tuples: a quarter of the time of SQLAlchemy's rows, which counts for 100,000 ids."""
+    return [*result.cursor.fetchall()] if result.cursor else []
 
 
 def among(connection: Connection, column: str, values: Sequence[str | int]) -> tuple[str, object]:

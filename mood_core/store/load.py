@@ -64,16 +64,15 @@ def load_into(
         if entry.dataset == "users":
             moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
         if keep_days:
-            _keep_days(connection, entry.dataset, keyed, moved, all_new=inserted == table.num_rows)
+            _keep_days(connection, entry.dataset, keyed, moved, inserted)
     return True
 
 
-def _keep_days(connection: Connection, dataset: str, keyed: pa.Table, moved: list[int], *, all_new: bool) -> None:
-    if dataset in ("listens", "moods", "users"):
+def _keep_days(connection: Connection, dataset: str, keyed: pa.Table, moved: list[int], inserted: int) -> None:
+    if dataset == "listens":
+        add_listens(connection, keyed, inserted)
+    elif dataset == "moods" and inserted:
         take_turns(connection)
-    if dataset == "listens" and keyed.num_rows:
-        add_listens(connection, keyed, all_new=all_new)
-    elif dataset == "moods":
         current = connection.scalar(text("SELECT model_key FROM models WHERE is_current = 1"))
         of_current = keyed.filter(pc.equal(keyed["model_key"], current)) if current else keyed.slice(0, 0)
         labelled(connection, of_current["track_key"].unique().to_pylist())
