@@ -19,6 +19,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from mood_core.errors import Unavailable
+from mood_core.store.claims import may_live, new_owner
 
 _HOST = "127.0.0.1"
 _STARTUP_S = 180.0
@@ -102,7 +103,7 @@ def _start(home: Path, port: int) -> LocalServer:
             env=environment,
             cwd=Path(__file__).resolve().parents[1],
         )
-    _state_file(home).write_text(json.dumps({"api_url": api_url}), encoding="utf-8")
+    _state_file(home).write_text(json.dumps({"api_url": api_url, "owner": new_owner()}), encoding="utf-8")
     return LocalServer(home, process, api_url)
 
 
@@ -117,10 +118,12 @@ def server_environment(home: Path) -> dict[str, str]:
 
 def _running(home: Path) -> str | None:
     try:
-        api_url = str(json.loads(_state_file(home).read_text(encoding="utf-8"))["api_url"])
+        state = json.loads(_state_file(home).read_text(encoding="utf-8"))
+        api_url, owner = str(state["api_url"]), str(state["owner"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return api_url if _is_healthy(api_url) else None
+    # A server whose owner was killed still answers for a moment, and is about to end.
+    return api_url if may_live(owner) and _is_healthy(api_url) else None
 
 
 def _is_healthy(api_url: str) -> bool:

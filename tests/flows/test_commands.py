@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ import httpx
 import pytest
 
 from mood_core.standin import StandIn
-from tests.nights import settings_for
+from tests.nights import connect_listeners, contents, settings_for, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
@@ -118,3 +120,30 @@ def test_the_demo_ends_with_moods_and_a_second_one_adds_only_what_is_new(home: P
         after = set(database.execute("SELECT user_id, played_at_ms, track_id FROM mood_history"))
     assert before <= after
     assert len(after - before) <= 10, f"a run begun at {began} cannot find more than a few new listens"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("after_s", [2.0, 4.5, 6.0, 7.0])
+def test_a_run_that_was_killed_is_made_whole_by_the_next(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_s: float
+) -> None:
+    with StandIn(seed=5, listeners=3, frozen=True, latency_s=0.1) as standin:
+        for name, value in settings_for(standin).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("PREFECT_API_URL", raising=False)
+        with workspace_of(standin) as workspace:
+            connect_listeners(workspace, standin)
+        shutil.copytree(home, tmp_path / "calm")
+        running = subprocess.Popen([*MOODLOG, "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(after_s)
+        running.kill()
+        running.wait()
+        again = _moodlog("run")
+        assert again.returncode == 0, again.stderr
+        with workspace_of(standin) as workspace:
+            disturbed = contents(workspace)
+        monkeypatch.setenv("MOODLOG_HOME", str(tmp_path / "calm"))
+        assert _moodlog("run").returncode == 0
+        with workspace_of(standin) as workspace:
+            assert contents(workspace) == disturbed
