@@ -1,6 +1,6 @@
 """A Prefect server on this machine that keeps its history in HOME: found where it runs, started where it does not.
 
-``python -m flows.local_server PORT`` is the server itself; it ends when the process that started it does.
+``python -m flows.local_server PORT PARENT`` is the server itself; it ends when the process that started it does.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _start(home: Path, port: int) -> LocalServer:
     environment |= server_environment(home)
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, with a port number
-            [sys.executable, "-m", "flows.local_server", str(port)],
+            [sys.executable, "-m", "flows.local_server", str(port), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -155,11 +155,11 @@ def _end_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    """Serve Prefect's API and pages on the port given as the only argument."""
+    """Serve Prefect's API and pages on the port given first, for as long as the process given second lives."""
+    threading.Thread(target=_end_with_parent, args=(int(sys.argv[2]),), daemon=True).start()
     import uvicorn
     from prefect.server.api.server import create_app
 
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     uvicorn.run(create_app(final=True), host=_HOST, port=int(sys.argv[1]), log_level="warning", timeout_keep_alive=30)
 
 
