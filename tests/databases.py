@@ -57,10 +57,10 @@ def system_binaries() -> Path | None:
 @contextmanager
 def _system_server(folder: Path, binaries: Path) -> Iterator[str]:
     data = folder / "data"
-    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL)
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    control = [binaries / "pg_ctl", "-D", data, "-w"]
+    control: list[str | Path] = [binaries / "pg_ctl", "-D", data, "-w"]
     subprocess.run([*control, "-o", options, "-l", folder / "log", "start"], check=True, stdout=subprocess.DEVNULL)
     try:
         yield f"postgresql+psycopg://postgres@/postgres?host={folder}"

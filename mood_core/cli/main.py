@@ -19,9 +19,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "history": ("mood_core.cli.history:command", "show a person's moods"),
         "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),
         "predict": ("mood_core.cli.predict:command", "the mood of given tracks"),
+        "dataset": ("mood_core.cli.dataset:command", "labelled tracks from playlists"),
         "train": ("mood_core.cli.train:command", "train a mood model on labelled tracks"),
         "evaluate": ("mood_core.cli.evaluate:command", "measure the recipe or a saved model on labelled tracks"),
         "promote": ("mood_core.cli.promote:command", "make a new model the current one, if it is better"),
+        "relabel": ("mood_core.cli.relabel:command", "label everything again by another model"),
+        "rebuild": ("mood_core.cli.rebuild:command", "make SQL again from the Parquet lake"),
+        "verify": ("mood_core.cli.verify:command", "compare lake, ledger and SQL"),
+        "compact": ("mood_core.cli.compact:command", "merge small Parquet files"),
         "catalog": ("mood_core.cli.catalog:command", "use files of audio features"),
     }
 )

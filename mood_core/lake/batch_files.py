@@ -144,14 +144,15 @@ def tables_of(file: BatchFile, parquet: pq.ParquetFile, chunk: int) -> Iterator[
             yield conform(DATASETS[file.dataset], pa.Table.from_batches([batch]), is_sorted=True)
 
 
-def replaced_by(source: pa.NativeFile) -> tuple[str, ...]:
-    """The ids of the batches that a compacted file replaces; none where it cannot be read."""
-    try:
+def listed(path: str, source: pa.NativeFile, name: str) -> tuple[str, ...]:
+    """What a batch file's metadata ``name`` (``replaces`` or ``model_version``) lists; nothing where it has none.
+
+    Raises:
+        BatchCorrupt: It is no Parquet file.
+    """
+    with _readable(path):
         metadata = pq.ParquetFile(source).schema_arrow.metadata or {}
-    except (pa.ArrowException, OSError):
-        return ()
-    listed = metadata.get(f"{_META}replaces".encode(), b"").decode()
-    return tuple(listed.split(",")) if listed else ()
+    return tuple(filter(None, metadata.get(f"{_META}{name}".encode(), b"").decode().split(",")))
 
 
 @contextmanager

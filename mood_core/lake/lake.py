@@ -18,9 +18,9 @@ from mood_core.lake.batch_files import (
     batch_id_of,
     conform,
     is_compacted,
+    listed,
     open_parquet,
     path_of,
-    replaced_by,
     tables_of,
     to_parquet,
 )
@@ -135,6 +135,15 @@ class Lake:
         count, size = rows.num_rows, content.size
         return BatchFile(batch_id, dataset.name, path, digest, count, size, SCHEMA_VERSION, created_at, replaces)
 
+    def model_versions(self, path: str) -> tuple[str, ...]:
+        """The model versions whose labels the file at ``path`` holds, by its metadata.
+
+        Raises:
+            BatchCorrupt: The file is missing or cannot be read.
+        """
+        with self._reading(path) as source:
+            return listed(path, source, "model_version")
+
     def remove(self, path: str) -> None:
         """Delete the file at ``path``; nothing happens where there is none.
 
@@ -183,13 +192,16 @@ class Lake:
 
     def _superseded(self, paths: list[str]) -> list[str]:
         present = {path.rpartition("/")[2].removesuffix(SUFFIX): path for path in paths}
-        replaced = (id_ for path in paths if is_compacted(path) for id_ in self._replaced_by(path))
+        replaced = (id_ for path in paths if is_compacted(path) for id_ in self.replaces(path))
         return sorted(present[id_] for id_ in replaced if id_ in present)
 
-    def _replaced_by(self, path: str) -> tuple[str, ...]:
+    def replaces(self, path: str) -> tuple[str, ...]:
+        """The ids of the batches that the file at ``path`` replaces; none unless it is a compacted one."""
+        if not is_compacted(path):
+            return ()
         if path not in self._replaces:
             with self._reading(path) as source:
-                self._replaces[path] = replaced_by(source)
+                self._replaces[path] = listed(path, source, "replaces")
         return self._replaces[path]
 
     def _publish(self, path: str, content: pa.Buffer) -> None:

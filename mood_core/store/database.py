@@ -19,6 +19,7 @@ from mood_core.errors import ConfigError, StoreBusy, StoreError
 _BUSY_TIMEOUT_MS = 60_000
 _WRITE = "moodlog_write"
 _DURABLE = "moodlog_durable"
+_LOADING = "moodlog_loading"
 
 
 class Database:
@@ -28,6 +29,7 @@ class Database:
         self.engine = engine
         self._writing = engine.execution_options(**{_WRITE: True})
         self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})
+        self._loading = engine.execution_options(**{_WRITE: True, _LOADING: True})
 
     @property
     def dialect(self) -> str:
@@ -46,6 +48,20 @@ class Database:
         """
         engine = self._durable if durable else self._writing
         with _translated(self), engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def load(self) -> Iterator[Connection]:
+        """A transaction like :meth:`write` for rows whose keys were looked up in it.
+
+        SQLite then does not look up each row's keys a second time, a third of the time of a big batch; no other writer
+        can take a key away meanwhile.
+
+        Raises:
+            StoreBusy: Another writer held the database for longer than a minute.
+            StoreError: The database cannot be reached or refuses the data.
+        """
+        with _translated(self), self._loading.begin() as connection:
             yield connection
 
     @contextmanager
@@ -121,6 +137,7 @@ def _begin_sqlite(connection: Connection) -> None:
     # NORMAL: losing power may drop the last transactions whole, with their ledger rows; the lake brings them back.
     options = connection.get_execution_options()
     connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get(_DURABLE) else 'NORMAL'}")
+    connection.exec_driver_sql(f"PRAGMA foreign_keys = {'OFF' if options.get(_LOADING) else 'ON'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITE) else "BEGIN")
 
 

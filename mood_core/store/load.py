@@ -35,7 +35,7 @@ def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table | Iterable
         StoreBusy: Another writer held the database for too long.
         StoreError: The database refuses the rows; nothing is changed then.
     """
-    with database.write() as connection:
+    with database.load() as connection:
         return load_into(connection, entry, rows, now=now)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from mood_core.records import FEATURES
 from mood_core.store.daily import recount_everything
@@ -37,6 +38,30 @@ _NEWEST = """
     FROM audio_features AS f
     INNER JOIN tracks AS t ON t.track_key = f.track_key
     ORDER BY f.fetched_at_ms DESC, f.track_key DESC LIMIT :limit
+"""
+
+_BOTH = """
+    FROM moods AS a
+    INNER JOIN models AS x ON x.model_key = a.model_key AND x.model_version = :old
+    INNER JOIN models AS y ON y.model_version = :new
+    INNER JOIN moods AS b ON b.model_key = y.model_key AND b.track_key = a.track_key
+"""
+
+_AGREEMENT = f"SELECT a.mood, b.mood, count(*) {_BOTH} GROUP BY a.mood, b.mood ORDER BY a.mood, b.mood"
+
+_MOVED = f"""
+    SELECT t.track_id, t.name AS track, t.artists, a.mood AS old_mood, b.mood AS new_mood,
+        CAST((abs(a.p_calm - b.p_calm) + abs(a.p_energetic - b.p_energetic) + abs(a.p_happy - b.p_happy)
+            + abs(a.p_sad - b.p_sad)) / 2 AS DOUBLE PRECISION) AS distance
+    {_BOTH}
+    INNER JOIN tracks AS t ON t.track_key = a.track_key
+    ORDER BY distance DESC, t.track_id LIMIT :limit
+"""
+
+_OLD = """
+    SELECT c.model_version, count(m.track_key) AS labels FROM models AS c
+    LEFT JOIN moods AS m ON m.model_key = c.model_key
+    WHERE c.is_current = 0 GROUP BY c.model_version ORDER BY c.model_version
 """
 
 
@@ -76,8 +101,7 @@ class MoodRows:
     def current_version(self) -> str | None:
         """The model version whose labels people see; None before the first label."""
         with self._database.read() as connection:
-            version: str | None = connection.scalar(text("SELECT model_version FROM models WHERE is_current = 1"))
-        return version
+            return current_version(connection)
 
     def set_current(self, model_version: str) -> None:
         """Show the labels of ``model_version`` from now on, all at once."""
@@ -89,3 +113,33 @@ class MoodRows:
             connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
             connection.execute(text("UPDATE models SET is_current = 1 WHERE model_version = :v"), {"v": model_version})
             recount_everything(connection)
+
+    def agreement(self, old: str, new: str) -> dict[tuple[str, str], int]:
+        """By (mood by ``old``, mood by ``new``): how many tracks that both versions have labelled."""
+        with self._database.read() as connection:
+            rows = connection.execute(text(_AGREEMENT), {"old": old, "new": new})
+            return {(row[0], row[1]): row[2] for row in rows}
+
+    def moved_most(self, old: str, new: str, limit: int) -> list[dict[str, Any]]:
+        """The tracks whose probabilities differ most; ``distance`` is half the sum of the differences, 0 to 1."""
+        with self._database.read() as connection:
+            rows = connection.execute(text(_MOVED), {"old": old, "new": new, "limit": limit}).mappings()
+            return [dict(row) for row in rows]
+
+    def drop_old(self) -> list[tuple[str, int]]:
+        """Remove the labels of every version but the current one; returns each version with its number of labels."""
+        with self._database.write() as connection:
+            rows = connection.execute(text(_OLD)).all()
+            dropped = [(row.model_version, row.labels) for row in rows]
+            old = "(SELECT model_key FROM models WHERE is_current = 0)"
+            if connection.scalar(text("SELECT 1 FROM models WHERE is_current = 1")) is None:
+                return []
+            connection.execute(text(f"DELETE FROM moods WHERE model_key IN {old}"))  # noqa: S608
+            connection.execute(text("DELETE FROM models WHERE is_current = 0"))
+        return dropped
+
+
+def current_version(connection: Connection) -> str | None:
+    """The model version whose labels people see; None before the first label."""
+    version: str | None = connection.scalar(text("SELECT model_version FROM models WHERE is_current = 1"))
+    return version

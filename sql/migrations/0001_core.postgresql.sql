@@ -44,15 +44,58 @@ CREATE TABLE sources (
     source TEXT NOT NULL UNIQUE
 );
 
+-- Its keys are checked once a statement below: a foreign key would be looked up for each row, which takes longer than
+-- all the rest of loading it.
 CREATE TABLE listens (
-    user_key INTEGER NOT NULL REFERENCES users (user_key),
+    user_key INTEGER NOT NULL,
     played_at_ms BIGINT NOT NULL CHECK (played_at_ms > 0),
-    track_key INTEGER NOT NULL REFERENCES tracks (track_key),
+    track_key INTEGER NOT NULL,
     ms_played INTEGER CHECK (ms_played >= 0),
-    source_key INTEGER NOT NULL REFERENCES sources (source_key),
+    source_key INTEGER NOT NULL,
     PRIMARY KEY (user_key, played_at_ms, track_key)
 );
 CREATE INDEX listens_played_at ON listens USING brin (played_at_ms);
+
+CREATE FUNCTION check_listens_keys() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM written AS l LEFT JOIN users AS u ON u.user_key = l.user_key WHERE u.user_key IS NULL)
+        OR EXISTS (SELECT 1 FROM written AS l LEFT JOIN tracks AS t ON t.track_key = l.track_key WHERE t.track_key IS NULL)
+        OR EXISTS (SELECT 1 FROM written AS l LEFT JOIN sources AS s ON s.source_key = l.source_key WHERE s.source_key IS NULL)
+    THEN
+        RAISE foreign_key_violation USING MESSAGE = 'a listen refers to a person, track or source that does not exist';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER listens_keys_inserted AFTER INSERT ON listens
+REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION check_listens_keys();
+CREATE TRIGGER listens_keys_updated AFTER UPDATE ON listens
+REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION check_listens_keys();
+
+-- One statement a kind of parent, because each is only planned where its column exists.
+CREATE FUNCTION check_listens_remain() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+DECLARE
+    in_use BOOLEAN;
+BEGIN
+    IF TG_TABLE_NAME = 'users' THEN
+        in_use := EXISTS (SELECT 1 FROM removed AS r INNER JOIN listens AS l ON l.user_key = r.user_key);
+    ELSIF TG_TABLE_NAME = 'tracks' THEN
+        in_use := EXISTS (SELECT 1 FROM removed AS r INNER JOIN listens AS l ON l.track_key = r.track_key);
+    ELSE
+        in_use := EXISTS (SELECT 1 FROM removed AS r INNER JOIN listens AS l ON l.source_key = r.source_key);
+    END IF;
+    IF in_use THEN
+        RAISE foreign_key_violation USING MESSAGE = 'listens refer to what would be deleted; delete them first';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER users_listens AFTER DELETE ON users
+REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION check_listens_remain();
+CREATE TRIGGER tracks_listens AFTER DELETE ON tracks
+REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION check_listens_remain();
+CREATE TRIGGER sources_listens AFTER DELETE ON sources
+REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION check_listens_remain();
 
 CREATE TABLE gaps (
     user_key INTEGER NOT NULL REFERENCES users (user_key),

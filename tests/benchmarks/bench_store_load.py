@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -86,7 +85,7 @@ def one(way: str, url: str, root: str) -> None:
             before = _cpu(url)
             run(state, lake, replay)
             times.append(_cpu(url) - before)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        memory = _peak_mb()
         say(json.dumps({"load": times[0], "replay": times[1], "memory": memory, "bytes": _bytes(url, table)}))
 
 
@@ -166,6 +165,12 @@ def _copy(engine: Engine, lake: Lake, replay: bool) -> None:
                 csv.write_csv(_plain(table), sink, csv.WriteOptions(include_header=False))
                 copy.write(memoryview(sink.getvalue()))
             connection.execute(text("INSERT INTO plays SELECT * FROM staging ON CONFLICT DO NOTHING"))
+
+
+def _peak_mb() -> float:
+    # ru_maxrss would begin with what the parent had when it forked.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def _cpu(url: str) -> float:

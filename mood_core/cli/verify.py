@@ -1,0 +1,47 @@
+"""``moodlog verify``: compare lake, ledger and SQL."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+
+from mood_core.bootstrap import Workspace
+from mood_core.cli.file_progress import file_progress
+from mood_core.pipeline.verify_lake import Verification, verify
+
+
+@click.command
+@click.option("--deep", is_flag=True, help="Also compare every row, in a temporary database made from the lake.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@click.pass_context
+def command(context: click.Context, deep: bool, as_json: bool) -> None:
+    """Check that the Parquet lake, the ledger and the SQL database hold the same.
+
+    Every file is read and compared with the sha256 in the ledger, and tables are counted. Each finding names the file
+    or table and says what to do. The exit code is 1 where something was found.
+
+    \b
+    Examples:
+      moodlog verify
+      moodlog verify --deep
+      moodlog verify --json | jq .findings
+    """
+    with Workspace() as workspace, file_progress("verifying") as progress:
+        found = verify(workspace.lake, workspace.database, now=workspace.now(), deep=deep, progress=progress)
+    if as_json:
+        click.echo(json.dumps({"ok": not found.findings, **asdict(found)}, ensure_ascii=False))
+    else:
+        _print(found, Console())
+    context.exit(1 if found.findings else 0)
+
+
+def _print(found: Verification, console: Console) -> None:
+    for finding in found.findings:
+        console.print(f"{finding.kind}: {finding.subject}", style="bold", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {finding.problem}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {finding.advice}", markup=False, highlight=False, soft_wrap=True)
+    state = f"{len(found.findings)} findings" if found.findings else "lake, ledger and SQL agree"
+    console.print(f"{state}: {found.files} files, {found.rows} rows, {found.bytes} bytes", highlight=False)

@@ -1,0 +1,172 @@
+"""Compares lake, ledger and SQL, and says what to do where they differ."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from mood_core.errors import BatchCorrupt
+from mood_core.lake import Lake
+from mood_core.schema import DATASETS
+from mood_core.store.contents import TABLES, counts, days_add_up, digests
+from mood_core.store.database import Database, open_database
+from mood_core.store.ledger import LedgerRow, entries
+from mood_core.store.migrate import migrate
+from mood_core.store.mood_rows import MoodRows
+
+Progress = Callable[[int, int], None]
+"""Hears how many files of how many are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be: the ``subject`` (a file or a table), what is wrong and what to do.
+
+    ``kind``: missing, damaged, changed, foreign, unloaded, leftover or rows.
+    """
+
+    kind: str
+    subject: str
+    problem: str
+    advice: str
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was looked at and what was found; ``rows`` and ``bytes`` are those of the files."""
+
+    files: int = 0
+    rows: int = 0
+    bytes: int = 0
+    deep: bool = False
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def lost(self) -> list[Finding]:
+        """The findings that stand for rows which the lake cannot give any more."""
+        return [finding for finding in self.findings if finding.kind in ("missing", "damaged", "changed", "foreign")]
+
+
+def verify(
+    lake: Lake, database: Database, *, now: datetime, deep: bool = False, progress: Progress = lambda *_: None
+) -> Verification:
+    """Compare every file with the ledger by its sha256, and the ledger with SQL by counts; ``deep``: row by row.
+
+    The deep comparison fills a database of its own from the lake, in a temporary folder.
+
+    Raises:
+        StoreError: The database or the lake cannot be read at all.
+    """
+    found = verify_files(lake, database, progress=progress)
+    found.deep = deep
+    found.findings += _compare_counts(database)
+    if deep and not found.lost:
+        found.findings += _compare_rows(lake, database, now)
+    return found
+
+
+def verify_files(lake: Lake, database: Database, *, progress: Progress = lambda *_: None) -> Verification:
+    """Read every file of the lake and compare it with the ledger."""
+    ledger = entries(database)
+    found = Verification()
+    paths = [path for dataset in DATASETS for path in lake.paths(dataset)]
+    replaced: set[str] = set()
+    for number, path in enumerate(paths, start=1):
+        replaced |= _look_at(lake, path, ledger.get(path), found)
+        progress(number, len(paths))
+    for path in sorted(ledger.keys() - set(paths)):
+        found.findings.append(_gone(ledger[path], replaced))
+    for path in (path for dataset in DATASETS for path in lake.superseded(dataset)):
+        advice = "`moodlog compact` removes it"
+        found.findings.append(Finding("leftover", path, "is replaced by a compacted file", advice))
+    for path in lake.foreign():
+        found.findings.append(Finding("foreign", path, "is no batch file", "move it out of the lake"))
+    return found
+
+
+def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification) -> set[str]:
+    """Add what is wrong with one file to ``found``; returns the ids of the batches that it replaces."""
+    found.files += 1
+    try:
+        file, tables = lake.stream(path)
+        if known is None or known.sha256 != file.sha256:
+            for _ in tables:
+                pass  # reads every page, each with its checksum
+    except BatchCorrupt as error:
+        found.findings.append(_unreadable(path, known, error))
+        return set()
+    found.rows += file.row_count
+    found.bytes += file.byte_count
+    if known is None:
+        advice = "`moodlog run` loads it, and so does `moodlog rebuild`"
+        found.findings.append(Finding("unloaded", path, "is not in the ledger, so its rows are not in SQL", advice))
+    elif known.sha256 != file.sha256:
+        problem = f"has sha256 {file.sha256[:12]}…, but the ledger says {known.sha256[:12]}…"
+        found.findings.append(Finding("changed", path, problem, _RESTORE))
+    return set(file.replaces)
+
+
+_RESTORE = "put it back from a backup; SQL still has its rows, and `moodlog rebuild --skip-damaged` would lose them"
+_MOVE_AWAY = "move it out of the lake: no row of it is in SQL by this file"
+
+
+def _unreadable(path: str, known: LedgerRow | None, error: BatchCorrupt) -> Finding:
+    kind = "damaged" if known else "foreign"
+    return Finding(kind, path, error.message, _RESTORE if known else _MOVE_AWAY)
+
+
+def _gone(row: LedgerRow, replaced: Iterable[str]) -> Finding:
+    if row.batch_id in set(replaced):
+        problem = "is in the ledger, but a compacted file has replaced it"
+        return Finding("leftover", row.path, problem, "`moodlog compact` or the next run puts the ledger right")
+    return Finding("missing", row.path, f"is missing from the lake; it had {row.row_count} rows", _RESTORE)
+
+
+def _compare_counts(database: Database) -> list[Finding]:
+    recorded = dict.fromkeys(DATASETS, 0)
+    for row in entries(database).values():
+        recorded[row.dataset] += row.row_count
+    findings = []
+    stored = counts(database)
+    for name in ("listens", "audio_features", "moods"):
+        if stored[name] > recorded[name] or (recorded[name] and not stored[name]):
+            problem = f"has {stored[name]} rows, but the ledger's batches have {recorded[name]}"
+            findings.append(Finding("rows", name, problem, "`moodlog rebuild` makes SQL again from the lake"))
+    if not days_add_up(database):
+        problem = "does not add up to the listens"
+        findings.append(Finding("rows", "mood_days", problem, "`moodlog rebuild` counts the days again"))
+    return findings
+
+
+def _compare_rows(lake: Lake, database: Database, now: datetime) -> list[Finding]:
+    from mood_core.pipeline.rebuild import fill  # rebuilding verifies first: each needs the other
+
+    with tempfile.TemporaryDirectory(prefix="moodlog-verify-") as folder:
+        other = open_database(f"sqlite:///{Path(folder) / 'verify.db'}")
+        try:
+            migrate(other, now=now)
+            current = MoodRows(database).current_version()
+            if current is not None:
+                MoodRows(other).set_current(current)
+            fill(lake, other, now=now)
+            return [finding for table in TABLES for finding in _differences(table, database, other)]
+        finally:
+            other.close()
+
+
+def _differences(table: str, database: Database, other: Database) -> list[Finding]:
+    ours, theirs = digests(database, table), digests(other, table)
+    nothing = (0, 0)
+    different = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key, nothing) != theirs.get(key, nothing))
+    return [
+        Finding(
+            "rows",
+            f"{table} of {key}",
+            f"has {ours.get(key, nothing)[0]} rows in SQL that are not the {theirs.get(key, nothing)[0]} of the lake",
+            "`moodlog rebuild` makes SQL again from the lake",
+        )
+        for key in different
+    ]

@@ -1,0 +1,70 @@
+"""Empties the tables that the lake can fill again, and keeps what it cannot: accounts, tokens, the current model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, inspect, text
+
+from mood_core.store.daily import recount_everything
+from mood_core.store.keys import keys_of
+
+_FILLED_BY_THE_LAKE = (
+    # Children before what they refer to.
+    "mood_days",
+    "moods",
+    "feature_misses",
+    "audio_features",
+    "gaps",
+    "listens",
+    "batches",
+)
+_REFERRED_TO = ("users", "tracks", "sources")  # models stay: they know their weights and which one is shown
+_NEWEST_MODEL = (
+    "SELECT model_key FROM moods GROUP BY model_key ORDER BY max(labelled_at_ms) DESC, model_key DESC LIMIT 1"
+)
+_LABELS_SHOWN = """
+SELECT 1 FROM models AS c WHERE c.is_current = 1 AND EXISTS (SELECT 1 FROM moods AS m WHERE m.model_key = c.model_key)
+"""
+
+Kept = dict[str, list[dict[str, Any]]]
+"""What stands in SQL alone: by table, its rows with the text id of the person beside the key."""
+
+
+def set_aside(connection: Connection) -> Kept:
+    """Read what the lake does not hold, then empty every table that it fills."""
+    rows = {}
+    for table in _personal_tables(connection):
+        query = f"SELECT o.*, u.user_id FROM {table} AS o INNER JOIN users AS u ON u.user_key = o.user_key"  # noqa: S608
+        rows[table] = [dict(row) for row in connection.execute(text(query)).mappings()]
+    for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO):
+        connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+    return rows
+
+
+def put_back(connection: Connection, kept: Kept) -> None:
+    """Write what was set aside, show the model that was shown (or the newest), and count all days."""
+    for table, rows in kept.items():
+        keys = keys_of(connection, "users", sorted({row["user_id"] for row in rows}), create=True)
+        for row in rows:
+            values = {name: value for name, value in row.items() if name != "user_id"}
+            values["user_key"] = keys[row["user_id"]]
+            names = ", ".join(values)
+            places = ", ".join(f":{name}" for name in values)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), values)  # noqa: S608
+    if connection.scalar(text(_LABELS_SHOWN)) is None:
+        connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
+        connection.execute(text(f"UPDATE models SET is_current = 1 WHERE model_key = ({_NEWEST_MODEL})"))  # noqa: S608
+    recount_everything(connection)
+    connection.execute(text("ANALYZE"))
+
+
+def _personal_tables(connection: Connection) -> list[str]:
+    """Tables about people that the lake does not fill: the accounts, and whatever later versions add."""
+    inspector = inspect(connection)
+    return [
+        table
+        for table in sorted(inspector.get_table_names())
+        if table not in (*_FILLED_BY_THE_LAKE, *_REFERRED_TO)
+        and any(column["name"] == "user_key" for column in inspector.get_columns(table))
+    ]

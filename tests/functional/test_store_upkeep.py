@@ -1,0 +1,288 @@
+"""Rebuild, verify, compact and relabel on both databases, with files damaged in every way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from mood_core.errors import BatchCorrupt
+from mood_core.lake import Lake, open_lake
+from mood_core.pipeline import compact as compacting
+from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.compact import compact
+from mood_core.pipeline.rebuild import rebuild
+from mood_core.pipeline.relabel import agreement, drop_old
+from mood_core.pipeline.verify_lake import verify
+from mood_core.schema import LISTENS, MOODS
+from mood_core.store import Database
+from mood_core.store.accounts import Accounts
+from mood_core.store.mood_rows import MoodRows
+from mood_core.store.token_rows import TokenRows
+from tests.store_data import NOW, all_digests, days_are_right, listens, moods, query, set_current, small_history
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return open_lake(str(tmp_path / "lake"))
+
+
+def test_rebuild_gives_the_same_rows_and_keeps_accounts(lake: Lake, migrated: Database) -> None:
+    small_history(lake, migrated)
+    TokenRows(migrated).write("ada", b"secret", authorised_at=NOW, expected_version=None)
+    before = all_digests(migrated)
+    report = rebuild(lake, migrated, now=NOW)
+    assert report.files == len(query(migrated, "SELECT * FROM batches"))
+    assert all_digests(migrated) == before
+    assert before["listens"]["ada"][0] == 48
+    stored = TokenRows(migrated).read("ada")
+    assert stored is not None
+    assert stored.ciphertext == b"secret"
+    assert [account.state for account in Accounts(migrated).all()] == ["active", "unconnected"]
+    assert MoodRows(migrated).current_version() == "m/1"
+
+
+def test_rebuild_into_an_empty_database_gives_the_same_rows(lake: Lake, migrated: Database, tmp_path: Path) -> None:
+    from mood_core.store import open_database
+    from mood_core.store.migrate import migrate
+
+    small_history(lake, migrated)
+    empty = open_database(f"sqlite:///{tmp_path / 'new.db'}")
+    migrate(empty, now=NOW)
+    rebuild(lake, empty, now=NOW)
+    assert all_digests(empty) == all_digests(migrated)
+    assert verify(lake, empty, now=NOW, deep=True).findings == []
+    empty.close()
+
+
+def test_verify_finds_nothing_where_all_is_well(lake: Lake, migrated: Database) -> None:
+    small_history(lake, migrated)
+    assert verify(lake, migrated, now=NOW, deep=True).findings == []
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 5] ^= 4
+    path.write_bytes(content)
+
+
+def _rename(path: Path) -> None:
+    path.rename(path.with_name("20260101T000000000Z-0123456789abcdef.parquet"))
+
+
+def _other_version(path: Path) -> None:
+    table = pq.read_table(path)
+    metadata = {**table.schema.metadata, b"moodlog.schema_version": b"99"}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "deleted": Path.unlink,
+    "truncated": _truncate,
+    "bit-flipped": _flip,
+    "renamed": _rename,
+    "other-version": _other_version,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_named_and_costs_no_other_row(
+    lake: Lake, migrated: Database, damage: Callable[[Path], None]
+) -> None:
+    small_history(lake, migrated)
+    path = lake.paths("listens")[2]
+    before = all_digests(migrated)
+    damage(Path(lake.root) / path)
+    found = verify(lake, migrated, now=NOW)
+    assert path in {finding.subject for finding in found.lost}
+    assert all(finding.advice for finding in found.findings)
+    with pytest.raises(BatchCorrupt, match=path.rpartition("/")[2][:20]):
+        rebuild(lake, migrated, now=NOW)
+    assert all_digests(migrated) == before
+    Batches(lake, migrated).finish(now=NOW)
+    assert all_digests(migrated) == before
+    report = rebuild(lake, migrated, now=NOW, skip_damaged=True)
+    assert path in {finding.subject for finding in report.skipped}
+    after = all_digests(migrated)
+    assert after["listens"]["ada"][0] == before["listens"]["ada"][0] - 8
+    assert {name: after[name] for name in ("tracks", "moods", "audio_features", "users")} == {
+        name: before[name] for name in ("tracks", "moods", "audio_features", "users")
+    }
+
+
+def test_a_copy_and_foreign_files_are_named_and_do_no_harm(lake: Lake, migrated: Database) -> None:
+    small_history(lake, migrated)
+    before = all_digests(migrated)
+    root = Path(lake.root)
+    path = root / lake.paths("listens")[0]
+    shutil.copy(path, path.with_name("copy.parquet"))
+    (path.parent / "notes.txt").write_text("hello")
+    pq.write_table(pa.table({"a": [1]}), path.with_name("zzz.parquet"))
+    Batches(lake, migrated).finish(now=NOW)
+    named = {Path(finding.subject).name for finding in verify(lake, migrated, now=NOW).findings}
+    assert named == {"copy.parquet", "notes.txt", "zzz.parquet"}
+    rebuild(lake, migrated, now=NOW, skip_damaged=True)
+    assert all_digests(migrated) == before
+
+
+def test_without_a_ledger_a_flipped_bit_is_found_by_the_page_checksums(
+    lake: Lake, migrated: Database, tmp_path: Path
+) -> None:
+    small_history(lake, migrated)
+    path = lake.paths("listens")[0]
+    _flip(Path(lake.root) / path)
+    with pytest.raises(BatchCorrupt, match=path):
+        lake.read(path)
+
+
+def test_verify_names_rows_that_were_changed_by_hand(lake: Lake, migrated: Database) -> None:
+    small_history(lake, migrated)
+    with migrated.write() as connection:
+        connection.exec_driver_sql("UPDATE listens SET ms_played = 7 WHERE user_key = 1")
+    assert verify(lake, migrated, now=NOW).findings == []
+    assert [finding.subject for finding in verify(lake, migrated, now=NOW, deep=True).findings] == ["listens of ada"]
+
+
+def test_compacting_keeps_every_row_and_the_ledger(lake: Lake, migrated: Database) -> None:
+    small_history(lake, migrated)
+    before = all_digests(migrated)
+    rows = sorted(ds.dataset(f"{lake.root}/listens").to_table().to_pylist(), key=str)
+    report = compact(lake, migrated, now=NOW)
+    assert (report.files_before, report.files_after) == (12, 4)
+    assert report.bytes_after < report.bytes_before
+    assert len(lake.paths("listens")) == 2
+    assert sorted(ds.dataset(f"{lake.root}/listens").to_table().to_pylist(), key=str) == rows
+    assert verify(lake, migrated, now=NOW, deep=True).findings == []
+    assert compact(lake, migrated, now=NOW).files_before == 0
+    rebuild(lake, migrated, now=NOW)
+    assert all_digests(migrated) == before
+
+
+def test_the_current_month_and_damaged_files_are_left_alone(lake: Lake, migrated: Database) -> None:
+    small_history(lake, migrated)
+    _flip(Path(lake.root) / lake.paths("listens")[1])
+    report = compact(lake, migrated, now=datetime(2026, 9, 28, tzinfo=UTC))
+    assert len([path for path in lake.paths("listens") if "2026-09" in path]) == 3
+    assert len([path for path in lake.paths("listens") if "2026-08" in path]) == 2
+    assert report.files_after == 3
+
+
+class _KilledError(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize("step", ["before the lake", "before the ledger", "between the files"])
+def test_compacting_killed_anywhere_is_finished_by_the_next_run(
+    lake: Lake, migrated: Database, monkeypatch: pytest.MonkeyPatch, step: str, atomic: bool
+) -> None:
+    small_history(lake, migrated)
+    before = all_digests(migrated)
+
+    def killed(*_: object, **__: object) -> None:
+        raise _KilledError
+
+    with monkeypatch.context() as patch:
+        if not atomic:
+            patch.setattr("mood_core.lake.lake.exchange_locally", lambda *_: False)
+        if step == "before the lake":
+            patch.setattr(lake, "compact", killed)
+        elif step == "before the ledger":
+            patch.setattr(compacting, "load_batch", killed)
+        else:
+            patch.setattr(lake, "remove", killed)
+        if atomic and step == "between the files":
+            compact(lake, migrated, now=NOW)
+        else:
+            with pytest.raises(_KilledError):
+                compact(lake, migrated, now=NOW)
+    assert sum(lake.read(path)[0].row_count for path in lake.paths("listens")) == 96
+    assert not verify(lake, migrated, now=NOW).lost
+    compact(lake, migrated, now=NOW)
+    assert verify(lake, migrated, now=NOW, deep=True).findings == []
+    assert all_digests(migrated) == before
+
+
+def test_a_listing_during_compaction_never_shows_rows_twice_or_missing(lake: Lake, migrated: Database) -> None:
+    """Between any two steps that touch the folder, any reader that lists it sees each row once."""
+    import os
+    from unittest.mock import patch
+
+    small_history(lake, migrated)
+    seen = []
+    folder = Path(lake.root) / "listens"
+
+    def looked(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
+            result = real(*args, **kwargs)
+            seen.append(sum(pq.read_metadata(path).num_rows for path in folder.glob("month=*/[!.]*.parquet")))
+            return result
+
+        return call
+
+    with patch.object(os, "link", looked(os.link)), patch.object(os, "fsync", looked(os.fsync)):
+        compact(lake, migrated, now=NOW)
+    assert len(seen) > 5
+    assert set(seen) == {96}
+
+
+def test_labels_of_two_versions_stand_side_by_side_and_the_old_ones_can_go(lake: Lake, migrated: Database) -> None:
+    batches = small_history(lake, migrated)
+    names = {f"t{index}": "Happy" for index in range(6)}
+    batches.add(MOODS, moods(names, "m/2"), now=NOW)
+    shown = query(migrated, "SELECT count(*) FROM track_moods WHERE mood = 'Happy' AND model_version = 'm/1'")
+    assert shown == [(1,)]
+    rows = MoodRows(migrated)
+    found = agreement(rows, "m/1", "m/2")
+    assert (found.tracks, found.table["Happy"]["Happy"]) == (6, 1)
+    assert found.share == pytest.approx(1 / 6)
+    assert found.kappa == pytest.approx(0.0)
+    assert [row["distance"] for row in found.moved] == sorted((row["distance"] for row in found.moved), reverse=True)
+    set_current(migrated, "m/2")
+    assert query(migrated, "SELECT DISTINCT mood FROM mood_daily ORDER BY mood") == [("Happy",), ("Unlabelled",)]
+    assert days_are_right(migrated)
+    assert drop_old(rows, lake, migrated) == {"m/1": 6}
+    assert verify(lake, migrated, now=NOW, deep=True).findings == []
+    before = all_digests(migrated)
+    rebuild(lake, migrated, now=NOW)
+    assert all_digests(migrated) == before
+    assert rows.current_version() == "m/2"
+
+
+def test_a_big_file_is_read_in_pieces(lake: Lake) -> None:
+    count = 250_000
+    rows = pa.table(
+        {
+            "user_id": ["ada"] * count,
+            "played_at": pa.array(np.arange(count) * 1000 + 1_700_000_000_000).cast(pa.timestamp("ms", "UTC")),
+            "track_id": ["t"] * count,
+            "ms_played": pa.nulls(count, pa.int32()),
+            "source": ["recently_played"] * count,
+        }
+    )
+    file = lake.write(LISTENS, rows, created_at=NOW)
+    found, tables = lake.stream(file.path)
+    assert found == file
+    sizes = [table.num_rows for table in tables]
+    assert sum(sizes) == count
+    assert max(sizes) <= 100_000
+
+
+def test_an_overlapping_batch_adds_only_what_is_new(lake: Lake, migrated: Database) -> None:
+    batches = small_history(lake, migrated)
+    known = lake.read(lake.paths("listens")[0])[1].to_pylist()
+    new = listens([("ada", datetime(2026, 8, 3, 1, 11, tzinfo=UTC), "t1")])
+    batches.add(LISTENS, pa.concat_tables([pa.Table.from_pylist(known, LISTENS.schema), new]), now=NOW)
+    assert query(migrated, "SELECT count(*) FROM listens") == [(97,)]
+    assert days_are_right(migrated)

@@ -1,0 +1,125 @@
+"""Small histories for tests of the store: people, tracks, listens, features and moods by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import text
+
+from mood_core.lake import Lake
+from mood_core.pipeline.batches import Batches
+from mood_core.records import MOODS as MOOD_NAMES
+from mood_core.records import AudioFeatures, Listen, ListenSource, MoodLabel, Track, User
+from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
+from mood_core.store import Database
+from mood_core.store.contents import TABLES, digests
+from mood_core.store.daily import recount_everything
+from mood_core.store.mood_rows import MoodRows
+from mood_core.tables import to_table, users_table
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def users(*people: tuple[str, str], recorded_at: datetime = NOW) -> pa.Table:
+    """A row a (user id, time zone)."""
+    return users_table([User(id_, id_.title(), zone, NOW) for id_, zone in people], recorded_at)
+
+
+def tracks(*names: str) -> pa.Table:
+    """Tracks whose id is their name."""
+    return to_table(TRACKS, [Track(name, f"title {name}", ("somebody",), release_date="2019-05-01") for name in names])
+
+
+def listens(rows: Iterable[tuple[str, datetime, str]]) -> pa.Table:
+    """Listens of (user, time, track)."""
+    return to_table(LISTENS, [Listen(user, at, track, ListenSource.RECENTLY_PLAYED) for user, at, track in rows])
+
+
+def features(names: Sequence[str], at: datetime = NOW) -> pa.Table:
+    """Features of tracks, different for each."""
+    values = [(index % 10) / 10 for index in range(len(names))]
+    rows = [
+        AudioFeatures(name, v, v, v, v, v, -10.0, v, 120.0, v, source="catalog", fetched_at=at, duration_ms=200_000)
+        for name, v in zip(names, values, strict=True)
+    ]
+    return to_table(AUDIO_FEATURES, rows)
+
+
+def moods(labels: dict[str, str], version: str = "m/1", at: datetime = NOW) -> pa.Table:
+    """Labels by track."""
+    rows = [
+        MoodLabel(
+            track, version, mood, _probabilities(mood), uncertain=mood == "Sad", out_of_distribution=False,
+            feature_source="catalog", labelled_at=at,
+        )
+        for track, mood in labels.items()
+    ]  # fmt: skip
+    return pa.table(
+        {
+            name: pa.array([getattr(row, name) for row in rows])
+            for name in ("track_id", "model_version", "mood", "uncertain", "out_of_distribution", "feature_source")
+        }
+        | {
+            f"p_{mood.lower()}": pa.array([row.probabilities[index] for row in rows], pa.float32())
+            for index, mood in enumerate(MOOD_NAMES)
+        }
+        | {"labelled_at": pa.array([row.labelled_at for row in rows], pa.timestamp("ms", "UTC"))}
+    )
+
+
+def _probabilities(mood: str) -> tuple[float, float, float, float]:
+    values = [0.1] * 4
+    values[MOOD_NAMES.index(mood)] = 0.7
+    return values[0], values[1], values[2], values[3]
+
+
+def small_history(lake: Lake, database: Database, *, months: int = 2, files: int = 3) -> Batches:
+    """Two people's listens in ``files`` files a month, with features and moods of two tracks in three."""
+    batches = Batches(lake, database)
+    names = [f"t{index}" for index in range(9)]
+    start = datetime(2026, 8, 3, 9, tzinfo=UTC)
+    batches.add(TRACKS, tracks(*names), now=start)
+    batches.add(USERS, users(("ada", "Europe/Berlin"), ("grace", "America/New_York")), now=start)
+    for month in range(months):
+        for file in range(files):
+            written = datetime(2026, 8 + month, 4 + file, 3, tzinfo=UTC)
+            rows = [
+                (user, written.replace(day=3 + file, hour=hour, minute=7 * hour % 60), names[(hour + file) % 9])
+                for user in ("ada", "grace")
+                for hour in range(0, 24, 3)
+            ]
+            batches.add(LISTENS, listens(rows), now=written)
+            part = names[file * 2 : file * 2 + 2]
+            if month == 0:
+                batches.add(AUDIO_FEATURES, features(part, written), now=written)
+                labels = {name: MOOD_NAMES[int(name[1:]) % 4] for name in part}
+                batches.add(MOODS, moods(labels, at=written), now=written)
+    set_current(database, "m/1")
+    return batches
+
+
+def set_current(database: Database, version: str) -> None:
+    """Show a version's labels."""
+    MoodRows(database).set_current(version)
+
+
+def all_digests(database: Database) -> dict[str, dict[str, tuple[int, int]]]:
+    """What the database holds, comparable between databases."""
+    return {table: digests(database, table) for table in TABLES}
+
+
+def query(database: Database, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+    """The rows of a query."""
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(text(sql), values)]
+
+
+def days_are_right(database: Database) -> bool:
+    """Whether the daily counts are what counting everything again gives."""
+    kept = query(database, "SELECT * FROM mood_days ORDER BY user_key, day, mood")
+    with database.write() as connection:
+        recount_everything(connection)
+    return kept == query(database, "SELECT * FROM mood_days ORDER BY user_key, day, mood")
