@@ -15,10 +15,12 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
+from flows.progress import ProgressArtifact
 from mood_core.bootstrap import Workspace
 from mood_core.errors import MoodlogError
 from mood_core.features.report import FetchReport
 from mood_core.pipeline.fetch_features import fetch_features
+from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.label_tracks import LabelReport, label_tracks
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.store.claims import Renewal, new_owner
@@ -73,15 +75,18 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
 
 @task(name="fetch audio features", **_OPTIONS)
 def fetch_missing_features(selection: Selection) -> FetchReport:
-    """Fetch the features of every selected track that has none."""
+    """Fetch the features of every selected track that has none; long work shows its progress in Prefect's pages."""
     with Workspace() as workspace:
+        now = workspace.now()
         report = fetch_features(
             workspace.feature_sources(),
             workspace.feature_rows,
             workspace.batches,
-            now=workspace.now(),
+            now=now,
             selection=selection,
+            progress=ProgressArtifact("moodlog-features", "Tracks whose audio features were found"),
         )
+        keep_aside(report.set_aside, workspace.settings.home / "quarantine", now=now)
     get_run_logger().info("features found: %s", dict(report.found) or "none new")
     return report
 

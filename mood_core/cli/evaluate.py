@@ -48,7 +48,7 @@ def command(
     \b
     Examples:
       moodlog evaluate --data moods.csv
-      moodlog evaluate --data others.csv --model models/playlist-moods/1 --no-baselines --json
+      moodlog evaluate --data others.csv --model models/my-moods/1 --no-baselines --json
     """
     from mood_core.classifier.training import require_training
 

@@ -24,7 +24,7 @@ from mood_core.cli.training_progress import training_progress
     help="Folder for models; gets NAME/VERSION.",
 )
 @click.option("--seed", default=0, show_default=True, help="The same data, seed and libraries give the same weights.")
-@click.option("--name", default="playlist-moods", show_default=True, help="The model's name.")
+@click.option("--name", default="my-moods", show_default=True, help="The model's name.")
 @click.option("--model-version", default=None, help="The model's version  [default: the next whole number]")
 @click.option("--description", default=None, help="What the data are, for the model card.")
 @click.option("--folds", default=10, show_default=True, type=click.IntRange(2), help="Folds of the cross-validation.")
@@ -52,7 +52,7 @@ def command(
     \b
     Example:
       moodlog train --data moods.csv --out models
-      MOODLOG_MODEL=models/playlist-moods/1 moodlog predict 4HIwL9ii9CcXpTOTzMq0MP
+      MOODLOG_MODEL=models/my-moods/1 moodlog predict 4HIwL9ii9CcXpTOTzMq0MP
     """
     from mood_core.classifier.training import require_training, train_model
     from mood_core.model_card import read_card

@@ -9,6 +9,7 @@ from mood_core.features.chain import fetch_features as walk
 from mood_core.features.report import FetchReport
 from mood_core.features.source import FeatureSource
 from mood_core.pipeline.batches import Batches
+from mood_core.records import Track
 from mood_core.schema import AUDIO_FEATURES, FEATURE_MISSES
 from mood_core.store.feature_rows import FeatureRows
 from mood_core.store.selection import Selection
@@ -26,21 +27,31 @@ def fetch_features(
     selection: Selection = _EVERYTHING,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
-    """Walk the chain of ``sources`` over the selected tracks without features; each answer is stored before the next.
+    """Fetch the features of the selected tracks that have none. See :func:`fetch_for`."""
+    return fetch_for(rows.tracks_without_features(selection), sources, rows, batches, now=now, progress=progress)
 
-    So it can be stopped anywhere and run again with nothing asked twice. ``progress`` hears how many of how many tracks
-    are settled.
+
+def fetch_for(
+    tracks: Sequence[Track],
+    sources: Sequence[FeatureSource],
+    rows: FeatureRows,
+    batches: Batches,
+    *,
+    now: datetime,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> FetchReport:
+    """Walk the chain of ``sources`` over ``tracks``; each answer is stored before the next is asked.
+
+    So it can be stopped anywhere and run again with nothing asked twice. ``progress`` hears how many features of how
+    many tracks were found.
 
     Raises:
         InputError: A catalogue file is not what it should be.
         StoreError: The database or the lake fails.
     """
-    tracks = rows.tracks_without_features(selection)
     report = FetchReport()
-    settled = 0
     for result in walk(tracks, sources, rows, now, availability=rows, report=report):
         batches.add(AUDIO_FEATURES, to_table(AUDIO_FEATURES, result.found), now=now)
         batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, result.misses), now=now)
-        settled += len(result.found)
-        progress(settled, len(tracks))
+        progress(report.found.total(), len(tracks))
     return report

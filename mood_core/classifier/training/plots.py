@@ -24,7 +24,12 @@ def draw_plots(folder: Path, tracks: LabelledTracks, measured: Measured, card: M
     _save(_confusion(measured, card), folder / "confusion.png")
     _save(_reliability(tracks, measured), folder / "reliability.png")
     _save(_coverage(tracks, measured, card), folder / "coverage.png")
-    _save(_features(tracks), folder / "features.png")
+    draw_features(folder / "features.png", tracks)
+
+
+def draw_features(path: Path, tracks: LabelledTracks) -> None:
+    """Draw the distribution of each feature by mood into the PNG file ``path``."""
+    _save(_features(tracks), path)
 
 
 def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:

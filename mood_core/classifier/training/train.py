@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mood_core.classifier.training.evaluation import Progress
 
 MARKDOWN_FILE = "model_card.md"
-DEFAULT_NAME = "playlist-moods"
+DEFAULT_NAME = "my-moods"
 
 
 def train_model(

@@ -1,0 +1,35 @@
+"""Progress of long work, in Prefect's pages and in the run's log."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+WORTH_SHOWING = 200
+"""Less than this is done before anybody looks."""
+
+_STEP = 5.0
+
+
+class ProgressArtifact:
+    """Told how much of how much is done; shows it every five per cent, once there is enough to do."""
+
+    def __init__(self, key: str, description: str) -> None:
+        self._key = key
+        self._description = description
+        self._artifact: UUID | None = None
+        self._shown = 0.0
+
+    def __call__(self, done: int, of: int) -> None:
+        """Show that ``done`` of ``of`` is done."""
+        percent = 100.0 * done / max(of, 1)
+        if of < WORTH_SHOWING or percent - self._shown < _STEP:
+            return
+        self._shown = percent
+        get_run_logger().info("%s: %d of %d", self._description, done, of)
+        if self._artifact is None:
+            self._artifact = create_progress_artifact(percent, key=self._key, description=self._description)  # type: ignore[assignment]
+        else:
+            update_progress_artifact(self._artifact, progress=percent)

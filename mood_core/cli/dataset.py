@@ -1,0 +1,134 @@
+"""``moodlog dataset``: labelled tracks from playlists, and what they are like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from mood_core.bootstrap import Workspace
+from mood_core.errors import ConfigError
+from mood_core.pipeline.build_dataset import DatasetReport, build_dataset, parse_playlist, write_dataset
+from mood_core.records import FEATURES
+
+
+@click.group
+def command() -> None:
+    """Collect labelled tracks from playlists, and look at them."""
+
+
+@command.command
+@click.option(
+    "--playlist", "playlists", multiple=True, required=True, metavar="MOOD=ID", help="A playlist and its mood."
+)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A .csv or .parquet file.")
+@click.option("--user", metavar="ID|NAME", help="The account that reads the playlists; the first one by default.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool) -> None:
+    """Collect the tracks of playlists, one mood a playlist, with their audio features.
+
+    Tracks that stand in playlists of two moods are left out, and every item's fate is told. Spotify shows an app in
+    development mode only playlists that the account owns or works on. The file is what `moodlog train` takes.
+
+    \b
+    Example:
+      moodlog dataset build --playlist Calm=37i9dQZF1DWZd79rJ6a7lp --playlist Sad=... --playlist Happy=... \\
+        --playlist Energetic=... --out moods.csv
+    """
+    wanted = [parse_playlist(text) for text in playlists]
+    with Workspace() as workspace, Progress(console=Console(stderr=True), transient=True) as bars:
+        step = bars.add_task("fetching features", total=None)
+        client = workspace.spotify.for_user(_reader(workspace, user))
+        table, report = build_dataset(
+            wanted,
+            client.playlist_items,
+            workspace.feature_sources(),
+            workspace.feature_rows,
+            workspace.batches,
+            now=workspace.now(),
+            progress=lambda done, of: bars.update(step, completed=done, total=of),
+        )
+    write_dataset(table, out)
+    answer = {
+        "file": str(out),
+        "items": report.items,
+        "fates": {fate.value: count for fate, count in sorted(report.fates.items())},
+        "tracks": dict(sorted(report.kept.items())),
+    }
+    click.echo(json.dumps(answer)) if as_json else _print_report(report, out)
+
+
+@command.command
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the distributions into this PNG.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+def describe(file: Path, plot: Path | None, as_json: bool) -> None:
+    """Show how many tracks each mood has and the means of their features.
+
+    \b
+    Examples:
+      moodlog dataset describe moods.csv
+      moodlog dataset describe moods.csv --plot moods.png
+    """
+    from mood_core.classifier.training.data import read_labelled
+
+    tracks = read_labelled(file, minimum_tracks=0)
+    means = {
+        mood: [float(value) for value in np.nanmean(tracks.matrix[tracks.labels == number], axis=0)]
+        for number, mood in enumerate(tracks.classes)
+        if (tracks.labels == number).any()
+    }
+    if as_json:
+        by_mood = {mood: dict(zip(FEATURES, values, strict=True)) for mood, values in means.items()}
+        click.echo(json.dumps({"tracks": tracks.counts(), "means": by_mood}))
+    else:
+        _print_means(tracks.counts(), means)
+    if plot is not None:
+        _draw(file, plot)
+
+
+def _reader(workspace: Workspace, user: str | None) -> str:
+    accounts = [account for account in workspace.accounts.all([user] if user else None) if account.state == "active"]
+    if not accounts:
+        raise ConfigError(f"no active account{f' is called {user}' if user else ''}; `moodlog connect` connects one")
+    return accounts[0].user_id
+
+
+def _print_report(report: DatasetReport, out: Path) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("what became of the items")
+    table.add_column("items", justify="right")
+    for fate, count in sorted(report.fates.items()):
+        table.add_row(fate.value, str(count))
+    table.add_row("all", str(report.items), style="bold")
+    console = Console()
+    console.print(table)
+    console.print("  ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no track was kept")
+    console.print(f"Written to {out}. Next: moodlog train --data {out} --out models", highlight=False, soft_wrap=True)
+
+
+def _print_means(counts: dict[str, int], means: dict[str, list[float]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("mean")
+    for mood in means:
+        table.add_column(mood, justify="right")
+    table.add_row("tracks", *(str(counts[mood]) for mood in means))
+    for position, name in enumerate(FEATURES):
+        table.add_row(name, *(f"{values[position]:.3g}" for values in means.values()))
+    Console().print(table)
+
+
+def _draw(file: Path, plot: Path) -> None:
+    try:
+        from mood_core.classifier.training.data import read_labelled
+        from mood_core.classifier.training.plots import draw_features
+
+        draw_features(plot, read_labelled(file, minimum_tracks=0))
+    except ImportError as error:
+        raise ConfigError(f"drawing needs {error.name}: pip install 'moodlog[plots]'") from error
+    click.echo(f"Drawn into {plot}", err=True)

@@ -1,0 +1,32 @@
+"""Keeps answers that did not fit their contract, so that a person can look at them. Nothing of them is used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from mood_core.features.report import SetAside
+
+
+def keep_aside(answers: Sequence[SetAside], folder: Path, *, now: datetime) -> list[Path]:
+    """Write each of ``answers`` into a file of ``folder``, named by time and source; returns the files.
+
+    A file holds the source, the reason, the answer's first characters and the ids of the tracks that were asked about.
+    """
+    if answers:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files = []
+    for number, answer in enumerate(answers, start=1):
+        path = folder / f"{now:%Y%m%dT%H%M%SZ}-{answer.source.replace(':', '-')}-{number}.json"
+        content = {
+            "source": answer.source,
+            "received_at": now.isoformat(),
+            "reason": answer.reason,
+            "excerpt": answer.excerpt,
+            "track_ids": list(answer.track_ids),
+        }
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        files.append(path)
+    return files

@@ -1,0 +1,90 @@
+"""``moodlog dataset``: labelled tracks from playlists, over HTTP to the stand-in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+from pyarrow import csv
+
+from flows.cli import main
+from mood_core.classifier.training.data import read_labelled
+from mood_core.errors import InputError
+from mood_core.pipeline.build_dataset import DatasetReport, Fate, Playlist, collect, parse_playlist
+from mood_core.records import Track, TrackKind
+from mood_core.standin import StandIn
+from tests.nights import connect_listeners, settings_for, workspace_of
+
+
+@pytest.fixture
+def labelled(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stand-in's playlists as options of the command, with an account connected."""
+    for name, value in settings_for(standin).items():
+        monkeypatch.setenv(name, value)
+    with workspace_of(standin) as workspace:
+        connect_listeners(workspace, standin)
+    options = []
+    for playlist in standin.playlists:
+        options += ["--playlist", f"{playlist.mood}={playlist.playlist_id}"]
+    return options
+
+
+def _moodlog(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_a_dataset_is_built_and_taken_by_training(labelled: list[str], standin: StandIn, tmp_path: Path) -> None:
+    out = tmp_path / "moods.csv"
+    done = _moodlog("dataset", "build", *labelled, "--out", str(out), "--json")
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert sum(answer["fates"].values()) == answer["items"] > 50
+    assert sum(answer["tracks"].values()) == answer["fates"]["kept"]
+    tracks = read_labelled(out)
+    assert tracks.counts() == answer["tracks"]
+    assert set(tracks.classes) == {"Calm", "Energetic", "Happy", "Sad"}
+
+    asked = standin.calls.count("reccobeats_audio_features")
+    again = tmp_path / "again.parquet"
+    assert _moodlog("dataset", "build", *labelled, "--out", str(again)).exit_code == 0
+    assert standin.calls.count("reccobeats_audio_features") == asked
+    assert pq.read_table(again)["id"].to_pylist() == csv.read_csv(out)["id"].to_pylist()
+
+
+def test_a_dataset_is_described_and_drawn(labelled: list[str], tmp_path: Path) -> None:
+    out, plot = tmp_path / "moods.parquet", tmp_path / "moods.png"
+    assert _moodlog("dataset", "build", *labelled, "--out", str(out)).exit_code == 0
+    described = json.loads(_moodlog("dataset", "describe", str(out), "--json").stdout)
+    assert described["means"]["Calm"]["energy"] < described["means"]["Energetic"]["energy"]
+    assert _moodlog("dataset", "describe", str(out), "--plot", str(plot)).exit_code == 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_item_has_one_fate() -> None:
+    playlists: dict[str, list[object]] = {
+        "a": [Track("1", "one", ("x",)), Track("2", "two", ("x",)), "an episode", Track("2", "two", ("x",))],
+        "b": [Track("1", "one", ("x",)), Track("spotify:local:y", "mine", ("x",), kind=TrackKind.LOCAL)],
+    }
+    report = DatasetReport()
+    kept = collect([Playlist("Calm", "a"), Playlist("Sad", "b")], lambda id_: iter(playlists[id_]), report)
+    assert {track_id: mood for track_id, (_, mood) in kept.items()} == {"2": "Calm"}
+    assert report.fates == {Fate.TWO_MOODS: 2, Fate.REPEATED: 1, Fate.NOT_A_TRACK: 1, Fate.LOCAL: 1}
+    assert report.fates.total() + len(kept) == 6
+
+
+@pytest.mark.parametrize("text", ["Calm", "=37i9dQZF1DWZd79rJ6a7lp", "Calm=somewhere", "Calm=https://example.org/x"])
+def test_what_is_no_labelled_playlist_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="MOOD=ID"):
+        parse_playlist(text)
+
+
+def test_a_playlist_is_given_by_id_uri_or_address() -> None:
+    for reference in (
+        "37i9dQZF1DWZd79rJ6a7lp",
+        "spotify:playlist:37i9dQZF1DWZd79rJ6a7lp",
+        "https://open.spotify.com/playlist/37i9dQZF1DWZd79rJ6a7lp?si=1",
+    ):
+        assert parse_playlist(f"Calm={reference}") == Playlist("Calm", "37i9dQZF1DWZd79rJ6a7lp")

@@ -1,0 +1,115 @@
+"""Features through the real store: the fewest calls, nothing asked twice, late features label old listens."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from math import ceil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from mood_core.bootstrap import Workspace
+from mood_core.errors import InputError
+from mood_core.features.report import SetAside
+from mood_core.pipeline.fetch_features import fetch_features
+from mood_core.pipeline.keep_aside import keep_aside
+from mood_core.pipeline.label_tracks import label_tracks
+from mood_core.records import Track
+from mood_core.schema import TRACKS
+from mood_core.standin import Fault, FaultKind, StandIn
+from mood_core.tables import to_table
+from tests.conftest import NOW
+from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
+
+
+@pytest.fixture(autouse=True)
+def _settings(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (settings_for(standin) | {"MOODLOG_FEATURE_SOURCES": "catalog,reccobeats"}).items():
+        monkeypatch.setenv(name, value)
+
+
+def _add_tracks(workspace: Workspace, standin: StandIn, count: int) -> None:
+    # Without recording codes, so that only the calls by id are counted.
+    songs = standin.world.catalogue.songs[:count]
+    tracks = [Track(song.track_id, song.name, ("x",), duration_ms=song.duration_ms) for song in songs]
+    workspace.batches.add(TRACKS, to_table(TRACKS, tracks), now=workspace.now())
+
+
+def test_unknown_tracks_cost_one_call_for_forty_and_known_ones_none(standin: StandIn) -> None:
+    with workspace_of(standin) as workspace:
+        _add_tracks(workspace, standin, 130)
+        for expected in (ceil(130 / 40), 0):
+            before = standin.calls.count("reccobeats_audio_features")
+            fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
+            assert standin.calls.count("reccobeats_audio_features") - before == expected
+        assert standin.calls.count("reccobeats_track") == 0
+
+
+def test_a_track_that_becomes_known_labels_its_old_listens(standin: StandIn) -> None:
+    with workspace_of(standin) as workspace:
+        connect_listeners(workspace, standin)
+        one_night(workspace)
+        unlabelled = {row[0] for row in contents(workspace)["moods"] if row[1] is None}
+        standin.clock.advance(timedelta(weeks=17))
+        fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
+        label_tracks(
+            workspace.classifier,
+            workspace.model_card,
+            workspace.mood_rows,
+            workspace.models,
+            workspace.batches,
+            now=workspace.now(),
+        )
+        labelled = {row[0] for row in contents(workspace)["moods"] if row[1] is not None}
+        assert labelled & unlabelled
+        with workspace.database.read() as connection:
+            traced = connection.execute(
+                text(
+                    "SELECT count(*) FROM mood_history AS h JOIN tracks AS t ON t.track_id = h.track_id"
+                    " JOIN audio_features AS f ON f.track_key = t.track_key"
+                    " JOIN sources AS s ON s.source_key = f.source_key"
+                    " WHERE h.mood IS NOT NULL AND s.source = h.feature_source AND f.fetched_at_ms > 0"
+                )
+            ).scalar_one()
+            moods = connection.execute(text("SELECT count(*) FROM mood_history WHERE mood IS NOT NULL")).scalar_one()
+    assert traced == moods
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff\x13" * 400, b"id,energy\n1,0.5\n"])
+def test_a_wrong_catalogue_file_is_told_in_one_line_and_changes_nothing(
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_bytes(content)
+    monkeypatch.setenv("MOODLOG_CATALOG", str(wrong))
+    with workspace_of(standin) as workspace:
+        _add_tracks(workspace, standin, 5)
+        before = contents(workspace)
+        with pytest.raises(InputError, match=r"wrong\.csv") as caught:
+            fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
+        assert "\n" not in caught.value.message
+        assert contents(workspace) == before
+
+
+def test_an_answer_that_does_not_fit_is_kept_aside_and_not_used(standin: StandIn, home: Path) -> None:
+    standin.faults.add(Fault(FaultKind.WRONG_SHAPE, endpoint="reccobeats_audio_features", times=None))
+    with workspace_of(standin) as workspace:
+        _add_tracks(workspace, standin, 50)
+        report = fetch_features(
+            workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now()
+        )
+        assert contents(workspace)["features"] == []
+        files = keep_aside(report.set_aside, home / "quarantine", now=workspace.now())
+    assert files
+    kept = json.loads(files[0].read_text(encoding="utf-8"))
+    assert kept["source"].startswith("reccobeats")
+    assert kept["reason"]
+    assert len(kept["track_ids"]) == 40
+
+
+def test_nothing_aside_makes_no_folder(tmp_path: Path) -> None:
+    assert keep_aside([], tmp_path / "quarantine", now=NOW) == []
+    assert not (tmp_path / "quarantine").exists()
+    assert keep_aside([SetAside("x:y", "odd", "<", ("1",))], tmp_path / "quarantine", now=NOW)
