@@ -63,6 +63,7 @@ def prefect_runtime(home: Path, *, verbose: int = 0, port: int | None = None) ->
     if configured_server():
         yield PrefectRuntime(None)
         return
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = home / "prefect"
     with local_server(folder, port=port) as server:
         os.environ.update(server_environment(folder), PREFECT_API_URL=server.api_url)

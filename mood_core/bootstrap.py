@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from mood_core.spotify.client import SpotifyClients
     from mood_core.spotify.ports import SpotifyApp
     from mood_core.spotify.tokens import Token, TokenCipher
+
+log = logging.getLogger(__name__)
 
 _BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items")
 
@@ -202,6 +205,7 @@ class Workspace:
         parts = SourceParts(
             catalog=(*self.settings.catalog, *read_list(self.settings.catalog_list)),
             catalog_cache=self.settings.catalog_cache,
+            catalog_progress=_told_now_and_then(),
             spotify=self._spotify_audio_features(),
             reccobeats=reccobeats,
             need_durations=any(f.name == "duration_ms" and not f.may_be_missing for f in self.model_card.features),
@@ -219,6 +223,18 @@ class Workspace:
             return self.spotify.for_user(active[-1]).audio_features(track_ids)
 
         return ask if active else None
+
+
+def _told_now_and_then() -> Callable[[str, float], None]:
+    """Logs every tenth of the conversion of a catalogue file, which takes seconds for a million rows."""
+    told: dict[str, int] = {}
+
+    def tell(file: str, share: float) -> None:
+        if int(share * 10) > told.get(file, 0):
+            told[file] = int(share * 10)
+            log.info("converting %s: %d %%", file, told[file] * 10)
+
+    return tell
 
 
 def _private_folder(home: Path) -> None:

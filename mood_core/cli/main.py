@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "reconnect": ("mood_core.cli.connect:reconnect", "renew the permission of a connected account"),
         "history": ("mood_core.cli.history:command", "show a person's moods"),
         "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),
+        "doctor": ("mood_core.cli.doctor:command", "what is wrong, and what to do"),
         "predict": ("mood_core.cli.predict:command", "the mood of given tracks"),
         "dataset": ("mood_core.cli.dataset:command", "labelled tracks from playlists"),
         "train": ("mood_core.cli.train:command", "train a mood model on labelled tracks"),

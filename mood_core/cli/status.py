@@ -14,7 +14,9 @@ from mood_core.bootstrap import Workspace
 from mood_core.spotify.tokens import days_left
 from mood_core.store.accounts import Account
 from mood_core.store.ledger import batch_counts
-from mood_core.store.overview import coverage, gaps, unavailable_sources
+from mood_core.store.overview import coverage, coverage_by_person, coverage_by_year, gaps, unavailable_sources
+
+_YEARS = 5
 
 
 @click.command
@@ -35,6 +37,8 @@ def command(as_json: bool) -> None:
             "users": [_user(workspace, account) for account in workspace.accounts.all()],
             "gaps": gaps(workspace.database),
             "coverage": coverage(workspace.database),
+            "coverage_by_person": coverage_by_person(workspace.database),
+            "coverage_by_year": coverage_by_year(workspace.database),
             "unavailable_sources": unavailable_sources(workspace.database),
             "batches": batch_counts(workspace.database),
             "api_calls": workspace.calls.last_day(),
@@ -80,7 +84,11 @@ def _print(state: dict[str, Any], console: Console) -> None:
             for user in state["users"]
         ],
         "Possible gaps": [{name: _short(value) for name, value in gap.items()} for gap in state["gaps"]],
-        "Audio features": state["coverage"],
+        "Audio features by source": state["coverage"],
+        "Audio features by person": [
+            {name: value for name, value in row.items() if name != "user_id"} for row in state["coverage_by_person"]
+        ],
+        "Audio features by year of release (the newest)": state["coverage_by_year"][:_YEARS],
         "Sources that refuse this app": state["unavailable_sources"],
         "Batches": state["batches"],
         "Calls in 24 hours": [{"endpoint": name, "calls": calls} for name, calls in state["api_calls"].items()],

@@ -27,9 +27,23 @@ def gaps(database: Database) -> list[dict[str, Any]]:
 
 
 def coverage(database: Database) -> list[dict[str, Any]]:
-    """The rows of the view ``feature_coverage``."""
+    """The rows of the view ``feature_coverage``: by source."""
+    return _view(database, "feature_coverage", "feature_source")
+
+
+def coverage_by_person(database: Database) -> list[dict[str, Any]]:
+    """The rows of the view ``feature_coverage_by_person``."""
+    return _view(database, "feature_coverage_by_person", "display_name")
+
+
+def coverage_by_year(database: Database) -> list[dict[str, Any]]:
+    """The rows of the view ``feature_coverage_by_year``: by year of release, the newest first."""
+    return _view(database, "feature_coverage_by_year", "release_year DESC")
+
+
+def _view(database: Database, name: str, order: str) -> list[dict[str, Any]]:
     with database.read() as connection:
-        found = connection.execute(text("SELECT * FROM feature_coverage ORDER BY feature_source")).mappings()
+        found = connection.execute(text(f"SELECT * FROM {name} ORDER BY {order}")).mappings()  # noqa: S608 - our names
         return [dict(row) for row in found]
 
 

@@ -1,0 +1,129 @@
+"""``moodlog doctor``: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mood_core.bootstrap import Workspace
+from mood_core.pipeline.check_health import Finding, Level, account_findings, checked, private_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.BROKEN: "bold red"}
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """Check everything a run needs: settings, database, lake, model, feature sources, accounts, quota, file modes.
+
+    Each line is ok, a warning, or broken, with the remedy. The exit code is 0 without anything broken, else 1.
+
+    \b
+    Examples:
+      moodlog doctor
+      moodlog doctor --json | jq 'select(.level != "ok")'
+    """
+    with Workspace() as workspace:
+        findings = list(_findings(workspace))
+    if as_json:
+        for finding in findings:
+            click.echo(json.dumps(asdict(finding), ensure_ascii=False))
+    else:
+        _print(findings)
+    context.exit(1 if any(finding.level is Level.BROKEN for finding in findings) else 0)
+
+
+def _findings(workspace: Workspace) -> Iterator[Finding]:
+    for what, check in (
+        ("app", lambda: _app(workspace)),
+        ("database", lambda: Finding("database", Level.OK, f"{workspace.database} has this moodlog's schema")),
+        ("lake", lambda: _lake(workspace)),
+        ("model", lambda: _model(workspace)),
+        ("features", lambda: _sources(workspace)),
+        ("accounts", lambda: _accounts(workspace)),
+        ("quota", lambda: _quota(workspace)),
+        ("files", lambda: _files(workspace)),
+    ):
+        yield from checked(what, check)
+
+
+def _app(workspace: Workspace) -> Finding:
+    from mood_core.spotify.callback import check_redirect_uri
+
+    check_redirect_uri(workspace.spotify_app.redirect_uri)
+    return Finding("app", Level.OK, f"Spotify at {workspace.spotify_app.api_url}")
+
+
+def _lake(workspace: Workspace) -> Finding:
+    from mood_core.schema import DATASETS
+
+    files = sum(len(workspace.lake.paths(dataset, since=workspace.now())) for dataset in DATASETS)
+    return Finding("lake", Level.OK, f"{workspace.lake.root}, {files} files this month")
+
+
+def _model(workspace: Workspace) -> Finding:
+    model = workspace.classifier()
+    shown = workspace.mood_rows.current_version()
+    if shown not in (None, model.model_version):
+        said = f"{model.model_version} is set, and the labels shown are still by {shown}"
+        return Finding("model", Level.WARNING, said, "moodlog run")
+    return Finding("model", Level.OK, f"{model.model_version} checks out, run by {model.runtime}")
+
+
+def _sources(workspace: Workspace) -> list[Finding]:
+    from mood_core.store.overview import unavailable_sources
+
+    refused = {row["source"]: row for row in unavailable_sources(workspace.database)}
+    findings = []
+    for name in dict.fromkeys(source.name.partition(":")[0] for source in workspace.feature_sources()):
+        row = refused.get(name)
+        if row is None:
+            findings.append(Finding(f"features from {name}", Level.OK, "in use"))
+        else:
+            said = f"refuses this app since {row['unavailable_since'][:10]}; it is asked again 30 days later"
+            remedy = "none needed while another source answers"
+            findings.append(Finding(f"features from {name}", Level.WARNING, said, remedy))
+    return findings or [Finding("features", Level.BROKEN, "no source is in use", "set MOODLOG_FEATURE_SOURCES")]
+
+
+def _accounts(workspace: Workspace) -> list[Finding]:
+    from mood_core.spotify.tokens import days_left
+
+    now = workspace.now()
+    return account_findings(workspace.accounts.all(), now, lambda authorised_at: days_left(authorised_at, now))
+
+
+def _quota(workspace: Workspace) -> Finding:
+    limit = workspace.settings.spotify_daily_budget
+    used = workspace.calls.last_day()
+    most = max(used, key=lambda endpoint: used[endpoint], default=None)
+    said = f"most called in 24 hours: {most}, {used[most]} times" if most else "no calls in 24 hours"
+    if limit and most and used.get("me/player/recently-played", 0) >= 0.9 * limit:
+        said += f", of a budget of {limit}"
+        return Finding("quota", Level.WARNING, said, "pull less often, or ask Spotify for extended quota")
+    return Finding("quota", Level.OK, said)
+
+
+def _files(workspace: Workspace) -> list[Finding]:
+    home = workspace.settings.home
+    return [private_file(f"privacy of {path.name}", path) for path in (home, home / "token.key")]
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for finding in findings:
+        said = f"{finding.said}\n→ {finding.remedy}" if finding.remedy else finding.said
+        table.add_row(Text(finding.level.value, style=_STYLES[finding.level]), Text(finding.what), Text(said))
+    Console().print(table)

@@ -1,0 +1,92 @@
+"""``moodlog doctor`` and ``status``: what is wrong is named with its remedy, and the exit code tells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flows.cli import main
+from mood_core.standin import Fault, FaultKind, StandIn
+from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+
+
+@pytest.fixture(autouse=True)
+def _settings(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings_for(standin).items():
+        monkeypatch.setenv(name, value)
+
+
+def _moodlog(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def _findings(result: Result) -> dict[str, dict[str, Any]]:
+    return {line["what"]: line for line in map(json.loads, result.stdout.splitlines())}
+
+
+def test_a_healthy_home_has_nothing_broken(standin: StandIn) -> None:
+    with workspace_of(standin) as workspace:
+        connect_listeners(workspace, standin)
+        one_night(workspace)
+    done = _moodlog("doctor", "--json")
+    findings = _findings(done)
+    assert done.exit_code == 0, done.output
+    assert findings["model"]["level"] == findings["database"]["level"] == findings["lake"]["level"] == "ok"
+    # Spotify refuses its features to this app, which is dated and no trouble of a run.
+    assert findings["features from spotify"]["level"] == "warning"
+    assert "2026-11-20" in findings["features from spotify"]["said"]
+
+
+def test_what_is_broken_is_named_with_its_remedy(standin: StandIn, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with workspace_of(standin) as workspace:
+        ids = connect_listeners(workspace, standin)
+        standin.revoke(standin.listeners[0].listener_id)
+        one_night(workspace)
+    (home / "token.key").chmod(0o644)
+    monkeypatch.setenv("MOODLOG_SPOTIFY_CLIENT_ID", "")
+    done = _moodlog("doctor", "--json")
+    findings = _findings(done)
+    assert done.exit_code == 1
+    assert findings["app"]["level"] == "broken"
+    assert "MOODLOG_SPOTIFY_CLIENT_ID" in findings["app"]["said"]
+    assert findings["privacy of token.key"]["remedy"].startswith("chmod")
+    broken = [line for what, line in findings.items() if what.startswith("account") and line["level"] == "broken"]
+    assert [line["remedy"] for line in broken] == [f"moodlog reconnect {standin.listeners[0].account_id}"]
+    assert standin.listeners[0].account_id in ids
+
+
+def test_a_new_home_says_what_comes_first() -> None:
+    findings = _findings(_moodlog("doctor", "--json"))
+    assert findings["accounts"]["remedy"] == "moodlog connect"
+    assert _moodlog("status").exit_code == 0
+
+
+def test_status_shows_people_gaps_coverage_and_calls(standin: StandIn) -> None:
+    with workspace_of(standin) as workspace:
+        ids = connect_listeners(workspace, standin)
+        standin.faults.add(
+            Fault(
+                FaultKind.SERVER_ERROR,
+                endpoint="recently_played",
+                listener=standin.listeners[1].listener_id,
+                times=None,
+            )
+        )
+        one_night(workspace)
+    status = json.loads(_moodlog("status", "--json").stdout)
+    assert [user["user_id"] for user in status["users"]] == ids
+    troubled = {user["user_id"] for user in status["users"] if user["last_problem"]}
+    assert troubled == {standin.listeners[1].account_id}
+    assert sum(row["listen_share"] for row in status["coverage"]) == pytest.approx(1, abs=1e-3)
+    assert {row["display_name"] for row in status["coverage_by_person"]} <= {
+        user["display_name"] for user in status["users"]
+    }
+    assert all(0 <= row["track_share"] <= 1 for row in status["coverage_by_year"])
+    assert status["gaps"] == []
+    shown = _moodlog("status").stdout
+    assert "Accounts" in shown
+    assert "Audio features by source" in shown
