@@ -16,6 +16,7 @@ SIGNS = {"Calm": ("◌", "cyan"), "Energetic": ("▲", "red"), "Happy": ("●", 
 """A sign and a colour for each mood."""
 
 _BAR_CELLS = 20
+_TIME_CELLS, _NAME_CELLS, _MOOD_CELLS = 16, 12, 18
 
 
 def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: str = "day") -> None:
@@ -39,12 +40,21 @@ def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: s
 
 
 def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
-    """A row for each listen: when, who, what, and its mood with the probability, or why it has none."""
+    """A row for each listen: when, who, what, its mood with the probability (? for uncertain), or why it has none."""
+    people = max((len(listen["display_name"]) for listen in listens), default=0)
+    room = max(console.width - _TIME_CELLS - min(people, _NAME_CELLS) - _MOOD_CELLS - 6, 16)
     table = _table("local time", "person", "track", "mood")
     for listen in listens:
-        track = Text(f"{listen['track']} – {listen['artists']}", overflow="ellipsis", no_wrap=True)
-        table.add_row(str(listen["local_time"]), Text(listen["display_name"]), track, _mood(listen))
+        name = _fitted(listen["display_name"], _NAME_CELLS)
+        track = _fitted(f"{listen['track']} – {listen['artists']}", room)
+        table.add_row(str(listen["local_time"])[:_TIME_CELLS], name, track, _mood(listen))
     console.print(table)
+
+
+def _fitted(text: str, cells: int) -> Text:
+    fitted = Text(text)
+    fitted.truncate(cells, overflow="ellipsis")
+    return fitted
 
 
 def _table(*columns: str) -> Table:
@@ -66,7 +76,7 @@ def _mood(listen: dict[str, Any]) -> Text:
     if mood is None:
         return Text(f"· unlabelled: {listen['unlabelled_reason']}", style="dim")
     sign, colour = SIGNS[mood]
-    doubt = " uncertain" if listen["uncertain"] else ""
+    doubt = "?" if listen["uncertain"] else ""
     return Text(f"{sign} {mood} {listen['p_' + mood.lower()]:.0%}{doubt}", style=colour)
 
 
