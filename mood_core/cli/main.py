@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "connect": ("mood_core.cli.connect:command", "connect a Spotify account"),
         "reconnect": ("mood_core.cli.connect:reconnect", "renew the permission of a connected account"),
         "history": ("mood_core.cli.history:command", "show a person's moods"),
+        "report": ("mood_core.cli.report:command", "a page of moods to look at"),
         "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),
         "doctor": ("mood_core.cli.doctor:command", "what is wrong, and what to do"),
         "predict": ("mood_core.cli.predict:command", "the mood of given tracks"),

@@ -1,0 +1,82 @@
+"""``moodlog report``: a page of moods to look at."""
+
+from __future__ import annotations
+
+import webbrowser
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+
+from mood_core.bootstrap import Workspace
+from mood_core.errors import InputError
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command
+@click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Whose moods; everybody's by default.")
+@click.option("--from", "first_day", type=_DAY, help="From this local day on.")
+@click.option("--to", "last_day", type=_DAY, help="Up to this local day.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("moodlog-report.html"),
+    show_default=True,
+    help="The file to write.",
+)
+@click.option("--open", "open_it", is_flag=True, help="Show it in the browser.")
+def command(
+    users: tuple[str, ...], first_day: datetime | None, last_day: datetime | None, out: Path, open_it: bool
+) -> None:
+    """Write a page to look at: mood calendar, hours, what follows what, top tracks, gaps.
+
+    One HTML file that works without a network: it can be kept, mailed or put on any web server. Every number on it
+    says which view it comes from, with the query.
+
+    \b
+    Examples:
+      moodlog report --open
+      moodlog report --user ada --from 2026-01-01 --out ada.html
+    """
+    with Workspace() as workspace:
+        write_report(
+            workspace,
+            out,
+            users=users,
+            first_day=first_day.date() if first_day else None,
+            last_day=last_day.date() if last_day else None,
+        )
+    click.echo(out)
+    if open_it:
+        webbrowser.open(out.resolve().as_uri())
+
+
+def write_report(
+    workspace: Workspace,
+    out: Path,
+    *,
+    users: tuple[str, ...] = (),
+    first_day: date | None = None,
+    last_day: date | None = None,
+) -> Path:
+    """Write the mood page of ``users`` (ids or names; all accounts when empty) to ``out`` and return ``out``.
+
+    Raises:
+        InputError: Nobody is called so, there are too many people for a page, or the file cannot be written.
+        StoreError: The database cannot be read.
+    """
+    from mood_core.report.page import render_page
+    from mood_core.report.page_data import page_data
+
+    people = workspace.accounts.all(users or None)
+    missing = [name for name in users if not any(name in (one.user_id, one.display_name) for one in people)]
+    if missing:
+        raise InputError(f"no account is called {missing[0]}; `moodlog status` lists those that are connected")
+    data = page_data(workspace.database, people, now=workspace.now(), first_day=first_day, last_day=last_day)
+    try:
+        out.write_text(render_page(data), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}") from error
+    return out

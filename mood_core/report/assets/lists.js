@@ -1,0 +1,45 @@
+function bar(parts, whole) {
+  return el("div", { class: "track", "aria-hidden": "true" }, ...parts.map(([mood, value]) => {
+    const part = el("span", { class: mood });
+    part.style.width = `${(100 * value) / whole}%`;
+    return part;
+  }));
+}
+
+function topSection(id, title, rows, nameOf, byOf, state) {
+  const columns = MOODS.map((mood) => {
+    const mine = rows.filter((row) => row.mood === mood);
+    const items = mine.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(nameOf(row)), byOf(row) ? el("div", { class: "by" }, bdi(byOf(row))) : null), el("span", { class: "count" }, `${number.format(row.listens)} ×`)), bar([[mood, row.listens]], mine[0].listens)));
+    return el("div", {}, el("h3", {}, sign(mood), mood), mine.length ? el("ol", { class: "top" }, ...items) : el("p", { class: "by" }, "nothing in this period"));
+  });
+  return section(id, title, "The most heard of each mood.", { wide: true, content: [el("div", { class: "columns" }, ...columns)], from: [id] }, state);
+}
+
+function streaksSection(state) {
+  const rows = state.period.streaks;
+  const most = rows.length ? rows[0].days : 1;
+  const finding = rows.length ? `${rows[0].mood} led for ${plural(rows[0].days, "day")} in a row, from ${rows[0].first_day} to ${rows[0].last_day}. Streaks that reach beyond the period are shown whole.` : "No day with a labelled listen in this period.";
+  const items = rows.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, sign(row.mood), row.mood, el("span", { class: "by" }, ` ${row.first_day} to ${row.last_day}, ${plural(row.listens, "listen")}`)), el("span", { class: "count" }, plural(row.days, "day"))), bar([[row.mood, row.days]], most)));
+  return section("streaks", "Longest streaks", finding, { content: [el("ol", { class: "top" }, ...items)], from: ["streaks"] }, state);
+}
+
+function labelsSection(id, title, finding, state) {
+  const items = state.period[id].map((row) => {
+    const chances = MOODS.map((mood) => [mood, row[`p_${mood.toLowerCase()}`]]);
+    return el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(row.track), el("div", { class: "by" }, bdi(row.artists))), el("span", { class: "count" }, sign(row.mood), `${row.mood} ${percent(row[`p_${row.mood.toLowerCase()}`], 1)}`)),
+      bar(chances, 1), el("span", { class: "hidden" }, chances.map(([mood, chance]) => `${mood} ${percent(chance, 1)}`).join(", ")));
+  });
+  return section(id, title, finding, { content: [el("ol", { class: "top" }, ...items)], from: [id] }, state);
+}
+
+function coverageSection(state) {
+  const totals = state.period.totals[0];
+  const open = state.person.gaps.filter((gap) => !gap.filled_at);
+  const days = daysOf(state).length;
+  const finding = totals.listens ? `${percent(totals.labelled, totals.listens)} of the listens have a mood, ${percent(totals.uncertain || 0, totals.labelled)} of those are marked uncertain. Listens on ${number.format(totals.days)} of ${plural(days, "day")}. ${open.length ? `Listens may be missing in ${plural(open.length, "gap")}.` : "No gap is known."}` : "Nothing was heard in this period.";
+  const parts = [];
+  if (state.period.unlabelled.length) parts.push(el("div", {}, el("h3", {}, "Unlabelled, and why"), table("Unlabelled, and why", ["reason", "listens"], state.period.unlabelled.map((row) => [row.unlabelled_reason, row.listens]))));
+  if (state.period.sources.length) parts.push(el("div", {}, el("h3", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source, row.model_version, row.listens]))));
+  if (state.person.gaps.length) parts.push(el("div", {}, el("h3", {}, "Possible gaps (UTC, of all time)"), table("Possible gaps", ["from", "to", "filled"], state.person.gaps.map((gap) => [gap.starts_at.slice(0, 16), gap.ends_at.slice(0, 16), gap.filled_at ? "yes" : "no"]))));
+  return section("coverage", "Coverage and gaps", finding, { wide: true, content: [el("div", { class: "columns" }, ...parts)], from: ["totals", "unlabelled", "sources"] }, state);
+}

@@ -1,0 +1,58 @@
+function tiles(state) {
+  const totals = state.period.totals[0];
+  const moods = Object.fromEntries(MOODS.map((mood) => [mood, sum(daysOf(state).map((day) => dayCount(state.person.days[day], mood)))]));
+  const top = leading(moods);
+  const streak = state.period.streaks[0];
+  const tile = (value, words, mood) => el("li", {}, el("b", {}, mood ? sign(mood) : null, value), el("span", {}, words));
+  return el("ul", { class: "tiles" },
+    tile(number.format(totals.listens), totals.listens === 1 ? "listen" : "listens"),
+    tile(top || "–", top ? `leads with ${percent(moods[top], totals.listens)} of listens` : "no mood yet", top),
+    tile(streak ? plural(streak.days, "day") : "–", streak ? `of ${streak.mood} in a row, the longest` : "no streak yet", streak && streak.mood),
+    tile(number.format(totals.tracks), totals.tracks === 1 ? "track" : "different tracks"),
+    tile(percent(totals.labelled, totals.listens), "of listens have a mood"));
+}
+
+function lead(state) {
+  if (!Object.keys(state.person.days).length) return "No listens are stored yet; moodlog run pulls them, moodlog import takes a whole history.";
+  return `${state.period.first} to ${state.period.last}, on the clock of ${state.person.timezone}.`;
+}
+
+function show(state, focus) {
+  for (const one of charts.splice(0)) if (one.drawn) one.drawn.dispose();
+  const look = document.getElementById("look").value;
+  const dark = look === "dark" || (look === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset.look = dark ? "dark" : "light";
+  document.getElementById("title").textContent = state.person.name;
+  document.title = `Moods of ${state.person.name}`;
+  document.getElementById("lead").textContent = lead(state);
+  const main = document.getElementById("main");
+  if (!Object.keys(state.person.days).length) { main.replaceChildren(); return; }
+  main.replaceChildren(tiles(state), el("div", { class: "grid" },
+    calendarSection(state), shareSection(state), hoursSection(state), transitionsSection(state), mapSection(state), streaksSection(state),
+    topSection("tracks", "Top tracks by mood", state.period.tracks, (row) => row.track, (row) => row.artists, state),
+    topSection("artists", "Top artists by mood", state.period.artists, (row) => row.artists, () => null, state),
+    labelsSection("certain", "Most certain labels", "Where the model has the least doubt; the bar shows its four probabilities.", state),
+    labelsSection("doubtful", "Most doubtful labels", "Where the moods are nearly even: read these with care.", state),
+    coverageSection(state)));
+  drawCharts();
+  if (focus) document.getElementById(focus).focus();
+}
+
+function start() {
+  document.getElementById("made").textContent = `Made by moodlog on ${DATA.made_at.slice(0, 16).replace("T", " ")} UTC. A listen's mood is a model's estimate of how the music sounds, not of how anybody felt.`;
+  if (!DATA.people.length) { document.getElementById("lead").textContent = "No account is connected yet; moodlog connect connects one."; document.querySelector(".controls").hidden = true; return; }
+  const state = { person: DATA.people[0], period: DATA.people[0].periods[0], smooth: 1 };
+  const [people, periods] = [document.getElementById("person"), document.getElementById("period")];
+  const fill = () => periods.replaceChildren(...state.person.periods.map((one, at) => el("option", { value: String(at) }, one.label)));
+  people.replaceChildren(...DATA.people.map((one, at) => el("option", { value: String(at) }, one.name)));
+  document.getElementById("person-label").hidden = DATA.people.length === 1;
+  people.addEventListener("change", () => { state.person = DATA.people[Number(people.value)]; state.period = state.person.periods[0]; fill(); show(state); });
+  periods.addEventListener("change", () => { state.period = state.person.periods[Number(periods.value)]; show(state); });
+  document.getElementById("look").addEventListener("change", () => show(state));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(state));
+  let width = innerWidth;
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; show(state); } });
+  fill();
+  show(state);
+}
+start();

@@ -1,0 +1,56 @@
+"""Renders the mood page: one HTML file that needs no network and runs no script but its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib.resources import files
+from typing import Any
+
+_SCRIPTS = ("basics.js", "calendar.js", "charts.js", "map.js", "lists.js", "main.js")
+
+
+def render_page(data: dict[str, Any]) -> str:
+    """The page for the ``data`` of :func:`mood_core.report.page_data.page_data`.
+
+    Data stands in the page as JSON in which no markup can begin, and the page's own policy allows the scripts and the
+    style by their hashes: no name in a history can become anything but text.
+    """
+    from jinja2 import Environment, PackageLoader
+    from markupsafe import Markup
+
+    environment = Environment(loader=PackageLoader("mood_core.report", "assets"), autoescape=True)
+    library, script, style = _asset("echarts.min.js"), _script(), _asset("page.css")
+    return environment.get_template("page.html.j2").render(
+        policy=_policy([library, script], style),
+        library=Markup(library),  # noqa: S704 - the project's own files
+        script=Markup(script),  # noqa: S704
+        style=Markup(style),  # noqa: S704
+        data=Markup(_json(data)),  # noqa: S704 - escaped there
+    )
+
+
+def _asset(name: str) -> str:
+    return files("mood_core.report").joinpath("assets", name).read_text(encoding="utf-8").strip()
+
+
+def _script() -> str:
+    parts = "\n".join(_asset(name) for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{parts}\n}})();'
+
+
+def _json(data: dict[str, Any]) -> str:
+    written = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        written = written.replace(sign, f"\\u{ord(sign):04x}")
+    return written
+
+
+def _policy(scripts: list[str], style: str) -> str:
+    allowed = " ".join(_hash(script) for script in scripts)
+    return f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; img-src data:; base-uri 'none'"
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

@@ -1,0 +1,135 @@
+"""Gathers what the mood page shows: for each person and period, the answers to the page's questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from mood_core.errors import InputError
+from mood_core.records import from_ms
+from mood_core.report.queries import GAPS, QUESTIONS
+from mood_core.store.accounts import Account
+from mood_core.store.database import Database
+
+MOST_PEOPLE = 12
+"""How many people one page can hold."""
+
+_COPY = "CREATE TEMPORARY TABLE report_listens AS SELECT * FROM mood_history WHERE user_id = :user"
+_BY_PERIOD = tuple(name for name in QUESTIONS if name not in ("days", "path"))
+_TRAILING = ((30, "Last 30 days"), (90, "Last 90 days"), (365, "Last 365 days"))
+
+
+def page_data(
+    database: Database,
+    people: Sequence[Account],
+    *,
+    now: datetime,
+    first_day: date | None = None,
+    last_day: date | None = None,
+) -> dict[str, Any]:
+    """Everything the page shows, as plain values for JSON.
+
+    Args:
+        database: where the views are asked.
+        people: whose page it is; at most :data:`MOST_PEOPLE`.
+        now: when the page is made.
+        first_day: leaves out local days before it.
+        last_day: leaves out local days after it.
+
+    Raises:
+        InputError: Too many people for one page, or the days are the wrong way round.
+        StoreError: The database cannot be read.
+    """
+    if len(people) > MOST_PEOPLE:
+        raise InputError(f"{len(people)} people are too many for one page; name up to {MOST_PEOPLE} with --user")
+    if first_day and last_day and first_day > last_day:
+        raise InputError(f"--from {first_day} is after --to {last_day}; give the earlier day first")
+    return {
+        "made_at": now.isoformat(timespec="seconds"),
+        "questions": {name: {"view": one.view, "sql": one.shown()} for name, one in QUESTIONS.items()},
+        "people": [_person(database, account, first_day, last_day) for account in people],
+    }
+
+
+def _person(database: Database, account: Account, first_day: date | None, last_day: date | None) -> dict[str, Any]:
+    # A transaction that is never committed: the copy is gone when it ends.
+    with database.read() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS report_listens"))
+        connection.execute(text(_COPY), {"user": account.user_id})
+        connection.execute(text("CREATE INDEX report_listens_day ON report_listens (local_day)"))
+        span = {
+            "user": account.user_id,
+            "first": str(first_day or "0001-01-01"),
+            "last": str(last_day or "9999-12-31"),
+        }
+        days = _ask(connection, "days", span)
+        periods = _periods([row["day"] for row in days], first_day, last_day)
+        person = {
+            "user_id": account.user_id,
+            "name": account.display_name,
+            "timezone": account.timezone,
+            "days": _by_day(days),
+            "path": _ask(connection, "path", span),
+            "gaps": _gaps(connection, account.user_id),
+            "periods": [_period(connection, account.user_id, *period) for period in periods],
+        }
+        connection.rollback()
+    return person
+
+
+def _period(connection: Connection, user_id: str, label: str, first: date, last: date) -> dict[str, Any]:
+    values = {"user": user_id, "first": str(first), "last": str(last)}
+    answers: dict[str, Any] = {name: _ask(connection, name, values) for name in _BY_PERIOD}
+    return {"label": label, "first": str(first), "last": str(last)} | answers
+
+
+def _ask(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
+    query = QUESTIONS[name].sql.replace("{listens}", "report_listens")
+    return [
+        {column: _plain(value) for column, value in row.items()}
+        for row in connection.execute(text(query), values).mappings()
+    ]
+
+
+def _gaps(connection: Connection, user_id: str) -> list[dict[str, str | None]]:
+    rows = connection.execute(text(GAPS), {"user": user_id})
+    return [
+        {
+            "starts_at": from_ms(row.starts_at_ms).isoformat(timespec="minutes"),
+            "ends_at": from_ms(row.ends_at_ms).isoformat(timespec="minutes"),
+            "filled_at": row.filled_at_ms and from_ms(row.filled_at_ms).isoformat(timespec="minutes"),
+        }
+        for row in rows
+    ]
+
+
+def _periods(days: list[str], first_day: date | None, last_day: date | None) -> list[tuple[str, date, date]]:
+    """The periods to choose from: all of it, the last days where there are more, and each calendar year."""
+    if not days:
+        today = date.min if last_day is None else last_day
+        return [("All", first_day or today, last_day or today)]
+    first, last = first_day or date.fromisoformat(days[0]), last_day or date.fromisoformat(days[-1])
+    length = (last - first).days + 1
+    trailing = [(label, last - timedelta(days=n - 1), last) for n, label in reversed(_TRAILING) if n < length]
+    years = range(last.year, first.year - 1, -1)
+    by_year = [(str(year), max(first, date(year, 1, 1)), min(last, date(year, 12, 31))) for year in years]
+    return [("All", first, last), *trailing, *(by_year if len(years) > 1 else [])]
+
+
+def _by_day(rows: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    days: dict[str, dict[str, int]] = {}
+    for row in rows:
+        days.setdefault(row["day"], {})[row["mood"][0]] = row["listens"]
+    return days
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else round(float(value), 4)
+    return str(value) if isinstance(value, date) else value
