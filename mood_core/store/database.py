@@ -6,8 +6,9 @@ for another one; a deferred transaction that reads and then writes would fail at
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,16 @@ _DURABLE = "moodlog_durable"
 _LOADING = "moodlog_loading"
 
 
+_TURNS: dict[str, threading.RLock] = {}
+_TURNS_LOCK = threading.Lock()
+
+
 class Database:
     """One SQL database. Safe to share between threads; each transaction has a connection of its own."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._turn = _turn_of(engine)
         self._writing = engine.execution_options(**{_WRITE: True})
         self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})
         self._loading = engine.execution_options(**{_WRITE: True, _LOADING: True})
@@ -47,7 +53,7 @@ class Database:
             StoreError: The database cannot be reached or refuses the data.
         """
         engine = self._durable if durable else self._writing
-        with _translated(self), engine.begin() as connection:
+        with _translated(self), self._turn, engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -61,7 +67,7 @@ class Database:
             StoreBusy: Another writer held the database for longer than a minute.
             StoreError: The database cannot be reached or refuses the data.
         """
-        with _translated(self), self._loading.begin() as connection:
+        with _translated(self), self._turn, self._loading.begin() as connection:
             yield connection
 
     @contextmanager
@@ -139,6 +145,17 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get(_DURABLE) else 'NORMAL'}")
     connection.exec_driver_sql(f"PRAGMA foreign_keys = {'OFF' if options.get(_LOADING) else 'ON'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITE) else "BEGIN")
+
+
+def _turn_of(engine: Engine) -> AbstractContextManager[object]:
+    """Where this process's writers wait for each other.
+
+    SQLite takes one writer at a time and lets the others sleep between tries; a queue wakes the next one at once.
+    """
+    if engine.dialect.name != "sqlite":
+        return nullcontext()
+    with _TURNS_LOCK:
+        return _TURNS.setdefault(str(engine.url.database), threading.RLock())
 
 
 @contextmanager
