@@ -11,7 +11,12 @@ SELECT
     date(l.played_at_ms / 1000 + o.offset_s, 'unixepoch') AS local_day,
     CAST(strftime('%H', l.played_at_ms / 1000 + o.offset_s, 'unixepoch') AS INTEGER) AS local_hour,
     CAST(strftime('%w', l.played_at_ms / 1000 + o.offset_s + 518400, 'unixepoch') AS INTEGER) + 1 AS local_weekday
-FROM listens AS l
-INNER JOIN users AS u ON l.user_key = u.user_key
-INNER JOIN utc_offsets AS o
-    ON u.timezone = o.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
+FROM users AS u
+-- SQLite keeps the order of a CROSS JOIN: a person's listens come in the order of time, and the newest need no sorting.
+CROSS JOIN listens AS l
+CROSS JOIN utc_offsets AS o
+WHERE
+    l.user_key = u.user_key
+    AND o.timezone = u.timezone
+    AND l.played_at_ms >= o.starts_at_ms
+    AND l.played_at_ms < o.ends_at_ms

@@ -1,21 +1,6 @@
 -- One row a person and pair of moods that followed each other: how often a listen of from_mood was followed by one of
 -- to_mood within half an hour, and the share of that among what followed from_mood (0-1).
 CREATE VIEW mood_transitions AS
-WITH followed AS (
-    SELECT
-        u.user_id,
-        u.display_name,
-        m.mood AS from_mood,
-        lead(m.mood) OVER (PARTITION BY u.user_id ORDER BY l.played_at_ms, t.track_id) AS to_mood,
-        l.played_at_ms,
-        lead(l.played_at_ms) OVER (PARTITION BY u.user_id ORDER BY l.played_at_ms, t.track_id) AS next_at_ms
-    FROM users AS u
-    INNER JOIN listens AS l ON u.user_key = l.user_key
-    INNER JOIN tracks AS t ON l.track_key = t.track_key
-    LEFT JOIN models AS c ON c.is_current = 1
-    LEFT JOIN moods AS m ON m.model_key = c.model_key AND l.track_key = m.track_key
-)
-
 SELECT
     d.user_id,
     d.display_name,
@@ -28,12 +13,23 @@ SELECT
     ) AS share
 FROM (
     SELECT
-        user_id,
-        display_name,
-        from_mood,
-        to_mood,
+        u.user_id,
+        u.display_name,
+        a.mood AS from_mood,
+        b.mood AS to_mood,
         count(*) AS transitions
-    FROM followed
-    WHERE from_mood IS NOT NULL AND to_mood IS NOT NULL AND next_at_ms - played_at_ms <= 1800000
-    GROUP BY user_id, display_name, from_mood, to_mood
+    FROM users AS u
+    INNER JOIN listens AS l ON u.user_key = l.user_key
+    INNER JOIN listens AS n
+        ON
+            l.user_key = n.user_key
+            AND n.played_at_ms = (
+                SELECT min(x.played_at_ms) FROM listens AS x
+                WHERE x.user_key = l.user_key AND x.played_at_ms > l.played_at_ms
+            )
+            AND n.played_at_ms <= l.played_at_ms + 1800000
+    INNER JOIN models AS c ON c.is_current = 1
+    INNER JOIN moods AS a ON a.model_key = c.model_key AND l.track_key = a.track_key
+    INNER JOIN moods AS b ON b.model_key = c.model_key AND n.track_key = b.track_key
+    GROUP BY u.user_id, u.display_name, a.mood, b.mood
 ) AS d

@@ -1,0 +1,9 @@
+-- What do people play after something sad?
+SELECT
+    display_name,
+    to_mood,
+    transitions,
+    share
+FROM mood_transitions
+WHERE from_mood = 'Sad'
+ORDER BY display_name, transitions DESC, to_mood;

@@ -1,0 +1,97 @@
+"""How long the questions that people ask take, in a database that is filled from a lake of made-up listens.
+
+``python -m tests.benchmarks.bench_store_queries FOLDER [LISTENS] [sqlite|postgresql]`` keeps lake and SQLite file in
+FOLDER, so that a second run measures at once. Milliseconds, the median of seven warm runs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import text
+
+from mood_core.lake import Lake, open_lake
+from mood_core.schema import LISTENS
+from mood_core.store import Database, open_database
+from mood_core.store.load import load_batch
+from mood_core.store.migrate import migrate
+from mood_core.store.mood_rows import MoodRows
+from tests.benchmarks.bench_store_load import say
+from tests.benchmarks.listening import context, ids, listens
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+QUESTIONS = {
+    "one person, 30 days by day": "SELECT day, mood, listens, share FROM mood_daily WHERE user_id = :user AND day >= :day",
+    "one person, a year by hour": "SELECT hour, mood, listens, share FROM mood_by_hour WHERE user_id = :user",
+    "one person, last 100 listens": (
+        "SELECT * FROM mood_history WHERE user_id = :user ORDER BY played_at_ms DESC LIMIT 100"
+    ),
+    "one person, weeks": "SELECT * FROM mood_weekly WHERE user_id = :user",
+    "one person, weekdays": "SELECT * FROM mood_by_weekday WHERE user_id = :user",
+    "one person, transitions": "SELECT * FROM mood_transitions WHERE user_id = :user",
+    "one person, top tracks": "SELECT * FROM top_tracks_by_mood WHERE user_id = :user AND place <= 10",
+    "everybody, moods by week": "SELECT * FROM mood_weekly_everybody ORDER BY week, listens DESC",
+}
+
+
+def main(folder: Path, total: int, dialect: str) -> None:
+    """Fill what is not filled yet, then ask every question."""
+    lake = open_lake(str(folder / "lake"))
+    if not lake.paths("listens"):
+        for dataset, table in context().items():
+            lake.write(dataset, table, created_at=NOW)
+        for table in listens(total):
+            lake.write(LISTENS, table, created_at=NOW)
+    with ExitStack() as stack:
+        url = f"sqlite:///{folder / 'moodlog.db'}"
+        if dialect == "postgresql":
+            from tests.databases import postgres_database, postgres_running
+
+            url = stack.enter_context(postgres_database(stack.enter_context(postgres_running())))
+        database = open_database(url)
+        stack.callback(database.close)
+        migrate(database, now=NOW)
+        fill(lake, database)
+        for question, sql in QUESTIONS.items():
+            say(f"{question:32} {median_ms(database, sql):10.1f}")
+
+
+def fill(lake: Lake, database: Database) -> None:
+    """Load what the ledger does not know."""
+    start = time.perf_counter()
+    for name in ("users", "tracks", "audio_features", "moods"):
+        for path in lake.paths(name):
+            load_batch(database, *lake.stream(path), now=NOW)
+    if MoodRows(database).current_version() is None:
+        MoodRows(database).set_current("bench/1")
+    for path in lake.paths("listens"):
+        load_batch(database, *lake.stream(path), now=NOW)
+    with database.write() as connection:
+        connection.execute(text("ANALYZE"))
+    say(f"filled in {time.perf_counter() - start:.0f} s")
+
+
+def median_ms(database: Database, sql: str) -> float:
+    """The median of seven runs after one that warms up."""
+    times = []
+    values = {"user": ids(1, 1000)[500], "day": "2026-10-20"}
+    used = {name: value for name, value in values.items() if f":{name}" in sql}
+    with database.read() as connection:
+        for _ in range(8):
+            start = time.perf_counter()
+            connection.execute(text(sql), used).all()
+            times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times[1:])
+
+
+if __name__ == "__main__":
+    main(
+        Path(sys.argv[1]),
+        int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000,
+        sys.argv[3] if len(sys.argv) > 3 else "sqlite",
+    )
