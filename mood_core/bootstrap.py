@@ -145,7 +145,7 @@ class Workspace:
         given = self.settings.token_key
         if given is not None:
             return TokenCipher([key.strip() for key in given.get_secret_value().split(",") if key.strip()])
-        return TokenCipher(_key_file(self.settings.home / "token.key", TokenCipher.generate_key))
+        return TokenCipher(_key_file(self.settings.token_key_file, TokenCipher.generate_key))
 
     @cached_property
     def spotify(self) -> SpotifyClients:

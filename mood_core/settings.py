@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         return self.lake_url or str(self.home / "lake")
 
     @property
+    def token_key_file(self) -> Path:
+        """Where the keys for tokens at rest are kept, unless ``token_key`` gives them."""
+        return self.home / "token.key"
+
+    @property
     def models(self) -> Path:
         """Where promoted models are kept."""
         return self.home / "models"

@@ -16,6 +16,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "connect": ("mood_core.cli.connect:command", "connect a Spotify account"),
         "reconnect": ("mood_core.cli.connect:reconnect", "renew the permission of a connected account"),
+        "users": ("mood_core.cli.users:command", "list, pause, resume, rename people; set their time zone"),
+        "keys": ("mood_core.cli.keys:command", "rotate the key that encrypts tokens"),
         "history": ("mood_core.cli.history:command", "show a person's moods"),
         "report": ("mood_core.cli.report:command", "a page of moods to look at"),
         "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),

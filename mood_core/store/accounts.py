@@ -13,7 +13,8 @@ from mood_core.store.claims import may_live
 from mood_core.store.database import Database
 
 _ACCOUNTS = """
-SELECT u.user_id, u.display_name, u.timezone, coalesce(a.state, 'unconnected') AS state, a.state_reason,
+SELECT u.user_id, u.display_name, u.timezone, u.connected_at_ms,
+    coalesce(a.state, 'unconnected') AS state, a.state_reason,
     a.authorised_at_ms, a.last_pulled_at_ms, a.last_problem,
     (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_ms
 FROM users AS u LEFT JOIN accounts AS a ON a.user_key = u.user_key
@@ -36,6 +37,7 @@ class Account:
     user_id: str
     display_name: str
     timezone: str
+    connected_at: datetime
     state: str
     state_reason: str | None
     authorised_at: datetime | None
@@ -119,6 +121,7 @@ def _account(row: Row[tuple[object, ...]]) -> Account:
         values["user_id"],
         values["display_name"],
         values["timezone"],
+        from_ms(values["connected_at_ms"]),
         values["state"],
         values["state_reason"],
         _time(values["authorised_at_ms"]),

@@ -41,6 +41,16 @@ class TokenRows:
                 done = connection.execute(text(_SWAP), values)
             return done.rowcount > 0
 
+    def replace_ciphertext(self, user_id: str, ciphertext: bytes, *, expected_version: int) -> bool:
+        """Store the same token encrypted anew, if the stored version is still ``expected_version``."""
+        statement = text(
+            f"UPDATE accounts SET token = :token, token_version = token_version + 1 WHERE {_USER}"  # noqa: S608
+            " AND token_version = :expected"
+        )
+        with self._database.write(durable=True) as connection:
+            values = {"id": user_id, "token": ciphertext, "expected": expected_version}
+            return connection.execute(statement, values).rowcount > 0
+
     def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
         """Take the account's refresh lease for ``for_s`` seconds; False while another owner's lease runs."""
         now = int(self._wall_clock() * 1000)

@@ -1,0 +1,38 @@
+"""``moodlog keys``: the key that encrypts tokens at rest."""
+
+from __future__ import annotations
+
+import click
+
+from mood_core.bootstrap import Workspace
+from mood_core.errors import ConfigError
+from mood_core.pipeline.rotate_keys import read_keys, reencrypt, write_keys
+from mood_core.spotify.tokens import TokenCipher
+
+
+@click.group
+def command() -> None:
+    """Look after the key that encrypts people's tokens."""
+
+
+@command.command
+def rotate() -> None:
+    """Make a new key, encrypt every stored token with it, and forget the old ones.
+
+    Can be stopped anywhere and run again: until every token has the new key, the old ones stay in HOME/token.key.
+    With MOODLOG_TOKEN_KEY set, put a new key before the old ones there, separated by a comma, and run this; then take
+    the old ones out.
+    """
+    with Workspace() as workspace:
+        path = workspace.settings.token_key_file
+        given = workspace.settings.token_key is not None
+        keys = [] if given else [TokenCipher.generate_key(), *read_keys(path)]
+        if not given:
+            write_keys(path, keys)
+        elif "," not in workspace.settings.token_key.get_secret_value():  # type: ignore[union-attr]
+            raise ConfigError("MOODLOG_TOKEN_KEY holds one key; put a new one and a comma before it, and run again")
+        user_ids = [account.user_id for account in workspace.accounts.all()]
+        done = reencrypt(user_ids, workspace.tokens, workspace.cipher.rotate)
+        if not given:
+            write_keys(path, keys[:1])
+    click.echo(f"{done} tokens have the new key.", err=True)

@@ -1,0 +1,89 @@
+"""``moodlog users``: the people whose history is kept."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mood_core.bootstrap import Workspace
+from mood_core.pipeline.manage_users import change_user, set_paused, the_account
+
+_USER = click.argument("user", metavar="ID|NAME")
+
+
+@click.group
+def command() -> None:
+    """List people; pause, resume or rename them; set their time zone. People go by id or name."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+def list_users(as_json: bool) -> None:
+    """List everybody, with the state of their account."""
+    with Workspace() as workspace:
+        accounts = workspace.accounts.all()
+    if as_json:
+        for account in accounts:
+            fields = ("user_id", "display_name", "timezone", "state", "state_reason")
+            click.echo(json.dumps({name: getattr(account, name) for name in fields}, ensure_ascii=False))
+        return
+    table = Table("person", "id", "time zone", "state", box=None, pad_edge=False)
+    for account in accounts:
+        row = (account.display_name, account.user_id, account.timezone, account.state.replace("_", " "))
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table if accounts else "No account is connected yet; `moodlog connect` connects one.")
+
+
+@command.command
+@_USER
+def pause(user: str) -> None:
+    """Stop pulling an account. Its history stays; what is played meanwhile may be lost."""
+    with Workspace() as workspace:
+        set_paused(the_account(workspace.accounts, user), workspace.accounts, paused=True)
+    click.echo(f"{user} is paused; `moodlog users resume {user}` goes on.", err=True)
+
+
+@command.command
+@_USER
+def resume(user: str) -> None:
+    """Go on pulling a paused account."""
+    with Workspace() as workspace:
+        set_paused(the_account(workspace.accounts, user), workspace.accounts, paused=False)
+    click.echo(f"{user} is pulled again.", err=True)
+
+
+@command.command
+@_USER
+@click.argument("name")
+def rename(user: str, name: str) -> None:
+    """Call a person NAME from now on.
+
+    \b
+    Example:
+      moodlog users rename 31xyzabc Ada
+    """
+    with Workspace() as workspace:
+        changed = change_user(
+            the_account(workspace.accounts, user), workspace.batches, now=workspace.now(), display_name=name
+        )
+    click.echo(f"{changed.user_id} is now called {changed.display_name}.", err=True)
+
+
+@command.command("set-timezone")
+@_USER
+@click.argument("timezone", metavar="ZONE")
+def set_timezone(user: str, timezone: str) -> None:
+    """Count a person's days by the IANA time zone ZONE, past ones too.
+
+    \b
+    Example:
+      moodlog users set-timezone Ada Europe/Lisbon
+    """
+    with Workspace() as workspace:
+        account = the_account(workspace.accounts, user)
+        changed = change_user(account, workspace.batches, now=workspace.now(), timezone=timezone)
+    click.echo(f"The days of {changed.display_name} are those of {changed.timezone}.", err=True)

@@ -1,0 +1,61 @@
+"""Changes to people and their accounts: names, time zones, pauses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from mood_core.errors import InputError
+from mood_core.pipeline.batches import Batches
+from mood_core.records import User
+from mood_core.schema import USERS
+from mood_core.store.accounts import Account, Accounts
+from mood_core.store.time_zones import zone
+from mood_core.tables import users_table
+
+
+def the_account(accounts: Accounts, user: str) -> Account:
+    """The one account called ``user``, by id or name.
+
+    Raises:
+        InputError: There is none, or there are several.
+    """
+    found = accounts.all([user])
+    if len(found) != 1:
+        problem = "several accounts are" if found else "no account is"
+        raise InputError(f"{problem} called {user}; `moodlog users list` shows them with their ids")
+    return found[0]
+
+
+def change_user(
+    account: Account, batches: Batches, *, now: datetime, display_name: str | None = None, timezone: str | None = None
+) -> User:
+    """Record a new name or time zone of a person. Their local days follow at once.
+
+    Raises:
+        InputError: The name is empty, or the time zone is not an IANA name.
+        StoreError: The database or the lake fails.
+    """
+    user = User(account.user_id, account.display_name, account.timezone, account.connected_at)
+    if display_name is not None:
+        if not display_name.strip():
+            raise InputError("a name cannot be empty")
+        user = replace(user, display_name=display_name.strip())
+    if timezone is not None:
+        zone(timezone)
+        user = replace(user, timezone=timezone)
+    batches.add(USERS, users_table([user], recorded_at=now), now=now)
+    return user
+
+
+def set_paused(account: Account, accounts: Accounts, *, paused: bool) -> None:
+    """Stop or go on pulling an account; its history stays.
+
+    Raises:
+        InputError: The account waits for consent, or has none.
+    """
+    if account.state not in ("active", "paused"):
+        raise InputError(
+            f"{account.display_name} is {account.state.replace('_', ' ')}; `moodlog reconnect` comes first"
+        )
+    accounts.set_state(account.user_id, "paused" if paused else "active")
