@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from flows.parameters import Day
 from flows.summary import conclude
 from flows.sync_listens import pull_all
-from flows.tasks import fetch_missing_features, finish_batches, label_selected, selection_of
+from flows.tasks import fetch_missing_features, finish_batches, label_selected, permissions_ending, selection_of
 from mood_core.pipeline.night_report import NightReport
 
 
@@ -32,6 +32,7 @@ def run_nightly(
     report = NightReport(dry_run=dry_run)
     report.finished = 0 if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run)
+    report.permissions = permissions_ending()
     if not dry_run:
         selection = selection_of(people or None, first_day, last_day)
         report.features = fetch_missing_features(selection)

@@ -47,10 +47,22 @@ def markdown(report: NightReport) -> str:
             f"{labels.uncertain} labels are uncertain, {labels.out_of_distribution} lie outside the training data.",
             "",
         ]
+    lines += permission_lines(report)
     lines += drift_lines(report)
     if report.problems:
         lines += ["## What did not work", "", *(f"- {_plain(problem)}" for problem in report.problems), ""]
     return "\n".join(lines)
+
+
+def permission_lines(report: NightReport) -> list[str]:
+    """Whose permission a person must renew, and how."""
+    lines = []
+    for permission in report.permissions:
+        left = permission.days_left
+        ends = "has ended" if left is None else f"ends in {left} days"
+        name = _plain(permission.display_name)
+        lines.append(f"- Spotify's permission for {name} {ends}: `moodlog reconnect {permission.user_id}`")
+    return [*lines, ""] if lines else []
 
 
 def drift_lines(report: NightReport) -> list[str]:

@@ -8,7 +8,7 @@ from prefect.futures import wait
 
 from flows.shards import split
 from flows.summary import conclude
-from flows.tasks import finish_batches, pull_shard
+from flows.tasks import finish_batches, permissions_ending, pull_shard
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError
 from mood_core.pipeline.night_report import NightReport
@@ -29,6 +29,7 @@ def sync_listens(
     report = NightReport(dry_run=dry_run)
     report.finished = 0 if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run)
+    report.permissions = permissions_ending()
     return conclude(report)
 
 

@@ -22,6 +22,7 @@ from mood_core.features.report import FetchReport
 from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.label_tracks import LabelReport, label_tracks
+from mood_core.pipeline.night_report import Permission, ending_permissions
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.store.claims import Renewal, new_owner
 from mood_core.store.selection import Selection
@@ -106,6 +107,15 @@ def label_selected(selection: Selection) -> LabelReport:
         )
     get_run_logger().info("%d tracks labelled by %s", report.labelled, report.model_version)
     return report
+
+
+def permissions_ending() -> list[Permission]:
+    """The permissions that a person must renew."""
+    from mood_core.spotify.tokens import days_left
+
+    with Workspace() as workspace:
+        now = workspace.now()
+        return ending_permissions(workspace.accounts.all(), lambda authorised_at: days_left(authorised_at, now))
 
 
 def selection_of(people: Sequence[str] | None, first_day: date | None, last_day: date | None) -> Selection:

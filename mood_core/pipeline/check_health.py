@@ -9,9 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from mood_core.errors import MoodlogError
+from mood_core.pipeline.night_report import WARN_DAYS
 from mood_core.store.accounts import Account
 
-_WARN_DAYS = 30
 _PULLED_WITHIN = timedelta(hours=26)
 
 
@@ -69,7 +69,7 @@ def _account(account: Account, now: datetime, days_left: Callable[[datetime], in
             what, Level.OK, "paused" if account.state == "paused" else "a history without a connected account"
         )
     left = days_left(account.authorised_at)
-    if left <= _WARN_DAYS:
+    if left <= WARN_DAYS:
         return Finding(what, Level.WARNING, f"Spotify's permission ends in {left} days", again)
     if account.last_problem:
         return Finding(what, Level.WARNING, f"the last pull did not work: {account.last_problem}", "moodlog run")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from mood_core.features.report import FetchReport
 from mood_core.pipeline.label_tracks import LabelReport
 from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.store.accounts import Account
 
 _TRY_AGAIN_LATER = 75
+
+WARN_DAYS = 30
+"""So many days before a permission ends, the summary begins to say so."""
 
 
 class Verdict(StrEnum):
@@ -21,15 +27,41 @@ class Verdict(StrEnum):
     FAILED = "Failed"
 
 
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """An account whose permission ends soon: ``days_left`` until then, or None where it has ended."""
+
+    user_id: str
+    display_name: str
+    days_left: int | None
+
+
+def ending_permissions(accounts: Sequence[Account], days_left: Callable[[datetime], int]) -> list[Permission]:
+    """The permissions among ``accounts`` that end within 30 days or have ended; ``days_left`` counts from consent."""
+    permissions = []
+    for account in accounts:
+        if account.state == "needs_reauthorisation":
+            permissions.append(Permission(account.user_id, account.display_name, None))
+        elif account.state == "active" and account.authorised_at and days_left(account.authorised_at) <= WARN_DAYS:
+            left = days_left(account.authorised_at)
+            permissions.append(Permission(account.user_id, account.display_name, left))
+    return permissions
+
+
 @dataclass(slots=True)
 class NightReport:
-    """A run's outcome. ``finished`` counts batches that an earlier run had left; stages that did not run are None."""
+    """A run's outcome.
+
+    ``finished`` counts batches that an earlier run had left; stages that did not run are None. ``permissions`` are
+    those that a person must renew: from 30 days before their end, and once they have ended.
+    """
 
     outcomes: list[PullOutcome] = field(default_factory=list)
     features: FetchReport | None = None
     labels: LabelReport | None = None
     finished: int = 0
     dry_run: bool = False
+    permissions: list[Permission] = field(default_factory=list)
 
     @property
     def new_listens(self) -> int:

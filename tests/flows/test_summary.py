@@ -1,0 +1,62 @@
+"""What a run says of itself: the verdict, the exit code, and the summary that people read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from flows.summary import account_rows, headline, markdown
+from mood_core.features.report import FetchReport, StoppedSource
+from mood_core.pipeline.label_tracks import LabelReport
+from mood_core.pipeline.night_report import NightReport, Permission, Verdict, ending_permissions
+from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.store.accounts import Account
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def _account(user_id: str, state: str, authorised_at: datetime | None) -> Account:
+    return Account(user_id, user_id.title(), "UTC", NOW, state, None, authorised_at, None, None, None)
+
+
+def test_a_run_without_trouble_is_completed() -> None:
+    report = NightReport([PullOutcome("ada", new=3), PullOutcome("bo")], FetchReport(), LabelReport("m/1", labelled=2))
+    assert (report.verdict, report.exit_code) == (Verdict.COMPLETED, 0)
+    assert headline(report) == "3 new listens from 2 accounts, features of 0 tracks, 2 tracks labelled by m/1"
+
+
+def test_some_trouble_is_degraded_and_all_trouble_is_failed() -> None:
+    trouble = PullOutcome("ada", problem="the permission has ended", exit_code=77)
+    degraded = NightReport([trouble, PullOutcome("bo", new=1)])
+    assert (degraded.verdict, degraded.exit_code) == (Verdict.DEGRADED, 0)
+    failed = NightReport([trouble])
+    assert (failed.verdict, failed.exit_code) == (Verdict.FAILED, 77)
+    assert "the permission has ended" in markdown(failed)
+
+
+def test_a_quota_or_a_long_wait_says_try_again_later() -> None:
+    outcomes = [PullOutcome("ada", new=1), PullOutcome("bo", problem="not asked", exit_code=75, retry_after_s=7200.0)]
+    assert NightReport(outcomes).exit_code == 75
+    waiting = FetchReport(stopped=[StoppedSource("reccobeats", "asked to wait", 600.0)])
+    assert NightReport([PullOutcome("ada")], waiting).exit_code == 75
+
+
+def test_names_from_outside_are_text() -> None:
+    report = NightReport([PullOutcome("a|b<script>", problem="x\ny")], permissions=[Permission("u", "<b>|", 3)])
+    shown = markdown(report)
+    assert "<script>" not in shown
+    assert "<b>" not in shown
+    assert account_rows(report)[0]["account"] == "a|b<script>"
+
+
+def test_permissions_are_told_from_thirty_days_before_their_end() -> None:
+    accounts = [
+        _account("ended", "needs_reauthorisation", NOW),
+        _account("soon", "active", NOW - timedelta(days=160)),
+        _account("later", "active", NOW),
+        _account("paused", "paused", NOW - timedelta(days=179)),
+    ]
+    ending = ending_permissions(accounts, lambda authorised_at: 180 - (NOW - authorised_at).days)
+    assert ending == [Permission("ended", "Ended", None), Permission("soon", "Soon", 20)]
+    shown = markdown(NightReport(permissions=ending))
+    assert "Soon ends in 20 days: `moodlog reconnect soon`" in shown
+    assert "Ended has ended" in shown
