@@ -34,7 +34,7 @@ def _fill(database: Database, folder: str) -> None:
     """Two months, and a Sunday on which a listen followed the other every twenty minutes."""
     batches = small_history(open_lake(folder), database)
     start = datetime(2026, 10, 4, 9, tzinfo=UTC)
-    rows = [(user, start + timedelta(minutes=20 * step), f"t{step * step % 7}") for user in ZONES for step in range(30)]
+    rows = [(user, start + timedelta(minutes=20 * step), f"t{step * 5 % 7}") for user in ZONES for step in range(30)]
     batches.add(LISTENS, listens(rows), now=NOW)
 
 
