@@ -41,10 +41,21 @@ def _script() -> str:
 
 
 def _json(data: dict[str, Any]) -> str:
-    written = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    written = json.dumps(_packed(data), ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         written = written.replace(sign, f"\\u{ord(sign):04x}")
     return written
+
+
+def _packed(value: Any) -> Any:
+    """The same values with the columns of each list of rows said once: a third of the size."""
+    if isinstance(value, dict):
+        return {name: _packed(one) for name, one in value.items()}
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+        return value
+    if any(isinstance(one, list | dict) for one in value[0].values()):
+        return [_packed(one) for one in value]
+    return {"columns": list(value[0]), "rows": [list(row.values()) for row in value]}
 
 
 def _policy(scripts: list[str], style: str) -> str:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the parts are constants of this module
 """The questions that the mood page asks, each as the SQL that anybody can run.
 
 ``{listens}`` stands for ``mood_history``, or for a copy of one person's rows of it while a page is made: the page asks
@@ -13,7 +14,9 @@ from types import MappingProxyType
 
 _PERIOD = "user_id = :user AND local_day >= :first AND local_day <= :last"
 _DAYS = "user_id = :user AND day >= :first AND day <= :last"
-_CONFIDENCE = "CASE mood WHEN 'Calm' THEN p_calm WHEN 'Energetic' THEN p_energetic WHEN 'Happy' THEN p_happy ELSE p_sad END"
+_CONFIDENCE = (
+    "CASE mood WHEN 'Calm' THEN p_calm WHEN 'Energetic' THEN p_energetic WHEN 'Happy' THEN p_happy ELSE p_sad END"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ ORDER BY from_mood, to_mood""",
 FROM mood_streaks
 WHERE user_id = :user AND last_day >= :first AND first_day <= :last
 ORDER BY days DESC, first_day
-LIMIT 6""",
+LIMIT 10""",
         ),
         "unlabelled": Question(
             "mood_history",

@@ -1,8 +1,10 @@
 const MOODS = ["Calm", "Energetic", "Happy", "Sad"];
 const ALL = [...MOODS, "Unlabelled"];
-const SIGNS = { Calm: "◌", Energetic: "▲", Happy: "●", Sad: "▽", Unlabelled: "·" };
+const SIGNS = { Calm: "○", Energetic: "▲", Happy: "●", Sad: "▽", Unlabelled: "·" };
 const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const DATA = JSON.parse(document.getElementById("data").textContent);
+/** Rows come with their columns said once. */
+const unpack = (_, value) => value && value.columns && value.rows ? value.rows.map((row) => Object.fromEntries(row.map((one, at) => [value.columns[at], one]))) : value;
+const DATA = JSON.parse(document.getElementById("data").textContent, unpack);
 const charts = [];
 const number = new Intl.NumberFormat("en");
 
@@ -10,7 +12,6 @@ const plural = (count, word) => `${number.format(count)} ${word}${count === 1 ? 
 const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)} %` : "–");
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const colour = (mood) => css(mood.toLowerCase());
-const cell = (value) => ({ value, numeric: typeof value === "number" });
 
 /** An element with attributes and children; text is always text. */
 function el(tag, attributes = {}, ...children) {
@@ -92,7 +93,7 @@ function chart(id, label, height, option, count = 0, describe = null) {
 function drawCharts() {
   for (const one of charts) {
     one.drawn = echarts.init(one.place, null, { renderer: "canvas" });
-    one.drawn.setOption({ animation: false, textStyle: { fontFamily: "inherit", color: css("soft") }, ...one.option(one.place.clientWidth) });
+    one.drawn.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: css("soft") }, ...one.option(one.place.clientWidth) });
     if (one.count) one.place.addEventListener("keydown", (event) => walk(one, event));
   }
 }

@@ -33,7 +33,11 @@ function calendarSection(state) {
   });
   const narrow = document.documentElement.clientWidth < 640;
   const ranges = calendars(state, narrow);
-  const step = narrow ? 158 : 186;
+  const view = document.documentElement.clientWidth;
+  const inner = Math.min(1160, view) - (view <= 480 ? 54 : 82);
+  const size = Math.max(4, Math.min(19, Math.floor((inner - 62) / (narrow ? 27 : 53.5))));
+  const high = Math.min(size, 18);
+  const step = 7 * high + 40;
   const lines = (value) => {
     const counts = dayCounts(state, value[0]);
     return [`${new Intl.DateTimeFormat("en", { dateStyle: "full", timeZone: "UTC" }).format(utc(value[0]))}: ${plural(value[2], "listen")}`,
@@ -41,16 +45,14 @@ function calendarSection(state) {
   };
   const best = leading(leads);
   const finding = best ? `${best} led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens. A fuller colour means a larger share; empty days are days without listens.` : "No day with a labelled listen in this period.";
-  const option = (width) => {
-    const size = Math.min(19, Math.floor((width - 46) / (narrow ? 27 : 53.5)));
-    return {
+  const option = () => ({
       tooltip: tooltip((found) => lines(found.value)),
       calendar: ranges.map((range, index) => ({
-        top: 24 + index * step, left: 40, range, cellSize: [size, Math.min(size, 18)], orient: "horizontal",
+        top: 24 + index * step, left: 58, range, cellSize: [size, high], orient: "horizontal",
         splitLine: { lineStyle: { color: css("line"), width: 1.5 } },
         itemStyle: { color: css("card"), borderColor: css("line"), borderWidth: 0.5 },
         dayLabel: { firstDay: 1, color: css("soft"), nameMap: ["Sun", "Mon", "", "Wed", "", "Fri", ""], fontSize: 10, margin: 5 },
-        monthLabel: { color: css("soft"), fontSize: 11 }, yearLabel: { show: true, color: css("soft"), fontSize: 12, margin: 26, position: "left" },
+        monthLabel: { color: css("soft"), fontSize: 11 }, yearLabel: { show: true, color: css("soft"), fontSize: 12, margin: 40, position: "left" },
       })),
       series: ranges.map((range, index) => ({
         type: "custom", coordinateSystem: "calendar", calendarIndex: index,
@@ -58,7 +60,7 @@ function calendarSection(state) {
         renderItem: (params, api) => {
           const [x, y] = api.coord(api.value(0));
           const mood = ALL[api.value(1)];
-          const side = Math.min(size, 18) - 2;
+          const side = high - 2;
           const share = api.value(3) / api.value(2);
           return { type: "group", children: [
             { type: "rect", shape: { x: x - size / 2 + 1, y: y - side / 2, width: size - 2, height: side, r: 2 }, style: { fill: colour(mood), opacity: 0.45 + 0.55 * share } },
@@ -66,8 +68,7 @@ function calendarSection(state) {
           ] };
         },
       })),
-    };
-  };
+  });
   const label = `Calendar of the most common mood of each day. ${finding}`;
   return section("calendar", "Mood calendar", finding, {
     wide: true, content: [legend(), chart("calendar", label, 20 + ranges.length * step, option, 0)],

@@ -1,0 +1,76 @@
+"""The weekly recap: each person's last full week as sentences and a picture, and a message where one is wanted."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.blocks.notifications import NotificationBlock
+from pydantic import Field
+
+from mood_core.bootstrap import Workspace
+from mood_core.errors import ConfigError
+from mood_core.report.recap import Recap, last_full_week, read_recap
+
+
+@flow(name="write-recap", flow_run_name="weekly recap", log_prints=False, persist_result=False)
+def write_recap(
+    people: Annotated[
+        list[str] | None, Field(description="Ids or names of accounts; empty for all", examples=[["ada", "grace"]])
+    ] = None,
+    week: Annotated[date | None, Field(description="Any day of the week; the last full week by default")] = None,
+    notify: Annotated[
+        str | None,
+        Field(description="A Prefect notification block to send it through", examples=["slack-webhook/moods"]),
+    ] = None,
+) -> list[str]:
+    """Write the recaps to HOME/recaps, show them in Prefect's UI, and send them where ``notify`` says."""
+    with Workspace() as workspace:
+        recaps = [
+            read_recap(workspace.database, one.user_id, one.display_name, _monday(workspace, one.timezone, week))
+            for one in workspace.accounts.all(people or None)
+        ]
+        folder = workspace.settings.home / "recaps"
+    for position, recap in enumerate(recaps):
+        _draw(recap, folder / str(recap.monday) / f"{position + 1}.png")
+    said = [" ".join(recap.sentences()) for recap in recaps]
+    if said:
+        shown = "\n\n".join(line.replace("<", "&lt;").replace("|", "\\|") for line in said)
+        create_markdown_artifact(key="moodlog-recap", markdown=f"# The week in moods\n\n{shown}", description="Recap")
+        if notify:
+            _block(notify).notify("\n\n".join(said), subject="The week in moods")
+    return said
+
+
+def _monday(workspace: Workspace, timezone: str, week: date | None) -> date:
+    if week is not None:
+        return week - timedelta(days=week.weekday())
+    return last_full_week(workspace.now().astimezone(ZoneInfo(timezone)).date())
+
+
+def _draw(recap: Recap, out: Path) -> None:
+    from mood_core.report.recap_picture import draw_recap
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draw_recap(recap, out)
+    except ConfigError as error:  # the sentences are worth having without the picture
+        get_run_logger().warning(error.message)
+
+
+def _block(name: str) -> NotificationBlock:
+    from prefect.blocks.core import Block
+
+    try:
+        block = Block.load(name)
+    except ValueError as error:
+        raise ConfigError(
+            f"there is no Prefect block called {name}; `prefect block ls` lists those there are"
+        ) from error
+    if not isinstance(block, NotificationBlock):
+        raise ConfigError(f"the Prefect block {name} sends no notifications; use one like slack-webhook/NAME")
+    return block

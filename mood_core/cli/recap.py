@@ -1,0 +1,48 @@
+"""``moodlog recap``: a week in a few sentences and one small picture."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from mood_core.bootstrap import Workspace
+from mood_core.errors import InputError
+from mood_core.report.recap import last_full_week, read_recap
+
+
+@click.command
+@click.option("-u", "--user", metavar="ID|NAME", help="Whose week; everybody's by default.")
+@click.option(
+    "--week", type=click.DateTime(formats=["%Y-%m-%d"]), help="Any day of the week; the last full week by default."
+)
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Draw it as a PNG here (one person)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+def command(user: str | None, week: datetime | None, out: Path | None, as_json: bool) -> None:
+    """Tell a week in a few sentences, against the week before.
+
+    \b
+    Examples:
+      moodlog recap
+      moodlog recap --user ada --week 2026-11-18 --out week.png
+    """
+    with Workspace() as workspace:
+        people = workspace.accounts.all([user] if user else None)
+        if user and not people:
+            raise InputError(f"no account is called {user}; `moodlog status` lists those that are connected")
+        if out and len(people) != 1:
+            raise InputError(f"a picture shows one person, here are {len(people)}; choose one with --user")
+        for one in people:
+            today = workspace.now().astimezone(ZoneInfo(one.timezone)).date()
+            monday = week.date() - timedelta(days=week.weekday()) if week else last_full_week(today)
+            recap = read_recap(workspace.database, one.user_id, one.display_name, monday)
+            click.echo(json.dumps(recap.as_json(), ensure_ascii=False) if as_json else " ".join(recap.sentences()))
+            if out:
+                from mood_core.report.recap_picture import draw_recap
+
+                click.echo(f"picture: {draw_recap(recap, out)}", err=True)

@@ -1,0 +1,107 @@
+"""A week in a few sentences, against the week before. The counts are sums of the view ``mood_daily``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from mood_core.records import MOODS
+from mood_core.store.database import Database
+
+_DAYS = text("SELECT day, mood, listens FROM mood_daily WHERE user_id = :user AND day >= :first AND day <= :last")
+_TOP = text(
+    "SELECT track, artists, count(*) AS listens FROM mood_history"
+    " WHERE user_id = :user AND local_day >= :first AND local_day <= :last"
+    " GROUP BY track_id, track, artists ORDER BY count(*) DESC, track_id LIMIT 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recap:
+    """One person's week.
+
+    ``monday`` begins it; ``listens`` and ``before`` count by mood and ``Unlabelled``, this week and the one before;
+    ``days`` counts the same for each of the seven days; ``top_track`` is title and artists of the most heard one.
+    """
+
+    user_id: str
+    display_name: str
+    monday: date
+    listens: dict[str, int]
+    before: dict[str, int]
+    days: tuple[dict[str, int], ...]
+    top_track: tuple[str, str, int] | None
+
+    def sentences(self) -> list[str]:
+        """What there is to say."""
+        total, earlier = sum(self.listens.values()), sum(self.before.values())
+        sunday = self.monday + timedelta(days=6)
+        if not total:
+            return [f"{self.display_name} has no stored listens from {self.monday} to {sunday}."]
+        said = [
+            f"{self.display_name} listened {total} times from {self.monday} to {sunday}{_compared(total, earlier)}."
+        ]
+        said += self._moods(total, earlier)
+        if self.top_track:
+            title, artists, times = self.top_track
+            said.append(f"Most heard: {title} by {artists}, {times} {'time' if times == 1 else 'times'}.")
+        if self.listens["Unlabelled"]:
+            said.append(f"{self.listens['Unlabelled']} listens have no mood.")
+        return said
+
+    def _moods(self, total: int, earlier: int) -> list[str]:
+        top = max(MOODS, key=lambda mood: self.listens[mood])
+        if not self.listens[top]:
+            return []
+        share = 100 * self.listens[top] / total
+        if not earlier:
+            return [f"{top} led with {share:.0f} %."]
+        change = share - 100 * self.before[top] / earlier
+        direction = (
+            "as in" if abs(change) < 0.5 else f"{abs(change):.0f} points {'more' if change > 0 else 'less'} than"
+        )
+        return [f"{top} led with {share:.0f} %, {direction} the week before."]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return asdict(self) | {"monday": str(self.monday), "sentences": self.sentences()}
+
+
+def last_full_week(today: date) -> date:
+    """The Monday of the last week that has ended."""
+    return today - timedelta(days=today.weekday() + 7)
+
+
+def read_recap(database: Database, user_id: str, display_name: str, monday: date) -> Recap:
+    """The recap of the week that ``monday`` begins.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
+    week = {"user": user_id, "first": str(monday), "last": str(monday + timedelta(days=6))}
+    before = {"user": user_id, "first": str(monday - timedelta(days=7)), "last": str(monday - timedelta(days=1))}
+    days = [_nothing() for _ in range(7)]
+    earlier = _nothing()
+    with database.read() as connection:
+        for row in connection.execute(_DAYS, week):
+            days[(date.fromisoformat(str(row.day)) - monday).days][row.mood] = row.listens
+        for row in connection.execute(_DAYS, before):
+            earlier[row.mood] += row.listens
+        top = connection.execute(_TOP, week).one_or_none()
+    totals = {mood: sum(day[mood] for day in days) for mood in _nothing()}
+    return Recap(user_id, display_name, monday, totals, earlier, tuple(days), (top[0], top[1], top[2]) if top else None)
+
+
+def _nothing() -> dict[str, int]:
+    return dict.fromkeys((*MOODS, "Unlabelled"), 0)
+
+
+def _compared(total: int, earlier: int) -> str:
+    if not earlier:
+        return ""
+    if total == earlier:
+        return ", as often as the week before"
+    return f", {abs(total - earlier)} {'more' if total > earlier else 'fewer'} than the week before"

@@ -1,0 +1,72 @@
+"""A small history for tests of the page and the recap: one person, names that try to be markup, one gap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from mood_core import schema
+from mood_core.bootstrap import Workspace
+from mood_core.records import MOODS, AudioFeatures, Gap, Listen, ListenSource, Track, User, to_ms
+from mood_core.settings import Settings
+from mood_core.tables import to_table, users_table
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NAMES = ("</script><script>alert(1)</script>", "\"quoted\" & 'single'", "😀🎧", "שלום עולם", "x" * 300, "plain")
+USER = User("ada", '<img src=x onerror="alert(2)">', "Europe/Berlin", NOW)
+
+
+def workspace(folder: Path) -> Workspace:
+    """A workspace of its own in ``folder``, whose clock stands still."""
+    return Workspace(Settings(home=folder, database_url=None), now=lambda: NOW)
+
+
+def add_history(space: Workspace, listens: int, moods: Sequence[str] = MOODS) -> None:
+    """Add the person with ``listens`` plays, two every five hours or so; the track named ``plain`` stays unlabelled."""
+    add = space.batches.add
+    add(schema.USERS, users_table([USER], recorded_at=NOW), now=NOW)
+    ids = [f"{index:022d}" for index in range(len(NAMES))]
+    tracks = [Track(id_, name, (f"{name} band",)) for id_, name in zip(ids, NAMES, strict=True)]
+    add(schema.TRACKS, to_table(schema.TRACKS, tracks), now=NOW)
+    labelled = ids[:-1]
+    features = [
+        AudioFeatures(id_, 0.1, 0.5, index / 5, 0.1, 0.1, -8.0, 0.1, 120.0, 1 - index / 5, "reccobeats", NOW)
+        for index, id_ in enumerate(labelled)
+    ]
+    add(schema.AUDIO_FEATURES, to_table(schema.AUDIO_FEATURES, features), now=NOW)
+    add(schema.MOODS, _labels(labelled, moods), now=NOW)
+    space.mood_rows.set_current("model/1")
+    plays = [
+        Listen("ada", _played_at(index), ids[index % len(ids)], ListenSource.EXTENDED_HISTORY)
+        for index in range(listens)
+    ]
+    add(schema.LISTENS, to_table(schema.LISTENS, plays), now=NOW)
+    gap = Gap("ada", NOW - timedelta(days=3), NOW - timedelta(days=2), NOW)
+    add(schema.GAPS, to_table(schema.GAPS, [gap]), now=NOW)
+
+
+def _played_at(index: int) -> datetime:
+    return NOW - timedelta(minutes=307 * (index // 2) + 20 * (index % 2))
+
+
+def _labels(ids: Sequence[str], moods: Sequence[str]) -> pa.Table:
+    chosen = [moods[index % len(moods)] for index in range(len(ids))]
+    chances = {
+        f"p_{mood.lower()}": pa.array([0.7 if one == mood else 0.1 for one in chosen], pa.float32()) for mood in MOODS
+    }
+    count = len(ids)
+    return pa.table(
+        {
+            "track_id": list(ids),
+            "model_version": ["model/1"] * count,
+            "mood": chosen,
+            **chances,
+            "uncertain": [False] * count,
+            "out_of_distribution": [False] * count,
+            "feature_source": ["reccobeats"] * count,
+            "labelled_at": pa.array([to_ms(NOW)] * count, pa.int64()).cast(pa.timestamp("ms", "UTC")),
+        }
+    )

@@ -1,0 +1,99 @@
+"""The mood page: its numbers are the views' own, its names are text, and odd histories make a sensible page."""
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from mood_core.cli.report import command, write_report
+from mood_core.errors import InputError
+from mood_core.report.page import render_page
+from mood_core.report.page_data import page_data
+from mood_core.report.queries import QUESTIONS
+from tests.report_history import NAMES, NOW, add_history, workspace
+
+
+def test_every_number_is_what_the_shown_query_answers(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 400)
+        person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
+        period = person["periods"][1]
+        values = {"user": "ada", "first": period["first"], "last": period["last"]}
+        with space.database.read() as connection:
+            for name in set(QUESTIONS) - {"days", "path"}:
+                rows = connection.execute(text(QUESTIONS[name].shown()), values).mappings()
+                answer = [
+                    {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+                    for row in rows
+                ]
+                assert period[name] == answer, name
+                assert answer, name
+
+
+def test_days_add_up_to_all_listens(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 400)
+        person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
+    assert sum(sum(day.values()) for day in person["days"].values()) == 400
+    assert person["periods"][0]["totals"][0]["listens"] == 400
+    assert [period["label"] for period in person["periods"]] == ["All", "Last 30 days"]
+
+
+def test_the_period_is_kept_to(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 400)
+        day = date(2026, 11, 20)
+        person = page_data(space.database, space.accounts.all(), now=NOW, first_day=day, last_day=day)["people"][0]
+    assert list(person["days"]) == ["2026-11-20"]
+    assert person["periods"][0]["totals"][0]["listens"] == sum(person["days"]["2026-11-20"].values())
+
+
+def test_names_cannot_become_markup(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 60)
+        page = render_page(page_data(space.database, space.accounts.all(), now=NOW))
+    assert "<script>alert(1)" not in page
+    assert "<img src=x" not in page
+    assert "unsafe" not in page.split("<title>")[0]
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    data = json.loads(found[1])
+    assert {row[2] for row in data["people"][0]["periods"][0]["tracks"]["rows"]} == set(NAMES) - {"plain"}
+
+
+@pytest.mark.parametrize("listens", [0, 1])
+def test_few_listens_make_a_page(tmp_path: Path, listens: int) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, listens)
+        page = write_report(space, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert len(page) < 1_500_000
+
+
+def test_nobody_connected_makes_a_page(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        assert page_data(space.database, [], now=NOW)["people"] == []
+
+
+def test_unknown_people_and_days_the_wrong_way_round_are_refused(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 3)
+        with pytest.raises(InputError, match="no account is called eve"):
+            write_report(space, tmp_path / "page.html", users=("eve",))
+        with pytest.raises(InputError, match="is after"):
+            write_report(space, tmp_path / "page.html", first_day=date(2026, 2, 1), last_day=date(2026, 1, 1))
+        with pytest.raises(InputError, match="cannot be written"):
+            write_report(space, tmp_path / "no" / "page.html")
+
+
+def test_the_command_says_where_the_page_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODLOG_HOME", str(tmp_path))
+    monkeypatch.delenv("MOODLOG_DATABASE_URL", raising=False)
+    done = CliRunner().invoke(command, ["--out", str(tmp_path / "page.html")])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip() == str(tmp_path / "page.html")
+    assert (tmp_path / "page.html").stat().st_size > 500_000
