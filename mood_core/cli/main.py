@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "history": ("mood_core.cli.history:command", "show a person's moods"),
         "report": ("mood_core.cli.report:command", "a page of moods to look at"),
         "recap": ("mood_core.cli.recap:command", "a week in a few sentences and a picture"),
+        "browse": ("mood_core.cli.browse:command", "the database in Datasette, read-only"),
         "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),
         "doctor": ("mood_core.cli.doctor:command", "what is wrong, and what to do"),
         "predict": ("mood_core.cli.predict:command", "the mood of given tracks"),
