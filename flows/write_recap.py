@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
-from prefect.blocks.notifications import NotificationBlock
+from prefect.blocks.abstract import NotificationBlock
 from pydantic import Field
 
 from mood_core.bootstrap import Workspace
@@ -42,7 +42,8 @@ def write_recap(
         shown = "\n\n".join(line.replace("<", "&lt;").replace("|", "\\|") for line in said)
         create_markdown_artifact(key="moodlog-recap", markdown=f"# The week in moods\n\n{shown}", description="Recap")
         if notify:
-            _block(notify).notify("\n\n".join(said), subject="The week in moods")
+            sender: Any = _block(notify)  # Prefect types the call of a synchronous flow as a coroutine
+            sender.notify("\n\n".join(said), subject="The week in moods")
     return said
 
 

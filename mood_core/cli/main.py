@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "reconnect": ("mood_core.cli.connect:reconnect", "renew the permission of a connected account"),
         "users": ("mood_core.cli.users:command", "list, pause, resume, rename people; set their time zone"),
         "keys": ("mood_core.cli.keys:command", "rotate the key that encrypts tokens"),
+        "export": ("mood_core.cli.export:command", "all data of a person in a zip"),
         "forget": ("mood_core.cli.forget:command", "delete everything of a person"),
         "history": ("mood_core.cli.history:command", "show a person's moods"),
         "report": ("mood_core.cli.report:command", "a page of moods to look at"),

@@ -42,7 +42,7 @@ def test_counts_are_those_of_the_weekly_view(tmp_path: Path) -> None:
         recap = read_recap(space.database, "ada", "Ada", MONDAY)
         with space.database.read() as connection:
             query = text("SELECT mood, listens FROM mood_weekly WHERE user_id = 'ada' AND week = :week")
-            weekly = {mood: listens for mood, listens in connection.execute(query, {"week": str(MONDAY)})}
+            weekly = {row.mood: row.listens for row in connection.execute(query, {"week": str(MONDAY)})}
     assert weekly
     assert {mood: count for mood, count in recap.listens.items() if count} == weekly
 
