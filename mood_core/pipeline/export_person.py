@@ -1,0 +1,66 @@
+"""Writes all data of a person into one zip file."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import pyarrow as pa
+
+from mood_core.errors import InputError
+
+
+def _json(rows: pa.Table) -> bytes:
+    return (json.dumps(rows.to_pylist(), ensure_ascii=False, indent=1, default=str) + "\n").encode()
+
+
+def _csv(rows: pa.Table) -> bytes:
+    from pyarrow import csv
+
+    nulls = [pa.types.is_null(field.type) for field in rows.schema]
+    kinds = [pa.string() if null else field.type for null, field in zip(nulls, rows.schema, strict=True)]
+    target = io.BytesIO()
+    csv.write_csv(rows.cast(pa.schema(list(zip(rows.column_names, kinds, strict=True)))), target)
+    return target.getvalue()
+
+
+def _parquet(rows: pa.Table) -> bytes:
+    from pyarrow import parquet
+
+    target = io.BytesIO()
+    parquet.write_table(rows, target, compression="zstd")
+    return target.getvalue()
+
+
+FORMATS: Mapping[str, Callable[[pa.Table], bytes]] = MappingProxyType({"json": _json, "csv": _csv, "parquet": _parquet})
+"""How a table becomes a file, by the file's suffix."""
+
+
+def export_person(tables: Mapping[str, pa.Table], target: Path, kind: str) -> dict[str, int]:
+    """Write ``tables`` as files of ``kind`` into the new zip ``target``; returns how many rows each has.
+
+    The zip appears whole or not at all, and only its owner can read it.
+
+    Raises:
+        InputError: ``target`` exists, or cannot be written.
+    """
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file, ZipFile(file, "w", ZIP_DEFLATED) as zipped:
+                for name, rows in tables.items():
+                    zipped.writestr(f"{name}.{kind}", FORMATS[kind](rows))
+            os.link(fresh, target)  # unlike a rename, a link never replaces
+        finally:
+            fresh.unlink()
+    except FileExistsError:
+        raise InputError(f"{target} exists; name another file with --output") from None
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror}; name another file with --output") from error
+    return {name: rows.num_rows for name, rows in tables.items()}

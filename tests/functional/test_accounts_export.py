@@ -1,0 +1,64 @@
+"""``moodlog export``: everything of one person and nothing of another."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from click.testing import CliRunner, Result
+from pyarrow import parquet
+
+from flows.cli import main
+from mood_core.standin import StandIn
+from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
+
+
+@pytest.fixture
+def listens(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[int, str]]]:
+    for name, value in settings_for(standin).items():
+        monkeypatch.setenv(name, value)
+    with workspace_of(standin) as workspace:
+        ids = connect_listeners(workspace, standin)
+        one_night(workspace)
+        rows = contents(workspace)["listens"]
+    return {id_: {(row[1], row[2]) for row in rows if row[0] == id_} for id_ in ids}
+
+
+def _export(user: str, target: Path, kind: str) -> Result:
+    return CliRunner().invoke(main, ["export", "--user", user, "--format", kind, "--output", str(target)])
+
+
+def _read(content: bytes, kind: str) -> list[dict[str, str]]:
+    if kind == "json":
+        found: list[dict[str, str]] = json.loads(content)
+        return found
+    if kind == "csv":
+        return list(csv.DictReader(io.StringIO(content.decode())))
+    rows: list[dict[str, str]] = parquet.read_table(io.BytesIO(content)).to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "parquet"])
+def test_a_persons_listens_are_all_there(listens: dict[str, set[tuple[int, str]]], tmp_path: Path, kind: str) -> None:
+    user = next(iter(listens))
+    done = _export(user, tmp_path / "mine.zip", kind)
+    assert done.exit_code == 0, done.stderr
+    with ZipFile(tmp_path / "mine.zip") as zipped:
+        files = {name: _read(zipped.read(name), kind) for name in zipped.namelist()}
+    assert set(files) == {f"{name}.{kind}" for name in ("person", "listens", "gaps")}
+    assert {(int(row["played_at_ms"]), row["track_id"]) for row in files[f"listens.{kind}"]} == listens[user]
+    assert {row["user_id"] for rows in files.values() for row in rows} == {user}
+    assert not any("token" in name for name in files[f"person.{kind}"][0])
+    assert (tmp_path / "mine.zip").stat().st_mode & 0o077 == 0
+
+
+def test_an_existing_file_stays(listens: dict[str, set[tuple[int, str]]], tmp_path: Path) -> None:
+    target = tmp_path / "mine.zip"
+    target.write_bytes(b"precious")
+    done = _export(next(iter(listens)), target, "json")
+    assert (done.exit_code, target.read_bytes()) == (2, b"precious")
+    assert [path.name for path in tmp_path.glob(".mine*")] == []
