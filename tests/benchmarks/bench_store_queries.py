@@ -26,7 +26,9 @@ from tests.benchmarks.listening import context, ids, listens
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 QUESTIONS = {
-    "one person, 30 days by day": "SELECT day, mood, listens, share FROM mood_daily WHERE user_id = :user AND day >= :day",
+    "one person, 30 days by day": (
+        "SELECT day, mood, listens, share FROM mood_daily WHERE user_id = :user AND day >= :day"
+    ),
     "one person, a year by hour": "SELECT hour, mood, listens, share FROM mood_by_hour WHERE user_id = :user",
     "one person, last 100 listens": (
         "SELECT * FROM mood_history WHERE user_id = :user ORDER BY played_at_ms DESC LIMIT 100"

@@ -1,0 +1,64 @@
+"""``moodlog verify``, ``compact``, ``rebuild`` and ``relabel`` as a person or a script calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cli import main
+from mood_core.bootstrap import Workspace
+from tests.store_data import small_history
+
+
+@pytest.fixture
+def filled(home: Path) -> Path:
+    with Workspace() as workspace:
+        small_history(workspace.lake, workspace.database)
+    return home
+
+
+def _run(*arguments: str, code: int = 0) -> Any:
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_verify_compact_and_rebuild_say_what_they_did(filled: Path) -> None:
+    found = json.loads(_run("verify", "--deep", "--json").stdout)
+    assert (found["ok"], found["findings"], found["deep"]) == (True, [], True)
+    merged = json.loads(_run("compact", "--json").stdout)
+    assert merged["files_before"] > merged["files_after"] > 0
+    assert "nothing to merge" in _run("compact").stdout
+    rebuilt = json.loads(_run("rebuild", "--json").stdout)
+    assert rebuilt["rows"] > 96
+    assert rebuilt["skipped"] == []
+    assert "agree" in _run("verify").stdout
+
+
+def test_a_missing_file_is_one_clear_line_and_an_exit_code(filled: Path) -> None:
+    path = min((filled / "lake" / "listens").glob("*/*.parquet"))
+    path.unlink()
+    assert path.name in _run("verify", code=1).stdout
+    failed = _run("rebuild", code=1)
+    assert failed.stdout == ""
+    assert path.name in failed.stderr
+    assert "--skip-damaged" in failed.stderr
+    assert path.name in _run("rebuild", "--skip-damaged").stdout
+
+
+def test_a_month_is_a_month() -> None:
+    assert "YYYY-MM" in _run("compact", "--before", "2026-13", code=2).stderr
+
+
+def test_relabel_by_the_bundled_model_tells_the_agreement_and_drops_the_old(filled: Path) -> None:
+    report = json.loads(_run("relabel", "--drop-old", "--json").stdout)
+    assert report["labelled"] == 6
+    assert report["agreement"]["old_version"] == "m/1"
+    assert report["agreement"]["tracks"] == 6
+    assert report["dropped"] == {"m/1": 6}
+    assert "agree" in _run("verify", "--deep").stdout
+    assert "0 tracks labelled" in _run("relabel").stdout
