@@ -90,6 +90,18 @@ class Accounts:
         """Record why an account could not be pulled."""
         self._for_each([user_id], "last_problem = :value", problem)
 
+    def plays_since(self, since: datetime) -> dict[str, list[datetime]]:
+        """When each person listened since ``since``, by user id, oldest first."""
+        query = text(
+            "SELECT u.user_id, l.played_at_ms FROM users AS u INNER JOIN listens AS l ON l.user_key = u.user_key"
+            " WHERE l.played_at_ms >= :since ORDER BY u.user_id, l.played_at_ms"
+        )
+        plays: dict[str, list[datetime]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query, {"since": to_ms(since)}):
+                plays.setdefault(row.user_id, []).append(from_ms(row.played_at_ms))
+        return plays
+
     def set_state(self, user_id: str, state: str, reason: str | None = None) -> bool:
         """Set an account's state; False where there is no such account."""
         with self._database.write() as connection:
