@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.blocks.abstract import NotificationBlock
-from pydantic import Field
 
 from mood_core.bootstrap import Workspace
 from mood_core.errors import ConfigError
@@ -19,16 +18,17 @@ from mood_core.report.recap import Recap, last_full_week, read_recap
 
 @flow(name="write-recap", flow_run_name="weekly recap", log_prints=False, persist_result=False)
 def write_recap(
-    people: Annotated[
-        list[str] | None, Field(description="Ids or names of accounts; empty for all", examples=[["ada", "grace"]])
-    ] = None,
-    week: Annotated[date | None, Field(description="Any day of the week; the last full week by default")] = None,
-    notify: Annotated[
-        str | None,
-        Field(description="A Prefect notification block to send it through", examples=["slack-webhook/moods"]),
-    ] = None,
+    people: list[str] | None = None,
+    week: date | None = None,
+    notify: str | None = None,
 ) -> list[str]:
-    """Write the recaps to HOME/recaps, show them in Prefect's UI, and send them where ``notify`` says."""
+    """Write the recaps to HOME/recaps, show them in Prefect's UI, and send them where ``notify`` says.
+
+    Args:
+        people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
+        week: Any day of the week, for example 2026-11-18; the last full week by default.
+        notify: A Prefect notification block to send it through, for example slack-webhook/moods; empty for none.
+    """
     with Workspace() as workspace:
         recaps = [
             read_recap(workspace.database, one.user_id, one.display_name, _monday(workspace, one.timezone, week))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+from pydantic import SecretStr
 
 from mood_core import schema
 from mood_core.bootstrap import Workspace
@@ -19,9 +20,11 @@ NAMES = ("</script><script>alert(1)</script>", "\"quoted\" & 'single'", "ðŸ˜€ðŸŽ
 USER = User("ada", '<img src=x onerror="alert(2)">', "Europe/Berlin", NOW)
 
 
-def workspace(folder: Path) -> Workspace:
+def workspace(folder: Path, url: str | None = None) -> Workspace:
     """A workspace of its own in ``folder``, whose clock stands still."""
-    return Workspace(Settings(home=folder, database_url=None), now=lambda: NOW)
+    return Workspace(
+        Settings(home=folder, database_url=SecretStr(url or f"sqlite:///{folder / 'moodlog.db'}")), now=lambda: NOW
+    )
 
 
 def add_history(space: Workspace, listens: int, moods: Sequence[str] = MOODS) -> None:
