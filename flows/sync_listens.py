@@ -12,6 +12,7 @@ from flows.tasks import finish_batches, permissions_ending, pull_shard
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError
 from mood_core.pipeline.night_report import NightReport
+from mood_core.pipeline.polling import LOOK_BACK, due
 from mood_core.pipeline.pull_listens import PullOutcome
 
 
@@ -19,28 +20,32 @@ from mood_core.pipeline.pull_listens import PullOutcome
 def sync_listens(
     people: list[str] | None = None,
     dry_run: bool = False,
+    due_only: bool = False,
 ) -> State[NightReport]:
     """Pull the recent listens of everybody, or of some people, into the lake and SQL.
 
     Args:
         people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
         dry_run: Ask Spotify, but write nothing.
+        due_only: Pull only who is due by how fast they fill their window; `moodlog status` shows when that is.
     """
     report = NightReport(dry_run=dry_run)
     report.finished = 0 if dry_run else finish_batches()
-    report.outcomes = pull_all(people, dry_run=dry_run)
+    report.outcomes = pull_all(people, dry_run=dry_run, due_only=due_only)
     report.permissions = permissions_ending()
     return conclude(report)
 
 
-def pull_all(people: list[str] | None, *, dry_run: bool) -> list[PullOutcome]:
-    """Pull all active accounts, or those of ``people``, a task for each shard.
+def pull_all(people: list[str] | None, *, dry_run: bool, due_only: bool = False) -> list[PullOutcome]:
+    """Pull all active accounts, or those of ``people``, a task for each shard; with ``due_only`` those that are due.
 
     Raises:
         InputError: One of ``people`` is not a connected account.
     """
     with Workspace() as workspace:
         active = _active_accounts(workspace, people)
+        if due_only:
+            active = due_accounts(workspace, active)
         shards = split(active, workspace.settings.shards)
     futures = [
         pull_shard.submit(part, f"shard {number} of {len(shards)}", dry_run=dry_run)
@@ -49,6 +54,14 @@ def pull_all(people: list[str] | None, *, dry_run: bool) -> list[PullOutcome]:
     wait(futures)
     outcomes = [outcome for future in futures for outcome in future.result()]
     return sorted(outcomes, key=lambda outcome: outcome.user_id)
+
+
+def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
+    """Those of ``user_ids`` that are to be pulled now, see :mod:`mood_core.pipeline.polling`."""
+    now = workspace.now()
+    last_pulled = {account.user_id: account.last_pulled_at for account in workspace.accounts.all(user_ids)}
+    plays = workspace.accounts.plays_since(now - LOOK_BACK)
+    return due(last_pulled, plays, now=now, daily_budget=workspace.settings.spotify_daily_budget)
 
 
 def _active_accounts(workspace: Workspace, people: list[str] | None) -> list[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--timezone", metavar="ZONE", help="Run the schedules by this IANA zone instead of that in prefect.yaml.")
 @click.pass_context
 def command(context: click.Context, port: int, timezone: str | None) -> None:
-    """Run all schedules on this machine: pulls every two hours, labels every night.
+    """Run all schedules on this machine: pulls who is due every half hour, labels every night.
 
     Keeps going until it is stopped. Prefect's pages and the history of runs are at http://127.0.0.1:4200, unless
     PREFECT_API_URL or your Prefect profile names a server of your own. What runs when stands in prefect.yaml.

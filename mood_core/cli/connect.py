@@ -104,7 +104,7 @@ def _tell(user: User, outcome: PullOutcome) -> None:
         console.print(f"The first pull did not work: {outcome.problem}")
     else:
         console.print(f"Pulled {outcome.new} new listens.")
-    console.print("Next: `moodlog run` labels them now; `moodlog serve` pulls every two hours and labels every night.")
+    console.print("Next: `moodlog run` labels them now; `moodlog serve` pulls all day and labels every night.")
 
 
 def _this_machines_zone() -> str:
