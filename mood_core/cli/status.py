@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mood_core.bootstrap import Workspace
+from mood_core.pipeline.polling import LOOK_BACK, interval, within_quota
 from mood_core.spotify.tokens import days_left
 from mood_core.store.accounts import Account
 from mood_core.store.ledger import batch_counts
@@ -25,7 +27,9 @@ def command(as_json: bool) -> None:
     """Show who is connected and how complete their history is.
 
     Accounts with the days left until Spotify asks for consent again (six months after the last), possible gaps, where
-    audio features came from, the batches in the ledger, and the calls of the last 24 hours.
+    audio features came from, the batches in the ledger, and the calls of the last 24 hours. An account is pulled every
+    so many minutes as half its window of 50 listens took to fill at the busiest of the last two weeks, from 30 minutes
+    to 12 hours, and less often where the daily budget of calls is small.
 
     \b
     Examples:
@@ -34,7 +38,7 @@ def command(as_json: bool) -> None:
     """
     with Workspace() as workspace:
         state = {
-            "users": [_user(workspace, account) for account in workspace.accounts.all()],
+            "users": _users(workspace),
             "gaps": gaps(workspace.database),
             "coverage": coverage(workspace.database),
             "coverage_by_person": coverage_by_person(workspace.database),
@@ -50,6 +54,17 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps(state, ensure_ascii=False))
     else:
         _print(state, Console())
+
+
+def _users(workspace: Workspace) -> list[dict[str, Any]]:
+    accounts = workspace.accounts.all()
+    plays = workspace.accounts.plays_since(workspace.now() - LOOK_BACK)
+    floor = within_quota(sum(a.state == "active" for a in accounts), workspace.settings.spotify_daily_budget)
+    waits = {a.user_id: max(interval(plays.get(a.user_id, ())), floor) for a in accounts}
+    return [
+        _user(workspace, account) | {"pull_every_minutes": round(waits[account.user_id] / timedelta(minutes=1))}
+        for account in accounts
+    ]
 
 
 def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
@@ -79,6 +94,7 @@ def _print(state: dict[str, Any], console: Console) -> None:
                 "days left": user["token_days_left"],
                 "newest listen": _short(user["watermark"]),
                 "last pulled": _short(user["last_pulled_at"]),
+                "every": f"{user['pull_every_minutes']} min",
                 "trouble": user["state_reason"] or user["last_problem"],
             }
             for user in state["users"]

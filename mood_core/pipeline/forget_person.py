@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 from mood_core.errors import StoreError
 from mood_core.lake import Lake
 from mood_core.pipeline.batches import Batches
-from mood_core.schema import GAPS, LISTENS, USERS, Dataset
+from mood_core.schema import DATASETS, Dataset
 from mood_core.store.database import Database
 from mood_core.store.forgetting import Forgetting
 from mood_core.store.ledger import remove
 from mood_core.store.load import load_batch
 
-PERSONAL = (LISTENS, GAPS, USERS)
+PERSONAL = tuple(dataset for dataset in DATASETS.values() if "user_id" in dataset.schema.names)
 """Datasets whose rows belong to a person. Tracks, their features and their moods are facts of recordings and stay."""
 
 

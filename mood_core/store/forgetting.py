@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
 
 from mood_core.errors import StoreBusy
 from mood_core.records import to_ms
@@ -13,7 +13,6 @@ from mood_core.store.database import Database
 
 _LEASE = timedelta(hours=1)
 _KEY = "user_key = (SELECT user_key FROM users WHERE user_id = :id)"
-_TABLES = ("mood_days", "listens", "gaps", "accounts", "users")
 
 
 class Forgetting:
@@ -46,7 +45,14 @@ class Forgetting:
             if self._database.dialect == "sqlite":
                 # Deleted rows are overwritten with zeros instead of lying in the file until it is reused.
                 connection.exec_driver_sql("PRAGMA secure_delete = ON")
-            for table in _TABLES:
+            for table in _tables(connection):
                 gone = connection.execute(text(f"DELETE FROM {table} WHERE {_KEY}"), {"id": user_id})  # noqa: S608
                 listens = gone.rowcount if table == "listens" else listens
         return listens
+
+
+def _tables(connection: Connection) -> list[str]:
+    """Every table that knows people by their key, so that none added later is forgotten; the people themselves last."""
+    found = inspect(connection)
+    names = [name for name in found.get_table_names() if "user_key" in {c["name"] for c in found.get_columns(name)}]
+    return sorted(names, key=lambda name: (name == "users", name))
