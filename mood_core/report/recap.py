@@ -60,11 +60,9 @@ class Recap:
         if not earlier:
             return [f"{top} led with {share:.0f} %."]
         change = share - 100 * self.before[top] / earlier
-        direction = (
-            "as in"
-            if abs(change) < 0.5
-            else f"{abs(change):.0f} {'point' if abs(change) < 1.5 else 'points'} {'more' if change > 0 else 'less'} than"
-        )
+        points = "point" if abs(change) < 1.5 else "points"
+        moved = f"{abs(change):.0f} {points} {'more' if change > 0 else 'less'} than"
+        direction = "as in" if abs(change) < 0.5 else moved
         return [f"{top} led with {share:.0f} %, {direction} the week before."]
 
     def as_json(self) -> dict[str, Any]:

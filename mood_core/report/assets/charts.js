@@ -9,7 +9,7 @@ function hoursSection(state) {
   const most = Math.max(1, ...list.map((one) => one.total));
   const busiest = list.reduce((best, one) => (one.total > (best ? best.total : 0) ? one : best), null);
   const time = (hour) => `${String(hour).padStart(2, "0")}:00`;
-  const finding = busiest ? `Most listens fall on ${WEEKDAYS[busiest.weekday - 1]} from ${time(busiest.hour)}: ${number.format(busiest.total)}. Colour and sign are the most common mood, a bigger mark means more listens.` : "No listens in this period.";
+  const finding = busiest ? `Most listens fall on ${WEEKDAYS[busiest.weekday - 1]} from ${time(busiest.hour)}: ${number.format(busiest.total)}. Colour and sign are the most common mood, a taller mark means more listens.` : "No listens in this period.";
   const lines = (one) => [`${WEEKDAYS[one.weekday - 1]} ${time(one.hour)}: ${plural(one.total, "listen")}`, ...ALL.filter((mood) => one.counts[mood]).map((mood) => `${SIGNS[mood]} ${mood} ${one.counts[mood]} (${percent(one.counts[mood], one.total)})`)];
   const option = () => ({
     tooltip: tooltip((found) => lines(list[found.dataIndex])),
@@ -24,9 +24,9 @@ function hoursSection(state) {
         const [x, y] = api.coord([one.hour, one.weekday - 1]);
         const [width, height] = api.size([1, 1]);
         const share = Math.sqrt(one.total / most);
-        const [w, h] = [(width - 1.5) * (0.35 + 0.65 * share), (height - 3) * (0.35 + 0.65 * share)];
+        const [w, h] = [width - 1.5, (height - 3) * (0.35 + 0.65 * share)];
         const side = Math.min(w, h);
-        return { type: "group", children: [{ type: "rect", shape: { x: x - w / 2, y: y - h / 2, width: w, height: h, r: 3 }, style: { fill: colour(mood) } }, ...(side >= 7 ? [glyph(mood, x, y, Math.min(9, side * 0.6), inkOn(mood))] : [])] };
+        return { type: "group", children: [{ type: "rect", shape: { x: x - w / 2, y: y - h / 2, width: w, height: h, r: 3 }, style: { fill: colour(mood) } }, glyph(mood, x, y, Math.min(9, side * 0.72), inkOn(mood))] };
       },
     }],
   });
@@ -48,8 +48,8 @@ function transitionsSection(state) {
   const dark = document.documentElement.dataset.look === "dark";
   const option = () => ({
     tooltip: tooltip((found) => lines(found.value)),
-    grid: { left: 92, right: 8, top: 46, bottom: 8 },
-    xAxis: { type: "category", position: "top", name: "then", nameLocation: "middle", nameGap: 26, nameTextStyle: { color: css("soft") }, data: MOODS, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { color: css("ink"), interval: 0, fontSize: 12, formatter: (mood) => `${SIGNS[mood]} ${mood}` } },
+    grid: { left: 92, right: 8, top: 62, bottom: 8 },
+    xAxis: { type: "category", position: "top", name: "then", nameLocation: "middle", nameGap: 42, nameTextStyle: { color: css("soft") }, data: MOODS, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { color: css("ink"), interval: 0, fontSize: 12, lineHeight: 15, formatter: (mood) => `${SIGNS[mood]}\n${mood}` } },
     yAxis: { type: "category", inverse: true, data: MOODS, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { color: css("ink"), formatter: (mood) => `${SIGNS[mood]} ${mood}` } },
     visualMap: { show: false, min: 0, max: Math.max(0.01, ...data.map((value) => value[2])), dimension: 2, inRange: { color: dark ? ["#22262c", "#9a6fb0"] : ["#f3f0f6", "#a97dc0"] } },
     series: [{ type: "heatmap", data, itemStyle: { borderColor: css("card"), borderWidth: 3, borderRadius: 6 }, label: { show: true, color: dark ? "#fff" : "#111", formatter: (found) => percent(found.value[3], totals[MOODS[found.value[1]]]) } }],
