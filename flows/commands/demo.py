@@ -82,9 +82,17 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
     from flows.report_text import print_report, report_json
     from mood_core.bootstrap import Workspace
     from mood_core.cli.mood_table import print_mood_table
+    from mood_core.cli.report import write_report
     from mood_core.store.history import HistoryFilter, mood_counts
 
-    places = {"home": str(home), "database": str(home / "moodlog.db"), "lake": str(home / "lake")}
+    places = {
+        "home": str(home),
+        "database": str(home / "moodlog.db"),
+        "lake": str(home / "lake"),
+        "report": str(home / "report.html"),
+    }
+    with Workspace() as workspace:
+        write_report(workspace, home / "report.html")
     if as_json:
         click.echo(json.dumps(report_json(report) | places))
         return
@@ -92,5 +100,9 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
     with Workspace() as workspace:
         print_mood_table(mood_counts(workspace.database, "day", HistoryFilter()), console)
     print_report(report, console)
-    console.print(f"\nDatabase  {places['database']}\nParquet   {places['lake']}", highlight=False, soft_wrap=True)
+    console.print(
+        f"\nDatabase  {places['database']}\nParquet   {places['lake']}\nReport    {places['report']}",
+        highlight=False,
+        soft_wrap=True,
+    )
     console.print(f"Next      MOODLOG_HOME={home} moodlog history --by weekday", highlight=False, soft_wrap=True)
