@@ -16,6 +16,7 @@ _FILLED_BY_THE_LAKE = (
     "feature_misses",
     "audio_features",
     "gaps",
+    "named_plays",
     "listens",
     "batches",
 )

@@ -13,5 +13,10 @@ SELECT
     extract(ISODOW FROM to_timestamp(l.played_at_ms / 1000 + o.offset_s) AT TIME ZONE 'UTC')::integer AS local_weekday
 FROM listens AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
-INNER JOIN utc_offsets AS o
-    ON u.timezone = o.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
+-- The one period of this listen by the index, instead of all periods of the zone.
+CROSS JOIN LATERAL (
+    SELECT p.offset_s FROM utc_offsets AS p
+    WHERE p.timezone = u.timezone AND p.starts_at_ms <= l.played_at_ms
+    ORDER BY p.starts_at_ms DESC
+    LIMIT 1
+) AS o

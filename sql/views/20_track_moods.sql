@@ -18,10 +18,11 @@ SELECT
     s.source AS feature_source,
     m.labelled_at_ms,
     CASE
+        -- Counted by the key, because PostgreSQL would hash the whole table for an EXISTS.
         WHEN m.mood IS NOT NULL THEN NULL
         WHEN t.kind = 'local' THEN 'local file'
-        WHEN EXISTS (SELECT 1 FROM audio_features AS f WHERE f.track_key = t.track_key) THEN 'not labelled yet'
-        WHEN EXISTS (SELECT 1 FROM feature_misses AS n WHERE n.track_key = t.track_key) THEN 'no features known'
+        WHEN (SELECT count(*) FROM audio_features AS f WHERE f.track_key = t.track_key) > 0 THEN 'not labelled yet'
+        WHEN (SELECT count(*) FROM feature_misses AS n WHERE n.track_key = t.track_key) > 0 THEN 'no features known'
         ELSE 'features not asked for yet'
     END AS unlabelled_reason
 FROM tracks AS t
