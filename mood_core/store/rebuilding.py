@@ -38,7 +38,8 @@ def set_aside(connection: Connection) -> Kept:
     for table in _personal_tables(connection):
         query = f"SELECT o.*, u.user_id FROM {table} AS o INNER JOIN users AS u ON u.user_key = o.user_key"  # noqa: S608
         rows[table] = [dict(row) for row in connection.execute(text(query)).mappings()]
-    for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO):
+    present = set(inspect(connection).get_table_names())
+    for table in (table for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO) if table in present):
         connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
     return rows
 
