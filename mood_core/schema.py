@@ -152,7 +152,23 @@ MOODS = Dataset(
     key=("track_id", "model_version"),
 )
 
+NAMED_PLAYS = Dataset(
+    "named_plays",
+    pa.schema(
+        [
+            _field("user_id", _ID, "who listened"),
+            _field("ended_at", _TIME, "the end of the play as an export tells it, UTC"),
+            _field("artist", pa.string(), "artist as the export writes it"),
+            _field("title", pa.string(), "title as the export writes it"),
+            _field("ms_played", pa.int32(), "how long it was heard, ms"),
+            _field("track_id", _ID, "the track, once one of that artist and title is known", nullable=True),
+        ]
+    ),
+    key=("user_id", "ended_at", "artist", "title", "ms_played"),
+)
+
 DATASETS: dict[str, Dataset] = {
-    dataset.name: dataset for dataset in (USERS, TRACKS, LISTENS, GAPS, AUDIO_FEATURES, FEATURE_MISSES, MOODS)
+    dataset.name: dataset
+    for dataset in (USERS, TRACKS, LISTENS, GAPS, AUDIO_FEATURES, FEATURE_MISSES, MOODS, NAMED_PLAYS)
 }
 """All datasets by name, in the order in which their batches are loaded: what is referred to comes first."""

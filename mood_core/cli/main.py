@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "keys": ("mood_core.cli.keys:command", "rotate the key that encrypts tokens"),
         "export": ("mood_core.cli.export:command", "all data of a person in a zip"),
         "forget": ("mood_core.cli.forget:command", "delete everything of a person"),
+        "import": ("mood_core.cli.import_history:command", "a listening history that Spotify sent"),
         "history": ("mood_core.cli.history:command", "show a person's moods"),
         "report": ("mood_core.cli.report:command", "a page of moods to look at"),
         "recap": ("mood_core.cli.recap:command", "a week in a few sentences and a picture"),

@@ -48,6 +48,10 @@ _FACTS: Mapping[str, str] = MappingProxyType(
             " INNER JOIN models AS c ON c.model_key = m.model_key"
             " INNER JOIN sources AS s ON s.source_key = m.source_key"
         ),
+        "named_plays": (
+            "SELECT u.user_id, p.ended_at_ms, p.artist, p.title, p.ms_played, t.track_id FROM named_plays AS p"
+            " INNER JOIN users AS u ON u.user_key = p.user_key LEFT JOIN tracks AS t ON t.track_key = p.track_key"
+        ),
         "mood_days": (
             "SELECT u.user_id, d.day, d.mood, d.listens, d.uncertain_listens FROM mood_days AS d"
             " INNER JOIN users AS u ON u.user_key = d.user_key"
