@@ -1,6 +1,6 @@
 """Compares artists and titles that are written differently in different places. Pure.
 
-The rule, in this order: Unicode NFKC, case folded, accents kept; "feat." and "with" in brackets or after a dash dropped;
+The rule, in this order: Unicode NFKC, case folded, accents kept; "feat." and "with" in brackets dropped;
 suffixes that name the same recording dropped ("- 2011 Remaster", "- Remastered 2009", "- Mono", "- Single Version",
 "- Radio Edit" stays: it is another recording); "&" and "and" alike; every other sign a blank. Live, acoustic, demo and
 remix versions stay different.
@@ -14,7 +14,8 @@ import unicodedata
 _GUESTS = re.compile(r"\s*[(\[](?:feat\.?|ft\.?|featuring|with)\s[^)\]]*[)\]]|\s+(?:feat\.|ft\.|featuring)\s.*$")
 _SAME_RECORDING = re.compile(
     r"\s+[-–—]\s+(?:(?:digital(?:ly)?\s)?remaster(?:ed)?(?:\s(?:version|in))?(?:\s\d{4})?"
-    r"|\d{4}\s(?:digital\s|re-?)?remaster(?:ed)?(?:\sversion)?|mono|stereo|single version|album version|original version)$"
+    r"|\d{4}\s(?:digital\s|re-?)?remaster(?:ed)?(?:\sversion)?|mono|stereo|single version|album version"
+    r"|original version)$"
     r"|\s*[(\[](?:(?:\d{4}\s)?(?:digital\s)?remaster(?:ed)?(?:\s\d{4})?|album version|single version)[)\]]$"
 )
 _SIGNS = re.compile(r"[\W_]+")
@@ -33,7 +34,7 @@ def plain_artist(artist: str) -> str:
 
 
 def artist_spellings(artists: str) -> list[str]:
-    """The comparable names under which the main artist of "A, B, C" may stand: A; A, B; A, B, C (a name may hold a comma)."""
+    """The comparable names under which the main artist of "A, B, C" may stand: A; A, B; A, B, C."""
     parts = artists.split(", ")
     return [plain_artist(", ".join(parts[:count])) for count in range(1, len(parts) + 1)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from enum import Enum
 from itertools import chain, islice
 from typing import IO, Any
@@ -66,7 +66,7 @@ def _form_of(rows: list[Any], name: str) -> Form | None:
     return Form.EXTENDED if _NAMED_SO.search(name) else None
 
 
-def _stream(file: JsonFile, limits: Limits) -> Iterator[Any]:
+def _stream(file: JsonFile, limits: Limits) -> Generator[Any, None, None]:
     with file.open() as content:
         guarded = _Guarded(content, file, limits)
         try:
@@ -74,8 +74,8 @@ def _stream(file: JsonFile, limits: Limits) -> Iterator[Any]:
         except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise InputError(
-                f"{file.name} is damaged or cut short near byte {guarded.read_bytes:,} ({reason}); nothing was imported: "
-                "download the export again or leave this file out"
+                f"{file.name} is damaged or cut short near byte {guarded.read_bytes:,} ({reason}); "
+                "nothing was imported: download the export again or leave this file out"
             ) from error
 
 

@@ -61,8 +61,8 @@ class ImportReport:
 class ImportOptions:
     """How to import: what is left out, the limits, and whether anything is written."""
 
-    choice: Choice = Choice()
-    limits: Limits = Limits()
+    choice: Choice = field(default_factory=Choice)
+    limits: Limits = field(default_factory=Limits)
     dry_run: bool = False
 
     @property
@@ -80,7 +80,7 @@ def import_history(
     quarantine: IO[str],
     *,
     now: datetime,
-    options: ImportOptions = ImportOptions(),  # noqa: B008 - frozen
+    options: ImportOptions = ImportOptions(),
     started: Callable[[int], None] = lambda _bytes: None,
     progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
 ) -> ImportReport:
@@ -99,7 +99,7 @@ def import_history(
         progress: hears rows and bytes read so far.
 
     Raises:
-        InputError: A path holds no listening history, is damaged, or is larger than the limits; nothing is written then.
+        InputError: A path holds no listening history, is damaged, or is larger than the limits; nothing is written.
         StoreError: The database or the lake fails. Running it again goes on.
     """
     files = find_json(paths, options.limits)

@@ -36,7 +36,7 @@ class ImportRows:
         with self._database.read() as connection:
             rows = connection.execution_options(yield_per=_CHUNK).execute(text(query), {"user": user_id})
             for part in rows.partitions():
-                yield [tuple(row) for row in part]  # type: ignore[misc]
+                yield [tuple(row) for row in part]
 
     def track_names(self) -> Iterator[tuple[str, str, str]]:
         """(track id, title, artists) of every described track, in the order of their ids."""
@@ -89,7 +89,7 @@ class ImportRows:
     ) -> None:
         """Note that an export is in as a whole."""
         statement = (
-            "INSERT INTO imported_files (user_key, digest, options, rows_read, fates, imported_at_ms)"  # noqa: S608
+            "INSERT INTO imported_files (user_key, digest, options, rows_read, fates, imported_at_ms)"
             " SELECT user_key, :digest, :options, :rows, :fates, :at FROM users WHERE user_id = :user"
             " ON CONFLICT (user_key, digest, options) DO NOTHING"
         )
