@@ -6,18 +6,30 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from mood_core.bootstrap import Workspace
 from mood_core.pipeline.night_report import NightReport, Verdict
+from mood_core.report.mood_markdown import mood_markdown
 
 
 def conclude(report: NightReport) -> State[NightReport]:
     """Leave the artifacts of ``report`` and return the state that it deserves."""
-    create_markdown_artifact(key="moodlog-summary", markdown=markdown(report), description="What the run did")
+    create_markdown_artifact(
+        key="moodlog-summary", markdown=markdown(report) + _moods(report), description="What the run did"
+    )
     if report.outcomes:
         create_table_artifact(key="moodlog-accounts", table=account_rows(report), description="Every account's outcome")
     message = headline(report)
     if report.verdict is Verdict.FAILED:
         return Failed(message=message, data=report)
     return Completed(name=report.verdict.value, message=message, data=report)
+
+
+def _moods(report: NightReport) -> str:
+    """The moods of the last days, as they now stand; nothing where nothing was labelled yet."""
+    if report.labels is None:
+        return ""
+    with Workspace() as workspace:
+        return "\n" + mood_markdown(workspace.database, workspace.now().date())
 
 
 def headline(report: NightReport) -> str:

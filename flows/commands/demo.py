@@ -15,6 +15,8 @@ from flows.prefect_runtime import prefect_runtime
 if TYPE_CHECKING:
     from mood_core.pipeline.night_report import NightReport
 
+_ON_THE_PAGE = 12
+
 
 @click.command
 @click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="How many days to live through.")
@@ -92,7 +94,8 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
         "report": str(home / "report.html"),
     }
     with Workspace() as workspace:
-        write_report(workspace, home / "report.html")
+        people = [account.user_id for account in workspace.accounts.all()]
+        write_report(workspace, home / "report.html", users=tuple(people[:_ON_THE_PAGE]))
     if as_json:
         click.echo(json.dumps(report_json(report) | places))
         return

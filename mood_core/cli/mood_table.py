@@ -12,7 +12,7 @@ from rich.text import Text
 from mood_core.records import MOODS
 from mood_core.store.history import MoodCount
 
-SIGNS = {"Calm": ("◌", "cyan"), "Energetic": ("▲", "red"), "Happy": ("●", "yellow"), "Sad": ("▽", "blue")}
+SIGNS = {"Calm": ("○", "cyan"), "Energetic": ("▲", "red"), "Happy": ("●", "yellow"), "Sad": ("▽", "blue")}
 """A sign and a colour for each mood."""
 
 _BAR_CELLS = 20
