@@ -7,7 +7,13 @@ from prefect.client.schemas.objects import State
 
 from flows.parameters import Day
 from flows.summary import conclude
-from flows.tasks import fetch_missing_features, finish_batches, label_selected, selection_of
+from flows.tasks import (
+    fetch_missing_features,
+    finish_batches,
+    label_selected,
+    match_waiting_plays,
+    selection_of,
+)
 from mood_core.pipeline.night_report import NightReport
 
 
@@ -26,6 +32,7 @@ def label_moods(
     """
     report = NightReport(finished=finish_batches())
     selection = selection_of(people or None, first_day, last_day)
+    match_waiting_plays()
     report.features = fetch_missing_features(selection)
     report.labels = label_selected(selection)
     return conclude(report)

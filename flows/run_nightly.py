@@ -8,7 +8,14 @@ from prefect.client.schemas.objects import State
 from flows.parameters import Day
 from flows.summary import conclude
 from flows.sync_listens import pull_all
-from flows.tasks import fetch_missing_features, finish_batches, label_selected, permissions_ending, selection_of
+from flows.tasks import (
+    fetch_missing_features,
+    finish_batches,
+    label_selected,
+    match_waiting_plays,
+    permissions_ending,
+    selection_of,
+)
 from mood_core.pipeline.night_report import NightReport
 
 
@@ -35,6 +42,7 @@ def run_nightly(
     report.permissions = permissions_ending()
     if not dry_run:
         selection = selection_of(people or None, first_day, last_day)
+        match_waiting_plays()
         report.features = fetch_missing_features(selection)
         report.labels = label_selected(selection)
     return conclude(report)

@@ -22,9 +22,11 @@ from mood_core.features.report import FetchReport
 from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.label_tracks import LabelReport, label_tracks
+from mood_core.pipeline.match_waiting import match_waiting
 from mood_core.pipeline.night_report import Permission, ending_permissions
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.store.claims import Renewal, new_owner
+from mood_core.store.import_rows import ImportRows
 from mood_core.store.selection import Selection
 
 _CLAIM_S = 600.0
@@ -72,6 +74,13 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
         get_run_logger().info("%d accounts are being pulled by another run", len(user_ids) - len(claimed))
     get_run_logger().info("%d accounts, %d new listens", len(outcomes), sum(outcome.new for outcome in outcomes))
     return outcomes
+
+
+@task(name="match plays by name", **_OPTIONS)
+def match_waiting_plays() -> int:
+    """Store the plays that an export named by artist and title alone and whose track is known by now."""
+    with Workspace() as workspace:
+        return match_waiting(ImportRows(workspace.database), workspace.batches, now=workspace.now())
 
 
 @task(name="fetch audio features", **_OPTIONS)

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     runtime: Literal["auto", "litert", "keras"] = Field(default="auto", description="what runs the model")
     shards: int = Field(default=4, ge=1, le=256, description="into how many tasks the accounts of a run are split")
 
+    import_max_bytes: int = Field(default=8 * 2**30, ge=1, description="most bytes of JSON in one import, unpacked")
+    import_max_files: int = Field(default=10_000, ge=1, description="most files in one archive")
+    import_max_ratio: int = Field(default=200, ge=1, description="most unpacked bytes for each packed byte of a file")
+
     @field_validator("feature_sources", "catalog", mode="before")
     @classmethod
     def _by_comma(cls, value: object) -> object:

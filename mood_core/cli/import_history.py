@@ -16,7 +16,7 @@ from mood_core.errors import InputError
 
 if TYPE_CHECKING:
     from mood_core.bootstrap import Workspace
-    from mood_core.pipeline.import_history import ImportReport
+    from mood_core.pipeline.import_history import ImportOptions, ImportReport
 
 
 @click.command("import")
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--private", type=click.Choice(["keep", "drop"]), default="keep", show_default=True, help="Private sessions."
 )
+@click.option("--label", is_flag=True, help="Fetch features and label at once, the most heard tracks first.")
 @click.option("--dry-run", is_flag=True, help="Say what would become of every row, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(
@@ -37,6 +38,7 @@ def command(
     timezone: str | None,
     min_ms: int,
     private: str,
+    label: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -49,17 +51,23 @@ def command(
     Examples:
       moodlog import my_spotify_data.zip
       moodlog import my_spotify_data.zip --dry-run
+      moodlog import my_spotify_data.zip --user ada --label
       moodlog import "Spotify Extended Streaming History" --user ada --timezone Europe/Berlin
     """
     from mood_core.bootstrap import Workspace
+    from mood_core.history.limits import Limits
     from mood_core.history.reader import Choice
     from mood_core.pipeline.import_history import ImportOptions
 
-    options = ImportOptions(Choice(min_ms, private == "keep"), dry_run=dry_run)
     with Workspace() as workspace, _bar() as (started, progress):
+        settings = workspace.settings
+        limits = Limits(settings.import_max_bytes, settings.import_max_ratio, settings.import_max_files)
+        options = ImportOptions(Choice(min_ms, private == "keep"), limits=limits, dry_run=dry_run)
         report = import_for(
             workspace, paths, user=user, timezone=timezone, options=options, started=started, progress=progress
         )
+        if label and not dry_run:
+            label_now(workspace, progress)
     if as_json:
         click.echo(json.dumps(as_dict(report), ensure_ascii=False))
     else:
@@ -72,7 +80,7 @@ def import_for(
     *,
     user: str | None,
     timezone: str | None,
-    options: Any,
+    options: ImportOptions,
     started: Callable[[int], None] = lambda _: None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> ImportReport:
@@ -82,15 +90,12 @@ def import_for(
         InputError: The export, the person or the time zone is not what it should be.
         StoreError: The database or the lake fails.
     """
-    from mood_core.history.limits import Limits
     from mood_core.pipeline.import_history import import_history
     from mood_core.store.import_rows import ImportRows
 
     if not options.dry_run:
         workspace.batches.finish(now=workspace.now())
     user_id, make = _person(workspace, user, timezone)
-    limits: Limits = options.limits
-    assert isinstance(limits, Limits)  # noqa: S101
     with tempfile.TemporaryFile("w+", encoding="utf-8") as quarantine:
         writer = _Registering(workspace, make)
         report = import_history(
@@ -108,6 +113,20 @@ def import_for(
         if not options.dry_run and not report.seen_before:
             report.quarantine = _keep(quarantine, workspace.settings.home / "quarantine", user_id)
     return report
+
+
+def label_now(workspace: Workspace, progress: Callable[[int, int], None]) -> None:
+    """Match plays by name, fetch missing features (the most heard tracks first) and label, without a run."""
+    from mood_core.pipeline.fetch_features import fetch_for
+    from mood_core.pipeline.label_tracks import label_tracks
+    from mood_core.pipeline.match_waiting import match_waiting
+    from mood_core.store.import_rows import ImportRows
+
+    now, batches = workspace.now(), workspace.batches
+    match_waiting(ImportRows(workspace.database), batches, now=now)
+    wanting = workspace.feature_rows.tracks_without_features(most_heard_first=True)
+    fetch_for(wanting, workspace.feature_sources(), workspace.feature_rows, batches, now=now, progress=progress)
+    label_tracks(workspace.classifier, workspace.model_card, workspace.mood_rows, workspace.models, batches, now=now)
 
 
 def as_dict(report: ImportReport) -> dict[str, Any]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from mood_core.errors import MoodlogError, QuotaExceeded, StoreError, Unavailable
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.merge_window import merge_window
-from mood_core.records import Gap, Listen, Track
+from mood_core.pipeline.same_listen import Play, already_stored
+from mood_core.records import Gap, Listen, ListenSource, Track, to_ms
 from mood_core.schema import GAPS, LISTENS, TRACKS
 from mood_core.tables import to_table
 
 FLUSH_EVERY = 100
 """Accounts whose listens go into one batch: few enough that a crash costs little, enough that files stay few."""
+
+_REACH = timedelta(minutes=3)  # an imported time lies at most a minute and a half before the polled one
 
 OUTAGE_AFTER = 5
 """So many accounts in a row for which the service is unavailable, each after its own tries, and it is down."""
@@ -53,6 +56,7 @@ class StoredListens(Protocol):
     def watermark(self, user_id: str) -> datetime | None: ...  # noqa: D102
     def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]: ...  # noqa: D102
     def described_among(self, track_ids: Sequence[str]) -> set[str]: ...  # noqa: D102
+    def imported_since(self, user_id: str, since: datetime) -> list[tuple[str, datetime, int | None, str]]: ...  # noqa: D102
 
 
 class AccountLog(Protocol):
@@ -184,12 +188,25 @@ class PullListens:
             watermark=self._stored.watermark(user_id),
             now=now,
         )
-        heard = {listen.track_id for listen in merged.new}
-        pending.listens.extend(merged.new)
+        new = self._without_imported(user_id, merged.new)
+        heard = {listen.track_id for listen in new}
+        pending.listens.extend(new)
         pending.tracks.update({track.track_id: track for track in window.tracks if track.track_id in heard})
         if merged.gap:
             pending.gaps.append(merged.gap)
-        return PullOutcome(user_id, len(merged.new), len(window.skipped), merged.gap is not None)
+        return PullOutcome(user_id, len(new), len(window.skipped), merged.gap is not None)
+
+    def _without_imported(self, user_id: str, listens: Sequence[Listen]) -> list[Listen]:
+        """Those of ``listens`` that no imported listen tells of already."""
+        if not listens:
+            return []
+        imported = self._stored.imported_since(user_id, listens[0].played_at - _REACH)
+        if not imported:
+            return list(listens)
+        stored = [(id_, Play(to_ms(at), ms, ListenSource(source))) for id_, at, ms, source in imported]
+        polled = [(listen.track_id, Play(to_ms(listen.played_at), None, listen.source)) for listen in listens]
+        known = already_stored(polled, stored)
+        return [listen for listen, is_known in zip(listens, known, strict=True) if not is_known]
 
     def _flush(self, pending: _Pending, now: datetime) -> None:
         if self._dry_run or not pending.outcomes:

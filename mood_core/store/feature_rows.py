@@ -20,8 +20,9 @@ SELECT t.track_id, t.name, t.artists, t.album, t.duration_ms, t.isrc, t.release_
 FROM tracks AS t
 LEFT JOIN audio_features AS f ON f.track_key = t.track_key
 WHERE f.track_key IS NULL AND {selected}
-ORDER BY t.track_key
+ORDER BY {order}
 """
+_MOST_HEARD = "(SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key) DESC, t.track_key"
 
 
 _STORED = """
@@ -52,8 +53,14 @@ class FeatureRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def tracks_without_features(self, selection: Selection = _EVERYTHING) -> list[Track]:
-        """The selected tracks that have no features yet, the longest known first. ``artists`` is one name, as shown."""
+    def tracks_without_features(
+        self, selection: Selection = _EVERYTHING, *, most_heard_first: bool = False
+    ) -> list[Track]:
+        """The selected tracks that have no features yet, the longest known first. ``artists`` is one name, as shown.
+
+        With ``most_heard_first``, in the order of their listens, which reads all of them.
+        """
+        order = _MOST_HEARD if most_heard_first else "t.track_key"
         selected, values = selection.tracks("t.track_key")
         with self._database.read() as connection:
             return [
@@ -67,7 +74,7 @@ class FeatureRows:
                     row.release_date,
                     TrackKind(row.kind),
                 )
-                for row in connection.execute(text(_WANTING.format(selected=selected)), values)
+                for row in connection.execute(text(_WANTING.format(selected=selected, order=order)), values)
             ]
 
     def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:

@@ -1,0 +1,51 @@
+"""Imports a listening history that Spotify sent on request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+
+from flows.progress import ProgressArtifact
+from mood_core.bootstrap import Workspace
+from mood_core.cli.import_history import as_dict, import_for, label_now
+from mood_core.history.limits import Limits
+from mood_core.history.reader import Choice
+from mood_core.pipeline.import_history import ImportOptions
+
+
+@flow(name="import-history", flow_run_name="import for {user}", log_prints=False, persist_result=False)
+def import_history(
+    paths: list[str],
+    user: str,
+    timezone: str | None = None,
+    min_ms: int = 0,
+    keep_private: bool = True,
+    label: bool = False,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Import zips, folders or JSON files; every row's fate is counted, and importing the same again changes nothing.
+
+    Args:
+        paths: Where the export lies on the machine that runs this, for example ["/data/my_spotify_data.zip"].
+        user: Whose history it is, by id or name; a new name makes a person without an account.
+        timezone: IANA time zone of a new person, for example Europe/Berlin; that of the machine by default.
+        min_ms: Leave out plays shorter than this, in ms.
+        keep_private: Keep the plays of private sessions.
+        label: Fetch features and label at once, the most heard tracks first.
+        dry_run: Say what would become of every row, and write nothing.
+    """
+    progress = ProgressArtifact("moodlog-import", "Rows imported")
+    with Workspace() as workspace:
+        settings = workspace.settings
+        limits = Limits(settings.import_max_bytes, settings.import_max_ratio, settings.import_max_files)
+        options = ImportOptions(Choice(min_ms, keep_private), limits=limits, dry_run=dry_run)
+        files = tuple(Path(path) for path in paths)
+        report = import_for(workspace, files, user=user, timezone=timezone, options=options, progress=progress)
+        if label and not dry_run:
+            label_now(workspace, ProgressArtifact("moodlog-features", "Tracks whose audio features were found"))
+    fates = [{"fate": str(fate), "rows": count} for fate, count in sorted(report.fates.items())]
+    create_table_artifact(key="moodlog-import-fates", table=fates, description=f"{report.rows_read} rows read")
+    return as_dict(report)

@@ -1,0 +1,113 @@
+"""One play seen by several sources is one listen, whichever came first."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from flows.cli import main
+from mood_core.bootstrap import Workspace
+from mood_core.pipeline.match_waiting import match_waiting
+from mood_core.records import Track
+from mood_core.schema import TRACKS
+from mood_core.standin import StandIn, TrueListen
+from mood_core.store.import_rows import ImportRows
+from mood_core.tables import to_table
+from tests.conftest import NOW
+from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
+
+
+@pytest.fixture(autouse=True)
+def _settings(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings_for(standin).items():
+        monkeypatch.setenv(name, value)
+
+
+def _extended(listen: TrueListen) -> dict[str, Any]:
+    return {
+        "ts": f"{listen.ended_at:%Y-%m-%dT%H:%M:%SZ}",
+        "ms_played": listen.ms_played,
+        "spotify_track_uri": f"spotify:track:{listen.track_id}",
+        "master_metadata_track_name": "a title",
+        "master_metadata_album_artist_name": "an artist",
+        "master_metadata_album_album_name": None,
+        "incognito_mode": False,
+    }
+
+
+def _import(path: Path, rows: list[dict[str, Any]], user: str) -> dict[str, Any]:
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    done = CliRunner().invoke(main, ["import", str(path), "--user", user, "--json"])
+    assert done.exit_code == 0, done.output
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert sum(report["fates"].values()) == report["rows_read"] == len(rows)
+    return report
+
+
+def _truth(standin: StandIn) -> list[TrueListen]:
+    listener = standin.listeners[0]
+    listens = standin.truth(listener.listener_id, NOW - timedelta(days=5), NOW)
+    return [listen for listen in listens if not listen.is_local and listen.ended_at <= NOW]
+
+
+@pytest.mark.parametrize("export_first", [True, False])
+def test_polls_and_an_export_of_the_same_plays_become_one_row_each(
+    standin: StandIn, tmp_path: Path, export_first: bool
+) -> None:
+    truth = _truth(standin)
+    with workspace_of(standin) as workspace:
+        connect_listeners(workspace, standin)
+        user = standin.listeners[0].account_id
+        if not export_first:
+            one_night(workspace)
+    _import(tmp_path / "Streaming_History_Audio_2026_1.json", [_extended(listen) for listen in truth], user)
+    with workspace_of(standin) as workspace:
+        one_night(workspace)
+        one_night(workspace)
+        stored = [row for row in contents(workspace)["listens"] if row[0] == user and not row[2].startswith("spotify:")]
+    plays = {(listen.played_at, listen.track_id) for listen in truth}
+    assert len(stored) == len(plays)
+    tracks = sorted(row[2] for row in stored)
+    assert tracks == sorted(listen.track_id for listen in truth)
+
+
+def test_a_play_without_an_address_waits_until_its_track_is_known(standin: StandIn, tmp_path: Path) -> None:
+    row = {"endTime": "2026-11-10 08:15", "artistName": "Some One", "trackName": "A Song", "msPlayed": 180_000}
+    with workspace_of(standin) as workspace:
+        connect_listeners(workspace, standin)
+    user = standin.listeners[0].account_id
+    _import(tmp_path / "StreamingHistory_music_0.json", [row], user)
+    with workspace_of(standin) as workspace:
+        rows = ImportRows(workspace.database)
+        assert match_waiting(rows, workspace.batches, now=NOW) == 0
+        assert _listens(workspace, user) == 0
+        track = Track("0" * 22, "A Song", ("Some One",), duration_ms=181_000)
+        workspace.batches.add(TRACKS, to_table(TRACKS, [track]), now=NOW)
+        assert match_waiting(rows, workspace.batches, now=NOW) == 1
+        assert _listens(workspace, user) == 1
+        assert match_waiting(rows, workspace.batches, now=NOW) == 0
+        assert _listens(workspace, user) == 1
+
+
+def test_an_archive_larger_than_the_settings_allow_is_refused(
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "endsong_0.json"
+    path.write_text(json.dumps([_extended(listen) for listen in _truth(standin)]), encoding="utf-8")
+    monkeypatch.setenv("MOODLOG_IMPORT_MAX_BYTES", "1000")
+    done = CliRunner().invoke(main, ["import", str(path), "--user", "me", "--timezone", "UTC"])
+    assert done.exit_code == 2
+    assert "MOODLOG_IMPORT_MAX_BYTES" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def _listens(workspace: Workspace, user: str) -> int:
+    with workspace.database.read() as connection:
+        query = text("SELECT count(*) FROM mood_history WHERE user_id = :user")
+        return int(connection.execute(query, {"user": user}).scalar_one())
