@@ -58,7 +58,9 @@ def prefect_runtime(home: Path, *, verbose: int = 0, port: int | None = None) ->
     A server that is set by ``PREFECT_API_URL`` or the active Prefect profile is used. Otherwise it is moodlog's own,
     whose history lies in ``home/prefect``.
     """
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", ("ERROR", "INFO", "DEBUG")[min(verbose, 2)])
+    # The server keeps the whole log of a run. The terminal shows it when asked; without that, errors come as one line.
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG" if verbose > 1 else "INFO")
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", ("CRITICAL", "INFO", "DEBUG")[min(verbose, 2)])
     os.environ.setdefault("DO_NOT_TRACK", "1")
     if configured_server():
         yield PrefectRuntime(None)

@@ -19,8 +19,8 @@ def print_report(report: NightReport, console: Console) -> None:
     if report.outcomes:
         console.print(table)
     console.print(f"[bold]{report.verdict.value}[/]: {headline(report)}", highlight=False)
-    if not report.outcomes and report.labels is None:
-        console.print("No account is connected; `moodlog connect` connects one.")
+    if not report.outcomes:
+        console.print("No account was pulled: none is active. `moodlog connect` connects one.")
 
 
 def report_json(report: NightReport) -> dict[str, object]:

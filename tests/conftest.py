@@ -1,5 +1,6 @@
 """Fixtures that every tier of tests uses."""
 
+import logging
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -31,6 +32,16 @@ def shared() -> Path:
     if SHARED is None:
         pytest.skip("the folder of shared material is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were() -> Iterator[None]:
+    """The command line sets up moodlog's loggers for its process; other tests must not inherit that."""
+    yield
+    for name in ("mood_core", "flows"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

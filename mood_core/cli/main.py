@@ -81,8 +81,14 @@ class LazyGroup(click.Group):
 
 
 def set_up_logging(verbose: int) -> None:
-    """Log to stderr: warnings, with -v what is done, with -vv everything that holds no secret."""
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("mood_core").setLevel(level)
-    logging.getLogger("flows").setLevel(level)
+    """Log to stderr: warnings, with -v what is done, with -vv everything that holds no secret.
+
+    Only moodlog's own loggers are set up: the root belongs to Prefect where flows run.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    for name in ("mood_core", "flows"):
+        logger = logging.getLogger(name)
+        logger.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
+        logger.handlers = [handler]
+        logger.propagate = False

@@ -99,6 +99,7 @@ def test_a_run_that_cannot_work_says_why_in_one_line_and_by_its_exit_code(
     live_standin.revoke(live_standin.listeners[0].listener_id)
     revoked = _moodlog("run")
     assert revoked.returncode == 77
+    assert "Traceback" not in revoked.stderr + unknown.stderr
     assert "Failed" in revoked.stdout
 
 
