@@ -45,7 +45,7 @@ def import_history(
         files = tuple(Path(path) for path in paths)
         report = import_for(workspace, files, user=user, timezone=timezone, options=options, progress=progress)
         if label and not dry_run:
-            label_now(workspace, ProgressArtifact("moodlog-features", "Tracks whose audio features were found"))
+            label_now(workspace, ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"))
     fates = [{"fate": str(fate), "rows": count} for fate, count in sorted(report.fates.items())]
     create_table_artifact(key="moodlog-import-fates", table=fates, description=f"{report.rows_read} rows read")
     return as_dict(report)

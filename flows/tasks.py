@@ -94,7 +94,7 @@ def fetch_missing_features(selection: Selection) -> FetchReport:
             workspace.batches,
             now=now,
             selection=selection,
-            progress=ProgressArtifact("moodlog-features", "Tracks whose audio features were found"),
+            progress=ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"),
         )
         keep_aside(report.set_aside, workspace.settings.home / "quarantine", now=now)
     get_run_logger().info("features found: %s", dict(report.found) or "none new")

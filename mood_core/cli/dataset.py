@@ -12,8 +12,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mood_core.bootstrap import Workspace
-from mood_core.errors import ConfigError
+from mood_core.errors import ConfigError, Unavailable
 from mood_core.pipeline.build_dataset import DatasetReport, build_dataset, parse_playlist, write_dataset
+from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.records import FEATURES
 
 
@@ -52,6 +53,14 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
             workspace.batches,
             now=workspace.now(),
             progress=lambda done, of: bars.update(step, completed=done, total=of),
+        )
+        keep_aside(report.features.set_aside, workspace.settings.home / "quarantine", now=workspace.now())
+    if report.features.stopped:
+        stop = report.features.stopped[0]
+        raise Unavailable(
+            f"{stop.service} did not answer for all tracks ({stop.reason}); no file was written, but what was found is "
+            "kept: run the command again later",
+            source=stop.service,
         )
     write_dataset(table, out)
     answer = {

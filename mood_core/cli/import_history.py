@@ -71,7 +71,7 @@ def command(
     if as_json:
         click.echo(json.dumps(as_dict(report), ensure_ascii=False))
     else:
-        _print(report)
+        _print(report, labelled=label)
 
 
 def import_for(
@@ -223,7 +223,7 @@ def _bar() -> Iterator[tuple[Callable[[int], None], Callable[[int, int], None]]]
         )
 
 
-def _print(report: ImportReport) -> None:
+def _print(report: ImportReport, *, labelled: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -243,5 +243,5 @@ def _print(report: ImportReport) -> None:
         notes.print(f"Damaged rows: {report.quarantine}")
     if report.gaps_filled:
         notes.print(f"{report.gaps_filled} possible gaps are filled.")
-    if report.fates[Fate.IMPORTED.value] and not report.dry_run:
+    if report.fates[Fate.IMPORTED.value] and not report.dry_run and not labelled:
         notes.print("Next: `moodlog run` fetches features and labels moods.")

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from mood_core.errors import InputError
+from mood_core.features.report import FetchReport
 from mood_core.features.source import FeatureSource
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.fetch_features import fetch_for
@@ -50,10 +51,11 @@ class Playlist:
 
 @dataclass(slots=True)
 class DatasetReport:
-    """Every item's fate, adding up to ``items``, and the tracks kept by mood."""
+    """Every item's fate, adding up to ``items``, the tracks kept by mood, and how asking for features went."""
 
     fates: Counter[Fate] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
+    features: FetchReport = field(default_factory=FetchReport)
 
     @property
     def items(self) -> int:
@@ -121,7 +123,7 @@ def build_dataset(
     unknown = [labelled[track_id][0] for track_id in labelled if track_id not in known]
     batches.add(TRACKS, to_table(TRACKS, unknown), now=now)
     wanting = [track for id_, (track, _) in labelled.items() if id_ not in known or known[id_][1] is None]
-    fetch_for(wanting, sources, rows, batches, now=now, progress=progress)
+    report.features = fetch_for(wanting, sources, rows, batches, now=now, progress=progress)
     found = rows.stored(list(labelled))
     return _table(labelled, found, report), report
 

@@ -42,16 +42,19 @@ def fetch_for(
 ) -> FetchReport:
     """Walk the chain of ``sources`` over ``tracks``; each answer is stored before the next is asked.
 
-    So it can be stopped anywhere and run again with nothing asked twice. ``progress`` hears how many features of how
-    many tracks were found.
+    So it can be stopped anywhere and run again with nothing asked twice. ``progress`` hears how many of how many tracks
+    were answered, with features or without.
 
     Raises:
         InputError: A catalogue file is not what it should be.
         StoreError: The database or the lake fails.
     """
     report = FetchReport()
+    answered: set[str] = set()
     for result in walk(tracks, sources, rows, now, availability=rows, report=report):
         batches.add(AUDIO_FEATURES, to_table(AUDIO_FEATURES, result.found), now=now)
         batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, result.misses), now=now)
-        progress(report.found.total(), len(tracks))
+        answered.update(features.track_id for features in result.found)
+        answered.update(miss.track_id for miss in result.misses)
+        progress(len(answered), len(tracks))
     return report

@@ -15,7 +15,7 @@ from mood_core.classifier.training.data import read_labelled
 from mood_core.errors import InputError
 from mood_core.pipeline.build_dataset import DatasetReport, Fate, Playlist, collect, parse_playlist
 from mood_core.records import Track, TrackKind
-from mood_core.standin import StandIn
+from mood_core.standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, settings_for, workspace_of
 
 
@@ -52,6 +52,21 @@ def test_a_dataset_is_built_and_taken_by_training(labelled: list[str], standin: 
     assert _moodlog("dataset", "build", *labelled, "--out", str(again)).exit_code == 0
     assert standin.calls.count("reccobeats_audio_features") == asked
     assert pq.read_table(again)["id"].to_pylist() == csv.read_csv(out)["id"].to_pylist()
+
+
+def test_an_outage_writes_no_short_file(labelled: list[str], standin: StandIn, tmp_path: Path) -> None:
+    standin.faults.add(
+        Fault(FaultKind.RATE_LIMITED, endpoint="reccobeats_audio_features", retry_after_s=3600, skip=1, times=None)
+    )
+    out = tmp_path / "moods.csv"
+    done = _moodlog("dataset", "build", *labelled, "--out", str(out))
+    assert done.exit_code == 75
+    assert "reccobeats" in done.stderr
+    assert not out.exists()
+    # The wish to be left alone is respected by the next run as well, which asks nothing.
+    asked = standin.calls.count("reccobeats_audio_features")
+    assert _moodlog("dataset", "build", *labelled, "--out", str(out)).exit_code == 75
+    assert standin.calls.count("reccobeats_audio_features") == asked
 
 
 def test_a_dataset_is_described_and_drawn(labelled: list[str], tmp_path: Path) -> None:
