@@ -156,8 +156,10 @@ class Workspace:
         self._closing.callback(clients.close)
         return clients
 
-    def connect(self, token: Token, timezone: str) -> User:
+    def connect(self, token: Token, timezone: str, *, display_name: str | None = None) -> User:
         """Make the person whose consent gave ``token`` known, and keep the token.
+
+        They are called as Spotify calls them, unless a ``display_name`` is given.
 
         Raises:
             InputError: ``timezone`` is not an IANA name.
@@ -169,7 +171,7 @@ class Workspace:
 
         profile = self.spotify.for_token(token).profile()
         now = self.now()
-        user = User(profile.account_id, profile.display_name, timezone, connected_at=now)
+        user = User(profile.account_id, display_name or profile.display_name, timezone, connected_at=now)
         register_user(user, lambda id_: store_new_token(id_, token, self.tokens, self.cipher), self.batches, now=now)
         return user
 

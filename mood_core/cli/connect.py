@@ -10,7 +10,8 @@ from rich.console import Console
 from tzlocal import get_localzone_name
 
 from mood_core.bootstrap import Workspace
-from mood_core.errors import ConfigError, InputError
+from mood_core.errors import ConfigError
+from mood_core.pipeline.manage_users import the_account
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.records import User
 from mood_core.spotify.authorise import authorise, authorise_by_hand
@@ -59,18 +60,15 @@ def reconnect(user: str, no_browser: bool) -> None:
       moodlog reconnect ada
     """
     with Workspace() as workspace:
-        accounts = workspace.accounts.all([user])
-        if len(accounts) != 1:
-            problem = "several accounts are" if accounts else "no account is"
-            raise InputError(f"{problem} called {user}; `moodlog status` lists them with their ids")
+        account = the_account(workspace.accounts, user)
         token = _consent(workspace, no_browser=no_browser)
         profile = workspace.spotify.for_token(token).profile()
-        if profile.account_id != accounts[0].user_id:
+        if profile.account_id != account.user_id:
             raise ConfigError(
                 f"the consent came from another account, {profile.display_name}; log out of Spotify in the browser "
                 "and run the command again"
             )
-        renewed = workspace.connect(token, accounts[0].timezone)
+        renewed = workspace.connect(token, account.timezone, display_name=account.display_name)
         outcome = _pull_once(workspace, renewed.user_id)
     _tell(renewed, outcome)
 

@@ -37,10 +37,12 @@ def live_standin(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandI
         yield running
 
 
-def _connect(standin: StandIn, index: int) -> subprocess.CompletedProcess[str]:
+def _connect(
+    standin: StandIn, index: int, command: tuple[str, ...] = ("connect", "--timezone", "Europe/Berlin")
+) -> subprocess.CompletedProcess[str]:
     """``moodlog connect --no-browser`` with a person who opens the address and pastes where they end up."""
     process = subprocess.Popen(
-        [*MOODLOG, "connect", "--no-browser", "--timezone", "Europe/Berlin"],
+        [*MOODLOG, *command, "--no-browser"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -85,6 +87,21 @@ def test_connect_run_and_look(live_standin: StandIn, home: Path) -> None:
     assert states == ["Completed", "Completed"]
     assert {"moodlog-summary", "moodlog-accounts"} <= artifacts
     assert tasks == {"COMPLETED"}
+
+
+def test_reconnecting_heals_an_account_and_keeps_its_name_and_zone(live_standin: StandIn) -> None:
+    assert _connect(live_standin, 0).returncode == 0
+    account_id = live_standin.listeners[0].account_id
+    assert _moodlog("users", "rename", account_id, "My name").returncode == 0
+    live_standin.revoke(live_standin.listeners[0].listener_id)
+    stranger = _connect(live_standin, 1, ("reconnect", "My name"))
+    assert (stranger.returncode, "another account" in stranger.stderr) == (78, True)
+    healed = _connect(live_standin, 0, ("reconnect", "My name"))
+    assert healed.returncode == 0, healed.stderr
+    listed = [json.loads(line) for line in _moodlog("users", "list", "--json").stdout.splitlines()]
+    assert [(one["display_name"], one["timezone"], one["state"]) for one in listed] == [
+        ("My name", "Europe/Berlin", "active")
+    ]
 
 
 def test_a_run_that_cannot_work_says_why_in_one_line_and_by_its_exit_code(
