@@ -8,6 +8,7 @@
     │   ├── QuotaExceeded           no         75   the day's calls are used up; come back after ``retry_after_s``
     │   ├── Unavailable             yes        75   5xx, a timeout, a cut connection
     │   ├── AccessDenied            no         78   403: the app may not use this endpoint
+    │   ├── NotFound                no         1    404: there is nothing under this id
     │   ├── ReauthorisationNeeded   no         77   the person must connect again
     │   └── UnexpectedPayload       no         1    an answer that does not fit its contract
     ├── ModelError                  no         78
@@ -101,6 +102,10 @@ class AccessDenied(SourceError):
     """The app may not use this endpoint (403)."""
 
     exit_code = 78
+
+
+class NotFound(SourceError):
+    """The service knows nothing under this id (404)."""
 
 
 class ReauthorisationNeeded(SourceError):

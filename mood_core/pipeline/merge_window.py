@@ -1,18 +1,24 @@
 """Merging the window of recent listens into what is stored. Pure.
 
 Spotify shows the last 50 listens and nothing older. Listens can appear hours late and then stand before others that
-were seen already, so the whole window is compared with what is stored, every time. When the window is full and even its
-oldest listen is newer than everything stored, listens between the two may have been lost: that is a gap.
+were seen already, so the whole window is compared with what is stored, every time.
+
+When the window is full and its oldest listen is not stored yet, that listen stands at the edge of what can be seen:
+others before it may have dropped out unseen. Between it and the newest stored listen before it is a gap. Mostly that
+is everything since the last pull, after more than 50 plays; or a part of a long offline session that appeared among
+listens already stored. Nobody can see late listens that stood below the window as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from mood_core.records import Gap, Listen
+
+Key = tuple[datetime, str]
+"""(played_at, track id): a listen of one person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,8 @@ def merge_window(
     *,
     full: bool,
     oldest_at: datetime | None,
-    stored: AbstractSet[tuple[datetime, str]],
-    watermark: datetime | None,
+    stored: Collection[Key],
+    before: datetime | None,
     now: datetime,
 ) -> Merged:
     """Compare a window with what is stored.
@@ -40,13 +46,18 @@ def merge_window(
         listens: the window's listens.
         full: whether it had as many items as it can have.
         oldest_at: the time of its oldest item, whatever that was; None in an empty window.
-        stored: (played_at, track id) of the person's stored listens, at least from ``oldest_at`` on.
-        watermark: the newest stored listen's time; None for a person without any.
+        stored: the person's stored listens from ``oldest_at`` on, whatever source they came from.
+        before: the time of the newest stored listen before ``oldest_at``; None where there is none.
         now: when the window was read.
     """
     by_key = {(listen.played_at, listen.track_id): listen for listen in listens}
     new = tuple(by_key[key] for key in sorted(by_key) if key not in stored)
     gap = None
-    if full and watermark is not None and oldest_at is not None and oldest_at > watermark:
-        gap = Gap(user_id, starts_at=watermark, ends_at=oldest_at, found_at=now)
+    if full and before is not None and oldest_at is not None and not _reaches_what_is_stored(by_key, stored):
+        gap = Gap(user_id, starts_at=before, ends_at=oldest_at, found_at=now)
     return Merged(new, gap)
+
+
+def _reaches_what_is_stored(window: Collection[Key], stored: Collection[Key]) -> bool:
+    """Whether the window's oldest listen is stored; where nothing in it is a listen, whether anything that late is."""
+    return min(window) in stored if window else bool(stored)

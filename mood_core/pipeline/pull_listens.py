@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mood_core.errors import MoodlogError, QuotaExceeded, StoreError, Unavailable
 from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.merge_window import merge_window
+from mood_core.pipeline.merge_window import Key, merge_window
 from mood_core.pipeline.same_listen import Play, already_stored
 from mood_core.records import Gap, Listen, ListenSource, Track, to_ms
 from mood_core.schema import GAPS, LISTENS, TRACKS
@@ -23,6 +23,9 @@ _REACH = timedelta(minutes=3)  # an imported time lies at most a minute and a ha
 
 OUTAGE_AFTER = 5
 """So many accounts in a row for which the service is unavailable, each after its own tries, and it is down."""
+
+Imported = tuple[str, datetime, int | None, str]
+"""A listen of an export: (track id, played_at, ms_played, source)."""
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +56,10 @@ class ListenClient(Protocol):
 class StoredListens(Protocol):
     """What merging needs to know of the stored listens."""
 
-    def watermark(self, user_id: str) -> datetime | None: ...  # noqa: D102
+    def newest_before(self, user_id: str, moment: datetime) -> datetime | None: ...  # noqa: D102
     def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]: ...  # noqa: D102
     def described_among(self, track_ids: Sequence[str]) -> set[str]: ...  # noqa: D102
-    def imported_since(self, user_id: str, since: datetime) -> list[tuple[str, datetime, int | None, str]]: ...  # noqa: D102
+    def imported_since(self, user_id: str, since: datetime) -> list[Imported]: ...  # noqa: D102
 
 
 class AccountLog(Protocol):
@@ -178,35 +181,26 @@ class PullListens:
         return outcome
 
     def _merge(self, user_id: str, window: Window, pending: _Pending, now: datetime) -> PullOutcome:
-        oldest = min((listen.played_at for listen in window.listens), default=None)
+        oldest = window.oldest_at
+        stored = self._stored.stored_since(user_id, oldest) if oldest else set()
+        unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
+        imported = self._stored.imported_since(user_id, unknown[0].played_at - _REACH) if unknown else []
+        may_have_lost = oldest and window.full and (unknown or not window.listens) and not _covered(imported, oldest)
         merged = merge_window(
             user_id,
             window.listens,
             full=window.full,
-            oldest_at=window.oldest_at,
-            stored=self._stored.stored_since(user_id, oldest) if oldest else set(),
-            watermark=self._stored.watermark(user_id),
+            oldest_at=oldest,
+            stored=stored | _imported_already(unknown, imported),
+            before=self._stored.newest_before(user_id, oldest) if oldest and may_have_lost else None,
             now=now,
         )
-        new = self._without_imported(user_id, merged.new)
-        heard = {listen.track_id for listen in new}
-        pending.listens.extend(new)
+        heard = {listen.track_id for listen in merged.new}
+        pending.listens.extend(merged.new)
         pending.tracks.update({track.track_id: track for track in window.tracks if track.track_id in heard})
         if merged.gap:
             pending.gaps.append(merged.gap)
-        return PullOutcome(user_id, len(new), len(window.skipped), merged.gap is not None)
-
-    def _without_imported(self, user_id: str, listens: Sequence[Listen]) -> list[Listen]:
-        """Those of ``listens`` that no imported listen tells of already."""
-        if not listens:
-            return []
-        imported = self._stored.imported_since(user_id, listens[0].played_at - _REACH)
-        if not imported:
-            return list(listens)
-        stored = [(id_, Play(to_ms(at), ms, ListenSource(source))) for id_, at, ms, source in imported]
-        polled = [(listen.track_id, Play(to_ms(listen.played_at), None, listen.source)) for listen in listens]
-        known = already_stored(polled, stored)
-        return [listen for listen, is_known in zip(listens, known, strict=True) if not is_known]
+        return PullOutcome(user_id, len(merged.new), len(window.skipped), merged.gap is not None)
 
     def _flush(self, pending: _Pending, now: datetime) -> None:
         if self._dry_run or not pending.outcomes:
@@ -225,3 +219,18 @@ class PullListens:
             self._accounts.troubled(user_id, error.message)
         wait_s = getattr(error, "retry_after_s", None)
         return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
+
+
+def _imported_already(polled: Sequence[Listen], imported: Sequence[Imported]) -> set[Key]:
+    """The keys of those of the ``polled`` listens that one of the ``imported`` ones tells of."""
+    if not imported:
+        return set()
+    stored = [(track_id, Play(to_ms(at), ms, ListenSource(source))) for track_id, at, ms, source in imported]
+    plays = [(listen.track_id, Play(to_ms(listen.played_at), None, listen.source)) for listen in polled]
+    known = already_stored(plays, stored)
+    return {(listen.played_at, listen.track_id) for listen, is_known in zip(polled, known, strict=True) if is_known}
+
+
+def _covered(imported: Sequence[Imported], moment: datetime) -> bool:
+    """Whether an export reaches beyond ``moment``, and so tells all that was before it."""
+    return any(at >= moment for _, at, _, _ in imported)

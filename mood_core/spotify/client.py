@@ -9,11 +9,10 @@ from typing import Self, TypeVar
 
 import spotipy
 
-from mood_core.errors import AccessDenied, InputError, ReauthorisationNeeded
+from mood_core.errors import AccessDenied, InputError, NotFound, ReauthorisationNeeded
 from mood_core.records import Track
 from mood_core.spotify.account_tokens import AccessTokens, AccountTokens, FixedToken
 from mood_core.spotify.doors import Pool, accounts_pool, api_pool
-from mood_core.spotify.failures import NotFound
 from mood_core.spotify.payloads import (
     WINDOW_SIZE,
     ListenWindow,

@@ -13,6 +13,7 @@ from mood_core.errors import (
     AccessDenied,
     ConfigError,
     MoodlogError,
+    NotFound,
     QuotaExceeded,
     RateLimited,
     ReauthorisationNeeded,
@@ -31,10 +32,6 @@ _DEFAULT_RATE_WAIT_S = 5.0
 _DEFAULT_QUOTA_WAIT_S = 3600.0
 _LONGEST_TOLD = 160
 _EXCERPT = 200
-
-
-class NotFound(SourceError):
-    """Spotify knows nothing under this id (404)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,15 @@ class ListenStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def watermark(self, user_id: str) -> datetime | None:
-        """When the newest stored listen of a person was played; None before the first."""
+    def newest_before(self, user_id: str, moment: datetime) -> datetime | None:
+        """When the newest of a person's stored listens before ``moment`` was played; None where there is none."""
         with self._database.read() as connection:
             newest = connection.scalar(
                 text(
                     "SELECT max(played_at_ms) FROM listens"
-                    " WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id)"
+                    " WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND played_at_ms < :moment"
                 ),
-                {"id": user_id},
+                {"id": user_id, "moment": to_ms(moment)},
             )
         return None if newest is None else from_ms(newest)
 

@@ -17,6 +17,7 @@ from mood_core.errors import (
     ConfigError,
     InputError,
     MoodlogError,
+    NotFound,
     QuotaExceeded,
     RateLimited,
     ReauthorisationNeeded,
@@ -27,7 +28,6 @@ from mood_core.records import Track, TrackKind
 from mood_core.spotify import doors, reading
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
-from mood_core.spotify.failures import NotFound
 from mood_core.spotify.payloads import SkippedItem, SkipReason
 from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import Token, TokenCipher

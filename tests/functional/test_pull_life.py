@@ -31,9 +31,9 @@ class Expected:
         """A pull at ``at``: the newest 50 listens visible then."""
         visible = sorted((to_ms(listen.played_at), listen.track_id) for listen in truth if listen.visible_at <= at)
         window = visible[-WINDOW:]
-        newest = max((moment for moment, _ in self.stored), default=None)
-        if len(window) == WINDOW and newest is not None and window[0][0] > newest:
-            self.gaps.add((newest, window[0][0]))
+        before = max((moment for moment, _ in self.stored if window and moment < window[0][0]), default=None)
+        if len(window) == WINDOW and before is not None and window[0] not in self.stored:
+            self.gaps.add((before, window[0][0]))
         self.stored.update(window)
 
 
@@ -60,7 +60,7 @@ def _live(
             for listener in standin.listeners:
                 truth = standin.truth(listener.listener_id, NOW - timedelta(days=20), moment)
                 expected[listener.account_id].pulled(truth, moment)
-                watermark = workspace.listens.watermark(listener.account_id)
+                watermark = workspace.accounts.all([listener.account_id])[0].newest_listen_at
                 assert watermark is not None
                 assert watermark >= watermarks[listener.account_id], "a watermark only grows"
                 watermarks[listener.account_id] = watermark

@@ -11,6 +11,7 @@ from mood_core.errors import (
     AccessDenied,
     ConfigError,
     MoodlogError,
+    NotFound,
     QuotaExceeded,
     RateLimited,
     ReauthorisationNeeded,
@@ -18,7 +19,7 @@ from mood_core.errors import (
     Unavailable,
     UnexpectedPayload,
 )
-from mood_core.spotify.failures import Answer, NotFound, api_failure, http_time, retry_after_s, token_failure
+from mood_core.spotify.failures import Answer, api_failure, http_time, retry_after_s, token_failure
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
