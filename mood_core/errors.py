@@ -20,8 +20,9 @@
         └── BatchCorrupt            no         1    a batch file is not what the ledger says
 
 Retrying is decided by ``retryable`` alone, in one place for each failure. A message is one sentence that says what
-happened and what to do next, and never holds a token. One bad record among many is a value with a reason, not an
-exception.
+happened and what to do next, and never holds a token; whatever a file or a server put into it, it is one printable
+line of at most 600 characters, so that nothing in it commands a terminal or forges a line of a log. One bad record
+among many is a value with a reason, not an exception.
 
 Errors cross process borders, so each pickles with its attributes.
 """
@@ -29,6 +30,9 @@ Errors cross process borders, so each pickles with its attributes.
 from __future__ import annotations
 
 from typing import Any, ClassVar
+
+_LONGEST = 600
+_END = 200  # what to do stands there
 
 
 class MoodlogError(Exception):
@@ -38,11 +42,20 @@ class MoodlogError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _one_line(message)
+        super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.__dict__.copy()))
+
+
+def _one_line(message: str) -> str:
+    if not message.isprintable():
+        message = " ".join(message.split())
+        message = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in message)
+    if len(message) > _LONGEST:
+        message = f"{message[: _LONGEST - _END - 1]}…{message[-_END:]}"
+    return message
 
 
 def _rebuild(kind: type[MoodlogError], state: dict[str, Any]) -> MoodlogError:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mood_core.standin import StandIn
 from tests.databases import (
@@ -21,6 +22,9 @@ from tests.databases import (
 from tests.shared_folder import SHARED
 
 __all__ = ["database", "database_url", "migrated", "postgres_server", "postgres_template", "postgres_url"]
+
+# The long form of the fuzzing: `pytest tests/fuzz --hypothesis-profile=long`, see tests/fuzz/hostile.py.
+settings.register_profile("long", settings.get_profile("default"), print_blob=True)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 """The moment at which the stand-in's clock stands still in tests."""

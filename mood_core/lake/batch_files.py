@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mood_core.errors import BatchCorrupt
+from mood_core.lake.row_rules import check_rows
 from mood_core.records import from_ms, to_ms
 from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
 
@@ -42,11 +43,11 @@ def conform(dataset: Dataset, table: pa.Table, *, is_sorted: bool = False) -> pa
     """``table`` in the dataset's exact schema, sorted by its key unless it ``is_sorted`` already.
 
     Raises:
-        BatchCorrupt: A column is missing, has another type, or holds nulls where there must be none.
+        BatchCorrupt: A column is missing, has another type, holds nulls where there must be none, or breaks a rule.
     """
     try:
-        plain = table.select(dataset.schema.names).cast(_without_dictionaries(dataset.schema))
-    except (KeyError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        plain = table.select(dataset.schema.names).cast(_plain(dataset.schema))
+    except (KeyError, ValueError, pa.ArrowException) as error:
         raise BatchCorrupt(f"rows do not fit the dataset {dataset.name}: {error}") from error
     for field in dataset.schema:
         if not field.nullable and plain.column(field.name).null_count:
@@ -59,13 +60,15 @@ def conform(dataset: Dataset, table: pa.Table, *, is_sorted: bool = False) -> pa
         else ordered.column(field.name)
         for field in dataset.schema
     ]
-    return pa.Table.from_arrays(columns, schema=dataset.schema)
+    conformed = pa.Table.from_arrays(columns, schema=dataset.schema)
+    check_rows(dataset, conformed)
+    return conformed
 
 
-def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
-    return pa.schema(
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema
-    )
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """``schema`` without dictionaries, every field nullable: missing values are then found field by field."""
+    kinds = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in schema]
+    return pa.schema(list(zip(schema.names, kinds, strict=True)))
 
 
 def batch_id_of(table: pa.Table, created_at: datetime, *, compacted: bool = False) -> str:
@@ -169,7 +172,7 @@ def _described(path: str, metadata: dict[str, str], digest: str, row_count: int,
     try:
         batch_id, dataset = metadata[_META + "batch_id"], metadata[_META + "dataset"]
         version, created = int(metadata[_META + "schema_version"]), from_ms(int(metadata[_META + "created_at_ms"]))
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OverflowError, OSError) as error:
         raise BatchCorrupt(f"{path} is Parquet, but not a batch that moodlog wrote") from error
     if version != SCHEMA_VERSION:
         raise BatchCorrupt(f"{path} has schema version {version}; this moodlog reads {SCHEMA_VERSION}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 _MAX_INT32 = 2**31 - 1
+_FIRST_YEAR, _LAST_YEAR = 2000, 3000
 _MOST_ID_BYTES = 2000
 """What PostgreSQL still takes into an index."""
 
@@ -43,7 +44,7 @@ def part(value: object) -> dict[str, object]:
 
 
 def utc_time(value: object) -> datetime | None:
-    """An ISO 8601 time with a zone as aware UTC, cut to milliseconds."""
+    """An ISO 8601 time with a zone as aware UTC, cut to milliseconds; None where no play can have been then."""
     if not isinstance(value, str):
         return None
     try:
@@ -53,11 +54,13 @@ def utc_time(value: object) -> datetime | None:
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    if not _FIRST_YEAR <= moment.year < _LAST_YEAR:
+        return None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def milliseconds(value: object) -> int | None:
-    """A length in whole milliseconds that fits 32 bits."""
+    """A length in whole milliseconds that fits 32 bits; None for 0 as well, which stands for "not known"."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if 0 <= value <= _MAX_INT32 else None
+    return int(value) if 1 <= value <= _MAX_INT32 else None

@@ -1,0 +1,123 @@
+"""What the rows of each dataset must be beyond their types: at least as strict as the database's own constraints.
+
+A file with a row that SQL refuses could never be loaded, and every later run would stop at it. So rows are held against
+these rules before a file is published, and again when a file is read, which may come from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mood_core.errors import BatchCorrupt
+from mood_core.records import MOODS, TrackKind, to_ms
+from mood_core.schema import Dataset
+
+_LONGEST_BYTES: Mapping[str, int] = MappingProxyType({"artist": 1000, "title": 1000})
+_LONGEST_ID_BYTES = 2000  # keys longer than 2,704 bytes are refused by PostgreSQL's index
+_LATEST_MS = to_ms(datetime(9000, 1, 1, tzinfo=UTC))  # what local time makes of it is still a year of four digits
+_SHARES = ("acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness", "valence")
+_PROBABILITIES = tuple(f"p_{mood.lower()}" for mood in MOODS)
+
+_BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "played_at": (1, _LATEST_MS),
+        "ms_played": (0, 2**31 - 1),
+        "duration_ms": (1, 2**31 - 1),
+        "loudness": (-100.0, 20.0),
+        "tempo": (0.0, 400.0),
+        **dict.fromkeys((*_SHARES, *_PROBABILITIES), (0.0, 1.0)),
+    }
+)
+"""The closed interval of legal values by column, times in ms since 1970; other times begin with 1970."""
+
+_ONCE = ("users", "tracks", "gaps", "feature_misses", "named_plays")
+"""Datasets of which a later row changes an earlier one, so that SQL cannot take two of one key in a batch."""
+
+_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mood": MOODS, "kind": tuple(TrackKind)})
+
+
+def check_rows(dataset: Dataset, rows: pa.Table) -> None:
+    """Hold ``rows``, which are in the dataset's schema, against the rules.
+
+    Raises:
+        BatchCorrupt: a value is none that the database takes; the sentence names the column.
+    """
+    try:
+        rows.validate(full=True)  # text in a file from elsewhere may be no UTF-8
+    except pa.ArrowInvalid as error:
+        raise BatchCorrupt(f"rows of {dataset.name} are damaged ({str(error).splitlines()[0]})") from error
+    for field in dataset.schema:
+        _check(dataset, field, rows.column(field.name).combine_chunks())
+    if dataset.name in _ONCE and _repeats(rows, dataset.key):
+        raise BatchCorrupt(f"rows of {dataset.name} hold two with the same {', '.join(dataset.key)}")
+    if dataset.name == "gaps" and not _all(pc.less(rows["starts_at"], rows["ends_at"])):
+        raise BatchCorrupt("rows of gaps hold one that ends before it starts")
+    if dataset.name == "moods":
+        _check_sums(rows)
+
+
+def _check(dataset: Dataset, field: pa.Field, column: pa.Array) -> None:
+    if pa.types.is_timestamp(field.type):
+        _check_bounds(dataset, field.name, column.cast(pa.int64()), *_BOUNDS.get(field.name, (0, _LATEST_MS)))
+    elif field.name in _BOUNDS:
+        _check_bounds(dataset, field.name, column, *_BOUNDS[field.name])
+    elif pa.types.is_dictionary(field.type):
+        _check_text(dataset, field.name, column.dictionary, is_key=True)
+    elif pa.types.is_string(field.type):
+        _check_text(dataset, field.name, column, is_key=field.name in dataset.key)
+    elif pa.types.is_list(field.type):
+        _check_text(dataset, field.name, column.flatten(), is_key=False)
+    if field.name == "timezone":
+        _check_zones(column)
+
+
+def _check_bounds(dataset: Dataset, name: str, values: pa.Array, least: float, most: float) -> None:
+    # A comparison with NaN is false, so that NaN is refused as well.
+    if not _all(pc.and_(pc.greater_equal(values, least), pc.less_equal(values, most))):
+        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} out of range")
+
+
+def _check_text(dataset: Dataset, name: str, values: pa.Array, *, is_key: bool) -> None:
+    if pc.any(pc.match_substring(values, "\0")).as_py():
+        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} with a NUL character")
+    most = _LONGEST_BYTES.get(name, _LONGEST_ID_BYTES)
+    if is_key and (pc.max(pc.binary_length(values)).as_py() or 0) > most:
+        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} of more than {most} bytes")
+    if name in _WORDS and not set(values.to_pylist()) <= set(_WORDS[name]):
+        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} that is none of {', '.join(_WORDS[name])}")
+
+
+def _check_zones(zones: pa.Array) -> None:
+    for name in zones.unique().to_pylist():
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise BatchCorrupt(f"rows of users hold {name[:60]!r}, which is no time zone on this machine") from None
+
+
+def _repeats(rows: pa.Table, key: tuple[str, ...]) -> bool:
+    plain = rows.select(key).cast(pa.schema([(name, _plain(rows.schema.field(name).type)) for name in key]))
+    return bool(plain.group_by(list(key)).aggregate([]).num_rows < rows.num_rows)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _check_sums(rows: pa.Table) -> None:
+    sums = pc.cast(rows[_PROBABILITIES[0]], pa.float64())
+    for name in _PROBABILITIES[1:]:
+        sums = pc.add(sums, pc.cast(rows[name], pa.float64()))
+    if not _all(pc.less_equal(pc.abs(pc.subtract(sums, 1.0)), 0.0001)):
+        raise BatchCorrupt("rows of moods hold probabilities that do not add up to 1")
+
+
+def _all(condition: pa.Array | pa.ChunkedArray) -> bool:
+    """Whether it holds for every row that has a value."""
+    return pc.all(condition).as_py() is not False
