@@ -70,9 +70,10 @@ def fill(
     report = RebuildReport()
     with database.load() as connection:
         kept = set_aside(connection)
+        memory = database.remembered.begin(connection)
         for path in paths:
             file, tables = lake.stream(path)
-            load_into(connection, file, tables, now=now, keep_days=False)
+            load_into(connection, file, tables, memory, now=now, keep_days=False)
             report.files += 1
             report.rows += file.row_count
             progress(report.files, len(paths))

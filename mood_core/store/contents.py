@@ -53,7 +53,7 @@ _FACTS: Mapping[str, str] = MappingProxyType(
             " INNER JOIN users AS u ON u.user_key = p.user_key LEFT JOIN tracks AS t ON t.track_key = p.track_key"
         ),
         "mood_days": (
-            "SELECT u.user_id, d.day, d.mood, d.listens, d.uncertain_listens FROM mood_days AS d"
+            "SELECT u.user_id, d.day, d.mood, d.listens, d.uncertain_listens FROM day_moods AS d"
             " INNER JOIN users AS u ON u.user_key = d.user_key"
         ),
     }
@@ -81,7 +81,7 @@ def counts(database: Database) -> dict[str, int]:
 
 def days_add_up(database: Database) -> bool:
     """Whether the daily counts hold as many listens as there are."""
-    query = "SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM mood_days)"
+    query = "SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM day_moods)"
     with database.read() as connection:
         return bool(connection.scalar(text(query)))
 

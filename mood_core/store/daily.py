@@ -1,6 +1,6 @@
-"""Keeps ``mood_days`` right: listens by person, local day and mood, in the transaction that changes what it counts.
+"""Keeps ``mood_days`` right, in the transaction that changes what it counts: listens by person and local day, by mood.
 
-New listens are counted in Arrow and added. Whatever is less simple (listens that were stored before, labels, time
+New listens are counted here and added. Whatever is less simple (listens that were stored before, labels, time
 zones) has the days it touches counted again from the listens.
 """
 
@@ -11,40 +11,48 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
+from mood_core.records import MOODS
 from mood_core.store.bulk import insert_rows
-from mood_core.store.keys import among, raw_rows
+from mood_core.store.day_counts import DAY_COLUMNS, day_counts
+from mood_core.store.keys import among
+from mood_core.store.remembered import Memory
 
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time settles its days; on SQLite writers take turns
 
-_ADD = """
-INSERT INTO mood_days (user_key, day, mood, listens, uncertain_listens)
+_ADD = f"""
+INSERT INTO mood_days (user_key, day, {", ".join(DAY_COLUMNS)})
 /* rows */
-ON CONFLICT (user_key, day, mood) DO UPDATE SET
-    listens = mood_days.listens + excluded.listens,
-    uncertain_listens = mood_days.uncertain_listens + excluded.uncertain_listens
+ON CONFLICT (user_key, day) DO UPDATE SET
+    {", ".join(f"{name} = mood_days.{name} + excluded.{name}" for name in DAY_COLUMNS)}
 """
 
-_COUNT = """
-{stale}
-INSERT INTO mood_days (user_key, day, mood, listens, uncertain_listens)
-SELECT d.user_key, d.day, coalesce(m.mood, 'Unlabelled'), count(*), sum(coalesce(m.uncertain, 0))
+_COUNTS = ", ".join(
+    [
+        *(f"count(CASE WHEN m.mood = '{mood}' THEN 1 END)" for mood in MOODS),
+        "count(*) - count(m.mood)",
+        *(f"count(CASE WHEN m.mood = '{mood}' AND m.uncertain = 1 THEN 1 END)" for mood in MOODS),
+    ]
+)
+_COUNT = f"""
+{{stale}}
+INSERT INTO mood_days (user_key, day, {", ".join(DAY_COLUMNS)})
+SELECT d.user_key, d.day, {_COUNTS}
 FROM (
     SELECT l.user_key, l.track_key, CAST((l.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
-    FROM {listens}
+    FROM {{listens}}
     INNER JOIN users AS u ON u.user_key = l.user_key
     INNER JOIN utc_offsets AS o
         ON o.timezone = u.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
-    WHERE {condition}
+    WHERE {{condition}}
 ) AS d
 LEFT JOIN models AS c ON c.is_current = 1
 LEFT JOIN moods AS m ON m.model_key = c.model_key AND m.track_key = d.track_key
-GROUP BY d.user_key, d.day, coalesce(m.mood, 'Unlabelled')
-"""
+GROUP BY d.user_key, d.day
+"""  # noqa: S608
 
 # Materialized: SQLite would take the JSON apart again for every listen.
 _STALE = {
@@ -77,7 +85,7 @@ WHERE {condition}
 """
 
 
-def add_listens(connection: Connection, listens: pa.Table, inserted: int) -> None:
+def add_listens(connection: Connection, listens: pa.Table, inserted: int, memory: Memory) -> None:
     """Count ``listens`` (``user_key``, ``played_at_ms``, ``track_key``), of which ``inserted`` were not stored before.
 
     Where some were, the days are counted again instead.
@@ -85,12 +93,13 @@ def add_listens(connection: Connection, listens: pa.Table, inserted: int) -> Non
     if not inserted:
         return
     take_turns(connection)
-    counted = _with_days(connection, listens)
+    user_keys = listens["user_key"].to_numpy()
+    days = _local_days(connection, user_keys, listens["played_at_ms"].to_numpy() // 1000)
     if inserted == listens.num_rows:
-        insert_rows(connection, _ADD, _counts(connection, counted))
+        codes = _codes(connection, listens["track_key"].to_numpy(), memory)
+        insert_rows(connection, _ADD, day_counts(user_keys, days, codes))
         return
-    pairs = counted.group_by(["user_key", "day"]).aggregate([])
-    recount_days(connection, zip(pairs["user_key"].to_pylist(), pairs["day"].to_pylist(), strict=True))
+    recount_days(connection, zip(user_keys.tolist(), days.tolist(), strict=True))
 
 
 def labelled(connection: Connection, track_keys: Sequence[int]) -> None:
@@ -139,11 +148,11 @@ def take_turns(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
-def _with_days(connection: Connection, listens: pa.Table) -> pa.Table:
-    played_at_s = listens["played_at_ms"].to_numpy() // 1000
-    user_keys = listens["user_key"].to_numpy()
-    local_s = played_at_s + _offsets(connection, user_keys, played_at_s)
-    return listens.select(["user_key", "track_key"]).append_column("day", pa.array(local_s // _DAY_S))
+def _local_days(
+    connection: Connection, user_keys: NDArray[np.int64], played_at_s: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    days: NDArray[np.int64] = (played_at_s + _offsets(connection, user_keys, played_at_s)) // _DAY_S
+    return days
 
 
 def _offsets(connection: Connection, user_keys: NDArray[np.int64], times_s: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -165,34 +174,6 @@ def _offsets(connection: Connection, user_keys: NDArray[np.int64], times_s: NDAr
     return offsets
 
 
-def _counts(connection: Connection, counted: pa.Table) -> pa.Table:
-    encoded = counted["track_key"].combine_chunks().dictionary_encode()
-    moods, uncertain = _labels(connection, encoded.dictionary.to_pylist())
-    table = pa.table(
-        {
-            "user_key": counted["user_key"],
-            "day": counted["day"],
-            "mood": moods.take(encoded.indices),
-            "uncertain": uncertain.take(encoded.indices),
-        }
-    )
-    groups = table.group_by(["user_key", "day", "mood"]).aggregate([("uncertain", "count"), ("uncertain", "sum")])
-    ordered = groups.sort_by([("user_key", "ascending"), ("day", "ascending"), ("mood", "ascending")])
-    names = {"uncertain_count": "listens", "uncertain_sum": "uncertain_listens"}
-    ordered = ordered.rename_columns([names.get(name, name) for name in ordered.column_names])
-    return ordered.select(["user_key", "day", "mood", "listens", "uncertain_listens"])
-
-
-def _labels(connection: Connection, track_keys: list[int]) -> tuple[pa.Array, pa.Array]:
-    condition, ids = among(connection, "m.track_key", track_keys)
-    query = (
-        "SELECT m.track_key, m.mood, m.uncertain FROM models AS c INNER JOIN moods AS m ON m.model_key = c.model_key"  # noqa: S608
-        f" WHERE c.is_current = 1 AND {condition}"
-    )
-    rows = raw_rows(connection.execute(text(query), {"ids": ids}))
-    keys, moods, uncertain = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
-    places = pc.index_in(pa.array(track_keys, pa.int64()), pa.array(keys, pa.int64()))
-    return (
-        pc.fill_null(pa.array(moods, pa.string()).take(places), "Unlabelled"),
-        pc.fill_null(pa.array(uncertain, pa.int64()).take(places), 0),
-    )
+def _codes(connection: Connection, track_keys: NDArray[np.int64], memory: Memory) -> NDArray[np.int8]:
+    tracks, places = np.unique(track_keys, return_inverse=True)
+    return memory.label_codes(connection, tracks)[places]

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from mood_core.errors import ConfigError, StoreBusy, StoreError
+from mood_core.store.remembered import Remembered
 
 _BUSY_TIMEOUT_MS = 60_000
 _WRITE = "moodlog_write"
@@ -32,6 +33,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.remembered = Remembered()
         self._turn = _turn_of(engine)
         self._writing = engine.execution_options(**{_WRITE: True})
         self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})

@@ -17,7 +17,7 @@ from mood_core.store.database import Database, open_database
 from mood_core.store.migrate import migrate
 from mood_core.store.sql_files import sql_files, sql_folder
 
-_INNER = frozenset({"listen_times", "track_moods"})
+_INNER = frozenset({"listen_times", "day_moods", "track_moods"})
 """Views that others stand on; people ask those."""
 
 

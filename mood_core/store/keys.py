@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -34,6 +35,10 @@ _REFERENCES = {
 }
 
 
+KeysOfTracks = Callable[[Connection, Sequence[str]], list[int]]
+"""Gives the keys of track ids in their order, and unknown ones a key."""
+
+
 def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: bool = False) -> dict[str, int]:
     """The integer keys of ``ids`` in ``table`` (users, tracks, sources or models); unknown ids are left out.
 
@@ -48,7 +53,7 @@ def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: b
     return found
 
 
-def with_keys(connection: Connection, rows: pa.Table) -> pa.Table:
+def with_keys(connection: Connection, rows: pa.Table, track_keys: KeysOfTracks) -> pa.Table:
     """``rows`` with the columns of their SQL table: keys for ids, ``*_ms`` for times, text for lists, 0/1 for truth."""
     columns: dict[str, pa.ChunkedArray] = {}
     for name in rows.schema.names:
@@ -61,30 +66,36 @@ def with_keys(connection: Connection, rows: pa.Table) -> pa.Table:
             columns[name] = column.cast(pa.int8())
         else:
             columns[name] = column.cast(pa.string()) if pa.types.is_dictionary(kind) else column
-    _add_keys(connection, rows, columns)
+    _add_keys(connection, rows, columns, track_keys)
     if "missed_at_ms" in columns:
         columns["first_missed_at_ms"] = columns["last_missed_at_ms"] = columns["missed_at_ms"]
         columns["misses"] = pa.chunked_array([pa.repeat(1, rows.num_rows)])
     return pa.table(columns)
 
 
-def _add_keys(connection: Connection, rows: pa.Table, columns: dict[str, pa.ChunkedArray]) -> None:
+def _add_keys(
+    connection: Connection, rows: pa.Table, columns: dict[str, pa.ChunkedArray], track_keys: KeysOfTracks
+) -> None:
     # The dataset that describes a table's rows brings their ids itself.
     describes = {"display_name": "user_id", "artists": "track_id"}
     own = {id_ for marker, id_ in describes.items() if marker in columns}
     for name, (table, _, key) in _REFERENCES.items():
         if name in columns and name not in own:
-            columns[key] = _keys_column(connection, table, rows.column(name))
+            look_up = track_keys if table == "tracks" else partial(_keys_in_order, table)
+            columns[key] = _keys_column(connection, look_up, rows.column(name))
 
 
-def _keys_column(connection: Connection, table: str, ids: pa.ChunkedArray) -> pa.ChunkedArray:
+def _keys_in_order(table: str, connection: Connection, ids: Sequence[str]) -> list[int]:
+    keys = keys_of(connection, table, ids, create=True)
+    return [keys[id_] for id_ in ids]
+
+
+def _keys_column(connection: Connection, look_up: KeysOfTracks, ids: pa.ChunkedArray) -> pa.ChunkedArray:
     encoded = ids.combine_chunks()
     if not pa.types.is_dictionary(encoded.type):
         encoded = encoded.dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    keys = keys_of(connection, table, values, create=True)
-    lookup = pa.array(list(map(keys.__getitem__, values)), pa.int64())
-    return pa.chunked_array([lookup.take(encoded.indices)])
+    keys = pa.array(look_up(connection, encoded.dictionary.to_pylist()), pa.int64())
+    return pa.chunked_array([keys.take(encoded.indices)])
 
 
 def _look_up(connection: Connection, table: str, id_column: str, key_column: str, ids: Sequence[str]) -> dict[str, int]:

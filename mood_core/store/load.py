@@ -19,6 +19,7 @@ from mood_core.store.daily import add_listens, labelled, recount_people, take_tu
 from mood_core.store.database import Database
 from mood_core.store.keys import among, with_keys
 from mood_core.store.ledger import LedgerEntry, enter, take_over
+from mood_core.store.remembered import Memory, labels_came
 from mood_core.store.sql_files import sql_file
 from mood_core.store.time_zones import ensure_offsets
 
@@ -36,13 +37,17 @@ def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table | Iterable
         StoreError: The database refuses the rows; nothing is changed then.
     """
     with database.load() as connection:
-        return load_into(connection, entry, rows, now=now)
+        memory = database.remembered.begin(connection)
+        loaded = load_into(connection, entry, rows, memory, now=now)
+    memory.committed()
+    return loaded
 
 
 def load_into(
     connection: Connection,
     entry: LedgerEntry,
     rows: pa.Table | Iterable[pa.Table],
+    memory: Memory,
     *,
     now: datetime,
     keep_days: bool = True,
@@ -59,20 +64,23 @@ def load_into(
     columns = _columns_of(statement)
     for table in [rows] if isinstance(rows, pa.Table) else rows:
         moved = _moving(connection, table) if entry.dataset == "users" else []
-        keyed = with_keys(connection, table).select(columns)
+        keyed = with_keys(connection, table, memory.track_keys).select(columns)
         inserted = insert_rows(connection, statement, keyed)
         if entry.dataset == "users":
             moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
         if keep_days:
-            _keep_days(connection, entry.dataset, keyed, moved, inserted)
+            _keep_days(connection, entry.dataset, keyed, moved, inserted, memory)
     return True
 
 
-def _keep_days(connection: Connection, dataset: str, keyed: pa.Table, moved: list[int], inserted: int) -> None:
+def _keep_days(
+    connection: Connection, dataset: str, keyed: pa.Table, moved: list[int], inserted: int, memory: Memory
+) -> None:
     if dataset == "listens":
-        add_listens(connection, keyed, inserted)
+        add_listens(connection, keyed, inserted, memory)
     elif dataset == "moods" and inserted:
         take_turns(connection)
+        labels_came(connection)
         current = connection.scalar(text("SELECT model_key FROM models WHERE is_current = 1"))
         of_current = keyed.filter(pc.equal(keyed["model_key"], current)) if current else keyed.slice(0, 0)
         labelled(connection, of_current["track_key"].unique().to_pylist())

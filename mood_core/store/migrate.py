@@ -45,11 +45,14 @@ def migrate(database: Database, *, now: datetime) -> list[str]:
         done = _applied(connection)
         _check(files, done)
         missing = [file for file in files if file.name not in done]
+        # Views go first: a migration may change what they stand on.
+        _drop_views(connection, list(_views_of(done)))
         for file in missing:
             _run_script(connection, file)
             _record(connection, file.name, file.sha256, now)
-        if missing or _views_of(done) != _digests(views):
-            _recreate_views(connection, list(_views_of(done)), views, now)
+        for view in views:
+            _run_script(connection, view)
+            _record(connection, _VIEW + view.name, view.sha256, now)
     return [file.name for file in missing]
 
 
@@ -93,14 +96,11 @@ def _record(connection: Connection, name: str, digest: str, now: datetime) -> No
     )
 
 
-def _recreate_views(connection: Connection, old: list[str], views: list[SqlFile], now: datetime) -> None:
+def _drop_views(connection: Connection, old: list[str]) -> None:
     # Only our own are dropped, the last first. A person's view that stands on one of them stops this, by the database.
     for name in sorted(old, reverse=True):
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name.partition('_')[2]}")
     connection.execute(text("DELETE FROM schema_migrations WHERE name LIKE :views"), {"views": f"{_VIEW}%"})
-    for view in views:
-        _run_script(connection, view)
-        _record(connection, _VIEW + view.name, view.sha256, now)
 
 
 def _run_script(connection: Connection, file: SqlFile) -> None:

@@ -11,5 +11,5 @@ SELECT
     CAST(
         round(1.0 * d.listens / sum(d.listens) OVER (PARTITION BY u.user_id, d.day), 4) AS DOUBLE PRECISION
     ) AS share
-FROM mood_days AS d
+FROM day_moods AS d
 INNER JOIN users AS u ON d.user_key = u.user_key

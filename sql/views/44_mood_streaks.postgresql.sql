@@ -9,7 +9,7 @@ WITH led AS (
         m.mood,
         m.listens,
         row_number() OVER (PARTITION BY u.user_id, m.day ORDER BY m.listens DESC, m.mood) AS place
-    FROM mood_days AS m
+    FROM day_moods AS m
     INNER JOIN users AS u ON m.user_key = u.user_key
     WHERE m.mood <> 'Unlabelled'
 ),

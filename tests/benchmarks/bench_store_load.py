@@ -206,7 +206,7 @@ def _bytes(url: str, table: str) -> int:
     if url.startswith("sqlite"):
         if table != "listens":
             return Path(make_url(url).database or "").stat().st_size
-        names = "('listens', 'mood_days', 'mood_days_by_day')"
+        names = "('listens', 'mood_days')"
         with contextlib.closing(sqlite3.connect(make_url(url).database or "")) as file:
             return int(file.execute(f"SELECT sum(pgsize) FROM dbstat WHERE name IN {names}").fetchone()[0])  # noqa: S608
     names = "'listens', 'mood_days'" if table == "listens" else "'plays'"

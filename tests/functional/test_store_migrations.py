@@ -1,0 +1,66 @@
+"""A database with people's data in it, brought up from every earlier version."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from mood_core.store import Database, migrate
+from mood_core.store.sql_files import sql_files
+from tests.store_data import NOW, days_are_right, query
+
+_DAY_MS = 86_400_000
+_ROWS = (
+    "INSERT INTO users (user_key, user_id, display_name, timezone, connected_at_ms, recorded_at_ms)"
+    " VALUES (1, 'ada', 'Ada', 'UTC', 1, 1), (2, 'bob', 'Bob', 'UTC', 1, 1)",
+    "INSERT INTO tracks (track_key, track_id, name, artists, kind) VALUES (1, 'a', 'A', 'x', 'track'),"
+    " (2, 'b', 'B', 'x', 'track'), (3, 'c', 'C', 'x', 'track'), (4, 'd', 'D', 'x', 'track')",
+    "INSERT INTO sources (source_key, source) VALUES (1, 'recently_played'), (2, 'catalog')",
+    "INSERT INTO models (model_key, model_version, is_current) VALUES (1, 'm/1', 1)",
+    "INSERT INTO moods (model_key, track_key, mood, p_calm, p_energetic, p_happy, p_sad, uncertain,"
+    " out_of_distribution, source_key, labelled_at_ms) VALUES (1, 1, 'Calm', 0.7, 0.1, 0.1, 0.1, 0, 0, 2, 1),"
+    " (1, 2, 'Sad', 0.2, 0.2, 0.2, 0.4, 1, 0, 2, 1), (1, 3, 'Calm', 0.4, 0.2, 0.2, 0.2, 1, 0, 2, 1)",
+    *(
+        "INSERT INTO listens (user_key, played_at_ms, track_key, ms_played, source_key)"  # noqa: S608
+        f" VALUES ({user}, {day * _DAY_MS + track}, {track}, NULL, 1)"
+        for user in (1, 2)
+        for day in range(20_000, 20_003)
+        for track in range(1, 5)
+    ),
+    *(
+        "INSERT INTO mood_days (user_key, day, mood, listens, uncertain_listens)"  # noqa: S608
+        f" VALUES ({user}, {day}, '{mood}', {listens}, {uncertain})"
+        for user in (1, 2)
+        for day in range(20_000, 20_003)
+        for mood, listens, uncertain in (("Calm", 2, 1), ("Sad", 1, 1), ("Unlabelled", 1, 0))
+    ),
+)
+_COUNTED = [
+    (mood, day, listens, uncertain)
+    for day in ("2024-10-04", "2024-10-05", "2024-10-06")
+    for mood, listens, uncertain in (("Calm", 2, 1), ("Sad", 1, 1), ("Unlabelled", 1, 0))
+]
+
+
+def test_an_older_database_keeps_its_rows_and_its_counts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, views = sql_files("migrations", database.dialect), sql_files("views", database.dialect)
+    narrow = files[:3]  # the last version with one row a mood in mood_days
+    with monkeypatch.context() as patch:
+        found = {"migrations": narrow, "views": []}
+        patch.setattr(migrate, "sql_files", lambda kind, _dialect: found[kind])
+        migrate.migrate(database, now=NOW)
+    with database.write() as connection:
+        for statement in _ROWS:
+            connection.execute(text(statement))
+    before = {table: query(database, f"SELECT * FROM {table}") for table in ("users", "tracks", "listens", "moods")}  # noqa: S608
+    assert migrate.migrate(database, now=NOW) == [file.name for file in files[3:]]
+    assert views
+    for table, rows in before.items():
+        assert [row[: len(rows[0])] for row in query(database, f"SELECT * FROM {table}")] == rows  # noqa: S608
+    told = query(
+        database,
+        "SELECT mood, CAST(day AS TEXT), listens, uncertain_listens FROM mood_daily WHERE user_id = 'ada'"
+        " ORDER BY day, mood",
+    )
+    assert told == _COUNTED
+    assert days_are_right(database)

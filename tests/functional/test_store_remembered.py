@@ -1,0 +1,86 @@
+"""What a process remembers of the store never outlives what it stands on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from mood_core.errors import StoreError
+from mood_core.lake import open_lake
+from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.rebuild import rebuild
+from mood_core.schema import LISTENS, MOODS, TRACKS, USERS
+from mood_core.store import Database, open_database
+from mood_core.store.load import load_batch
+from tests.store_data import NOW, days_are_right, listens, moods, query, set_current, tracks, users
+
+_HEARD = "SELECT t.track_id FROM listens AS l INNER JOIN tracks AS t ON t.track_key = l.track_key ORDER BY played_at_ms"
+
+
+@pytest.fixture
+def batches(migrated: Database, tmp_path: Path) -> Batches:
+    """Two people, four tracks, and one batch of listens, so that the process knows the tracks."""
+    batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+    batches.add(USERS, users(("ada", "Europe/Berlin"), ("bob", "UTC")), now=NOW)
+    batches.add(TRACKS, tracks("a", "b", "c", "d"), now=NOW)
+    _listen(batches, 0, "abcd")
+    return batches
+
+
+def _listen(batches: Batches, hour: int, names: str) -> None:
+    at = NOW + timedelta(hours=hour)
+    batches.add(LISTENS, listens(("ada", at + timedelta(minutes=i), name) for i, name in enumerate(names)), now=at)
+
+
+def _other(migrated: Database) -> Database:
+    """The same database as another process sees it."""
+    return open_database(migrated.engine.url.render_as_string(hide_password=False))
+
+
+def test_keys_change_under_a_process_by_anothers_rebuild(batches: Batches, migrated: Database, tmp_path: Path) -> None:
+    other = _other(migrated)
+    lake = open_lake(str(tmp_path / "lake"))
+    # More tracks that come earlier in the lake's order move every key.
+    Batches(lake, other).add(TRACKS, tracks("0", "1", "2"), now=NOW - timedelta(days=1))
+    before = dict(query(migrated, "SELECT track_id, track_key FROM tracks"))
+    rebuild(lake, other, now=NOW)
+    other.close()
+    assert dict(query(migrated, "SELECT track_id, track_key FROM tracks")) != before
+    _listen(batches, 1, "dcba0")
+    assert [row[0] for row in query(migrated, _HEARD)] == [*"abcd", *"dcba0"]
+    assert days_are_right(migrated)
+
+
+def test_labels_by_another_process_are_counted(batches: Batches, migrated: Database, tmp_path: Path) -> None:
+    other = _other(migrated)
+    elsewhere = Batches(open_lake(str(tmp_path / "lake")), other)
+    set_current(other, "m/1")
+    _listen(batches, 1, "aabb")
+    elsewhere.add(MOODS, moods({"a": "Sad", "b": "Happy"}), now=NOW)
+    _listen(batches, 2, "abc")
+    assert days_are_right(migrated)
+    elsewhere.add(MOODS, moods({"a": "Calm", "c": "Calm"}, "m/2"), now=NOW)
+    set_current(other, "m/2")
+    other.close()
+    _listen(batches, 3, "abcd")
+    assert days_are_right(migrated)
+    assert query(migrated, "SELECT sum(calm), sum(unlabelled) FROM mood_days") == [(8, 7)]
+
+
+def test_a_load_that_fails_leaves_no_keys_behind(batches: Batches, migrated: Database, tmp_path: Path) -> None:
+    lake = open_lake(str(tmp_path / "lake"))
+    new = lake.write(LISTENS, listens([("ada", NOW + timedelta(hours=1), "new")]), created_at=NOW)
+    with migrated.write() as connection:
+        connection.execute(text("ALTER TABLE mood_days RENAME TO put_away"))
+    with pytest.raises(StoreError):
+        load_batch(migrated, *lake.stream(new.path), now=NOW)
+    with migrated.write() as connection:
+        connection.execute(text("ALTER TABLE put_away RENAME TO mood_days"))
+    # Another track takes the key that the failed load gave to "new" on SQLite.
+    Batches(lake, migrated).add(TRACKS, tracks("between"), now=NOW)
+    assert load_batch(migrated, *lake.stream(new.path), now=NOW)
+    assert [row[0] for row in query(migrated, _HEARD)] == [*"abcd", "new"]
+    assert days_are_right(migrated)
