@@ -29,7 +29,7 @@ from mood_core.lake.publish import publish_locally, sweep_leftovers
 from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
 
 _BLOCK = 1 << 20
-_CHUNK = 100_000
+_CHUNK = 50_000
 
 
 class Lake:

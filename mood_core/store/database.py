@@ -62,14 +62,16 @@ class Database:
     def load(self) -> Iterator[Connection]:
         """A transaction like :meth:`write` for rows whose keys were looked up in it.
 
-        SQLite then does not look up each row's keys a second time, a third of the time of a big batch; no other writer
-        can take a key away meanwhile.
+        The database then does not look up each row's keys a second time, a third of the time of a big batch. Nobody can
+        take a key away meanwhile: on SQLite there is no other writer, on PostgreSQL people and keys are locked.
 
         Raises:
             StoreBusy: Another writer held the database for longer than a minute.
             StoreError: The database cannot be reached or refuses the data.
         """
         with _translated(self), self._turn, self._loading.begin() as connection:
+            if self.dialect == "postgresql":
+                connection.exec_driver_sql("SET LOCAL moodlog.loading = 'on'")
             yield connection
 
     @contextmanager

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from mood_core.store.daily import recount_everything
 from mood_core.store.keys import keys_of
+from mood_core.store.remembered import keys_go
 
 _FILLED_BY_THE_LAKE = (
     # Children before what they refer to.
@@ -34,6 +35,7 @@ Kept = dict[str, list[dict[str, Any]]]
 
 def set_aside(connection: Connection) -> Kept:
     """Read what the lake does not hold, then empty every table that it fills."""
+    keys_go(connection)
     rows = {}
     for table in _personal_tables(connection):
         query = f"SELECT o.*, u.user_id FROM {table} AS o INNER JOIN users AS u ON u.user_key = o.user_key"  # noqa: S608

@@ -20,7 +20,8 @@ UNLABELLED = 2 * len(MOODS)
 
 _MOST_KEYS = 300_000  # some 60 MB
 _UNKNOWN = -1
-_EPOCH = text("SELECT epoch FROM epochs WHERE name = :name")
+_EPOCH = "SELECT epoch FROM epochs WHERE name = :name"
+_KEYS_GO = text("UPDATE epochs SET epoch = epoch + 1 WHERE name = 'keys'")
 _LABELS_CAME = text("UPDATE epochs SET epoch = epoch + 1 WHERE name = 'labels'")
 _LABELS = f"""
 SELECT m.track_key, CASE m.mood {" ".join(f"WHEN '{mood}' THEN {code}" for code, mood in enumerate(MOODS))} END
@@ -40,14 +41,16 @@ class Remembered:
 
     def begin(self, connection: Connection) -> Memory:
         """What holds in the transaction of ``connection``."""
-        epoch = connection.scalar(_EPOCH, {"name": "keys"})
+        # Shared with other loads; whoever deletes tracks waits for their end.
+        lock = " FOR SHARE" if connection.dialect.name == "postgresql" else ""
+        epoch = connection.scalar(text(f"{_EPOCH}{lock}"), {"name": "keys"})
         if epoch != self._keys_epoch or len(self._keys) > _MOST_KEYS:
             self._keys_epoch, self._keys = epoch, {}
         return Memory(self, self._keys)
 
     def label_codes(self, connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int8]:
         """The codes of the current labels of ``track_keys`` ((n,) int64, each once): (n,) int8."""
-        epoch = connection.scalar(_EPOCH, {"name": "labels"})
+        epoch = connection.scalar(text(_EPOCH), {"name": "labels"})
         codes = self._codes if epoch == self._labels_epoch else np.empty(0, np.int8)
         short = int(track_keys.max(initial=0)) + 1 - len(codes)
         if short > 0:
@@ -85,6 +88,11 @@ class Memory:
     def committed(self) -> None:
         """Remember what was learned: with the transaction, every new key holds."""
         self._keys.update(self._learned)
+
+
+def keys_go(connection: Connection) -> None:
+    """Wait for running loads, keep others from beginning, and let every process forget the keys it remembers."""
+    connection.execute(_KEYS_GO)
 
 
 def labels_came(connection: Connection) -> None:

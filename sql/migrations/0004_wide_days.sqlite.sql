@@ -29,15 +29,15 @@ INSERT INTO wide_mood_days (
 SELECT
     user_key,
     day,
-    sum(CASE mood WHEN 'Calm' THEN listens ELSE 0 END),
-    sum(CASE mood WHEN 'Energetic' THEN listens ELSE 0 END),
-    sum(CASE mood WHEN 'Happy' THEN listens ELSE 0 END),
-    sum(CASE mood WHEN 'Sad' THEN listens ELSE 0 END),
-    sum(CASE mood WHEN 'Unlabelled' THEN listens ELSE 0 END),
-    sum(CASE mood WHEN 'Calm' THEN uncertain_listens ELSE 0 END),
-    sum(CASE mood WHEN 'Energetic' THEN uncertain_listens ELSE 0 END),
-    sum(CASE mood WHEN 'Happy' THEN uncertain_listens ELSE 0 END),
-    sum(CASE mood WHEN 'Sad' THEN uncertain_listens ELSE 0 END)
+    sum(CASE mood WHEN 'Calm' THEN listens ELSE 0 END) AS calm,
+    sum(CASE mood WHEN 'Energetic' THEN listens ELSE 0 END) AS energetic,
+    sum(CASE mood WHEN 'Happy' THEN listens ELSE 0 END) AS happy,
+    sum(CASE mood WHEN 'Sad' THEN listens ELSE 0 END) AS sad,
+    sum(CASE mood WHEN 'Unlabelled' THEN listens ELSE 0 END) AS unlabelled,
+    sum(CASE mood WHEN 'Calm' THEN uncertain_listens ELSE 0 END) AS uncertain_calm,
+    sum(CASE mood WHEN 'Energetic' THEN uncertain_listens ELSE 0 END) AS uncertain_energetic,
+    sum(CASE mood WHEN 'Happy' THEN uncertain_listens ELSE 0 END) AS uncertain_happy,
+    sum(CASE mood WHEN 'Sad' THEN uncertain_listens ELSE 0 END) AS uncertain_sad
 FROM mood_days
 GROUP BY user_key, day;
 

@@ -84,3 +84,26 @@ def test_a_load_that_fails_leaves_no_keys_behind(batches: Batches, migrated: Dat
     assert load_batch(migrated, *lake.stream(new.path), now=NOW)
     assert [row[0] for row in query(migrated, _HEARD)] == [*"abcd", "new"]
     assert days_are_right(migrated)
+
+
+def test_whoever_deletes_tracks_waits_for_a_running_load(batches: Batches, migrated: Database) -> None:
+    if migrated.dialect == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    with migrated.load() as loading:
+        migrated.remembered.begin(loading)
+        with pytest.raises(StoreError, match="lock timeout"):
+            _delete_unheard(migrated)
+    _delete_unheard(migrated)
+
+
+def _delete_unheard(database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
+        connection.execute(text("DELETE FROM tracks WHERE track_id NOT IN ('a', 'b', 'c', 'd')"))
+
+
+def test_listens_written_by_hand_are_still_checked(batches: Batches, migrated: Database) -> None:
+    # The loader's connection goes back to the pool without its privilege.
+    _listen(batches, 1, "abcd")
+    with pytest.raises(StoreError, match=r"does not exist|FOREIGN KEY"), migrated.write() as connection:
+        connection.execute(text("INSERT INTO listens VALUES (1, 1700000000000, 99, NULL, 1)"))
