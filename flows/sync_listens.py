@@ -12,7 +12,7 @@ from flows.tasks import finish_batches, permissions_ending, pull_shard
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError
 from mood_core.pipeline.night_report import NightReport
-from mood_core.pipeline.polling import LOOK_BACK, due
+from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.pipeline.pull_listens import PullOutcome
 
 
@@ -60,8 +60,8 @@ def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
     """Those of ``user_ids`` that are to be pulled now, see :mod:`mood_core.pipeline.polling`."""
     now = workspace.now()
     last_pulled = {account.user_id: account.last_pulled_at for account in workspace.accounts.all(user_ids)}
-    plays = workspace.accounts.plays_since(now - LOOK_BACK)
-    return due(last_pulled, plays, now=now, daily_budget=workspace.settings.spotify_daily_budget)
+    paces = {id_: Pace(*pace) for id_, pace in workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW).items()}
+    return due(last_pulled, paces, now=now, daily_budget=workspace.settings.spotify_daily_budget)
 
 
 def _active_accounts(workspace: Workspace, people: list[str] | None) -> list[str]:

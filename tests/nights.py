@@ -56,7 +56,7 @@ def connect_listeners(workspace: Workspace, standin: StandIn) -> list[str]:
     ids = []
     for listener in standin.listeners:
         answer = standin.issue_tokens(listener.listener_id, client_id="tests")
-        ids.append(workspace.connect(_token(answer, workspace.now()), listener.timezone).user_id)
+        ids.append(workspace.connect(token_of(answer, workspace.now()), listener.timezone).user_id)
     return sorted(ids)
 
 
@@ -94,7 +94,8 @@ def truth(standin: StandIn) -> Mapping[str, set[int]]:
     return result
 
 
-def _token(answer: dict[str, Any], now: datetime) -> Token:
+def token_of(answer: dict[str, Any], now: datetime) -> Token:
+    """The token in the token endpoint's ``answer``, for a consent given ``now``."""
     return Token(
         access_token=answer["access_token"],
         refresh_token=answer["refresh_token"],

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mood_core.bootstrap import Workspace
-from mood_core.pipeline.polling import LOOK_BACK, interval, within_quota
+from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
 from mood_core.spotify.tokens import days_left
 from mood_core.store.accounts import Account
 from mood_core.store.ledger import batch_counts
@@ -46,6 +46,8 @@ def command(as_json: bool) -> None:
             "unavailable_sources": unavailable_sources(workspace.database),
             "batches": batch_counts(workspace.database),
             "api_calls": workspace.calls.last_day(),
+            "api_budgets": workspace.calls.budgets,
+            "not_before": {name: moment.isoformat() for name, moment in workspace.calls.not_before().items()},
             "model_version": workspace.mood_rows.current_version(),
             "database": str(workspace.database),
             "lake": workspace.lake.root,
@@ -58,13 +60,17 @@ def command(as_json: bool) -> None:
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:
     accounts = workspace.accounts.all()
-    plays = workspace.accounts.plays_since(workspace.now() - LOOK_BACK)
+    paces = workspace.accounts.paces(workspace.now() - LOOK_BACK, HALF_WINDOW)
     floor = within_quota(sum(a.state == "active" for a in accounts), workspace.settings.spotify_daily_budget)
-    waits = {a.user_id: max(interval(plays.get(a.user_id, ())), floor) for a in accounts}
     return [
-        _user(workspace, account) | {"pull_every_minutes": round(waits[account.user_id] / timedelta(minutes=1))}
+        _user(workspace, account) | _pulling(Pace(*paces.get(account.user_id, (0, None))), floor)
         for account in accounts
     ]
+
+
+def _pulling(pace: Pace, floor: timedelta) -> dict[str, Any]:
+    wait = max(interval(pace), floor)
+    return {"pull_every_minutes": round(wait / timedelta(minutes=1)), "pull_reason": reason(pace, floor)}
 
 
 def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
@@ -94,10 +100,18 @@ def _print(state: dict[str, Any], console: Console) -> None:
                 "days left": user["token_days_left"],
                 "newest listen": _short(user["watermark"]),
                 "last pulled": _short(user["last_pulled_at"]),
-                "every": f"{user['pull_every_minutes']} min",
                 "trouble": user["state_reason"] or user["last_problem"],
             }
             for user in state["users"]
+        ],
+        "Pulling": [
+            {
+                "person": user["display_name"],
+                "every": f"{user['pull_every_minutes']} min",
+                "because": user["pull_reason"],
+            }
+            for user in state["users"]
+            if user["state"] == "active"
         ],
         "Possible gaps": [{name: _short(value) for name, value in gap.items()} for gap in state["gaps"]],
         "Audio features by source": state["coverage"],
@@ -107,13 +121,26 @@ def _print(state: dict[str, Any], console: Console) -> None:
         "Audio features by year of release (the newest)": state["coverage_by_year"][:_YEARS],
         "Sources that refuse this app": state["unavailable_sources"],
         "Batches": state["batches"],
-        "Calls in 24 hours": [{"endpoint": name, "calls": calls} for name, calls in state["api_calls"].items()],
+        "Calls in 24 hours": _calls(state),
     }
     for title, rows in sections.items():
         if rows:
             console.print(_table(title, rows))
     console.print(f"Model {state['model_version'] or 'not used yet'}", highlight=False)
     console.print(f"Database {state['database']}\nLake {state['lake']}", highlight=False, soft_wrap=True)
+
+
+def _calls(state: dict[str, Any]) -> list[dict[str, Any]]:
+    waits = state["not_before"]
+    return [
+        {
+            "endpoint": name,
+            "calls": state["api_calls"].get(name, 0),
+            "of at most": state["api_budgets"].get(name),
+            "asked for none before": _short(waits.get(name)),
+        }
+        for name in sorted(state["api_calls"] | waits)
+    ]
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Table:

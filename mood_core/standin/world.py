@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from mood_core.records import from_ms, to_ms
 from mood_core.standin.catalogue import build_catalogue
@@ -61,6 +60,7 @@ class World:
         self._listeners: dict[int, Listener] = {}
         self._days: OrderedDict[tuple[int, int], tuple[Play, ...]] = OrderedDict()
         self._index_of: dict[str, int] = {}
+        self._moves: dict[int, list[tuple[date, str]]] = {}
 
     def listener(self, index: int) -> Listener:
         """Listener number ``index``, from 0."""
@@ -81,6 +81,13 @@ class World:
         index = self._index_of.get(name)
         return None if index is None else self.listener(index)
 
+    def move(self, listener: Listener, day: date, timezone: str) -> None:
+        """From ``day`` on the listener lives by ``timezone`` (an IANA name); on that day they travel and play nothing.
+
+        To be called before anything is asked of that day.
+        """
+        self._moves[listener.index] = sorted([*self._moves.get(listener.index, []), (day, timezone)])
+
     def song(self, index: int) -> Song:
         """The song number ``index`` of the catalogue."""
         return self.catalogue.songs[index]
@@ -93,16 +100,23 @@ class World:
             if cached is not None:
                 self._days.move_to_end(key)
                 return cached
-        plays = self._planner.plays(listener, day)
+        plays = self._planned(listener, day)
         with self._lock:
             self._days[key] = plays
             while len(self._days) > _CACHED_DAYS:
                 self._days.popitem(last=False)
         return plays
 
+    def _planned(self, listener: Listener, day: date) -> tuple[Play, ...]:
+        moves = [move for move in self._moves.get(listener.index, []) if move[0] <= day]
+        if not moves:
+            return self._planner.plays(listener, day)
+        arrived, timezone = moves[-1]
+        return () if arrived == day else self._planner.plays(replace(listener, timezone=timezone), day)
+
     def window(self, listener: Listener, now_ms: int) -> list[Play]:
         """The newest 50 plays visible at ``now_ms``, newest first by ``played_ms``."""
-        today = _local_day(listener, now_ms)
+        today = _latest_day(now_ms)
         visible: list[Play] = []
         enough = False
         for back in range(_LOOK_BACK_DAYS):
@@ -118,7 +132,7 @@ class World:
     def truth(self, listener: Listener, start: datetime, end: datetime) -> list[TrueListen]:
         """The listens with ``start <= played_at < end``, oldest first."""
         start_ms, end_ms = to_ms(start), to_ms(end)
-        first, last = _local_day(listener, start_ms) - timedelta(days=1), _local_day(listener, end_ms)
+        first, last = _latest_day(start_ms) - timedelta(days=3), _latest_day(end_ms)
         days = (first + timedelta(days=number) for number in range((last - first).days + 1))
         plays = (play for day in days for play in self.day(listener, day))
         return [self._true_listen(play) for play in plays if start_ms <= play.played_ms < end_ms]
@@ -141,5 +155,6 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def _local_day(listener: Listener, moment_ms: int) -> date:
-    return from_ms(moment_ms).astimezone(ZoneInfo(listener.timezone)).date()
+def _latest_day(moment_ms: int) -> date:
+    """The date where it changes first: no listener's calendar is ahead of it."""
+    return (from_ms(moment_ms) + timedelta(hours=14)).date()

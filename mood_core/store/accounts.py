@@ -26,6 +26,19 @@ _CLAIM = text(
     " RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key)"
 ).bindparams(bindparam("ids", expanding=True), bindparam("free", expanding=True))
 
+_PACES = text("""
+SELECT user_id, count(*) AS plays, min(span_ms) AS shortest_ms
+FROM (
+    SELECT
+        u.user_id,
+        l.played_at_ms - lag(l.played_at_ms, CAST(:plays AS INTEGER))
+            OVER (PARTITION BY u.user_key ORDER BY l.played_at_ms) AS span_ms
+    FROM users AS u INNER JOIN listens AS l ON l.user_key = u.user_key
+    WHERE l.played_at_ms >= :since
+) AS spans
+GROUP BY user_id
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -90,17 +103,17 @@ class Accounts:
         """Record why an account could not be pulled."""
         self._for_each([user_id], "last_problem = :value", problem)
 
-    def plays_since(self, since: datetime) -> dict[str, list[datetime]]:
-        """When each person listened since ``since``, by user id, oldest first."""
-        query = text(
-            "SELECT u.user_id, l.played_at_ms FROM users AS u INNER JOIN listens AS l ON l.user_key = u.user_key"
-            " WHERE l.played_at_ms >= :since ORDER BY u.user_id, l.played_at_ms"
-        )
-        plays: dict[str, list[datetime]] = {}
+    def paces(self, since: datetime, plays: int) -> dict[str, tuple[int, timedelta | None]]:
+        """How fast people listened since ``since``, by user id, for those who did.
+
+        How many plays there were, and the shortest time from one to the one that is ``plays`` later, if there was one.
+        """
         with self._database.read() as connection:
-            for row in connection.execute(query, {"since": to_ms(since)}):
-                plays.setdefault(row.user_id, []).append(from_ms(row.played_at_ms))
-        return plays
+            rows = connection.execute(_PACES, {"since": to_ms(since), "plays": plays})
+            return {
+                row.user_id: (row.plays, None if row.shortest_ms is None else timedelta(milliseconds=row.shortest_ms))
+                for row in rows
+            }
 
     def set_state(self, user_id: str, state: str, reason: str | None = None) -> bool:
         """Set an account's state; False where there is no such account."""

@@ -78,6 +78,18 @@ class CallLedger:
             rows = connection.execute(_LAST_DAY, {"since": to_ms(self._now() - _DAY)})
             return {row.endpoint: row.calls for row in rows}
 
+    @property
+    def budgets(self) -> dict[str, int]:
+        """The calls allowed in 24 hours, by endpoint."""
+        return dict(self._budget)
+
+    def not_before(self) -> dict[str, datetime]:
+        """The endpoints that asked to be left alone and until when, while that is still to come."""
+        query = text("SELECT endpoint, not_before_ms FROM rate_limits WHERE not_before_ms > :now ORDER BY endpoint")
+        with self._database.read() as connection:
+            rows = connection.execute(query, {"now": to_ms(self._now())})
+            return {row.endpoint: from_ms(row.not_before_ms) for row in rows}
+
     def _respect_not_before(self, connection: Connection, endpoint: str, now: datetime) -> None:
         query = text("SELECT not_before_ms FROM rate_limits WHERE endpoint = :endpoint")
         not_before_ms = connection.scalar(query, {"endpoint": endpoint})
