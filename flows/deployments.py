@@ -12,6 +12,14 @@ _HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, slots=True)
+class Concurrency:
+    """How many runs may go at once, and what becomes of one more: ``ENQUEUE`` lets it wait, ``CANCEL_NEW`` drops it."""
+
+    limit: int
+    collision_strategy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """One entry of ``prefect.yaml``; ``schedules`` are its cron lines with their time zones and slugs."""
 
@@ -21,7 +29,7 @@ class Deployment:
     tags: tuple[str, ...]
     parameters: dict[str, Any]
     schedules: tuple[dict[str, str], ...]
-    concurrency_limit: int | None
+    concurrency: Concurrency | None
 
 
 def deployments_file() -> Path:
@@ -48,6 +56,7 @@ def read_deployments(path: Path | None = None) -> list[Deployment]:
 
 def _deployment(entry: dict[str, Any]) -> Deployment:
     limit = entry.get("concurrency_limit")
+    concurrency = Concurrency(limit["limit"], limit["collision_strategy"]) if limit else None
     return Deployment(
         name=entry["name"],
         entrypoint=entry["entrypoint"],
@@ -55,5 +64,5 @@ def _deployment(entry: dict[str, Any]) -> Deployment:
         tags=tuple(entry.get("tags", ())),
         parameters=dict(entry.get("parameters") or {}),
         schedules=tuple(entry.get("schedules") or ()),
-        concurrency_limit=limit["limit"] if isinstance(limit, dict) else limit,
+        concurrency=concurrency,
     )

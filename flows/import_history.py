@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
+from flows.parameters import Exports, Milliseconds, Person, Zone
 from flows.progress import ProgressArtifact
 from mood_core.bootstrap import Workspace
 from mood_core.cli.import_history import as_dict, import_for, label_now
@@ -18,10 +19,10 @@ from mood_core.pipeline.import_history import ImportOptions
 
 @flow(name="import-history", flow_run_name="import for {user}", log_prints=False, persist_result=False)
 def import_history(
-    paths: list[str],
-    user: str,
-    timezone: str | None = None,
-    min_ms: int = 0,
+    paths: Exports,
+    user: Person,
+    timezone: Zone = None,
+    min_ms: Milliseconds = 0,
     keep_private: bool = True,
     label: bool = False,
     dry_run: bool = False,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.parameters import Day
+from flows.parameters import Day, People
 from flows.summary import conclude
 from flows.tasks import (
+    NIGHT_S,
     fetch_missing_features,
     finish_batches,
     label_selected,
@@ -17,11 +18,11 @@ from flows.tasks import (
 from mood_core.pipeline.night_report import NightReport
 
 
-@flow(name="label-moods", flow_run_name="label moods", log_prints=False, persist_result=False)
+@flow(name="label-moods", flow_run_name="label moods", log_prints=False, persist_result=False, timeout_seconds=NIGHT_S)
 def label_moods(
-    people: list[str] | None = None,
-    first_day: Day | None = None,
-    last_day: Day | None = None,
+    people: People = (),
+    first_day: Day = None,
+    last_day: Day = None,
 ) -> State[NightReport]:
     """Fetch the features of tracks that have none and label every track that has features.
 
@@ -31,7 +32,7 @@ def label_moods(
         last_day: Only tracks heard on this local day or earlier.
     """
     report = NightReport(finished=finish_batches())
-    selection = selection_of(people or None, first_day, last_day)
+    selection = selection_of(people, first_day, last_day)
     match_waiting_plays()
     report.features = fetch_missing_features(selection)
     report.labels = label_selected(selection)

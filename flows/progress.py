@@ -21,6 +21,7 @@ class ProgressArtifact:
         self._description = description
         self._artifact: UUID | None = None
         self._shown = 0.0
+        self._what = ""
 
     def __call__(self, done: int, of: int) -> None:
         """Show that ``done`` of ``of`` is done."""
@@ -33,3 +34,9 @@ class ProgressArtifact:
             self._artifact = create_progress_artifact(percent, key=self._key, description=self._description)  # type: ignore[assignment]
         else:
             update_progress_artifact(self._artifact, progress=percent)
+
+    def share(self, what: str, share: float) -> None:
+        """Show which ``share``, 0-1, of ``what`` is done: work in stages begins at 0 with each of them."""
+        if what != self._what:
+            self._what, self._shown = what, 0.0
+        self(round(share * 1000), 1000)

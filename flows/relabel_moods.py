@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow, get_run_logger
+from prefect import flow, task
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
+from flows.parameters import ModelFolder
+from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
+from mood_core.pipeline.relabel import RelabelReport, relabel
 from mood_core.pipeline.relabel import drop_old as drop_old_labels
-from mood_core.pipeline.relabel import relabel
 from mood_core.settings import load_settings
 
 
 @flow(name="relabel-moods", flow_run_name="relabel moods", log_prints=False, persist_result=False)
-def relabel_moods(model: str | None = None, drop_old: bool = False) -> None:
+def relabel_moods(model: ModelFolder = None, drop_old: bool = False) -> State[RelabelReport]:
     """Label every known track again from stored features and show the new labels, all at once.
 
     Args:
-        model: The model's folder; empty for the one of MOODLOG_MODEL.
+        model: The model's folder, for example /data/models/my-moods/2; empty for the current model.
         drop_old: Then drop the labels of all other versions, from SQL and from the lake.
     """
+    report = label_again(model or None, drop_old=drop_old)
+    message = f"{report.labels.labelled} tracks labelled by {report.labels.model_version}"
+    if report.agreement:
+        message += f"; {report.agreement.share:.1%} of {report.agreement.tracks} tracks keep their mood"
+    return Completed(message=message, data=report)
+
+
+@task(name="label again", **RETRYING)
+def label_again(model: str | None, *, drop_old: bool) -> RelabelReport:
+    """Label every known track by ``model``; killed anywhere, the next run labels what is left."""
     settings = load_settings()
     chosen = settings.model_copy(update={"model": Path(model)}) if model else settings
-    log = get_run_logger()
     with Workspace(chosen) as workspace:
         report = relabel(
             workspace.classifier,
@@ -34,6 +47,4 @@ def relabel_moods(model: str | None = None, drop_old: bool = False) -> None:
         )
         if drop_old:
             report.dropped = drop_old_labels(workspace.mood_rows, workspace.lake, workspace.database)
-    log.info("%d tracks labelled by %s", report.labels.labelled, report.labels.model_version)
-    if report.agreement:
-        log.info("%.1f %% of %d tracks keep their mood", 100 * report.agreement.share, report.agreement.tracks)
+    return report

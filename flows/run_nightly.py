@@ -5,10 +5,11 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.parameters import Day
+from flows.parameters import Day, People
 from flows.summary import conclude
 from flows.sync_listens import pull_all
 from flows.tasks import (
+    NIGHT_S,
     fetch_missing_features,
     finish_batches,
     label_selected,
@@ -19,11 +20,11 @@ from flows.tasks import (
 from mood_core.pipeline.night_report import NightReport
 
 
-@flow(name="run-nightly", flow_run_name="nightly run", log_prints=False, persist_result=False)
+@flow(name="run-nightly", flow_run_name="nightly run", log_prints=False, persist_result=False, timeout_seconds=NIGHT_S)
 def run_nightly(
-    people: list[str] | None = None,
-    first_day: Day | None = None,
-    last_day: Day | None = None,
+    people: People = (),
+    first_day: Day = None,
+    last_day: Day = None,
     dry_run: bool = False,
 ) -> State[NightReport]:
     """Pull recent listens, fetch the features of new tracks, label them, and leave a summary.
@@ -41,7 +42,7 @@ def run_nightly(
     report.outcomes = pull_all(people, dry_run=dry_run)
     report.permissions = permissions_ending()
     if not dry_run:
-        selection = selection_of(people or None, first_day, last_day)
+        selection = selection_of(people, first_day, last_day)
         match_waiting_plays()
         report.features = fetch_missing_features(selection)
         report.labels = label_selected(selection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from flows.prefect_runtime import PrefectRuntime
@@ -12,7 +13,7 @@ from mood_core.pipeline.night_report import NightReport
 def run_flow(
     runtime: PrefectRuntime,
     *,
-    people: list[str] | None = None,
+    people: Sequence[str] = (),
     first_day: date | None = None,
     last_day: date | None = None,
     dry_run: bool = False,

@@ -6,9 +6,14 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.events import tell_ended_permissions
 from mood_core.bootstrap import Workspace
+from mood_core.classifier.drift import DriftReport
 from mood_core.pipeline.night_report import NightReport, Verdict
 from mood_core.report.mood_markdown import mood_markdown
+
+DEGRADED = Verdict.DEGRADED.value
+"""The name of the state of a run that did its work, but not all of it."""
 
 
 def conclude(report: NightReport) -> State[NightReport]:
@@ -18,6 +23,7 @@ def conclude(report: NightReport) -> State[NightReport]:
     )
     if report.outcomes:
         create_table_artifact(key="moodlog-accounts", table=account_rows(report), description="Every account's outcome")
+    tell_ended_permissions(report)
     message = headline(report)
     if report.verdict is Verdict.FAILED:
         return Failed(message=message, data=report)
@@ -80,15 +86,19 @@ def permission_lines(report: NightReport) -> list[str]:
 def drift_lines(report: NightReport) -> list[str]:
     """How far the newest tracks' features are from the training data, if that is known and worth a word."""
     drift = None if report.labels is None else report.labels.drift
-    if drift is None or drift.level == "too_few_rows":
-        return []
+    return [] if drift is None or drift.level == "too_few_rows" else [drift_sentence(drift), ""]
+
+
+def drift_sentence(drift: DriftReport) -> str:
+    """How far the newest tracks' features are from the training data."""
     said = {
+        "too_few_rows": "too few to tell",
         "none": "no drift",
         "notice": "some drift: labels may be a little less sure than the model card says",
         "warning": "**drift: this music differs from what the model learned from; trust its labels less**",
     }[drift.level]
     worst = f"{drift.worst}, PSI {drift.psi[drift.worst]:.2f}"
-    return [f"Features of the newest {drift.rows} tracks against the training data: {said} (most: {worst}).", ""]
+    return f"Features of the newest {drift.rows} tracks against the training data: {said} (most: {worst})."
 
 
 def account_rows(report: NightReport) -> list[dict[str, str | int]]:

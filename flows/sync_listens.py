@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
 
+from flows.parameters import People
 from flows.shards import split
 from flows.summary import conclude
-from flows.tasks import finish_batches, permissions_ending, pull_shard
+from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError
 from mood_core.pipeline.night_report import NightReport
@@ -16,9 +19,9 @@ from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.pipeline.pull_listens import PullOutcome
 
 
-@flow(name="sync-listens", flow_run_name="pull listens", log_prints=False, persist_result=False)
+@flow(name="sync-listens", flow_run_name="pull listens", log_prints=False, persist_result=False, timeout_seconds=PULL_S)
 def sync_listens(
-    people: list[str] | None = None,
+    people: People = (),
     dry_run: bool = False,
     due_only: bool = False,
 ) -> State[NightReport]:
@@ -36,7 +39,7 @@ def sync_listens(
     return conclude(report)
 
 
-def pull_all(people: list[str] | None, *, dry_run: bool, due_only: bool = False) -> list[PullOutcome]:
+def pull_all(people: Sequence[str], *, dry_run: bool, due_only: bool = False) -> list[PullOutcome]:
     """Pull all active accounts, or those of ``people``, a task for each shard; with ``due_only`` those that are due.
 
     Raises:
@@ -64,10 +67,10 @@ def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
     return due(last_pulled, paces, now=now, daily_budget=workspace.settings.spotify_daily_budget)
 
 
-def _active_accounts(workspace: Workspace, people: list[str] | None) -> list[str]:
-    accounts = workspace.accounts.all(people or None)
+def _active_accounts(workspace: Workspace, people: Sequence[str]) -> list[str]:
+    accounts = workspace.accounts.all(list(people) or None)
     known = {name for account in accounts for name in (account.user_id, account.display_name)}
-    unknown = sorted(set(people or []) - known)
+    unknown = sorted(set(people) - known)
     if unknown:
         raise InputError(f"no account is connected for {', '.join(unknown)}; `moodlog status` lists those that are")
     return [account.user_id for account in accounts if account.state == "active"]

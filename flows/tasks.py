@@ -17,7 +17,7 @@ from prefect.tasks import exponential_backoff
 
 from flows.progress import ProgressArtifact
 from mood_core.bootstrap import Workspace
-from mood_core.errors import MoodlogError
+from mood_core.errors import InputError, MoodlogError
 from mood_core.features.report import FetchReport
 from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.keep_aside import keep_aside
@@ -31,13 +31,19 @@ from mood_core.store.selection import Selection
 
 _CLAIM_S = 600.0
 
+NIGHT_S = 20 * 3600.0
+"""The time limit of scheduled runs, so that one that hangs never stands in the way of the next night's."""
+
+PULL_S = 6 * 3600.0
+"""The time limit of short scheduled runs."""
+
 
 def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
     """Whether the error that ended a task says that trying again may help. Any other error is a defect."""
     return isinstance(state.data, MoodlogError) and state.data.retryable
 
 
-_OPTIONS: dict[str, Any] = {
+RETRYING: dict[str, Any] = {
     "retries": 3,
     "retry_delay_seconds": exponential_backoff(backoff_factor=10),
     "retry_jitter_factor": 0.5,
@@ -45,16 +51,17 @@ _OPTIONS: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
 }
+"""How every task is repeated: three times, after 10, 20 and 40 seconds and up to half as long again."""
 
 
-@task(name="finish what was left", **_OPTIONS)
+@task(name="finish what was left", **RETRYING)
 def finish_batches() -> int:
     """Load the batches that an earlier run published but did not live to load; returns how many."""
     with Workspace() as workspace:
         return workspace.batches.finish(now=workspace.now())
 
 
-@task(name="pull listens", task_run_name="pull {label}", **_OPTIONS)
+@task(name="pull listens", task_run_name="pull {label}", **RETRYING)
 def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> list[PullOutcome]:  # noqa: ARG001 - shown
     """Pull the recent listens of the accounts of one shard that no other run is pulling, one after the other."""
     owner = new_owner()
@@ -76,15 +83,15 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
     return outcomes
 
 
-@task(name="match plays by name", **_OPTIONS)
+@task(name="match plays by name", **RETRYING)
 def match_waiting_plays() -> int:
     """Store the plays that an export named by artist and title alone and whose track is known by now."""
     with Workspace() as workspace:
         return match_waiting(ImportRows(workspace.database), workspace.batches, now=workspace.now())
 
 
-@task(name="fetch audio features", **_OPTIONS)
-def fetch_missing_features(selection: Selection) -> FetchReport:
+@task(name="fetch audio features", **RETRYING)
+def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> FetchReport:
     """Fetch the features of every selected track that has none; long work shows its progress in Prefect's pages."""
     with Workspace() as workspace:
         now = workspace.now()
@@ -94,6 +101,7 @@ def fetch_missing_features(selection: Selection) -> FetchReport:
             workspace.batches,
             now=now,
             selection=selection,
+            ask_again=ask_again,
             progress=ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"),
         )
         keep_aside(report.set_aside, workspace.settings.home / "quarantine", now=now)
@@ -101,7 +109,7 @@ def fetch_missing_features(selection: Selection) -> FetchReport:
     return report
 
 
-@task(name="label moods", **_OPTIONS)
+@task(name="label moods", **RETRYING)
 def label_selected(selection: Selection) -> LabelReport:
     """Label every selected track that has features and no label by the current model."""
     with Workspace() as workspace:
@@ -127,9 +135,11 @@ def permissions_ending() -> list[Permission]:
         return ending_permissions(workspace.accounts.all(), lambda authorised_at: days_left(authorised_at, now))
 
 
-def selection_of(people: Sequence[str] | None, first_day: date | None, last_day: date | None) -> Selection:
+def selection_of(people: Sequence[str], first_day: date | None, last_day: date | None) -> Selection:
     """The listens that a run's parameters speak of; people are given by id or by name."""
-    if people is None:
+    if first_day and last_day and first_day > last_day:
+        raise InputError(f"first_day {first_day} is after last_day {last_day}; swap them")
+    if not people:
         return Selection(None, first_day, last_day)
     with Workspace() as workspace:
         return Selection([account.user_id for account in workspace.accounts.all(people)], first_day, last_day)

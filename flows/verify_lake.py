@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.verify_lake import Verification, verify
 
@@ -17,10 +18,18 @@ def verify_lake(deep: bool = False) -> State[Verification]:
     Args:
         deep: Also compare every row, in a temporary database made from the lake.
     """
-    with Workspace() as workspace:
-        found = verify(workspace.lake, workspace.database, now=workspace.now(), deep=deep)
+    found = compare(deep=deep)
     for finding in found.findings:
         get_run_logger().error("%s: %s; %s", finding.subject, finding.problem, finding.advice)
     if found.findings:
-        return Failed(message=f"{len(found.findings)} findings; the log names them", data=found)
+        first = found.findings[0]
+        more = f"{len(found.findings)} findings, the first: {first.subject}: {first.problem}; {first.advice}"
+        return Failed(message=more, data=found)
     return Completed(message=f"{found.files} files with {found.rows} rows agree with SQL", data=found)
+
+
+@task(name="compare lake and SQL", **RETRYING)
+def compare(*, deep: bool) -> Verification:
+    """Compare the lake, the ledger and SQL."""
+    with Workspace() as workspace:
+        return verify(workspace.lake, workspace.database, now=workspace.now(), deep=deep)

@@ -9,30 +9,34 @@ from zoneinfo import ZoneInfo
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
-from prefect.blocks.abstract import NotificationBlock
+from prefect.variables import Variable
 
+from flows.parameters import Block, Day, People
+from flows.server_setup import NOTIFY_VARIABLE, notification_block
+from flows.tasks import PULL_S
 from mood_core.bootstrap import Workspace
 from mood_core.errors import ConfigError
 from mood_core.report.recap import Recap, last_full_week, read_recap
 
 
-@flow(name="write-recap", flow_run_name="weekly recap", log_prints=False, persist_result=False)
+@flow(name="write-recap", flow_run_name="weekly recap", log_prints=False, persist_result=False, timeout_seconds=PULL_S)
 def write_recap(
-    people: list[str] | None = None,
-    week: date | None = None,
-    notify: str | None = None,
+    people: People = (),
+    week: Day = None,
+    notify: Block = None,
 ) -> list[str]:
     """Write the recaps to HOME/recaps, show them in Prefect's UI, and send them where ``notify`` says.
 
     Args:
         people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
         week: Any day of the week, for example 2026-11-18; the last full week by default.
-        notify: A Prefect notification block to send it through, for example slack-webhook/moods; empty for none.
+        notify: A Prefect notification block to send it through, for example slack-webhook/moods; by default the one of
+            `moodlog setup`, if any.
     """
     with Workspace() as workspace:
         recaps = [
             read_recap(workspace.database, one.user_id, one.display_name, _monday(workspace, one.timezone, week))
-            for one in workspace.accounts.all(people or None)
+            for one in workspace.accounts.all(list(people) or None)
         ]
         folder = workspace.settings.home / "recaps"
     for position, recap in enumerate(recaps):
@@ -41,8 +45,9 @@ def write_recap(
     if said:
         shown = "\n\n".join(line.replace("<", "&lt;").replace("|", "\\|") for line in said)
         create_markdown_artifact(key="moodlog-recap", markdown=f"# The week in moods\n\n{shown}", description="Recap")
-        if notify:
-            sender: Any = _block(notify)  # Prefect types the call of a synchronous flow as a coroutine
+        wanted = notify or Variable.get(NOTIFY_VARIABLE)
+        if wanted:
+            sender: Any = notification_block(str(wanted))  # Prefect types the call of a synchronous flow as a coroutine
             sender.notify("\n\n".join(said), subject="The week in moods")
     return said
 
@@ -61,17 +66,3 @@ def _draw(recap: Recap, out: Path) -> None:
         draw_recap(recap, out)
     except ConfigError as error:  # the sentences are worth having without the picture
         get_run_logger().warning(error.message)
-
-
-def _block(name: str) -> NotificationBlock:
-    from prefect.blocks.core import Block
-
-    try:
-        block = Block.load(name)
-    except ValueError as error:
-        raise ConfigError(
-            f"there is no Prefect block called {name}; `prefect block ls` lists those there are"
-        ) from error
-    if not isinstance(block, NotificationBlock):
-        raise ConfigError(f"the Prefect block {name} sends no notifications; use one like slack-webhook/NAME")
-    return block

@@ -103,6 +103,16 @@ class Settings(BaseSettings):
         return self.home / "models"
 
     @property
+    def trained(self) -> Path:
+        """Where the training flow puts new models, which are not promoted yet."""
+        return self.home / "trained"
+
+    @property
+    def labelled(self) -> Path:
+        """Labelled tracks to train on, where no other file is named to a flow."""
+        return self.home / "labelled.csv"
+
+    @property
     def catalog_list(self) -> Path:
         """Where ``moodlog catalog add`` keeps its list of files."""
         return self.home / "catalog.txt"

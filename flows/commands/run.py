@@ -49,7 +49,7 @@ def command(
         with console.status("pulling listens, fetching features, labelling moods"):
             report = run_flow(
                 runtime,
-                people=list(users) or None,
+                people=users,
                 first_day=first_day.date() if first_day else None,
                 last_day=last_day.date() if last_day else None,
                 dry_run=dry_run,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from flows.deployments import Deployment, read_deployments
+from flows.deployments import Concurrency, Deployment, read_deployments
 from flows.prefect_runtime import prefect_runtime
 from mood_core.settings import load_settings
 from mood_core.store.time_zones import zone
 
 if TYPE_CHECKING:
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
 
 
@@ -32,7 +34,7 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
     Examples:
       moodlog serve
       moodlog serve --timezone Europe/Berlin
-      prefect deployment run run-nightly/by-hand -p dry_run=true     (in another terminal)
+      prefect deployment run run-nightly/run-now -p dry_run=true     (in another terminal)
     """
     if timezone is not None:
         zone(timezone)
@@ -42,7 +44,7 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
             runtime.wait_until_ready()
         from prefect import serve
 
-        deployments = read_deployments()
+        _make_sound(deployments := read_deployments())
         console.print(f"Prefect's pages: {runtime.pages}")
         for deployment in deployments:
             console.print(f"  {deployment.name}: {_when(deployment, timezone)}")
@@ -55,12 +57,23 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
         )
 
 
+def _make_sound(deployments: Sequence[Deployment]) -> None:
+    """Leave nothing in the way that a run of an earlier `serve` held when its process died."""
+    from prefect.client.orchestration import get_client
+
+    from flows.automations import dead_runs, set_up_automation
+    from flows.server_setup import free_slots
+
+    with get_client(sync_client=True) as client:
+        set_up_automation(client, dead_runs())
+        for _ in free_slots(client, deployments):
+            pass
+
+
 def _served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
 
-    limit = deployment.concurrency_limit
     return RunnerDeployment.from_entrypoint(
         deployment.entrypoint,
         name=deployment.name,
@@ -71,9 +84,17 @@ def _served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
             Cron(schedule["cron"], timezone=timezone or schedule["timezone"], slug=schedule["slug"])
             for schedule in deployment.schedules
         ],
-        concurrency_limit=limit
-        and ConcurrencyLimitConfig(limit=limit, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        concurrency_limit=_limit(deployment.concurrency),
     )
+
+
+def _limit(concurrency: Concurrency | None) -> ConcurrencyLimitConfig | None:
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+
+    if concurrency is None:
+        return None
+    strategy = ConcurrencyLimitStrategy(concurrency.collision_strategy)
+    return ConcurrencyLimitConfig(limit=concurrency.limit, collision_strategy=strategy)
 
 
 def _when(deployment: Deployment, timezone: str | None) -> str:

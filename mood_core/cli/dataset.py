@@ -15,6 +15,7 @@ from mood_core.bootstrap import Workspace
 from mood_core.errors import ConfigError, Unavailable
 from mood_core.pipeline.build_dataset import DatasetReport, build_dataset, parse_playlist, write_dataset
 from mood_core.pipeline.keep_aside import keep_aside
+from mood_core.pipeline.manage_users import the_reader
 from mood_core.records import FEATURES
 
 
@@ -44,7 +45,7 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
     wanted = [parse_playlist(text) for text in playlists]
     with Workspace() as workspace, Progress(console=Console(stderr=True), transient=True) as bars:
         step = bars.add_task("fetching features", total=None)
-        client = workspace.spotify.for_user(_reader(workspace, user))
+        client = workspace.spotify.for_user(the_reader(workspace.accounts, user))
         table, report = build_dataset(
             wanted,
             client.playlist_items,
@@ -99,13 +100,6 @@ def describe(file: Path, plot: Path | None, as_json: bool) -> None:
         _print_means(tracks.counts(), means)
     if plot is not None:
         _draw(file, plot)
-
-
-def _reader(workspace: Workspace, user: str | None) -> str:
-    accounts = [account for account in workspace.accounts.all([user] if user else None) if account.state == "active"]
-    if not accounts:
-        raise ConfigError(f"no active account{f' is called {user}' if user else ''}; `moodlog connect` connects one")
-    return accounts[0].user_id
 
 
 def _print_report(report: DatasetReport, out: Path) -> None:

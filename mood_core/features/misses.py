@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from mood_core.records import TrackKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from mood_core.records import Track
@@ -44,6 +45,14 @@ class RememberedMiss(Protocol):
     def missed_at(self) -> datetime: ...  # noqa: D102
     @property
     def count(self) -> int: ...  # noqa: D102
+
+
+class NothingRemembered:
+    """A history without misses: with it, every source is asked."""
+
+    def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:  # noqa: ARG002
+        """No miss at all."""
+        return {}
 
 
 def due_at(count: int, missed_at: datetime) -> datetime:

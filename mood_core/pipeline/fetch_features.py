@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from mood_core.features.chain import fetch_features as walk
+from mood_core.features.misses import NothingRemembered
 from mood_core.features.report import FetchReport
-from mood_core.features.source import FeatureSource
+from mood_core.features.source import FeatureSource, MissHistory
 from mood_core.pipeline.batches import Batches
 from mood_core.records import Track
 from mood_core.schema import AUDIO_FEATURES, FEATURE_MISSES
@@ -25,10 +26,12 @@ def fetch_features(
     *,
     now: datetime,
     selection: Selection = _EVERYTHING,
+    ask_again: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
     """Fetch the features of the selected tracks that have none. See :func:`fetch_for`."""
-    return fetch_for(rows.tracks_without_features(selection), sources, rows, batches, now=now, progress=progress)
+    wanting = rows.tracks_without_features(selection)
+    return fetch_for(wanting, sources, rows, batches, now=now, ask_again=ask_again, progress=progress)
 
 
 def fetch_for(
@@ -38,12 +41,14 @@ def fetch_for(
     batches: Batches,
     *,
     now: datetime,
+    ask_again: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
     """Walk the chain of ``sources`` over ``tracks``; each answer is stored before the next is asked.
 
-    So it can be stopped anywhere and run again with nothing asked twice. ``progress`` hears how many of how many tracks
-    were answered, with features or without.
+    So it can be stopped anywhere and run again with nothing asked twice. With ``ask_again``, sources that had nothing
+    for a track are asked now and not when it is time again. ``progress`` hears how many of how many tracks were
+    answered, with features or without.
 
     Raises:
         InputError: A catalogue file is not what it should be.
@@ -51,7 +56,8 @@ def fetch_for(
     """
     report = FetchReport()
     answered: set[str] = set()
-    for result in walk(tracks, sources, rows, now, availability=rows, report=report):
+    history: MissHistory = NothingRemembered() if ask_again else rows
+    for result in walk(tracks, sources, history, now, availability=rows, report=report):
         batches.add(AUDIO_FEATURES, to_table(AUDIO_FEATURES, result.found), now=now)
         batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, result.misses), now=now)
         answered.update(features.track_id for features in result.found)

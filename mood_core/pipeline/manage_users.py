@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from mood_core.errors import InputError
+from mood_core.errors import ConfigError, InputError
 from mood_core.pipeline.batches import Batches
 from mood_core.records import User
 from mood_core.schema import USERS
@@ -25,6 +25,18 @@ def the_account(accounts: Accounts, user: str) -> Account:
         problem = "several accounts are" if found else "no account is"
         raise InputError(f"{problem} called {user}; `moodlog users list` shows them with their ids")
     return found[0]
+
+
+def the_reader(accounts: Accounts, user: str | None) -> str:
+    """The id of the active account that reads for everybody: the one called ``user``, or the first.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    active = [account for account in accounts.all([user] if user else None) if account.state == "active"]
+    if not active:
+        raise ConfigError(f"no active account{f' is called {user}' if user else ''}; `moodlog connect` connects one")
+    return active[0].user_id
 
 
 def change_user(

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 
-from flows.deployments import deployments_file, read_deployments
+from flows.deployments import Concurrency, deployments_file, read_deployments
 
 FILE = yaml.safe_load(deployments_file().read_text(encoding="utf-8"))
 ENTRIES: list[dict[str, Any]] = FILE["deployments"]
@@ -44,7 +45,32 @@ def test_entrypoints_are_flows_and_parameters_are_theirs(entry: dict[str, Any]) 
         if entry["schedules"]
     ), "a scheduled run has nobody to ask"
     properties = flow.parameters.properties
-    assert all(properties[name].get("description") for name in known), "a form wants a description for each field"
+    for name in known:
+        shown = properties[name]
+        assert shown.get("description"), f"{name}: a form wants a description for each field"
+        assert isinstance(shown["type"], str), f"{name}: one type makes a field, a choice of types makes a riddle"
+        assert shown["type"] != "object", f"{name}: -p would replace a nested value as a whole"
+        assert shown["type"] == "boolean" or shown.get("examples"), f"{name}: an example says more than a type"
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
+def test_an_example_is_one_that_the_server_takes(entry: dict[str, Any]) -> None:
+    from prefect.utilities.schema_tools import validate
+
+    schema = _flow(entry).parameters.model_dump_for_openapi()
+    examples = {name: shown["examples"][0] for name, shown in schema["properties"].items() if shown.get("examples")}
+    assert validate(examples, schema, preprocess=True, allow_none_with_default=True) == []
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
+def test_no_limit_can_hold_up_the_runs_after_it(entry: dict[str, Any]) -> None:
+    limit = entry.get("concurrency_limit")
+    if limit is not None:
+        assert set(limit) == {"limit", "collision_strategy"}
+        assert limit["collision_strategy"] in {strategy.value for strategy in ConcurrencyLimitStrategy}
+    if entry["schedules"]:
+        assert limit is not None, "two of one schedule would do the same work"
+        assert _flow(entry).timeout_seconds, "a run that hangs must end before it holds up the next"
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
@@ -54,12 +80,30 @@ def test_schedules_run_by_a_real_zone(entry: dict[str, Any]) -> None:
         assert len(schedule["cron"].split()) == 5
 
 
-def test_there_is_a_nightly_run_and_a_pull_every_two_hours() -> None:
+def test_what_runs_when() -> None:
     by_name = {deployment.name: deployment for deployment in read_deployments()}
-    assert by_name["nightly"].entrypoint.endswith("run_nightly")
-    assert by_name["pull"].schedules
-    assert by_name["by-hand"].schedules == ()
-    assert by_name["nightly"].concurrency_limit == 1
+    when = {name: entry.schedules[0]["cron"] for name, entry in by_name.items() if entry.schedules}
+    assert when == {
+        "nightly": "30 3 * * *",
+        "pull": "15,45 * * * *",
+        "weekly-recap": "0 7 * * 1",
+        "weekly-train-check": "0 6 * * 0",
+        "compact": "0 5 2 * *",
+    }
+    assert set(by_name) - set(when) == {
+        "run-now",
+        "label",
+        "backfill-features",
+        "import-history",
+        "relabel",
+        "build-dataset",
+        "train",
+        "verify",
+        "rebuild",
+        "forget",
+    }
+    assert by_name["nightly"].concurrency == Concurrency(1, "ENQUEUE")
+    assert by_name["pull"].concurrency == Concurrency(1, "CANCEL_NEW")
 
 
 def test_a_file_that_is_no_prefect_file_is_named(tmp_path: Path) -> None:

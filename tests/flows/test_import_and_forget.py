@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect.exceptions import ParameterBindError, ParameterTypeError
 
 from flows.local_server import local_server
 from mood_core.bootstrap import Workspace
@@ -45,8 +47,10 @@ def test_a_history_is_imported_and_forgotten_again(server: None, tmp_path: Path)
     assert report["fates"]["imported"] == 2
     with Workspace() as workspace:
         assert [account.display_name for account in workspace.accounts.all()] == ["ada"]
-    with pytest.raises(ValueError, match="really"):
-        forget_person("ada")
+    refusing: Any = forget_person
+    for said in (dict[str, bool](), {"really": False}):
+        with pytest.raises((ParameterBindError, ParameterTypeError), match="really"):
+            refusing("ada", **said)
     assert forget_person("ada", really=True)["listens"] == 2
     with Workspace() as workspace:
         assert workspace.accounts.all() == []

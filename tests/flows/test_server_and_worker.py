@@ -60,9 +60,9 @@ def test_deploy_work_and_run_by_hand(server: str, home: Path, monkeypatch: pytes
         )
         try:
             time.sleep(2)
-            done = _prefect("deployment", "run", "run-nightly/by-hand", "-p", "dry_run=false", "--watch")
+            done = _prefect("deployment", "run", "run-nightly/run-now", "-p", "dry_run=false", "--watch")
             assert done.returncode == 0, done.stdout + done.stderr
-            refused = _prefect("deployment", "run", "run-nightly/by-hand", "-p", "first_day=yesterday")
+            refused = _prefect("deployment", "run", "run-nightly/run-now", "-p", "first_day=yesterday")
             assert refused.returncode == 1
             assert "first_day" in refused.stdout + refused.stderr
         finally:

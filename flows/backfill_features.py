@@ -1,0 +1,37 @@
+"""Fetches the audio features that are missing, also those that no source had the last time."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.parameters import Day, People
+from flows.summary import conclude
+from flows.tasks import fetch_missing_features, label_selected, match_waiting_plays, selection_of
+from mood_core.pipeline.night_report import NightReport
+
+
+@flow(name="backfill-features", flow_run_name="backfill features", log_prints=False, persist_result=False)
+def backfill_features(
+    people: People = (),
+    first_day: Day = None,
+    last_day: Day = None,
+    ask_again: bool = True,
+    label: bool = True,
+) -> State[NightReport]:
+    """Fetch the features of every track that has none, for example after adding a catalogue file.
+
+    Args:
+        people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
+        first_day: Only tracks heard on this local day or later, for example 2026-11-01.
+        last_day: Only tracks heard on this local day or earlier.
+        ask_again: Ask now what a source did not know before, instead of when it is time again.
+        label: Then label the tracks whose features were found.
+    """
+    report = NightReport()
+    selection = selection_of(people, first_day, last_day)
+    match_waiting_plays()
+    report.features = fetch_missing_features(selection, ask_again=ask_again)
+    if label:
+        report.labels = label_selected(selection)
+    return conclude(report)

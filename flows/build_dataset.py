@@ -1,0 +1,60 @@
+"""Collects labelled tracks from playlists, for training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows.parameters import LabelledFile, Playlists, Reader
+from flows.progress import ProgressArtifact
+from flows.tasks import RETRYING
+from mood_core.bootstrap import Workspace
+from mood_core.errors import Unavailable
+from mood_core.pipeline.build_dataset import DatasetReport, parse_playlist, write_dataset
+from mood_core.pipeline.build_dataset import build_dataset as build
+from mood_core.pipeline.manage_users import the_reader
+
+
+@flow(name="build-dataset", flow_run_name="build a data set", log_prints=False, persist_result=False)
+def build_dataset(playlists: Playlists, out: LabelledFile = None, user: Reader = None) -> State[DatasetReport]:
+    """Write the tracks of playlists, one mood a playlist, with their audio features to a file for training.
+
+    Args:
+        playlists: Playlists and their moods, for example ["Calm=37i9dQZF1DWZd79rJ6a7lp", "Sad=..."].
+        out: The .csv or .parquet file to write, on the machine that runs this; HOME/labelled.csv by default.
+        user: The account that reads the playlists, by id or name; the first one by default.
+    """
+    report, file = collect_playlists(list(playlists), out or None, user or None)
+    fates = [{"fate": fate.value, "items": count} for fate, count in sorted(report.fates.items())]
+    create_table_artifact(key="moodlog-dataset-fates", table=fates, description=f"{report.items} items of playlists")
+    tracks = ", ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no tracks"
+    return Completed(message=f"{tracks} written to {file}", data=report)
+
+
+@task(name="collect playlists", **RETRYING)
+def collect_playlists(playlists: list[str], out: str | None, user: str | None) -> tuple[DatasetReport, Path]:
+    """Collect the tracks of ``playlists`` with their features and write them; returns also the file.
+
+    Raises:
+        Unavailable: A source of features did not answer for all tracks; no file is written then.
+    """
+    with Workspace() as workspace:
+        file = Path(out) if out else workspace.settings.labelled
+        table, report = build(
+            [parse_playlist(text) for text in playlists],
+            workspace.spotify.for_user(the_reader(workspace.accounts, user)).playlist_items,
+            workspace.feature_sources(),
+            workspace.feature_rows,
+            workspace.batches,
+            now=workspace.now(),
+            progress=ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"),
+        )
+    if report.features.stopped:
+        stop = report.features.stopped[0]
+        raise Unavailable(f"{stop.service} did not answer for all tracks: {stop.reason}", source=stop.service)
+    write_dataset(table, file)
+    return report, file

@@ -1,0 +1,101 @@
+"""``moodlog setup``: what a Prefect server needs beside ``prefect.yaml``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from flows.deployments import read_deployments
+from flows.prefect_runtime import prefect_runtime
+from mood_core.settings import load_settings
+
+if TYPE_CHECKING:
+    from flows.server_setup import Done
+
+_CLOCK = click.DateTime(formats=["%H:%M"])
+
+
+@click.command
+@click.option("--notify", metavar="TYPE/NAME", help="Send alerts through this Prefect block, like slack-webhook/moods.")
+@click.option("--webhook", metavar="URL", help="Send alerts there, as JSON with a text; makes the block for it.")
+@click.option(
+    "--deadline",
+    type=_CLOCK,
+    default="08:00",
+    show_default=True,
+    help="When the night is late, by its schedule's zone.",
+)
+@click.option("--pool-limit", type=click.IntRange(1), help="Most runs at once in the work pool, over all workers.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@click.pass_context
+def command(
+    context: click.Context,
+    notify: str | None,
+    webhook: str | None,
+    deadline: datetime,
+    pool_limit: int | None,
+    as_json: bool,
+) -> None:
+    """Prepare a Prefect server: work pool, alerts, and what else prefect.yaml cannot say. Run it again at will.
+
+    It works on the server of PREFECT_API_URL or your Prefect profile, otherwise on that of `moodlog serve`. Alerts tell
+    when the nightly run failed, when it did not complete in time, and when somebody must reconnect; any Prefect
+    notification block can carry them. A run whose process has died is marked as crashed, with or without alerts.
+
+    \b
+    Examples:
+      moodlog setup
+      moodlog setup --webhook https://hooks.example.org/moodlog
+      moodlog setup --notify slack-webhook/moods --deadline 07:30
+
+    \b
+    Then, for a server with workers:
+      prefect deploy --all --no-prompt
+      prefect worker start --pool moodlog
+    """
+    if notify and webhook:
+        raise click.UsageError("give --notify for a block that there is, or --webhook to make one.")
+    console = Console(stderr=True, highlight=False)
+    with prefect_runtime(load_settings().home, verbose=context.obj["verbose"]) as runtime:
+        with console.status("reaching Prefect"):
+            runtime.wait_until_ready()
+        done = list(_set_up(notify, webhook, deadline, pool_limit))
+    if as_json:
+        click.echo(json.dumps({entry.what: entry.outcome for entry in done}))
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for entry in done:
+        table.add_row(entry.what, entry.outcome)
+    Console().print(table)
+    if not (notify or webhook):
+        console.print("No alerts were asked for; --webhook URL or --notify TYPE/NAME sends them.")
+
+
+def _set_up(notify: str | None, webhook: str | None, deadline: datetime, pool_limit: int | None) -> Iterator[Done]:
+    from prefect.client.orchestration import get_client
+
+    from flows.automations import alerts, dead_runs, set_up_automation
+    from flows.server_setup import free_slots, notification_block, set_up_pool, set_up_variable, set_up_webhook
+
+    deployments = read_deployments()
+    with get_client(sync_client=True) as client:
+        yield set_up_pool(client, pool_limit)
+        yield set_up_automation(client, dead_runs())
+        yield from free_slots(client, deployments)
+        if webhook:
+            notify, saved = set_up_webhook(webhook)
+            yield saved
+        if not notify:
+            return
+        block_id = notification_block(notify)._block_document_id  # noqa: SLF001 - Prefect has no other name for it
+        if block_id is None:
+            raise click.ClickException(f"the block {notify} is not saved on the server")
+        yield set_up_variable(notify)
+        for alert in alerts(block_id, deployments, deadline.time()):
+            yield set_up_automation(client, alert)

@@ -1,0 +1,60 @@
+"""Trains a mood model; the current one stays the current one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows.parameters import Folds, LabelledFile, ModelName, ModelVersion, OutputFolder, Repeats, Seed
+from flows.progress import ProgressArtifact
+from mood_core.settings import load_settings
+
+
+@flow(name="train-model", flow_run_name="train {name}", log_prints=False, persist_result=False)
+def train_model(
+    data: LabelledFile = None,
+    out: OutputFolder = None,
+    name: ModelName = "my-moods",
+    model_version: ModelVersion = None,
+    seed: Seed = 0,
+    folds: Folds = 10,
+    repeats: Repeats = 5,
+    baselines: bool = True,
+) -> State[str]:
+    """Train a mood model on labelled tracks and measure it by cross-validation; `moodlog promote` makes it current.
+
+    Args:
+        data: The labelled tracks, .csv or .parquet, on the machine that runs this; HOME/labelled.csv by default.
+        out: The folder that gets NAME/VERSION; HOME/trained by default.
+        name: What the model is called.
+        model_version: Its version, for example 2; the next whole number by default.
+        seed: The same data, seed and libraries give the same weights.
+        folds: Folds of the cross-validation, 2 or more.
+        repeats: How often it is repeated.
+        baselines: Measure simpler models beside it.
+    """
+    from mood_core.classifier.training import require_training, train_model
+    from mood_core.model_card import read_card
+
+    require_training()
+    settings = load_settings()
+    folder = train_model(
+        Path(data) if data else settings.labelled,
+        Path(out) if out else settings.trained,
+        seed=seed,
+        name=name,
+        version=model_version or None,
+        folds=folds,
+        repeats=repeats,
+        baselines=baselines,
+        progress=ProgressArtifact("moodlog-training", "Training").share,
+    )
+    card = read_card(folder)
+    text = (folder / "model_card.md").read_text(encoding="utf-8")
+    create_markdown_artifact(key="moodlog-model-card", markdown=text, description=f"{card.model_version} in {folder}")
+    said = f"{card.model_version} in {folder}, accuracy {card.metrics['accuracy']:.1%}"
+    return Completed(message=f"{said}; moodlog promote {folder} compares it with the current one", data=str(folder))

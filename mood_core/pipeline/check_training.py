@@ -1,0 +1,79 @@
+"""Whether a model trained on today's labelled tracks would be better than the current one. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mood_core.classifier.drift import DriftReport, feature_drift
+from mood_core.model_card import ModelCard
+from mood_core.store.mood_rows import MoodRows
+from mood_core.vectors import feature_matrix
+
+if TYPE_CHECKING:
+    from mood_core.classifier import Classifier
+    from mood_core.classifier.training import PairedTest
+
+_DRIFT_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCheck:
+    """The current model against one trained on ``tracks`` labelled tracks; ``test`` is None where nothing is new.
+
+    A positive gain of ``test`` is in the retrained one's favour.
+    """
+
+    model_version: str
+    tracks: int
+    test: PairedTest | None
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether training again promises a better model."""
+        return self.test is not None and self.test.promoted
+
+    def sentence(self) -> str:
+        """What was found, in one sentence."""
+        if self.test is None:
+            return f"{self.model_version} was trained on these {self.tracks} tracks: there is nothing new to learn."
+        gain = f"{self.test.accuracy_gain:+.1%} accuracy, {self.test.log_loss_gain:+.3f} nats"
+        verdict = f"{self.tracks} tracks {'is' if self.worthwhile else 'is not'} worth while"
+        return f"Training again on {verdict}: {gain} over {self.model_version}; {self.test.reason}."
+
+
+def check_training(
+    current: Classifier,
+    data: Path,
+    *,
+    folds: int = 10,
+    repeats: int = 1,
+    seed: int = 0,
+    progress: Callable[[str, float], None] | None = None,
+) -> TrainingCheck:
+    """Compare ``current`` with the recipe, cross-validated on the labelled tracks in ``data``.
+
+    The retrained model is judged only on tracks that it has not seen; the current one may have seen some of them, so
+    that the comparison leans to its side: what is worth while here is so indeed.
+
+    Raises:
+        InputError: The file is not what it should be.
+        ConfigError: The extra ``train`` is not installed.
+    """
+    from mood_core.classifier.training import evaluate_recipe, paired_test, read_labelled, require_training
+
+    require_training()
+    tracks = read_labelled(data, classes=current.card.classes)
+    if tracks.sha256 == current.card.training.get("sha256"):
+        return TrainingCheck(current.model_version, len(tracks.labels), None)
+    retrained = evaluate_recipe(tracks, folds=folds, repeats=repeats, seed=seed, baselines=False, progress=progress)
+    now = current.predict(tracks.matrix).astype("float64")[None]
+    test = paired_test(retrained.measured.probabilities, now, tracks.labels)
+    return TrainingCheck(current.model_version, len(tracks.labels), test)
+
+
+def measure_drift(rows: MoodRows, card: ModelCard) -> DriftReport:
+    """How far the features of the newest tracks are from the training data of ``card``."""
+    return feature_drift(feature_matrix(rows.newest_features(_DRIFT_ROWS)), card)

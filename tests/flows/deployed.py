@@ -1,0 +1,93 @@
+"""A real Prefect server with moodlog's deployments on it, and somebody who listens to its alerts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from flows.local_server import local_server
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parents[2]
+MOODLOG = [sys.executable, "-m", "flows.cli"]
+PREFECT = [sys.executable, "-m", "prefect"]
+
+
+def run(*command: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command in the checkout and hand back what it said; with ``ok``, it must not fail."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240, env=os.environ)
+    assert not ok or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@dataclass
+class Listener:
+    """A webhook on loopback: what was posted to it."""
+
+    url: str
+    texts: list[str] = field(default_factory=list)
+
+    def wait_for(self, part: str, within_s: float = 60.0) -> str:
+        """The first text with ``part`` in it."""
+        return until(lambda: next((text for text in self.texts if part in text), None), within_s)
+
+
+def until(probe: Callable[[], T | None], within_s: float = 60.0) -> T:
+    """What ``probe`` finds, once it finds something."""
+    deadline = time.monotonic() + within_s
+    while not (found := probe()):
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.2)
+    return found
+
+
+@contextmanager
+def listening() -> Iterator[Listener]:
+    """A listener for as long as the context lasts."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    heard = Listener(f"http://127.0.0.1:{server.server_port}/moods")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield heard
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def prefect_server(home: Path) -> Iterator[str]:
+    """A real Prefect server, set as a person sets theirs: in the environment, and in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(home))
+        with local_server(home) as running:
+            running.wait_until_ready()
+            patch.setenv("PREFECT_API_URL", running.api_url)
+            from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+            with temporary_settings({PREFECT_API_URL: running.api_url, PREFECT_HOME: home}):
+                yield running.api_url
