@@ -66,7 +66,7 @@ class AccountLog(Protocol):
     """Where the outcome of each account's pull is kept."""
 
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None: ...  # noqa: D102
-    def troubled(self, user_id: str, problem: str) -> None: ...  # noqa: D102
+    def troubled(self, user_ids: Sequence[str], problem: str) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,17 @@ class _Brake:
 
     def __init__(self) -> None:
         self.reason: MoodlogError | None = None
+        self.asked = 0
         self._failures_in_a_row = 0
 
     def worked(self) -> None:
         """An account was pulled."""
+        self.asked += 1
         self._failures_in_a_row = 0
 
     def failed(self, error: MoodlogError) -> None:
         """An account could not be pulled, because of ``error``."""
+        self.asked += 1
         self._failures_in_a_row = self._failures_in_a_row + 1 if isinstance(error, Unavailable) else 0
         if isinstance(error, QuotaExceeded) or self._failures_in_a_row >= OUTAGE_AFTER:
             self.reason = error
@@ -162,6 +165,7 @@ class PullListens:
                 self._flush(pending, now)
                 pending = _Pending()
         self._flush(pending, now)
+        self._tell_why_not_asked(outcomes[brake.asked :])
         return outcomes
 
     def _pull(self, user_id: str, pending: _Pending, brake: _Brake, now: datetime) -> PullOutcome:
@@ -174,7 +178,9 @@ class PullListens:
             return self._trouble(user_id, error)
         except Exception as error:  # whatever is wrong with one account must not cost the others
             log.exception("account %s could not be pulled", user_id)
-            return self._trouble(user_id, MoodlogError(f"unexpected {type(error).__name__}; the log has more"))
+            defect = MoodlogError(f"unexpected {type(error).__name__}; the log has more")
+            brake.failed(defect)
+            return self._trouble(user_id, defect)
         brake.worked()
         outcome = self._merge(user_id, window, pending, now)
         pending.outcomes.append(outcome)
@@ -213,10 +219,14 @@ class PullListens:
         self._batches.add(LISTENS, to_table(LISTENS, pending.listens), now=now)
         self._accounts.pulled([outcome.user_id for outcome in pending.outcomes], at=now)
 
+    def _tell_why_not_asked(self, outcomes: Sequence[PullOutcome]) -> None:
+        if outcomes and outcomes[0].problem and not self._dry_run:
+            self._accounts.troubled([outcome.user_id for outcome in outcomes], outcomes[0].problem)
+
     def _trouble(self, user_id: str, error: MoodlogError) -> PullOutcome:
         log.warning("account %s: %s", user_id, error.message)
         if not self._dry_run:
-            self._accounts.troubled(user_id, error.message)
+            self._accounts.troubled([user_id], error.message)
         wait_s = getattr(error, "retry_after_s", None)
         return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
 

@@ -148,6 +148,7 @@ def _too_many(answer: Answer) -> SourceError:
 def wait_asked_for(answer: Answer) -> float | None:
     """Seconds that a 429 asks to stay away, None for every other answer or where it does not say.
 
+    Spotify's description names a Retry-After for 429 alone; a 5xx that has one is met with the usual growing waits.
     A used up quota is always told as more than 60 s, also where the Retry-After is shorter or absent.
     """
     if answer.status != 429:

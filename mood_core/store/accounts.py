@@ -99,9 +99,9 @@ class Accounts:
         """Record that these accounts were pulled without trouble."""
         self._for_each(user_ids, "last_pulled_at_ms = :value, last_problem = NULL", to_ms(at))
 
-    def troubled(self, user_id: str, problem: str) -> None:
-        """Record why an account could not be pulled."""
-        self._for_each([user_id], "last_problem = :value", problem)
+    def troubled(self, user_ids: Sequence[str], problem: str) -> None:
+        """Record why accounts could not be pulled."""
+        self._for_each(user_ids, "last_problem = :value", problem)
 
     def paces(self, since: datetime, plays: int) -> dict[str, tuple[int, timedelta | None]]:
         """How fast people listened since ``since``, by user id, for those who did.

@@ -30,6 +30,12 @@ _NOT_BEFORE = text(
     "INSERT INTO rate_limits (endpoint, not_before_ms, reason) VALUES (:endpoint, :until, :reason)"
     " ON CONFLICT (endpoint) DO UPDATE SET not_before_ms = excluded.not_before_ms, reason = excluded.reason"
 )
+_USED = text(
+    # A minute's calls count until the last of them can be a day old.
+    "SELECT coalesce(sum(calls), 0) AS calls, min(minute_ms) AS oldest_ms FROM api_calls"
+    " WHERE endpoint = :endpoint AND minute_ms > :since"
+)
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtext('api_calls/' || :endpoint))")
 _LAST_DAY = text(
     "SELECT endpoint, CAST(sum(calls) AS BIGINT) AS calls FROM api_calls WHERE minute_ms > :since"
     " GROUP BY endpoint ORDER BY endpoint"
@@ -105,13 +111,19 @@ class CallLedger:
         limit = self._budget.get(endpoint)
         if limit is None:
             return
-        query = text("SELECT coalesce(sum(calls), 0) FROM api_calls WHERE endpoint = :endpoint AND minute_ms > :since")
-        if connection.execute(query, {"endpoint": endpoint, "since": to_ms(now - _DAY)}).scalar_one() >= limit:
-            raise QuotaExceeded(
-                f"the budget of {limit} calls a day to {endpoint} is used up; MOODLOG_SPOTIFY_DAILY_BUDGET sets it",
-                source=endpoint,
-                retry_after_s=3600.0,
-            )
+        if self._database.dialect == "postgresql":
+            # Two that count at once would both see room for one; SQLite lets one writer in at a time anyway.
+            connection.execute(_TAKE_TURNS, {"endpoint": endpoint})
+        used = connection.execute(_USED, {"endpoint": endpoint, "since": to_ms(now - _DAY) - _MINUTE_MS}).one()
+        if used.calls < limit:
+            return
+        opens_at = from_ms(used.oldest_ms + _MINUTE_MS) + _DAY if used.oldest_ms is not None else now + _DAY
+        raise QuotaExceeded(
+            f"the budget of {limit} calls a day to {endpoint} is used up until {opens_at:%Y-%m-%d %H:%M} UTC; "
+            "MOODLOG_SPOTIFY_DAILY_BUDGET sets it",
+            source=endpoint,
+            retry_after_s=(opens_at - now).total_seconds(),
+        )
 
 
 def _minute(moment: datetime) -> int:

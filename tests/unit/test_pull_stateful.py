@@ -84,7 +84,7 @@ class Shelf:
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None:
         self.problem = None
 
-    def troubled(self, user_id: str, problem: str) -> None:
+    def troubled(self, user_ids: Sequence[str], problem: str) -> None:
         self.problem = problem
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
