@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.parameters import Day, People
+from flows.run_names import named
 from flows.summary import conclude
 from flows.tasks import (
     NIGHT_S,
@@ -18,7 +19,13 @@ from flows.tasks import (
 from mood_core.pipeline.night_report import NightReport
 
 
-@flow(name="label-moods", flow_run_name="label moods", log_prints=False, persist_result=False, timeout_seconds=NIGHT_S)
+@flow(
+    name="label-moods",
+    flow_run_name=named("label moods"),
+    log_prints=False,
+    persist_result=False,
+    timeout_seconds=NIGHT_S,
+)
 def label_moods(
     people: People = (),
     first_day: Day = None,

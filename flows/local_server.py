@@ -93,7 +93,12 @@ def _start(home: Path, port: int) -> LocalServer:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     api_url = f"http://{_HOST}:{port}/api"
     environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
-    environment |= {**server_environment(home), "PREFECT_UI_URL": f"http://{_HOST}:{port}"}
+    # Without these its pages would be looked for, and would look for the API, at Prefect's usual port.
+    environment |= {
+        **server_environment(home),
+        "PREFECT_UI_URL": f"http://{_HOST}:{port}",
+        "PREFECT_UI_API_URL": api_url,
+    }
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, with a port number
             [sys.executable, "-m", "flows.local_server", str(port), str(os.getpid())],
@@ -112,6 +117,7 @@ def server_environment(home: Path) -> dict[str, str]:
     return {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # A slot's lease outlives the server, so that a slot is never held by a run that nobody remembers.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "DO_NOT_TRACK": "1",

@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.parameters import ModelFolder
+from flows.progress import ProgressArtifact
 from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.relabel import RelabelReport, relabel
@@ -36,7 +37,9 @@ def label_again(model: str | None, *, drop_old: bool) -> RelabelReport:
     """Label every known track by ``model``; killed anywhere, the next run labels what is left."""
     settings = load_settings()
     chosen = settings.model_copy(update={"model": Path(model)}) if model else settings
+    progress = ProgressArtifact("moodlog-relabel", "Tracks labelled")
     with Workspace(chosen) as workspace:
+        left = workspace.mood_rows.count_unlabelled(workspace.model_card.model_version)
         report = relabel(
             workspace.classifier,
             workspace.model_card,
@@ -44,6 +47,7 @@ def label_again(model: str | None, *, drop_old: bool) -> RelabelReport:
             workspace.models,
             workspace.batches,
             now=workspace.now(),
+            progress=lambda done: progress(done, left),
         )
         if drop_old:
             report.dropped = drop_old_labels(workspace.mood_rows, workspace.lake, workspace.database)

@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.parameters import Day, People
+from flows.run_names import named
 from flows.summary import conclude
 from flows.sync_listens import pull_all
 from flows.tasks import (
@@ -20,7 +21,13 @@ from flows.tasks import (
 from mood_core.pipeline.night_report import NightReport
 
 
-@flow(name="run-nightly", flow_run_name="nightly run", log_prints=False, persist_result=False, timeout_seconds=NIGHT_S)
+@flow(
+    name="run-nightly",
+    flow_run_name=named("nightly run"),
+    log_prints=False,
+    persist_result=False,
+    timeout_seconds=NIGHT_S,
+)
 def run_nightly(
     people: People = (),
     first_day: Day = None,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
@@ -10,7 +13,13 @@ from flows.events import tell_ended_permissions
 from mood_core.bootstrap import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.pipeline.night_report import NightReport, Verdict
-from mood_core.report.mood_markdown import mood_markdown
+from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.report.account_states import AccountState, account_states
+from mood_core.report.mood_markdown import as_text, mood_markdown
+from mood_core.report.mood_picture import as_data_uri, mood_picture
+
+MOST_ACCOUNTS = 200
+"""So many rows a table of accounts has at most: more is nothing to read."""
 
 DEGRADED = Verdict.DEGRADED.value
 """The name of the state of a run that did its work, but not all of it."""
@@ -18,11 +27,10 @@ DEGRADED = Verdict.DEGRADED.value
 
 def conclude(report: NightReport) -> State[NightReport]:
     """Leave the artifacts of ``report`` and return the state that it deserves."""
-    create_markdown_artifact(
-        key="moodlog-summary", markdown=markdown(report) + _moods(report), description="What the run did"
-    )
-    if report.outcomes:
-        create_table_artifact(key="moodlog-accounts", table=account_rows(report), description="Every account's outcome")
+    with Workspace() as workspace:
+        moods = _leave_moods(report, workspace)
+        _leave_accounts(report, workspace)
+    create_markdown_artifact(key="moodlog-summary", markdown=markdown(report) + moods, description="What the run did")
     tell_ended_permissions(report)
     message = headline(report)
     if report.verdict is Verdict.FAILED:
@@ -30,12 +38,26 @@ def conclude(report: NightReport) -> State[NightReport]:
     return Completed(name=report.verdict.value, message=message, data=report)
 
 
-def _moods(report: NightReport) -> str:
-    """The moods of the last days, as they now stand; nothing where nothing was labelled yet."""
+def _leave_moods(report: NightReport, workspace: Workspace) -> str:
+    """Leave the picture of the last days' moods; returns them as markdown. Nothing where no labelling ran."""
     if report.labels is None:
         return ""
-    with Workspace() as workspace:
-        return "\n" + mood_markdown(workspace.database, workspace.now().date())
+    today = workspace.now().date()
+    picture = as_data_uri(mood_picture(workspace.database, today))
+    create_image_artifact(picture, key="moodlog-moods", description="The moods of the last days, everybody's")
+    return "\n" + mood_markdown(workspace.database, today)
+
+
+def _leave_accounts(report: NightReport, workspace: Workspace) -> None:
+    """Leave the table of accounts, those with problems and gaps first."""
+    if not report.outcomes:
+        return
+    first = sorted(report.outcomes, key=lambda one: (not one.problem, not one.gap, -one.new, one.user_id))
+    shown = list(islice(first, MOST_ACCOUNTS))
+    accounts = workspace.accounts.all([outcome.user_id for outcome in shown])
+    states = account_states(workspace.database, accounts, now=workspace.now())
+    said = f"The last 7 days of {len(shown)} of {len(first)} accounts, those with problems first"
+    create_table_artifact(key="moodlog-accounts", table=account_rows(shown, states), description=said)
 
 
 def headline(report: NightReport) -> str:
@@ -68,7 +90,7 @@ def markdown(report: NightReport) -> str:
     lines += permission_lines(report)
     lines += drift_lines(report)
     if report.problems:
-        lines += ["## What did not work", "", *(f"- {_plain(problem)}" for problem in report.problems), ""]
+        lines += ["## What did not work", "", *(f"- {as_text(problem)}" for problem in report.problems), ""]
     return "\n".join(lines)
 
 
@@ -78,7 +100,7 @@ def permission_lines(report: NightReport) -> list[str]:
     for permission in report.permissions:
         left = permission.days_left
         ends = "has ended" if left is None else f"ends in {left} days"
-        name = _plain(permission.display_name)
+        name = as_text(permission.display_name)
         lines.append(f"- Spotify's permission for {name} {ends}: `moodlog reconnect {permission.user_id}`")
     return [*lines, ""] if lines else []
 
@@ -101,18 +123,27 @@ def drift_sentence(drift: DriftReport) -> str:
     return f"Features of the newest {drift.rows} tracks against the training data: {said} (most: {worst})."
 
 
-def account_rows(report: NightReport) -> list[dict[str, str | int]]:
-    """A row for each account, for a table artifact."""
-    return [
-        {
-            "account": outcome.user_id,
-            "new listens": outcome.new,
-            "skipped": outcome.skipped,
-            "possible gap": "yes" if outcome.gap else "",
-            "problem": outcome.problem or "",
-        }
-        for outcome in report.outcomes
-    ]
+def account_rows(outcomes: Sequence[PullOutcome], states: Mapping[str, AccountState]) -> list[dict[str, str | int]]:
+    """A row for each of ``outcomes``, for a table artifact; ``states`` holds how the accounts stand, by user id."""
+    rows: list[dict[str, str | int]] = []
+    for outcome in outcomes:
+        state = states.get(outcome.user_id) or AccountState("", None)
+        without = [f"{count} {reason}" for reason, count in state.unlabelled.items()]
+        rows.append(
+            {
+                "account": outcome.user_id,
+                "name": state.display_name,
+                "new listens": outcome.new,
+                "labelled": state.labelled,
+                "unlabelled": ", ".join(without) or 0,
+                "open gaps": state.open_gaps,
+                "new gap": "possible" if outcome.gap else "",
+                "token days left": "" if state.token_days_left is None else state.token_days_left,
+                "skipped": outcome.skipped,
+                "problem": outcome.problem or "",
+            }
+        )
+    return rows
 
 
 def _source_rows(report: NightReport) -> list[tuple[str, ...]]:
@@ -129,9 +160,4 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     if not rows:
         return []
     lines = [header, tuple("---" for _ in header), *rows]
-    return [*("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines), ""]
-
-
-def _plain(text: str) -> str:
-    """Text from outside that can be no markup."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return [*("| " + " | ".join(as_text(cell) for cell in line) + " |" for line in lines), ""]

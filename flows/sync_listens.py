@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.futures import wait
 
 from flows.parameters import People
+from flows.run_names import named
 from flows.shards import split
 from flows.summary import conclude
 from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard
@@ -19,7 +20,13 @@ from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.pipeline.pull_listens import PullOutcome
 
 
-@flow(name="sync-listens", flow_run_name="pull listens", log_prints=False, persist_result=False, timeout_seconds=PULL_S)
+@flow(
+    name="sync-listens",
+    flow_run_name=named("pull listens"),
+    log_prints=False,
+    persist_result=False,
+    timeout_seconds=PULL_S,
+)
 def sync_listens(
     people: People = (),
     dry_run: bool = False,

@@ -6,6 +6,7 @@ from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.progress import ProgressArtifact
 from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.verify_lake import Verification, verify
@@ -31,5 +32,6 @@ def verify_lake(deep: bool = False) -> State[Verification]:
 @task(name="compare lake and SQL", **RETRYING)
 def compare(*, deep: bool) -> Verification:
     """Compare the lake, the ledger and SQL."""
+    progress = ProgressArtifact("moodlog-verify", "Files compared")
     with Workspace() as workspace:
-        return verify(workspace.lake, workspace.database, now=workspace.now(), deep=deep)
+        return verify(workspace.lake, workspace.database, now=workspace.now(), deep=deep, progress=progress)

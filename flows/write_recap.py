@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from prefect import flow, get_run_logger
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.variables import Variable
 
 from flows.parameters import Block, Day, People
+from flows.run_names import named
+from flows.send_message import send_message
 from flows.server_setup import NOTIFY_VARIABLE, notification_block
 from flows.tasks import PULL_S
 from mood_core.bootstrap import Workspace
 from mood_core.errors import ConfigError
+from mood_core.pipeline.manage_users import the_account
+from mood_core.report.mood_markdown import as_text
 from mood_core.report.recap import Recap, last_full_week, read_recap
+from mood_core.store.accounts import Account
+
+MOST_PICTURES = 20
+"""So many pictures one run shows in Prefect's pages; all of them lie in HOME/recaps."""
 
 
-@flow(name="write-recap", flow_run_name="weekly recap", log_prints=False, persist_result=False, timeout_seconds=PULL_S)
+@flow(
+    name="write-recap",
+    flow_run_name=named("weekly recap"),
+    log_prints=False,
+    persist_result=False,
+    timeout_seconds=PULL_S,
+)
 def write_recap(
     people: People = (),
     week: Day = None,
@@ -33,23 +49,27 @@ def write_recap(
         notify: A Prefect notification block to send it through, for example slack-webhook/moods; by default the one of
             `moodlog setup`, if any.
     """
+    wanted = notify or Variable.get(NOTIFY_VARIABLE)
+    if wanted:
+        notification_block(str(wanted))  # a wrong name is said before anything is done
     with Workspace() as workspace:
         recaps = [
             read_recap(workspace.database, one.user_id, one.display_name, _monday(workspace, one.timezone, week))
-            for one in workspace.accounts.all(list(people) or None)
+            for one in _people(workspace, people)
         ]
         folder = workspace.settings.home / "recaps"
-    for position, recap in enumerate(recaps):
-        _draw(recap, folder / str(recap.monday) / f"{position + 1}.png")
+    _leave_pictures(recaps, folder)
     said = [" ".join(recap.sentences()) for recap in recaps]
     if said:
-        shown = "\n\n".join(line.replace("<", "&lt;").replace("|", "\\|") for line in said)
+        shown = "\n\n".join(as_text(line) for line in said)
         create_markdown_artifact(key="moodlog-recap", markdown=f"# The week in moods\n\n{shown}", description="Recap")
-        wanted = notify or Variable.get(NOTIFY_VARIABLE)
         if wanted:
-            sender: Any = notification_block(str(wanted))  # Prefect types the call of a synchronous flow as a coroutine
-            sender.notify("\n\n".join(said), subject="The week in moods")
+            send_message(str(wanted), "The week in moods", "\n\n".join(said))
     return said
+
+
+def _people(workspace: Workspace, names: Sequence[str]) -> list[Account]:
+    return [the_account(workspace.accounts, name) for name in names] if names else workspace.accounts.all()
 
 
 def _monday(workspace: Workspace, timezone: str, week: date | None) -> date:
@@ -58,11 +78,19 @@ def _monday(workspace: Workspace, timezone: str, week: date | None) -> date:
     return last_full_week(workspace.now().astimezone(ZoneInfo(timezone)).date())
 
 
-def _draw(recap: Recap, out: Path) -> None:
-    from mood_core.report.recap_picture import draw_recap
+def _leave_pictures(recaps: list[Recap], folder: Path) -> None:
+    """A picture for each week that has listens, in the folder and in Prefect's pages; none without matplotlib."""
+    from mood_core.report.recap_picture import draw_recap, picture_name
 
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draw_recap(recap, out)
-    except ConfigError as error:  # the sentences are worth having without the picture
-        get_run_logger().warning(error.message)
+    for number, recap in enumerate(one for one in recaps if sum(one.listens.values())):
+        out = folder / str(recap.monday) / picture_name(recap.user_id)
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            draw_recap(recap, out)
+        except ConfigError as error:  # the sentences are worth having without the pictures
+            get_run_logger().warning(error.message)
+            return
+        if number < MOST_PICTURES:
+            address = "data:image/png;base64," + base64.b64encode(out.read_bytes()).decode()
+            said: dict[str, Any] = {"key": "moodlog-recap-picture", "description": as_text(recap.sentences()[0])}
+            create_image_artifact(address, **said)

@@ -37,6 +37,8 @@ def command(user: str | None, week: datetime | None, out: Path | None, as_json: 
             raise InputError(f"no account is called {user}; `moodlog status` lists those that are connected")
         if out and len(people) != 1:
             raise InputError(f"a picture shows one person, here are {len(people)}; choose one with --user")
+        if not people:
+            click.echo("No account is connected yet; `moodlog connect` connects one.", err=True)
         for one in people:
             today = workspace.now().astimezone(ZoneInfo(one.timezone)).date()
             monday = week.date() - timedelta(days=week.weekday()) if week else last_full_week(today)

@@ -7,38 +7,47 @@ from datetime import date, timedelta
 from sqlalchemy import text
 
 from mood_core.records import MOODS
+from mood_core.report.looks import SIGNS
 from mood_core.store.database import Database
 
-_SIGNS = {"Calm": "○", "Energetic": "▲", "Happy": "●", "Sad": "▽", "Unlabelled": "·"}
 _CELLS = 24
+_ESCAPED = str.maketrans(
+    {**{sign: "\\" + sign for sign in "\\`*_[]|~#"}, "<": "&lt;", "&": "&amp;", "\n": " ", "\r": " "}
+)
+_EPOCH = date(1970, 1, 1)
+# By the integer day, which an index answers; the view mood_daily shows the same rows with dates.
 _DAYS = text(
-    "SELECT display_name, day, mood, listens FROM mood_daily WHERE day >= :first AND day <= :last"
-    " ORDER BY user_id, day DESC, mood"
+    "SELECT u.user_id, u.display_name, d.day, d.mood, d.listens FROM mood_days AS d"
+    " INNER JOIN (SELECT user_key, user_id, display_name FROM users ORDER BY user_id LIMIT :most) AS u"
+    " ON u.user_key = d.user_key WHERE d.day >= :first AND d.day <= :last ORDER BY u.user_id, d.day DESC, d.mood"
 )
 
 
 def mood_markdown(database: Database, today: date, *, days: int = 7, most_people: int = 20) -> str:
     """A markdown table of the ``days`` up to ``today``: a row for each person and day, with a bar of signs.
 
-    Only the first ``most_people`` people are drawn; the last line says so.
+    Only the first ``most_people`` people by id are drawn; the last line says so.
 
     Raises:
         StoreError: The database cannot be read.
     """
-    values = {"first": str(today - timedelta(days=days - 1)), "last": str(today)}
-    counted: dict[str, dict[str, dict[str, int]]] = {}
+    last = (today - _EPOCH).days
+    counted: dict[tuple[str, str], dict[int, dict[str, int]]] = {}
     with database.read() as connection:
-        for row in connection.execute(_DAYS, values):
-            counted.setdefault(row.display_name, {}).setdefault(str(row.day), {})[row.mood] = row.listens
+        people = connection.scalar(text("SELECT count(*) FROM users"))
+        # A day more: it is tomorrow already for some.
+        for row in connection.execute(_DAYS, {"first": last - days + 1, "last": last + 1, "most": most_people}):
+            counted.setdefault((row.user_id, row.display_name), {}).setdefault(row.day, {})[row.mood] = row.listens
     if not counted:
-        return f"No listens from {values['first']} to {values['last']}."
+        return f"No listens from {today - timedelta(days=days - 1)} to {today}."
     lines = ["| person | day | moods | listens |", "|---|---|---|---:|"]
-    for name in list(counted)[:most_people]:
-        for day, listens in counted[name].items():
-            lines.append(f"| {_plain(name)} | {day} | `{_bar(listens)}` | {sum(listens.values())} |")
-    lines += ["", ", ".join(f"{sign} {mood}" for mood, sign in _SIGNS.items()) + ". From the view mood_daily."]
-    if len(counted) > most_people:
-        lines.append(f"The first {most_people} of {len(counted)} people are shown.")
+    for (_, name), by_day in counted.items():
+        for day, listens in by_day.items():
+            date_ = _EPOCH + timedelta(days=day)
+            lines.append(f"| {as_text(name)} | {date_} | `{_bar(listens)}` | {sum(listens.values())} |")
+    lines += ["", ", ".join(f"{sign} {mood}" for mood, sign in SIGNS.items()) + ". From the view mood_daily."]
+    if people and people > most_people:
+        lines.append(f"Of {people} people the first {most_people} by id are shown.")
     return "\n".join(lines)
 
 
@@ -46,10 +55,10 @@ def _bar(listens: dict[str, int]) -> str:
     total, seen, bar = sum(listens.values()), 0, ""
     for mood in (*MOODS, "Unlabelled"):
         seen += listens.get(mood, 0)
-        bar += _SIGNS[mood] * (round(_CELLS * seen / total) - len(bar))
+        bar += SIGNS[mood] * (round(_CELLS * seen / total) - len(bar))
     return bar
 
 
-def _plain(name: str) -> str:
-    """A name that can be no markup."""
-    return name.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("[", "\\[").replace("\n", " ")
+def as_text(name: str) -> str:
+    """A name from outside as markdown that shows it as it is: no markup, on one line."""
+    return name.translate(_ESCAPED)

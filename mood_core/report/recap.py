@@ -17,6 +17,7 @@ _TOP = text(
     " WHERE user_id = :user AND local_day >= :first AND local_day <= :last"
     " GROUP BY track_id, track, artists ORDER BY count(*) DESC, track_id LIMIT 1"
 )
+_WORTH_SAYING = 3.0  # points of a share
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +41,48 @@ class Recap:
         total, earlier = sum(self.listens.values()), sum(self.before.values())
         sunday = self.monday + timedelta(days=6)
         if not total:
-            return [f"{self.display_name} has no stored listens from {self.monday} to {sunday}."]
-        said = [
-            f"{self.display_name} listened {total} times from {self.monday} to {sunday}{_compared(total, earlier)}."
-        ]
-        said += self._moods(total, earlier)
+            known = f"; the week before had {_times(earlier, 'listen')}" if earlier else ""
+            return [f"{self.display_name} has no stored listens from {self.monday} to {sunday}{known}."]
+        times = _times(total, "time")
+        said = [f"{self.display_name} listened {times} from {self.monday} to {sunday}{_compared(total, earlier)}."]
+        said += self._moods()
         if self.top_track:
-            title, artists, times = self.top_track
-            said.append(f"Most heard: {title} by {artists}, {times} {'time' if times == 1 else 'times'}.")
-        if self.listens["Unlabelled"]:
-            said.append(f"{self.listens['Unlabelled']} listens have no mood.")
+            title, artists, heard = self.top_track
+            by = f" by {artists}" if artists else ""
+            said.append(f"Most heard: {title}{by}, {_times(heard, 'time')}.")
+        if without := self.listens["Unlabelled"]:
+            said.append(f"{_times(without, 'listen')} {'has' if without == 1 else 'have'} no mood.")
         return said
 
-    def _moods(self, total: int, earlier: int) -> list[str]:
+    def shares(self) -> dict[str, tuple[float, float | None]]:
+        """Each mood's share of all listens in %, this week and the week before (None where that had no listens)."""
+        total, earlier = sum(self.listens.values()), sum(self.before.values())
+        return {
+            mood: (100 * count / max(total, 1), 100 * self.before[mood] / earlier if earlier else None)
+            for mood, count in self.listens.items()
+        }
+
+    def _moods(self) -> list[str]:
         top = max(MOODS, key=lambda mood: self.listens[mood])
         if not self.listens[top]:
             return []
-        share = 100 * self.listens[top] / total
-        if not earlier:
-            return [f"{top} led with {share:.0f} %."]
-        change = share - 100 * self.before[top] / earlier
+        share, before = self.shares()[top]
+        if before is None:
+            return [f"{top} led with {share:.0f} % of the listens."]
+        change = share - before
         points = "point" if abs(change) < 1.5 else "points"
         moved = f"{abs(change):.0f} {points} {'more' if change > 0 else 'less'} than"
         direction = "as in" if abs(change) < 0.5 else moved
-        return [f"{top} led with {share:.0f} %, {direction} the week before."]
+        return [f"{top} led with {share:.0f} % of the listens, {direction} the week before.", *self._largest_move(top)]
+
+    def _largest_move(self, told: str) -> list[str]:
+        """The mood whose share changed most, where that is another than ``told`` and worth a word."""
+        moves = {mood: now - (before or 0) for mood, (now, before) in self.shares().items() if mood in MOODS}
+        mood = max(MOODS, key=lambda one: abs(moves[one]))
+        if mood == told or abs(moves[mood]) < _WORTH_SAYING:
+            return []
+        now, before = self.shares()[mood]
+        return [f"{mood} {'rose' if moves[mood] > 0 else 'fell'} most, from {before:.0f} % to {now:.0f} %."]
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain values."""
@@ -101,7 +120,16 @@ def _nothing() -> dict[str, int]:
 
 def _compared(total: int, earlier: int) -> str:
     if not earlier:
-        return ""
+        return "; the week before had none"
     if total == earlier:
         return ", as often as the week before"
-    return f", {abs(total - earlier)} {'more' if total > earlier else 'fewer'} than the week before"
+    return f", {_number(abs(total - earlier))} {'more' if total > earlier else 'fewer'} than the week before"
+
+
+def _times(count: int, word: str) -> str:
+    return f"{_number(count)} {word}{'' if count == 1 else 's'}"
+
+
+def _number(count: int) -> str:
+    """Thousands apart by a narrow space, which means the same everywhere; a comma or a point does not."""
+    return f"{count:,}".replace(",", "\u202f")

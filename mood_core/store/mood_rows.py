@@ -91,6 +91,16 @@ class MoodRows:
             kinds = {name: pa.float64() for name in FEATURES} | {"track_id": pa.string(), "feature_source": pa.string()}
             yield pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
+    def count_unlabelled(self, model_version: str) -> int:
+        """How many tracks have features and no label by ``model_version``."""
+        query = text(
+            "SELECT count(*) FROM audio_features AS f WHERE NOT EXISTS (SELECT 1 FROM moods AS m"
+            " INNER JOIN models AS v ON v.model_key = m.model_key"
+            " WHERE m.track_key = f.track_key AND v.model_version = :version)"
+        )
+        with self._database.read() as connection:
+            return int(connection.scalar(query, {"version": model_version}) or 0)
+
     def newest_features(self, limit: int) -> pa.Table:
         """The ten features of the ``limit`` tracks whose features were fetched last, as in ``unlabelled``."""
         with self._database.read() as connection:

@@ -8,7 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
+
+from flows.local_server import local_server
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(120)]
 
@@ -46,3 +49,9 @@ def test_a_server_ends_when_its_owner_is_killed(tmp_path: Path, after_s: float) 
     while _is_running(server):
         assert time.monotonic() < deadline, "the server outlives its owner"
         time.sleep(0.2)
+
+
+def test_its_pages_ask_the_server_they_came_from(tmp_path: Path) -> None:
+    with local_server(tmp_path / "prefect") as server:
+        server.wait_until_ready()
+        assert httpx.get(f"{server.ui_url}/ui-settings", timeout=30).json()["api_url"] == server.api_url

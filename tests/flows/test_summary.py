@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from flows.run_names import described
 from flows.summary import account_rows, headline, markdown
 from mood_core.features.report import FetchReport, StoppedSource
 from mood_core.pipeline.label_tracks import LabelReport
 from mood_core.pipeline.night_report import NightReport, Permission, Verdict, ending_permissions
 from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.report.account_states import AccountState
 from mood_core.store.accounts import Account
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -45,7 +47,24 @@ def test_names_from_outside_are_text() -> None:
     shown = markdown(report)
     assert "<script>" not in shown
     assert "<b>" not in shown
-    assert account_rows(report)[0]["account"] == "a|b<script>"
+    assert account_rows(report.outcomes, {})[0]["account"] == "a|b<script>"
+
+
+def test_a_row_says_how_the_account_stands() -> None:
+    state = AccountState("Ada", 12, labelled=7, unlabelled={"no features known": 2, "local file": 1}, open_gaps=3)
+    (row,) = account_rows([PullOutcome("ada", new=5, gap=True)], {"ada": state})
+    assert row == {
+        "account": "ada",
+        "name": "Ada",
+        "new listens": 5,
+        "labelled": 7,
+        "unlabelled": "2 no features known, 1 local file",
+        "open gaps": 3,
+        "new gap": "possible",
+        "token days left": 12,
+        "skipped": 0,
+        "problem": "",
+    }
 
 
 def test_permissions_are_told_from_thirty_days_before_their_end() -> None:
@@ -60,3 +79,10 @@ def test_permissions_are_told_from_thirty_days_before_their_end() -> None:
     shown = markdown(NightReport(permissions=ending))
     assert "Soon ends in 20 days: `moodlog reconnect soon`" in shown
     assert "Ended has ended" in shown
+
+
+def test_a_run_is_named_by_what_it_is_narrowed_to() -> None:
+    assert described("nightly run", {"people": None, "dry_run": False}) == "nightly run"
+    narrowed = {"people": ["ada", "bo", "cy", "di"], "first_day": NOW.date(), "dry_run": True}
+    assert described("nightly run", narrowed) == "nightly run for ada, bo, cy and 1 more from 2026-11-20 (dry run)"
+    assert described("pull listens", {"due_only": True}) == "pull listens of those due"

@@ -1,16 +1,19 @@
 """The recap: its counts are the views' own, and its sentences say what changed."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mood_core.cli.recap import command
 from mood_core.report.recap import Recap, last_full_week, read_recap
-from mood_core.report.recap_picture import draw_recap
+from mood_core.report.recap_picture import draw_recap, picture_name
 from tests.report_history import add_history, workspace
 
 MONDAY = date(2026, 11, 16)
@@ -29,11 +32,27 @@ def test_last_full_week_has_ended(day: date) -> None:
 def test_sentences_compare_with_the_week_before() -> None:
     said = _recap({"Happy": 6, "Sad": 2}, {"Happy": 2, "Sad": 2}).sentences()
     assert said[0].endswith("listened 8 times from 2026-11-16 to 2026-11-22, 4 more than the week before.")
-    assert said[1] == "Happy led with 75 %, 25 points more than the week before."
+    assert said[1] == "Happy led with 75 % of the listens, 25 points more than the week before."
+    assert len(said) == 2
+
+
+def test_the_largest_move_is_told_where_it_is_not_the_leading_moods() -> None:
+    said = _recap({"Happy": 5, "Sad": 1, "Calm": 2, "Energetic": 2}, {"Happy": 5, "Sad": 5}).sentences()
+    assert said[1] == "Happy led with 50 % of the listens, as in the week before."
+    assert said[2] == "Sad fell most, from 50 % to 10 %."
+
+
+def test_few_and_many_are_worded_right() -> None:
+    said = " ".join(_recap({"Unlabelled": 1}, {}).sentences())
+    assert "listened 1 time from" in said
+    assert "the week before had none" in said
+    assert "1 listen has no mood" in said
+    assert "12\u202f345 times" in _recap({"Calm": 12_345}, {"Calm": 12_345}).sentences()[0]
 
 
 def test_a_silent_week_is_said() -> None:
-    assert "no stored listens" in _recap({}, {"Sad": 3}).sentences()[0]
+    assert _recap({}, {"Sad": 3}).sentences()[0].endswith("to 2026-11-22; the week before had 3 listens.")
+    assert _recap({}, {}).sentences()[0].endswith("no stored listens from 2026-11-16 to 2026-11-22.")
 
 
 def test_counts_are_those_of_the_weekly_view(tmp_path: Path) -> None:
@@ -47,10 +66,25 @@ def test_counts_are_those_of_the_weekly_view(tmp_path: Path) -> None:
     assert {mood: count for mood, count in recap.listens.items() if count} == weekly
 
 
-def test_the_picture_is_a_png_whatever_the_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["Ada $x$ \\frac", "😀🎧", "שלום", "x" * 300, ""])
+def test_the_picture_is_a_png_whatever_the_name(tmp_path: Path, name: str, recwarn: pytest.WarningsRecorder) -> None:
     pytest.importorskip("matplotlib", reason="the extra plots is not installed")
-    out = draw_recap(_recap({"Calm": 3, "Sad": 1}, {}), tmp_path / "week.png")
+    recap = replace(_recap({"Calm": 3, "Sad": 1}, {"Calm": 1}), display_name=name)
+    out = draw_recap(recap, tmp_path / "week.png")
     assert out.read_bytes().startswith(b"\x89PNG")
+    assert not [one for one in recwarn if "Glyph" in str(one.message)]
+
+
+def test_a_picture_of_nothing_can_be_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the extra plots is not installed")
+    assert draw_recap(_recap({}, {}), tmp_path / "week.png").stat().st_size > 1000
+
+
+@given(st.lists(st.text(min_size=1, max_size=300), min_size=2, max_size=2, unique=True))
+def test_each_person_has_a_picture_of_their_own(ids: list[str]) -> None:
+    names = [picture_name(user_id) for user_id in ids]
+    assert names[0] != names[1]
+    assert all(len(name) < 200 and not set("/\\:\0") & set(name) for name in names)
 
 
 def test_the_command_writes_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,3 +96,11 @@ def test_the_command_writes_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     said = json.loads(done.stdout)
     assert said["monday"] == "2026-11-16"
     assert said["sentences"]
+
+
+def test_nobody_connected_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODLOG_HOME", str(tmp_path))
+    monkeypatch.delenv("MOODLOG_DATABASE_URL", raising=False)
+    done = CliRunner().invoke(command, [])
+    assert done.exit_code == 0
+    assert "No account is connected yet" in done.stderr

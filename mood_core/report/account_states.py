@@ -1,0 +1,61 @@
+"""How each account stands after a run: what of its newest listens has a mood, open gaps, and the permission's days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, text
+
+from mood_core.records import to_ms
+from mood_core.spotify.tokens import days_left
+from mood_core.store.accounts import Account
+from mood_core.store.database import Database
+
+WINDOW = timedelta(days=7)
+"""Listens as new as this are counted."""
+
+_FATES = text(
+    "SELECT u.user_id, t.unlabelled_reason, count(*) AS listens FROM users AS u"
+    " INNER JOIN listens AS l ON l.user_key = u.user_key INNER JOIN track_moods AS t ON t.track_key = l.track_key"
+    " WHERE u.user_id IN :ids AND l.played_at_ms >= :since GROUP BY u.user_id, t.unlabelled_reason"
+    " ORDER BY u.user_id, count(*) DESC, t.unlabelled_reason"
+).bindparams(bindparam("ids", expanding=True))
+_GAPS = text(
+    "SELECT u.user_id, count(*) AS gaps FROM users AS u INNER JOIN gaps AS g ON g.user_key = u.user_key"
+    " WHERE u.user_id IN :ids AND g.filled_at_ms IS NULL GROUP BY u.user_id"
+).bindparams(bindparam("ids", expanding=True))
+
+
+@dataclass(slots=True)
+class AccountState:
+    """One account's numbers: listens of the last seven days with a mood, and without one by reason."""
+
+    display_name: str
+    token_days_left: int | None
+    labelled: int = 0
+    unlabelled: dict[str, int] = field(default_factory=dict)
+    open_gaps: int = 0
+
+
+def account_states(database: Database, accounts: Sequence[Account], *, now: datetime) -> dict[str, AccountState]:
+    """The state of each of ``accounts`` by user id. ``token_days_left`` is None where no permission is kept.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
+    states = {
+        one.user_id: AccountState(one.display_name, days_left(one.authorised_at, now) if one.authorised_at else None)
+        for one in accounts
+    }
+    values = {"ids": sorted(states), "since": to_ms(now - WINDOW)}
+    with database.read() as connection:
+        for row in connection.execute(_FATES, values):
+            if row.unlabelled_reason is None:
+                states[row.user_id].labelled = row.listens
+            else:
+                states[row.user_id].unlabelled[row.unlabelled_reason] = row.listens
+        for row in connection.execute(_GAPS, {"ids": values["ids"]}):
+            states[row.user_id].open_gaps = row.gaps
+    return states

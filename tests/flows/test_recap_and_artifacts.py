@@ -1,0 +1,184 @@
+"""What a night and a week leave in Prefect's pages, and the message of a notification block, on a real server."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from flows.local_server import local_server
+from mood_core.bootstrap import Workspace
+from mood_core.errors import ConfigError, InputError, Unavailable
+from tests.report_history import USER, add_history
+
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
+
+WEEK = date(2026, 11, 18)
+SECRET = "secret-of-the-hook"
+
+
+@pytest.fixture(scope="module")
+def api_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("prefect")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(folder))
+        with local_server(folder) as running:
+            running.wait_until_ready()
+            yield running.api_url
+
+
+@pytest.fixture
+def server(home: Path, api_url: str) -> Iterator[str]:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: api_url}):
+        yield api_url
+
+
+@contextmanager
+def _listening(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A chat's webhook on loopback, which answers with ``statuses`` in turn, and what it was told."""
+    told: list[dict[str, Any]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(statuses[min(len(told), len(statuses)) - 1])
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as hook:
+        thread = Thread(target=hook.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{hook.server_port}/{SECRET}", told
+        finally:
+            hook.shutdown()
+            thread.join()
+
+
+def _save_block(name: str, url: str) -> None:
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    block = CustomWebhookNotificationBlock(name=name, url=url, json_data={"text": "{{subject}}\n\n{{body}}"})
+    block.save(name, overwrite=True)
+
+
+def _artifacts(key: str) -> list[Any]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+
+
+def _names_of_runs() -> list[str]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(like_="for ada")))
+    return [run.name for run in runs]
+
+
+def test_the_recap_is_written_shown_and_sent(server: str, home: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the extra plots is not installed")
+    from flows.write_recap import write_recap
+
+    with Workspace() as space:
+        add_history(space, 400)
+    with _listening([200]) as (url, told):
+        _save_block("moods", url)
+        said = write_recap(week=WEEK, notify="custom-webhook/moods")
+        again = write_recap(["ada"], week=WEEK, notify="custom-webhook/moods")
+    assert again == said
+    assert told == [{"text": f"The week in moods\n\n{said[0]}"}] * 2
+    assert said[0].startswith(f"{USER.display_name} listened ")
+    assert (home / "recaps" / "2026-11-16" / "ada.png").read_bytes().startswith(b"\x89PNG")
+    assert _names_of_runs() == ["weekly recap for ada of the week with 2026-11-18"]
+    assert "&lt;img" in _artifacts("moodlog-recap")[0].data
+    picture = _artifacts("moodlog-recap-picture")[0].data
+    assert base64.b64decode(picture.removeprefix("data:image/png;base64,")).startswith(b"\x89PNG")
+
+
+def test_a_message_that_fails_is_tried_again_and_never_told_of_with_its_address(
+    server: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    from flows.send_message import send_message
+
+    quick = send_message.with_options(retry_delay_seconds=0, retries=1)
+    with _listening([503, 200]) as (url, told):
+        _save_block("flaky", url)
+        quick("custom-webhook/flaky", "moods", "a week")
+    assert len(told) == 2
+    with _listening([404]) as (url, told):
+        _save_block("gone", url)
+        with pytest.raises(Unavailable, match=r"custom-webhook/gone \(HTTP 404\)"):
+            quick("custom-webhook/gone", "moods", "a week")
+    assert SECRET not in caplog.text
+
+
+def test_a_block_that_keeps_failures_to_itself_is_made_to_tell(server: str) -> None:
+    from prefect.blocks.notifications import SlackWebhook
+
+    from flows.send_message import send_message
+
+    with _listening([500]) as (url, _):
+        SlackWebhook(url=f"json://{url.removeprefix('http://')}").save("quiet", overwrite=True)
+        with pytest.raises(Unavailable, match="slack-webhook/quiet"):
+            send_message.with_options(retries=0)("slack-webhook/quiet", "moods", "a week")
+
+
+def test_a_wrong_block_is_said_before_anything_is_written(server: str, home: Path) -> None:
+    from prefect.blocks.system import Secret
+
+    from flows.write_recap import write_recap
+
+    with pytest.raises(ConfigError, match="no Prefect block called slack-webhook/nobody"):
+        write_recap(notify="slack-webhook/nobody")
+    Secret(value="x").save("word", overwrite=True)
+    with pytest.raises(ConfigError, match="sends no notifications"):
+        write_recap(notify="secret/word")
+    with pytest.raises(InputError, match="eve"):
+        write_recap(["eve"])
+    assert not (home / "recaps").exists()
+
+
+def test_nobody_and_a_silent_week_leave_no_picture(server: str, home: Path) -> None:
+    from flows.write_recap import write_recap
+
+    assert write_recap(week=WEEK) == []
+    with Workspace() as space:
+        add_history(space, 20)
+    assert "no stored listens" in write_recap(week=date(2020, 1, 1))[0]
+    assert not list((home / "recaps").rglob("*.png"))
+
+
+def test_a_night_leaves_its_summary_accounts_and_picture(server: str, home: Path) -> None:
+    from prefect import flow
+
+    from flows.summary import conclude
+    from mood_core.pipeline.label_tracks import LabelReport
+    from mood_core.pipeline.night_report import NightReport
+    from mood_core.pipeline.pull_listens import PullOutcome
+
+    with Workspace() as space:
+        add_history(space, 400)
+    report = NightReport([PullOutcome("ada", new=4)], labels=LabelReport("model/1", labelled=3))
+    state = flow(persist_result=False)(conclude)(report, return_state=True)
+    assert state.name == "Completed"
+    row = json.loads(_artifacts("moodlog-accounts")[0].data)[0]
+    assert (row["account"], row["new listens"], row["open gaps"]) == ("ada", 4, 1)
+    assert "4 new listens from 1 accounts" in _artifacts("moodlog-summary")[0].data
+    picture = _artifacts("moodlog-moods")[0].data
+    assert b"listens by mood" in base64.b64decode(picture.removeprefix("data:image/svg+xml;base64,"))
