@@ -15,9 +15,9 @@ _ESCAPED = str.maketrans(
     {**{sign: "\\" + sign for sign in "\\`*_[]|~#"}, "<": "&lt;", "&": "&amp;", "\n": " ", "\r": " "}
 )
 _EPOCH = date(1970, 1, 1)
-# By the integer day, which an index answers; the view mood_daily shows the same rows with dates.
+# By person and integer day, as the rows lie on the disk; the view mood_daily shows the same rows with dates.
 _DAYS = text(
-    "SELECT u.user_id, u.display_name, d.day, d.mood, d.listens FROM mood_days AS d"
+    "SELECT u.user_id, u.display_name, d.day, d.mood, d.listens FROM day_moods AS d"
     " INNER JOIN (SELECT user_key, user_id, display_name FROM users ORDER BY user_id LIMIT :most) AS u"
     " ON u.user_key = d.user_key WHERE d.day >= :first AND d.day <= :last ORDER BY u.user_id, d.day DESC, d.mood"
 )

@@ -39,7 +39,9 @@ def test_people_of_one_name_are_not_mixed(tmp_path: Path) -> None:
         with space.database.write() as connection:
             key = connection.scalar(text("SELECT user_key FROM users WHERE user_id = 'zoe'"))
             day = (NOW - datetime(1970, 1, 1, tzinfo=UTC)).days
-            connection.execute(text("INSERT INTO mood_days VALUES (:key, :day, 'Sad', 3, 0)"), {"key": key, "day": day})
+            connection.execute(
+                text("INSERT INTO mood_days VALUES (:key, :day, 0, 0, 0, 3, 0, 0, 0, 0, 0)"), {"key": key, "day": day}
+            )
         drawn = mood_markdown(space.database, NOW.date())
         first = mood_markdown(space.database, NOW.date(), most_people=1)
     assert drawn.count("| &lt;img") == 8
