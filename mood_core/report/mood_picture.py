@@ -21,7 +21,8 @@ _LEAST_FOR_SIGN = 13
 # By person and integer day, as the rows lie on the disk; the view mood_daily shows the same rows with dates.
 _DAYS = text(
     "SELECT d.day, d.mood, sum(d.listens) AS listens FROM users AS u"
-    " INNER JOIN day_moods AS d ON d.user_key = u.user_key AND d.day >= :first AND d.day <= :last GROUP BY d.day, d.mood"
+    " INNER JOIN day_moods AS d ON d.user_key = u.user_key AND d.day >= :first AND d.day <= :last"
+    " GROUP BY d.day, d.mood"
 )
 
 
