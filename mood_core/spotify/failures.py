@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 
 from mood_core.errors import (
     AccessDenied,
@@ -54,6 +55,11 @@ class Answer:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    @cached_property
+    def payload(self) -> dict[str, object] | None:
+        """The body as a JSON object, None where it is none. Decoded once: a window of listens has 100,000 bytes."""
+        return _json_object(self.body)
+
 
 def api_failure(answer: Answer) -> MoodlogError | None:
     """The error that a Web API ``answer`` stands for, None where it is a success."""
@@ -67,7 +73,7 @@ def api_failure(answer: Answer) -> MoodlogError | None:
         case 404 | 410:
             return NotFound(f"Spotify knows nothing under {answer.call} ({answer.status}).", source=SOURCE)
     failure = _common_failure(answer)
-    if failure is None and _json_object(answer.body) is None:
+    if failure is None and answer.payload is None:
         failure = UnexpectedPayload(
             f"Spotify's answer to {answer.call} is no JSON object; the next run tries again.",
             source=SOURCE,
@@ -84,7 +90,7 @@ def token_failure(answer: Answer) -> MoodlogError | None:
     if answer.status in {400, 401, 403}:
         return _oauth_failure(answer)
     failure = _common_failure(answer)
-    if failure is None and not _is_token_answer(_json_object(answer.body)):
+    if failure is None and not _is_token_answer(answer.payload):
         failure = UnexpectedPayload(
             "Spotify's answer to a token request holds no token; the next run tries again.", source=SOURCE
         )
@@ -215,7 +221,7 @@ def _quoted(answer: Answer) -> str:
 
 def _told(answer: Answer) -> str:
     """What the service says about its refusal, as one short printable line."""
-    payload = _json_object(answer.body)
+    payload = answer.payload
     text = ("" if "<" in answer.body else answer.body) if payload is None else _message(payload)
     line = "".join(character if character.isprintable() else " " for character in _blotted(text, answer.secrets))
     return " ".join(line.split())[:_LONGEST_TOLD].rstrip(".")

@@ -144,11 +144,19 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # NORMAL: losing power may drop the last transactions whole, with their ledger rows; the lake brings them back.
     options = connection.get_execution_options()
-    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get(_DURABLE) else 'NORMAL'}")
-    connection.exec_driver_sql(f"PRAGMA foreign_keys = {'OFF' if options.get(_LOADING) else 'ON'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITE) else "BEGIN")
+    if not options.get(_WRITE):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # NORMAL: losing power may drop the last transactions whole, with their ledger rows; the lake brings them back.
+    wanted = {"synchronous": "FULL" if options.get(_DURABLE) else "NORMAL"}
+    wanted["foreign_keys"] = "OFF" if options.get(_LOADING) else "ON"
+    for pragma, value in wanted.items():
+        # A pull writes once for each call: what stands already is not said again.
+        if connection.info.get(pragma) != value:
+            connection.exec_driver_sql(f"PRAGMA {pragma} = {value}")
+            connection.info[pragma] = value
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _turn_of(engine: Engine) -> AbstractContextManager[object]:
