@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 
 from mood_core.errors import (
     AccessDenied,
@@ -46,6 +45,7 @@ class Answer:
         headers: its headers, looked up as they are written here.
         secrets: what was sent and must not be told, should the service echo it.
         now: when it was given, for a Retry-After that is a date.
+        payload: the body as a JSON object, None where it is none.
     """
 
     call: str
@@ -54,11 +54,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    payload: dict[str, object] | None = field(init=False, repr=False)
 
-    @cached_property
-    def payload(self) -> dict[str, object] | None:
-        """The body as a JSON object, None where it is none. Decoded once: a window of listens has 100,000 bytes."""
-        return _json_object(self.body)
+    def __post_init__(self) -> None:
+        # Decoded once, for a window of listens has 100,000 bytes.
+        object.__setattr__(self, "payload", _json_object(self.body))
 
 
 def api_failure(answer: Answer) -> MoodlogError | None:
