@@ -26,6 +26,7 @@ from mood_core.store.listens import ListenStore
 from mood_core.store.migrate import migrate
 from mood_core.store.model_rows import ModelRows
 from mood_core.store.mood_rows import MoodRows
+from mood_core.store.rate_budget import RateBudget
 from mood_core.store.token_rows import TokenRows
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items")
+_PACED = (*_BUDGETED, "playlists/{id}/tracks")
 
 
 def utc_now() -> datetime:
@@ -115,8 +117,14 @@ class Workspace:
     @cached_property
     def calls(self) -> CallLedger:
         """The count of calls to outside services."""
-        budget = self.settings.spotify_daily_budget
-        return CallLedger(self.database, now=self.now, budget=dict.fromkeys(_BUDGETED, budget) if budget else None)
+        budget, rate = self.settings.spotify_daily_budget, self.settings.spotify_rate_budget
+        return CallLedger(
+            self.database,
+            now=self.now,
+            budget=dict.fromkeys(_BUDGETED, budget) if budget else None,
+            paced=_PACED,
+            rate=RateBudget("spotify", rate) if rate else None,
+        )
 
     @cached_property
     def tokens(self) -> TokenRows:

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     spotify_daily_budget: int = Field(
         default=500, ge=0, description="calls a day to each Spotify endpoint; 0 for no limit (extended quota)"
     )
+    spotify_rate_budget: int = Field(
+        default=0, ge=0, description="calls in 30 seconds to Spotify by all workers together; 0: as fast as it answers"
+    )
     reccobeats_url: str = "https://api.reccobeats.com/v1"
 
     feature_sources: _Words = Field(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
@@ -10,12 +11,18 @@ from sqlalchemy import Connection, text
 from mood_core.errors import QuotaExceeded
 from mood_core.records import from_ms, to_ms
 from mood_core.store.database import Database
+from mood_core.store.rate_budget import RateBudget
 
 _MINUTE_MS = 60_000
 _DAY = timedelta(hours=24)
 LONG_WAIT_S = 60.0
-"""A Retry-After above this is not waited for: the endpoint is left alone until then, by every worker."""
+"""A Retry-After above this is not waited for: the endpoint is left alone until then, by every worker.
 
+A shorter one is waited out, by every worker too: a rate limit is one of the app.
+"""
+
+_PACED = "paced"
+"""The row of ``rate_limits`` that holds the short waits, in this machine's time and not in that of the data."""
 
 _COUNT = text(
     "INSERT INTO api_calls (endpoint, minute_ms, calls) VALUES (:endpoint, :minute, 1)"
@@ -35,7 +42,10 @@ _USED = text(
     "SELECT coalesce(sum(calls), 0) AS calls, min(minute_ms) AS oldest_ms FROM api_calls"
     " WHERE endpoint = :endpoint AND minute_ms > :since"
 )
-_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtext('api_calls/' || :endpoint))")
+_TAKE_TURNS = text(
+    # Nobody waits for the disk: what a power cut takes from the count are its last moments.
+    "SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(hashtext('api_calls/' || :endpoint))"
+)
 _LAST_DAY = text(
     "SELECT endpoint, CAST(sum(calls) AS BIGINT) AS calls FROM api_calls WHERE minute_ms > :since"
     " GROUP BY endpoint ORDER BY endpoint"
@@ -45,38 +55,72 @@ _LAST_DAY = text(
 class CallLedger:
     """The calls of a rolling day by endpoint, a budget for some, and the times before which nothing is asked.
 
-    ``now`` gives the current time; ``budget`` the calls allowed in 24 hours, by endpoint.
+    Args:
+        database: shared by all workers.
+        now: gives the current time.
+        budget: the calls allowed in 24 hours, by endpoint.
+        paced: the endpoints that share one rate limit: a short Retry-After of one holds back the calls to all.
+        rate: how many of those there may be in 30 seconds; None where only the service says so.
+        wall_clock: this machine's seconds since 1970, by which short waits go.
+        sleep: waits.
     """
 
     def __init__(
-        self, database: Database, *, now: Callable[[], datetime], budget: Mapping[str, int] | None = None
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime],
+        budget: Mapping[str, int] | None = None,
+        paced: Collection[str] = (),
+        rate: RateBudget | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database = database
         self._now = now
         self._budget = dict(budget or {})
+        self._paced = frozenset(paced)
+        self._rate = rate
+        self._wall_clock = wall_clock
+        self._sleep = sleep
 
     def before_call(self, endpoint: str) -> None:
-        """Count the call and allow it, or refuse it: one transaction, so that workers together stay inside the budget.
+        """Count the call and wait for its turn, or refuse it.
+
+        One transaction decides, so that workers together stay inside the budgets; the wait comes after it.
 
         Raises:
             QuotaExceeded: The service asked to be left alone for longer, or the day's budget is used up.
         """
         now = self._now()
         with self._database.write() as connection:
-            self._respect_not_before(connection, endpoint, now)
+            if self._database.dialect == "postgresql":
+                # Two that count at once would both see room for one; SQLite lets one writer in at a time anyway.
+                connection.execute(_TAKE_TURNS, {"endpoint": endpoint})
+            wait_s = self._respect_not_before(connection, endpoint, now)
             self._respect_budget(connection, endpoint, now)
+            if self._rate is not None and endpoint in self._paced:
+                wait_s = max(wait_s, self._rate.take(connection))
             connection.execute(_COUNT, {"endpoint": endpoint, "minute": _minute(now)})
+        if wait_s > 0:
+            self._sleep(wait_s)
 
     def after_call(self, endpoint: str, status: int, retry_after_s: float | None) -> None:
-        """Note a failed call (``status`` 0 or from 400 on), and remember a long wish to be left alone."""
+        """Note a failed call (``status`` 0 or from 400 on), and remember a wish to be left alone."""
         if 0 < status < 400:
             return
         now = self._now()
         with self._database.write() as connection:
             connection.execute(_FAILED, {"endpoint": endpoint, "minute": _minute(now)})
-            if retry_after_s is not None and retry_after_s > LONG_WAIT_S:
-                until = to_ms(now + timedelta(seconds=retry_after_s))
-                connection.execute(_NOT_BEFORE, {"endpoint": endpoint, "until": until, "reason": f"HTTP {status}"})
+            if retry_after_s is None:
+                return
+            if retry_after_s > LONG_WAIT_S:
+                held, until = endpoint, to_ms(now + timedelta(seconds=retry_after_s))
+            elif endpoint in self._paced:
+                held, until = _PACED, int((self._wall_clock() + retry_after_s) * 1000)
+            else:
+                return
+            connection.execute(_NOT_BEFORE, {"endpoint": held, "until": until, "reason": f"HTTP {status}"})
 
     def last_day(self) -> dict[str, int]:
         """Calls of the last 24 hours by endpoint."""
@@ -91,14 +135,20 @@ class CallLedger:
 
     def not_before(self) -> dict[str, datetime]:
         """The endpoints that asked to be left alone and until when, while that is still to come."""
-        query = text("SELECT endpoint, not_before_ms FROM rate_limits WHERE not_before_ms > :now ORDER BY endpoint")
+        query = text(
+            "SELECT endpoint, not_before_ms FROM rate_limits"
+            " WHERE not_before_ms > :now AND endpoint <> :paced ORDER BY endpoint"
+        )
         with self._database.read() as connection:
-            rows = connection.execute(query, {"now": to_ms(self._now())})
+            rows = connection.execute(query, {"now": to_ms(self._now()), "paced": _PACED})
             return {row.endpoint: from_ms(row.not_before_ms) for row in rows}
 
-    def _respect_not_before(self, connection: Connection, endpoint: str, now: datetime) -> None:
-        query = text("SELECT not_before_ms FROM rate_limits WHERE endpoint = :endpoint")
-        not_before_ms = connection.scalar(query, {"endpoint": endpoint})
+    def _respect_not_before(self, connection: Connection, endpoint: str, now: datetime) -> float:
+        """The seconds that a short wish to be left alone still has to go."""
+        query = text("SELECT endpoint, not_before_ms FROM rate_limits WHERE endpoint IN (:endpoint, :paced)")
+        rows = connection.execute(query, {"endpoint": endpoint, "paced": _PACED})
+        held: dict[str, int] = {row.endpoint: row.not_before_ms for row in rows}
+        not_before_ms = held.get(endpoint)
         if not_before_ms is not None and not_before_ms > to_ms(now):
             not_before = from_ms(not_before_ms)
             raise QuotaExceeded(
@@ -106,14 +156,14 @@ class CallLedger:
                 source=endpoint,
                 retry_after_s=(not_before - now).total_seconds(),
             )
+        if endpoint not in self._paced or _PACED not in held:
+            return 0.0
+        return min(max(held[_PACED] / 1000 - self._wall_clock(), 0.0), LONG_WAIT_S)
 
     def _respect_budget(self, connection: Connection, endpoint: str, now: datetime) -> None:
         limit = self._budget.get(endpoint)
         if limit is None:
             return
-        if self._database.dialect == "postgresql":
-            # Two that count at once would both see room for one; SQLite lets one writer in at a time anyway.
-            connection.execute(_TAKE_TURNS, {"endpoint": endpoint})
         used = connection.execute(_USED, {"endpoint": endpoint, "since": to_ms(now - _DAY) - _MINUTE_MS}).one()
         if used.calls < limit:
             return

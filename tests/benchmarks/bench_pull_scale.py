@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -99,7 +100,8 @@ def flow(_people: Path) -> int:
     """The flow."""
     from flows.sync_listens import sync_listens
 
-    return sync_listens(return_state=True).result().new_listens
+    state: Any = sync_listens(return_state=True)
+    return int(state.result().new_listens)
 
 
 WAYS: Mapping[str, Callable[[Path], int]] = {"calls": calls, "core": core, "flow": flow}
