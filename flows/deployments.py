@@ -50,7 +50,7 @@ def read_deployments(path: Path | None = None) -> list[Deployment]:
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
         return [_deployment(entry) for entry in entries]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read as Prefect's deployments: {error}") from error
 
 
@@ -58,8 +58,8 @@ def _deployment(entry: dict[str, Any]) -> Deployment:
     limit = entry.get("concurrency_limit")
     concurrency = Concurrency(limit["limit"], limit["collision_strategy"]) if limit else None
     return Deployment(
-        name=entry["name"],
-        entrypoint=entry["entrypoint"],
+        name=str(entry["name"]),
+        entrypoint=str(entry["entrypoint"]),
         description=entry.get("description", ""),
         tags=tuple(entry.get("tags", ())),
         parameters=dict(entry.get("parameters") or {}),

@@ -128,7 +128,9 @@ def _running(home: Path) -> str | None:
     try:
         state = json.loads(_state_file(home).read_text(encoding="utf-8"))
         api_url, owner = str(state["api_url"]), str(state["owner"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not api_url.startswith(f"http://{_HOST}:"):
         return None
     # A server whose owner was killed still answers for a moment, and is about to end.
     return api_url if may_live(owner) and _is_healthy(api_url) else None

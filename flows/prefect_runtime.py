@@ -81,7 +81,7 @@ def configured_server() -> str | None:
         profiles = tomllib.loads((folder / "profiles.toml").read_text(encoding="utf-8"))
         name = os.environ.get("PREFECT_PROFILE") or profiles["active"]
         address = str(profiles["profiles"][name]["PREFECT_API_URL"])
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return address if urlsplit(address).scheme else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from flows.summary import headline
 from mood_core.pipeline.night_report import NightReport
@@ -15,10 +16,11 @@ def print_report(report: NightReport, console: Console) -> None:
     for column in ("account", "new listens", "possible gap", "problem"):
         table.add_column(column, justify="right" if column == "new listens" else "left")
     for outcome in report.outcomes:
-        table.add_row(outcome.user_id, str(outcome.new), "yes" if outcome.gap else "", outcome.problem or "")
+        cells = (outcome.user_id, str(outcome.new), "yes" if outcome.gap else "", outcome.problem or "")
+        table.add_row(*(Text(cell) for cell in cells))
     if report.outcomes:
         console.print(table)
-    console.print(f"[bold]{report.verdict.value}[/]: {headline(report)}", highlight=False)
+    console.print(Text.assemble((report.verdict.value, "bold"), f": {headline(report)}"))
     if not report.outcomes:
         console.print("No account was pulled: none is active. `moodlog connect` connects one.")
 

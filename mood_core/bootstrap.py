@@ -268,4 +268,7 @@ def _key_file(path: Path, generate: Callable[[], str]) -> list[str]:
         with contextlib.suppress(FileExistsError):
             os.link(fresh, path)
         fresh.unlink()
-    return path.read_text(encoding="ascii").split()
+    try:
+        return path.read_text(encoding="ascii").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the key file {path} cannot be read; put it back from a backup") from error

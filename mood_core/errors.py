@@ -20,7 +20,7 @@
         └── BatchCorrupt            no         1    a batch file is not what the ledger says
 
 Retrying is decided by ``retryable`` alone, in one place for each failure. A message is one sentence that says what
-happened and what to do next, and never holds a token; whatever a file or a server put into it, it is one printable
+happened and what to do next, and never holds a token; whatever a file or a server put into it, it is one plain
 line of at most 600 characters, so that nothing in it commands a terminal or forges a line of a log. One bad record
 among many is a value with a reason, not an exception.
 
@@ -30,6 +30,8 @@ Errors cross process borders, so each pickles with its attributes.
 from __future__ import annotations
 
 from typing import Any, ClassVar
+
+from mood_core.plain_text import plain
 
 _LONGEST = 600
 _END = 200  # what to do stands there
@@ -51,8 +53,7 @@ class MoodlogError(Exception):
 
 def _one_line(message: str) -> str:
     if not message.isprintable():
-        message = " ".join(message.split())
-        message = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in message)
+        message = " ".join(plain(message).split())
     if len(message) > _LONGEST:
         message = f"{message[: _LONGEST - _END - 1]}…{message[-_END:]}"
     return message

@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import ModelCardMismatch, ModelNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
+
+    from pydantic import TypeAdapter
 
 CARD_FORMAT = 1
 """Raised when the card's fields change their meaning."""
@@ -26,6 +31,9 @@ CARD_FILE = "model_card.json"
 KERAS_FILE = "model.keras"
 TWIN_FILE = "model.tflite"
 GOLDEN_FILE = "golden.json"
+
+PLAIN_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
+"""What a model's name, its version and its files may be called: each becomes part of a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelNotFound(
             f"there is no model in {folder}: {CARD_FILE} is absent; name a folder that moodlog train has written"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ModelCardMismatch(f"{path} cannot be read ({error}); copy the model folder again") from error
     return _parse(text, path)
 
@@ -123,6 +131,8 @@ def _parse(text: str, path: Path) -> ModelCard:
         raise ModelCardMismatch(
             f"{path} is not JSON (line {error.lineno}: {error.msg}); copy the model folder again"
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelCardMismatch(f"{path} is not a model card; copy the model folder again") from error
     if not isinstance(raw, dict):
         raise ModelCardMismatch(f"{path} is not a model card; copy the model folder again")
     stated = raw.pop("card_sha256", None)
@@ -131,7 +141,7 @@ def _parse(text: str, path: Path) -> ModelCard:
             f"{path} has the format {raw.get('format')!r} where this moodlog reads {CARD_FORMAT}; "
             "use the moodlog that trained the model, or train it again"
         )
-    if stated != _digest(raw):
+    if stated is None or stated != _digest_of_any(raw):
         raise ModelCardMismatch(f"{path} was changed after training; copy the model folder again or train it again")
     return _build(raw, path)
 
@@ -142,22 +152,63 @@ def _build(raw: dict[str, Any], path: Path) -> ModelCard:
     if wrong:
         raise ModelCardMismatch(f"{path} has wrong or missing fields ({', '.join(wrong)}); train the model again")
     try:
-        specs = tuple(_spec(spec) for spec in raw["features"])
-        tuples = {key: tuple(raw[key]) for key in ("classes", "limits", "not_for")}
-    except (TypeError, AttributeError) as error:
-        raise ModelCardMismatch(f"{path} describes its features wrongly ({error}); train the model again") from error
-    return ModelCard(**{**raw, **tuples, "features": specs})
+        card = _form().validate_json(json.dumps(raw), strict=True)
+    except (ValueError, OverflowError) as error:
+        raise ModelCardMismatch(f"{path} holds {_first_problem(error)}; train the model again") from error
+    problem = _problem(card)
+    if problem is not None:
+        raise ModelCardMismatch(f"{path} says that {problem}; train the model again")
+    return card
 
 
-def _spec(raw: dict[str, Any]) -> FeatureSpec:
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
-    return FeatureSpec(**values)
+@cache
+def _form() -> TypeAdapter[ModelCard]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ModelCard)
+
+
+def _first_problem(error: Exception) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return "a number that is too large"
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"a wrong {'.'.join(map(str, first['loc']))} ({first['msg'].lower()})"
+
+
+def _problem(card: ModelCard) -> str | None:
+    """What is impossible in a card whose fields have the right types."""
+    names = {"name": card.name, "version": card.version, **{f"file {name!r}": name for name in card.files}}
+    bad = next((what for what, name in names.items() if not PLAIN_NAME.fullmatch(name)), None)
+    if bad is not None:
+        return f"its {bad} is not letters, digits, '-', '_' and '.'"
+    if len(set(card.classes)) != len(card.classes) or len(card.classes) < 2:
+        return "its classes are not at least two different ones"
+    if not (0 <= card.threshold <= 1 and card.range_margin >= 0 and card.temperature > 0):
+        return "its threshold, range margin or temperature is out of range"
+    return next((f"its feature {each.name} has an impossible range" for each in card.features if _is_odd(each)), None)
+
+
+def _is_odd(feature: FeatureSpec) -> bool:
+    edges, shares = feature.bin_edges, feature.bin_shares
+    fits = len(shares) == len(edges) + 1 if shares else not edges
+    rising = all(one < other for one, other in pairwise(edges))
+    return not (fits and rising and all(share >= 0 for share in shares) and feature.minimum <= feature.maximum)
 
 
 def _plain(card: ModelCard) -> dict[str, Any]:
     """The card as JSON holds it: tuples as lists."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(card), ensure_ascii=False, allow_nan=False))
     return plain
+
+
+def _digest_of_any(raw: dict[str, Any]) -> str | None:
+    """The digest of a card from anywhere, None where it holds what no card can, such as NaN."""
+    try:
+        return _digest(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _digest(body: Mapping[str, Any]) -> str:

@@ -139,3 +139,5 @@ def load_settings() -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "a setting"
         name = name if name.isupper() else f"MOODLOG_{name.upper()}"
         raise ConfigError(f"{name} cannot be used: {first['msg'].lower()}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(".env cannot be read; write it in UTF-8, one MOODLOG_NAME=value a line") from error

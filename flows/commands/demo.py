@@ -105,7 +105,9 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
     print_report(report, console)
     console.print(
         f"\nDatabase  {places['database']}\nParquet   {places['lake']}\nReport    {places['report']}",
+        markup=False,
         highlight=False,
         soft_wrap=True,
     )
-    console.print(f"Next      MOODLOG_HOME={home} moodlog history --by weekday", highlight=False, soft_wrap=True)
+    told = f"Next      MOODLOG_HOME={home} moodlog history --by weekday"
+    console.print(told, markup=False, highlight=False, soft_wrap=True)

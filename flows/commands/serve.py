@@ -38,7 +38,7 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
     """
     if timezone is not None:
         zone(timezone)
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, markup=False, highlight=False)
     with prefect_runtime(load_settings().home, verbose=max(context.obj["verbose"], 1), port=port) as runtime:
         with console.status("starting Prefect"):
             runtime.wait_until_ready()

@@ -55,11 +55,14 @@ def read_golden(path: Path) -> Golden:
         body = json.loads(path.read_text(encoding="utf-8"))
         inputs = np.array(body["inputs"], dtype=np.float64).astype(np.float32)  # null becomes NaN
         outputs = np.array(body["outputs"], dtype=np.float32)
-        return Golden(inputs, outputs, str(body["preprocessing_sha256"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        golden = Golden(inputs, outputs, str(body["preprocessing_sha256"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ModelCardMismatch(
             f"{path} holds no golden outputs ({type(error).__name__}); copy the model folder again"
         ) from error
+    if not (inputs.ndim == outputs.ndim == 2 and 0 < len(inputs) == len(outputs)):
+        raise ModelCardMismatch(f"{path} holds no golden outputs for its inputs; copy the model folder again")
+    return golden
 
 
 def largest_difference(golden: Golden, outputs: NDArray[np.float32]) -> float:

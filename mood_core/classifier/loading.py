@@ -52,7 +52,7 @@ def load_classifier(
     check_contract(card, classes)
     check_files(card, folder)
     golden = read_golden(folder / GOLDEN_FILE)
-    _check_preprocessing(card, golden)
+    _check_golden(card, golden)
     return Classifier(card, _choose(folder, card, golden, runtime))
 
 
@@ -99,7 +99,11 @@ def check_files(card: ModelCard, folder: Path) -> None:
             )
 
 
-def _check_preprocessing(card: ModelCard, golden: Golden) -> None:
+def _check_golden(card: ModelCard, golden: Golden) -> None:
+    if golden.inputs.shape[1] != len(card.features) or golden.outputs.shape[1] != len(card.classes):
+        raise ModelCardMismatch(
+            f"the golden outputs of {card.model_version} are of another model than its card; copy the folder again"
+        )
     if golden.preprocessing_sha256 != preprocessing_digest(card.preprocessing):
         raise ModelCardMismatch(
             f"the card of {card.model_version} states another preprocessing than the model was trained with; "

@@ -66,9 +66,12 @@ class KerasRuntime:
             raise ModelError(f"the Keras runtime is not installed; {TRAIN_EXTRA}") from error
         try:
             self._model = keras.models.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, OSError, KeyError) as error:
+        except Exception as error:  # whatever its parts raise: a zip, JSON and HDF5 from anywhere are inside
             raise ModelCardMismatch(f"{path} is not a loadable Keras model ({error}); train it again") from error
 
     def run(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """The (n, k) probabilities of an (n, f) float32 matrix."""
-        return np.asarray(self._model.predict_on_batch(matrix), dtype=np.float32)
+        try:
+            return np.asarray(self._model.predict_on_batch(matrix), dtype=np.float32)
+        except Exception as error:  # TensorFlow's errors share no other base
+            raise ModelError(f"the Keras model failed ({error}); train it again") from error

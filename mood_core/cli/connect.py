@@ -96,7 +96,7 @@ def _pull_once(workspace: Workspace, user_id: str) -> PullOutcome:
 
 
 def _tell(user: User, outcome: PullOutcome) -> None:
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)
     console.print(f"Connected {user.display_name} ({user.user_id}), whose days are those of {user.timezone}.")
     if outcome.problem:
         console.print(f"The first pull did not work: {outcome.problem}")

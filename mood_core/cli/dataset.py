@@ -112,7 +112,8 @@ def _print_report(report: DatasetReport, out: Path) -> None:
     console = Console()
     console.print(table)
     console.print("  ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no track was kept")
-    console.print(f"Written to {out}. Next: moodlog train --data {out} --out models", highlight=False, soft_wrap=True)
+    told = f"Written to {out}. Next: moodlog train --data {out} --out models"
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_means(counts: dict[str, int], means: dict[str, list[float]]) -> None:

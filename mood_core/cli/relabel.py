@@ -64,11 +64,13 @@ def as_json_object(report: RelabelReport) -> dict[str, object]:
 
 
 def _print(report: RelabelReport, console: Console) -> None:
-    console.print(f"{report.labels.labelled} tracks labelled by {report.labels.model_version}", highlight=False)
+    console.print(
+        f"{report.labels.labelled} tracks labelled by {report.labels.model_version}", markup=False, highlight=False
+    )
     if report.agreement:
         _print_agreement(report.agreement, console)
     for version, labels in report.dropped.items():
-        console.print(f"dropped {labels} labels by {version}", highlight=False)
+        console.print(f"dropped {labels} labels by {version}", markup=False, highlight=False)
 
 
 def _print_agreement(agreement: Agreement, console: Console) -> None:
@@ -76,6 +78,7 @@ def _print_agreement(agreement: Agreement, console: Console) -> None:
     console.print(
         f"{agreement.share:.1%} of {agreement.tracks} tracks have the mood that {agreement.old_version} gave;"
         f" Cohen's kappa {kappa}",
+        markup=False,
         highlight=False,
     )
     table = Table(title="Old moods down, new moods across", title_justify="left", box=None, pad_edge=False)

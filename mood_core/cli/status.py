@@ -126,8 +126,9 @@ def _print(state: dict[str, Any], console: Console) -> None:
     for title, rows in sections.items():
         if rows:
             console.print(_table(title, rows))
-    console.print(f"Model {state['model_version'] or 'not used yet'}", highlight=False)
-    console.print(f"Database {state['database']}\nLake {state['lake']}", highlight=False, soft_wrap=True)
+    console.print(f"Model {state['model_version'] or 'not used yet'}", markup=False, highlight=False)
+    places = f"Database {state['database']}\nLake {state['lake']}"
+    console.print(places, markup=False, highlight=False, soft_wrap=True)
 
 
 def _calls(state: dict[str, Any]) -> list[dict[str, Any]]:

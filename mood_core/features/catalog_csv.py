@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +82,11 @@ def csv_batches(
 
     names = form.columns.all_names()
     try:
-        with file.filesystem.open_input_file(file.path) as raw, _decompressed(raw, file) as stream:
+        with (
+            file.filesystem.open_input_file(file.path) as raw,
+            _decompressed(raw, file) as stream,
+            _undecodable_rows_untold(damaged.note),
+        ):
             reader = arrow_csv.open_csv(
                 stream,
                 read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, encoding=form.encoding),
@@ -97,8 +103,22 @@ def csv_batches(
             for batch in reader:
                 at_byte(raw.tell())
                 yield batch
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, error) from error
+
+
+@contextmanager
+def _undecodable_rows_untold(handler: Callable[[Any], str]) -> Iterator[None]:
+    """Keep a traceback off the terminal: pyarrow cannot show ``handler`` a damaged row that is no UTF-8, and gives up.
+
+    The error that it then raises is told as the file's.
+    """
+    tell = sys.unraisablehook
+    sys.unraisablehook = lambda news: None if news.object == handler else tell(news)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = tell
 
 
 def _head(file: CatalogFile) -> bytes:

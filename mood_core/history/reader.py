@@ -19,6 +19,7 @@ from mood_core.history.fates import Fate
 from mood_core.history.limits import Limits
 from mood_core.history.rows import is_video, read_rows
 from mood_core.history.sources import JsonFile
+from mood_core.plain_text import plain
 
 _TRACK = re.compile(r"(?:spotify:track:|https?://open\.spotify\.com/(?:intl-[\w-]+/)?track/)([0-9A-Za-z]{22})(?:\?.*)?")
 _SCRUB = ("ip_addr", "user_agent", "username", "conn_country", "platform", "city", "region")
@@ -218,7 +219,7 @@ def _new_track(uri: str, track_id: str, row: dict[str, Any], result: HistoryRead
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return plain(value) if isinstance(value, str) and value else None
 
 
 def _seconds(value: Any, name: str) -> int:

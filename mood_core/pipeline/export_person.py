@@ -49,6 +49,8 @@ def export_person(tables: Mapping[str, pa.Table], target: Path, kind: str) -> di
     Raises:
         InputError: ``target`` exists, or cannot be written.
     """
+    if not target.name or target.is_dir():
+        raise InputError(f"{target} is a folder; name a file with --output")
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

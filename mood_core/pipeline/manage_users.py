@@ -7,11 +7,14 @@ from datetime import datetime
 
 from mood_core.errors import ConfigError, InputError
 from mood_core.pipeline.batches import Batches
+from mood_core.plain_text import plain
 from mood_core.records import User
 from mood_core.schema import USERS
 from mood_core.store.accounts import Account, Accounts
 from mood_core.store.time_zones import zone
 from mood_core.tables import users_table
+
+_LONGEST_NAME = 200
 
 
 def the_account(accounts: Accounts, user: str) -> Account:
@@ -45,19 +48,25 @@ def change_user(
     """Record a new name or time zone of a person. Their local days follow at once.
 
     Raises:
-        InputError: The name is empty, or the time zone is not an IANA name.
+        InputError: The name is none that can be shown, or the time zone is not an IANA name.
         StoreError: The database or the lake fails.
     """
     user = User(account.user_id, account.display_name, account.timezone, account.connected_at)
     if display_name is not None:
-        if not display_name.strip():
-            raise InputError("a name cannot be empty")
-        user = replace(user, display_name=display_name.strip())
+        user = replace(user, display_name=_checked_name(display_name.strip()))
     if timezone is not None:
         zone(timezone)
         user = replace(user, timezone=timezone)
     batches.add(USERS, users_table([user], recorded_at=now), now=now)
     return user
+
+
+def _checked_name(name: str) -> str:
+    if not name:
+        raise InputError("a name cannot be empty")
+    if len(name) > _LONGEST_NAME or plain(name) != name:
+        raise InputError(f"a name is at most {_LONGEST_NAME} characters without control characters or line breaks")
+    return name
 
 
 def set_paused(account: Account, accounts: Accounts, *, paused: bool) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mood_core.errors import InputError
-from mood_core.model_card import ModelCard, read_card
+from mood_core.errors import ConfigError, InputError
+from mood_core.model_card import PLAIN_NAME, ModelCard, read_card
 
 if TYPE_CHECKING:
     from mood_core.classifier.training import PairedTest
@@ -19,12 +19,21 @@ POINTER = "current"
 
 
 def current_folder(models: Path) -> Path | None:
-    """The folder of the promoted model in ``models``, None where none was ever promoted."""
+    """The folder of the promoted model in ``models``, None where none was ever promoted.
+
+    Raises:
+        ConfigError: The file that names it was spoilt.
+    """
+    pointer = models / POINTER
     try:
-        name = (models / POINTER).read_text(encoding="utf-8").strip()
+        name, _, version = pointer.read_text(encoding="utf-8").strip().partition("/")
     except FileNotFoundError:
         return None
-    return models / name
+    except (OSError, UnicodeDecodeError):
+        name = version = ""
+    if not (PLAIN_NAME.fullmatch(name) and PLAIN_NAME.fullmatch(version)):
+        raise ConfigError(f"{pointer} names no model; delete it for the bundled model, or run `moodlog promote` again")
+    return models / name / version
 
 
 def compare(

@@ -33,12 +33,14 @@ def read_keys(path: Path) -> list[str]:
     """The keys in ``path``, newest first.
 
     Raises:
-        ConfigError: There is no such file.
+        ConfigError: There is no such file, or it is damaged.
     """
     try:
         return path.read_text(encoding="ascii").split()
     except FileNotFoundError as error:
         raise ConfigError(f"there is no key in {path} yet; `moodlog connect` makes one") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the key file {path} cannot be read; put it back from a backup") from error
 
 
 def reencrypt(user_ids: Sequence[str], tokens: Tokens, rotate: Callable[[bytes], bytes]) -> int:

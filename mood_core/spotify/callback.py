@@ -197,6 +197,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, "Thank you", "moodlog goes on in the terminal. You can close this page.")
         self.server.redirects.put(redirect)
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Answer what is no request without showing it: the base class would repeat its line, which may hold a code."""
+        self._answer(code, "Nothing here", "This address only takes Spotify's answer to moodlog.")
+
     def _answer(self, status: int, title: str, text: str) -> None:
         body = _PAGE.format(title=title, text=text).encode()
         self.send_response_only(status)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from mood_core.plain_text import plain
+
 _MAX_INT32 = 2**31 - 1
 _FIRST_YEAR, _LAST_YEAR = 2000, 3000
 _MOST_ID_BYTES = 2000
@@ -18,16 +20,8 @@ def identifier(value: object) -> str | None:
 
 
 def text(value: object) -> str | None:
-    """Text that databases take: NUL and lone surrogates, which JSON can express, become U+FFFD; None for empty text."""
-    if not isinstance(value, str) or not value:
-        return None
-    if value.isprintable():
-        return value
-    return "".join("\N{REPLACEMENT CHARACTER}" if _unstorable(character) else character for character in value)
-
-
-def _unstorable(character: str) -> bool:
-    return character == "\0" or "\ud800" <= character <= "\udfff"
+    """Text without what databases or terminals would stumble over; None for empty text."""
+    return plain(value) if isinstance(value, str) and value else None
 
 
 def names(entries: object) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ class Token:
                 scope=str(fields["scope"]),
                 authorised_at=datetime.fromisoformat(fields["authorised_at"]),
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise ConfigError("A stored token cannot be read; run `moodlog reconnect` for its account.") from None
 
 

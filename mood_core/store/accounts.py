@@ -66,14 +66,18 @@ class Accounts:
         self._database = database
 
     def all(self, user_ids: Sequence[str] | None = None) -> list[Account]:
-        """Every account, or those of ``user_ids`` (an id or a display name each), ordered by user id."""
+        """Every account, or those of ``user_ids`` (an id or a display name each), ordered by user id.
+
+        An id means its account alone, also where somebody else has taken it for a display name.
+        """
         query = _ACCOUNTS + " ORDER BY u.user_id"
         with self._database.read() as connection:
             accounts = [_account(row) for row in connection.execute(text(query))]
         if user_ids is None:
             return accounts
         wanted = set(user_ids)
-        return [account for account in accounts if account.user_id in wanted or account.display_name in wanted]
+        names = wanted - {account.user_id for account in accounts}
+        return [account for account in accounts if account.user_id in wanted or account.display_name in names]
 
     def claim(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
         """Claim active accounts for ``owner``; returns those that no living other holds, in order of their ids.

@@ -61,7 +61,8 @@ class HistoryFilter:
         """A SQL condition over the columns of ``mood_history``, and its parameters."""
         conditions, values = ["1 = 1"], dict[str, Any]()
         if self.user is not None:
-            conditions.append("(user_id = :user OR display_name = :user)")
+            is_nobodys_id = "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_id = :user)"
+            conditions.append(f"(user_id = :user OR (display_name = :user AND {is_nobodys_id}))")
             values["user"] = self.user
         for name, operator, day in (("first_day", ">=", self.first_day), ("last_day", "<=", self.last_day)):
             if day is not None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from mood_core.errors import MoodlogError
+from mood_core.plain_text import plain
 
 LONGEST_SENTENCE = 600
 
@@ -59,7 +60,7 @@ def one_sentence() -> Iterator[None]:
 def check_sentence(message: str) -> None:
     """Whether ``message`` can be shown: one line, nothing that a terminal would obey, not a page long."""
     assert message.strip(), "an error without a word"
-    assert message.isprintable(), f"not one printable line: {message!r}"
+    assert message == plain(message), f"not one plain line: {message!r}"
     assert len(message) <= LONGEST_SENTENCE, f"a page, not a sentence: {message!r}"
     assert "Traceback" not in message
 

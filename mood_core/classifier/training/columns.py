@@ -30,9 +30,16 @@ def canonical_table(path: Path) -> pa.Table:
     Raises:
         InputError: the file is absent, unreadable or of another kind, a column is absent, or a value is no number.
     """
+    table = _read(path)
+    try:
+        return _canonical(table, path)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} holds text that is not UTF-8; save it in UTF-8 or as Parquet") from error
+
+
+def _canonical(table: pa.Table, path: Path) -> pa.Table:
     import pyarrow as pa
 
-    table = _read(path)
     columns, called = {}, {}
     for name in ("mood", *FEATURES, "track_id", "artist"):
         found = _find(table, name)

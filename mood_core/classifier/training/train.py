@@ -19,7 +19,7 @@ from mood_core.classifier.training.export import export, file_digests, weights_d
 from mood_core.classifier.training.plots import draw_plots
 from mood_core.classifier.training.recipe import Recipe
 from mood_core.errors import InputError, ModelCardMismatch
-from mood_core.model_card import KERAS_FILE, ModelCard, write_card
+from mood_core.model_card import KERAS_FILE, PLAIN_NAME, ModelCard, write_card
 
 if TYPE_CHECKING:
     from mood_core.classifier.training.evaluation import Progress
@@ -86,8 +86,8 @@ def recipe_of(card: ModelCard) -> Recipe:
 
 def _new_folder(out: Path, name: str, version: str | None) -> Path:
     for part in (name, version or "1"):
-        if not part or part.startswith(".") or any(sign in part for sign in "/\\ "):
-            raise InputError(f"{part!r} cannot be a model's name or version; use letters, digits, '-' and '.'")
+        if not PLAIN_NAME.fullmatch(part):
+            raise InputError(f"{part!r} cannot be a model's name or version; use letters, digits, '-', '_' and '.'")
     if version is None:
         # The bundled model's version is taken everywhere: labels of two models must not carry one name.
         bundled_name, _, bundled_version = BUNDLED_MODEL.partition("/")

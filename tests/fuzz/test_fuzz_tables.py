@@ -1,0 +1,110 @@
+"""Files of features and labels from elsewhere: used, counted row by row, or refused in one sentence."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mood_core.classifier import Classifier, load_classifier
+from mood_core.classifier.training.data import read_labelled
+from mood_core.errors import InputError
+from mood_core.features.catalog import CatalogSource
+from mood_core.features.catalog_report import check_files
+from mood_core.pipeline.predict_file import predict_file
+from mood_core.records import FEATURES, Track
+from mood_core.vectors import in_range
+from tests.fuzz.hostile import check_sentence, damaged, fuzz, one_sentence
+from tests.fuzz.tables import csv_bytes, parquet_bytes
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+_TRACKS = [Track(f"{row:022d}", "", ()) for row in range(44)]
+
+
+@pytest.fixture(scope="module")
+def model() -> Classifier:
+    """The bundled model."""
+    return load_classifier()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[[], Path]:
+    """Makes an empty folder, the same one each time."""
+
+    def fresh() -> Path:
+        shutil.rmtree(tmp_path / "fuzz", ignore_errors=True)
+        (tmp_path / "fuzz").mkdir()
+        return tmp_path / "fuzz"
+
+    return fresh
+
+
+def _look_at(file: Path, folder: Path, model: Classifier) -> None:
+    """Everything that reads a file of features."""
+    before = file.read_bytes()
+    (checked,) = check_files([str(file)], folder / "cache", lambda *_: None)
+    if checked.problem is not None:
+        check_sentence(checked.problem)
+    with one_sentence():
+        source = CatalogSource([str(file)], folder / "cache")
+        for found in source.fetch(_TRACKS, NOW).found:
+            assert found.track_id in {track.track_id for track in _TRACKS}
+    out = folder / "moods.parquet"
+    try:
+        predict_file(str(file), model, out)
+    except InputError as error:
+        check_sentence(error.message)
+        assert not out.exists()
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted(
+        {file.name, *(["moods.parquet"] if out.exists() else [])}
+    )
+    assert file.read_bytes() == before
+
+
+@given(written=csv_bytes(labelled=False))
+@fuzz(40)
+def test_any_csv_of_features(folder: Callable[[], Path], model: Classifier, written: tuple[str, bytes]) -> None:
+    place = folder()
+    (file := place / f"tracks{written[0]}").write_bytes(written[1])
+    _look_at(file, place, model)
+
+
+@given(data=parquet_bytes(labelled=False) | st.binary(max_size=100))
+@fuzz(40)
+def test_any_parquet_of_features(folder: Callable[[], Path], model: Classifier, data: bytes) -> None:
+    place = folder()
+    (file := place / "tracks.parquet").write_bytes(data)
+    _look_at(file, place, model)
+
+
+@given(written=csv_bytes(labelled=True) | parquet_bytes(labelled=True).map(lambda data: (".parquet", data)))
+@fuzz(80)
+def test_any_file_of_labels(folder: Callable[[], Path], written: tuple[str, bytes]) -> None:
+    (file := folder() / f"moods{written[0]}").write_bytes(written[1])
+    with one_sentence():
+        tracks = read_labelled(file, minimum_tracks=2)
+        assert tracks.matrix.shape == (len(tracks), len(FEATURES))
+        assert in_range(tracks.matrix).all()
+        assert set(tracks.labels) <= set(range(len(tracks.classes)))
+
+
+@given(data=st.data())
+@fuzz(30)
+def test_a_spoilt_conversion_is_made_again(folder: Callable[[], Path], data: st.DataObject) -> None:
+    """The cache of converted catalogue files lies on a person's disk, where anything can happen to it."""
+    from tests.fuzz.tables import valid_rows
+
+    place = folder()
+    file = place / "tracks.csv"
+    file.write_text("\n".join(",".join(row) for row in valid_rows(44, labelled=False)), encoding="utf-8")
+    whole = CatalogSource([str(file)], place / "cache").fetch(_TRACKS, NOW)
+    (converted,) = (place / "cache").iterdir()
+    converted.write_bytes(data.draw(damaged(converted.read_bytes())))
+    with one_sentence():
+        again = CatalogSource([str(file)], place / "cache").fetch(_TRACKS, NOW)
+        assert {found.track_id for found in again.found} <= {found.track_id for found in whole.found}
