@@ -13,6 +13,7 @@ _FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "demo": ("flows.commands.demo:command", "the whole path with invented listeners: no account, no internet"),
         "run": ("flows.commands.run:command", "the nightly run, now"),
+        "doctor": ("flows.commands.doctor:command", "what is wrong, and what to do"),
         "serve": ("flows.commands.serve:command", "run all the schedules on this machine"),
         "setup": ("flows.commands.setup:command", "prepare a Prefect server: work pool, alerts"),
     }

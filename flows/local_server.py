@@ -78,7 +78,7 @@ def local_server(home: Path, *, port: int | None = None) -> Iterator[LocalServer
     A new one listens on 127.0.0.1, on ``port`` if that is free and on another one otherwise. It is not ready yet: see
     ``wait_until_ready``.
     """
-    running = _running(home)
+    running = running_server(home)
     if running:
         yield LocalServer(home, None, running)
         return
@@ -124,7 +124,8 @@ def server_environment(home: Path) -> dict[str, str]:
     }
 
 
-def _running(home: Path) -> str | None:
+def running_server(home: Path) -> str | None:
+    """The address of the API of the server that runs with its history in ``home``; None where none does."""
     try:
         state = json.loads(_state_file(home).read_text(encoding="utf-8"))
         api_url, owner = str(state["api_url"]), str(state["owner"])

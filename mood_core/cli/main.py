@@ -26,7 +26,6 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "recap": ("mood_core.cli.recap:command", "a week in a few sentences and a picture"),
         "browse": ("mood_core.cli.browse:command", "the database in Datasette, read-only"),
         "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),
-        "doctor": ("mood_core.cli.doctor:command", "what is wrong, and what to do"),
         "predict": ("mood_core.cli.predict:command", "the mood of given tracks"),
         "dataset": ("mood_core.cli.dataset:command", "labelled tracks from playlists"),
         "train": ("mood_core.cli.train:command", "train a mood model on labelled tracks"),

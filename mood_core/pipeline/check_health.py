@@ -13,6 +13,10 @@ from mood_core.pipeline.night_report import WARN_DAYS
 from mood_core.store.accounts import Account
 
 _PULLED_WITHIN = timedelta(hours=26)
+_CLOCK_OK = timedelta(seconds=30)
+_CLOCK_SPOILS = timedelta(minutes=5)
+_MINUTE = "%Y-%m-%d %H:%M"
+_SCHEDULE = "moodlog serve, or `prefect deploy --all` and a worker"
 
 
 class Level(StrEnum):
@@ -50,6 +54,61 @@ def private_file(what: str, path: Path) -> Finding:
     if mode & 0o077:
         return Finding(what, Level.WARNING, f"others can read {path} (mode {mode:o})", f"chmod go-rwx {path}")
     return Finding(what, Level.OK, f"only you can read {path}")
+
+
+def clock_finding(now: datetime, service_time: datetime | None) -> Finding:
+    """How far this machine's clock is from that of a service, which tells ``service_time`` to the second."""
+    if service_time is None:
+        return Finding("clock", Level.WARNING, "Spotify's answer tells no time to compare with")
+    skew = now - service_time
+    seconds = abs(skew).total_seconds()
+    if seconds <= _CLOCK_OK.total_seconds():
+        return Finding("clock", Level.OK, "agrees with Spotify's to some seconds")
+    shown = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    said = f"is {shown} {'ahead of' if skew > timedelta() else 'behind'} Spotify's"
+    level = Level.WARNING if seconds <= _CLOCK_SPOILS.total_seconds() else Level.BROKEN
+    return Finding("clock", level, said, "set it by network time (NTP)")
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """What a Prefect server tells of the nightly run.
+
+    Attributes:
+        active: whether a schedule will start it.
+        since: when it was first known there; None where it is not.
+        last_success: when the newest run that worked ended.
+        waits_for_worker: whether no worker is there to take it.
+    """
+
+    active: bool
+    since: datetime | None = None
+    last_success: datetime | None = None
+    waits_for_worker: bool = False
+
+
+def schedule_finding(told: Scheduled | None, newest_pull: datetime | None, now: datetime) -> Finding:
+    """Whether runs are scheduled and work. ``told`` is None where there is no Prefect server to ask."""
+    if told is None:
+        return _without_server(newest_pull, now)
+    if not told.active:
+        return Finding("schedule", Level.WARNING, "the nightly run is not scheduled on this Prefect server", _SCHEDULE)
+    if told.waits_for_worker:
+        remedy = "prefect worker start --pool moodlog"
+        return Finding("schedule", Level.WARNING, "the nightly run is scheduled, but no worker takes it", remedy)
+    begins = told.last_success or told.since or now
+    said = "has not succeeded yet" if told.last_success is None else f"last succeeded {told.last_success:{_MINUTE}} UTC"
+    if now - begins <= _PULLED_WITHIN:
+        return Finding("schedule", Level.OK, f"the nightly run is scheduled and {said}")
+    level = Level.BROKEN if now - begins > 2 * _PULLED_WITHIN else Level.WARNING
+    return Finding("schedule", level, f"the nightly run is scheduled, but {said}", "moodlog run, and see what it says")
+
+
+def _without_server(newest_pull: datetime | None, now: datetime) -> Finding:
+    if newest_pull is not None and now - newest_pull <= _PULLED_WITHIN:
+        said = f"no Prefect server is running or set; the last pull was {newest_pull:{_MINUTE}} UTC"
+        return Finding("schedule", Level.OK, said)
+    return Finding("schedule", Level.WARNING, "nothing runs by itself: no Prefect server is running or set", _SCHEDULE)
 
 
 def account_findings(accounts: list[Account], now: datetime, days_left: Callable[[datetime], int]) -> list[Finding]:

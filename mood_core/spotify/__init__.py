@@ -12,6 +12,7 @@
     failures        failed answers turned into moodlog's errors, pure
     doors           spotipy objects with sessions that count, classify and never retry, lent from a pool
     reading         an answer's body within a time and a size
+    service_time    what time it is at Spotify
     retrying        the one owner of short waits and repeated tries
     quiet_logs      keeps spotipy's request logs, which carry tokens, out of every handler
 

@@ -108,7 +108,7 @@ class FailFastSession(requests.Session):
         self.headers["User-Agent"] = USER_AGENT
         self.auth = _as_it_is
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.trust_env = not _is_loopback(base_url)  # a proxy for the internet cannot reach this machine's own server
+        self.trust_env = not is_loopback(base_url)  # a proxy for the internet cannot reach this machine's own server
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=1, max_retries=0)
         self.mount("http://", adapter)
         self.mount("https://", adapter)
@@ -232,7 +232,8 @@ def _call(request: requests.PreparedRequest) -> str:
     return f"{request.method} {urlsplit(str(request.url)).path}"
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether ``url`` leads to this machine itself."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -62,6 +63,11 @@ def test_deploy_work_and_run_by_hand(server: str, home: Path, monkeypatch: pytes
             time.sleep(2)
             done = _prefect("deployment", "run", "run-nightly/run-now", "-p", "dry_run=false", "--watch")
             assert done.returncode == 0, done.stdout + done.stderr
+            said = subprocess.run(
+                [sys.executable, "-m", "flows.cli", "doctor", "--json"], capture_output=True, text=True, check=False
+            ).stdout
+            schedule = next(line for line in map(json.loads, said.splitlines()) if line["what"] == "schedule")
+            assert (schedule["level"], "last succeeded" in schedule["said"]) == ("ok", True), schedule
             refused = _prefect("deployment", "run", "run-nightly/run-now", "-p", "first_day=yesterday")
             assert refused.returncode == 1
             assert "first_day" in refused.stdout + refused.stderr

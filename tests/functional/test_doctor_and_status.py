@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,19 @@ from mood_core.standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
 
 
+@pytest.fixture
+def standin() -> Iterator[StandIn]:
+    """A stand-in that lives at this very moment, as the command line does."""
+    with StandIn(seed=11, listeners=3) as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def _settings(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in settings_for(standin).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(home / "no-profile"))
 
 
 def _moodlog(*arguments: str) -> Result:
@@ -38,7 +49,39 @@ def test_a_healthy_home_has_nothing_broken(standin: StandIn) -> None:
     assert findings["model"]["level"] == findings["database"]["level"] == findings["lake"]["level"] == "ok"
     # Spotify refuses its features to this app, which is dated and no trouble of a run.
     assert findings["features from spotify"]["level"] == "warning"
-    assert "2026-11-20" in findings["features from spotify"]["said"]
+    assert f"{standin.clock.now():%Y-%m-%d}" in findings["features from spotify"]["said"]
+    assert (findings["clock"]["level"], findings["schedule"]["level"]) == ("ok", "ok")
+    assert "the last pull was" in findings["schedule"]["said"]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "level", "said"),
+    [
+        (timedelta(minutes=3), "warning", "behind"),
+        (timedelta(hours=2), "broken", "120 minutes behind"),
+        (timedelta(hours=-2), "broken", "120 minutes ahead of"),
+    ],
+)
+def test_a_wrong_clock_is_told(standin: StandIn, ahead: timedelta, level: str, said: str) -> None:
+    standin.clock.advance(ahead)
+    clock = _findings(_moodlog("doctor", "--json"))["clock"]
+    assert clock["level"] == level
+    assert said in clock["said"]
+    assert "NTP" in clock["remedy"]
+
+
+def test_services_that_cannot_be_reached_break_the_clock_check_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODLOG_SPOTIFY_ACCOUNTS_URL", "http://127.0.0.1:9")
+    findings = _findings(_moodlog("doctor", "--json"))
+    assert "cannot be reached" in findings["clock"]["said"]
+    assert findings["database"]["level"] == "ok"
+
+
+def test_a_server_that_is_set_and_does_not_answer_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    schedule = _findings(_moodlog("doctor", "--json"))["schedule"]
+    assert schedule["level"] == "broken"
+    assert "PREFECT_API_URL" in schedule["said"]
 
 
 def test_what_is_broken_is_named_with_its_remedy(standin: StandIn, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +105,8 @@ def test_what_is_broken_is_named_with_its_remedy(standin: StandIn, home: Path, m
 def test_a_new_home_says_what_comes_first() -> None:
     findings = _findings(_moodlog("doctor", "--json"))
     assert findings["accounts"]["remedy"] == "moodlog connect"
+    assert findings["schedule"]["level"] == "warning"
+    assert findings["schedule"]["remedy"].startswith("moodlog serve")
     assert _moodlog("status").exit_code == 0
 
 

@@ -12,7 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from mood_core.bootstrap import Workspace
-from mood_core.pipeline.check_health import Finding, Level, account_findings, checked, private_file
+from mood_core.pipeline.check_health import (
+    Finding,
+    Level,
+    account_findings,
+    checked,
+    clock_finding,
+    private_file,
+    schedule_finding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +32,9 @@ _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.BROKEN: "bold red"}
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """Check everything a run needs: settings, database, lake, model, feature sources, accounts, quota, file modes.
+    """Check everything a run needs, from the settings to the schedule.
 
+    Settings, database, lake, model, feature sources, accounts, quota, this machine's clock, the schedule, file modes.
     Each line is ok, a warning, or broken, with the remedy. The exit code is 0 without anything broken, else 1.
 
     \b
@@ -52,6 +61,8 @@ def _findings(workspace: Workspace) -> Iterator[Finding]:
         ("features", lambda: _sources(workspace)),
         ("accounts", lambda: _accounts(workspace)),
         ("quota", lambda: _quota(workspace)),
+        ("clock", lambda: _clock(workspace)),
+        ("schedule", lambda: _schedule(workspace)),
         ("files", lambda: _files(workspace)),
     ):
         yield from checked(what, check)
@@ -112,6 +123,21 @@ def _quota(workspace: Workspace) -> Finding:
         said += f", of a budget of {limit}"
         return Finding("quota", Level.WARNING, said, "pull less often, or ask Spotify for extended quota")
     return Finding("quota", Level.OK, said)
+
+
+def _clock(workspace: Workspace) -> Finding:
+    from mood_core.spotify.service_time import spotify_time
+
+    service_time = spotify_time(workspace.spotify_app)
+    return clock_finding(workspace.now(), service_time)
+
+
+def _schedule(workspace: Workspace) -> Finding:
+    from flows.check_schedule import ask_prefect
+
+    pulled = [account.last_pulled_at for account in workspace.accounts.all() if account.last_pulled_at]
+    told = ask_prefect(workspace.settings.home)
+    return schedule_finding(told, max(pulled, default=None), workspace.now())
 
 
 def _files(workspace: Workspace) -> list[Finding]:

@@ -1,0 +1,38 @@
+"""What time it is at Spotify: an answer's Date header, for whoever doubts this machine's clock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import requests
+
+from mood_core.errors import Unavailable
+from mood_core.spotify.doors import TIMEOUT_S, USER_AGENT, is_loopback
+from mood_core.spotify.failures import SOURCE, http_time
+from mood_core.spotify.ports import SpotifyApp
+
+
+def spotify_time(app: SpotifyApp) -> datetime | None:
+    """The Accounts service's time, aware UTC, to the second; None where its answer tells none.
+
+    Costs no call of the Web API's quota, and needs no account.
+
+    Raises:
+        Unavailable: The service cannot be reached.
+    """
+    with requests.Session() as session:
+        session.trust_env = not is_loopback(app.accounts_url)
+        try:
+            answer = session.get(
+                f"{app.accounts_url}/",
+                headers={"User-Agent": USER_AGENT},
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            raise Unavailable(
+                f"{app.accounts_url} cannot be reached ({type(error).__name__}); check this machine's network.",
+                source=SOURCE,
+            ) from None
+        return http_time(answer.headers.get("Date"))

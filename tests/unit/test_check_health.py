@@ -1,0 +1,51 @@
+"""What the doctor makes of a schedule and a clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mood_core.pipeline.check_health import Level, Scheduled, clock_finding, schedule_finding
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def _ago(hours: float) -> datetime:
+    return NOW - timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("told", "pulled", "level", "word"),
+    [
+        (None, None, Level.WARNING, "nothing runs by itself"),
+        (None, _ago(30), Level.WARNING, "nothing runs by itself"),
+        (None, _ago(3), Level.OK, "the last pull was 2026-11-20 09:00 UTC"),
+        (Scheduled(active=False), _ago(3), Level.WARNING, "not scheduled"),
+        (Scheduled(active=True, since=_ago(900), last_success=_ago(9)), None, Level.OK, "last succeeded 2026-11-20 03"),
+        (Scheduled(active=True, since=_ago(2)), None, Level.OK, "has not succeeded yet"),
+        (Scheduled(active=True, since=_ago(900), last_success=_ago(40)), None, Level.WARNING, "last succeeded"),
+        (Scheduled(active=True, since=_ago(900), last_success=_ago(70)), None, Level.BROKEN, "last succeeded"),
+        (Scheduled(active=True, since=_ago(100)), None, Level.BROKEN, "has not succeeded yet"),
+        (Scheduled(active=True, last_success=_ago(1), waits_for_worker=True), None, Level.WARNING, "no worker"),
+    ],
+)
+def test_a_schedule(told: Scheduled | None, pulled: datetime | None, level: Level, word: str) -> None:
+    finding = schedule_finding(told, pulled, NOW)
+    assert finding.level is level
+    assert word in finding.said
+    assert bool(finding.remedy) == (level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("service_time", "level", "word"),
+    [
+        (NOW, Level.OK, "agrees"),
+        (_ago(1 / 60), Level.WARNING, "60 seconds ahead of"),
+        (_ago(-1), Level.BROKEN, "60 minutes behind"),
+        (None, Level.WARNING, "no time"),
+    ],
+)
+def test_a_clock(service_time: datetime | None, level: Level, word: str) -> None:
+    finding = clock_finding(NOW, service_time)
+    assert (finding.level, word in finding.said) == (level, True)
