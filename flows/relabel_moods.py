@@ -15,6 +15,7 @@ from mood_core.bootstrap import Workspace
 from mood_core.pipeline.relabel import RelabelReport, relabel
 from mood_core.pipeline.relabel import drop_old as drop_old_labels
 from mood_core.settings import load_settings
+from mood_core.store.turns import Turn
 
 
 @flow(name="relabel-moods", flow_run_name="relabel moods", log_prints=False, persist_result=False)
@@ -39,16 +40,17 @@ def label_again(model: str | None, *, drop_old: bool) -> RelabelReport:
     chosen = settings.model_copy(update={"model": Path(model)}) if model else settings
     progress = ProgressArtifact("moodlog-relabel", "Tracks labelled")
     with Workspace(chosen) as workspace:
-        left = workspace.mood_rows.count_unlabelled(workspace.model_card.model_version)
-        report = relabel(
-            workspace.classifier,
-            workspace.model_card,
-            workspace.mood_rows,
-            workspace.models,
-            workspace.batches,
-            now=workspace.now(),
-            progress=lambda done: progress(done, left),
-        )
+        with workspace.turn(Turn.LABELS):
+            left = workspace.mood_rows.count_unlabelled(workspace.model_card.model_version)
+            report = relabel(
+                workspace.classifier,
+                workspace.model_card,
+                workspace.mood_rows,
+                workspace.models,
+                workspace.batches,
+                now=workspace.now(),
+                progress=lambda done: progress(done, left),
+            )
         if drop_old:
             report.dropped = drop_old_labels(workspace.mood_rows, workspace.lake, workspace.database)
     return report

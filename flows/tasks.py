@@ -28,6 +28,7 @@ from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.store.claims import Renewal, new_owner
 from mood_core.store.import_rows import ImportRows
 from mood_core.store.selection import Selection
+from mood_core.store.turns import Turn
 
 _CLAIM_S = 600.0
 
@@ -86,14 +87,14 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
 @task(name="match plays by name", **RETRYING)
 def match_waiting_plays() -> int:
     """Store the plays that an export named by artist and title alone and whose track is known by now."""
-    with Workspace() as workspace:
+    with Workspace() as workspace, workspace.turn(Turn.LABELS):
         return match_waiting(ImportRows(workspace.database), workspace.batches, now=workspace.now())
 
 
 @task(name="fetch audio features", **RETRYING)
 def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> FetchReport:
     """Fetch the features of every selected track that has none; long work shows its progress in Prefect's pages."""
-    with Workspace() as workspace:
+    with Workspace() as workspace, workspace.turn(Turn.LABELS):
         now = workspace.now()
         report = fetch_features(
             workspace.feature_sources(),
@@ -112,7 +113,7 @@ def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> 
 @task(name="label moods", **RETRYING)
 def label_selected(selection: Selection) -> LabelReport:
     """Label every selected track that has features and no label by the current model."""
-    with Workspace() as workspace:
+    with Workspace() as workspace, workspace.turn(Turn.LABELS):
         report = label_tracks(
             workspace.classifier,
             workspace.model_card,

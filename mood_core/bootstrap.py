@@ -6,13 +6,14 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError, ReauthorisationNeeded
 from mood_core.lake import Lake, open_lake
 from mood_core.pipeline.batches import Batches
@@ -28,6 +29,7 @@ from mood_core.store.model_rows import ModelRows
 from mood_core.store.mood_rows import MoodRows
 from mood_core.store.rate_budget import RateBudget
 from mood_core.store.token_rows import TokenRows
+from mood_core.store.turns import Turn, turn
 
 if TYPE_CHECKING:
     from mood_core.classifier import Classifier
@@ -183,6 +185,10 @@ class Workspace:
         register_user(user, lambda id_: store_new_token(id_, token, self.tokens, self.cipher), self.batches, now=now)
         return user
 
+    def turn(self, what: Turn) -> AbstractContextManager[None]:
+        """Be the only process that does ``what`` on this database; see :mod:`mood_core.store.turns`."""
+        return turn(self.database, what)
+
     @property
     def model_folder(self) -> Path:
         """Where the model lies: the one that is set, else the one that was promoted last, else the bundled one."""
@@ -258,7 +264,8 @@ def _key_file(path: Path, generate: Callable[[], str]) -> list[str]:
     """The keys in ``path``, newest first, one a line; made where there is none. Only its owner can read it."""
     _private_folder(path.parent)
     if not path.exists():
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        sweep_beside(path)
+        fresh = draft_of(path)
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(generate() + "\n")

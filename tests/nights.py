@@ -16,6 +16,7 @@ from mood_core.pipeline.pull_listens import PullListens
 from mood_core.records import to_ms
 from mood_core.spotify.tokens import Token
 from mood_core.standin import StandIn
+from mood_core.store.turns import Turn
 
 TABLES = {
     "users": "SELECT user_id, display_name, timezone, connected_at_ms FROM users",
@@ -51,11 +52,11 @@ def workspace_of(standin: StandIn) -> Workspace:
     return Workspace(now=lambda: standin.clock.now().replace(microsecond=0))
 
 
-def connect_listeners(workspace: Workspace, standin: StandIn) -> list[str]:
-    """Connect every listener of the stand-in; returns their user ids."""
+def connect_listeners(workspace: Workspace, standin: StandIn, *, rotates: bool = True) -> list[str]:
+    """Connect every listener of the stand-in, whose refresh tokens rotate or not; returns their user ids."""
     ids = []
     for listener in standin.listeners:
-        answer = standin.issue_tokens(listener.listener_id, client_id="tests")
+        answer = standin.issue_tokens(listener.listener_id, client_id="tests", rotates=rotates)
         ids.append(workspace.connect(token_of(answer, workspace.now()), listener.timezone).user_id)
     return sorted(ids)
 
@@ -67,10 +68,18 @@ def one_night(workspace: Workspace) -> NightReport:
     ids = [account.user_id for account in workspace.accounts.all() if account.state == "active"]
     pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
     report.outcomes = pull(ids, now=now)
-    report.features = fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=now)
-    report.labels = label_tracks(
-        workspace.classifier, workspace.model_card, workspace.mood_rows, workspace.models, workspace.batches, now=now
-    )
+    with workspace.turn(Turn.LABELS):
+        report.features = fetch_features(
+            workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=now
+        )
+        report.labels = label_tracks(
+            workspace.classifier,
+            workspace.model_card,
+            workspace.mood_rows,
+            workspace.models,
+            workspace.batches,
+            now=now,
+        )
     return report
 
 

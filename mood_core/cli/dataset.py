@@ -17,6 +17,7 @@ from mood_core.pipeline.build_dataset import DatasetReport, build_dataset, parse
 from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.manage_users import the_reader
 from mood_core.records import FEATURES
+from mood_core.store.turns import Turn
 
 
 @click.group
@@ -43,7 +44,8 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
         --playlist Energetic=... --out moods.csv
     """
     wanted = [parse_playlist(text) for text in playlists]
-    with Workspace() as workspace, Progress(console=Console(stderr=True), transient=True) as bars:
+    progress = Progress(console=Console(stderr=True), transient=True)
+    with Workspace() as workspace, workspace.turn(Turn.LABELS), progress as bars:
         step = bars.add_task("fetching features", total=None)
         client = workspace.spotify.for_user(the_reader(workspace.accounts, user))
         table, report = build_dataset(

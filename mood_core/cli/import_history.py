@@ -6,13 +6,14 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from mood_core.errors import InputError
+from mood_core.store.turns import Turn
 
 if TYPE_CHECKING:
     from mood_core.bootstrap import Workspace
@@ -88,16 +89,22 @@ def import_for(
 
     Raises:
         InputError: The export, the person or the time zone is not what it should be.
+        StoreBusy: The account is being pulled, or another process imports or rewrites the lake.
         StoreError: The database or the lake fails.
     """
+    from mood_core.pipeline.hold_account import held
     from mood_core.pipeline.import_history import import_history
     from mood_core.store.import_rows import ImportRows
 
-    if not options.dry_run:
-        workspace.batches.finish(now=workspace.now())
-    user_id, make = _person(workspace, user, timezone)
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as quarantine:
-        writer = _Registering(workspace, make)
+    with ExitStack() as stack:
+        if not options.dry_run:
+            stack.enter_context(workspace.turn(Turn.UPKEEP))
+            workspace.batches.finish(now=workspace.now())
+        user_id, make = _person(workspace, user, timezone)
+        holding = held(workspace.accounts, user_id, workspace.now)
+        renew = stack.enter_context(nullcontext(lambda: None) if options.dry_run else holding)
+        quarantine = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
+        writer = _Registering(workspace, make, renew)
         report = import_history(
             paths,
             user_id,
@@ -122,11 +129,12 @@ def label_now(workspace: Workspace, progress: Callable[[int, int], None]) -> Non
     from mood_core.pipeline.match_waiting import match_waiting
     from mood_core.store.import_rows import ImportRows
 
-    now, batches = workspace.now(), workspace.batches
-    match_waiting(ImportRows(workspace.database), batches, now=now)
-    wanting = workspace.feature_rows.tracks_without_features(most_heard_first=True)
-    fetch_for(wanting, workspace.feature_sources(), workspace.feature_rows, batches, now=now, progress=progress)
-    label_tracks(workspace.classifier, workspace.model_card, workspace.mood_rows, workspace.models, batches, now=now)
+    now, batches, rows = workspace.now(), workspace.batches, workspace.mood_rows
+    with workspace.turn(Turn.LABELS):
+        match_waiting(ImportRows(workspace.database), batches, now=now)
+        wanting = workspace.feature_rows.tracks_without_features(most_heard_first=True)
+        fetch_for(wanting, workspace.feature_sources(), workspace.feature_rows, batches, now=now, progress=progress)
+        label_tracks(workspace.classifier, workspace.model_card, rows, workspace.models, batches, now=now)
 
 
 def as_dict(report: ImportReport) -> dict[str, Any]:
@@ -147,13 +155,14 @@ def as_dict(report: ImportReport) -> dict[str, Any]:
 
 
 class _Registering:
-    """Writes batches; a new person is made known before the first one."""
+    """Writes batches; a new person is made known before the first one, and their account is held on to."""
 
-    def __init__(self, workspace: Workspace, make: Callable[[], None]) -> None:
-        self._workspace, self._make = workspace, make
+    def __init__(self, workspace: Workspace, make: Callable[[], None], renew: Callable[[], None]) -> None:
+        self._workspace, self._make, self._renew = workspace, make, renew
         self._made = False
 
     def add(self, dataset: Any, rows: Any, *, now: Any) -> int:
+        self._renew()
         if not self._made:
             self._make()
             self._made = True

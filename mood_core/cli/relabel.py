@@ -14,6 +14,7 @@ from mood_core.bootstrap import Workspace
 from mood_core.pipeline.relabel import Agreement, RelabelReport, drop_old, relabel
 from mood_core.records import MOODS
 from mood_core.settings import load_settings
+from mood_core.store.turns import Turn
 
 
 @click.command
@@ -35,15 +36,16 @@ def command(model: Path | None, drop: bool, as_json: bool) -> None:
     if model is not None:
         settings = settings.model_copy(update={"model": model})
     with Workspace(settings) as workspace, Console(stderr=True).status("labelling") as status:
-        report = relabel(
-            workspace.classifier,
-            workspace.model_card,
-            workspace.mood_rows,
-            workspace.models,
-            workspace.batches,
-            now=workspace.now(),
-            progress=lambda count: status.update(f"{count} tracks labelled"),
-        )
+        with workspace.turn(Turn.LABELS):
+            report = relabel(
+                workspace.classifier,
+                workspace.model_card,
+                workspace.mood_rows,
+                workspace.models,
+                workspace.batches,
+                now=workspace.now(),
+                progress=lambda count: status.update(f"{count} tracks labelled"),
+            )
         if drop:
             report.dropped = drop_old(workspace.mood_rows, workspace.lake, workspace.database)
     if as_json:

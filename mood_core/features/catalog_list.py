@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError, InputError
 from mood_core.features.catalog_files import shown
 
@@ -63,7 +63,8 @@ def absolute(location: str) -> str:
 
 
 def _write(path: Path, locations: tuple[str, ...]) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    sweep_beside(path)
+    draft = draft_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft.write_text("".join(f"{location}\n" for location in locations), encoding="utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mood_core.drafts import draft_of
 from mood_core.lake.publish import fsync_folder, write_durably
 
 _AT_FDCWD = -100
@@ -28,8 +29,7 @@ def exchange_locally(root: Path, path: str, content: pa.Buffer, gone: Sequence[s
     folder = (root / path).parent
     if swap is None:
         return False
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.compacting")
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh = draft_of(folder)
     fresh.mkdir(mode=0o700)
     try:
         write_durably(fresh / Path(path).name, content)

@@ -165,11 +165,13 @@ class Lake:
             for info in self._files.get_file_info(
                 fs.FileSelector(self._at(dataset), recursive=True, allow_not_found=True)
             )
-            if info.type == fs.FileType.File and not info.base_name.startswith(".") and not _is_batch(info.path)
+            if info.type == fs.FileType.File
+            and "/." not in info.path.removeprefix(self.root)  # drafts, which nobody reads
+            and not _is_batch(info.path)
         )
 
     def sweep(self) -> int:
-        """Remove what crashed writers left unpublished more than a day ago; returns how many files went."""
+        """Remove what writers that were killed left unpublished; returns how many files and folders went."""
         return sweep_leftovers(Path(self.root)) if self.is_local else 0
 
     @contextmanager

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import time
 from pathlib import Path
 
 import pyarrow as pa
 
-_TEMPORARY = ".tmp"
-_LEFTOVER_AGE_S = 86_400
+from mood_core.drafts import draft_of, sweep
+
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
 
 
@@ -23,7 +21,7 @@ def publish_locally(root: Path, path: str, content: pa.Buffer) -> None:
     """
     target = root / path
     _make_folders(root, target.parent)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{time.monotonic_ns()}{_TEMPORARY}")
+    temporary = draft_of(target)
     try:
         write_durably(temporary, content)
         _link(temporary, target)
@@ -41,17 +39,8 @@ def write_durably(path: Path, content: pa.Buffer) -> None:
 
 
 def sweep_leftovers(root: Path) -> int:
-    """Remove temporary files and folders of writers that died more than a day ago; returns how many."""
-    swept = 0
-    for folder in sorted(root.glob("*/.*.compacting")):
-        if time.time() - folder.stat().st_mtime > _LEFTOVER_AGE_S:
-            shutil.rmtree(folder, ignore_errors=True)
-            swept += 1
-    for leftover in sorted(root.glob(f"*/*/.*{_TEMPORARY}")):
-        if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
-            leftover.unlink(missing_ok=True)
-            swept += 1
-    return swept
+    """Remove the files and folders of writers that died before they published; returns how many."""
+    return sweep([*root.glob("*/.*.draft"), *root.glob("*/*/.*.draft")])
 
 
 def _link(temporary: Path, target: Path) -> None:

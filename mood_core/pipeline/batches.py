@@ -34,22 +34,25 @@ class Batches:
         """
         if rows.num_rows == 0:
             return 0
-        file = self._lake.write(dataset, rows, created_at=now)
+        # A clock that was put back must not make this batch older than what it comes after: the first row counts.
+        created_at = max(now, newest_batch(self._database) or now)
+        file = self._lake.write(dataset, rows, created_at=created_at)
         found, published = self._lake.stream(file.path)
         if found.sha256 != file.sha256:
             raise BatchCorrupt(f"{file.path} lies in the lake with other bytes; move it away and run again")
         load_batch(self._database, file, published, now=now)
         return file.row_count
 
-    def finish(self, *, now: datetime) -> int:
+    def finish(self, *, now: datetime, everywhere: bool = False) -> int:
         """Load what an earlier run published but did not live to load; returns how many batches.
 
         Only the months around the ledger's newest batch and later are looked at, because every run begins with this:
-        its cost does not grow with the history. A damaged or foreign file is named in the log and costs no other.
+        its cost does not grow with the history. What rewrites old files looks ``everywhere``. A damaged or foreign file
+        is named in the log and costs no other.
         """
         self._lake.sweep()
         newest = newest_batch(self._database)
-        since = newest - _LOOK_BACK if newest else None
+        since = newest - _LOOK_BACK if newest and not everywhere else None
         finished = 0
         for dataset in DATASETS:
             paths = {_batch_id(path): path for path in self._lake.paths(dataset, since=since)}

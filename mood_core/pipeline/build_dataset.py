@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import InputError
 from mood_core.features.report import FetchReport
 from mood_core.features.source import FeatureSource
@@ -136,7 +136,8 @@ def write_dataset(table: pa.Table, out: Path) -> None:
     """
     if out.suffix not in (".csv", ".parquet") or not out.parent.is_dir():
         raise InputError(f"--out {out}: give a .csv or .parquet file in a folder that exists")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    sweep_beside(out)
+    part = draft_of(out)
     try:
         if out.suffix == ".csv":
             csv.write_csv(table, part)

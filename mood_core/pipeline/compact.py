@@ -17,6 +17,7 @@ from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, Dataset
 from mood_core.store.database import Database
 from mood_core.store.ledger import LedgerRow, entries
 from mood_core.store.load import load_batch
+from mood_core.store.turns import Turn, turn
 
 MERGED = (LISTENS, AUDIO_FEATURES, MOODS)
 """Datasets of which the first row of a key counts, so that merging changes nothing. The others are small."""
@@ -52,9 +53,18 @@ def compact(
     transaction. Killed anywhere, it is finished by the next run. Files that are damaged or not loaded are left alone.
 
     Raises:
+        StoreBusy: Another process is rewriting the lake.
         StoreError: The lake or the database fails; no row is lost then.
     """
+    with turn(database, Turn.UPKEEP):
+        return _compact(lake, database, now, before, progress)
+
+
+def _compact(
+    lake: Lake, database: Database, now: datetime, before: str | None, progress: Callable[[str], None]
+) -> CompactReport:
     report = CompactReport()
+    lake.sweep()
     last = f"month={before or f'{now.astimezone(UTC):%Y-%m}'}"
     for dataset in MERGED:
         for path in lake.superseded(dataset.name):

@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pyarrow as pa
 
+from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import InputError
 
 
@@ -51,7 +52,8 @@ def export_person(tables: Mapping[str, pa.Table], target: Path, kind: str) -> di
     """
     if not target.name or target.is_dir():
         raise InputError(f"{target} is a folder; name a file with --output")
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    sweep_beside(target)
+    fresh = draft_of(target)
     try:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:

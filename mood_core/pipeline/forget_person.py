@@ -22,6 +22,7 @@ from mood_core.store.database import Database
 from mood_core.store.forgetting import Forgetting
 from mood_core.store.ledger import remove
 from mood_core.store.load import load_batch
+from mood_core.store.turns import Turn, turn
 
 PERSONAL = tuple(dataset for dataset in DATASETS.values() if "user_id" in dataset.schema.names)
 """Datasets whose rows belong to a person. Tracks, their features and their moods are facts of recordings and stay."""
@@ -49,14 +50,21 @@ def forget_person(
     """Forget ``user_id`` everywhere; ``owner`` names this run. Killed anywhere and called again, it completes.
 
     Raises:
-        StoreBusy: A living run is pulling the account.
+        StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
         BatchCorrupt: A file cannot be read, so nobody can tell whether the person is in it.
         StoreError: The lake or the database fails, or the person is still in a file afterwards.
     """
+    with turn(database, Turn.UPKEEP):
+        return _forget(user_id, lake, database, owner, now, progress)
+
+
+def _forget(
+    user_id: str, lake: Lake, database: Database, owner: str, now: datetime, progress: Callable[[str], None]
+) -> ForgetReport:
     report = ForgetReport()
     forgetting = Forgetting(database)
     forgetting.begin(user_id, owner, now=now)
-    Batches(lake, database).finish(now=now)
+    Batches(lake, database).finish(now=now, everywhere=True)
     for dataset in PERSONAL:
         progress(dataset.name)
         for path in lake.superseded(dataset.name):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mood_core.drafts import draft_of, sweep_beside
 from mood_core.features.catalog_files import CatalogFile, find_files
 from mood_core.features.catalog_rows import RowCounts, clean_rows
 from mood_core.moods import label
@@ -56,7 +56,8 @@ def predict_file(
     """
     counts = PredictionCounts()
     files = find_files([location])
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    sweep_beside(out)
+    part = draft_of(out)
     try:
         with pq.ParquetWriter(part, PREDICTIONS, compression="zstd") as writer:
             for file in files:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError, InputError
 from mood_core.model_card import PLAIN_NAME, ModelCard, read_card
 
@@ -85,11 +85,13 @@ def install(new: Path, models: Path) -> Path:
     card = read_card(new)
     target = models / card.name / card.version
     if not target.exists():
-        part = models / f".{card.name}-{card.version}.{os.getpid()}"
-        shutil.copytree(new, part)
         target.parent.mkdir(parents=True, exist_ok=True)
+        sweep_beside(target)
+        part = draft_of(target)
+        shutil.copytree(new, part)
         part.rename(target)
-    pointer = models / f".{POINTER}.{os.getpid()}"
+    sweep_beside(models / POINTER)
+    pointer = draft_of(models / POINTER)
     pointer.write_text(f"{card.name}/{card.version}\n", encoding="utf-8")
     pointer.replace(models / POINTER)
     return target

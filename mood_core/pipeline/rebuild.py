@@ -13,6 +13,7 @@ from mood_core.schema import DATASETS
 from mood_core.store.database import Database
 from mood_core.store.load import load_into
 from mood_core.store.rebuilding import put_back, set_aside
+from mood_core.store.turns import Turn, turn
 
 _NAMED = 3
 
@@ -47,12 +48,14 @@ def rebuild(
 
     Raises:
         BatchCorrupt: A file is missing, damaged or foreign; nothing is changed then.
+        StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake fails; nothing is changed then.
     """
-    lost = verify_files(lake, database).lost
-    if lost and not skip_damaged:
-        raise BatchCorrupt(_sentence(lost))
-    report = fill(lake, database, now=now, without={finding.subject for finding in lost}, progress=progress)
+    with turn(database, Turn.UPKEEP):
+        lost = verify_files(lake, database).lost
+        if lost and not skip_damaged:
+            raise BatchCorrupt(_sentence(lost))
+        report = fill(lake, database, now=now, without={finding.subject for finding in lost}, progress=progress)
     report.skipped = lost
     return report
 
@@ -66,10 +69,11 @@ def fill(
     progress: Progress = lambda *_: None,
 ) -> RebuildReport:
     """Empty and fill ``database`` from every file but those of the paths ``without``."""
-    paths = [path for dataset in DATASETS for path in lake.paths(dataset) if path not in without]
     report = RebuildReport()
     with database.load() as connection:
         kept = set_aside(connection)
+        # Listed now that nobody else can load: what was loaded a moment ago is emptied and must be filled again.
+        paths = [path for dataset in DATASETS for path in lake.paths(dataset) if path not in without]
         memory = database.remembered.begin(connection)
         for path in paths:
             file, tables = lake.stream(path)

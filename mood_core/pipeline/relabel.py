@@ -16,6 +16,7 @@ from mood_core.store.database import Database
 from mood_core.store.ledger import entries, remove
 from mood_core.store.model_rows import ModelRows
 from mood_core.store.mood_rows import MoodRows
+from mood_core.store.turns import Turn, turn
 
 _MOVED = 20
 
@@ -64,6 +65,7 @@ def relabel(
         ModelError: The model cannot be used.
         StoreError: The database or the lake fails.
     """
+    batches.finish(now=now)  # or what a killed run labelled and did not load would be labelled a second time
     old = rows.current_version()
     labels = label_tracks(classifier, card, rows, models, batches, now=now, progress=progress)
     report = RelabelReport(labels)
@@ -87,8 +89,14 @@ def drop_old(rows: MoodRows, lake: Lake, database: Database) -> dict[str, int]:
     again finishes it. A file that also holds labels of the current version stays.
 
     Raises:
+        StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake fails.
     """
+    with turn(database, Turn.UPKEEP):
+        return _drop_old(rows, lake, database)
+
+
+def _drop_old(rows: MoodRows, lake: Lake, database: Database) -> dict[str, int]:
     current = rows.current_version()
     if current is None:
         return {}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError
 from mood_core.records import StoredToken
 
@@ -20,7 +21,8 @@ class Tokens(Protocol):
 
 def write_keys(path: Path, keys: Sequence[str]) -> None:
     """Write the keys, newest first, one a line, into the private file ``path``; it changes whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    sweep_beside(path)
+    part = draft_of(path)
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write("".join(f"{key}\n" for key in keys))

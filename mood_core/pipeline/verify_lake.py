@@ -16,6 +16,7 @@ from mood_core.store.database import Database, open_database
 from mood_core.store.ledger import LedgerRow, entries
 from mood_core.store.migrate import migrate
 from mood_core.store.mood_rows import MoodRows
+from mood_core.store.turns import Turn, turn
 
 Progress = Callable[[int, int], None]
 """Hears how many files of how many are done."""
@@ -58,13 +59,15 @@ def verify(
     The deep comparison fills a database of its own from the lake, in a temporary folder.
 
     Raises:
+        StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake cannot be read at all.
     """
-    found = verify_files(lake, database, progress=progress)
-    found.deep = deep
-    found.findings += _compare_counts(database)
-    if deep and not found.lost:
-        found.findings += _compare_rows(lake, database, now)
+    with turn(database, Turn.UPKEEP):
+        found = verify_files(lake, database, progress=progress)
+        found.deep = deep
+        found.findings += _compare_counts(database)
+        if deep and not found.lost:
+            found.findings += _compare_rows(lake, database, now)
     return found
 
 

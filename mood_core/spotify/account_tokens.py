@@ -7,13 +7,13 @@ next. Should a holder be suspended beyond its lease, the compare and swap of :me
 second look on ``invalid_grant`` keep the account whole.
 
 **A crash.** A try is: (1) claim the lease, (2) ask Spotify, (3) write the answer, (4) release, (5) use the token. A
-crash before Spotify received (2), or after (3), costs nothing: the stored refresh token is valid, and the lease runs
-out by itself within a minute, for which the next run waits. Between Spotify's rotation in (2) and the commit of (3)
-the only copy of the new refresh token is in flight or in this process; if the process dies there *and* Spotify no
-longer takes the old one, the next refresh gets ``invalid_grant`` and the account waits for its person. No client can
-close that window, since nobody can store a token before receiving it. It is as small as it gets: nothing but parsing
-and one commit lies in it, and a repository that is busy is asked again before giving up, with the token kept for this
-object's next call.
+crash before Spotify received (2), or after (3), costs nothing: the stored refresh token is valid, and the lease of a
+process that has ended on this host is nobody's (that of another host runs out within a minute). Between Spotify's
+rotation in (2) and the commit of (3) the only copy of the new refresh token is in flight or in this process; if the
+process dies there *and* Spotify no longer takes the old one, the next refresh gets ``invalid_grant`` and the account
+waits for its person. No client can close that window, since nobody can store a token before receiving it. It is as
+small as it gets: nothing but parsing and one commit lies in it, and a repository that is busy is asked again before
+giving up, with the token kept for this object's next call.
 """
 
 from __future__ import annotations

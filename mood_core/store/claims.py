@@ -12,27 +12,25 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
+from mood_core.drafts import may_run
+
 _RENEW_S = 60.0
 
 
 def new_owner() -> str:
     """A name for whoever claims something in this process."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
+    return owner_here(uuid4().hex)
+
+
+def owner_here(name: str) -> str:
+    """What calls itself ``name``, as an owner in this process of this host."""
+    return f"{socket.gethostname()}:{os.getpid()}:{name}"
 
 
 def may_live(owner: str) -> bool:
     """Whether the process that took a claim may still run; True where that cannot be known from here."""
     host, _, rest = owner.partition(":")
-    process = rest.partition(":")[0]
-    if host != socket.gethostname() or not process.isdecimal():
-        return True
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # it is somebody else's process, or the system has no such signal
-    return True
+    return may_run(host, rest.partition(":")[0])
 
 
 class Renewal:

@@ -34,7 +34,9 @@ Kept = dict[str, list[dict[str, Any]]]
 
 
 def set_aside(connection: Connection) -> Kept:
-    """Read what the lake does not hold, then empty every table that it fills."""
+    """Read what the lake does not hold, then empty every table that it fills. Other writers wait for the end."""
+    if connection.dialect.name == "postgresql":  # on SQLite the transaction has begun IMMEDIATE
+        connection.execute(text("LOCK TABLE batches, accounts IN EXCLUSIVE MODE"))
     keys_go(connection)
     rows = {}
     for table in _personal_tables(connection):

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from mood_core.records import StoredToken, to_ms
+from mood_core.store.claims import may_live, owner_here
 from mood_core.store.database import Database
 
 _USER = "user_key = (SELECT user_key FROM users WHERE user_id = :id)"
@@ -52,14 +53,17 @@ class TokenRows:
             return connection.execute(statement, values).rowcount > 0
 
     def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
-        """Take the account's refresh lease for ``for_s`` seconds; False while another owner's lease runs."""
-        now = int(self._wall_clock() * 1000)
+        """Take the account's refresh lease for ``for_s`` seconds; False while the lease of a living other runs."""
+        now, owner = int(self._wall_clock() * 1000), owner_here(owner)
+        holder = text(f"SELECT refresh_owner FROM accounts WHERE {_USER} AND refresh_owner IS NOT NULL")  # noqa: S608
         statement = text(
             "UPDATE accounts SET refresh_owner = :owner, refresh_until_ms = :until"  # noqa: S608
-            f" WHERE {_USER} AND (refresh_until_ms < :now OR refresh_owner = :owner)"
+            f" WHERE {_USER} AND (refresh_until_ms < :now OR refresh_owner = :owner OR refresh_owner = :dead)"
         )
         with self._database.write() as connection:
-            values = {"owner": owner, "until": now + int(for_s * 1000), "now": now, "id": user_id}
+            held_by = connection.scalar(holder, {"id": user_id})
+            dead = held_by if held_by and not may_live(held_by) else owner
+            values = {"owner": owner, "dead": dead, "until": now + int(for_s * 1000), "now": now, "id": user_id}
             return connection.execute(statement, values).rowcount > 0
 
     def release_refresh(self, user_id: str, owner: str) -> None:
@@ -68,7 +72,7 @@ class TokenRows:
             f"UPDATE accounts SET refresh_owner = NULL, refresh_until_ms = 0 WHERE {_USER} AND refresh_owner = :owner"  # noqa: S608
         )
         with self._database.write() as connection:
-            connection.execute(statement, {"id": user_id, "owner": owner})
+            connection.execute(statement, {"id": user_id, "owner": owner_here(owner)})
 
     def mark_reauthorisation_needed(self, user_id: str, reason: str) -> None:
         """Record that only the person can heal this account."""

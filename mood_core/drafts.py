@@ -1,0 +1,65 @@
+"""Drafts: hidden files and folders beside a target, named by the process that writes them.
+
+A draft of a process that has ended is nobody's, and whoever writes there next takes it away at once. One of another
+host, of which nothing can be known, is taken away after a day.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+_NAME = re.compile(r"\.(?P<process>\d+)@(?P<host>[^@]+)@\d+\.draft$")
+_A_DAY_S = 86_400
+
+
+def draft_of(target: Path) -> Path:
+    """A name beside ``target`` that nobody else writes to; it begins with a dot, so that readers pass it by."""
+    return target.with_name(f".{target.name}.{os.getpid()}@{socket.gethostname()}@{time.monotonic_ns()}.draft")
+
+
+def may_run(host: str, process: str) -> bool:
+    """Whether ``process`` of ``host`` may still run; True where that cannot be known from here."""
+    if host != socket.gethostname() or not process.isdecimal():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it is somebody else's process, or the system has no such signal
+    return True
+
+
+def sweep_beside(target: Path) -> int:
+    """Remove what processes that have ended left of drafts of ``target``; returns how many there were."""
+    return sweep(path for path in target.parent.glob(".*.draft") if path.name.startswith(f".{target.name}."))
+
+
+def sweep(paths: Iterable[Path]) -> int:
+    """Remove those of ``paths`` that are abandoned drafts; returns how many."""
+    swept = 0
+    for path in sorted(paths):
+        if _is_abandoned(path):
+            swept += 1
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+    return swept
+
+
+def _is_abandoned(path: Path) -> bool:
+    named = _NAME.search(path.name)
+    if named is None:
+        return False
+    try:
+        is_old = time.time() - path.stat().st_mtime > _A_DAY_S
+    except FileNotFoundError:
+        return False  # its process has just published it
+    return is_old or not may_run(named["host"], named["process"])

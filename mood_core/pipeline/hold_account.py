@@ -1,0 +1,39 @@
+"""Holds a person's account while something reads what is stored of them and then writes: no pull comes in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from mood_core.errors import StoreBusy
+from mood_core.store.accounts import Accounts
+from mood_core.store.claims import Renewal, new_owner
+
+_LEASE_S = 600.0
+_WAIT_S = 60.0
+_POLL_S = 0.5
+
+
+@contextmanager
+def held(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Iterator[Callable[[], None]]:
+    """Hold the account ``user_id``, waiting up to a minute for a run that pulls it; yields what renews the lease.
+
+    An account that nobody pulls needs no holding.
+
+    Raises:
+        StoreBusy: A run is still pulling it.
+        StoreError: The database fails.
+    """
+    owner, deadline = new_owner(), time.monotonic() + _WAIT_S
+    while not accounts.claim([user_id], owner, now=now(), for_s=_LEASE_S):
+        if not any(account.state == "active" for account in accounts.all([user_id])):
+            break
+        if time.monotonic() > deadline:
+            raise StoreBusy(f"account {user_id} is being pulled at this moment; try again in a minute")
+        time.sleep(_POLL_S)
+    try:
+        yield Renewal(lambda: accounts.claim([user_id], owner, now=now(), for_s=_LEASE_S))
+    finally:
+        accounts.release(owner)
