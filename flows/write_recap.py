@@ -21,6 +21,7 @@ from flows.tasks import PULL_S
 from mood_core.bootstrap import Workspace
 from mood_core.errors import ConfigError
 from mood_core.pipeline.manage_users import the_account
+from mood_core.private_files import make_private_folder
 from mood_core.report.mood_markdown import as_text
 from mood_core.report.recap import Recap, last_full_week, read_recap
 from mood_core.store.accounts import Account
@@ -85,7 +86,7 @@ def _leave_pictures(recaps: list[Recap], folder: Path) -> None:
     for number, recap in enumerate(one for one in recaps if sum(one.listens.values())):
         out = folder / str(recap.monday) / picture_name(recap.user_id)
         try:
-            out.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(out.parent)
             draw_recap(recap, out)
         except ConfigError as error:  # the sentences are worth having without the pictures
             get_run_logger().warning(error.message)

@@ -17,6 +17,7 @@ from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError, ReauthorisationNeeded
 from mood_core.lake import Lake, open_lake
 from mood_core.pipeline.batches import Batches
+from mood_core.private_files import make_private_folder, open_private
 from mood_core.records import User
 from mood_core.settings import Settings, load_settings
 from mood_core.store.accounts import Accounts
@@ -255,7 +256,7 @@ def _told_now_and_then() -> Callable[[str, float], None]:
 
 def _private_folder(home: Path) -> None:
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(home)
     except OSError as error:
         raise ConfigError(f"MOODLOG_HOME {home} cannot be made: {error.strerror}") from error
 
@@ -266,9 +267,8 @@ def _key_file(path: Path, generate: Callable[[], str]) -> list[str]:
     if not path.exists():
         sweep_beside(path)
         fresh = draft_of(path)
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(generate() + "\n")
+        with open_private(fresh) as file:
+            file.write(f"{generate()}\n".encode("ascii"))
             file.flush()
             os.fsync(file.fileno())
         # A link appears whole and never replaces: whoever is first decides, and nobody reads half a key.

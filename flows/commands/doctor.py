@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -141,8 +142,10 @@ def _schedule(workspace: Workspace) -> Finding:
 
 
 def _files(workspace: Workspace) -> list[Finding]:
-    home = workspace.settings.home
-    return [private_file(f"privacy of {path.name}", path) for path in (home, home / "token.key")]
+    home, file = workspace.settings.home, workspace.database.file
+    paths = [home, home / "token.key", *([file] if file else [])]
+    paths += [Path(workspace.lake.root)] if workspace.lake.is_local else []
+    return [private_file(f"privacy of {path.name}", path) for path in paths]
 
 
 def _print(findings: list[Finding]) -> None:

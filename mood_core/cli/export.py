@@ -9,6 +9,7 @@ import click
 
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.manage_users import the_account
+from mood_core.private_files import file_stem
 
 
 @click.command
@@ -29,7 +30,7 @@ def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
 
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
-        target = output or Path(f"moodlog-{account.user_id}.zip")
+        target = output or Path(f"moodlog-{file_stem(account.user_id)}.zip")
         counts = export_person(personal_rows(workspace.database, account.user_id), target, kind)
     if as_json:
         click.echo(json.dumps({"user_id": account.user_id, "file": str(target), "rows": counts}))

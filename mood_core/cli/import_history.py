@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from mood_core.errors import InputError
+from mood_core.private_files import file_stem, make_private_folder, write_private
 from mood_core.store.turns import Turn
 
 if TYPE_CHECKING:
@@ -209,10 +210,9 @@ def _keep(quarantine: IO[str], folder: Path, user_id: str) -> Path | None:
     content = quarantine.read().encode()
     if not content:
         return None
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{user_id}-{sha256(content).hexdigest()[:12]}.ndjson"
-    path.touch(mode=0o600)
-    path.write_bytes(content)
+    make_private_folder(folder)
+    path = folder / f"{file_stem(user_id)}-{sha256(content).hexdigest()[:12]}.ndjson"
+    write_private(path, content)
     return path
 
 

@@ -10,6 +10,7 @@ import click
 
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError
+from mood_core.private_files import write_private
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -76,7 +77,7 @@ def write_report(
         raise InputError(f"no account is called {missing[0]}; `moodlog status` lists those that are connected")
     data = page_data(workspace.database, people, now=workspace.now(), first_day=first_day, last_day=last_day)
     try:
-        out.write_text(render_page(data), encoding="utf-8")
+        write_private(out, render_page(data).encode())
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}") from error
     return out

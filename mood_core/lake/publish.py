@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mood_core.drafts import draft_of, sweep
+from mood_core.private_files import make_private_folder, open_private
 
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
 
@@ -32,7 +33,7 @@ def publish_locally(root: Path, path: str, content: pa.Buffer) -> None:
 
 def write_durably(path: Path, content: pa.Buffer) -> None:
     """Write a new file whose bytes survive a power cut; its name does so once its folder was flushed."""
-    with path.open("xb") as file:
+    with open_private(path, new=True) as file:
         file.write(memoryview(content))
         file.flush()
         os.fsync(file.fileno())
@@ -55,8 +56,7 @@ def _link(temporary: Path, target: Path) -> None:
 
 
 def _make_folders(root: Path, folder: Path) -> None:
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    missing = make_private_folder(folder)
     for made in missing:
         fsync_folder(made.parent)
     if not missing and not root.exists():

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import InputError
+from mood_core.private_files import open_private
 
 
 def _json(rows: pa.Table) -> bytes:
@@ -21,13 +22,22 @@ def _json(rows: pa.Table) -> bytes:
 
 
 def _csv(rows: pa.Table) -> bytes:
+    """The rows for a spreadsheet: text that it would take for a formula gets an apostrophe before it."""
     from pyarrow import csv
 
     nulls = [pa.types.is_null(field.type) for field in rows.schema]
     kinds = [pa.string() if null else field.type for null, field in zip(nulls, rows.schema, strict=True)]
     target = io.BytesIO()
-    csv.write_csv(rows.cast(pa.schema(list(zip(rows.column_names, kinds, strict=True)))), target)
+    typed = rows.cast(pa.schema(list(zip(rows.column_names, kinds, strict=True))))
+    csv.write_csv(pa.table(dict(zip(typed.column_names, map(_no_formula, typed.columns), strict=True))), target)
     return target.getvalue()
+
+
+def _no_formula(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Titles come from whoever uploads a track, and spreadsheets run what begins with one of these signs."""
+    import pyarrow.compute as pc
+
+    return pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1") if pa.types.is_string(column.type) else column
 
 
 def _parquet(rows: pa.Table) -> bytes:
@@ -55,14 +65,13 @@ def export_person(tables: Mapping[str, pa.Table], target: Path, kind: str) -> di
     sweep_beside(target)
     fresh = draft_of(target)
     try:
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            with os.fdopen(handle, "wb") as file, ZipFile(file, "w", ZIP_DEFLATED) as zipped:
+            with open_private(fresh) as file, ZipFile(file, "w", ZIP_DEFLATED) as zipped:
                 for name, rows in tables.items():
                     zipped.writestr(f"{name}.{kind}", FORMATS[kind](rows))
             os.link(fresh, target)  # unlike a rename, a link never replaces
         finally:
-            fresh.unlink()
+            fresh.unlink(missing_ok=True)
     except FileExistsError:
         raise InputError(f"{target} exists; name another file with --output") from None
     except OSError as error:

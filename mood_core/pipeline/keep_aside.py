@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mood_core.features.report import SetAside
+from mood_core.private_files import make_private_folder, write_private
 
 
 def keep_aside(answers: Sequence[SetAside], folder: Path, *, now: datetime) -> list[Path]:
@@ -16,7 +17,7 @@ def keep_aside(answers: Sequence[SetAside], folder: Path, *, now: datetime) -> l
     A file holds the source, the reason, the answer's first characters and the ids of the tracks that were asked about.
     """
     if answers:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(folder)
     files = []
     for number, answer in enumerate(answers, start=1):
         path = folder / f"{now:%Y%m%dT%H%M%SZ}-{answer.source.replace(':', '-')}-{number}.json"
@@ -27,6 +28,6 @@ def keep_aside(answers: Sequence[SetAside], folder: Path, *, now: datetime) -> l
             "excerpt": answer.excerpt,
             "track_ids": list(answer.track_ids),
         }
-        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_private(path, f"{json.dumps(content, indent=1)}\n".encode())
         files.append(path)
     return files

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError
+from mood_core.private_files import open_private
 from mood_core.records import StoredToken
 
 
@@ -23,9 +24,8 @@ def write_keys(path: Path, keys: Sequence[str]) -> None:
     """Write the keys, newest first, one a line, into the private file ``path``; it changes whole or not at all."""
     sweep_beside(path)
     part = draft_of(path)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write("".join(f"{key}\n" for key in keys))
+    with open_private(part) as file:
+        file.write("".join(f"{key}\n" for key in keys).encode("ascii"))
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

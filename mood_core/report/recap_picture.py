@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from mood_core.errors import ConfigError, InputError
+from mood_core.private_files import file_stem, open_private
 from mood_core.report.looks import COLOURS, INKS, SIGNS
 from mood_core.report.recap import Recap
 
@@ -20,15 +19,11 @@ _SOFT = "#5a606b"
 _INK = "#1d2025"
 _LONGEST_NAME = 48
 _LEAST_FOR_SIGN = 0.055  # of the tallest bar
-_LONGEST_FILE_NAME = 120
 
 
 def picture_name(user_id: str) -> str:
     """The file name of a person's picture: their id, with every character that a file name may not have written out."""
-    name = quote(user_id, safe="")
-    if len(name) > _LONGEST_FILE_NAME:
-        name = f"{name[:_LONGEST_FILE_NAME]}-{sha256(user_id.encode()).hexdigest()[:12]}"
-    return f"{name}.png"
+    return f"{file_stem(user_id)}.png"
 
 
 def draw_recap(recap: Recap, out: Path) -> Path:
@@ -49,7 +44,8 @@ def draw_recap(recap: Recap, out: Path) -> Path:
     _draw_shares(shares, recap)
     figure.suptitle(_title(recap), x=0.018, ha="left", fontsize=13, fontweight="bold", color=_INK, parse_math=False)
     try:
-        figure.savefig(out, format="png")
+        with open_private(out) as file:
+            figure.savefig(file, format="png")
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}") from error
     return out

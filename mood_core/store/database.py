@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from mood_core.errors import ConfigError, StoreBusy, StoreError
+from mood_core.private_files import make_private_file, make_private_folder
 from mood_core.store.remembered import Remembered
 
 _BUSY_TIMEOUT_MS = 60_000
@@ -43,6 +44,11 @@ class Database:
     def dialect(self) -> str:
         """``sqlite`` or ``postgresql``."""
         return self.engine.dialect.name
+
+    @property
+    def file(self) -> Path | None:
+        """Where a SQLite database lies; None for PostgreSQL."""
+        return Path(str(self.engine.url.database)) if self.dialect == "sqlite" else None
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
@@ -121,9 +127,10 @@ def _sqlite(file: str) -> Engine:
         raise ConfigError("MOODLOG_DATABASE_URL names no file: write sqlite:////absolute/path/moodlog.db")
     path = Path(file).expanduser()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(path.parent)
+        make_private_file(path)  # SQLite gives -wal and -shm the mode of the file beside them
     except OSError as error:
-        raise ConfigError(f"the folder of the database {path} cannot be made: {error.strerror}") from error
+        raise ConfigError(f"the database {path} cannot be made: {error.strerror}") from error
     engine = create_engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

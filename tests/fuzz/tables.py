@@ -53,11 +53,11 @@ def spoilt_rows(draw: st.DrawFn, *, labelled: bool, count: int = 44) -> list[lis
     rows = valid_rows(count, labelled=labelled)
     for _ in range(draw(st.integers(0, 3))):
         row = draw(st.integers(0, len(rows) - 1))
-        column = draw(st.integers(0, len(rows[0]) - 1))
+        column = draw(st.integers(0, max(len(rows[0]) - 1, 0)))
         match draw(st.sampled_from(["cell", "cell", "name", "name", "short", "long", "column", "drop", "id"])):
             case "cell" if column < len(rows[row]):
                 rows[row][column] = draw(_CELLS)
-            case "name":
+            case "name" if rows[0]:
                 rows[0][column] = draw(_NAMES | texts)
             case "short":
                 rows[row] = rows[row][:column]

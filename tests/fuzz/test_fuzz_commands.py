@@ -32,8 +32,9 @@ _ARGUMENTS = texts | st.sampled_from(
 )  # fmt: skip
 _COMMANDS = (
     ["history", "--user", "?"], ["history", "--from", "?"], ["history", "--to", "?", "--by", "week"],
-    ["history", "--by", "track", "--limit", "?"], ["history", "--by", "?"], ["report", "-u", "?", "--output", "?"],
-    ["report", "--from", "?", "--output", "r.html"], ["recap", "--week", "?", "--output", "r"], ["recap", "-u", "?"],
+    ["history", "--by", "track", "--limit", "?"], ["history", "--by", "?"], ["report", "-u", "?", "--out", "?"],
+    ["report", "--from", "?", "--out", "r.html"], ["recap", "--week", "?"], ["recap", "-u", "?"],
+    ["recap", "-u", "ada", "--out", "?"],
     ["users", "rename", "ada", "?"], ["users", "set-timezone", "ada", "?"], ["users", "pause", "?"],
     ["export", "--user", "?"], ["export", "--user", "ada", "--output", "?"], ["forget", "--yes", "--user", "?"],
     ["predict", "?"], ["predict", "--features", "?"], ["predict", "--model", "?", "4uLU6hMCjMI75M1A2tKUQC"],
@@ -94,7 +95,7 @@ def test_any_argument(home: Path, command: list[str], data: st.DataObject) -> No
 _READING = (
     ["users", "list"], ["users", "list", "--json"], ["status"], ["status", "--json"], ["doctor", "--json"], ["doctor"],
     ["history"], ["history", "--by", "track"], ["history", "--by", "track", "--json"], ["history", "--json"],
-    ["verify"], ["recap", "--no-picture"], ["report", "--output", "r.html"], ["compact"], ["rebuild"],
+    ["verify"], ["recap"], ["report", "--out", "r.html"], ["compact"], ["rebuild"],
 )  # fmt: skip
 
 
@@ -113,7 +114,8 @@ def test_any_name_from_spotify_can_be_shown(home: Path, names: list[str]) -> Non
         add(LISTENS, to_table(LISTENS, [Listen(user.user_id, NOW, "t1", ListenSource.RECENTLY_PLAYED)]), now=NOW)
     for command in _READING:
         result = run(*command)
-        if "--json" in command and result.exit_code == 0:
+        assert result.exit_code in (0, 1), result.output
+        if "--json" in command:
             for line in result.stdout.splitlines():
                 json.loads(line)
     (home.parent / "taken.zip").unlink(missing_ok=True)

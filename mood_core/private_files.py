@@ -1,0 +1,77 @@
+"""Files and folders that only their owner can read, whatever the umask: they hold people's listens, names and keys."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from mood_core.drafts import draft_of, sweep_beside
+
+_FOLDER, _FILE = 0o700, 0o600
+_LONGEST_STEM = 120
+
+
+def file_stem(identifier: str) -> str:
+    """``identifier`` as the stem of a file's name that stays in its folder: what may not stand there is written out."""
+    stem = quote(identifier, safe="")
+    if len(stem) > _LONGEST_STEM:
+        stem = f"{stem[:_LONGEST_STEM]}-{sha256(identifier.encode()).hexdigest()[:12]}"
+    return stem
+
+
+def make_private_folder(folder: Path) -> list[Path]:
+    """Make ``folder`` and its missing parents, mode 0700; returns those made, the innermost first. Others stay.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=_FOLDER, exist_ok=True)
+    if not missing and not folder.is_dir():
+        raise NotADirectoryError(20, "it is no folder", str(folder))
+    return missing
+
+
+def open_private(path: Path, *, new: bool = False) -> IO[bytes]:
+    """Open ``path`` for writing from its start; where it is not there yet, with mode 0600. ``new``: it must not be.
+
+    Raises:
+        OSError: it cannot be opened, or is there though it must not.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_EXCL if new else os.O_TRUNC)
+    return os.fdopen(os.open(path, flags, _FILE), "wb")
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write ``content`` into the private file ``path``.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with open_private(path) as file:
+        file.write(content)
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty private file at ``path`` unless there is one, without ever opening that.
+
+    For SQLite: closing a file that another connection of this process holds would drop its locks.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if path.exists():
+        return
+    sweep_beside(path)
+    fresh = draft_of(path)
+    write_private(fresh, b"")
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        fresh.unlink()
