@@ -36,18 +36,18 @@ def main(accounts: int, threads: int, dialect: str) -> None:
     say(f"{accounts} accounts, {threads} threads, {LATENCY_S * 1000:.0f} ms a call, {dialect}")
     say("way            wall s    CPU s  stand-in   server  peak MB  grown MB   listens")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        standin, process = stack.enter_context(_standin(accounts))
+        standin, process = stack.enter_context(standin_running(accounts))
         people = Path(folder, "people.json")
-        people.write_text(json.dumps(_consents(standin, accounts)), encoding="utf-8")
+        people.write_text(json.dumps(consents(standin, accounts)), encoding="utf-8")
         for way in WAYS:
             home = Path(folder, way)
             home.mkdir()
             url = stack.enter_context(_database(home, dialect))
-            environment = os.environ | _settings(standin, home, url, threads)
+            environment = os.environ | settings_of(standin, home, url, threads)
             _child(environment, "connect", str(people))
-            busy = _cpu_s(process.pid)
+            busy = cpu_s(process.pid)
             told = _child(environment, way, str(people))
-            told["standin"] = _cpu_s(process.pid) - busy
+            told["standin"] = cpu_s(process.pid) - busy
             say(
                 f"{way:12} {told['wall']:8.2f} {told['cpu']:8.2f} {told['standin']:9.2f} {told.get('server', 0.0):8.2f}"
                 f" {told['peak']:8.0f} {told['grown']:9.0f} {told['listens']:9.0f}"
@@ -136,13 +136,13 @@ def measured(way: str, people: Path) -> dict[str, float]:
             import mood_core.spotify.client  # noqa: F401
         if way == "flow":
             import flows.sync_listens  # noqa: F401
-        before, served = _peak_mb(), _cpu_s(server) if server else 0.0
+        before, served = _peak_mb(), cpu_s(server) if server else 0.0
         cpu, start = time.process_time(), time.perf_counter()
         listens = WAYS[way](people)
         told = {"wall": time.perf_counter() - start, "cpu": time.process_time() - cpu, "listens": float(listens)}
         told |= {"peak": _peak_mb(), "grown": _peak_mb() - before}
         if server:
-            told["server"] = _cpu_s(server) - served
+            told["server"] = cpu_s(server) - served
         return told
 
 
@@ -156,9 +156,12 @@ def _prefect() -> Iterator[int]:
 
 
 @contextmanager
-def _standin(accounts: int) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
+def standin_running(
+    accounts: int, *, latency_s: float = LATENCY_S
+) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
+    """A stand-in in a process of its own: its addresses, and the process."""
     command = [sys.executable, "-m", "mood_core.standin", "--listeners", str(accounts), "--with-parent"]
-    process = subprocess.Popen([*command, "--latency", str(LATENCY_S)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, "--latency", str(latency_s)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield json.loads(process.stdout.readline()), process
@@ -167,7 +170,7 @@ def _standin(accounts: int) -> Iterator[tuple[dict[str, str], subprocess.Popen[s
         process.wait()
 
 
-def _consents(standin: Mapping[str, str], accounts: int) -> list[dict[str, str]]:
+def consents(standin: Mapping[str, str], accounts: int) -> list[dict[str, str]]:
     """A consent for everybody: the stand-in's tokens are signed by its seed, so any process may issue them."""
     from mood_core.standin import StandIn
 
@@ -193,7 +196,8 @@ def _database(home: Path, dialect: str) -> Iterator[str]:
         yield url
 
 
-def _settings(standin: Mapping[str, str], home: Path, url: str, threads: int) -> dict[str, str]:
+def settings_of(standin: Mapping[str, str], home: Path, url: str, threads: int) -> dict[str, str]:
+    """The environment that points moodlog at the stand-in, with ``threads`` shards and no budget."""
     return {
         "MOODLOG_HOME": str(home),
         "MOODLOG_DATABASE_URL": url,
@@ -201,6 +205,7 @@ def _settings(standin: Mapping[str, str], home: Path, url: str, threads: int) ->
         "MOODLOG_SPOTIFY_CLIENT_ID": "bench",
         "MOODLOG_SPOTIFY_API_URL": standin["spotify_api_url"],
         "MOODLOG_SPOTIFY_ACCOUNTS_URL": standin["accounts_url"],
+        "MOODLOG_RECCOBEATS_URL": standin["reccobeats_url"],
         "MOODLOG_SPOTIFY_DAILY_BUDGET": "0",
         "PREFECT_API_URL": "",
     }
@@ -213,7 +218,7 @@ def _child(environment: Mapping[str, str], *arguments: str) -> dict[str, float]:
     return told
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """Seconds of CPU that a running process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS

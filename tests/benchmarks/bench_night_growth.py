@@ -1,0 +1,153 @@
+"""What a night costs when much is stored already: the same night, by stage, on an empty history and on a long one.
+
+``python -m tests.benchmarks.bench_night_growth [FOLDER] [LISTENS] [ACCOUNTS]`` keeps the long history in FOLDER, so
+that a second run measures at once. Its people are the accounts that are pulled: 50 new listens each. SQLite.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mood_core.bootstrap import Workspace
+from mood_core.records import FeatureMiss
+from mood_core.schema import FEATURE_MISSES, LISTENS, MOODS, USERS, Dataset
+from mood_core.store.load import load_batch
+from mood_core.tables import to_table
+from tests.benchmarks.bench_pull_scale import consents, settings_of, standin_running
+from tests.benchmarks.bench_store_load import say
+from tests.benchmarks.bench_store_queries import NOW, fill
+from tests.benchmarks.listening import PEOPLE, TRACK_COUNT, context, ids, listens
+
+
+def main(folder: Path, total: int, accounts: int) -> None:
+    """One night each, side by side."""
+    nights = []
+    with standin_running(accounts, latency_s=0.0) as (standin, _):
+        tokens = consents(standin, accounts)
+        for stored in (0, total):
+            kept = folder / f"night-{stored}"
+            _point_at(standin, kept)
+            _prepare(stored)
+            with tempfile.TemporaryDirectory(dir=folder) as home:
+                shutil.copytree(kept, home, dirs_exist_ok=True)
+                _point_at(standin, Path(home))
+                nights.append(_night(tokens))
+    say(
+        f"{accounts} accounts; with nothing and with {total} listens stored before: CPU s, CPU s, wall s, wall s, ratio"
+    )
+    for stage in nights[0]:
+        (empty_cpu, empty), (full_cpu, full) = nights[0][stage], nights[1][stage]
+        say(f"{stage:24} {empty_cpu:7.2f} {full_cpu:7.2f}   {empty:7.2f} {full:7.2f}   {full / max(empty, 0.01):5.2f}")
+
+
+def _point_at(standin: Mapping[str, str], home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ.update(settings_of(standin, home, f"sqlite:///{home / 'moodlog.db'}", threads=1))
+    os.environ["MOODLOG_FEATURE_SOURCES"] = "reccobeats"
+
+
+def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
+    from mood_core.pipeline.fetch_features import fetch_features
+    from mood_core.pipeline.label_tracks import label_tracks
+    from mood_core.pipeline.match_waiting import match_waiting
+    from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK
+    from mood_core.pipeline.pull_listens import PullListens
+    from mood_core.report.mood_markdown import mood_markdown
+    from mood_core.store.import_rows import ImportRows
+
+    now, batches = workspace.now(), workspace.batches
+    people = [account.user_id for account in workspace.accounts.all() if account.state == "active"]
+    pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, batches)
+    models = (workspace.classifier, workspace.model_card, workspace.mood_rows, workspace.models)
+    yield "finish", lambda: batches.finish(now=now)
+    yield "accounts", workspace.accounts.all
+    yield "paces", lambda: workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW)
+    yield "claim", lambda: workspace.accounts.claim(people, "bench", now=now, for_s=600.0)
+    yield "pull", lambda: pull(people, now=now)
+    yield "match plays by name", lambda: match_waiting(ImportRows(workspace.database), batches, now=now)
+    yield "features", lambda: fetch_features(workspace.feature_sources(), workspace.feature_rows, batches, now=now)
+    yield "label", lambda: label_tracks(*models, batches, now=now)
+    yield "summary", lambda: mood_markdown(workspace.database, now.date())
+
+
+def _night(tokens: list[dict[str, str]]) -> Mapping[str, tuple[float, float]]:
+    """CPU and wall seconds of each stage, and of all."""
+    took: dict[str, tuple[float, float]] = {}
+    with Workspace() as workspace:
+        _connect(workspace, tokens)
+        workspace.classifier()  # loaded once a process: not what is measured
+        for name, run in _stages(workspace):
+            cpu, wall = time.process_time(), time.perf_counter()
+            run()
+            took[name] = (time.process_time() - cpu, time.perf_counter() - wall)
+    return took | {"all": (sum(cpu for cpu, _ in took.values()), sum(wall for _, wall in took.values()))}
+
+
+def _connect(workspace: Workspace, tokens: list[dict[str, str]]) -> None:
+    from mood_core.spotify.account_tokens import store_new_token
+    from mood_core.spotify.tokens import Token
+
+    now = workspace.now()
+    for person, one in zip(ids(1, PEOPLE), tokens, strict=False):
+        ends = now + timedelta(seconds=3600)
+        token = Token(one["access_token"], one["refresh_token"], ends, one["scope"], authorised_at=now)
+        store_new_token(person, token, workspace.tokens, workspace.cipher)
+
+
+def _prepare(stored: int) -> None:
+    """Make the history that is kept, where it is not there yet; its labels are by the model of tonight."""
+    with Workspace() as workspace:
+        lake, database, version = workspace.lake, workspace.database, workspace.model_card.model_version
+        if lake.paths(USERS.name):
+            return
+        workspace.models.recognise(version, workspace.model_card.weights_sha256)
+        workspace.mood_rows.set_current(version)
+        for dataset, table in _facts(workspace, version, stored) if stored else [(USERS, context()[USERS])]:
+            lake.write(dataset, table, created_at=NOW)
+        fill(lake, database)
+        for path in lake.paths(FEATURE_MISSES.name):
+            load_batch(database, *lake.stream(path), now=NOW)
+
+
+def _facts(workspace: Workspace, version: str, total: int) -> Iterator[tuple[Dataset, pa.Table]]:
+    """The long history: a tenth of its tracks were asked for just now, in vain."""
+    facts = context()
+    labels = facts[MOODS]
+    place = labels.schema.get_field_index("model_version")
+    facts[MOODS] = labels.set_column(place, "model_version", pa.array([version] * labels.num_rows))
+    yield from facts.items()
+    unknown = ids(2, TRACK_COUNT)[TRACK_COUNT * 9 // 10 :]
+    for source in workspace.feature_sources():
+        misses = [FeatureMiss(track, source.name, "unknown", workspace.now()) for track in unknown]
+        yield FEATURE_MISSES, to_table(FEATURE_MISSES, misses)
+    for table in listens(total):
+        yield LISTENS, table
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    if len(sys.argv) > 1:
+        yield Path(sys.argv[1])
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+if __name__ == "__main__":
+    with _folder() as kept_in:
+        main(
+            kept_in,
+            int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000,
+            int(sys.argv[3]) if len(sys.argv) > 3 else 200,
+        )
