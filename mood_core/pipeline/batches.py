@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
 from mood_core.schema import DATASETS, Dataset
 from mood_core.store.database import Database
-from mood_core.store.ledger import loaded_among, newest_batch
+from mood_core.store.ledger import loaded_among, newest_batch, paths_loaded_since
 from mood_core.store.load import load_batch
 
 _LOOK_BACK = timedelta(days=31)
@@ -59,6 +60,16 @@ class Batches:
             for batch_id in sorted(set(paths) - loaded_among(self._database, list(paths))):
                 finished += self._load(paths[batch_id], now)
         return finished
+
+    def loaded_since(self, dataset: Dataset, moment: datetime) -> Iterator[pa.Table]:
+        """The rows of the batches of ``dataset`` that were loaded since ``moment``.
+
+        Raises:
+            StoreError: The lake cannot be read.
+        """
+        for path in paths_loaded_since(self._database, dataset.name, moment):
+            _, rows = self._lake.stream(path)
+            yield from rows
 
     def _load(self, path: str, now: datetime) -> bool:
         try:

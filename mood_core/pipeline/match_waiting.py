@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.import_history import named_table
 from mood_core.pipeline.import_names import name_index
 from mood_core.pipeline.same_listen import Play, already_stored
-from mood_core.records import Listen, ListenSource, from_ms
-from mood_core.schema import LISTENS, NAMED_PLAYS
+from mood_core.records import Listen, ListenSource, TrackKind, from_ms
+from mood_core.schema import LISTENS, NAMED_PLAYS, TRACKS
 from mood_core.store.import_rows import ImportRows
 from mood_core.tables import to_table
 
 _Waiting = tuple[str, int, str, str, int]
+
+_OVERLAP = timedelta(days=1)
+"""A run dates what it loads by its start; none lasts longer."""
 
 
 def match_waiting(rows: ImportRows, batches: Batches, *, now: datetime) -> int:
     """Store the waiting plays whose track is known by now as listens; returns how many plays found their track.
 
     A play that another source has told of meanwhile becomes no second listen. The listens are written before the plays
-    are marked, so that a run killed in between is repeated without harm. Asks nobody; costs one query when none wait.
+    are marked, so that a run killed in between is repeated without harm. Asks nobody; costs one query when none wait,
+    and otherwise reads the names that came since the last time: against all older ones the plays were held before.
 
     Raises:
         StoreError: The database or the lake fails.
@@ -30,14 +35,24 @@ def match_waiting(rows: ImportRows, batches: Batches, *, now: datetime) -> int:
     waiting = rows.waiting()
     if not waiting:
         return 0
-    index = name_index(rows.track_names())
+    until = rows.names_matched_until()
+    index = name_index(rows.track_names() if until is None else _names_since(until - _OVERLAP, batches))
     found = 0
     for user_id, plays in groupby(waiting, key=lambda play: play[0]):
         known = [(play, track_id) for play in plays if (track_id := index.find(play[2], play[3])) is not None]
         if known:
             _store(user_id, known, rows, batches, now)
         found += len(known)
+    rows.names_matched(now)
     return found
+
+
+def _names_since(moment: datetime, batches: Batches) -> Iterator[tuple[str, str, str]]:
+    """(track id, title, artists) of the tracks that were loaded since ``moment``."""
+    for table in batches.loaded_since(TRACKS, moment):
+        for row in table.select(["track_id", "name", "artists", "kind"]).to_pylist():
+            if row["name"] and row["kind"] == TrackKind.TRACK:
+                yield row["track_id"], row["name"], ", ".join(row["artists"])
 
 
 def _store(user_id: str, known: list[tuple[_Waiting, str]], rows: ImportRows, batches: Batches, now: datetime) -> None:

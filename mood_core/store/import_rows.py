@@ -56,6 +56,21 @@ class ImportRows:
         with self._database.read() as connection:
             return [tuple(row) for row in connection.execute(text(query), {"user": user_id} if user_id else {})]
 
+    def names_matched_until(self) -> datetime | None:
+        """Until when the names that came were held against the waiting plays; None before the first time."""
+        with self._database.read() as connection:
+            until = connection.scalar(text("SELECT until_ms FROM done_until WHERE step = 'match names'"))
+        return None if until is None else from_ms(until)
+
+    def names_matched(self, until: datetime) -> None:
+        """Note that every name that came before ``until`` was held against the waiting plays."""
+        statement = text(
+            "INSERT INTO done_until (step, until_ms) VALUES ('match names', :until)"
+            " ON CONFLICT (step) DO UPDATE SET until_ms = excluded.until_ms"
+        )
+        with self._database.write() as connection:
+            connection.execute(statement, {"until": to_ms(until)})
+
     def named(self, user_id: str) -> set[tuple[int, str, str, int]]:
         """(end [ms], artist, title, ms_played) of every play that was ever kept by name."""
         query = f"SELECT ended_at_ms, artist, title, ms_played FROM named_plays WHERE user_key = {_USER}"  # noqa: S608

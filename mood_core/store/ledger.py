@@ -100,6 +100,15 @@ def newest_batch(database: Database) -> datetime | None:
     return None if newest is None else from_ms(newest)
 
 
+def paths_loaded_since(database: Database, dataset: str, moment: datetime) -> list[str]:
+    """Where the batches of ``dataset`` lie that were loaded at ``moment`` or later, in the order of loading."""
+    query = text(
+        "SELECT path FROM batches WHERE dataset = :dataset AND loaded_at_ms >= :since ORDER BY loaded_at_ms, batch_id"
+    )
+    with database.read() as connection:
+        return list(connection.scalars(query, {"dataset": dataset, "since": to_ms(moment)}))
+
+
 def batch_counts(database: Database) -> list[dict[str, object]]:
     """By dataset: how many ``batches``, ``rows`` and ``bytes`` the ledger holds."""
     with database.read() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,33 @@ def test_a_play_without_an_address_waits_until_its_track_is_known(standin: Stand
         assert _listens(workspace, user) == 1
         assert match_waiting(rows, workspace.batches, now=NOW) == 0
         assert _listens(workspace, user) == 1
+
+
+def test_names_are_held_against_the_waiting_plays_once_but_none_is_missed(standin: StandIn, tmp_path: Path) -> None:
+    rows_given = [
+        {"endTime": "2026-11-10 08:15", "artistName": "Some One", "trackName": title, "msPlayed": 180_000}
+        for title in ("A Song", "Another Song")
+    ]
+    with workspace_of(standin) as workspace:
+        connect_listeners(workspace, standin)
+    user = standin.listeners[0].account_id
+    _import(tmp_path / "StreamingHistory_music_0.json", rows_given, user)
+    with workspace_of(standin) as workspace:
+        assert match_waiting(ImportRows(workspace.database), workspace.batches, now=NOW) == 0
+        rows = _NewNamesAlone(workspace.database)
+        # A batch bears the time at which its run began, so it may come after the last look and be dated before it.
+        for began, title in ((NOW - timedelta(hours=6), "A Song"), (NOW + timedelta(days=40), "Another Song")):
+            track = Track(f"{len(title):022}", title, ("Some One",), duration_ms=181_000)
+            workspace.batches.add(TRACKS, to_table(TRACKS, [track]), now=began)
+            assert match_waiting(rows, workspace.batches, now=max(began, NOW)) == 1
+        assert _listens(workspace, user) == 2
+
+
+class _NewNamesAlone(ImportRows):
+    """Refuses to read every name there is."""
+
+    def track_names(self) -> Iterator[tuple[str, str, str]]:
+        raise AssertionError("all names were read")
 
 
 def test_an_archive_larger_than_the_settings_allow_is_refused(
