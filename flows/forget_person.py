@@ -10,7 +10,7 @@ from prefect import flow
 from flows.parameters import Certainly, Person
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.forget_person import forget_person as forget
-from mood_core.pipeline.manage_users import the_account
+from mood_core.pipeline.forget_person import whom_to_forget
 from mood_core.store.claims import new_owner
 
 
@@ -23,6 +23,6 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
         really: Must be true, because this cannot be undone.
     """
     with Workspace() as workspace:
-        account = the_account(workspace.accounts, user)
-        report = forget(account.user_id, workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
+        user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
+        report = forget(user_id, workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
     return asdict(report)

@@ -18,7 +18,9 @@ from mood_core.private_files import file_stem
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The zip; default: moodlog-ID.zip.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
-    """Write everything kept of a person into a zip: who they are, listens with their moods, gaps. Never a token.
+    """Write everything kept of a person into a zip.
+
+    Who they are, their listens with moods, gaps, and what they imported. Never a token.
 
     \b
     Examples:

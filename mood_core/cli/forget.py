@@ -8,7 +8,6 @@ from dataclasses import asdict
 import click
 
 from mood_core.bootstrap import Workspace
-from mood_core.pipeline.manage_users import the_account
 from mood_core.store.claims import new_owner
 
 
@@ -20,28 +19,27 @@ def command(user: str, yes: bool, as_json: bool) -> None:
     """Forget a person: token, listens, gaps, name; in SQL and in every Parquet file. It cannot be undone.
 
     Every file is read again afterwards. Killed anywhere, run it again. Titles, features and moods of tracks are facts
-    of recordings and stay. Backups are yours to clean. `moodlog export` keeps a copy first.
+    of recordings and stay, but for the person's own local files. Somebody whom only the lake still knows goes as well.
+    Backups are yours to clean. `moodlog export` keeps a copy first.
 
     \b
     Examples:
       moodlog forget --user ada
       moodlog forget --user ada --yes
     """
-    with Workspace() as workspace:
-        account = the_account(workspace.accounts, user)
-        if not yes:
-            question = f"Forget {account.display_name} ({account.user_id}) for good?"
-            click.confirm(question, abort=True, err=True)
-        # pyarrow's compute functions take a moment to import: not before the question
-        from mood_core.pipeline.forget_person import forget_person
+    # pyarrow's compute functions take a moment to import
+    from mood_core.pipeline.forget_person import forget_person, whom_to_forget
 
-        report = forget_person(
-            account.user_id, workspace.lake, workspace.database, owner=new_owner(), now=workspace.now()
-        )
+    with Workspace() as workspace:
+        user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
+        if not yes:
+            names = [account.display_name for account in workspace.accounts.all([user_id])]
+            click.confirm(f"Forget {' '.join([*names, f'({user_id})'])} for good?", abort=True, err=True)
+        report = forget_person(user_id, workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
     if as_json:
-        click.echo(json.dumps({"user_id": account.user_id, **asdict(report)}))
+        click.echo(json.dumps({"user_id": user_id, **asdict(report)}))
     click.echo(
-        f"Forgot {account.user_id}: {report.listens} listens; {report.rewritten} files rewritten, {report.removed} "
+        f"Forgot {user_id}: {report.listens} listens; {report.rewritten} files rewritten, {report.removed} "
         f"removed, {report.checked} read again.",
         err=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, inspect, text
@@ -10,6 +11,11 @@ from mood_core.errors import StoreBusy
 from mood_core.records import to_ms
 from mood_core.store.claims import may_live
 from mood_core.store.database import Database
+from mood_core.store.keys import among
+from mood_core.store.remembered import keys_go
+
+LOCAL_FILE = "spotify:local:"
+"""How the id of a person's own file begins."""
 
 _LEASE = timedelta(hours=1)
 _KEY = "user_key = (SELECT user_key FROM users WHERE user_id = :id)"
@@ -38,8 +44,20 @@ class Forgetting:
                 raise StoreBusy(f"account {user_id} is being pulled at this moment; try again in a minute")
             connection.execute(stop, {"id": user_id, "owner": owner, "until": to_ms(now + _LEASE)})
 
-    def end(self, user_id: str) -> int:
-        """Delete every row of the person in one transaction; returns how many listens went."""
+    def local_files(self, user_id: str) -> set[str]:
+        """The ids of the local files that the person heard."""
+        query = text(
+            "SELECT DISTINCT t.track_id FROM listens AS l INNER JOIN tracks AS t ON t.track_key = l.track_key"  # noqa: S608
+            f" WHERE l.{_KEY} AND t.track_id LIKE '{LOCAL_FILE}%'"
+        )
+        with self._database.read() as connection:
+            return set(connection.scalars(query, {"id": user_id}))
+
+    def end(self, user_id: str, local_files: Sequence[str]) -> tuple[int, int]:
+        """Delete every row of the person, and all that is known of their own ``local_files``, in one transaction.
+
+        A local file that somebody else's listens tell of stays. Returns how many listens and how many files went.
+        """
         listens = 0
         with self._database.write(durable=True) as connection:
             if self._database.dialect == "sqlite":
@@ -48,7 +66,33 @@ class Forgetting:
             for table in _tables(connection):
                 gone = connection.execute(text(f"DELETE FROM {table} WHERE {_KEY}"), {"id": user_id})  # noqa: S608
                 listens = gone.rowcount if table == "listens" else listens
-        return listens
+            files = _drop_tracks(connection, local_files)
+        self._let_go()
+        return listens, files
+
+    def _let_go(self) -> None:
+        """On SQLite, move everything out of the log beside the file, which still holds what was deleted."""
+        if self._database.dialect == "sqlite":
+            with self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _drop_tracks(connection: Connection, track_ids: Sequence[str]) -> int:
+    """Delete those of ``track_ids`` that nobody's rows refer to, with all that is known of them."""
+    if not track_ids:
+        return 0
+    keys_go(connection)
+    condition, ids = among(connection, "t.track_id", track_ids)
+    free = "".join(
+        f" AND NOT EXISTS (SELECT 1 FROM {table} AS p WHERE p.track_key = t.track_key)"  # noqa: S608
+        for table in ("listens", "named_plays")
+    )
+    query = text(f"SELECT t.track_key FROM tracks AS t WHERE {condition}{free}")  # noqa: S608
+    keys = list(connection.scalars(query, {"ids": ids}))
+    for table in ("moods", "feature_misses", "audio_features", "tracks"):
+        for key in keys:
+            connection.execute(text(f"DELETE FROM {table} WHERE track_key = :key"), {"key": key})  # noqa: S608
+    return len(keys)
 
 
 def _tables(connection: Connection) -> list[str]:

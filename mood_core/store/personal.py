@@ -22,12 +22,25 @@ _QUERIES: Mapping[str, str] = MappingProxyType(
             "SELECT u.user_id, g.starts_at_ms, g.ends_at_ms, g.found_at_ms, g.filled_at_ms"
             " FROM gaps AS g JOIN users AS u ON u.user_key = g.user_key WHERE u.user_id = :id ORDER BY g.starts_at_ms"
         ),
+        "plays_by_name": (
+            "SELECT u.user_id, p.ended_at_ms, p.artist, p.title, p.ms_played, t.track_id"
+            " FROM named_plays AS p JOIN users AS u ON u.user_key = p.user_key"
+            " LEFT JOIN tracks AS t ON t.track_key = p.track_key"
+            " WHERE u.user_id = :id ORDER BY p.ended_at_ms, p.artist, p.title"
+        ),
+        "imports": (
+            "SELECT u.user_id, f.digest, f.options, f.rows_read, f.fates, f.imported_at_ms"
+            " FROM imported_files AS f JOIN users AS u ON u.user_key = f.user_key"
+            " WHERE u.user_id = :id ORDER BY f.imported_at_ms, f.digest"
+        ),
     }
 )
 
 
 def personal_rows(database: Database, user_id: str) -> dict[str, pa.Table]:
-    """The ``person``, their ``listens`` with track and mood, and their ``gaps``, from one consistent state.
+    """The ``person``, their ``listens`` with track and mood, their ``gaps``, and what they imported, all of one moment.
+
+    ``plays_by_name`` are the plays that an export named by artist and title alone, ``imports`` the exports themselves.
 
     Raises:
         StoreError: The database cannot be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,17 @@ from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.lake import Lake
 from mood_core.pipeline import forget_person as module
+from mood_core.pipeline.manage_users import change_user
 from mood_core.pipeline.pull_listens import PullListens
+from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS
 from mood_core.standin import StandIn
+from mood_core.store import rebuilding
 from mood_core.store.claims import new_owner
+from mood_core.store.forgetting import Forgetting
+from tests.conftest import NOW
+from tests.flows.planted import everything_kept
 from tests.nights import connect_listeners, contents, settings_for, workspace_of
+from tests.store_data import features, listens, moods, set_current, tracks
 
 
 class Killed(BaseException):
@@ -24,8 +32,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def ids(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    for name, value in settings_for(standin).items():
+def ids(home: Path, standin: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    for name, value in (settings_for(standin) | {"MOODLOG_DATABASE_URL": database_url}).items():
         monkeypatch.setenv(name, value)
     with workspace_of(standin) as workspace:
         ids = connect_listeners(workspace, standin)
@@ -39,7 +47,11 @@ def _moodlog(*arguments: str, answer: str | None = None) -> Result:
 
 
 def _of_others(workspace: Workspace, user_id: str) -> dict[str, list[tuple[object, ...]]]:
-    return {name: [row for row in rows if user_id not in row] for name, rows in contents(workspace).items()}
+    """What is stored without the person, and without the local files that nobody else heard."""
+    stored = contents(workspace)
+    heard = {row[2] for row in stored["listens"] if row[0] != user_id}
+    own = {row[2] for row in stored["listens"] if row[0] == user_id and row[2].startswith("spotify:local:")} - heard
+    return {name: [row for row in rows if user_id not in row and row[0] not in own] for name, rows in stored.items()}
 
 
 def _files_with(lake: Lake, user_id: str) -> list[str]:
@@ -60,7 +72,8 @@ def _assert_forgotten(standin: StandIn, user_id: str, others: dict[str, list[tup
             for table in ("accounts", "mood_days"):
                 orphans = f"SELECT count(*) FROM {table} WHERE user_key NOT IN (SELECT user_key FROM users)"  # noqa: S608
                 assert connection.scalar(text(orphans)) == 0
-    assert _moodlog("verify").exit_code == 0
+    verified = _moodlog("verify", "--deep")
+    assert verified.exit_code == 0, verified.output
 
 
 def test_a_person_is_gone_and_the_others_are_whole(ids: list[str], standin: StandIn) -> None:
@@ -71,6 +84,69 @@ def test_a_person_is_gone_and_the_others_are_whole(ids: list[str], standin: Stan
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["listens"] > 0
     _assert_forgotten(standin, ids[0], others)
+    rebuilt = _moodlog("rebuild")
+    assert rebuilt.exit_code == 0, rebuilt.output
+    _assert_forgotten(standin, ids[0], others)
+
+
+def test_who_is_only_in_the_lake_goes_too(ids: list[str], standin: StandIn, tmp_path: Path) -> None:
+    """The database was lost, and the person wants to be forgotten before anybody rebuilt it."""
+    with workspace_of(standin) as workspace:
+        others = _of_others(workspace, ids[0])
+        name = workspace.accounts.all([ids[0]])[0].display_name
+        with workspace.database.write() as connection:
+            for table in (*rebuilding._FILLED_BY_THE_LAKE, "accounts", "imported_files", *rebuilding._REFERRED_TO):
+                connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+        assert workspace.accounts.all() == []
+    unknown = _moodlog("forget", "--user", "nobody", "--yes")
+    assert (unknown.exit_code, "nobody" in unknown.stderr) == (2, True)
+    done = _moodlog("forget", "--user", name, "--yes")
+    assert done.exit_code == 0, done.output
+    _assert_forgotten(standin, ids[0], others)
+
+
+def test_own_local_files_go_and_shared_ones_stay(ids: list[str], standin: StandIn) -> None:
+    mine, shared = "spotify:local:me:home:Lullaby+for+Ada:30", "spotify:local:band::Song:200"
+    at = NOW - timedelta(days=1)
+    with workspace_of(standin) as workspace:
+        heard = [(ids[0], at, mine), (ids[0], at, shared), (ids[1], at, shared)]
+        for dataset, rows in (
+            (TRACKS, tracks(mine, shared)),
+            (LISTENS, listens(heard)),
+            (AUDIO_FEATURES, features([mine, shared])),
+            (MOODS, moods({mine: "Calm", shared: "Sad"})),
+        ):
+            workspace.batches.add(dataset, rows, now=NOW)
+        set_current(workspace.database, "m/1")
+        others = _of_others(workspace, ids[0])
+    done = _moodlog("forget", "--user", ids[0], "--yes", "--json")
+    assert json.loads(done.stdout)["local_files"] >= 1
+    with workspace_of(standin) as workspace:
+        now_there = contents(workspace)
+        in_lake = [
+            row["track_id"]
+            for dataset in module.OF_TRACKS
+            for path in workspace.lake.paths(dataset.name)
+            for row in workspace.lake.read(path)[1].select(["track_id"]).to_pylist()
+        ]
+    assert mine not in in_lake
+    assert mine not in repr(now_there)
+    assert shared in in_lake
+    assert {row[0] for row in now_there["moods"]} >= {shared}
+    assert now_there == others
+    verified = _moodlog("verify", "--deep")
+    assert verified.exit_code == 0, verified.output
+
+
+def test_no_byte_of_them_stays_in_home(ids: list[str], standin: StandIn, home: Path, database_url: str) -> None:
+    if not database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL clears deleted rows by itself, later")
+    with workspace_of(standin) as workspace:
+        change_user(workspace.accounts.all([ids[0]])[0], workspace.batches, now=NOW, display_name="Lovelace-Byron")
+    assert _moodlog("forget", "--user", ids[0], "--yes").exit_code == 0
+    kept = dict(everything_kept(home)) | dict(everything_kept(home.parent))
+    assert [name for name, data in kept.items() if ids[0].encode() in data or b"Lovelace-Byron" in data] == []
+    assert any(ids[1].encode() in data for data in kept.values())
 
 
 def test_nothing_happens_without_a_yes(ids: list[str], standin: StandIn) -> None:
@@ -90,14 +166,24 @@ def test_an_account_that_is_being_pulled_is_not_touched(ids: list[str], standin:
         assert workspace.tokens.read(ids[0]) is not None
 
 
-@pytest.mark.parametrize("door", ["load_batch", "remove", "_check"])
-@pytest.mark.parametrize("nth", [1, 2])
+DOORS = {
+    "load_batch": (module, "load_batch"),
+    "remove": (module, "remove"),
+    "check": (module._Forgetting, "check"),
+    "end": (Forgetting, "end"),
+}
+
+
+@pytest.mark.parametrize(
+    ("door", "nth"), [("load_batch", 1), ("load_batch", 2), ("remove", 1), ("check", 1), ("end", 1)]
+)
 def test_killed_anywhere_it_completes(
     ids: list[str], standin: StandIn, monkeypatch: pytest.MonkeyPatch, door: str, nth: int
 ) -> None:
     with workspace_of(standin) as workspace:
         others = _of_others(workspace, ids[0])
-    real, calls = getattr(module, door), 0
+    place, name = DOORS[door]
+    real, calls = getattr(place, name), 0
 
     def killing(*arguments: object, **named: object) -> object:
         nonlocal calls
@@ -107,7 +193,7 @@ def test_killed_anywhere_it_completes(
         return real(*arguments, **named)
 
     with workspace_of(standin) as workspace, monkeypatch.context() as patch:
-        patch.setattr(module, door, killing)
+        patch.setattr(place, name, killing)
         try:
             module.forget_person(ids[0], workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
         except Killed:
