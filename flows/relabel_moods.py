@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
@@ -12,7 +12,7 @@ from flows.parameters import ModelFolder
 from flows.progress import ProgressArtifact
 from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
-from mood_core.pipeline.relabel import RelabelReport, relabel
+from mood_core.pipeline.relabel import RelabelReport, keep_using, relabel
 from mood_core.pipeline.relabel import drop_old as drop_old_labels
 from mood_core.settings import load_settings
 from mood_core.store.turns import Turn
@@ -23,7 +23,7 @@ def relabel_moods(model: ModelFolder = None, drop_old: bool = False) -> State[Re
     """Label every known track again from stored features and show the new labels, all at once.
 
     Args:
-        model: The model's folder, for example /data/models/my-moods/2; empty for the current model.
+        model: The model's folder, for example /data/models/my-moods/2; with which later runs go on; empty for the current one.
         drop_old: Then drop the labels of all other versions, from SQL and from the lake.
     """
     report = label_again(model or None, drop_old=drop_old)
@@ -53,4 +53,7 @@ def label_again(model: str | None, *, drop_old: bool) -> RelabelReport:
             )
         if drop_old:
             report.dropped = drop_old_labels(workspace.mood_rows, workspace.lake, workspace.database)
+    warning = keep_using(Path(model), settings.model, settings.models) if model else None
+    if warning:
+        get_run_logger().warning(warning)
     return report

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mood_core.bootstrap import Workspace
-from mood_core.pipeline.relabel import Agreement, RelabelReport, drop_old, relabel
+from mood_core.pipeline.relabel import Agreement, RelabelReport, drop_old, keep_using, relabel
 from mood_core.records import MOODS
 from mood_core.settings import load_settings
 from mood_core.store.turns import Turn
@@ -25,16 +25,16 @@ def command(model: Path | None, drop: bool, as_json: bool) -> None:
     """Label every known track again by another model, from stored features: nothing is fetched.
 
     Until all are labelled everybody sees the old labels; then the new ones, all at once. The old labels stay beside
-    them until --drop-old. Set MOODLOG_MODEL to the same model, or the next nightly run goes back to its own.
+    them until --drop-old. The model of --model is copied into MOODLOG_HOME, and later runs go on with it; where
+    MOODLOG_MODEL is set, that goes before.
 
     \b
     Examples:
       moodlog relabel --model my-model
       moodlog relabel --model my-model --drop-old
     """
-    settings = load_settings()
-    if model is not None:
-        settings = settings.model_copy(update={"model": model})
+    own = load_settings()
+    settings = own.model_copy(update={"model": model}) if model else own
     with Workspace(settings) as workspace, Console(stderr=True).status("labelling") as status:
         with workspace.turn(Turn.LABELS):
             report = relabel(
@@ -48,6 +48,9 @@ def command(model: Path | None, drop: bool, as_json: bool) -> None:
             )
         if drop:
             report.dropped = drop_old(workspace.mood_rows, workspace.lake, workspace.database)
+        warning = keep_using(model, own.model, own.models) if model else None
+    if warning:
+        click.echo(warning, err=True)
     if as_json:
         click.echo(json.dumps(as_json_object(report), ensure_ascii=False, default=float))
     else:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from mood_core.lake import Lake
 from mood_core.model_card import ModelCard
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.label_tracks import Classifier, LabelReport, label_tracks
+from mood_core.pipeline.promote_model import install
 from mood_core.records import MOODS
 from mood_core.store.database import Database
 from mood_core.store.ledger import entries, remove
@@ -72,6 +74,21 @@ def relabel(
     if old is not None and old != card.model_version:
         report.agreement = agreement(rows, old, card.model_version)
     return report
+
+
+def keep_using(model: Path, set_model: Path | None, models: Path) -> str | None:
+    """Let later runs go on with the model folder ``model``: copy it into ``models`` as the current one.
+
+    Where the setting MOODLOG_MODEL (``set_model``) names another, that goes before; the sentence returned says so.
+
+    Raises:
+        ModelError: The folder holds no model.
+    """
+    if set_model is None:
+        install(model, models)
+    elif set_model.expanduser().resolve() != model.expanduser().resolve():
+        return f"MOODLOG_MODEL is {set_model}: set it to {model}, or the next run goes back to its labels"
+    return None
 
 
 def agreement(rows: MoodRows, old: str, new: str) -> Agreement:

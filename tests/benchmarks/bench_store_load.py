@@ -1,12 +1,16 @@
 """Loading a million listens, batch by batch: moodlog beside bare executemany, SQLAlchemy Core, and COPY with an INSERT.
 
 Every way runs in a process of its own, one after the other, and is measured in seconds of CPU: its own and, for
-PostgreSQL, the server's. ``python -m tests.benchmarks.bench_store_load [LISTENS] [WAY...]`` prints a table.
+PostgreSQL, the server's. ``python -m tests.benchmarks.bench_store_load [LISTENS] [WAY...]`` prints a table. The ways of
+dlt run where it is installed: ``uv run --with "dlt[sqlalchemy,postgres,parquet]" --with
+adbc-driver-postgresql python -m ...``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.util
 import json
 import os
 import sqlite3
@@ -55,15 +59,20 @@ def main(total: int, ways: list[str]) -> None:
 
             servers["postgresql"] = stack.enter_context(postgres_running())
         say(f"{'way':32} {'CPU s':>8} {'replay':>8} {'MB':>6} {'bytes/listen':>13}")
-        for way in ways or WAYS:
+        for way in ways or _runnable():
             url = servers[way.partition("-")[0]].format(way)
             command = [sys.executable, "-m", __spec__.name if __spec__ else "", "--one", way, url, lake.root]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found = json.loads(done.stdout)
             say(
                 f"{way:32} {found['load']:8.2f} {found['replay']:8.2f} {found['memory']:6.0f}"
                 f" {found['bytes'] / total:13.1f}"
             )
+
+
+def _runnable() -> list[str]:
+    missing = importlib.util.find_spec("dlt") is None
+    return [way for way in WAYS if not (missing and way.endswith("-dlt"))]
 
 
 def say(line: str) -> None:
@@ -167,6 +176,37 @@ def _copy(engine: Engine, lake: Lake, replay: bool) -> None:
             connection.execute(text("INSERT INTO plays SELECT * FROM staging ON CONFLICT DO NOTHING"))
 
 
+def _dlt(url: str, lake: Lake) -> Any:
+    """A pipeline of dlt at the settings that were its quickest: merging by a key, Parquet files in between."""
+    dlt = importlib.import_module("dlt")  # no dependency of the project
+
+    os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"}
+    folder = tempfile.mkdtemp(prefix="moodlog-dlt-")
+    if url.startswith("sqlite"):
+        destination: Any = dlt.destinations.sqlalchemy(url, create_primary_keys=True)
+    else:
+        destination = dlt.destinations.postgres(_for_dlt(url))
+    return dlt.pipeline("bench", pipelines_dir=folder, destination=destination, dataset_name="main")
+
+
+def _for_dlt(url: str) -> str:
+    parts = make_url(url)
+    host = parts.query.get("host") or parts.host
+    return f"postgresql://{parts.username or 'postgres'}:{parts.password or 'x'}@localhost/{parts.database}?host={host}"
+
+
+def _merge_by_dlt(pipeline: Any, lake: Lake, replay: bool) -> None:
+    strategy = "insert-only" if pipeline.destination.destination_name == "postgres" else "delete-insert"
+    for table in _tables(lake):
+        pipeline.run(
+            _plain(table),
+            table_name="plays",
+            write_disposition={"disposition": "merge", "strategy": strategy},
+            primary_key=["user_id", "played_at_ms", "track_id"],
+            loader_file_format="parquet",
+        )
+
+
 def _peak_mb() -> float:
     # ru_maxrss would begin with what the parent had when it forked.
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -234,9 +274,11 @@ WAYS: dict[str, tuple[Callable[[str, Lake], Any], Callable[[Any, Lake, bool], No
     "sqlite-moodlog": (_moodlog_prepare, _moodlog, "listens"),
     "sqlite-executemany-unindexed": (_bare_sqlite, _executemany, "plays"),
     "sqlite-core": (_with_key, _core, "plays"),
+    "sqlite-dlt": (_dlt, _merge_by_dlt, "plays"),
     "postgresql-moodlog": (_moodlog_prepare, _moodlog, "listens"),
     "postgresql-copy-insert": (_with_key, _copy, "plays"),
     "postgresql-core": (_with_key, _core, "plays"),
+    "postgresql-dlt": (_dlt, _merge_by_dlt, "plays"),
 }
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from mood_core.bootstrap import Workspace
+from mood_core.classifier import bundled_folder
+from mood_core.model_card import read_card, write_card
 from tests.store_data import small_history
 
 
@@ -62,3 +66,21 @@ def test_relabel_by_the_bundled_model_tells_the_agreement_and_drops_the_old(fill
     assert report["dropped"] == {"m/1": 6}
     assert "agree" in _run("verify", "--deep").stdout
     assert "0 tracks labelled" in _run("relabel").stdout
+
+
+def test_later_runs_go_on_with_the_model_that_labelled_again(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(bundled_folder(), other)
+    write_card(dataclasses.replace(read_card(other), version="other"), other)
+    monkeypatch.setenv("MOODLOG_MODEL", str(bundled_folder()))
+    kept = _run("relabel", "--model", str(other))
+    assert "MOODLOG_MODEL is" in kept.stderr
+    with Workspace() as workspace:
+        assert workspace.model_card.version != "other"
+    monkeypatch.delenv("MOODLOG_MODEL")
+    assert _run("relabel", "--model", str(other)).stderr.strip() == ""
+    with Workspace() as workspace:
+        assert workspace.model_card.version == "other"
+        assert workspace.mood_rows.current_version() == workspace.model_card.model_version
