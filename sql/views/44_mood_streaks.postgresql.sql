@@ -1,50 +1,48 @@
 -- One row a run of days on which the same mood led a person's labelled listens: first and last local day, how many days
 -- and listens. A day without labelled listens ends a run; where moods tie on a day, the first by name leads.
 CREATE VIEW mood_streaks AS
-WITH led AS (
-    SELECT
-        u.user_id,
-        u.display_name,
-        m.day,
-        m.mood,
-        m.listens,
-        row_number() OVER (PARTITION BY u.user_id, m.day ORDER BY m.listens DESC, m.mood) AS place
-    FROM day_moods AS m
-    INNER JOIN users AS u ON m.user_key = u.user_key
-    WHERE m.mood <> 'Unlabelled'
-),
-
-runs AS (
-    SELECT
-        user_id,
-        display_name,
-        mood,
-        day,
-        listens,
-        day - row_number() OVER (PARTITION BY user_id, mood ORDER BY day) AS run
-    FROM led
-    WHERE place = 1
-),
-
-d AS (
-    SELECT
-        user_id,
-        display_name,
-        mood,
-        min(day) AS first_day,
-        max(day) AS last_day,
-        count(*) AS days,
-        CAST(sum(listens) AS BIGINT) AS listens
-    FROM runs
-    GROUP BY user_id, display_name, mood, run
-)
-
 SELECT
     d.user_id,
     d.display_name,
     d.mood,
-    DATE '1970-01-01' + d.first_day AS first_day,
+    DATE '1970-01-01' + d.day AS first_day,
     DATE '1970-01-01' + d.last_day AS last_day,
     d.days,
     d.listens
-FROM d
+FROM (
+    -- Windows instead of a GROUP BY: a condition on the person then reaches the innermost table.
+    SELECT
+        r.user_id,
+        r.display_name,
+        r.mood,
+        r.day,
+        min(r.day) OVER (PARTITION BY r.user_id, r.mood, r.run) AS first_day,
+        max(r.day) OVER (PARTITION BY r.user_id, r.mood, r.run) AS last_day,
+        count(*) OVER (PARTITION BY r.user_id, r.mood, r.run) AS days,
+        CAST(sum(r.listens) OVER (PARTITION BY r.user_id, r.mood, r.run) AS BIGINT) AS listens
+    FROM (
+        SELECT
+            u.user_id,
+            u.display_name,
+            l.mood,
+            l.day,
+            l.listens,
+            l.day - row_number() OVER (PARTITION BY u.user_id, l.mood ORDER BY l.day) AS run
+        FROM users AS u
+        INNER JOIN (
+            SELECT
+                m.user_key,
+                m.day,
+                greatest(m.calm, m.energetic, m.happy, m.sad) AS listens,
+                CASE greatest(m.calm, m.energetic, m.happy, m.sad)
+                    WHEN m.calm THEN 'Calm'
+                    WHEN m.energetic THEN 'Energetic'
+                    WHEN m.happy THEN 'Happy'
+                    ELSE 'Sad'
+                END AS mood
+            FROM mood_days AS m
+        ) AS l ON u.user_key = l.user_key
+        WHERE l.listens > 0
+    ) AS r
+) AS d
+WHERE d.day = d.first_day
