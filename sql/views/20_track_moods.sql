@@ -27,5 +27,6 @@ SELECT
     END AS unlabelled_reason
 FROM tracks AS t
 LEFT JOIN models AS c ON c.is_current = 1
-LEFT JOIN moods AS m ON m.model_key = c.model_key AND t.track_key = m.track_key
+LEFT JOIN moods AS m
+    ON m.model_key = (SELECT x.model_key FROM models AS x WHERE x.is_current = 1) AND t.track_key = m.track_key
 LEFT JOIN sources AS s ON m.source_key = s.source_key

@@ -25,7 +25,8 @@ SELECT
     t.model_version,
     t.feature_source,
     t.unlabelled_reason,
-    s.source AS listen_source
+    s.source AS listen_source,
+    l.user_key
 FROM listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
 INNER JOIN track_moods AS t ON l.track_key = t.track_key

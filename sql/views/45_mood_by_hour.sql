@@ -22,16 +22,14 @@ FROM (
             u.user_id,
             u.display_name,
             l.track_key,
-            CAST((l.played_at_ms / 1000 + (
-                SELECT o.offset_s FROM utc_offsets AS o
-                WHERE o.timezone = u.timezone AND o.starts_at_ms <= l.played_at_ms
-                ORDER BY o.starts_at_ms DESC
-                LIMIT 1
-            )) / 3600 % 24 AS INTEGER) AS hour
+            CAST((l.played_at_ms / 1000 + o.offset_s) / 3600 % 24 AS INTEGER) AS hour
         FROM users AS u
-        INNER JOIN listens AS l ON u.user_key = l.user_key
+        -- Period by period: each is one stretch of the person's listens in the index.
+        INNER JOIN utc_offsets AS o ON u.timezone = o.timezone
+        INNER JOIN listens AS l
+            ON u.user_key = l.user_key AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
     ) AS h
-    LEFT JOIN models AS c ON c.is_current = 1
-    LEFT JOIN moods AS m ON m.model_key = c.model_key AND h.track_key = m.track_key
+    LEFT JOIN moods AS m
+        ON m.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND h.track_key = m.track_key
     GROUP BY h.user_id, h.display_name, h.hour, coalesce(m.mood, 'Unlabelled')
 ) AS d

@@ -28,8 +28,8 @@ FROM (
                 WHERE x.user_key = l.user_key AND x.played_at_ms > l.played_at_ms
             )
             AND n.played_at_ms <= l.played_at_ms + 1800000
-    INNER JOIN models AS c ON c.is_current = 1
-    INNER JOIN moods AS a ON a.model_key = c.model_key AND l.track_key = a.track_key
-    INNER JOIN moods AS b ON b.model_key = c.model_key AND n.track_key = b.track_key
+    INNER JOIN moods AS a
+        ON a.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND l.track_key = a.track_key
+    INNER JOIN moods AS b ON a.model_key = b.model_key AND n.track_key = b.track_key
     GROUP BY u.user_id, u.display_name, a.mood, b.mood
 ) AS d

@@ -21,8 +21,8 @@ FROM (
         count(*) AS listens
     FROM users AS u
     INNER JOIN listens AS l ON u.user_key = l.user_key
-    INNER JOIN models AS c ON c.is_current = 1
-    INNER JOIN moods AS m ON m.model_key = c.model_key AND l.track_key = m.track_key
+    INNER JOIN moods AS m
+        ON m.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND l.track_key = m.track_key
     INNER JOIN tracks AS t ON l.track_key = t.track_key
     GROUP BY u.user_id, u.display_name, m.mood, t.track_id, t.name, t.artists
 ) AS d
