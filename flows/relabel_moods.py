@@ -23,7 +23,7 @@ def relabel_moods(model: ModelFolder = None, drop_old: bool = False) -> State[Re
     """Label every known track again from stored features and show the new labels, all at once.
 
     Args:
-        model: The model's folder, for example /data/models/my-moods/2, with which later runs go on; empty for the current.
+        model: The model's folder, for example /data/models/my-moods/2; later runs go on with it. Empty for the current.
         drop_old: Then drop the labels of all other versions, from SQL and from the lake.
     """
     report = label_again(model or None, drop_old=drop_old)
