@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from pydantic import SecretStr
 
@@ -73,3 +74,39 @@ def _labels(ids: Sequence[str], moods: Sequence[str]) -> pa.Table:
             "labelled_at": pa.array([to_ms(NOW)] * count, pa.int64()).cast(pa.timestamp("ms", "UTC")),
         }
     )
+
+
+def add_years(space: Workspace, *, years: int, a_day: int, tracks: int = 20_000) -> int:
+    """Add the person with ``a_day`` plays on each day of the last ``years``, heavy-tailed over ``tracks``; how many."""
+    random = np.random.default_rng(5)
+    add, ids = space.batches.add, [f"{index:022d}" for index in range(tracks)]
+    add(schema.USERS, users_table([User("ada", "Ada", "Europe/Berlin", NOW)], recorded_at=NOW), now=NOW)
+    titles = [Track(id_, f"Title {at}", (f"Artist {at % 3000}",)) for at, id_ in enumerate(ids)]
+    add(schema.TRACKS, to_table(schema.TRACKS, titles), now=NOW)
+    labelled = ids[: tracks * 9 // 10]
+    values = random.random((len(labelled), 3))
+    features = [
+        AudioFeatures(id_, 0.1, 0.5, float(energy), 0.1, 0.1, -8.0, 0.1, 120.0, float(valence), "reccobeats", NOW)
+        for id_, (energy, valence, _) in zip(labelled, values, strict=True)
+    ]
+    add(schema.AUDIO_FEATURES, to_table(schema.AUDIO_FEATURES, features), now=NOW)
+    quadrants = [MOODS[2 * (valence > 0.5) + (energy > 0.5)] for energy, valence, _ in values]
+    add(schema.MOODS, _labels(labelled, quadrants), now=NOW)
+    space.mood_rows.set_current("model/1")
+    days = years * 365
+    total = days * a_day
+    at_ms = to_ms(NOW) - 86_400_000 * (np.arange(total) // a_day) - random.integers(0, 57_600_000, total)
+    heard = np.minimum(random.zipf(1.2, total) - 1, tracks - 1)
+    _, first = np.unique(at_ms, return_index=True)
+    for part in np.array_split(first, max(1, len(first) // 50_000)):
+        plays = pa.table(
+            {
+                "user_id": pa.repeat("ada", len(part)),
+                "played_at": pa.array(at_ms[part]).cast(pa.timestamp("ms", "UTC")),
+                "track_id": pa.array(ids).take(pa.array(heard[part])),
+                "ms_played": pa.nulls(len(part), pa.int32()),
+                "source": pa.repeat(str(ListenSource.EXTENDED_HISTORY), len(part)),
+            }
+        )
+        add(schema.LISTENS, plays.cast(schema.LISTENS.schema), now=NOW)
+    return len(first)

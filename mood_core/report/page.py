@@ -8,7 +8,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-_SCRIPTS = ("basics.js", "calendar.js", "charts.js", "map.js", "lists.js", "main.js")
+_SCRIPTS = ("basics.js", "calendar.js", "share.js", "charts.js", "map.js", "lists.js", "main.js")
 
 
 def render_page(data: dict[str, Any]) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
 from mood_core.errors import InputError
 from mood_core.records import from_ms
-from mood_core.report.queries import GAPS, QUESTIONS
+from mood_core.report.queries import QUESTIONS
 from mood_core.store.accounts import Account
 from mood_core.store.database import Database
 
@@ -19,7 +20,7 @@ MOST_PEOPLE = 12
 """How many people one page can hold."""
 
 _COPY = "CREATE TEMPORARY TABLE report_listens AS SELECT * FROM mood_history WHERE user_id = :user"
-_BY_PERIOD = tuple(name for name in QUESTIONS if name not in ("days", "path"))
+_BY_PERIOD = tuple(name for name in QUESTIONS if name not in ("days", "path", "gaps"))
 _TRAILING = ((30, "Last 30 days"), (90, "Last 90 days"), (365, "Last 365 days"))
 
 
@@ -60,7 +61,8 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
     with database.read() as connection:
         connection.execute(text("DROP TABLE IF EXISTS report_listens"))
         connection.execute(text(_COPY), {"user": account.user_id})
-        connection.execute(text("CREATE INDEX report_listens_day ON report_listens (local_day)"))
+        for column in ("local_day", "played_at_ms"):
+            connection.execute(text(f"CREATE INDEX report_listens_{column} ON report_listens ({column})"))
         span = {
             "user": account.user_id,
             "first": str(first_day or "0001-01-01"),
@@ -74,7 +76,7 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "timezone": account.timezone,
             "days": _by_day(days),
             "path": _ask(connection, "path", span),
-            "gaps": _gaps(connection, account.user_id),
+            "gaps": [_gap(row, ZoneInfo(account.timezone)) for row in _ask(connection, "gaps", span)],
             "periods": [_period(connection, account.user_id, *period) for period in periods],
         }
         connection.rollback()
@@ -95,16 +97,14 @@ def _ask(connection: Connection, name: str, values: dict[str, str]) -> list[dict
     ]
 
 
-def _gaps(connection: Connection, user_id: str) -> list[dict[str, str | None]]:
-    rows = connection.execute(text(GAPS), {"user": user_id})
-    return [
-        {
-            "starts_at": from_ms(row.starts_at_ms).isoformat(timespec="minutes"),
-            "ends_at": from_ms(row.ends_at_ms).isoformat(timespec="minutes"),
-            "filled_at": row.filled_at_ms and from_ms(row.filled_at_ms).isoformat(timespec="minutes"),
-        }
-        for row in rows
-    ]
+def _gap(row: dict[str, Any], zone: ZoneInfo) -> dict[str, str | bool]:
+    """A gap on the person's own clock, to the minute."""
+    starts, ends = (from_ms(row[name]).astimezone(zone) for name in ("starts_at_ms", "ends_at_ms"))
+    return {
+        "starts_at": f"{starts:%Y-%m-%d %H:%M}",
+        "ends_at": f"{ends:%Y-%m-%d %H:%M}",
+        "filled": row["filled_at_ms"] is not None,
+    }
 
 
 def _periods(days: list[str], first_day: date | None, last_day: date | None) -> list[tuple[str, date, date]]:

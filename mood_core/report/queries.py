@@ -84,16 +84,18 @@ ORDER BY h.month""",
         ),
         "transitions": Question(
             "mood_history",
-            f"""SELECT from_mood, to_mood, count(*) AS transitions
+            f"""SELECT a.mood AS from_mood, b.mood AS to_mood, count(*) AS transitions
 FROM (
-  SELECT mood AS from_mood, lead(mood) OVER (ORDER BY played_at_ms, track_id) AS to_mood,
-    lead(played_at_ms) OVER (ORDER BY played_at_ms, track_id) - played_at_ms AS apart_ms
+  SELECT mood, min(played_at_ms) OVER (
+    ORDER BY played_at_ms RANGE BETWEEN 1 FOLLOWING AND 1800000 FOLLOWING
+  ) AS next_ms
   FROM {{listens}}
   WHERE {_PERIOD}
-) AS followed
-WHERE from_mood IS NOT NULL AND to_mood IS NOT NULL AND apart_ms <= 1800000
-GROUP BY from_mood, to_mood
-ORDER BY from_mood, to_mood""",
+) AS a
+INNER JOIN {{listens}} AS b ON b.user_id = :user AND b.played_at_ms = a.next_ms
+WHERE a.mood IS NOT NULL AND b.mood IS NOT NULL
+GROUP BY a.mood, b.mood
+ORDER BY a.mood, b.mood""",
         ),
         "streaks": Question(
             "mood_streaks",
@@ -140,22 +142,36 @@ ORDER BY mood, place""",
         )
     }
     | {
-        name: Question(
+        "certain": Question(
+            "mood_history",
+            f"""SELECT track, artists, mood, p_calm, p_energetic, p_happy, p_sad, listens
+FROM (
+  SELECT track_id, track, artists, mood, p_calm, p_energetic, p_happy, p_sad, count(*) AS listens,
+    row_number() OVER (PARTITION BY mood ORDER BY {_CONFIDENCE} DESC, count(*) DESC, track_id) AS place
+  FROM {{listens}}
+  WHERE {_PERIOD} AND mood IS NOT NULL
+  GROUP BY track_id, track, artists, mood, p_calm, p_energetic, p_happy, p_sad
+) AS ranked
+WHERE place <= 2
+ORDER BY mood, place""",
+        ),
+        "doubtful": Question(
             "mood_history",
             f"""SELECT track, artists, mood, p_calm, p_energetic, p_happy, p_sad, count(*) AS listens
 FROM {{listens}}
 WHERE {_PERIOD} AND mood IS NOT NULL
 GROUP BY track_id, track, artists, mood, p_calm, p_energetic, p_happy, p_sad
-ORDER BY {_CONFIDENCE} {direction}, track_id
-LIMIT 6""",
-        )
-        for name, direction in (("certain", "DESC"), ("doubtful", "ASC"))
+ORDER BY {_CONFIDENCE}, count(*) DESC, track_id
+LIMIT 8""",
+        ),
+        "gaps": Question(
+            "gaps",
+            """SELECT g.starts_at_ms, g.ends_at_ms, g.filled_at_ms
+FROM gaps AS g
+INNER JOIN users AS u ON u.user_key = g.user_key
+WHERE u.user_id = :user
+ORDER BY g.starts_at_ms DESC""",
+        ),
     }
 )
-"""The questions by the page's section."""
-
-GAPS = """SELECT g.starts_at_ms, g.ends_at_ms, g.filled_at_ms
-FROM gaps AS g INNER JOIN users AS u ON u.user_key = g.user_key
-WHERE u.user_id = :user
-ORDER BY g.starts_at_ms DESC"""
-"""A person's possible gaps, the newest first."""
+"""The questions by name; ``days``, ``path`` and ``gaps`` are asked once a person, the others for each period."""

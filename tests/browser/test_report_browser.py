@@ -1,8 +1,9 @@
-"""The mood page in a real browser: no error, no sideways scrolling, nothing a screen reader stumbles over."""
+"""The mood page in a real browser: what is drawn is what SQL says, and it is sound to look at and to type at."""
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -10,9 +11,11 @@ from typing import Any, Literal
 import pytest
 from sqlalchemy import text
 
+from mood_core.bootstrap import Workspace
 from mood_core.cli.report import write_report
 from mood_core.records import MOODS
-from tests.report_history import USER, add_history, workspace
+from tests.browser.looks import CUT_TEXT, DRAWN, IN_PICTURES, TEXT_ON_TEXT
+from tests.report_history import NAMES, NOW, USER, add_history, add_years, workspace
 
 pytestmark = pytest.mark.slow
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -26,7 +29,9 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_LOOKS = ("light", "dark")
+_WIDTHS = (1280, 390)
+_LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+ALL = (*MOODS, "Unlabelled")
 
 
 @pytest.fixture(scope="module")
@@ -45,75 +50,250 @@ def _open(browser: Any, page_file: Path, *, width: int = 1280, look: str = "ligh
     )
     page = context.new_page()
     page.problems = []
+    page.asked = []
     page.on("console", lambda said: page.problems.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("dialog", lambda dialog: page.problems.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda request: page.asked.append(request.url))
     page.goto(page_file.as_uri())
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("look", _LOOKS)
-@pytest.mark.parametrize("case", ["empty", "one", "one mood", "many"])
-def test_page_is_sound(browser: Any, tmp_path: Path, width: int, look: Literal["light", "dark"], case: str) -> None:
+def _close(page: Any) -> None:
+    page.context.close()
+
+
+def _assert_sound(browser: Any, file: Path, width: int, look: str) -> None:
     from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
-    with workspace(tmp_path) as space:
-        listens = {"empty": 0, "one": 1, "one mood": 90, "many": 2000}[case]
-        add_history(space, listens, MOODS[:1] if case == "one mood" else MOODS)
-        file = write_report(space, tmp_path / "page.html")
     page = _open(browser, file, width=width, look=look)
     assert page.problems == []
+    assert [url for url in page.asked if not url.startswith("data:")] == [file.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("h1").inner_text() == USER.display_name
-    checked = Axe().run(_open(browser, file, width=width, look=look, bypass_csp=True)).response["violations"]
-    assert [found["id"] for found in checked if found["impact"] in ("serious", "critical")] == []
+    for check in (CUT_TEXT, TEXT_ON_TEXT, IN_PICTURES):
+        assert page.evaluate(check) == []
+    _close(page)
+    with_axe = _open(browser, file, width=width, look=look, bypass_csp=True)
+    violations = Axe().run(with_axe).response["violations"]
+    assert [found["id"] for found in violations if found["impact"] in ("serious", "critical")] == []
+    _close(with_axe)
 
 
-def test_drawn_numbers_are_those_of_sql(browser: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", ["nobody", "empty", "one", "one mood", "many"])
+def test_page_is_sound_at_every_width_in_every_look(browser: Any, tmp_path: Path, case: str) -> None:
     with workspace(tmp_path) as space:
-        add_history(space, 600)
+        listens = {"nobody": 0, "empty": 0, "one": 1, "one mood": 90, "many": 2000}[case]
+        if case != "nobody":
+            add_history(space, listens, MOODS[:1] if case == "one mood" else MOODS)
         file = write_report(space, tmp_path / "page.html")
-        with space.database.read() as connection:
-            listens = connection.scalar(text("SELECT count(*) FROM mood_history"))
-            days = connection.execute(text("SELECT day, mood, listens FROM mood_daily")).all()
-            moves = connection.execute(text("SELECT from_mood, to_mood, transitions FROM mood_transitions")).all()
+    for width in _WIDTHS:
+        for look in _LOOKS:
+            _assert_sound(browser, file, width, look)
+
+
+def test_ten_years_make_a_sound_page(browser: Any, tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_years(space, years=10, a_day=20)
+        file = write_report(space, tmp_path / "page.html")
+    assert file.stat().st_size < 3_000_000
+    for width in _WIDTHS:
+        _assert_sound(browser, file, width, "light")
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, Path]]:
+    folder = tmp_path_factory.mktemp("history")
+    with workspace(folder) as space:
+        add_history(space, 600)
+        yield space, write_report(space, folder / "page.html")
+
+
+def _rows(space: Workspace, sql: str, **values: object) -> list[Any]:
+    with space.database.read() as connection:
+        return list(connection.execute(text(sql), values))
+
+
+def test_the_calendar_draws_the_views_days(browser: Any, history: tuple[Workspace, Path]) -> None:
+    space, file = history
     page = _open(browser, file)
-    assert page.locator(".tiles b").first.inner_text() == f"{listens:,}"
-    drawn = page.evaluate(
-        """() => echarts.getInstanceByDom(document.getElementById("calendar-chart")).getOption()
-            .series.flatMap((series) => series.data)"""
-    )
-    totals: dict[str, int] = {}
-    for day, _, count in days:
-        totals[day] = totals.get(day, 0) + count
-    assert {value[0]: value[2] for value in drawn} == totals
-    hours = page.evaluate(
-        """() => echarts.getInstanceByDom(document.getElementById("hours-chart")).getOption()
-            .series[0].data.reduce((sum, value) => sum + value[2], 0)"""
-    )
-    assert hours == listens
-    cells = page.evaluate(
-        """() => echarts.getInstanceByDom(document.getElementById("transitions-chart")).getOption().series[0].data"""
-    )
-    drawn_moves = {(MOODS[y], MOODS[x]): count for x, y, _, count in cells if count}
-    assert moves
-    assert drawn_moves == {(row[0], row[1]): row[2] for row in moves}
+    drawn = {day[0]: day[1:] for series in page.evaluate(DRAWN, "calendar")[:1] for day in series["data"]}
+    days: dict[str, Counter[str]] = {}
+    for row in _rows(space, "SELECT day, mood, listens FROM mood_daily"):
+        days.setdefault(row.day, Counter())[row.mood] = row.listens
+    led = {row.day: row for row in _rows(space, _LED)}
+    assert set(drawn) == set(days)
+    for day, (mood, total, leading, without) in drawn.items():
+        assert total == days[day].total()
+        assert without == days[day]["Unlabelled"]
+        assert (ALL[mood], leading) == (led[day].mood, led[day].listens)
+    gaps = [day for series in page.evaluate(DRAWN, "calendar")[1:] for (day,) in series["data"]]
+    assert gaps == ["2026-11-21", "2026-11-22"]
+    assert "listens may be missing" in page.locator("#calendar .legend").inner_text()
+    _close(page)
 
 
-def test_period_and_look_can_be_switched_by_keyboard(browser: Any, tmp_path: Path) -> None:
-    with workspace(tmp_path) as space:
-        add_history(space, 600)
-        file = write_report(space, tmp_path / "page.html")
+_LED = """SELECT day, mood, listens FROM (
+  SELECT day, mood, listens, row_number() OVER (PARTITION BY day ORDER BY listens DESC, mood) AS place
+  FROM mood_daily WHERE mood <> 'Unlabelled') WHERE place = 1"""
+
+
+def test_the_shares_are_the_views(browser: Any, history: tuple[Workspace, Path]) -> None:
+    space, file = history
+    page = _open(browser, file)
+    drawn = {one["name"]: one["data"] for one in page.evaluate(DRAWN, "share") if one["name"] in ALL}
+    for mood in ALL:
+        shares = {row.day: row.share for row in _rows(space, "SELECT * FROM mood_daily WHERE mood = :mood", mood=mood)}
+        days = [row.day for row in _rows(space, "SELECT DISTINCT day FROM mood_daily ORDER BY day")]
+        assert drawn[mood] == pytest.approx([100 * shares.get(day, 0) for day in days], abs=0.051)
+    page.locator("#smooth").select_option("7")
+    smooth = {one["name"]: one["data"] for one in page.evaluate(DRAWN, "share") if one["name"] in ALL}
+    (week,) = _rows(
+        space,
+        "SELECT sum(CASE mood WHEN 'Calm' THEN listens ELSE 0 END) * 100.0 / sum(listens) AS share FROM mood_daily"
+        " WHERE day > (SELECT date(max(day), '-7 days') FROM mood_daily)",
+    )
+    assert smooth["Calm"][-1] == pytest.approx(week.share, abs=0.051)
+    _close(page)
+
+
+def test_the_hours_are_the_views(browser: Any, history: tuple[Workspace, Path]) -> None:
+    space, file = history
+    page = _open(browser, file)
+    cells = page.evaluate(DRAWN, "hours")[0]["data"]
+    hours, weekdays = Counter[int](), Counter[int]()
+    for hour, weekday, count in cells:
+        hours[hour] += count
+        weekdays[weekday + 1] += count
+    by_hour = _rows(space, "SELECT hour, sum(listens) AS n FROM mood_by_hour GROUP BY hour")
+    by_weekday = _rows(space, "SELECT weekday, sum(listens) AS n FROM mood_by_weekday GROUP BY weekday")
+    assert hours == {row.hour: row.n for row in by_hour}
+    assert weekdays == {row.weekday: row.n for row in by_weekday}
+    _close(page)
+
+
+def test_the_transitions_are_the_views(browser: Any, history: tuple[Workspace, Path]) -> None:
+    space, file = history
+    page = _open(browser, file)
+    drawn = {
+        (MOODS[y], MOODS[x]): (count, share) for x, y, share, count in page.evaluate(DRAWN, "transitions")[0]["data"]
+    }
+    rows = {(row.from_mood, row.to_mood): row for row in _rows(space, "SELECT * FROM mood_transitions")}
+    assert rows
+    assert {pair: count for pair, (count, _) in drawn.items() if count} == {
+        pair: row.transitions for pair, row in rows.items()
+    }
+    assert all(drawn[pair][1] == pytest.approx(row.share, abs=1e-4) for pair, row in rows.items())
+    _close(page)
+
+
+def test_the_map_draws_every_labelled_listen_and_each_months_mean(
+    browser: Any, history: tuple[Workspace, Path]
+) -> None:
+    space, file = history
+    page = _open(browser, file)
+    drawn = {series["id"]: series["data"] for series in page.evaluate(DRAWN, "map")}
+    assert (
+        sum(cell["value"][2] for cell in drawn["cells"]) == _rows(space, "SELECT count(mood) FROM mood_history")[0][0]
+    )
+    means = _rows(
+        space,
+        "SELECT substr(h.local_day, 1, 7) AS month, avg(f.valence) AS valence, avg(f.energy) AS energy"
+        " FROM mood_history AS h JOIN tracks AS t ON t.track_id = h.track_id"
+        " JOIN audio_features AS f ON f.track_key = t.track_key WHERE h.mood IS NOT NULL GROUP BY 1 ORDER BY 1",
+    )
+    assert len(means) >= 2
+    for point, row in zip(drawn["path"], means, strict=True):
+        assert point == pytest.approx([row.valence, row.energy], abs=1e-4)
+    assert {name for name in drawn if name.startswith("region-")} == {f"region-{mood}" for mood in MOODS}
+    _close(page)
+
+
+def test_tiles_lists_and_coverage_are_the_views(browser: Any, history: tuple[Workspace, Path]) -> None:
+    space, file = history
+    page = _open(browser, file)
+    (totals,) = _rows(
+        space, "SELECT count(*) AS n, count(mood) AS labelled, count(DISTINCT track_id) AS heard FROM mood_history"
+    )
+    tiles = page.locator(".tiles b").all_inner_texts()
+    assert tiles[0] == f"{totals.n}"
+    assert tiles[3] == f"{totals.heard}"
+    assert tiles[5] == f"{100 * totals.labelled / totals.n:.0f} %"
+    tops = _rows(space, "SELECT mood, track, listens FROM top_tracks_by_mood ORDER BY mood, place")
+    shown = page.locator("#tracks li").all()
+    assert len(shown) == len(tops)
+    for item, row in zip(shown, tops, strict=True):
+        assert item.locator(".count").inner_text() == f"{row.listens} ×"
+        assert item.locator(".name bdi").first.inner_text().rstrip("…") == row.track[:60]
+    streaks = _rows(space, "SELECT days FROM mood_streaks ORDER BY days DESC, first_day LIMIT 10")
+    assert [int(one.split()[0]) for one in page.locator("#streaks .count").all_inner_texts()] == [
+        r.days for r in streaks
+    ]
+    unlabelled = _rows(space, "SELECT unlabelled_reason, count(*) AS n FROM unlabelled_listens GROUP BY 1")
+    cells = page.locator("#coverage table").first.locator("tbody td").all_inner_texts()
+    assert cells == [str(value) for row in unlabelled for value in row]
+    assert page.locator("#certain li").count() == page.locator("#doubtful li").count() == len(NAMES) - 1
+    _close(page)
+
+
+def test_every_query_on_the_page_runs_as_it_stands(browser: Any, history: tuple[Workspace, Path]) -> None:
+    space, file = history
+    page = _open(browser, file)
+    shown = page.locator("details[data-question] pre").all_text_contents()
+    views = page.locator("details[data-question] summary").all_text_contents()
+    assert len(shown) == len(views) >= 14
+    for sql, words in zip(shown, views, strict=True):
+        assert words.split()[2] in sql
+        with space.database.read() as connection:
+            assert connection.exec_driver_sql(sql).all()
+    for section in page.locator("section").all():
+        assert section.locator("details[data-question]").count() >= 1
+    _close(page)
+
+
+def test_period_look_and_pictures_work_by_keyboard(browser: Any, history: tuple[Workspace, Path]) -> None:
+    _, file = history
     page = _open(browser, file)
     before = page.locator(".tiles b").first.inner_text()
     page.locator("#period").select_option(label="Last 30 days")
     assert page.locator(".tiles b").first.inner_text() != before
     page.locator("#look").select_option("dark")
     assert page.evaluate("document.documentElement.dataset.look") == "dark"
-    page.locator("#hours-chart").focus()
+    said = page.locator("#live")
+    page.locator("#calendar-chart").focus()
     page.keyboard.press("ArrowRight")
-    assert "listen" in page.locator("#live").inner_text()
-    page.locator("#calendar summary").first.click()
+    assert "2026-10-26" in said.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert "2026-11-02" in said.inner_text()
+    page.keyboard.press("ArrowDown")
+    assert "2026-11-03" in said.inner_text()
+    page.keyboard.press("End")
+    assert str(NOW.date()) in said.inner_text()
+    assert page.locator("#calendar-chart .tip").is_visible()
+    page.keyboard.press("Escape")
+    for name in ("share", "hours", "transitions", "map"):
+        page.locator(f"#{name}-chart").focus()
+        seen = set()
+        for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "End"):
+            page.keyboard.press(key)
+            seen.add(said.inner_text())
+        assert len(seen) >= 3, name
+    page.locator("#calendar summary").first.focus()
+    page.keyboard.press("Enter")
     page.locator("#calendar tbody tr").nth(29).wait_for()
     assert page.problems == []
+    _close(page)
+
+
+def test_names_are_text_and_long_ones_can_be_read_whole(browser: Any, history: tuple[Workspace, Path]) -> None:
+    _, file = history
+    page = _open(browser, file)
+    assert page.locator("h1").inner_text() == USER.display_name
+    assert page.locator("main img").count() == 0
+    shown = page.locator("#tracks").inner_text()
+    assert all(name in shown for name in NAMES[:4])
+    long = page.locator("#tracks .long").first
+    long.locator("summary").click()
+    assert "x" * 300 in long.inner_text()
+    assert page.problems == []
+    _close(page)

@@ -2,18 +2,21 @@
 
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
+from mood_core import schema
 from mood_core.cli.report import command, write_report
 from mood_core.errors import InputError
+from mood_core.records import Listen, ListenSource, to_ms
 from mood_core.report.page import render_page
 from mood_core.report.page_data import _plain, page_data
 from mood_core.report.queries import QUESTIONS
+from mood_core.tables import to_table
 from tests.report_history import NAMES, NOW, add_history, workspace
 
 
@@ -24,11 +27,52 @@ def test_every_number_is_what_the_shown_query_answers(tmp_path: Path, database_u
         period = person["periods"][1]
         values = {"user": "ada", "first": period["first"], "last": period["last"]}
         with space.database.read() as connection:
-            for name in set(QUESTIONS) - {"days", "path"}:
+            for name in set(QUESTIONS) - {"days", "path", "gaps"}:
                 rows = connection.execute(text(QUESTIONS[name].shown()), values).mappings()
                 answer = [{key: _plain(value) for key, value in row.items()} for row in rows]
                 assert period[name] == answer, name
                 assert answer, name
+
+
+def test_what_is_asked_once_a_person_is_what_the_shown_query_answers(tmp_path: Path, database_url: str) -> None:
+    with workspace(tmp_path, database_url) as space:
+        add_history(space, 400)
+        person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
+        values = {"user": "ada", "first": "0001-01-01", "last": "9999-12-31"}
+        with space.database.read() as connection:
+            answers = {
+                name: [
+                    {key: _plain(value) for key, value in row.items()}
+                    for row in connection.execute(text(QUESTIONS[name].shown()), values).mappings()
+                ]
+                for name in ("days", "path", "gaps")
+            }
+    assert person["path"] == answers["path"]
+    assert sum(len(day) for day in person["days"].values()) == len(answers["days"])
+    assert all(person["days"][row["day"]][row["mood"][0]] == row["listens"] for row in answers["days"])
+    (gap,) = answers["gaps"]
+    assert (gap["starts_at_ms"], gap["filled_at_ms"]) == (to_ms(NOW - timedelta(days=3)), None)
+    # On the clock of Berlin.
+    assert person["gaps"] == [{"starts_at": "2026-11-21 13:00", "ends_at": "2026-11-22 13:00", "filled": False}]
+
+
+def test_transitions_are_the_views_also_where_listens_share_a_moment(tmp_path: Path, database_url: str) -> None:
+    with workspace(tmp_path, database_url) as space:
+        add_history(space, 400)
+        ids = [f"{index:022d}" for index in range(4)]
+        moment = NOW - timedelta(days=400)
+        plays = [
+            Listen("ada", moment + timedelta(minutes=minute), ids[track], ListenSource.EXTENDED_HISTORY)
+            for minute, track in ((0, 0), (0, 1), (30, 2), (30, 3), (30, 0), (61, 1), (61, 2))
+        ]
+        space.batches.add(schema.LISTENS, to_table(schema.LISTENS, plays), now=NOW)
+        person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
+        with space.database.read() as connection:
+            view = connection.execute(
+                text("SELECT from_mood, to_mood, transitions FROM mood_transitions ORDER BY from_mood, to_mood")
+            ).all()
+    assert [tuple(row.values()) for row in person["periods"][0]["transitions"]] == [tuple(row) for row in view]
+    assert sum(row.transitions for row in view) >= 6
 
 
 def test_days_add_up_to_all_listens(tmp_path: Path) -> None:

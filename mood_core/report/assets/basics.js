@@ -6,7 +6,9 @@ const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const unpack = (_, value) => value && value.columns && value.rows ? value.rows.map((row) => Object.fromEntries(row.map((one, at) => [value.columns[at], one]))) : value;
 const DATA = JSON.parse(document.getElementById("data").textContent, unpack);
 const charts = [];
-const number = new Intl.NumberFormat("en");
+/** Thousands apart by a narrow space, which means the same everywhere; a comma or a point does not. */
+const number = { format: (value) => new Intl.NumberFormat("en").format(value).replaceAll(",", "\u202f") };
+const LONG_NAME = 120;
 
 const plural = (count, word) => `${number.format(count)} ${word}${count === 1 ? "" : "s"}`;
 const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)} %` : "–");
@@ -24,7 +26,12 @@ function el(tag, attributes = {}, ...children) {
 }
 
 const sign = (mood) => el("span", { class: `sign ${mood}`, "aria-hidden": "true" }, SIGNS[mood]);
-const bdi = (text) => el("bdi", { title: text }, text);
+/** A name as text, isolated from what stands around it; the rest of a very long one is shown when asked for. */
+function bdi(text) {
+  const letters = Array.from(text);
+  if (letters.length <= LONG_NAME) return el("bdi", {}, text);
+  return el("details", { class: "long" }, el("summary", {}, el("bdi", {}, `${letters.slice(0, LONG_NAME / 2).join("")}…`)), el("bdi", {}, text));
+}
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const dayCount = (day, mood) => (day && day[mood[0]]) || 0;
 const dayTotal = (day) => sum(ALL.map((mood) => dayCount(day, mood)));
@@ -64,29 +71,38 @@ function query(name, person, period) {
   return DATA.questions[name].sql.replace(/:(user|first|last)\b/g, (found) => values[found]);
 }
 
-/** A section with what every one has: heading, finding, content, the numbers as a table, and the query behind them. */
-function section(id, title, finding, { wide = false, tools = null, content = [], numbers = null, from = [] }, state) {
-  const card = el("section", { id, class: wide ? "wide" : undefined, "aria-labelledby": `${id}-title` },
-    el("div", { class: "head" }, el("h2", { id: `${id}-title` }, title), tools), el("p", { class: "finding" }, finding), ...content);
-  if (numbers && numbers.rows.length) {
-    const holder = el("details", {}, el("summary", {}, `${title} as a table`));
-    holder.addEventListener("toggle", () => {
-      if (holder.children.length === 1) holder.append(table(title, numbers.header, numbers.rows));
-    });
-    card.append(holder);
-  }
+/** What stands under each picture: its numbers as tables, and the queries that they come from. */
+function foot(title, numbers, from, state) {
+  const parts = numbers.filter((one) => one.rows.length).map((one) => {
+    const words = one.caption || title;
+    const holder = el("details", {}, el("summary", {}, `${words} as a table`));
+    holder.addEventListener("toggle", () => { if (holder.children.length === 1) holder.append(table(words, one.header, one.rows)); });
+    return holder;
+  });
   for (const name of from) {
-    card.append(el("details", {}, el("summary", {}, `From ${DATA.questions[name].view}: the query for ${name}`),
-      el("pre", { tabindex: "0" }, query(name, state.person, state.period))));
+    const { view } = DATA.questions[name];
+    parts.push(el("details", { "data-question": name }, el("summary", {}, `Query of ${view}${from.length > 1 ? ` (${name})` : ""}`),
+      el("pre", { tabindex: "0", "aria-label": `Query of ${view}` }, query(name, state.person, state.period))));
   }
-  return card;
+  return el("div", { class: "foot" }, ...parts);
 }
 
-/** A place for a chart, drawn once it stands in the page; arrow keys go from value to value. */
-function chart(id, label, height, option, count = 0, describe = null) {
-  const place = el("div", { class: "chart", id: `${id}-chart`, role: "img", "aria-label": label, tabindex: count ? "0" : undefined });
+/** A section with what every one has: heading, finding, content, the numbers as tables, and the queries behind them. */
+function section(id, title, finding, { wide = false, tools = null, content = [], numbers = [], from = [] }, state) {
+  return el("section", { id, class: wide ? "wide" : undefined, "aria-labelledby": `${id}-title` },
+    el("div", { class: "head" }, el("h2", { id: `${id}-title` }, title), tools), el("p", { class: "finding" }, finding), ...content,
+    foot(title, numbers, from, state));
+}
+
+/**
+ * A place for a chart, drawn once it stands in the page. With ``walk``, arrow keys go through its values: ``count`` of
+ * them, ``move`` from one and a key to another, ``describe`` one in words, ``at`` its place in the chart's series.
+ */
+function chart(id, label, height, option, walk = null) {
+  const place = el("div", { class: "chart", id: `${id}-chart`, role: walk ? "application" : "img", "aria-roledescription": walk ? "chart" : undefined,
+    "aria-label": walk ? `${label} Arrow keys go from value to value.` : label, tabindex: walk ? "0" : undefined });
   place.style.height = `${height}px`;
-  charts.push({ place, option, count, describe, drawn: null, at: -1 });
+  charts.push({ place, option, walk, drawn: null, now: -1 });
   return place;
 }
 
@@ -94,17 +110,41 @@ function drawCharts() {
   for (const one of charts) {
     one.drawn = echarts.init(one.place, null, { renderer: "canvas" });
     one.drawn.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: css("soft") }, ...one.option(one.place.clientWidth) });
-    if (one.count) one.place.addEventListener("keydown", (event) => walk(one, event));
+    if (one.walk && one.walk.count) {
+      one.place.addEventListener("keydown", (event) => step(one, event));
+      one.place.addEventListener("blur", () => one.drawn.isDisposed() || one.drawn.dispatchAction({ type: "hideTip" }));
+    }
   }
 }
 
-function walk(one, event) {
-  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  if (!step) return;
+const STEPS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+
+function step(one, event) {
+  const { count, move, describe, at } = one.walk;
+  if (event.key === "Escape") { one.drawn.dispatchAction({ type: "hideTip" }); return; }
+  if (!STEPS[event.key] && event.key !== "Home" && event.key !== "End") return;
   event.preventDefault();
-  one.at = (one.at + step + one.count) % one.count;
-  one.drawn.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: one.at });
-  if (one.describe) document.getElementById("live").textContent = one.describe(one.at);
+  if (event.key === "Home" || one.now < 0) one.now = 0;
+  else if (event.key === "End") one.now = count - 1;
+  else one.now = move(one.now, ...STEPS[event.key]);
+  one.drawn.dispatchAction({ type: "showTip", ...(at ? at(one.now) : { seriesIndex: 0, dataIndex: one.now }) });
+  document.getElementById("live").textContent = describe(one.now);
+}
+
+/** From one value to the next one of ``count``, whichever key; it goes round at the ends. */
+const inARow = (count) => (now, right, down) => (now + right + down + count) % count;
+
+/** From value to value on a grid with holes, ``places`` being [x, y] in reading order: to the nearest one that way. */
+function onAGrid(places) {
+  return (now, right, down) => {
+    if (right) return (now + right + places.length) % places.length;
+    const [x, y] = places[now];
+    const rows = [...new Set(places.map((place) => place[1]))].sort((one, other) => one - other);
+    const row = rows[(rows.indexOf(y) + down + rows.length) % rows.length];
+    let best = now;
+    places.forEach((place, at) => { if (place[1] === row && (places[best][1] !== row || Math.abs(place[0] - x) < Math.abs(places[best][0] - x))) best = at; });
+    return best;
+  };
 }
 
 function tooltip(lines) {
@@ -124,4 +164,10 @@ function glyph(mood, x, y, size, ink) {
   const points = [[x, y - r * up], [x + r, y + r * 0.8 * up], [x - r, y + r * 0.8 * up]];
   return { type: "polygon", silent: true, shape: { points }, style: up > 0 ? { fill: ink } : { fill: "none", stroke: ink, lineWidth: Math.max(1, size / 7) } };
 }
-const inkOn = (mood) => (mood === "Sad" && document.documentElement.dataset.look !== "dark" ? "#fff" : "#111");
+/** Black or white, whichever stands out more on a mood's colour, laid over the card as thinly as ``opacity`` says. */
+function inkOn(mood, opacity = 1) {
+  const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.length === 4 ? hex[(at + 1) / 2].repeat(2) : hex.slice(at, at + 2), 16) / 255);
+  const [over, under] = [channels(colour(mood)), channels(css("card"))];
+  const linear = over.map((one, at) => one * opacity + under[at] * (1 - opacity)).map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#111" : "#fff";
+}

@@ -1,6 +1,8 @@
 const iso = (moment) => moment.toISOString().slice(0, 10);
 const utc = (day) => new Date(`${day}T00:00:00Z`);
 const addDays = (day, count) => iso(new Date(utc(day).getTime() + count * 86400000));
+const daysBetween = (first, last) => Math.round((utc(last) - utc(first)) / 86400000);
+const A_HALF_YEAR = 190;
 
 function daysOf(state) {
   const found = [];
@@ -8,12 +10,15 @@ function daysOf(state) {
   return found;
 }
 
-/** Ranges of the period that are drawn as a calendar each: years, or half years on a phone. */
+/** Ranges of the period that are drawn as a calendar each: its months where they are few, else years, or half years on a phone. */
 function calendars(state, narrow) {
+  const { first, last } = state.period;
+  const months = [`${first.slice(0, 7)}-01`, addDays(`${addDays(`${last.slice(0, 7)}-01`, 31).slice(0, 7)}-01`, -1)];
+  if (daysBetween(first, last) <= A_HALF_YEAR) return [months];
   const ranges = [];
-  for (let year = Number(state.period.last.slice(0, 4)); year >= Number(state.period.first.slice(0, 4)); year -= 1) {
+  for (let year = Number(last.slice(0, 4)); year >= Number(first.slice(0, 4)); year -= 1) {
     const parts = narrow ? [[`${year}-07-01`, `${year}-12-31`], [`${year}-01-01`, `${year}-06-30`]] : [[`${year}-01-01`, `${year}-12-31`]];
-    ranges.push(...parts.filter(([first, last]) => first <= state.period.last && last >= state.period.first));
+    ranges.push(...parts.filter(([begin, end]) => begin <= last && end >= first));
   }
   return ranges;
 }
@@ -22,99 +27,102 @@ function dayCounts(state, day) {
   return Object.fromEntries(ALL.map((mood) => [mood, dayCount(state.person.days[day], mood)]));
 }
 
+/** Whether listens of that day may be missing: it touches a gap that nothing has filled. */
+const inGap = (state, day) => state.person.gaps.some((gap) => !gap.filled && gap.starts_at.slice(0, 10) <= day && day <= gap.ends_at.slice(0, 10));
+
+/** Up and down go by a day, left and right by a week: to the next day with listens that way, or nowhere. */
+function amongDays(days) {
+  return (now, right, down) => {
+    if (down) return Math.max(0, Math.min(days.length - 1, now + down));
+    const wanted = addDays(days[now], 7 * right);
+    const at = right > 0 ? days.findIndex((day) => day >= wanted) : days.findLastIndex((day) => day <= wanted);
+    return at < 0 ? now : at;
+  };
+}
+
 function calendarSection(state) {
   const days = daysOf(state).filter((day) => state.person.days[day]);
+  const gaps = daysOf(state).filter((day) => inGap(state, day));
   const leads = {};
   const values = days.map((day) => {
     const counts = dayCounts(state, day);
     const mood = leading(counts) || "Unlabelled";
     leads[mood] = (leads[mood] || 0) + 1;
-    return [day, ALL.indexOf(mood), dayTotal(state.person.days[day]), counts[mood]];
+    return [day, ALL.indexOf(mood), dayTotal(state.person.days[day]), counts[mood], counts.Unlabelled];
   });
-  const narrow = document.documentElement.clientWidth < 640;
-  const ranges = calendars(state, narrow);
   const view = document.documentElement.clientWidth;
+  const narrow = view < 640;
+  const ranges = calendars(state, narrow);
   const inner = Math.min(1160, view) - (view <= 480 ? 54 : 82);
-  const size = Math.max(4, Math.min(19, Math.floor((inner - 62) / (narrow ? 27 : 53.5))));
-  const high = Math.min(size, 18);
-  const step = 7 * high + 40;
+  const weeks = Math.max(...ranges.map(([first, last]) => daysBetween(first, last) / 7 + 1.5));
+  const short = ranges.length === 1 && weeks < 35;
+  const wide = Math.max(4, Math.min(short ? 64 : 19, Math.floor((inner - 64) / weeks)));
+  const high = Math.min(wide, short ? 26 : 18);
+  const stride = 7 * high + 40;
   const lines = (value) => {
     const counts = dayCounts(state, value[0]);
-    return [`${new Intl.DateTimeFormat("en", { dateStyle: "full", timeZone: "UTC" }).format(utc(value[0]))}: ${plural(value[2], "listen")}`,
-      ...ALL.filter((mood) => counts[mood]).map((mood) => `${SIGNS[mood]} ${mood} ${counts[mood]} (${percent(counts[mood], value[2])})`)];
+    return [`${new Intl.DateTimeFormat("en", { weekday: "long", timeZone: "UTC" }).format(utc(value[0]))} ${value[0]}: ${plural(value[2], "listen")}`,
+      ...ALL.filter((mood) => counts[mood]).map((mood) => `${SIGNS[mood]} ${mood} ${counts[mood]} (${percent(counts[mood], value[2])})`),
+      ...(inGap(state, value[0]) ? ["listens may be missing"] : [])];
   };
   const best = leading(leads);
-  const finding = best ? `${best} led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens. A fuller colour means a larger share; empty days are days without listens.` : "No day with a labelled listen in this period.";
+  const finding = best ? `${best} led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens. A fuller colour is a larger share of the day's labelled listens, a grey foot the share without a mood. Empty days are days without listens.` : "No day with a labelled listen in this period.";
+  const within = (range, list, dayOf) => list.filter((one) => dayOf(one) >= range[0] && dayOf(one) <= range[1]);
+  const byRange = ranges.map((range) => within(range, values, (value) => value[0]));
   const option = () => ({
-      tooltip: tooltip((found) => lines(found.value)),
-      calendar: ranges.map((range, index) => ({
-        top: 24 + index * step, left: 58, range, cellSize: [size, high], orient: "horizontal",
-        splitLine: { lineStyle: { color: css("line"), width: 1.5 } },
-        itemStyle: { color: css("card"), borderColor: css("line"), borderWidth: 0.5 },
-        dayLabel: { firstDay: 1, color: css("soft"), nameMap: ["Sun", "Mon", "", "Wed", "", "Fri", ""], fontSize: 10, margin: 5 },
-        monthLabel: { color: css("soft"), fontSize: 11 }, yearLabel: { show: true, color: css("soft"), fontSize: 12, margin: 40, position: "left" },
+    tooltip: tooltip((found) => lines(found.value)),
+    calendar: ranges.map((range, index) => ({
+      top: 24 + index * stride, left: 58, range, cellSize: [wide, high], orient: "horizontal",
+      splitLine: { lineStyle: { color: css("edge"), width: 1 } },
+      itemStyle: { color: css("card"), borderColor: css("line"), borderWidth: 0.5 },
+      dayLabel: { firstDay: 1, color: css("soft"), nameMap: ["Sun", "Mon", "", "Wed", "", "Fri", ""], fontSize: 10, margin: 5 },
+      monthLabel: { color: css("soft"), fontSize: 11 }, yearLabel: { show: true, color: css("soft"), fontSize: 12, margin: 40, position: "left" },
+    })),
+    series: [
+      ...ranges.map((range, index) => ({
+        type: "custom", coordinateSystem: "calendar", calendarIndex: index, data: byRange[index],
+        renderItem: (params, api) => drawDay(api, wide, high),
       })),
-      series: ranges.map((range, index) => ({
-        type: "custom", coordinateSystem: "calendar", calendarIndex: index,
-        data: values.filter(([day]) => day >= range[0] && day <= range[1]),
+      ...ranges.map((range, index) => ({
+        id: `gaps-${index}`, type: "custom", coordinateSystem: "calendar", calendarIndex: index, silent: true,
+        data: within(range, gaps, (day) => day).map((day) => [day]),
         renderItem: (params, api) => {
           const [x, y] = api.coord(api.value(0));
-          const mood = ALL[api.value(1)];
-          const side = high - 2;
-          const share = api.value(3) / api.value(2);
-          return { type: "group", children: [
-            { type: "rect", shape: { x: x - size / 2 + 1, y: y - side / 2, width: size - 2, height: side, r: 2 }, style: { fill: colour(mood), opacity: 0.45 + 0.55 * share } },
-            ...(side >= 8 ? [glyph(mood, x, y, side * 0.48, inkOn(mood === "Sad" && share < 0.5 ? "Calm" : mood))] : []),
-          ] };
+          return { type: "rect", shape: { x: x - wide / 2 + 0.5, y: y - high / 2 + 0.5, width: wide - 1, height: high - 1, r: 2 }, style: { fill: "none", stroke: css("ink"), lineWidth: 1.5, lineDash: [3, 2] } };
         },
       })),
+    ],
   });
+  const marked = gaps.length ? el("li", {}, el("span", { class: "sign gap", "aria-hidden": "true" }), "listens may be missing") : null;
+  const shown = legend();
+  if (marked) shown.append(marked);
   const label = `Calendar of the most common mood of each day. ${finding}`;
+  const at = (now) => {
+    const index = byRange.findIndex((part) => part.includes(values[now]));
+    return { seriesIndex: index, dataIndex: byRange[index].indexOf(values[now]) };
+  };
+  const walk = { count: days.length, move: amongDays(days), describe: (now) => lines(values[now]).join(", "), at };
   return section("calendar", "Mood calendar", finding, {
-    wide: true, content: [legend(), chart("calendar", label, 20 + ranges.length * step, option, 0)],
-    numbers: { header: ["day", ...ALL], rows: days.map((day) => [day, ...ALL.map((mood) => dayCounts(state, day)[mood])]) }, from: ["days"],
+    wide: true, content: [shown, chart("calendar", label, ranges.length * stride - 8, option, walk)],
+    numbers: [{ header: ["day", ...ALL], rows: days.map((day) => [day, ...ALL.map((mood) => dayCounts(state, day)[mood])]) }], from: ["days"],
   }, state);
 }
 
-/** Listens by mood for each day, week or month of the period, so that some 30 to 130 bars are drawn. */
-function buckets(state) {
-  const days = daysOf(state);
-  const unit = days.length <= 95 ? "day" : days.length <= 800 ? "week" : "month";
-  const start = (day) => unit === "day" ? day : unit === "month" ? day.slice(0, 7) : addDays(day, -((utc(day).getUTCDay() + 6) % 7));
-  const found = new Map();
-  for (const day of days) {
-    const key = start(day);
-    if (!found.has(key)) found.set(key, Object.fromEntries(ALL.map((mood) => [mood, 0])));
-    for (const mood of ALL) found.get(key)[mood] += dayCount(state.person.days[day], mood);
+/** One day: the leading mood's colour and sign, and a grey foot for what has no mood. */
+function drawDay(api, wide, high) {
+  const [x, y] = api.coord(api.value(0));
+  const mood = ALL[api.value(1)];
+  const [total, led, without] = [api.value(2), api.value(3), api.value(4)];
+  const [left, top, width, height] = [x - wide / 2 + 1, y - high / 2 + 1, wide - 2, high - 2];
+  if (mood === "Unlabelled") {
+    return { type: "group", children: [{ type: "rect", shape: { x: left, y: top, width, height, r: 2 }, style: { fill: colour(mood) } }, glyph(mood, x, y, high * 0.48, inkOn(mood))] };
   }
-  return { unit, keys: [...found.keys()], counts: [...found.values()] };
-}
-
-/** Shares in %, of the sum over ``window`` buckets that end with each one; null where nothing was heard. */
-function shares(counts, mood, window) {
-  return counts.map((_, at) => {
-    const part = counts.slice(Math.max(0, at - window + 1), at + 1);
-    const total = sum(part.map((bucket) => sum(ALL.map((one) => bucket[one]))));
-    return total ? Math.round((1000 * sum(part.map((bucket) => bucket[mood]))) / total) / 10 : null;
-  });
-}
-
-function shareSection(state) {
-  const { unit, keys, counts } = buckets(state);
-  const choice = el("select", { id: "smooth" }, ...[[1, "none"], [4, `over 4 ${unit}s`], [8, `over 8 ${unit}s`]].map(([value, text]) => el("option", { value: String(value) }, text)));
-  choice.value = String(state.smooth);
-  choice.addEventListener("change", () => { state.smooth = Number(choice.value); show(state, "smooth"); });
-  const option = () => ({
-    aria: { enabled: true, decal: { show: true } },
-    tooltip: { ...tooltip((found) => [`${unit} ${found[0].name}`, ...found.map((one) => `${SIGNS[one.seriesName]} ${one.seriesName} ${one.value ?? "–"} %`)]), trigger: "axis" },
-    grid: { left: 44, right: 12, top: 10, bottom: 28 },
-    xAxis: { type: "category", data: keys, axisLabel: { color: css("soft"), hideOverlap: true }, axisLine: { lineStyle: { color: css("line") } }, axisTick: { show: false } },
-    yAxis: { type: "value", max: 100, axisLabel: { color: css("soft"), formatter: "{value} %" }, splitLine: { lineStyle: { color: css("line") } } },
-    series: ALL.map((mood) => ({ name: mood, type: "bar", stack: "all", barCategoryGap: "12%", itemStyle: { color: colour(mood) }, data: shares(counts, mood, state.smooth) })),
-  });
-  const finding = `Each ${unit}'s listens by mood, unlabelled ones included${state.smooth > 1 ? `, summed over the ${state.smooth} ${unit}s that end with it` : ""}.`;
-  return section("share", "Mood share over time", finding, {
-    wide: true, tools: el("label", {}, "Smoothing ", choice), content: [legend(), chart("share", `Stacked bars. ${finding}`, 280, option, keys.length)],
-    numbers: { header: [unit, ...ALL], rows: keys.map((key, at) => [key, ...ALL.map((mood) => counts[at][mood])]) }, from: ["days"],
-  }, state);
+  const fullness = 0.45 + (0.55 * led) / (total - without);
+  const grey = Math.round(Math.min(0.6, without / total) * height);
+  const body = height - grey;
+  const children = [{ type: "rect", shape: { x: left, y: top, width, height: body, r: grey ? [2, 2, 0, 0] : 2 }, style: { fill: colour(mood), opacity: fullness } }];
+  if (grey) children.push({ type: "rect", shape: { x: left, y: top + body, width, height: grey, r: [0, 0, 2, 2] }, style: { fill: colour("Unlabelled") } });
+  const side = Math.min(body, wide - 4) * 0.62;
+  if (side >= 3.5) children.push(glyph(mood, x, top + body / 2, Math.min(side, 11), inkOn(mood, fullness)));
+  return { type: "group", children };
 }

@@ -23,23 +23,26 @@ function streaksSection(state) {
   return section("streaks", "Longest streaks", finding, { content: [el("ol", { class: "top" }, ...items)], from: ["streaks"] }, state);
 }
 
+/** A probability in %, never rounded to a certainty: the model has none. */
+const likely = (chance) => (chance >= 0.995 ? "> 99 %" : chance < 0.005 ? "< 1 %" : percent(chance, 1));
+
 function labelsSection(id, title, finding, state) {
   const items = state.period[id].map((row) => {
     const chances = MOODS.map((mood) => [mood, row[`p_${mood.toLowerCase()}`]]);
-    return el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(row.track), el("div", { class: "by" }, bdi(row.artists))), el("span", { class: "count" }, sign(row.mood), `${row.mood} ${percent(row[`p_${row.mood.toLowerCase()}`], 1)}`)),
-      bar(chances, 1), el("span", { class: "hidden" }, chances.map(([mood, chance]) => `${mood} ${percent(chance, 1)}`).join(", ")));
+    return el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(row.track), row.artists ? el("div", { class: "by" }, bdi(row.artists)) : null), el("span", { class: "count" }, sign(row.mood), `${row.mood} ${likely(row[`p_${row.mood.toLowerCase()}`])}`)),
+      bar(chances, 1), el("div", { class: "chances" }, ...chances.map(([mood, chance]) => el("span", {}, el("span", { "aria-hidden": "true" }, SIGNS[mood]), el("span", { class: "hidden" }, `${mood} `), ` ${likely(chance)}`))));
   });
-  return section(id, title, finding, { content: [el("ol", { class: "top" }, ...items)], from: [id] }, state);
+  return section(id, title, items.length ? finding : "No labelled listens in this period.", { content: [el("ol", { class: "top" }, ...items)], from: [id] }, state);
 }
 
 function coverageSection(state) {
   const totals = state.period.totals[0];
-  const open = state.person.gaps.filter((gap) => !gap.filled_at);
+  const open = state.person.gaps.filter((gap) => !gap.filled);
   const days = daysOf(state).length;
   const finding = totals.listens ? `${percent(totals.labelled, totals.listens)} of the listens have a mood, ${percent(totals.uncertain || 0, totals.labelled)} of those are marked uncertain. Listens on ${number.format(totals.days)} of ${plural(days, "day")}. ${open.length ? `Listens may be missing in ${plural(open.length, "gap")}.` : "No gap is known."}` : "Nothing was heard in this period.";
   const parts = [];
   if (state.period.unlabelled.length) parts.push(el("div", {}, el("h3", {}, "Unlabelled, and why"), table("Unlabelled, and why", ["reason", "listens"], state.period.unlabelled.map((row) => [row.unlabelled_reason, row.listens]))));
   if (state.period.sources.length) parts.push(el("div", {}, el("h3", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source, row.model_version, row.listens]))));
-  if (state.person.gaps.length) parts.push(el("div", {}, el("h3", {}, "Possible gaps (UTC, of all time)"), table("Possible gaps", ["from", "to", "filled"], state.person.gaps.map((gap) => [gap.starts_at.slice(0, 16), gap.ends_at.slice(0, 16), gap.filled_at ? "yes" : "no"]))));
-  return section("coverage", "Coverage and gaps", finding, { wide: true, content: [el("div", { class: "columns" }, ...parts)], from: ["totals", "unlabelled", "sources"] }, state);
+  if (state.person.gaps.length) parts.push(el("div", {}, el("h3", {}, "Possible gaps, of all time"), table("Possible gaps", ["from", "to", "filled"], state.person.gaps.map((gap) => [gap.starts_at, gap.ends_at, gap.filled ? "yes" : "no"]))));
+  return section("coverage", "Coverage and gaps", finding, { wide: true, content: [el("div", { class: "columns" }, ...parts)], from: ["totals", "unlabelled", "sources", "gaps"] }, state);
 }

@@ -1,20 +1,24 @@
+const PARTS = { calendar: "Calendar", share: "Share", hours: "Hours", transitions: "Transitions", map: "Map", streaks: "Streaks", tracks: "Tracks", artists: "Artists", certain: "Certain labels", doubtful: "Doubtful labels", coverage: "Coverage and gaps" };
+
 function tiles(state) {
   const totals = state.period.totals[0];
   const moods = Object.fromEntries(MOODS.map((mood) => [mood, sum(daysOf(state).map((day) => dayCount(state.person.days[day], mood)))]));
   const top = leading(moods);
   const streak = state.period.streaks[0];
   const tile = (value, words, mood) => el("li", {}, el("b", {}, mood ? sign(mood) : null, value), el("span", {}, words));
-  return el("ul", { class: "tiles" },
+  return el("div", { id: "tiles" }, el("ul", { class: "tiles" },
     tile(number.format(totals.listens), totals.listens === 1 ? "listen" : "listens"),
     tile(top || "–", top ? `leads with ${percent(moods[top], totals.listens)} of listens` : "no mood yet", top),
     tile(streak ? plural(streak.days, "day") : "–", streak ? `of ${streak.mood} in a row, the longest` : "no streak yet", streak && streak.mood),
     tile(number.format(totals.tracks), totals.tracks === 1 ? "track" : "different tracks"),
-    tile(percent(totals.labelled, totals.listens), "of listens have a mood"));
+    tile(number.format(totals.days), totals.days === 1 ? "day with listens" : "days with listens"),
+    tile(percent(totals.labelled, totals.listens), "of listens have a mood")),
+  foot("Totals", [], ["totals", "days", "streaks"], state));
 }
 
 function lead(state) {
   if (!Object.keys(state.person.days).length) return "No listens are stored yet; moodlog run pulls them, moodlog import takes a whole history.";
-  return `${state.period.first} to ${state.period.last}, on the clock of ${state.person.timezone}.`;
+  return `${state.period.first}${state.period.last === state.period.first ? "" : ` to ${state.period.last}`}, on the clock of ${state.person.timezone}.`;
 }
 
 function show(state, focus) {
@@ -22,10 +26,11 @@ function show(state, focus) {
   const look = document.getElementById("look").value;
   const dark = look === "dark" || (look === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
   document.documentElement.dataset.look = dark ? "dark" : "light";
-  document.getElementById("title").textContent = state.person.name;
+  document.getElementById("title").replaceChildren(bdi(state.person.name));
   document.title = `Moods of ${state.person.name}`;
   document.getElementById("lead").textContent = lead(state);
   const main = document.getElementById("main");
+  document.getElementById("parts").hidden = !Object.keys(state.person.days).length;
   if (!Object.keys(state.person.days).length) { main.replaceChildren(); return; }
   main.replaceChildren(tiles(state), el("div", { class: "grid" },
     calendarSection(state), shareSection(state), hoursSection(state), transitionsSection(state), mapSection(state), streaksSection(state),
@@ -35,12 +40,14 @@ function show(state, focus) {
     labelsSection("doubtful", "Most doubtful labels", "Where the moods are nearly even: read these with care.", state),
     coverageSection(state)));
   drawCharts();
+  const parts = [...main.querySelectorAll("section")].map((one) => el("a", { href: `#${one.id}` }, PARTS[one.id]));
+  document.getElementById("parts").replaceChildren(...parts);
   if (focus) document.getElementById(focus).focus();
 }
 
 function start() {
   document.getElementById("made").textContent = `Made by moodlog on ${DATA.made_at.slice(0, 16).replace("T", " ")} UTC. A listen's mood is a model's estimate of how the music sounds, not of how anybody felt.`;
-  if (!DATA.people.length) { document.getElementById("lead").textContent = "No account is connected yet; moodlog connect connects one."; document.querySelector(".controls").hidden = true; return; }
+  if (!DATA.people.length) { document.getElementById("lead").textContent = "No account is connected yet; moodlog connect connects one."; document.querySelector(".controls").hidden = true; document.getElementById("parts").hidden = true; return; }
   const state = { person: DATA.people[0], period: DATA.people[0].periods[0], smooth: 1 };
   const [people, periods] = [document.getElementById("person"), document.getElementById("period")];
   const fill = () => periods.replaceChildren(...state.person.periods.map((one, at) => el("option", { value: String(at) }, one.label)));
