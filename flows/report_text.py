@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.summary import headline
+from flows.summary import MOST_ACCOUNTS, headline, most_telling
 from mood_core.pipeline.night_report import NightReport
 
 
@@ -15,11 +15,14 @@ def print_report(report: NightReport, console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("account", "new listens", "possible gap", "problem"):
         table.add_column(column, justify="right" if column == "new listens" else "left")
-    for outcome in report.outcomes:
+    shown = report.outcomes if len(report.outcomes) <= MOST_ACCOUNTS else most_telling(report.outcomes)
+    for outcome in shown:
         cells = (outcome.user_id, str(outcome.new), "yes" if outcome.gap else "", outcome.problem or "")
         table.add_row(*(Text(cell) for cell in cells))
     if report.outcomes:
         console.print(table)
+    if len(shown) < len(report.outcomes):
+        console.print(f"These are {len(shown)} of {len(report.outcomes)} accounts; --json has them all.")
     console.print(Text.assemble((report.verdict.value, "bold"), f": {headline(report)}"))
     if not report.outcomes:
         console.print("No account was pulled: none is active. `moodlog connect` connects one.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
@@ -20,6 +19,9 @@ from mood_core.report.mood_picture import as_data_uri, mood_picture
 
 MOST_ACCOUNTS = 200
 """So many rows a table of accounts has at most: more is nothing to read."""
+
+MOST_LINES = 50
+"""So many lines a list in the summary has at most."""
 
 DEGRADED = Verdict.DEGRADED.value
 """The name of the state of a run that did its work, but not all of it."""
@@ -52,12 +54,17 @@ def _leave_accounts(report: NightReport, workspace: Workspace) -> None:
     """Leave the table of accounts, those with problems and gaps first."""
     if not report.outcomes:
         return
-    first = sorted(report.outcomes, key=lambda one: (not one.problem, not one.gap, -one.new, one.user_id))
-    shown = list(islice(first, MOST_ACCOUNTS))
+    shown = most_telling(report.outcomes)
     accounts = workspace.accounts.all([outcome.user_id for outcome in shown])
     states = account_states(workspace.database, accounts, now=workspace.now())
-    said = f"The last 7 days of {len(shown)} of {len(first)} accounts, those with problems first"
+    said = f"The last 7 days of {len(shown)} of {len(report.outcomes)} accounts, those with problems first"
     create_table_artifact(key="moodlog-accounts", table=account_rows(shown, states), description=said)
+
+
+def most_telling(outcomes: Sequence[PullOutcome]) -> list[PullOutcome]:
+    """As many of ``outcomes`` as a table shows: those with problems first, then gaps, then by new listens."""
+    first = sorted(outcomes, key=lambda one: (not one.problem, not one.gap, -one.new, one.user_id))
+    return first[:MOST_ACCOUNTS]
 
 
 def headline(report: NightReport) -> str:
@@ -90,7 +97,8 @@ def markdown(report: NightReport) -> str:
     lines += permission_lines(report)
     lines += drift_lines(report)
     if report.problems:
-        lines += ["## What did not work", "", *(f"- {as_text(problem)}" for problem in report.problems), ""]
+        told = [f"- {as_text(problem)}" for problem in report.kinds_of_problems]
+        lines += ["## What did not work", "", *_at_most(told), ""]
     return "\n".join(lines)
 
 
@@ -102,7 +110,12 @@ def permission_lines(report: NightReport) -> list[str]:
         ends = "has ended" if left is None else f"ends in {left} days"
         name = as_text(permission.display_name)
         lines.append(f"- Spotify's permission for {name} {ends}: `moodlog reconnect {permission.user_id}`")
-    return [*lines, ""] if lines else []
+    return [*_at_most(lines), ""] if lines else []
+
+
+def _at_most(lines: list[str]) -> list[str]:
+    more = len(lines) - MOST_LINES
+    return lines if more <= 0 else [*lines[:MOST_LINES], f"- and {more} more: `moodlog status` shows every account"]
 
 
 def drift_lines(report: NightReport) -> list[str]:

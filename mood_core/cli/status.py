@@ -19,6 +19,7 @@ from mood_core.store.ledger import batch_counts
 from mood_core.store.overview import coverage, coverage_by_person, coverage_by_year, gaps, unavailable_sources
 
 _YEARS = 5
+_MOST_ROWS = 200
 
 
 @click.command
@@ -102,7 +103,7 @@ def _print(state: dict[str, Any], console: Console) -> None:
                 "last pulled": _short(user["last_pulled_at"]),
                 "trouble": user["state_reason"] or user["last_problem"],
             }
-            for user in state["users"]
+            for user in sorted(state["users"], key=_is_well)
         ],
         "Pulling": [
             {
@@ -125,10 +126,17 @@ def _print(state: dict[str, Any], console: Console) -> None:
     }
     for title, rows in sections.items():
         if rows:
-            console.print(_table(title, rows))
+            console.print(_table(title, rows[:_MOST_ROWS]))
+        if len(rows) > _MOST_ROWS:
+            console.print(f"These are {_MOST_ROWS} of {len(rows)}; --json has them all.", highlight=False)
     console.print(f"Model {state['model_version'] or 'not used yet'}", markup=False, highlight=False)
     places = f"Database {state['database']}\nLake {state['lake']}"
     console.print(places, markup=False, highlight=False, soft_wrap=True)
+
+
+def _is_well(user: dict[str, Any]) -> bool:
+    """Whether nothing ails an account: those that something does come first."""
+    return not (user["state_reason"] or user["last_problem"])
 
 
 def _calls(state: dict[str, Any]) -> list[dict[str, Any]]:

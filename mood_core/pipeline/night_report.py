@@ -14,6 +14,7 @@ from mood_core.pipeline.pull_listens import PullOutcome
 from mood_core.store.accounts import Account
 
 _TRY_AGAIN_LATER = 75
+_NAMED = 3
 
 WARN_DAYS = 30
 """So many days before a permission ends, the summary begins to say so."""
@@ -87,6 +88,20 @@ class NightReport:
         return accounts + stopped + aside
 
     @property
+    def kinds_of_problems(self) -> list[str]:
+        """What did not work, a sentence for each kind of it: what many accounts share is told once, the most first."""
+        accounts: dict[str, list[str]] = {}
+        for outcome in self.outcomes:
+            if outcome.problem:
+                accounts.setdefault(outcome.problem, []).append(outcome.user_id)
+        most_first = sorted(accounts.items(), key=lambda item: -len(item[1]))
+        return [f"{_named(ids)}: {problem}" for problem, ids in most_first] + self.problems[self._troubled :]
+
+    @property
+    def _troubled(self) -> int:
+        return sum(outcome.problem is not None for outcome in self.outcomes)
+
+    @property
     def verdict(self) -> Verdict:
         """Failed when there were accounts and none could be pulled; degraded when anything else is missing."""
         if self.outcomes and all(outcome.problem for outcome in self.outcomes):
@@ -102,3 +117,10 @@ class NightReport:
         waits = [outcome.retry_after_s for outcome in self.outcomes]
         waits += [] if self.features is None else [stop.retry_after_s for stop in self.features.stopped]
         return _TRY_AGAIN_LATER if any(waits) else 0
+
+
+def _named(user_ids: Sequence[str]) -> str:
+    """A few accounts by their ids, many by their number and the first ones."""
+    if len(user_ids) <= _NAMED:
+        return ", ".join(user_ids)
+    return f"{len(user_ids)} accounts ({', '.join(user_ids[:_NAMED])}, …)"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
+from rich.console import Console
+
+from flows.report_text import print_report
 from flows.run_names import described
 from flows.summary import account_rows, headline, markdown
 from mood_core.features.report import FetchReport, StoppedSource
@@ -40,6 +44,24 @@ def test_a_quota_or_a_long_wait_says_try_again_later() -> None:
     assert NightReport(outcomes).exit_code == 75
     waiting = FetchReport(stopped=[StoppedSource("reccobeats", "asked to wait", 600.0)])
     assert NightReport([PullOutcome("ada")], waiting).exit_code == 75
+
+
+def test_ten_thousand_accounts_stay_readable() -> None:
+    waiting = [PullOutcome(f"person-{number:05}", problem="not asked: the quota is used up") for number in range(9_990)]
+    single = [PullOutcome(f"other-{number}", problem=f"trouble {number}") for number in range(60)]
+    fine = [PullOutcome("ada", new=3)]
+    ended = [Permission(one.user_id, one.user_id, None) for one in waiting]
+    report = NightReport([*fine, *waiting, *single], permissions=ended)
+    shown = markdown(report)
+    assert "- 9990 accounts (person-00000, person-00001, person-00002, …): not asked: the quota is used up" in shown
+    assert "- and 11 more: `moodlog status` shows every account" in shown
+    assert len(shown.splitlines()) < 120
+    assert len(report.problems) == 10_050
+    console = Console(file=StringIO(), width=200)
+    print_report(report, console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "These are 200 of 10051 accounts" in printed
+    assert len(printed.splitlines()) < 220
 
 
 def test_names_from_outside_are_text() -> None:
