@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,8 @@ def command(context: click.Context, port: int, open_it: bool) -> None:
         metadata.write_text(json.dumps(datasette_metadata(file.stem)), encoding="utf-8")
         call = [sys.executable, "-m", "datasette", "serve", str(file), "--host", "127.0.0.1", "--port", str(port)]
         call += ["--metadata", str(metadata), *(["--open"] if open_it else [])]
+        # Datasette ends with this process, also when that is told to end: subprocess.call kills it on the way out.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
             context.exit(subprocess.call(call))  # noqa: S603 - our own words
         except KeyboardInterrupt:

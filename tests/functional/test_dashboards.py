@@ -1,0 +1,282 @@
+"""What docs/dashboards.md says, done as it says: Datasette, Grafana's queries, Metabase's questions, and the lake."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
+
+from mood_core.bootstrap import Workspace
+from mood_core.report.datasette_metadata import QUERIES
+from tests.report_history import USER, add_history, workspace
+
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
+_PAGE = (_DOCS / "dashboards.md").read_text(encoding="utf-8")
+_DASHBOARD = json.loads((_DOCS / "grafana" / "moodlog.json").read_text(encoding="utf-8"))
+_NAME = "'" + USER.display_name.replace("'", "''") + "'"
+
+
+def _blocks(heading: str, language: str) -> list[str]:
+    part = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", _PAGE, re.DOTALL | re.MULTILINE)
+    assert part, heading
+    return re.findall(rf"```{language}\n(.*?)```", part[1], re.DOTALL)
+
+
+# -- Python: SQLite and the lake --
+
+_PYTHON = [
+    *(("home", block) for block in _blocks("SQLite in pandas", "python")),
+    *(("home/lake", block) for block in _blocks("The lake in DuckDB, pandas and polars", "python")),
+]
+
+
+def _triples(result: Any) -> list[tuple[str, str, int]]:
+    rows = result.rows() if hasattr(result, "rows") else result.itertuples(index=False, name=None)
+    return sorted((str(month), str(mood), int(listens)) for month, mood, listens in rows)
+
+
+@pytest.mark.parametrize(
+    ("folder", "block"), _PYTHON, ids=[re.findall(r"import (duckdb|sqlite3|pandas|polars)", b)[0] for _, b in _PYTHON]
+)
+def test_python_blocks_count_what_sql_counts(
+    folder: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    with workspace(tmp_path / "home") as space:
+        add_history(space, 400)
+        with space.database.read() as connection:
+            wanted = connection.execute(
+                text(
+                    "SELECT substr(played_at, 1, 7) AS month, coalesce(mood, 'Unlabelled') AS mood, count(*) AS listens"
+                    " FROM mood_history GROUP BY 1, 2 ORDER BY 1, 2"
+                )
+            ).all()
+    monkeypatch.chdir(tmp_path / folder)
+    names: dict[str, Any] = {}
+    exec(block.replace("playlist-moods/1", "model/1"), names)  # noqa: S102 - our own page
+    found = _triples(names["result"])
+    assert len(found) >= 10
+    assert sum(count for _, _, count in found) == 400
+    if folder == "home/lake":  # in UTC; SQL's days are the person's own
+        assert found == [tuple(row) for row in wanted]
+
+
+# -- PostgreSQL: Grafana and Metabase, as the reading user --
+
+
+@pytest.fixture
+def reader(tmp_path: Path, postgres_url: str) -> Iterator[Connection]:
+    """A connection with the rights that the page grants."""
+    with workspace(tmp_path, postgres_url) as space:
+        add_history(space, 400)
+        with space.database.engine.begin() as connection:
+            connection.exec_driver_sql("DROP ROLE IF EXISTS moodlog_reader")
+            for statement in _blocks("A user that may only read (PostgreSQL)", "sql")[0].split(";\n"):
+                if statement.strip():
+                    connection.exec_driver_sql(statement)
+        with space.database.engine.connect() as connection:
+            connection.exec_driver_sql("SET ROLE moodlog_reader")
+            yield connection
+            connection.rollback()
+        with space.database.engine.begin() as connection:
+            connection.exec_driver_sql("DROP OWNED BY moodlog_reader")
+            connection.exec_driver_sql("DROP ROLE moodlog_reader")
+
+
+@pytest.mark.postgresql
+def test_the_reading_user_sees_no_tokens_and_changes_nothing(reader: Connection) -> None:
+    for refused in ("SELECT token FROM accounts", "SELECT * FROM listens", "DELETE FROM users", "SELECT 1 FROM gaps"):
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            reader.exec_driver_sql(refused)
+        reader.rollback()
+        reader.exec_driver_sql("SET ROLE moodlog_reader")
+
+
+@pytest.mark.postgresql
+def test_every_panel_of_grafana_answers(reader: Connection) -> None:
+    for panel in _DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            sql = target["rawSql"].replace("${person:sqlstring}", _NAME)
+            between = "BETWEEN '2000-01-01T00:00:00Z' AND '2100-01-01T00:00:00Z'"
+            sql = re.sub(r"\$__timeFilter\((.*?)\)", rf"\1 {between}", sql)
+            assert "$" not in sql
+            rows = reader.exec_driver_sql(sql).all()
+            assert rows, panel["title"]
+            assert all(value is not None for value in rows[0]), panel["title"]
+    (people,) = (one for one in _DASHBOARD["templating"]["list"] if one["name"] == "person")
+    assert reader.exec_driver_sql(people["query"]).all() == [(USER.display_name,)]
+
+
+@pytest.mark.postgresql
+def test_grafanas_numbers_add_up(reader: Connection) -> None:
+    panels = {panel["title"]: panel["targets"][0]["rawSql"] for panel in _DASHBOARD["panels"]}
+    sql = {
+        title: re.sub(r"\$__timeFilter\((.*?)\)", "true", one.replace("${person:sqlstring}", _NAME))
+        for title, one in panels.items()
+    }
+    assert reader.exec_driver_sql(sql["Listens"]).scalar() == 400
+    assert sum(row.value for row in reader.exec_driver_sql(sql["Mood share by day"])) == 400
+    hours = reader.exec_driver_sql(sql["Moods by hour of the day, of all time"]).all()
+    assert sum(sum(row[1:]) for row in hours) == 400
+    unlabelled = sum(row.listens for row in reader.exec_driver_sql(sql["Unlabelled, and why"]))
+    assert reader.exec_driver_sql(sql["With a mood"]).scalar() == pytest.approx(1 - unlabelled / 400)
+
+
+_SOURCE = {
+    "type": "object",
+    "required": ["type", "uid"],
+    "properties": {"type": {"const": "grafana-postgresql-datasource"}, "uid": {"const": "${source}"}},
+}
+_SCHEMA = {
+    "type": "object",
+    "required": ["title", "uid", "schemaVersion", "panels", "templating", "time"],
+    "properties": {
+        "uid": {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,40}$"},
+        "schemaVersion": {"type": "integer", "minimum": 36},
+        "panels": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["id", "title", "type", "gridPos", "datasource", "targets", "fieldConfig"],
+                "properties": {
+                    "id": {"type": "integer", "minimum": 1},
+                    "type": {"enum": ["timeseries", "table", "stat", "barchart"]},
+                    "gridPos": {
+                        "type": "object",
+                        "required": ["h", "w", "x", "y"],
+                        "additionalProperties": {"type": "integer", "minimum": 0},
+                    },
+                    "datasource": _SOURCE,
+                    "targets": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {
+                            "type": "object",
+                            "required": ["refId", "format", "rawQuery", "rawSql", "datasource"],
+                            "properties": {
+                                "format": {"enum": ["table", "time_series"]},
+                                "rawQuery": {"const": True},
+                                "datasource": _SOURCE,
+                            },
+                        },
+                    },
+                    "fieldConfig": {"type": "object", "required": ["defaults", "overrides"]},
+                },
+            },
+        },
+        "templating": {
+            "type": "object",
+            "required": ["list"],
+            "properties": {
+                "list": {
+                    "type": "array",
+                    "items": {"type": "object", "required": ["name", "type", "query"]},
+                }
+            },
+        },
+    },
+}
+"""What Grafana's documentation of the dashboard JSON model asks for, as far as this dashboard uses it."""
+
+
+def test_the_dashboard_is_one_that_grafana_takes() -> None:
+    jsonschema.validate(_DASHBOARD, _SCHEMA)
+    panels = _DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
+    for one, other in combinations([panel["gridPos"] for panel in panels], 2):
+        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        below = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        assert beside or below
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("chosen", [True, False])
+def test_metabases_questions_answer(reader: Connection, chosen: bool) -> None:
+    questions = _blocks("Metabase", "sql")
+    assert len(questions) == 3
+    for question in questions:
+        sql = re.sub(r"\[\[(.*?)\]\]", r"\1" if chosen else "", question).replace("{{person}}", _NAME)
+        assert reader.exec_driver_sql(sql).all()
+
+
+# -- Datasette --
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_canned_queries_answer(tmp_path: Path, name: str) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 200)
+        with space.database.read() as connection:
+            parameters = {"person": USER.display_name, "mood": "Calm"}
+            assert connection.execute(text(QUERIES[name][1]), parameters).all()
+
+
+@pytest.fixture
+def browsing(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``moodlog browse`` on a free port: its address and its process."""
+    pytest.importorskip("datasette", reason="the extra datasette is not installed")
+    with Workspace() as space:
+        add_history(space, 200)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "browse", "--port", "0"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        yield next(found[0] for line in lines if (found := re.search(r"http://\S+(?=\s|$)", line))), process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+@pytest.mark.slow
+def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subprocess.Popen[str]]) -> None:
+    address, _ = browsing
+    assert address.startswith("http://127.0.0.1:")
+    with httpx.Client(base_url=address, timeout=30) as client:
+        view = client.get("/moodlog/mood_daily.json", params={"_shape": "array", "_facet": "mood"}).json()
+        assert {row["display_name"] for row in view} == {USER.display_name}
+        for name in QUERIES:
+            shown = client.get(f"/moodlog/{name}", params={"person": "", "mood": "Calm"})
+            assert shown.status_code == 200, name
+        assert "<img src=x" not in client.get("/moodlog/mood_daily").text
+        assert client.get("/moodlog/accounts.json").status_code == 403
+        assert client.get("/moodlog.json", params={"sql": "SELECT * FROM accounts"}).status_code == 403
+        assert client.get("/moodlog/mood_daily.json", params={"_where": "1=1"}).status_code in (400, 403)
+        assert client.get("/moodlog.db").status_code in (403, 404)
+        assert client.post("/moodlog/users/-/insert", json={"row": {}}).status_code >= 400
+
+
+@pytest.mark.slow
+def test_nothing_goes_on_running_when_browse_is_ended(browsing: tuple[str, subprocess.Popen[str]]) -> None:
+    address, process = browsing
+    assert httpx.get(address, timeout=30).status_code == 200
+    process.terminate()
+    process.wait(timeout=30)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address, timeout=30)
+
+
+@pytest.mark.slow
+def test_browse_needs_sqlite_and_says_so(home: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("datasette", reason="the extra datasette is not installed")
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", postgres_url)
+    done = subprocess.run([sys.executable, "-m", "flows.cli", "browse"], capture_output=True, text=True, check=False)
+    assert done.returncode == 78
+    assert "SQLite" in done.stderr
