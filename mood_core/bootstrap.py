@@ -167,10 +167,11 @@ class Workspace:
         self._closing.callback(clients.close)
         return clients
 
-    def connect(self, token: Token, timezone: str, *, display_name: str | None = None) -> User:
+    def connect(self, token: Token, timezone: str, *, keep_timezone: bool = False) -> User:
         """Make the person whose consent gave ``token`` known, and keep the token.
 
-        They are called as Spotify calls them, unless a ``display_name`` is given.
+        They are called as Spotify calls them. Somebody known already keeps their name, and with ``keep_timezone`` their
+        time zone: they may have chosen both.
 
         Raises:
             InputError: ``timezone`` is not an IANA name.
@@ -182,7 +183,12 @@ class Workspace:
 
         profile = self.spotify.for_token(token).profile()
         now = self.now()
-        user = User(profile.account_id, display_name or profile.display_name, timezone, connected_at=now)
+        known = {account.user_id: account for account in self.accounts.all([profile.account_id])}.get(
+            profile.account_id
+        )
+        name = known.display_name if known else profile.display_name
+        zone_name = known.timezone if known and keep_timezone else timezone
+        user = User(profile.account_id, name, zone_name, connected_at=now)
         register_user(user, lambda id_: store_new_token(id_, token, self.tokens, self.cipher), self.batches, now=now)
         return user
 

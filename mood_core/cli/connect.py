@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 from rich.console import Console
@@ -31,7 +32,8 @@ def command(no_browser: bool, timezone: str | None) -> None:
 
     Needs an app of yours in Spotify's developer dashboard with the redirect URI http://127.0.0.1:8888/callback (or
     your MOODLOG_SPOTIFY_REDIRECT_URI), and its client id in MOODLOG_SPOTIFY_CLIENT_ID. A client secret is not
-    needed. moodlog asks only to read recent listens. Several people can connect, one after the other.
+    needed. moodlog asks only to read recent listens. Several people can connect, one after the other. Somebody who
+    connects again keeps their name and time zone.
 
     \b
     Examples:
@@ -42,7 +44,7 @@ def command(no_browser: bool, timezone: str | None) -> None:
     zone(zone_name)
     with Workspace() as workspace:
         token = _consent(workspace, no_browser=no_browser)
-        user = workspace.connect(token, zone_name)
+        user = workspace.connect(token, zone_name, keep_timezone=timezone is None)
         outcome = _pull_once(workspace, user.user_id)
     _tell(user, outcome)
 
@@ -68,7 +70,7 @@ def reconnect(user: str, no_browser: bool) -> None:
                 f"the consent came from another account, {profile.display_name}; log out of Spotify in the browser "
                 "and run the command again"
             )
-        renewed = workspace.connect(token, account.timezone, display_name=account.display_name)
+        renewed = workspace.connect(token, account.timezone)
         outcome = _pull_once(workspace, renewed.user_id)
     _tell(renewed, outcome)
 
@@ -76,8 +78,8 @@ def reconnect(user: str, no_browser: bool) -> None:
 def _consent(workspace: Workspace, *, no_browser: bool) -> Token:
     service = workspace.spotify.token_service
     if no_browser:
-        return authorise_by_hand(workspace.spotify_app, service, show=_show_address, ask=_ask_for_answer)
-    return authorise(workspace.spotify_app, service, show=_show_address, open_browser=webbrowser.open)
+        return authorise_by_hand(workspace.spotify_app, service, show=_show_for_hand, ask=_ask_for_answer)
+    return authorise(workspace.spotify_app, service, show=_show_and_wait, open_browser=webbrowser.open)
 
 
 def _show_address(address: str) -> None:
@@ -85,8 +87,27 @@ def _show_address(address: str) -> None:
     click.echo(address)
 
 
+def _show_and_wait(address: str) -> None:
+    _show_address(address)
+    _explain_redirect(address, "Waiting for the answer at")
+
+
+def _show_for_hand(address: str) -> None:
+    _show_address(address)
+    _explain_redirect(address, "The browser then goes to")
+
+
+def _explain_redirect(address: str, doing: str) -> None:
+    redirect_uri = dict(parse_qsl(urlsplit(address).query))["redirect_uri"]
+    click.echo(
+        f"{doing} {redirect_uri}. If Spotify's page says 'Invalid redirect URI', register exactly that at "
+        "https://developer.spotify.com/dashboard.",
+        err=True,
+    )
+
+
 def _ask_for_answer() -> str:
-    click.echo("The browser then goes to an address that may not open. Paste it here:", err=True)
+    click.echo("That page may not open. Paste its whole address here:", err=True)
     return sys.stdin.readline()
 
 
