@@ -11,10 +11,20 @@ from prefect.artifacts import create_table_artifact
 from flows.parameters import Exports, Milliseconds, Person, Zone
 from flows.progress import ProgressArtifact
 from mood_core.bootstrap import Workspace
-from mood_core.cli.import_history import as_dict, import_for, label_now
-from mood_core.history.limits import Limits
-from mood_core.history.reader import Choice
-from mood_core.pipeline.import_history import ImportOptions
+from mood_core.history.take_row import Choice
+
+
+class _Progress:
+    """Shows an import's steps, each as a progress of its own."""
+
+    def __init__(self) -> None:
+        self._artifact, self._total = ProgressArtifact("moodlog-import", "Import"), 0
+
+    def started(self, step: str, total: int) -> None:
+        self._artifact, self._total = ProgressArtifact(f"moodlog-import-{step}", f"Import: {step}"), total
+
+    def __call__(self, _rows: int, done: int, /) -> None:
+        self._artifact(done, self._total)
 
 
 @flow(name="import-history", flow_run_name="import for {user}", log_prints=False, persist_result=False)
@@ -38,15 +48,17 @@ def import_history(
         label: Fetch features and label at once, the most heard tracks first.
         dry_run: Say what would become of every row, and write nothing.
     """
-    progress = ProgressArtifact("moodlog-import", "Rows imported")
     with Workspace() as workspace:
-        settings = workspace.settings
-        limits = Limits(settings.import_max_bytes, settings.import_max_ratio, settings.import_max_files)
-        options = ImportOptions(Choice(min_ms, keep_private), limits=limits, dry_run=dry_run)
-        files = tuple(Path(path) for path in paths)
-        report = import_for(workspace, files, user=user, timezone=timezone, options=options, progress=progress)
+        report = workspace.import_history(
+            [Path(path) for path in paths],
+            user=user,
+            timezone=timezone,
+            choice=Choice(min_ms, keep_private),
+            dry_run=dry_run,
+            progress=_Progress(),
+        )
         if label and not dry_run:
-            label_now(workspace, ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"))
+            workspace.label_now(ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"))
     fates = [{"fate": str(fate), "rows": count} for fate, count in sorted(report.fates.items())]
     create_table_artifact(key="moodlog-import-fates", table=fates, description=f"{report.rows_read} rows read")
-    return as_dict(report)
+    return report.as_dict()

@@ -22,11 +22,9 @@ from mood_core.features.report import FetchReport
 from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.label_tracks import LabelReport, label_tracks
-from mood_core.pipeline.match_waiting import match_waiting
 from mood_core.pipeline.night_report import Permission, ending_permissions
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.store.claims import Renewal, new_owner
-from mood_core.store.import_rows import ImportRows
 from mood_core.store.selection import Selection
 from mood_core.store.turns import Turn
 
@@ -88,7 +86,7 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
 def match_waiting_plays() -> int:
     """Store the plays that an export named by artist and title alone and whose track is known by now."""
     with Workspace() as workspace, workspace.turn(Turn.LABELS):
-        return match_waiting(ImportRows(workspace.database), workspace.batches, now=workspace.now())
+        return workspace.match_waiting()
 
 
 @task(name="fetch audio features", **RETRYING)

@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     import_max_files: int = Field(default=10_000, ge=1, description="most files in one archive")
     import_max_ratio: int = Field(default=200, ge=1, description="most unpacked bytes for each packed byte of a file")
 
+    import_max_row_bytes: int = Field(default=2**20, ge=1, description="most bytes of one row of an export")
+
     @field_validator("feature_sources", "catalog", mode="before")
     @classmethod
     def _by_comma(cls, value: object) -> object:
@@ -114,6 +116,11 @@ class Settings(BaseSettings):
     def labelled(self) -> Path:
         """Labelled tracks to train on, where no other file is named to a flow."""
         return self.home / "labelled.csv"
+
+    @property
+    def quarantine(self) -> Path:
+        """Where answers and rows are kept that did not fit their contract."""
+        return self.home / "quarantine"
 
     @property
     def catalog_list(self) -> Path:

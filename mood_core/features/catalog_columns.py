@@ -31,17 +31,26 @@ ID_NAMES = (
 DURATION_NAMES = ("duration_ms", "duration_(ms)", "track_duration_(ms)", "track_duration_ms", "length", "duration")
 """Names of the column with the length in ms, the surest first."""
 
+TITLE_NAMES = ("track_name", "name", "title", "track", "song", "song_name")
+"""Names of the column with the titles, the surest first."""
+
+ARTIST_NAMES = ("artists", "artist_name", "artist_names", "artist", "artist(s)_name", "track_artist")
+"""Names of the column with the artists, the surest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The names, as the file writes them, of what is read.
 
     ``ids``: the columns that may hold Spotify ids, the surest first. ``features``: the nine, by feature name.
+    ``title`` and ``artists`` are read only where tracks are looked for by name.
     """
 
     ids: tuple[str, ...]
     features: Mapping[str, str]
     duration: str | None
+    title: str | None = None
+    artists: str | None = None
 
     def all_names(self) -> list[str]:
         """Every column that is read, as the file names it."""
@@ -71,8 +80,11 @@ def recognise(names: Sequence[str], file: str) -> Columns:
         )
     if missing:
         raise InputError(f"{file}: the columns {', '.join(missing)} are missing; found {_some(names)}")
-    duration = next((by_name[name][0] for name in DURATION_NAMES if name in by_name), None)
-    return Columns(ids, {name: by_name[name][0] for name in NINE}, duration)
+    duration, title, artists = (
+        next((by_name[name][0] for name in names_of if name in by_name), None)
+        for names_of in (DURATION_NAMES, TITLE_NAMES, ARTIST_NAMES)
+    )
+    return Columns(ids, {name: by_name[name][0] for name in NINE}, duration, title, artists)
 
 
 def _plain(name: str) -> str:

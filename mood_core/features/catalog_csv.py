@@ -13,7 +13,7 @@ from mood_core.errors import InputError
 from mood_core.features.catalog_columns import Columns, recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -68,9 +68,13 @@ def csv_form(file: CatalogFile) -> CsvForm:
 
 
 def csv_batches(
-    file: CatalogFile, form: CsvForm, damaged: DamagedRows, at_byte: Callable[[int], None]
+    file: CatalogFile,
+    form: CsvForm,
+    damaged: DamagedRows,
+    at_byte: Callable[[int], None],
+    names: Sequence[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The columns named in ``form``, as text (null where missing), under the file's own names.
+    """The columns ``names`` (those named in ``form``), as text (null where missing), under the file's own names.
 
     ``at_byte`` is told how far the reading is, in bytes of the file.
 
@@ -80,7 +84,7 @@ def csv_batches(
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names = form.columns.all_names()
+    names = list(names or form.columns.all_names())
     try:
         with (
             file.filesystem.open_input_file(file.path) as raw,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import unicodedata
 from collections.abc import Generator, Iterator
@@ -18,9 +19,10 @@ from mood_core.history.sources import JsonFile
 _LOOKED_AT = 100  # rows by which a file is recognised
 _BLOCK = 2**18
 _BOM = b"\xef\xbb\xbf"
-_NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)", re.IGNORECASE)
+_OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
+_NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)[^/]*$", re.IGNORECASE)
 _EXTENDED = {"ms_played", "spotify_track_uri", "master_metadata_track_name"}
-_ACCOUNT = {"msPlayed", "trackName", "artistName", "podcastName"}
+_ACCOUNT = {"msPlayed", "trackName", "artistName", "podcastName", "audiobookName"}
 
 
 class Form(Enum):
@@ -30,24 +32,45 @@ class Form(Enum):
     ACCOUNT = "account"
 
 
-def read_rows(file: JsonFile, limits: Limits) -> tuple[Form | None, Iterator[Any]]:
-    """The form of ``file``, None where it is no listening history, and its rows. Memory stays flat.
+class RowStream:
+    """The rows of one JSON file, read as they are asked for: memory stays flat. Iterate over it once.
 
-    Raises:
-        InputError: A history's JSON is cut short or damaged; reading the rows may raise it as well.
+    Attributes:
+        form: which form of a history it is; None where it is no history, and then it gives no rows.
     """
-    rows = _stream(file, limits)
-    try:
-        first = list(islice(rows, _LOOKED_AT))
-    except InputError:
-        if _NAMED_SO.search(file.name):
-            raise
-        return None, iter(())
-    form = _form_of(first, file.name)
-    if form is None:
-        rows.close()
-        return None, iter(())
-    return form, chain(first, rows)
+
+    def __init__(self, file: JsonFile, limits: Limits) -> None:
+        """Read as much as is needed to know the form.
+
+        Raises:
+            InputError: A history's JSON is cut short or damaged, or no list; iterating may raise it as well.
+        """
+        self._guarded = _Guarded(file, limits)
+        self._rows: Iterator[Any] = iter(())
+        self.form = self._begin(file)
+
+    @property
+    def read_bytes(self) -> int:
+        """How many bytes were read so far."""
+        return self._guarded.read_bytes
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+    def _begin(self, file: JsonFile) -> Form | None:
+        rows = _stream(file, self._guarded)
+        try:
+            first = list(islice(rows, _LOOKED_AT))
+        except InputError:
+            if _NAMED_SO.search(file.name):
+                raise
+            return None
+        form = _form_of(first, file.name)
+        if form is None:
+            rows.close()
+        else:
+            self._rows = chain(first, rows)
+        return form
 
 
 def is_video(name: str) -> bool:
@@ -66,12 +89,14 @@ def _form_of(rows: list[Any], name: str) -> Form | None:
     return Form.EXTENDED if _NAMED_SO.search(name) else None
 
 
-def _stream(file: JsonFile, limits: Limits) -> Generator[Any, None, None]:
+def _stream(file: JsonFile, guarded: _Guarded) -> Generator[Any, None, None]:
     with file.open() as content:
-        guarded = _Guarded(content, file, limits)
+        guarded.begin(content)
         try:
-            yield from ijson.items(guarded, "item", use_float=True, buf_size=_BLOCK)
-        except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError) as error:
+            for row in ijson.items(guarded, "item", use_float=True, buf_size=_BLOCK):
+                guarded.row_done()
+                yield row
+        except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError, MemoryError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise InputError(
                 f"{file.name} is damaged or cut short near byte {guarded.read_bytes:,} ({reason}); "
@@ -80,20 +105,49 @@ def _stream(file: JsonFile, limits: Limits) -> Generator[Any, None, None]:
 
 
 class _Guarded:
-    """A file without its byte-order mark that never gives more than it promised."""
+    """A file without its byte-order mark that never gives more than it promised, nor a row of any size."""
 
-    def __init__(self, content: IO[bytes], file: JsonFile, limits: Limits) -> None:
-        self._content = content
-        self._file = file
+    def __init__(self, file: JsonFile, limits: Limits) -> None:
+        self._name = file.name
         self._most = min(file.size, limits.total_bytes)
+        self._most_of_a_row = limits.row_bytes + _BLOCK
+        self._row_began = 0
+        self._first = b""
+        self._content: IO[bytes] = io.BytesIO()
         self.read_bytes = 0
 
+    def begin(self, content: IO[bytes]) -> None:
+        """Read from ``content``, which must be a list.
+
+        Raises:
+            InputError: It is something else.
+        """
+        self._content = content
+        first = content.read(_BLOCK)
+        if first.startswith(_OTHER_ENCODINGS):
+            raise InputError(f"{self._name} is written in UTF-16; save it in UTF-8, as Spotify does, or leave it out")
+        self.read_bytes = len(first)
+        self._first = first.removeprefix(_BOM)
+        if self._first.strip()[:1] not in (b"[", b""):
+            raise InputError(f"{self._name} is no list of plays; download the export again or leave this file out")
+
+    def row_done(self) -> None:
+        """A row was completed with what was read so far."""
+        self._row_began = self.read_bytes
+
     def read(self, size: int = -1) -> bytes:
+        """The next bytes; a parser asks for none at first, to see what kind they are."""
+        if size == 0:
+            return b""
+        if self._first:
+            block, self._first = self._first, b""
+            return block
         block = self._content.read(size if size >= 0 else _BLOCK)
-        if self.read_bytes == 0 and block.startswith(_BOM):
-            self.read_bytes = len(_BOM)
-            block = block[len(_BOM) :] or self._content.read(size)
         self.read_bytes += len(block)
         if self.read_bytes > self._most:
-            raise InputError(f"{self._file.name} unpacks to more than it says; it is no export of Spotify's")
+            raise InputError(f"{self._name} unpacks to more than it says; it is no export of Spotify's")
+        if self.read_bytes - self._row_began > self._most_of_a_row:
+            raise InputError(
+                f"{self._name} holds a row larger than MOODLOG_IMPORT_MAX_ROW_BYTES allows; no export of Spotify's does"
+            )
         return block

@@ -1,4 +1,4 @@
-"""Decides which plays of an export are new listens. Pure."""
+"""Plays of an export as columns, and what can be told of them by comparing. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Plays as columns of one length: track index, end [ms since 1970], length heard [ms]."""
+    """Plays as columns of one length: number of the track, end [ms since 1970], length heard [ms]."""
 
     track: Ints
     at_ms: Ints
@@ -28,9 +28,13 @@ class Columns:
     def __len__(self) -> int:
         return len(self.track)
 
-    def take(self, which: NDArray[np.bool_] | Ints) -> Columns:
-        """The plays ``which`` (a mask or positions) alone."""
+    def take(self, which: NDArray[np.bool_] | Ints | slice) -> Columns:
+        """The plays ``which`` (a mask, positions or a slice) alone."""
         return Columns(self.track[which], self.at_ms[which], self.ms[which])
+
+    def grouped(self, group: Ints) -> Columns:
+        """The same plays with the number of their group for that of their track."""
+        return Columns(group[self.track] if len(self) else self.track, self.at_ms, self.ms)
 
 
 def columns(track: Iterable[int], ended_s: Iterable[int], ms: Iterable[int]) -> Columns:
@@ -56,7 +60,7 @@ def not_among(plays: Columns, stored: Columns) -> NDArray[np.bool_]:
 
 
 def partners(plays: Columns, source: ListenSource, others: Mapping[int, Sequence[Play]]) -> list[Play | None]:
-    """The play of another source that each of ``plays`` repeats; ``others`` are by track index."""
+    """The play of another source that each of ``plays`` repeats; ``others`` are by the number in ``plays.track``."""
     result: list[Play | None] = [None] * len(plays)
     if not others:
         return result

@@ -1,14 +1,16 @@
-"""Keeps answers that did not fit their contract, so that a person can look at them. Nothing of them is used."""
+"""Keeps answers and rows that did not fit their contract, for a person to look at. Nothing of them is used."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from mood_core.features.report import SetAside
-from mood_core.private_files import make_private_folder, write_private
+from mood_core.private_files import file_stem, make_private_folder, open_private, write_private
 
 
 def keep_aside(answers: Sequence[SetAside], folder: Path, *, now: datetime) -> list[Path]:
@@ -31,3 +33,27 @@ def keep_aside(answers: Sequence[SetAside], folder: Path, *, now: datetime) -> l
         write_private(path, f"{json.dumps(content, indent=1)}\n".encode())
         files.append(path)
     return files
+
+
+def keep_rows_aside(rows: IO[str], folder: Path, user_id: str) -> Path | None:
+    """Copy a person's malformed ``rows`` into a file of ``folder`` that only its owner can read; None without rows.
+
+    It is named by the person and by its content, so that the same rows make the same file.
+    """
+    digest = sha256()
+    for block in _blocks(rows):
+        digest.update(block)
+    if rows.tell() == 0:
+        return None
+    make_private_folder(folder)
+    path = folder / f"{file_stem(user_id)}-{digest.hexdigest()[:12]}.ndjson"
+    with open_private(path) as file:
+        for block in _blocks(rows):
+            file.write(block)
+    return path
+
+
+def _blocks(rows: IO[str]) -> Iterator[bytes]:
+    rows.seek(0)
+    while block := rows.read(2**20):
+        yield block.encode()

@@ -3,45 +3,52 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.import_history import named_table
-from mood_core.pipeline.import_names import name_index
+from mood_core.pipeline.import_decide import Named, moments, to_the_minute
+from mood_core.pipeline.import_names import Catalog, NameSearch, no_catalog
+from mood_core.pipeline.import_write import named_table
 from mood_core.pipeline.same_listen import Play, already_stored
-from mood_core.records import Listen, ListenSource, TrackKind, from_ms
+from mood_core.records import Listen, ListenSource, Track, TrackKind, from_ms
 from mood_core.schema import LISTENS, NAMED_PLAYS, TRACKS
 from mood_core.store.import_rows import ImportRows
 from mood_core.tables import to_table
-
-_Waiting = tuple[str, int, str, str, int]
 
 _OVERLAP = timedelta(days=1)
 """A run dates what it loads by its start; none lasts longer."""
 
 
-def match_waiting(rows: ImportRows, batches: Batches, *, now: datetime) -> int:
+def match_waiting(rows: ImportRows, batches: Batches, *, now: datetime, catalog: Catalog = no_catalog) -> int:
     """Store the waiting plays whose track is known by now as listens; returns how many plays found their track.
 
     A play that another source has told of meanwhile becomes no second listen. The listens are written before the plays
     are marked, so that a run killed in between is repeated without harm. Asks nobody; costs one query when none wait,
     and otherwise reads the names that came since the last time: against all older ones the plays were held before.
+    ``catalog`` holds the names in the person's catalogue files.
 
     Raises:
+        InputError: A catalogue file is not what it should be.
         StoreError: The database or the lake fails.
     """
     waiting = rows.waiting()
     if not waiting:
         return 0
+    search = NameSearch()
+    for _, _, artist, title, _ in waiting:
+        search.want(artist, title)
     until = rows.names_matched_until()
-    index = name_index(rows.track_names() if until is None else _names_since(until - _OVERLAP, batches))
+    search.add(rows.track_names() if until is None else _names_since(until - _OVERLAP, batches))
+    catalogued = search.add_from(catalog)
+    tracks = [Track(track_id, title, (artists,)) for track_id, (title, artists) in sorted(catalogued.items())]
+    batches.add(TRACKS, to_table(TRACKS, tracks), now=now)
     found = 0
     for user_id, plays in groupby(waiting, key=lambda play: play[0]):
-        known = [(play, track_id) for play in plays if (track_id := index.find(play[2], play[3])) is not None]
+        known = [(play[1:], track_id) for play in plays if (track_id := search.find(play[2], play[3])) is not None]
         if known:
-            _store(user_id, known, rows, batches, now)
+            _store(user_id, known, search, rows, batches, now)
         found += len(known)
     rows.names_matched(now)
     return found
@@ -55,24 +62,42 @@ def _names_since(moment: datetime, batches: Batches) -> Iterator[tuple[str, str,
                 yield row["track_id"], row["name"], ", ".join(row["artists"])
 
 
-def _store(user_id: str, known: list[tuple[_Waiting, str]], rows: ImportRows, batches: Batches, now: datetime) -> None:
-    incoming = [(track_id, Play(play[1], play[4], ListenSource.ACCOUNT_DATA)) for play, track_id in known]
-    told = already_stored(incoming, _stored(user_id, {track_id for _, track_id in known}, rows))
-    listens = {
-        (play.at_ms, track_id): Listen(user_id, from_ms(play.at_ms), track_id, play.source, play.ms_played)
-        for (track_id, play), is_told in zip(incoming, told, strict=True)
-        if not is_told
-    }
-    batches.add(LISTENS, to_table(LISTENS, listens.values()), now=now)
-    named = [play[1:] for play, _ in known]
+def _store(
+    user_id: str,
+    known: Sequence[tuple[Named, str]],
+    search: NameSearch,
+    rows: ImportRows,
+    batches: Batches,
+    now: datetime,
+) -> None:
+    groups = [search.group_of(track_id) or 0 for _, track_id in known]
+    plays = [Play(at_ms, ms_played, ListenSource.ACCOUNT_DATA) for (at_ms, _, _, ms_played), _ in known]
+    stored = _stored(user_id, {track_id for _, track_id in known}, search, rows)
+    told = already_stored(
+        [(str(group), play) for group, play in zip(groups, plays, strict=True)],
+        [(str(group), play) for group, some in stored.items() for play in some],
+    )
+    new = [position for position, is_told in enumerate(told) if not is_told]
+    times = moments([(groups[each], plays[each].at_ms, plays[each].ms_played or 0) for each in new], stored)
+    listens = [
+        Listen(user_id, from_ms(at_ms), known[each][1], ListenSource.ACCOUNT_DATA, plays[each].ms_played)
+        for each, at_ms in zip(new, times, strict=True)
+    ]
+    batches.add(LISTENS, to_table(LISTENS, listens), now=now)
+    named = [play for play, _ in known]
     batches.add(NAMED_PLAYS, named_table(user_id, named, [track_id for _, track_id in known]), now=now)
 
 
-def _stored(user_id: str, track_ids: set[str], rows: ImportRows) -> list[tuple[str, Play]]:
-    id_of = {key: track_id for track_id, key in rows.track_keys(sorted(track_ids)).items()}
-    stored: dict[str, list[Play]] = defaultdict(list)
-    for chunk in rows.listens(user_id):
-        for key, at_ms, ms_played, source in chunk:
-            if key in id_of:
-                stored[id_of[key]].append(Play(at_ms, ms_played, ListenSource(source)))
-    return [(track_id, play) for track_id, plays in sorted(stored.items()) for play in plays]
+def _stored(user_id: str, track_ids: set[str], search: NameSearch, rows: ImportRows) -> dict[int, list[Play]]:
+    """The person's stored plays of these tracks and of those called alike, by group, as they were reported."""
+    alike = {each: search.group_of(each) or 0 for track_id in track_ids for each in search.called_like(track_id)}
+    plays: dict[int, list[Play]] = defaultdict(list)
+    for track_id, at_ms, ms_played, source in rows.listens_but_extended(user_id):
+        if track_id in alike:
+            plays[alike[track_id]].append(Play(at_ms, ms_played, ListenSource(source)))
+    group_of_key = {key: alike[track_id] for track_id, key in rows.track_keys(sorted(alike)).items()}
+    for chunk in rows.extended_listens(user_id):
+        for key, at_ms, ms_played in chunk:
+            if key in group_of_key:
+                plays[group_of_key[key]].append(Play(at_ms, ms_played, ListenSource.EXTENDED_HISTORY))
+    return {group: to_the_minute(some) for group, some in plays.items()}

@@ -10,9 +10,10 @@ from sqlalchemy import text
 
 from mood_core.records import Gap, from_ms, to_ms
 from mood_core.store.database import Database
-from mood_core.store.keys import keys_of
+from mood_core.store.keys import among, keys_of
 
 _CHUNK = 50_000
+_EXTENDED = "(SELECT source_key FROM sources WHERE source = 'extended_history')"
 _USER = "(SELECT user_key FROM users WHERE user_id = :user)"
 
 
@@ -27,16 +28,35 @@ class ImportRows:
         with self._database.read() as connection:
             return keys_of(connection, "tracks", track_ids)
 
-    def listens(self, user_id: str) -> Iterator[Sequence[tuple[int, int, int | None, str]]]:
-        """A person's listens in chunks of (track key, played_at [ms], ms_played, source)."""
+    def titled_among(self, track_ids: Sequence[str]) -> set[str]:
+        """Those of ``track_ids`` whose title is stored already."""
+        with self._database.read() as connection:
+            condition, given = among(connection, "track_id", track_ids)
+            query = f"SELECT track_id FROM tracks WHERE {condition} AND name <> ''"  # noqa: S608
+            return set(connection.scalars(text(query), {"ids": given}))
+
+    def extended_listens(self, user_id: str) -> Iterator[Sequence[tuple[int, int, int | None]]]:
+        """A person's listens from extended histories, in chunks of (track key, played_at [ms], ms_played)."""
         query = (
-            "SELECT l.track_key, l.played_at_ms, l.ms_played, s.source FROM listens AS l"  # noqa: S608
-            f" INNER JOIN sources AS s ON s.source_key = l.source_key WHERE l.user_key = {_USER}"
+            "SELECT track_key, played_at_ms, ms_played FROM listens"  # noqa: S608
+            f" WHERE user_key = {_USER} AND source_key = {_EXTENDED}"
         )
         with self._database.read() as connection:
             rows = connection.execution_options(yield_per=_CHUNK).execute(text(query), {"user": user_id})
             for part in rows.partitions():
                 yield [tuple(row) for row in part]
+
+    def listens_but_extended(self, user_id: str) -> list[tuple[str, int, int | None, str]]:
+        """A person's polled listens and those from account data: (track id, played_at [ms], ms_played, source)."""
+        query = (
+            "SELECT t.track_id, l.played_at_ms, l.ms_played, s.source FROM listens AS l"  # noqa: S608
+            " INNER JOIN tracks AS t ON t.track_key = l.track_key"
+            " INNER JOIN sources AS s ON s.source_key = l.source_key"
+            f" WHERE l.user_key = {_USER} AND s.source <> 'extended_history'"
+            " ORDER BY l.played_at_ms, t.track_id"
+        )
+        with self._database.read() as connection:
+            return [tuple(row) for row in connection.execute(text(query), {"user": user_id})]
 
     def track_names(self) -> Iterator[tuple[str, str, str]]:
         """(track id, title, artists) of every described track, in the order of their ids."""

@@ -35,10 +35,10 @@ def migrate(database: Database, *, now: datetime) -> list[str]:
         SchemaOutOfDate: The database has migrations that this moodlog does not know, or one of them was changed.
         StoreError: The database cannot be reached or a migration fails; nothing is changed then.
     """
+    if is_current(database):
+        return []
     files = sql_files("migrations", database.dialect)
     views = sql_files("views", database.dialect)
-    if _is_current(database, files, views):
-        return []
     with database.write() as connection:
         _lock(connection)
         connection.execute(text(_BOOKKEEPING))
@@ -56,7 +56,13 @@ def migrate(database: Database, *, now: datetime) -> list[str]:
     return [file.name for file in missing]
 
 
-def _is_current(database: Database, files: list[SqlFile], views: list[SqlFile]) -> bool:
+def is_current(database: Database) -> bool:
+    """Whether nothing is missing.
+
+    Raises:
+        SchemaOutOfDate: The database has migrations that this moodlog does not know, or one of them was changed.
+    """
+    files, views = sql_files("migrations", database.dialect), sql_files("views", database.dialect)
     with database.read() as connection:
         if not database.engine.dialect.has_table(connection, "schema_migrations"):
             return False

@@ -1,0 +1,220 @@
+"""What holds for every export: fates add up, repeating changes nothing, and neither order nor packing matters."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from mood_core.bootstrap import Workspace
+from mood_core.history.take_row import Choice
+from mood_core.pipeline.import_history import ImportReport
+from mood_core.pipeline.pull_listens import PullListens
+from mood_core.records import Listen, ListenSource, Track
+from mood_core.settings import Settings
+from tests.exports import Row, chapter, episode, extended, lost, music, of_2020, of_2021, track_id, unpacked, zipped
+from tests.nights import contents
+
+pytestmark = pytest.mark.slow
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+START = datetime(2026, 11, 18, 12, tzinfo=UTC)
+_TEMPLATE: list[bytes] = []
+
+
+@contextmanager
+def _workspace() -> Iterator[tuple[Workspace, Path]]:
+    """A new workspace, with a migrated database, and a folder for exports."""
+    with TemporaryDirectory() as folder:
+        database = Path(folder, "moodlog.db")
+        if _TEMPLATE:
+            database.write_bytes(_TEMPLATE[0])
+        mine = Settings(home=Path(folder), database_url=SecretStr(f"sqlite:///{database}"))
+        with Workspace(mine, now=lambda: NOW) as workspace:
+            assert workspace.accounts.all() == []
+            if not _TEMPLATE:
+                workspace.database.close()
+                _TEMPLATE.append(database.read_bytes())
+            yield workspace, Path(folder, "exports")
+
+
+def _import(workspace: Workspace, *paths: Path) -> ImportReport:
+    report = workspace.import_history(paths, user="ada", timezone="UTC", choice=Choice())
+    assert sum(report.fates.values()) == report.rows_read
+    return report
+
+
+def _listens(workspace: Workspace) -> list[tuple[Any, ...]]:
+    return contents(workspace)["listens"]
+
+
+moments = st.builds(lambda seconds: f"{START + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}", st.integers(0, 400))
+minutes = st.builds(lambda minute: f"{START + timedelta(minutes=minute):%Y-%m-%d %H:%M}", st.integers(0, 7))
+heard = st.sampled_from([0, 1_000, 61_000, 200_000])
+rows = st.one_of(
+    st.builds(extended, st.integers(1, 4), moments, heard),
+    st.builds(lambda *row: of_2021(extended(*row)), st.integers(1, 4), moments, heard),
+    st.builds(lambda *row: of_2020(extended(*row)), st.integers(1, 4), moments, heard),
+    st.builds(music, st.sampled_from(["Song 1", "Song 2", "Song 1 - Remastered 2011", "Other"]), minutes, heard),
+    st.sampled_from([episode(1), chapter(1), lost(), 17, extended(1, ts="never")]),
+)
+
+
+@given(st.lists(rows, min_size=1, max_size=30), st.lists(st.integers(0, 5), min_size=30, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_packing_changes_nothing_and_repeating_changes_nothing(given_rows: list[Any], places: list[int]) -> None:
+    with _workspace() as (workspace, folder):
+        whole = unpacked(folder, {"Streaming_History_Audio_0.json": given_rows})
+        report = _import(workspace, whole)
+        stored = contents(workspace)
+        again = _import(workspace, whole)
+        assert again.seen_before
+        repacked = _import(workspace, *_split(folder / "again", given_rows, places))
+        assert contents(workspace) == stored
+        for other in (again, repacked):
+            assert other.fates["imported"] == other.fates["unmatched"] == 0
+            for fate in ("podcast", "audiobook", "no_uri", "malformed", "duplicate"):
+                assert other.fates[fate] == report.fates[fate]
+    with _workspace() as (workspace, folder):
+        split = _import(workspace, *_split(folder, given_rows, places))
+        assert split.fates == report.fates
+        assert contents(workspace) == stored
+
+
+def _split(folder: Path, given_rows: Sequence[Any], places: Sequence[int]) -> list[Path]:
+    """``given_rows`` spread over three zips of two files each."""
+    files: dict[int, list[Any]] = {place: [] for place in range(6)}
+    for row, place in zip(given_rows, places, strict=False):
+        files[place].append(row)
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        zipped(folder / f"{number}.zip", {f"a/endsong_{half}.json": files[2 * number + half] for half in (0, 1)})
+        for number in range(3)
+    ]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A play as it truly was. ``twin``: the track has two addresses, and this play was told under the second."""
+
+    song: int
+    start: datetime
+    ms: int
+    twin: bool
+    polled_at_end: bool
+
+    @property
+    def end(self) -> datetime:
+        return self.start + timedelta(milliseconds=self.ms)
+
+    @property
+    def track(self) -> int:
+        return self.song + (10 if self.twin else 0)
+
+    def second(self) -> Row:
+        title = {"master_metadata_track_name": f"Song {self.song}"}
+        return extended(self.track, f"{self.end:%Y-%m-%dT%H:%M:%SZ}", self.ms, **title)
+
+    def minute(self) -> Row:
+        return music(f"Song {self.song}", f"{self.end:%Y-%m-%d %H:%M}", self.ms)
+
+    def polled(self) -> Listen:
+        at = self.end if self.polled_at_end else self.start
+        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        return Listen("local-ada", at, track_id(self.track), ListenSource.RECENTLY_PLAYED)
+
+
+@st.composite
+def evenings(draw: st.DrawFn) -> list[Heard]:
+    """Plays one after the other, none of a song that was played just before."""
+    plays: list[Heard] = []
+    at = START
+    for song in draw(st.lists(st.integers(1, 5), min_size=1, max_size=14)):
+        at += timedelta(milliseconds=draw(st.integers(0, 400_000)))
+        ms = draw(st.integers(61_000, 400_000))
+        if all(play.song != song for play in plays[-2:]):
+            plays.append(Heard(song, at, ms, draw(st.booleans()), draw(st.booleans())))
+            at += timedelta(milliseconds=ms)
+    return plays
+
+
+@dataclass(frozen=True)
+class _Window:
+    """What the account's door would give."""
+
+    listens: tuple[Listen, ...]
+    tracks: tuple[Track, ...]
+    skipped: tuple[str, ...] = field(default=())
+    full: bool = False
+    oldest_at: datetime | None = None
+
+
+def _poll(workspace: Workspace, plays: Sequence[Heard]) -> None:
+    listens = tuple(play.polled() for play in plays)
+    tracks = tuple(Track(track_id(play.track), f"Song {play.song}", ("The Invented",), None, 1) for play in plays)
+
+    class _Door:
+        def recently_played(self) -> Any:
+            return _Window(listens, tracks)
+
+    pull = PullListens(lambda _: _Door(), workspace.listens, workspace.accounts, workspace.batches)
+    assert pull(["local-ada"], now=NOW)[0].problem is None
+
+
+@given(evenings(), st.permutations(["second", "minute", "poll"]), st.data())
+@settings(max_examples=60, deadline=None, report_multiple_bugs=False)
+def test_a_play_is_one_listen_whoever_tells_of_it_and_in_whatever_order(
+    plays: list[Heard], order: list[str], data: st.DataObject
+) -> None:
+    told = {source: data.draw(st.lists(st.sampled_from(plays), unique=True), label=source) for source in order}
+    with _workspace() as (workspace, folder):
+        for source in order:
+            if not told[source]:
+                continue
+            if source == "poll":
+                _poll(workspace, told[source])
+            else:
+                export = [getattr(play, source)() for play in told[source]]
+                _import(workspace, unpacked(folder / source, {f"endsong_{source}.json": export}))
+        workspace.match_waiting()
+        songs = {play.song for play in (*told["second"], *told["poll"])}
+        expected = Counter(play.song for play in {*told["second"], *told["poll"], *told["minute"]} if play.song in songs)
+        found = Counter(int(row[2]) % 10 for row in _listens(workspace))
+        assert found == expected
+        assert sum(found.values()) + len(_waiting(workspace)) == len({play for each in told.values() for play in each})
+        again = shutil.copytree(folder, folder.parent / "copied", dirs_exist_ok=True) if folder.exists() else None
+        if again:
+            stored = contents(workspace)
+            _import(workspace, again)
+            workspace.match_waiting()
+            assert contents(workspace) == stored
+
+
+def _waiting(workspace: Workspace) -> list[Any]:
+    with workspace.database.read() as connection:
+        return list(connection.exec_driver_sql("SELECT 1 FROM named_plays WHERE track_key IS NULL"))
+
+
+def test_the_waiting_plays_of_one_minute_stay_apart() -> None:
+    export = [music("Song 1", ms=1_000), music("Song 1", ms=2_000), music("Song 1", ms=30_000)]
+    with _workspace() as (workspace, folder):
+        _import(workspace, unpacked(folder / "a", {"StreamingHistory0.json": export}))
+        _import(workspace, unpacked(folder / "b", {"endsong_0.json": [extended(1, "2020-01-01T00:00:00Z")]}))
+        assert workspace.match_waiting() == 3
+        later = _listens(workspace)
+    with _workspace() as (workspace, folder):
+        _import(workspace, unpacked(folder / "b", {"endsong_0.json": [extended(1, "2020-01-01T00:00:00Z")]}))
+        _import(workspace, unpacked(folder / "a", {"StreamingHistory0.json": export}))
+        assert _listens(workspace) == later
+    assert len(later) == 4
