@@ -6,9 +6,10 @@ import re
 import stat
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -23,21 +24,14 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
-    """An open zip: its ``name`` as shown, and its reader."""
-
-    name: str
-    reader: zipfile.ZipFile
-
-
-@dataclass(frozen=True, slots=True)
 class JsonFile:
     """One JSON file: its ``name`` as shown, unpacked ``size`` in bytes, and where it lies: ``path``, or in a zip."""
 
     name: str
     size: int
     path: Path
-    archive: Archive | None = None
+    archive: zipfile.ZipFile | None = None
+    member: str = ""
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -47,7 +41,7 @@ class JsonFile:
             InputError: It is damaged or was cut short.
         """
         try:
-            with self.path.open("rb") if self.archive is None else self.archive.reader.open(self.name) as file:
+            with self.path.open("rb") if self.archive is None else self.archive.open(self.member) as file:
                 yield file
         except InputError:
             raise
@@ -66,14 +60,20 @@ def open_export(paths: Sequence[Path], limits: Limits) -> Iterator[list[JsonFile
         found: dict[tuple[Path, str | None], JsonFile] = {}
         for path in paths:
             for file in _in(path, limits, opened):
-                found.setdefault((file.path.resolve(), file.name if file.archive else None), file)
+                found.setdefault((file.path.resolve(), file.member), file)
         total = sum(file.size for file in found.values())
         if total > limits.total_bytes:
             raise InputError(
                 f"the files hold {total:,} bytes of JSON, more than the {limits.total_bytes:,} of"
                 " MOODLOG_IMPORT_MAX_BYTES"
             )
-        yield sorted(found.values(), key=lambda file: (file.name.rpartition("/")[2], file.name, str(file.path)))
+        yield _told_apart(sorted(found.values(), key=lambda file: (file.name.rpartition("/")[2], file.name)))
+
+
+def _told_apart(files: Sequence[JsonFile]) -> list[JsonFile]:
+    """Files of one name, from several zips or folders, are shown with the place from where they come."""
+    count = Counter(file.name for file in files)
+    return [file if count[file.name] == 1 else replace(file, name=f"{file.path}/{file.member}".rstrip("/")) for file in files]
 
 
 def digest_of(paths: Sequence[Path]) -> str:
@@ -121,10 +121,10 @@ def _file(path: Path, name: str, limits: Limits, opened: ExitStack) -> Iterator[
 
 def _members(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
     try:
-        archive = Archive(path.name, opened.enter_context(zipfile.ZipFile(path)))
+        archive = opened.enter_context(zipfile.ZipFile(path))
     except _UNREADABLE as error:
         raise InputError(f"{path.name} is no whole zip file ({error}); download the export again") from error
-    infos = [info for info in archive.reader.infolist() if not info.is_dir()]
+    infos = [info for info in archive.infolist() if not info.is_dir()]
     if len(infos) > limits.members:
         raise InputError(
             f"{path.name} holds {len(infos):,} files, more than the {limits.members:,} of MOODLOG_IMPORT_MAX_FILES"
@@ -134,7 +134,7 @@ def _members(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile
     for info in infos:
         _check(path.name, info, limits)
         if info.filename.lower().endswith(".json") and not _is_litter(info.filename):
-            yield JsonFile(info.filename, info.file_size, path, archive)
+            yield JsonFile(info.filename, info.file_size, path, archive, info.filename)
 
 
 def _check(archive: str, info: zipfile.ZipInfo, limits: Limits) -> None:

@@ -1,0 +1,203 @@
+"""Exports as Spotify has sent them over the years, with made-up content, and a count of their rows of its own."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+OTHER_FILES: dict[str, Any] = {
+    "DuoNewFamily.json": {"address": ""},
+    "FamilyPlan.json": {"address": ""},
+    "Follow.json": {"userIsFollowing": ["someone"], "userIsFollowedBy": [], "userIsBlocking": []},
+    "Identifiers.json": {"identifierType": "email", "identifierValue": "nobody@example.org"},
+    "Identity.json": {"displayName": "nobody"},
+    "Inferences.json": {"inferences": ["1P_Custom_Something"]},
+    "Marquee.json": [{"artistName": "The Invented", "segment": "Light listeners"}],
+    "Payments.json": {"payment_method": "none"},
+    "Playlist1.json": {"playlists": [{"name": "p", "items": [{"track": {"trackName": "Song 1"}}]}]},
+    "SearchQueries.json": [{"platform": "IPHONE", "searchTime": "2024-03-01T10:00:00.123Z[UTC]", "searchQuery": "s"}],
+    "UserAddress.json": {"street": ""},
+    "Userdata.json": {"username": "nobody", "country": "ZZ"},
+    "UserPrompts.json": [],
+    "Wrapped2024.json": {"topTracks": {"topTracks": []}},
+    "YourLibrary.json": {"tracks": [{"artist": "The Invented", "track": "Song 1", "uri": "spotify:track:" + "1" * 22}]},
+    "YourSoundCapsule.json": {"stats": [], "highlights": []},
+}
+"""The other JSON files of the account data, none of them a listening history."""
+
+
+def track_id(number: int) -> str:
+    """The id of a made-up track."""
+    return f"{number:022d}"
+
+
+def extended(number: int, ts: str = "2024-03-01T10:00:42Z", ms: Any = 200_000, **other: Any) -> Row:
+    """A row of the extended history with the columns of 2025."""
+    return {
+        "ts": ts,
+        "platform": "secret-platform",
+        "ms_played": ms,
+        "conn_country": "ZZ",
+        "ip_addr": "192.0.2.77",
+        "master_metadata_track_name": f"Song {number}",
+        "master_metadata_album_artist_name": "The Invented",
+        "master_metadata_album_album_name": "First",
+        "spotify_track_uri": f"spotify:track:{track_id(number)}",
+        "episode_name": None,
+        "episode_show_name": None,
+        "spotify_episode_uri": None,
+        "audiobook_title": None,
+        "audiobook_uri": None,
+        "audiobook_chapter_uri": None,
+        "audiobook_chapter_title": None,
+        "reason_start": "trackdone",
+        "reason_end": "trackdone",
+        "shuffle": False,
+        "skipped": False,
+        "offline": False,
+        "offline_timestamp": 1_709_287_242,
+        "incognito_mode": False,
+    } | other
+
+
+def _nameless(ts: str, **other: Any) -> Row:
+    names = ("track_name", "album_artist_name", "album_album_name")
+    nothing = {f"master_metadata_{name}": None for name in names} | {"spotify_track_uri": None}
+    return extended(0, ts) | nothing | other
+
+
+def episode(number: int, ts: str = "2024-03-01T11:00:00Z") -> Row:
+    """A podcast in the extended history."""
+    uri = f"spotify:episode:{track_id(number)}"
+    return _nameless(ts, episode_name=f"Episode {number}", episode_show_name="A Show", spotify_episode_uri=uri)
+
+
+def chapter(number: int, ts: str = "2024-03-01T12:00:00Z") -> Row:
+    """A chapter of an audiobook in the extended history, whose addresses are those of a show and an episode."""
+    return _nameless(
+        ts,
+        audiobook_title="A Book",
+        audiobook_uri=f"spotify:show:{track_id(1)}",
+        audiobook_chapter_uri=f"spotify:episode:{track_id(number)}",
+        audiobook_chapter_title=f"Chapter {number}",
+        offline=None,
+    )
+
+
+def lost(ts: str = "2024-03-01T13:00:00Z") -> Row:
+    """A row of which Spotify tells nothing any more."""
+    return _nameless(ts)
+
+
+def of_2024(row: Row) -> Row:
+    """``row`` with the columns of 2024: audiobooks were not told of yet."""
+    return {name: value for name, value in row.items() if not name.startswith("audiobook")} | {"offline": None}
+
+
+def of_2021(row: Row) -> Row:
+    """``row`` as the files called endsong had it: user name, agent, other names, ms in offline_timestamp, nulls."""
+    renamed = {name: value for name, value in of_2024(row).items() if name != "ip_addr"}
+    return {
+        **renamed,
+        "username": "secret-user",
+        "ip_addr_decrypted": "192.0.2.77",
+        "user_agent_decrypted": "secret-agent",
+        "offline_timestamp": 1_709_287_242_123,
+        "skipped": None,
+        "reason_end": None,
+    }
+
+
+def of_2020(row: Row) -> Row:
+    """``row`` with the time as the first of these files wrote it."""
+    return of_2021(row) | {"ts": row["ts"].replace("T", " ").replace("Z", " UTC")}
+
+
+def music(title: str, end: str = "2024-03-01 10:00", ms: int = 200_000, artist: str = "The Invented") -> Row:
+    """A song in the account data."""
+    return {"endTime": end, "artistName": artist, "trackName": title, "msPlayed": ms}
+
+
+def podcast(number: int, end: str = "2024-03-01 11:00") -> Row:
+    """A podcast in the account data."""
+    return {"endTime": end, "podcastName": "A Show", "episodeName": f"Episode {number}", "msPlayed": 5}
+
+
+def audiobook(number: int, end: str = "2024-03-01 12:00") -> Row:
+    """A chapter of an audiobook in the account data."""
+    return {
+        "endTime": end,
+        "audiobookName": "A Book",
+        "chapterName": f"Chapter {number}",
+        "authorName": "A Writer",
+        "msPlayed": 5,
+    }
+
+
+def zipped(path: Path, files: dict[str, Any]) -> Path:
+    """A zip of ``files``: rows are written as JSON, bytes and text as they are."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, rows in files.items():
+            archive.writestr(name, content(rows))
+    return path
+
+
+def unpacked(folder: Path, files: dict[str, Any]) -> Path:
+    """A folder of ``files``."""
+    for name, rows in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content(rows))
+    return folder
+
+
+def content(rows: Any) -> bytes:
+    """``rows`` as the bytes of a file, written as Spotify writes it."""
+    if isinstance(rows, bytes):
+        return rows
+    return rows.encode() if isinstance(rows, str) else json.dumps(rows, indent=2, ensure_ascii=False).encode()
+
+
+def counted(files: dict[str, Any]) -> tuple[int, Counter[str]]:
+    """Rows and fates of an export into an empty moodlog, counted without moodlog.
+
+    Good for exports whose account data tells of no play that the extended history tells of as well.
+    """
+    histories = {name: rows for name, rows in files.items() if _is_history(name)}
+    parsed = {name: json.loads(content(rows).decode("utf-8-sig")) for name, rows in histories.items()}
+    fates: Counter[str] = Counter()
+    seen: set[tuple[Any, ...]] = set()
+    for name, rows in parsed.items():
+        for row in rows:
+            fates["video" if "Video" in name else _kind(row, seen)] += 1
+    return sum(map(len, parsed.values())), fates
+
+
+def _is_history(name: str) -> bool:
+    last = name.rpartition("/")[2]
+    return last.endswith(".json") and last.startswith(("Streaming", "end"))
+
+
+def _kind(row: Row, seen: set[tuple[Any, ...]]) -> str:
+    if "endTime" in row:
+        if "podcastName" in row:
+            return "podcast"
+        return "audiobook" if "audiobookName" in row else _first(seen, tuple(row.values()), "unmatched")
+    if row["spotify_track_uri"]:
+        moment = row["ts"].replace("T", " ").replace("Z", "").replace(" UTC", "")
+        return _first(seen, (moment, row["spotify_track_uri"]), "imported")
+    if row["episode_name"]:
+        return "podcast"
+    return "audiobook" if row.get("audiobook_title") else "no_uri"
+
+
+def _first(seen: set[tuple[Any, ...]], row: tuple[Any, ...], fate: str) -> str:
+    if row in seen:
+        return "duplicate"
+    seen.add(row)
+    return fate
