@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Generator, Iterator
 from enum import Enum
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from typing import IO, Any
 
 import ijson
@@ -18,6 +18,9 @@ from mood_core.history.sources import JsonFile
 
 _LOOKED_AT = 100  # rows by which a file is recognised
 _BLOCK = 2**18
+_DEEPEST = 4_000  # a history nests two deep, but brackets in titles are counted as well
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _BOM = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)[^/]*$", re.IGNORECASE)
@@ -112,6 +115,7 @@ class _Guarded:
         self._most = min(file.size, limits.total_bytes)
         self._most_of_a_row = limits.row_bytes + _BLOCK
         self._row_began = 0
+        self._opened = 0
         self._first = b""
         self._content: IO[bytes] = io.BytesIO()
         self.read_bytes = 0
@@ -134,6 +138,7 @@ class _Guarded:
     def row_done(self) -> None:
         """A row was completed with what was read so far."""
         self._row_began = self.read_bytes
+        self._opened = 0
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes; a parser asks for none at first, to see what kind they are."""
@@ -141,6 +146,7 @@ class _Guarded:
             return b""
         if self._first:
             block, self._first = self._first, b""
+            self._refuse_abyss(block)
             return block
         block = self._content.read(size if size >= 0 else _BLOCK)
         self.read_bytes += len(block)
@@ -150,4 +156,14 @@ class _Guarded:
             raise InputError(
                 f"{self._name} holds a row larger than MOODLOG_IMPORT_MAX_ROW_BYTES allows; no export of Spotify's does"
             )
+        self._refuse_abyss(block)
         return block
+
+    def _refuse_abyss(self, block: bytes) -> None:
+        """Refuse what is nested so deeply that the parser would need all memory there is for it."""
+        before = self._opened
+        self._opened += block.count(b"[") + block.count(b"{")
+        if self._opened > _DEEPEST:
+            steps = map(_STEP.__getitem__, block.translate(None, _NO_BRACKETS))
+            if before + max(accumulate(steps), default=0) > _DEEPEST:
+                raise InputError(f"{self._name} is nested deeper than a listening history can be; leave it out")

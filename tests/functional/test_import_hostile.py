@@ -1,0 +1,259 @@
+"""Damaged and hostile exports are refused in one sentence, and nothing of them is kept."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import stat
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from flows.cli import main
+from mood_core.bootstrap import Workspace
+from tests.exports import content, episode, extended, music, of_2021, unpacked, zipped
+
+NAME = "Streaming_History_Audio_2024.json"
+ROWS = [extended(1), of_2021(extended(2)), episode(1), music("Song"), extended(3, "2024-03-02T10:00:00Z")]
+
+
+@pytest.fixture
+def run(home: Path) -> Callable[..., Result]:
+    return lambda *words: CliRunner().invoke(main, ["import", "--timezone", "UTC", *map(str, words)])
+
+
+def _refused(result: Result, *words: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in result.stderr
+    _nothing_kept()
+
+
+def _nothing_kept() -> None:
+    with Workspace() as workspace:
+        assert workspace.accounts.all() == []
+        assert not Path(workspace.lake.root).exists()
+        assert not workspace.settings.quarantine.exists()
+
+
+def _bomb(path: Path) -> Path:
+    return zipped(path, {NAME: b"[" + b" " * 40_000_000 + b"]"})
+
+
+def _encrypted(path: Path) -> Path:
+    data = bytearray(zipped(path, {NAME: ROWS}).read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    return path
+
+
+def _link(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        info = zipfile.ZipInfo(NAME)
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(info, "/etc/passwd")
+    return path
+
+
+def _claims_4_gib(path: Path, claim: int = 2**32 - 2) -> Path:
+    data = bytearray(zipped(path, {NAME: ROWS}).read_bytes())
+    struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 24, claim)
+    path.write_bytes(data)
+    return path
+
+
+def _twice(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(NAME, content(ROWS))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr(NAME, content(ROWS))
+    return path
+
+
+def _whole(files: dict[str, Any]) -> Callable[[Path], Path]:
+    return lambda path: zipped(path, {NAME: ROWS} | files)
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "a bomb": (_bomb, "MOODLOG_IMPORT_MAX_RATIO"),
+    "an encrypted member": (_encrypted, "is encrypted"),
+    "a symbolic link": (_link, "is a symbolic link"),
+    "a claim of 4 GiB": (_claims_4_gib, "MOODLOG_IMPORT_MAX_RATIO"),
+    "a claim that is too small": (lambda path: _claims_4_gib(path, 100), "is damaged"),
+    "two members of one name": (_twice, "two files of one name"),
+    "a path to the parent": (_whole({"../../x.json": ROWS}), "points outside"),
+    "a path to the parent of what is not read": (_whole({"../x.pdf": b""}), "points outside"),
+    "a path with backslashes": (_whole({"a\\..\\..\\x.json": ROWS}), "points outside"),
+    "a path from the root": (_whole({"/etc/x.json": ROWS}), "points outside"),
+    "a path with a drive": (_whole({"C:/x.json": ROWS}), "points outside"),
+    "a deep path": (_whole({"a/" * 40 + "x.json": ROWS}), "folders deep"),
+    "a name of many lines": (_whole({"x\ny\x1b[2J.json": ROWS}), "cannot be shown"),
+    "a zip in a zip": (_whole({"inner.zip": b"PK"}), "zip in a zip"),
+    "no zip": (lambda path: unpacked(path.parent, {path.name: b"PK\x03\x04 no zip"}) / path.name, "no whole zip"),
+    "an empty zip": (lambda path: zipped(path, {}), "no listening history"),
+    "no history": (lambda path: zipped(path, {"Userdata.json": {}}), "no listening history"),
+    "no list": (lambda path: zipped(path, {NAME: {"rows": ROWS}}), "is no list of plays"),
+    "two lists": (lambda path: zipped(path, {NAME: content(ROWS) * 2}), "is damaged"),
+    "nothing": (lambda path: zipped(path, {NAME: b""}), "is damaged"),
+    "UTF-16": (lambda path: zipped(path, {NAME: json.dumps(ROWS).encode("utf-16")}), "UTF-16"),
+    "no UTF-8": (lambda path: zipped(path, {NAME: content(ROWS).replace(b"Song", b"So\xffg")}), "is damaged"),
+    "a number that is none": (lambda path: zipped(path, {NAME: '[{"ts": NaN}]'}), "is damaged"),
+    "a number of more than 64 bits": (lambda path: zipped(path, {NAME: [extended(1, ms=2**63)]}), "is damaged"),
+    "a row without end": (
+        lambda path: unpacked(path.parent, {NAME: b'[{"ts": "' + b"x" * 3_000_000 + b'"}]'}) / NAME,
+        "MOODLOG_IMPORT_MAX_ROW_BYTES",
+    ),
+    "the second file is cut": (_whole({"endsong_1.json": content(ROWS)[:-30]}), "endsong_1.json is damaged"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_exports_are_refused_in_one_sentence(run: Callable[..., Result], tmp_path: Path, case: str) -> None:
+    make, word = HOSTILE[case]
+    path = make(tmp_path / "my_spotify_data.zip")
+    _refused(run(path), word)
+    _refused(run(path, "--dry-run"), word)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("MAX_BYTES", "500"), ("MAX_FILES", "1"), ("MAX_RATIO", "1"), ("MAX_ROW_BYTES", "1000")],
+)
+def test_every_limit_is_a_setting(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
+) -> None:
+    rows = [extended(1, master_metadata_album_album_name=Random(1).randbytes(400_000).hex()), extended(2)]
+    path = zipped(tmp_path / "x.zip", {NAME: rows * 2, "Userdata.json": {}})
+    monkeypatch.setenv(f"MOODLOG_IMPORT_{setting}", value)
+    _refused(run(path), f"MOODLOG_IMPORT_{setting}")
+    monkeypatch.delenv(f"MOODLOG_IMPORT_{setting}")
+    assert run(path).exit_code == 0
+
+
+def test_links_in_folders_are_left_alone(run: Callable[..., Result], tmp_path: Path) -> None:
+    elsewhere = unpacked(tmp_path / "elsewhere", {NAME: [extended(9)]})
+    folder = unpacked(tmp_path / "folder", {NAME: [extended(1)], "._x.json": b"\x00", ".hidden/x.json": b"["})
+    (folder / "link.json").symlink_to(elsewhere / NAME)
+    (folder / "linked").symlink_to(elsewhere, target_is_directory=True)
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    report = json.loads(run(folder, "--json").stdout)
+    assert report["fates"] == {"imported": 1}
+
+
+def test_what_no_database_takes_is_kept_from_it(run: Callable[..., Result], tmp_path: Path) -> None:
+    rows = [
+        extended(1, master_metadata_track_name="a\0b", master_metadata_album_album_name="\0"),
+        extended(2, master_metadata_track_name="x" * 100_000, master_metadata_album_artist_name=["no", "text"]),
+        music("a\0c", artist="\0"),
+        music("a\0d"),
+    ]
+    path = zipped(tmp_path / "x.zip", {NAME: json.dumps(rows).replace("Song", "\\ud800Song")})
+    report = json.loads(run(path, "--json").stdout)
+    assert report["fates"] == {"imported": 2, "unmatched": 1, "no_uri": 1}
+    with Workspace() as workspace, workspace.database.read() as connection:
+        names = [row[0] for row in connection.exec_driver_sql("SELECT name FROM tracks ORDER BY track_id")]
+    assert names == ["ab", "x" * 1000]
+
+
+floats = st.floats(allow_nan=False, allow_infinity=False)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(1 - 2**63, 2**63 - 1) | floats | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+fields = st.sampled_from(sorted({*extended(1), *music("S"), "username", "podcastName", "audiobookName", "x"}))
+
+
+@st.composite
+def wrong_rows(draw: st.DrawFn) -> Any:
+    """A row that Spotify might have sent, with some of its values replaced by anything, or anything at all."""
+    row = draw(st.sampled_from(ROWS))
+    if draw(st.integers(0, 5)) == 0:
+        return draw(anything)
+    return {**row, **draw(st.dictionaries(fields, anything, max_size=4))}
+
+
+@given(st.lists(wrong_rows(), max_size=12))
+@settings(max_examples=150, deadline=None)
+def test_rows_of_any_types_are_counted_or_set_aside(rows: list[Any]) -> None:
+    report = _in_a_new_home({NAME: json.dumps(rows)})
+    assert isinstance(report, dict)
+    assert report["rows_read"] == len(rows) == sum(report["fates"].values())
+    malformed = report["fates"].get("malformed", 0)
+    assert len(report["quarantined"]) == malformed
+
+
+packed = io.BytesIO()
+with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as _archive:
+    _archive.writestr(f"MyData/{NAME}", content(ROWS * 40))
+    _archive.writestr("MyData/StreamingHistory0.json", content([music("Song")] * 40))
+ZIP = packed.getvalue()
+JSON = content(ROWS * 40)
+changes = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6)
+
+
+@given(st.sampled_from([ZIP, JSON]), changes, st.floats(0, 1))
+@example(JSON, [(0.0, 0x7B)], 1.0)
+@example(b"[" * 200_000, [], 1.0)
+@example(b"[[]" * 80_000 + b"]" * 80_000, [], 1.0)
+@example(b'{"a":' * 200_000, [], 1.0)
+@example(b"[" * 200_000 + b"]" * 200_000, [], 1.0)
+@example(b'[{"ts": ' + b"[" * 100_000 + b"]" * 100_000 + b', "ms_played": 1}]', [], 1.0)
+@example(b'[{"ts": "2024-03-01T10:00:42Z", "ms_played": 1' + b"0" * 5_000 + b"}]", [], 1.0)
+@settings(max_examples=250, deadline=None)
+def test_bytes_that_were_changed_are_counted_whole_or_refused(
+    whole: bytes, flips: list[tuple[float, int]], kept: float
+) -> None:
+    data = bytearray(whole[: round(len(whole) * kept)])
+    for place, value in flips:
+        if data:
+            data[int(place * len(data))] ^= value
+    name = "x.zip" if whole == ZIP else NAME
+    report = _in_a_new_home({name: bytes(data)})
+    if isinstance(report, dict):
+        assert report["rows_read"] == sum(report["fates"].values())
+
+
+_TEMPLATE: list[bytes] = []
+
+
+def _in_a_new_home(files: dict[str, Any]) -> dict[str, Any] | str:
+    """The report of importing ``files`` where nothing was before; or the sentence of a refusal, which keeps nothing."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        home = Path(folder, "home")
+        home.mkdir()
+        patch.setenv("MOODLOG_HOME", str(home))
+        _with_database(home)
+        path = unpacked(Path(folder, "export"), files)
+        done = CliRunner().invoke(main, ["import", "--timezone", "UTC", "--json", *map(str, path.iterdir())])
+        if done.exit_code:
+            _refused(done)
+            return done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        quarantine = Path(report["quarantine"]).read_text("ascii") if report["quarantine"] else ""
+        return report | {"quarantined": [json.loads(line) for line in quarantine.splitlines()]}
+
+
+def _with_database(home: Path) -> None:
+    """Put an empty, migrated database into ``home``; migrating each time would take most of the time."""
+    if not _TEMPLATE:
+        with Workspace() as workspace:
+            assert workspace.accounts.all() == []
+        _TEMPLATE.append((home / "moodlog.db").read_bytes())
+        shutil.rmtree(home)
+        home.mkdir()
+    (home / "moodlog.db").write_bytes(_TEMPLATE[0])
