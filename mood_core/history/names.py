@@ -39,5 +39,10 @@ def artist_spellings(artists: str) -> list[str]:
     return [plain_artist(", ".join(parts[:count])) for count in range(1, len(parts) + 1)]
 
 
+def one_name(title: str, artists: str) -> str:
+    """What all recordings of one name by the main artist of "A, B" have in common; empty without a title."""
+    return f"{plain_artist(artists.partition(', ')[0])}\n{plain_title(title)}" if title else ""
+
+
 def _plain(text: str) -> str:
     return _SIGNS.sub(" ", text.replace("&", " and ")).strip()

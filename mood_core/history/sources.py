@@ -73,7 +73,10 @@ def open_export(paths: Sequence[Path], limits: Limits) -> Iterator[list[JsonFile
 def _told_apart(files: Sequence[JsonFile]) -> list[JsonFile]:
     """Files of one name, from several zips or folders, are shown with the place from where they come."""
     count = Counter(file.name for file in files)
-    return [file if count[file.name] == 1 else replace(file, name=f"{file.path}/{file.member}".rstrip("/")) for file in files]
+    return [
+        file if count[file.name] == 1 else replace(file, name=f"{file.path}/{file.member}".rstrip("/"))
+        for file in files
+    ]
 
 
 def digest_of(paths: Sequence[Path]) -> str:

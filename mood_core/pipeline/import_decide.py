@@ -51,8 +51,9 @@ def decide(read: HistoryRead, known: Known, kept: Collection[Named]) -> Plan:
     fates[Fate.UNMATCHED] += len(waiting)
     fates[Fate.ALREADY_IMPORTED] += len(unknown) - len(waiting)
     others = {group: list(plays) for group, plays in known.others.items()}
-    extended = _new_extended(_extended(read, fates), known, others, fates)
-    listens = _new_account(account, extended, known, others, fates)
+    told = _extended(read, fates)
+    extended = _new_extended(told, known, others, fates)
+    listens = _new_account(account, told, known, others, fates)
     fates[Fate.IMPORTED] += len(extended) + len(listens)
     return Plan(extended, listens, waiting, fates)
 
@@ -112,12 +113,14 @@ def _take_away(plays: Columns, source: ListenSource, others: dict[int, list[Play
 
 
 def _new_account(
-    plays: Columns, imported: Columns, known: Known, others: dict[int, list[Play]], fates: Counter[Fate]
+    plays: Columns, extended: Columns, known: Known, others: dict[int, list[Play]], fates: Counter[Fate]
 ) -> Columns:
     if not len(plays):
         return plays
     grouped = plays.grouped(known.group)
-    pool = _pool(grouped, imported.grouped(known.group), known.stored.grouped(known.group))
+    # Also what repeats a polled listen: that one was taken away from ``others``, and stands for three then.
+    stored = known.stored.take(not_among(known.stored, extended))
+    pool = _pool(grouped, extended.grouped(known.group), stored.grouped(known.group))
     for group, more in others.items():
         pool[group].extend(to_the_minute(more))
     found = partners(grouped, ListenSource.ACCOUNT_DATA, pool)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mood_core.errors import MoodlogError, QuotaExceeded, StoreError, Unavailable
+from mood_core.history.names import one_name
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.merge_window import Key, merge_window
 from mood_core.pipeline.same_listen import Play, already_stored
@@ -24,8 +25,8 @@ _REACH = timedelta(minutes=3)  # an imported time lies at most a minute and a ha
 OUTAGE_AFTER = 5
 """So many accounts in a row for which the service is unavailable, each after its own tries, and it is down."""
 
-Imported = tuple[str, datetime, int | None, str]
-"""A listen of an export: (track id, played_at, ms_played, source)."""
+Imported = tuple[Track, datetime, int | None, str]
+"""A listen of an export: (track, played_at, ms_played, source)."""
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +198,7 @@ class PullListens:
             window.listens,
             full=window.full,
             oldest_at=oldest,
-            stored=stored | _imported_already(unknown, imported),
+            stored=stored | _imported_already(unknown, imported, window.tracks),
             before=self._stored.newest_before(user_id, oldest) if oldest and may_have_lost else None,
             now=now,
         )
@@ -231,14 +232,30 @@ class PullListens:
         return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
 
 
-def _imported_already(polled: Sequence[Listen], imported: Sequence[Imported]) -> set[Key]:
-    """The keys of those of the ``polled`` listens that one of the ``imported`` ones tells of."""
+def _imported_already(polled: Sequence[Listen], imported: Sequence[Imported], tracks: Sequence[Track]) -> set[Key]:
+    """The keys of those of the ``polled`` listens that one of the ``imported`` ones tells of.
+
+    An export may tell another of Spotify's ids for the same song: then its name decides.
+    """
     if not imported:
         return set()
-    stored = [(track_id, Play(to_ms(at), ms, ListenSource(source))) for track_id, at, ms, source in imported]
+    polled_as = {_name(track): track.track_id for track in tracks} | {
+        track.track_id: track.track_id for track in tracks
+    }
+    stored = [
+        (
+            polled_as.get(track.track_id) or polled_as.get(_name(track), track.track_id),
+            Play(to_ms(at), ms, ListenSource(source)),
+        )
+        for track, at, ms, source in imported
+    ]
     plays = [(listen.track_id, Play(to_ms(listen.played_at), None, listen.source)) for listen in polled]
     known = already_stored(plays, stored)
     return {(listen.played_at, listen.track_id) for listen, is_known in zip(polled, known, strict=True) if is_known}
+
+
+def _name(track: Track) -> str:
+    return one_name(track.name, ", ".join(track.artists)) or track.track_id
 
 
 def _covered(imported: Sequence[Imported], moment: datetime) -> bool:

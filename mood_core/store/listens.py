@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from mood_core.records import from_ms, to_ms
+from mood_core.records import Track, from_ms, to_ms
 from mood_core.store.database import Database
 from mood_core.store.keys import among
 
@@ -43,10 +43,10 @@ class ListenStore:
             )
             return {(from_ms(row.played_at_ms), row.track_id) for row in rows}
 
-    def imported_since(self, user_id: str, since: datetime) -> list[tuple[str, datetime, int | None, str]]:
-        """(track id, played_at, ms_played, source) of a person's listens from ``since`` on that were not polled."""
+    def imported_since(self, user_id: str, since: datetime) -> list[tuple[Track, datetime, int | None, str]]:
+        """(track, played_at, ms_played, source) of a person's listens from ``since`` on that were not polled."""
         query = text(
-            "SELECT t.track_id, l.played_at_ms, l.ms_played, s.source FROM listens AS l"
+            "SELECT t.track_id, t.name, t.artists, l.played_at_ms, l.ms_played, s.source FROM listens AS l"
             " INNER JOIN tracks AS t ON t.track_key = l.track_key"
             " INNER JOIN sources AS s ON s.source_key = l.source_key"
             " WHERE l.user_key = (SELECT user_key FROM users WHERE user_id = :id)"
@@ -54,7 +54,10 @@ class ListenStore:
         )
         with self._database.read() as connection:
             rows = connection.execute(query, {"id": user_id, "since": to_ms(since)})
-            return [(row.track_id, from_ms(row.played_at_ms), row.ms_played, row.source) for row in rows]
+            return [
+                (Track(row.track_id, row.name, (row.artists,)), from_ms(row.played_at_ms), row.ms_played, row.source)
+                for row in rows
+            ]
 
     def described_among(self, track_ids: Sequence[str]) -> set[str]:
         """Those of ``track_ids`` whose title and length are stored already."""

@@ -187,6 +187,7 @@ def wrong_rows(draw: st.DrawFn) -> Any:
     return {**row, **draw(st.dictionaries(fields, anything, max_size=4))}
 
 
+@pytest.mark.slow
 @given(st.lists(wrong_rows(), max_size=12))
 @settings(max_examples=150, deadline=None)
 def test_rows_of_any_types_are_counted_or_set_aside(rows: list[Any]) -> None:
@@ -206,6 +207,7 @@ JSON = content(ROWS * 40)
 changes = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6)
 
 
+@pytest.mark.slow
 @given(st.sampled_from([ZIP, JSON]), changes, st.floats(0, 1))
 @example(JSON, [(0.0, 0x7B)], 1.0)
 @example(b"[" * 200_000, [], 1.0)
