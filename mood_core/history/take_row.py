@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mood_core.history.fates import Fate
+from mood_core.plain_text import plain
 
 _TRACK = re.compile(r"(?:spotify:track:|https?://open\.spotify\.com/(?:intl-[\w-]+/)?track/)([0-9A-Za-z]{22})(?:\?.*)?")
 _LONGEST_MS = 2**31 - 1
@@ -164,7 +165,7 @@ def _new_track(uri: str, track_id: str, row: dict[str, Any], result: HistoryRead
 
 def _text(value: Any) -> str | None:
     """A text as databases take it, or None for what is none."""
-    return value.replace("\0", "")[:_LONGEST_TEXT] or None if isinstance(value, str) else None
+    return plain(value)[:_LONGEST_TEXT] if isinstance(value, str) and value else None
 
 
 def _name(row: dict[str, Any], name: str) -> str:
@@ -175,7 +176,7 @@ def _name(row: dict[str, Any], name: str) -> str:
         raise BadRow(f"{name} is no text")
     if len(value) > _LONGEST_NAME and len(value.encode()) > _LONGEST_NAME_BYTES:
         raise BadRow(f"{name} is longer than {_LONGEST_NAME_BYTES} bytes")
-    return value.replace("\0", "")
+    return plain(value)
 
 
 def _seconds(value: Any, name: str) -> int:

@@ -75,7 +75,7 @@ class Shelf:
         return {(at, track) for at, track, *_ in self.listens if at >= since}
 
     def imported_since(self, user_id: str, since: datetime) -> list[Imported]:
-        rows = [(track, at, ms, str(source)) for at, track, ms, source in self.listens if at >= since]
+        rows = [(Track(track, "", ()), at, ms, str(source)) for at, track, ms, source in self.listens if at >= since]
         return [row for row in rows if row[3] != ListenSource.RECENTLY_PLAYED]
 
     def described_among(self, track_ids: Sequence[str]) -> set[str]:
