@@ -15,6 +15,7 @@ from mood_core.pipeline.merge_window import Key, merge_window
 from mood_core.pipeline.same_listen import Play, already_stored
 from mood_core.records import Gap, Listen, ListenSource, Track, to_ms
 from mood_core.schema import GAPS, LISTENS, TRACKS
+from mood_core.store.accounts import NOT_ASKED
 from mood_core.tables import to_table
 
 FLUSH_EVERY = 100
@@ -122,7 +123,7 @@ class _Brake:
         if self.reason is None:
             raise ValueError("nothing stops the asking")
         wait_s = getattr(self.reason, "retry_after_s", None)
-        problem = f"not asked: {self.reason.message}"
+        problem = f"{NOT_ASKED}{self.reason.message}"
         return PullOutcome(user_id, problem=problem, exit_code=self.reason.exit_code, retry_after_s=wait_s)
 
 

@@ -30,6 +30,7 @@ LONGEST_SHORT_WAIT_S = 60.0
 
 _DEFAULT_RATE_WAIT_S = 5.0
 _DEFAULT_QUOTA_WAIT_S = 3600.0
+_LONGEST_WAIT_S = 86_400.0  # no quota is of more than a day: a slip in a header must not silence moodlog for years
 _LONGEST_TOLD = 160
 _EXCERPT = 200
 
@@ -154,7 +155,7 @@ def _too_many(answer: Answer) -> SourceError:
 def wait_asked_for(answer: Answer) -> float | None:
     """Seconds that a 429 asks to stay away, None for every other answer or where it does not say.
 
-    Spotify's description names a Retry-After for 429 alone; a 5xx that has one is met with the usual growing waits.
+    Spotify documents a Retry-After for 429 alone; a 5xx that has one is met with the usual growing waits.
     A used up quota is always told as more than 60 s, also where the Retry-After is shorter or absent.
     """
     if answer.status != 429:
@@ -166,19 +167,19 @@ def wait_asked_for(answer: Answer) -> float | None:
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for: a number or an HTTP date; None where it says nothing readable."""
+    """Seconds that a Retry-After header asks for, at most a day's: a number or an HTTP date; None if unreadable."""
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
         return _seconds_until(value, now)
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), _LONGEST_WAIT_S) if math.isfinite(seconds) else None
 
 
 def _seconds_until(http_date: str, now: datetime) -> float | None:
     moment = http_time(http_date)
-    return None if moment is None else max((moment - now).total_seconds(), 0.0)
+    return None if moment is None else min(max((moment - now).total_seconds(), 0.0), _LONGEST_WAIT_S)
 
 
 def http_time(value: str | None) -> datetime | None:

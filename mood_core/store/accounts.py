@@ -12,6 +12,9 @@ from mood_core.records import from_ms, to_ms
 from mood_core.store.claims import may_live
 from mood_core.store.database import Database
 
+NOT_ASKED = "not asked: "
+"""How the problem of an account begins that was not reached, because something stopped the asking for everybody."""
+
 _ACCOUNTS = """
 SELECT u.user_id, u.display_name, u.timezone, u.connected_at_ms,
     coalesce(a.state, 'unconnected') AS state, a.state_reason,
@@ -23,7 +26,7 @@ _CLAIM = text(
     "UPDATE accounts SET claimed_by = :owner, claimed_until_ms = :until"
     " WHERE user_key IN (SELECT user_key FROM users WHERE user_id IN :ids)"
     " AND (claimed_by IS NULL OR claimed_until_ms < :now OR claimed_by IN :free) AND state = 'active'"
-    " RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key)"
+    " RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key) AS user_id, last_problem"
 ).bindparams(bindparam("ids", expanding=True), bindparam("free", expanding=True))
 
 _PACES = text("""
@@ -80,9 +83,10 @@ class Accounts:
         return [account for account in accounts if account.user_id in wanted or account.display_name in names]
 
     def claim(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
-        """Claim active accounts for ``owner``; returns those that no living other holds, in order of their ids.
+        """Claim active accounts for ``owner``; returns those that no living other holds.
 
-        Claiming again renews the lease, which ends ``for_s`` seconds after ``now``.
+        They come in the order of their ids, those with trouble of their own last, so that they hold up nobody. Claiming
+        again renews the lease, which ends ``for_s`` seconds after ``now``.
         """
         if not user_ids:
             return []
@@ -91,7 +95,8 @@ class Accounts:
             holders = connection.scalars(text("SELECT DISTINCT claimed_by FROM accounts WHERE claimed_by IS NOT NULL"))
             free = [owner, *(holder for holder in holders if not may_live(holder))]
             values = {"owner": owner, "until": until, "now": to_ms(now), "ids": list(user_ids), "free": free}
-            return sorted(connection.scalars(_CLAIM, values))
+            claimed = [(_has_trouble(row.last_problem), row.user_id) for row in connection.execute(_CLAIM, values)]
+        return [user_id for _, user_id in sorted(claimed)]
 
     def release(self, owner: str) -> None:
         """Let go of every account that ``owner`` holds."""
@@ -142,6 +147,10 @@ class Accounts:
     def _execute(self, statement: str, **values: object) -> None:
         with self._database.write() as connection:
             connection.execute(text(statement), values)
+
+
+def _has_trouble(problem: str | None) -> bool:
+    return problem is not None and not problem.startswith(NOT_ASKED)
 
 
 def _account(row: Row[tuple[object, ...]]) -> Account:

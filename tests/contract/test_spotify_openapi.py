@@ -16,10 +16,11 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from mood_core.errors import UnexpectedPayload
+from mood_core.errors import AccessDenied, RateLimited, ReauthorisationNeeded, SourceError, UnexpectedPayload
 from mood_core.records import Track
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
+from mood_core.spotify.doors import SCOPE
 from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import TokenCipher
 from tests.contract.spotify_fakes import MemoryTokens, Reply, Seen, app_at, serving, token
@@ -34,6 +35,7 @@ class Description:
     def __init__(self, path: Path) -> None:
         self._document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         self.complaints: list[str] = []
+        self.status = 200
         self.rng: random.Random | None = None
 
     def answer(self, seen: Seen) -> Reply:
@@ -45,10 +47,15 @@ class Description:
         self.complaints.append(f"no such path: {seen.path}")
         return Reply(404)
 
+    def scopes(self, path: str) -> set[str]:
+        """The scopes that ``path`` needs."""
+        needed = self._document["paths"][path]["get"]["security"]
+        return {scope for one in needed for scopes in one.values() for scope in scopes}
+
     def _answer(self, operation: dict[str, Any], seen: Seen) -> Reply:
         self._check(operation, seen)
-        response = self._resolved(operation["responses"]["200"])
-        return Reply(body=self.example(response["content"]["application/json"]["schema"]))
+        response = self._resolved(operation["responses"][str(self.status)])
+        return Reply(self.status, self.example(response["content"]["application/json"]["schema"]))
 
     def _check(self, operation: dict[str, Any], seen: Seen) -> None:
         described = {one["name"]: one for one in map(self._resolved, operation.get("parameters", []))}
@@ -132,7 +139,7 @@ def description(shared: Path) -> Description:
 
 @pytest.fixture
 def client(description: Description) -> Iterator[SpotifyClient]:
-    description.rng = None
+    description.rng, description.status = None, 200
     description.complaints.clear()
     tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
     store_new_token("person", token(), tokens, cipher)
@@ -175,6 +182,25 @@ def test_variations_are_understood_or_refused(description: Description, client: 
         except UnexpectedPayload as error:
             assert "does not fit its contract" in error.message  # noqa: PT017 - the other outcome is a record
     assert description.complaints == []
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, ReauthorisationNeeded), (403, AccessDenied), (429, RateLimited)])
+@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+def test_every_failure_that_the_description_knows_is_understood(
+    description: Description, client: SpotifyClient, status: int, error: type[Exception], seed: int | None
+) -> None:
+    description.status = status
+    description.rng = None if seed is None else random.Random(seed)
+    # 401 is met with a refresh, whose endpoint is another service's and not described here.
+    expected = (error, SourceError) if status == 401 else error
+    for ask in (client.profile, client.recently_played, lambda: client.track("11dFghVXANMlKmJXsNCbNl")):
+        with pytest.raises(expected):
+            ask()
+    assert [one for one in description.complaints if "/api/token" not in one] == []
+
+
+def test_what_is_asked_for_is_what_pulling_needs(description: Description) -> None:
+    assert description.scopes("/me/player/recently-played") == set(SCOPE.split())
 
 
 def test_the_server_does_complain(description: Description, client: SpotifyClient) -> None:

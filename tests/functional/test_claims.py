@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mood_core.standin import StandIn
+from mood_core.store.accounts import NOT_ASKED
 from mood_core.store.claims import Renewal, may_live, new_owner
 from tests.nights import connect_listeners, settings_for, workspace_of
 
@@ -45,6 +46,15 @@ def test_a_claim_ends_with_its_lease_or_with_its_process(standin: StandIn) -> No
         assert not may_live(dead)
         assert workspace.accounts.claim(ids, dead, now=now + timedelta(seconds=61), for_s=600) == ids
         assert workspace.accounts.claim(ids, new_owner(), now=now + timedelta(seconds=62), for_s=60) == ids
+
+
+def test_accounts_with_trouble_of_their_own_come_last(standin: StandIn) -> None:
+    """Five in a row for which a service fails stop a run: the same five must not stop every run."""
+    with workspace_of(standin) as workspace:
+        ids, now = connect_listeners(workspace, standin), workspace.now()
+        workspace.accounts.troubled([ids[0]], "Spotify answered 500")
+        workspace.accounts.troubled([ids[1]], f"{NOT_ASKED}Spotify answered 500")
+        assert workspace.accounts.claim(ids, new_owner(), now=now, for_s=60) == [ids[1], ids[2], ids[0]]
 
 
 def test_only_active_accounts_are_claimed(standin: StandIn) -> None:
