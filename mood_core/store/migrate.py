@@ -53,6 +53,8 @@ def migrate(database: Database, *, now: datetime) -> list[str]:
         for view in views:
             _run_script(connection, view)
             _record(connection, _VIEW + view.name, view.sha256, now)
+        for grants in sql_files("roles", database.dialect):
+            _run_script(connection, grants)
     return [file.name for file in missing]
 
 
