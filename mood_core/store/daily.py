@@ -75,13 +75,14 @@ _ON_DAY = """
     AND (l.played_at_ms / 1000 + o.offset_s) / 86400 = s.day
 """
 
+# Every listen is looked at, for none is found by its track; materialized, the time zones meet only those that count.
 _HEARD_ON = """
+WITH l AS MATERIALIZED (SELECT user_key, played_at_ms FROM listens WHERE {condition})
 SELECT DISTINCT l.user_key, CAST((l.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
-FROM listens AS l
+FROM l
 INNER JOIN users AS u ON u.user_key = l.user_key
 INNER JOIN utc_offsets AS o
     ON o.timezone = u.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
-WHERE {condition}
 """
 
 
@@ -107,7 +108,7 @@ def labelled(connection: Connection, track_keys: Sequence[int]) -> None:
     if not track_keys:
         return
     take_turns(connection)
-    condition, ids = among(connection, "l.track_key", track_keys)
+    condition, ids = among(connection, "track_key", track_keys)
     rows = connection.execute(text(_HEARD_ON.format(condition=condition)), {"ids": ids})
     recount_days(connection, ((row.user_key, row.day) for row in rows.all()))
 
