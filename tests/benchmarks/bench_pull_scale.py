@@ -42,7 +42,7 @@ def main(accounts: int, threads: int, dialect: str) -> None:
         for way in WAYS:
             home = Path(folder, way)
             home.mkdir()
-            url = stack.enter_context(_database(home, dialect))
+            url = stack.enter_context(database_at(home, dialect))
             environment = os.environ | settings_of(standin, home, url, threads)
             _child(environment, "connect", str(people))
             busy = cpu_s(process.pid)
@@ -186,7 +186,8 @@ def consents(standin: Mapping[str, str], accounts: int) -> list[dict[str, str]]:
 
 
 @contextmanager
-def _database(home: Path, dialect: str) -> Iterator[str]:
+def database_at(home: Path, dialect: str) -> Iterator[str]:
+    """The address of an empty database: a file in ``home``, or one on a PostgreSQL of its own."""
     if dialect == "sqlite":
         yield f"sqlite:///{home / 'moodlog.db'}"
         return

@@ -1,0 +1,101 @@
+"""Where the time of labelling everything goes: reading, the model, Parquet, SQL. It tells what more workers could gain.
+
+``python -m tests.benchmarks.bench_relabel_stages [LISTENS] [sqlite|postgresql]``: 200,000 tracks, nine in ten with
+features, heard LISTENS times (200,000 unless given). Wall seconds of one process, and each stage's share.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from mood_core.bootstrap import Workspace
+from mood_core.lake import Lake
+from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.label_tracks import label_tracks
+from mood_core.schema import AUDIO_FEATURES, LISTENS, TRACKS, USERS, Dataset
+from tests.benchmarks.bench_pull_scale import database_at
+from tests.benchmarks.bench_store_load import say
+from tests.benchmarks.bench_store_queries import NOW
+from tests.benchmarks.listening import context, listens
+
+T = TypeVar("T")
+
+
+class Timed:
+    """Adds up what the stages take."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    def __call__(self, stage: str, work: Callable[..., T]) -> Callable[..., T]:
+        """``work``, its seconds counted as those of ``stage``."""
+
+        def timed(*arguments: Any, **named: Any) -> T:
+            start = time.perf_counter()
+            try:
+                return work(*arguments, **named)
+            finally:
+                self.seconds[stage] += time.perf_counter() - start
+
+        return timed
+
+
+class TimedBatches(Batches):
+    """Batches that tell writing to the lake from the rest."""
+
+    def __init__(self, lake: Lake, workspace: Workspace, timed: Timed) -> None:
+        super().__init__(lake, workspace.database)
+        self._timed = timed
+
+    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
+        """As in ``Batches``, timed as a whole."""
+        return self._timed("Parquet and SQL", super().add)(dataset, rows, now=now)
+
+
+def main(total: int, dialect: str) -> None:
+    """Load everything, then label it, timed."""
+    timed = Timed()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        url = stack.enter_context(database_at(Path(folder), dialect))
+        os.environ.update({"MOODLOG_HOME": folder, "MOODLOG_DATABASE_URL": url})
+        workspace = stack.enter_context(Workspace())
+        facts = context()
+        for dataset in (USERS, TRACKS, AUDIO_FEATURES):
+            timed("load features", workspace.batches.add)(dataset, facts[dataset], now=NOW)
+        for table in listens(total):
+            timed("load listens", workspace.batches.add)(LISTENS, table, now=NOW)
+        loaded = dict(timed.seconds)
+        timed.seconds.clear()
+        lake = workspace.lake
+        batches = TimedBatches(lake, workspace, timed)
+        lake.write = timed("Parquet", lake.write)  # type: ignore[method-assign]
+        model = workspace.classifier()
+        model.predict = timed("model", model.predict)  # type: ignore[method-assign]
+        start = time.perf_counter()
+        report = label_tracks(
+            lambda: model, workspace.model_card, workspace.mood_rows, workspace.models, batches, now=workspace.now()
+        )
+        whole = time.perf_counter() - start
+    stages = timed.seconds
+    stages["SQL"] = stages.pop("Parquet and SQL") - stages["Parquet"]
+    stages["reading, the rest"] = whole - sum(stages.values())
+    say(f"{report.labelled} tracks labelled in {whole:.1f} s, {total} listens, {dialect}")
+    for stage, seconds in sorted(stages.items(), key=lambda item: -item[1]):
+        say(f"{stage:20} {seconds:7.2f} s {seconds / whole:6.1%}")
+    for stage, seconds in loaded.items():
+        say(f"before: {stage:20} {seconds:7.2f} s")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000, sys.argv[2] if len(sys.argv) > 2 else "sqlite")
