@@ -1,0 +1,113 @@
+"""An import into both kinds of database: the same fates and listens, and stopped at any write it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pydantic import SecretStr
+
+from mood_core.bootstrap import Workspace
+from mood_core.history.take_row import Choice
+from mood_core.pipeline import import_write
+from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.import_history import ImportReport
+from mood_core.schema import Dataset
+from mood_core.settings import Settings
+from tests.conftest import NOW
+from tests.exports import counted, episode, extended, music, unpacked
+from tests.nights import contents
+
+EXPORT: dict[str, Any] = {
+    "Streaming_History_Audio_2024.json": [
+        *(extended(number, f"2024-03-01T10:{number:02d}:00Z") for number in range(1, 9)),
+        extended(1, "2024-03-01T10:01:00Z"),
+        episode(1),
+        extended(3, master_metadata_track_name="Ænima — «ß»", master_metadata_album_artist_name='it\'s\\n, "quoted"'),
+        17,
+    ],
+    "StreamingHistory_music_0.json": [music(f"Unheard {number}", artist="x" * 240) for number in range(5)],
+}
+
+
+class Stopped(BaseException):
+    """What stops a process cannot be caught."""
+
+
+def _workspace(home: Path, url: str) -> Workspace:
+    return Workspace(Settings(home=home, database_url=SecretStr(url)), now=lambda: NOW)
+
+
+def _import(workspace: Workspace, export: Path) -> ImportReport:
+    return workspace.import_history([export], user="ada", timezone="Europe/Lisbon", choice=Choice())
+
+
+def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) -> None:
+    export = unpacked(tmp_path / "x", EXPORT)
+    rows, fates = counted({name: rows[:-1] if "Audio" in name else rows for name, rows in EXPORT.items()})
+    with _workspace(tmp_path / "home", database_url) as workspace:
+        report = _import(workspace, export)
+        assert report.rows_read == rows + 1
+        assert report.fates == {**fates, "malformed": 1}
+        stored = contents(workspace)
+        assert len(stored["listens"]) == fates["imported"]
+        later = unpacked(
+            tmp_path / "y", {"s0.json": [music("Unheard 1", artist="x" * 240)], "endsong_0.json": [extended(1)]}
+        )
+        assert _import(workspace, later).fates == {"imported": 1, "already_imported": 1}
+        assert workspace.match_waiting() == 0
+        assert len(contents(workspace)["listens"]) == fates["imported"] + 1
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])
+def test_stopped_at_any_write_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
+    monkeypatch.setattr(import_write, "ROWS_A_FILE", 3)
+    export = unpacked(tmp_path / "x", EXPORT)
+    with _workspace(tmp_path / "calm", f"sqlite:///{tmp_path}/calm.db") as workspace:
+        writes = _counted_writes(monkeypatch, workspace, export)
+        undisturbed = contents(workspace)
+    assert writes >= 9
+    for stop_at in range(writes):
+        home = tmp_path / f"{after}-{stop_at}"
+        with _workspace(home, f"sqlite:///{home}.db") as workspace, monkeypatch.context() as patch:
+            patch.setattr(Batches, "add", _stopping(stop_at, after=after))
+            with pytest.raises(Stopped):
+                _import(workspace, export)
+        with _workspace(home, f"sqlite:///{home}.db") as workspace:
+            report = _import(workspace, export)
+            assert sum(report.fates.values()) == report.rows_read
+            assert contents(workspace) == undisturbed
+            assert _import(workspace, export).seen_before
+
+
+def _counted_writes(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, export: Path) -> int:
+    calls: list[str] = []
+    add = Batches.add
+
+    def counting(self: Batches, dataset: Dataset, rows: pa.Table, *, now: Any) -> int:
+        calls.append(dataset.name)
+        return add(self, dataset, rows, now=now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Batches, "add", counting)
+        _import(workspace, export)
+    return len(calls)
+
+
+def _stopping(stop_at: int, *, after: bool) -> Callable[..., int]:
+    """Batches' ``add`` that stops the process at its call number ``stop_at``, before or after it has written."""
+    add, left = Batches.add, [stop_at]
+
+    def stopping(self: Batches, dataset: Dataset, rows: pa.Table, *, now: Any) -> int:
+        left[0] -= 1
+        if left[0] < 0 and not after:
+            raise Stopped
+        done = add(self, dataset, rows, now=now)
+        if left[0] < 0:
+            raise Stopped
+        return done
+
+    return stopping
