@@ -16,7 +16,14 @@ from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, interval, r
 from mood_core.spotify.tokens import days_left
 from mood_core.store.accounts import Account
 from mood_core.store.ledger import batch_counts
-from mood_core.store.overview import coverage, coverage_by_person, coverage_by_year, gaps, unavailable_sources
+from mood_core.store.overview import (
+    coverage,
+    coverage_by_person,
+    coverage_by_year,
+    gaps,
+    reach,
+    unavailable_sources,
+)
 
 _YEARS = 5
 _MOST_ROWS = 200
@@ -27,7 +34,8 @@ _MOST_ROWS = 200
 def command(as_json: bool) -> None:
     """Show who is connected and how complete their history is.
 
-    Accounts with the days left until Spotify asks for consent again (six months after the last), possible gaps, where
+    Accounts with the days left until Spotify asks for consent again (six months after the last), how far each history
+    reaches back by source (waiting: plays of an export whose track is not known yet), possible gaps, where
     audio features came from, the batches in the ledger, and the calls of the last 24 hours. An account is pulled every
     so many minutes as half its window of 50 listens took to fill at the busiest of the last two weeks, from 30 minutes
     to 12 hours, and less often where the daily budget of calls is small.
@@ -40,6 +48,7 @@ def command(as_json: bool) -> None:
     with Workspace() as workspace:
         state = {
             "users": _users(workspace),
+            "history": reach(workspace.database),
             "gaps": gaps(workspace.database),
             "coverage": coverage(workspace.database),
             "coverage_by_person": coverage_by_person(workspace.database),
@@ -113,6 +122,16 @@ def _print(state: dict[str, Any], console: Console) -> None:
             }
             for user in state["users"]
             if user["state"] == "active"
+        ],
+        "History": [
+            {
+                "id": row["user_id"],
+                "source": row["source"],
+                "listens": row["listens"],
+                "first": _short(row["first_at"]),
+                "last": _short(row["last_at"]),
+            }
+            for row in state["history"]
         ],
         "Possible gaps": [{name: _short(value) for name, value in gap.items()} for gap in state["gaps"]],
         "Audio features by source": state["coverage"],

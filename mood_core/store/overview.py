@@ -26,6 +26,27 @@ def gaps(database: Database) -> list[dict[str, Any]]:
         ]
 
 
+def reach(database: Database) -> list[dict[str, Any]]:
+    """How far each person's history goes back, by source: number of listens, first and last time in ISO 8601.
+
+    The source ``waiting`` stands for plays that an export named without an address and whose track is not known yet.
+    """
+    query = text(
+        "SELECT u.user_id, s.source, count(*) AS listens, min(l.played_at_ms) AS first_at, max(l.played_at_ms) AS last_at"
+        " FROM listens AS l INNER JOIN users AS u ON u.user_key = l.user_key"
+        " INNER JOIN sources AS s ON s.source_key = l.source_key GROUP BY u.user_id, s.source"
+        " UNION ALL SELECT u.user_id, 'waiting', count(*), min(p.ended_at_ms), max(p.ended_at_ms)"
+        " FROM named_plays AS p INNER JOIN users AS u ON u.user_key = p.user_key WHERE p.track_key IS NULL"
+        " GROUP BY u.user_id ORDER BY 1, 2"
+    )
+    with database.read() as connection:
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    return [
+        row | {"first_at": from_ms(row["first_at"]).isoformat(), "last_at": from_ms(row["last_at"]).isoformat()}
+        for row in rows
+    ]
+
+
 def coverage(database: Database) -> list[dict[str, Any]]:
     """The rows of the view ``feature_coverage``: by source."""
     return _view(database, "feature_coverage", "feature_source")
