@@ -32,8 +32,8 @@ def reach(database: Database) -> list[dict[str, Any]]:
     The source ``waiting`` stands for plays that an export named without an address and whose track is not known yet.
     """
     query = text(
-        "SELECT u.user_id, s.source, count(*) AS listens, min(l.played_at_ms) AS first_at, max(l.played_at_ms) AS last_at"
-        " FROM listens AS l INNER JOIN users AS u ON u.user_key = l.user_key"
+        "SELECT u.user_id, s.source, count(*) AS listens, min(l.played_at_ms) AS first_at,"
+        " max(l.played_at_ms) AS last_at FROM listens AS l INNER JOIN users AS u ON u.user_key = l.user_key"
         " INNER JOIN sources AS s ON s.source_key = l.source_key GROUP BY u.user_id, s.source"
         " UNION ALL SELECT u.user_id, 'waiting', count(*), min(p.ended_at_ms), max(p.ended_at_ms)"
         " FROM named_plays AS p INNER JOIN users AS u ON u.user_key = p.user_key WHERE p.track_key IS NULL"
