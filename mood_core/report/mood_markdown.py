@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 from sqlalchemy import text
 
+from mood_core.looks import SIGNS
 from mood_core.records import MOODS
-from mood_core.report.looks import SIGNS
 from mood_core.store.database import Database
 
 _CELLS = 24

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import text
 
-from mood_core.report.looks import COLOURS, INKS, SIGNS
+from mood_core.looks import COLOURS, INKS, SIGNS
 from mood_core.store.database import Database
 
 _EPOCH = date(1970, 1, 1)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import ConfigError, InputError
+from mood_core.looks import COLOURS, INKS, SIGNS
 from mood_core.private_files import file_stem, open_private
-from mood_core.report.looks import COLOURS, INKS, SIGNS
 from mood_core.report.recap import Recap
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.training.metrics import coverage_curve, reliability
+from mood_core.looks import COLOURS
 from mood_core.records import FEATURES
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from mood_core.model_card import ModelCard
 
 _DPI = 70
+_STROKES = ("-", "--", "-.", ":")
+"""Told apart also without colour."""
+_SHOWN_AS = {
+    "duration_ms": ("duration, min", 1 / 60_000),
+    "loudness": ("loudness, dB", 1.0),
+    "tempo": ("tempo, BPM", 1.0),
+}
 
 
 def draw_plots(folder: Path, tracks: LabelledTracks, measured: Measured, card: ModelCard) -> None:
@@ -96,15 +104,19 @@ def _coverage(tracks: LabelledTracks, measured: Measured, card: ModelCard) -> An
 
 
 def _features(tracks: LabelledTracks) -> Any:
-    figure, grid = _figure(11, 4.4, 2, 5)
+    figure, grid = _figure(13, 5, 2, 5)
     for position, (name, axes) in enumerate(zip(FEATURES, grid.flat, strict=True)):
-        values = tracks.matrix[:, position]
+        title, scale = _SHOWN_AS.get(name, (name, 1.0))
+        values = tracks.matrix[:, position] * scale
         known = ~np.isnan(values)
         groups = [values[known & (tracks.labels == number)] for number in range(len(tracks.classes))]
         edges = np.histogram_bin_edges(values[known], bins=20) if known.any() else np.linspace(0, 1, 21)
-        for label, group in zip(tracks.classes, groups, strict=True):
-            axes.hist(group, bins=edges, histtype="step", label=label)
-        axes.set_title(name, fontsize=9)
-        axes.tick_params(labelsize=7)
-    grid.flat[0].legend(fontsize=7)
+        for number, (label, group) in enumerate(zip(tracks.classes, groups, strict=True)):
+            stroke = {"color": COLOURS.get(label), "linestyle": _STROKES[number % len(_STROKES)], "linewidth": 1.6}
+            axes.hist(group, bins=edges, histtype="step", label=label, **stroke)
+        axes.set_title(title, fontsize=10)
+        axes.tick_params(labelsize=8)
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    figure.supylabel("tracks", fontsize=10)
     return figure
