@@ -9,10 +9,10 @@ OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/migrations/*.sql sql/view
 unexport VIRTUAL_ENV
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test test-slow check bench clean
+.PHONY: help setup demo test test-slow check bench screenshots clean
 
 help: ## Show what can be made.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: .venv/.full ## Make .venv from the lock, with everything for development.
 
@@ -36,6 +36,9 @@ check: .venv/.full ## Run what CI runs before the tests: lint, types, import rul
 bench: .venv/.full ## Measure: ratios side by side, written to the terminal.
 	@for file in tests/benchmarks/bench_*.py; do \
 	  module=$$(basename $$file .py); echo "== $$module"; $(RUN) python -m tests.benchmarks.$$module || exit 1; done
+
+screenshots: .venv/.full ## Take the pictures in docs/images again, from the demo.
+	$(RUN) python docs/screenshots.py
 
 clean: ## Remove what make and the demo have made.
 	rm -rf .venv .uv moodlog-demo dist

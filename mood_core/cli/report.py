@@ -49,6 +49,8 @@ def command(
             first_day=first_day.date() if first_day else None,
             last_day=last_day.date() if last_day else None,
         )
+        if not workspace.accounts.all():
+            click.echo("The page is empty: no account is connected yet. `moodlog connect` connects one.", err=True)
     click.echo(out)
     if open_it:
         webbrowser.open(out.resolve().as_uri())

@@ -1,16 +1,15 @@
-"""The last days' moods as a markdown picture, for places that show text alone: the artifact of a nightly run."""
+"""The last days' moods as a markdown table, for places that show text alone: the artifact of a nightly run."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from sqlalchemy import text
 
 from mood_core.looks import SIGNS
-from mood_core.records import MOODS
 from mood_core.store.database import Database
 
-_CELLS = 24
 _ESCAPED = str.maketrans(
     {**{sign: "\\" + sign for sign in "\\`*_[]|~#"}, "<": "&lt;", "&": "&amp;", "\n": " ", "\r": " "}
 )
@@ -24,7 +23,7 @@ _DAYS = text(
 
 
 def mood_markdown(database: Database, today: date, *, days: int = 7, most_people: int = 20) -> str:
-    """A markdown table of the ``days`` up to ``today``: a row for each person and day, with a bar of signs.
+    """A markdown table of the ``days`` up to ``today``: a row for each person and day, a column for each mood.
 
     Only the first ``most_people`` people by id are drawn; the last line says so.
 
@@ -40,23 +39,20 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
             counted.setdefault((row.user_id, row.display_name), {}).setdefault(row.day, {})[row.mood] = row.listens
     if not counted:
         return f"No listens from {today - timedelta(days=days - 1)} to {today}."
-    lines = ["| person | day | moods | listens |", "|---|---|---|---:|"]
+    header = ["person", "day", *(f"{sign} {mood}" for mood, sign in SIGNS.items()), "listens"]
+    lines = [_row(header), _row(["---", "---", *["---:"] * (len(header) - 2)])]
     for (_, name), by_day in counted.items():
         for day, listens in by_day.items():
-            date_ = _EPOCH + timedelta(days=day)
-            lines.append(f"| {as_text(name)} | {date_} | `{_bar(listens)}` | {sum(listens.values())} |")
-    lines += ["", ", ".join(f"{sign} {mood}" for mood, sign in SIGNS.items()) + ". From the view mood_daily."]
+            counts = [str(listens.get(mood, "")) for mood in SIGNS]
+            lines.append(_row([as_text(name), str(_EPOCH + timedelta(days=day)), *counts, str(sum(listens.values()))]))
+    lines += ["", "From the view mood_daily."]
     if people and people > most_people:
         lines.append(f"Of {people} people the first {most_people} by id are shown.")
     return "\n".join(lines)
 
 
-def _bar(listens: dict[str, int]) -> str:
-    total, seen, bar = sum(listens.values()), 0, ""
-    for mood in (*MOODS, "Unlabelled"):
-        seen += listens.get(mood, 0)
-        bar += SIGNS[mood] * (round(_CELLS * seen / total) - len(bar))
-    return bar
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def as_text(name: str) -> str:

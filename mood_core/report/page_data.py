@@ -51,6 +51,7 @@ def page_data(
         raise InputError(f"--from {first_day} is after --to {last_day}; give the earlier day first")
     return {
         "made_at": now.isoformat(timespec="seconds"),
+        "asked": {"first": first_day and str(first_day), "last": last_day and str(last_day)},
         "questions": {name: {"view": one.view, "sql": one.shown()} for name, one in QUESTIONS.items()},
         "people": [_person(database, account, first_day, last_day) for account in people],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -295,5 +296,13 @@ def test_names_are_text_and_long_ones_can_be_read_whole(browser: Any, history: t
     long = page.locator("#tracks .long").first
     long.locator("summary").click()
     assert "x" * 300 in long.inner_text()
+    assert page.problems == []
+    _close(page)
+
+
+def test_days_without_listens_are_said(browser: Any, history: tuple[Workspace, Path], tmp_path: Path) -> None:
+    space, _ = history
+    page = _open(browser, write_report(space, tmp_path / "page.html", first_day=date(2030, 1, 1)))
+    assert page.locator("#lead").inner_text() == "No listens are stored from 2030-01-01 on."
     assert page.problems == []
     _close(page)

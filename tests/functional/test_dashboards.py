@@ -33,6 +33,17 @@ def _blocks(heading: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", part[1], re.DOTALL)
 
 
+def test_every_picture_is_shown_and_every_picture_shown_is_there() -> None:
+    pages = [*_DOCS.rglob("*.md"), _DOCS.parent / "README.md"]
+    shown = {
+        (page.parent / name).resolve()
+        for page in pages
+        for name in re.findall(r"!\[[^\]]+\]\(([^)]+\.png)\)", page.read_text(encoding="utf-8"))
+    }
+    assert {path.resolve() for path in (_DOCS / "images").iterdir()} <= shown
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in shown)
+
+
 # -- Python: SQLite and the lake --
 
 _PYTHON = [

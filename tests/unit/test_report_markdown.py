@@ -1,4 +1,4 @@
-"""The markdown picture of a nightly run: its counts are the view's, and a name is no markup."""
+"""The markdown and the picture of a nightly run: its counts are the view's, and a name is no markup."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from mood_core import schema
+from mood_core.looks import COLOURS
 from mood_core.records import User
 from mood_core.report.account_states import account_states
 from mood_core.report.mood_markdown import as_text, mood_markdown
@@ -16,13 +17,20 @@ from mood_core.tables import users_table
 from tests.report_history import NOW, USER, add_history, workspace
 
 
-def test_rows_hold_the_days_and_their_bars(tmp_path: Path) -> None:
+def test_rows_hold_the_days_and_the_views_counts(tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 60)
         drawn = mood_markdown(space.database, NOW.date())
-    rows = [line.split(" | ") for line in drawn.splitlines() if line.startswith("| &lt;img")]
+        with space.database.read() as connection:
+            query = text("SELECT day, mood, listens FROM mood_daily WHERE day >= '2026-11-18'")
+            counted = {(row.day, row.mood): row.listens for row in connection.execute(query)}
+    header, _, *rows = [line.strip("| ").split(" | ") for line in drawn.splitlines() if line.startswith("|")]
+    assert header == ["person", "day", "○ Calm", "▲ Energetic", "● Happy", "▽ Sad", "· Unlabelled", "listens"]
     assert len(rows) == 7
-    assert all(len(row[2].strip("`")) == 24 for row in rows)
+    for _, day, *cells, total in rows:
+        counts = [counted.get((day, mood), 0) for mood in COLOURS]
+        assert [int(cell or 0) for cell in cells] == counts
+        assert int(total) == sum(counts)
     assert "<img" not in drawn
 
 

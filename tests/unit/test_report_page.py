@@ -137,4 +137,5 @@ def test_the_command_says_where_the_page_lies(tmp_path: Path, monkeypatch: pytes
     done = CliRunner().invoke(command, ["--out", str(tmp_path / "page.html")])
     assert done.exit_code == 0, done.output
     assert done.stdout.strip() == str(tmp_path / "page.html")
+    assert "no account is connected yet" in done.stderr
     assert (tmp_path / "page.html").stat().st_size > 500_000

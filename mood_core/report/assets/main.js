@@ -17,6 +17,8 @@ function tiles(state) {
 }
 
 function lead(state) {
+  const { first, last } = DATA.asked;
+  if (!Object.keys(state.person.days).length && (first || last)) return `No listens are stored${first ? ` from ${first} on` : ""}${last ? ` up to ${last}` : ""}.`;
   if (!Object.keys(state.person.days).length) return "No listens are stored yet; moodlog run pulls them, moodlog import takes a whole history.";
   return `${state.period.first}${state.period.last === state.period.first ? "" : ` to ${state.period.last}`}, on the clock of ${state.person.timezone}.`;
 }

@@ -1,0 +1,71 @@
+"""Takes the pictures in docs/images from a fresh demo: ``make screenshots``. Needs Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+_OUT = Path(__file__).resolve().parent / "images"
+
+
+def main() -> None:
+    """Run the demo and shoot the mood page, the recap and what a nightly run leaves in Prefect's pages."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("no browser is installed: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "demo"
+        moodlog = [sys.executable, "-m", "flows.cli"]
+        subprocess.run([*moodlog, "demo", "--days", "60", "--listeners", "4", "--home", str(home)], check=True)  # noqa: S603 - our own
+        os.environ["MOODLOG_HOME"] = str(home)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            _shoot_page(browser, home / "report.html")
+            _shoot_prefect(browser, home)
+            browser.close()
+        week = str(date.today() - timedelta(days=7))  # noqa: DTZ011 - any day of the last full week
+        recap = ["recap", "--user", "Ada", "--week", week, "--out", str(_OUT / "recap.png")]
+        subprocess.run([*moodlog, *recap], check=True)  # noqa: S603
+
+
+def _shoot_page(browser: Browser, file: Path) -> None:
+    looks: list[tuple[str, dict[str, Any]]] = [
+        ("report.png", {"viewport": {"width": 1200, "height": 1180}, "color_scheme": "light"}),
+        ("report-map.png", {"viewport": {"width": 1200, "height": 1060}, "color_scheme": "dark"}),
+    ]
+    for name, look in looks:
+        page = browser.new_page(**look)
+        page.goto(file.as_uri())
+        page.locator("#person").select_option(label="Ada")
+        if name == "report-map.png":
+            page.locator("#hours").evaluate("(one) => one.scrollIntoView()")
+        page.screenshot(path=_OUT / name)
+        page.close()
+
+
+def _shoot_prefect(browser: Browser, home: Path) -> None:
+    from flows.prefect_runtime import prefect_runtime
+
+    with prefect_runtime(home) as runtime:
+        runtime.wait_until_ready()
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            found = {artifact.key: artifact.id for artifact in client.read_artifacts()}
+        page = browser.new_page(viewport={"width": 1200, "height": 900}, color_scheme="light")
+        page.goto(f"{runtime.pages}/artifacts/artifact/{found['moodlog-summary']}")
+        page.get_by_text("From the view mood_daily").wait_for()
+        page.screenshot(path=_OUT / "prefect.png")
+        page.close()
+
+
+if __name__ == "__main__":
+    main()
