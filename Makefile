@@ -9,7 +9,7 @@ OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/migrations/*.sql sql/view
 unexport VIRTUAL_ENV
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test test-slow check bench screenshots clean
+.PHONY: help setup demo test test-slow check audit bench screenshots clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ check: .venv/.full ## Run what CI runs before the tests: lint, types, import rul
 	$(RUN) lint-imports
 	$(RUN) sqlfluff lint --dialect sqlite $(SQLITE_SQL)
 	$(RUN) sqlfluff lint --dialect postgres $(OTHER_SQL)
+
+audit: | $(UV) ## Look the locked dependencies up in the security advisories; needs the network.
+	@$(RUN) python .ci/audit.py $(UV)
 
 bench: .venv/.full ## Measure: ratios side by side, written to the terminal.
 	@for file in tests/benchmarks/bench_*.py; do \
