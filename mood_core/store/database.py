@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from mood_core.errors import ConfigError, StoreBusy, StoreError
@@ -116,10 +116,15 @@ def open_database(url: str) -> Database:
     if kind == "sqlite":
         return Database(_sqlite(parsed.database or ""))
     if kind in ("postgresql", "postgres"):
-        return Database(create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10))
+        return Database(_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10))
     raise ConfigError(
         f"MOODLOG_DATABASE_URL names {kind}; moodlog writes to sqlite:///FILE or postgresql+psycopg://..."
     )
+
+
+def _engine(url: URL | str, **options: Any) -> Engine:
+    """An engine whose logs and errors tell statements without their values: those are people's listens and tokens."""
+    return create_engine(url, hide_parameters=True, **options)
 
 
 def _sqlite(file: str) -> Engine:
@@ -131,7 +136,7 @@ def _sqlite(file: str) -> Engine:
         make_private_file(path)  # SQLite gives -wal and -shm the mode of the file beside them
     except OSError as error:
         raise ConfigError(f"the database {path} cannot be made: {error.strerror}") from error
-    engine = create_engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+    engine = _engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -188,7 +193,8 @@ def _translated(database: Database) -> Iterator[None]:
     except NoSuchModuleError as error:
         raise ConfigError(f"no driver for {database}") from error
     except DBAPIError as error:
-        raise StoreError(f"the database {database} refused the data: {_first_line(error)}") from error
+        # PostgreSQL's own error tells the whole row, which a log must not.
+        raise StoreError(f"the database {database} refused the data: {_first_line(error)}") from None
 
 
 def _first_line(error: DBAPIError) -> str:
