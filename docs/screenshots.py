@@ -39,7 +39,7 @@ def main() -> None:
 def _shoot_page(browser: Browser, file: Path) -> None:
     looks: list[tuple[str, dict[str, Any]]] = [
         ("report.png", {"viewport": {"width": 1200, "height": 1180}, "color_scheme": "light"}),
-        ("report-map.png", {"viewport": {"width": 1200, "height": 1060}, "color_scheme": "dark"}),
+        ("report-map.png", {"viewport": {"width": 1200, "height": 1130}, "color_scheme": "dark"}),
     ]
     for name, look in looks:
         page = browser.new_page(**look)

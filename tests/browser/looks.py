@@ -42,6 +42,10 @@ IN_PICTURES = """() => {
   const found = [];
   for (const place of document.querySelectorAll(".chart")) {
     const picture = echarts.getInstanceByDom(place);
+    (picture.getOption().calendar || []).forEach((_, at) => {
+      const { x, width } = picture.getModel().getComponent("calendar", at).coordinateSystem.getRect();
+      if (x + width > picture.getWidth()) found.push(`${place.id} cuts its calendar`);
+    });
     const all = picture.getZr().storage.getDisplayList(true);
     const texts = all.filter((one) => one.type === "tspan" && one.style.text.trim() && !one.invisible && !one.ignore);
     const boxes = texts.map((one) => {

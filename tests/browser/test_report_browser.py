@@ -93,6 +93,44 @@ def test_page_is_sound_at_every_width_in_every_look(browser: Any, tmp_path: Path
             _assert_sound(browser, file, width, look)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "שלום " * 60, "😀" * 150, "</script><b>", "a 'b' \"c\" & d"])
+def test_any_name_of_a_person_is_shown_as_it_is(browser: Any, tmp_path: Path, name: str) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 30)
+        with space.database.write() as connection:
+            connection.execute(text("UPDATE users SET display_name = :name"), {"name": name})
+        file = write_report(space, tmp_path / "page.html")
+    _assert_sound(browser, file, min(_WIDTHS), "light")
+    page = _open(browser, file)
+    if page.locator("h1 summary").count():
+        page.locator("h1 summary").click()
+    assert name.strip() in page.locator("h1").inner_text()
+    assert page.title() == f"Moods of {' '.join(name.split())}"
+    _close(page)
+
+
+def test_hovering_a_day_tells_its_moods(browser: Any, history: tuple[Workspace, Path]) -> None:
+    space, file = history
+    (day,) = _rows(space, "SELECT day, sum(listens) AS n FROM mood_daily WHERE day = '2026-11-10' GROUP BY day")
+    page = _open(browser, file)
+    at = page.evaluate(
+        """(day) => {
+          const place = document.getElementById("calendar-chart");
+          const [x, y] = echarts.getInstanceByDom(place).convertToPixel({ calendarIndex: 0 }, day);
+          const box = place.getBoundingClientRect();
+          return [box.left + x, box.top + y];
+        }""",
+        day.day,
+    )
+    page.mouse.move(at[0] - 3, at[1])
+    page.mouse.move(*at)
+    page.locator("#calendar-chart .tip").wait_for()
+    told = page.locator("#calendar-chart .tip").inner_text()
+    assert told.startswith(f"Tuesday {day.day}: {day.n} listens")
+    assert "Calm" in told
+    _close(page)
+
+
 def test_ten_years_make_a_sound_page(browser: Any, tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_years(space, years=10, a_day=20)

@@ -81,7 +81,7 @@ function foot(title, numbers, from, state) {
   });
   for (const name of from) {
     const { view } = DATA.questions[name];
-    parts.push(el("details", { "data-question": name }, el("summary", {}, `Query of ${view}${from.length > 1 ? ` (${name})` : ""}`),
+    parts.push(el("details", { "data-question": name }, el("summary", {}, `Query of ${view}${from.length > 1 && name !== view ? ` (${name})` : ""}`),
       el("pre", { tabindex: "0", "aria-label": `Query of ${view}` }, query(name, state.person, state.period))));
   }
   return el("div", { class: "foot" }, ...parts);

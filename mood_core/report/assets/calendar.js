@@ -54,7 +54,7 @@ function calendarSection(state) {
   const narrow = view < 640;
   const ranges = calendars(state, narrow);
   const inner = Math.min(1160, view) - (view <= 480 ? 54 : 82);
-  const weeks = Math.max(...ranges.map(([first, last]) => daysBetween(first, last) / 7 + 1.5));
+  const weeks = Math.max(...ranges.map(([first, last]) => Math.ceil(((utc(first).getUTCDay() + 6) % 7 + daysBetween(first, last) + 1) / 7)));
   const short = ranges.length === 1 && weeks < 35;
   const wide = Math.max(4, Math.min(short ? 64 : 19, Math.floor((inner - 64) / weeks)));
   const high = Math.min(wide, short ? 26 : 18);
