@@ -116,6 +116,10 @@ def _accounts(workspace: Workspace) -> list[Finding]:
 
 
 def _quota(workspace: Workspace) -> Finding:
+    waits = workspace.calls.not_before()
+    if waits:
+        asked = (f"{name} asked for no calls before {until:%Y-%m-%d %H:%M} UTC" for name, until in waits.items())
+        return Finding("quota", Level.WARNING, "; ".join(asked), "wait; later runs go on by themselves")
     limit = workspace.settings.spotify_daily_budget
     used = workspace.calls.last_day()
     most = max(used, key=lambda endpoint: used[endpoint], default=None)

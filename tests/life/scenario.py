@@ -61,13 +61,13 @@ class Scenario:
 _FAR = ("Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata", "Europe/Lisbon", "America/Sao_Paulo")
 
 
-def invent(seed: int, *, listeners: int, days: int) -> Scenario:
+def invent(seed: int, *, listeners: int, days: int, starts_at: datetime = START) -> Scenario:
     """A life with a day off and a day of outage each week, every fourth permission dying, every fifth person moving."""
     rng = random.Random(f"life/{seed}")
     weeks = max(1, days // 7)
 
     def moment(first_day: float, last_day: float) -> datetime:
-        return START + timedelta(minutes=round(1440 * (first_day + rng.random() * (last_day - first_day))))
+        return starts_at + timedelta(minutes=round(1440 * (first_day + rng.random() * (last_day - first_day))))
 
     def spans(hours: tuple[float, float]) -> tuple[Span, ...]:
         begins = [moment(week * days / weeks + 0.5, (week + 1) * days / weeks - 2) for week in range(weeks)]
@@ -85,4 +85,5 @@ def invent(seed: int, *, listeners: int, days: int) -> Scenario:
         service_down,
         {index: Span(at, at + _HOUR * rng.uniform(2, min(60, 4 * days))) for index, at in deaths.items()},
         tuple(Move(index, moment(0.2 * days, 0.9 * days), rng.choice(_FAR)) for index in movers),
+        starts_at,
     )

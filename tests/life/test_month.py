@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ BURSTS = 0.15
 
 def _live_in_process(home: Path, scenario: Scenario) -> Simulation:
     world = World(scenario.seed, scenario.listeners, burst_share=BURSTS)
-    clock = Clock(START, running=False)
+    clock = Clock(scenario.starts_at, running=False)
     with Workspace(now=clock.now) as workspace:
         lives = timelines(world, scenario)
         people = {person.account_id: person for person in world.listeners()}
@@ -41,7 +42,7 @@ def _live_over_http(
     home: Path, scenario: Scenario, monkeypatch: pytest.MonkeyPatch, budget: int | None = None
 ) -> Simulation:
     with StandIn(
-        seed=scenario.seed, listeners=scenario.listeners, now=START, frozen=True, burst_share=BURSTS
+        seed=scenario.seed, listeners=scenario.listeners, now=scenario.starts_at, frozen=True, burst_share=BURSTS
     ) as standin:
         for name, value in (settings_for(standin) | {"MOODLOG_SPOTIFY_DAILY_BUDGET": str(budget or 0)}).items():
             monkeypatch.setenv(name, value)
@@ -63,12 +64,13 @@ def _proves_something(simulation: Simulation) -> None:
     assert simulation.failures
 
 
-def test_ten_days_of_eight_listeners(home: Path) -> None:
-    _proves_something(_live_in_process(home, invent(5, listeners=8, days=10)))
+def test_six_days_of_six_listeners_while_clocks_go_back(home: Path) -> None:
+    scenario = invent(8, listeners=6, days=6, starts_at=START + timedelta(days=12))
+    _proves_something(_live_in_process(home, scenario))
 
 
-def test_a_week_of_three_listeners_over_http(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _live_over_http(home, invent(3, listeners=3, days=5), monkeypatch).failures
+def test_four_days_of_three_listeners_over_http(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _live_over_http(home, invent(3, listeners=3, days=4), monkeypatch).failures
 
 
 @pytest.mark.slow
