@@ -182,3 +182,21 @@ def test_a_night_leaves_its_summary_accounts_and_picture(server: str, home: Path
     assert "4 new listens from 1 accounts" in _artifacts("moodlog-summary")[0].data
     picture = _artifacts("moodlog-moods")[0].data
     assert b"listens by mood" in base64.b64decode(picture.removeprefix("data:image/svg+xml;base64,"))
+
+
+def test_long_work_shows_how_far_it_is(server: str) -> None:
+    from prefect import flow
+
+    from flows.progress import ProgressArtifact
+
+    @flow(persist_result=False)
+    def work(of: int, key: str) -> None:
+        shown = ProgressArtifact(key, "Things done")
+        for done in range(1, of + 1):
+            shown(done, of)
+
+    work(400, "moodlog-much")
+    work(20, "moodlog-little")
+    (much,) = _artifacts("moodlog-much")
+    assert (much.type, float(much.data), much.description) == ("progress", 100.0, "Things done")
+    assert _artifacts("moodlog-little") == []
