@@ -1,8 +1,9 @@
 """What pulling many accounts costs: the bare calls, mood_core, and mood_core under Prefect, side by side.
 
-``python -m tests.benchmarks.bench_pull_scale [ACCOUNTS] [THREADS] [sqlite|postgresql]`` connects ACCOUNTS invented
-people, each with 50 new listens, and pulls them all in three ways, each in a fresh process with an empty history. The
-stand-in runs in a process of its own and answers after 50 ms. Seconds of wall and of CPU, megabytes at the peak.
+``python -m tests.benchmarks.bench_pull_scale [ACCOUNTS] [THREADS] [sqlite|postgresql] [WAY...]`` connects ACCOUNTS
+invented people, each with 50 new listens, and pulls them all in three ways, each in a fresh process with an empty
+history. The stand-in runs in a process of its own and answers after 50 ms. Seconds of wall and of CPU, megabytes at
+the peak.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -31,7 +32,7 @@ LATENCY_S = 0.05
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def main(accounts: int, threads: int, dialect: str) -> None:
+def main(accounts: int, threads: int, dialect: str, ways: Sequence[str]) -> None:
     """Connect everybody, then pull them in each way."""
     say(f"{accounts} accounts, {threads} threads, {LATENCY_S * 1000:.0f} ms a call, {dialect}")
     say("way            wall s    CPU s  stand-in   server  peak MB  grown MB   listens")
@@ -39,7 +40,7 @@ def main(accounts: int, threads: int, dialect: str) -> None:
         standin, process = stack.enter_context(standin_running(accounts))
         people = Path(folder, "people.json")
         people.write_text(json.dumps(consents(standin, accounts)), encoding="utf-8")
-        for way in WAYS:
+        for way in ways or WAYS:
             home = Path(folder, way)
             home.mkdir()
             url = stack.enter_context(database_at(home, dialect))
@@ -244,4 +245,5 @@ if __name__ == "__main__":
             int(sys.argv[1]) if len(sys.argv) > 1 else 1_000,
             int(sys.argv[2]) if len(sys.argv) > 2 else 16,
             sys.argv[3] if len(sys.argv) > 3 else "sqlite",
+            sys.argv[4:],
         )
