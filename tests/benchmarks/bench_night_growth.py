@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -135,19 +134,10 @@ def _facts(workspace: Workspace, version: str, total: int) -> Iterator[tuple[Dat
         yield LISTENS, table
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    if len(sys.argv) > 1:
-        yield Path(sys.argv[1])
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
 if __name__ == "__main__":
-    with _folder() as kept_in:
+    with tempfile.TemporaryDirectory() as spare:
         main(
-            kept_in,
+            Path(sys.argv[1] if len(sys.argv) > 1 else spare),
             int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000,
             int(sys.argv[3]) if len(sys.argv) > 3 else 200,
         )

@@ -1,6 +1,6 @@
 """How long the questions that people ask take, in a database that is filled from a lake of made-up listens.
 
-``python -m tests.benchmarks.bench_store_queries FOLDER [LISTENS] [sqlite|postgresql]`` keeps lake and SQLite file in
+``python -m tests.benchmarks.bench_store_queries [FOLDER] [LISTENS] [sqlite|postgresql]`` keeps lake and SQLite file in
 FOLDER, so that a second run measures at once. Milliseconds, the median of seven warm runs.
 """
 
@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import text
 
@@ -92,8 +93,9 @@ def median_ms(database: Database, sql: str) -> float:
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1]),
-        int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000,
-        sys.argv[3] if len(sys.argv) > 3 else "sqlite",
-    )
+    with TemporaryDirectory() as spare:
+        main(
+            Path(sys.argv[1] if len(sys.argv) > 1 else spare),
+            int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000,
+            sys.argv[3] if len(sys.argv) > 3 else "sqlite",
+        )
