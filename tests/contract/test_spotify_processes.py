@@ -17,7 +17,7 @@ from mood_core.spotify.ports import NullCallLedger
 from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import TokenCipher
-from mood_core.store.database import open_database
+from mood_core.store.database import Database, open_database
 from mood_core.store.migrate import migrate
 from mood_core.store.token_rows import TokenRows
 from tests.contract.spotify_fakes import Reply, Seen, app_at, serving, token
@@ -64,9 +64,8 @@ class Rotating:
 
 
 @pytest.mark.slow
-def test_two_processes_spend_the_refresh_token_once(tmp_path: Path) -> None:
-    url, key = f"sqlite:///{tmp_path / 'moodlog.db'}", TokenCipher.generate_key()
-    database = open_database(url)
+def test_two_processes_spend_the_refresh_token_once(database: Database) -> None:
+    url, key = database.engine.url.render_as_string(hide_password=False), TokenCipher.generate_key()
     migrate(database, now=datetime.now(UTC))
     with database.write() as connection:
         connection.execute(ADD_PERSON)
@@ -80,7 +79,6 @@ def test_two_processes_spend_the_refresh_token_once(tmp_path: Path) -> None:
     assert endpoint.spent == ["refresh-1"]
     with database.read() as connection:
         row = connection.execute(text("SELECT state, token_version, refresh_owner FROM accounts")).one()
-    database.close()
     assert tuple(row) == ("active", 2, None)
 
 
