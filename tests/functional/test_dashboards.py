@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import jsonschema  # type: ignore[import-untyped]
+import psycopg
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
@@ -95,8 +96,9 @@ def reader(tmp_path: Path, postgres_url: str) -> Iterator[Connection]:
         add_history(space, 400)
         with suppress(ProgrammingError), space.database.engine.begin() as connection:
             connection.exec_driver_sql("CREATE ROLE moodlog_reader")  # it belongs to the server, and may be there
-        with space.database.engine.begin() as connection:
-            connection.exec_driver_sql(sql_file("roles", "moodlog_reader.postgresql").text)
+        # Straight to the driver, which takes a statement without parameters as it stands.
+        with psycopg.connect(postgres_url.replace("+psycopg", "")) as owner:
+            owner.execute(sql_file("roles", "moodlog_reader.postgresql").text.encode())
         with space.database.engine.connect() as connection:
             connection.exec_driver_sql("SET ROLE moodlog_reader")
             yield connection
