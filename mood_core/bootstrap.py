@@ -270,6 +270,7 @@ class Workspace:
             ratio=settings.import_max_ratio,
             members=settings.import_max_files,
             row_bytes=settings.import_max_row_bytes,
+            depth=settings.import_max_depth,
         )
         with ExitStack() as closing:
             database = closing.enter_context(unchanged(settings.database, now=now)) if dry_run else self.database

@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     import_max_ratio: int = Field(default=200, ge=1, description="most unpacked bytes for each packed byte of a file")
 
     import_max_row_bytes: int = Field(default=2**20, ge=1, description="most bytes of one row of an export")
+    import_max_depth: int = Field(default=16, ge=1, description="most folders inside each other in one archive")
 
     @field_validator("feature_sources", "catalog", mode="before")
     @classmethod

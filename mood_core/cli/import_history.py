@@ -59,12 +59,14 @@ def command(
         report = workspace.import_history(
             paths, user=user, timezone=timezone, choice=choice, dry_run=dry_run, progress=bar
         )
-        if label and not dry_run:
-            workspace.label_now(bar.labelling)
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
     else:
         _print(report, labelled=label)
+    # After the table: should a source fail now, the person still knows what became of their rows.
+    if label and not dry_run:
+        with Workspace() as workspace, _bar() as bar:
+            workspace.label_now(bar.labelling)
 
 
 class _Bar:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is still believable of a listening history. All but ``depth`` are settings.
+    """What is still believable of a listening history. All of them are settings.
 
     Attributes:
         total_bytes: of all JSON files together, unpacked.

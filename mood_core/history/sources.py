@@ -159,7 +159,7 @@ def _problem(info: zipfile.ZipInfo, limits: Limits) -> str | None:
     if ".." in parts or parts[0] == "" or _DRIVE.match(parts[0]):
         return "points outside the archive; Spotify's exports never do"
     if len(parts) > limits.depth:
-        return f"lies more than {limits.depth} folders deep"
+        return f"lies more than {limits.depth} folders deep (MOODLOG_IMPORT_MAX_DEPTH)"
     if info.file_size > limits.total_bytes:
         return f"is larger than the {limits.total_bytes:,} bytes of MOODLOG_IMPORT_MAX_BYTES"
     if info.file_size > _SMALL and info.file_size > limits.ratio * max(info.compress_size, 1):

@@ -131,13 +131,13 @@ def test_hostile_exports_are_refused_in_one_sentence(run: Callable[..., Result],
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("MAX_BYTES", "500"), ("MAX_FILES", "1"), ("MAX_RATIO", "1"), ("MAX_ROW_BYTES", "1000")],
+    [("MAX_BYTES", "500"), ("MAX_FILES", "1"), ("MAX_RATIO", "1"), ("MAX_ROW_BYTES", "1000"), ("MAX_DEPTH", "1")],
 )
 def test_every_limit_is_a_setting(
     run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
 ) -> None:
     rows = [extended(1, master_metadata_album_album_name=Random(1).randbytes(400_000).hex()), extended(2)]
-    path = zipped(tmp_path / "x.zip", {NAME: rows * 2, "Userdata.json": {}})
+    path = zipped(tmp_path / "x.zip", {f"MyData/{NAME}": rows * 2, "MyData/Userdata.json": {}})
     monkeypatch.setenv(f"MOODLOG_IMPORT_{setting}", value)
     _refused(run(path), f"MOODLOG_IMPORT_{setting}")
     monkeypatch.delenv(f"MOODLOG_IMPORT_{setting}")
