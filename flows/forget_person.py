@@ -11,6 +11,7 @@ from flows.parameters import Certainly, Person
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.forget_person import forget_person as forget
 from mood_core.pipeline.forget_person import whom_to_forget
+from mood_core.pipeline.keep_aside import drop_rows_aside
 from mood_core.store.claims import new_owner
 
 
@@ -24,5 +25,6 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
     """
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
+        drop_rows_aside(workspace.settings.quarantine, user_id)
         report = forget(user_id, workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
     return asdict(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -51,6 +52,15 @@ def keep_rows_aside(rows: IO[str], folder: Path, user_id: str) -> Path | None:
         for block in _blocks(rows):
             file.write(block)
     return path
+
+
+def drop_rows_aside(folder: Path, user_id: str) -> int:
+    """Delete the files with a person's malformed rows; returns how many there were."""
+    named_so = re.compile(re.escape(file_stem(user_id)) + r"-[0-9a-f]{12}\.ndjson")
+    files = [path for path in folder.glob("*.ndjson") if named_so.fullmatch(path.name)]
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
 
 
 def _blocks(rows: IO[str]) -> Iterator[bytes]:

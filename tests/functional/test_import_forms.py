@@ -191,6 +191,16 @@ def test_rows_of_the_wrong_kind_are_set_aside_with_their_place(
     assert Path(report["quarantine"]).stat().st_mode & 0o077 == 0
 
 
+def test_a_forgotten_persons_damaged_rows_go_too(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    kept = {}
+    for number, name in enumerate(("ada", "ada-b")):
+        export = unpacked(tmp_path / name, {"endsong_0.json": [extended(number), {"wrong": name}]})
+        kept[name] = Path(run(export, "--user", name)["quarantine"])
+    done = CliRunner().invoke(main, ["forget", "--user", "local-ada", "--yes"])
+    assert done.exit_code == 0, done.stderr
+    assert [name for name, path in kept.items() if path.exists()] == ["ada-b"]
+
+
 def test_what_is_left_out_by_choice_is_counted_too(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     rows = [
         extended(1, ms=29_999),

@@ -172,6 +172,26 @@ def _poll(workspace: Workspace, plays: Sequence[Heard]) -> None:
     assert pull(["local-ada"], now=NOW)[0].problem is None
 
 
+@given(st.lists(st.integers(61_000, 400_000), min_size=2, max_size=9), st.permutations(["second", "minute", "poll"]))
+@settings(max_examples=25, deadline=None, report_multiple_bugs=False)
+def test_a_song_in_a_loop_keeps_a_listen_for_every_time(lengths: list[int], order: list[str]) -> None:
+    starts = [START + timedelta(milliseconds=sum(lengths[:number])) for number in range(len(lengths))]
+    loop = [Heard(1, start, ms, twin=False, polled_at_end=False) for start, ms in zip(starts, lengths, strict=True)]
+    with _workspace() as (workspace, folder):
+        for source in order:
+            _tell(workspace, folder, source, loop)
+        workspace.match_waiting()
+        assert len(_listens(workspace)) == len(loop)
+
+
+def _tell(workspace: Workspace, folder: Path, source: str, plays: Sequence[Heard]) -> None:
+    if source == "poll":
+        _poll(workspace, plays)
+    else:
+        export = [getattr(play, source)() for play in plays]
+        _import(workspace, unpacked(folder / source, {f"endsong_{source}.json": export}))
+
+
 @given(evenings(), st.permutations(["second", "minute", "poll"]), st.data())
 @settings(max_examples=60, deadline=None, report_multiple_bugs=False)
 def test_a_play_is_one_listen_whoever_tells_of_it_and_in_whatever_order(
@@ -180,13 +200,8 @@ def test_a_play_is_one_listen_whoever_tells_of_it_and_in_whatever_order(
     told = {source: data.draw(st.lists(st.sampled_from(plays), unique=True), label=source) for source in order}
     with _workspace() as (workspace, folder):
         for source in order:
-            if not told[source]:
-                continue
-            if source == "poll":
-                _poll(workspace, told[source])
-            else:
-                export = [getattr(play, source)() for play in told[source]]
-                _import(workspace, unpacked(folder / source, {f"endsong_{source}.json": export}))
+            if told[source]:
+                _tell(workspace, folder, source, told[source])
         workspace.match_waiting()
         songs = {play.song for play in (*told["second"], *told["poll"])}
         everything = {play for some in told.values() for play in some}
