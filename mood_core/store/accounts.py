@@ -11,6 +11,7 @@ from sqlalchemy import Row, bindparam, text
 from mood_core.records import from_ms, to_ms
 from mood_core.store.claims import may_live
 from mood_core.store.database import Database
+from mood_core.store.keys import among
 
 NOT_ASKED = "not asked: "
 """How the problem of an account begins that was not reached, because something stopped the asking for everybody."""
@@ -22,12 +23,12 @@ SELECT u.user_id, u.display_name, u.timezone, u.connected_at_ms,
     (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_ms
 FROM users AS u LEFT JOIN accounts AS a ON a.user_key = u.user_key
 """
-_CLAIM = text(
-    "UPDATE accounts SET claimed_by = :owner, claimed_until_ms = :until"
-    " WHERE user_key IN (SELECT user_key FROM users WHERE user_id IN :ids)"
-    " AND (claimed_by IS NULL OR claimed_until_ms < :now OR claimed_by IN :free) AND state = 'active'"
-    " RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key) AS user_id, last_problem"
-).bindparams(bindparam("ids", expanding=True), bindparam("free", expanding=True))
+_CLAIM = """
+UPDATE accounts SET claimed_by = :owner, claimed_until_ms = :until
+WHERE user_key IN (SELECT user_key FROM users WHERE {wanted})
+    AND (claimed_by IS NULL OR claimed_until_ms < :now OR claimed_by IN :free) AND state = 'active'
+RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key) AS user_id, last_problem
+"""
 
 _PACES = text("""
 SELECT user_id, count(*) AS plays, min(span_ms) AS shortest_ms
@@ -94,8 +95,10 @@ class Accounts:
         with self._database.write() as connection:
             holders = connection.scalars(text("SELECT DISTINCT claimed_by FROM accounts WHERE claimed_by IS NOT NULL"))
             free = [owner, *(holder for holder in holders if not may_live(holder))]
-            values = {"owner": owner, "until": until, "now": to_ms(now), "ids": list(user_ids), "free": free}
-            claimed = [(_has_trouble(row.last_problem), row.user_id) for row in connection.execute(_CLAIM, values)]
+            wanted, ids = among(connection, "user_id", user_ids)
+            claim = text(_CLAIM.format(wanted=wanted)).bindparams(bindparam("free", expanding=True))
+            values = {"owner": owner, "until": until, "now": to_ms(now), "ids": ids, "free": free}
+            claimed = [(_has_trouble(row.last_problem), row.user_id) for row in connection.execute(claim, values)]
         return [user_id for _, user_id in sorted(claimed)]
 
     def release(self, owner: str) -> None:

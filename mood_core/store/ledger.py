@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from mood_core.records import from_ms, to_ms
 from mood_core.store.database import Database
+from mood_core.store.keys import among
 
 
 class LedgerEntry(Protocol):
@@ -54,7 +55,6 @@ _ENTER = text(
     " :created_at_ms, :loaded_at_ms) ON CONFLICT (batch_id) DO NOTHING RETURNING batch_id"
 )
 _REMOVE = text("DELETE FROM batches WHERE batch_id IN :ids").bindparams(bindparam("ids", expanding=True))
-_KNOWN = text("SELECT batch_id FROM batches WHERE batch_id IN :ids").bindparams(bindparam("ids", expanding=True))
 
 
 def enter(connection: Connection, entry: LedgerEntry, now: datetime) -> bool:
@@ -90,7 +90,8 @@ def loaded_among(database: Database, batch_ids: list[str]) -> set[str]:
     if not batch_ids:
         return set()
     with database.read() as connection:
-        return set(connection.scalars(_KNOWN, {"ids": batch_ids}))
+        condition, ids = among(connection, "batch_id", batch_ids)
+        return set(connection.scalars(text(f"SELECT batch_id FROM batches WHERE {condition}"), {"ids": ids}))  # noqa: S608
 
 
 def newest_batch(database: Database) -> datetime | None:

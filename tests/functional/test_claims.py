@@ -12,6 +12,7 @@ import pytest
 from mood_core.standin import StandIn
 from mood_core.store.accounts import NOT_ASKED
 from mood_core.store.claims import Renewal, may_live, new_owner
+from mood_core.store.ledger import loaded_among
 from tests.nights import connect_listeners, settings_for, workspace_of
 
 
@@ -35,6 +36,15 @@ def test_what_one_run_holds_another_does_not_get_until_it_lets_go(standin: Stand
         assert workspace.accounts.claim(ids[:2], first, now=now, for_s=60) == ids[:2]
         workspace.accounts.release(first)
         assert workspace.accounts.claim(ids, second, now=now, for_s=60) == ids
+
+
+def test_hundreds_of_thousands_of_accounts_or_batches_fit_one_question(standin: StandIn) -> None:
+    many = [f"nobody-{number}" for number in range(300_000)]  # more parameters than a statement of either kind can have
+    with workspace_of(standin) as workspace:
+        ids, now = connect_listeners(workspace, standin), workspace.now()
+        assert workspace.accounts.claim([*many, *ids], new_owner(), now=now, for_s=60) == ids
+        (known,) = {path.rpartition("/")[2].removesuffix(".parquet") for path in workspace.lake.paths("users")[:1]}
+        assert loaded_among(workspace.database, [*many, known]) == {known}
 
 
 def test_a_claim_ends_with_its_lease_or_with_its_process(standin: StandIn) -> None:
