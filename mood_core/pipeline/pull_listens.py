@@ -193,14 +193,13 @@ class PullListens:
         stored = self._stored.stored_since(user_id, oldest) if oldest else set()
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
         imported = self._stored.imported_since(user_id, unknown[0].played_at - _REACH) if unknown else []
-        may_have_lost = oldest and window.full and (unknown or not window.listens) and not _covered(imported, oldest)
         merged = merge_window(
             user_id,
             window.listens,
             full=window.full,
             oldest_at=oldest,
             stored=stored | _imported_already(unknown, imported, window.tracks),
-            before=self._stored.newest_before(user_id, oldest) if oldest and may_have_lost else None,
+            before=self._before(user_id, window, unknown, imported),
             now=now,
         )
         heard = {listen.track_id for listen in merged.new}
@@ -209,6 +208,16 @@ class PullListens:
         if merged.gap:
             pending.gaps.append(merged.gap)
         return PullOutcome(user_id, len(merged.new), len(window.skipped), merged.gap is not None)
+
+    def _before(
+        self, user_id: str, window: Window, unknown: Sequence[Listen], imported: Sequence[Imported]
+    ) -> datetime | None:
+        """The newest stored listen before the window; None where none is, or where nothing can be lost between them."""
+        oldest = window.oldest_at
+        is_all_stored = bool(window.listens) and not unknown
+        if oldest is None or not window.full or is_all_stored or _covered(imported, oldest):
+            return None
+        return self._stored.newest_before(user_id, oldest)
 
     def _flush(self, pending: _Pending, now: datetime) -> None:
         if self._dry_run or not pending.outcomes:
