@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
+import shutil
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -69,7 +71,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a moodlog error becomes one line on stderr and its exit code."""
+        """Run the command; an error becomes one line on stderr and its exit code."""
         try:
             return super().invoke(ctx)
         except MoodlogError as error:
@@ -77,6 +79,19 @@ class LazyGroup(click.Group):
                 logging.getLogger(__name__).exception("the command failed")
             click.echo(f"moodlog: {error.message}", err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:  # what the system refuses: a full disk, a folder that may not be written
+            if error.errno == errno.EPIPE:  # whoever read our output has gone
+                raise
+            if ctx.params.get("verbose"):
+                logging.getLogger(__name__).exception("the command failed")
+            click.echo(f"moodlog: {_refusal(error)}; make room or give permission, and run it again", err=True)
+            ctx.exit(1)
+
+
+def _refusal(error: OSError) -> str:
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        return str(error.args[0][0][-1])  # of several files; the first one tells enough
+    return f"{error.filename or 'a file'}: {error.strerror or error}"
 
 
 def set_up_logging(verbose: int) -> None:

@@ -24,27 +24,46 @@ def exchange_locally(root: Path, path: str, content: pa.Buffer, gone: Sequence[s
     A folder made beside it (its name begins with a dot, which readers ignore) gets the new file and links to the files
     that stay; then the two change places. What somebody published meanwhile is linked over. Returns False, and changes
     nothing, where the system cannot do it.
+
+    Raises:
+        OSError: It is done, but the disk does not confirm it.
     """
     swap = _swap()
     folder = (root / path).parent
     if swap is None:
         return False
     fresh = draft_of(folder)
-    fresh.mkdir(mode=0o700)
+    taken = {Path(name).name for name in gone}
     try:
+        done = _prepared(fresh, folder, path, content, taken) and _swapped(swap, fresh, folder, taken)
+        if done:
+            fsync_folder(folder)
+            fsync_folder(folder.parent)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return done
+
+
+def _prepared(fresh: Path, folder: Path, path: str, content: pa.Buffer, taken: set[str]) -> bool:
+    try:
+        fresh.mkdir(mode=0o700)
         write_durably(fresh / Path(path).name, content)
-        taken = {Path(name).name for name in gone}
         _link_missing(folder, fresh, taken)
         fsync_folder(fresh)
-        done = swap(os.fsencode(fresh), os.fsencode(folder)) == 0
-        if done:
-            _link_missing(fresh, folder, taken)
-            fsync_folder(folder)
     except OSError:
-        done = False
-    fsync_folder(folder.parent)
-    shutil.rmtree(fresh, ignore_errors=True)
-    return done
+        return False
+    return True
+
+
+def _swapped(swap: Callable[[bytes, bytes], int], fresh: Path, folder: Path, taken: set[str]) -> bool:
+    if swap(os.fsencode(fresh), os.fsencode(folder)) != 0:
+        return False
+    try:
+        _link_missing(fresh, folder, taken)
+    except OSError:
+        # What was published meanwhile must not go with the old folder.
+        return swap(os.fsencode(fresh), os.fsencode(folder)) != 0
+    return True
 
 
 def _link_missing(source: Path, target: Path, taken: set[str]) -> None:

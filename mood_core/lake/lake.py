@@ -127,7 +127,7 @@ class Lake:
         replaces = tuple(file.batch_id for file in replaced)
         content = to_parquet(dataset, rows, batch_id, created_at, replaces)
         old = [file.path for file in replaced if file.path != path]
-        if not (self.is_local and exchange_locally(Path(self.root), path, content, old)):
+        if not self._exchanged(path, content, old):
             self._publish(path, content)
             for gone in old:
                 self.remove(gone)
@@ -205,6 +205,12 @@ class Lake:
             with self._reading(path) as source:
                 self._replaces[path] = listed(path, source, "replaces")
         return self._replaces[path]
+
+    def _exchanged(self, path: str, content: pa.Buffer, old: Sequence[str]) -> bool:
+        try:
+            return self.is_local and exchange_locally(Path(self.root), path, content, old)
+        except OSError as error:
+            raise StoreError(f"the lake {self.root} cannot be written: {error}; run this again") from error
 
     def _publish(self, path: str, content: pa.Buffer) -> None:
         try:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from mood_core.drafts import draft_of, sweep
 from mood_core.private_files import make_private_folder, open_private
 
+_TRIES = 5
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
 
 
@@ -22,13 +23,23 @@ def publish_locally(root: Path, path: str, content: pa.Buffer) -> None:
     """
     target = root / path
     _make_folders(root, target.parent)
-    temporary = draft_of(target)
-    try:
-        write_durably(temporary, content)
-        _link(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    for left in reversed(range(_TRIES)):
+        try:
+            _publish(target, content)
+            break
+        except FileNotFoundError:  # the folder was exchanged for another, in which this draft does not lie
+            if not left:
+                raise
     fsync_folder(target.parent)
+
+
+def _publish(target: Path, content: pa.Buffer) -> None:
+    draft = draft_of(target)
+    try:
+        write_durably(draft, content)
+        _link(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def write_durably(path: Path, content: pa.Buffer) -> None:

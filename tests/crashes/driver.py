@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import make_url
 
 from mood_core.bootstrap import Workspace
+from mood_core.errors import MoodlogError
 from mood_core.standin import StandIn
 from tests.crashes import homes
 from tests.crashes.homes import NOW, environment, settings_of
@@ -76,7 +77,7 @@ class Crashes:
         """How many steps the program has, and what it leaves when nobody disturbs it."""
         if (program, database) not in self._undisturbed:
             with self._home(program, database) as (home, settings):
-                ended = self._play(program, home, settings, now=NOW, count=True)
+                ended = self._play(program, home, settings, now=NOW, kill_at=None)
                 if ended.code:
                     raise RuntimeError(f"{program} does not work: {_log(home)}")
                 self._undisturbed[program, database] = ended.steps, _outcome(settings)
@@ -90,6 +91,18 @@ class Crashes:
             again = self._play(program, home, settings, now=NOW + _LATER)
             problems = self._judged(program, ended, again, home, lambda: differences(expected, _outcome(settings)))
         return Point(program, database, step, steps, ended.last, tuple(problems))
+
+    def refused(self, program: str, database: str, step: int, error: int) -> Point:
+        """A run that may not write (by ``error``: a full disk, read-only folders) from ``step`` on, and another."""
+        steps, expected = self.undisturbed(program, database)
+        with self._home(program, database) as (home, settings):
+            ended = self._play(program, home, settings, now=NOW, refuse_from=step, error=error)
+            problems = _untold(ended, _log(home))
+            again = self._play(program, home, settings, now=NOW + _LATER)
+            problems += self._judged(
+                program, Ending(0, 0, ""), again, home, lambda: differences(expected, _outcome(settings))
+            )
+        return Point(program, database, step, steps, os.strerror(error), tuple(problems))
 
     def _judged(
         self, program: str, ended: Ending, again: Ending, home: Path, compare: Callable[[], list[str]]
@@ -139,12 +152,11 @@ class Crashes:
         settings: dict[str, str],
         *,
         now: datetime,
-        count: bool = False,
-        kill_at: int | None = None,
+        **disturbance: Any,
     ) -> Ending:
         values = settings | ({"PREFECT_API_URL": self.prefect_url} if self.prefect_url else {})
         words = PROGRAMS[program].spelt(user=self._user(), export=self._export(), model=self._model())
-        return in_a_process(_Play(words, values, str(home) + ".log", now, count or kill_at is not None, kill_at))
+        return in_a_process(_Play(words, values, str(home) + ".log", now, disturbance))
 
     def _user(self) -> str:
         return self.standin.listeners[0].account_id
@@ -167,8 +179,7 @@ class _Play:
     settings: dict[str, str]
     log: str
     now: datetime
-    counted: bool
-    kill_at: int | None
+    disturbance: dict[str, Any]
 
 
 def in_a_process(play: _Play) -> Ending:
@@ -198,8 +209,8 @@ def _watch(play: _Play, answer: Connection) -> None:
     log = os.open(play.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    if play.counted:
-        answer.send(run_until(lambda: _moodlog(play), play.kill_at))
+    if play.disturbance:
+        answer.send(run_until(lambda: _moodlog(play), **play.disturbance))
     else:
         answer.send(Ending(_moodlog(play), 0, ""))
 
@@ -210,11 +221,7 @@ def _moodlog(play: _Play) -> int:
     with settings_of(play.settings):
         try:
             if play.words == ["night"]:
-                from tests.nights import one_night
-
-                with Workspace() as workspace:
-                    one_night(workspace)
-                return 0
+                return _night()
             from flows.cli import main
 
             main(play.words)
@@ -224,6 +231,28 @@ def _moodlog(play: _Play) -> int:
             sys.stdout.flush()
             sys.stderr.flush()
     return 0
+
+
+def _night() -> int:
+    from tests.nights import one_night
+
+    try:
+        with Workspace() as workspace:
+            one_night(workspace)
+    except MoodlogError as error:  # as the command line tells it
+        print(f"moodlog: {error.message}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    return 0
+
+
+def _untold(ended: Ending, log: str) -> list[str]:
+    """What is wrong with the way in which a refusal was told: it is one sentence, and an exit code."""
+    if ended.code == 0:  # what was refused could wait, such as SQLite's checkpoint
+        return []
+    told = [line for line in log.splitlines() if line.startswith("moodlog: ")]
+    if ended.code in (1, 75, 78) and len(told) == 1 and "Traceback" not in log:
+        return []
+    return [f"ended with {ended.code} and said {log}"]
 
 
 def _outcome(settings: dict[str, Any]) -> Outcome:

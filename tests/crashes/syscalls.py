@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import platform
@@ -59,8 +60,14 @@ def can_count() -> bool:
     return platform.system() == "Linux" and platform.machine() in _NUMBERS
 
 
-def run_until(action: Callable[[], int], kill_at: int | None = None) -> Ending:
-    """Run ``action`` in a child process and kill it just before its step ``kill_at``, if it comes so far."""
+def run_until(
+    action: Callable[[], int], kill_at: int | None = None, *, refuse_from: int | None = None, error: int = errno.ENOSPC
+) -> Ending:
+    """Run ``action`` in a child process and kill it just before its step ``kill_at``, if it comes so far.
+
+    From the step ``refuse_from`` on, every call that makes or enlarges a file ends with ``error``: the disk is full, or
+    the folders are read-only.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     child = os.fork()
     if not child:
@@ -70,7 +77,7 @@ def run_until(action: Callable[[], int], kill_at: int | None = None) -> Ending:
     _, (listener,), _, _ = socket.recv_fds(ours, 1, 1)
     ours.close()
     try:
-        steps, last = _count(listener, child, kill_at)
+        steps, last = _count(listener, child, kill_at, (refuse_from, error))
     finally:
         os.close(listener)
     return Ending(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), steps, last)
@@ -87,7 +94,8 @@ def _watched(action: Callable[[], int], channel: socket.socket) -> int:
         return 70
 
 
-def _count(listener: int, child: int, kill_at: int | None) -> tuple[int, str]:
+def _count(listener: int, child: int, kill_at: int | None, refusal: tuple[int | None, int]) -> tuple[int, str]:
+    refuse_from, error = refusal
     names = {number: name for name, number in _NUMBERS[platform.machine()].items()}
     steps, last = 0, ""
     for identity, thread, number, argument in _calls(listener):
@@ -97,9 +105,11 @@ def _count(listener: int, child: int, kill_at: int | None) -> tuple[int, str]:
             if steps == kill_at:
                 os.kill(child, signal.SIGKILL)
                 break
+        refused = refuse_from is not None and steps >= refuse_from and _needs_room(names[number], thread, argument)
+        answer = _ANSWER.pack(identity, 0, -error if refused else 0, 0 if refused else _CONTINUE)
         # It is gone where somebody else has killed it meanwhile.
         with contextlib.suppress(FileNotFoundError):
-            fcntl.ioctl(listener, _SEND, bytearray(_ANSWER.pack(identity, 0, 0, _CONTINUE)))
+            fcntl.ioctl(listener, _SEND, bytearray(answer))
     return steps, last
 
 
@@ -121,11 +131,22 @@ def _counts(name: str, thread: int, argument: int) -> bool:
     """Not what goes to the terminal, or to a pipe that only wakes up another thread."""
     if name not in _TO_A_FILE:
         return True
-    try:
-        target = str(Path(f"/proc/{thread}/fd/{argument}").readlink())
-    except OSError:
-        return False
+    target = _target(thread, argument)
     return argument > 2 and target.startswith(("/", "socket:")) and not target.startswith("/dev/")
+
+
+def _needs_room(name: str, thread: int, argument: int) -> bool:
+    """Whether a call makes or enlarges a file; what removes or renames one works on a full disk."""
+    if name in _TO_A_FILE:
+        return _counts(name, thread, argument) and _target(thread, argument).startswith("/")
+    return not name.startswith(("unlink", "rmdir", "rename"))
+
+
+def _target(thread: int, descriptor: int) -> str:
+    try:
+        return str(Path(f"/proc/{thread}/fd/{descriptor}").readlink())
+    except OSError:
+        return ""
 
 
 def _watch(exempt: int) -> int:
