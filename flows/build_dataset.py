@@ -17,6 +17,7 @@ from mood_core.errors import Unavailable
 from mood_core.pipeline.build_dataset import DatasetReport, parse_playlist, write_dataset
 from mood_core.pipeline.build_dataset import build_dataset as build
 from mood_core.pipeline.manage_users import the_reader
+from mood_core.store.turns import Turn
 
 
 @flow(name="build-dataset", flow_run_name="build a data set", log_prints=False, persist_result=False)
@@ -42,7 +43,7 @@ def collect_playlists(playlists: list[str], out: str | None, user: str | None) -
     Raises:
         Unavailable: A source of features did not answer for all tracks; no file is written then.
     """
-    with Workspace() as workspace:
+    with Workspace() as workspace, workspace.turn(Turn.LABELS):
         file = Path(out) if out else workspace.settings.labelled
         table, report = build(
             [parse_playlist(text) for text in playlists],

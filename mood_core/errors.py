@@ -16,6 +16,8 @@
     │   └── ModelCardMismatch       no         78   card, file and code do not belong together
     └── StoreError                  no         1
         ├── StoreBusy               yes        75   another writer holds the database
+        ├── StoreUnreachable        yes        75   the database server does not answer, or stopped in the middle
+        ├── DatabaseDamaged         no         1    the database file cannot be read
         ├── SchemaOutOfDate         no         78   the database is newer than this moodlog, or was changed by hand
         └── BatchCorrupt            no         1    a batch file is not what the ledger says
 
@@ -159,6 +161,17 @@ class StoreBusy(StoreError):
 
     retryable = True
     exit_code = 75
+
+
+class StoreUnreachable(StoreError):
+    """The database server does not answer, or stopped in the middle of it."""
+
+    retryable = True
+    exit_code = 75
+
+
+class DatabaseDamaged(StoreError):
+    """The database file is no database any more, or pages of it are damaged."""
 
 
 class SchemaOutOfDate(StoreError):

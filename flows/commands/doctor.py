@@ -56,7 +56,7 @@ def command(context: click.Context, as_json: bool) -> None:
 def _findings(workspace: Workspace) -> Iterator[Finding]:
     for what, check in (
         ("app", lambda: _app(workspace)),
-        ("database", lambda: Finding("database", Level.OK, f"{workspace.database} has this moodlog's schema")),
+        ("database", lambda: _database(workspace)),
         ("lake", lambda: _lake(workspace)),
         ("model", lambda: _model(workspace)),
         ("features", lambda: _sources(workspace)),
@@ -74,6 +74,13 @@ def _app(workspace: Workspace) -> Finding:
 
     check_redirect_uri(workspace.spotify_app.redirect_uri)
     return Finding("app", Level.OK, f"Spotify at {workspace.spotify_app.api_url}")
+
+
+def _database(workspace: Workspace) -> Finding:
+    from mood_core.store.damaged import check_pages
+
+    check_pages(workspace.database)
+    return Finding("database", Level.OK, f"{workspace.database} is whole and has this moodlog's schema")
 
 
 def _lake(workspace: Workspace) -> Finding:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
+from sqlalchemy import make_url
 
-from mood_core.bootstrap import Workspace
+from mood_core.bootstrap import Workspace, utc_now
 from mood_core.cli.file_progress import file_progress
-from mood_core.pipeline.rebuild import rebuild
+from mood_core.errors import DatabaseDamaged
+from mood_core.pipeline.rebuild import RebuildReport, rebuild
+from mood_core.settings import load_settings
+from mood_core.store.damaged import accounts_of, move_away
+from mood_core.store.rebuilding import write_kept
 
 
 @click.command
@@ -19,6 +25,7 @@ def command(skip_damaged: bool, as_json: bool) -> None:
     """Make the SQL database again from the Parquet lake alone, row for row.
 
     It happens in one transaction: until its end everybody sees the old rows, and killed anywhere it changes nothing.
+    A database file that is damaged is moved away first; the new one keeps its accounts where they can still be read.
     Connected accounts and their tokens are not in the lake: they stay where the database still has them. Into a new,
     empty database the history comes back, and people connect once more.
 
@@ -28,13 +35,35 @@ def command(skip_damaged: bool, as_json: bool) -> None:
       moodlog rebuild --skip-damaged
       MOODLOG_DATABASE_URL=postgresql+psycopg://localhost/moodlog moodlog rebuild
     """
-    with Workspace() as workspace, file_progress("rebuilding") as progress:
-        report = rebuild(
-            workspace.lake, workspace.database, now=workspace.now(), skip_damaged=skip_damaged, progress=progress
-        )
+    try:
+        report = _rebuild(skip_damaged)
+    except DatabaseDamaged as error:
+        report = _replace(error, skip_damaged)
     if as_json:
         click.echo(json.dumps(asdict(report), ensure_ascii=False))
         return
     for finding in report.skipped:
         click.echo(f"skipped {finding.subject}: {finding.problem}")
     click.echo(f"rebuilt from {report.files} files with {report.rows} rows")
+
+
+def _rebuild(skip_damaged: bool) -> RebuildReport:
+    with Workspace() as workspace, file_progress("rebuilding") as progress:
+        return rebuild(
+            workspace.lake, workspace.database, now=workspace.now(), skip_damaged=skip_damaged, progress=progress
+        )
+
+
+def _replace(error: DatabaseDamaged, skip_damaged: bool) -> RebuildReport:
+    """Rebuild into a new file in place of the damaged one, with the accounts that it still gives."""
+    file = make_url(load_settings().database).database
+    if file is None:
+        raise error
+    away = move_away(Path(file).expanduser(), now=utc_now())
+    click.echo(f"{file} is damaged; it is now {away}", err=True)
+    kept = accounts_of(away)
+    with Workspace() as workspace, workspace.database.write(durable=True) as connection:
+        write_kept(connection, kept)
+    if not kept.get("accounts"):
+        click.echo("no account could be read from it: people connect once more by `moodlog connect`", err=True)
+    return _rebuild(skip_damaged)

@@ -15,11 +15,13 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from mood_core.errors import ConfigError, StoreBusy, StoreError
+from mood_core.errors import ConfigError, DatabaseDamaged, StoreBusy, StoreError, StoreUnreachable
 from mood_core.private_files import make_private_file, make_private_folder
 from mood_core.store.remembered import Remembered
 
 _BUSY_TIMEOUT_MS = 60_000
+_DAMAGED = ("malformed", "not a database")
+_GONE = ("08", "57P0")  # connection exceptions; shutting down, crashed or starting up
 _WRITE = "moodlog_write"
 _DURABLE = "moodlog_durable"
 _LOADING = "moodlog_loading"
@@ -189,12 +191,25 @@ def _translated(database: Database) -> Iterator[None]:
     except OperationalError as error:
         if "locked" in str(error.orig) or "busy" in str(error.orig):
             raise StoreBusy(f"another program is writing to {database}; try again in a minute") from error
+        if _is_gone(error):
+            raise StoreUnreachable(f"the database {database} does not answer: {_first_line(error)}") from error
         raise StoreError(f"the database {database} cannot be used: {_first_line(error)}") from error
     except NoSuchModuleError as error:
         raise ConfigError(f"no driver for {database}") from error
     except DBAPIError as error:
+        if any(sign in str(error.orig) for sign in _DAMAGED):
+            problem = f"the database {database} is damaged ({_first_line(error)})"
+            raise DatabaseDamaged(f"{problem}; `moodlog rebuild` moves it away and makes it again") from error
         # PostgreSQL's own error tells the whole row, which a log must not.
         raise StoreError(f"the database {database} refused the data: {_first_line(error)}") from None
+
+
+def _is_gone(error: OperationalError) -> bool:
+    """Whether a server does not answer, or went away in the middle; not whether it refuses who asks."""
+    state = getattr(error.orig, "sqlstate", "")
+    if state is None:  # no server said anything, or nothing that the driver could read
+        return not any(sign in str(error.orig) for sign in ("authentication failed", "does not exist", "pg_hba.conf"))
+    return state.startswith(_GONE)
 
 
 def _first_line(error: DBAPIError) -> str:

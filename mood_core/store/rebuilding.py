@@ -38,18 +38,34 @@ def set_aside(connection: Connection) -> Kept:
     if connection.dialect.name == "postgresql":  # on SQLite the transaction has begun IMMEDIATE
         connection.execute(text("LOCK TABLE batches, accounts IN EXCLUSIVE MODE"))
     keys_go(connection)
-    rows = {}
-    for table in _personal_tables(connection):
-        query = f"SELECT o.*, u.user_id FROM {table} AS o INNER JOIN users AS u ON u.user_key = o.user_key"  # noqa: S608
-        rows[table] = [dict(row) for row in connection.execute(text(query)).mappings()]
+    rows = kept_rows(connection)
     present = set(inspect(connection).get_table_names())
     for table in (table for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO) if table in present):
         connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
     return rows
 
 
+def kept_rows(connection: Connection) -> Kept:
+    """What stands in SQL alone."""
+    rows = {}
+    for table in _personal_tables(connection):
+        query = f"SELECT o.*, u.user_id FROM {table} AS o INNER JOIN users AS u ON u.user_key = o.user_key"  # noqa: S608
+        rows[table] = [dict(row) for row in connection.execute(text(query)).mappings()]
+    return rows
+
+
 def put_back(connection: Connection, kept: Kept) -> None:
     """Write what was set aside, show the model that was shown (or the newest), and count all days."""
+    write_kept(connection, kept)
+    if connection.scalar(text(_LABELS_SHOWN)) is None:
+        connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
+        connection.execute(text(f"UPDATE models SET is_current = 1 WHERE model_key = ({_NEWEST_MODEL})"))  # noqa: S608
+    recount_everything(connection)
+    connection.execute(text("ANALYZE"))
+
+
+def write_kept(connection: Connection, kept: Kept) -> None:
+    """Write what :func:`kept_rows` read, here or in another database."""
     for table, rows in kept.items():
         keys = keys_of(connection, "users", sorted({row["user_id"] for row in rows}), create=True)
         for row in rows:
@@ -58,11 +74,6 @@ def put_back(connection: Connection, kept: Kept) -> None:
             names = ", ".join(values)
             places = ", ".join(f":{name}" for name in values)
             connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), values)  # noqa: S608
-    if connection.scalar(text(_LABELS_SHOWN)) is None:
-        connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
-        connection.execute(text(f"UPDATE models SET is_current = 1 WHERE model_key = ({_NEWEST_MODEL})"))  # noqa: S608
-    recount_everything(connection)
-    connection.execute(text("ANALYZE"))
 
 
 def _personal_tables(connection: Connection) -> list[str]:

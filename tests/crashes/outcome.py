@@ -21,7 +21,7 @@ _BOOKKEEPING = {"batches", "api_calls", "epochs", "schema_migrations", "imported
 
 _WHEN_WRITTEN = {
     "recorded_at", "fetched_at", "labelled_at", "missed_at", "first_missed_at", "last_missed_at", "found_at",
-    "filled_at", "loaded_at", "last_pulled_at", "claimed_until", "refresh_until",
+    "filled_at", "loaded_at", "last_pulled_at", "claimed_until", "refresh_until", "until", "unavailable_since",
 }  # fmt: skip
 _OF_ITS_OWN = {"token", "token_version", "last_problem"}
 _NATURAL = {

@@ -61,12 +61,18 @@ def can_count() -> bool:
 
 
 def run_until(
-    action: Callable[[], int], kill_at: int | None = None, *, refuse_from: int | None = None, error: int = errno.ENOSPC
+    action: Callable[[], int],
+    kill_at: int | None = None,
+    *,
+    refuse_from: int | None = None,
+    error: int = errno.ENOSPC,
+    halt_at: int | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Ending:
     """Run ``action`` in a child process and kill it just before its step ``kill_at``, if it comes so far.
 
     From the step ``refuse_from`` on, every call that makes or enlarges a file ends with ``error``: the disk is full, or
-    the folders are read-only.
+    the folders are read-only. At the step ``halt_at`` the child waits while ``meanwhile`` happens.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     child = os.fork()
@@ -77,7 +83,7 @@ def run_until(
     _, (listener,), _, _ = socket.recv_fds(ours, 1, 1)
     ours.close()
     try:
-        steps, last = _count(listener, child, kill_at, (refuse_from, error))
+        steps, last = _count(listener, child, kill_at, (refuse_from, error), {halt_at: meanwhile})
     finally:
         os.close(listener)
     return Ending(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), steps, last)
@@ -94,7 +100,13 @@ def _watched(action: Callable[[], int], channel: socket.socket) -> int:
         return 70
 
 
-def _count(listener: int, child: int, kill_at: int | None, refusal: tuple[int | None, int]) -> tuple[int, str]:
+def _count(
+    listener: int,
+    child: int,
+    kill_at: int | None,
+    refusal: tuple[int | None, int],
+    halts: dict[int | None, Callable[[], None]],
+) -> tuple[int, str]:
     refuse_from, error = refusal
     names = {number: name for name, number in _NUMBERS[platform.machine()].items()}
     steps, last = 0, ""
@@ -105,6 +117,7 @@ def _count(listener: int, child: int, kill_at: int | None, refusal: tuple[int | 
             if steps == kill_at:
                 os.kill(child, signal.SIGKILL)
                 break
+            halts.pop(steps, lambda: None)()
         refused = refuse_from is not None and steps >= refuse_from and _needs_room(names[number], thread, argument)
         answer = _ANSWER.pack(identity, 0, -error if refused else 0, 0 if refused else _CONTINUE)
         # It is gone where somebody else has killed it meanwhile.

@@ -6,34 +6,18 @@ The long form, with other seeds and more points: ``python -m tests.crashes --poi
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from flows.local_server import local_server
 from tests.crashes.driver import Crashes
-from tests.crashes.homes import standin_for_crashes
 from tests.crashes.programs import PROGRAMS, shares
-from tests.crashes.syscalls import can_count, run_until
+from tests.crashes.syscalls import run_until
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not can_count(), reason="only Linux hands over the system calls of a process"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(600)]
 
 POINTS = shares(66, list(PROGRAMS))
-
-
-@pytest.fixture(scope="module")
-def crashes(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Crashes]:
-    with ExitStack() as stack:
-        standin = stack.enter_context(standin_for_crashes())
-        crashes = Crashes(tmp_path_factory.mktemp("crashes"), standin, postgres_server)
-        stack.callback(crashes.close)
-        yield crashes
 
 
 def _kill_and_compare(crashes: Crashes, program: str) -> None:
@@ -42,13 +26,11 @@ def _kill_and_compare(crashes: Crashes, program: str) -> None:
     assert [str(point) for point in points if point.problems] == []
 
 
-@pytest.mark.postgresql
 @pytest.mark.parametrize("program", sorted(name for name, program in PROGRAMS.items() if not program.flow))
 def test_a_program_killed_anywhere_is_made_whole_by_the_next_run(crashes: Crashes, program: str) -> None:
     _kill_and_compare(crashes, program)
 
 
-@pytest.mark.postgresql
 @pytest.mark.prefect
 def test_the_nightly_flow_killed_under_prefect_is_made_whole_by_the_next(crashes: Crashes, tmp_path: Path) -> None:
     with local_server(tmp_path / "prefect") as server:
