@@ -11,7 +11,6 @@ from flows.parameters import Certainly, Person
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.forget_person import forget_person as forget
 from mood_core.pipeline.forget_person import whom_to_forget
-from mood_core.pipeline.keep_aside import drop_rows_aside
 from mood_core.store.claims import new_owner
 
 
@@ -25,6 +24,12 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
     """
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
-        drop_rows_aside(workspace.settings.quarantine, user_id)
-        report = forget(user_id, workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
+        report = forget(
+            user_id,
+            workspace.lake,
+            workspace.database,
+            owner=new_owner(),
+            now=workspace.now(),
+            quarantine=workspace.settings.quarantine,
+        )
     return asdict(report)

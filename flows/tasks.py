@@ -23,12 +23,10 @@ from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.label_tracks import LabelReport, label_tracks
 from mood_core.pipeline.night_report import Permission, ending_permissions
+from mood_core.pipeline.pull_claimed import pull_claimed
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
-from mood_core.store.claims import Renewal, new_owner
 from mood_core.store.selection import Selection
 from mood_core.store.turns import Turn
-
-_CLAIM_S = 600.0
 
 NIGHT_S = 20 * 3600.0
 """The time limit of scheduled runs, so that one that hangs never stands in the way of the next night's."""
@@ -63,21 +61,17 @@ def finish_batches() -> int:
 @task(name="pull listens", task_run_name="pull {label}", **RETRYING)
 def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> list[PullOutcome]:  # noqa: ARG001 - shown
     """Pull the recent listens of the accounts of one shard that no other run is pulling, one after the other."""
-    owner = new_owner()
     with Workspace() as workspace:
-        now = workspace.now()
-        claimed = user_ids if dry_run else workspace.accounts.claim(user_ids, owner, now=now, for_s=_CLAIM_S)
         pull = PullListens(
             workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches, dry_run=dry_run
         )
-        renew = Renewal(lambda: workspace.accounts.claim(claimed, owner, now=workspace.now(), for_s=_CLAIM_S))
-        try:
-            outcomes = pull(claimed, now=now, progress=lambda _: None if dry_run else renew())
-        finally:
-            if not dry_run:
-                workspace.accounts.release(owner)
-    if len(claimed) < len(user_ids):
-        get_run_logger().info("%d accounts are being pulled by another run", len(user_ids) - len(claimed))
+        if dry_run:
+            held: list[str] = []
+            outcomes = pull(user_ids, now=workspace.now())
+        else:
+            outcomes, held = pull_claimed(user_ids, pull, workspace.accounts, workspace.now)
+    if held:
+        get_run_logger().info("%d accounts are held by another run", len(held))
     get_run_logger().info("%d accounts, %d new listens", len(outcomes), sum(outcome.new for outcome in outcomes))
     return outcomes
 

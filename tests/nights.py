@@ -13,11 +13,11 @@ from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.label_tracks import label_tracks
 from mood_core.pipeline.match_waiting import match_waiting
 from mood_core.pipeline.night_report import NightReport
+from mood_core.pipeline.pull_claimed import pull_claimed
 from mood_core.pipeline.pull_listens import PullListens
 from mood_core.records import to_ms
 from mood_core.spotify.tokens import Token
 from mood_core.standin import StandIn
-from mood_core.store.claims import new_owner
 from mood_core.store.import_rows import ImportRows
 from mood_core.store.turns import Turn
 
@@ -70,11 +70,7 @@ def one_night(workspace: Workspace) -> NightReport:
     report = NightReport(finished=workspace.batches.finish(now=now))
     ids = [account.user_id for account in workspace.accounts.all() if account.state == "active"]
     pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
-    owner = new_owner()
-    try:
-        report.outcomes = pull(workspace.accounts.claim(ids, owner, now=now, for_s=600), now=now)
-    finally:
-        workspace.accounts.release(owner)
+    report.outcomes, _ = pull_claimed(ids, pull, workspace.accounts, workspace.now)
     with workspace.turn(Turn.LABELS):
         match_waiting(ImportRows(workspace.database), workspace.batches, now=now)
         report.features = fetch_features(

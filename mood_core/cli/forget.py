@@ -29,15 +29,21 @@ def command(user: str, yes: bool, as_json: bool) -> None:
     """
     # pyarrow's compute functions take a moment to import
     from mood_core.pipeline.forget_person import forget_person, whom_to_forget
-    from mood_core.pipeline.keep_aside import drop_rows_aside
 
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
         if not yes:
             names = [account.display_name for account in workspace.accounts.all([user_id])]
             click.confirm(f"Forget {' '.join([*names, f'({user_id})'])} for good?", abort=True, err=True)
-        drop_rows_aside(workspace.settings.quarantine, user_id)
-        report = forget_person(user_id, workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
+        report = forget_person(
+            user_id,
+            workspace.lake,
+            workspace.database,
+            owner=new_owner(),
+            now=workspace.now(),
+            quarantine=workspace.settings.quarantine,
+        )
+        damaged = sorted(workspace.settings.home.glob("*.damaged-*"))
     if as_json:
         click.echo(json.dumps({"user_id": user_id, **asdict(report)}))
     click.echo(
@@ -45,3 +51,5 @@ def command(user: str, yes: bool, as_json: bool) -> None:
         f"removed, {report.checked} read again.",
         err=True,
     )
+    for file in damaged:
+        click.echo(f"{file} was moved away when it was damaged and may still hold them: delete it", err=True)

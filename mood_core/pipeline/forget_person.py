@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 from mood_core.errors import InputError, StoreError
 from mood_core.lake import Lake
 from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.keep_aside import drop_rows_aside
 from mood_core.pipeline.manage_users import the_account
 from mood_core.schema import DATASETS, LISTENS, USERS, Dataset
 from mood_core.store.accounts import Accounts
@@ -89,9 +91,12 @@ def forget_person(
     *,
     owner: str,
     now: datetime,
+    quarantine: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ForgetReport:
     """Forget ``user_id`` everywhere; ``owner`` names this run. Killed anywhere and called again, it completes.
+
+    The rows that an import has set aside in the folder ``quarantine`` go as well.
 
     Raises:
         StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
@@ -99,6 +104,8 @@ def forget_person(
         StoreError: The lake or the database fails, or the person is still in a file afterwards.
     """
     with turn(database, Turn.UPKEEP):
+        if quarantine is not None:
+            drop_rows_aside(quarantine, user_id)
         return _forget(user_id, lake, database, owner, now, progress)
 
 

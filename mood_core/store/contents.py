@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
+from struct import Struct
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import text
 
 from mood_core.store.database import Database
 
+_SINGLE = Struct("<f")
 _CHUNK = 10_000
 
 _FACTS: Mapping[str, str] = MappingProxyType(
@@ -87,6 +89,7 @@ def days_add_up(database: Database) -> bool:
 
 
 def _digest(values: Any) -> int:
-    # Single precision on PostgreSQL, double on SQLite: seven digits are what both keep.
-    plain = [f"{value:.6g}" if isinstance(value, float) else value for value in values]
+    # Single precision on PostgreSQL, double on SQLite: its bits in single precision are what both keep. Digits are not,
+    # because they round a number in the middle to one side or the other, depending on what is left behind it.
+    plain = [_SINGLE.pack(value) if isinstance(value, float) else value for value in values]
     return int.from_bytes(blake2b(repr(plain).encode(), digest_size=8).digest(), "big")

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import make_url
 
@@ -76,7 +77,10 @@ class Crashes:
                 ended = self.play(program, home, settings, now=NOW, kill_at=None)
                 if ended.code:
                     raise RuntimeError(f"{program} does not work: {log_of(home)}")
-                self._undisturbed[program, database] = ended.steps, outcome_of(settings)
+                found = outcome_of(settings)
+                if found["findings of verify"]:
+                    raise RuntimeError(f"{program} does not leave things in order: {found['findings of verify']}")
+                self._undisturbed[program, database] = ended.steps, found
         return self._undisturbed[program, database]
 
     def killed(self, program: str, database: str, step: int) -> Point:
@@ -119,7 +123,7 @@ class Crashes:
         """A fresh copy of the home that ``program`` needs, and its settings."""
         kind = PROGRAMS[program].home
         prepared = self._prepared(kind, database)
-        home = self.folder / "home"
+        home = self.folder / f"home-{uuid4().hex[:8]}"
         shutil.copytree(prepared, home)
         try:
             if database == "sqlite":

@@ -82,7 +82,7 @@ def test_a_damaged_database_is_named_and_rebuild_heals_it(crashes: Crashes, dama
         assert code == 0, said
         (away,) = home.glob("moodlog.db.damaged-*Z")
         found = outcome_of(settings)
-        # What is nowhere but in SQL: which weights a version stands for and who refuses are learnt again by the next run.
+        # What is nowhere but in SQL is learnt again: which weights a version stands for, and which source refuses.
         gone = ["SQL models", "SQL source_availability", "SQL done_until"]
         if "no account could be read" in said:  # people connect again
             gone += ["SQL accounts", "tokens"]

@@ -1,4 +1,4 @@
-"""Several runs at once: none undoes another's work, readers never see a row missing or twice, nobody is told of locks."""
+"""Several runs at once: none undoes another's work, readers see every row once, nobody is told of locks."""
 
 from __future__ import annotations
 

@@ -67,6 +67,18 @@ def test_verify_finds_nothing_where_all_is_well(lake: Lake, migrated: Database) 
     assert verify(lake, migrated, now=NOW, deep=True).findings == []
 
 
+def test_numbers_that_databases_keep_in_other_lengths_are_the_same(lake: Lake, migrated: Database) -> None:
+    """PostgreSQL keeps single precision, SQLite double; half of the last digit must not look like a change."""
+    random = np.random.default_rng(3)
+    raw = random.dirichlet([0.05] * 4, 400).astype(np.float32)
+    table = moods({f"t{index}": "Calm" for index in range(400)})
+    for column, name in enumerate(("p_calm", "p_energetic", "p_happy", "p_sad")):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, pa.array(raw[:, column], pa.float32()))
+    small_history(lake, migrated).add(MOODS, table, now=NOW)
+    assert verify(lake, migrated, now=NOW, deep=True).findings == []
+
+
 def _truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
