@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--program", choices=PROGRAMS, action="append", help="only this one; may be repeated")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), action="append", help="only this one")
     parser.add_argument("--step", type=int, help="kill at this step alone")
+    parser.add_argument("--full", action="store_true", help="do not kill: from the step on, the disk is full")
     given = parser.parse_args()
     programs, databases = given.program or list(PROGRAMS), given.database or ["sqlite", "postgresql"]
     begun, bad, done = time.monotonic(), [], Counter[str]()
@@ -41,15 +42,15 @@ def main() -> int:
         if given.step:
             points = iter([crashes.killed(programs[0], databases[0], given.step)])
         else:
-            points = crashes.points(given.points, given.seed, programs, databases)
+            points = crashes.points(given.points, given.seed, programs, databases, full=given.full)
         for point in points:
             done[f"{point.program} on {point.database} ({point.steps} steps)"] += 1
             if point.problems:
                 bad.append(point)
                 print(point, flush=True)  # noqa: T201
     for name, count in done.items():
-        print(f"{count:4} kills  {name}")  # noqa: T201
-    print(f"{done.total()} kills in {time.monotonic() - begun:.0f} s, seed {given.seed}: {len(bad)} not whole")  # noqa: T201
+        print(f"{count:4} points  {name}")  # noqa: T201
+    print(f"{done.total()} points in {time.monotonic() - begun:.0f} s, seed {given.seed}: {len(bad)} not whole")  # noqa: T201
     return 1 if bad else 0
 
 

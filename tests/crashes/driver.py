@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -59,8 +61,13 @@ class Crashes:
     _templates: dict[tuple[str, str], str] = field(default_factory=dict)
     _closing: ExitStack = field(default_factory=ExitStack)
 
-    def points(self, number: int, seed: int, programs: Sequence[str], databases: Sequence[str]) -> Iterator[Point]:
-        """Kill ``programs`` at ``number`` points together, spread over their steps at random by ``seed``."""
+    def points(
+        self, number: int, seed: int, programs: Sequence[str], databases: Sequence[str], *, full: bool = False
+    ) -> Iterator[Point]:
+        """Kill ``programs`` at ``number`` points together, spread over their steps at random by ``seed``.
+
+        With ``full`` they are not killed: the disk is full from there on.
+        """
         random = Random(seed)
         for program, share in shares(number, programs).items():
             for index, database in enumerate(databases):
@@ -68,7 +75,9 @@ class Crashes:
                 steps = self.undisturbed(program, database)[0] if part else 0
                 for stratum in range(part):
                     low, high = 1 + stratum * steps // part, (stratum + 1) * steps // part
-                    yield self.killed(program, database, random.randint(low, max(low, high)))
+                    step = random.randint(low, max(low, high))
+                    refused = partial(self.refused, error=errno.ENOSPC)
+                    yield (refused if full else self.killed)(program, database, step)
 
     def undisturbed(self, program: str, database: str) -> tuple[int, Outcome]:
         """How many steps the program has, and what it leaves when nobody disturbs it."""
