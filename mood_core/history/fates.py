@@ -26,7 +26,7 @@ class Fate(StrEnum):
 
 MEANING = {
     Fate.IMPORTED: "new listens",
-    Fate.DUPLICATE: "the same row again in these files",
+    Fate.DUPLICATE: "the same play again in these files",
     Fate.ALREADY_IMPORTED: "stored by an earlier import",
     Fate.KNOWN_FROM_POLLING: "already seen among the recent listens",
     Fate.SAME_LISTEN: "the same play in another form of the export",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +15,7 @@ from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.same_listen import Play, pair
 from mood_core.records import ListenSource
-
-ID = "1a2b3c4d5e6f7g8h9i0jk{:01d}"
-
-
-def extended(number: int, ts: str = "2024-03-01T10:00:42Z", **other: Any) -> dict[str, Any]:
-    return {
-        "ts": ts,
-        "platform": "secret-platform",
-        "ms_played": 200_000,
-        "conn_country": "ZZ",
-        "ip_addr": "192.0.2.77",
-        "master_metadata_track_name": f"Song {number}",
-        "master_metadata_album_artist_name": "The Invented",
-        "master_metadata_album_album_name": "First",
-        "spotify_track_uri": f"spotify:track:{ID.format(number)}",
-        "episode_name": None,
-        "spotify_episode_uri": None,
-        "incognito_mode": False,
-    } | other
-
-
-def account(title: str, end: str = "2024-03-01 10:00", ms: int = 200_000) -> dict[str, Any]:
-    return {"endTime": end, "artistName": "The Invented", "trackName": title, "msPlayed": ms}
-
-
-def zipped(path: Path, files: dict[str, Any]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, rows in files.items():
-            archive.writestr(name, rows if isinstance(rows, bytes | str) else json.dumps(rows))
-    return path
+from tests.exports import extended, music, zipped
 
 
 @pytest.fixture
@@ -84,7 +54,7 @@ def test_every_fate_adds_up_and_a_second_import_changes_nothing(run: Any, tmp_pa
         {
             "MyData/Streaming_History_Audio_2024.json": b"\xef\xbb\xbf" + json.dumps(rows).encode(),
             "MyData/Streaming_History_Video_2024.json": [extended(4)],
-            "MyData/StreamingHistory_music_0.json": [account("Song 1"), account("Unheard of")],
+            "MyData/StreamingHistory_music_0.json": [music("Song 1"), music("Unheard of")],
             "MyData/Userdata.json": {"country": "ZZ"},
         },
     )
@@ -134,7 +104,7 @@ def test_a_damaged_file_changes_nothing(run: Any, tmp_path: Path) -> None:
 
 
 def test_account_data_first_then_the_extended_history(run: Any, tmp_path: Path) -> None:
-    names = zipped(tmp_path / "a.zip", {"StreamingHistory0.json": [account("Song 1")]})
+    names = zipped(tmp_path / "a.zip", {"StreamingHistory0.json": [music("Song 1")]})
     assert json.loads(run(names).stdout)["fates"] == {"unmatched": 1}
     uris = zipped(tmp_path / "b.zip", {"endsong_0.json": [extended(1)]})
     assert json.loads(run(uris).stdout)["fates"] == {"imported": 1}
