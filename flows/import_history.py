@@ -12,6 +12,7 @@ from flows.parameters import Exports, Milliseconds, Person, Zone
 from flows.progress import ProgressArtifact
 from mood_core.bootstrap import Workspace
 from mood_core.history.take_row import Choice
+from mood_core.importing import import_export, label_now
 
 
 class _Progress:
@@ -49,7 +50,8 @@ def import_history(
         dry_run: Say what would become of every row, and write nothing.
     """
     with Workspace() as workspace:
-        report = workspace.import_history(
+        report = import_export(
+            workspace,
             [Path(path) for path in paths],
             user=user,
             timezone=timezone,
@@ -58,7 +60,7 @@ def import_history(
             progress=_Progress(),
         )
         if label and not dry_run:
-            workspace.label_now(ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"))
+            label_now(workspace, ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"))
     fates = [{"fate": str(fate), "rows": count} for fate, count in sorted(report.fates.items())]
     create_table_artifact(key="moodlog-import-fates", table=fates, description=f"{report.rows_read} rows read")
     return report.as_dict()

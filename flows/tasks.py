@@ -19,6 +19,7 @@ from flows.progress import ProgressArtifact
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError, MoodlogError
 from mood_core.features.report import FetchReport
+from mood_core.importing import match_names
 from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.label_tracks import LabelReport, label_tracks
@@ -80,7 +81,7 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
 def match_waiting_plays() -> int:
     """Store the plays that an export named by artist and title alone and whose track is known by now."""
     with Workspace() as workspace, workspace.turn(Turn.LABELS):
-        return workspace.match_waiting()
+        return match_names(workspace)
 
 
 @task(name="fetch audio features", **RETRYING)

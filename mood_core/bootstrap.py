@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -35,12 +34,9 @@ from mood_core.store.turns import Turn, turn
 
 if TYPE_CHECKING:
     from mood_core.classifier import Classifier
-    from mood_core.features.catalog_names import CatalogNames
     from mood_core.features.source import FeatureSource
     from mood_core.features.spotify import AudioFeaturesCall
-    from mood_core.history.take_row import Choice
     from mood_core.model_card import ModelCard
-    from mood_core.pipeline.import_history import ImportReport, Progress
     from mood_core.spotify.client import SpotifyClients
     from mood_core.spotify.ports import SpotifyApp
     from mood_core.spotify.tokens import Token, TokenCipher
@@ -239,91 +235,6 @@ class Workspace:
         )
         return build_sources(self.settings.feature_sources, parts)
 
-    def import_history(
-        self,
-        paths: Sequence[Path],
-        *,
-        user: str | None = None,
-        timezone: str | None = None,
-        choice: Choice,
-        dry_run: bool = False,
-        progress: Progress | None = None,
-    ) -> ImportReport:
-        """Import an export for the person called ``user``, who is made where there is none. A dry run writes nothing.
-
-        Raises:
-            InputError: The export, the person or the time zone is not what it should be.
-            StoreBusy: The account is being pulled, or another process imports or rewrites the lake.
-            StoreError: The database or the lake fails.
-        """
-        from mood_core.history.limits import Limits
-        from mood_core.pipeline.history_owner import RegisteringBatches, find_owner
-        from mood_core.pipeline.hold_account import held
-        from mood_core.pipeline.import_history import ImportOptions, Silent, import_history
-        from mood_core.pipeline.keep_aside import keep_rows_aside
-        from mood_core.store.import_rows import ImportRows
-        from mood_core.store.unchanged import unchanged
-
-        settings, now = self.settings, self.now()
-        limits = Limits(
-            total_bytes=settings.import_max_bytes,
-            ratio=settings.import_max_ratio,
-            members=settings.import_max_files,
-            row_bytes=settings.import_max_row_bytes,
-            depth=settings.import_max_depth,
-        )
-        with ExitStack() as closing:
-            database = closing.enter_context(unchanged(settings.database, now=now)) if dry_run else self.database
-            quarantine = closing.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))
-            if not dry_run:
-                closing.enter_context(self.turn(Turn.UPKEEP))
-                self.batches.finish(now=now)
-            owner = find_owner(Accounts(database), user, timezone, _machine_zone, now=now)
-            holding = nullcontext(lambda: None) if dry_run else held(self.accounts, owner.user_id, self.now)
-            renew = closing.enter_context(holding)
-            report = import_history(
-                paths,
-                owner.user_id,
-                ImportRows(database),
-                RegisteringBatches(lambda: self.batches, owner, renew),
-                quarantine,
-                now=now,
-                options=ImportOptions(choice, limits, dry_run),
-                catalog=self.catalog_names(remember=not dry_run),
-                progress=progress or Silent(),
-            )
-            if not dry_run and not report.seen_before:
-                report.quarantine = keep_rows_aside(quarantine, settings.quarantine, owner.user_id)
-        return report
-
-    def label_now(self, progress: Callable[[int, int], None]) -> None:
-        """Match plays by name, fetch missing features (the most heard tracks first) and label, without a run."""
-        from mood_core.pipeline.fetch_features import fetch_for
-        from mood_core.pipeline.label_tracks import label_tracks
-
-        now, batches = self.now(), self.batches
-        with self.turn(Turn.LABELS):
-            self.match_waiting()
-            wanting = self.feature_rows.tracks_without_features(most_heard_first=True)
-            fetch_for(wanting, self.feature_sources(), self.feature_rows, batches, now=now, progress=progress)
-            label_tracks(self.classifier, self.model_card, self.mood_rows, self.models, batches, now=now)
-
-    def match_waiting(self) -> int:
-        """Give plays by name their tracks, where these are known by now; returns how many."""
-        from mood_core.pipeline.match_waiting import match_waiting
-        from mood_core.store.import_rows import ImportRows
-
-        rows = ImportRows(self.database)
-        return match_waiting(rows, self.batches, now=self.now(), catalog=self.catalog_names(remember=True))
-
-    def catalog_names(self, *, remember: bool) -> CatalogNames:
-        """The names in the catalogue files; with ``remember``, the same search in the same files is made once."""
-        from mood_core.features.catalog_list import read_list
-        from mood_core.features.catalog_names import CatalogNames
-
-        locations = (*self.settings.catalog, *read_list(self.settings.catalog_list))
-        return CatalogNames(locations, self.settings.catalog_cache / "searched" if remember else None)
-
     def _spotify_audio_features(self) -> AudioFeaturesCall | None:
         """Spotify's own features, asked in the name of the first account whose permission holds."""
         active = [account.user_id for account in self.accounts.all() if account.state == "active"]
@@ -347,16 +258,6 @@ def _told_now_and_then() -> Callable[[str, float], None]:
             log.info("converting %s: %d %%", file, told[file] * 10)
 
     return tell
-
-
-def _machine_zone() -> str:
-    """The IANA name of this machine's time zone; UTC where it does not say."""
-    from tzlocal import get_localzone_name
-
-    try:
-        return get_localzone_name() or "UTC"
-    except Exception:  # noqa: BLE001 - the library raises whatever the platform does
-        return "UTC"
 
 
 def _private_folder(home: Path) -> None:

@@ -53,11 +53,12 @@ def command(
     """
     from mood_core.bootstrap import Workspace
     from mood_core.history.take_row import Choice
+    from mood_core.importing import import_export, label_now
 
     choice = Choice(min_ms, private == "keep")
     with Workspace() as workspace, _bar() as bar:
-        report = workspace.import_history(
-            paths, user=user, timezone=timezone, choice=choice, dry_run=dry_run, progress=bar
+        report = import_export(
+            workspace, paths, user=user, timezone=timezone, choice=choice, dry_run=dry_run, progress=bar
         )
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
@@ -66,7 +67,7 @@ def command(
     # After the table: should a source fail now, the person still knows what became of their rows.
     if label and not dry_run:
         with Workspace() as workspace, _bar() as bar:
-            workspace.label_now(bar.labelling)
+            label_now(workspace, bar.labelling)
 
 
 class _Bar:

@@ -112,13 +112,14 @@ def one(way: str, export: Path) -> dict[str, Any]:
     """Measure ``way`` in this process."""
     from mood_core.bootstrap import Workspace
     from mood_core.history.take_row import Choice
+    from mood_core.importing import import_export
 
     began, before = time.perf_counter(), time.process_time()
     if way == "parse":
         parse(export)
     else:
         with Workspace() as workspace:
-            report = workspace.import_history([export], user="me", timezone="UTC", choice=Choice())
+            report = import_export(workspace, [export], user="me", timezone="UTC", choice=Choice())
         if sum(report.fates.values()) != report.rows_read:
             raise AssertionError(report.fates)
     return {

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from mood_core.bootstrap import Workspace
 from mood_core.history.take_row import Choice
+from mood_core.importing import import_export, match_names
 from mood_core.pipeline import import_write
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.import_history import ImportReport
@@ -42,7 +43,7 @@ def _workspace(home: Path, url: str) -> Workspace:
 
 
 def _import(workspace: Workspace, export: Path) -> ImportReport:
-    return workspace.import_history([export], user="ada", timezone="Europe/Lisbon", choice=Choice())
+    return import_export(workspace, [export], user="ada", timezone="Europe/Lisbon", choice=Choice())
 
 
 def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) 
             tmp_path / "y", {"s0.json": [music("Unheard 1", artist="x" * 240)], "endsong_0.json": [extended(1)]}
         )
         assert _import(workspace, later).fates == {"imported": 1, "already_imported": 1}
-        assert workspace.match_waiting() == 0
+        assert match_names(workspace) == 0
         assert len(contents(workspace)["listens"]) == fates["imported"] + 1
 
 

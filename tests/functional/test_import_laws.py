@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from mood_core.bootstrap import Workspace
 from mood_core.history.take_row import Choice
+from mood_core.importing import import_export, match_names
 from mood_core.pipeline.import_history import ImportReport
 from mood_core.pipeline.pull_listens import PullListens
 from mood_core.records import Listen, ListenSource, Track
@@ -50,7 +51,7 @@ def _workspace() -> Iterator[tuple[Workspace, Path]]:
 
 
 def _import(workspace: Workspace, *paths: Path) -> ImportReport:
-    report = workspace.import_history(paths, user="ada", timezone="UTC", choice=Choice())
+    report = import_export(workspace, paths, user="ada", timezone="UTC", choice=Choice())
     assert sum(report.fates.values()) == report.rows_read
     return report
 
@@ -180,7 +181,7 @@ def test_a_song_in_a_loop_keeps_a_listen_for_every_time(lengths: list[int], orde
     with _workspace() as (workspace, folder):
         for source in order:
             _tell(workspace, folder, source, loop)
-        workspace.match_waiting()
+        match_names(workspace)
         assert len(_listens(workspace)) == len(loop)
 
 
@@ -202,7 +203,7 @@ def test_a_play_is_one_listen_whoever_tells_of_it_and_in_whatever_order(
         for source in order:
             if told[source]:
                 _tell(workspace, folder, source, told[source])
-        workspace.match_waiting()
+        match_names(workspace)
         songs = {play.song for play in (*told["second"], *told["poll"])}
         everything = {play for some in told.values() for play in some}
         expected = Counter(play.song for play in everything if play.song in songs)
@@ -213,7 +214,7 @@ def test_a_play_is_one_listen_whoever_tells_of_it_and_in_whatever_order(
         if again:
             stored = contents(workspace)
             _import(workspace, again)
-            workspace.match_waiting()
+            match_names(workspace)
             assert contents(workspace) == stored
 
 
@@ -227,7 +228,7 @@ def test_the_waiting_plays_of_one_minute_stay_apart() -> None:
     with _workspace() as (workspace, folder):
         _import(workspace, unpacked(folder / "a", {"StreamingHistory0.json": export}))
         _import(workspace, unpacked(folder / "b", {"endsong_0.json": [extended(1, "2020-01-01T00:00:00Z")]}))
-        assert workspace.match_waiting() == 3
+        assert match_names(workspace) == 3
         later = _listens(workspace)
     with _workspace() as (workspace, folder):
         _import(workspace, unpacked(folder / "b", {"endsong_0.json": [extended(1, "2020-01-01T00:00:00Z")]}))

@@ -16,6 +16,7 @@ from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.features.catalog_names import CatalogNames, artists_of
 from mood_core.features.values import NINE
+from mood_core.importing import match_names
 from tests.exports import extended, music, track_id, unpacked
 
 PLAUSIBLE = {"loudness": -8.0, "tempo": 100.0}
@@ -87,12 +88,12 @@ def test_what_waits_finds_its_track_once_a_catalogue_file_is_added(
     export = unpacked(tmp_path / "x", {"StreamingHistory0.json": [music("Song 1"), music("Song 2")]})
     assert run("import", export)["fates"] == {"unmatched": 2}
     with Workspace() as workspace:
-        assert workspace.match_waiting() == 0
+        assert match_names(workspace) == 0
     added = CliRunner().invoke(main, ["catalog", "add", str(_csv(tmp_path / "a.csv", (1, "Song 1", "The Invented")))])
     assert added.exit_code == 0, added.stderr
     with Workspace() as workspace:
-        assert workspace.match_waiting() == 1
-        assert workspace.match_waiting() == 0
+        assert match_names(workspace) == 1
+        assert match_names(workspace) == 0
     assert _listens() == [(track_id(1), "Song 1", "The Invented")]
     assert run("import", unpacked(tmp_path / "y", {"s0.json": [music("Song 1"), music("Song 2")]}))["fates"] == {
         "already_imported": 2
