@@ -23,6 +23,10 @@ _WHEN_WRITTEN = {
     "recorded_at", "fetched_at", "labelled_at", "missed_at", "first_missed_at", "last_missed_at", "found_at",
     "filled_at", "loaded_at", "last_pulled_at", "claimed_until", "refresh_until", "until", "unavailable_since",
 }  # fmt: skip
+_TOLD_AGAIN = ("gaps", "tracks")
+"""Of which the lake may hold a row twice, and SQL one: a gap is told again by the run after one that was killed before
+it stored the listens beyond it; a track that two people heard is described by both of their shards at once."""
+
 _OF_ITS_OWN = {"token", "token_version", "last_problem"}
 _NATURAL = {
     "user_key": ("users", "user_id"),
@@ -111,8 +115,7 @@ def _lake(workspace: Workspace) -> Outcome:
         rows = [row for path in lake.paths(name) for row in lake.read(path)[1].to_pylist()]
         kept = ({column: value for column, value in row.items() if column not in _WHEN_WRITTEN} for row in rows)
         texts = map(str, kept)
-        # A gap is told again by a run that was killed before it stored the listens beyond it; SQL holds it once.
-        result[f"lake {name}"] = sorted(set(texts) if name == "gaps" else texts)
+        result[f"lake {name}"] = sorted(set(texts) if name in _TOLD_AGAIN else texts)
     return result
 
 
