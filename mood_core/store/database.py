@@ -196,6 +196,8 @@ def _translated(database: Database) -> Iterator[None]:
         raise StoreError(f"the database {database} cannot be used: {_first_line(error)}") from error
     except NoSuchModuleError as error:
         raise ConfigError(f"no driver for {database}") from error
+    except UnicodeEncodeError:
+        raise StoreError(f"the database {database} takes no text with lone surrogates") from None
     except DBAPIError as error:
         if any(sign in str(error.orig) for sign in _DAMAGED):
             problem = f"the database {database} is damaged ({_first_line(error)})"
