@@ -38,10 +38,10 @@ values = st.recursive(
 
 
 def fuzz(examples: int) -> settings:
-    """Settings of a fuzzing test: ``examples`` a run, always the same; by the profile ``long`` 50 times as many."""
+    """Settings of a fuzzing test: ``examples`` a run, always the same; by the profile ``long`` 100 times as many."""
     is_long = settings.get_current_profile_name() == "long"
     return settings(
-        max_examples=examples * 50 if is_long else examples,
+        max_examples=examples * 100 if is_long else examples,
         derandomize=not is_long,
         deadline=None,
         suppress_health_check=list(HealthCheck),

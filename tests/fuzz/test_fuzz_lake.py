@@ -72,7 +72,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.mark.parametrize("name", DATASETS)
 @given(data=st.data())
-@fuzz(12)
+@fuzz(8)
 def test_rows_are_refused_before_the_lake_or_taken_by_sql(
     migrated: Database, lake: Lake, name: str, data: st.DataObject
 ) -> None:
@@ -88,7 +88,7 @@ def test_rows_are_refused_before_the_lake_or_taken_by_sql(
 
 @pytest.mark.parametrize("name", DATASETS)
 @given(data=st.data())
-@fuzz(6)
+@fuzz(4)
 def test_a_file_from_elsewhere_costs_no_other(migrated: Database, lake: Lake, name: str, data: st.DataObject) -> None:
     dataset = DATASETS[name]
     rows = data.draw(rows_of(dataset))
@@ -125,7 +125,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 
 
 @given(data=st.data())
-@fuzz(25)
+@fuzz(10)
 def test_a_spoilt_file_is_named_and_costs_no_other(
     whole: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

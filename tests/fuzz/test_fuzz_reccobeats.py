@@ -53,7 +53,7 @@ def service() -> Iterator[tuple[Service, str]]:
 
 
 @given(body=bodies(ANSWER), status=statuses, retry_after=st.none() | retry_afters | header_texts)
-@fuzz(60)
+@fuzz(20)
 def test_any_answer(
     service: tuple[Service, str], migrated: Database, tmp_path: Path, body: bytes, status: int, retry_after: str | None
 ) -> None:

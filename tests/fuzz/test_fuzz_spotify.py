@@ -171,7 +171,7 @@ class Told:
 @example({"items": [{"track": _TRACK, "played_at": "1969-12-31T23:00:00Z"}]})
 @example({"items": [{"track": _TRACK, "played_at": "9999-12-31T23:59:59Z"}]})
 @example({"items": [{"track": {**_TRACK, "duration_ms": 0}, "played_at": "2026-11-20T10:00:00Z"}]})
-@fuzz(40)
+@fuzz(20)
 def test_whatever_is_read_can_be_stored(migrated: Database, tmp_path: Path, payload: Any) -> None:
     lake = open_lake(str(tmp_path / "lake"))
     batches = Batches(lake, migrated)

@@ -94,7 +94,7 @@ def test_any_file_of_labels(folder: Callable[[], Path], written: tuple[str, byte
 
 
 @given(data=st.data())
-@fuzz(30)
+@fuzz(12)
 def test_a_spoilt_conversion_is_made_again(folder: Callable[[], Path], data: st.DataObject) -> None:
     """The cache of converted catalogue files lies on a person's disk, where anything can happen to it."""
     from tests.fuzz.tables import valid_rows

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _ASK = """
 from prefect._internal.analytics.enabled import is_telemetry_enabled
 from prefect.settings import get_current_settings
@@ -21,6 +23,7 @@ with prefect_runtime(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.slow
 def test_prefect_tells_nobody(tmp_path: Path) -> None:
     switches = ("CI", "DO_NOT_TRACK", "GITHUB_ACTIONS", "PREFECT_SERVER_ANALYTICS_ENABLED", "PREFECT_API_URL")
     environment = {name: value for name, value in os.environ.items() if name not in switches}
