@@ -36,6 +36,7 @@ _FAILED = text(
 _NOT_BEFORE = text(
     "INSERT INTO rate_limits (endpoint, not_before_ms, reason) VALUES (:endpoint, :until, :reason)"
     " ON CONFLICT (endpoint) DO UPDATE SET not_before_ms = excluded.not_before_ms, reason = excluded.reason"
+    " WHERE excluded.not_before_ms > rate_limits.not_before_ms"
 )
 _USED = text(
     # A minute's calls count until the last of them can be a day old.
