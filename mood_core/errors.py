@@ -22,9 +22,9 @@
         └── BatchCorrupt            no         1    a batch file is not what the ledger says
 
 Retrying is decided by ``retryable`` alone, in one place for each failure. A message is one sentence that says what
-happened and what to do next, and never holds a token; whatever a file or a server put into it, it is one plain
-line of at most 600 characters, so that nothing in it commands a terminal or forges a line of a log. One bad record
-among many is a value with a reason, not an exception.
+happened and what to do next, and never holds a token, nor what an address has before its @. Whatever a file or a server
+put into it, it is one plain line of at most 600 characters, so that nothing in it commands a terminal or forges a line
+of a log. One bad record among many is a value with a reason, not an exception.
 
 Errors cross process borders, so each pickles with its attributes.
 """
@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from mood_core.plain_text import plain
+from mood_core.plain_text import plain, without_credentials
 
 _LONGEST = 600
 _END = 200  # what to do stands there
@@ -54,6 +54,7 @@ class MoodlogError(Exception):
 
 
 def _one_line(message: str) -> str:
+    message = without_credentials(message)
     if not message.isprintable():
         message = " ".join(plain(message).split())
     if len(message) > _LONGEST:

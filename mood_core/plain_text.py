@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 _BLANKS = (*range(0x09, 0x0E), 0x85, 0x2028, 0x2029)
 _UNFIT = (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))
 _PLAIN = {**dict.fromkeys(_UNFIT, "\N{REPLACEMENT CHARACTER}"), **dict.fromkeys(_BLANKS, " ")}
+
+_CREDENTIALS = re.compile(r"(?<=://)\S*@")
+
+
+def without_credentials(text: str) -> str:
+    """``text`` without what stands before the @ of an address in it: a name, a password or keys."""
+    return _CREDENTIALS.sub("", text)
 
 
 def plain(text: str) -> str:

@@ -112,7 +112,7 @@ def open_database(url: str) -> Database:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ConfigError(f"MOODLOG_DATABASE_URL is not a database address: {_without_password(url)}") from error
     kind = parsed.get_backend_name()
     if kind == "sqlite":

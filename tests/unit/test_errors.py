@@ -39,3 +39,25 @@ def test_the_docstring_draws_the_tree_as_it_is() -> None:
             if kind is not MoodlogError:
                 assert f" {'yes' if kind.retryable else 'no'} " in line, kind.__name__
                 assert f" {kind.exit_code} " in f"{line} ", kind.__name__
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("a\nb\tc  d", "a b c d"),
+        ("\x1b[31mred", "\N{REPLACEMENT CHARACTER}[31mred"),
+        ("postgresql://ada:p@ss/word@host/db is no address", "postgresql://host/db is no address"),
+        ("שלום\u200f stays", "שלום\u200f stays"),
+    ],
+)
+def test_a_message_is_one_plain_line_without_credentials(written: str, told: str) -> None:
+    error = MoodlogError(written)
+    assert error.message == str(error) == told
+    assert pickle.loads(pickle.dumps(error)).message == told
+
+
+def test_of_a_long_message_beginning_and_end_are_told() -> None:
+    message = MoodlogError(f"begins {'x' * 5000} do this").message
+    assert len(message) == 600
+    assert message.startswith("begins")
+    assert message.endswith("do this")
