@@ -27,6 +27,9 @@ Person = Annotated[str, Field(min_length=1, examples=["ada"])]
 People = Annotated[Sequence[_Word], Field(examples=[["ada", "grace"]])]
 """Some people, by id or name each; none means everybody."""
 
+SomePeople = Annotated[Sequence[_Word], Field(min_length=1, examples=[["ada", "grace"]])]
+"""Some people, by id each; at least one."""
+
 Zone = Annotated[
     str | None,
     WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z][\w+-]*(/[\w+-]+)*$", "examples": ["Europe/Berlin"]}),

@@ -33,6 +33,7 @@ def run_nightly(
     first_day: Day = None,
     last_day: Day = None,
     dry_run: bool = False,
+    share: bool = False,
 ) -> State[NightReport]:
     """Pull recent listens, fetch the features of new tracks, label them, and leave a summary.
 
@@ -43,10 +44,11 @@ def run_nightly(
         first_day: Label only tracks heard on this local day or later, for example 2026-11-01.
         last_day: Label only tracks heard on this local day or earlier.
         dry_run: Ask Spotify for new listens, but write nothing.
+        share: Share the accounts among all workers, a run for each shard, instead of pulling them all here.
     """
     report = NightReport(dry_run=dry_run)
     report.finished = 0 if dry_run else finish_batches()
-    report.outcomes = pull_all(people, dry_run=dry_run)
+    report.outcomes = pull_all(people, dry_run=dry_run, share=share)
     report.permissions = permissions_ending()
     if not dry_run:
         selection = selection_of(people, first_day, last_day)

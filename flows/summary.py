@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.events import tell_ended_permissions
+from flows.later import put_off
 from mood_core.bootstrap import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.pipeline.night_report import NightReport, Verdict
@@ -23,6 +24,8 @@ MOST_ACCOUNTS = 200
 MOST_LINES = 50
 """So many lines a list in the summary has at most."""
 
+_REASONS = 3  # a state is read at a glance; the summary has them all
+
 DEGRADED = Verdict.DEGRADED.value
 """The name of the state of a run that did its work, but not all of it."""
 
@@ -34,7 +37,14 @@ def conclude(report: NightReport) -> State[NightReport]:
         _leave_accounts(report, workspace)
     create_markdown_artifact(key="moodlog-summary", markdown=markdown(report) + moods, description="What the run did")
     tell_ended_permissions(report)
-    message = headline(report)
+    return state_of(report, put_off(report))
+
+
+def state_of(report: NightReport, later: str | None = None) -> State[NightReport]:
+    """The state that ``report`` deserves, with its numbers and reasons, and what was put off for ``later``."""
+    reasons = report.reasons
+    more = [f"and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
+    message = "; ".join([headline(report), *reasons[:_REASONS], *more, *([later] if later else [])])
     if report.verdict is Verdict.FAILED:
         return Failed(message=message, data=report)
     return Completed(name=report.verdict.value, message=message, data=report)

@@ -11,6 +11,7 @@ from prefect.futures import wait
 from flows.parameters import People
 from flows.run_names import named
 from flows.shards import split
+from flows.sharing import pull_shared
 from flows.summary import conclude
 from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard
 from mood_core.bootstrap import Workspace
@@ -31,6 +32,7 @@ def sync_listens(
     people: People = (),
     dry_run: bool = False,
     due_only: bool = False,
+    share: bool = False,
 ) -> State[NightReport]:
     """Pull the recent listens of everybody, or of some people, into the lake and SQL.
 
@@ -38,16 +40,19 @@ def sync_listens(
         people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
         dry_run: Ask Spotify, but write nothing.
         due_only: Pull only who is due by how fast they fill their window; `moodlog status` shows when that is.
+        share: Share the accounts among all workers, a run for each shard, instead of pulling them all here.
     """
     report = NightReport(dry_run=dry_run)
     report.finished = 0 if dry_run else finish_batches()
-    report.outcomes = pull_all(people, dry_run=dry_run, due_only=due_only)
+    report.outcomes = pull_all(people, dry_run=dry_run, due_only=due_only, share=share)
     report.permissions = permissions_ending()
     return conclude(report)
 
 
-def pull_all(people: Sequence[str], *, dry_run: bool, due_only: bool = False) -> list[PullOutcome]:
-    """Pull all active accounts, or those of ``people``, a task for each shard; with ``due_only`` those that are due.
+def pull_all(people: Sequence[str], *, dry_run: bool, due_only: bool = False, share: bool = False) -> list[PullOutcome]:
+    """Pull all active accounts, or those of ``people``; with ``due_only`` those that are due.
+
+    A shard of accounts is a task here or, to ``share`` the work, a flow run on any worker.
 
     Raises:
         InputError: One of ``people`` is not a connected account.
@@ -57,13 +62,17 @@ def pull_all(people: Sequence[str], *, dry_run: bool, due_only: bool = False) ->
         if due_only:
             active = due_accounts(workspace, active)
         shards = split(active, workspace.settings.shards)
+    outcomes = pull_shared(shards, dry_run=dry_run) if share else _pull_here(shards, dry_run=dry_run)
+    return sorted(outcomes, key=lambda outcome: outcome.user_id)
+
+
+def _pull_here(shards: list[list[str]], *, dry_run: bool) -> list[PullOutcome]:
     futures = [
         pull_shard.submit(part, f"shard {number} of {len(shards)}", dry_run=dry_run)
         for number, part in enumerate(shards, start=1)
     ]
     wait(futures)
-    outcomes = [outcome for future in futures for outcome in future.result()]
-    return sorted(outcomes, key=lambda outcome: outcome.user_id)
+    return [outcome for future in futures for outcome in future.result()]
 
 
 def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:

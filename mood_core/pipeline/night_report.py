@@ -83,9 +83,7 @@ class NightReport:
     def problems(self) -> list[str]:
         """What did not work, a sentence each."""
         accounts = [f"{outcome.user_id}: {outcome.problem}" for outcome in self.outcomes if outcome.problem]
-        stopped = [] if self.features is None else [f"{stop.service}: {stop.reason}" for stop in self.features.stopped]
-        aside = [] if self.features is None else [f"{kept.source}: {kept.reason}" for kept in self.features.set_aside]
-        return accounts + stopped + aside
+        return accounts + self._features_problems()
 
     @property
     def kinds_of_problems(self) -> list[str]:
@@ -109,13 +107,45 @@ class NightReport:
         return Verdict.DEGRADED if self.problems else Verdict.COMPLETED
 
     @property
+    def put_off_accounts(self) -> list[str]:
+        """The accounts that are to be pulled again after a wait."""
+        return [outcome.user_id for outcome in self.outcomes if outcome.retry_after_s]
+
+    @property
+    def accounts_wait_s(self) -> float | None:
+        """How long to wait with those accounts [s]; None where there are none."""
+        return max((outcome.retry_after_s for outcome in self.outcomes if outcome.retry_after_s), default=None)
+
+    @property
+    def features_wait_s(self) -> float | None:
+        """How long to wait with the features that a source did not give [s]; None where none asked us to."""
+        stopped = [] if self.features is None else self.features.stopped
+        return max((stop.retry_after_s for stop in stopped if stop.retry_after_s), default=None)
+
+    @property
+    def reasons(self) -> list[str]:
+        """The problems, those of several accounts told once, the most common first."""
+        counted = Counter(outcome.problem for outcome in self.outcomes if outcome.problem)
+        first = {outcome.problem: outcome.user_id for outcome in reversed(self.outcomes)}
+        accounts = [
+            f"{first[problem] if count == 1 else f'{count} accounts'}: {problem}"
+            for problem, count in counted.most_common()
+        ]
+        return accounts + self._features_problems()
+
+    def _features_problems(self) -> list[str]:
+        if self.features is None:
+            return []
+        stopped = [f"{stop.service}: {stop.reason}" for stop in self.features.stopped]
+        return stopped + [f"{kept.source}: {kept.reason}" for kept in self.features.set_aside]
+
+    @property
     def exit_code(self) -> int:
         """0 when the run did what could be done; 75 when a quota stopped it; what all accounts failed by; else 1."""
         codes = {outcome.exit_code for outcome in self.outcomes if outcome.problem}
         if self.verdict is Verdict.FAILED:
             return codes.pop() if len(codes) == 1 else 1
-        waits = [outcome.retry_after_s for outcome in self.outcomes]
-        waits += [] if self.features is None else [stop.retry_after_s for stop in self.features.stopped]
+        waits = (self.accounts_wait_s, self.features_wait_s)
         return _TRY_AGAIN_LATER if any(waits) else 0
 
 

@@ -10,7 +10,9 @@ from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.store.accounts import Accounts
 from mood_core.store.claims import Renewal, new_owner
 
-_LEASE_S = 600.0
+LEASE_S = 600.0
+"""How long an account stays claimed when nobody renews the claim."""
+
 _WAIT_S = 60.0
 _POLL_S = 0.5
 
@@ -30,8 +32,8 @@ def pull_claimed(
     outcomes: list[PullOutcome] = []
     left = list(user_ids)
     while left:
-        claimed = accounts.claim(left, owner, now=clock(), for_s=_LEASE_S)
-        renew = Renewal(lambda ids=claimed: accounts.claim(ids, owner, now=clock(), for_s=_LEASE_S))  # type: ignore[misc]
+        claimed = accounts.claim(left, owner, now=clock(), for_s=LEASE_S)
+        renew = Renewal(lambda ids=claimed: accounts.claim(ids, owner, now=clock(), for_s=LEASE_S))  # type: ignore[misc]
         try:
             outcomes += pull(claimed, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]
         finally:

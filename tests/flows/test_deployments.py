@@ -92,6 +92,7 @@ def test_what_runs_when() -> None:
     }
     assert set(by_name) - set(when) == {
         "run-now",
+        "pull-shard",
         "label",
         "backfill-features",
         "import-history",

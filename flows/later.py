@@ -1,0 +1,57 @@
+"""Puts off what a service asked us to wait for: a run at the time it named, instead of sleeping for hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import deployment, flow_run
+
+from mood_core.bootstrap import utc_now
+from mood_core.pipeline.night_report import NightReport
+
+_LABEL = "label-moods/label"
+_SLACK = timedelta(seconds=10)  # clocks differ, and a moment too early would ask in vain
+
+
+def put_off(report: NightReport) -> str | None:
+    """Schedule runs for what ``report`` says must wait; returns when they are due, in words.
+
+    Accounts are pulled by the same deployment, features fetched and labelled by that of labelling. A run that was not
+    started by a deployment schedules nothing: whoever started it hears it by the exit code.
+    """
+    if deployment.id is None or report.dry_run:
+        return None
+    said = []
+    if report.accounts_wait_s is not None:
+        at = utc_now() + timedelta(seconds=report.accounts_wait_s) + _SLACK
+        people = {} if flow_run.parameters.get("due_only") else {"people": report.put_off_accounts}
+        said.append(_run_at(at, str(deployment.id), {**flow_run.parameters, **people}, "accounts"))
+    if report.features_wait_s is not None:
+        at = utc_now() + timedelta(seconds=report.features_wait_s) + _SLACK
+        selection = {name: flow_run.parameters.get(name) for name in ("people", "first_day", "last_day")}
+        given = {name: value for name, value in selection.items() if value}
+        said.append(_run_at(at, _LABEL, given, "features"))
+    return ", ".join(filter(None, said)) or None
+
+
+def _run_at(at: datetime, name: str, parameters: Mapping[str, Any], what: str) -> str | None:
+    try:
+        run_deployment(
+            name,
+            parameters=dict(parameters),
+            scheduled_time=at,
+            timeout=0,
+            as_subflow=False,
+            flow_run_name=f"what was put off ({what})",
+            # Whoever is told to wait for the same hour shares one run.
+            idempotency_key=f"{deployment.id}-{what}-{at:%Y-%m-%dT%H}",
+        )
+    except ObjectNotFound:
+        get_run_logger().warning("%s is not deployed here, so the rest waits for the next run", name)
+        return None
+    return f"the rest of the {what} at {at:%Y-%m-%d %H:%M} UTC"
