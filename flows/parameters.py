@@ -85,6 +85,9 @@ ModelVersion = Annotated[
 Reader = Annotated[str | None, WithJsonSchema({"type": "string", "minLength": 1, "examples": ["ada"]})]
 """One person, by id or name, or the first there is."""
 
+Label = Annotated[str, Field(min_length=1, examples=["shard 1"])]
+"""What a run is called."""
+
 Seed = Annotated[int, Field(ge=0, examples=[0])]
 """Decides all that is drawn by chance."""
 

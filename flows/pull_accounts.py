@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
-from flows.parameters import SomePeople
+from flows.parameters import Label, SomePeople
 from flows.summary import state_of
 from flows.tasks import PULL_S, pull_shard
 from mood_core.pipeline.night_report import NightReport
@@ -24,7 +24,7 @@ OUTCOMES = "moodlog-shard"
     persist_result=False,
     timeout_seconds=PULL_S,
 )
-def pull_accounts(user_ids: SomePeople, label: str = "a shard", dry_run: bool = False) -> State[NightReport]:
+def pull_accounts(user_ids: SomePeople, label: Label = "a shard", dry_run: bool = False) -> State[NightReport]:
     """Pull the recent listens of some accounts; `share` of the nightly run and the pull makes such runs.
 
     Args:

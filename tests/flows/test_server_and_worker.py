@@ -3,64 +3,44 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 
 from flows.deployments import read_deployments
-from flows.local_server import local_server
+from mood_core.bootstrap import utc_now
 from mood_core.standin import StandIn
+from mood_core.standin.faults import Fault, FaultKind
+from tests.flows.cluster import workers
+from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run
 from tests.nights import connect_listeners, settings_for, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).resolve().parents[2]
-PREFECT = [sys.executable, "-m", "prefect"]
-
-
-@pytest.fixture
-def server(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A real Prefect server, set as a person sets theirs."""
-    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
-    with local_server(tmp_path / "prefect") as running:
-        running.wait_until_ready()
-        monkeypatch.setenv("PREFECT_API_URL", running.api_url)
-        yield running.api_url
-
 
 def _prefect(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PREFECT, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=240, env=os.environ
-    )
+    return run(*PREFECT, *arguments, ok=False)
 
 
-def test_deploy_work_and_run_by_hand(server: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with StandIn(seed=3, listeners=2) as standin:
+def test_set_up_deploy_work_and_run_by_hand(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with StandIn(seed=3, listeners=2) as standin, prefect_server(tmp_path / "prefect"):
         for name, value in settings_for(standin).items():
             monkeypatch.setenv(name, value)
         with workspace_of(standin) as workspace:
-            connect_listeners(workspace, standin)
+            connected = connect_listeners(workspace, standin)
 
-        created = _prefect("work-pool", "create", "moodlog", "--type", "process")
-        assert created.returncode == 0, created.stderr
-        deployed = _prefect("deploy", "--all", "--no-prompt")
-        assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        run(*MOODLOG, "setup")
+        run(*PREFECT, "deploy", "--all", "--no-prompt")
         listed = _prefect("deployment", "ls").stdout
         assert all(deployment.name in listed for deployment in read_deployments())
 
-        worker = subprocess.Popen(
-            [*PREFECT, "worker", "start", "--pool", "moodlog"],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            time.sleep(2)
+        with workers(["only"], limit=2):
             done = _prefect("deployment", "run", "run-nightly/run-now", "-p", "dry_run=false", "--watch")
             assert done.returncode == 0, done.stdout + done.stderr
             said = subprocess.run(
@@ -71,12 +51,30 @@ def test_deploy_work_and_run_by_hand(server: str, home: Path, monkeypatch: pytes
             refused = _prefect("deployment", "run", "run-nightly/run-now", "-p", "first_day=yesterday")
             assert refused.returncode == 1
             assert "first_day" in refused.stdout + refused.stderr
-        finally:
-            worker.terminate()
-            worker.wait(timeout=60)
-        with workspace_of(standin) as workspace:
-            assert workspace.mood_rows.current_version() is not None
-            assert all(account.last_pulled_at for account in workspace.accounts.all())
+            with workspace_of(standin) as workspace:
+                assert workspace.mood_rows.current_version() is not None
+                assert all(account.last_pulled_at for account in workspace.accounts.all())
+
+            asked_to_wait = Fault(
+                FaultKind.RATE_LIMITED, "me/player/recently-played", connected[0], times=None, retry_after_s=7200
+            )
+            standin.faults.add(asked_to_wait)
+            began = utc_now()
+            assert _prefect("deployment", "run", "run-nightly/run-now", "--watch").returncode == 0
+        _assert_the_rest_runs_later(connected[0], began)
+
+
+def _assert_the_rest_runs_later(user_id: str, began: datetime) -> None:
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["run-nightly"])))
+    states = {run.state.name: run.state for run in runs if run.state is not None}
+    assert f"{user_id}: " in str(states["Degraded"].message), "the state says why"
+    assert "the rest of the accounts at" in str(states["Degraded"].message)
+    later = next(run for run in runs if run.name == "what was put off (accounts)")
+    assert later.parameters["people"] == [user_id]
+    assert later.expected_start_time is not None
+    waits_s = later.expected_start_time.timestamp() - began.timestamp()
+    assert 7200 <= waits_s < 7200 + 300
 
 
 def test_serve_runs_the_same_deployments(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
+from prefect.client.schemas.objects import StateType
 from rich.console import Console
 
 from flows.report_text import print_report
 from flows.run_names import described
-from flows.summary import account_rows, headline, markdown
+from flows.summary import account_rows, headline, markdown, state_of
 from mood_core.features.report import FetchReport, StoppedSource
 from mood_core.pipeline.label_tracks import LabelReport
 from mood_core.pipeline.night_report import NightReport, Permission, Verdict, ending_permissions
@@ -37,6 +38,27 @@ def test_some_trouble_is_degraded_and_all_trouble_is_failed() -> None:
     failed = NightReport([trouble])
     assert (failed.verdict, failed.exit_code) == (Verdict.FAILED, 77)
     assert "the permission has ended" in markdown(failed)
+
+
+def test_a_state_says_its_reasons_and_tells_what_many_share_once() -> None:
+    outcomes = [PullOutcome(f"u{n}", problem="the service is down", exit_code=75) for n in range(9)]
+    outcomes += [PullOutcome("ada", problem="the permission has ended", exit_code=77), PullOutcome("bo", new=1)]
+    state = state_of(NightReport(outcomes), "the rest of the accounts at 2026-11-20 14:00 UTC")
+    assert (state.type, state.name) == (StateType.COMPLETED, "Degraded")
+    assert state.message == (
+        "1 new listens from 11 accounts, 10 problems; 9 accounts: the service is down; ada: the permission has ended; "
+        "the rest of the accounts at 2026-11-20 14:00 UTC"
+    )
+    failed = state_of(NightReport(outcomes[:9]))
+    assert (failed.type, failed.name) == (StateType.FAILED, "Failed")
+
+
+def test_what_must_wait_is_told_apart_from_what_failed() -> None:
+    waiting = PullOutcome("bo", problem="asked to wait", exit_code=75, retry_after_s=7200.0)
+    report = NightReport([PullOutcome("ada", problem="broken", exit_code=1), waiting, PullOutcome("cy", new=1)])
+    assert (report.put_off_accounts, report.accounts_wait_s, report.features_wait_s) == (["bo"], 7200.0, None)
+    stopped = FetchReport(stopped=[StoppedSource("reccobeats", "asked to wait", 600.0), StoppedSource("x", "down")])
+    assert NightReport(features=stopped).features_wait_s == 600.0
 
 
 def test_a_quota_or_a_long_wait_says_try_again_later() -> None:

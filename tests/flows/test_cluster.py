@@ -1,0 +1,77 @@
+"""Two workers on PostgreSQL and S3 share a night; one dies in the midst of a shard, and nothing is lost or twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Crashed
+
+from mood_core.standin import StandIn
+from tests.flows.cluster import cluster, kill, worker_of, workers
+from tests.flows.deployed import MOODLOG, run, until
+from tests.nights import contents, truth, workspace_of
+
+pytestmark = [
+    pytest.mark.prefect,
+    pytest.mark.slow,
+    pytest.mark.postgresql,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them"),
+]
+
+
+@pytest.fixture
+def night(home: Path, tmp_path: Path, postgres_url: str) -> Iterator[StandIn]:
+    with (
+        StandIn(seed=8, listeners=24, frozen=True, latency_s=1.0) as standin,
+        cluster(tmp_path, standin, postgres_url, shards=4),
+    ):
+        yield standin
+
+
+def test_a_worker_dies_in_mid_shard_and_another_finishes(night: StandIn) -> None:
+    with get_client(sync_client=True) as client, workers(["first", "second"], limit=3) as running:
+        nightly = client.read_deployment_by_name("run-nightly/nightly")
+        parent = client.create_flow_run_from_deployment(nightly.id, parameters={"share": True})
+        host = until(lambda: _worker_of(client.read_flow_run(parent.id)), 120)
+        doomed = next(process for process in running.values() if process.pid != host)
+        until(lambda: any(_is_running(shard) and _worker_of(shard) == doomed.pid for shard in _shards(client)), 120)
+        victims = [shard for shard in _shards(client) if _worker_of(shard) == doomed.pid]
+        kill(doomed)
+        for victim in victims:  # what the automation "a run has died" does, some minutes later
+            client.set_flow_run_state(victim.id, Crashed(message="its process sends no heartbeat any more"), force=True)
+        ended = until(lambda: _ended(client, parent), 200)
+        assert ended.state is not None
+        assert ended.state.name == "Completed", ended.state.message
+        assert len(_shards(client)) == 4 + len(victims)
+
+    with workspace_of(night) as workspace:
+        listens = contents(workspace)["listens"]
+    expected = {(user_id, moment) for user_id, moments in truth(night).items() for moment in moments}
+    assert sorted((user_id, at) for user_id, at, *_ in listens) == sorted(expected), "every listen, and each once"
+    verified = json.loads(run(*MOODLOG, "verify", "--deep", "--json").stdout)
+    assert not verified["findings"]
+
+
+def _shards(client: SyncPrefectClient) -> list[FlowRun]:
+    return client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["pull-accounts"])))
+
+
+def _worker_of(flow_run: FlowRun) -> int | None:
+    pid = (flow_run.infrastructure_pid or "").rpartition(":")[2]
+    return worker_of(int(pid)) if pid.isdecimal() else None
+
+
+def _is_running(flow_run: FlowRun) -> bool:
+    return flow_run.state is not None and flow_run.state.is_running()
+
+
+def _ended(client: SyncPrefectClient, flow_run: FlowRun) -> FlowRun | None:
+    read = client.read_flow_run(flow_run.id)
+    return read if read.state is not None and read.state.is_final() else None
