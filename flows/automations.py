@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events import AutomationCore, EventTrigger
 
-HEARTBEATS_MISSED = timedelta(minutes=2)
-"""A run beats every 30 seconds; after four beats missed, its process is taken for dead."""
+SILENCE = timedelta(minutes=10)
+"""A run beats every three minutes, unless Prefect's settings say otherwise; after three beats missed, it is dead."""
 
 _RUN = "prefect.flow-run"
 _NIGHTLY = {"prefect.resource.role": "deployment", "prefect.resource.name": "nightly"}
@@ -43,7 +43,7 @@ def dead_runs() -> AutomationCore:
             match={"prefect.resource.id": f"{_RUN}.*"},
             match_related={"prefect.resource.id": "prefect.tag.moodlog"},
             for_each={"prefect.resource.id"},
-            within=HEARTBEATS_MISSED,
+            within=SILENCE,
         ),
         actions=[ChangeFlowRunState(state=StateType.CRASHED, message="its process sends no heartbeat any more")],
     )
