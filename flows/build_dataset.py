@@ -21,7 +21,7 @@ from mood_core.store.turns import Turn
 
 
 @flow(name="build-dataset", flow_run_name="build a data set", log_prints=False, persist_result=False)
-def build_dataset(playlists: Playlists, out: LabelledFile = None, user: Reader = None) -> State[DatasetReport]:
+def build_dataset(playlists: Playlists, out: LabelledFile = "", user: Reader = "") -> State[DatasetReport]:
     """Write the tracks of playlists, one mood a playlist, with their audio features to a file for training.
 
     Args:

@@ -23,7 +23,7 @@ from mood_core.pipeline.check_training import check_training as check
     name="check-training", flow_run_name="train check", log_prints=False, persist_result=False, timeout_seconds=NIGHT_S
 )
 def check_training(
-    data: LabelledFile = None, folds: Folds = 10, repeats: Repeats = 1, seed: Seed = 0
+    data: LabelledFile = "", folds: Folds = 10, repeats: Repeats = 1, seed: Seed = 0
 ) -> State[TrainingCheck | None]:
     """Compare the current model with one trained on today's labelled tracks; nothing is written or promoted.
 

@@ -22,7 +22,7 @@ from mood_core.pipeline.verify_lake import Verification
     persist_result=False,
     timeout_seconds=NIGHT_S,
 )
-def compact_lake(before: Month = None) -> State[Verification]:
+def compact_lake(before: Month = "") -> State[Verification]:
     """Merge the small files of past months and verify the result.
 
     Args:

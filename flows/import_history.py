@@ -32,7 +32,7 @@ class _Progress:
 def import_history(
     paths: Exports,
     user: Person,
-    timezone: Zone = None,
+    timezone: Zone = "",
     min_ms: Milliseconds = 0,
     keep_private: bool = True,
     label: bool = False,
@@ -54,7 +54,7 @@ def import_history(
             workspace,
             [Path(path) for path in paths],
             user=user,
-            timezone=timezone,
+            timezone=timezone or None,
             choice=Choice(min_ms, keep_private),
             dry_run=dry_run,
             progress=_Progress(),

@@ -19,7 +19,7 @@ from mood_core.store.turns import Turn
 
 
 @flow(name="relabel-moods", flow_run_name="relabel moods", log_prints=False, persist_result=False)
-def relabel_moods(model: ModelFolder = None, drop_old: bool = False) -> State[RelabelReport]:
+def relabel_moods(model: ModelFolder = "", drop_old: bool = False) -> State[RelabelReport]:
     """Label every known track again from stored features and show the new labels, all at once.
 
     Args:

@@ -16,10 +16,10 @@ from mood_core.settings import load_settings
 
 @flow(name="train-model", flow_run_name="train {name}", log_prints=False, persist_result=False)
 def train_model(
-    data: LabelledFile = None,
-    out: OutputFolder = None,
+    data: LabelledFile = "",
+    out: OutputFolder = "",
     name: ModelName = "my-moods",
-    model_version: ModelVersion = None,
+    model_version: ModelVersion = "",
     seed: Seed = 0,
     folds: Folds = 10,
     repeats: Repeats = 5,

@@ -40,7 +40,7 @@ MOST_PICTURES = 20
 def write_recap(
     people: People = (),
     week: Day = None,
-    notify: Block = None,
+    notify: Block = "",
 ) -> list[str]:
     """Write the recaps to HOME/recaps, show them in Prefect's UI, and send them where ``notify`` says.
 

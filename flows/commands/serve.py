@@ -51,7 +51,7 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
         console.print("Stop with Ctrl-C.")
         # The server ends with this command, so there is nothing to pause.
         serve(
-            *(_served(deployment, timezone) for deployment in deployments),
+            *(served(deployment, timezone) for deployment in deployments),
             pause_on_shutdown=False,
             print_starting_message=False,
         )
@@ -70,7 +70,8 @@ def _make_sound(deployments: Sequence[Deployment]) -> None:
             pass
 
 
-def _served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
+def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
+    """The deployment as Prefect serves it: no pool, no worker; its schedules by ``timezone`` where one is given."""
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
 

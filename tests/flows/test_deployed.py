@@ -130,7 +130,7 @@ def test_each_field_of_each_deployment_is_refused_by_name_when_it_is_wrong(
     good = _examples(deployment)
     for wrong, shown in schema["properties"].items():
         with pytest.raises(PrefectHTTPStatusError) as refused:
-            _create(client, name, {**good, wrong: WRONG[shown["type"]]})
+            _create(client, name, {**good, wrong: WRONG[shown.get("type", "string")]})
         assert f"'{wrong}" in refused.value.response.text
     for required in schema.get("required", []):
         with pytest.raises(PrefectHTTPStatusError) as refused:
@@ -158,7 +158,8 @@ def test_the_command_line_takes_and_refuses_the_same(client: SyncPrefectClient, 
     invoke_and_assert(["deployment", "run", full, "--start-in", "1 day", *given], expected_code=0)
     schema: Any = deployment.parameter_openapi_schema
     wrong, shown = next(iter(schema["properties"].items()))
-    bad = [*given, "-p", f"{wrong}={json.dumps(WRONG[shown['type']])}"]
+    unfit = json.dumps(WRONG[shown.get("type", "string")])
+    bad = [*given, "-p", f"{wrong}={unfit}"]
     unknown = [*given, "-p", "nonsense=1"]
     for arguments, named in ((bad, wrong), (unknown, "nonsense")):
         said = invoke_and_assert(["deployment", "run", full, "--start-in", "1 day", *arguments], expected_code=1)

@@ -48,9 +48,11 @@ def test_entrypoints_are_flows_and_parameters_are_theirs(entry: dict[str, Any]) 
     for name in known:
         shown = properties[name]
         assert shown.get("description"), f"{name}: a form wants a description for each field"
-        assert isinstance(shown["type"], str), f"{name}: one type makes a field, a choice of types makes a riddle"
-        assert shown["type"] != "object", f"{name}: -p would replace a nested value as a whole"
-        assert shown["type"] == "boolean" or shown.get("examples"), f"{name}: an example says more than a type"
+        kind = shown.get("type") or [choice.get("format", choice["type"]) for choice in shown["anyOf"]]
+        assert isinstance(kind, str) or kind == ["date", "null"], f"{name}: a choice of types makes a riddle of a form"
+        assert kind != "object", f"{name}: -p would replace a nested value as a whole"
+        assert kind == "boolean" or shown.get("examples"), f"{name}: an example says more than a type"
+        assert kind == ["date", "null"] or shown.get("default", "") is not None, f"{name}: the form refuses a null"
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
