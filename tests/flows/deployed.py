@@ -28,7 +28,8 @@ PREFECT = [sys.executable, "-m", "prefect"]
 
 def run(*command: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a command in the checkout and hand back what it said; with ``ok``, it must not fail."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240, env=os.environ)
+    environment = {**os.environ, "COLUMNS": "300"}  # a narrow table would break names in two
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240, env=environment)
     assert not ok or done.returncode == 0, done.stdout + done.stderr
     return done
 
