@@ -18,7 +18,7 @@ TEXT_ON_TEXT = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement;
-    const unseen = ".hidden, .skip, script, style, select, option, details:not([open]) > :not(summary)";
+    const unseen = ".hidden, .skip, .scroll, script, style, select, option, details:not([open]) > :not(summary)";
     if (!node.textContent.trim() || parent.closest(unseen)) continue;
     const range = document.createRange();
     range.selectNodeContents(node);

@@ -30,7 +30,7 @@ const sign = (mood) => el("span", { class: `sign ${mood}`, "aria-hidden": "true"
 function bdi(text) {
   const letters = Array.from(text);
   if (letters.length <= LONG_NAME) return el("bdi", {}, text);
-  return el("details", { class: "long" }, el("summary", {}, el("bdi", {}, `${letters.slice(0, LONG_NAME / 2).join("")}…`)), el("bdi", {}, text));
+  return el("details", { class: "long" }, el("summary", {}, el("bdi", { class: "shut" }, `${letters.slice(0, LONG_NAME / 2).join("")}…`), el("span", { class: "shut hint" }, " more"), el("span", { class: "open hint" }, "less")), el("bdi", {}, text));
 }
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const dayCount = (day, mood) => (day && day[mood[0]]) || 0;

@@ -6,13 +6,13 @@ function bar(parts, whole) {
   }));
 }
 
-function topSection(id, title, rows, nameOf, byOf, state) {
+function topSection(id, title, finding, rows, nameOf, byOf, state) {
   const columns = MOODS.map((mood) => {
     const mine = rows.filter((row) => row.mood === mood);
     const items = mine.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(nameOf(row)), byOf(row) ? el("div", { class: "by" }, bdi(byOf(row))) : null), el("span", { class: "count" }, `${number.format(row.listens)} ×`)), bar([[mood, row.listens]], mine[0].listens)));
     return el("div", {}, el("h3", {}, sign(mood), mood), mine.length ? el("ol", { class: "top" }, ...items) : el("p", { class: "by" }, "nothing in this period"));
   });
-  return section(id, title, "The most heard of each mood.", { wide: true, content: [el("div", { class: "columns" }, ...columns)], from: [id] }, state);
+  return section(id, title, finding, { wide: true, content: [el("div", { class: "columns" }, ...columns)], from: [id] }, state);
 }
 
 function streaksSection(state) {

@@ -36,8 +36,8 @@ function show(state, focus) {
   if (!Object.keys(state.person.days).length) { main.replaceChildren(); return; }
   main.replaceChildren(tiles(state), el("div", { class: "grid" },
     calendarSection(state), shareSection(state), hoursSection(state), transitionsSection(state), mapSection(state), streaksSection(state),
-    topSection("tracks", "Top tracks by mood", state.period.tracks, (row) => row.track, (row) => row.artists, state),
-    topSection("artists", "Top artists by mood", state.period.artists, (row) => row.artists, () => null, state),
+    topSection("tracks", "Top tracks by mood", "The most heard tracks of each mood.", state.period.tracks, (row) => row.track, (row) => row.artists, state),
+    topSection("artists", "Top artists by mood", "The most heard artists of each mood, together where tracks name them together.", state.period.artists, (row) => row.artists, () => null, state),
     labelsSection("certain", "Most certain labels", "Where the model has the least doubt; the bar shows its four probabilities.", state),
     labelsSection("doubtful", "Most doubtful labels", "Where the moods are nearly even: read these with care.", state),
     coverageSection(state)));
