@@ -35,6 +35,7 @@ def import_history(
     timezone: Zone = "",
     min_ms: Milliseconds = 0,
     keep_private: bool = True,
+    keep_videos: bool = False,
     label: bool = False,
     dry_run: bool = False,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def import_history(
         timezone: IANA time zone of a new person, for example Europe/Berlin; that of the machine by default.
         min_ms: Leave out plays shorter than this, in ms.
         keep_private: Keep the plays of private sessions.
+        keep_videos: Keep the plays of music videos.
         label: Fetch features and label at once, the most heard tracks first.
         dry_run: Say what would become of every row, and write nothing.
     """
@@ -55,7 +57,7 @@ def import_history(
             [Path(path) for path in paths],
             user=user,
             timezone=timezone or None,
-            choice=Choice(min_ms, keep_private),
+            choice=Choice(min_ms, keep_private, keep_videos),
             dry_run=dry_run,
             progress=_Progress(),
         )

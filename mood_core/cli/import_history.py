@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 @click.option(
     "--private", type=click.Choice(["keep", "drop"]), default="keep", show_default=True, help="Private sessions."
 )
+@click.option(
+    "--videos", type=click.Choice(["drop", "keep"]), default="drop", show_default=True, help="Plays of music videos."
+)
 @click.option("--label", is_flag=True, help="Fetch features and label at once, the most heard tracks first.")
 @click.option("--dry-run", is_flag=True, help="Say what would become of every row, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
@@ -35,6 +38,7 @@ def command(
     timezone: str | None,
     min_ms: int,
     private: str,
+    videos: str,
     label: bool,
     dry_run: bool,
     as_json: bool,
@@ -55,7 +59,7 @@ def command(
     from mood_core.history.take_row import Choice
     from mood_core.importing import import_export, label_now
 
-    choice = Choice(min_ms, private == "keep")
+    choice = Choice(min_ms, private == "keep", videos == "keep")
     with Workspace() as workspace, _bar() as bar:
         report = import_export(
             workspace, paths, user=user, timezone=timezone, choice=choice, dry_run=dry_run, progress=bar

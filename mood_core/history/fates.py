@@ -33,7 +33,7 @@ MEANING = {
     Fate.UNMATCHED: "kept until a track of that artist and title is known",
     Fate.PODCAST: "podcast episodes",
     Fate.AUDIOBOOK: "audiobooks",
-    Fate.VIDEO: "rows of the video history",
+    Fate.VIDEO: "rows of the video history, left out unless --videos keep",
     Fate.NO_URI: "rows that name no track",
     Fate.LOCAL_TRACK: "files of your own, unknown to Spotify",
     Fate.TOO_SHORT: "shorter than --min-ms",

@@ -56,8 +56,8 @@ class _Reader:
         self._progress(self.result.rows_read, self._bytes_before)
 
     def _rows_of(self, name: str, rows: RowStream) -> int:
-        result, choice, video, position = self.result, self._choice, is_video(name), 0
-        before, fates = result.rows_read, result.fates
+        result, choice, position = self.result, self._choice, 0
+        before, fates, video = result.rows_read, result.fates, is_video(name) and not choice.keep_videos
         for position, row in enumerate(rows, start=1):
             try:
                 fate = take_row(row, choice, result, video=video)

@@ -25,10 +25,11 @@ _AUDIOBOOK = frozenset(("audiobookName", "audiobookTitle", "chapterName", "autho
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a person leaves out: plays under ``min_ms`` milliseconds, and private sessions unless ``keep_private``."""
+    """What a person leaves out: plays under ``min_ms`` milliseconds; private sessions and videos unless kept."""
 
     min_ms: int = 0
     keep_private: bool = True
+    keep_videos: bool = False
 
 
 @dataclass(slots=True)

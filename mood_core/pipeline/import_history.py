@@ -82,7 +82,8 @@ class ImportOptions:
     @property
     def text(self) -> str:
         """What decides the fates, as text."""
-        return f"min_ms={self.choice.min_ms},private={'keep' if self.choice.keep_private else 'drop'}"
+        private, videos = ("keep" if self.choice.keep_private else "drop"), ",videos=keep" * self.choice.keep_videos
+        return f"min_ms={self.choice.min_ms},private={private}{videos}"
 
 
 def import_history(

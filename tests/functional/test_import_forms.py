@@ -219,6 +219,19 @@ def test_what_is_left_out_by_choice_is_counted_too(run: Callable[..., dict[str, 
     assert run(path)["fates"] == {"imported": 2, "already_imported": 3, "unmatched": 1}
 
 
+def test_music_videos_are_listens_for_those_who_want_them(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    video = [extended(9), episode(3), chapter(1), extended(8, ms=5)]
+    path = zipped(tmp_path / "x.zip", {"Streaming_History_Video_2024.json": video, "endsong_0.json": [extended(8)]})
+    assert run(path)["fates"] == {"imported": 1, "video": 4}
+    assert run(path, "--videos", "keep")["fates"] == {
+        "imported": 1,
+        "already_imported": 1,
+        "duplicate": 1,
+        "podcast": 1,
+        "audiobook": 1,
+    }
+
+
 def test_a_dry_run_writes_nothing_at_all(run: Callable[..., dict[str, Any]], tmp_path: Path, home: Path) -> None:
     path = zipped(tmp_path / "x.zip", {"endsong_0.json": [*SONGS, 17]})
     run(path, "--dry-run")
