@@ -1,0 +1,74 @@
+"""Turns, holds and drafts: one process at a time, and nothing stays of a process that has ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mood_core.drafts import draft_of, sweep_beside
+from mood_core.errors import StoreBusy
+from mood_core.lake import open_lake
+from mood_core.pipeline import hold_account
+from mood_core.pipeline.hold_account import held
+from mood_core.schema import USERS
+from mood_core.store import Database
+from mood_core.store.accounts import Accounts
+from mood_core.store.claims import new_owner
+from mood_core.store.load import load_batch
+from mood_core.store.token_rows import TokenRows
+from mood_core.store.turns import Turn, turn
+from tests.store_data import NOW, users
+
+
+def test_a_turn_is_had_by_one_at_a_time_and_another_kind_goes_on(migrated: Database) -> None:
+    with turn(migrated, Turn.UPKEEP):
+        with pytest.raises(StoreBusy, match="another moodlog is importing"), turn(migrated, Turn.UPKEEP, wait_s=0.3):
+            pass
+        with turn(migrated, Turn.LABELS, wait_s=0.3), migrated.write() as connection:
+            connection.exec_driver_sql("INSERT INTO sources (source) VALUES ('meanwhile')")
+    with turn(migrated, Turn.UPKEEP, wait_s=0.3):
+        pass
+
+
+def test_a_turn_ends_with_an_error_in_it(migrated: Database) -> None:
+    with pytest.raises(ZeroDivisionError), turn(migrated, Turn.LABELS):
+        _ = 1 / 0
+    with turn(migrated, Turn.LABELS, wait_s=0.3):
+        pass
+
+
+def test_an_account_is_held_against_runs_and_let_go(
+    migrated: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = (lake := open_lake(str(tmp_path / "lake"))).write(USERS, users(("ada", "UTC")), created_at=NOW)
+    load_batch(migrated, *lake.stream(file.path), now=NOW)
+    TokenRows(migrated).write("ada", b"secret", authorised_at=NOW, expected_version=None)
+    accounts, another = Accounts(migrated), new_owner()
+    monkeypatch.setattr(hold_account, "_WAIT_S", 0.3)
+    with held(accounts, "ada", lambda: NOW):
+        assert accounts.claim(["ada"], another, now=NOW, for_s=60) == []
+    assert accounts.claim(["ada"], another, now=NOW, for_s=60) == ["ada"]
+    with pytest.raises(StoreBusy, match="ada is being pulled"), held(accounts, "ada", lambda: NOW):
+        pass
+    with held(accounts, "nobody", lambda: NOW):
+        pass
+
+
+def test_drafts_of_processes_that_have_ended_are_swept_and_no_others(tmp_path: Path) -> None:
+    target = tmp_path / "file.parquet"
+    code = f"from mood_core.drafts import draft_of; from pathlib import Path; print(draft_of(Path({str(target)!r})))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    mine, named_alike = draft_of(target), draft_of(tmp_path / "other")
+    elsewhere = Path(str(mine).replace(socket.gethostname(), "another-host"))
+    long_ago = Path(f"{str(elsewhere).removesuffix('.draft')}7.draft")
+    for path in (Path(ended), mine, named_alike, elsewhere, long_ago):
+        path.write_text("half")
+    os.utime(long_ago, (time.time() - 90_000,) * 2)
+    assert sweep_beside(target) == 2
+    assert sorted(tmp_path.iterdir()) == sorted([mine, named_alike, elsewhere])
