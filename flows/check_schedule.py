@@ -26,10 +26,10 @@ def ask_prefect(home: Path) -> Scheduled | None:
         if address is None:
             return None
         os.environ.update(server_environment(folder), PREFECT_API_URL=address)
-    return _asked()
+    return _asked(address)
 
 
-def _asked() -> Scheduled:
+def _asked(address: str) -> Scheduled:
     import httpx
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
@@ -42,11 +42,12 @@ def _asked() -> Scheduled:
     from prefect.client.schemas.objects import DeploymentStatus, StateType
     from prefect.client.schemas.sorting import FlowRunSort
     from prefect.exceptions import PrefectException
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
     flow = FlowFilter(name=FlowFilterName(any_=[_FLOW]))
     worked = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED])))
     try:
-        with get_client(sync_client=True) as client:
+        with temporary_settings({PREFECT_API_URL: address}), get_client(sync_client=True) as client:
             found = client.read_deployments(flow_filter=flow)
             last = client.read_flow_runs(
                 flow_filter=flow, flow_run_filter=worked, sort=FlowRunSort.END_TIME_DESC, limit=1
