@@ -56,6 +56,12 @@ class Plays:
     ended_s: array[int] = field(default_factory=lambda: array("q"))
     ms: array[int] = field(default_factory=lambda: array("i"))
 
+    def add(self, what: int, ended_s: int, ms: int) -> None:
+        """Add one play."""
+        self.what.append(what)
+        self.ended_s.append(ended_s)
+        self.ms.append(ms)
+
 
 @dataclass(slots=True)
 class HistoryRead:
@@ -99,22 +105,16 @@ def _take_extended(row: dict[str, Any], choice: Choice, result: HistoryRead) -> 
         return _without_uri(row)
     if not isinstance(uri, str):
         raise BadRow("spotify_track_uri is no text")
-    index = result.tracks.get(uri)
-    match = None
-    if index is None:
-        match = _TRACK.fullmatch(uri)
-        if match is None:
-            return _other_uri(uri)
+    known = result.tracks.get(uri)
+    match = _TRACK.fullmatch(uri) if known is None else None
+    if known is None and match is None:
+        return _other_uri(uri)
     ended_s, ms = _seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
     if row.get("incognito_mode") is True and not choice.keep_private:
         return Fate.PRIVATE_SESSION
     if ms < choice.min_ms:
         return Fate.TOO_SHORT
-    if index is None and match is not None:
-        index = _new_track(uri, match.group(1), row, result)
-    result.tracked.what.append(index or 0)
-    result.tracked.ended_s.append(ended_s)
-    result.tracked.ms.append(ms)
+    result.tracked.add(_new_track(uri, match[1], row, result) if match else result.tracks[uri], ended_s, ms)
     return None
 
 
@@ -129,9 +129,7 @@ def _take_account(row: dict[str, Any], choice: Choice, result: HistoryRead) -> F
     ended_s, ms = _seconds(row["endTime"], "endTime"), _milliseconds(row.get("msPlayed"), "msPlayed")
     if ms < choice.min_ms:
         return Fate.TOO_SHORT
-    result.named.what.append(result.names.setdefault((artist, title), len(result.names)))
-    result.named.ended_s.append(ended_s)
-    result.named.ms.append(ms)
+    result.named.add(result.names.setdefault((artist, title), len(result.names)), ended_s, ms)
     return None
 
 
