@@ -81,9 +81,24 @@ def check_identity(new: Path, current: Path) -> ModelCard:
 
 
 def install(new: Path, models: Path) -> Path:
-    """Copy the model ``new`` into ``models`` and make it the current one, in one step that a crash cannot halve."""
+    """Copy the model ``new`` into ``models`` and make it the current one, in one step that a crash cannot halve.
+
+    Raises:
+        InputError: Another model of its name and version lies there, or its name is taken by the pointer.
+        ConfigError: ``models`` cannot be written.
+        ModelError: It has no card that can be read.
+    """
     card = read_card(new)
     target = models / card.name / card.version
+    if card.name == POINTER or (target.exists() and read_card(target).weights_sha256 != card.weights_sha256):
+        raise InputError(f"{card.model_version} names another model in {models}; train it again with another name")
+    try:
+        return _install(new, card, target, models)
+    except OSError as error:
+        raise ConfigError(f"the folder of models {models} cannot be written ({error.strerror})") from error
+
+
+def _install(new: Path, card: ModelCard, target: Path, models: Path) -> Path:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep_beside(target)

@@ -57,6 +57,7 @@ def folder(tmp_path: Path) -> Callable[[], Path]:
 @given(card=spoilt(_CARD, most=4) | st.sampled_from([{}, [], None, 7]))
 @example(card=_changed("name", "../../elsewhere"))
 @example(card=_changed("version", "/elsewhere"))
+@example(card=_changed("name", "current"))
 @example(card=_changed("files", {**_CARD["files"], "../../../etc/passwd": "0" * 64}))
 @example(card=_changed("threshold", float("nan")))
 @example(card=_changed("temperature", 10**400))
