@@ -23,7 +23,7 @@ from tests.shared_folder import SHARED
 
 __all__ = ["database", "database_url", "migrated", "postgres_server", "postgres_template", "postgres_url"]
 
-# The long form of the fuzzing: `pytest tests/fuzz --hypothesis-profile=long`, see tests/fuzz/hostile.py.
+# The long form of the fuzzing: `pytest tests/fuzz --hypothesis-profile=long --timeout=0`, see tests/fuzz/hostile.py.
 settings.register_profile("long", settings.get_profile("default"), print_blob=True)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mood_core.classifier import Classifier, load_classifier
@@ -83,6 +83,8 @@ def test_any_parquet_of_features(folder: Callable[[], Path], model: Classifier, 
 
 
 @given(written=csv_bytes(labelled=True) | parquet_bytes(labelled=True).map(lambda data: (".parquet", data)))
+@example(written=(".csv", "id,mood\n".encode("utf-16")))
+@example(written=(".csv", b"id,m\xe9od\n1,2\n"))
 @fuzz(80)
 def test_any_file_of_labels(folder: Callable[[], Path], written: tuple[str, bytes]) -> None:
     (file := folder() / f"moods{written[0]}").write_bytes(written[1])

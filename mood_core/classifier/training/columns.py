@@ -30,9 +30,8 @@ def canonical_table(path: Path) -> pa.Table:
     Raises:
         InputError: the file is absent, unreadable or of another kind, a column is absent, or a value is no number.
     """
-    table = _read(path)
     try:
-        return _canonical(table, path)
+        return _canonical(_read(path), path)
     except UnicodeDecodeError as error:
         raise InputError(f"{path.name} holds text that is not UTF-8; save it in UTF-8 or as Parquet") from error
 
