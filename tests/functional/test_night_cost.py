@@ -83,9 +83,8 @@ def test_no_step_of_a_night_reads_every_listen(standin: StandIn) -> None:
         standin.clock.advance(timedelta(hours=20))
         with statements(workspace) as seen:
             accounts = workspace.accounts.all()
-            ids, now = [account.user_id for account in accounts], workspace.now()
+            now = workspace.now()
             workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW)
-            assert workspace.accounts.claim(ids, "night", now=now, for_s=600.0) == ids
             assert one_night(workspace).new_listens > 0
             match_waiting(ImportRows(workspace.database), workspace.batches, now=now)
             account_states(workspace.database, accounts, now=now)
