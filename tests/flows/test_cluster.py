@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.prefect,
     pytest.mark.slow,
     pytest.mark.postgresql,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them"),
 ]
 
@@ -39,14 +39,14 @@ def test_a_worker_dies_in_mid_shard_and_another_finishes(night: StandIn) -> None
     with get_client(sync_client=True) as client, workers(["first", "second"], limit=3) as running:
         nightly = client.read_deployment_by_name("run-nightly/nightly")
         parent = client.create_flow_run_from_deployment(nightly.id, parameters={"share": True})
-        host = until(lambda: _worker_of(client.read_flow_run(parent.id)), 120)
+        host = until(lambda: _worker_of(client.read_flow_run(parent.id)), 300)
         doomed = next(process for process in running.values() if process.pid != host)
-        until(lambda: any(_is_running(shard) and _worker_of(shard) == doomed.pid for shard in _shards(client)), 120)
+        until(lambda: any(_is_running(shard) and _worker_of(shard) == doomed.pid for shard in _shards(client)), 300)
         victims = [shard for shard in _shards(client) if _worker_of(shard) == doomed.pid]
         kill(doomed)
         for victim in victims:  # what the automation "a run has died" does, some minutes later
             client.set_flow_run_state(victim.id, Crashed(message="its process sends no heartbeat any more"), force=True)
-        ended = until(lambda: _ended(client, parent), 200)
+        ended = until(lambda: _ended(client, parent), 400)
         assert ended.state is not None
         assert ended.state.name == "Completed", ended.state.message
         assert len(_shards(client)) == 4 + len(victims)

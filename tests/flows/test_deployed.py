@@ -26,7 +26,7 @@ from mood_core.pipeline.night_report import NightReport, Permission
 from mood_core.pipeline.pull_listens import PullOutcome
 from tests.flows.deployed import MOODLOG, PREFECT, Listener, listening, prefect_server, run, until
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("deployed")]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 NAMES = [deployment.name for deployment in read_deployments()]
 WRONG = {"string": 7, "array": "one", "boolean": "perhaps", "integer": "many"}
