@@ -58,8 +58,8 @@ def write_recap(
             read_recap(workspace.database, one.user_id, one.display_name, _monday(workspace, one.timezone, week))
             for one in _people(workspace, people)
         ]
-        folder = workspace.settings.home / "recaps"
-    _leave_pictures(recaps, folder)
+        home = workspace.settings.home
+    _leave_pictures(recaps, home)
     said = [" ".join(recap.sentences()) for recap in recaps]
     if said:
         shown = "\n\n".join(as_text(line) for line in said)
@@ -79,12 +79,12 @@ def _monday(workspace: Workspace, timezone: str, week: date | None) -> date:
     return last_full_week(workspace.now().astimezone(ZoneInfo(timezone)).date())
 
 
-def _leave_pictures(recaps: list[Recap], folder: Path) -> None:
+def _leave_pictures(recaps: list[Recap], home: Path) -> None:
     """A picture for each week that has listens, in the folder and in Prefect's pages; none without matplotlib."""
-    from mood_core.report.recap_picture import draw_recap, picture_name
+    from mood_core.report.recap_picture import draw_recap, picture_file
 
     for number, recap in enumerate(one for one in recaps if sum(one.listens.values())):
-        out = folder / str(recap.monday) / picture_name(recap.user_id)
+        out = picture_file(home, recap)
         try:
             make_private_folder(out.parent)
             draw_recap(recap, out)

@@ -29,6 +29,7 @@ def command(user: str, yes: bool, as_json: bool) -> None:
     """
     # pyarrow's compute functions take a moment to import
     from mood_core.pipeline.forget_person import forget_person, whom_to_forget
+    from mood_core.report.recap_picture import forget_pictures
 
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
@@ -43,6 +44,7 @@ def command(user: str, yes: bool, as_json: bool) -> None:
             now=workspace.now(),
             quarantine=workspace.settings.quarantine,
         )
+        forget_pictures(workspace.settings.home, user_id)
         damaged = sorted(workspace.settings.home.glob("*.damaged-*"))
     if as_json:
         click.echo(json.dumps({"user_id": user_id, **asdict(report)}))

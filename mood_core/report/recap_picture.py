@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from mood_core.report.recap import Recap
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_FOLDER = "recaps"
 _SOFT = "#5a606b"
 _INK = "#1d2025"
 _LONGEST_NAME = 48
@@ -24,6 +26,19 @@ _LEAST_FOR_SIGN = 0.055  # of the tallest bar
 def picture_name(user_id: str) -> str:
     """The file name of a person's picture: their id, with every character that a file name may not have written out."""
     return f"{file_stem(user_id)}.png"
+
+
+def picture_file(home: Path, recap: Recap) -> Path:
+    """Where the weekly recap keeps a person's picture of a week."""
+    return home / _FOLDER / str(recap.monday) / picture_name(recap.user_id)
+
+
+def forget_pictures(home: Path, user_id: str) -> int:
+    """Delete every picture that the weekly recap has kept of a person; returns how many there were."""
+    files = list((home / _FOLDER).glob(f"*/{escape(picture_name(user_id))}"))
+    for file in files:
+        file.unlink(missing_ok=True)
+    return len(files)
 
 
 def draw_recap(recap: Recap, out: Path) -> Path:

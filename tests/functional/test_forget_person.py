@@ -143,6 +143,9 @@ def test_no_byte_of_them_stays_in_home(ids: list[str], standin: StandIn, home: P
         pytest.skip("PostgreSQL clears deleted rows by itself, later")
     with workspace_of(standin) as workspace:
         change_user(workspace.accounts.all([ids[0]])[0], workspace.batches, now=NOW, display_name="Lovelace-Byron")
+    recap = home / "recaps" / "2026-11-16" / f"{ids[0]}.png"
+    recap.parent.mkdir(parents=True)
+    recap.write_bytes(b"Lovelace-Byron")
     assert _moodlog("forget", "--user", ids[0], "--yes").exit_code == 0
     kept = dict(everything_kept(home)) | dict(everything_kept(home.parent))
     assert [name for name, data in kept.items() if ids[0].encode() in data or b"Lovelace-Byron" in data] == []

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from mood_core.cli.recap import command
 from mood_core.report.recap import Recap, last_full_week, read_recap
-from mood_core.report.recap_picture import draw_recap, picture_name
+from mood_core.report.recap_picture import draw_recap, forget_pictures, picture_file, picture_name
 from tests.report_history import add_history, workspace
 
 MONDAY = date(2026, 11, 16)
@@ -85,6 +85,17 @@ def test_each_person_has_a_picture_of_their_own(ids: list[str]) -> None:
     names = [picture_name(user_id) for user_id in ids]
     assert names[0] != names[1]
     assert all(len(name) < 200 and not set("/\\:\0") & set(name) for name in names)
+
+
+def test_a_persons_pictures_are_forgotten_and_no_other_ones(tmp_path: Path) -> None:
+    for week in (MONDAY, date(2026, 11, 9)):
+        for user_id in ("ada", "[ad]a", "adam"):
+            file = picture_file(tmp_path, replace(_recap({}, {}), user_id=user_id, monday=week))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"")
+    assert forget_pictures(tmp_path, "ada") == 2
+    assert {file.name for file in (tmp_path / "recaps").rglob("*.png")} == {"%5Bad%5Da.png", "adam.png"}
+    assert forget_pictures(tmp_path / "nothing", "ada") == 0
 
 
 def test_the_command_writes_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
