@@ -35,9 +35,11 @@ Kept = dict[str, list[dict[str, Any]]]
 
 def set_aside(connection: Connection) -> Kept:
     """Read what the lake does not hold, then empty every table that it fills. Other writers wait for the end."""
+    keys_go(
+        connection
+    )  # first, as loads do: whoever took the tables before it would wait for a load that waits for them
     if connection.dialect.name == "postgresql":  # on SQLite the transaction has begun IMMEDIATE
         connection.execute(text("LOCK TABLE batches, accounts IN EXCLUSIVE MODE"))
-    keys_go(connection)
     rows = kept_rows(connection)
     present = set(inspect(connection).get_table_names())
     for table in (table for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO) if table in present):

@@ -56,6 +56,16 @@ BEGIN
     UPDATE epochs SET epoch = epoch + 1;
 END;
 
+CREATE TRIGGER moods_deleted AFTER DELETE ON moods
+BEGIN
+    UPDATE epochs SET epoch = epoch + 1 WHERE name = 'labels';
+END;
+
+CREATE TRIGGER moods_changed AFTER UPDATE ON moods
+BEGIN
+    UPDATE epochs SET epoch = epoch + 1 WHERE name = 'labels';
+END;
+
 CREATE TRIGGER models_shown AFTER UPDATE OF is_current ON models
 BEGIN
     UPDATE epochs SET epoch = epoch + 1 WHERE name = 'labels';

@@ -44,7 +44,8 @@ def test_keys_change_under_a_process_by_anothers_rebuild(batches: Batches, migra
     other = _other(migrated)
     lake = open_lake(str(tmp_path / "lake"))
     # More tracks that come earlier in the lake's order move every key.
-    Batches(lake, other).add(TRACKS, tracks("0", "1", "2"), now=NOW - timedelta(days=1))
+    early = lake.write(TRACKS, tracks("0", "1", "2"), created_at=NOW - timedelta(days=1))
+    assert load_batch(other, *lake.stream(early.path), now=NOW)
     before = dict(query(migrated, "SELECT track_id, track_key FROM tracks"))
     rebuild(lake, other, now=NOW)
     other.close()
@@ -107,3 +108,15 @@ def test_listens_written_by_hand_are_still_checked(batches: Batches, migrated: D
     _listen(batches, 1, "abcd")
     with pytest.raises(StoreError, match=r"does not exist|FOREIGN KEY"), migrated.write() as connection:
         connection.execute(text("INSERT INTO listens VALUES (1, 1700000000000, 99, NULL, 1)"))
+
+
+def test_labels_deleted_by_hand_are_not_remembered(batches: Batches, migrated: Database) -> None:
+    set_current(migrated, "m/1")
+    batches.add(MOODS, moods({"a": "Sad", "b": "Happy"}), now=NOW)
+    _listen(batches, 1, "ab")
+    with migrated.write() as connection:
+        connection.execute(text("DELETE FROM moods WHERE mood = 'Sad'"))
+        connection.execute(text("DELETE FROM mood_days"))
+        connection.execute(text("DELETE FROM listens"))
+    _listen(batches, 2, "ab")
+    assert query(migrated, "SELECT sad, happy, unlabelled FROM mood_days") == [(0, 1, 1)]
