@@ -422,7 +422,7 @@ def test_a_netrc_file_does_not_take_the_place_of_the_token(tmp_path: Any, monkey
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password something\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setattr(doors, "_is_loopback", lambda _: False)
+    monkeypatch.setattr(doors, "is_loopback", lambda _: False)
     with serving(Reply(body={"id": "x"})) as server:
         scripted(server.url).profile()
     assert server.seen[0].headers["Authorization"] == "Bearer access-1"
