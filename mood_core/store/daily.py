@@ -18,7 +18,8 @@ from mood_core.records import MOODS
 from mood_core.store.bulk import insert_rows
 from mood_core.store.day_counts import DAY_COLUMNS, day_counts
 from mood_core.store.keys import among
-from mood_core.store.remembered import Memory
+from mood_core.store.remembered import UNLABELLED, Memory
+from mood_core.store.waiting import add_waiting, refill, take_days
 
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time settles its days; on SQLite writers take turns
@@ -75,16 +76,6 @@ _ON_DAY = """
     AND (l.played_at_ms / 1000 + o.offset_s) / 86400 = s.day
 """
 
-# Every listen is looked at, for none is found by its track; materialized, the time zones meet only those that count.
-_HEARD_ON = """
-WITH l AS MATERIALIZED (SELECT user_key, played_at_ms FROM listens WHERE {condition})
-SELECT DISTINCT l.user_key, CAST((l.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
-FROM l
-INNER JOIN users AS u ON u.user_key = l.user_key
-INNER JOIN utc_offsets AS o
-    ON o.timezone = u.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
-"""
-
 
 def add_listens(connection: Connection, listens: pa.Table, inserted: int, memory: Memory) -> None:
     """Count ``listens`` (``user_key``, ``played_at_ms``, ``track_key``), of which ``inserted`` were not stored before.
@@ -96,8 +87,9 @@ def add_listens(connection: Connection, listens: pa.Table, inserted: int, memory
     take_turns(connection)
     user_keys = listens["user_key"].to_numpy()
     days = _local_days(connection, user_keys, listens["played_at_ms"].to_numpy() // 1000)
+    codes = _codes(connection, listens["track_key"].to_numpy(), memory)
+    add_waiting(connection, listens.filter(pa.array(codes == UNLABELLED)))
     if inserted == listens.num_rows:
-        codes = _codes(connection, listens["track_key"].to_numpy(), memory)
         insert_rows(connection, _ADD, day_counts(user_keys, days, codes))
         return
     recount_days(connection, zip(user_keys.tolist(), days.tolist(), strict=True))
@@ -108,9 +100,7 @@ def labelled(connection: Connection, track_keys: Sequence[int]) -> None:
     if not track_keys:
         return
     take_turns(connection)
-    condition, ids = among(connection, "track_key", track_keys)
-    rows = connection.execute(text(_HEARD_ON.format(condition=condition)), {"ids": ids})
-    recount_days(connection, ((row.user_key, row.day) for row in rows.all()))
+    recount_days(connection, take_days(connection, track_keys))
 
 
 def recount_days(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
@@ -138,6 +128,7 @@ def recount_everything(connection: Connection) -> None:
     take_turns(connection)
     connection.execute(text("DELETE FROM mood_days"))
     connection.execute(text(_COUNT.format(stale="", listens="listens AS l", condition="1 = 1")))
+    refill(connection)
 
 
 def take_turns(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from mood_core.store.remembered import keys_go
 _FILLED_BY_THE_LAKE = (
     # Children before what they refer to.
     "mood_days",
+    "waiting_listens",
     "moods",
     "feature_misses",
     "audio_features",
