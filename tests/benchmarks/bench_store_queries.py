@@ -1,7 +1,8 @@
 """How long the questions that people ask take, in a database that is filled from a lake of made-up listens.
 
 ``python -m tests.benchmarks.bench_store_queries [FOLDER] [LISTENS] [sqlite|postgresql]`` keeps lake and SQLite file in
-FOLDER, so that a second run measures at once. Milliseconds, the median of seven warm runs.
+FOLDER, so that a second run measures at once. Milliseconds, the median of seven warm runs. Beside them DuckDB asks the
+Parquet files of the lake the same.
 """
 
 from __future__ import annotations
@@ -41,6 +42,24 @@ QUESTIONS = {
     "everybody, moods by week": "SELECT * FROM mood_weekly_everybody ORDER BY week, listens DESC",
 }
 
+_LISTENS = "read_parquet('{lake}/listens/*/*.parquet')"
+_LABELLED = f"{_LISTENS} AS l LEFT JOIN read_parquet('{{lake}}/moods/*/*.parquet') AS m USING (track_id)"
+ASKED_OF_THE_LAKE = {
+    "one person, 30 days by day": (
+        f"SELECT played_at::DATE, mood, count(*) FROM {_LABELLED}"  # noqa: S608
+        " WHERE user_id = '{user}' AND played_at >= '2026-10-20' GROUP BY ALL"
+    ),
+    "one person, a year by hour": (
+        f"SELECT hour(played_at), mood, count(*) FROM {_LABELLED} WHERE user_id = '{{user}}' GROUP BY ALL"  # noqa: S608
+    ),
+    "one person, last 100 listens": (
+        f"SELECT * FROM {_LABELLED} WHERE user_id = '{{user}}' ORDER BY played_at DESC LIMIT 100"  # noqa: S608
+    ),
+    "everybody, moods by week": (
+        f"SELECT date_trunc('week', played_at), mood, count(*) FROM {_LABELLED} GROUP BY ALL"  # noqa: S608
+    ),
+}
+
 
 def main(folder: Path, total: int, dialect: str) -> None:
     """Fill what is not filled yet, then ask every question."""
@@ -62,6 +81,8 @@ def main(folder: Path, total: int, dialect: str) -> None:
         fill(lake, database)
         for question, sql in QUESTIONS.items():
             say(f"{question:32} {median_ms(database, sql):10.1f}")
+        for question, sql in ASKED_OF_THE_LAKE.items():
+            say(f"{'DuckDB: ' + question:32} {duckdb_ms(folder / 'lake', sql):10.1f}")
 
 
 def fill(lake: Lake, database: Database) -> None:
@@ -77,6 +98,19 @@ def fill(lake: Lake, database: Database) -> None:
     with database.write() as connection:
         connection.execute(text("ANALYZE"))
     say(f"filled in {time.perf_counter() - start:.0f} s")
+
+
+def duckdb_ms(lake: Path, sql: str) -> float:
+    """The median of three runs of DuckDB over the files, after one that warms up."""
+    import duckdb
+
+    times = []
+    with duckdb.connect() as connection:
+        for _ in range(4):
+            start = time.perf_counter()
+            connection.execute(sql.format(lake=lake, user=ids(1, 1000)[500])).fetchall()
+            times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times[1:])
 
 
 def median_ms(database: Database, sql: str) -> float:
