@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mood_core.store.day_counts import DAY_COLUMNS, day_counts
@@ -13,6 +13,7 @@ from mood_core.store.day_counts import DAY_COLUMNS, day_counts
 _LISTEN = st.tuples(st.integers(1, 4), st.integers(-1, 20_500), st.integers(0, 8))
 
 
+@settings(deadline=None)
 @given(st.lists(_LISTEN, min_size=1, max_size=40))
 def test_every_listen_is_counted_once_on_its_day(listens: list[tuple[int, int, int]]) -> None:
     users, days, codes = (np.array(column) for column in zip(*listens, strict=True))
