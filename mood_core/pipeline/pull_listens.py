@@ -245,21 +245,19 @@ class PullListens:
 def _imported_already(polled: Sequence[Listen], imported: Sequence[Imported], tracks: Sequence[Track]) -> set[Key]:
     """The keys of those of the ``polled`` listens that one of the ``imported`` ones tells of.
 
-    An export may tell another of Spotify's ids for the same song: then its name decides.
+    An export may tell another of Spotify's ids for the same song, so a song goes by its name wherever that is known.
     """
     if not imported:
         return set()
-    polled_as = {_name(track): track.track_id for track in tracks} | {
-        track.track_id: track.track_id for track in tracks
-    }
+    song_of = {track.track_id: _name(track) for track in tracks}
     stored = [
-        (
-            polled_as.get(track.track_id) or polled_as.get(_name(track), track.track_id),
-            Play(to_ms(at), ms, ListenSource(source)),
-        )
+        (song_of.get(track.track_id) or _name(track), Play(to_ms(at), ms, ListenSource(source)))
         for track, at, ms, source in imported
     ]
-    plays = [(listen.track_id, Play(to_ms(listen.played_at), None, listen.source)) for listen in polled]
+    plays = [
+        (song_of.get(listen.track_id, listen.track_id), Play(to_ms(listen.played_at), None, listen.source))
+        for listen in polled
+    ]
     known = already_stored(plays, stored)
     return {(listen.played_at, listen.track_id) for listen, is_known in zip(polled, known, strict=True) if is_known}
 

@@ -218,6 +218,16 @@ def test_a_play_is_one_listen_whoever_tells_of_it_and_in_whatever_order(
             assert contents(workspace) == stored
 
 
+def test_a_window_may_name_both_ids_of_a_song() -> None:
+    """The later play was kept under the song's first id; the poll tells it under the second, beside the first."""
+    first = Heard(1, START, 61_000, twin=False, polled_at_end=False)
+    later = Heard(1, START + timedelta(minutes=3), 61_000, twin=True, polled_at_end=False)
+    with _workspace() as (workspace, folder):
+        for source, plays in (("second", [first]), ("minute", [first, later]), ("poll", [first, later])):
+            _tell(workspace, folder, source, plays)
+        assert len(_listens(workspace)) == 2
+
+
 def _waiting(workspace: Workspace) -> list[Any]:
     with workspace.database.read() as connection:
         return list(connection.exec_driver_sql("SELECT 1 FROM named_plays WHERE track_key IS NULL"))
