@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from flows.summary import MOST_ACCOUNTS, headline, most_telling
+from mood_core.cli.plain_table import plain_table
 from mood_core.pipeline.night_report import NightReport
 
 
 def print_report(report: NightReport, console: Console) -> None:
     """A table of accounts, the numbers, and what did not work."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("account", "new listens", "possible gap", "problem"):
-        table.add_column(column, justify="right" if column == "new listens" else "left")
     shown = report.outcomes if len(report.outcomes) <= MOST_ACCOUNTS else most_telling(report.outcomes)
-    for outcome in shown:
-        cells = (outcome.user_id, str(outcome.new), "yes" if outcome.gap else "", outcome.problem or "")
-        table.add_row(*(Text(cell) for cell in cells))
-    if report.outcomes:
-        console.print(table)
+    rows = [
+        {
+            "account": outcome.user_id,
+            "new listens": outcome.new,
+            "possible gap": "yes" if outcome.gap else None,
+            "problem": outcome.problem,
+        }
+        for outcome in shown
+    ]
+    if rows:
+        console.print(plain_table(rows))
     if len(shown) < len(report.outcomes):
         console.print(f"These are {len(shown)} of {len(report.outcomes)} accounts; --json has them all.")
     console.print(Text.assemble((report.verdict.value, "bold"), f": {headline(report)}"))

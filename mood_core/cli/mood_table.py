@@ -16,7 +16,7 @@ SIGNS = {"Calm": ("○", "cyan"), "Energetic": ("▲", "red"), "Happy": ("●", 
 """A sign and a colour for each mood."""
 
 _BAR_CELLS = 20
-_TIME_CELLS, _NAME_CELLS, _MOOD_CELLS = 16, 12, 18
+_TIME_CELLS, _NAME_CELLS, _GAPS = 16, 12, 6
 
 
 def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: str = "day") -> None:
@@ -32,22 +32,23 @@ def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: s
     person = None
     for count in counts:
         numbers = [str(count.listens[mood]) for mood in (*MOODS, "Unlabelled")]
-        name = count.display_name if count.user_id != person else ""
-        table.add_row(Text(name), count.period, *numbers, _bar(count))
+        name = _fitted(count.display_name, _NAME_CELLS) if count.user_id != person else Text()
+        table.add_row(name, count.period, *numbers, _bar(count))
         person = count.user_id
     console.print(table)
     console.print(_legend())
 
 
 def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
-    """A row for each listen: when, who, what, its mood with the probability (? for uncertain), or why it has none."""
-    people = max((len(listen["display_name"]) for listen in listens), default=0)
-    room = max(console.width - _TIME_CELLS - min(people, _NAME_CELLS) - _MOOD_CELLS - 6, 16)
+    """A row for each listen: when, who, what, its mood with the probability (? for uncertain), or · and why none."""
+    names = [_fitted(listen["display_name"], _NAME_CELLS) for listen in listens]
+    moods = [_mood(listen) for listen in listens]
+    taken = _TIME_CELLS + _GAPS + sum(max((cell.cell_len for cell in cells), default=0) for cells in (names, moods))
+    room = max(console.width - taken, 16)
     table = _table("local time", "person", "track", "mood")
-    for listen in listens:
-        name = _fitted(listen["display_name"], _NAME_CELLS)
+    for listen, name, mood in zip(listens, names, moods, strict=True):
         track = _fitted(f"{listen['track']} – {listen['artists']}", room)
-        table.add_row(str(listen["local_time"])[:_TIME_CELLS], name, track, _mood(listen))
+        table.add_row(str(listen["local_time"])[:_TIME_CELLS], name, track, mood)
     console.print(table)
 
 
@@ -74,7 +75,7 @@ def _legend() -> Text:
 def _mood(listen: dict[str, Any]) -> Text:
     mood = listen["mood"]
     if mood is None:
-        return Text(f"· unlabelled: {listen['unlabelled_reason']}", style="dim")
+        return Text(f"· {listen['unlabelled_reason']}", style="dim")
     sign, colour = SIGNS[mood]
     doubt = "?" if listen["uncertain"] else ""
     return Text(f"{sign} {mood} {listen['p_' + mood.lower()]:.0%}{doubt}", style=colour)

@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from mood_core.bootstrap import Workspace
+from mood_core.cli.plain_table import plain_table
 from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
 from mood_core.spotify.tokens import days_left
 from mood_core.store.accounts import Account
@@ -27,6 +26,7 @@ from mood_core.store.overview import (
 
 _YEARS = 5
 _MOST_ROWS = 200
+_DAY = len("2026-11-24")
 
 
 @click.command
@@ -101,39 +101,51 @@ def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
 def _print(state: dict[str, Any], console: Console) -> None:
     if not state["users"]:
         console.print("No account is connected yet; `moodlog connect` connects one.")
+    users = sorted(state["users"], key=_is_well)
     sections = {
         "Accounts": [
             {
-                "person": user["display_name"],
                 "id": user["user_id"],
-                "state": user["state"],
+                "person": user["display_name"],
+                "state": user["state"].replace("_", " "),
                 "days left": user["token_days_left"],
-                "newest listen": _short(user["watermark"]),
-                "last pulled": _short(user["last_pulled_at"]),
-                "trouble": user["state_reason"] or user["last_problem"],
             }
-            for user in sorted(state["users"], key=_is_well)
+            for user in users
+        ],
+        "Trouble": [
+            {"id": user["user_id"], "trouble": user["state_reason"] or user["last_problem"]}
+            for user in users
+            if not _is_well(user)
         ],
         "Pulling": [
             {
                 "person": user["display_name"],
-                "every": f"{user['pull_every_minutes']} min",
-                "because": user["pull_reason"],
+                "newest listen": _short(user["watermark"]),
+                "last pulled": _short(user["last_pulled_at"]),
+                "every": f"{user['pull_every_minutes']} min" if user["state"] == "active" else None,
+                "because": user["pull_reason"] if user["state"] == "active" else None,
             }
-            for user in state["users"]
-            if user["state"] == "active"
+            for user in users
         ],
         "History": [
             {
                 "id": row["user_id"],
                 "source": row["source"],
                 "listens": row["listens"],
-                "first": _short(row["first_at"]),
-                "last": _short(row["last_at"]),
+                "first": row["first_at"][:_DAY],
+                "last": row["last_at"][:_DAY],
             }
             for row in state["history"]
         ],
-        "Possible gaps": [{name: _short(value) for name, value in gap.items()} for gap in state["gaps"]],
+        "Possible gaps": [
+            {
+                "id": gap["user_id"],
+                "from": _short(gap["starts_at"]),
+                "to": _short(gap["ends_at"]),
+                "filled": gap["filled_at"] and gap["filled_at"][:_DAY],
+            }
+            for gap in state["gaps"]
+        ],
         "Audio features by source": state["coverage"],
         "Audio features by person": [
             {name: value for name, value in row.items() if name != "user_id"} for row in state["coverage_by_person"]
@@ -145,7 +157,8 @@ def _print(state: dict[str, Any], console: Console) -> None:
     }
     for title, rows in sections.items():
         if rows:
-            console.print(_table(title, rows[:_MOST_ROWS]))
+            console.print(title, style="bold", highlight=False)
+            console.print(plain_table(rows[:_MOST_ROWS]), end="\n\n")
         if len(rows) > _MOST_ROWS:
             console.print(f"These are {_MOST_ROWS} of {len(rows)}; --json has them all.", highlight=False)
     console.print(f"Model {state['model_version'] or 'not used yet'}", markup=False, highlight=False)
@@ -169,15 +182,6 @@ def _calls(state: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name in sorted(state["api_calls"] | waits)
     ]
-
-
-def _table(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name, value in rows[0].items():
-        table.add_column(name.replace("_", " "), justify="right" if isinstance(value, int | float) else "left")
-    for row in rows:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
-    return table
 
 
 def _short(moment: str | None) -> str | None:

