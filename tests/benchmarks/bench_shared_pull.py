@@ -27,7 +27,7 @@ _AT_ONCE = 2
 
 def main() -> None:
     """Measure both, each on an empty database, and print the ratio."""
-    accounts, latency_s = int(sys.argv[1]) if sys.argv[1:] else 160, float(sys.argv[2]) if sys.argv[2:] else 1.0
+    accounts, latency_s = int(sys.argv[1]) if sys.argv[1:] else 400, float(sys.argv[2]) if sys.argv[2:] else 1.0
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     taken = {}
     for names in (["first"], ["first", "second"]):

@@ -28,8 +28,10 @@ def s3_running(bucket: str = "lake") -> Iterator[dict[str, str]]:
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     try:
-        with urlopen(Request(f"{address}/{bucket}", method="PUT"), timeout=10):  # noqa: S310 - on loopback
-            pass
+        # Its objects live in this process, beyond the server that was there before.
+        for method, path in (("POST", "moto-api/reset"), ("PUT", bucket)):
+            with urlopen(Request(f"{address}/{path}", method=method), timeout=10):  # noqa: S310 - on loopback
+                pass
         yield {
             "AWS_ENDPOINT_URL": address,
             "AWS_ACCESS_KEY_ID": "tests",
