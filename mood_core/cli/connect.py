@@ -15,7 +15,7 @@ from mood_core.errors import ConfigError
 from mood_core.pipeline.manage_users import the_account
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.records import User
-from mood_core.spotify.authorise import authorise, authorise_by_hand
+from mood_core.spotify.authorise import TIMEOUT_S, authorise, authorise_by_hand
 from mood_core.spotify.tokens import Token
 from mood_core.store.time_zones import zone
 
@@ -79,7 +79,16 @@ def _consent(workspace: Workspace, *, no_browser: bool) -> Token:
     service = workspace.spotify.token_service
     if no_browser:
         return authorise_by_hand(workspace.spotify_app, service, show=_show_for_hand, ask=_ask_for_answer)
-    return authorise(workspace.spotify_app, service, show=_show_and_wait, open_browser=webbrowser.open)
+    return authorise(workspace.spotify_app, service, show=_show_and_wait, open_browser=_open_browser)
+
+
+def _open_browser(address: str) -> None:
+    if not webbrowser.open(address):
+        click.echo(
+            "No browser could be opened here. Open the address in one on this machine; if yours is on another, stop "
+            "with Ctrl-C and run the command again with --no-browser.",
+            err=True,
+        )
 
 
 def _show_address(address: str) -> None:
@@ -89,7 +98,7 @@ def _show_address(address: str) -> None:
 
 def _show_and_wait(address: str) -> None:
     _show_address(address)
-    _explain_redirect(address, "Waiting for the answer at")
+    _explain_redirect(address, f"Waiting {TIMEOUT_S / 60:.0f} minutes for the answer at")
 
 
 def _show_for_hand(address: str) -> None:

@@ -225,7 +225,10 @@ def _secrets_of(request: requests.PreparedRequest) -> tuple[str, ...]:
 def _no_answer(request: requests.PreparedRequest, error: requests.RequestException) -> SourceError:
     host = urlsplit(str(request.url)).netloc.rpartition("@")[2]
     what = "did not answer in time" if isinstance(error, requests.Timeout) else "could not be reached or hung up"
-    return Unavailable(f"{host} {what} on {_call(request)} ({type(error).__name__}).", source=SOURCE)
+    return Unavailable(
+        f"{host} {what} on {_call(request)} ({type(error).__name__}); check the network, or try again later.",
+        source=SOURCE,
+    )
 
 
 def _call(request: requests.PreparedRequest) -> str:

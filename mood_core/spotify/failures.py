@@ -128,12 +128,12 @@ def _common_failure(answer: Answer) -> MoodlogError | None:
 def _denied(answer: Answer) -> str:
     told = _told(answer)
     remedy = "check what the app may use at https://developer.spotify.com/dashboard"
-    if "not registered" in told.lower():
+    if "scope" in told.lower():
+        remedy = "run `moodlog reconnect` and grant what is asked for"
+    elif "not registered" in told.lower() or answer.call.endswith("/me"):
         remedy = "add the person under User Management of the app at https://developer.spotify.com/dashboard"
     elif answer.call.endswith("/audio-features"):
         remedy = "apps registered since 2024-11-27 have no access to it; leave spotify out of MOODLOG_FEATURE_SOURCES"
-    elif "scope" in told.lower():
-        remedy = "run `moodlog reconnect` and grant what is asked for"
     return f"Spotify denies {answer.call} (403{_quoted(answer)}); {remedy}."
 
 

@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[Upset, tuple[str, ...], str | None, int, str]] = {
     "clock ahead": (lambda standin, _: standin.clock.advance(timedelta(hours=-1)), (), None, 78, "60 minutes ahead"),
     "clock behind": (lambda standin, _: standin.clock.advance(timedelta(hours=2)), (), None, 78, "120 minutes behind"),
     "not on the app's list": (
-        lambda standin, _: standin.faults.add(Fault(FaultKind.FORBIDDEN, endpoint="me")), (), None, 78, "denies",
+        lambda standin, _: standin.faults.add(Fault(FaultKind.FORBIDDEN, endpoint="me")), (), None, 78, "User Management",
     ),
     "services down": (
         _setting("MOODLOG_SPOTIFY_ACCOUNTS_URL", "http://127.0.0.1:9"), ("--no-browser",), "AQ\n", 75, "127.0.0.1:9",
@@ -163,6 +163,12 @@ def test_a_redirect_that_is_not_registered_is_explained_while_waiting(
     for line in (waiting, ended):
         assert "Invalid redirect URI" in line
         assert "/callback" in line
+
+
+def test_where_no_browser_opens_the_other_way_is_told(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "authorise", _hurried(authorise))
+    monkeypatch.setattr(webbrowser, "_tryorder", [])
+    assert "--no-browser" in _moodlog("connect").stderr
 
 
 def _hurried(authorising: Callable[..., object]) -> Callable[..., object]:
