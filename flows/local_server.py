@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -24,6 +25,13 @@ from mood_core.store.claims import may_live, new_owner
 _HOST = "127.0.0.1"
 _STARTUP_S = 180.0
 _POLL_S = 0.1
+_KEPT = timedelta(days=30)
+
+_KEEPS_RUNS = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{_KEPT.total_seconds():.0f}",
+}
+"""Runs go with their logs and artifacts after a month: these name people, also those who were forgotten meanwhile."""
 
 
 class LocalServer:
@@ -92,7 +100,7 @@ def local_server(home: Path, *, port: int | None = None) -> Iterator[LocalServer
 def _start(home: Path, port: int) -> LocalServer:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     api_url = f"http://{_HOST}:{port}/api"
-    environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
+    environment = _KEEPS_RUNS | {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
     # Without these its pages would be looked for, and would look for the API, at Prefect's usual port.
     environment |= {
         **server_environment(home),

@@ -10,6 +10,11 @@ import click
 from mood_core.bootstrap import Workspace
 from mood_core.store.claims import new_owner
 
+_PREFECT = (
+    "Prefect's pages still show them in earlier runs; moodlog's own server deletes those after 30 days, and you can "
+    "delete them there now."
+)
+
 
 @click.command
 @click.option("--user", required=True, metavar="ID|NAME", help="Whom to forget.")
@@ -20,7 +25,8 @@ def command(user: str, yes: bool, as_json: bool) -> None:
 
     Every file is read again afterwards. Killed anywhere, run it again. Titles, features and moods of tracks are facts
     of recordings and stay, but for the person's own local files. Somebody whom only the lake still knows goes as well.
-    Backups are yours to clean. `moodlog export` keeps a copy first.
+    Backups are yours to clean, and so are runs in Prefect's pages, which name people until they are deleted: after 30
+    days by moodlog's own server. `moodlog export` keeps a copy first.
 
     \b
     Examples:
@@ -53,5 +59,6 @@ def command(user: str, yes: bool, as_json: bool) -> None:
         f"removed, {report.checked} read again.",
         err=True,
     )
+    click.echo(_PREFECT, err=True)
     for file in damaged:
         click.echo(f"{file} was moved away when it was damaged and may still hold them: delete it", err=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -55,3 +58,41 @@ def test_its_pages_ask_the_server_they_came_from(tmp_path: Path) -> None:
     with local_server(tmp_path / "prefect") as server:
         server.wait_until_ready()
         assert httpx.get(f"{server.ui_url}/ui-settings", timeout=30).json()["api_url"] == server.api_url
+
+
+@pytest.mark.slow
+def test_a_run_goes_after_its_time_with_its_logs_and_artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Prefect keeps names people: it goes by itself, and what is younger stays."""
+    monkeypatch.setenv("PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS", "1")
+    with local_server(tmp_path / "prefect") as server:
+        server.wait_until_ready()
+        with httpx.Client(base_url=server.api_url, timeout=30) as api:
+            old, young = _ended_run(api), _ended_run(api)
+            with closing(sqlite3.connect(tmp_path / "prefect" / "prefect.db", timeout=30)) as database, database:
+                for run, days in ((old, 31), (young, 29)):
+                    ended = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S.%f")
+                    database.execute("UPDATE flow_run SET end_time = ? WHERE id = ?", (ended, run))
+            deadline = time.monotonic() + 60
+            while _kept_of(api, old) != (404, 0, 0):
+                assert time.monotonic() < deadline, _kept_of(api, old)
+                time.sleep(0.5)
+            assert _kept_of(api, young) == (200, 1, 1)
+
+
+def _ended_run(api: httpx.Client) -> str:
+    flow = api.post("/flows/", json={"name": "nightly"}).json()["id"]
+    run = str(api.post("/flow_runs/", json={"flow_id": flow, "state": {"type": "RUNNING"}}).json()["id"])
+    now = datetime.now(UTC).isoformat()
+    log = {"name": "n", "level": 20, "message": "account ada", "timestamp": now, "flow_run_id": run}
+    api.post("/logs/", json=[log]).raise_for_status()
+    api.post("/artifacts/", json={"key": f"k-{run}", "type": "markdown", "data": "Ada", "flow_run_id": run})
+    api.post(f"/flow_runs/{run}/set_state", json={"state": {"type": "COMPLETED"}, "force": True}).raise_for_status()
+    return run
+
+
+def _kept_of(api: httpx.Client, run: str) -> tuple[int, int, int]:
+    """How the server answers for a run, and how many logs and artifacts of it there are."""
+    mine = {"flow_run_id": {"any_": [run]}}
+    logs = api.post("/logs/filter", json={"logs": mine}).json()
+    artifacts = api.post("/artifacts/filter", json={"artifacts": mine}).json()
+    return api.get(f"/flow_runs/{run}").status_code, len(logs), len(artifacts)
