@@ -119,7 +119,8 @@ WRONG: dict[str, tuple[Upset, tuple[str, ...], str | None, int, str]] = {
     "clock ahead": (lambda standin, _: standin.clock.advance(timedelta(hours=-1)), (), None, 78, "60 minutes ahead"),
     "clock behind": (lambda standin, _: standin.clock.advance(timedelta(hours=2)), (), None, 78, "120 minutes behind"),
     "not on the app's list": (
-        lambda standin, _: standin.faults.add(Fault(FaultKind.FORBIDDEN, endpoint="me")), (), None, 78, "User Management",
+        lambda standin, _: standin.faults.add(Fault(FaultKind.FORBIDDEN, endpoint="me")), (), None, 78,
+        "User Management",
     ),
     "services down": (
         _setting("MOODLOG_SPOTIFY_ACCOUNTS_URL", "http://127.0.0.1:9"), ("--no-browser",), "AQ\n", 75, "127.0.0.1:9",
