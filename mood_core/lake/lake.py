@@ -135,6 +135,18 @@ class Lake:
         count, size = rows.num_rows, content.size
         return BatchFile(batch_id, dataset.name, path, digest, count, size, SCHEMA_VERSION, created_at, replaces)
 
+    def copy(self, path: str, folder: Path) -> int:
+        """Copy the file at ``path`` as it is to the same place below the local ``folder``; returns its bytes.
+
+        Raises:
+            BatchCorrupt: The file is missing or cannot be read.
+            OSError: The copy cannot be written.
+        """
+        with self._reading(path) as source:
+            content = source.read_buffer()
+        publish_locally(folder, path, content)
+        return int(content.size)
+
     def model_versions(self, path: str) -> tuple[str, ...]:
         """The model versions whose labels the file at ``path`` holds, by its metadata.
 

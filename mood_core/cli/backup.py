@@ -1,0 +1,57 @@
+"""``moodlog backup``: a copy of everything while moodlog runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mood_core.bootstrap import Workspace
+from mood_core.cli.file_progress import file_progress
+
+
+@click.command
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--with-key", is_flag=True, help="Also copy the key that decrypts Spotify's tokens.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+def command(folder: Path, with_key: bool, as_json: bool) -> None:
+    """Copy the database, the lake and your models to a new folder in FOLDER, while moodlog runs or not.
+
+    The copy is of one moment and works as it is: set MOODLOG_HOME to it, or copy it back in place of a lost home. The
+    key of Spotify's tokens stays out, so that a lost backup gives no access to anybody's account; keep it elsewhere, or
+    people connect once more. With PostgreSQL, run pg_dump first: the database is not copied then. Prefect's runs,
+    recaps, what was made of catalogue files, and settings (.env) are left out.
+
+    \b
+    Examples:
+      moodlog backup /media/backup
+      moodlog backup /media/backup --json | jq -r .folder
+      MOODLOG_HOME=/media/backup/moodlog-20261124T031500Z moodlog verify --deep
+    """
+    # pyarrow takes a moment to import
+    from mood_core.pipeline.backup import back_up
+
+    with Workspace() as workspace, file_progress("copying") as progress:
+        settings = workspace.settings
+        others = [settings.models, settings.trained, settings.labelled, settings.quarantine, settings.catalog_list]
+        keys = [settings.token_key_file] if with_key else []
+        report = back_up(
+            workspace.lake,
+            workspace.database,
+            folder.resolve(),
+            [*others, *keys],
+            now=workspace.now(),
+            progress=progress,
+        )
+        has_key = settings.token_key_file.exists()
+    if as_json:
+        found = {"folder": str(report.folder), "database": report.database, "files": report.files}
+        click.echo(json.dumps(found | {"bytes": report.bytes, "key": with_key and has_key}))
+    else:
+        click.echo(report.folder)
+    click.echo(f"{report.files} files of the lake, {report.bytes / 1e6:.1f} MB with the database.", err=True)
+    if not report.database:
+        click.echo("The database is PostgreSQL and not in it: run pg_dump before this command.", err=True)
+    if has_key and not with_key:
+        click.echo(f"The tokens' key is not in it: keep {settings.token_key_file} elsewhere.", err=True)
