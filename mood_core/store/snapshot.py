@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from mood_core.errors import StoreBusy, StoreError
-from mood_core.private_files import make_private_file
+from mood_core.private_files import open_private
 
 _WAIT_S = 60.0
 
@@ -22,7 +22,8 @@ def snapshot(source: Path, target: Path) -> None:
         StoreBusy: Another program holds the database for longer than a minute.
         StoreError: The database cannot be read or the copy cannot be written.
     """
-    make_private_file(target)
+    # make_private_file would need a hard link, which memory sticks do not have.
+    open_private(target, new=True).close()
     try:
         with closing(sqlite3.connect(source, timeout=_WAIT_S, isolation_level=None)) as connection:
             connection.execute("VACUUM INTO ?", (str(target),))
