@@ -20,7 +20,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
-from mood_core.features.misses import ANY_SOURCE, NOT_A_TRACK, is_due, never_has_features
+from mood_core.features.misses import ANY_SOURCE, NOT_A_TRACK, NOT_LATER_THAN, is_due, never_has_features
 from mood_core.features.report import FetchReport
 from mood_core.features.source import FetchResult, service_of
 from mood_core.records import FeatureMiss
@@ -117,7 +117,7 @@ class _Walk:
         since = self._availability.unavailable_since(service)
         if since is not None:
             self._on_probation.add(service)
-        return since is None or self._at - since >= source.denied_for
+        return since is None or not since - NOT_LATER_THAN <= self._at < since + source.denied_for
 
     def _due(self, source: FeatureSource) -> tuple[list[Track], list[tuple[Track, str]]]:
         due: list[Track] = []

@@ -32,6 +32,9 @@ WITHOUT_ASKING = frozenset({NO_ISRC, NOT_A_TRACK})
 ASK_AGAIN_AFTER = tuple(timedelta(days=days) for days in (1, 3, 7, 30, 90))
 """How long to wait after the first, second, ... miss; after the last of them, its interval again and again."""
 
+NOT_LATER_THAN = timedelta(days=1)
+"""What is dated further ahead was remembered by a clock that was wrong, and says nothing."""
+
 # Ids go into a comma-separated list: anything else in one would change its neighbours.
 _ASKABLE_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
@@ -65,7 +68,7 @@ def is_due(miss: RememberedMiss | None, at: datetime) -> bool:
     """Whether a source may be asked at ``at``, given what is remembered of its misses of the track."""
     if miss is None or miss.reason in WITHOUT_ASKING:
         return True
-    return at >= due_at(miss.count, miss.missed_at)
+    return at >= due_at(miss.count, miss.missed_at) or miss.missed_at > at + NOT_LATER_THAN
 
 
 def never_has_features(track: Track) -> bool:

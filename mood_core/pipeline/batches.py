@@ -16,6 +16,7 @@ from mood_core.store.ledger import loaded_among, newest_batch, paths_loaded_sinc
 from mood_core.store.load import load_batch
 
 _LOOK_BACK = timedelta(days=31)
+_MOMENT = timedelta(milliseconds=1)
 
 log = logging.getLogger(__name__)
 
@@ -35,25 +36,33 @@ class Batches:
         """
         if rows.num_rows == 0:
             return 0
-        # A clock that was put back must not make this batch older than what it comes after: the first row counts.
-        created_at = max(now, newest_batch(self._database) or now)
-        file = self._lake.write(dataset, rows, created_at=created_at)
+        file = self._lake.write(dataset, rows, created_at=self.moment(now))
         found, published = self._lake.stream(file.path)
         if found.sha256 != file.sha256:
             raise BatchCorrupt(f"{file.path} lies in the lake with other bytes; move it away and run again")
         load_batch(self._database, file, published, now=now)
         return file.row_count
 
+    def moment(self, now: datetime) -> datetime:
+        """``now``, or a millisecond after the newest batch where a clock was put back.
+
+        No batch may be older than what it comes after, or as old: of some facts the first row counts, of others the
+        last one.
+        """
+        newest = newest_batch(self._database)
+        return now if newest is None else max(now, newest + _MOMENT)
+
     def finish(self, *, now: datetime, everywhere: bool = False) -> int:
         """Load what an earlier run published but did not live to load; returns how many batches.
 
         Only the months around the ledger's newest batch and later are looked at, because every run begins with this:
-        its cost does not grow with the history. What rewrites old files looks ``everywhere``. A damaged or foreign file
-        is named in the log and costs no other.
+        its cost does not grow with the history. Where a wrong clock dated that batch ahead of ``now``, those around
+        ``now`` are, too. What rewrites old files looks ``everywhere``. A damaged or foreign file is named in the log
+        and costs no other.
         """
         self._lake.sweep()
         newest = newest_batch(self._database)
-        since = newest - _LOOK_BACK if newest and not everywhere else None
+        since = min(newest, now) - _LOOK_BACK if newest and not everywhere else None
         finished = 0
         for dataset in DATASETS:
             paths = {_batch_id(path): path for path in self._lake.paths(dataset, since=since)}

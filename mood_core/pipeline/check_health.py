@@ -98,17 +98,22 @@ def schedule_finding(told: Scheduled | None, newest_pull: datetime | None, now: 
         return Finding("schedule", Level.WARNING, "the nightly run is scheduled, but no worker takes it", remedy)
     begins = told.last_success or told.since or now
     said = "has not succeeded yet" if told.last_success is None else f"last succeeded {told.last_success:{_MINUTE}} UTC"
-    if now - begins <= _PULLED_WITHIN:
+    if _is_recent(begins, now):
         return Finding("schedule", Level.OK, f"the nightly run is scheduled and {said}")
     level = Level.BROKEN if now - begins > 2 * _PULLED_WITHIN else Level.WARNING
     return Finding("schedule", level, f"the nightly run is scheduled, but {said}", "moodlog run, and see what it says")
 
 
 def _without_server(newest_pull: datetime | None, now: datetime) -> Finding:
-    if newest_pull is not None and now - newest_pull <= _PULLED_WITHIN:
+    if newest_pull is not None and _is_recent(newest_pull, now):
         said = f"no Prefect server is running or set; the last pull was {newest_pull:{_MINUTE}} UTC"
         return Finding("schedule", Level.OK, said)
     return Finding("schedule", Level.WARNING, "nothing runs by itself: no Prefect server is running or set", _SCHEDULE)
+
+
+def _is_recent(moment: datetime, now: datetime) -> bool:
+    """Whether ``moment`` is of the last day; one in the future was dated by a clock that was wrong."""
+    return abs(now - moment) <= _PULLED_WITHIN
 
 
 def account_findings(accounts: list[Account], now: datetime, days_left: Callable[[datetime], int]) -> list[Finding]:
@@ -133,6 +138,6 @@ def _account(account: Account, now: datetime, days_left: Callable[[datetime], in
     if account.last_problem:
         return Finding(what, Level.WARNING, f"the last pull did not work: {account.last_problem}", "moodlog run")
     pulled = account.last_pulled_at
-    if pulled is None or now - pulled > _PULLED_WITHIN:
+    if pulled is None or not _is_recent(pulled, now):
         return Finding(what, Level.WARNING, "was not pulled in the last day", "moodlog serve, or moodlog run")
     return Finding(what, Level.OK, f"pulled {pulled:%Y-%m-%d %H:%M} UTC, {left} days of permission left")

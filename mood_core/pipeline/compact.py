@@ -47,9 +47,10 @@ def compact(
     before: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> CompactReport:
-    """Merge the files of every month before ``before`` (YYYY-MM; the current month by default) into as few as can be.
+    """Merge the files of every month before ``before`` (YYYY-MM) into few; by default of all but the current one.
 
-    A reader sees the rows of the old files or of the new one at every moment, and the ledger follows in one
+    So those of a month ahead are merged, too: a clock that was wrong has begun it, and every batch goes there until it
+    comes. A reader sees the rows of the old files or of the new one at every moment, and the ledger follows in one
     transaction. Killed anywhere, it is finished by the next run. Files that are damaged or not loaded are left alone.
 
     Raises:
@@ -65,25 +66,30 @@ def _compact(
 ) -> CompactReport:
     report = CompactReport()
     lake.sweep()
-    last = f"month={before or f'{now.astimezone(UTC):%Y-%m}'}"
+    this = f"month={now.astimezone(UTC):%Y-%m}"
     for dataset in MERGED:
         for path in lake.superseded(dataset.name):
             lake.remove(path)
             report.leftovers += 1
         ledger = entries(database)
-        for group in _groups(lake.paths(dataset.name), ledger, last):
+        paths = [path for path in lake.paths(dataset.name) if _is_over(path.split("/")[1], this, before)]
+        for group in _groups(paths, ledger):
             progress(group[0].path.rpartition("/")[0])
             _merge(lake, database, dataset, group, now, report)
     _take_over(lake, database, now)
     return report
 
 
-def _groups(paths: list[str], ledger: dict[str, LedgerRow], last: str) -> Iterator[list[LedgerRow]]:
+def _is_over(month: str, this: str, before: str | None) -> bool:
+    return month < f"month={before}" if before else month != this
+
+
+def _groups(paths: list[str], ledger: dict[str, LedgerRow]) -> Iterator[list[LedgerRow]]:
     """Runs of two or more loaded files of one month, in their order, of up to a million rows together."""
     group: list[LedgerRow] = []
     for path in paths:
         row = ledger.get(path)
-        if row is None or path.split("/")[1] >= last:
+        if row is None:
             continue
         fits = sum(other.row_count for other in group) + row.row_count <= MOST_ROWS
         if group and not (fits and group[0].path.split("/")[1] == path.split("/")[1]):

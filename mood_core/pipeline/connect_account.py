@@ -22,5 +22,5 @@ def register_user(user: User, keep_token: Callable[[str], None], batches: Batche
         StoreError: The database or the lake fails.
     """
     zone(user.timezone)
-    batches.add(USERS, users_table([user], recorded_at=now), now=now)
+    batches.add(USERS, users_table([user], recorded_at=batches.moment(now)), now=now)
     keep_token(user.user_id)

@@ -40,7 +40,8 @@ def match_waiting(rows: ImportRows, batches: Batches, *, now: datetime, catalog:
     for _, _, artist, title, _ in waiting:
         search.want(artist, title)
     until = rows.names_matched_until()
-    search.add(rows.track_names() if until is None else _names_since(until - _OVERLAP, batches))
+    is_known = until is not None and until <= now  # a later one was noted by a clock that was wrong
+    search.add(_names_since(until - _OVERLAP, batches) if until and is_known else rows.track_names())
     catalogued = search.add_from(catalog)
     tracks = [Track(track_id, title, (artists,)) for track_id, (title, artists) in sorted(catalogued.items())]
     batches.add(TRACKS, to_table(TRACKS, tracks), now=now)

@@ -70,12 +70,13 @@ def due(
     """Those of the accounts in ``last_pulled`` that are to be pulled ``now``, in the order of their ids.
 
     A minute early counts as due, so that a schedule whose runs begin some seconds apart does not skip every other one.
+    So does a pull later than ``now``, which a wrong clock has dated.
     """
     floor = within_quota(len(last_pulled), daily_budget)
     return [
         user_id
         for user_id, pulled in sorted(last_pulled.items())
-        if pulled is None or now - pulled >= max(interval(paces.get(user_id, Pace())), floor) - _TICK
+        if pulled is None or not pulled <= now < pulled + max(interval(paces.get(user_id, Pace())), floor) - _TICK
     ]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.store.accounts import Accounts
-from mood_core.store.claims import Renewal, new_owner
+from mood_core.store.claims import CLOCKS_DIFFER_S, Renewal, new_owner
 
 LEASE_S = 600.0
 """How long an account stays claimed when nobody renews the claim."""
@@ -38,7 +38,7 @@ def pull_claimed(
             outcomes += pull(claimed, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]
         finally:
             accounts.release(owner)
-        left = _still_to_pull(accounts, set(left) - set(claimed), now)
+        left = _still_to_pull(accounts, set(left) - set(claimed), now, clock())
         if time.monotonic() > deadline:
             break
         if left:
@@ -46,9 +46,11 @@ def pull_claimed(
     return outcomes, left
 
 
-def _still_to_pull(accounts: Accounts, user_ids: set[str], since: datetime) -> list[str]:
+def _still_to_pull(accounts: Accounts, user_ids: set[str], since: datetime, now: datetime) -> list[str]:
+    latest = now + timedelta(seconds=CLOCKS_DIFFER_S)
     return [
         account.user_id
         for account in (accounts.all(sorted(user_ids)) if user_ids else [])
-        if account.state == "active" and (account.last_pulled_at is None or account.last_pulled_at < since)
+        if account.state == "active"
+        and (account.last_pulled_at is None or not since <= account.last_pulled_at <= latest)
     ]

@@ -147,5 +147,8 @@ def permission_ends_at(authorised_at: datetime) -> datetime:
 
 
 def days_left(authorised_at: datetime, now: datetime) -> int:
-    """Whole days until the permission ends; negative once it has ended."""
-    return (permission_ends_at(authorised_at) - now) // timedelta(days=1)
+    """Whole days until the permission ends; negative once it has ended.
+
+    Nobody consents in the future: where the clock was ahead then, they consented by ``now``.
+    """
+    return (permission_ends_at(min(authorised_at, now)) - now) // timedelta(days=1)

@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Row, bindparam, text
 
 from mood_core.records import from_ms, to_ms
-from mood_core.store.claims import may_live
+from mood_core.store.claims import CLOCKS_DIFFER_S, may_live
 from mood_core.store.database import Database
 from mood_core.store.keys import among
 
 NOT_ASKED = "not asked: "
 """How the problem of an account begins that was not reached, because something stopped the asking for everybody."""
+
+_CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
 
 _ACCOUNTS = """
 SELECT u.user_id, u.display_name, u.timezone, u.connected_at_ms,
@@ -26,7 +28,8 @@ FROM users AS u LEFT JOIN accounts AS a ON a.user_key = u.user_key
 _CLAIM = """
 UPDATE accounts SET claimed_by = :owner, claimed_until_ms = :until
 WHERE user_key IN (SELECT user_key FROM users WHERE {wanted})
-    AND (claimed_by IS NULL OR claimed_until_ms < :now OR claimed_by IN :free) AND state = 'active'
+    AND (claimed_by IS NULL OR claimed_until_ms NOT BETWEEN :now AND :latest OR claimed_by IN :free)
+    AND state = 'active'
 RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key) AS user_id, last_problem
 """
 
@@ -91,13 +94,14 @@ class Accounts:
         """
         if not user_ids:
             return []
-        until = to_ms(now + timedelta(seconds=for_s))
+        until = now + timedelta(seconds=for_s)
+        times = {"now": to_ms(now), "until": to_ms(until), "latest": to_ms(until + _CLOCKS_DIFFER)}
         with self._database.write() as connection:
             holders = connection.scalars(text("SELECT DISTINCT claimed_by FROM accounts WHERE claimed_by IS NOT NULL"))
             free = [owner, *(holder for holder in holders if not may_live(holder))]
             wanted, ids = among(connection, "user_id", user_ids)
             claim = text(_CLAIM.format(wanted=wanted)).bindparams(bindparam("free", expanding=True))
-            values = {"owner": owner, "until": until, "now": to_ms(now), "ids": ids, "free": free}
+            values = {"owner": owner, "ids": ids, "free": free, **times}
             claimed = [(_has_trouble(row.last_problem), row.user_id) for row in connection.execute(claim, values)]
         return [user_id for _, user_id in sorted(claimed)]
 

@@ -10,11 +10,13 @@ from sqlalchemy import Connection, text
 
 from mood_core.errors import QuotaExceeded
 from mood_core.records import from_ms, to_ms
+from mood_core.store.claims import CLOCKS_DIFFER_S
 from mood_core.store.database import Database
 from mood_core.store.rate_budget import RateBudget
 
 _MINUTE_MS = 60_000
 _DAY = timedelta(hours=24)
+_CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
 LONG_WAIT_S = 60.0
 """A Retry-After above this is not waited for: the endpoint is left alone until then, by every worker.
 
@@ -36,25 +38,27 @@ _FAILED = text(
 _NOT_BEFORE = text(
     "INSERT INTO rate_limits (endpoint, not_before_ms, reason) VALUES (:endpoint, :until, :reason)"
     " ON CONFLICT (endpoint) DO UPDATE SET not_before_ms = excluded.not_before_ms, reason = excluded.reason"
-    " WHERE excluded.not_before_ms > rate_limits.not_before_ms"
+    " WHERE rate_limits.not_before_ms NOT BETWEEN excluded.not_before_ms AND :latest"
 )
 _USED = text(
     # A minute's calls count until the last of them can be a day old.
     "SELECT coalesce(sum(calls), 0) AS calls, min(minute_ms) AS oldest_ms FROM api_calls"
-    " WHERE endpoint = :endpoint AND minute_ms > :since"
+    " WHERE endpoint = :endpoint AND minute_ms > :since AND minute_ms <= :until"
 )
 _TAKE_TURNS = text(
     # Nobody waits for the disk: what a power cut takes from the count are its last moments.
     "SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(hashtext('api_calls/' || :endpoint))"
 )
 _LAST_DAY = text(
-    "SELECT endpoint, CAST(sum(calls) AS BIGINT) AS calls FROM api_calls WHERE minute_ms > :since"
-    " GROUP BY endpoint ORDER BY endpoint"
+    "SELECT endpoint, CAST(sum(calls) AS BIGINT) AS calls FROM api_calls"
+    " WHERE minute_ms > :since AND minute_ms <= :until GROUP BY endpoint ORDER BY endpoint"
 )
 
 
 class CallLedger:
     """The calls of a rolling day by endpoint, a budget for some, and the times before which nothing is asked.
+
+    What is dated further ahead than clocks differ was noted by one that was wrong, and neither counts nor holds.
 
     Args:
         database: shared by all workers.
@@ -116,17 +120,19 @@ class CallLedger:
             if retry_after_s is None:
                 return
             if retry_after_s > LONG_WAIT_S:
-                held, until = endpoint, to_ms(now + timedelta(seconds=retry_after_s))
+                until = now + min(timedelta(seconds=retry_after_s), _DAY)
+                times = {"until": to_ms(until), "latest": _latest(now)}
+                connection.execute(_NOT_BEFORE, {"endpoint": endpoint, "reason": f"HTTP {status}", **times})
             elif endpoint in self._paced:
-                held, until = _PACED, int((self._wall_clock() + retry_after_s) * 1000)
-            else:
-                return
-            connection.execute(_NOT_BEFORE, {"endpoint": held, "until": until, "reason": f"HTTP {status}"})
+                here = self._wall_clock()
+                times = {"until": int((here + retry_after_s) * 1000), "latest": int((here + LONG_WAIT_S) * 1000)}
+                connection.execute(_NOT_BEFORE, {"endpoint": _PACED, "reason": f"HTTP {status}", **times})
 
     def last_day(self) -> dict[str, int]:
         """Calls of the last 24 hours by endpoint."""
         with self._database.read() as connection:
-            rows = connection.execute(_LAST_DAY, {"since": to_ms(self._now() - _DAY)})
+            now = self._now()
+            rows = connection.execute(_LAST_DAY, {"since": to_ms(now - _DAY), "until": to_ms(now + _CLOCKS_DIFFER)})
             return {row.endpoint: row.calls for row in rows}
 
     @property
@@ -138,10 +144,11 @@ class CallLedger:
         """The endpoints that asked to be left alone and until when, while that is still to come."""
         query = text(
             "SELECT endpoint, not_before_ms FROM rate_limits"
-            " WHERE not_before_ms > :now AND endpoint <> :paced ORDER BY endpoint"
+            " WHERE not_before_ms > :now AND not_before_ms <= :latest AND endpoint <> :paced ORDER BY endpoint"
         )
         with self._database.read() as connection:
-            rows = connection.execute(query, {"now": to_ms(self._now()), "paced": _PACED})
+            now = self._now()
+            rows = connection.execute(query, {"now": to_ms(now), "latest": _latest(now), "paced": _PACED})
             return {row.endpoint: from_ms(row.not_before_ms) for row in rows}
 
     def _respect_not_before(self, connection: Connection, endpoint: str, now: datetime) -> float:
@@ -150,7 +157,7 @@ class CallLedger:
         rows = connection.execute(query, {"endpoint": endpoint, "paced": _PACED})
         held: dict[str, int] = {row.endpoint: row.not_before_ms for row in rows}
         not_before_ms = held.get(endpoint)
-        if not_before_ms is not None and not_before_ms > to_ms(now):
+        if not_before_ms is not None and to_ms(now) < not_before_ms <= _latest(now):
             not_before = from_ms(not_before_ms)
             raise QuotaExceeded(
                 f"{endpoint} asked for no calls before {not_before:%Y-%m-%d %H:%M} UTC; run again after that",
@@ -159,13 +166,15 @@ class CallLedger:
             )
         if endpoint not in self._paced or _PACED not in held:
             return 0.0
-        return min(max(held[_PACED] / 1000 - self._wall_clock(), 0.0), LONG_WAIT_S)
+        wait_s = held[_PACED] / 1000 - self._wall_clock()
+        return wait_s if 0.0 < wait_s <= LONG_WAIT_S else 0.0
 
     def _respect_budget(self, connection: Connection, endpoint: str, now: datetime) -> None:
         limit = self._budget.get(endpoint)
         if limit is None:
             return
-        used = connection.execute(_USED, {"endpoint": endpoint, "since": to_ms(now - _DAY) - _MINUTE_MS}).one()
+        times = {"since": to_ms(now - _DAY) - _MINUTE_MS, "until": to_ms(now + _CLOCKS_DIFFER)}
+        used = connection.execute(_USED, {"endpoint": endpoint, **times}).one()
         if used.calls < limit:
             return
         opens_at = from_ms(used.oldest_ms + _MINUTE_MS) + _DAY if used.oldest_ms is not None else now + _DAY
@@ -175,6 +184,11 @@ class CallLedger:
             source=endpoint,
             retry_after_s=(opens_at - now).total_seconds(),
         )
+
+
+def _latest(now: datetime) -> int:
+    """The latest time, in ms, until which somebody can have asked to be left alone: no wish holds for over a day."""
+    return to_ms(now + _DAY + _CLOCKS_DIFFER)
 
 
 def _minute(moment: datetime) -> int:

@@ -2,6 +2,7 @@
 
 An owner is named by host, process and a random part. A claim of a process of this host that has ended is nobody's at
 once, so that a run that was killed can be repeated without waiting; a claim from another host ends when its lease does.
+A lease that ends later than any honest one was taken by a clock that was wrong, and is none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from mood_core.drafts import may_run
+
+CLOCKS_DIFFER_S = 600.0
+"""The clocks of machines that share a database differ by less: a time further ahead is of a clock that was wrong."""
 
 _RENEW_S = 60.0
 

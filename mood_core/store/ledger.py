@@ -58,10 +58,13 @@ _REMOVE = text("DELETE FROM batches WHERE batch_id IN :ids").bindparams(bindpara
 
 
 def enter(connection: Connection, entry: LedgerEntry, now: datetime) -> bool:
-    """Write ``entry``; False if it stands already. On PostgreSQL a second loader waits here for the first."""
+    """Write ``entry``; False if it stands already. On PostgreSQL a second loader waits here for the first.
+
+    Nothing is loaded before it was created: so by a clock that was put back it is not older than what it comes after.
+    """
     names = ("batch_id", "dataset", "path", "sha256", "row_count", "byte_count", "schema_version")
     values = {name: getattr(entry, name) for name in names}
-    values |= {"created_at_ms": to_ms(entry.created_at), "loaded_at_ms": to_ms(now)}
+    values |= {"created_at_ms": to_ms(entry.created_at), "loaded_at_ms": to_ms(max(now, entry.created_at))}
     return connection.execute(_ENTER, values).first() is not None
 
 

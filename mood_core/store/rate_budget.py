@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
+from mood_core.store.claims import CLOCKS_DIFFER_S
+
 SPAN_S = 30.0
 """Spotify's limit is one of calls in any 30 seconds."""
 
@@ -20,7 +22,9 @@ _BURST_SHARE = 0.1
 _TAKE = text(
     "INSERT INTO rate_budgets (service, paid_until_us) VALUES (:service, :now + :step)"
     " ON CONFLICT (service) DO UPDATE SET paid_until_us ="
-    " CASE WHEN rate_budgets.paid_until_us > :now THEN rate_budgets.paid_until_us ELSE :now END + :step"
+    # Further ahead, it was paid by a clock that was wrong.
+    " CASE WHEN rate_budgets.paid_until_us BETWEEN :now AND :latest THEN rate_budgets.paid_until_us ELSE :now END"
+    " + :step"
     " RETURNING paid_until_us"
 )
 
@@ -42,6 +46,7 @@ class RateBudget:
     def take(self, connection: Connection) -> float:
         """Take the next turn, in the caller's transaction; returns in how many seconds it comes."""
         now = round(self._wall_clock() * 1_000_000)
-        values = {"service": self._service, "now": now, "step": self._step_us}
+        latest = now + self._burst * self._step_us + round(CLOCKS_DIFFER_S * 1_000_000)
+        values = {"service": self._service, "now": now, "latest": latest, "step": self._step_us}
         paid_until: int = connection.execute(_TAKE, values).scalar_one()
         return max(0, paid_until - self._burst * self._step_us - now) / 1_000_000

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from mood_core.records import StoredToken, to_ms
-from mood_core.store.claims import may_live, owner_here
+from mood_core.store.claims import CLOCKS_DIFFER_S, may_live, owner_here
 from mood_core.store.database import Database
 
 _USER = "user_key = (SELECT user_key FROM users WHERE user_id = :id)"
@@ -58,12 +58,15 @@ class TokenRows:
         holder = text(f"SELECT refresh_owner FROM accounts WHERE {_USER} AND refresh_owner IS NOT NULL")  # noqa: S608
         statement = text(
             "UPDATE accounts SET refresh_owner = :owner, refresh_until_ms = :until"  # noqa: S608
-            f" WHERE {_USER} AND (refresh_until_ms < :now OR refresh_owner = :owner OR refresh_owner = :dead)"
+            f" WHERE {_USER}"
+            " AND (refresh_until_ms NOT BETWEEN :now AND :latest OR refresh_owner = :owner OR refresh_owner = :dead)"
         )
         with self._database.write() as connection:
             held_by = connection.scalar(holder, {"id": user_id})
             dead = held_by if held_by and not may_live(held_by) else owner
-            values = {"owner": owner, "dead": dead, "until": now + int(for_s * 1000), "now": now, "id": user_id}
+            until = now + int(for_s * 1000)
+            times = {"now": now, "until": until, "latest": until + int(CLOCKS_DIFFER_S * 1000)}
+            values = {"owner": owner, "dead": dead, "id": user_id, **times}
             return connection.execute(statement, values).rowcount > 0
 
     def release_refresh(self, user_id: str, owner: str) -> None:
