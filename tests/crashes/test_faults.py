@@ -6,8 +6,9 @@ Each ends in one sentence and its exit code, and the next undisturbed run leaves
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,15 @@ from random import Random
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from flows.local_server import local_server
 from mood_core.bootstrap import Workspace
+from tests.crashes.disks import small_disk
 from tests.crashes.driver import LATER, Crashes, log_of, outcome_of, untold
-from tests.crashes.homes import NOW, settings_of
+from tests.crashes.homes import NOW, settings_of, standin_for_crashes
 from tests.crashes.outcome import differences
 from tests.crashes.plays import Play, in_a_process
 from tests.crashes.programs import PROGRAMS
+from tests.databases import PostgresServer, postgres_of_its_own
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(600)]
 
@@ -36,6 +40,23 @@ def test_a_refusal_of_the_disk_is_told_in_one_sentence_and_costs_nothing(crashes
     steps = crashes.undisturbed(program, database)[0]
     point = crashes.refused(program, database, Random(program).randint(1, steps), refusal)
     assert point.problems == (), str(point)
+
+
+@pytest.mark.parametrize("program", ["night", "import", "compact", "rebuild", "forget"])
+def test_a_disk_that_is_really_full_is_told_in_one_sentence_and_costs_nothing(crashes: Crashes, program: str) -> None:
+    """Lake and database lie on a small disk. First nothing fits on it any more, then a little; then there is room."""
+    expected = crashes.undisturbed(program, "sqlite")[1]
+    for room in (0, Random(program).randrange(100_000)):
+        with crashes.home(program, "sqlite") as (home, settings), small_disk(Path(f"{home}-small")) as disk:
+            shutil.copytree(home, disk.root, dirs_exist_ok=True)
+            settings["MOODLOG_HOME"] = str(disk.root)
+            disk.leave(room)
+            ended = crashes.play(program, disk.root, settings, now=NOW)
+            assert untold(ended, log_of(disk.root)) == []
+            assert ended.code == 1 or room
+            disk.grow()
+            assert crashes.play(program, disk.root, settings, now=NOW + LATER).code == 0, log_of(disk.root)
+            assert differences(expected, outcome_of(settings)) == []
 
 
 def _moodlog(home: Path, settings: dict[str, str], *words: str) -> tuple[int, str]:
@@ -126,6 +147,62 @@ def test_postgresql_that_stops_in_mid_load_is_waited_for(crashes: Crashes, progr
         assert ended.code == 75
         assert crashes.play(program, home, settings, now=NOW + LATER).code == 0, log_of(home)
         assert differences(expected, outcome_of(settings)) == []
+
+
+@pytest.fixture(scope="module")
+def server_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PostgresServer, Crashes]]:
+    """A PostgreSQL server that may be stopped, and homes of which the database lies there."""
+    with postgres_of_its_own() as server, standin_for_crashes() as standin:
+        crashes = Crashes(tmp_path_factory.mktemp("stopped"), standin, server.url)
+        yield server, crashes
+        crashes.close()
+
+
+@pytest.mark.parametrize(
+    ("program", "is_back"), [("night", True), ("night", False), ("import", True), ("rebuild", False)]
+)
+def test_a_postgresql_server_that_is_stopped_in_mid_load_and_started_again_has_lost_nothing(
+    server_of_its_own: tuple[PostgresServer, Crashes], program: str, is_back: bool
+) -> None:
+    """It ends as by a power cut, and is there again before the run's next statement, or when the run is over."""
+    server, crashes = server_of_its_own
+    steps, expected = crashes.undisturbed(program, "postgresql")
+
+    stop = partial(_restart, server) if is_back else server.stop
+    with crashes.home(program, "postgresql") as (home, settings):
+        step = Random(f"{program} {is_back}").randint(steps // 4, steps * 3 // 4)
+        ended = crashes.play(program, home, settings, now=NOW, halt_at=step, meanwhile=stop)
+        if not is_back:
+            server.start()
+        assert untold(ended, log_of(home)) == []
+        assert ended.code == 75 or is_back
+        assert crashes.play(program, home, settings, now=NOW + LATER).code == 0, log_of(home)
+        assert differences(expected, outcome_of(settings)) == []
+
+
+def test_the_nightly_flow_goes_on_by_itself_when_postgresql_was_restarted(
+    server_of_its_own: tuple[PostgresServer, Crashes], tmp_path: Path
+) -> None:
+    """Prefect tries again: whoever looks in the morning sees a night like any other."""
+    server, crashes = server_of_its_own
+    expected = crashes.undisturbed("night", "postgresql")[1]
+    with local_server(tmp_path / "prefect") as prefect, crashes.home("run", "postgresql") as (home, settings):
+        prefect.wait_until_ready()
+        settings |= {"PREFECT_API_URL": prefect.api_url}
+        ended = crashes.play(
+            "run", home, settings, now=NOW, halt_at=_AMIDST_THE_FLOW, meanwhile=partial(_restart, server)
+        )
+        assert (ended.code, ended.steps > _AMIDST_THE_FLOW) == (0, True), log_of(home)
+        assert "Traceback" not in log_of(home)
+        assert differences(expected, outcome_of(settings)) == []
+
+
+_AMIDST_THE_FLOW = 600  # of some thousand steps
+
+
+def _restart(server: PostgresServer) -> None:
+    server.stop()
+    server.start()
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=-40), timedelta(hours=-2), timedelta(days=40)], ids=str)
