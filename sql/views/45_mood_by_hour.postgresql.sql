@@ -1,0 +1,42 @@
+-- One row a person, hour of the day (0-23, on the person's own clock) and mood ('Unlabelled' for listens without one):
+-- how many listens, and their share of that hour's listens (0-1).
+CREATE VIEW mood_by_hour AS
+SELECT
+    d.user_id,
+    d.display_name,
+    d.hour,
+    d.mood,
+    d.listens,
+    CAST(
+        round(1.0 * d.listens / sum(d.listens) OVER (PARTITION BY d.user_id, d.hour), 4) AS DOUBLE PRECISION
+    ) AS share
+FROM (
+    SELECT
+        h.user_id,
+        h.display_name,
+        h.hour,
+        coalesce(m.mood, 'Unlabelled') AS mood,
+        count(*) AS listens
+    FROM (
+        SELECT
+            u.user_id,
+            u.display_name,
+            l.track_key,
+            CAST((l.played_at_ms / 1000 + o.offset_s) / 3600 % 24 AS INTEGER) AS hour
+        FROM users AS u
+        -- Period by period: each is one stretch of the person's listens in the index.
+        INNER JOIN utc_offsets AS o ON u.timezone = o.timezone
+        INNER JOIN listens AS l
+            ON u.user_key = l.user_key AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
+    ) AS h
+    -- Label by label by the index: PostgreSQL would hash everybody's labels for one person's listens. There is one
+    -- label at most; LIMIT is what keeps the planner to this.
+    LEFT JOIN LATERAL (
+        SELECT x.mood FROM moods AS x
+        WHERE
+            x.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1)
+            AND h.track_key = x.track_key
+        LIMIT 1 -- noqa: AM09
+    ) AS m ON TRUE
+    GROUP BY h.user_id, h.display_name, h.hour, coalesce(m.mood, 'Unlabelled')
+) AS d
