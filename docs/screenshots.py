@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -9,15 +11,37 @@ import sys
 import tempfile
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import Browser, sync_playwright
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
-_OUT = Path(__file__).resolve().parent / "images"
+_HERE = Path(__file__).resolve()
+_OUT = _HERE.parent / "images"
+DRAWN_FROM = _OUT / "drawn_from.json"
+"""What the pictures were drawn from, by file: a test compares it with what is there now."""
+
+_DRAWING = (
+    "mood_core/report/assets/*.css",
+    "mood_core/report/assets/*.js",
+    "mood_core/report/assets/*.html.j2",
+    "mood_core/report/recap_picture.py",
+    "mood_core/report/mood_markdown.py",
+    "mood_core/looks.py",
+)
+
+
+def drawn_from() -> dict[str, str]:
+    """The files that decide how the pictures look, with the start of their SHA-256."""
+    root = _HERE.parents[1]
+    paths = sorted({path for pattern in _DRAWING for path in root.glob(pattern)})
+    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths}
 
 
 def main() -> None:
     """Run the demo and shoot the mood page, the recap and what a nightly run leaves in Prefect's pages."""
+    from playwright.sync_api import sync_playwright
+
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("no browser is installed: apt-get install chromium")
@@ -34,6 +58,7 @@ def main() -> None:
         week = str(date.today() - timedelta(days=7))  # noqa: DTZ011 - any day of the last full week
         recap = ["recap", "--user", "Ada", "--week", week, "--out", str(_OUT / "recap.png")]
         subprocess.run([*moodlog, *recap], check=True)  # noqa: S603
+    DRAWN_FROM.write_text(json.dumps(drawn_from(), indent=1) + "\n", encoding="utf-8")
 
 
 def _shoot_page(browser: Browser, file: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from importlib.resources import files
 from typing import Any
 
 _SCRIPTS = ("basics.js", "calendar.js", "share.js", "charts.js", "map.js", "lists.js", "main.js")
+_MOST_PLAIN = 1_000_000
+"""Characters of data up to which a page can be read as it is, in an editor or by a browser of before 2023."""
 
 
 def render_page(data: dict[str, Any]) -> str:
@@ -20,6 +23,7 @@ def render_page(data: dict[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader
     from markupsafe import Markup
 
+    data_type, written = _data(data)
     environment = Environment(loader=PackageLoader("mood_core.report", "assets"), autoescape=True)
     library, script, style = _asset("echarts.min.js"), _script(), _asset("page.css")
     return environment.get_template("page.html.j2").render(
@@ -27,7 +31,8 @@ def render_page(data: dict[str, Any]) -> str:
         library=Markup(library),  # noqa: S704 - the project's own files
         script=Markup(script),  # noqa: S704
         style=Markup(style),  # noqa: S704
-        data=Markup(_json(data)),  # noqa: S704 - escaped there
+        data_type=data_type,
+        data=Markup(written),  # noqa: S704 - no markup can begin in it
     )
 
 
@@ -38,6 +43,14 @@ def _asset(name: str) -> str:
 def _script() -> str:
     parts = "\n".join(_asset(name) for name in _SCRIPTS)
     return f'"use strict";\n(() => {{\n{parts}\n}})();'
+
+
+def _data(data: dict[str, Any]) -> tuple[str, str]:
+    """The data's media type, and the data: plain JSON, or where that is long JSON in zlib's format in base64."""
+    plain = _json(data)
+    if len(plain) <= _MOST_PLAIN:
+        return "application/json", plain
+    return "application/zlib", base64.b64encode(zlib.compress(plain.encode("utf-8"), level=9)).decode("ascii")
 
 
 def _json(data: dict[str, Any]) -> str:

@@ -349,3 +349,20 @@ def test_days_without_listens_are_said(browser: Any, history: tuple[Workspace, P
     assert page.locator("#lead").inner_text() == "No listens are stored from 2030-01-01 on."
     assert page.problems == []
     _close(page)
+
+
+def test_a_large_page_is_packed_and_drawn_the_same(
+    browser: Any, history: tuple[Workspace, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, file = history
+    monkeypatch.setattr("mood_core.report.page._MOST_PLAIN", 0)
+    packed = write_report(space, tmp_path / "packed.html")
+    assert packed.stat().st_size < file.stat().st_size
+    drawn = []
+    for each in (file, packed):
+        page = _open(browser, each)
+        page.wait_for_selector("#tiles")
+        assert page.problems == []
+        drawn.append([page.evaluate(DRAWN, chart) for chart in ("calendar", "share", "hours", "transitions", "map")])
+        _close(page)
+    assert drawn[0] == drawn[1]

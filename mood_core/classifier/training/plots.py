@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mood_core.classifier.training.measured import Measured
     from mood_core.model_card import ModelCard
 
-_DPI = 70
+_DPI = 120
 _STROKES = ("-", "--", "-.", ":")
 """Told apart also without colour."""
 _SHOWN_AS = {
@@ -88,7 +88,7 @@ def _reliability(tracks: LabelledTracks, measured: Measured) -> Any:
     axes.plot([0, 1], [0, 1], color="0.7", linestyle="--")
     axes.scatter([b[1] for b in bins], [b[2] for b in bins], s=[20 + 600 * b[0] for b in bins], alpha=0.7)
     axes.set(xlim=(0.2, 1.02), ylim=(0.2, 1.02), xlabel="top probability", ylabel="share that is right")
-    axes.set_title(f"Reliability, calibration error {measured.scores.ece:.3f}")
+    axes.set_title(f"Calibration error {measured.scores.ece:.3f}; larger: more tracks")
     return figure
 
 

@@ -18,8 +18,9 @@ function topSection(id, title, finding, rows, nameOf, byOf, state) {
 function streaksSection(state) {
   const rows = state.period.streaks;
   const most = rows.length ? rows[0].days : 1;
-  const finding = rows.length ? `${rows[0].mood} led for ${plural(rows[0].days, "day")} in a row, from ${rows[0].first_day} to ${rows[0].last_day}. Streaks that reach beyond the period are shown whole.` : "No day with a labelled listen in this period.";
-  const items = rows.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, sign(row.mood), row.mood, el("span", { class: "by" }, ` ${row.first_day} to ${row.last_day}, ${plural(row.listens, "listen")}`)), el("span", { class: "count" }, plural(row.days, "day"))), bar([[row.mood, row.days]], most)));
+  const longest = rows.length && rows[0].days > 1 ? `${rows[0].mood} led for ${rows[0].days} days in a row, from ${rows[0].first_day} to ${rows[0].last_day}.` : "No mood led for more than a day in a row.";
+  const finding = rows.length ? `${longest} Streaks that reach beyond the period are shown whole.` : "No day with a labelled listen in this period.";
+  const items = rows.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, sign(row.mood), row.mood, el("span", { class: "by" }, ` ${row.days === 1 ? row.first_day : `${row.first_day} to ${row.last_day}`}, ${plural(row.listens, "listen")}`)), el("span", { class: "count" }, plural(row.days, "day"))), bar([[row.mood, row.days]], most)));
   return section("streaks", "Longest streaks", finding, { content: [el("ol", { class: "top" }, ...items)], from: ["streaks"] }, state);
 }
 

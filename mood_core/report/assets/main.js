@@ -64,4 +64,6 @@ function start() {
   fill();
   show(state);
 }
-start();
+readData().then((data) => { DATA = data; start(); }, () => {
+  document.getElementById("lead").textContent = "This browser cannot unpack so large a page; open it in a newer one, or make a page for each person.";
+});

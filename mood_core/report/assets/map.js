@@ -21,7 +21,7 @@ function region(rows) {
     const [dx, dy] = turned(size * a * Math.cos((at * Math.PI) / 24), size * b * Math.sin((at * Math.PI) / 24));
     return [clip(mx + dx), clip(my + dy)];
   });
-  return { total, mx, my, points };
+  return { total, mx, my, points, cells: rows.length };
 }
 
 /** Words on small plates, each moved towards the middle until it covers none before it, nor a corner's word. */
@@ -93,7 +93,8 @@ function mapSection(state) {
       { id: "path", type: "line", data: stops.map((row) => [row.valence, row.energy]), symbol: "circle", symbolSize: (value, found) => (ends(found.dataIndex) ? 9 : 6), lineStyle: { color: css("ink"), width: 1.5 }, itemStyle: { color: css("ink"), borderColor: css("card"), borderWidth: 1 }, z: 6 },
       { id: "corners", type: "scatter", silent: true, symbolSize: 0.1, label: { show: true, fontSize: 12, color: css("soft"), position: "inside" }, z: 7, data: corners.map(([name, x, y, align]) => ({ value: [x, y], label: { formatter: name, align } })) },
       { id: "names", type: "custom", silent: true, clip: false, z: 8, data: [[0, 0]], renderItem: (params, api) => drawPlates(api, [
-        ...regions.map((one) => ({ x: one.mx, y: one.my, words: `${SIGNS[one.mood]} ${one.mood}`, size: 12, weight: 600, ink: css("ink"), beside: 0 })),
+        // A single mark needs no plate, which would hide it: its shape says the mood.
+        ...regions.filter((one) => one.cells > 1).map((one) => ({ x: one.mx, y: one.my, words: `${SIGNS[one.mood]} ${one.mood}`, size: 12, weight: 600, ink: css("ink"), beside: 0 })),
         ...stops.filter((_, at) => ends(at)).map((row) => ({ x: row.valence, y: row.energy, words: row.when, size: 11, weight: 400, ink: css("soft"), beside: 9 })),
       ], corners) },
     ],
