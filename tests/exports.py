@@ -118,6 +118,27 @@ def of_2020(row: Row) -> Row:
     return of_2021(row) | {"ts": row["ts"].replace("T", " ").replace("Z", " UTC")}
 
 
+def of_2018(row: Row) -> Row:
+    """``row`` as the first histories had it, sent on request by mail: no addresses, and numbers as texts."""
+    told = {
+        name: value
+        for name, value in of_2020(row).items()
+        if name != "spotify_track_uri" and not name.startswith(("episode", "spotify_episode"))
+    }
+    return told | {
+        "ms_played": str(row["ms_played"]),
+        "offline_timestamp": "0",
+        "metro_code": "0",
+        "longitude": 0,
+        "latitude": 0,
+    }
+
+
+def lines(rows: list[Row]) -> str:
+    """``rows`` as JSON Lines: an object a line, in no list."""
+    return "".join(json.dumps(row, separators=(",", ":"), ensure_ascii=False) + "\n" for row in rows)
+
+
 def music(title: str, end: str = "2024-03-01 10:00", ms: int = 200_000, artist: str = "The Invented") -> Row:
     """A song in the account data."""
     return {"endTime": end, "artistName": artist, "trackName": title, "msPlayed": ms}
@@ -169,7 +190,7 @@ def counted(files: dict[str, Any]) -> tuple[int, Counter[str]]:
     Good for exports whose account data tells of no play that the extended history tells of as well.
     """
     histories = {name: rows for name, rows in files.items() if _is_history(name)}
-    parsed = {name: json.loads(content(rows).decode("utf-8-sig")) for name, rows in histories.items()}
+    parsed = {name: _parsed(content(rows).decode("utf-8-sig")) for name, rows in histories.items()}
     fates: Counter[str] = Counter()
     seen: set[tuple[Any, ...]] = set()
     for name, rows in parsed.items():
@@ -178,9 +199,15 @@ def counted(files: dict[str, Any]) -> tuple[int, Counter[str]]:
     return sum(map(len, parsed.values())), fates
 
 
+def _parsed(text: str) -> list[Row]:
+    """The rows of a list, or of objects a line each."""
+    whole: list[Row] = json.loads(text if text.startswith("[") else f"[{','.join(text.splitlines())}]")
+    return whole
+
+
 def _is_history(name: str) -> bool:
     last = name.rpartition("/")[2]
-    return last.endswith(".json") and last.startswith(("Streaming", "end"))
+    return last.endswith(".json") and last.startswith(("Streaming", "end", "End"))
 
 
 def _kind(row: Row, seen: set[tuple[Any, ...]]) -> str:
@@ -188,12 +215,17 @@ def _kind(row: Row, seen: set[tuple[Any, ...]]) -> str:
         if "podcastName" in row:
             return "podcast"
         return "audiobook" if "audiobookName" in row else _first(seen, tuple(row.values()), "unmatched")
-    if row["spotify_track_uri"]:
-        moment = row["ts"].replace("T", " ").replace("Z", "").replace(" UTC", "")
+    moment = row["ts"].replace("T", " ").replace("Z", "").replace(" UTC", "")
+    if row.get("spotify_track_uri"):
         return _first(seen, (moment, row["spotify_track_uri"]), "imported")
-    if row["episode_name"]:
+    if row.get("episode_name"):
         return "podcast"
-    return "audiobook" if row.get("audiobook_title") else "no_uri"
+    if row.get("audiobook_title"):
+        return "audiobook"
+    if "spotify_track_uri" in row:
+        return "no_uri"
+    name = row["master_metadata_album_artist_name"], row["master_metadata_track_name"]
+    return _first(seen, (moment[:16], *name, int(row["ms_played"])), "unmatched") if all(name) else "no_uri"
 
 
 def _first(seen: set[tuple[Any, ...]], row: tuple[Any, ...], fate: str) -> str:

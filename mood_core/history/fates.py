@@ -34,7 +34,7 @@ MEANING = {
     Fate.PODCAST: "podcast episodes",
     Fate.AUDIOBOOK: "audiobooks",
     Fate.VIDEO: "rows of the video history, left out unless --videos keep",
-    Fate.NO_URI: "rows that name no track",
+    Fate.NO_URI: "rows that give no track's address",
     Fate.LOCAL_TRACK: "files of your own, unknown to Spotify",
     Fate.TOO_SHORT: "shorter than --min-ms",
     Fate.PRIVATE_SESSION: "private sessions, left out by --private drop",

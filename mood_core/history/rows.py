@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Generator, Iterator
 from enum import Enum
 from itertools import accumulate, chain, islice
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import ijson
 
@@ -26,6 +26,7 @@ _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)[^/]*$", re.IGNORECASE)
 _EXTENDED = {"ms_played", "spotify_track_uri", "master_metadata_track_name"}
 _ACCOUNT = {"msPlayed", "trackName", "artistName", "podcastName", "audiobookName"}
+_EARLY_2018 = {"time", "trackName", "artistName"}
 
 
 class Form(Enum):
@@ -68,7 +69,10 @@ class RowStream:
             if _NAMED_SO.search(file.name):
                 raise
             return None
-        form = _form_of(first, file.name)
+        form = _form_of(first)
+        if form is None and _NAMED_SO.search(file.name):
+            self._guarded.refuse_other_objects()
+            form = Form.EXTENDED
         if form is None:
             rows.close()
         else:
@@ -82,21 +86,24 @@ def is_video(name: str) -> bool:
     return "video" in "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
-def _form_of(rows: list[Any], name: str) -> Form | None:
+def _form_of(rows: list[Any]) -> Form | None:
     for row in rows:
         if isinstance(row, dict):
             if "ts" in row and _EXTENDED & row.keys():
                 return Form.EXTENDED
-            if "endTime" in row and _ACCOUNT & row.keys():
+            if ("endTime" in row and _ACCOUNT & row.keys()) or row.keys() >= _EARLY_2018:
                 return Form.ACCOUNT
-    return Form.EXTENDED if _NAMED_SO.search(name) else None
+    return None
 
 
 def _stream(file: JsonFile, guarded: _Guarded) -> Generator[Any, None, None]:
     with file.open() as content:
         guarded.begin(content)
+        prefix = "item" if guarded.is_list else ""
         try:
-            for row in ijson.items(guarded, "item", use_float=True, buf_size=_BLOCK):
+            for row in ijson.items(
+                guarded, prefix, multiple_values=not guarded.is_list, use_float=True, buf_size=_BLOCK
+            ):
                 guarded.row_done()
                 yield row
         except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError, MemoryError) as error:
@@ -108,7 +115,11 @@ def _stream(file: JsonFile, guarded: _Guarded) -> Generator[Any, None, None]:
 
 
 class _Guarded:
-    """A file without its byte-order mark that never gives more than it promised, nor a row of any size."""
+    """A file without its byte-order mark that never gives more than it promised, nor a row of any size.
+
+    Attributes:
+        is_list: whether it is one list of rows; until 2019 they came one after the other, as objects of their own.
+    """
 
     def __init__(self, file: JsonFile, limits: Limits) -> None:
         self._name = file.name
@@ -119,9 +130,10 @@ class _Guarded:
         self._first = b""
         self._content: IO[bytes] = io.BytesIO()
         self.read_bytes = 0
+        self.is_list = True
 
     def begin(self, content: IO[bytes]) -> None:
-        """Read from ``content``, which must be a list.
+        """Read from ``content``, which must be a list or objects.
 
         Raises:
             InputError: It is something else.
@@ -132,8 +144,22 @@ class _Guarded:
             raise InputError(f"{self._name} is written in UTF-16; save it in UTF-8, as Spotify does, or leave it out")
         self.read_bytes = len(first)
         self._first = first.removeprefix(_BOM)
-        if self._first.strip()[:1] not in (b"[", b""):
-            raise InputError(f"{self._name} is no list of plays; download the export again or leave this file out")
+        start = self._first.strip()[:1]
+        self.is_list = start != b"{"
+        if start not in (b"[", b"{", b""):
+            self._refuse()
+
+    def refuse_other_objects(self) -> None:
+        """The rows that were read are none of a history.
+
+        Raises:
+            InputError: They did not even stand in a list.
+        """
+        if not self.is_list:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise InputError(f"{self._name} is no list of plays; download the export again or leave this file out")
 
     def row_done(self) -> None:
         """A row was completed with what was read so far."""

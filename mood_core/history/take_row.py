@@ -19,6 +19,7 @@ _SHORTEST_TIME = len("2024-03-01 10:00")
 _LONGEST_TEXT = 1_000  # characters
 _LONGEST_NAME = 250  # characters, which may be up to four bytes each
 _LONGEST_NAME_BYTES = 1_000  # two of them and a time fit into a key of PostgreSQL
+_DIGITS = re.compile("[0-9]{1,10}")
 _METADATA = ("track_name", "album_artist_name", "album_album_name")
 _AUDIOBOOK = frozenset(("audiobookName", "audiobookTitle", "chapterName", "authorName", "bookName"))
 
@@ -96,13 +97,15 @@ def take_row(row: Any, choice: Choice, result: HistoryRead, *, video: bool) -> F
         return _take_extended(row, choice, result)
     if "endTime" in row:
         return _take_account(row, choice, result)
+    if "time" in row:
+        raise BadRow("of early 2018, when no length was told")
     raise BadRow("neither ts nor endTime")
 
 
 def _take_extended(row: dict[str, Any], choice: Choice, result: HistoryRead) -> Fate | None:
     uri = row.get("spotify_track_uri")
     if uri is None or uri == "":
-        return _without_uri(row)
+        return _without_uri(row, choice, result)
     if not isinstance(uri, str):
         raise BadRow("spotify_track_uri is no text")
     known = result.tracks.get(uri)
@@ -110,12 +113,16 @@ def _take_extended(row: dict[str, Any], choice: Choice, result: HistoryRead) -> 
     if known is None and match is None:
         return _other_uri(uri)
     ended_s, ms = _seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
+    left_out = _left_out(row, ms, choice)
+    if left_out is None:
+        result.tracked.add(_new_track(uri, match[1], row, result) if match else result.tracks[uri], ended_s, ms)
+    return left_out
+
+
+def _left_out(row: dict[str, Any], ms: int, choice: Choice) -> Fate | None:
     if row.get("incognito_mode") is True and not choice.keep_private:
         return Fate.PRIVATE_SESSION
-    if ms < choice.min_ms:
-        return Fate.TOO_SHORT
-    result.tracked.add(_new_track(uri, match[1], row, result) if match else result.tracks[uri], ended_s, ms)
-    return None
+    return Fate.TOO_SHORT if ms < choice.min_ms else None
 
 
 def _take_account(row: dict[str, Any], choice: Choice, result: HistoryRead) -> Fate | None:
@@ -129,16 +136,31 @@ def _take_account(row: dict[str, Any], choice: Choice, result: HistoryRead) -> F
     ended_s, ms = _seconds(row["endTime"], "endTime"), _milliseconds(row.get("msPlayed"), "msPlayed")
     if ms < choice.min_ms:
         return Fate.TOO_SHORT
-    result.named.add(result.names.setdefault((artist, title), len(result.names)), ended_s, ms)
+    _add_named(artist, title, ended_s, ms, result)
     return None
 
 
-def _without_uri(row: dict[str, Any]) -> Fate:
+def _add_named(artist: str, title: str, ended_s: int, ms: int, result: HistoryRead) -> None:
+    result.named.add(result.names.setdefault((artist, title), len(result.names)), ended_s, ms)
+
+
+def _without_uri(row: dict[str, Any], choice: Choice, result: HistoryRead) -> Fate | None:
     if row.get("audiobook_uri") or row.get("audiobook_title") or row.get("audiobook_chapter_uri"):
         return Fate.AUDIOBOOK
     if row.get("spotify_episode_uri") or row.get("episode_name") or row.get("episode_show_name"):
         return Fate.PODCAST
-    return Fate.NO_URI
+    if "spotify_track_uri" in row:
+        return Fate.NO_URI
+    # Of the first histories, which told no addresses at all.
+    artist, title = _name(row, "master_metadata_album_artist_name"), _name(row, "master_metadata_track_name")
+    if not artist or not title:
+        return Fate.NO_URI
+    ended_s, ms = _seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
+    left_out = _left_out(row, ms, choice)
+    if left_out is None:
+        # At its minute, as the account data tells the same play: the two are one row then.
+        _add_named(artist, title, ended_s - ended_s % 60, ms, result)
+    return left_out
 
 
 def _other_uri(uri: str) -> Fate:
@@ -193,10 +215,14 @@ def _seconds(value: Any, name: str) -> int:
 
 
 def _milliseconds(value: Any, name: str) -> int:
-    if type(value) is not int:
-        if not isinstance(value, float) or not value.is_integer():
-            raise BadRow(f"{name} is no whole number")
-        value = int(value)
-    if not 0 <= value <= _LONGEST_MS:
+    number = value if type(value) is int else _whole(value, name)
+    if not 0 <= number <= _LONGEST_MS:
         raise BadRow(f"{name} is out of range")
-    return int(value)
+    return number
+
+
+def _whole(value: Any, name: str) -> int:
+    """The number ``value``; exports until 2019 wrote it as a text."""
+    if (isinstance(value, str) and _DIGITS.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    raise BadRow(f"{name} is no whole number")

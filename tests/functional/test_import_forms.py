@@ -21,8 +21,10 @@ from tests.exports import (
     counted,
     episode,
     extended,
+    lines,
     lost,
     music,
+    of_2018,
     of_2020,
     of_2021,
     of_2024,
@@ -43,6 +45,10 @@ def _as(form: Callable[[Row], Row], rows: list[Row]) -> list[Row]:
 
 EXTENDED_FOLDER = "Spotify Extended Streaming History"
 FORMS: dict[str, dict[str, Any]] = {
+    "EndSong of 2018, an object a line, without addresses": {
+        "EndSong.json": lines(_as(of_2018, [*SONGS, SONGS[0], lost()])),
+        "EndVideo.json": lines(_as(of_2018, [extended(9)])),
+    },
     "endsong of 2020": {
         "MyData/endsong_0.json": _as(of_2020, [*SONGS, SONGS[0], lost()]),
         "MyData/endsong_1.json": _as(of_2020, TALK),
@@ -140,6 +146,24 @@ def test_a_history_is_found_by_its_content(run: Callable[..., dict[str, Any]], t
     assert run(zips)["fates"] == {"already_imported": len(SONGS)}
 
 
+def test_a_play_without_an_address_is_the_play_that_other_forms_tell_of(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    early = unpacked(tmp_path / "a", {"EndSong.json": lines(_as(of_2018, SONGS[:3]))})
+    assert run(early)["fates"] == {"unmatched": 3}
+    account = [music(f"Song {number}", f"2024-03-0{number} 10:00") for number in range(1, 5)]
+    assert run(unpacked(tmp_path / "b", {"StreamingHistory0.json": account}))["fates"] == {
+        "already_imported": 3,
+        "unmatched": 1,
+    }
+    assert run(unpacked(tmp_path / "c", {"endsong_0.json": SONGS}))["fates"] == {"imported": 8}
+    assert run(unpacked(tmp_path / "d", {"EndSong.json": lines(_as(of_2018, SONGS))}))["fates"] == {"same_listen": 8}
+    one = unpacked(
+        tmp_path / "e", {"one row.json": json.dumps(SONGS[0], indent=2), "Playlist1.json": {"playlists": []}}
+    )
+    assert run(one)["fates"] == {"already_imported": 1}
+
+
 def test_several_zips_and_single_files_at_once(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     name = f"{EXTENDED_FOLDER}/Streaming_History_Audio_2024.json"
     paths = [zipped(tmp_path / f"my_spotify_data{n}.zip", {name: SONGS[3 * n : 3 * n + 4]}) for n in range(3)]
@@ -169,7 +193,13 @@ def test_rows_of_the_wrong_kind_are_set_aside_with_their_place(
         (extended(1, ts="2024-02-30T10:00:00Z"), "ts is no time"),
         (extended(1, ts="1969-12-31T10:00:00Z"), "ts is not a time since 1970"),
         (extended(1, ms=None), "ms_played is no whole number"),
-        (extended(1, ms="200000"), "ms_played is no whole number"),
+        (extended(1, ms="200 s"), "ms_played is no whole number"),
+        (extended(1, ms="99999999999"), "ms_played is no whole number"),
+        (extended(1, ms="9999999999"), "ms_played is out of range"),
+        (
+            {"artistName": "A", "trackName": "B", "time": "2018-03-06 07:29:33"},
+            "of early 2018, when no length was told",
+        ),
         (extended(1, ms=True), "ms_played is no whole number"),
         (extended(1, ms=0.5), "ms_played is no whole number"),
         (extended(1, ms=-1), "ms_played is out of range"),
