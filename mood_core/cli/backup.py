@@ -9,6 +9,7 @@ import click
 
 from mood_core.bootstrap import Workspace
 from mood_core.cli.file_progress import file_progress
+from mood_core.plain_text import plain
 
 
 @click.command
@@ -49,9 +50,9 @@ def command(folder: Path, with_key: bool, as_json: bool) -> None:
         found = {"folder": str(report.folder), "database": report.database, "files": report.files}
         click.echo(json.dumps(found | {"bytes": report.bytes, "key": with_key and has_key}))
     else:
-        click.echo(report.folder)
+        click.echo(plain(str(report.folder)))
     click.echo(f"{report.files} files of the lake, {report.bytes / 1e6:.1f} MB with the database.", err=True)
     if not report.database:
         click.echo("The database is PostgreSQL and not in it: run pg_dump before this command.", err=True)
     if has_key and not with_key:
-        click.echo(f"The tokens' key is not in it: keep {settings.token_key_file} elsewhere.", err=True)
+        click.echo(f"The tokens' key is not in it: keep {plain(str(settings.token_key_file))} elsewhere.", err=True)

@@ -14,6 +14,7 @@ import click
 from mood_core.errors import InputError, MoodlogError
 from mood_core.features.catalog_files import shown
 from mood_core.features.catalog_list import add_to_list, read_list, remove_from_list
+from mood_core.plain_text import plain
 
 if TYPE_CHECKING:
     from mood_core.features.catalog_report import CheckedFile
@@ -80,7 +81,7 @@ def add(locations: tuple[str, ...]) -> None:
         click.echo(_sentence(checked), err=True)
     for location in locations:
         news = add_to_list(places.added, location)
-        click.echo(f"{'added' if news else 'already there'}: {location}")
+        click.echo(f"{'added' if news else 'already there'}: {plain(shown(location))}")
 
 
 @command.command("remove")
@@ -95,7 +96,7 @@ def remove(location: str) -> None:
     places = catalog_places()
     remove_from_list(places.added, location)
     _forget(location, places.cache)
-    click.echo(f"removed: {shown(location)}")
+    click.echo(f"removed: {plain(shown(location))}")
 
 
 @command.command("list")

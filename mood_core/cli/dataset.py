@@ -16,6 +16,7 @@ from mood_core.errors import ConfigError, Unavailable
 from mood_core.pipeline.build_dataset import DatasetReport, build_dataset, parse_playlist, write_dataset
 from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.manage_users import the_reader
+from mood_core.plain_text import plain
 from mood_core.records import FEATURES
 from mood_core.store.turns import Turn
 
@@ -115,7 +116,7 @@ def _print_report(report: DatasetReport, out: Path) -> None:
     console.print(table)
     console.print("  ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no track was kept")
     told = f"Written to {out}. Next: moodlog train --data {out} --out models"
-    console.print(told, markup=False, highlight=False, soft_wrap=True)
+    console.print(plain(told), markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_means(counts: dict[str, int], means: dict[str, list[float]]) -> None:
@@ -137,4 +138,4 @@ def _draw(file: Path, plot: Path) -> None:
         draw_features(plot, read_labelled(file, minimum_tracks=0))
     except ImportError as error:
         raise ConfigError(f"drawing needs {error.name}: pip install 'moodlog[plots]'") from error
-    click.echo(f"Drawn into {plot}", err=True)
+    click.echo(f"Drawn into {plain(str(plot))}", err=True)

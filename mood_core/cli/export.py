@@ -9,6 +9,7 @@ import click
 
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.manage_users import the_account
+from mood_core.plain_text import plain
 from mood_core.private_files import file_stem
 
 
@@ -36,4 +37,4 @@ def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
         counts = export_person(personal_rows(workspace.database, account.user_id), target, kind)
     if as_json:
         click.echo(json.dumps({"user_id": account.user_id, "file": str(target), "rows": counts}))
-    click.echo(f"Wrote {counts['listens']} listens and {counts['gaps']} gaps to {target}.", err=True)
+    click.echo(f"Wrote {counts['listens']} listens and {counts['gaps']} gaps to {plain(str(target))}.", err=True)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from mood_core.bootstrap import Workspace
+from mood_core.plain_text import plain
 from mood_core.store.claims import new_owner
 
 _PREFECT = (
@@ -61,4 +62,4 @@ def command(user: str, yes: bool, as_json: bool) -> None:
     )
     click.echo(_PREFECT, err=True)
     for file in damaged:
-        click.echo(f"{file} was moved away when it was damaged and may still hold them: delete it", err=True)
+        click.echo(plain(f"{file} was moved away when it was damaged and may still hold them: delete it"), err=True)

@@ -85,14 +85,16 @@ class LazyGroup(click.Group):
                 raise
             if ctx.params.get("verbose"):
                 logging.getLogger(__name__).exception("the command failed")
-            click.echo(f"moodlog: {_refusal(error)}; make room or give permission, and run it again", err=True)
+            click.echo(f"moodlog: {_refusal(error).message}", err=True)
             ctx.exit(1)
 
 
-def _refusal(error: OSError) -> str:
+def _refusal(error: OSError) -> MoodlogError:
+    told = f"{error.filename or 'a file'}: {error.strerror or error}"
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
-        return str(error.args[0][0][-1])  # of several files; the first one tells enough
-    return f"{error.filename or 'a file'}: {error.strerror or error}"
+        told = str(error.args[0][0][-1])  # of several files; the first one tells enough
+    remedy = "use a shorter name" if error.errno == errno.ENAMETOOLONG else "make room or give permission"
+    return MoodlogError(f"{told}; {remedy}, and run it again")
 
 
 def set_up_logging(verbose: int) -> None:

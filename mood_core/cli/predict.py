@@ -21,6 +21,7 @@ from mood_core.errors import InputError
 from mood_core.moods import label
 from mood_core.pipeline.predict_file import PredictionCounts, predict_file
 from mood_core.pipeline.predict_tracks import TrackFeatures, as_table, features_of, track_id_of
+from mood_core.plain_text import plain
 from mood_core.records import MOODS
 from mood_core.vectors import feature_matrix, range_problems
 
@@ -174,6 +175,6 @@ def _print_file(path: Path, model_version: str, *, as_json: bool) -> None:
 
 def _tell_counts(counts: PredictionCounts, out: Path | None) -> None:
     left_out = [f"{n} {what}" for n, what in ((counts.without_id, "without an id"), (counts.damaged, "damaged")) if n]
-    where = f", written to {out}" if out else ""
+    where = f", written to {plain(str(out))}" if out else ""
     more = f"; left out: {', '.join(left_out)}" if left_out else ""
     click.echo(f"{counts.labelled} of {counts.read} rows labelled{where}{more}", err=True)

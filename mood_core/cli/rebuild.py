@@ -13,6 +13,7 @@ from mood_core.bootstrap import Workspace, utc_now
 from mood_core.cli.file_progress import file_progress
 from mood_core.errors import DatabaseDamaged
 from mood_core.pipeline.rebuild import RebuildReport, rebuild
+from mood_core.plain_text import plain
 from mood_core.settings import load_settings
 from mood_core.store.damaged import accounts_of, move_away
 from mood_core.store.rebuilding import write_kept
@@ -60,7 +61,7 @@ def _replace(error: DatabaseDamaged, skip_damaged: bool) -> RebuildReport:
     if file is None:
         raise error
     away = move_away(Path(file).expanduser(), now=utc_now())
-    click.echo(f"{file} is damaged; it is now {away}", err=True)
+    click.echo(plain(f"{file} is damaged; it is now {away}"), err=True)
     kept = accounts_of(away)
     with Workspace() as workspace, workspace.database.write(durable=True) as connection:
         write_kept(connection, kept)

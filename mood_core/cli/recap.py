@@ -11,6 +11,7 @@ import click
 
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError
+from mood_core.plain_text import plain
 from mood_core.report.recap import last_full_week, read_recap
 
 
@@ -47,4 +48,4 @@ def command(user: str | None, week: datetime | None, out: Path | None, as_json: 
             if out:
                 from mood_core.report.recap_picture import draw_recap
 
-                click.echo(f"picture: {draw_recap(recap, out)}", err=True)
+                click.echo(f"picture: {plain(str(draw_recap(recap, out)))}", err=True)

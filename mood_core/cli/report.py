@@ -10,6 +10,7 @@ import click
 
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError
+from mood_core.plain_text import plain
 from mood_core.private_files import write_private
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -51,7 +52,7 @@ def command(
         )
         if not workspace.accounts.all():
             click.echo("The page is empty: no account is connected yet. `moodlog connect` connects one.", err=True)
-    click.echo(out)
+    click.echo(plain(str(out)))
     if open_it:
         webbrowser.open(out.resolve().as_uri())
 

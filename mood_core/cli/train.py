@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mood_core.cli.training_progress import training_progress
+from mood_core.plain_text import plain
 
 
 @click.command("train")
@@ -77,7 +78,7 @@ def command(
         stated = {"model_version": card.model_version, "folder": str(folder), "weights_sha256": card.weights_sha256}
         click.echo(json.dumps({**stated, "threshold": card.threshold, **metrics}))
         return
-    click.echo(f"{card.model_version} in {folder}")
+    click.echo(f"{card.model_version} in {plain(str(folder))}")
     error = card.metrics["standard_errors"]["accuracy"]
     click.echo(
         f"accuracy {metrics['accuracy']:.1%} ± {error:.1%}, macro-F1 {metrics['macro_f1']:.3f}, "

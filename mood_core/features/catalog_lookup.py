@@ -51,7 +51,7 @@ class LookupTable:
             for batch in self._batches(ids):
                 for row in batch.to_pylist():
                     yield row.pop("track_id"), row
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).partition("\n")[0][:200]
             raise InputError(f"the catalogue file {self.name} cannot be read ({reason})") from error
 

@@ -41,7 +41,7 @@ def open_parquet(file: CatalogFile) -> Iterator[Any]:
             parquet.ParquetFile(stream, buffer_size=READ_BUFFER, pre_buffer=False) as opened,
         ):
             yield opened
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).partition("\n")[0][:200]
         raise InputError(f"{file.location}: the file cannot be read as Parquet ({reason})") from error
 

@@ -85,14 +85,26 @@ def _possible(argument: str) -> bool:
         return False
 
 
+def _ada_is_known() -> None:
+    with Workspace() as workspace:
+        if not workspace.accounts.all(["ada"]):
+            workspace.batches.add(USERS, users_table([User("ada", "Ada", "UTC", NOW)], recorded_at=NOW), now=NOW)
+
+
+def test_a_name_too_long_for_the_disk_is_told_in_a_line(home: Path) -> None:
+    _ada_is_known()
+    result = run("export", "--user", "ada", "--output", "x" * 10_000)
+    assert result.exit_code == 1
+    assert "use a shorter name" in result.stderr
+
+
 @given(command=st.sampled_from(_COMMANDS), data=st.data())
 @fuzz(40)
 def test_any_argument(home: Path, command: list[str], data: st.DataObject) -> None:
     arguments = [data.draw(_ARGUMENTS.filter(_possible)) if word == "?" else word for word in command]
     if arguments[0] in ("demo", "run", "serve", "browse"):
         return
-    with Workspace() as workspace:
-        workspace.batches.add(USERS, users_table([User("ada", "Ada", "UTC", NOW)], recorded_at=NOW), now=NOW)
+    _ada_is_known()
     with environment(_UNREACHABLE):
         result = run(*arguments)
     assert result.exit_code == 0 or result.stderr

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from mood_core.classifier import Classifier, load_classifier
 from mood_core.classifier.training.data import read_labelled
@@ -66,6 +68,15 @@ def _look_at(file: Path, folder: Path, model: Classifier) -> None:
     assert file.read_bytes() == before
 
 
+def _named_in_latin_1(name: str) -> bytes:
+    """A Parquet file with a column whose name is no UTF-8: whoever asks for the names is told so, and not before."""
+    sink = pa.BufferOutputStream()
+    columns = {each: pa.array(["0.5"]) for each in ("id", *FEATURES, "mood")}
+    parquet.write_table(pa.table(columns), sink, store_schema=False)
+    whole: bytes = sink.getvalue().to_pybytes()
+    return whole.replace(name.encode(), b"\xec" + name[1:].encode())
+
+
 @given(written=csv_bytes(labelled=False))
 @fuzz(40)
 def test_any_csv_of_features(folder: Callable[[], Path], model: Classifier, written: tuple[str, bytes]) -> None:
@@ -75,6 +86,7 @@ def test_any_csv_of_features(folder: Callable[[], Path], model: Classifier, writ
 
 
 @given(data=parquet_bytes(labelled=False) | st.binary(max_size=100))
+@example(data=_named_in_latin_1("loudness"))
 @fuzz(40)
 def test_any_parquet_of_features(folder: Callable[[], Path], model: Classifier, data: bytes) -> None:
     place = folder()
@@ -85,6 +97,7 @@ def test_any_parquet_of_features(folder: Callable[[], Path], model: Classifier, 
 @given(written=csv_bytes(labelled=True) | parquet_bytes(labelled=True).map(lambda data: (".parquet", data)))
 @example(written=(".csv", "id,mood\n".encode("utf-16")))
 @example(written=(".csv", b"id,m\xe9od\n1,2\n"))
+@example(written=(".parquet", _named_in_latin_1("mood")))
 @fuzz(80)
 def test_any_file_of_labels(folder: Callable[[], Path], written: tuple[str, bytes]) -> None:
     (file := folder() / f"moods{written[0]}").write_bytes(written[1])

@@ -61,7 +61,7 @@ def _read(path: Path) -> pa.Table:
             return _whole(parquet.read_table(path))
         if path.suffix.lower() == ".csv":
             return _whole(csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True)))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"{path.name} cannot be read ({reason}); give a CSV file in UTF-8 or a Parquet file"
@@ -71,7 +71,7 @@ def _read(path: Path) -> pa.Table:
 
 def _whole(table: pa.Table) -> pa.Table:
     table.validate(full=True)  # text in a Parquet file may be anything
-    return table
+    return table.rename_columns(table.column_names)  # and so may names, which are only looked at when asked for
 
 
 def _find(table: pa.Table, name: str) -> tuple[str, pa.ChunkedArray] | None:
