@@ -67,7 +67,8 @@ def draw_recap(recap: Recap, out: Path) -> Path:
 
 
 def _title(recap: Recap) -> str:
-    week = f"The week from {recap.monday}, {sum(recap.listens.values())} listens"
+    total = sum(recap.listens.values())
+    week = f"The week from {recap.monday}, {total or 'no'} listen{'' if total == 1 else 's'}"
     name = recap.display_name
     if not name or not _can_draw(name):
         return week
@@ -102,7 +103,7 @@ def _draw_shares(axes: Any, recap: Recap) -> None:
     """This week's share as a bar, the week before as a line across it."""
     for at, (mood, (now, before)) in enumerate(recap.shares().items()):
         axes.barh(at, now, color=COLOURS[mood], height=0.56)
-        said = f"{now:.0f} %"
+        said = f"{now:.0f} %" if sum(recap.listens.values()) or before is not None else "–"
         if before is not None:
             axes.plot([before, before], [at - 0.4, at + 0.4], color=_INK, linewidth=2)
             said += f", was {before:.0f} %"

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from mood_core.cli.recap import command
 from mood_core.report.recap import Recap, last_full_week, read_recap
-from mood_core.report.recap_picture import draw_recap, forget_pictures, picture_file, picture_name
+from mood_core.report.recap_picture import _title, draw_recap, forget_pictures, picture_file, picture_name
 from tests.report_history import add_history, workspace
 
 MONDAY = date(2026, 11, 16)
@@ -73,6 +73,11 @@ def test_the_picture_is_a_png_whatever_the_name(tmp_path: Path, name: str, recwa
     out = draw_recap(recap, tmp_path / "week.png")
     assert out.read_bytes().startswith(b"\x89PNG")
     assert not [one for one in recwarn if "Glyph" in str(one.message)]
+
+
+@pytest.mark.parametrize(("listens", "said"), [(0, "no listens"), (1, "1 listen"), (2, "2 listens")])
+def test_the_picture_counts_listens_in_words(listens: int, said: str) -> None:
+    assert _title(_recap({"Calm": listens}, {})).endswith(said)
 
 
 def test_a_picture_of_nothing_can_be_drawn(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ function tiles(state) {
 function lead(state) {
   const { first, last } = DATA.asked;
   if (!Object.keys(state.person.days).length && (first || last)) return `No listens are stored${first ? ` from ${first} on` : ""}${last ? ` up to ${last}` : ""}.`;
-  if (!Object.keys(state.person.days).length) return "No listens are stored yet; moodlog run pulls them, moodlog import takes a whole history.";
+  if (!Object.keys(state.person.days).length) return ["No listens are stored yet: ", el("code", {}, "moodlog run"), " pulls the last fifty, ", el("code", {}, "moodlog import"), " takes a whole history. The moods are here once the page is made again."];
   return `${state.period.first}${state.period.last === state.period.first ? "" : ` to ${state.period.last}`}, on the clock of ${state.person.timezone}.`;
 }
 
@@ -30,7 +30,8 @@ function show(state, focus) {
   document.documentElement.dataset.look = dark ? "dark" : "light";
   document.getElementById("title").replaceChildren(bdi(state.person.name));
   document.title = `Moods of ${state.person.name}`;
-  document.getElementById("lead").textContent = lead(state);
+  document.getElementById("lead").replaceChildren(...[lead(state)].flat());
+  document.getElementById("period-label").hidden = !Object.keys(state.person.days).length;
   const main = document.getElementById("main");
   document.getElementById("parts").hidden = !Object.keys(state.person.days).length;
   if (!Object.keys(state.person.days).length) { main.replaceChildren(); return; }
@@ -49,7 +50,7 @@ function show(state, focus) {
 
 function start() {
   document.getElementById("made").textContent = `Made by moodlog on ${DATA.made_at.slice(0, 16).replace("T", " ")} UTC. A listen's mood is a model's estimate of how the music sounds, not of how anybody felt.`;
-  if (!DATA.people.length) { document.getElementById("lead").textContent = "No account is connected yet; moodlog connect connects one."; document.querySelector(".controls").hidden = true; document.getElementById("parts").hidden = true; return; }
+  if (!DATA.people.length) { document.getElementById("lead").replaceChildren("No account is connected yet: ", el("code", {}, "moodlog connect"), " connects one."); document.querySelector(".controls").hidden = true; document.getElementById("parts").hidden = true; return; }
   const state = { person: DATA.people[0], period: DATA.people[0].periods[0], smooth: 1 };
   const [people, periods] = [document.getElementById("person"), document.getElementById("period")];
   const fill = () => periods.replaceChildren(...state.person.periods.map((one, at) => el("option", { value: String(at) }, one.label)));
