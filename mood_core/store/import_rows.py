@@ -43,7 +43,7 @@ class ImportRows:
         )
         with self._database.read() as connection:
             rows = connection.execution_options(yield_per=_CHUNK).execute(text(query), {"user": user_id})
-            for part in rows.partitions():
+            for part in rows.partitions(_CHUNK):
                 yield [tuple(row) for row in part]
 
     def listens_but_extended(self, user_id: str) -> list[tuple[str, int, int | None, str]]:

@@ -18,6 +18,7 @@ from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.import_history import ImportReport
 from mood_core.schema import Dataset
 from mood_core.settings import Settings
+from mood_core.store.import_rows import ImportRows
 from tests.conftest import NOW
 from tests.exports import counted, episode, extended, music, unpacked
 from tests.nights import contents
@@ -55,6 +56,9 @@ def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) 
         assert report.fates == {**fates, "malformed": 1}
         stored = contents(workspace)
         assert len(stored["listens"]) == fates["imported"]
+        # In one piece: row by row, a million of them would need more memory than there is.
+        (whole,) = ImportRows(workspace.database).extended_listens("local-ada")
+        assert len(whole) == len(stored["listens"])
         later = unpacked(
             tmp_path / "y", {"s0.json": [music("Unheard 1", artist="x" * 240)], "endsong_0.json": [extended(1)]}
         )
