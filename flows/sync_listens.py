@@ -88,5 +88,5 @@ def _active_accounts(workspace: Workspace, people: Sequence[str]) -> list[str]:
     known = {name for account in accounts for name in (account.user_id, account.display_name)}
     unknown = sorted(set(people) - known)
     if unknown:
-        raise InputError(f"no account is connected for {', '.join(unknown)}; `moodlog status` lists those that are")
+        raise InputError(f"no account is connected for {', '.join(unknown)}; `moodlog users list` shows those that are")
     return [account.user_id for account in accounts if account.state == "active"]

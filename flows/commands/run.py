@@ -10,15 +10,14 @@ from rich.console import Console
 
 from flows.prefect_runtime import prefect_runtime
 from flows.running import run_flow
+from mood_core.cli.day import DAY
 from mood_core.settings import load_settings
-
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command
 @click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Only this account; may be repeated.")
-@click.option("--from", "first_day", type=_DAY, help="Label only tracks heard on this local day or later.")
-@click.option("--to", "last_day", type=_DAY, help="Label only tracks heard on this local day or earlier.")
+@click.option("--from", "first_day", type=DAY, help="Label only tracks heard on this local day or later.")
+@click.option("--to", "last_day", type=DAY, help="Label only tracks heard on this local day or earlier.")
 @click.option("--dry-run", is_flag=True, help="Ask Spotify for new listens, but write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 @click.pass_context

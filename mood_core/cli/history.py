@@ -10,11 +10,10 @@ import click
 from rich.console import Console
 
 from mood_core.bootstrap import Workspace
+from mood_core.cli.day import DAY
 from mood_core.cli.mood_table import print_listens, print_mood_table
 from mood_core.errors import InputError
 from mood_core.store.history import GROUPINGS, HistoryFilter, MoodCount, latest_listens, mood_counts
-
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command
@@ -22,8 +21,8 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.option(
     "--by", type=click.Choice([*GROUPINGS, "track"]), default="day", show_default=True, help="What to count listens by."
 )
-@click.option("--from", "first_day", type=_DAY, help="From this local day on.")
-@click.option("--to", "last_day", type=_DAY, help="Up to this local day.")
+@click.option("--from", "first_day", type=DAY, help="From this local day on.")
+@click.option("--to", "last_day", type=DAY, help="Up to this local day.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many listens, by track.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def command(
@@ -42,7 +41,7 @@ def command(
     chosen = HistoryFilter(user, first_day.date() if first_day else None, last_day.date() if last_day else None)
     with Workspace() as workspace:
         if user is not None and not workspace.accounts.all([user]):
-            raise InputError(f"no account is called {user}; `moodlog status` lists those that are connected")
+            raise InputError(f"no account is called {user}; `moodlog users list` shows them with their ids")
         if by == "track":
             listens = latest_listens(workspace.database, chosen, limit)
             _write(listens) if as_json else print_listens(listens, Console())

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from mood_core.bootstrap import Workspace
+from mood_core.cli.day import DAY
 from mood_core.errors import InputError
 from mood_core.plain_text import plain
 from mood_core.report.recap import last_full_week, read_recap
@@ -17,9 +18,7 @@ from mood_core.report.recap import last_full_week, read_recap
 
 @click.command
 @click.option("-u", "--user", metavar="ID|NAME", help="Whose week; everybody's by default.")
-@click.option(
-    "--week", type=click.DateTime(formats=["%Y-%m-%d"]), help="Any day of the week; the last full week by default."
-)
+@click.option("--week", type=DAY, help="Any day of the week; the last full week by default.")
 @click.option(
     "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Draw it as a PNG here (one person)."
 )
@@ -35,7 +34,7 @@ def command(user: str | None, week: datetime | None, out: Path | None, as_json: 
     with Workspace() as workspace:
         people = workspace.accounts.all([user] if user else None)
         if user and not people:
-            raise InputError(f"no account is called {user}; `moodlog status` lists those that are connected")
+            raise InputError(f"no account is called {user}; `moodlog users list` shows them with their ids")
         if out and len(people) != 1:
             raise InputError(f"a picture shows one person, here are {len(people)}; choose one with --user")
         if not people:

@@ -9,17 +9,16 @@ from pathlib import Path
 import click
 
 from mood_core.bootstrap import Workspace
+from mood_core.cli.day import DAY
 from mood_core.errors import InputError
 from mood_core.plain_text import plain
 from mood_core.private_files import write_private
 
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
-
 
 @click.command
 @click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Whose moods; everybody's by default.")
-@click.option("--from", "first_day", type=_DAY, help="From this local day on.")
-@click.option("--to", "last_day", type=_DAY, help="Up to this local day.")
+@click.option("--from", "first_day", type=DAY, help="From this local day on.")
+@click.option("--to", "last_day", type=DAY, help="Up to this local day.")
 @click.option(
     "-o",
     "--out",
@@ -77,7 +76,7 @@ def write_report(
     people = workspace.accounts.all(users or None)
     missing = [name for name in users if not any(name in (one.user_id, one.display_name) for one in people)]
     if missing:
-        raise InputError(f"no account is called {missing[0]}; `moodlog status` lists those that are connected")
+        raise InputError(f"no account is called {missing[0]}; `moodlog users list` shows them with their ids")
     data = page_data(workspace.database, people, now=workspace.now(), first_day=first_day, last_day=last_day)
     try:
         write_private(out, render_page(data).encode())

@@ -1,0 +1,19 @@
+"""Days as options: every command that takes one says in the same words what it wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cli import main
+
+
+@pytest.mark.parametrize("words", ["history --from", "history --to", "report --from", "recap --week", "run --from"])
+@pytest.mark.parametrize("day", ["2026-13-01", "yesterday", ""])
+def test_what_is_no_day_is_refused_with_one_that_is(home: Path, words: str, day: str) -> None:
+    done = CliRunner().invoke(main, [*words.split(), day])
+    assert done.exit_code == 2
+    assert f"{day!r} is no day; write it like 2026-11-24." in done.stderr
+    assert not home.exists()
