@@ -5,9 +5,11 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.labelling import fetch_and_label
 from flows.parameters import Day, People
+from flows.selecting import selection_of
 from flows.summary import conclude
-from flows.tasks import fetch_missing_features, label_selected, match_waiting_plays, selection_of
+from flows.tasks import finish_batches
 from mood_core.pipeline.night_report import NightReport
 
 
@@ -28,10 +30,7 @@ def backfill_features(
         ask_again: Ask now what a source did not know before, instead of when it is time again.
         label: Then label the tracks whose features were found.
     """
-    report = NightReport()
     selection = selection_of(people, first_day, last_day)
-    match_waiting_plays()
-    report.features = fetch_missing_features(selection, ask_again=ask_again)
-    if label:
-        report.labels = label_selected(selection)
+    report = NightReport(finished=finish_batches())
+    fetch_and_label(report, selection, ask_again=ask_again, label=label)
     return conclude(report)

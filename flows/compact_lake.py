@@ -8,6 +8,7 @@ from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 
 from flows.parameters import Month
+from flows.progress import ProgressArtifact
 from flows.tasks import NIGHT_S, RETRYING
 from flows.verify_lake import verify_lake
 from mood_core.bootstrap import Workspace
@@ -38,4 +39,5 @@ def compact_lake(before: Month = "") -> State[Verification]:
 def merge_files(before: str | None) -> CompactReport:
     """Merge the files of every month before ``before``."""
     with Workspace() as workspace:
-        return compact(workspace.lake, workspace.database, now=workspace.now(), before=before)
+        progress = ProgressArtifact("moodlog-compact", "Files merged").share
+        return compact(workspace.lake, workspace.database, now=workspace.now(), before=before, progress=progress)

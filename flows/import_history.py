@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.parameters import Exports, Milliseconds, Person, Zone
-from flows.progress import ProgressArtifact
+from flows.progress import ProgressArtifact, asking_progress, labelling_progress
 from mood_core.bootstrap import Workspace
 from mood_core.history.take_row import Choice
 from mood_core.importing import import_export, label_now
@@ -62,7 +62,7 @@ def import_history(
             progress=_Progress(),
         )
         if label and not dry_run:
-            label_now(workspace, ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"))
+            label_now(workspace, asking_progress(), labelling_progress())
     fates = [{"fate": str(fate), "rows": count} for fate, count in sorted(report.fates.items())]
     create_table_artifact(key="moodlog-import-fates", table=fates, description=f"{report.rows_read} rows read")
     return report.as_dict()

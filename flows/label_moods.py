@@ -5,17 +5,12 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.labelling import fetch_and_label
 from flows.parameters import Day, People
 from flows.run_names import named
+from flows.selecting import selection_of
 from flows.summary import conclude
-from flows.tasks import (
-    NIGHT_S,
-    fetch_missing_features,
-    finish_batches,
-    label_selected,
-    match_waiting_plays,
-    selection_of,
-)
+from flows.tasks import NIGHT_S, finish_batches
 from mood_core.pipeline.night_report import NightReport
 
 
@@ -38,9 +33,7 @@ def label_moods(
         first_day: Only tracks heard on this local day or later, for example 2026-11-01.
         last_day: Only tracks heard on this local day or earlier.
     """
-    report = NightReport(finished=finish_batches())
     selection = selection_of(people, first_day, last_day)
-    match_waiting_plays()
-    report.features = fetch_missing_features(selection)
-    report.labels = label_selected(selection)
+    report = NightReport(finished=finish_batches())
+    fetch_and_label(report, selection)
     return conclude(report)

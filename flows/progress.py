@@ -14,7 +14,7 @@ _STEP = 5.0
 
 
 class ProgressArtifact:
-    """Told how much of how much is done; shows it every five per cent, once there is enough to do."""
+    """Told how much of how much is done; shows it every five per cent, where there is much and not all is done."""
 
     def __init__(self, key: str, description: str) -> None:
         self._key = key
@@ -26,7 +26,7 @@ class ProgressArtifact:
     def __call__(self, done: int, of: int) -> None:
         """Show that ``done`` of ``of`` is done."""
         percent = 100.0 * done / max(of, 1)
-        if of < WORTH_SHOWING or percent - self._shown < _STEP:
+        if of < WORTH_SHOWING or percent - self._shown < _STEP or (self._artifact is None and done >= of):
             return
         self._shown = percent
         get_run_logger().info("%s: %d of %d", self._description, done, of)
@@ -40,3 +40,13 @@ class ProgressArtifact:
         if what != self._what:
             self._what, self._shown = what, 0.0
         self(round(share * 1000), 1000)
+
+
+def asking_progress() -> ProgressArtifact:
+    """The progress of fetching audio features."""
+    return ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for")
+
+
+def labelling_progress() -> ProgressArtifact:
+    """The progress of labelling."""
+    return ProgressArtifact("moodlog-labels", "Tracks labelled")

@@ -41,7 +41,6 @@ def label_again(model: str | None, *, drop_old: bool) -> RelabelReport:
     progress = ProgressArtifact("moodlog-relabel", "Tracks labelled")
     with Workspace(chosen) as workspace:
         with workspace.turn(Turn.LABELS):
-            left = workspace.mood_rows.count_unlabelled(workspace.model_card.model_version)
             report = relabel(
                 workspace.classifier,
                 workspace.model_card,
@@ -49,7 +48,7 @@ def label_again(model: str | None, *, drop_old: bool) -> RelabelReport:
                 workspace.models,
                 workspace.batches,
                 now=workspace.now(),
-                progress=lambda done: progress(done, left),
+                progress=progress,
             )
         if drop_old:
             report.dropped = drop_old_labels(workspace.mood_rows, workspace.lake, workspace.database)

@@ -5,19 +5,13 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.labelling import fetch_and_label
 from flows.parameters import Day, People
 from flows.run_names import named
+from flows.selecting import selection_of
 from flows.summary import conclude
 from flows.sync_listens import pull_all
-from flows.tasks import (
-    NIGHT_S,
-    fetch_missing_features,
-    finish_batches,
-    label_selected,
-    match_waiting_plays,
-    permissions_ending,
-    selection_of,
-)
+from flows.tasks import NIGHT_S, finish_batches, permissions_ending
 from mood_core.pipeline.night_report import NightReport
 
 
@@ -46,13 +40,11 @@ def run_nightly(
         dry_run: Ask Spotify for new listens, but write nothing.
         share: Share the accounts among all workers, a run for each shard, instead of pulling them all here.
     """
+    selection = selection_of(people, first_day, last_day)  # what is wrong with it is said before anything is done
     report = NightReport(dry_run=dry_run)
     report.finished = 0 if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run, share=share)
     report.permissions = permissions_ending()
     if not dry_run:
-        selection = selection_of(people, first_day, last_day)
-        match_waiting_plays()
-        report.features = fetch_missing_features(selection)
-        report.labels = label_selected(selection)
+        fetch_and_label(report, selection)
     return conclude(report)

@@ -10,12 +10,12 @@ from prefect.futures import wait
 
 from flows.parameters import People
 from flows.run_names import named
+from flows.selecting import accounts_of
 from flows.shards import split
 from flows.sharing import pull_shared
 from flows.summary import conclude
 from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard
 from mood_core.bootstrap import Workspace
-from mood_core.errors import InputError
 from mood_core.pipeline.night_report import NightReport
 from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.pipeline.pull_listens import PullOutcome
@@ -58,7 +58,7 @@ def pull_all(people: Sequence[str], *, dry_run: bool, due_only: bool = False, sh
         InputError: One of ``people`` is not a connected account.
     """
     with Workspace() as workspace:
-        active = _active_accounts(workspace, people)
+        active = [account.user_id for account in accounts_of(workspace, people) if account.state == "active"]
         if due_only:
             active = due_accounts(workspace, active)
         shards = split(active, workspace.settings.shards)
@@ -81,12 +81,3 @@ def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
     last_pulled = {account.user_id: account.last_pulled_at for account in workspace.accounts.all(user_ids)}
     paces = {id_: Pace(*pace) for id_, pace in workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW).items()}
     return due(last_pulled, paces, now=now, daily_budget=workspace.settings.spotify_daily_budget)
-
-
-def _active_accounts(workspace: Workspace, people: Sequence[str]) -> list[str]:
-    accounts = workspace.accounts.all(list(people) or None)
-    known = {name for account in accounts for name in (account.user_id, account.display_name)}
-    unknown = sorted(set(people) - known)
-    if unknown:
-        raise InputError(f"no account is connected for {', '.join(unknown)}; `moodlog users list` shows those that are")
-    return [account.user_id for account in accounts if account.state == "active"]

@@ -7,17 +7,15 @@ inside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from flows.progress import ProgressArtifact
+from flows.progress import asking_progress, labelling_progress
 from mood_core.bootstrap import Workspace
-from mood_core.errors import InputError, MoodlogError
+from mood_core.errors import MoodlogError
 from mood_core.features.report import FetchReport
 from mood_core.importing import match_names
 from mood_core.pipeline.fetch_features import fetch_features
@@ -96,7 +94,7 @@ def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> 
             now=now,
             selection=selection,
             ask_again=ask_again,
-            progress=ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"),
+            progress=asking_progress(),
         )
         keep_aside(report.set_aside, workspace.settings.home / "quarantine", now=now)
     get_run_logger().info("features found: %s", dict(report.found) or "none new")
@@ -105,7 +103,7 @@ def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> 
 
 @task(name="label moods", **RETRYING)
 def label_selected(selection: Selection) -> LabelReport:
-    """Label every selected track that has features and no label by the current model."""
+    """Label every selected track that has features and no label by the current model; long work shows its progress."""
     with Workspace() as workspace, workspace.turn(Turn.LABELS):
         report = label_tracks(
             workspace.classifier,
@@ -115,6 +113,7 @@ def label_selected(selection: Selection) -> LabelReport:
             workspace.batches,
             now=workspace.now(),
             selection=selection,
+            progress=labelling_progress(),
         )
     get_run_logger().info("%d tracks labelled by %s", report.labelled, report.model_version)
     return report
@@ -127,13 +126,3 @@ def permissions_ending() -> list[Permission]:
     with Workspace() as workspace:
         now = workspace.now()
         return ending_permissions(workspace.accounts.all(), lambda authorised_at: days_left(authorised_at, now))
-
-
-def selection_of(people: Sequence[str], first_day: date | None, last_day: date | None) -> Selection:
-    """The listens that a run's parameters speak of; people are given by id or by name."""
-    if first_day and last_day and first_day > last_day:
-        raise InputError(f"first_day {first_day} is after last_day {last_day}; swap them")
-    if not people:
-        return Selection(None, first_day, last_day)
-    with Workspace() as workspace:
-        return Selection([account.user_id for account in workspace.accounts.all(people)], first_day, last_day)

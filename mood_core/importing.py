@@ -64,8 +64,10 @@ def import_export(
     return report
 
 
-def label_now(workspace: Workspace, progress: Callable[[int, int], None]) -> None:
+def label_now(workspace: Workspace, asked: Callable[[int, int], None], labelled: Callable[[int, int], None]) -> None:
     """Match plays by name, fetch missing features (the most heard tracks first) and label, without a run.
+
+    ``asked`` hears for how many of how many tracks features were asked, ``labelled`` how many have a label.
 
     Raises:
         InputError: A catalogue file is not what it should be.
@@ -78,9 +80,9 @@ def label_now(workspace: Workspace, progress: Callable[[int, int], None]) -> Non
     with workspace.turn(Turn.LABELS):
         match_names(workspace)
         wanting = rows.tracks_without_features(most_heard_first=True)
-        fetch_for(wanting, workspace.feature_sources(), rows, batches, now=now, progress=progress)
+        fetch_for(wanting, workspace.feature_sources(), rows, batches, now=now, progress=asked)
         model = workspace.classifier, workspace.model_card
-        label_tracks(*model, workspace.mood_rows, workspace.models, batches, now=now)
+        label_tracks(*model, workspace.mood_rows, workspace.models, batches, now=now, progress=labelled)
 
 
 def match_names(workspace: Workspace) -> int:

@@ -40,6 +40,10 @@ def command(
       moodlog run --user ada --dry-run
       moodlog run --from 2026-11-01 --to 2026-11-07
     """
+    from flows.selecting import selection_of
+
+    days = (first_day.date() if first_day else None, last_day.date() if last_day else None)
+    selection_of(users, *days)  # what is wrong is said at once, not after Prefect has started
     verbose = context.obj["verbose"]
     console = Console(stderr=True)
     with prefect_runtime(load_settings().home, verbose=verbose) as runtime:
@@ -49,8 +53,8 @@ def command(
             report = run_flow(
                 runtime,
                 people=users,
-                first_day=first_day.date() if first_day else None,
-                last_day=last_day.date() if last_day else None,
+                first_day=days[0],
+                last_day=days[1],
                 dry_run=dry_run,
             )
     from flows.report_text import print_report, report_json

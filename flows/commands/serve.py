@@ -34,7 +34,11 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
     Examples:
       moodlog serve
       moodlog serve --timezone Europe/Berlin
-      prefect deployment run run-nightly/run-now -p dry_run=true     (in another terminal)
+
+    \b
+    In another terminal, what is there may be started by hand:
+      export PREFECT_API_URL=http://127.0.0.1:4200/api
+      prefect deployment run run-nightly/run-now -p dry_run=true
     """
     if timezone is not None:
         zone(timezone)

@@ -39,7 +39,7 @@ def command(before: str | None, as_json: bool) -> None:
             workspace.database,
             now=workspace.now(),
             before=before,
-            progress=lambda folder: status.update(f"merging {folder}"),
+            progress=lambda what, share: status.update(f"merging {what}, {share:.0%}"),
         )
     if as_json:
         click.echo(json.dumps(asdict(report)))

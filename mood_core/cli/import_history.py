@@ -71,7 +71,7 @@ def command(
     # After the table: should a source fail now, the person still knows what became of their rows.
     if label and not dry_run:
         with Workspace() as workspace, _bar() as bar:
-            label_now(workspace, bar.labelling)
+            label_now(workspace, bar.asking, bar.labelling)
 
 
 class _Bar:
@@ -88,11 +88,18 @@ class _Bar:
     def __call__(self, rows: int, done: int, /) -> None:
         self._bars.update(self._task, completed=done, description=f"{self._step} {rows:,} rows")
 
-    def labelling(self, done: int, of: int) -> None:
+    def asking(self, done: int, of: int) -> None:
         """So many tracks of so many were asked for."""
-        if self._step != "labelling":
-            self.started("labelling", of)
-        self._bars.update(self._task, completed=done, description=f"features of {done:,} of {of:,} tracks")
+        self._count("features", done, of)
+
+    def labelling(self, done: int, of: int) -> None:
+        """So many tracks of so many have a label."""
+        self._count("labels", done, of)
+
+    def _count(self, step: str, done: int, of: int) -> None:
+        if self._step != step:
+            self.started(step, of)
+        self._bars.update(self._task, completed=done, description=f"{step} of {done:,} of {of:,} tracks")
 
 
 @contextmanager

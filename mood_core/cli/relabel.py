@@ -44,7 +44,7 @@ def command(model: Path | None, drop: bool, as_json: bool) -> None:
                 workspace.models,
                 workspace.batches,
                 now=workspace.now(),
-                progress=lambda count: status.update(f"{count} tracks labelled"),
+                progress=lambda done, of: status.update(f"{done} of {of} tracks labelled"),
             )
         if drop:
             report.dropped = drop_old(workspace.mood_rows, workspace.lake, workspace.database)

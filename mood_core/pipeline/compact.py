@@ -45,13 +45,15 @@ def compact(
     *,
     now: datetime,
     before: str | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str, float], None] = lambda _what, _share: None,
 ) -> CompactReport:
     """Merge the files of every month before ``before`` (YYYY-MM) into few; by default of all but the current one.
 
     So those of a month ahead are merged, too: a clock that was wrong has begun it, and every batch goes there until it
     comes. A reader sees the rows of the old files or of the new one at every moment, and the ledger follows in one
     transaction. Killed anywhere, it is finished by the next run. Files that are damaged or not loaded are left alone.
+
+    ``progress`` hears which share, 0-1, of the files of which dataset is merged.
 
     Raises:
         StoreBusy: Another process is rewriting the lake.
@@ -62,7 +64,7 @@ def compact(
 
 
 def _compact(
-    lake: Lake, database: Database, now: datetime, before: str | None, progress: Callable[[str], None]
+    lake: Lake, database: Database, now: datetime, before: str | None, progress: Callable[[str, float], None]
 ) -> CompactReport:
     report = CompactReport()
     lake.sweep()
@@ -73,8 +75,9 @@ def _compact(
             report.leftovers += 1
         ledger = entries(database)
         paths = [path for path in lake.paths(dataset.name) if _is_over(path.split("/")[1], this, before)]
-        for group in _groups(paths, ledger):
-            progress(group[0].path.rpartition("/")[0])
+        groups = list(_groups(paths, ledger))
+        for number, group in enumerate(groups):
+            progress(dataset.name, number / len(groups))
             _merge(lake, database, dataset, group, now, report)
     _take_over(lake, database, now)
     return report

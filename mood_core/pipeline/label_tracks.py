@@ -18,7 +18,7 @@ from mood_core.pipeline.batches import Batches
 from mood_core.records import MOODS, to_ms
 from mood_core.schema import MOODS as MOODS_DATASET
 from mood_core.store.model_rows import ModelRows
-from mood_core.store.mood_rows import MoodRows
+from mood_core.store.mood_rows import PAGE, MoodRows
 from mood_core.store.selection import Selection
 from mood_core.vectors import feature_matrix, in_range
 
@@ -62,7 +62,7 @@ def label_tracks(
     *,
     now: datetime,
     selection: Selection = _EVERYTHING,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> LabelReport:
     """Give every selected track with stored features a label by the model, then show its labels.
 
@@ -76,7 +76,7 @@ def label_tracks(
         batches: where labels go.
         now: the date of the labels.
         selection: whose listens on which days; everything by default.
-        progress: hears how many tracks are labelled so far.
+        progress: hears how many of how many tracks are done so far.
 
     Raises:
         ModelError: The model cannot be used, or another one of its name has labelled here; nothing is labelled then.
@@ -86,10 +86,12 @@ def label_tracks(
     models.recognise(model_version, card.weights_sha256)
     report = LabelReport(model_version)
     model: Classifier | None = None
+    of = 0
     for features in rows.unlabelled(model_version, selection):
         model = model or classifier()
+        of = of or _how_many(features, rows, model_version, selection)
         batches.add(MOODS_DATASET, _labels(model, features, now, report), now=now)
-        progress(report.labelled)
+        progress(report.labelled + report.unusable, of)
     if report.labelled:
         report.drift = feature_drift(feature_matrix(rows.newest_features(_DRIFT_ROWS)), card)
     current = rows.current_version()
@@ -97,6 +99,11 @@ def label_tracks(
         rows.set_current(model_version)
         report.switched_from = current
     return report
+
+
+def _how_many(first: pa.Table, rows: MoodRows, model_version: str, selection: Selection) -> int:
+    """How many tracks there are to label: counted only where the ``first`` page does not hold them all."""
+    return first.num_rows if first.num_rows < PAGE else rows.count_unlabelled(model_version, selection)
 
 
 def _labels(model: Classifier, features: pa.Table, now: datetime, report: LabelReport) -> pa.Table:

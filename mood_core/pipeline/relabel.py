@@ -56,7 +56,7 @@ def relabel(
     batches: Batches,
     *,
     now: datetime,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> RelabelReport:
     """Label every track with stored features by the model of ``card`` and then show its labels, all at once.
 

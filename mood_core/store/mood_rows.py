@@ -15,7 +15,8 @@ from mood_core.store.selection import Selection
 
 _EVERYTHING = Selection()
 
-_CHUNK = 50_000
+PAGE = 50_000
+"""So many tracks :meth:`MoodRows.unlabelled` hands out at once."""
 
 _UNLABELLED = """
     SELECT f.track_key, t.track_id, f.acousticness, f.danceability, f.energy, f.instrumentalness, f.liveness,
@@ -28,7 +29,7 @@ _UNLABELLED = """
         SELECT 1 FROM moods AS m INNER JOIN models AS c ON c.model_key = m.model_key
         WHERE m.track_key = f.track_key AND c.model_version = :version
     ) AND {selected}
-    ORDER BY f.track_key LIMIT :chunk
+    ORDER BY f.track_key LIMIT :page
 """
 
 
@@ -82,7 +83,7 @@ class MoodRows:
         after = -1
         while True:
             with self._database.read() as connection:
-                page = {"after": after, "version": model_version, "chunk": _CHUNK}
+                page = {"after": after, "version": model_version, "page": PAGE}
                 rows = connection.execute(query, values | page).all()
             if not rows:
                 return
@@ -91,15 +92,16 @@ class MoodRows:
             kinds = {name: pa.float64() for name in FEATURES} | {"track_id": pa.string(), "feature_source": pa.string()}
             yield pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
-    def count_unlabelled(self, model_version: str) -> int:
-        """How many tracks have features and no label by ``model_version``."""
+    def count_unlabelled(self, model_version: str, selection: Selection = _EVERYTHING) -> int:
+        """How many selected tracks have features and no label by ``model_version``."""
+        selected, values = selection.tracks("f.track_key")
         query = text(
-            "SELECT count(*) FROM audio_features AS f WHERE NOT EXISTS (SELECT 1 FROM moods AS m"
+            "SELECT count(*) FROM audio_features AS f WHERE NOT EXISTS (SELECT 1 FROM moods AS m"  # noqa: S608
             " INNER JOIN models AS v ON v.model_key = m.model_key"
-            " WHERE m.track_key = f.track_key AND v.model_version = :version)"
+            f" WHERE m.track_key = f.track_key AND v.model_version = :version) AND {selected}"
         )
         with self._database.read() as connection:
-            return int(connection.scalar(query, {"version": model_version}) or 0)
+            return int(connection.scalar(query, values | {"version": model_version}) or 0)
 
     def newest_features(self, limit: int) -> pa.Table:
         """The ten features of the ``limit`` tracks whose features were fetched last, as in ``unlabelled``."""

@@ -8,17 +8,28 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.deployments import read_deployments
 from mood_core.bootstrap import utc_now
+from mood_core.model_card import read_card
 from mood_core.standin import StandIn
 from mood_core.standin.faults import Fault, FaultKind
 from tests.flows.cluster import workers
-from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run
+from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, until
+from tests.labelled_tracks import made_up_tracks
 from tests.nights import connect_listeners, settings_for, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -41,8 +52,11 @@ def test_set_up_deploy_work_and_run_by_hand(home: Path, tmp_path: Path, monkeypa
         assert all(deployment.name in listed for deployment in read_deployments())
 
         with workers(["only"], limit=2):
+            standin.faults.add(Fault(FaultKind.RATE_LIMITED, "reccobeats_audio_features", retry_after_s=7200))
+            began = utc_now()
             done = _prefect("deployment", "run", "run-nightly/run-now", "-p", "dry_run=false", "--watch")
             assert done.returncode == 0, done.stdout + done.stderr
+            _assert_labelling_runs_later(began)
             said = subprocess.run(
                 [sys.executable, "-m", "flows.cli", "doctor", "--json"], capture_output=True, text=True, check=False
             ).stdout
@@ -64,20 +78,37 @@ def test_set_up_deploy_work_and_run_by_hand(home: Path, tmp_path: Path, monkeypa
         _assert_the_rest_runs_later(connected[0], began)
 
 
-def _assert_the_rest_runs_later(user_id: str, began: datetime) -> None:
+def _runs_of(flow: str) -> list[FlowRun]:
     with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["run-nightly"])))
-    # Whether the other account was asked before Spotify said this to the whole app is a matter of milliseconds.
-    told = next(run.state for run in runs if run.state is not None and "the rest of" in str(run.state.message))
-    assert told.name in {"Degraded", "Failed"}
-    later = next(run for run in runs if run.name == "what was put off (accounts)")
-    assert user_id in later.parameters["people"]
+        return client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])))
+
+
+def _assert_labelling_runs_later(began: datetime) -> None:
+    (night,) = _runs_of("run-nightly")
+    assert night.state is not None
+    assert (night.state.name, "the rest of the features at" in str(night.state.message)) == ("Degraded", True)
+    (later,) = _runs_of("label-moods")
+    assert (later.name, later.parameters) == ("what was put off (features)", {})
+    _assert_due_in_two_hours(later, began)
+
+
+def _assert_due_in_two_hours(later: FlowRun, began: datetime) -> None:
     assert later.expected_start_time is not None
     waits_s = later.expected_start_time.timestamp() - began.timestamp()
     assert 7200 <= waits_s < 7200 + 300
 
 
-def test_serve_runs_the_same_deployments(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _assert_the_rest_runs_later(user_id: str, began: datetime) -> None:
+    runs = _runs_of("run-nightly")
+    # Whether the other account was asked before Spotify said this to the whole app is a matter of milliseconds.
+    told = next(run.state for run in runs if run.state is not None and "the rest of" in str(run.state.message))
+    assert told.name in {"Degraded", "Failed"}
+    later = next(run for run in runs if run.name == "what was put off (accounts)")
+    assert user_id in later.parameters["people"]
+    _assert_due_in_two_hours(later, began)
+
+
+def test_serve_runs_the_same_deployments(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     serving = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", "serve", "--port", "4299"],
@@ -97,6 +128,52 @@ def test_serve_runs_the_same_deployments(home: Path, monkeypatch: pytest.MonkeyP
             assert time.monotonic() < deadline, "the deployments do not appear"
         done = _prefect("deployment", "run", "label-moods/label", "--watch")
         assert done.returncode == 0, done.stdout + done.stderr
+        _assert_what_no_schema_refuses_does_nothing()
+        _assert_training_ends(made_up_tracks(tmp_path / "labelled.csv"), tmp_path / "models")
     finally:
         serving.terminate()
         serving.wait(timeout=60)
+
+
+def _assert_what_no_schema_refuses_does_nothing() -> None:
+    """What Prefect's server cannot see is wrong ends the run before its first task, and says what it is."""
+    swapped = {"first_day": "2026-11-05", "last_day": "2026-11-01"}
+    wrong: dict[str, dict[str, Any]] = {
+        "first_day 2026-11-05": swapped,
+        "nobody": {"people": ["nobody"]},
+        "peple": {"peple": ["ada"]},
+    }
+    with get_client(sync_client=True) as client:
+        night = client.read_deployment_by_name("run-nightly/run-now")
+        made = {
+            named: client.create_flow_run_from_deployment(night.id, parameters=parameters)
+            for named, parameters in wrong.items()
+        }
+        for named, flow_run in made.items():
+            ended = until(lambda id_=flow_run.id: _ended(client.read_flow_run(id_)), 120)  # type: ignore[misc]
+            assert ended.state is not None
+            assert ended.state.type in {StateType.FAILED, StateType.CRASHED}
+            kept = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run.id]))
+            until(lambda kept=kept, named=named: _told(client, kept, named))  # type: ignore[misc]
+            own = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+            assert client.read_task_runs(flow_run_filter=own) == []
+
+
+def _told(client: SyncPrefectClient, kept: LogFilter, named: str) -> bool:
+    return any(named in log.message for log in client.read_logs(log_filter=kept))
+
+
+def _ended(flow_run: FlowRun) -> FlowRun | None:
+    return flow_run if flow_run.state is not None and flow_run.state.is_final() else None
+
+
+def _assert_training_ends(data: Path, out: Path) -> None:
+    pytest.importorskip("tensorflow", reason="the extra train is not installed")
+    given = {"data": data, "out": out, "folds": 2, "repeats": 1, "baselines": "false"}
+    parameters = [part for name, value in given.items() for part in ("-p", f"{name}={value}")]
+    done = _prefect("deployment", "run", "train-model/train", *parameters, "--watch")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (trained,) = _runs_of("train-model")
+    assert trained.state is not None
+    assert "moodlog promote" in str(trained.state.message)
+    assert read_card(out / "my-moods" / "1").model_version == "my-moods/1"

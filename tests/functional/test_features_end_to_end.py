@@ -113,3 +113,24 @@ def test_nothing_aside_makes_no_folder(tmp_path: Path) -> None:
     assert keep_aside([], tmp_path / "quarantine", now=NOW) == []
     assert not (tmp_path / "quarantine").exists()
     assert keep_aside([SetAside("x:y", "odd", "<", ("1",))], tmp_path / "quarantine", now=NOW)
+
+
+def test_long_labelling_tells_how_far_it_is(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("mood_core.store.mood_rows", "mood_core.pipeline.label_tracks"):
+        monkeypatch.setattr(f"{module}.PAGE", 40)
+    told: list[tuple[int, int]] = []
+    with workspace_of(standin) as workspace:
+        _add_tracks(workspace, standin, 130)
+        fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
+        left = workspace.mood_rows.count_unlabelled(workspace.model_card.model_version)
+        report = label_tracks(
+            workspace.classifier,
+            workspace.model_card,
+            workspace.mood_rows,
+            workspace.models,
+            workspace.batches,
+            now=workspace.now(),
+            progress=lambda done, of: told.append((done, of)),
+        )
+    assert left == report.labelled > 80
+    assert told == [(min(done, left), left) for done in range(40, left + 40, 40)]

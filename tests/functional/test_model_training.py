@@ -8,10 +8,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from click.testing import CliRunner
-from pyarrow import csv
 
 from mood_core.classifier import bundled_folder, load_classifier
 from mood_core.classifier.training import Recipe, train_model
@@ -19,29 +17,11 @@ from mood_core.cli.evaluate import command as evaluate
 from mood_core.cli.train import command as train
 from mood_core.errors import InputError, ModelError
 from mood_core.model_card import read_card
-from mood_core.records import FEATURES, MOODS
+from mood_core.records import FEATURES
 from mood_core.vectors import FEATURE_RANGES
+from tests.labelled_tracks import made_up_tracks
 
 SMALL = Recipe(members=2, hidden=16, minimum_steps=200, maximum_steps=200, calibration_folds=3, calibration_members=1)
-
-
-def _made_up(path: Path, classes: tuple[str, ...] = MOODS, *, durations: bool = True) -> Path:
-    """Tracks whose energy and valence tell the class, with everything else at random."""
-    random = np.random.default_rng(0)
-    rows = []
-    for number in range(30 * len(classes)):
-        kind = number % len(classes)
-        row: dict[str, object] = {name: float(random.uniform(0.05, 0.4)) for name in FEATURES[:-1]}
-        row |= {
-            "energy": (kind % 2) * 0.7 + random.uniform(0, 0.3),
-            "valence": (kind // 2) * 0.3 + random.uniform(0, 0.3),
-        }
-        row |= {"loudness": -8.0 + random.normal(), "tempo": 120.0, "id": f"made-up-{number}", "mood": classes[kind]}
-        if durations:
-            row["duration_ms"] = int(random.integers(120_000, 300_000))
-        rows.append(row)
-    csv.write_csv(pa.Table.from_pylist(rows), path)
-    return path
 
 
 def _extreme_rows(rows: int) -> np.ndarray:
@@ -89,7 +69,7 @@ def test_the_twin_equals_the_saved_model_on_random_and_extreme_rows() -> None:
 @pytest.mark.slow
 @pytest.mark.keras
 def test_a_trained_model_repeats_loads_and_is_described(tmp_path: Path) -> None:
-    data = _made_up(tmp_path / "made_up.csv")
+    data = made_up_tracks(tmp_path / "made_up.csv")
     first, second = (
         train_model(data, tmp_path / "models", recipe=SMALL, folds=3, repeats=1, seed=4, baselines=False)
         for _ in range(2)
@@ -115,7 +95,7 @@ def test_a_trained_model_repeats_loads_and_is_described(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.keras
 def test_a_swapped_file_of_another_training_is_refused(tmp_path: Path) -> None:
-    data = _made_up(tmp_path / "made_up.csv")
+    data = made_up_tracks(tmp_path / "made_up.csv")
     folder = train_model(data, tmp_path / "models", recipe=SMALL, folds=3, repeats=1, baselines=False)
     (folder / "model.tflite").write_bytes((bundled_folder() / "model.tflite").read_bytes())
     with pytest.raises(ModelError, match="not the file that was trained"):
@@ -127,7 +107,7 @@ def test_a_swapped_file_of_another_training_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.keras
 def test_a_twin_that_is_gone_is_replaced_by_the_saved_model(tmp_path: Path) -> None:
-    data = _made_up(tmp_path / "made_up.csv", durations=False)
+    data = made_up_tracks(tmp_path / "made_up.csv", durations=False)
     folder = train_model(data, tmp_path / "models", recipe=SMALL, folds=3, repeats=1, baselines=False)
     expected = load_classifier(folder).predict(_extreme_rows(50))
     (folder / "model.tflite").unlink()
@@ -139,7 +119,7 @@ def test_a_twin_that_is_gone_is_replaced_by_the_saved_model(tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.keras
 def test_other_label_sets_are_trained_and_measured_but_do_not_label(tmp_path: Path) -> None:
-    data = _made_up(tmp_path / "uses.csv", ("focus", "party", "sleep"))
+    data = made_up_tracks(tmp_path / "uses.csv", ("focus", "party", "sleep"))
     folder = train_model(data, tmp_path / "models", name="uses", recipe=SMALL, folds=3, repeats=1, baselines=False)
     with pytest.raises(ModelError, match="focus, party, sleep"):
         load_classifier(folder)
@@ -155,7 +135,7 @@ def test_other_label_sets_are_trained_and_measured_but_do_not_label(tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.keras
 def test_training_reads_no_other_data_than_the_file_given(tmp_path: Path) -> None:
-    data = _made_up(tmp_path / "made_up.csv")
+    data = made_up_tracks(tmp_path / "made_up.csv")
     code = (
         "import sys; from pathlib import Path; opened = set()\n"
         "sys.addaudithook(lambda e, a: opened.add(str(a[0])) if e == 'open' else None)\n"
