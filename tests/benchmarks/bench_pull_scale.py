@@ -45,7 +45,7 @@ def main(accounts: int, threads: int, dialect: str, ways: Sequence[str]) -> None
             home.mkdir()
             url = stack.enter_context(database_at(home, dialect))
             environment = os.environ | settings_of(standin, home, url, threads)
-            _child(environment, "connect", str(people))
+            _child(environment, f"connect {way}", str(people))
             busy = cpu_s(process.pid)
             told = _child(environment, way, str(people))
             told["standin"] = cpu_s(process.pid) - busy
@@ -105,11 +105,12 @@ def flow(_people: Path) -> int:
     return int(state.result().new_listens)
 
 
-WAYS: Mapping[str, Callable[[Path], int]] = {"calls": calls, "core": core, "flow": flow}
+WAYS: Mapping[str, Callable[[Path], int]] = {"calls": calls, "core": core, "core, renew": core, "flow": flow}
+"""The third is the second with tokens that have run out, as in a real night."""
 
 
-def connect(people: Path) -> None:
-    """Make everybody known, as connecting does, without a call for each."""
+def connect(people: Path, *, lives_s: int) -> None:
+    """Make everybody known, as connecting does, without a call for each; their tokens end after ``lives_s``."""
     from mood_core.bootstrap import Workspace
     from mood_core.records import User
     from mood_core.schema import USERS
@@ -123,7 +124,7 @@ def connect(people: Path) -> None:
         users = [User(one["account_id"], one["display_name"], one["timezone"], connected_at=now) for one in consents]
         workspace.batches.add(USERS, users_table(users, recorded_at=now), now=now)
         for one in consents:
-            ends = now + timedelta(seconds=3600)
+            ends = now + timedelta(seconds=lives_s)
             token = Token(one["access_token"], one["refresh_token"], ends, one["scope"], authorised_at=now)
             store_new_token(one["account_id"], token, workspace.tokens, workspace.cipher)
 
@@ -236,8 +237,8 @@ def _peak_mb() -> float:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["child"]:
-        if sys.argv[2] == "connect":
-            connect(Path(sys.argv[3]))
+        if sys.argv[2].startswith("connect "):
+            connect(Path(sys.argv[3]), lives_s=0 if sys.argv[2].endswith("renew") else 3600)
         else:
             say(json.dumps(measured(sys.argv[2], Path(sys.argv[3]))))
     else:
