@@ -6,8 +6,8 @@ A worker that does not get the lease waits a moment and reads again. No lease is
 next. Should a holder be suspended beyond its lease, the compare and swap of :meth:`TokenRepository.write` and the
 second look on ``invalid_grant`` keep the account whole.
 
-**A crash.** A try is: (1) claim the lease, (2) ask Spotify, (3) write the answer, (4) release, (5) use the token. A
-crash before Spotify received (2), or after (3), costs nothing: the stored refresh token is valid, and the lease of a
+**A crash.** A try is: (1) claim the lease, (2) ask Spotify, (3) write the answer and end the lease, (4) use the token.
+A crash before Spotify received (2), or after (3), costs nothing: the stored refresh token is valid, and the lease of a
 process that has ended on this host is nobody's (that of another host runs out within a minute). Between Spotify's
 rotation in (2) and the commit of (3) the only copy of the new refresh token is in flight or in this process; if the
 process dies there *and* Spotify no longer takes the old one, the next refresh gets ``invalid_grant`` and the account
@@ -126,6 +126,7 @@ class AccountTokens:
         self._owner = uuid4().hex
         self._held: _Held | None = None
         self._unsaved: tuple[Token, int] | None = None
+        self._is_leased = False
 
     def access_token(self) -> str:
         """An access token that is good for another minute, refreshed and persisted first where needed.
@@ -164,22 +165,25 @@ class AccountTokens:
             return held
         if not self._repository.claim_refresh(self._user_id, self._owner, LEASE_S):
             return None
+        self._is_leased = True
         try:
             return self._refresh_under_lease(rejected)
         finally:
-            self._repository.release_refresh(self._user_id, self._owner)
+            if self._is_leased:
+                self._repository.release_refresh(self._user_id, self._owner)
+                self._is_leased = False
 
     def _refresh_under_lease(self, rejected: str | None) -> _Held:
         held = self._read()
         if self._is_usable(held, rejected):
             return held
         try:
-            self._service.refresh(held.token, lambda token: self._persist(token, held.version))
+            token = self._service.refresh(held.token, lambda token: self._persist(token, held.version))
         except _Superseded:
-            pass
+            return self._read()
         except ReauthorisationNeeded as ended:
             return self._second_look(held, ended)
-        return self._read()
+        return _Held(token, held.version + 1)
 
     def _second_look(self, held: _Held, ended: ReauthorisationNeeded) -> _Held:
         """The token that another worker or a reconnect stored meanwhile; without one the permission has ended."""
@@ -214,12 +218,14 @@ class AccountTokens:
             raise _Superseded
 
     def _write(self, token: Token, version: int) -> bool:
-        return self._repository.write(
+        written = self._repository.write(
             self._user_id,
             self._cipher.encrypt(token.to_json()),
             authorised_at=token.authorised_at,
             expected_version=version,
         )
+        self._is_leased = self._is_leased and not written  # what is written ends the lease, in the same transaction
+        return written
 
     def _save_left_over(self) -> None:
         """Store the token that an earlier call of this process received but could not persist."""

@@ -74,7 +74,8 @@ class TokenRepository(Protocol):
     def write(self, user_id: str, ciphertext: bytes, *, authorised_at: datetime, expected_version: int | None) -> bool:
         """Store a token if the stored version is still ``expected_version``; None stores whatever is there.
 
-        Durable when it returns True; False, and nothing written, where another worker was first.
+        Durable when it returns True; False, and nothing written, where another worker was first. What was written in
+        place of ``expected_version`` ends the account's lease: nobody has to refresh what is fresh.
         """
         ...
 

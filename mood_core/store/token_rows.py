@@ -32,7 +32,9 @@ class TokenRows:
     def write(self, user_id: str, ciphertext: bytes, *, authorised_at: datetime, expected_version: int | None) -> bool:
         """Store a token if the stored version is ``expected_version``; with None, whatever is stored.
 
-        Storing whatever is stored is what connecting does: it also makes the account active again.
+        Storing in place of a version ends the refresh lease as well, since there is nothing left to refresh: one
+        transaction less for each account of a night. Storing whatever is stored is what connecting does: it also makes
+        the account active again.
         """
         values = {"id": user_id, "token": ciphertext, "at": to_ms(authorised_at), "expected": expected_version}
         with self._database.write(durable=True) as connection:
@@ -99,6 +101,7 @@ ON CONFLICT (user_key) DO UPDATE SET
 """
 
 _SWAP = f"""
-UPDATE accounts SET token = :token, token_version = token_version + 1, authorised_at_ms = :at
+UPDATE accounts SET token = :token, token_version = token_version + 1, authorised_at_ms = :at,
+    refresh_owner = NULL, refresh_until_ms = 0
 WHERE {_USER} AND token_version = :expected
 """  # noqa: S608

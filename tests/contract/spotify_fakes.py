@@ -45,6 +45,8 @@ class MemoryTokens:
                 return False
             self.stored[user_id] = StoredToken(ciphertext, version + 1)
             self.writes.append(user_id)
+            if expected_version is not None:
+                self.leases.pop(user_id, None)
             return True
 
     def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:

@@ -298,3 +298,14 @@ def test_an_overlapping_batch_adds_only_what_is_new(lake: Lake, migrated: Databa
     batches.add(LISTENS, pa.concat_tables([pa.Table.from_pylist(known, LISTENS.schema), new]), now=NOW)
     assert query(migrated, "SELECT count(*) FROM listens") == [(97,)]
     assert days_are_right(migrated)
+
+
+def test_a_token_stored_in_place_of_a_version_ends_the_lease(lake: Lake, migrated: Database) -> None:
+    small_history(lake, migrated)
+    rows = TokenRows(migrated)
+    rows.write("ada", b"first", authorised_at=NOW, expected_version=None)
+    assert rows.claim_refresh("ada", "one", 45.0)
+    assert not rows.write("ada", b"late", authorised_at=NOW, expected_version=7)
+    assert not rows.claim_refresh("ada", "other", 45.0)
+    assert rows.write("ada", b"second", authorised_at=NOW, expected_version=1)
+    assert rows.claim_refresh("ada", "other", 45.0)

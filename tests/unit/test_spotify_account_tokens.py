@@ -79,6 +79,7 @@ class Repository:
             return False
         self.entry = StoredToken(ciphertext, version + 1)
         self.marked = self.marked and expected_version is not None
+        self.lease = self.lease if expected_version is None else None
         return True
 
     def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
