@@ -107,7 +107,7 @@ def csv_batches(
             for batch in reader:
                 at_byte(raw.tell())
                 yield batch
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, error) from error
 
 
@@ -146,7 +146,8 @@ def _decompressed(raw: Any, file: CatalogFile) -> Any:
 
 def _header_line(head: bytes, encoding: str, file: CatalogFile) -> str:
     # A multi-byte character may be cut at the end of the head; the header lies before it.
-    text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+    # Only one mark of the byte order is none of the first name.
+    text = head.decode(encoding, errors="replace").removeprefix("\ufeff" if encoding == "utf-8" else "")
     line = next((line for line in io.StringIO(text, newline=None) if line.strip()), "").rstrip("\n")
     if "\ufffd" in line or (not line.isprintable() and not line.replace("\t", "").isprintable()):
         raise InputError(f"{file.location}: the header is not text in UTF-8; save the file as CSV in UTF-8")

@@ -77,7 +77,19 @@ def _named_in_latin_1(name: str) -> bytes:
     return whole.replace(name.encode(), b"\xec" + name[1:].encode())
 
 
+def _text_in_latin_1() -> bytes:
+    """A Parquet file whose ids are no UTF-8: whoever makes Python's text of them is told so."""
+    sink = pa.BufferOutputStream()
+    columns = {"id": pa.array([b"\xb0"]).cast(pa.binary()), **{name: pa.array([0.5]) for name in FEATURES}}
+    table = pa.table(columns)
+    ids = pa.Array.from_buffers(pa.string(), 1, table["id"].chunk(0).buffers())
+    parquet.write_table(table.set_column(0, "id", ids), sink)
+    return bytes(sink.getvalue())
+
+
 @given(written=csv_bytes(labelled=False))
+@example(written=(".csv", f"\ufeff\ufeffid,{','.join(FEATURES)}\n{'0' * 22}{',0.5' * 10}\n".encode()))
+@example(written=(".csv", f"\ufeffid,{','.join(FEATURES)}\n{'0' * 22}{',0.5' * 10}\n".encode("utf-16")))
 @fuzz(40)
 def test_any_csv_of_features(folder: Callable[[], Path], model: Classifier, written: tuple[str, bytes]) -> None:
     place = folder()
@@ -87,6 +99,7 @@ def test_any_csv_of_features(folder: Callable[[], Path], model: Classifier, writ
 
 @given(data=parquet_bytes(labelled=False) | st.binary(max_size=100))
 @example(data=_named_in_latin_1("loudness"))
+@example(data=_text_in_latin_1())
 @fuzz(40)
 def test_any_parquet_of_features(folder: Callable[[], Path], model: Classifier, data: bytes) -> None:
     place = folder()
