@@ -22,6 +22,7 @@ from mood_core.pipeline.check_health import (
     private_file,
     schedule_finding,
 )
+from mood_core.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,6 +165,6 @@ def _print(findings: list[Finding]) -> None:
     for _ in range(3):
         table.add_column(overflow="fold")
     for finding in findings:
-        said = f"{finding.said}\n→ {finding.remedy}" if finding.remedy else finding.said
-        table.add_row(Text(finding.level.value, style=_STYLES[finding.level]), Text(finding.what), Text(said))
+        said = plain(finding.said) + (f"\n→ {plain(finding.remedy)}" if finding.remedy else "")
+        table.add_row(Text(finding.level.value, style=_STYLES[finding.level]), Text(plain(finding.what)), Text(said))
     Console().print(table)

@@ -23,7 +23,9 @@ from mood_core.store.history import GROUPINGS, HistoryFilter, MoodCount, latest_
 )
 @click.option("--from", "first_day", type=DAY, help="From this local day on.")
 @click.option("--to", "last_day", type=DAY, help="Up to this local day.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many listens, by track.")
+@click.option(
+    "--limit", type=click.IntRange(1, 2**31), default=100, show_default=True, help="How many listens, by track."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def command(
     user: str | None, by: str, first_day: datetime | None, last_day: datetime | None, limit: int, as_json: bool

@@ -12,6 +12,7 @@ from rich.console import Console
 from mood_core.bootstrap import Workspace
 from mood_core.cli.plain_table import plain_table
 from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
+from mood_core.plain_text import plain
 from mood_core.spotify.tokens import days_left
 from mood_core.store.accounts import Account
 from mood_core.store.ledger import batch_counts
@@ -162,7 +163,7 @@ def _print(state: dict[str, Any], console: Console) -> None:
         if len(rows) > _MOST_ROWS:
             console.print(f"These are {_MOST_ROWS} of {len(rows)}; --json has them all.", highlight=False)
     console.print(f"Model {state['model_version'] or 'not used yet'}", markup=False, highlight=False)
-    places = f"Database {state['database']}\nLake {state['lake']}"
+    places = f"Database {plain(state['database'])}\nLake {plain(state['lake'])}"
     console.print(places, markup=False, highlight=False, soft_wrap=True)
 
 
