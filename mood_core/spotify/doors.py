@@ -26,7 +26,7 @@ from requests.adapters import HTTPAdapter
 from spotipy.cache_handler import MemoryCacheHandler
 
 from mood_core.errors import MoodlogError, SourceError, Unavailable
-from mood_core.spotify.failures import SOURCE, Answer, api_failure, http_time, token_failure, wait_asked_for
+from mood_core.spotify.failures import SOURCE, Answer, api_failure, blotted, http_time, token_failure, wait_asked_for
 from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, CallLedger, SpotifyApp
 from mood_core.spotify.quiet_logs import quiet_spotipy
 from mood_core.spotify.reading import read_body
@@ -128,7 +128,7 @@ class FailFastSession(requests.Session):
             response = super().send(request, **kwargs)
             read_body(response)
             response.encoding = "utf-8-sig"  # JSON's one encoding, whatever the headers say
-            answer = _answer(request, response)
+            answer = _answer(request, response, endpoint)
             status, wait_s = answer.status, wait_asked_for(answer)
         except requests.RequestException as error:
             raise _no_answer(request, error) from None  # its text and its request may hold the token
@@ -202,14 +202,17 @@ def _without_trailing_slash(url: str) -> str:
     return urlunsplit(parts._replace(path=parts.path.rstrip("/")))
 
 
-def _answer(request: requests.PreparedRequest, response: requests.Response) -> Answer:
-    headers = response.headers
+def _answer(request: requests.PreparedRequest, response: requests.Response, endpoint: str) -> Answer:
+    headers, secrets = response.headers, _secrets_of(request)
+    # An echoed access token must not be kept with an answer set aside, nor as a title. The token endpoint may repeat
+    # a refresh token: it is still the right one.
+    body = response.text if endpoint == "token" else blotted(response.text, secrets)
     return Answer(
         call=_call(request),
         status=response.status_code,
-        body=response.text,
+        body=body,
         headers=headers,
-        secrets=_secrets_of(request),
+        secrets=secrets,
         now=http_time(headers.get("Date")) or datetime.now(UTC),
     )
 

@@ -224,14 +224,14 @@ def _told(answer: Answer) -> str:
     """What the service says about its refusal, as one short printable line."""
     payload = answer.payload
     text = ("" if "<" in answer.body else answer.body) if payload is None else _message(payload)
-    line = "".join(character if character.isprintable() else " " for character in _blotted(text, answer.secrets))
+    line = "".join(character if character.isprintable() else " " for character in blotted(text, answer.secrets))
     return " ".join(line.split())[:_LONGEST_TOLD].rstrip(".")
 
 
 def _excerpt(answer: Answer) -> str:
     """The start of a body that is no JSON, such as a proxy's page; half a JSON text would tell a person's listens."""
     text = answer.body.lstrip()
-    return "" if text.startswith(("{", "[", '"')) else _blotted(text, answer.secrets)[:_EXCERPT]
+    return "" if text.startswith(("{", "[", '"')) else blotted(text, answer.secrets)[:_EXCERPT]
 
 
 def _message(payload: dict[str, object]) -> str:
@@ -240,7 +240,8 @@ def _message(payload: dict[str, object]) -> str:
     return message if isinstance(message, str) else ""
 
 
-def _blotted(text: str, secrets: tuple[str, ...]) -> str:
+def blotted(text: str, secrets: tuple[str, ...]) -> str:
+    """``text`` with a sign in the place of each of ``secrets``."""
     for secret in secrets:
         text = text.replace(secret, "…")
     return text

@@ -6,13 +6,14 @@ import base64
 import logging
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import spotipy
 from pydantic import SecretStr
 
-from mood_core.errors import MoodlogError
+from mood_core.errors import MoodlogError, UnexpectedPayload
+from mood_core.features.spotify import SpotifySource
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.authorise import begin, exchange, new_state
 from mood_core.spotify.client import SpotifyClients
@@ -60,6 +61,20 @@ def _truncated(seen: Seen) -> Reply:
     """Half an answer, with tokens in it."""
     whole = _good(seen).as_bytes()
     return Reply(body=whole[:-3])
+
+
+def _telling(seen: Seen) -> Reply:
+    """What was sent comes back where it would be kept: as a title, and in features that fit nothing."""
+    told = seen.headers["Authorization"]
+    track = {
+        "id": "4uLU6hMCjMI75M1A2tKUQC",
+        "name": told,
+        "artists": [{"name": told}],
+        "type": "track",
+        "is_local": False,
+    }
+    item = {"played_at": "2026-11-20T12:00:00Z", "track": track}
+    return Reply(body={"items": [item], "audio_features": [{"told": told}]})
 
 
 def _cut(seen: Seen) -> Reply:
@@ -142,6 +157,19 @@ def test_nothing_planted_is_told(logs: list[str], answer: Answer, secret: str | 
     assert PLANTED not in told
     assert BASIC not in told
     assert any("urllib3" in line for line in logs)  # the handler does see what there is
+
+
+def test_an_echoed_token_is_not_kept_as_a_title_nor_with_an_answer_set_aside(logs: list[str]) -> None:
+    tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
+    store_new_token("person", token(ACCESS, REFRESH), tokens, cipher)
+    with serving(answer=_telling) as server, SpotifyClients(app_at(server.url), tokens, cipher) as clients:
+        window = clients.for_user("person").recently_played()
+        source = SpotifySource(clients.for_user("person").audio_features)
+        with pytest.raises(UnexpectedPayload) as refused:
+            source.fetch(window.tracks, datetime(2026, 11, 20, tzinfo=UTC))
+    assert [track.name for track in window.tracks] == ["Bearer …"]
+    assert "told" in refused.value.excerpt
+    assert PLANTED not in "\n".join([*logs, repr(window), repr(vars(refused.value))])
 
 
 @pytest.mark.parametrize("secret", [None, SECRET])
