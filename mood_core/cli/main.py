@@ -6,13 +6,15 @@ import errno
 import importlib
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
 import click
 
 from mood_core.errors import MoodlogError
+from mood_core.plain_text import plain
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -71,10 +73,16 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the options before the command."""
+        with _usage_told_plainly():
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error becomes one line on stderr and its exit code."""
         try:
-            return super().invoke(ctx)
+            with _usage_told_plainly():
+                return super().invoke(ctx)
         except MoodlogError as error:
             if ctx.params.get("verbose"):
                 logging.getLogger(__name__).exception("the command failed")
@@ -87,6 +95,16 @@ class LazyGroup(click.Group):
                 logging.getLogger(__name__).exception("the command failed")
             click.echo(f"moodlog: {_refusal(error).message}", err=True)
             ctx.exit(1)
+
+
+@contextmanager
+def _usage_told_plainly() -> Iterator[None]:
+    """What was wrong with an argument repeats it: nothing in it may command the terminal."""
+    try:
+        yield
+    except click.ClickException as error:
+        setattr(error, "message", plain(error.message))  # noqa: B010 - typed as final, and read when it is shown
+        raise
 
 
 def _refusal(error: OSError) -> MoodlogError:

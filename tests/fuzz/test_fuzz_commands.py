@@ -91,6 +91,13 @@ def _ada_is_known() -> None:
             workspace.batches.add(USERS, users_table([User("ada", "Ada", "UTC", NOW)], recorded_at=NOW), now=NOW)
 
 
+@pytest.mark.parametrize(
+    "words", [["status", "?"], ["?"], ["--?"], ["history", "--by", "?"], ["history", "--?"]], ids=str
+)
+def test_a_wrong_argument_is_repeated_in_plain_text(home: Path, words: list[str]) -> None:
+    assert run(*(word.replace("?", "\x1b]0;title\x07") for word in words)).exit_code == 2
+
+
 def test_a_number_too_great_for_the_database_is_a_wrong_argument(home: Path) -> None:
     _ada_is_known()
     assert run("history", "--by", "track", "--limit", "9" * 400).exit_code == 2
