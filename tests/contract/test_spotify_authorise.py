@@ -90,7 +90,7 @@ class Browser:
 
 def by_browser(app: SpotifyApp, browser: Callable[[str], None], **changes: Any) -> Token:
     shown: list[str] = []
-    token = authorise(app, service_of(app), show=shown.append, open_browser=browser, timeout_s=10, **changes)
+    token = authorise(app, service_of(app), show=shown.append, open_browser=browser, timeout_s=120, **changes)
     assert len(shown) == 1
     return token
 

@@ -24,7 +24,7 @@ def standin() -> Iterator[StandIn]:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=5, headers={"User-Agent": "moodlog-tests/1.0"}) as open_client:
+    with httpx.Client(timeout=60, headers={"User-Agent": "moodlog-tests/1.0"}) as open_client:
         yield open_client
 
 
@@ -185,7 +185,7 @@ def test_requests_that_make_no_sense_do_no_harm(standin: StandIn, client: httpx.
     url = standin.accounts_url + "/api/token"
     assert client.post(url, content=b"\xff\xfe\x00" * 20).status_code == 400
     assert client.post(url, headers={"Authorization": "Basic %%%"}).status_code == 400
-    raw = http.client.HTTPConnection("127.0.0.1", int(standin.base_url.rpartition(":")[2]), timeout=5)
+    raw = http.client.HTTPConnection("127.0.0.1", int(standin.base_url.rpartition(":")[2]), timeout=60)
     raw.putrequest("POST", "/accounts/api/token")
     raw.putheader("Content-Length", "9999999")
     raw.endheaders()

@@ -41,12 +41,12 @@ class Listener:
     url: str
     texts: list[str] = field(default_factory=list)
 
-    def wait_for(self, part: str, within_s: float = 60.0) -> str:
+    def wait_for(self, part: str, within_s: float = 180.0) -> str:
         """The first text with ``part`` in it."""
         return until(lambda: next((text for text in self.texts if part in text), None), within_s)
 
 
-def until(probe: Callable[[], T | None], within_s: float = 60.0) -> T:
+def until(probe: Callable[[], T | None], within_s: float = 180.0) -> T:
     """What ``probe`` finds, once it finds something."""
     deadline = time.monotonic() + within_s
     while not (found := probe()):

@@ -52,7 +52,7 @@ def _connect(
     address = httpx.URL(process.stdout.readline().strip())
     consent = address.copy_merge_params({"listener": standin.listeners[index].listener_id})
     answer = httpx.get(consent, follow_redirects=False)
-    out, err = process.communicate(answer.headers["location"] + "\n", timeout=60)
+    out, err = process.communicate(answer.headers["location"] + "\n", timeout=240)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

@@ -122,7 +122,7 @@ def test_serve_runs_the_same_deployments(home: Path, tmp_path: Path, monkeypatch
         address = next(line.split()[-1] for line in said if "pages" in line)
         monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
         monkeypatch.setenv("PREFECT_HOME", str(home / "prefect"))
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         names = [deployment.name for deployment in read_deployments()]
         while not all(name in _prefect("deployment", "ls").stdout for name in names):
             assert time.monotonic() < deadline, "the deployments do not appear"
@@ -132,7 +132,7 @@ def test_serve_runs_the_same_deployments(home: Path, tmp_path: Path, monkeypatch
         _assert_training_ends(made_up_tracks(tmp_path / "labelled.csv"), tmp_path / "models")
     finally:
         serving.terminate()
-        serving.wait(timeout=60)
+        serving.wait(timeout=180)
 
 
 def _assert_what_no_schema_refuses_does_nothing() -> None:

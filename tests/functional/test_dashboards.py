@@ -242,7 +242,7 @@ def browsing(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         yield next(found[0] for line in lines if (found := re.search(r"http://\S+(?=\s|$)", line))), process
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
         assert process.stderr is not None
         process.stderr.close()
 
@@ -251,7 +251,7 @@ def browsing(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subprocess.Popen[str]]) -> None:
     address, _ = browsing
     assert address.startswith("http://127.0.0.1:")
-    with httpx.Client(base_url=address, timeout=30) as client:
+    with httpx.Client(base_url=address, timeout=120) as client:
         view = client.get("/moodlog/mood_daily.json", params={"_shape": "array", "_facet": "mood"}).json()
         assert {row["display_name"] for row in view} == {USER.display_name}
         for name in QUERIES:
@@ -268,11 +268,11 @@ def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subpro
 @pytest.mark.slow
 def test_nothing_goes_on_running_when_browse_is_ended(browsing: tuple[str, subprocess.Popen[str]]) -> None:
     address, process = browsing
-    assert httpx.get(address, timeout=30).status_code == 200
+    assert httpx.get(address, timeout=120).status_code == 200
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=120)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(address, timeout=30)
+        httpx.get(address, timeout=120)
 
 
 @pytest.mark.slow
