@@ -31,6 +31,8 @@ def command(user: str | None, week: datetime | None, out: Path | None, as_json: 
       moodlog recap
       moodlog recap --user ada --week 2026-11-18 --out week.png
     """
+    if week and not 1 < week.year < 9999:  # a day before or after it, there is no calendar
+        raise InputError(f"--week {week:%Y-%m-%d}: no listens are so far away; name a day of a week that has been")
     with Workspace() as workspace:
         people = workspace.accounts.all([user] if user else None)
         if user and not people:

@@ -98,6 +98,12 @@ def test_a_wrong_argument_is_repeated_in_plain_text(home: Path, words: list[str]
     assert run(*(word.replace("?", "\x1b]0;title\x07") for word in words)).exit_code == 2
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "9999-12-27", "0001-01-01"])
+def test_a_week_beyond_the_calendar_is_a_wrong_argument(home: Path, day: str) -> None:
+    _ada_is_known()
+    assert run("recap", "--week", day).exit_code == 2
+
+
 def test_a_number_too_great_for_the_database_is_a_wrong_argument(home: Path) -> None:
     _ada_is_known()
     assert run("history", "--by", "track", "--limit", "9" * 400).exit_code == 2
