@@ -8,12 +8,12 @@ import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mood_core.standin import StandIn
-from mood_core.standin.messages import Request, Response
+from mood_core.standin.messages import Request, Response, json_response
 
 _SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "client_secret")
 _TOKEN_FIELDS = ("access_token", "refresh_token")
@@ -22,9 +22,13 @@ _POLL_S = 0.02
 
 @dataclass(slots=True)
 class Planted:
-    """What must never be told, by a name that may be: tokens, codes and verifiers as they pass, and what was set."""
+    """What must never be told, by a name that may be: tokens, codes and verifiers as they pass, and what was set.
+
+    With ``echoes``, answers of the Web API repeat the access token: as a title, and in features that fit nothing.
+    """
 
     secrets: dict[str, str] = field(default_factory=dict)
+    echoes: bool = False
 
     def watch(self, standin: StandIn) -> None:
         """Learn every secret that passes between moodlog and ``standin`` from now on."""
@@ -33,7 +37,7 @@ class Planted:
         def watched(request: Request) -> Response:
             response = answer(request)
             self._learn(request, response)
-            return response
+            return _echoing(request, response) if self.echoes else response
 
         standin._application.answer = watched  # type: ignore[method-assign]
 
@@ -57,6 +61,16 @@ class Planted:
     def found_in(self, data: bytes) -> set[str]:
         """The names of the secrets in ``data``, plain or in base64."""
         return {name for secret, name in self.secrets.items() if any(form in data for form in _spellings(secret))}
+
+
+def _echoing(request: Request, response: Response) -> Response:
+    told = request.headers.get("authorization", "")
+    if request.path.endswith("/v1/audio-features") and told:
+        asked = request.query.get("ids", "").split(",")
+        return json_response({"audio_features": [{"told": told}] * len(asked)})
+    if request.path.endswith("/recently-played"):
+        return replace(response, body=response.body.replace(b'"name": "', f'"name": "{told} '.encode()))
+    return response
 
 
 def _spellings(secret: str) -> Iterator[bytes]:

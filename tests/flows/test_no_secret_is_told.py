@@ -86,7 +86,7 @@ class Terminal:
         assert process.stdout is not None
         address = httpx.URL(process.stdout.readline().decode().strip())
         answer = httpx.get(address.copy_merge_params({"listener": standin.listeners[index].listener_id}))
-        out, err = process.communicate(answer.headers["location"].encode() + b"\n", timeout=120)
+        out, err = process.communicate(answer.headers["location"].encode() + b"\n", timeout=240)
         return self._keep(subprocess.CompletedProcess(command, process.returncode, out, err))
 
     def _keep(self, done: subprocess.CompletedProcess[bytes]) -> int:
@@ -99,8 +99,10 @@ def test_no_secret_is_told(home: Path, tmp_path: Path, standin: StandIn, planted
     terminal = Terminal(tmp_path / "said")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the test's own browser is not moodlog
     with command_lines() as lines:
+        planted.echoes = True
         assert [terminal.connect(standin, index) for index in (0, 1)] == [0, 0]
         assert terminal.moodlog("run") == 0
+        planted.echoes = False
         _let_everything_fail(standin)
         assert terminal.moodlog("run") != 0
         standin.clock.advance(timedelta(hours=2))
@@ -110,7 +112,11 @@ def test_no_secret_is_told(home: Path, tmp_path: Path, standin: StandIn, planted
         assert terminal.python(PULL) == 0
         assert terminal.moodlog("doctor") == 1
         assert terminal.moodlog("status") == 0
+        assert terminal.moodlog("report", "--out", str(tmp_path / "page.html")) == 0
         account = standin.listeners[0].account_id
+        assert terminal.moodlog("recap", "--user", account, "--out", str(tmp_path / "recap.png")) == 0
+        assert terminal.moodlog("backup", str(tmp_path / "backup")) == 0
+        assert terminal.moodlog("keys", "rotate") == 78, "the key is set, and so it is not moodlog's to change"
         assert terminal.moodlog("export", "--user", account, "--output", str(tmp_path / "mine.zip")) == 0
         assert terminal.moodlog("history", "--user", account) == 0
         assert terminal.moodlog("forget", "--user", account, "--yes") == 0
@@ -143,6 +149,10 @@ def _the_search_would_have_found_them(
     assert any(account.encode() in data for name, data in kept.items() if "prefect.db" in name)
     assert any(b"DEBUG" in data and b"urllib3" in data for data in kept.values())
     assert any(name.endswith(".parquet read") for name in kept)
+    assert any("quarantine" in name and b"told" in data for name, data in kept.items()), "what was echoed was kept"
+    assert any("…".encode() in data for name, data in kept.items() if "tracks" in name), "and so was the title"
+    for place in ("mine.zip/", "page.html", "recap.png", "backup/", ".log", "said/"):
+        assert any(place in name for name in kept), place
     assert any(b"flows.cli" in line for line in lines)
     with sqlite3.connect(home / "prefect" / "prefect.db") as prefect:
         states = {row[0] for row in prefect.execute("SELECT state_type FROM flow_run")}
