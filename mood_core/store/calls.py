@@ -17,6 +17,7 @@ from mood_core.store.rate_budget import RateBudget
 _MINUTE_MS = 60_000
 _DAY = timedelta(hours=24)
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
+_LONGEST_WISH = timedelta(days=7)
 LONG_WAIT_S = 60.0
 """A Retry-After above this is not waited for: the endpoint is left alone until then, by every worker.
 
@@ -120,7 +121,7 @@ class CallLedger:
             if retry_after_s is None:
                 return
             if retry_after_s > LONG_WAIT_S:
-                until = now + min(timedelta(seconds=retry_after_s), _DAY)
+                until = now + min(timedelta(seconds=retry_after_s), _LONGEST_WISH)
                 times = {"until": to_ms(until), "latest": _latest(now)}
                 connection.execute(_NOT_BEFORE, {"endpoint": endpoint, "reason": f"HTTP {status}", **times})
             elif endpoint in self._paced:
@@ -187,8 +188,8 @@ class CallLedger:
 
 
 def _latest(now: datetime) -> int:
-    """The latest time, in ms, until which somebody can have asked to be left alone: no wish holds for over a day."""
-    return to_ms(now + _DAY + _CLOCKS_DIFFER)
+    """The latest time, in ms, until which somebody can have asked to be left alone: no wish holds for over a week."""
+    return to_ms(now + _LONGEST_WISH + _CLOCKS_DIFFER)
 
 
 def _minute(moment: datetime) -> int:
