@@ -128,14 +128,14 @@ def test_a_wish_of_the_future_holds_nobody_back_and_a_new_one_does(migrated: Dat
         ledger.before_call(ENDPOINT)
 
 
-def test_a_service_that_asks_for_more_than_a_day_is_asked_again_after_one(migrated: Database) -> None:
+def test_a_service_that_asks_for_more_than_a_week_is_asked_again_after_one(migrated: Database) -> None:
     clock = [NOW]
     ledger = CallLedger(migrated, now=lambda: clock[0])
     ledger.after_call(ENDPOINT, 429, 30 * 86_400.0)
-    clock[0] = NOW + DAY - timedelta(minutes=1)
+    clock[0] = NOW + 7 * DAY - timedelta(minutes=1)
     with pytest.raises(QuotaExceeded):
         ledger.before_call(ENDPOINT)
-    clock[0] = NOW + DAY
+    clock[0] = NOW + 7 * DAY
     ledger.before_call(ENDPOINT)
 
 
