@@ -24,10 +24,17 @@ FROM (
             l.track_key,
             CAST((l.played_at_ms / 1000 + o.offset_s) / 3600 % 24 AS INTEGER) AS hour
         FROM users AS u
-        -- Period by period: each is one stretch of the person's listens in the index.
+        -- Period by period: each is one stretch of the person's listens in the index. OFFSET keeps the planner to this;
+        -- it would compare each listen with all periods.
         INNER JOIN utc_offsets AS o ON u.timezone = o.timezone
-        INNER JOIN listens AS l
-            ON u.user_key = l.user_key AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
+        CROSS JOIN LATERAL (
+            SELECT
+                p.track_key,
+                p.played_at_ms
+            FROM listens AS p
+            WHERE u.user_key = p.user_key AND p.played_at_ms >= o.starts_at_ms AND p.played_at_ms < o.ends_at_ms
+            OFFSET 0 -- noqa: AM09
+        ) AS l
     ) AS h
     -- Label by label by the index: PostgreSQL would hash everybody's labels for one person's listens. There is one
     -- label at most; LIMIT is what keeps the planner to this.
