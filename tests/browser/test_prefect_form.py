@@ -85,6 +85,12 @@ def _fill(page: Any, name: str, shown: dict[str, Any]) -> None:
         field.locator("textarea").fill(example)
 
 
+def _wait_for_fields(page: Any, schema: Any) -> None:
+    """Until each field shows its description; a form is drawn bit by bit."""
+    for field, shown in schema["properties"].items():
+        sync_api.expect(_field(page, field)).to_contain_text(shown["description"][:20], timeout=60_000)
+
+
 def _submit(page: Any, button: Any) -> None:
     """Press the button, and again where the server's SQLite is busy: Prefect answers 503 then and makes no run."""
     for _ in range(10):
@@ -103,8 +109,7 @@ def test_the_form_names_what_is_missing_and_takes_the_rest(page: Any, server: st
     page.goto(f"{server}/deployments/deployment/{deployment.id}/run")
     submit = page.get_by_role("button", name="Submit")
     submit.wait_for()
-    for field in schema["properties"]:
-        assert schema["properties"][field]["description"][:20] in _field(page, field).inner_text()
+    _wait_for_fields(page, schema)
 
     required = schema.get("required", [])
     if required:
@@ -124,7 +129,7 @@ def test_the_form_names_what_is_missing_and_takes_the_rest(page: Any, server: st
 def test_a_value_that_does_not_fit_is_refused_by_its_fields_name(page: Any, server: str) -> None:
     deployment = _deployment("weekly-train-check")
     page.goto(f"{server}/deployments/deployment/{deployment.id}/run")
-    page.get_by_role("button", name="Submit").wait_for()
+    _wait_for_fields(page, deployment.parameter_openapi_schema)
     before = len(_runs(deployment.id))
     _field(page, "folds").locator("input").fill("1")
     page.get_by_role("button", name="Submit").click()
