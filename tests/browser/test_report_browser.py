@@ -57,6 +57,7 @@ def _open(browser: Any, page_file: Path, *, width: int = 1280, look: str = "ligh
     page.on("dialog", lambda dialog: page.problems.append(f"dialog: {dialog.message}"))
     page.on("request", lambda request: page.asked.append(request.url))
     page.goto(page_file.as_uri())
+    page.locator("#made:not(:empty)").wait_for(state="attached")  # a large page is unpacked first
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page
 
