@@ -151,13 +151,19 @@ def test_turns_paid_in_the_future_are_not_waited_for(migrated: Database) -> None
     assert 0.0 < waits[2] < waits[3] < 30.0
 
 
-def test_leases_of_another_host_whose_clock_was_ahead_hold_nothing(
-    home: Path, standin: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def configured(home: Path, standin: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """The stand-in, with the settings that lead to it and to the database."""
     for name, value in (settings_for(standin) | {"MOODLOG_DATABASE_URL": database_url}).items():
         monkeypatch.setenv(name, value)
+    return standin
+
+
+def test_leases_of_another_host_whose_clock_was_ahead_hold_nothing(
+    configured: StandIn,
+) -> None:
     with Workspace(now=lambda: NOW) as workspace:
-        ids = connect_listeners(workspace, standin)
+        ids = connect_listeners(workspace, configured)
         accounts = Accounts(workspace.database)
         assert accounts.claim(ids, "another-host:7:x", now=NOW + AHEAD, for_s=600) == ids
         assert accounts.claim(ids, new_owner(), now=NOW, for_s=600) == ids
@@ -214,12 +220,10 @@ def test_a_batch_that_was_not_loaded_is_found_though_the_newest_is_of_the_future
 
 
 def test_who_is_renamed_back_under_a_clock_put_back_has_that_name_also_after_a_rebuild(
-    home: Path, standin: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch
+    configured: StandIn,
 ) -> None:
-    for name, value in (settings_for(standin) | {"MOODLOG_DATABASE_URL": database_url}).items():
-        monkeypatch.setenv(name, value)
     with Workspace(now=lambda: NOW) as workspace:
-        (ada, *_) = connect_listeners(workspace, standin)
+        (ada, *_) = connect_listeners(workspace, configured)
         account = the_account(workspace.accounts, ada)
         change_user(account, workspace.batches, now=NOW + AHEAD, timezone="Asia/Kolkata")
         for zone in ("Europe/Lisbon", "Asia/Kolkata", "Europe/Lisbon", "Asia/Kolkata", "America/Sao_Paulo"):

@@ -42,7 +42,7 @@ _COMMANDS = (
     ["relabel", "--model", "?"], ["promote", "?"], ["import", "?"], ["import", "--user", "?", "x.zip"],
     ["reconnect", "?"], ["connect", "--timezone", "?"], ["evaluate", "--data", "?"], ["?", "?"],
     ["train", "--data", "?", "--out", "?"], ["dataset", "summary", "?"], ["dataset", "build", "?", "--out", "x.csv"],
-    ["status", "?"], ["verify", "?"],
+    ["status", "?"], ["verify", "?"], ["backup", "?"],
 )  # fmt: skip
 
 _UNREACHABLE = {
