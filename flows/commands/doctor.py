@@ -73,8 +73,16 @@ def _findings(workspace: Workspace) -> Iterator[Finding]:
 def _app(workspace: Workspace) -> Finding:
     from mood_core.spotify.callback import check_redirect_uri
 
+    if not workspace.settings.spotify_client_id and _has_imported_histories_alone(workspace):
+        said = "none is set: what was imported stays as it is, and recent listens are not pulled"
+        return Finding("app", Level.WARNING, said, "set MOODLOG_SPOTIFY_CLIENT_ID, then moodlog connect, to pull them")
     check_redirect_uri(workspace.spotify_app.redirect_uri)
     return Finding("app", Level.OK, f"Spotify at {workspace.spotify_app.api_url}")
+
+
+def _has_imported_histories_alone(workspace: Workspace) -> bool:
+    accounts = workspace.accounts.all()
+    return bool(accounts) and not any(account.authorised_at for account in accounts)
 
 
 def _database(workspace: Workspace) -> Finding:
@@ -141,8 +149,7 @@ def _quota(workspace: Workspace) -> Finding:
 def _clock(workspace: Workspace) -> Finding:
     from mood_core.spotify.service_time import spotify_time
 
-    service_time = spotify_time(workspace.spotify_app)
-    return clock_finding(workspace.now(), service_time)
+    return clock_finding(workspace.now(), spotify_time(workspace.settings.spotify_accounts_url))
 
 
 def _schedule(workspace: Workspace) -> Finding:

@@ -9,22 +9,21 @@ import requests
 from mood_core.errors import Unavailable
 from mood_core.spotify.doors import TIMEOUT_S, USER_AGENT, is_loopback
 from mood_core.spotify.failures import SOURCE, http_time
-from mood_core.spotify.ports import SpotifyApp
 
 
-def spotify_time(app: SpotifyApp) -> datetime | None:
-    """The Accounts service's time, aware UTC, to the second; None where its answer tells none.
+def spotify_time(accounts_url: str) -> datetime | None:
+    """The time of the Accounts service at ``accounts_url``, aware UTC, to the second; None where its answer tells none.
 
-    Costs no call of the Web API's quota, and needs no account.
+    Costs no call of the Web API's quota, and needs neither app nor account.
 
     Raises:
         Unavailable: The service cannot be reached.
     """
     with requests.Session() as session:
-        session.trust_env = not is_loopback(app.accounts_url)
+        session.trust_env = not is_loopback(accounts_url)
         try:
             answer = session.get(
-                f"{app.accounts_url}/",
+                f"{accounts_url}/",
                 headers={"User-Agent": USER_AGENT},
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
@@ -32,7 +31,7 @@ def spotify_time(app: SpotifyApp) -> datetime | None:
             )
         except requests.RequestException as error:
             raise Unavailable(
-                f"{app.accounts_url} cannot be reached ({type(error).__name__}); check this machine's network.",
+                f"{accounts_url} cannot be reached ({type(error).__name__}); check this machine's network.",
                 source=SOURCE,
             ) from None
         return http_time(answer.headers.get("Date"))

@@ -70,6 +70,20 @@ def test_a_wrong_clock_is_told(standin: StandIn, ahead: timedelta, level: str, s
     assert "NTP" in clock["remedy"]
 
 
+def test_an_imported_history_alone_needs_no_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODLOG_SPOTIFY_CLIENT_ID", "")
+    findings = _findings(_moodlog("doctor", "--json"))
+    assert (findings["app"]["level"], findings["clock"]["level"]) == ("broken", "ok")
+    play = {"ts": "2024-05-01T12:00:00Z", "ms_played": 180000, "spotify_track_uri": f"spotify:track:{'a' * 22}"}
+    export = tmp_path / "Streaming_History_Audio_2024.json"
+    export.write_text(json.dumps([play]), encoding="utf-8")
+    assert _moodlog("import", str(export)).exit_code == 0
+    done = _moodlog("doctor", "--json")
+    app = _findings(done)["app"]
+    assert (app["level"], done.exit_code) == ("warning", 0), done.stdout
+    assert "MOODLOG_SPOTIFY_CLIENT_ID" in app["remedy"]
+
+
 def test_services_that_cannot_be_reached_break_the_clock_check_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOODLOG_SPOTIFY_ACCOUNTS_URL", "http://127.0.0.1:9")
     findings = _findings(_moodlog("doctor", "--json"))
