@@ -10,7 +10,6 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from mood_core.errors import AccessDenied, ConfigError, MoodlogError, RateLimited, Unavailable, UnexpectedPayload
 from mood_core.features.reccobeats_payload import SERVICE, Entry, in_order, read_entries, unexpected
 from mood_core.features.source import CallLedger, NullCallLedger
+from mood_core.http_times import retry_after_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,21 +168,6 @@ def user_agent() -> str:
         return f"moodlog/{version('moodlog')}"
     except PackageNotFoundError:
         return "moodlog"
-
-
-def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for (a number, or an HTTP date); None where it says nothing readable."""
-    if header is None:
-        return None
-    text = header.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
 
 
 def _check_address(base_url: str) -> None:

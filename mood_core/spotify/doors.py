@@ -26,7 +26,8 @@ from requests.adapters import HTTPAdapter
 from spotipy.cache_handler import MemoryCacheHandler
 
 from mood_core.errors import MoodlogError, SourceError, Unavailable
-from mood_core.spotify.failures import SOURCE, Answer, api_failure, blotted, http_time, token_failure, wait_asked_for
+from mood_core.http_times import http_time
+from mood_core.spotify.failures import SOURCE, Answer, api_failure, blotted, token_failure, wait_asked_for
 from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, CallLedger, SpotifyApp
 from mood_core.spotify.quiet_logs import quiet_spotipy
 from mood_core.spotify.reading import read_body

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from mood_core.errors import (
     AccessDenied,
@@ -21,6 +20,7 @@ from mood_core.errors import (
     Unavailable,
     UnexpectedPayload,
 )
+from mood_core.http_times import retry_after_s
 
 SOURCE = "spotify"
 """``SourceError.source`` of every error raised here."""
@@ -30,7 +30,7 @@ LONGEST_SHORT_WAIT_S = 60.0
 
 _DEFAULT_RATE_WAIT_S = 5.0
 _DEFAULT_QUOTA_WAIT_S = 3600.0
-_LONGEST_WAIT_S = 86_400.0  # no quota is of more than a day: a slip in a header must not silence moodlog for years
+_MANY_MINUTES = 180
 _LONGEST_TOLD = 160
 _EXCERPT = 200
 
@@ -141,7 +141,7 @@ def _too_many(answer: Answer) -> SourceError:
     wait_s = wait_asked_for(answer)
     if wait_s is not None and wait_s > LONGEST_SHORT_WAIT_S:
         return QuotaExceeded(
-            f"Spotify's quota for {answer.call} is used up; it opens again in {wait_s / 60:.0f} minutes.",
+            f"Spotify's quota for {answer.call} is used up; it opens again in {_in_words(wait_s)}.",
             source=SOURCE,
             retry_after_s=wait_s,
         )
@@ -150,6 +150,11 @@ def _too_many(answer: Answer) -> SourceError:
         source=SOURCE,
         retry_after_s=_DEFAULT_RATE_WAIT_S if wait_s is None else wait_s,
     )
+
+
+def _in_words(wait_s: float) -> str:
+    minutes = wait_s / 60
+    return f"{minutes:.0f} minutes" if minutes < _MANY_MINUTES else f"{minutes / 60:.0f} hours"
 
 
 def wait_asked_for(answer: Answer) -> float | None:
@@ -164,33 +169,6 @@ def wait_asked_for(answer: Answer) -> float | None:
     if "QUOTA_EXCEEDED" not in answer.body:
         return wait_s
     return max(_DEFAULT_QUOTA_WAIT_S if wait_s is None else wait_s, LONGEST_SHORT_WAIT_S + 1)
-
-
-def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, at most a day's: a number or an HTTP date; None if unreadable."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        return _seconds_until(value, now)
-    return min(max(seconds, 0.0), _LONGEST_WAIT_S) if math.isfinite(seconds) else None
-
-
-def _seconds_until(http_date: str, now: datetime) -> float | None:
-    moment = http_time(http_date)
-    return None if moment is None else min(max((moment - now).total_seconds(), 0.0), _LONGEST_WAIT_S)
-
-
-def http_time(value: str | None) -> datetime | None:
-    """The aware UTC time of an HTTP date header, None where it cannot be read."""
-    try:
-        moment = parsedate_to_datetime(value) if value else None
-        if moment is None:
-            return None
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _oauth_failure(answer: Answer) -> MoodlogError:

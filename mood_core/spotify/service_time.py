@@ -7,8 +7,9 @@ from datetime import datetime
 import requests
 
 from mood_core.errors import Unavailable
+from mood_core.http_times import http_time
 from mood_core.spotify.doors import TIMEOUT_S, USER_AGENT, is_loopback
-from mood_core.spotify.failures import SOURCE, http_time
+from mood_core.spotify.failures import SOURCE
 
 
 def spotify_time(accounts_url: str) -> datetime | None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from mood_core.errors import QuotaExceeded
+from mood_core.http_times import LONGEST_WISH_S
 from mood_core.records import from_ms, to_ms
 from mood_core.store.claims import CLOCKS_DIFFER_S
 from mood_core.store.database import Database
@@ -17,7 +18,6 @@ from mood_core.store.rate_budget import RateBudget
 _MINUTE_MS = 60_000
 _DAY = timedelta(hours=24)
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
-_LONGEST_WISH = timedelta(days=7)
 LONG_WAIT_S = 60.0
 """A Retry-After above this is not waited for: the endpoint is left alone until then, by every worker.
 
@@ -37,9 +37,13 @@ _FAILED = text(
     " failures = CASE WHEN api_calls.failures < api_calls.calls THEN api_calls.failures + 1 ELSE api_calls.failures END"
 )
 _NOT_BEFORE = text(
-    "INSERT INTO rate_limits (endpoint, not_before_ms, reason) VALUES (:endpoint, :until, :reason)"
-    " ON CONFLICT (endpoint) DO UPDATE SET not_before_ms = excluded.not_before_ms, reason = excluded.reason"
-    " WHERE rate_limits.not_before_ms NOT BETWEEN excluded.not_before_ms AND :latest"
+    # The later of two wishes holds, unless a clock that is ahead noted it.
+    "INSERT INTO rate_limits (endpoint, not_before_ms, reason, asked_at_ms)"
+    " VALUES (:endpoint, :until, :reason, :asked_at)"
+    " ON CONFLICT (endpoint) DO UPDATE SET not_before_ms = excluded.not_before_ms, reason = excluded.reason,"
+    " asked_at_ms = excluded.asked_at_ms"
+    " WHERE rate_limits.not_before_ms NOT BETWEEN excluded.not_before_ms AND :farthest"
+    " OR rate_limits.asked_at_ms > :latest"
 )
 _USED = text(
     # A minute's calls count until the last of them can be a day old.
@@ -59,7 +63,8 @@ _LAST_DAY = text(
 class CallLedger:
     """The calls of a rolling day by endpoint, a budget for some, and the times before which nothing is asked.
 
-    What is dated further ahead than clocks differ was noted by one that was wrong, and neither counts nor holds.
+    What is dated further ahead than clocks differ was noted by one that was wrong, and neither counts nor holds. A wish
+    to be left alone is dated by when it was uttered, so it holds exactly as long as it says, up to 30 days.
 
     Args:
         database: shared by all workers.
@@ -121,13 +126,10 @@ class CallLedger:
             if retry_after_s is None:
                 return
             if retry_after_s > LONG_WAIT_S:
-                until = now + min(timedelta(seconds=retry_after_s), _LONGEST_WISH)
-                times = {"until": to_ms(until), "latest": _latest(now)}
-                connection.execute(_NOT_BEFORE, {"endpoint": endpoint, "reason": f"HTTP {status}", **times})
+                _remember_wish(connection, endpoint, status, to_ms(now), retry_after_s, LONGEST_WISH_S)
             elif endpoint in self._paced:
-                here = self._wall_clock()
-                times = {"until": int((here + retry_after_s) * 1000), "latest": int((here + LONG_WAIT_S) * 1000)}
-                connection.execute(_NOT_BEFORE, {"endpoint": _PACED, "reason": f"HTTP {status}", **times})
+                here = int(self._wall_clock() * 1000)
+                _remember_wish(connection, _PACED, status, here, retry_after_s, LONG_WAIT_S)
 
     def last_day(self) -> dict[str, int]:
         """Calls of the last 24 hours by endpoint."""
@@ -145,7 +147,7 @@ class CallLedger:
         """The endpoints that asked to be left alone and until when, while that is still to come."""
         query = text(
             "SELECT endpoint, not_before_ms FROM rate_limits"
-            " WHERE not_before_ms > :now AND not_before_ms <= :latest AND endpoint <> :paced ORDER BY endpoint"
+            " WHERE not_before_ms > :now AND asked_at_ms <= :latest AND endpoint <> :paced ORDER BY endpoint"
         )
         with self._database.read() as connection:
             now = self._now()
@@ -154,12 +156,14 @@ class CallLedger:
 
     def _respect_not_before(self, connection: Connection, endpoint: str, now: datetime) -> float:
         """The seconds that a short wish to be left alone still has to go."""
-        query = text("SELECT endpoint, not_before_ms FROM rate_limits WHERE endpoint IN (:endpoint, :paced)")
+        query = text(
+            "SELECT endpoint, not_before_ms, asked_at_ms FROM rate_limits WHERE endpoint IN (:endpoint, :paced)"
+        )
         rows = connection.execute(query, {"endpoint": endpoint, "paced": _PACED})
-        held: dict[str, int] = {row.endpoint: row.not_before_ms for row in rows}
-        not_before_ms = held.get(endpoint)
-        if not_before_ms is not None and to_ms(now) < not_before_ms <= _latest(now):
-            not_before = from_ms(not_before_ms)
+        held = {row.endpoint: row for row in rows}
+        wish = held.get(endpoint)
+        if wish is not None and to_ms(now) < wish.not_before_ms and wish.asked_at_ms <= _latest(now):
+            not_before = from_ms(wish.not_before_ms)
             raise QuotaExceeded(
                 f"{endpoint} asked for no calls before {not_before:%Y-%m-%d %H:%M} UTC; run again after that",
                 source=endpoint,
@@ -167,7 +171,7 @@ class CallLedger:
             )
         if endpoint not in self._paced or _PACED not in held:
             return 0.0
-        wait_s = held[_PACED] / 1000 - self._wall_clock()
+        wait_s = held[_PACED].not_before_ms / 1000 - self._wall_clock()
         return wait_s if 0.0 < wait_s <= LONG_WAIT_S else 0.0
 
     def _respect_budget(self, connection: Connection, endpoint: str, now: datetime) -> None:
@@ -187,9 +191,24 @@ class CallLedger:
         )
 
 
+def _remember_wish(
+    connection: Connection, endpoint: str, status: int, asked_at_ms: int, wait_s: float, longest_s: float
+) -> None:
+    """Note that ``endpoint`` asked to be left alone for ``wait_s``, of which at most ``longest_s`` is believed."""
+    values = {
+        "endpoint": endpoint,
+        "until": asked_at_ms + int(min(wait_s, longest_s) * 1000),
+        "reason": f"HTTP {status}",
+        "asked_at": asked_at_ms,
+        "latest": asked_at_ms + int(CLOCKS_DIFFER_S * 1000),
+        "farthest": asked_at_ms + int(longest_s * 1000),
+    }
+    connection.execute(_NOT_BEFORE, values)
+
+
 def _latest(now: datetime) -> int:
-    """The latest time, in ms, until which somebody can have asked to be left alone: no wish holds for over a week."""
-    return to_ms(now + _LONGEST_WISH + _CLOCKS_DIFFER)
+    """The latest time, in ms, at which somebody can have asked: one noted later is of a clock that was ahead."""
+    return to_ms(now + _CLOCKS_DIFFER)
 
 
 def _minute(moment: datetime) -> int:

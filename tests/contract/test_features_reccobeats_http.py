@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,6 @@ from mood_core.features.reccobeats_client import (
     LONGEST_WAIT_S,
     TRACK,
     ReccoBeatsClient,
-    retry_after_s,
     user_agent,
 )
 from mood_core.records import FEATURES
@@ -233,19 +230,6 @@ def test_what_the_ledger_refuses_is_not_asked() -> None:
     with client_of(GOOD, ledger=NotingLedger(budget=0)) as (client, server, pauses), pytest.raises(QuotaExceeded):
         client.audio_features([ID])
     assert (server.seen, pauses) == ([], [])
-
-
-@given(seconds=st.integers(0, 10**6))
-def test_a_date_to_wait_for_is_seconds_from_now(seconds: int) -> None:
-    now = datetime(2026, 11, 24, 3, tzinfo=UTC)
-    assert retry_after_s(format_datetime(now + timedelta(seconds=seconds), usegmt=True), now) == seconds
-    assert retry_after_s(format_datetime(now - timedelta(seconds=seconds), usegmt=True), now) == 0.0
-
-
-@given(header=st.text(max_size=40))
-def test_any_header_is_read_or_ignored(header: str) -> None:
-    waited = retry_after_s(header, datetime(2026, 11, 24, tzinfo=UTC))
-    assert waited is None or waited >= 0
 
 
 def test_spotify_describes_the_features_under_our_names_and_ranges(shared: Path) -> None:

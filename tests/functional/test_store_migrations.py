@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
+from mood_core.records import to_ms
 from mood_core.store import Database, migrate
+from mood_core.store.calls import CallLedger
 from mood_core.store.sql_files import sql_files
 from tests.store_data import NOW, days_are_right, query
 
@@ -43,18 +47,13 @@ _COUNTED = [
 
 
 def test_an_older_database_keeps_its_rows_and_its_counts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    files, views = sql_files("migrations", database.dialect), sql_files("views", database.dialect)
-    narrow = files[:3]  # the last version with one row a mood in mood_days
-    with monkeypatch.context() as patch:
-        found = {"migrations": narrow, "views": []}
-        patch.setattr(migrate, "sql_files", lambda kind, _dialect: found.get(kind, []))
-        migrate.migrate(database, now=NOW)
+    files = sql_files("migrations", database.dialect)
+    _migrate_until("0003", database, monkeypatch)  # the last version with one row a mood in mood_days
     with database.write() as connection:
         for statement in _ROWS:
             connection.execute(text(statement))
     before = {table: query(database, f"SELECT * FROM {table}") for table in ("users", "tracks", "listens", "moods")}  # noqa: S608
     assert migrate.migrate(database, now=NOW) == [file.name for file in files[3:]]
-    assert views
     for table, rows in before.items():
         assert [row[: len(rows[0])] for row in query(database, f"SELECT * FROM {table}")] == rows  # noqa: S608
     told = query(
@@ -64,3 +63,27 @@ def test_an_older_database_keeps_its_rows_and_its_counts(database: Database, mon
     )
     assert told == _COUNTED
     assert days_are_right(database)
+
+
+@pytest.mark.parametrize("version", [f"{number:04d}" for number in range(1, 9)])
+def test_wishes_of_an_older_database_hold_for_a_week_at_most_as_they_did(
+    database: Database, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _migrate_until(version, database, monkeypatch)
+    believed, not_believed = NOW + timedelta(days=7), NOW + timedelta(days=8)
+    for endpoint, until in (("one", believed), ("two", not_believed)):
+        with database.write() as connection:
+            connection.exec_driver_sql(f"INSERT INTO rate_limits VALUES ('{endpoint}', {to_ms(until)}, 'HTTP 429')")  # noqa: S608
+    migrate.migrate(database, now=NOW)
+    ledger = CallLedger(database, now=lambda: NOW)
+    assert ledger.not_before() == {"one": believed}
+    ledger.after_call("one", 429, 20 * 86_400.0)
+    assert ledger.not_before() == {"one": NOW + timedelta(days=20)}
+
+
+def _migrate_until(version: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bring ``database`` to what it was at the migration ``version`` ("0003"), which had no views yet."""
+    found = {"migrations": [file for file in sql_files("migrations", database.dialect) if file.name[:4] <= version]}
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "sql_files", lambda kind, _dialect: found.get(kind, []))
+        migrate.migrate(database, now=NOW)

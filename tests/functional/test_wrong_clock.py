@@ -128,15 +128,42 @@ def test_a_wish_of_the_future_holds_nobody_back_and_a_new_one_does(migrated: Dat
         ledger.before_call(ENDPOINT)
 
 
-def test_a_service_that_asks_for_more_than_a_week_is_asked_again_after_one(migrated: Database) -> None:
+@pytest.mark.parametrize(("asked_for", "holds"), [(10 * DAY, 10 * DAY), (30 * DAY, 30 * DAY), (400 * DAY, 30 * DAY)])
+def test_a_wish_holds_exactly_as_long_as_it_says_and_at_most_30_days(
+    migrated: Database, asked_for: timedelta, holds: timedelta
+) -> None:
     clock = [NOW]
     ledger = CallLedger(migrated, now=lambda: clock[0])
-    ledger.after_call(ENDPOINT, 429, 30 * 86_400.0)
-    clock[0] = NOW + 7 * DAY - timedelta(minutes=1)
+    ledger.after_call(ENDPOINT, 429, asked_for.total_seconds())
+    clock[0] = NOW + holds - timedelta(seconds=1)
+    assert ledger.not_before() == {ENDPOINT: NOW + holds}
     with pytest.raises(QuotaExceeded):
         ledger.before_call(ENDPOINT)
-    clock[0] = NOW + 7 * DAY
+    clock[0] = NOW + holds
     ledger.before_call(ENDPOINT)
+    assert ledger.not_before() == {}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=11), 5 * DAY, AHEAD], ids=str)
+def test_a_long_wish_that_a_clock_noted_that_was_ahead_is_asked_about(migrated: Database, ahead: timedelta) -> None:
+    clock = [NOW + ahead]
+    ledger = CallLedger(migrated, now=lambda: clock[0])
+    ledger.after_call(ENDPOINT, 429, 10 * 86_400.0)
+    clock[0] = NOW
+    assert ledger.not_before() == {}
+    ledger.before_call(ENDPOINT)
+    ledger.after_call(ENDPOINT, 429, 3600.0)
+    assert ledger.not_before() == {ENDPOINT: NOW + timedelta(hours=1)}
+
+
+def test_a_wish_noted_by_a_machine_a_little_ahead_holds(migrated: Database) -> None:
+    clock = [NOW + timedelta(minutes=9)]
+    ledger = CallLedger(migrated, now=lambda: clock[0])
+    ledger.after_call(ENDPOINT, 429, 10 * 86_400.0)
+    until, clock[0] = clock[0] + 10 * DAY, NOW
+    assert ledger.not_before() == {ENDPOINT: until}
+    ledger.after_call(ENDPOINT, 429, 3600.0)
+    assert ledger.not_before() == {ENDPOINT: until}
 
 
 def test_turns_paid_in_the_future_are_not_waited_for(migrated: Database) -> None:
