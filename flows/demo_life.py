@@ -12,6 +12,8 @@ import httpx
 from mood_core.bootstrap import Workspace, utc_now
 from mood_core.errors import ConfigError
 from mood_core.pipeline.pull_listens import PullListens
+from mood_core.records import from_ms, to_ms
+from mood_core.settings import ignore_env_file
 from mood_core.spotify.authorise import authorise_by_hand
 from mood_core.standin import StandIn
 from mood_core.standin.listeners import Listener
@@ -19,18 +21,16 @@ from mood_core.standin.listeners import Listener
 PULL_EVERY = timedelta(hours=2)
 """As often as the pull deployment does it."""
 
-_REDIRECT_URI = "http://127.0.0.1:8888/callback"
-
 
 def point_settings_at(standin: StandIn, home: Path) -> None:
     """Set this process's settings for the demo and nothing else: no setting of the person's own reaches it."""
     for name in [name for name in os.environ if name.startswith(("MOODLOG_", "SPOTIPY_")) or name == "DATABASE_URL"]:
         del os.environ[name]
+    ignore_env_file()
     os.environ.update(
         MOODLOG_HOME=str(home),
         MOODLOG_DATABASE_URL=f"sqlite:///{home / 'moodlog.db'}",
         MOODLOG_SPOTIFY_CLIENT_ID="demo",
-        MOODLOG_SPOTIFY_REDIRECT_URI=_REDIRECT_URI,
         MOODLOG_SPOTIFY_API_URL=standin.spotify_api_url,
         MOODLOG_SPOTIFY_ACCOUNTS_URL=standin.accounts_url,
         MOODLOG_RECCOBEATS_URL=standin.reccobeats_url,
@@ -47,7 +47,7 @@ def live_through(standin: StandIn, days: int, progress: Callable[[str, float], N
         progress: told what happens and how much of it is done, 0-1.
     """
     today = utc_now()
-    with Workspace(now=lambda: _to_ms(standin.clock.now())) as workspace:
+    with Workspace(now=lambda: from_ms(to_ms(standin.clock.now()))) as workspace:
         start = _start(workspace, today - timedelta(days=days))
         standin.clock.set(start)
         _connect_all(workspace, standin)
@@ -89,7 +89,3 @@ def _connect(workspace: Workspace, listener: Listener) -> None:
         workspace.spotify_app, workspace.spotify.token_service, show=addresses.append, ask=consent, clock=workspace.now
     )
     workspace.connect(token, listener.timezone)
-
-
-def _to_ms(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

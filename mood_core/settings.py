@@ -72,7 +72,6 @@ class Settings(BaseSettings):
     import_max_bytes: int = Field(default=8 * 2**30, ge=1, description="most bytes of JSON in one import, unpacked")
     import_max_files: int = Field(default=10_000, ge=1, description="most files in one archive")
     import_max_ratio: int = Field(default=200, ge=1, description="most unpacked bytes for each packed byte of a file")
-
     import_max_row_bytes: int = Field(default=2**20, ge=1, description="most bytes of one row of an export")
     import_max_depth: int = Field(default=16, ge=1, description="most folders inside each other in one archive")
 
@@ -132,6 +131,11 @@ class Settings(BaseSettings):
     def catalog_cache(self) -> Path:
         """Where catalogue files in CSV are kept as sorted Parquet."""
         return self.home / "catalog"
+
+
+def ignore_env_file() -> None:
+    """Read no ``.env`` from now on, in this process."""
+    Settings.model_config["env_file"] = None
 
 
 def load_settings() -> Settings:

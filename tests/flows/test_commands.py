@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 MOODLOG = [sys.executable, "-m", "flows.cli"]
 
 
-def _moodlog(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*MOODLOG, *arguments], capture_output=True, text=True, check=False, timeout=240, input=given)
+def _moodlog(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*MOODLOG, *arguments], capture_output=True, text=True, check=False, timeout=240, cwd=cwd)
 
 
 @pytest.fixture
@@ -122,8 +122,12 @@ def test_a_run_that_cannot_work_says_why_in_one_line_and_by_its_exit_code(
 
 def test_the_demo_ends_with_moods_and_a_second_one_adds_only_what_is_new(home: Path, tmp_path: Path) -> None:
     place = tmp_path / "demo"
-    first = _moodlog("demo", "--days", "2", "--listeners", "2", "--home", str(place))
+    # Settings of the person's own lie where they start it, and their lake gets nothing that is invented.
+    (tmp_path / ".env").write_text("MOODLOG_LAKE_URL=their-lake\nMOODLOG_TOKEN_KEY=theirs\n", encoding="utf-8")
+    first = _moodlog("demo", "--days", "2", "--listeners", "2", "--home", "demo", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
+    assert not (tmp_path / "their-lake").exists()
+    assert list((place / "lake").rglob("*.parquet"))
     assert "Calm" in first.stdout
     with sqlite3.connect(place / "moodlog.db") as database:
         before = set(database.execute("SELECT user_id, played_at_ms, track_id FROM mood_history"))
