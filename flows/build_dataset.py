@@ -10,12 +10,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.parameters import LabelledFile, Playlists, Reader
-from flows.progress import ProgressArtifact
+from flows.progress import asking_progress
 from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
 from mood_core.errors import Unavailable
 from mood_core.pipeline.build_dataset import DatasetReport, parse_playlist, write_dataset
 from mood_core.pipeline.build_dataset import build_dataset as build
+from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.manage_users import the_reader
 from mood_core.store.turns import Turn
 
@@ -52,8 +53,9 @@ def collect_playlists(playlists: list[str], out: str | None, user: str | None) -
             workspace.feature_rows,
             workspace.batches,
             now=workspace.now(),
-            progress=ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for"),
+            progress=asking_progress(),
         )
+        keep_aside(report.features.set_aside, workspace.settings.quarantine, now=workspace.now())
     if report.features.stopped:
         stop = report.features.stopped[0]
         raise Unavailable(f"{stop.service} did not answer for all tracks: {stop.reason}", source=stop.service)

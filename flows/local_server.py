@@ -106,7 +106,6 @@ def _start(home: Path, port: int) -> LocalServer:
         **server_environment(home),
         "PREFECT_UI_URL": f"http://{_HOST}:{port}",
         "PREFECT_UI_API_URL": api_url,
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     }
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, with a port number

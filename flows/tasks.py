@@ -96,7 +96,7 @@ def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> 
             ask_again=ask_again,
             progress=asking_progress(),
         )
-        keep_aside(report.set_aside, workspace.settings.home / "quarantine", now=now)
+        keep_aside(report.set_aside, workspace.settings.quarantine, now=now)
     get_run_logger().info("features found: %s", dict(report.found) or "none new")
     return report
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
@@ -13,11 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError, ReauthorisationNeeded
 from mood_core.lake import Lake, open_lake
 from mood_core.pipeline.batches import Batches
-from mood_core.private_files import make_private_folder, open_private
+from mood_core.private_files import make_private_folder
 from mood_core.records import User
 from mood_core.settings import Settings, load_settings
 from mood_core.store.accounts import Accounts
@@ -151,12 +149,15 @@ class Workspace:
     @cached_property
     def cipher(self) -> TokenCipher:
         """Encrypts tokens; its key is made in HOME when there is none."""
+        from mood_core.spotify.key_file import read_or_make_keys
         from mood_core.spotify.tokens import TokenCipher
 
         given = self.settings.token_key
         if given is not None:
             return TokenCipher([key.strip() for key in given.get_secret_value().split(",") if key.strip()])
-        return TokenCipher(_key_file(self.settings.token_key_file, TokenCipher.generate_key))
+        file = self.settings.token_key_file
+        _private_folder(file.parent)
+        return TokenCipher(read_or_make_keys(file, TokenCipher.generate_key))
 
     @cached_property
     def spotify(self) -> SpotifyClients:
@@ -183,9 +184,8 @@ class Workspace:
 
         profile = self.spotify.for_token(token).profile()
         now = self.now()
-        known = {account.user_id: account for account in self.accounts.all([profile.account_id])}.get(
-            profile.account_id
-        )
+        same = (account for account in self.accounts.all() if account.user_id == profile.account_id)
+        known = next(same, None)
         name = known.display_name if known else profile.display_name
         zone_name = known.timezone if known and keep_timezone else timezone
         user = User(profile.account_id, name, zone_name, connected_at=now)
@@ -265,23 +265,3 @@ def _private_folder(home: Path) -> None:
         make_private_folder(home)
     except OSError as error:
         raise ConfigError(f"MOODLOG_HOME {home} cannot be made: {error.strerror}") from error
-
-
-def _key_file(path: Path, generate: Callable[[], str]) -> list[str]:
-    """The keys in ``path``, newest first, one a line; made where there is none. Only its owner can read it."""
-    _private_folder(path.parent)
-    if not path.exists():
-        sweep_beside(path)
-        fresh = draft_of(path)
-        with open_private(fresh) as file:
-            file.write(f"{generate()}\n".encode("ascii"))
-            file.flush()
-            os.fsync(file.fileno())
-        # A link appears whole and never replaces: whoever is first decides, and nobody reads half a key.
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)
-        fresh.unlink()
-    try:
-        return path.read_text(encoding="ascii").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the key file {path} cannot be read; put it back from a backup") from error

@@ -15,7 +15,7 @@ from mood_core.history.take_row import Choice
 from mood_core.pipeline.history_owner import RegisteringBatches, find_owner
 from mood_core.pipeline.hold_account import held
 from mood_core.pipeline.import_history import ImportOptions, ImportReport, Progress, Silent, import_history
-from mood_core.pipeline.keep_aside import keep_rows_aside
+from mood_core.pipeline.keep_aside import keep_aside, keep_rows_aside
 from mood_core.pipeline.match_waiting import match_waiting
 from mood_core.settings import Settings
 from mood_core.store.accounts import Accounts
@@ -80,7 +80,8 @@ def label_now(workspace: Workspace, asked: Callable[[int, int], None], labelled:
     with workspace.turn(Turn.LABELS):
         match_names(workspace)
         wanting = rows.tracks_without_features(most_heard_first=True)
-        fetch_for(wanting, workspace.feature_sources(), rows, batches, now=now, progress=asked)
+        report = fetch_for(wanting, workspace.feature_sources(), rows, batches, now=now, progress=asked)
+        keep_aside(report.set_aside, workspace.settings.quarantine, now=now)
         model = workspace.classifier, workspace.model_card
         label_tracks(*model, workspace.mood_rows, workspace.models, batches, now=now, progress=labelled)
 

@@ -56,9 +56,7 @@ TRACKS = Dataset(
         [
             _field("track_id", pa.string(), "Spotify's track id, or the spotify:local: URI of a local file"),
             _field("name", pa.string(), "title"),
-            _field(
-                "artists", pa.list_(pa.field("item", pa.string(), nullable=False)), "artists' names, main artist first"
-            ),
+            _field("artists", _NAMES, "artists' names, main artist first"),
             _field("album", pa.string(), "album title", nullable=True),
             _field("duration_ms", pa.int32(), "length of the recording, ms", nullable=True),
             _field("isrc", pa.string(), "International Standard Recording Code", nullable=True),

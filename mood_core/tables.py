@@ -42,7 +42,9 @@ def _column(field: pa.Field, values: list[Any]) -> pa.Array:
     if pa.types.is_timestamp(field.type):
         return pa.array([_ms(value) for value in values], pa.int64()).cast(field.type)
     if pa.types.is_dictionary(field.type):
-        return pa.array([str(value) for value in values], field.type.value_type).dictionary_encode()
+        return pa.array(
+            [None if value is None else str(value) for value in values], field.type.value_type
+        ).dictionary_encode()
     if pa.types.is_list(field.type):
         return pa.array([list(value) for value in values], field.type)
     return pa.array(values, field.type)

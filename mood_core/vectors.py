@@ -57,6 +57,9 @@ FEATURE_RANGES: Mapping[str, FeatureRange] = MappingProxyType(
 Source: Spotify's reference of the audio features; the margins beyond it are what real catalogues hold.
 """
 
+SHARES = tuple(position for position, name in enumerate(FEATURES) if FEATURE_RANGES[name] is _SHARE)
+"""The columns of the 0–1 features."""
+
 
 def feature_matrix(table: pa.Table) -> NDArray[np.float32]:
     """The features of ``table`` as an (n, 10) float32 matrix, columns in the order of ``FEATURES``.

@@ -58,7 +58,7 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
             now=workspace.now(),
             progress=lambda done, of: bars.update(step, completed=done, total=of),
         )
-        keep_aside(report.features.set_aside, workspace.settings.home / "quarantine", now=workspace.now())
+        keep_aside(report.features.set_aside, workspace.settings.quarantine, now=workspace.now())
     if report.features.stopped:
         stop = report.features.stopped[0]
         raise Unavailable(

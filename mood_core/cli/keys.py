@@ -6,7 +6,8 @@ import click
 
 from mood_core.bootstrap import Workspace
 from mood_core.errors import ConfigError
-from mood_core.pipeline.rotate_keys import read_keys, reencrypt, write_keys
+from mood_core.pipeline.rotate_keys import reencrypt
+from mood_core.spotify.key_file import read_keys, write_keys
 from mood_core.spotify.tokens import TokenCipher
 
 

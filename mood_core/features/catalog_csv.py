@@ -6,7 +6,7 @@ import csv
 import io
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import InputError
@@ -41,7 +41,7 @@ class DamagedRows:
 
     count: int = 0
     example: str = ""
-    runaway: bool = field(default=False)
+    runaway: bool = False
 
     def note(self, row: Any) -> str:
         """Take pyarrow's ``InvalidRow``; the answer "skip" leaves it out."""

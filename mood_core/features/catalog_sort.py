@@ -49,7 +49,7 @@ def sort_to_parquet(
     """Write ``rows`` to ``target``, sorted by ``track_id`` in row groups of 16,384, fsynced; ``work`` is for scratch.
 
     Of a track's rows the first usable one is kept, or the first one where none is. ``progress`` is told the share of
-    the merging done: the first half's progress goes with the stream. ``metadata`` is written into the file.
+    the merging done, which begins when the stream has ended. ``metadata`` is written into the file.
     """
     from pyarrow import parquet
 

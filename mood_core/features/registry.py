@@ -6,7 +6,7 @@ A new source is one file in this package and one entry in :data:`SOURCES`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ class SourceParts:
     catalog_progress: Callable[[str, float], None] | None = None
     spotify: AudioFeaturesCall | None = None
     reccobeats: ReccoBeatsCalls | None = None
-    need_durations: bool = field(default=False)
+    need_durations: bool = False
 
 
 def _catalog(parts: SourceParts) -> tuple[FeatureSource, ...]:

@@ -83,7 +83,7 @@ class Lake:
         ].schema.empty_table()
 
     def stream(self, path: str) -> tuple[BatchFile, Iterator[pa.Table]]:
-        """Like :meth:`read`, with the rows in tables of up to 100,000: memory stays flat whatever the file's size.
+        """Like :meth:`read`, with the rows in tables of up to 50,000: memory stays flat whatever the file's size.
 
         Raises:
             BatchCorrupt: As for :meth:`read`; a damaged page only when its rows are reached.

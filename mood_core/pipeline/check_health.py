@@ -140,4 +140,4 @@ def _account(account: Account, now: datetime, days_left: Callable[[datetime], in
     pulled = account.last_pulled_at
     if pulled is None or not _is_recent(pulled, now):
         return Finding(what, Level.WARNING, "was not pulled in the last day", "moodlog serve, or moodlog run")
-    return Finding(what, Level.OK, f"pulled {pulled:%Y-%m-%d %H:%M} UTC, {left} days of permission left")
+    return Finding(what, Level.OK, f"pulled {pulled:{_MINUTE}} UTC, {left} days of permission left")

@@ -7,16 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mood_core.classifier.drift import DriftReport, feature_drift
-from mood_core.model_card import ModelCard
-from mood_core.store.mood_rows import MoodRows
-from mood_core.vectors import feature_matrix
-
 if TYPE_CHECKING:
     from mood_core.classifier import Classifier
     from mood_core.classifier.training import PairedTest
-
-_DRIFT_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +53,7 @@ def check_training(
 
     Raises:
         InputError: The file is not what it should be.
-        ConfigError: The extra ``train`` is not installed.
+        ModelError: The extra ``train`` is not installed.
     """
     from mood_core.classifier.training import evaluate_recipe, paired_test, read_labelled, require_training
 
@@ -72,8 +65,3 @@ def check_training(
     now = current.predict(tracks.matrix).astype("float64")[None]
     test = paired_test(retrained.measured.probabilities, now, tracks.labels)
     return TrainingCheck(current.model_version, len(tracks.labels), test)
-
-
-def measure_drift(rows: MoodRows, card: ModelCard) -> DriftReport:
-    """How far the features of the newest tracks are from the training data of ``card``."""
-    return feature_drift(feature_matrix(rows.newest_features(_DRIFT_ROWS)), card)

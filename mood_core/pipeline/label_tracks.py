@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mood_core.classifier.drift import DriftReport, feature_drift
+from mood_core.classifier.drift import DriftReport
 from mood_core.model_card import ModelCard
 from mood_core.moods import label
 from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.measure_drift import measure_drift
 from mood_core.records import MOODS, to_ms
 from mood_core.schema import MOODS as MOODS_DATASET
 from mood_core.store.model_rows import ModelRows
@@ -23,7 +24,6 @@ from mood_core.store.selection import Selection
 from mood_core.vectors import feature_matrix, in_range
 
 _EVERYTHING = Selection()
-_DRIFT_ROWS = 1000
 
 
 class Classifier(Protocol):
@@ -49,7 +49,6 @@ class LabelReport:
     uncertain: int = 0
     out_of_distribution: int = 0
     unusable: int = 0
-    switched_from: str | None = None
     drift: DriftReport | None = None
 
 
@@ -93,11 +92,10 @@ def label_tracks(
         batches.add(MOODS_DATASET, _labels(model, features, now, report), now=now)
         progress(report.labelled + report.unusable, of)
     if report.labelled:
-        report.drift = feature_drift(feature_matrix(rows.newest_features(_DRIFT_ROWS)), card)
+        report.drift = measure_drift(rows, card)
     current = rows.current_version()
     if current is None or (current != model_version and selection.is_everything):
         rows.set_current(model_version)
-        report.switched_from = current
     return report
 
 

@@ -93,11 +93,7 @@ class NightReport:
             if outcome.problem:
                 accounts.setdefault(outcome.problem, []).append(outcome.user_id)
         most_first = sorted(accounts.items(), key=lambda item: -len(item[1]))
-        return [f"{_named(ids)}: {problem}" for problem, ids in most_first] + self.problems[self._troubled :]
-
-    @property
-    def _troubled(self) -> int:
-        return sum(outcome.problem is not None for outcome in self.outcomes)
+        return [f"{_named(ids)}: {problem}" for problem, ids in most_first] + self._features_problems()
 
     @property
     def verdict(self) -> Verdict:

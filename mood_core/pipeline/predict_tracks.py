@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mood_core.errors import InputError
 from mood_core.features.chain import fetch_features
-from mood_core.features.misses import RememberedMiss
+from mood_core.features.misses import NothingRemembered
 from mood_core.features.report import FetchReport
 from mood_core.features.source import FeatureSource, SourceAvailability
 from mood_core.records import FEATURES, Track
@@ -76,7 +76,9 @@ def features_of(
     report = FetchReport()
     found = {
         features.track_id: features
-        for result in fetch_features(wanting, sources, _NoMisses(), now, availability=availability, report=report)
+        for result in fetch_features(
+            wanting, sources, NothingRemembered(), now, availability=availability, report=report
+        )
         for features in result.found
     }
     reason = "; ".join(stop.reason for stop in report.stopped) or "no feature source knows the track"
@@ -97,10 +99,3 @@ def as_table(tracks: Sequence[TrackFeatures]) -> pa.Table:
     rows = [track.features for track in tracks if track.features is not None]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(FEATURES)
     return pa.table({name: pa.array(column, pa.float64()) for name, column in zip(FEATURES, columns, strict=True)})
-
-
-class _NoMisses:
-    """Remembers nothing: somebody asks now."""
-
-    def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:  # noqa: ARG002
-        return {}

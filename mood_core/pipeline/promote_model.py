@@ -46,8 +46,7 @@ def compare(
 
     Raises:
         InputError: The file is not what it should be.
-        ModelError: A model cannot be used.
-        ConfigError: The extra ``train`` is not installed.
+        ModelError: A model cannot be used, or the extra ``train`` is not installed.
     """
     from mood_core.classifier import load_classifier
     from mood_core.classifier.training import (

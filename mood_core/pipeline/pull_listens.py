@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from mood_core.errors import MoodlogError, QuotaExceeded, StoreError, Unavailable
-from mood_core.history.names import one_name
 from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.merge_window import Key, merge_window
-from mood_core.pipeline.same_listen import Play, already_stored
-from mood_core.records import Gap, Listen, ListenSource, Track, to_ms
+from mood_core.pipeline.imported_already import REACH, Imported, covers, imported_already
+from mood_core.pipeline.merge_window import merge_window
+from mood_core.records import Gap, Listen, Track
 from mood_core.schema import GAPS, LISTENS, TRACKS
 from mood_core.store.accounts import NOT_ASKED
 from mood_core.tables import to_table
@@ -21,13 +20,8 @@ from mood_core.tables import to_table
 FLUSH_EVERY = 100
 """Accounts whose listens go into one batch: few enough that a crash costs little, enough that files stay few."""
 
-_REACH = timedelta(minutes=3)  # an imported time lies at most a minute and a half before the polled one
-
 OUTAGE_AFTER = 5
 """So many accounts in a row for which the service is unavailable, each after its own tries, and it is down."""
-
-Imported = tuple[Track, datetime, int | None, str]
-"""A listen of an export: (track, played_at, ms_played, source)."""
 
 log = logging.getLogger(__name__)
 
@@ -192,13 +186,13 @@ class PullListens:
         oldest = window.oldest_at
         stored = self._stored.stored_since(user_id, oldest) if oldest else set()
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
-        imported = self._stored.imported_since(user_id, unknown[0].played_at - _REACH) if unknown else []
+        imported = self._stored.imported_since(user_id, unknown[0].played_at - REACH) if unknown else []
         merged = merge_window(
             user_id,
             window.listens,
             full=window.full,
             oldest_at=oldest,
-            stored=stored | _imported_already(unknown, imported, window.tracks),
+            stored=stored | imported_already(unknown, imported, window.tracks),
             before=self._before(user_id, window, unknown, imported),
             now=now,
         )
@@ -215,7 +209,7 @@ class PullListens:
         """The newest stored listen before the window; None where none is, or where nothing can be lost between them."""
         oldest = window.oldest_at
         is_all_stored = bool(window.listens) and not unknown
-        if oldest is None or not window.full or is_all_stored or _covered(imported, oldest):
+        if oldest is None or not window.full or is_all_stored or covers(imported, oldest):
             return None
         return self._stored.newest_before(user_id, oldest)
 
@@ -240,32 +234,3 @@ class PullListens:
             self._accounts.troubled([user_id], error.message)
         wait_s = getattr(error, "retry_after_s", None)
         return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
-
-
-def _imported_already(polled: Sequence[Listen], imported: Sequence[Imported], tracks: Sequence[Track]) -> set[Key]:
-    """The keys of those of the ``polled`` listens that one of the ``imported`` ones tells of.
-
-    An export may tell another of Spotify's ids for the same song, so a song goes by its name wherever that is known.
-    """
-    if not imported:
-        return set()
-    song_of = {track.track_id: _name(track) for track in tracks}
-    stored = [
-        (song_of.get(track.track_id) or _name(track), Play(to_ms(at), ms, ListenSource(source)))
-        for track, at, ms, source in imported
-    ]
-    plays = [
-        (song_of.get(listen.track_id, listen.track_id), Play(to_ms(listen.played_at), None, listen.source))
-        for listen in polled
-    ]
-    known = already_stored(plays, stored)
-    return {(listen.played_at, listen.track_id) for listen, is_known in zip(polled, known, strict=True) if is_known}
-
-
-def _name(track: Track) -> str:
-    return one_name(track.name, ", ".join(track.artists)) or track.track_id
-
-
-def _covered(imported: Sequence[Imported], moment: datetime) -> bool:
-    """Whether an export reaches beyond ``moment``, and so tells all that was before it."""
-    return any(at >= moment for _, at, _, _ in imported)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
+from mood_core.pipeline.fill_database import fill_database
 from mood_core.pipeline.verify_lake import Finding, Progress, verify_files
-from mood_core.schema import DATASETS
 from mood_core.store.database import Database
-from mood_core.store.load import load_into
-from mood_core.store.rebuilding import put_back, set_aside
 from mood_core.store.turns import Turn, turn
 
 _NAMED = 3
@@ -55,34 +52,9 @@ def rebuild(
         lost = verify_files(lake, database).lost
         if lost and not skip_damaged:
             raise BatchCorrupt(_sentence(lost))
-        report = fill(lake, database, now=now, without={finding.subject for finding in lost}, progress=progress)
-    report.skipped = lost
-    return report
-
-
-def fill(
-    lake: Lake,
-    database: Database,
-    *,
-    now: datetime,
-    without: Collection[str] = (),
-    progress: Progress = lambda *_: None,
-) -> RebuildReport:
-    """Empty and fill ``database`` from every file but those of the paths ``without``."""
-    report = RebuildReport()
-    with database.load() as connection:
-        kept = set_aside(connection)
-        # Listed now that nobody else can load: what was loaded a moment ago is emptied and must be filled again.
-        paths = [path for dataset in DATASETS for path in lake.paths(dataset) if path not in without]
-        memory = database.remembered.begin(connection)
-        for path in paths:
-            file, tables = lake.stream(path)
-            load_into(connection, file, tables, memory, now=now, keep_days=False)
-            report.files += 1
-            report.rows += file.row_count
-            progress(report.files, len(paths))
-        put_back(connection, kept)
-    return report
+        without = {finding.subject for finding in lost}
+        filled = fill_database(lake, database, now=now, without=without, progress=progress)
+    return RebuildReport(filled.files, filled.rows, lost)
 
 
 def _sentence(lost: list[Finding]) -> str:

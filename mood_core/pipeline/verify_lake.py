@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
+from mood_core.pipeline.fill_database import fill_database
 from mood_core.schema import DATASETS
 from mood_core.store.contents import TABLES, counts, days_add_up, digests
 from mood_core.store.database import Database, open_database
@@ -18,6 +19,10 @@ from mood_core.store.ledger import LedgerRow, entries
 from mood_core.store.migrate import migrate
 from mood_core.store.mood_rows import MoodRows
 from mood_core.store.turns import Turn, turn
+
+_LOADING_S, _POLL_S = 2.0, 0.2
+_RESTORE = "put it back from a backup; SQL still has its rows, and `moodlog rebuild --skip-damaged` would lose them"
+_MOVE_AWAY = "move it out of the lake: no row of it is in SQL by this file"
 
 Progress = Callable[[int, int], None]
 """Hears how many files of how many are done."""
@@ -125,11 +130,6 @@ def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification
     return set(file.replaces)
 
 
-_LOADING_S, _POLL_S = 2.0, 0.2
-_RESTORE = "put it back from a backup; SQL still has its rows, and `moodlog rebuild --skip-damaged` would lose them"
-_MOVE_AWAY = "move it out of the lake: no row of it is in SQL by this file"
-
-
 def _unreadable(path: str, known: LedgerRow | None, error: BatchCorrupt) -> Finding:
     kind = "damaged" if known else "foreign"
     return Finding(kind, path, error.message, _RESTORE if known else _MOVE_AWAY)
@@ -159,8 +159,6 @@ def _compare_counts(database: Database) -> list[Finding]:
 
 
 def _compare_rows(lake: Lake, database: Database, now: datetime) -> list[Finding]:
-    from mood_core.pipeline.rebuild import fill  # rebuilding verifies first: each needs the other
-
     with tempfile.TemporaryDirectory(prefix="moodlog-verify-") as folder:
         other = open_database(f"sqlite:///{Path(folder) / 'verify.db'}")
         try:
@@ -168,7 +166,7 @@ def _compare_rows(lake: Lake, database: Database, now: datetime) -> list[Finding
             current = MoodRows(database).current_version()
             if current is not None:
                 MoodRows(other).set_current(current)
-            fill(lake, other, now=now)
+            fill_database(lake, other, now=now)
             return [finding for table in TABLES for finding in _differences(table, database, other)]
         finally:
             other.close()

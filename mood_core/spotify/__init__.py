@@ -2,6 +2,7 @@
 
     ports           what this package needs from others: the token repository, the call ledger; and the app's settings
     tokens          a person's token, its encryption at rest, and when the permission ends
+    key_file        the file of the keys for that encryption
     token_service   Spotify's token endpoint: code exchange and refresh
     account_tokens  one account's access token, refreshed safely by many workers
     authorise       the Authorization Code flow with PKCE, from address to token

@@ -134,7 +134,7 @@ class AccountTokens:
         Raises:
             ReauthorisationNeeded: the account has no token, or its permission has ended.
             ConfigError: the token key or the app's credentials are wrong.
-                SourceError: Spotify failed, also after a few tries, or another worker's refresh takes too long.
+            SourceError: Spotify failed, also after a few tries, or another worker's refresh takes too long.
             StoreError: the repository failed.
         """
         if self._held is None or not self._held.token.is_fresh(self._clock()):

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from mood_core.errors import StoreBusy, StoreError
+from mood_core.errors import DatabaseDamaged, StoreBusy, StoreError
 from mood_core.private_files import open_private
 
 _WAIT_S = 60.0
@@ -20,6 +20,7 @@ def snapshot(source: Path, target: Path) -> None:
 
     Raises:
         StoreBusy: Another program holds the database for longer than a minute.
+        DatabaseDamaged: The database file is damaged.
         StoreError: The database cannot be read or the copy cannot be written.
     """
     # make_private_file would need a hard link, which memory sticks do not have.
@@ -32,7 +33,7 @@ def snapshot(source: Path, target: Path) -> None:
             raise StoreBusy(f"another program holds {source}; try again in a minute") from error
         raise StoreError(f"{source} cannot be copied to {target}: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise StoreError(
+        raise DatabaseDamaged(
             f"{source} is damaged ({error}); `moodlog rebuild` moves it away and makes it again"
         ) from error
     with target.open("rb") as copy:

@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True)
 class SqlFile:
-    """One SQL file: its ``name`` without number's padding or dialect, its whole ``text`` and that text's ``sha256``."""
+    """One SQL file: its ``name`` without the dialect, its whole ``text`` and that text's ``sha256``."""
 
     name: str
     text: str

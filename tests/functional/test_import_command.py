@@ -15,7 +15,9 @@ from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.same_listen import Play, pair
 from mood_core.records import ListenSource
+from mood_core.standin import Fault, FaultKind, StandIn
 from tests.exports import extended, music, zipped
+from tests.nights import settings_for
 
 
 @pytest.fixture
@@ -101,6 +103,19 @@ def test_a_damaged_file_changes_nothing(run: Any, tmp_path: Path) -> None:
     cut.write_bytes(zipped(tmp_path / "good.zip", {"endsong_0.json": whole}).read_bytes()[:-30])
     assert run(cut).exit_code == 2
     assert not (tmp_path / "home" / "lake").exists()
+
+
+def test_an_answer_that_labelling_cannot_use_is_kept_for_a_look(
+    standin: StandIn, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings_for(standin).items():
+        monkeypatch.setenv(name, value)
+    standin.faults.add(Fault(FaultKind.WRONG_SHAPE, endpoint="reccobeats_audio_features", body='{"odd": 1}'))
+    export = zipped(tmp_path / "x.zip", {"Streaming_History_Audio_2024.json": [extended(1)]})
+    done = CliRunner().invoke(main, ["import", "--timezone", "UTC", "--label", str(export)])
+    assert done.exit_code == 0, done.output
+    (kept,) = (home / "quarantine").glob("*.json")
+    assert "odd" in json.loads(kept.read_text("utf-8"))["excerpt"]
 
 
 def test_account_data_first_then_the_extended_history(run: Any, tmp_path: Path) -> None:

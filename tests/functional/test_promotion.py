@@ -61,7 +61,7 @@ def test_forced_promotion_labels_everything_again_and_keeps_the_old_labels(
         report = one_night(workspace)
         assert report.labels is not None
         assert report.labels.labelled == sum(row[1] is not None for row in before)
-        assert report.labels.switched_from == "playlist-moods/1"
+        assert workspace.mood_rows.current_version() == "playlist-moods/next"
         assert contents(workspace)["moods"] == before
         with workspace.database.read() as connection:
             kept = connection.exec_driver_sql("SELECT count(DISTINCT model_key) FROM moods").scalar()

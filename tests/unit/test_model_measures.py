@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.classifier.training.calibration import fit_temperature
+from mood_core.classifier.training.calibration import fit_temperature, mean_probabilities
 from mood_core.classifier.training.encoder import fit_encoder
-from mood_core.classifier.training.ensemble import mean_probabilities
 from mood_core.classifier.training.folds import make_folds
 from mood_core.classifier.training.metrics import accuracy_at_coverage, confusion, score, threshold_at_coverage
 from mood_core.classifier.training.promotion import paired_test

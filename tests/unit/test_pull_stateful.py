@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from mood_core.errors import MoodlogError, QuotaExceeded, ReauthorisationNeeded, Unavailable
 from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.pull_listens import Imported, PullListens
+from mood_core.pipeline.imported_already import Imported
+from mood_core.pipeline.pull_listens import PullListens
 from mood_core.pipeline.same_listen import Play, already_stored
 from mood_core.records import Listen, ListenSource, Track, to_ms
 from mood_core.schema import Dataset

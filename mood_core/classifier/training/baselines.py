@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mood_core.classifier.training.calibration import mean_probabilities
 from mood_core.classifier.training.network import Optimisation, train_side_by_side
 from mood_core.classifier.training.recipe import shuffled_rows, steps_per_epoch
 
@@ -111,8 +112,6 @@ def _constant(shares: NDArray[np.float64]) -> Predict:
 
 
 def _network(scaler: _MinMax, network: Any) -> Predict:
-    from mood_core.classifier.training.ensemble import mean_probabilities
-
     return lambda matrix: mean_probabilities(network.logits(scaler(matrix)), 1.0)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mood_core.classifier.training.metrics import log_losses
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -18,13 +20,13 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     The members' probabilities are averaged after the temperature, as in the saved model. ``logits`` must be those of
     tracks that the members were not trained on.
     """
-    losses = [_log_loss(logits, labels, temperature) for temperature in _CANDIDATES]
+    losses = [log_losses(mean_probabilities(logits, one), labels).mean() for one in _CANDIDATES]
     return round(float(_CANDIDATES[int(np.argmin(losses))]), 4)
 
 
-def _log_loss(logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float) -> float:
+def mean_probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """(n, k) float64: the mean over the members of the softmax of (n, m, k) ``logits`` / ``temperature``."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=-1, keepdims=True)
     exponential = np.exp(scaled)
-    own = exponential[np.arange(len(labels)), :, labels] / exponential.sum(axis=-1)
-    return float(-np.log(np.maximum(own.mean(axis=1), 1e-12)).mean())
+    return np.asarray((exponential / exponential.sum(axis=-1, keepdims=True)).mean(axis=1))

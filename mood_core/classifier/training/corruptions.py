@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mood_core.records import FEATURES
-from mood_core.vectors import FEATURE_RANGES
+from mood_core.vectors import SHARES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Corruption = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-
-SHARES = [position for position, name in enumerate(FEATURES) if FEATURE_RANGES[name].unit == "0–1"]
-"""The columns of the 0–1 features."""
 
 
 def corruptions(reference: NDArray[np.float32]) -> dict[str, Corruption]:

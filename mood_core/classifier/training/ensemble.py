@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mood_core.classifier.training.calibration import fit_temperature
+from mood_core.classifier.training.calibration import fit_temperature, mean_probabilities
 from mood_core.classifier.training.encoder import QuantileEncoder, fit_encoder
 from mood_core.classifier.training.folds import make_folds
 from mood_core.classifier.training.network import Members, Optimisation, train_side_by_side
@@ -46,14 +46,6 @@ class Ensemble:
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, k) float64 probabilities of an (n, 10) float32 ``matrix`` of raw features."""
         return mean_probabilities(self.logits(matrix), self.temperature)
-
-
-def mean_probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
-    """(n, k) float64: the mean over the members of the softmax of (n, m, k) ``logits`` / ``temperature``."""
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=-1, keepdims=True)
-    exponential = np.exp(scaled)
-    return np.asarray((exponential / exponential.sum(axis=-1, keepdims=True)).mean(axis=1))
 
 
 def fit_ensembles(

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mood_core.records import FEATURES
-from mood_core.vectors import FEATURE_RANGES
+from mood_core.vectors import SHARES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SHARES = [position for position, name in enumerate(FEATURES) if FEATURE_RANGES[name].unit == "0–1"]
 _TEMPO = FEATURES.index("tempo")
 _DURATION = FEATURES.index("duration_ms")
 
@@ -80,8 +79,8 @@ def blurred(matrix: NDArray[np.float32], recipe: Recipe, random: np.random.Gener
 def _jittered(matrix: NDArray[np.float32], recipe: Recipe, random: np.random.Generator) -> NDArray[np.float32]:
     scale = 1.0 + recipe.jitter_scale * random.uniform(-1.0, 1.0, matrix.shape)
     noisy = matrix * scale
-    noise = random.normal(0.0, recipe.jitter_noise, (len(matrix), len(_SHARES)))
+    noise = random.normal(0.0, recipe.jitter_noise, (len(matrix), len(SHARES)))
     noise += random.uniform(-recipe.jitter_shift, recipe.jitter_shift, (len(matrix), 1))
-    noisy[:, _SHARES] = np.clip(noisy[:, _SHARES] + noise, 0.0, 1.0)
+    noisy[:, SHARES] = np.clip(noisy[:, SHARES] + noise, 0.0, 1.0)
     chosen = random.random(len(matrix)) < recipe.jitter_share
     return np.where(chosen[:, None], noisy, matrix).astype(np.float32)

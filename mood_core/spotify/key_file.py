@@ -1,0 +1,56 @@
+"""The private file of the keys that encrypt tokens at rest: the newest first, one a line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mood_core.drafts import draft_of, sweep_beside
+from mood_core.errors import ConfigError
+from mood_core.private_files import open_private
+
+
+def read_keys(path: Path) -> list[str]:
+    """The keys in ``path``, newest first.
+
+    Raises:
+        ConfigError: There is no such file, or it is damaged.
+    """
+    try:
+        return path.read_text(encoding="ascii").split()
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no key in {path} yet; `moodlog connect` makes one") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the key file {path} cannot be read; put it back from a backup") from error
+
+
+def read_or_make_keys(path: Path, generate: Callable[[], str]) -> list[str]:
+    """The keys in ``path``; where there is no such file, it is made with one that ``generate`` gives.
+
+    Raises:
+        ConfigError: The file is damaged.
+    """
+    if not path.exists():
+        fresh = _draft(path, [generate()])
+        # A link appears whole and never replaces: whoever is first decides, and nobody reads half a key.
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+    return read_keys(path)
+
+
+def write_keys(path: Path, keys: Sequence[str]) -> None:
+    """Write ``keys``, newest first, into ``path``; it changes whole or not at all."""
+    _draft(path, keys).replace(path)
+
+
+def _draft(path: Path, keys: Sequence[str]) -> Path:
+    sweep_beside(path)
+    draft = draft_of(path)
+    with open_private(draft) as file:
+        file.write("".join(f"{key}\n" for key in keys).encode("ascii"))
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
