@@ -2,73 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hashlib import blake2b
 from struct import Struct
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import text
 
 from mood_core.store.database import Database
+from mood_core.store.sql_files import sql_file
 
 _SINGLE = Struct("<f")
 _CHUNK = 10_000
 
-_FACTS: Mapping[str, str] = MappingProxyType(
-    {
-        "users": "SELECT user_id, display_name, timezone, connected_at_ms, recorded_at_ms FROM users",
-        "tracks": (
-            "SELECT substr(track_id, 1, 1), track_id, name, artists, album, duration_ms, isrc, release_date, kind"
-            " FROM tracks"
-        ),
-        "listens": (
-            "SELECT u.user_id, l.played_at_ms, t.track_id, l.ms_played, s.source FROM listens AS l"
-            " INNER JOIN users AS u ON u.user_key = l.user_key INNER JOIN tracks AS t ON t.track_key = l.track_key"
-            " INNER JOIN sources AS s ON s.source_key = l.source_key"
-        ),
-        "gaps": (
-            "SELECT u.user_id, g.starts_at_ms, g.ends_at_ms, g.found_at_ms, g.filled_at_ms FROM gaps AS g"
-            " INNER JOIN users AS u ON u.user_key = g.user_key"
-        ),
-        "audio_features": (
-            "SELECT substr(t.track_id, 1, 1), t.track_id, f.acousticness, f.danceability, f.energy,"
-            " f.instrumentalness, f.liveness, f.loudness, f.speechiness, f.tempo, f.valence, f.duration_ms,"
-            " f.fetched_at_ms, s.source FROM audio_features AS f"
-            " INNER JOIN tracks AS t ON t.track_key = f.track_key"
-            " INNER JOIN sources AS s ON s.source_key = f.source_key"
-        ),
-        "feature_misses": (
-            "SELECT substr(t.track_id, 1, 1), t.track_id, s.source, f.reason, f.misses, f.first_missed_at_ms,"
-            " f.last_missed_at_ms FROM feature_misses AS f INNER JOIN tracks AS t ON t.track_key = f.track_key"
-            " INNER JOIN sources AS s ON s.source_key = f.source_key"
-        ),
-        "moods": (
-            "SELECT substr(t.track_id, 1, 1), t.track_id, c.model_version, m.mood, m.p_calm, m.p_energetic, m.p_happy,"
-            " m.p_sad, m.uncertain, m.out_of_distribution, m.labelled_at_ms, s.source FROM moods AS m"
-            " INNER JOIN tracks AS t ON t.track_key = m.track_key"
-            " INNER JOIN models AS c ON c.model_key = m.model_key"
-            " INNER JOIN sources AS s ON s.source_key = m.source_key"
-        ),
-        "named_plays": (
-            "SELECT u.user_id, p.ended_at_ms, p.artist, p.title, p.ms_played, t.track_id FROM named_plays AS p"
-            " INNER JOIN users AS u ON u.user_key = p.user_key LEFT JOIN tracks AS t ON t.track_key = p.track_key"
-        ),
-        "mood_days": (
-            "SELECT u.user_id, d.day, d.mood, d.listens, d.uncertain_listens FROM day_moods AS d"
-            " INNER JOIN users AS u ON u.user_key = d.user_key"
-        ),
-    }
+TABLES = (
+    "users",
+    "tracks",
+    "listens",
+    "gaps",
+    "audio_features",
+    "feature_misses",
+    "moods",
+    "named_plays",
+    "mood_days",
 )
-TABLES = tuple(_FACTS)
-"""The tables whose rows come from the lake."""
+"""The tables whose rows come from the lake; ``sql/facts`` says how each is read."""
 
 
 def digests(database: Database, table: str) -> dict[str, tuple[int, int]]:
-    """By person (or first character of the track id): how many rows, and a sum of their digests in any order."""
+    """By the first column, a person or the first character of a track's id: how many rows, and a sum of their digests.
+
+    The sum is the same in any order of the rows.
+    """
     result: dict[str, tuple[int, int]] = {}
     with database.read() as connection:
-        rows = connection.execution_options(yield_per=_CHUNK).execute(text(_FACTS[table]))
+        rows = connection.execution_options(yield_per=_CHUNK).execute(text(sql_file("facts", table).text))
         for row in rows:
             count, total = result.get(row[0], (0, 0))
             result[row[0]] = count + 1, (total + _digest(row[1:])) % 2**64

@@ -16,7 +16,7 @@ from sqlalchemy import inspect
 from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.standin import StandIn
-from mood_core.store.personal import _QUERIES
+from mood_core.store.sql_files import sql_files
 from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
 
 
@@ -77,7 +77,8 @@ def test_no_table_that_knows_people_is_left_out(home: Path) -> None:
             for table in inspector.get_table_names()
             if "user_key" in {column["name"] for column in inspector.get_columns(table)}
         }
-    queried = " ".join(_QUERIES.values()).replace("mood_history", "listens")
+    lines = (line for file in sql_files("export", "sqlite") for line in file.text.splitlines())
+    queried = " ".join(line for line in lines if not line.startswith("--")).replace("mood_history", "listens")
     assert personal - derived == {table for table in personal if f" {table} " in queried}
 
 

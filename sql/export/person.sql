@@ -1,0 +1,14 @@
+-- Who they are, and how their account stands; never a token.
+SELECT
+    u.user_id,
+    u.display_name,
+    u.timezone,
+    u.connected_at_ms,
+    a.state,
+    a.state_reason,
+    a.authorised_at_ms,
+    a.last_pulled_at_ms,
+    a.last_problem
+FROM users AS u
+LEFT JOIN accounts AS a ON a.user_key = u.user_key
+WHERE u.user_id = :id;

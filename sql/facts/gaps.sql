@@ -1,0 +1,9 @@
+-- Every possible gap.
+SELECT
+    u.user_id,
+    g.starts_at_ms,
+    g.ends_at_ms,
+    g.found_at_ms,
+    g.filled_at_ms
+FROM gaps AS g
+INNER JOIN users AS u ON u.user_key = g.user_key;

@@ -1,0 +1,11 @@
+-- Every listen.
+SELECT
+    u.user_id,
+    l.played_at_ms,
+    t.track_id,
+    l.ms_played,
+    s.source
+FROM listens AS l
+INNER JOIN users AS u ON u.user_key = l.user_key
+INNER JOIN tracks AS t ON t.track_key = l.track_key
+INNER JOIN sources AS s ON s.source_key = l.source_key;

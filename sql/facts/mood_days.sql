@@ -1,0 +1,9 @@
+-- The daily counts, which are worked out from the listens.
+SELECT
+    u.user_id,
+    d.day,
+    d.mood,
+    d.listens,
+    d.uncertain_listens
+FROM day_moods AS d
+INNER JOIN users AS u ON u.user_key = d.user_key;

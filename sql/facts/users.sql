@@ -1,0 +1,8 @@
+-- Everybody who is known.
+SELECT
+    user_id,
+    display_name,
+    timezone,
+    connected_at_ms,
+    recorded_at_ms
+FROM users;
