@@ -15,7 +15,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from mood_core.errors import QuotaExceeded
 from mood_core.records import StoredToken
+from mood_core.spotify.account_tokens import store_new_token
+from mood_core.spotify.client import SpotifyClient, SpotifyClients
+from mood_core.spotify.doors import accounts_pool
 from mood_core.spotify.ports import SpotifyApp
+from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import Token, TokenCipher
 
 AUTHORISED_AT = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -214,3 +219,16 @@ def stored(tokens: MemoryTokens, cipher: TokenCipher, user_id: str) -> Token:
     entry = tokens.read(user_id)
     assert entry is not None
     return Token.from_json(cipher.decrypt(entry.ciphertext))
+
+
+def scripted(url: str, waits: list[float] | None = None, ledger: NotingLedger | None = None) -> SpotifyClient:
+    """A client of one account with a good token at ``url``."""
+    tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
+    store_new_token("person", token(), tokens, cipher)
+    sleep = (waits if waits is not None else []).append
+    clients = SpotifyClients(app_at(url), tokens, cipher, ledger=ledger, retry=RetryPolicy(sleep=sleep))
+    return clients.for_user("person")
+
+
+def service_of(app: SpotifyApp) -> TokenService:
+    return TokenService(accounts_pool(app, NotingLedger()), RetryPolicy(sleep=lambda _: None))

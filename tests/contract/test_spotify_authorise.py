@@ -1,12 +1,9 @@
-"""Connecting an account: the address, the loopback server, and the exchange of the code, over real HTTP."""
+"""Connecting an account: the address, consent by hand, and the exchange of the code, over real HTTP."""
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -25,7 +22,6 @@ from mood_core.errors import (
 )
 from mood_core.spotify.authorise import (
     Authorisation,
-    authorise,
     authorise_by_hand,
     begin,
     challenge_of,
@@ -34,250 +30,15 @@ from mood_core.spotify.authorise import (
     new_state,
     parse_pasted,
 )
-from mood_core.spotify.callback import CallbackServer, check_redirect_uri, parse_redirect
-from mood_core.spotify.doors import accounts_pool
-from mood_core.spotify.ports import SpotifyApp
-from mood_core.spotify.retrying import RetryPolicy
-from mood_core.spotify.token_service import TokenService
-from mood_core.spotify.tokens import Token
+from mood_core.spotify.callback import parse_redirect
 from mood_core.standin import StandIn
-from tests.contract.spotify_fakes import NotingLedger, Reply, app_at, serving
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def redirect_uri() -> str:
-    return f"http://127.0.0.1:{free_port()}/callback"
+from tests.contract.spotify_fakes import Reply, app_at, service_of, serving
 
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
     with StandIn(seed=3, catalogue_size=400, listeners=2) as running:
         yield running
-
-
-def service_of(app: SpotifyApp) -> TokenService:
-    return TokenService(accounts_pool(app, NotingLedger()), RetryPolicy(sleep=lambda _: None))
-
-
-class Browser:
-    """Opens an address in another thread, as a person at the stand-in's consent page does."""
-
-    def __init__(self, **choice: str) -> None:
-        self.choice = choice
-        self.pages: list[httpx.Response] = []
-        self._threads: list[threading.Thread] = []
-
-    def __call__(self, address: str) -> None:
-        thread = threading.Thread(target=self._visit, args=(address,))
-        thread.start()
-        self._threads.append(thread)
-
-    def _visit(self, address: str) -> None:
-        self.pages.append(
-            httpx.get(address + "".join(f"&{k}={v}" for k, v in self.choice.items()), follow_redirects=True)
-        )
-
-    def close(self) -> None:
-        for thread in self._threads:
-            thread.join()
-
-
-def by_browser(app: SpotifyApp, browser: Callable[[str], None], **changes: Any) -> Token:
-    shown: list[str] = []
-    token = authorise(app, service_of(app), show=shown.append, open_browser=browser, timeout_s=120, **changes)
-    assert len(shown) == 1
-    return token
-
-
-@pytest.mark.parametrize("secret", [None, "sss"])
-def test_consent_in_the_browser_gives_a_token(standin: StandIn, redirect_uri: str, secret: str | None) -> None:
-    app = app_at(
-        standin.spotify_api_url,
-        standin.accounts_url,
-        redirect_uri=redirect_uri,
-        client_secret=SecretStr(secret) if secret else None,
-    )
-    browser = Browser(listener=standin.listeners[1].listener_id)
-    token = by_browser(app, browser)
-    browser.close()
-    assert token.scope == "user-read-recently-played"
-    assert abs(token.authorised_at - datetime.now(UTC)) < timedelta(minutes=1)
-    assert timedelta(minutes=59) < token.expires_at - token.authorised_at <= timedelta(hours=1)
-    (page,) = browser.pages
-    assert page.status_code == 200
-    assert "close this page" in page.text
-    assert page.headers["Cache-Control"] == "no-store"
-    assert page.headers["Referrer-Policy"] == "no-referrer"
-    answer = httpx.get(
-        f"{standin.spotify_api_url}/me", headers={"Authorization": f"Bearer {token.access_token}"}
-    ).json()
-    assert answer["account_id"] == standin.listeners[1].account_id
-
-
-def test_the_page_shows_no_code(standin: StandIn, redirect_uri: str) -> None:
-    app = app_at(standin.spotify_api_url, standin.accounts_url, redirect_uri=redirect_uri)
-    browser = Browser(listener=standin.listeners[0].listener_id)
-    token = by_browser(app, browser)
-    browser.close()
-    (page,) = browser.pages
-    code = parse_qs(urlsplit(str(page.url)).query)["code"][0]
-    for secret in (code, token.access_token, token.refresh_token):
-        assert secret not in page.text
-
-
-def test_a_declined_consent(standin: StandIn, redirect_uri: str) -> None:
-    app = app_at(standin.spotify_api_url, standin.accounts_url, redirect_uri=redirect_uri)
-    browser = Browser(cancel="1")
-    with pytest.raises(ReauthorisationNeeded, match="declined"):
-        by_browser(app, browser)
-    browser.close()
-    assert browser.pages[0].status_code == 400
-    assert "terminal" in browser.pages[0].text
-
-
-def test_a_browser_in_the_terminal_holds_up_the_caller(standin: StandIn, redirect_uri: str) -> None:
-    app = app_at(standin.spotify_api_url, standin.accounts_url, redirect_uri=redirect_uri)
-
-    def text_browser(address: str) -> None:
-        httpx.get(f"{address}&listener={standin.listeners[0].listener_id}", follow_redirects=True)
-
-    assert by_browser(app, text_browser).refresh_token
-
-
-def test_a_redirect_uri_without_a_port_gets_a_free_one(standin: StandIn) -> None:
-    app = app_at(standin.spotify_api_url, standin.accounts_url, redirect_uri="http://127.0.0.1/callback")
-    browser = Browser(listener=standin.listeners[0].listener_id)
-    assert by_browser(app, browser).refresh_token
-    browser.close()
-    assert browser.pages[0].url.port is not None
-
-
-def test_a_redirect_uri_on_ipv6(standin: StandIn) -> None:
-    if not socket.has_ipv6 or not _ipv6_works():
-        pytest.skip("this machine has no IPv6 loopback")
-    app = app_at(standin.spotify_api_url, standin.accounts_url, redirect_uri="http://[::1]/back")
-    browser = Browser(listener=standin.listeners[0].listener_id)
-    assert by_browser(app, browser).refresh_token
-    browser.close()
-    assert browser.pages[0].url.host == "::1"
-
-
-def _ipv6_works() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-def test_nobody_comes(redirect_uri: str) -> None:
-    with (
-        CallbackServer(redirect_uri, "sss") as server,
-        pytest.raises(ReauthorisationNeeded, match="Invalid redirect URI") as no,
-    ):
-        server.wait(0.05)
-    assert redirect_uri in no.value.message
-
-
-def test_the_port_is_free_again_afterwards(redirect_uri: str) -> None:
-    for _ in range(3):
-        with CallbackServer(redirect_uri, "sss") as server, pytest.raises(ReauthorisationNeeded):
-            server.wait(0.01)
-
-
-def test_the_port_is_taken(redirect_uri: str) -> None:
-    with CallbackServer(redirect_uri, "sss"), pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_REDIRECT_URI"):
-        CallbackServer(redirect_uri, "sss")
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "http://localhost:8888/callback",
-        "http://0.0.0.0:8888/callback",
-        "http://192.168.1.7:8888/callback",
-        "http://example.org/callback",
-        "ftp://127.0.0.1/callback",
-        "127.0.0.1:8888/callback",
-        "https://",
-        "http://[broken",
-        "http://127.0.0.1:99999/callback",
-        "",
-    ],
-)
-def test_redirect_uris_that_spotify_does_not_accept(uri: str) -> None:
-    with pytest.raises(ConfigError, match=r"127\.0\.0\.1"):
-        check_redirect_uri(uri)
-    with pytest.raises(ConfigError):
-        CallbackServer(uri, "sss")
-
-
-def test_a_hosted_redirect_uri_works_by_hand_alone() -> None:
-    check_redirect_uri("https://example.org/callback")
-    with pytest.raises(ConfigError, match="--no-browser"):
-        CallbackServer("https://example.org/callback", "sss")
-
-
-def visiting(uri: str, *paths: str) -> threading.Thread:
-    """Ask for ``paths`` below the redirect URI's host, one after the other, in another thread."""
-    parts = urlsplit(uri)
-
-    def visit() -> None:
-        for path in paths:
-            httpx.get(f"{parts.scheme}://{parts.netloc}{path}")
-
-    thread = threading.Thread(target=visit)
-    thread.start()
-    return thread
-
-
-def test_other_requests_are_not_the_answer(redirect_uri: str) -> None:
-    with CallbackServer(redirect_uri, "sss") as server:
-        idle = socket.create_connection(("127.0.0.1", urlsplit(redirect_uri).port or 0))
-        thread = visiting(
-            redirect_uri,
-            "/favicon.ico",
-            "/",
-            "/callback",
-            "/callback?state=sss",
-            "/other?code=wrong&state=sss",
-            "/callback?code=right&state=sss",
-        )
-        assert server.wait(10) == "right"
-        thread.join()
-        idle.close()
-
-
-@pytest.mark.parametrize("path", ["/callback?code=c&state=other", "/callback?code=c", "/callback?error=access_denied"])
-def test_an_answer_of_another_state(redirect_uri: str, path: str) -> None:
-    with CallbackServer(redirect_uri, "sss") as server:
-        thread = visiting(redirect_uri, path)
-        with pytest.raises(ReauthorisationNeeded, match="state"):
-            server.wait(10)
-        thread.join()
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [("access_denied", ReauthorisationNeeded), ("invalid_scope", ConfigError), ("<script>", ConfigError)],
-)
-def test_errors_that_the_browser_brings(redirect_uri: str, error: str, kind: type[MoodlogError]) -> None:
-    with CallbackServer(redirect_uri, "sss") as server:
-        thread = visiting(redirect_uri, f"/callback?error={error}&state=sss")
-        with pytest.raises(kind) as caught:
-            server.wait(10)
-        thread.join()
-    assert "<" not in caught.value.message
-
-
-# The address
 
 
 def test_the_address_asks_for_one_scope_with_a_challenge() -> None:
@@ -310,9 +71,6 @@ def test_each_request_is_its_own() -> None:
     one, other = begin(app, app.redirect_uri, new_state()), begin(app, app.redirect_uri, new_state())
     assert one.state != other.state
     assert one.verifier != other.verifier
-
-
-# By hand
 
 
 REQUEST = Authorisation("https://accounts.spotify.com/authorize?x", "http://127.0.0.1:8888/callback", "sss", "vvv")
@@ -372,9 +130,6 @@ def test_consent_on_another_machine(standin: StandIn) -> None:
         return httpx.get(f"{shown[0]}&listener={standin.listeners[0].listener_id}").headers["Location"]
 
     assert authorise_by_hand(app, service_of(app), show=shown.append, ask=ask).refresh_token
-
-
-# The exchange
 
 
 def code_for(standin: StandIn, request: Authorisation) -> str:

@@ -1,14 +1,12 @@
-"""Refreshing tokens over real HTTP: rotation, many workers at once, crashes and permissions that end."""
+"""Refreshing tokens over real HTTP: rotation, many workers at once, failures and permissions that end."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from mood_core.errors import (
     ConfigError,
@@ -20,88 +18,10 @@ from mood_core.errors import (
     Unavailable,
     UnexpectedPayload,
 )
-from mood_core.spotify.account_tokens import AccountTokens, store_new_token
-from mood_core.spotify.doors import accounts_pool
-from mood_core.spotify.retrying import RetryPolicy
-from mood_core.spotify.token_service import TokenService
+from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.tokens import Token, TokenCipher
-from mood_core.standin import Fault, StandIn
-from tests.contract.spotify_fakes import (
-    AUTHORISED_AT,
-    MemoryTokens,
-    NotingLedger,
-    Reply,
-    Seen,
-    app_at,
-    serving,
-    stored,
-    token,
-)
-
-START = datetime(2026, 11, 20, 18, tzinfo=UTC)
-EXPIRED = timedelta(seconds=-1)
-
-
-class Rotating:
-    """A token endpoint that rotates: each refresh token works once, and each answer is remembered."""
-
-    def __init__(self, delay_s: float = 0.0) -> None:
-        self.valid = "refresh-1"
-        self.spent: list[str] = []
-        self.delay_s = delay_s
-        self.lock = threading.Lock()
-
-    def __call__(self, seen: Seen) -> Reply:
-        with self.lock:
-            given = seen.form["refresh_token"]
-            if given != self.valid:
-                return Reply(400, {"error": "invalid_grant", "error_description": "Refresh token revoked"})
-            self.spent.append(given)
-            number = len(self.spent) + 1
-            self.valid = f"refresh-{number}"
-        return Reply(
-            body={"access_token": f"access-{number}", "refresh_token": self.valid, "expires_in": 3600, "scope": "s"},
-            delay_s=self.delay_s,
-        )
-
-
-class Worker:
-    """One worker's view of one account, on a shared repository."""
-
-    def __init__(
-        self,
-        url: str,
-        repository: MemoryTokens,
-        cipher: TokenCipher,
-        *,
-        sleep: Callable[[float], None] = lambda _: None,
-        secret: str | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self.ledger = NotingLedger()
-        app = app_at(url, client_secret=SecretStr(secret) if secret else None)
-        retry = RetryPolicy(sleep=sleep)
-        service = TokenService(accounts_pool(app, self.ledger), retry, clock)
-        self.tokens = AccountTokens("person", repository, cipher, service, retry=retry, clock=clock)
-
-
-@pytest.fixture
-def repository() -> MemoryTokens:
-    return MemoryTokens()
-
-
-@pytest.fixture
-def cipher() -> TokenCipher:
-    return TokenCipher([TokenCipher.generate_key()])
-
-
-@pytest.fixture
-def expired(repository: MemoryTokens, cipher: TokenCipher) -> Token:
-    """The stored token of ``person``, whose access token has just ended."""
-    old = token(lives=EXPIRED)
-    store_new_token("person", old, repository, cipher)
-    repository.writes.clear()
-    return old
+from tests.contract.refreshing import EXPIRED, GOOD, Rotating, Worker
+from tests.contract.spotify_fakes import AUTHORISED_AT, MemoryTokens, Reply, Seen, serving, stored, token
 
 
 def test_a_good_token_needs_no_call(repository: MemoryTokens, cipher: TokenCipher) -> None:
@@ -349,9 +269,6 @@ def test_a_wrong_client_is_a_configuration_error_and_marks_nobody(
     assert repository.marked == {}
 
 
-GOOD = Reply(body={"access_token": "access-2", "expires_in": 3600})
-
-
 @pytest.mark.parametrize(
     "failure",
     [Reply(503), Reply(429, headers={"Retry-After": "2"}), Reply(body={"access_token": "x" * 40}, cut=10)],
@@ -419,92 +336,3 @@ def test_an_account_that_the_repository_does_not_know_cannot_get_a_token(cipher:
 
     with pytest.raises(StoreError, match="person"):
         store_new_token("person", token(), Empty(), cipher)
-
-
-# Against the stand-in, which rotates and forgets as Spotify does
-
-
-@pytest.fixture
-def standin() -> Iterator[StandIn]:
-    with StandIn(seed=3, catalogue_size=400, listeners=1, now=START, frozen=True) as running:
-        yield running
-
-
-def connected(standin: StandIn, repository: MemoryTokens, cipher: TokenCipher) -> None:
-    answer = standin.issue_tokens(standin.listeners[0].account_id, client_id="client-1")
-    now = standin.clock.now()
-    fresh = Token(answer["access_token"], answer["refresh_token"], now + timedelta(hours=1), answer["scope"], now)
-    store_new_token("person", fresh, repository, cipher)
-
-
-def test_half_a_year_of_refreshes(standin: StandIn, repository: MemoryTokens, cipher: TokenCipher) -> None:
-    connected(standin, repository, cipher)
-    worker = Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now)
-    seen = set()
-    for _ in range(60):
-        standin.clock.advance(timedelta(days=3))
-        seen.add(worker.tokens.access_token())
-    assert len(seen) == 60
-    assert stored(repository, cipher, "person").authorised_at == START
-    standin.clock.advance(timedelta(days=3))
-    with pytest.raises(ReauthorisationNeeded):
-        worker.tokens.access_token()
-    assert list(repository.marked) == ["person"]
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def test_a_crash_after_the_answer_and_before_the_write_is_the_one_window(
-    standin: StandIn, repository: MemoryTokens, cipher: TokenCipher
-) -> None:
-    """Where the service has rotated, only the person can help, and the account says so."""
-    connected(standin, repository, cipher)
-    standin.clock.advance(timedelta(hours=2))
-
-    def killed() -> None:
-        raise Killed
-
-    repository.before_write = killed
-    with pytest.raises(Killed):
-        Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now).tokens.access_token()
-    repository.before_write = lambda: None
-    survivor = Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now)
-    with pytest.raises(ReauthorisationNeeded):
-        survivor.tokens.access_token()
-    assert list(repository.marked) == ["person"]
-
-
-def test_a_crash_where_the_service_does_not_rotate_costs_nothing(
-    repository: MemoryTokens, cipher: TokenCipher, expired: Token
-) -> None:
-    def killed() -> None:
-        raise Killed
-
-    with serving(GOOD) as server:
-        repository.before_write = killed
-        with pytest.raises(Killed):
-            Worker(server.url, repository, cipher).tokens.access_token()
-        repository.before_write = lambda: None
-        assert Worker(server.url, repository, cipher).tokens.access_token() == "access-2"
-    assert repository.marked == {}
-
-
-def test_a_crash_after_the_write_costs_nothing(standin: StandIn, repository: MemoryTokens, cipher: TokenCipher) -> None:
-    connected(standin, repository, cipher)
-    standin.clock.advance(timedelta(hours=2))
-    Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now).tokens.access_token()
-    standin.clock.advance(timedelta(hours=2))
-    assert Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now).tokens.access_token()
-
-
-def test_an_answer_that_is_lost_on_the_way_strands_the_account_only_if_spotify_rotated(
-    standin: StandIn, repository: MemoryTokens, cipher: TokenCipher
-) -> None:
-    connected(standin, repository, cipher)
-    standin.clock.advance(timedelta(hours=2))
-    standin.faults.add(Fault("cut_before_answer", endpoint="token"))
-    worker = Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now)
-    assert worker.tokens.access_token()
-    assert repository.marked == {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -241,10 +240,14 @@ def test_a_night_that_is_not_done_in_time_is_told(client: SyncPrefectClient, lis
     assert late.trigger.within == timedelta(hours=4, minutes=30), "from 03:30 to 08:00"
     soon = AutomationCore(name="late, soon", trigger=nightly_late(timedelta(seconds=10)), actions=late.actions)
     set_up_automation(client, soon)
+    # A clock beside it: it tells when the same time and half of it again are over, whatever has happened meanwhile.
+    over = nightly_late(timedelta(seconds=15)).model_copy(update={"expect": {"moodlog.never"}})
+    told_so = [late.actions[0].model_copy(update={"subject": "clock", "body": "the time is over"})]
+    set_up_automation(client, AutomationCore(name="clock", trigger=over, actions=told_so))
     degraded, stuck = (_create(client, "nightly", {}) for _ in range(2))
     client.set_flow_run_state(degraded.id, Pending(), force=True)
     client.set_flow_run_state(degraded.id, Completed(name="Degraded"), force=True)
-    time.sleep(12)
+    listener.wait_for("the time is over")
     assert not any("did not complete" in text for text in listener.texts), "a degraded night is done"
     client.set_flow_run_state(stuck.id, Pending(), force=True)
     told = listener.wait_for("did not complete by 08:00 UTC")
