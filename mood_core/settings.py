@@ -38,24 +38,29 @@ class Settings(BaseSettings):
     lake_url: str | None = Field(default=None, description="a folder or s3://bucket/prefix; default HOME/lake")
 
     spotify_client_id: str = Field(
-        default="", validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_ID", "SPOTIPY_CLIENT_ID")
+        default="",
+        validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_ID", "SPOTIPY_CLIENT_ID"),
+        description="the app's id in Spotify's developer dashboard",
     )
     spotify_client_secret: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_SECRET", "SPOTIPY_CLIENT_SECRET")
+        default=None,
+        validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_SECRET", "SPOTIPY_CLIENT_SECRET"),
+        description="its secret; not needed, and without it refresh tokens rotate",
     )
     spotify_redirect_uri: str = Field(
         default="http://127.0.0.1:8888/callback",
         validation_alias=AliasChoices("MOODLOG_SPOTIFY_REDIRECT_URI", "SPOTIPY_REDIRECT_URI"),
+        description="where the browser goes after consent, exactly as the app registers it",
     )
-    spotify_api_url: str = "https://api.spotify.com/v1"
-    spotify_accounts_url: str = "https://accounts.spotify.com"
+    spotify_api_url: str = Field(default="https://api.spotify.com/v1", description="where the Web API is asked")
+    spotify_accounts_url: str = Field(default="https://accounts.spotify.com", description="where tokens are asked for")
     spotify_daily_budget: int = Field(
         default=500, ge=0, description="calls a day to each Spotify endpoint; 0 for no limit (extended quota)"
     )
     spotify_rate_budget: int = Field(
         default=0, ge=0, description="calls in 30 seconds to Spotify by all workers together; 0: as fast as it answers"
     )
-    reccobeats_url: str = "https://api.reccobeats.com/v1"
+    reccobeats_url: str = Field(default="https://api.reccobeats.com/v1", description="where ReccoBeats is asked")
 
     feature_sources: _Words = Field(
         default=("catalog", "spotify", "reccobeats"), description="where audio features come from, in order"
