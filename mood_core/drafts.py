@@ -6,6 +6,7 @@ host, of which nothing can be known, is taken away after a day.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -17,10 +18,33 @@ from pathlib import Path
 _NAME = re.compile(r"\.(?P<process>\d+)@(?P<host>[^@]+)@\d+\.draft$")
 _A_DAY_S = 86_400
 
+NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
+"""How a system says that there are no hard links on a disk, as there are none on memory sticks."""
+
 
 def draft_of(target: Path) -> Path:
     """A name beside ``target`` that nobody else writes to; it begins with a dot, so that readers pass it by."""
     return target.with_name(f".{target.name}.{os.getpid()}@{socket.gethostname()}@{time.monotonic_ns()}.draft")
+
+
+def publish_new(draft: Path, target: Path) -> None:
+    """Give the whole private file ``draft`` the name ``target``, which nothing may have yet.
+
+    By a link, which never replaces. Where there are none, the name is taken by an empty file first.
+
+    Raises:
+        FileExistsError: ``target`` is there already.
+        OSError: It cannot be made.
+    """
+    try:
+        os.link(draft, target)
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        draft.replace(target)
+    else:
+        draft.unlink()
 
 
 def may_run(host: str, process: str) -> bool:

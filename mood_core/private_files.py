@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from mood_core.drafts import draft_of, sweep_beside
+from mood_core.drafts import NO_HARD_LINKS, draft_of, sweep_beside
 
 _FOLDER, _FILE = 0o700, 0o600
 _LONGEST_STEM = 120
@@ -72,6 +72,15 @@ def make_private_file(path: Path) -> None:
     write_private(fresh, b"")
     try:
         with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)
+            _link_empty(fresh, path)
     finally:
         fresh.unlink()
+
+
+def _link_empty(fresh: Path, path: Path) -> None:
+    try:
+        os.link(fresh, path)
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        open_private(path, new=True).close()

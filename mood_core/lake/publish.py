@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
 import pyarrow as pa
 
-from mood_core.drafts import draft_of, sweep
+from mood_core.drafts import NO_HARD_LINKS, draft_of, sweep
 from mood_core.private_files import make_private_folder, open_private
 
 _TRIES = 5
-_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
 
 
 def publish_locally(root: Path, path: str, content: pa.Buffer) -> None:
@@ -61,7 +59,7 @@ def _link(temporary: Path, target: Path) -> None:
     except FileExistsError:
         return  # the name is a digest of the rows: whoever was first wrote the same
     except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
+        if error.errno not in NO_HARD_LINKS:
             raise
         temporary.rename(target)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pyarrow as pa
 
-from mood_core.drafts import draft_of, sweep_beside
+from mood_core.drafts import draft_of, publish_new, sweep_beside
 from mood_core.errors import InputError
 from mood_core.private_files import open_private
 
@@ -69,7 +68,7 @@ def export_person(tables: Mapping[str, pa.Table], target: Path, kind: str) -> di
             with open_private(fresh) as file, ZipFile(file, "w", ZIP_DEFLATED) as zipped:
                 for name, rows in tables.items():
                     zipped.writestr(f"{name}.{kind}", FORMATS[kind](rows))
-            os.link(fresh, target)  # unlike a rename, a link never replaces
+            publish_new(fresh, target)
         finally:
             fresh.unlink(missing_ok=True)
     except FileExistsError:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mood_core.drafts import draft_of, sweep_beside
+from mood_core.drafts import draft_of, publish_new, sweep_beside
 from mood_core.errors import ConfigError
 from mood_core.private_files import open_private
 
@@ -34,10 +34,12 @@ def read_or_make_keys(path: Path, generate: Callable[[], str]) -> list[str]:
     """
     if not path.exists():
         fresh = _draft(path, [generate()])
-        # A link appears whole and never replaces: whoever is first decides, and nobody reads half a key.
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)
-        fresh.unlink()
+        # Whoever is first decides, and nobody reads half a key.
+        try:
+            with contextlib.suppress(FileExistsError):
+                publish_new(fresh, path)
+        finally:
+            fresh.unlink(missing_ok=True)
     return read_keys(path)
 
 

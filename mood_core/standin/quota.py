@@ -27,8 +27,3 @@ class RollingLimit:
                 times.append(now_s)
                 return 0.0
             return (times[0] if times else now_s) + self._span_s - now_s
-
-    def clear(self) -> None:
-        """Forget the calls so far."""
-        with self._lock:
-            self._times.clear()
