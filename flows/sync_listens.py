@@ -79,5 +79,6 @@ def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
     """Those of ``user_ids`` that are to be pulled now, see :mod:`mood_core.pipeline.polling`."""
     now = workspace.now()
     last_pulled = {account.user_id: account.last_pulled_at for account in workspace.accounts.all(user_ids)}
-    paces = {id_: Pace(*pace) for id_, pace in workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW).items()}
-    return due(last_pulled, paces, now=now, daily_budget=workspace.settings.spotify_daily_budget)
+    paces = workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, user_ids)
+    known = {id_: Pace(*pace) for id_, pace in paces.items()}
+    return due(last_pulled, known, now=now, daily_budget=workspace.settings.spotify_daily_budget)

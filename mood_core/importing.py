@@ -73,14 +73,14 @@ def label_now(workspace: Workspace, asked: Callable[[int, int], None], labelled:
         InputError: A catalogue file is not what it should be.
         StoreError: The database or the lake fails.
     """
-    from mood_core.pipeline.fetch_features import fetch_for
+    from mood_core.pipeline.fetch_features import fetch_features
     from mood_core.pipeline.label_tracks import label_tracks
 
     now, batches, rows = workspace.now(), workspace.batches, workspace.feature_rows
     with workspace.turn(Turn.LABELS):
         match_names(workspace)
-        wanting = rows.tracks_without_features(most_heard_first=True)
-        report = fetch_for(wanting, workspace.feature_sources(), rows, batches, now=now, progress=asked)
+        sources = workspace.feature_sources()
+        report = fetch_features(sources, rows, batches, now=now, most_heard_first=True, progress=asked)
         keep_aside(report.set_aside, workspace.settings.quarantine, now=now)
         model = workspace.classifier, workspace.model_card
         label_tracks(*model, workspace.mood_rows, workspace.models, batches, now=now, progress=labelled)

@@ -6,7 +6,7 @@ All times are aware UTC ``datetime`` values with millisecond precision. Numbers 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 MOODS = ("Calm", "Energetic", "Happy", "Sad")
@@ -157,8 +157,7 @@ def to_ms(moment: datetime) -> int:
 
 def from_ms(milliseconds: int) -> datetime:
     """The aware UTC time of ``milliseconds`` since 1970-01-01T00:00Z."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest * 1000)
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -71,7 +71,8 @@ def command(as_json: bool) -> None:
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:
     accounts = workspace.accounts.all()
-    paces = workspace.accounts.paces(workspace.now() - LOOK_BACK, HALF_WINDOW)
+    everybody = [account.user_id for account in accounts]
+    paces = workspace.accounts.paces(workspace.now() - LOOK_BACK, HALF_WINDOW, everybody)
     floor = within_quota(sum(a.state == "active" for a in accounts), workspace.settings.spotify_daily_budget)
     return [
         _user(workspace, account) | _pulling(Pace(*paces.get(account.user_id, (0, None))), floor)

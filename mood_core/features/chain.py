@@ -20,7 +20,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
-from mood_core.features.misses import ANY_SOURCE, NOT_A_TRACK, NOT_LATER_THAN, is_due, never_has_features
+from mood_core.features.misses import ANY_SOURCE, NOT_A_TRACK, NOT_LATER_THAN, is_due, never_has_features, rest_at
 from mood_core.features.report import FetchReport
 from mood_core.features.source import FetchResult, service_of
 from mood_core.records import FeatureMiss
@@ -69,6 +69,12 @@ def fetch_features(
         yield from walk.ask(source)
 
 
+def is_denied(source: FeatureSource, availability: SourceAvailability, at: datetime) -> bool:
+    """Whether the service of ``source`` has refused this app so lately that it is left alone at ``at``."""
+    since = availability.unavailable_since(service_of(source.name))
+    return since is not None and since - NOT_LATER_THAN <= at < since + source.denied_for
+
+
 class _Walk:
     """One run's state: which tracks are still without features, and which services are out."""
 
@@ -83,6 +89,7 @@ class _Walk:
         self._waiting = {track.track_id: track for track in tracks}
         self._remembered = history.remembered(tuple(self._waiting))
         self._at = at
+        self._rest = rest_at(at)
         self._availability = availability
         self._report = report
         self._stopped: set[str] = set()
@@ -114,10 +121,9 @@ class _Walk:
 
     def _access(self, source: FeatureSource) -> bool:
         service = service_of(source.name)
-        since = self._availability.unavailable_since(service)
-        if since is not None:
+        if self._availability.unavailable_since(service) is not None:
             self._on_probation.add(service)
-        return since is None or not since - NOT_LATER_THAN <= self._at < since + source.denied_for
+        return not is_denied(source, self._availability, self._at)
 
     def _due(self, source: FeatureSource) -> tuple[list[Track], list[tuple[Track, str]]]:
         due: list[Track] = []
@@ -128,9 +134,7 @@ class _Walk:
                 continue
             if (reason := source.cannot_ask(track)) is not None:
                 refused.append((track, reason))
-            elif source.remote and not is_due(self._remembered.get((track.track_id, source.name)), self._at):
-                self._report.not_due[source.name] += 1
-            else:
+            elif not source.remote or is_due(self._remembered.get((track.track_id, source.name)), self._rest):
                 due.append(track)
         return due, refused
 

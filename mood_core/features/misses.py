@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -58,17 +59,32 @@ class NothingRemembered:
         return {}
 
 
-def due_at(count: int, missed_at: datetime) -> datetime:
-    """When a source is asked again after ``count`` (1 or more) misses, the last of them at ``missed_at``."""
-    position = min(max(count, 1), len(ASK_AGAIN_AFTER)) - 1
-    return missed_at + ASK_AGAIN_AFTER[position]
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Which misses keep their source from being asked at one moment, told by the last one's date (aware UTC).
+
+    Attributes:
+        after: a date for one miss, for two, ...; the last one for that many and more. Only later misses rest.
+        until: only misses up to here rest.
+    """
+
+    after: tuple[datetime, ...]
+    until: datetime
+
+    def holds(self, count: int, missed_at: datetime) -> bool:
+        """Whether ``count`` (1 or more) misses, the last at ``missed_at``, are too fresh to ask again."""
+        position = min(max(count, 1), len(self.after)) - 1
+        return self.after[position] < missed_at <= self.until
 
 
-def is_due(miss: RememberedMiss | None, at: datetime) -> bool:
-    """Whether a source may be asked at ``at``, given what is remembered of its misses of the track."""
-    if miss is None or miss.reason in WITHOUT_ASKING:
-        return True
-    return at >= due_at(miss.count, miss.missed_at) or miss.missed_at > at + NOT_LATER_THAN
+def rest_at(at: datetime) -> Rest:
+    """Which misses rest at ``at``."""
+    return Rest(tuple(at - wait for wait in ASK_AGAIN_AFTER), at + NOT_LATER_THAN)
+
+
+def is_due(miss: RememberedMiss | None, rest: Rest) -> bool:
+    """Whether a source may be asked at the moment of ``rest``, given what is remembered of its misses of the track."""
+    return miss is None or miss.reason in WITHOUT_ASKING or not rest.holds(miss.count, miss.missed_at)
 
 
 def never_has_features(track: Track) -> bool:

@@ -41,7 +41,6 @@ class FetchReport:
     asked: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
-    not_due: Counter[str] = field(default_factory=Counter)
     stopped: list[StoppedSource] = field(default_factory=list)
     denied: list[StoppedSource] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from mood_core.features.chain import fetch_features as walk
-from mood_core.features.misses import NothingRemembered
+from mood_core.features.chain import is_denied
+from mood_core.features.misses import NothingRemembered, Rest, rest_at
 from mood_core.features.report import FetchReport
-from mood_core.features.source import FeatureSource, MissHistory
+from mood_core.features.source import FeatureSource, MissHistory, SourceAvailability
 from mood_core.pipeline.batches import Batches
 from mood_core.records import Track
 from mood_core.schema import AUDIO_FEATURES, FEATURE_MISSES
@@ -27,11 +28,26 @@ def fetch_features(
     now: datetime,
     selection: Selection = _EVERYTHING,
     ask_again: bool = False,
+    most_heard_first: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
-    """Fetch the features of the selected tracks that have none. See :func:`fetch_for`."""
-    wanting = rows.tracks_without_features(selection)
+    """Fetch the features of the selected tracks that have none, the longest known or ``most_heard_first``.
+
+    See :func:`fetch_for`. Tracks that every source is to be asked about later are not even read.
+    """
+    resting = None if ask_again else _resting(sources, rows, now)
+    wanting = rows.tracks_without_features(selection, resting=resting, most_heard_first=most_heard_first)
     return fetch_for(wanting, sources, rows, batches, now=now, ask_again=ask_again, progress=progress)
+
+
+def _resting(
+    sources: Sequence[FeatureSource], availability: SourceAvailability, now: datetime
+) -> tuple[Sequence[str], Rest] | None:
+    """The sources that may be asked and whose misses rest; None where there is none, or a local one, asked always."""
+    askable = [source for source in sources if not is_denied(source, availability, now)]
+    if not askable or not all(source.remote for source in askable):
+        return None
+    return [source.name for source in askable], rest_at(now)
 
 
 def fetch_for(

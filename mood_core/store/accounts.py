@@ -33,7 +33,7 @@ WHERE user_key IN (SELECT user_key FROM users WHERE {wanted})
 RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key) AS user_id, last_problem
 """
 
-_PACES = text("""
+_PACES = """
 SELECT user_id, count(*) AS plays, min(span_ms) AS shortest_ms
 FROM (
     SELECT
@@ -41,10 +41,10 @@ FROM (
         l.played_at_ms - lag(l.played_at_ms, CAST(:plays AS INTEGER))
             OVER (PARTITION BY u.user_key ORDER BY l.played_at_ms) AS span_ms
     FROM users AS u INNER JOIN listens AS l ON l.user_key = u.user_key
-    WHERE l.played_at_ms >= :since
+    WHERE l.played_at_ms >= :since AND {wanted}
 ) AS spans
 GROUP BY user_id
-""")
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +119,15 @@ class Accounts:
         """Record why accounts could not be pulled."""
         self._for_each(user_ids, "last_problem = :value", problem)
 
-    def paces(self, since: datetime, plays: int) -> dict[str, tuple[int, timedelta | None]]:
-        """How fast people listened since ``since``, by user id, for those who did.
+    def paces(self, since: datetime, plays: int, user_ids: Sequence[str]) -> dict[str, tuple[int, timedelta | None]]:
+        """How fast each of ``user_ids`` listened since ``since``, by user id, for those who did.
 
         How many plays there were, and the shortest time from one to the one that is ``plays`` later, if there was one.
         """
         with self._database.read() as connection:
-            rows = connection.execute(_PACES, {"since": to_ms(since), "plays": plays})
+            wanted, ids = among(connection, "u.user_id", user_ids)
+            values = {"since": to_ms(since), "plays": plays, "ids": ids}
+            rows = connection.execute(text(_PACES.format(wanted=wanted)), values)
             return {
                 row.user_id: (row.plays, None if row.shortest_ms is None else timedelta(milliseconds=row.shortest_ms))
                 for row in rows

@@ -82,7 +82,7 @@ def test_no_step_of_a_night_reads_every_listen(standin: StandIn) -> None:
         with statements(workspace) as seen:
             accounts = workspace.accounts.all()
             now = workspace.now()
-            workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW)
+            workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, [account.user_id for account in accounts])
             assert one_night(workspace).new_listens > 0
             match_waiting(ImportRows(workspace.database), workspace.batches, now=now)
             account_states(workspace.database, accounts, now=now)

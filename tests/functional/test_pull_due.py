@@ -48,4 +48,6 @@ def test_a_pace_is_the_shortest_time_in_which_half_a_window_filled(migrated: Dat
     since = NOW - timedelta(days=14)
     recent = [at for at in plays["ada"] if at >= since]
     shortest = min(late - early for early, late in zip(recent, recent[HALF_WINDOW:], strict=False))
-    assert Accounts(migrated).paces(since, HALF_WINDOW) == {"ada": (len(recent), shortest), "bo": (2, None)}
+    paces = Accounts(migrated).paces
+    assert paces(since, HALF_WINDOW, list(plays)) == {"ada": (len(recent), shortest), "bo": (2, None)}
+    assert paces(since, HALF_WINDOW, ["bo"]) == {"bo": (2, None)}

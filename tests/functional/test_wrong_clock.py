@@ -11,7 +11,7 @@ import pytest
 
 from mood_core.bootstrap import Workspace
 from mood_core.errors import QuotaExceeded
-from mood_core.features.misses import ASK_AGAIN_AFTER, NOT_LATER_THAN, is_due
+from mood_core.features.misses import ASK_AGAIN_AFTER, NOT_LATER_THAN, is_due, rest_at
 from mood_core.lake import Lake, open_lake
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.check_health import Level, account_findings
@@ -211,10 +211,10 @@ def test_a_miss_of_the_future_is_asked_about_and_its_date_put_right(migrated: Da
         batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, [miss]), now=moment)
         remembered = rows.remembered(["a"])["a", "reccobeats"]
         assert remembered.missed_at == moment
-        assert is_due(remembered, NOW + DAY) == (moment != NOW + DAY)
+        assert is_due(remembered, rest_at(NOW + DAY)) == (moment != NOW + DAY)
     assert remembered.count == 3
-    assert not is_due(replace(remembered, missed_at=NOW + NOT_LATER_THAN), NOW)
-    assert is_due(remembered, NOW + DAY + ASK_AGAIN_AFTER[2])
+    assert not is_due(replace(remembered, missed_at=NOW + NOT_LATER_THAN), rest_at(NOW))
+    assert is_due(remembered, rest_at(NOW + DAY + ASK_AGAIN_AFTER[2]))
     rebuild(lake, migrated, now=NOW + DAY)
     assert rows.remembered(["a"])["a", "reccobeats"] == remembered
 

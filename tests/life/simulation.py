@@ -109,8 +109,8 @@ class Simulation:
             self._check_watermark(account.user_id, account.newest_listen_at)
         if now.hour == NIGHT and now.minute == 0:
             return [account.user_id for account in accounts]
-        paces = self.workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW)
         last_pulled = {account.user_id: account.last_pulled_at for account in accounts}
+        paces = self.workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, list(last_pulled))
         budget = self.workspace.settings.spotify_daily_budget
         return due(last_pulled, {id_: Pace(*pace) for id_, pace in paces.items()}, now=now, daily_budget=budget)
 
