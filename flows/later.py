@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from prefect import get_run_logger
@@ -48,10 +50,15 @@ def _run_at(at: datetime, name: str, parameters: Mapping[str, Any], what: str) -
             timeout=0,
             as_subflow=False,
             flow_run_name=f"what was put off ({what})",
-            # Whoever is told to wait for the same hour shares one run.
-            idempotency_key=f"{deployment.id}-{what}-{at:%Y-%m-%dT%H}",
+            idempotency_key=shared_key(str(deployment.id), what, at, parameters),
         )
     except ObjectNotFound:
         get_run_logger().warning("%s is not deployed here, so the rest waits for the next run", name)
         return None
     return f"the rest of the {what} at {at:%Y-%m-%d %H:%M} UTC"
+
+
+def shared_key(deployment_id: str, what: str, at: datetime, parameters: Mapping[str, Any]) -> str:
+    """What is the same for runs of a deployment that put off the same until the same hour: they share one run."""
+    put_off = sha256(json.dumps(parameters, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return f"{deployment_id}-{what}-{at:%Y-%m-%dT%H}-{put_off}"
