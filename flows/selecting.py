@@ -7,7 +7,7 @@ from datetime import date
 
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError
-from mood_core.store.accounts import Account
+from mood_core.pipeline.manage_users import accounts_called
 from mood_core.store.selection import Selection
 
 
@@ -22,18 +22,6 @@ def selection_of(people: Sequence[str], first_day: date | None, last_day: date |
     if not people:
         return Selection(None, first_day, last_day)
     with Workspace() as workspace:
-        return Selection([account.user_id for account in accounts_of(workspace, people)], first_day, last_day)
-
-
-def accounts_of(workspace: Workspace, people: Sequence[str]) -> list[Account]:
-    """The accounts of ``people``, by id or by name; all of them where nobody is named.
-
-    Raises:
-        InputError: One of ``people`` is not a connected account.
-    """
-    accounts = workspace.accounts.all(list(people) or None)
-    known = {name for account in accounts for name in (account.user_id, account.display_name)}
-    unknown = sorted(set(people) - known)
-    if unknown:
-        raise InputError(f"no account is connected for {', '.join(unknown)}; `moodlog users list` shows those that are")
-    return accounts
+        return Selection(
+            [account.user_id for account in accounts_called(workspace.accounts, people)], first_day, last_day
+        )

@@ -10,12 +10,12 @@ from prefect.futures import wait
 
 from flows.parameters import People
 from flows.run_names import named
-from flows.selecting import accounts_of
 from flows.shards import split
 from flows.sharing import pull_shared
 from flows.summary import conclude
 from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard
 from mood_core.bootstrap import Workspace
+from mood_core.pipeline.manage_users import accounts_called
 from mood_core.pipeline.night_report import NightReport
 from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.pipeline.pull_listens import PullOutcome
@@ -58,7 +58,9 @@ def pull_all(people: Sequence[str], *, dry_run: bool, due_only: bool = False, sh
         InputError: One of ``people`` is not a connected account.
     """
     with Workspace() as workspace:
-        active = [account.user_id for account in accounts_of(workspace, people) if account.state == "active"]
+        active = [
+            account.user_id for account in accounts_called(workspace.accounts, people) if account.state == "active"
+        ]
         if due_only:
             active = due_accounts(workspace, active)
         shards = split(active, workspace.settings.shards)

@@ -12,7 +12,7 @@ from rich.console import Console
 from mood_core.bootstrap import Workspace
 from mood_core.cli.day import DAY
 from mood_core.cli.mood_table import print_listens, print_mood_table
-from mood_core.errors import InputError
+from mood_core.pipeline.manage_users import accounts_called
 from mood_core.store.history import GROUPINGS, HistoryFilter, MoodCount, latest_listens, mood_counts
 
 
@@ -42,8 +42,8 @@ def command(
     """
     chosen = HistoryFilter(user, first_day.date() if first_day else None, last_day.date() if last_day else None)
     with Workspace() as workspace:
-        if user is not None and not workspace.accounts.all([user]):
-            raise InputError(f"no account is called {user}; `moodlog users list` shows them with their ids")
+        if user is not None:
+            accounts_called(workspace.accounts, [user])  # a name that nobody has is told, not answered by no moods
         if by == "track":
             listens = latest_listens(workspace.database, chosen, limit)
             _write(listens) if as_json else print_listens(listens, Console())

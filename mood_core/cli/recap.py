@@ -12,6 +12,7 @@ import click
 from mood_core.bootstrap import Workspace
 from mood_core.cli.day import DAY
 from mood_core.errors import InputError
+from mood_core.pipeline.manage_users import accounts_called
 from mood_core.plain_text import plain
 from mood_core.report.recap import last_full_week, read_recap
 
@@ -34,9 +35,7 @@ def command(user: str | None, week: datetime | None, out: Path | None, as_json: 
     if week and not 1 < week.year < 9999:  # a day before or after it, there is no calendar
         raise InputError(f"--week {week:%Y-%m-%d}: no listens are so far away; name a day of a week that has been")
     with Workspace() as workspace:
-        people = workspace.accounts.all([user] if user else None)
-        if user and not people:
-            raise InputError(f"no account is called {user}; `moodlog users list` shows them with their ids")
+        people = accounts_called(workspace.accounts, [user] if user else [])
         if out and len(people) != 1:
             raise InputError(f"a picture shows one person, here are {len(people)}; choose one with --user")
         if not people:

@@ -11,6 +11,7 @@ import click
 from mood_core.bootstrap import Workspace
 from mood_core.cli.day import DAY
 from mood_core.errors import InputError
+from mood_core.pipeline.manage_users import accounts_called
 from mood_core.plain_text import plain
 from mood_core.private_files import write_private
 
@@ -73,10 +74,7 @@ def write_report(
     from mood_core.report.page import render_page
     from mood_core.report.page_data import page_data
 
-    people = workspace.accounts.all(users or None)
-    missing = [name for name in users if not any(name in (one.user_id, one.display_name) for one in people)]
-    if missing:
-        raise InputError(f"no account is called {missing[0]}; `moodlog users list` shows them with their ids")
+    people = accounts_called(workspace.accounts, users)
     data = page_data(workspace.database, people, now=workspace.now(), first_day=first_day, last_day=last_day)
     try:
         write_private(out, render_page(data).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,6 +29,20 @@ def the_account(accounts: Accounts, user: str) -> Account:
         problem = "several accounts are" if found else "no account is"
         raise InputError(f"{problem} called {user}; `moodlog users list` shows them with their ids")
     return found[0]
+
+
+def accounts_called(accounts: Accounts, names: Collection[str]) -> list[Account]:
+    """The accounts called one of ``names``, by id or name, in the order of their ids; all of them where none is given.
+
+    Raises:
+        InputError: Somebody named is not known.
+    """
+    found = accounts.all(list(names) or None)
+    unknown = sorted(set(names) - {name for account in found for name in (account.user_id, account.display_name)})
+    if unknown:
+        called = ", ".join(unknown)
+        raise InputError(f"no account is called {called}; `moodlog users list` shows them with their ids")
+    return found
 
 
 def the_reader(accounts: Accounts, user: str | None) -> str:

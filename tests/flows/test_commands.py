@@ -109,10 +109,8 @@ def test_a_run_that_cannot_work_says_why_in_one_line_and_by_its_exit_code(
 ) -> None:
     assert _connect(live_standin, 0).returncode == 0
     unknown = _moodlog("run", "--user", "nobody")
-    assert (unknown.returncode, unknown.stderr.strip().splitlines()[-1][:44]) == (
-        2,
-        "moodlog: no account is connected for nobody;",
-    )
+    assert unknown.returncode == 2
+    assert unknown.stderr.strip().splitlines()[-1].startswith("moodlog: no account is called nobody;")
     live_standin.revoke(live_standin.listeners[0].listener_id)
     revoked = _moodlog("run")
     assert revoked.returncode == 77
