@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flows.local_server import LocalServer, local_server, server_environment
+from mood_core.bootstrap import make_home
 
 _RECORDING_S = 10.0
 _POLL_S = 0.1
@@ -57,6 +58,9 @@ def prefect_runtime(home: Path, *, verbose: int = 0, port: int | None = None) ->
 
     A server that is set by ``PREFECT_API_URL`` or the active Prefect profile is used. Otherwise it is moodlog's own,
     whose history lies in ``home/prefect``.
+
+    Raises:
+        ConfigError: ``home`` cannot be made.
     """
     # The server keeps the whole log of a run. The terminal shows it when asked; without that, errors come as one line.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG" if verbose > 1 else "INFO")
@@ -65,7 +69,7 @@ def prefect_runtime(home: Path, *, verbose: int = 0, port: int | None = None) ->
     if configured_server():
         yield PrefectRuntime(None)
         return
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_home(home)
     folder = home / "prefect"
     with local_server(folder, port=port) as server:
         os.environ.update(server_environment(folder), PREFECT_API_URL=server.api_url)

@@ -73,7 +73,7 @@ class Workspace:
     @cached_property
     def database(self) -> Database:
         """The database, brought to this moodlog's schema."""
-        _private_folder(self.settings.home)
+        make_home(self.settings.home)
         database = open_database(self.settings.database)
         self._closing.callback(database.close)
         migrate(database, now=self.now())
@@ -82,7 +82,7 @@ class Workspace:
     @cached_property
     def lake(self) -> Lake:
         """The lake."""
-        _private_folder(self.settings.home)
+        make_home(self.settings.home)
         return open_lake(self.settings.lake)
 
     @cached_property
@@ -156,7 +156,7 @@ class Workspace:
         if given is not None:
             return TokenCipher([key.strip() for key in given.get_secret_value().split(",") if key.strip()])
         file = self.settings.token_key_file
-        _private_folder(file.parent)
+        make_home(file.parent)
         return TokenCipher(read_or_make_keys(file, TokenCipher.generate_key))
 
     @cached_property
@@ -260,7 +260,12 @@ def _told_now_and_then() -> Callable[[str, float], None]:
     return tell
 
 
-def _private_folder(home: Path) -> None:
+def make_home(home: Path) -> None:
+    """Make the folder of MOODLOG_HOME where it is absent, for its owner's eyes alone.
+
+    Raises:
+        ConfigError: It cannot be made.
+    """
     try:
         make_private_folder(home)
     except OSError as error:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
 
 from mood_core.errors import ConfigError
+from mood_core.plain_text import plain
+
+log = logging.getLogger(__name__)
 
 _Words = Annotated[tuple[str, ...], NoDecode]
 
@@ -150,7 +162,7 @@ def load_settings() -> Settings:
         ConfigError: One of them cannot be understood; the sentence names it.
     """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "a setting"
@@ -158,3 +170,17 @@ def load_settings() -> Settings:
         raise ConfigError(f"{name} cannot be used: {first['msg'].lower()}") from error
     except (OSError, ValueError) as error:
         raise ConfigError(".env cannot be read; write it in UTF-8, one MOODLOG_NAME=value a line") from error
+    for source in (EnvSettingsSource(Settings), DotEnvSettingsSource(Settings)):
+        for name in map(str.upper, source.env_vars):
+            if name.startswith("MOODLOG_") and not name.startswith("MOODLOG_TEST_"):
+                _warn_of(name)
+    return settings
+
+
+@cache
+def _warn_of(name: str) -> None:
+    """Say once of a name that is no setting, so that a slip of the pen is not silent."""
+    known = {f"MOODLOG_{field.upper()}" for field in Settings.model_fields}
+    if name not in known:
+        like = get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+        log.warning("%s is no setting and changes nothing%s", plain(name), f"; did you mean {like[0]}?" if like else "")

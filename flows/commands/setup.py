@@ -13,12 +13,11 @@ from rich.table import Table
 
 from flows.deployments import read_deployments
 from flows.prefect_runtime import prefect_runtime
+from mood_core.cli.day import CLOCK
 from mood_core.settings import load_settings
 
 if TYPE_CHECKING:
     from flows.server_setup import Done
-
-_CLOCK = click.DateTime(formats=["%H:%M"])
 
 
 @click.command
@@ -26,7 +25,7 @@ _CLOCK = click.DateTime(formats=["%H:%M"])
 @click.option("--webhook", metavar="URL", help="Send alerts there, as JSON with a text; makes the block for it.")
 @click.option(
     "--deadline",
-    type=_CLOCK,
+    type=CLOCK,
     default="08:00",
     show_default=True,
     help="When the night is late, by its schedule's zone.",

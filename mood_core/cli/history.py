@@ -14,6 +14,7 @@ from mood_core.cli.day import DAY
 from mood_core.cli.mood_table import print_listens, print_mood_table
 from mood_core.pipeline.manage_users import accounts_called
 from mood_core.store.history import GROUPINGS, HistoryFilter, MoodCount, latest_listens, mood_counts
+from mood_core.store.selection import check_days
 
 
 @click.command
@@ -32,7 +33,8 @@ def command(
 ) -> None:
     """Show moods as counts of listens, on the person's own clock.
 
-    Weekdays are 1 for Monday to 7 for Sunday, a week is named by its Monday, and unlabelled listens are counted too.
+    A week is named by its Monday, and listens without a mood are counted too. With --json, weekdays are the numbers of
+    the view mood_by_weekday, 1 for Monday to 7 for Sunday, and hours those of mood_by_hour, 0 to 23.
 
     \b
     Examples:
@@ -40,10 +42,13 @@ def command(
       moodlog history --user ada --by hour --from 2026-11-01
       moodlog history --by track --limit 20
     """
-    chosen = HistoryFilter(user, first_day.date() if first_day else None, last_day.date() if last_day else None)
+    days = (first_day.date() if first_day else None, last_day.date() if last_day else None)
+    check_days(*days)
+    chosen = HistoryFilter(user, *days)
     with Workspace() as workspace:
-        if user is not None:
-            accounts_called(workspace.accounts, [user])  # a name that nobody has is told, not answered by no moods
+        if not accounts_called(workspace.accounts, [] if user is None else [user]):
+            click.echo("No account is connected yet; `moodlog connect` connects one.", err=True)
+            return
         if by == "track":
             listens = latest_listens(workspace.database, chosen, limit)
             _write(listens) if as_json else print_listens(listens, Console())

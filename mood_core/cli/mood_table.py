@@ -15,6 +15,7 @@ from mood_core.store.history import MoodCount
 SIGNS = {"Calm": ("○", "cyan"), "Energetic": ("▲", "red"), "Happy": ("●", "yellow"), "Sad": ("▽", "blue")}
 """A sign and a colour for each mood."""
 
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _BAR_CELLS = 20
 _TIME_CELLS, _NAME_CELLS, _GAPS = 16, 12, 6
 
@@ -33,7 +34,7 @@ def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: s
     for count in counts:
         numbers = [str(count.listens[mood]) for mood in (*MOODS, "Unlabelled")]
         name = _fitted(count.display_name, _NAME_CELLS) if count.user_id != person else Text()
-        table.add_row(name, count.period, *numbers, _bar(count))
+        table.add_row(name, _shown(count.period, period), *numbers, _bar(count))
         person = count.user_id
     console.print(table)
     console.print(_legend())
@@ -43,13 +44,22 @@ def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
     """A row for each listen: when, who, what, its mood with the probability (? for uncertain), or · and why none."""
     names = [_fitted(listen["display_name"], _NAME_CELLS) for listen in listens]
     moods = [_mood(listen) for listen in listens]
-    taken = _TIME_CELLS + _GAPS + sum(max((cell.cell_len for cell in cells), default=0) for cells in (names, moods))
-    room = max(console.width - taken, 16)
-    table = _table("local time", "person", "track", "mood")
+    head = ("local time", "person", "track", "mood")
+    widest = (
+        max([len(title), *(cell.cell_len for cell in cells)]) for title, cells in ((head[1], names), (head[3], moods))
+    )
+    room = max(console.width - _TIME_CELLS - _GAPS - sum(widest), 16)
+    table = _table(*head)
     for listen, name, mood in zip(listens, names, moods, strict=True):
         track = _fitted(f"{listen['track']} – {listen['artists']}", room)
         table.add_row(str(listen["local_time"])[:_TIME_CELLS], name, track, mood)
     console.print(table)
+
+
+def _shown(value: str | int, period: str) -> str:
+    if period == "weekday":
+        return _WEEKDAYS[int(value) - 1]
+    return f"{value:02d}:00" if period == "hour" else str(value)
 
 
 def _fitted(text: str, cells: int) -> Text:

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from sqlalchemy import text
 
 from mood_core.looks import COLOURS, INKS, SIGNS
+from mood_core.report.recap import counted, spanned
 from mood_core.store.database import Database
 
 _EPOCH = date(1970, 1, 1)
@@ -51,7 +52,7 @@ def as_data_uri(svg: str) -> str:
 
 def _drawn(dates: list[date], counts: list[dict[str, int]]) -> Iterator[str]:
     total = sum(sum(day.values()) for day in counts)
-    said = f"{total} listens by mood, {dates[0]} to {dates[-1]}"
+    said = f"{counted(total, 'listen')} by mood, {spanned(dates[0], dates[-1])}"
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
         f' font-family="system-ui,sans-serif" font-size="12"><title>{said}</title>'
@@ -63,7 +64,7 @@ def _drawn(dates: list[date], counts: list[dict[str, int]]) -> Iterator[str]:
     most = max([1, *(sum(day.values()) for day in counts)])
     for at, (day, listens) in enumerate(zip(dates, counts, strict=True)):
         yield from _bar(_LEFT + at * step, step, listens, (_HEIGHT - _TOP - _BOTTOM) / most)
-        yield _text(_LEFT + (at + 0.5) * step, _HEIGHT - 14, f"{day:%m-%d}", "#5a606b")
+        yield _text(_LEFT + (at + 0.5) * step, _HEIGHT - 14, f"{day.day} {day:%b}", "#5a606b")
     yield "</svg>"
 
 

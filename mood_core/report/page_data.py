@@ -15,6 +15,7 @@ from mood_core.records import from_ms
 from mood_core.report.queries import QUESTIONS
 from mood_core.store.accounts import Account
 from mood_core.store.database import Database
+from mood_core.store.selection import check_days
 
 MOST_PEOPLE = 12
 """How many people one page can hold."""
@@ -47,8 +48,7 @@ def page_data(
     """
     if len(people) > MOST_PEOPLE:
         raise InputError(f"{len(people)} people are too many for one page; name up to {MOST_PEOPLE} with --user")
-    if first_day and last_day and first_day > last_day:
-        raise InputError(f"--from {first_day} is after --to {last_day}; give the earlier day first")
+    check_days(first_day, last_day)
     return {
         "made_at": now.isoformat(timespec="seconds"),
         "asked": {"first": first_day and str(first_day), "last": last_day and str(last_day)},

@@ -146,11 +146,11 @@ ORDER BY mood, place""",
             "mood_history",
             f"""SELECT track, artists, mood, p_calm, p_energetic, p_happy, p_sad, listens
 FROM (
-  SELECT track_id, track, artists, mood, p_calm, p_energetic, p_happy, p_sad, count(*) AS listens,
-    row_number() OVER (PARTITION BY mood ORDER BY {_CONFIDENCE} DESC, count(*) DESC, track_id) AS place
+  SELECT track, artists, mood, p_calm, p_energetic, p_happy, p_sad, count(*) AS listens,
+    row_number() OVER (PARTITION BY mood ORDER BY {_CONFIDENCE} DESC, count(*) DESC, track, artists) AS place
   FROM {{listens}}
   WHERE {_PERIOD} AND mood IS NOT NULL
-  GROUP BY track_id, track, artists, mood, p_calm, p_energetic, p_happy, p_sad
+  GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad
 ) AS ranked
 WHERE place <= 2
 ORDER BY mood, place""",
@@ -160,8 +160,8 @@ ORDER BY mood, place""",
             f"""SELECT track, artists, mood, p_calm, p_energetic, p_happy, p_sad, count(*) AS listens
 FROM {{listens}}
 WHERE {_PERIOD} AND mood IS NOT NULL
-GROUP BY track_id, track, artists, mood, p_calm, p_energetic, p_happy, p_sad
-ORDER BY {_CONFIDENCE}, count(*) DESC, track_id
+GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad
+ORDER BY {_CONFIDENCE}, count(*) DESC, track, artists
 LIMIT 8""",
         ),
         "gaps": Question(

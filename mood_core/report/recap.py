@@ -39,19 +39,19 @@ class Recap:
     def sentences(self) -> list[str]:
         """What there is to say."""
         total, earlier = sum(self.listens.values()), sum(self.before.values())
-        sunday = self.monday + timedelta(days=6)
+        week = f"in the week of {spanned(self.monday, self.monday + timedelta(days=6))}"
         if not total:
-            known = f"; the week before had {_times(earlier, 'listen')}" if earlier else ""
-            return [f"{self.display_name} has no stored listens from {self.monday} to {sunday}{known}."]
-        times = _times(total, "time")
-        said = [f"{self.display_name} listened {times} from {self.monday} to {sunday}{_compared(total, earlier)}."]
+            known = f"; the week before had {counted(earlier, 'listen')}" if earlier else ""
+            return [f"{self.display_name} has no stored listens {week}{known}."]
+        times = counted(total, "time")
+        said = [f"{self.display_name} listened {times} {week}{_compared(total, earlier)}."]
         said += self._moods()
         if self.top_track:
             title, artists, heard = self.top_track
             by = f" by {artists}" if artists else ""
-            said.append(f"Most heard: {title}{by}, {_times(heard, 'time')}.")
+            said.append(f"Most heard: {title}{by}, {counted(heard, 'time')}.")
         if without := self.listens["Unlabelled"]:
-            said.append(f"{_times(without, 'listen')} {'has' if without == 1 else 'have'} no mood.")
+            said.append(f"{counted(without, 'listen')} {'has' if without == 1 else 'have'} no mood.")
         return said
 
     def shares(self) -> dict[str, tuple[float, float | None]]:
@@ -123,13 +123,19 @@ def _compared(total: int, earlier: int) -> str:
         return "; the week before had none"
     if total == earlier:
         return ", as often as the week before"
-    return f", {_number(abs(total - earlier))} {'more' if total > earlier else 'fewer'} than the week before"
+    return f", {counted(abs(total - earlier))} {'more' if total > earlier else 'fewer'} than the week before"
 
 
-def _times(count: int, word: str) -> str:
-    return f"{_number(count)} {word}{'' if count == 1 else 's'}"
+def counted(count: int, word: str = "") -> str:
+    """A number, with a ``word`` for what it counts.
+
+    Thousands stand apart by a narrow space, which means the same everywhere; a comma or a point does not.
+    """
+    return f"{count:,}".replace(",", "\u202f") + (f" {word}{'' if count == 1 else 's'}" if word else "")
 
 
-def _number(count: int) -> str:
-    """Thousands apart by a narrow space, which means the same everywhere; a comma or a point does not."""
-    return f"{count:,}".replace(",", "\u202f")
+def spanned(first: date, last: date) -> str:
+    """Two days as people write them; what they share is said once: 16–22 Nov 2026, 28 Sep – 4 Oct 2026."""
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{last.day} {last:%b %Y}"
+    return f"{first.day} {first:%b}{'' if first.year == last.year else f' {first.year}'} – {last.day} {last:%b %Y}"

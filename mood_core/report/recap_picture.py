@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import timedelta
 from functools import cache
 from glob import escape
 from pathlib import Path
@@ -11,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 from mood_core.errors import ConfigError, InputError
 from mood_core.looks import COLOURS, INKS, SIGNS
 from mood_core.private_files import file_stem, open_private
-from mood_core.report.recap import Recap
+from mood_core.report.recap import Recap, counted, spanned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
 _FOLDER = "recaps"
-_SOFT = "#5a606b"
-_INK = "#1d2025"
-_LONGEST_NAME = 48
-_LEAST_FOR_SIGN = 0.055  # of the tallest bar
+_GROUND, _LINE, _SOFT, _INK = "#f6f5f2", "#c9c6be", "#5a606b", "#1d2025"  # those of the mood page
+_LONGEST_NAME = 32
+_LEAST_FOR_SIGN = 0.075  # of the tallest bar
 
 
 def picture_name(user_id: str) -> str:
@@ -42,22 +44,16 @@ def forget_pictures(home: Path, user_id: str) -> int:
 
 
 def draw_recap(recap: Recap, out: Path) -> Path:
-    """Draw ``recap`` as a PNG at ``out`` and return ``out``.
+    """Draw ``recap`` as a square PNG of 1080 pixels at ``out`` and return ``out``.
 
     Raises:
         ConfigError: matplotlib is not installed.
         InputError: The file cannot be written.
     """
     try:
-        from matplotlib.figure import Figure
+        figure = recap_figure(recap)
     except ImportError as error:
         raise ConfigError("the picture needs matplotlib; install it with: pip install 'moodlog[plots]'") from error
-    figure = Figure(figsize=(8, 4.2), dpi=120, facecolor="white")
-    figure.set_layout_engine("constrained", w_pad=0.14, h_pad=0.1, wspace=0.05)
-    days, shares = figure.subplots(1, 2, width_ratios=(1.7, 1))
-    _draw_days(days, recap)
-    _draw_shares(shares, recap)
-    figure.suptitle(_title(recap), x=0.018, ha="left", fontsize=13, fontweight="bold", color=_INK, parse_math=False)
     try:
         with open_private(out) as file:
             figure.savefig(file, format="png")
@@ -66,13 +62,31 @@ def draw_recap(recap: Recap, out: Path) -> Path:
     return out
 
 
-def _title(recap: Recap) -> str:
-    total = sum(recap.listens.values())
-    week = f"The week from {recap.monday}, {total or 'no'} listen{'' if total == 1 else 's'}"
+def recap_figure(recap: Recap) -> Figure:
+    """The picture, for a phone: a square whose smallest words can be read where a chat shows it 6 cm wide."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 7.2), dpi=150, facecolor=_GROUND)
+    name, week = _titles(recap)
+    head = figure.text(0.05, 0.952, name, va="top", fontsize=26, fontweight="bold", color=_INK, parse_math=False)
+    head.set_fontsize(26 * min(1, 0.9 * figure.bbox.width / head.get_window_extent().width))
+    figure.text(0.05, 0.868, week, va="center", fontsize=15, color=_SOFT)
+    _draw_days(figure.add_axes((0.05, 0.445, 0.9, 0.37)), recap)
+    _draw_shares(figure.add_axes((0.285, 0.04, 0.665, 0.285)), recap)
+    compared = ", the line is the week before" if sum(recap.before.values()) else ""
+    figure.text(0.05, 0.35, f"Share of listens{compared}", va="center", fontsize=13, color=_SOFT)
+    return figure
+
+
+def _titles(recap: Recap) -> tuple[str, str]:
+    total, before = sum(recap.listens.values()), sum(recap.before.values())
+    heard = counted(total, "listen") if total else "no listens"
+    earlier = f", {counted(before)} the week before" if before else ""
+    week = f"{spanned(recap.monday, recap.monday + timedelta(days=6))}: {heard}{earlier}"
     name = recap.display_name
     if not name or not _can_draw(name):
-        return week
-    return f"{name[:_LONGEST_NAME]}{'…' if len(name) > _LONGEST_NAME else ''}\n{week}"
+        return "The week in moods", week
+    return f"{name[:_LONGEST_NAME]}{'…' if len(name) > _LONGEST_NAME else ''}", week
 
 
 def _draw_days(axes: Any, recap: Recap) -> None:
@@ -80,43 +94,49 @@ def _draw_days(axes: Any, recap: Recap) -> None:
     most = max([1, *(sum(day.values()) for day in recap.days)])
     for mood, colour in COLOURS.items():
         heights = [day[mood] for day in recap.days]
-        axes.bar(range(7), heights, bottom=bottoms, color=colour, edgecolor="white", linewidth=0.8, width=0.86)
+        axes.bar(range(7), heights, bottom=bottoms, color=colour, edgecolor=_GROUND, linewidth=1.2, width=0.88)
         _sign(axes, mood, heights, bottoms, most)
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     for at, total in enumerate(bottoms):
-        axes.text(at, total + most * 0.015, total or "", ha="center", va="bottom", fontsize=9, color=_INK)
-    axes.set_xticks(range(7), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], color=_SOFT)
+        if total:
+            axes.text(at, total + most * 0.02, counted(total), ha="center", va="bottom", fontsize=14, color=_INK)
+    if not any(bottoms):
+        axes.text(3, 0.5, "Nothing was heard", ha="center", va="center", fontsize=15, color=_SOFT)
+    axes.set_xticks(range(7), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], color=_SOFT, fontsize=14)
+    axes.set_xlim(-0.5, 6.5)
     axes.set_ylim(0, most * 1.1)
-    axes.set_yticks([])
-    axes.tick_params(length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.set_title("listens by day", loc="left", fontsize=10, color=_SOFT)
+    _bare(axes, "bottom")
 
 
 def _sign(axes: Any, mood: str, heights: Sequence[int], bottoms: Sequence[int], most: int) -> None:
     for at, (height, bottom) in enumerate(zip(heights, bottoms, strict=True)):
         if height >= most * _LEAST_FOR_SIGN:
-            axes.text(at, bottom + height / 2, SIGNS[mood], ha="center", va="center", fontsize=9, color=INKS[mood])
+            axes.text(at, bottom + height / 2, SIGNS[mood], ha="center", va="center", fontsize=13, color=INKS[mood])
 
 
 def _draw_shares(axes: Any, recap: Recap) -> None:
     """This week's share as a bar, the week before as a line across it."""
+    widest = max(10, *(max(now, before or 0) for now, before in recap.shares().values()))
     for at, (mood, (now, before)) in enumerate(recap.shares().items()):
-        axes.barh(at, now, color=COLOURS[mood], height=0.56)
+        axes.barh(at, now, color=COLOURS[mood], height=0.6)
         said = f"{now:.0f} %" if sum(recap.listens.values()) or before is not None else "–"
         if before is not None:
-            axes.plot([before, before], [at - 0.4, at + 0.4], color=_INK, linewidth=2)
+            axes.plot([before, before], [at - 0.42, at + 0.42], color=_INK, linewidth=3, solid_capstyle="butt")
             said += f", was {before:.0f} %"
-        axes.text(max(now, before or 0) + 2, at, said, va="center", fontsize=9, color=_INK)
-    widest = max(max(now, before or 0) for now, before in recap.shares().values())
-    axes.set_xlim(0, max(widest, 10) * 1.75)
-    axes.set_yticks(range(len(SIGNS)), [f"{mood} {sign}" for mood, sign in SIGNS.items()], color=_INK)
-    axes.set_xticks([])
+        axes.text(max(now, before or 0) + widest * 0.04, at, said, va="center_baseline", fontsize=14, color=_INK)
+    axes.set_xlim(0, widest * 1.75)
+    axes.set_yticks(range(len(SIGNS)), [f"{mood} {sign}" for mood, sign in SIGNS.items()], color=_INK, fontsize=15)
     axes.invert_yaxis()
-    axes.tick_params(length=0)
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    compared = ", line: week before" if sum(recap.before.values()) else ""
-    axes.set_title(f"share of listens{compared}", loc="left", fontsize=10, color=_SOFT)
+    _bare(axes, "left")
+
+
+def _bare(axes: Any, kept: str) -> None:
+    """No frame but a faint line at the side that is ``kept``, and ticks there alone."""
+    axes.set_facecolor("none")
+    axes.tick_params(length=0, pad=8)
+    axes.spines[[side for side in ("top", "right", "left", "bottom") if side != kept]].set_visible(False)
+    axes.spines[kept].set_color(_LINE)
+    axes.set_yticks([]) if kept == "bottom" else axes.set_xticks([])
 
 
 def _can_draw(name: str) -> bool:

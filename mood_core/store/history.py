@@ -36,11 +36,14 @@ _WEEK_OF = {
 
 @dataclass(frozen=True, slots=True)
 class MoodCount:
-    """One person's listens in one ``period``, by mood; ``Unlabelled`` counts those without one."""
+    """One person's listens in one ``period``, by mood; ``Unlabelled`` counts those without one.
+
+    A period is a day or a week's Monday (YYYY-MM-DD), an hour (0-23), or a weekday (1 for Monday to 7 for Sunday).
+    """
 
     user_id: str
     display_name: str
-    period: str
+    period: str | int
     listens: dict[str, int]
 
     @property
@@ -76,10 +79,10 @@ def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[Mood
     where, values = chosen.where()
     source = f"SELECT mood_history.*, {_WEEK_OF[database.dialect]} AS week FROM mood_history"  # noqa: S608
     query = _COUNTS.format(column=GROUPINGS[by], source=source, where=where)
-    periods: dict[tuple[str, str, str], dict[str, int]] = {}
+    periods: dict[tuple[str, str, str | int], dict[str, int]] = {}
     with database.read() as connection:
         for row in connection.execute(text(query), values):
-            period = f"{row.period:02d}" if isinstance(row.period, int) else str(row.period)
+            period = row.period if isinstance(row.period, int) else str(row.period)
             counts = periods.setdefault(
                 (row.user_id, row.display_name, period), dict.fromkeys((*MOODS, "Unlabelled"), 0)
             )

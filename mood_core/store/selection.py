@@ -6,6 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from mood_core.errors import InputError
+
+
+def check_days(first_day: date | None, last_day: date | None) -> None:
+    """Refuse days that are the wrong way round; None leaves an end open.
+
+    Raises:
+        InputError: The first day is after the last.
+    """
+    if first_day and last_day and first_day > last_day:
+        raise InputError(f"the first day, {first_day}, is after the last one, {last_day}; swap them")
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

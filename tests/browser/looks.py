@@ -38,6 +38,22 @@ TEXT_ON_TEXT = """() => {
 }"""
 """Pairs of texts that lie on each other, outside pictures; boxes are taller than letters, so lines may touch."""
 
+BROKEN_DATES = r"""() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (node.parentElement.closest("script, style, pre")) continue;
+    for (const date of node.textContent.matchAll(/\d{4}-\d\d(-\d\d)?|(\d+\s)?[A-Z][a-z]{2}\s\d{4}/g)) {
+      const range = document.createRange();
+      range.setStart(node, date.index);
+      range.setEnd(node, date.index + date[0].length);
+      if (new Set([...range.getClientRects()].map((box) => box.top)).size > 1) found.push(date[0]);
+    }
+  }
+  return found;
+}"""
+"""Dates that begin on one line and end on another."""
+
 IN_PICTURES = """() => {
   const found = [];
   for (const place of document.querySelectorAll(".chart")) {

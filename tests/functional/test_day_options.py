@@ -17,3 +17,11 @@ def test_what_is_no_day_is_refused_with_one_that_is(home: Path, words: str, day:
     assert done.exit_code == 2
     assert f"{day!r} is no day; write it like 2026-11-24." in done.stderr
     assert not home.exists()
+
+
+@pytest.mark.parametrize("command", ["history", "report", "run"])
+def test_days_the_wrong_way_round_are_refused(home: Path, command: str) -> None:
+    done = CliRunner().invoke(main, [command, "--from", "2026-11-24", "--to", "2026-11-01"])
+    assert done.exit_code == 2
+    said = "moodlog: the first day, 2026-11-24, is after the last one, 2026-11-01; swap them"
+    assert done.stderr.splitlines()[-1] == said

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
+from sqlalchemy import text
 
 from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.batches import Batches
-from mood_core.records import Gap, ListenSource, User
+from mood_core.records import Gap, ListenSource, Track, User
 from mood_core.schema import GAPS, LISTENS, TRACKS, USERS
 from mood_core.tables import to_table, users_table
 from tests.store_data import NOW, listens, set_current, tracks
@@ -68,11 +70,33 @@ def test_history_shows_whole_days_and_counts_beside_a_long_name(by: str) -> None
     periods = {
         "day": f"{NOW:%Y-%m-%d}",
         "week": "2026-11-16",
-        "hour": f"{(NOW - timedelta(hours=3)):%H}",
-        "weekday": "5",
+        "hour": f"{(NOW - timedelta(hours=3)):%H}:00",
+        "weekday": "Fri",
     }
-    assert periods[by].lstrip("0") in shown
+    assert periods[by] in shown
     assert _LONG_NAME[:8] in shown
+
+
+@pytest.mark.parametrize(("by", "views"), [("hour", "mood_by_hour"), ("weekday", "mood_by_weekday")])
+def test_history_for_machines_has_the_views_own_numbers(by: str, views: str) -> None:
+    done = CliRunner().invoke(main, ["history", "--by", by, "--json"])
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    with Workspace() as workspace, workspace.database.read() as connection:
+        rows = connection.execute(text(f"SELECT {by} FROM {views} GROUP BY {by} ORDER BY {by}")).scalars().all()  # noqa: S608
+    assert [line[by] for line in told] == rows
+    assert all(isinstance(line[by], int) for line in told)
+
+
+def test_history_by_track_shows_whole_times_beside_a_short_name() -> None:
+    with Workspace() as workspace:
+        batches: Batches = workspace.batches
+        batches.add(USERS, users_table([User(_LONG_ID, "Al", _LONG_ZONE, NOW)], NOW), now=NOW)
+        titled = to_table(TRACKS, [Track(_TRACK, "A long title " * 9, ("Somebody",))])
+        batches.add(TRACKS, titled, now=NOW)
+    shown = _shown("history", "--by", "track").splitlines()
+    assert shown[0].split() == ["local", "time", "person", "track", "mood"]
+    assert f"{NOW - timedelta(hours=3):%Y-%m-%d %H:%M}" in shown[1]
+    assert shown[1].endswith("features not asked for yet")
 
 
 def test_history_by_track_says_why_a_track_has_no_mood() -> None:

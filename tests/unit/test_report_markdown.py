@@ -75,7 +75,7 @@ def test_the_picture_says_the_numbers_of_the_view(tmp_path: Path, database_url: 
             totals = [int(row.n) for row in connection.execute(query, {"first": "2026-11-18"})]
     svg = ET.fromstring(drawn)  # noqa: S314 - our own
     texts = [one.text for one in svg.iter("{http://www.w3.org/2000/svg}text")]
-    assert texts[0] == f"{sum(totals)} listens by mood, 2026-11-18 to 2026-11-24"
+    assert texts[0] == f"{sum(totals)} listens by mood, 18–24 Nov 2026"
     assert [int(one) for one in texts if one and one.isdigit()] == totals
 
 

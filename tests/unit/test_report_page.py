@@ -75,6 +75,18 @@ def test_transitions_are_the_views_also_where_listens_share_a_moment(tmp_path: P
     assert sum(row.transitions for row in view) >= 6
 
 
+def test_a_recording_released_twice_stands_once_among_the_labels(tmp_path: Path, database_url: str) -> None:
+    with workspace(tmp_path, database_url) as space:
+        add_history(space, 60)
+        with space.database.write() as connection:
+            connection.execute(text("UPDATE tracks SET name = 'twice', artists = 'Somebody'"))
+        person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
+    doubtful = person["periods"][0]["doubtful"]
+    moods = [row["mood"] for row in doubtful]
+    assert sorted(set(moods)) == sorted(moods)
+    assert sum(row["listens"] for row in doubtful) == person["periods"][0]["totals"][0]["labelled"]
+
+
 def test_days_add_up_to_all_listens(tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 400)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mood_core.cli.recap import command
-from mood_core.report.recap import Recap, last_full_week, read_recap
-from mood_core.report.recap_picture import _title, draw_recap, forget_pictures, picture_file, picture_name
+from mood_core.report.recap import Recap, last_full_week, read_recap, spanned
+from mood_core.report.recap_picture import draw_recap, forget_pictures, picture_file, picture_name, recap_figure
 from tests.report_history import add_history, workspace
 
 MONDAY = date(2026, 11, 16)
@@ -31,7 +31,7 @@ def test_last_full_week_has_ended(day: date) -> None:
 
 def test_sentences_compare_with_the_week_before() -> None:
     said = _recap({"Happy": 6, "Sad": 2}, {"Happy": 2, "Sad": 2}).sentences()
-    assert said[0].endswith("listened 8 times from 2026-11-16 to 2026-11-22, 4 more than the week before.")
+    assert said[0].endswith("listened 8 times in the week of 16–22 Nov 2026, 4 more than the week before.")
     assert said[1] == "Happy led with 75 % of the listens, 25 points more than the week before."
     assert len(said) == 2
 
@@ -44,15 +44,15 @@ def test_the_largest_move_is_told_where_it_is_not_the_leading_moods() -> None:
 
 def test_few_and_many_are_worded_right() -> None:
     said = " ".join(_recap({"Unlabelled": 1}, {}).sentences())
-    assert "listened 1 time from" in said
+    assert "listened 1 time in the week of" in said
     assert "the week before had none" in said
     assert "1 listen has no mood" in said
     assert "12\u202f345 times" in _recap({"Calm": 12_345}, {"Calm": 12_345}).sentences()[0]
 
 
 def test_a_silent_week_is_said() -> None:
-    assert _recap({}, {"Sad": 3}).sentences()[0].endswith("to 2026-11-22; the week before had 3 listens.")
-    assert _recap({}, {}).sentences()[0].endswith("no stored listens from 2026-11-16 to 2026-11-22.")
+    assert _recap({}, {"Sad": 3}).sentences()[0].endswith("16–22 Nov 2026; the week before had 3 listens.")
+    assert _recap({}, {}).sentences()[0].endswith("no stored listens in the week of 16–22 Nov 2026.")
 
 
 def test_counts_are_those_of_the_weekly_view(tmp_path: Path) -> None:
@@ -75,14 +75,49 @@ def test_the_picture_is_a_png_whatever_the_name(tmp_path: Path, name: str, recwa
     assert not [one for one in recwarn if "Glyph" in str(one.message)]
 
 
-@pytest.mark.parametrize(("listens", "said"), [(0, "no listens"), (1, "1 listen"), (2, "2 listens")])
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (date(2026, 11, 16), date(2026, 11, 22), "16–22 Nov 2026"),
+        (date(2026, 9, 28), date(2026, 10, 4), "28 Sep – 4 Oct 2026"),
+        (date(2026, 12, 28), date(2027, 1, 3), "28 Dec 2026 – 3 Jan 2027"),
+    ],
+)
+def test_a_week_is_written_as_people_write_it(first: date, last: date, said: str) -> None:
+    assert spanned(first, last) == said
+
+
+@pytest.mark.parametrize(("listens", "said"), [(0, "no listens"), (1, "1 listen"), (2000, "2\u202f000 listens")])
 def test_the_picture_counts_listens_in_words(listens: int, said: str) -> None:
-    assert _title(_recap({"Calm": listens}, {})).endswith(said)
-
-
-def test_a_picture_of_nothing_can_be_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra plots is not installed")
-    assert draw_recap(_recap({}, {}), tmp_path / "week.png").stat().st_size > 1000
+    assert recap_figure(_recap({"Calm": listens}, {})).texts[1].get_text() == f"16–22 Nov 2026: {said}"
+
+
+@pytest.mark.parametrize("name", ["Ada", "x" * 300, "W" * 48, "שלום"])
+@pytest.mark.parametrize(
+    ("listens", "before"),
+    [
+        ({}, {}),
+        ({}, {"Sad": 3}),
+        ({"Calm": 1}, {}),
+        ({"Calm": 12_000}, {"Sad": 12_000}),
+        ({"Calm": 9, "Energetic": 30, "Happy": 8, "Sad": 14, "Unlabelled": 20}, {"Calm": 20, "Happy": 60}),
+    ],
+)
+def test_every_word_of_the_picture_can_be_read_on_a_phone(
+    name: str, listens: dict[str, int], before: dict[str, int]
+) -> None:
+    pytest.importorskip("matplotlib", reason="the extra plots is not installed")
+    from matplotlib.text import Text
+
+    figure = recap_figure(replace(_recap(listens, before), display_name=name))
+    figure.canvas.draw()
+    words = [one for one in figure.findobj(Text) if one.get_text().strip() and one.get_visible()]
+    boxes = [(one.get_text(), one.get_window_extent()) for one in words]
+    for at, (word, box) in enumerate(boxes):
+        assert box.height >= 20 or word == "·", word  # of 1080, which a phone shows on some 6 cm
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, word  # noqa: PT018
+        assert not [other for other, there in boxes[at + 1 :] if box.overlaps(there)], word
 
 
 @given(st.lists(st.text(min_size=1, max_size=300), min_size=2, max_size=2, unique=True))

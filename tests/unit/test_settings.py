@@ -49,6 +49,19 @@ def test_dot_env_is_read(tmp_path: Path) -> None:
     assert load_settings().shards == 9
 
 
+def test_a_misspelt_name_is_told_once_with_the_one_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MOODLOG_SHARD", "planted")
+    (tmp_path / ".env").write_text("MOODLOG_SPOTIFY_CLIENTID=planted\nMOODLOG_SHARDS=9\nOTHER=1\n", encoding="utf-8")
+    load_settings()
+    load_settings()
+    assert [record.getMessage() for record in caplog.records] == [
+        "MOODLOG_SHARD is no setting and changes nothing; did you mean MOODLOG_SHARDS?",
+        "MOODLOG_SPOTIFY_CLIENTID is no setting and changes nothing; did you mean MOODLOG_SPOTIFY_CLIENT_ID?",
+    ]
+
+
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOODLOG_DATABASE_URL", "postgresql://ada:planted-password@host/db")
     monkeypatch.setenv("MOODLOG_SPOTIFY_CLIENT_SECRET", "planted-secret")

@@ -19,6 +19,15 @@ const LONG_NAME = 120;
 
 const plural = (count, word) => `${number.format(count)} ${word}${count === 1 ? "" : "s"}`;
 const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)} %` : "–");
+const MONTH_NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/** A day, a month or a year as people write it, never broken over lines: 24 Nov 2026, Nov 2026, 2026. */
+const written = (day) => { const [year, month, date] = day.split("-"); return [date && Number(date), month && MONTH_NAMES[month - 1], year].filter(Boolean).join("\u00a0"); };
+/** Two days; what they share is said once: 2–7 Nov 2026, 25 Sep – 24 Nov 2026. */
+function spanned(first, last) {
+  if (first === last) return written(first);
+  if (first.slice(0, 7) === last.slice(0, 7)) return `${Number(first.slice(8))}–${written(last)}`;
+  return `${first.slice(0, 4) === last.slice(0, 4) ? written(first).slice(0, -5) : written(first)}\u00a0– ${written(last)}`;
+}
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const colour = (mood) => css(mood.toLowerCase());
 
@@ -78,20 +87,25 @@ function query(name, person, period) {
   return DATA.questions[name].sql.replace(/:(user|first|last)\b/g, (found) => values[found]);
 }
 
-/** What stands under each picture: its numbers as tables, and the queries that they come from. */
+const oneOrMore = (list, one, more) => (list.length > 1 ? more : one);
+
+/** What stands under each picture, shut: its numbers as tables, and the queries of the views that they come from. */
 function foot(title, numbers, from, state) {
-  const parts = numbers.filter((one) => one.rows.length).map((one) => {
-    const words = one.caption || title;
-    const holder = el("details", {}, el("summary", {}, `${words} as a table`));
-    holder.addEventListener("toggle", () => { if (holder.children.length === 1) holder.append(table(words, one.header, one.rows)); });
-    return holder;
+  const tables = numbers.filter((one) => one.rows.length);
+  const views = [...new Set(from.map((name) => DATA.questions[name].view))];
+  const queries = tables.length ? `${oneOrMore(tables, "Table", "Tables")} and ${oneOrMore(from, "query", "queries")}` : oneOrMore(from, "Query", "Queries");
+  const holder = el("details", { class: "foot" }, el("summary", {}, `${queries}: ${views.join(", ")}`));
+  holder.addEventListener("toggle", () => {
+    if (holder.children.length > 1) return;
+    const words = (one) => one.caption || title;
+    holder.append(...tables.flatMap((one) => [el("p", { class: "what" }, words(one)), table(words(one), one.header, one.rows)]));
+    for (const name of from) {
+      const { view } = DATA.questions[name];
+      holder.append(el("p", { class: "what" }, `${view}${from.length > 1 && name !== view ? `: ${name}` : ""}`),
+        el("pre", { tabindex: "0", "aria-label": `Query of ${view}`, "data-question": name }, query(name, state.person, state.period)));
+    }
   });
-  for (const name of from) {
-    const { view } = DATA.questions[name];
-    parts.push(el("details", { "data-question": name }, el("summary", {}, `Query of ${view}${from.length > 1 && name !== view ? ` (${name})` : ""}`),
-      el("pre", { tabindex: "0", "aria-label": `Query of ${view}` }, query(name, state.person, state.period))));
-  }
-  return el("div", { class: "foot" }, ...parts);
+  return holder;
 }
 
 /** A section with what every one has: heading, finding, content, the numbers as tables, and the queries behind them. */

@@ -43,6 +43,7 @@ function amongDays(days) {
 function calendarSection(state) {
   const days = daysOf(state).filter((day) => state.person.days[day]);
   const gaps = daysOf(state).filter((day) => inGap(state, day));
+  const { first, last } = state.period;
   const leads = {};
   const values = days.map((day) => {
     const counts = dayCounts(state, day);
@@ -54,19 +55,20 @@ function calendarSection(state) {
   const narrow = view < 640;
   const ranges = calendars(state, narrow);
   const inner = Math.min(1160, view) - (view <= 480 ? 54 : 82);
-  const weeks = Math.max(...ranges.map(([first, last]) => Math.ceil(((utc(first).getUTCDay() + 6) % 7 + daysBetween(first, last) + 1) / 7)));
+  const weeks = Math.max(...ranges.map(([begin, end]) => Math.ceil(((utc(begin).getUTCDay() + 6) % 7 + daysBetween(begin, end) + 1) / 7)));
   const short = ranges.length === 1 && weeks < 35;
   const wide = Math.max(4, Math.min(short ? 64 : 19, Math.floor((inner - 64) / weeks)));
   const high = Math.min(wide, short ? 26 : 18);
   const stride = 7 * high + 40;
   const lines = (value) => {
     const counts = dayCounts(state, value[0]);
-    return [`${new Intl.DateTimeFormat("en", { weekday: "long", timeZone: "UTC" }).format(utc(value[0]))} ${value[0]}: ${plural(value[2], "listen")}`,
+    return [`${new Intl.DateTimeFormat("en", { weekday: "long", timeZone: "UTC" }).format(utc(value[0]))} ${written(value[0])}: ${plural(value[2], "listen")}`,
       ...ALL.filter((mood) => counts[mood]).map((mood) => `${SIGNS[mood]} ${mood} ${counts[mood]} (${percent(counts[mood], value[2])})`),
       ...(inGap(state, value[0]) ? ["listens may be missing"] : [])];
   };
+  const outside = ranges.map((range) => daysOf({ period: { first: range[0], last: range[1] } }).filter((day) => day < first || day > last));
   const best = leading(leads);
-  const finding = best ? `${best} led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens. A fuller colour is a larger share of the day's labelled listens, a grey foot the share without a mood. Empty days are days without listens.` : "No day with a labelled listen in this period.";
+  const finding = best ? `${best} led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens. A fuller colour is a larger share of the day's labelled listens, a grey foot the share without a mood. Blank days have no listens${outside.some((part) => part.length) ? ", shaded ones lie outside the period" : ""}.` : "No day with a labelled listen in this period.";
   const within = (range, list, dayOf) => list.filter((one) => dayOf(one) >= range[0] && dayOf(one) <= range[1]);
   const byRange = ranges.map((range) => within(range, values, (value) => value[0]));
   const option = () => ({
@@ -82,6 +84,14 @@ function calendarSection(state) {
       ...ranges.map((range, index) => ({
         type: "custom", coordinateSystem: "calendar", calendarIndex: index, data: byRange[index],
         renderItem: (params, api) => drawDay(api, wide, high),
+      })),
+      ...ranges.map((range, index) => ({
+        id: `outside-${index}`, type: "custom", coordinateSystem: "calendar", calendarIndex: index, silent: true,
+        data: outside[index].map((day) => [day]),
+        renderItem: (params, api) => {
+          const [x, y] = api.coord(api.value(0));
+          return { type: "rect", shape: { x: x - wide / 2, y: y - high / 2, width: wide, height: high }, style: { fill: css("ground") } };
+        },
       })),
       ...ranges.map((range, index) => ({
         id: `gaps-${index}`, type: "custom", coordinateSystem: "calendar", calendarIndex: index, silent: true,

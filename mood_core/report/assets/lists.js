@@ -18,11 +18,15 @@ function topSection(id, title, finding, rows, nameOf, byOf, state) {
 function streaksSection(state) {
   const rows = state.period.streaks;
   const most = rows.length ? rows[0].days : 1;
-  const longest = rows.length && rows[0].days > 1 ? `${rows[0].mood} led for ${rows[0].days} days in a row, from ${rows[0].first_day} to ${rows[0].last_day}.` : "No mood led for more than a day in a row.";
-  const finding = rows.length ? `${longest} Streaks that reach beyond the period are shown whole.` : "No day with a labelled listen in this period.";
-  const items = rows.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, sign(row.mood), row.mood, el("span", { class: "by" }, ` ${row.days === 1 ? row.first_day : `${row.first_day} to ${row.last_day}`}, ${plural(row.listens, "listen")}`)), el("span", { class: "count" }, plural(row.days, "day"))), bar([[row.mood, row.days]], most)));
+  const longest = rows.length && rows[0].days > 1 ? `${rows[0].mood} led for ${rows[0].days} days in a row, ${spanned(rows[0].first_day, rows[0].last_day)}.` : "No mood led for more than a day in a row.";
+  const beyond = rows.some((row) => row.first_day < state.period.first || row.last_day > state.period.last);
+  const finding = rows.length ? `${longest}${beyond ? " Streaks that reach beyond the period are shown whole." : ""}` : "No day with a labelled listen in this period.";
+  const items = rows.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, sign(row.mood), row.mood, el("span", { class: "by" }, ` ${spanned(row.first_day, row.last_day)}, ${plural(row.listens, "listen")}`)), el("span", { class: "count" }, plural(row.days, "day"))), bar([[row.mood, row.days]], most)));
   return section("streaks", "Longest streaks", finding, { content: [el("ol", { class: "top" }, ...items)], from: ["streaks"] }, state);
 }
+
+/** A moment of a clock, YYYY-MM-DD HH:MM, as people write it. */
+const atMinute = (moment) => `${written(moment.slice(0, 10))}, ${moment.slice(11)}`;
 
 /** A probability in %, never rounded to a certainty: the model has none. */
 const likely = (chance) => (chance >= 0.995 ? "> 99 %" : chance < 0.005 ? "< 1 %" : percent(chance, 1));
@@ -44,6 +48,6 @@ function coverageSection(state) {
   const parts = [];
   if (state.period.unlabelled.length) parts.push(el("div", {}, el("h3", {}, "Unlabelled, and why"), table("Unlabelled, and why", ["reason", "listens"], state.period.unlabelled.map((row) => [row.unlabelled_reason, row.listens]))));
   if (state.period.sources.length) parts.push(el("div", {}, el("h3", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source, row.model_version, row.listens]))));
-  if (state.person.gaps.length) parts.push(el("div", {}, el("h3", {}, "Possible gaps, of all time"), table("Possible gaps", ["from", "to", "filled"], state.person.gaps.map((gap) => [gap.starts_at, gap.ends_at, gap.filled ? "yes" : "no"]))));
+  if (state.person.gaps.length) parts.push(el("div", {}, el("h3", {}, "Possible gaps, of all time"), table("Possible gaps", ["from", "to", "filled"], state.person.gaps.map((gap) => [atMinute(gap.starts_at), atMinute(gap.ends_at), gap.filled ? "yes" : "no"]))));
   return section("coverage", "Coverage and gaps", finding, { wide: true, content: [el("div", { class: "columns" }, ...parts)], from: ["totals", "unlabelled", "sources", "gaps"] }, state);
 }

@@ -18,9 +18,9 @@ function tiles(state) {
 
 function lead(state) {
   const { first, last } = DATA.asked;
-  if (!Object.keys(state.person.days).length && (first || last)) return `No listens are stored${first ? ` from ${first} on` : ""}${last ? ` up to ${last}` : ""}.`;
+  if (!Object.keys(state.person.days).length && (first || last)) return `No listens are stored${first ? ` from ${written(first)} on` : ""}${last ? ` up to ${written(last)}` : ""}.`;
   if (!Object.keys(state.person.days).length) return ["No listens are stored yet: ", el("code", {}, "moodlog run"), " pulls the last fifty, ", el("code", {}, "moodlog import"), " takes a whole history. The moods are here once the page is made again."];
-  return `${state.period.first}${state.period.last === state.period.first ? "" : ` to ${state.period.last}`}, on the clock of ${state.person.timezone}.`;
+  return `Moods of the music heard ${spanned(state.period.first, state.period.last)}, on the clock of ${state.person.timezone}.`;
 }
 
 function show(state, focus) {
@@ -49,7 +49,7 @@ function show(state, focus) {
 }
 
 function start() {
-  document.getElementById("made").textContent = `Made by moodlog on ${DATA.made_at.slice(0, 16).replace("T", " ")} UTC. A listen's mood is a model's estimate of how the music sounds, not of how anybody felt.`;
+  document.getElementById("made").textContent = `Made by moodlog on ${atMinute(DATA.made_at.slice(0, 16))} UTC. A listen's mood is a model's estimate of how the music sounds, not of how anybody felt.`;
   if (!DATA.people.length) { document.getElementById("lead").replaceChildren("No account is connected yet: ", el("code", {}, "moodlog connect"), " connects one."); document.querySelector(".controls").hidden = true; document.getElementById("parts").hidden = true; return; }
   const state = { person: DATA.people[0], period: DATA.people[0].periods[0], smooth: 1 };
   const [people, periods] = [document.getElementById("person"), document.getElementById("period")];

@@ -82,7 +82,7 @@ function mapSection(state) {
   const frame = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0], ["-", "-"], [0, 0.5], [1, 0.5], ["-", "-"], [0.5, 0], [0.5, 1]];
   const ends = (at) => at === 0 || at === stops.length - 1;
   const option = () => ({
-    tooltip: tooltip((found) => found.seriesId === "path" ? [`${stops[found.dataIndex].when}: mean of ${plural(stops[found.dataIndex].listens, "listen")}`, `valence ${stops[found.dataIndex].valence}, energy ${stops[found.dataIndex].energy}`] : lines(list[found.dataIndex])),
+    tooltip: tooltip((found) => found.seriesId === "path" ? [`${written(stops[found.dataIndex].when)}: mean of ${plural(stops[found.dataIndex].listens, "listen")}`, `valence ${stops[found.dataIndex].valence}, energy ${stops[found.dataIndex].energy}`] : lines(list[found.dataIndex])),
     grid: { left: 46, right: 8, top: 4, bottom: 42 },
     xAxis: axis("valence: negative → positive", 26), yAxis: axis("energy: quiet → intense", 30),
     series: [
@@ -95,7 +95,7 @@ function mapSection(state) {
       { id: "names", type: "custom", silent: true, clip: false, z: 8, data: [[0, 0]], renderItem: (params, api) => drawPlates(api, [
         // A single mark needs no plate, which would hide it: its shape says the mood.
         ...regions.filter((one) => one.cells > 1).map((one) => ({ x: one.mx, y: one.my, words: `${SIGNS[one.mood]} ${one.mood}`, size: 12, weight: 600, ink: css("ink"), beside: 0 })),
-        ...stops.filter((_, at) => ends(at)).map((row) => ({ x: row.valence, y: row.energy, words: row.when, size: 11, weight: 400, ink: css("soft"), beside: 9 })),
+        ...stops.filter((_, at) => ends(at)).map((row) => ({ x: row.valence, y: row.energy, words: written(row.when), size: 11, weight: 400, ink: css("soft"), beside: 9 })),
       ], corners) },
     ],
   });

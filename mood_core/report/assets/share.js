@@ -37,11 +37,13 @@ function shareSection(state) {
   choice.value = String(state.smooth);
   choice.addEventListener("change", () => { state.smooth = Number(choice.value); show(state, "smooth"); });
   const drawn = Object.fromEntries(ALL.map((mood) => [mood, shares(counts, mood, state.smooth)]));
-  const lines = (at) => [`${unit === "week" ? "week from " : ""}${keys[at]}: ${plural(sum(Object.values(counts[at])), "listen")}`, ...ALL.map((mood) => `${SIGNS[mood]} ${mood} ${drawn[mood][at] ?? "–"} %`)];
+  const lines = (at) => [`${unit === "week" ? "week from " : ""}${written(keys[at])}: ${plural(sum(Object.values(counts[at])), "listen")}`, ...ALL.map((mood) => `${SIGNS[mood]} ${mood} ${drawn[mood][at] ?? "–"} %`)];
+  const oneYear = unit !== "month" && keys[0].slice(0, 4) === keys[keys.length - 1].slice(0, 4);
+  const label = (key) => (oneYear ? written(key).slice(0, -5) : written(key));
   const option = (width) => ({
     tooltip: { ...tooltip((found) => lines(found[0].dataIndex)), trigger: "axis" },
     grid: { left: 44, right: width > 560 ? 118 : 30, top: 10, bottom: 28 },
-    xAxis: { type: "category", data: keys, axisLabel: { color: css("soft"), hideOverlap: true }, axisLine: { lineStyle: { color: css("line") } }, axisTick: { show: false } },
+    xAxis: { type: "category", data: keys, axisLabel: { color: css("soft"), hideOverlap: true, formatter: label }, axisLine: { lineStyle: { color: css("line") } }, axisTick: { show: false } },
     yAxis: { type: "value", max: 100, axisLabel: { color: css("soft"), formatter: "{value} %" }, splitLine: { lineStyle: { color: css("line") } } },
     series: [
       ...ALL.map((mood) => ({ name: mood, type: "bar", stack: "all", barMaxWidth: 72, barCategoryGap: keys.length > 60 ? "6%" : "12%", itemStyle: { color: colour(mood), borderColor: css("card"), borderWidth: keys.length > 60 ? 0 : 0.5 }, data: drawn[mood] })),
@@ -50,7 +52,7 @@ function shareSection(state) {
   });
   const totals = Object.fromEntries(ALL.map((mood) => [mood, sum(counts.map((bucket) => bucket[mood]))]));
   const all = sum(Object.values(totals));
-  const finding = `${all ? `Over all of it ${ALL.map((mood) => `${mood.toLowerCase()} ${percent(totals[mood], all)}`).join(", ")}. ` : ""}A bar is a ${unit}'s listens by mood${state.smooth > 1 ? `, summed over the ${state.smooth} ${unit}s that end with it` : ""}.`;
+  const finding = `${all ? `Over all of it ${ALL.filter((mood) => totals[mood]).map((mood) => `${mood.toLowerCase()} ${percent(totals[mood], all)}`).join(", ")}. ` : ""}A bar is a ${unit}'s listens by mood${state.smooth > 1 ? `, summed over the ${state.smooth} ${unit}s that end with it` : ""}.`;
   const walk = { count: keys.length, move: inARow(keys.length), describe: (at) => lines(at).join(", ") };
   return section("share", "Mood share over time", finding, {
     wide: true, tools: el("label", {}, "Smoothing ", choice), content: [legend(), chart("share", `Stacked bars. ${finding}`, 280, option, walk)],
