@@ -11,6 +11,7 @@ from rich.console import Console
 
 from mood_core.bootstrap import Workspace
 from mood_core.cli.plain_table import plain_table
+from mood_core.cli.status_sections import sections
 from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
 from mood_core.plain_text import plain
 from mood_core.spotify.tokens import days_left
@@ -25,9 +26,7 @@ from mood_core.store.overview import (
     unavailable_sources,
 )
 
-_YEARS = 5
 _MOST_ROWS = 200
-_DAY = len("2026-11-24")
 
 
 @click.command
@@ -103,61 +102,7 @@ def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
 def _print(state: dict[str, Any], console: Console) -> None:
     if not state["users"]:
         console.print("No account is connected yet; `moodlog connect` connects one.")
-    users = sorted(state["users"], key=_is_well)
-    sections = {
-        "Accounts": [
-            {
-                "id": user["user_id"],
-                "person": user["display_name"],
-                "state": user["state"].replace("_", " "),
-                "days left": user["token_days_left"],
-            }
-            for user in users
-        ],
-        "Trouble": [
-            {"id": user["user_id"], "trouble": user["state_reason"] or user["last_problem"]}
-            for user in users
-            if not _is_well(user)
-        ],
-        "Pulling": [
-            {
-                "person": user["display_name"],
-                "newest listen": _short(user["watermark"]),
-                "last pulled": _short(user["last_pulled_at"]),
-                "every": f"{user['pull_every_minutes']} min" if user["state"] == "active" else None,
-                "because": user["pull_reason"] if user["state"] == "active" else None,
-            }
-            for user in users
-        ],
-        "History": [
-            {
-                "id": row["user_id"],
-                "source": row["source"],
-                "listens": row["listens"],
-                "first": row["first_at"][:_DAY],
-                "last": row["last_at"][:_DAY],
-            }
-            for row in state["history"]
-        ],
-        "Possible gaps": [
-            {
-                "id": gap["user_id"],
-                "from": _short(gap["starts_at"]),
-                "to": _short(gap["ends_at"]),
-                "filled": gap["filled_at"] and gap["filled_at"][:_DAY],
-            }
-            for gap in state["gaps"]
-        ],
-        "Audio features by source": state["coverage"],
-        "Audio features by person": [
-            {name: value for name, value in row.items() if name != "user_id"} for row in state["coverage_by_person"]
-        ],
-        "Audio features by year of release (the newest)": state["coverage_by_year"][:_YEARS],
-        "Sources that refuse this app": state["unavailable_sources"],
-        "Batches": state["batches"],
-        "Calls in 24 hours": _calls(state),
-    }
-    for title, rows in sections.items():
+    for title, rows in sections(state).items():
         if rows:
             console.print(title, style="bold", highlight=False)
             console.print(plain_table(rows[:_MOST_ROWS]), end="\n\n")
@@ -166,25 +111,3 @@ def _print(state: dict[str, Any], console: Console) -> None:
     console.print(f"Model {state['model_version'] or 'not used yet'}", markup=False, highlight=False)
     places = f"Database {plain(state['database'])}\nLake {plain(state['lake'])}"
     console.print(places, markup=False, highlight=False, soft_wrap=True)
-
-
-def _is_well(user: dict[str, Any]) -> bool:
-    """Whether nothing ails an account: those that something does come first."""
-    return not (user["state_reason"] or user["last_problem"])
-
-
-def _calls(state: dict[str, Any]) -> list[dict[str, Any]]:
-    waits = state["not_before"]
-    return [
-        {
-            "endpoint": name,
-            "calls": state["api_calls"].get(name, 0),
-            "of at most": state["api_budgets"].get(name),
-            "asked for none before": _short(waits.get(name)),
-        }
-        for name in sorted(state["api_calls"] | waits)
-    ]
-
-
-def _short(moment: str | None) -> str | None:
-    return moment and (moment[:16].replace("T", " ") if moment[10:11] == "T" else moment)

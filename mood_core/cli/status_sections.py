@@ -1,0 +1,98 @@
+"""The state of things as titled tables for the terminal: the rows of ``moodlog status``. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_YEARS = 5
+_DAY = len("2026-11-24")
+
+Row = dict[str, Any]
+
+
+def sections(state: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """Rows by title, in the order in which they are shown, of what ``moodlog status --json`` writes."""
+    users = sorted(state["users"], key=_is_well)
+    return {
+        "Accounts": [_account(user) for user in users],
+        "Trouble": [_trouble(user) for user in users if not _is_well(user)],
+        "Pulling": [_pulling(user) for user in users],
+        "History": [_history(row) for row in state["history"]],
+        "Possible gaps": [_gap(gap) for gap in state["gaps"]],
+        "Audio features by source": state["coverage"],
+        "Audio features by person": [_without_id(row) for row in state["coverage_by_person"]],
+        "Audio features by year of release (the newest)": state["coverage_by_year"][:_YEARS],
+        "Sources that refuse this app": state["unavailable_sources"],
+        "Batches": state["batches"],
+        "Calls in 24 hours": _calls(state),
+    }
+
+
+def _is_well(user: Row) -> bool:
+    """Whether nothing ails an account: those that something does come first."""
+    return not (user["state_reason"] or user["last_problem"])
+
+
+def _account(user: Row) -> Row:
+    return {
+        "id": user["user_id"],
+        "person": user["display_name"],
+        "state": user["state"].replace("_", " "),
+        "days left": user["token_days_left"],
+    }
+
+
+def _trouble(user: Row) -> Row:
+    return {"id": user["user_id"], "trouble": user["state_reason"] or user["last_problem"]}
+
+
+def _pulling(user: Row) -> Row:
+    is_pulled = user["state"] == "active"
+    return {
+        "person": user["display_name"],
+        "newest listen": _short(user["watermark"]),
+        "last pulled": _short(user["last_pulled_at"]),
+        "every": f"{user['pull_every_minutes']} min" if is_pulled else None,
+        "because": user["pull_reason"] if is_pulled else None,
+    }
+
+
+def _history(row: Row) -> Row:
+    return {
+        "id": row["user_id"],
+        "source": row["source"],
+        "listens": row["listens"],
+        "first": row["first_at"][:_DAY],
+        "last": row["last_at"][:_DAY],
+    }
+
+
+def _gap(gap: Row) -> Row:
+    return {
+        "id": gap["user_id"],
+        "from": _short(gap["starts_at"]),
+        "to": _short(gap["ends_at"]),
+        "filled": gap["filled_at"] and gap["filled_at"][:_DAY],
+    }
+
+
+def _without_id(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "user_id"}
+
+
+def _calls(state: Mapping[str, Any]) -> list[Row]:
+    waits = state["not_before"]
+    return [
+        {
+            "endpoint": name,
+            "calls": state["api_calls"].get(name, 0),
+            "of at most": state["api_budgets"].get(name),
+            "asked for none before": _short(waits.get(name)),
+        }
+        for name in sorted(state["api_calls"] | waits)
+    ]
+
+
+def _short(moment: str | None) -> str | None:
+    return moment and (moment[:16].replace("T", " ") if moment[10:11] == "T" else moment)
