@@ -30,7 +30,7 @@ def exchange_locally(root: Path, path: str, content: pa.Buffer, gone: Sequence[s
     """
     swap = _swap()
     folder = (root / path).parent
-    if swap is None:
+    if swap is None or folder.is_symlink():  # the link would be exchanged, and the files behind it stay
         return False
     fresh = draft_of(folder)
     taken = {Path(name).name for name in gone}

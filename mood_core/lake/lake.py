@@ -25,7 +25,7 @@ from mood_core.lake.batch_files import (
     to_parquet,
 )
 from mood_core.lake.exchange import exchange_locally
-from mood_core.lake.publish import publish_locally, sweep_leftovers
+from mood_core.lake.publish import is_no_file, publish_locally, sweep_leftovers
 from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
 
 _BLOCK = 1 << 20
@@ -188,6 +188,8 @@ class Lake:
 
     @contextmanager
     def _reading(self, path: str, *, keep_open: bool = False) -> Iterator[pa.NativeFile]:
+        if self.is_local and is_no_file(Path(self._at(path))):
+            raise BatchCorrupt(f"{path} is a folder, a link or a pipe; the file itself must lie there")
         try:
             source = self._files.open_input_file(self._at(path))
         except FileNotFoundError as error:

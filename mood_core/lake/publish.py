@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,6 +47,17 @@ def write_durably(path: Path, content: pa.Buffer) -> None:
         file.write(memoryview(content))
         file.flush()
         os.fsync(file.fileno())
+
+
+def is_no_file(path: Path) -> bool:
+    """Whether something lies at ``path`` that is no file of its own.
+
+    Whoever opens a pipe waits for ever, and whoever removes a link leaves the rows behind it where they are.
+    """
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False  # opening it says what is wrong
 
 
 def sweep_leftovers(root: Path) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 
 from mood_core.errors import StoreBusy
 from mood_core.records import to_ms
-from mood_core.store.claims import may_live
+from mood_core.store.claims import CLOCKS_DIFFER_S, may_live
 from mood_core.store.database import Database
 from mood_core.store.keys import among
 from mood_core.store.remembered import keys_go
@@ -18,6 +18,7 @@ LOCAL_FILE = "spotify:local:"
 """How the id of a person's own file begins."""
 
 _LEASE = timedelta(hours=1)
+_CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
 _KEY = "user_key = (SELECT user_key FROM users WHERE user_id = :id)"
 
 
@@ -33,14 +34,17 @@ class Forgetting:
         Raises:
             StoreBusy: A living run is pulling the account.
         """
-        held = text(f"SELECT claimed_by, claimed_until_ms FROM accounts WHERE {_KEY}")  # noqa: S608
+        held = text(
+            f"SELECT claimed_by FROM accounts WHERE {_KEY} AND claimed_until_ms BETWEEN :now AND :latest"  # noqa: S608
+        )
+        times = {"now": to_ms(now), "latest": to_ms(now + _LEASE + _CLOCKS_DIFFER)}
         stop = text(
             "UPDATE accounts SET state = 'paused', state_reason = 'is being forgotten', token = NULL,"  # noqa: S608
             f" token_version = token_version + 1, claimed_by = :owner, claimed_until_ms = :until WHERE {_KEY}"
         )
         with self._database.write(durable=True) as connection:
-            row = connection.execute(held, {"id": user_id}).first()
-            if row and row.claimed_by and row.claimed_until_ms >= to_ms(now) and may_live(row.claimed_by):
+            holder = connection.scalar(held, {"id": user_id, **times})
+            if holder and may_live(holder):
                 raise StoreBusy(f"account {user_id} is being pulled at this moment; try again in a minute")
             connection.execute(stop, {"id": user_id, "owner": owner, "until": to_ms(now + _LEASE)})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -163,7 +163,7 @@ def test_nothing_happens_without_a_yes(ids: list[str], standin: StandIn) -> None
 
 def test_an_account_that_is_being_pulled_is_not_touched(ids: list[str], standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
-        workspace.accounts.claim([ids[0]], new_owner(), now=workspace.now(), for_s=10**9)
+        workspace.accounts.claim([ids[0]], new_owner(), now=datetime.now(UTC), for_s=600.0)  # the command's clock
     assert _moodlog("forget", "--user", ids[0], "--yes").exit_code != 0
     with workspace_of(standin) as workspace:
         assert workspace.tokens.read(ids[0]) is not None

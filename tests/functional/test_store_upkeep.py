@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -99,12 +100,31 @@ def _other_version(path: Path) -> None:
     pq.write_table(table.replace_schema_metadata(metadata), path)
 
 
+def _make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _link_out(path: Path) -> None:
+    elsewhere = path.parents[3] / "elsewhere.parquet"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
 DAMAGES: dict[str, Callable[[Path], None]] = {
     "deleted": Path.unlink,
     "truncated": _truncate,
     "bit-flipped": _flip,
     "renamed": _rename,
     "other-version": _other_version,
+    "a-folder": _make_folder,
+    "a-pipe": _make_pipe,
+    "a-link": _link_out,
 }
 
 
@@ -131,6 +151,23 @@ def test_a_damaged_file_is_named_and_costs_no_other_row(
     assert {name: after[name] for name in ("tracks", "moods", "audio_features", "users")} == {
         name: before[name] for name in ("tracks", "moods", "audio_features", "users")
     }
+
+
+def test_a_month_that_lies_on_another_disk_is_compacted_where_it_lies(
+    lake: Lake, migrated: Database, tmp_path: Path
+) -> None:
+    small_history(lake, migrated)
+    before = all_digests(migrated)
+    month = (Path(lake.root) / lake.paths("listens")[0]).parent
+    elsewhere = tmp_path / "another disk"
+    shutil.move(month, elsewhere)
+    month.symlink_to(elsewhere, target_is_directory=True)
+    old = set(elsewhere.iterdir())
+    compact(lake, migrated, now=NOW, before="2099-01")
+    assert month.is_symlink()
+    assert [path for path in elsewhere.iterdir() if path in old] == []
+    assert verify(lake, migrated, now=NOW, deep=True).findings == []
+    assert all_digests(migrated) == before
 
 
 def test_a_copy_and_foreign_files_are_named_and_do_no_harm(lake: Lake, migrated: Database) -> None:

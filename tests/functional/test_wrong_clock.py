@@ -31,6 +31,7 @@ from mood_core.store.accounts import Accounts
 from mood_core.store.calls import CallLedger
 from mood_core.store.claims import new_owner
 from mood_core.store.feature_rows import FeatureRows
+from mood_core.store.forgetting import Forgetting
 from mood_core.store.import_rows import ImportRows
 from mood_core.store.rate_budget import RateBudget
 from mood_core.store.token_rows import TokenRows
@@ -194,6 +195,8 @@ def test_leases_of_another_host_whose_clock_was_ahead_hold_nothing(
         accounts = Accounts(workspace.database)
         assert accounts.claim(ids, "another-host:7:x", now=NOW + AHEAD, for_s=600) == ids
         assert accounts.claim(ids, new_owner(), now=NOW, for_s=600) == ids
+        accounts.claim(ids[-1:], "another-host:7:x", now=NOW + AHEAD, for_s=600)
+        Forgetting(workspace.database).begin(ids[-1], new_owner(), now=NOW)
         ahead = TokenRows(workspace.database, wall_clock=(NOW + AHEAD).timestamp)
         assert ahead.claim_refresh(ids[0], "x", 45.0)
         with workspace.database.write() as connection:
