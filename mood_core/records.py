@@ -107,25 +107,6 @@ class FeatureMiss:
 
 
 @dataclass(frozen=True, slots=True)
-class MoodLabel:
-    """A track's mood by one model version.
-
-    ``probabilities`` follow :data:`MOODS`, lie in [0, 1] and sum to 1 within 1e-4. ``uncertain``: the highest one is
-    below the model card's threshold. ``out_of_distribution``: the features lie outside what the model was trained on,
-    by the card's rule.
-    """
-
-    track_id: str
-    model_version: str
-    mood: str
-    probabilities: tuple[float, float, float, float]
-    uncertain: bool
-    out_of_distribution: bool
-    feature_source: str
-    labelled_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Gap:
     """Listens may be missing between ``starts_at`` and ``ends_at``, both stored and so exclusive.
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from mood_core.lake import Lake
 from mood_core.pipeline.batches import Batches
 from mood_core.records import MOODS as MOOD_NAMES
-from mood_core.records import AudioFeatures, Listen, ListenSource, MoodLabel, Track, User
+from mood_core.records import AudioFeatures, Listen, ListenSource, Track, User
 from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database
 from mood_core.store.contents import TABLES, digests
@@ -50,30 +50,23 @@ def features(names: Sequence[str], at: datetime = NOW) -> pa.Table:
 
 def moods(labels: dict[str, str], version: str = "m/1", at: datetime = NOW) -> pa.Table:
     """Labels by track."""
-    rows = [
-        MoodLabel(
-            track, version, mood, _probabilities(mood), uncertain=mood == "Sad", out_of_distribution=False,
-            feature_source="catalog", labelled_at=at,
-        )
-        for track, mood in labels.items()
-    ]  # fmt: skip
+    names, count = list(labels), len(labels)
     return pa.table(
         {
-            name: pa.array([getattr(row, name) for row in rows])
-            for name in ("track_id", "model_version", "mood", "uncertain", "out_of_distribution", "feature_source")
+            "track_id": names,
+            "model_version": [version] * count,
+            "mood": [labels[name] for name in names],
+            "uncertain": [labels[name] == "Sad" for name in names],
+            "out_of_distribution": [False] * count,
+            "feature_source": ["catalog"] * count,
+            **{f"p_{mood.lower()}": [_probability(mood, labels[name]) for name in names] for mood in MOOD_NAMES},
+            "labelled_at": pa.array([at] * count, pa.timestamp("ms", "UTC")),
         }
-        | {
-            f"p_{mood.lower()}": pa.array([row.probabilities[index] for row in rows], pa.float32())
-            for index, mood in enumerate(MOOD_NAMES)
-        }
-        | {"labelled_at": pa.array([row.labelled_at for row in rows], pa.timestamp("ms", "UTC"))}
     )
 
 
-def _probabilities(mood: str) -> tuple[float, float, float, float]:
-    values = [0.1] * 4
-    values[MOOD_NAMES.index(mood)] = 0.7
-    return values[0], values[1], values[2], values[3]
+def _probability(mood: str, told: str) -> float:
+    return 0.7 if mood == told else 0.1
 
 
 def small_history(lake: Lake, database: Database, *, months: int = 2, files: int = 3) -> Batches:

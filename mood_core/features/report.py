@@ -45,11 +45,6 @@ class FetchReport:
     denied: list[StoppedSource] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
 
-    @property
-    def complete(self) -> bool:
-        """Whether every source that lets us was asked about everything that was due."""
-        return not self.stopped and not self.set_aside
-
     def count(self, source: str, result: FetchResult) -> None:
         """Add one batch that ``source`` answered."""
         self.asked[source] += len(result.found) + len(result.misses)
