@@ -26,8 +26,8 @@ from flows.pull_accounts import OUTCOMES
 from flows.tasks import PULL_S, pull_shard
 from mood_core.bootstrap import utc_now
 from mood_core.errors import ConfigError, Unavailable
-from mood_core.pipeline.pull_claimed import LEASE_S
 from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.store.claims import LEASE_S
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun

@@ -16,7 +16,7 @@ from prefect.tasks import exponential_backoff
 from flows.progress import asking_progress, labelling_progress
 from mood_core.bootstrap import Workspace
 from mood_core.errors import MoodlogError
-from mood_core.features.report import FetchReport
+from mood_core.features.fetch_report import FetchReport
 from mood_core.importing import match_names
 from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.keep_aside import keep_aside

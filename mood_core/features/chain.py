@@ -20,8 +20,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
+from mood_core.features.fetch_report import FetchReport
 from mood_core.features.misses import ANY_SOURCE, NOT_A_TRACK, NOT_LATER_THAN, is_due, never_has_features, rest_at
-from mood_core.features.report import FetchReport
 from mood_core.features.source import FetchResult, service_of
 from mood_core.records import FeatureMiss
 

@@ -16,7 +16,7 @@ from pyarrow import csv
 
 from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import InputError
-from mood_core.features.report import FetchReport
+from mood_core.features.fetch_report import FetchReport
 from mood_core.features.source import FeatureSource
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.fetch_features import fetch_for

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from mood_core.features.chain import fetch_features as walk
 from mood_core.features.chain import is_denied
+from mood_core.features.fetch_report import FetchReport
 from mood_core.features.misses import NothingRemembered, Rest, rest_at
-from mood_core.features.report import FetchReport
 from mood_core.features.source import FeatureSource, MissHistory, SourceAvailability
 from mood_core.pipeline.batches import Batches
 from mood_core.records import Track

@@ -9,11 +9,7 @@ from datetime import datetime
 
 from mood_core.errors import StoreBusy
 from mood_core.store.accounts import Accounts
-from mood_core.store.claims import Renewal, new_owner
-
-_LEASE_S = 600.0
-_WAIT_S = 60.0
-_POLL_S = 0.5
+from mood_core.store.claims import LEASE_S, POLL_S, WAIT_S, Renewal, new_owner
 
 
 @contextmanager
@@ -26,14 +22,14 @@ def held(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Itera
         StoreBusy: A run is still pulling it.
         StoreError: The database fails.
     """
-    owner, deadline = new_owner(), time.monotonic() + _WAIT_S
-    while not accounts.claim([user_id], owner, now=now(), for_s=_LEASE_S):
+    owner, deadline = new_owner(), time.monotonic() + WAIT_S
+    while not accounts.claim([user_id], owner, now=now(), for_s=LEASE_S):
         if not any(account.state == "active" for account in accounts.all([user_id])):
             break
         if time.monotonic() > deadline:
             raise StoreBusy(f"account {user_id} is being pulled at this moment; try again in a minute")
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
     try:
-        yield Renewal(lambda: accounts.claim([user_id], owner, now=now(), for_s=_LEASE_S))
+        yield Renewal(lambda: accounts.claim([user_id], owner, now=now(), for_s=LEASE_S))
     finally:
         accounts.release(owner)

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from mood_core.features.report import SetAside
+from mood_core.features.fetch_report import SetAside
 from mood_core.private_files import file_stem, make_private_folder, open_private, write_private
 
 

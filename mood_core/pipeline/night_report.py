@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from mood_core.features.report import FetchReport
+from mood_core.features.fetch_report import FetchReport
 from mood_core.pipeline.label_tracks import LabelReport
 from mood_core.pipeline.pull_listens import PullOutcome
 from mood_core.store.accounts import Account

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from mood_core.errors import InputError
 from mood_core.features.chain import fetch_features
+from mood_core.features.fetch_report import FetchReport
 from mood_core.features.misses import NothingRemembered
-from mood_core.features.report import FetchReport
 from mood_core.features.source import FeatureSource, SourceAvailability
 from mood_core.records import FEATURES, Track
 

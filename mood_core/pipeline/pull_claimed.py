@@ -8,13 +8,7 @@ from datetime import datetime, timedelta
 
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.store.accounts import Accounts
-from mood_core.store.claims import CLOCKS_DIFFER_S, Renewal, new_owner
-
-LEASE_S = 600.0
-"""How long an account stays claimed when nobody renews the claim."""
-
-_WAIT_S = 60.0
-_POLL_S = 0.5
+from mood_core.store.claims import CLOCKS_DIFFER_S, LEASE_S, POLL_S, WAIT_S, Renewal, new_owner
 
 
 def pull_claimed(
@@ -28,7 +22,7 @@ def pull_claimed(
     Raises:
         StoreError: The database or the lake fails.
     """
-    owner, now, deadline = new_owner(), clock(), time.monotonic() + _WAIT_S
+    owner, now, deadline = new_owner(), clock(), time.monotonic() + WAIT_S
     outcomes: list[PullOutcome] = []
     left = list(user_ids)
     while left:
@@ -42,7 +36,7 @@ def pull_claimed(
         if time.monotonic() > deadline:
             break
         if left:
-            time.sleep(_POLL_S)
+            time.sleep(POLL_S)
     return outcomes, left
 
 

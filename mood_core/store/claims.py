@@ -18,6 +18,15 @@ from mood_core.drafts import may_run
 CLOCKS_DIFFER_S = 600.0
 """The clocks of machines that share a database differ by less: a time further ahead is of a clock that was wrong."""
 
+LEASE_S = 600.0
+"""How long an account stays claimed when nobody renews the claim."""
+
+WAIT_S = 60.0
+"""How long somebody waits for an account that another holds, and then goes on without it."""
+
+POLL_S = 0.5
+"""How often they look whether it is free."""
+
 _RENEW_S = 60.0
 
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from mood_core.features.chain import fetch_features
+from mood_core.features.fetch_report import FetchReport
 from mood_core.features.reccobeats_client import ReccoBeatsClient
 from mood_core.features.registry import SourceParts, build_sources
-from mood_core.features.report import FetchReport
 from mood_core.records import Track
 from mood_core.standin import StandIn
 from tests.unit.features_fakes import Availability, Memory

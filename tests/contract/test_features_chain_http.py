@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from mood_core.features.chain import fetch_features
+from mood_core.features.fetch_report import FetchReport
 from mood_core.features.misses import NOT_A_TRACK
 from mood_core.features.reccobeats_client import ReccoBeatsClient
 from mood_core.features.registry import SourceParts, build_sources
-from mood_core.features.report import FetchReport
 from mood_core.features.source import FeatureSource
 from mood_core.records import Track, TrackKind
 from mood_core.standin import Fault, StandIn

@@ -11,7 +11,7 @@ from rich.console import Console
 from flows.report_text import print_report
 from flows.run_names import described
 from flows.summary import account_rows, headline, markdown, state_of
-from mood_core.features.report import FetchReport, StoppedSource
+from mood_core.features.fetch_report import FetchReport, StoppedSource
 from mood_core.pipeline.label_tracks import LabelReport
 from mood_core.pipeline.night_report import NightReport, Permission, Verdict, ending_permissions
 from mood_core.pipeline.pull_listens import PullOutcome

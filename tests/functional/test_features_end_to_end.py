@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from mood_core.bootstrap import Workspace
 from mood_core.errors import InputError
-from mood_core.features.report import SetAside
+from mood_core.features.fetch_report import SetAside
 from mood_core.pipeline.fetch_features import fetch_features
 from mood_core.pipeline.keep_aside import keep_aside
 from mood_core.pipeline.label_tracks import label_tracks

@@ -50,7 +50,7 @@ def test_an_account_is_held_against_runs_and_let_go(
     load_batch(migrated, *lake.stream(file.path), now=NOW)
     TokenRows(migrated).write("ada", b"secret", authorised_at=NOW, expected_version=None)
     accounts, another = Accounts(migrated), new_owner()
-    monkeypatch.setattr(hold_account, "_WAIT_S", 0.3)
+    monkeypatch.setattr(hold_account, "WAIT_S", 0.3)
     with held(accounts, "ada", lambda: NOW):
         assert accounts.claim(["ada"], another, now=NOW, for_s=60) == []
     assert accounts.claim(["ada"], another, now=NOW, for_s=60) == ["ada"]

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mood_core.features.chain import fetch_features
+from mood_core.features.fetch_report import FetchReport
 from mood_core.features.reccobeats import by_id, by_isrc
 from mood_core.features.reccobeats_client import ReccoBeatsClient
-from mood_core.features.report import FetchReport
 from mood_core.features.spotify import SpotifySource
 from mood_core.lake import open_lake
 from mood_core.pipeline.batches import Batches

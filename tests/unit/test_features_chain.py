@@ -23,8 +23,8 @@ from mood_core.errors import (
     UnexpectedPayload,
 )
 from mood_core.features.chain import fetch_features
+from mood_core.features.fetch_report import FetchReport
 from mood_core.features.misses import ANY_SOURCE, NO_ISRC, NOT_A_TRACK, UNKNOWN
-from mood_core.features.report import FetchReport
 from mood_core.features.source import FetchResult
 from mood_core.records import Track, TrackKind
 from tests.unit.features_fakes import AT, Availability, FakeSource, Memory, Remembered, track_id, tracks
