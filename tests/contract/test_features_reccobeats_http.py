@@ -135,7 +135,9 @@ def test_pauses_grow_and_are_jittered() -> None:
         (Reply(200, {"content": []}, cut=3), Unavailable, ATTEMPTS),
     ],
 )
-def test_odd_answers(reply: Reply, error: type[SourceError], requests: int) -> None:
+def test_an_odd_answer_is_an_error_of_its_kind_in_one_line(
+    reply: Reply, error: type[SourceError], requests: int
+) -> None:
     with client_of(reply) as (client, server, _), pytest.raises(error) as caught:
         client.audio_features([ID])
     assert caught.value.source == "reccobeats"

@@ -90,7 +90,7 @@ REQUEST = Authorisation("https://accounts.spotify.com/authorize?x", "http://127.
         " CCC\n",
     ],
 )
-def test_what_people_paste(pasted: str) -> None:
+def test_a_pasted_address_or_code_gives_the_code(pasted: str) -> None:
     assert parse_pasted(pasted, REQUEST) == "CCC"
 
 
@@ -107,7 +107,7 @@ def test_what_people_paste(pasted: str) -> None:
         ("http://127.0.0.1:8888/callback?error=access_denied&state=sss", ReauthorisationNeeded),
     ],
 )
-def test_what_people_paste_by_mistake(pasted: str, kind: type[MoodlogError]) -> None:
+def test_what_is_pasted_by_mistake_is_refused(pasted: str, kind: type[MoodlogError]) -> None:
     with pytest.raises(kind):
         parse_pasted(pasted, REQUEST)
 
@@ -122,7 +122,7 @@ def test_pasted_text_is_a_code_or_an_error_of_ours(pasted: str) -> None:
     assert redirect is None or redirect.code or redirect.error
 
 
-def test_consent_on_another_machine(standin: StandIn) -> None:
+def test_consent_on_another_machine_gives_a_token(standin: StandIn) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url)
     shown: list[str] = []
 
@@ -146,14 +146,14 @@ def test_a_code_works_once(standin: StandIn) -> None:
         exchange(request, code, service_of(app))
 
 
-def test_a_code_of_another_request(standin: StandIn) -> None:
+def test_a_code_of_another_request_is_refused(standin: StandIn) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url)
     code = code_for(standin, begin(app, app.redirect_uri, new_state()))
     with pytest.raises(ReauthorisationNeeded):
         exchange(begin(app, app.redirect_uri, new_state()), code, service_of(app))
 
 
-def test_a_wrong_secret() -> None:
+def test_a_wrong_secret_names_its_setting_and_not_itself() -> None:
     with StandIn(seed=3, catalogue_size=400, listeners=1, client_secret="right") as standin:
         app = app_at(standin.spotify_api_url, standin.accounts_url, client_secret=SecretStr("wrong"))
         request = begin(app, app.redirect_uri, new_state())
@@ -181,7 +181,7 @@ def test_a_wrong_secret() -> None:
         (Reply(503), Unavailable, "503"),
     ],
 )
-def test_exchanges_that_fail(reply: Reply, kind: type[MoodlogError], words: str) -> None:
+def test_an_exchange_that_fails_says_what_to_do(reply: Reply, kind: type[MoodlogError], words: str) -> None:
     with serving(reply) as server:
         app = app_at(server.url)
         with pytest.raises(kind, match=words):
@@ -204,7 +204,7 @@ def test_the_exchange_sends_the_verifier_of_its_request() -> None:
 
 
 @pytest.mark.parametrize(("minutes", "side"), [(7, "ahead of"), (-90, "behind")])
-def test_a_clock_that_is_off(standin: StandIn, minutes: int, side: str) -> None:
+def test_a_clock_that_is_off_is_told_by_how_much(standin: StandIn, minutes: int, side: str) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url)
     request = begin(app, app.redirect_uri, new_state())
     code = code_for(standin, request)

@@ -105,7 +105,7 @@ def test_the_page_shows_no_code(standin: StandIn, redirect_uri: str) -> None:
         assert secret not in page.text
 
 
-def test_a_declined_consent(standin: StandIn, redirect_uri: str) -> None:
+def test_a_declined_consent_is_said(standin: StandIn, redirect_uri: str) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url, redirect_uri=redirect_uri)
     browser = Browser(cancel="1")
     with pytest.raises(ReauthorisationNeeded, match="declined"):
@@ -132,7 +132,7 @@ def test_a_redirect_uri_without_a_port_gets_a_free_one(standin: StandIn) -> None
     assert browser.pages[0].url.port is not None
 
 
-def test_a_redirect_uri_on_ipv6(standin: StandIn) -> None:
+def test_a_redirect_uri_on_ipv6_is_listened_on(standin: StandIn) -> None:
     if not socket.has_ipv6 or not _ipv6_works():
         pytest.skip("this machine has no IPv6 loopback")
     app = app_at(standin.spotify_api_url, standin.accounts_url, redirect_uri="http://[::1]/back")
@@ -151,7 +151,7 @@ def _ipv6_works() -> bool:
     return True
 
 
-def test_nobody_comes(redirect_uri: str) -> None:
+def test_where_nobody_comes_the_sentence_says_what_to_register(redirect_uri: str) -> None:
     with (
         CallbackServer(redirect_uri, "sss") as server,
         pytest.raises(ReauthorisationNeeded, match="Invalid redirect URI") as no,
@@ -166,7 +166,7 @@ def test_the_port_is_free_again_afterwards(redirect_uri: str) -> None:
             server.wait(0.01)
 
 
-def test_the_port_is_taken(redirect_uri: str) -> None:
+def test_a_port_that_is_taken_names_the_setting(redirect_uri: str) -> None:
     with CallbackServer(redirect_uri, "sss"), pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_REDIRECT_URI"):
         CallbackServer(redirect_uri, "sss")
 
@@ -230,7 +230,7 @@ def test_other_requests_are_not_the_answer(redirect_uri: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/callback?code=c&state=other", "/callback?code=c", "/callback?error=access_denied"])
-def test_an_answer_of_another_state(redirect_uri: str, path: str) -> None:
+def test_an_answer_of_another_state_is_refused(redirect_uri: str, path: str) -> None:
     with CallbackServer(redirect_uri, "sss") as server:
         thread = visiting(redirect_uri, path)
         with pytest.raises(ReauthorisationNeeded, match="state"):
@@ -242,7 +242,9 @@ def test_an_answer_of_another_state(redirect_uri: str, path: str) -> None:
     ("error", "kind"),
     [("access_denied", ReauthorisationNeeded), ("invalid_scope", ConfigError), ("<script>", ConfigError)],
 )
-def test_errors_that_the_browser_brings(redirect_uri: str, error: str, kind: type[MoodlogError]) -> None:
+def test_an_error_that_the_browser_brings_is_told_without_markup(
+    redirect_uri: str, error: str, kind: type[MoodlogError]
+) -> None:
     with CallbackServer(redirect_uri, "sss") as server:
         thread = visiting(redirect_uri, f"/callback?error={error}&state=sss")
         with pytest.raises(kind) as caught:

@@ -77,7 +77,7 @@ def extended() -> Iterator[World]:
             yield made
 
 
-def test_profile(world: World) -> None:
+def test_a_profile_says_whose_account_it_is(world: World) -> None:
     profile = world.client.profile()
     assert (profile.account_id, profile.display_name) == (world.person.account_id, world.person.display_name)
 
@@ -156,7 +156,7 @@ def test_a_playlist_by_its_older_address() -> None:
     assert [seen.path for seen in server.seen] == ["/playlists/list/items", *["/playlists/list/tracks"] * 3]
 
 
-def test_a_playlist_that_is_nowhere() -> None:
+def test_a_playlist_that_is_nowhere_is_not_found() -> None:
     with serving(Reply(404, {})) as server, pytest.raises(NotFound):
         list(scripted(server.url).playlist_items("list"))
 

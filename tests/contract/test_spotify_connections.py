@@ -43,7 +43,7 @@ def test_an_answer_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_a_compressed_answer(encoding: str) -> None:
+def test_a_compressed_answer_is_read(encoding: str) -> None:
     plain = b'{"id": "x", "filler": "' + b"x" * 100_000 + b'"}'
     packed = gzip.compress(plain) if encoding == "gzip" else zlib.compress(plain)
     with serving(Reply(body=packed, headers={"Content-Encoding": encoding})) as server:
@@ -84,7 +84,7 @@ def test_nobody_listening_is_unavailable() -> None:
         (Reply(418, '{"error": null}'), MoodlogError),
     ],
 )
-def test_answers_of_other_servers(reply: Reply, kind: type[MoodlogError]) -> None:
+def test_an_answer_of_another_server_is_an_error_of_its_kind(reply: Reply, kind: type[MoodlogError]) -> None:
     with serving(reply) as server, pytest.raises(kind):
         scripted(server.url).profile()
 
@@ -97,7 +97,7 @@ def test_answers_of_other_servers(reply: Reply, kind: type[MoodlogError]) -> Non
         Reply(201, '{"id": "x"}'),
     ],
 )
-def test_good_answers_in_odd_clothes(reply: Reply) -> None:
+def test_a_good_answer_in_odd_clothes_is_read(reply: Reply) -> None:
     with serving(reply) as server:
         assert scripted(server.url).profile().account_id == "x"
 

@@ -30,7 +30,9 @@ def connected(standin: StandIn, repository: MemoryTokens, cipher: TokenCipher) -
     store_new_token("person", fresh, repository, cipher)
 
 
-def test_half_a_year_of_refreshes(standin: StandIn, repository: MemoryTokens, cipher: TokenCipher) -> None:
+def test_refreshes_go_on_for_half_a_year_and_end_then(
+    standin: StandIn, repository: MemoryTokens, cipher: TokenCipher
+) -> None:
     connected(standin, repository, cipher)
     worker = Worker(standin.accounts_url, repository, cipher, clock=standin.clock.now)
     seen = set()

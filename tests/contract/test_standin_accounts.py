@@ -92,7 +92,7 @@ def me(standin: StandIn, client: httpx.Client, token: str) -> httpx.Response:
 REVOKED = {"error": "invalid_grant", "error_description": "Refresh token revoked"}
 
 
-def test_consent_with_pkce(standin: StandIn, client: httpx.Client) -> None:
+def test_consent_with_pkce_gives_tokens(standin: StandIn, client: httpx.Client) -> None:
     answer = landed(authorize(standin, client))
     assert answer["state"] == "xyz"
     tokens = exchange(standin, client, answer["code"]).json()
@@ -249,7 +249,9 @@ def test_revoking_kills_every_token_until_the_next_consent(standin: StandIn, cli
         ({"grant_type": "refresh_token"}, "invalid_client"),
     ],
 )
-def test_wrong_token_requests(standin: StandIn, client: httpx.Client, form: dict[str, str], error: str) -> None:
+def test_a_wrong_token_request_is_refused_as_oauth_has_it(
+    standin: StandIn, client: httpx.Client, form: dict[str, str], error: str
+) -> None:
     answer = post(standin, client, form)
     assert (answer.status_code, answer.json()["error"]) == (400, error)
 

@@ -66,7 +66,7 @@ def test_refusals_come_in_the_services_own_form(
 
 
 @pytest.mark.parametrize("kind", ["cut_before_answer", "cut_mid_body"])
-def test_cut_connections(standin: StandIn, client: httpx.Client, kind: str) -> None:
+def test_a_connection_is_cut_once_and_the_next_call_answered(standin: StandIn, client: httpx.Client, kind: str) -> None:
     standin.faults.add(Fault(kind, endpoint="recently_played"))
     with pytest.raises(httpx.TransportError):
         get(standin, client)

@@ -98,14 +98,14 @@ def test_the_check_itself_sees_what_is_wrong(spotify: Description) -> None:
         spotify.check({"name": None}, "TrackObject")
 
 
-def test_me(standin: StandIn, spotify: Description) -> None:
+def test_a_profile_is_described_and_lacks_what_is_gone(standin: StandIn, spotify: Description) -> None:
     person = get(standin, "/me")
     spotify.check(person, "PrivateUserObject")
     assert set(person) <= spotify.fields("PrivateUserObject") - DEPRECATED_AND_GONE
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_recently_played(standin: StandIn, spotify: Description, number: int) -> None:
+def test_recent_listens_are_described(standin: StandIn, spotify: Description, number: int) -> None:
     page = get(standin, "/me/player/recently-played?limit=50", standin.listeners[number].listener_id)
     assert set(page) <= spotify.fields("CursorPagingPlayHistoryObject")
     # A play outside any playlist has a null context, which the description does not foresee; nor local files' nulls.
@@ -117,13 +117,13 @@ def test_recently_played(standin: StandIn, spotify: Description, number: int) ->
     assert all(set(item["track"]["album"]) <= spotify.fields("SimplifiedAlbumObject") for item in items)
 
 
-def test_track(standin: StandIn, spotify: Description) -> None:
+def test_a_track_is_described(standin: StandIn, spotify: Description) -> None:
     songs = [song for song in standin.world.catalogue.songs if not song.is_local]
     for song in songs[::300]:
         spotify.check(get(standin, f"/tracks/{song.track_id}"), "TrackObject")
 
 
-def test_audio_features(standin: StandIn, spotify: Description) -> None:
+def test_audio_features_are_described_and_whole(standin: StandIn, spotify: Description) -> None:
     ids = ",".join(song.track_id for song in standin.world.catalogue.songs[:100])
     features = get(standin, f"/audio-features?ids={ids}")["audio_features"]
     for one in features:
@@ -132,19 +132,19 @@ def test_audio_features(standin: StandIn, spotify: Description) -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 50, 100])
-def test_playlist_items(standin: StandIn, spotify: Description, offset: int) -> None:
+def test_a_playlists_items_are_described(standin: StandIn, spotify: Description, offset: int) -> None:
     page = get(standin, f"/playlists/{standin.playlists[0].playlist_id}/items?limit=50&offset={offset}")
     page["items"] = [item for item in page["items"] if not item["is_local"]]
     spotify.check(page, "PagingPlaylistTrackObject")
     assert all(set(item) <= spotify.fields("PlaylistTrackObject") for item in page["items"])
 
 
-def test_errors(standin: StandIn, spotify: Description) -> None:
+def test_an_error_is_described(standin: StandIn, spotify: Description) -> None:
     for path in ("/me", "/nothing"):
         spotify.check(httpx.get(standin.spotify_api_url + path).json()["error"], "ErrorObject")
 
 
-def test_reccobeats_track(standin: StandIn, reccobeats: Description) -> None:
+def test_what_reccobeats_says_of_a_track_is_described(standin: StandIn, reccobeats: Description) -> None:
     ids = ",".join(song.track_id for song in standin.world.catalogue.songs[:40])
     entries = httpx.get(f"{standin.reccobeats_url}/track?ids={ids}", headers=AGENT).json()["content"]
     assert len(entries) > 20
@@ -154,7 +154,7 @@ def test_reccobeats_track(standin: StandIn, reccobeats: Description) -> None:
         reccobeats.check({key: value for key, value in entry.items() if value is not None}, "Track")
 
 
-def test_reccobeats_audio_features(standin: StandIn, reccobeats: Description) -> None:
+def test_what_reccobeats_says_of_its_sound_is_described(standin: StandIn, reccobeats: Description) -> None:
     ids = ",".join(song.track_id for song in standin.world.catalogue.songs[:40])
     entries = httpx.get(f"{standin.reccobeats_url}/audio-features?ids={ids}", headers=AGENT).json()["content"]
     for entry in entries:

@@ -205,7 +205,7 @@ def test_local_files_and_repeats_are_among_the_listens(standin: StandIn) -> None
     assert local["external_ids"] == {}
 
 
-def test_one_track(standin: StandIn, api: Api) -> None:
+def test_a_track_is_found_by_its_id_alone(standin: StandIn, api: Api) -> None:
     song = standin.world.song(5)
     track = api.get(f"/tracks/{song.track_id}").json()
     assert (track["name"], track["duration_ms"]) == (song.name, song.duration_ms)
@@ -261,7 +261,7 @@ def test_there_is_a_playlist_for_each_mood_and_a_track_in_two(standin: StandIn) 
     assert catalogued["Sad"] & catalogued["Happy"]
 
 
-def test_what_is_not_there(standin: StandIn, api: Api) -> None:
+def test_what_is_not_there_is_404(standin: StandIn, api: Api) -> None:
     assert api.get("/me/albums").status_code == 404
     assert httpx.get(standin.base_url + "/elsewhere").status_code == 404
     assert httpx.post(standin.spotify_api_url + "/me").status_code == 404

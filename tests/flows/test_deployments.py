@@ -82,7 +82,7 @@ def test_schedules_run_by_a_real_zone(entry: dict[str, Any]) -> None:
         assert len(schedule["cron"].split()) == 5
 
 
-def test_what_runs_when() -> None:
+def test_the_schedules_are_those_of_the_documentation() -> None:
     by_name = {deployment.name: deployment for deployment in read_deployments()}
     when = {name: entry.schedules[0]["cron"] for name, entry in by_name.items() if entry.schedules}
     assert when == {

@@ -39,7 +39,9 @@ def _count(workspace: Workspace, user_id: str) -> int:
     return len(workspace.listens.stored_since(user_id, NOW - timedelta(days=365)))
 
 
-def test_a_permissions_life(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_permission_is_warned_of_ends_and_is_renewed(
+    home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in settings_for(standin).items():
         monkeypatch.setenv(name, value)
     old, young = standin.listeners[0], standin.listeners[1]

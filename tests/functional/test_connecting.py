@@ -82,7 +82,7 @@ def test_two_people_connect_and_one_again(standin: StandIn, monkeypatch: pytest.
     assert people[second.account_id]["display_name"] == second.display_name
 
 
-def test_by_hand_on_a_server(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_a_browser_connects_by_hand(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[str] = []
     monkeypatch.setattr(module, "_show_for_hand", pages.append)  # a person reads it there before they paste
 

@@ -112,7 +112,7 @@ def _listens(workspace: Workspace) -> dict[str, set[int]]:
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-def test_trouble(world: StandIn, name: str) -> None:
+def test_one_accounts_trouble_costs_no_other_account_anything(world: StandIn, name: str) -> None:
     trouble, victim = TROUBLES[name], world.listeners[VICTIM]
     fault = Fault(
         trouble.kind,

@@ -92,7 +92,7 @@ def test_there_are_a_dozen_examples() -> None:
         ("mood_by_weekday", "weekday", lambda at: str(at.isoweekday())),
     ],
 )
-def test_counts_by_period(history: Database, view: str, column: str, key: Any) -> None:
+def test_counts_by_period_are_those_of_the_listens(history: Database, view: str, column: str, key: Any) -> None:
     expected = Counter((user, key(at), mood) for user, at, mood, _ in _listens(history))
     totals = Counter((user, key(at)) for user, at, _, _ in _listens(history))
     rows = query(history, f"SELECT user_id, {column}, mood, listens, share FROM {view}")  # noqa: S608

@@ -58,7 +58,9 @@ def _personal(database: Path) -> set[str]:
     return {word for word in words if len(word) > 5}
 
 
-def test_a_night_with_trouble(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch, logs: list[str]) -> None:
+def test_a_night_with_trouble_names_nobody_in_its_logs(
+    home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch, logs: list[str]
+) -> None:
     for name, value in settings_for(standin).items():
         monkeypatch.setenv(name, value)
     with workspace_of(standin) as workspace:

@@ -30,7 +30,9 @@ def _ago(hours: float) -> datetime:
         (Scheduled(active=True, last_success=_ago(1), waits_for_worker=True), None, Level.WARNING, "no worker"),
     ],
 )
-def test_a_schedule(told: Scheduled | None, pulled: datetime | None, level: Level, word: str) -> None:
+def test_the_schedule_is_well_while_nights_succeed_and_else_has_a_remedy(
+    told: Scheduled | None, pulled: datetime | None, level: Level, word: str
+) -> None:
     finding = schedule_finding(told, pulled, NOW)
     assert finding.level is level
     assert word in finding.said
@@ -46,6 +48,8 @@ def test_a_schedule(told: Scheduled | None, pulled: datetime | None, level: Leve
         (None, Level.WARNING, "no time"),
     ],
 )
-def test_a_clock(service_time: datetime | None, level: Level, word: str) -> None:
+def test_a_clock_that_differs_from_spotifys_is_told_by_how_much(
+    service_time: datetime | None, level: Level, word: str
+) -> None:
     finding = clock_finding(NOW, service_time)
     assert (finding.level, word in finding.said) == (level, True)

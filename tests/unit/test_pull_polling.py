@@ -66,6 +66,12 @@ def test_due_are_those_whose_wait_is_over_and_those_never_pulled() -> None:
     assert due(pulled, {}, now=NOW, daily_budget=None) == ["a", "c"]
 
 
+def test_a_schedule_whose_runs_begin_some_seconds_apart_skips_none_of_them() -> None:
+    for early, is_due in ((timedelta(seconds=59), True), (timedelta(seconds=61), False)):
+        pulled = {"a": NOW - UNKNOWN + early}
+        assert bool(due(pulled, {}, now=NOW, daily_budget=None)) is is_due
+
+
 @given(st.integers(1, 2000), st.integers(1, 2000))
 def test_the_quota_is_never_planned_away(accounts: int, budget: int) -> None:
     assert accounts * (timedelta(days=1) / within_quota(accounts, budget)) <= budget

@@ -42,7 +42,7 @@ def window(*items: object) -> ListenWindow:
     return parse_window({"items": list(items)}, "person")
 
 
-def test_a_whole_item() -> None:
+def test_a_whole_item_becomes_a_listen_and_its_track() -> None:
     seen = window(item())
     assert seen.tracks == (
         Track(
@@ -131,7 +131,7 @@ def test_a_window_is_full_by_its_items_and_its_oldest_counts_although_skipped() 
     assert not window(*items[1:]).full
 
 
-def test_an_empty_window() -> None:
+def test_an_empty_window_holds_nothing_and_is_not_full() -> None:
     assert window() == ListenWindow((), (), (), full=False, oldest_at=None)
 
 
@@ -157,7 +157,9 @@ def test_a_wrong_frame_is_unexpected(payload: object) -> None:
         ({"account_id": None, "id": "old", "display_name": 5}, "old", "old"),
     ],
 )
-def test_profiles(payload: object, account_id: str, name: str) -> None:
+def test_a_profile_goes_by_the_stable_id_and_a_name_that_can_be_shown(
+    payload: object, account_id: str, name: str
+) -> None:
     profile = parse_profile(payload)
     assert (profile.account_id, profile.display_name) == (account_id, name)
 
