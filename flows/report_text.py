@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from flows.summary import MOST_ACCOUNTS, headline, most_telling
 from mood_core.cli.plain_table import plain_table
 from mood_core.pipeline.night_report import NightReport
+from mood_core.store.accounts import Account
 
 
-def print_report(report: NightReport, console: Console) -> None:
-    """A table of accounts, the numbers, and what did not work."""
+def print_report(report: NightReport, accounts: Sequence[Account], console: Console) -> None:
+    """A table of accounts with their names from ``accounts``, the numbers, and what did not work."""
+    names = {account.user_id: account.display_name for account in accounts}
     shown = report.outcomes if len(report.outcomes) <= MOST_ACCOUNTS else most_telling(report.outcomes)
     rows = [
         {
+            "person": names.get(outcome.user_id),
             "account": outcome.user_id,
             "new listens": outcome.new,
             "possible gap": "yes" if outcome.gap else None,

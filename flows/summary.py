@@ -17,6 +17,7 @@ from mood_core.pipeline.pull_listens import PullOutcome
 from mood_core.report.account_states import AccountState, account_states
 from mood_core.report.mood_markdown import as_text, mood_markdown
 from mood_core.report.mood_picture import as_data_uri, mood_picture
+from mood_core.wording import counted
 
 MOST_ACCOUNTS = 200
 """So many rows a table of accounts has at most: more is nothing to read."""
@@ -79,13 +80,15 @@ def most_telling(outcomes: Sequence[PullOutcome]) -> list[PullOutcome]:
 
 def headline(report: NightReport) -> str:
     """One sentence with the run's numbers."""
-    parts = [f"{report.new_listens} new listens from {len(report.outcomes)} accounts"] if report.outcomes else []
+    parts = []
+    if report.outcomes:
+        parts.append(f"{counted(report.new_listens, 'new listen')} from {counted(len(report.outcomes), 'account')}")
     if report.features is not None:
-        parts.append(f"features of {report.fetched.total()} tracks")
+        parts.append(f"features of {counted(report.fetched.total(), 'track')}")
     if report.labels is not None:
-        parts.append(f"{report.labels.labelled} tracks labelled by {report.labels.model_version}")
+        parts.append(f"{counted(report.labels.labelled, 'track')} labelled by {report.labels.model_version}")
     if report.problems:
-        parts.append(f"{len(report.problems)} problems")
+        parts.append(counted(len(report.problems), "problem"))
     return ("dry run: " if report.dry_run else "") + (", ".join(parts) or "nothing to do")
 
 
@@ -93,15 +96,16 @@ def markdown(report: NightReport) -> str:
     """The summary that people read in Prefect's UI."""
     lines = [f"# {report.verdict.value}", "", headline(report) + ".", ""]
     if report.finished:
-        lines += [f"Loaded {report.finished} batches that an earlier run had left unloaded.", ""]
+        lines += [f"Loaded {counted(report.finished, 'batch', 'batches')} that an earlier run had left unloaded.", ""]
     if report.new_gaps:
-        lines += [f"Listens may have been lost before the new ones of {report.new_gaps} accounts (see the gaps).", ""]
+        accounts = counted(report.new_gaps, "account")
+        lines += [f"Listens may have been lost before the new ones of {accounts} (see the gaps).", ""]
     if report.features is not None:
         lines += _table(("feature source", "asked", "found", "missed"), _source_rows(report))
     if report.labels is not None and report.labels.labelled:
         labels = report.labels
         lines += [
-            f"{labels.uncertain} labels are uncertain, {labels.out_of_distribution} lie outside the training data.",
+            f"Labels that are uncertain: {labels.uncertain}; outside the training data: {labels.out_of_distribution}.",
             "",
         ]
     lines += permission_lines(report)
@@ -117,7 +121,7 @@ def permission_lines(report: NightReport) -> list[str]:
     lines = []
     for permission in report.permissions:
         left = permission.days_left
-        ends = "has ended" if left is None else f"ends in {left} days"
+        ends = "has ended" if left is None else f"ends in {counted(left, 'day')}"
         name = as_text(permission.display_name)
         lines.append(f"- Spotify's permission for {name} {ends}: `moodlog reconnect {permission.user_id}`")
     return [*_at_most(lines), ""] if lines else []
@@ -154,8 +158,8 @@ def account_rows(outcomes: Sequence[PullOutcome], states: Mapping[str, AccountSt
         without = [f"{count} {reason}" for reason, count in state.unlabelled.items()]
         rows.append(
             {
-                "account": outcome.user_id,
                 "name": state.display_name,
+                "problem": outcome.problem or "",
                 "new listens": outcome.new,
                 "labelled": state.labelled,
                 "unlabelled": ", ".join(without) or 0,
@@ -163,7 +167,7 @@ def account_rows(outcomes: Sequence[PullOutcome], states: Mapping[str, AccountSt
                 "new gap": "possible" if outcome.gap else "",
                 "token days left": "" if state.token_days_left is None else state.token_days_left,
                 "skipped": outcome.skipped,
-                "problem": outcome.problem or "",
+                "account": outcome.user_id,
             }
         )
     return rows

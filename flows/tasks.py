@@ -26,6 +26,7 @@ from mood_core.pipeline.pull_claimed import pull_claimed
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.store.selection import Selection
 from mood_core.store.turns import Turn
+from mood_core.wording import counted
 
 NIGHT_S = 20 * 3600.0
 """The time limit of scheduled runs, so that one that hangs never stands in the way of the next night's."""
@@ -70,8 +71,9 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
         else:
             outcomes, held = pull_claimed(user_ids, pull, workspace.accounts, workspace.now)
     if held:
-        get_run_logger().info("%d accounts are held by another run", len(held))
-    get_run_logger().info("%d accounts, %d new listens", len(outcomes), sum(outcome.new for outcome in outcomes))
+        get_run_logger().info("held by another run: %s", counted(len(held), "account"))
+    new = sum(outcome.new for outcome in outcomes)
+    get_run_logger().info("%s, %s", counted(len(outcomes), "account"), counted(new, "new listen"))
     return outcomes
 
 
@@ -115,7 +117,7 @@ def label_selected(selection: Selection) -> LabelReport:
             selection=selection,
             progress=labelling_progress(),
         )
-    get_run_logger().info("%d tracks labelled by %s", report.labelled, report.model_version)
+    get_run_logger().info("%s labelled by %s", counted(report.labelled, "track"), report.model_version)
     return report
 
 

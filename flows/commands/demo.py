@@ -102,7 +102,7 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
     console = Console()
     with Workspace() as workspace:
         print_mood_table(mood_counts(workspace.database, "day", HistoryFilter()), console)
-    print_report(report, console)
+        print_report(report, workspace.accounts.all(), console)
     console.print(
         f"\nDatabase  {places['database']}\nParquet   {places['lake']}\nReport    {places['report']}",
         markup=False,

@@ -58,9 +58,11 @@ def command(
                 dry_run=dry_run,
             )
     from flows.report_text import print_report, report_json
+    from mood_core.bootstrap import Workspace
 
     if as_json:
         click.echo(json.dumps(report_json(report)))
     else:
-        print_report(report, Console())
+        with Workspace() as workspace:
+            print_report(report, workspace.accounts.all(), Console())
     context.exit(report.exit_code)

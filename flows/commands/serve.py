@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,8 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
         for deployment in deployments:
             console.print(f"  {deployment.name}: {_when(deployment, timezone)}")
         console.print("Stop with Ctrl-C.")
+        # On SIGTERM Prefect's runner asks itself to stop without awaiting it and exits: nothing a reader can mend.
+        warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited", category=RuntimeWarning)
         # The server ends with this command, so there is nothing to pause.
         serve(
             *(served(deployment, timezone) for deployment in deployments),

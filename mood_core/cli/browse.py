@@ -38,9 +38,10 @@ def command(context: click.Context, port: int, open_it: bool) -> None:
                 "Datasette reads SQLite alone; docs/dashboards.md shows Grafana and Metabase on PostgreSQL"
             )
         file = Path(workspace.database.engine.url.database or "")
+        told = datasette_metadata(file.stem, workspace.database)
     with tempfile.TemporaryDirectory() as folder:
         metadata = Path(folder) / "metadata.json"
-        metadata.write_text(json.dumps(datasette_metadata(file.stem)), encoding="utf-8")
+        metadata.write_text(json.dumps(told), encoding="utf-8")
         call = [sys.executable, "-m", "datasette", "serve", str(file), "--host", "127.0.0.1", "--port", str(port)]
         call += ["--metadata", str(metadata), *(["--open"] if open_it else [])]
         # Datasette ends with this process, also when that is told to end: subprocess.call kills it on the way out.

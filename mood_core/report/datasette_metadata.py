@@ -1,49 +1,86 @@
-"""What Datasette is told about the database: titles, facets, and questions people ask."""
+"""What Datasette is told about the database: what each view holds, facets, and questions people ask."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import inspect
+
+from mood_core.store.database import Database
+from mood_core.store.dictionary import INNER, view_meanings
 
 QUERIES = {
     "moods-by-month": (
         "Listens by month and mood",
-        "SELECT substr(day, 1, 7) AS month, mood, sum(listens) AS listens FROM mood_daily"
-        " WHERE display_name = :person OR :person = '' GROUP BY month, mood ORDER BY month, mood",
+        """SELECT substr(day, 1, 7) AS month, mood, sum(listens) AS listens
+FROM mood_daily
+WHERE display_name = :person OR :person = ''
+GROUP BY month, mood
+ORDER BY month, mood""",
     ),
     "longest-streaks": (
         "Longest runs of days led by one mood",
-        "SELECT display_name, mood, first_day, last_day, days, listens FROM mood_streaks"
-        " ORDER BY days DESC, first_day LIMIT 50",
+        """SELECT display_name, mood, first_day, last_day, days, listens
+FROM mood_streaks
+ORDER BY days DESC, first_day
+LIMIT 50""",
     ),
     "what-follows-what": (
         "How often one mood follows another within half an hour",
-        "SELECT display_name, from_mood, to_mood, transitions, share FROM mood_transitions"
-        " ORDER BY display_name, from_mood, to_mood",
+        """SELECT display_name, from_mood, to_mood, transitions, share
+FROM mood_transitions
+ORDER BY display_name, from_mood, to_mood""",
     ),
     "top-tracks": (
-        "The most heard tracks of a mood",
-        "SELECT display_name, mood, place, track, artists, listens FROM top_tracks_by_mood"
-        " WHERE mood = :mood AND place <= 20 ORDER BY display_name, place",
+        "The most heard tracks of a mood: Calm, Energetic, Happy or Sad",
+        """SELECT display_name, mood, place, track, artists, listens
+FROM top_tracks_by_mood
+WHERE (mood = :mood OR :mood = '') AND place <= 20
+ORDER BY display_name, mood, place""",
     ),
 }
 """Canned queries by name: the title and the SQL, over views alone."""
 
+_FACETS: dict[str, dict[str, Any]] = {
+    "mood_history": {"facets": ["mood", "display_name"], "sortable_columns": ["played_at"]},
+    "mood_daily": {"facets": ["mood", "display_name"]},
+    "mood_weekly": {"facets": ["mood", "display_name"]},
+}
+_ADVICE = (
+    "Each view says what its columns mean. The tables that the views stand on are hidden, accounts cannot be read here."
+)
 
-def datasette_metadata(database_name: str) -> dict[str, Any]:
-    """The metadata for a database that Datasette calls ``database_name``. Accounts and their tokens are refused."""
+
+def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]:
+    """The metadata for ``database``, which Datasette calls ``database_name``. Accounts and their tokens are refused.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
+    views = {
+        name: {"description": view.comment, "columns": view.columns} | _FACETS.get(name, {})
+        for name, view in view_meanings(database).items()
+    }
+    with database.read() as connection:
+        tables = {name: {"hidden": True} for name in sorted(inspect(connection).get_table_names())}
+    refused = {name: {"hidden": True, "allow": False} for name in ("accounts", *sorted(INNER))}
     return {
         "title": "moodlog",
+        "description_html": _welcome(quote(database_name)),
         "databases": {
             database_name: {
+                "description": f"Begin with a query, or with mood_history: every listen with its mood. {_ADVICE}",
                 "queries": {name: {"title": title, "sql": sql} for name, (title, sql) in QUERIES.items()},
-                "tables": {
-                    "accounts": {"allow": False},
-                    "mood_history": {"facets": ["mood", "display_name"], "sortable_columns": ["played_at"]},
-                    "mood_daily": {"facets": ["mood", "display_name"]},
-                    "mood_weekly": {"facets": ["mood", "display_name"]},
-                },
-                # Free SQL could read the table that is refused above.
+                "tables": tables | views | refused,
+                # Free SQL could read what is refused above.
                 "allow_sql": False,
             }
         },
     }
+
+
+def _welcome(folder: str) -> str:
+    links = [("mood_history", "every listen with its mood"), *((name, title) for name, (title, _) in QUERIES.items())]
+    items = "".join(f'<li><a href="/{folder}/{name}">{words}</a></li>' for name, words in links)
+    return f"<p>What was heard, and its moods. Begin with:</p><ul>{items}</ul><p>{_ADVICE}</p>"

@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from sqlalchemy import text
 
 from mood_core.looks import COLOURS, INKS, SIGNS
-from mood_core.report.recap import counted, spanned
 from mood_core.store.database import Database
+from mood_core.wording import counted, spanned
 
 _EPOCH = date(1970, 1, 1)
 _WIDTH, _HEIGHT = 720, 300
@@ -69,12 +69,12 @@ def _drawn(dates: list[date], counts: list[dict[str, int]]) -> Iterator[str]:
 
 
 def _legend() -> Iterator[str]:
-    x = _LEFT
+    x = float(_LEFT)
     for mood, colour in COLOURS.items():
-        yield f'<rect x="{x}" y="46" width="15" height="15" rx="3" fill="{colour}"/>'
+        yield f'<rect x="{x:.1f}" y="46" width="15" height="15" rx="3" fill="{colour}"/>'
         yield _text(x + 7.5, 57.5, SIGNS[mood], INKS[mood])
-        yield f'<text x="{x + 21}" y="58" fill="#5a606b">{mood.lower()}</text>'
-        x += 34 + 8 * len(mood)
+        yield f'<text x="{x + 21:.1f}" y="58" fill="#5a606b">{mood.lower()}</text>'
+        x += 46 + 6.6 * len(mood)
 
 
 def _bar(x: float, step: float, listens: dict[str, int], scale: float) -> Iterator[str]:

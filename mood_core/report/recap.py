@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from mood_core.records import MOODS
 from mood_core.store.database import Database
+from mood_core.wording import counted, spanned
 
 _DAYS = text("SELECT day, mood, listens FROM mood_daily WHERE user_id = :user AND day >= :first AND day <= :last")
 _TOP = text(
@@ -124,18 +125,3 @@ def _compared(total: int, earlier: int) -> str:
     if total == earlier:
         return ", as often as the week before"
     return f", {counted(abs(total - earlier))} {'more' if total > earlier else 'fewer'} than the week before"
-
-
-def counted(count: int, word: str = "") -> str:
-    """A number, with a ``word`` for what it counts.
-
-    Thousands stand apart by a narrow space, which means the same everywhere; a comma or a point does not.
-    """
-    return f"{count:,}".replace(",", "\u202f") + (f" {word}{'' if count == 1 else 's'}" if word else "")
-
-
-def spanned(first: date, last: date) -> str:
-    """Two days as people write them; what they share is said once: 16–22 Nov 2026, 28 Sep – 4 Oct 2026."""
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{last.day} {last:%b %Y}"
-    return f"{first.day} {first:%b}{'' if first.year == last.year else f' {first.year}'} – {last.day} {last:%b %Y}"

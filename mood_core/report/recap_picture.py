@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mood_core.errors import ConfigError, InputError
 from mood_core.looks import COLOURS, INKS, SIGNS
 from mood_core.private_files import file_stem, open_private
-from mood_core.report.recap import Recap, counted, spanned
+from mood_core.report.recap import Recap
+from mood_core.wording import counted, spanned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mood_core.store.database import Database, open_database
 from mood_core.store.migrate import migrate
 from mood_core.store.sql_files import sql_files, sql_folder
 
-_INNER = frozenset({"listen_times", "day_moods", "track_moods"})
+INNER = frozenset({"listen_times", "day_moods", "track_moods"})
 """Views that others stand on; people ask those."""
 
 
@@ -32,18 +33,37 @@ def data_dictionary() -> str:
             database.close()
 
 
-def _views(database: Database) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class ViewMeaning:
+    """What a view holds, and what each of its columns means."""
+
+    comment: str
+    columns: dict[str, str]
+
+
+def view_meanings(database: Database) -> dict[str, ViewMeaning]:
+    """The meaning of each view that people ask, by name, in reading order; from its comment and ``sql/columns.toml``.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
     meanings = tomllib.loads((sql_folder() / "columns.toml").read_text(encoding="utf-8"))
+    found = {}
+    with database.read() as connection:
+        for file in sql_files("views", database.dialect):
+            name = file.name.partition("_")[2]
+            if name not in INNER:
+                columns = connection.execute(text(f"SELECT * FROM {name} LIMIT 0")).keys()  # noqa: S608
+                found[name] = ViewMeaning(_comment(file.text), {column: meanings[column] for column in columns})
+    return found
+
+
+def _views(database: Database) -> Iterator[str]:
     yield from ("# Data dictionary", "", "Made by `python -m mood_core.store.dictionary`; do not edit.", "")
     yield from ("## Views in SQL", "", "The same on SQLite and PostgreSQL.", "")
-    for file in sql_files("views", "sqlite"):
-        name = file.name.partition("_")[2]
-        if name in _INNER:
-            continue
-        yield from (f"### {name}", "", _comment(file.text), "", "| column | meaning |", "|---|---|")
-        with database.read() as connection:
-            columns = connection.execute(text(f"SELECT * FROM {name} LIMIT 0")).keys()  # noqa: S608
-        yield from (f"| `{column}` | {meanings[column]} |" for column in columns)
+    for name, view in view_meanings(database).items():
+        yield from (f"### {name}", "", view.comment, "", "| column | meaning |", "|---|---|")
+        yield from (f"| `{column}` | {meaning} |" for column, meaning in view.columns.items())
         yield ""
 
 

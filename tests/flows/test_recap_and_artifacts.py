@@ -179,7 +179,7 @@ def test_a_night_leaves_its_summary_accounts_and_picture(server: str, home: Path
     assert state.name == "Completed"
     row = json.loads(_artifacts("moodlog-accounts")[0].data)[0]
     assert (row["account"], row["new listens"], row["open gaps"]) == ("ada", 4, 1)
-    assert "4 new listens from 1 accounts" in _artifacts("moodlog-summary")[0].data
+    assert "4 new listens from 1 account," in _artifacts("moodlog-summary")[0].data
     picture = _artifacts("moodlog-moods")[0].data
     assert b"listens by mood" in base64.b64decode(picture.removeprefix("data:image/svg+xml;base64,"))
 

@@ -132,14 +132,16 @@ def test_serve_runs_the_same_deployments(home: Path, tmp_path: Path, monkeypatch
         _assert_training_ends(made_up_tracks(tmp_path / "labelled.csv"), tmp_path / "models")
     finally:
         serving.terminate()
-        serving.wait(timeout=180)
+        last_words, _ = serving.communicate(timeout=180)
+    assert serving.returncode == 0
+    assert "Warning" not in last_words
 
 
 def _assert_what_no_schema_refuses_does_nothing() -> None:
     """What Prefect's server cannot see is wrong ends the run before its first task, and says what it is."""
     swapped = {"first_day": "2026-11-05", "last_day": "2026-11-01"}
     wrong: dict[str, dict[str, Any]] = {
-        "first_day 2026-11-05": swapped,
+        "the first day, 2026-11-05,": swapped,
         "nobody": {"people": ["nobody"]},
         "peple": {"peple": ["ada"]},
     }

@@ -46,7 +46,7 @@ def test_a_state_says_its_reasons_and_tells_what_many_share_once() -> None:
     state = state_of(NightReport(outcomes), "the rest of the accounts at 2026-11-20 14:00 UTC")
     assert (state.type, state.name) == (StateType.COMPLETED, "Degraded")
     assert state.message == (
-        "1 new listens from 11 accounts, 10 problems; 9 accounts: the service is down; ada: the permission has ended; "
+        "1 new listen from 11 accounts, 10 problems; 9 accounts: the service is down; ada: the permission has ended; "
         "the rest of the accounts at 2026-11-20 14:00 UTC"
     )
     failed = state_of(NightReport(outcomes[:9]))
@@ -80,9 +80,11 @@ def test_ten_thousand_accounts_stay_readable() -> None:
     assert len(shown.splitlines()) < 120
     assert len(report.problems) == 10_050
     console = Console(file=StringIO(), width=200)
-    print_report(report, console)
+    account = Account("other-7", "Grace", "UTC", NOW, "active", None, NOW, NOW, None, None)
+    print_report(report, [account], console)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "These are 200 of 10051 accounts" in printed
+    assert "Grace   other-7 " in printed
     assert len(printed.splitlines()) < 220
 
 

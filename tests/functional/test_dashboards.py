@@ -259,6 +259,12 @@ def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subpro
             assert shown.status_code == 200, name
         assert "<img src=x" not in client.get("/moodlog/mood_daily").text
         assert client.get("/moodlog/accounts.json").status_code == 403
+        start = client.get("/").text
+        links = re.findall(r'href="(/moodlog/[a-z_-]+)">', start.split("<h2")[0])
+        assert links == ["/moodlog/mood_history", *(f"/moodlog/{name}" for name in QUERIES)]
+        listed = client.get("/moodlog").text
+        assert [name for name in ("listen_times", "done_until", "epochs") if f"/moodlog/{name}" in listed] == []
+        assert "share of the listens" in client.get("/moodlog/mood_daily").text
         assert client.get("/moodlog.json", params={"sql": "SELECT * FROM accounts"}).status_code == 403
         assert client.get("/moodlog/mood_daily.json", params={"_where": "1=1"}).status_code in (400, 403)
         assert client.get("/moodlog.db").status_code in (403, 404)

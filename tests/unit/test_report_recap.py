@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mood_core.cli.recap import command
-from mood_core.report.recap import Recap, last_full_week, read_recap, spanned
+from mood_core.report.recap import Recap, last_full_week, read_recap
 from mood_core.report.recap_picture import draw_recap, forget_pictures, picture_file, picture_name, recap_figure
+from mood_core.wording import spanned
 from tests.report_history import add_history, workspace
 
 MONDAY = date(2026, 11, 16)
