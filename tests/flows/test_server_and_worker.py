@@ -21,6 +21,7 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deployments import read_deployments
 from mood_core.bootstrap import utc_now
@@ -128,8 +129,9 @@ def test_serve_runs_the_same_deployments(home: Path, tmp_path: Path, monkeypatch
             assert time.monotonic() < deadline, "the deployments do not appear"
         done = _prefect("deployment", "run", "label-moods/label", "--watch")
         assert done.returncode == 0, done.stdout + done.stderr
-        _assert_what_no_schema_refuses_does_nothing()
-        _assert_training_ends(made_up_tracks(tmp_path / "labelled.csv"), tmp_path / "models")
+        with temporary_settings({PREFECT_API_URL: f"{address}/api"}):  # this process read its settings before
+            _assert_what_no_schema_refuses_does_nothing()
+            _assert_training_ends(made_up_tracks(tmp_path / "labelled.csv"), tmp_path / "models")
     finally:
         serving.terminate()
         last_words, _ = serving.communicate(timeout=180)
