@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
@@ -20,6 +20,9 @@ from mood_core.spotify.tokens import Token
 from mood_core.standin import StandIn
 from mood_core.store.import_rows import ImportRows
 from mood_core.store.turns import Turn
+
+if TYPE_CHECKING:
+    import pytest
 
 TABLES = {
     "users": "SELECT user_id, display_name, timezone, connected_at_ms FROM users",
@@ -48,6 +51,12 @@ def settings_for(standin: StandIn) -> dict[str, str]:
         "MOODLOG_SPOTIFY_ACCOUNTS_URL": standin.accounts_url,
         "MOODLOG_RECCOBEATS_URL": standin.reccobeats_url,
     }
+
+
+def point_at(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point moodlog's settings at ``standin``, here and in the processes that are started."""
+    for name, value in settings_for(standin).items():
+        monkeypatch.setenv(name, value)
 
 
 def workspace_of(standin: StandIn) -> Workspace:

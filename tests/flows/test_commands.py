@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from mood_core.standin import StandIn
-from tests.nights import connect_listeners, contents, settings_for, workspace_of
+from tests.nights import connect_listeners, contents, point_at, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
@@ -31,8 +31,7 @@ def _moodlog(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPr
 def live_standin(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """A stand-in that lives by real time, with the settings that point at it."""
     with StandIn(seed=5, listeners=2) as running:
-        for name, value in settings_for(running).items():
-            monkeypatch.setenv(name, value)
+        point_at(running, monkeypatch)
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
         yield running
 
@@ -149,8 +148,7 @@ def test_a_run_that_was_killed_is_made_whole_by_the_next(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_s: float
 ) -> None:
     with StandIn(seed=5, listeners=3, frozen=True, latency_s=0.1) as standin:
-        for name, value in settings_for(standin).items():
-            monkeypatch.setenv(name, value)
+        point_at(standin, monkeypatch)
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
         with workspace_of(standin) as workspace:
             connect_listeners(workspace, standin)

@@ -31,7 +31,7 @@ from mood_core.standin.faults import Fault, FaultKind
 from tests.flows.cluster import workers
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, until
 from tests.labelled_tracks import made_up_tracks
-from tests.nights import connect_listeners, settings_for, workspace_of
+from tests.nights import connect_listeners, point_at, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -42,8 +42,7 @@ def _prefect(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_set_up_deploy_work_and_run_by_hand(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with StandIn(seed=3, listeners=2) as standin, prefect_server(tmp_path / "prefect"):
-        for name, value in settings_for(standin).items():
-            monkeypatch.setenv(name, value)
+        point_at(standin, monkeypatch)
         with workspace_of(standin) as workspace:
             connected = connect_listeners(workspace, standin)
 

@@ -16,7 +16,7 @@ from mood_core.pipeline.pull_listens import PullListens
 from mood_core.spotify.tokens import days_left
 from mood_core.standin import StandIn
 from tests.conftest import NOW
-from tests.nights import connect_listeners, settings_for, token_of, workspace_of
+from tests.nights import connect_listeners, point_at, token_of, workspace_of
 
 MONTHS_LATER = datetime(2027, 5, 20, 12, 0, tzinfo=NOW.tzinfo)
 """Six calendar months after NOW: the moment at which refresh tokens die."""
@@ -42,8 +42,7 @@ def _count(workspace: Workspace, user_id: str) -> int:
 def test_a_permission_is_warned_of_ends_and_is_renewed(
     home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     old, young = standin.listeners[0], standin.listeners[1]
     with workspace_of(standin) as workspace:
         connect_listeners(workspace, standin)

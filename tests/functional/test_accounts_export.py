@@ -17,13 +17,12 @@ from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.standin import StandIn
 from mood_core.store.sql_files import sql_files
-from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 
 
 @pytest.fixture
 def listens(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[int, str]]]:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         ids = connect_listeners(workspace, standin)
         one_night(workspace)

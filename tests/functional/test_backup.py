@@ -20,15 +20,14 @@ from mood_core.pipeline.batches import Batches
 from mood_core.schema import LISTENS
 from mood_core.standin import StandIn
 from mood_core.store import open_database
-from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, one_night, point_at, workspace_of
 from tests.store_data import NOW, all_digests, listens, query, small_history
 
 
 @pytest.fixture
 def connected(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A home after a night, with its people's ids."""
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         ids = connect_listeners(workspace, standin)
         one_night(workspace)

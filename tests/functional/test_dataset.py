@@ -16,14 +16,13 @@ from mood_core.errors import InputError
 from mood_core.pipeline.build_dataset import DatasetReport, Fate, Playlist, collect, parse_playlist
 from mood_core.records import Track, TrackKind
 from mood_core.standin import Fault, FaultKind, StandIn
-from tests.nights import connect_listeners, settings_for, workspace_of
+from tests.nights import connect_listeners, point_at, workspace_of
 
 
 @pytest.fixture
 def labelled(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The stand-in's playlists as options of the command, with an account connected."""
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         connect_listeners(workspace, standin)
     options = []

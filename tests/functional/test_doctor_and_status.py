@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from flows.cli import main
 from mood_core.standin import Fault, FaultKind, StandIn
-from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 
 @pytest.fixture
@@ -25,8 +25,7 @@ def standin() -> Iterator[StandIn]:
 
 @pytest.fixture(autouse=True)
 def _settings(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setenv("PREFECT_HOME", str(home / "no-profile"))
 

@@ -17,7 +17,7 @@ from mood_core.pipeline.same_listen import Play, pair
 from mood_core.records import ListenSource
 from mood_core.standin import Fault, FaultKind, StandIn
 from tests.exports import extended, music, zipped
-from tests.nights import settings_for
+from tests.nights import point_at
 
 
 @pytest.fixture
@@ -108,8 +108,7 @@ def test_a_damaged_file_changes_nothing(run: Any, tmp_path: Path) -> None:
 def test_an_answer_that_labelling_cannot_use_is_kept_for_a_look(
     standin: StandIn, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     standin.faults.add(Fault(FaultKind.WRONG_SHAPE, endpoint="reccobeats_audio_features", body='{"odd": 1}'))
     export = zipped(tmp_path / "x.zip", {"Streaming_History_Audio_2024.json": [extended(1)]})
     done = CliRunner().invoke(main, ["import", "--timezone", "UTC", "--label", str(export)])

@@ -21,13 +21,12 @@ from mood_core.standin import StandIn, TrueListen
 from mood_core.store.import_rows import ImportRows
 from mood_core.tables import to_table
 from tests.conftest import NOW
-from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 
 
 @pytest.fixture(autouse=True)
 def _settings(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
 
 
 def _extended(listen: TrueListen) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from mood_core.standin import StandIn
 from mood_core.tables import to_table
 from tests.conftest import NOW
 from tests.exports import extended, music, unpacked, zipped
-from tests.nights import settings_for
+from tests.nights import point_at
 
 DAY = timedelta(days=1)
 MARCH = datetime(2024, 3, 1, tzinfo=UTC)
@@ -93,8 +93,7 @@ def _reach(source: str, listens: int, first: str, last: str) -> dict[str, Any]:
 def test_labels_at_once_ask_as_little_as_can_be_and_begin_with_the_most_heard(
     home: Path, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "reccobeats")
     listener = standin.listeners[0]
     ids = sorted(

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from mood_core.standin import StandIn
-from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 
 
 def _no_link(*_: object) -> None:
@@ -23,8 +23,7 @@ def _no_link(*_: object) -> None:
 def test_a_night_an_export_and_a_backup_on_a_disk_without_hard_links(
     standin: StandIn, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     monkeypatch.setattr(os, "link", _no_link)
     with workspace_of(standin) as workspace:
         user, *_ = connect_listeners(workspace, standin)

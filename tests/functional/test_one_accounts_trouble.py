@@ -21,7 +21,7 @@ from mood_core.spotify import doors
 from mood_core.spotify.client import SpotifyClients
 from mood_core.spotify.retrying import RetryPolicy
 from mood_core.standin import Fault, FaultKind, StandIn
-from tests.nights import connect_listeners, contents, settings_for, token_of, truth, workspace_of
+from tests.nights import connect_listeners, contents, point_at, token_of, truth, workspace_of
 
 VICTIM = 1
 """Neither the first nor the last of the accounts."""
@@ -82,8 +82,7 @@ def world(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     monkeypatch.setattr(doors, "TIMEOUT_S", (1.0, 0.4))
     now = datetime.now(UTC).replace(microsecond=0)
     with StandIn(seed=11, listeners=3, now=now - timedelta(hours=14), frozen=True) as standin:
-        for name, value in settings_for(standin).items():
-            monkeypatch.setenv(name, value)
+        point_at(standin, monkeypatch)
         with workspace_of(standin) as workspace:
             connect_listeners(workspace, standin)
             assert _pull(workspace, []).exit_code == 0
@@ -175,8 +174,7 @@ def _reconnect(workspace: Workspace, standin: StandIn, listener_id: str) -> None
 def test_local_tracks_are_listens_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     with StandIn(seed=11, listeners=8, now=now, frozen=True) as standin:
-        for name, value in settings_for(standin).items():
-            monkeypatch.setenv(name, value)
+        point_at(standin, monkeypatch)
         played = {
             listen.track_id
             for person in standin.listeners

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from flows.cli import main
 from mood_core.records import FEATURES, MOODS
 from mood_core.standin import StandIn
-from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 CALM = [0.95, 0.3, 0.1, 0.9, 0.1, -25.0, 0.04, 80.0, 0.1, 180_000]
 ENERGETIC = [0.01, 0.55, 0.95, 0.0, 0.2, -4.0, 0.06, 140.0, 0.5, 200_000]
@@ -73,8 +73,7 @@ def test_out_writes_parquet_and_nothing_when_the_file_is_wrong(home: Path, tmp_p
 
 
 def test_a_track_by_id_uri_or_address(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         connect_listeners(workspace, standin)
         one_night(workspace)
@@ -100,8 +99,7 @@ def test_what_is_no_track_is_refused(home: Path) -> None:
 
 
 def test_a_track_that_nobody_knows_has_no_mood(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     line = json.loads(_moodlog("predict", "0" * 22, "--json").stdout)
     assert line["mood"] is None
     assert line["problem"]

@@ -18,7 +18,7 @@ from mood_core.errors import ModelCardMismatch
 from mood_core.model_card import read_card, write_card
 from mood_core.records import FEATURES, MOODS
 from mood_core.standin import StandIn
-from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 
 
 def _renamed(folder: Path, version: str, **changes: object) -> Path:
@@ -48,8 +48,7 @@ def _labelled_file(path: Path) -> Path:
 def test_forced_promotion_labels_everything_again_and_keeps_the_old_labels(
     home: Path, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         connect_listeners(workspace, standin)
         one_night(workspace)
@@ -89,8 +88,7 @@ def test_promotion_wants_a_comparison_or_force(home: Path, tmp_path: Path) -> No
 def test_another_model_of_the_same_name_may_not_label(
     home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         connect_listeners(workspace, standin)
         one_night(workspace)

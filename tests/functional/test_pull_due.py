@@ -17,15 +17,14 @@ from mood_core.schema import LISTENS, TRACKS, USERS
 from mood_core.standin import StandIn
 from mood_core.store import Database
 from mood_core.store.accounts import Accounts
-from tests.nights import connect_listeners, settings_for, workspace_of
+from tests.nights import connect_listeners, point_at, workspace_of
 from tests.store_data import NOW, listens, tracks, users
 
 
 def test_who_was_just_pulled_is_due_after_at_most_12_hours(
     home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         ids = connect_listeners(workspace, standin)
         assert due_accounts(workspace, ids) == ids

@@ -22,7 +22,7 @@ from mood_core.standin import Fault, FaultKind, StandIn
 from mood_core.store import Database, open_database
 from mood_core.store.calls import CallLedger
 from tests.conftest import NOW
-from tests.nights import connect_listeners, settings_for, truth, workspace_of
+from tests.nights import connect_listeners, point_at, truth, workspace_of
 
 ENDPOINT = "me/player/recently-played"
 DAY = timedelta(hours=24)
@@ -33,8 +33,7 @@ def today(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """A stand-in whose clock stands still at this very moment, which is what the command line lives by."""
     now = datetime.now(UTC).replace(microsecond=0)
     with StandIn(seed=11, listeners=3, now=now, frozen=True) as running:
-        for name, value in settings_for(running).items():
-            monkeypatch.setenv(name, value)
+        point_at(running, monkeypatch)
         yield running
 
 

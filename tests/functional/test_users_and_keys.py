@@ -14,13 +14,12 @@ from mood_core.errors import ConfigError
 from mood_core.lake import open_lake
 from mood_core.spotify.tokens import TokenCipher
 from mood_core.standin import StandIn
-from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 
 @pytest.fixture
 def ids(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         return connect_listeners(workspace, standin)
 

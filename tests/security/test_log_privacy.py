@@ -20,7 +20,7 @@ from mood_core.pipeline.manage_users import change_user
 from mood_core.standin import StandIn
 from mood_core.standin.faults import Fault, FaultKind
 from mood_core.store import Database
-from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 _PERSONAL = (
     "SELECT display_name FROM users UNION SELECT name FROM tracks UNION SELECT artists FROM tracks"
@@ -61,8 +61,7 @@ def _personal(database: Path) -> set[str]:
 def test_a_night_with_trouble_names_nobody_in_its_logs(
     home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch, logs: list[str]
 ) -> None:
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         connect_listeners(workspace, standin)
         one_night(workspace)

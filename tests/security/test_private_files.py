@@ -16,7 +16,7 @@ from flows.cli import main
 from mood_core.pipeline.export_person import _csv
 from mood_core.private_files import file_stem, make_private_file
 from mood_core.standin import StandIn
-from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows keeps who may read elsewhere")
 
@@ -43,8 +43,7 @@ def _open_to_others(*roots: Path) -> list[str]:
 @pytest.mark.usefixtures("_umask")
 def test_after_a_night_and_all_that_follows(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = home.parent / "elsewhere"
-    for name, value in settings_for(standin).items():
-        monkeypatch.setenv(name, value)
+    point_at(standin, monkeypatch)
     monkeypatch.setenv("MOODLOG_LAKE_URL", str(elsewhere / "a" / "lake"))
     monkeypatch.setenv("MOODLOG_DATABASE_URL", f"sqlite:///{elsewhere / 'b' / 'moodlog.db'}")
     with workspace_of(standin) as workspace:
