@@ -12,7 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
-"""Raised when a dataset's columns change; written into every file and checked when one is read."""
+"""Raised when a dataset's columns change; written into every file and checked when one is read.
+
+A column that may be empty from now on leaves it as it is: every older file can be read as before.
+"""
 
 _ID = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("ms", tz="UTC")
@@ -158,7 +161,7 @@ NAMED_PLAYS = Dataset(
             _field("ended_at", _TIME, "the end of the play as an export tells it, UTC"),
             _field("artist", pa.string(), "artist as the export writes it"),
             _field("title", pa.string(), "title as the export writes it"),
-            _field("ms_played", pa.int32(), "how long it was heard, ms"),
+            _field("ms_played", pa.int32(), "how long it was heard, ms; unknown in early 2018", nullable=True),
             _field("track_id", _ID, "the track, once one of that artist and title is known", nullable=True),
         ]
     ),

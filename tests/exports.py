@@ -144,6 +144,11 @@ def music(title: str, end: str = "2024-03-01 10:00", ms: int = 200_000, artist: 
     return {"endTime": end, "artistName": artist, "trackName": title, "msPlayed": ms}
 
 
+def early(title: str, time: str = "2018-03-06 07:29:33", artist: str = "The Invented") -> Row:
+    """A song in the account data of early 2018, which told no length."""
+    return {"artistName": artist, "trackName": title, "time": time}
+
+
 def podcast(number: int, end: str = "2024-03-01 11:00") -> Row:
     """A podcast in the account data."""
     return {"endTime": end, "podcastName": "A Show", "episodeName": f"Episode {number}", "msPlayed": 5}
@@ -211,6 +216,8 @@ def _is_history(name: str) -> bool:
 
 
 def _kind(row: Row, seen: set[tuple[Any, ...]]) -> str:
+    if "time" in row:
+        return _first(seen, tuple(row.values()), "unmatched")
     if "endTime" in row:
         if "podcastName" in row:
             return "podcast"

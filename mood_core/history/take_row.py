@@ -24,6 +24,10 @@ _METADATA = ("track_name", "album_artist_name", "album_album_name")
 _AUDIOBOOK = frozenset(("audiobookName", "audiobookTitle", "chapterName", "authorName", "bookName"))
 
 
+UNKNOWN_MS = -1
+"""The length of a play that tells none, in a column of lengths."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a person leaves out: plays under ``min_ms`` milliseconds; private sessions and videos unless kept."""
@@ -50,7 +54,7 @@ class Plays:
     Attributes:
         what: index of the track (or of the name).
         ended_s: end of the play, s since 1970 UTC.
-        ms: how long it was heard, ms.
+        ms: how long it was heard, ms; -1 where that is unknown.
     """
 
     what: array[int] = field(default_factory=lambda: array("i"))
@@ -96,9 +100,9 @@ def take_row(row: Any, choice: Choice, result: HistoryRead, *, video: bool) -> F
     if "ts" in row:
         return _take_extended(row, choice, result)
     if "endTime" in row:
-        return _take_account(row, choice, result)
-    if "time" in row:
-        raise BadRow("of early 2018, when no length was told")
+        return _take_account(row, "endTime", choice, result)
+    if "time" in row and "trackName" in row:  # of early 2018
+        return _take_account(row, "time", choice, result)
     raise BadRow("neither ts nor endTime")
 
 
@@ -125,7 +129,8 @@ def _left_out(row: dict[str, Any], ms: int, choice: Choice) -> Fate | None:
     return Fate.TOO_SHORT if ms < choice.min_ms else None
 
 
-def _take_account(row: dict[str, Any], choice: Choice, result: HistoryRead) -> Fate | None:
+def _take_account(row: dict[str, Any], end: str, choice: Choice, result: HistoryRead) -> Fate | None:
+    """Take a row whose time is called ``end``. What tells no length is never too short."""
     if "podcastName" in row or "episodeName" in row:
         return Fate.PODCAST
     if not _AUDIOBOOK.isdisjoint(row):
@@ -133,8 +138,9 @@ def _take_account(row: dict[str, Any], choice: Choice, result: HistoryRead) -> F
     artist, title = _name(row, "artistName"), _name(row, "trackName")
     if not artist or not title:
         return Fate.NO_URI
-    ended_s, ms = _seconds(row["endTime"], "endTime"), _milliseconds(row.get("msPlayed"), "msPlayed")
-    if ms < choice.min_ms:
+    ended_s = _seconds(row[end], end)
+    ms = UNKNOWN_MS if row.get("msPlayed") is None else _milliseconds(row["msPlayed"], "msPlayed")
+    if UNKNOWN_MS < ms < choice.min_ms:
         return Fate.TOO_SHORT
     _add_named(artist, title, ended_s, ms, result)
     return None

@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Plays as columns of one length: number of the track, end [ms since 1970], length heard [ms]."""
+    """Plays as columns of one length: number of the track, end [ms since 1970], length heard [ms, -1 where unknown]."""
 
     track: Ints
     at_ms: Ints
@@ -68,10 +68,15 @@ def partners(plays: Columns, source: ListenSource, others: Mapping[int, Sequence
     for position in np.flatnonzero(np.isin(plays.track, np.fromiter(others, np.int64, len(others)))).tolist():
         by_track[int(plays.track[position])].append(position)
     for track, positions in sorted(by_track.items()):
-        mine = [Play(int(plays.at_ms[index]), int(plays.ms[index]), source) for index in positions]
+        mine = [Play(int(plays.at_ms[index]), length_of(int(plays.ms[index])), source) for index in positions]
         for position, partner in zip(positions, pair(others[track], mine), strict=True):
             result[position] = partner
     return result
+
+
+def length_of(ms: int) -> int | None:
+    """The length that a column of lengths says."""
+    return None if ms < 0 else ms
 
 
 def _keys(plays: Columns) -> Ints:

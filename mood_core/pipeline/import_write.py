@@ -91,7 +91,7 @@ def _listens(what: Import, plays: Columns, source: ListenSource) -> pa.Table:
         "user_id": pa.repeat(what.user_id, count),
         "played_at": pa.array(plays.at_ms).cast(pa.timestamp("ms", "UTC")),
         "track_id": ids.take(pa.array(places)),
-        "ms_played": pa.array(plays.ms).cast(pa.int32()),
+        "ms_played": pa.array(plays.ms, mask=plays.ms < 0).cast(pa.int32()),
         "source": pa.repeat(source.value, count),
     }
     return pa.table(values)

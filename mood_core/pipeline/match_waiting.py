@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.import_decide import Named, moments, to_the_minute
+from mood_core.pipeline.import_decide import Named, moments, times_of, to_the_minute
 from mood_core.pipeline.import_names import Catalog, NameSearch, no_catalog
 from mood_core.pipeline.import_write import named_table
 from mood_core.pipeline.same_listen import Play, already_stored
@@ -76,10 +76,11 @@ def _store(
     stored = _stored(user_id, {track_id for _, track_id in known}, search, rows)
     told = already_stored(
         [(str(group), play) for group, play in zip(groups, plays, strict=True)],
-        [(str(group), play) for group, some in stored.items() for play in some],
+        [(str(group), play) for group, some in stored.items() for play in to_the_minute(some)],
     )
     new = [position for position, is_told in enumerate(told) if not is_told]
-    times = moments([(groups[each], plays[each].at_ms, plays[each].ms_played or 0) for each in new], stored)
+    lengths = [-1 if play.ms_played is None else play.ms_played for play in plays]
+    times = moments([(groups[each], plays[each].at_ms, lengths[each]) for each in new], times_of(stored))
     listens = [
         Listen(user_id, from_ms(at_ms), known[each][1], ListenSource.ACCOUNT_DATA, plays[each].ms_played)
         for each, at_ms in zip(new, times, strict=True)
@@ -90,7 +91,7 @@ def _store(
 
 
 def _stored(user_id: str, track_ids: set[str], search: NameSearch, rows: ImportRows) -> dict[int, list[Play]]:
-    """The person's stored plays of these tracks and of those called alike, by group, as they were reported."""
+    """The person's stored plays of these tracks and of those called alike, by group."""
     alike = {each: search.group_of(each) or 0 for track_id in track_ids for each in search.called_like(track_id)}
     plays: dict[int, list[Play]] = defaultdict(list)
     for track_id, at_ms, ms_played, source in rows.listens_but_extended(user_id):
@@ -101,4 +102,4 @@ def _stored(user_id: str, track_ids: set[str], search: NameSearch, rows: ImportR
         for key, at_ms, ms_played in chunk:
             if key in group_of_key:
                 plays[group_of_key[key]].append(Play(at_ms, ms_played, ListenSource.EXTENDED_HISTORY))
-    return {group: to_the_minute(some) for group, some in plays.items()}
+    return plays

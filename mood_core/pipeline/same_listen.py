@@ -6,6 +6,10 @@ the same play when the polled time lies within the play or at most :data:`TOLERA
 export are the same play when the second lies in the minute, give or take half a minute for rounding, and both were
 heard equally long. Two rows of one source are the same play only when they are the same row.
 
+The account data of early 2018 tells no lengths. Such a row is compared as a polled listen is, with the other rows of
+account data as well: it is the same play when its time lies within the other one or at most :data:`TOLERANCE_MS` beside
+it. It comes last, when the others have found their partners.
+
 Matching is one to one, in the order of time, for each track of each person: a track that runs in a loop keeps a listen
 for every time it ran.
 """
@@ -36,11 +40,19 @@ class Play:
     ms_played: int | None
     source: ListenSource
 
+    @property
+    def is_vague(self) -> bool:
+        """Whether it is a row of account data that tells no length."""
+        return self.ms_played is None and self.source is ListenSource.ACCOUNT_DATA
+
 
 def same_listen(one: Play, other: Play) -> bool:
     """Whether both tell of the same play of one track by one person."""
-    if one.source is other.source:
+    if one.source is other.source and one.is_vague is other.is_vague:
         return one.at_ms == other.at_ms and one.ms_played == other.ms_played
+    if one.is_vague or other.is_vague:
+        vague, told = (one, other) if one.is_vague else (other, one)
+        return _earliest(told) <= vague.at_ms <= _latest(told)
     if ListenSource.RECENTLY_PLAYED in (one.source, other.source):
         polled, exported = (one, other) if one.source is ListenSource.RECENTLY_PLAYED else (other, one)
         return _earliest(exported) <= polled.at_ms <= _latest(exported)
@@ -52,28 +64,54 @@ def same_listen(one: Play, other: Play) -> bool:
 def pair(stored: Iterable[Play], incoming: Sequence[Play]) -> list[Play | None]:
     """For each of ``incoming``, the stored play that it repeats, or None. Each stored play is used once.
 
-    All plays are of one track and one person. Exact repetitions are found first.
+    All plays are of one track and one person. Exact repetitions are found first. What tells no length may repeat one of
+    ``incoming`` as well.
     """
     pool = sorted(stored, key=_order)
+    sure = [index for index, play in enumerate(incoming) if not play.is_vague]
+    vague = [index for index, play in enumerate(incoming) if play.is_vague]
+    partners: list[Play | None] = [None] * len(incoming)
+    found = _pair(pool, [incoming[index] for index in sure])
+    for index, place in zip(sure, found, strict=True):
+        partners[index] = None if place is None else pool[place]
+    if vague:
+        # Who found a partner stands for both.
+        taken = set(found)
+        left = [incoming[index] for index in sure] + [play for place, play in enumerate(pool) if place not in taken]
+        left.sort(key=_order)
+        for index, place in zip(vague, _pair(left, [incoming[index] for index in vague]), strict=True):
+            partners[index] = None if place is None else left[place]
+    return partners
+
+
+def _pair(pool: Sequence[Play], incoming: Sequence[Play]) -> list[int | None]:
+    """For each of ``incoming`` the place in ``pool``, which is in the order of time, of the play that it repeats."""
     used = [False] * len(pool)
     times = [play.at_ms for play in pool]
-    partners: list[Play | None] = [None] * len(incoming)
+    places: list[int | None] = [None] * len(incoming)
     longest = max((play.ms_played or 0 for play in (*pool, *incoming)), default=0) + 2 * _MINUTE_MS
     order = sorted(range(len(incoming)), key=lambda index: _order(incoming[index]))
-    for exact in (True, False):
+    has_vague = any(play.is_vague for play in (*pool, *incoming))
+    for may_repeat in (_is_exact, _are_sure, same_listen) if has_vague else (_is_exact, same_listen):
         for index in order:
-            if partners[index] is not None:
+            if places[index] is not None:
                 continue
             play = incoming[index]
             for candidate in range(bisect_left(times, play.at_ms - longest), len(pool)):
                 if times[candidate] > play.at_ms + longest:
                     break
-                if used[candidate] or (exact and pool[candidate].source is not play.source):
-                    continue
-                if same_listen(pool[candidate], play):
-                    used[candidate], partners[index] = True, pool[candidate]
+                if not used[candidate] and may_repeat(pool[candidate], play):
+                    used[candidate], places[index] = True, candidate
                     break
-    return partners
+    return places
+
+
+def _is_exact(one: Play, other: Play) -> bool:
+    return one.source is other.source and one.ms_played == other.ms_played and one.at_ms == other.at_ms
+
+
+def _are_sure(one: Play, other: Play) -> bool:
+    return not (one.is_vague or other.is_vague) and same_listen(one, other)
 
 
 def already_stored(incoming: Sequence[tuple[str, Play]], stored: Iterable[tuple[str, Play]]) -> list[bool]:

@@ -65,13 +65,13 @@ class ImportRows:
             for row in connection.execution_options(yield_per=_CHUNK).execute(query):
                 yield row.track_id, row.name, row.artists
 
-    def waiting(self, user_id: str | None = None) -> list[tuple[str, int, str, str, int]]:
+    def waiting(self, user_id: str | None = None) -> list[tuple[str, int, str, str, int | None]]:
         """(user id, end [ms], artist, title, ms_played) of the plays whose track is not known yet."""
         whose = "" if user_id is None else f" AND p.user_key = {_USER}"
         query = (
             "SELECT u.user_id, p.ended_at_ms, p.artist, p.title, p.ms_played FROM named_plays AS p"  # noqa: S608
             f" INNER JOIN users AS u ON u.user_key = p.user_key WHERE p.track_key IS NULL{whose}"
-            " ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, p.ms_played"
+            " ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1)"
         )
         with self._database.read() as connection:
             return [tuple(row) for row in connection.execute(text(query), {"user": user_id} if user_id else {})]
@@ -91,7 +91,7 @@ class ImportRows:
         with self._database.write() as connection:
             connection.execute(statement, {"until": to_ms(until)})
 
-    def named(self, user_id: str) -> set[tuple[int, str, str, int]]:
+    def named(self, user_id: str) -> set[tuple[int, str, str, int | None]]:
         """(end [ms], artist, title, ms_played) of every play that was ever kept by name."""
         query = f"SELECT ended_at_ms, artist, title, ms_played FROM named_plays WHERE user_key = {_USER}"  # noqa: S608
         with self._database.read() as connection:

@@ -10,4 +10,4 @@ FROM named_plays AS p
 INNER JOIN users AS u ON u.user_key = p.user_key
 LEFT JOIN tracks AS t ON t.track_key = p.track_key
 WHERE u.user_id = :id
-ORDER BY p.ended_at_ms, p.artist, p.title;
+ORDER BY p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);

@@ -19,6 +19,7 @@ from tests.exports import (
     chapter,
     content,
     counted,
+    early,
     episode,
     extended,
     lines,
@@ -66,6 +67,10 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "extended of 2025 with audiobooks, in UTF-8 with a mark": {
         f"{EXTENDED_FOLDER}/Streaming_History_Audio_2025.json": b"\xef\xbb\xbf" + content([*SONGS, *BOOKS, *TALK])
+    },
+    "account data of early 2018, without lengths": {
+        "StreamingHistory.json": [early("Song 1"), early("Song 1"), early("Song 1", "2018-03-06 07:29:34"), early("Ü")],
+        "SearchQueries.json": OTHER_FILES["SearchQueries.json"],
     },
     "account data of 2019": {
         "MyData/StreamingHistory0.json": [music("Song 1"), music("Song 1"), music("Song 1", ms=0), music("Ðå Ü", ms=1)],
@@ -196,10 +201,8 @@ def test_rows_of_the_wrong_kind_are_set_aside_with_their_place(
         (extended(1, ms="200 s"), "ms_played is no whole number"),
         (extended(1, ms="99999999999"), "ms_played is no whole number"),
         (extended(1, ms="9999999999"), "ms_played is out of range"),
-        (
-            {"artistName": "A", "trackName": "B", "time": "2018-03-06 07:29:33"},
-            "of early 2018, when no length was told",
-        ),
+        (early("Song", "2018-03-06"), "time is no time of day"),
+        (music("Song") | {"msPlayed": "long"}, "msPlayed is no whole number"),
         (extended(1, ms=True), "ms_played is no whole number"),
         (extended(1, ms=0.5), "ms_played is no whole number"),
         (extended(1, ms=-1), "ms_played is out of range"),

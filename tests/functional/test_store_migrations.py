@@ -10,7 +10,7 @@ from sqlalchemy import text
 from mood_core.records import to_ms
 from mood_core.store import Database, migrate
 from mood_core.store.calls import CallLedger
-from mood_core.store.sql_files import sql_files
+from mood_core.store.sql_files import sql_file, sql_files
 from tests.store_data import NOW, days_are_right, query
 
 _DAY_MS = 86_400_000
@@ -79,6 +79,31 @@ def test_wishes_of_an_older_database_hold_for_a_week_at_most_as_they_did(
     assert ledger.not_before() == {"one": believed}
     ledger.after_call("one", 429, 20 * 86_400.0)
     assert ledger.not_before() == {"one": NOW + timedelta(days=20)}
+
+
+@pytest.mark.parametrize("version", [f"{number:04d}" for number in range(3, 11)])
+def test_plays_by_name_of_an_older_database_stay_and_some_without_a_length_come(
+    database: Database, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _migrate_until(version, database, monkeypatch)
+    with database.write() as connection:
+        for statement in _ROWS[:2]:
+            connection.execute(text(statement))
+        connection.exec_driver_sql(
+            "INSERT INTO named_plays (user_key, ended_at_ms, artist, title, ms_played, track_key)"
+            " VALUES (1, 1000, 'x', 'A', 5, 1), (1, 1000, 'x', 'A', 6, NULL), (2, 2000, 'y', 'B', 0, NULL)"
+        )
+    rows = "SELECT user_key, ended_at_ms, artist, title, ms_played, track_key FROM named_plays ORDER BY 1, 2, 5"
+    before = query(database, rows)
+    migrate.migrate(database, now=NOW)
+    assert query(database, rows) == before
+    load = sql_file("load", "named_plays").text
+    for _ in range(2):
+        with database.write() as connection:
+            connection.exec_driver_sql(load.replace("/* rows */", "VALUES (2, 2000, 'y', 'B', NULL, NULL)"))
+            connection.exec_driver_sql(load.replace("/* rows */", "VALUES (1, 1000, 'x', 'A', 6, 1)"))
+    told = query(database, "SELECT user_key, coalesce(ms_played, -1), track_key FROM named_plays ORDER BY 1, 2")
+    assert told == [(1, 5, 1), (1, 6, 1), (2, -1, None), (2, 0, None)]
 
 
 def _migrate_until(version: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
