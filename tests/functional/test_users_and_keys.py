@@ -42,6 +42,21 @@ def test_a_paused_account_is_not_pulled_until_it_is_resumed(ids: list[str], stan
         assert {outcome.user_id for outcome in one_night(workspace).outcomes} == set(ids)
 
 
+def test_an_id_means_its_own_account_though_somebody_is_called_so(ids: list[str], standin: StandIn) -> None:
+    assert _moodlog("users", "rename", ids[1], ids[0]).exit_code == 0
+    with workspace_of(standin) as workspace:
+        one_night(workspace)
+    assert _moodlog("users", "pause", ids[0]).exit_code == 0
+    assert {user_id: line["state"] for user_id, line in _listed().items() if user_id in ids[:2]} == {
+        ids[0]: "paused",
+        ids[1]: "active",
+    }
+    told = [json.loads(line) for line in _moodlog("history", "--user", ids[0], "--json").stdout.splitlines()]
+    assert {line["user_id"] for line in told} == {ids[0]}
+    assert _moodlog("forget", "--user", ids[0], "--yes").exit_code == 0
+    assert set(_listed()) == set(ids[1:]), "who only bears the id as a name stays"
+
+
 def test_a_new_name_reaches_sql_and_the_lake(ids: list[str], home: Path) -> None:
     assert _moodlog("users", "rename", ids[0], "Zoë “Z” 🎧").exit_code == 0
     assert _listed()[ids[0]]["display_name"] == "Zoë “Z” 🎧"

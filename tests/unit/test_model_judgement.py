@@ -68,6 +68,14 @@ def test_few_rows_give_no_level_and_missing_durations_no_drift(classifier: Class
     assert np.isfinite(list(feature_drift(matrix[:0], classifier.card).psi.values())).all()
 
 
+def test_music_that_is_all_alike_drifts_by_a_finite_number(classifier: Classifier) -> None:
+    """Most bins of the training data are empty then, which must not make the index infinite."""
+    alike = np.repeat(_typical(classifier, 1), 200, axis=0)
+    report = feature_drift(alike, classifier.card)
+    assert report.level == "warning"
+    assert np.isfinite(list(report.psi.values())).all()
+
+
 def test_a_feature_at_its_median_has_no_weight_and_the_strongest_comes_first(classifier: Classifier) -> None:
     matrix = np.array([[feature.median for feature in classifier.card.features]], dtype=np.float32)
     matrix[0, FEATURES.index("acousticness")] = 0.98

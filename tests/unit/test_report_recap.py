@@ -43,6 +43,13 @@ def test_the_largest_move_is_told_where_it_is_not_the_leading_moods() -> None:
     assert said[2] == "Sad fell most, from 50 % to 10 %."
 
 
+def test_a_move_of_less_than_three_points_is_not_worth_a_word() -> None:
+    # Happy falls by two points, Sad rises by two: nobody would notice.
+    assert len(_recap({"Happy": 68, "Sad": 32}, {"Happy": 70, "Sad": 30}).sentences()) == 2
+    little = _recap({"Happy": 66, "Sad": 31, "Calm": 3}, {"Happy": 68, "Sad": 32}).sentences()
+    assert little[2] == "Calm rose most, from 0 % to 3 %."
+
+
 def test_few_and_many_are_worded_right() -> None:
     said = " ".join(_recap({"Unlabelled": 1}, {}).sentences())
     assert "listened 1 time in the week of" in said
