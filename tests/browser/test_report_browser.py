@@ -296,6 +296,7 @@ def test_every_query_on_the_page_runs_as_it_stands(browser: Any, history: tuple[
         shown = place.locator("summary", has_text="uer")
         shown.click()
         views = shown.inner_text().split(": ")[1].replace(" with ", ", ").split(", ")
+        place.locator("pre").first.wait_for()
         queries = place.locator("pre").all_text_contents()
         assert queries
         assert all(any(view in sql for sql in queries) for view in views)
@@ -327,6 +328,9 @@ def test_period_look_and_pictures_work_by_keyboard(browser: Any, history: tuple[
     assert _written(NOW.date()) in said.inner_text()
     assert page.locator("#calendar-chart .tip").is_visible()
     page.keyboard.press("Escape")
+    page.locator("#share-chart").focus()
+    page.keyboard.press("End")  # also where it is the first key
+    assert _written(NOW.date()) in said.inner_text()
     for name in ("share", "hours", "transitions", "map"):
         page.locator(f"#{name}-chart").focus()
         seen = set()

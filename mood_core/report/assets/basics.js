@@ -133,22 +133,33 @@ function drawCharts() {
     one.drawn.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: css("soft") }, ...one.option(one.place.clientWidth) });
     if (one.walk && one.walk.count) {
       one.place.addEventListener("keydown", (event) => step(one, event));
-      one.place.addEventListener("blur", () => one.drawn.isDisposed() || one.drawn.dispatchAction({ type: "hideTip" }));
+      one.place.addEventListener("blur", () => { if (!one.drawn.isDisposed()) leave(one); });
     }
   }
 }
+
+function leave(one) {
+  one.drawn.dispatchAction({ type: "hideTip" });
+  one.drawn.dispatchAction({ type: "downplay" });
+}
+
+/** How a mark looks while its words are shown: framed. */
+const framed = () => ({ style: { stroke: css("ink"), lineWidth: 2 } });
 
 const STEPS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
 
 function step(one, event) {
   const { count, move, describe, at } = one.walk;
-  if (event.key === "Escape") { one.drawn.dispatchAction({ type: "hideTip" }); return; }
+  if (event.key === "Escape") { leave(one); return; }
   if (!STEPS[event.key] && event.key !== "Home" && event.key !== "End") return;
   event.preventDefault();
-  if (event.key === "Home" || one.now < 0) one.now = 0;
-  else if (event.key === "End") one.now = count - 1;
+  if (event.key === "End") one.now = count - 1;
+  else if (event.key === "Home" || one.now < 0) one.now = 0;
   else one.now = move(one.now, ...STEPS[event.key]);
-  one.drawn.dispatchAction({ type: "showTip", ...(at ? at(one.now) : { seriesIndex: 0, dataIndex: one.now }) });
+  const place = at ? at(one.now) : { seriesIndex: 0, dataIndex: one.now };
+  one.drawn.dispatchAction({ type: "downplay" });
+  one.drawn.dispatchAction({ type: "highlight", ...place });
+  one.drawn.dispatchAction({ type: "showTip", ...place });
   document.getElementById("live").textContent = describe(one.now);
 }
 
@@ -168,9 +179,19 @@ function onAGrid(places) {
   };
 }
 
+/** Where words about a mark stand: above it, else below it, else beside it, never on it. */
+function notOn([x, y], params, place, mark, { contentSize: [wide, high], viewSize: [width, height] }) {
+  const { x: left, y: top, width: across, height: down } = mark || { x, y, width: 0, height: 0 };
+  const [right, bottom] = [left + across, top + down];
+  const middle = Math.max(0, Math.min((left + right - wide) / 2, width - wide));
+  if (mark && top >= high + 8) return [middle, top - high - 8];
+  if (mark && height - bottom >= high + 8) return [middle, bottom + 8];
+  return [right + 10 + wide <= width ? right + 10 : Math.max(0, left - 10 - wide), Math.max(0, Math.min(top, height - high))];
+}
+
 function tooltip(lines) {
   return {
-    confine: true, backgroundColor: css("card"), borderColor: css("line"), textStyle: { color: css("ink") },
+    confine: true, position: notOn, backgroundColor: css("card"), borderColor: css("line"), textStyle: { color: css("ink") },
     formatter: (found) => el("div", { class: "tip" }, ...lines(found).map((text) => el("div", {}, text))),
   };
 }

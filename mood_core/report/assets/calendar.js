@@ -125,12 +125,12 @@ function drawDay(api, wide, high) {
   const [total, led, without] = [api.value(2), api.value(3), api.value(4)];
   const [left, top, width, height] = [x - wide / 2 + 1, y - high / 2 + 1, wide - 2, high - 2];
   if (mood === "Unlabelled") {
-    return { type: "group", children: [{ type: "rect", shape: { x: left, y: top, width, height, r: 2 }, style: { fill: colour(mood) } }, glyph(mood, x, y, high * 0.48, inkOn(mood))] };
+    return { type: "group", children: [{ type: "rect", shape: { x: left, y: top, width, height, r: 2 }, style: { fill: colour(mood) }, emphasis: framed() }, glyph(mood, x, y, high * 0.48, inkOn(mood))] };
   }
   const fullness = 0.45 + (0.55 * led) / (total - without);
   const grey = Math.round(Math.min(0.6, without / total) * height);
   const body = height - grey;
-  const children = [{ type: "rect", shape: { x: left, y: top, width, height: body, r: grey ? [2, 2, 0, 0] : 2 }, style: { fill: colour(mood), opacity: fullness } }];
+  const children = [{ type: "rect", shape: { x: left, y: top, width, height: body, r: grey ? [2, 2, 0, 0] : 2 }, style: { fill: colour(mood), opacity: fullness }, emphasis: framed() }];
   if (grey) children.push({ type: "rect", shape: { x: left, y: top + body, width, height: grey, r: [0, 0, 2, 2] }, style: { fill: colour("Unlabelled") } });
   const side = Math.min(body, wide - 4) * 0.62;
   if (side >= 3.5) children.push(glyph(mood, x, top + body / 2, Math.min(side, 11), inkOn(mood, fullness)));

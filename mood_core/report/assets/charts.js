@@ -26,7 +26,7 @@ function hoursSection(state) {
         const share = Math.sqrt(one.total / most);
         const [w, h] = [Math.max(2, width - 1.5), Math.max(2, (height - 3) * (0.35 + 0.65 * share))];
         const side = Math.min(w, h);
-        return { type: "group", children: [{ type: "rect", shape: { x: x - w / 2, y: y - h / 2, width: w, height: h, r: 3 }, style: { fill: colour(mood) } }, glyph(mood, x, y, Math.min(9, side * 0.72), inkOn(mood))] };
+        return { type: "group", children: [{ type: "rect", shape: { x: x - w / 2, y: y - h / 2, width: w, height: h, r: 3 }, style: { fill: colour(mood) }, emphasis: framed() }, glyph(mood, x, y, Math.min(9, side * 0.72), inkOn(mood))] };
       },
     }],
   });
