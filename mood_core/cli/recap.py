@@ -21,7 +21,10 @@ from mood_core.report.recap import last_full_week, read_recap
 @click.option("-u", "--user", metavar="ID|NAME", help="Whose week; everybody's by default.")
 @click.option("--week", type=DAY, help="Any day of the week; the last full week by default.")
 @click.option(
-    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Draw it as a PNG here (one person)."
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw one person's as a PNG here; needs moodlog[plots].",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def command(user: str | None, week: datetime | None, out: Path | None, as_json: bool) -> None:

@@ -139,6 +139,10 @@ def test_hovering_a_day_tells_its_moods(browser: Any, history: tuple[Workspace, 
     told = page.locator("#calendar-chart .tip").inner_text()
     assert told.startswith(f"Tuesday {_written(date(2026, 11, 10))}: {day.n} listens")
     assert "Calm" in told
+    box = page.locator("#calendar-chart .tip").bounding_box()
+    assert box is not None
+    covered = box["x"] <= at[0] <= box["x"] + box["width"] and box["y"] <= at[1] <= box["y"] + box["height"]
+    assert not covered, "the words hide the day that they are about"
     _close(page)
 
 
