@@ -132,6 +132,15 @@ def test_nobody_connected_makes_a_page(tmp_path: Path) -> None:
         assert page_data(space.database, [], now=NOW)["people"] == []
 
 
+def test_a_page_holds_twelve_people_and_says_how_to_choose_them(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 1)
+        one = space.accounts.all()[0]
+        assert len(page_data(space.database, [one] * 12, now=NOW)["people"]) == 12
+        with pytest.raises(InputError, match="13 people are too many for one page; name up to 12 with --user"):
+            page_data(space.database, [one] * 13, now=NOW)
+
+
 def test_unknown_people_and_days_the_wrong_way_round_are_refused(tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 3)

@@ -131,6 +131,21 @@ def test_a_window_is_full_by_its_items_and_its_oldest_counts_although_skipped() 
     assert not window(*items[1:]).full
 
 
+@pytest.mark.parametrize(
+    ("played_at", "is_kept"),
+    [
+        ("1999-12-31T23:59:59.999Z", False),
+        ("2000-01-01T00:00:00Z", True),
+        ("2999-12-31T23:59:59Z", True),
+        ("3000-01-01T00:00:00Z", False),
+    ],
+)
+def test_a_play_in_a_year_in_which_nothing_was_played_is_left_out(played_at: str, is_kept: bool) -> None:
+    seen = window(item(), item(played_at, id="0" * 22))
+    assert len(seen.listens) == 1 + is_kept
+    assert [skip.reason for skip in seen.skipped] == [SkipReason.MALFORMED] * (not is_kept)
+
+
 def test_an_empty_window_holds_nothing_and_is_not_full() -> None:
     assert window() == ListenWindow((), (), (), full=False, oldest_at=None)
 
