@@ -107,11 +107,17 @@ def _stream(file: JsonFile, guarded: _Guarded) -> Generator[Any, None, None]:
                 guarded.row_done()
                 yield row
         except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError, MemoryError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise InputError(
-                f"{file.name} is damaged or cut short near byte {guarded.read_bytes:,} ({reason}); "
+                f"{file.name} is damaged or cut short near byte {guarded.read_bytes:,} ({_reason(error)}); "
                 "nothing was imported: download the export again or leave this file out"
             ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what ``error`` says: the others show the row, in bytes where it is no UTF-8."""
+    told = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
+    first: str = told.decode("utf-8", "replace").strip().partition("\n")[0]
+    return first or type(error).__name__
 
 
 class _Guarded:

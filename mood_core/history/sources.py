@@ -7,7 +7,7 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -17,6 +17,7 @@ from typing import IO
 from mood_core.errors import InputError
 from mood_core.history.limits import Limits
 
+_SAYS_UTF8 = 0x800
 _ENCRYPTED = 0x1
 _SMALL = 2**20  # what is smaller than this may be packed as tightly as it likes
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
@@ -132,25 +133,48 @@ def _members(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile
         raise InputError(
             f"{path.name} holds {len(infos):,} files, more than the {limits.members:,} of MOODLOG_IMPORT_MAX_FILES"
         )
-    if len({info.filename for info in infos}) != len(infos):
-        raise InputError(f"{path.name} holds two files of one name; Spotify's exports do not")
     for info in infos:
         _check(path.name, info, limits)
-        if info.filename.lower().endswith(".json") and not _is_litter(info.filename):
-            yield JsonFile(info.filename, info.file_size, path, archive, info.filename)
+    for info in _each_once(path.name, infos):
+        name = _name_of(info)
+        if name.lower().endswith(".json") and not _is_litter(name):
+            yield JsonFile(name, info.file_size, path, archive, info.filename)
+
+
+def _each_once(archive: str, infos: Iterable[zipfile.ZipInfo]) -> Iterable[zipfile.ZipInfo]:
+    """``infos`` without those that are there a second time: whoever packs an export again may add a file twice."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        first = found.setdefault(info.filename, info)
+        if (first.CRC, first.file_size) != (info.CRC, info.file_size):
+            raise InputError(
+                f"{archive} holds two files of one name, {_name_of(info)}, that differ; unpack the right one"
+            )
+    return found.values()
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """A member's name. Some programs, those of a Mac among them, write UTF-8 and do not say so."""
+    if info.flag_bits & _SAYS_UTF8:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _check(archive: str, info: zipfile.ZipInfo, limits: Limits) -> None:
     problem = _problem(info, limits)
     if problem:
-        shown = info.filename if info.filename.isprintable() else repr(info.filename)
+        name = _name_of(info)
+        shown = name if name.isprintable() else repr(name)
         raise InputError(f"{shown} in {archive} {problem}")
 
 
 def _problem(info: zipfile.ZipInfo, limits: Limits) -> str | None:
     """Why a member is refused; that of a file that would not be read as well, for it speaks of the archive."""
     parts = info.filename.replace("\\", "/").split("/")
-    if not info.filename.isprintable():
+    if not _name_of(info).isprintable():
         return "has a name that cannot be shown; Spotify's exports hold none"
     if info.flag_bits & _ENCRYPTED:
         return "is encrypted; unpack it with its password first and import the folder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,33 @@ def test_every_form_counts_as_it_is_counted_by_hand(
     assert again["fates"].get("already_imported", 0) == fates["imported"] + fates["unmatched"]
     kept = b"".join(file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
     assert not [word for word in (b"192.0.2.77", b"secret-", b"conn_country") if word in kept]
+
+
+def test_a_zip_that_was_packed_again_may_hold_a_file_twice(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    path = zipped(tmp_path / "again.zip", {"endsong_0.json": SONGS, "ReadMeFirst.pdf": b"%PDF-1.4"})
+    with zipfile.ZipFile(path, "a") as archive:
+        for name, rows in (("endsong_0.json", content(SONGS)), ("ReadMeFirst.pdf", b"%PDF-1.4")):
+            with pytest.warns(UserWarning, match="Duplicate name"):
+                archive.writestr(name, rows)
+    report = run(path)
+    assert (report["files"], report["fates"]) == ({"endsong_0.json": 8}, {"imported": 8})
+
+
+def test_names_in_a_zip_that_does_not_say_that_they_are_utf8(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """A Mac packs so. The video history is known by its name alone."""
+    path = zipped(tmp_path / "mac.zip", {"Historique vidéo.json": [extended(9)], "Historique écouté.json": SONGS[:2]})
+    packed = bytearray(path.read_bytes())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = packed.find(header)
+        while place >= 0:
+            packed[place + flags + 1] &= ~0x08
+            place = packed.find(header, place + 1)
+    path.write_bytes(packed)
+    report = run(path)
+    assert report["files"] == {"Historique vidéo.json": 1, "Historique écouté.json": 2}
+    assert report["fates"] == {"imported": 2, "video": 1}
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def _refused(result: Result, *words: str) -> None:
     assert result.stdout == ""
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
     assert "Traceback" not in result.stderr
+    assert "192.0.2.77" not in result.stderr
     for word in words:
         assert word in result.stderr
     _nothing_kept()
@@ -80,8 +81,12 @@ def _twice(path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(NAME, content(ROWS))
         with pytest.warns(UserWarning, match="Duplicate name"):
-            archive.writestr(NAME, content(ROWS))
+            archive.writestr(NAME, content(ROWS[:-1]))
     return path
+
+
+def _in_western_european(path: Path) -> Path:
+    return zipped(path, {NAME: '[{"ip_addr": "192.0.2.77", "trackName": "Caf\u00e9"}]'.encode("cp1252")})
 
 
 def _whole(files: dict[str, Any]) -> Callable[[Path], Path]:
@@ -95,6 +100,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a claim of 4 GiB": (_claims_4_gib, "MOODLOG_IMPORT_MAX_RATIO"),
     "a claim that is too small": (lambda path: _claims_4_gib(path, 100), "is damaged"),
     "two members of one name": (_twice, "two files of one name"),
+    "another encoding than UTF-8": (_in_western_european, "invalid bytes in UTF8 string.)"),
     "a path to the parent": (_whole({"../../x.json": ROWS}), "points outside"),
     "a path to the parent of what is not read": (_whole({"../x.pdf": b""}), "points outside"),
     "a path with backslashes": (_whole({"a\\..\\..\\x.json": ROWS}), "points outside"),
