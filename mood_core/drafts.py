@@ -47,6 +47,17 @@ def publish_new(draft: Path, target: Path) -> None:
         draft.unlink()
 
 
+def fsync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` survive a power cut."""
+    if os.name == "nt":
+        return  # Windows has no handle to a folder that could be flushed
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def may_run(host: str, process: str) -> bool:
     """Whether ``process`` of ``host`` may still run; True where that cannot be known from here."""
     if host != socket.gethostname() or not process.isdecimal():

@@ -55,13 +55,12 @@ def import_export(
             RegisteringBatches(lambda: workspace.batches, owner, renew),
             quarantine,
             now=now,
+            keep=lambda: keep_rows_aside(quarantine, settings.quarantine, owner.user_id),
             options=ImportOptions(choice or Choice(), limits_of(settings), dry_run),
             catalog=catalog_names(settings, remember=not dry_run),
             progress=progress or Silent(),
         )
-        if not dry_run and not report.seen_before:
-            report.quarantine = keep_rows_aside(quarantine, settings.quarantine, owner.user_id)
-    return report
+    return report  # noqa: RET504 - for all that types tell, the stack may swallow an error
 
 
 def label_now(workspace: Workspace, asked: Callable[[int, int], None], labelled: Callable[[int, int], None]) -> None:

@@ -65,9 +65,9 @@ def make_private_file(path: Path) -> None:
     Raises:
         OSError: it cannot be made.
     """
+    sweep_beside(path)
     if path.exists():
         return
-    sweep_beside(path)
     fresh = draft_of(path)
     write_private(fresh, b"")
     try:

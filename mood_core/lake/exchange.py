@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mood_core.drafts import draft_of
-from mood_core.lake.publish import fsync_folder, write_durably
+from mood_core.drafts import draft_of, fsync_folder
+from mood_core.lake.publish import write_durably
 
 _AT_FDCWD = -100
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), and RENAME_SWAP of macOS's renamex_np(3)

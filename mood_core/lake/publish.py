@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mood_core.drafts import NO_HARD_LINKS, draft_of, sweep
+from mood_core.drafts import NO_HARD_LINKS, draft_of, fsync_folder, sweep
 from mood_core.private_files import make_private_folder, open_private
 
 _TRIES = 5
@@ -82,14 +82,3 @@ def _make_folders(root: Path, folder: Path) -> None:
         fsync_folder(made.parent)
     if not missing and not root.exists():
         raise FileNotFoundError(root)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` survive a power cut."""
-    if os.name == "nt":
-        return  # Windows has no handle to a folder that could be flushed
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mood_core.drafts import draft_of, sweep
+from mood_core.drafts import draft_of, fsync_folder, sweep
 from mood_core.errors import InputError
 from mood_core.lake import Lake
-from mood_core.lake.publish import fsync_folder
 from mood_core.private_files import make_private_folder
 from mood_core.schema import DATASETS
 from mood_core.store.database import Database

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -94,6 +94,7 @@ def import_history(
     quarantine: IO[str],
     *,
     now: datetime,
+    keep: Callable[[], Path | None] = lambda: None,
     options: ImportOptions = ImportOptions(),
     catalog: Catalog = no_catalog,
     progress: Progress = Silent(),  # noqa: B008 - it has no state
@@ -107,6 +108,8 @@ def import_history(
         batches: where facts go.
         quarantine: takes malformed rows, one JSON object a line.
         now: the date of the batches.
+        keep: makes a file of what the quarantine took, before the export counts as imported: a run that is killed in
+            between finds it again.
         options: what is left out, the limits, and whether to write.
         catalog: the names in the person's catalogue files; looked through only where a play by name needs it.
         progress: hears how far it is.
@@ -127,6 +130,7 @@ def import_history(
         raise InputError(f"{names}: no listening history in there; give the zip that Spotify sent or its JSON files")
     report = _import(Import(user_id, read, gather(read, user_id, rows, catalog), now), rows, batches, options, progress)
     if not options.dry_run:
+        report.quarantine = keep()
         rows.remember(user_id, digest, options.text, report.rows_read, report.fates, now=now)
     return report
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mood_core.drafts import draft_of, publish_new, sweep_beside
+from mood_core.drafts import draft_of, fsync_folder, publish_new, sweep_beside
 from mood_core.errors import ConfigError
 from mood_core.private_files import open_private
 
@@ -32,6 +32,7 @@ def read_or_make_keys(path: Path, generate: Callable[[], str]) -> list[str]:
     Raises:
         ConfigError: The file is damaged.
     """
+    sweep_beside(path)  # a copy of the key that a killed run has left would outlive its rotation
     if not path.exists():
         fresh = _draft(path, [generate()])
         # Whoever is first decides, and nobody reads half a key.
@@ -40,12 +41,14 @@ def read_or_make_keys(path: Path, generate: Callable[[], str]) -> list[str]:
                 publish_new(fresh, path)
         finally:
             fresh.unlink(missing_ok=True)
+        fsync_folder(path.parent)
     return read_keys(path)
 
 
 def write_keys(path: Path, keys: Sequence[str]) -> None:
-    """Write ``keys``, newest first, into ``path``; it changes whole or not at all."""
+    """Write ``keys``, newest first, into ``path``; it changes whole or not at all, and a power cut loses none."""
     _draft(path, keys).replace(path)
+    fsync_folder(path.parent)
 
 
 def _draft(path: Path, keys: Sequence[str]) -> Path:

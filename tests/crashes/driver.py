@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -150,8 +151,12 @@ class Crashes:
             if database == "postgresql":
                 url = self._closing.enter_context(postgres_database(self.postgres or ""))
                 self._templates[kind, database] = make_url(url).database or ""
+            folder.mkdir()
             with settings_of(environment(folder, self.standin, url)):
-                homes.heard(self.standin) if kind == "heard" else homes.old()
+                if kind == "heard":
+                    homes.heard(self.standin)
+                elif kind == "old":
+                    homes.old()
         return folder
 
     def play(
@@ -178,11 +183,16 @@ class Crashes:
     ) -> Play:
         """What :func:`in_a_process` runs."""
         values = settings | ({"PREFECT_API_URL": self.prefect_url} if self.prefect_url else {})
-        words = PROGRAMS[program].spelt(user=self._user(), export=self._export(), model=self._model())
+        words = PROGRAMS[program].spelt(
+            user=self._user(), export=self._export(), model=self._model(), token=self._token()
+        )
         return Play(words, values, f"{home}.log", now, disturbance, host)
 
     def _user(self) -> str:
         return self.standin.listeners[0].account_id
+
+    def _token(self) -> str:
+        return json.dumps(self.standin.issue_tokens(self._user(), client_id="tests", rotates=False))
 
     def _export(self) -> Path:
         path = self.folder / "export.zip"

@@ -21,11 +21,13 @@ _BOOKKEEPING = {"batches", "api_calls", "epochs", "schema_migrations", "imported
 
 _WHEN_WRITTEN = {
     "recorded_at", "fetched_at", "labelled_at", "missed_at", "first_missed_at", "last_missed_at", "found_at",
-    "filled_at", "loaded_at", "last_pulled_at", "claimed_until", "refresh_until", "until", "unavailable_since",
+    "filled_at", "loaded_at", "connected_at", "last_pulled_at", "claimed_until", "refresh_until", "until",
+    "unavailable_since",
 }  # fmt: skip
-_TOLD_AGAIN = ("gaps", "tracks")
+_TOLD_AGAIN = ("gaps", "tracks", "users")
 """Of which the lake may hold a row twice, and SQL one: a gap is told again by the run after one that was killed before
-it stored the listens beyond it; a track that two people heard is described by both of their shards at once."""
+it stored the listens beyond it; a track that two people heard is described by both of their shards at once; a person is
+told again by the command that was killed before SQL knew them."""
 
 _OF_ITS_OWN = {"token", "token_version", "last_problem"}
 _NATURAL = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Any
 
 from mood_core.bootstrap import Workspace
 from mood_core.errors import MoodlogError
-from tests.crashes.homes import settings_of
+from tests.crashes.homes import NOW, settings_of
 from tests.crashes.syscalls import Ending, run_until
 
 _LIMIT_S = 180
@@ -84,7 +85,9 @@ def _moodlog(play: Play) -> int:
     with settings_of(play.settings):
         try:
             if play.words == ["night"]:
-                return _night()
+                return _told(_night)
+            if play.words[0] == "consented":
+                return _told(lambda workspace: _connect(workspace, play.words[1]))
             from flows.cli import main
 
             main(play.words)
@@ -96,13 +99,24 @@ def _moodlog(play: Play) -> int:
     return 0
 
 
-def _night() -> int:
-    from tests.nights import one_night
-
+def _told(work: Callable[[Workspace], object]) -> int:
+    """The exit code of ``work``; what it fails with is said as the command line says it."""
     try:
         with Workspace() as workspace:
-            one_night(workspace)
-    except MoodlogError as error:  # as the command line tells it
+            work(workspace)
+    except MoodlogError as error:
         print(f"moodlog: {error.message}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
+
+
+def _night(workspace: Workspace) -> None:
+    from tests.nights import one_night
+
+    one_night(workspace)
+
+
+def _connect(workspace: Workspace, answer: str) -> None:
+    from tests.nights import token_of
+
+    workspace.connect(token_of(json.loads(answer), NOW), "Europe/Berlin")

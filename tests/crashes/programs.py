@@ -9,9 +9,11 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``words`` after ``moodlog`` ("night" is the nightly flow's stages without Prefect), and the ``home`` they need.
+    """``words`` after ``moodlog``, and the ``home`` they need.
 
-    ``{user}``, ``{export}`` and ``{model}`` stand for a person, an export of theirs and a model folder.
+    "night" is the nightly flow's stages without Prefect, "consented" what ``connect`` does once the browser has come
+    back. ``{user}``, ``{export}``, ``{model}`` and ``{token}`` stand for a person, an export of theirs, a model folder,
+    and the token endpoint's answer to their consent.
     ``weight``: its share of the points. ``flow``: it needs a Prefect server.
     """
 
@@ -35,6 +37,8 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "forget": Program(("forget", "--user", "{user}", "--yes"), weight=3),
         "relabel": Program(("relabel", "--model", "{model}", "--drop-old"), weight=2),
         "migrate": Program(("users", "list"), home="old", weight=1),
+        "connect": Program(("consented", "{token}"), home="empty", weight=1),
+        "move": Program(("users", "set-timezone", "{user}", "Asia/Tokyo"), weight=1),
         "rotate": Program(("keys", "rotate"), weight=1),
         "promote": Program(("promote", "{model}", "--force"), weight=1),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -250,6 +251,17 @@ def test_rows_of_the_wrong_kind_are_set_aside_with_their_place(
     ]
     assert all(line["file"] == "Streaming_History_Audio_1.json" for line in kept)
     assert Path(report["quarantine"]).stat().st_mode & 0o077 == 0
+
+
+def test_an_import_killed_at_its_end_keeps_the_damaged_rows_when_it_is_run_again(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = unpacked(tmp_path / "x", {"endsong_0.json": [extended(1), {"wrong": "row"}]})
+    with monkeypatch.context() as patch:
+        patch.setattr("mood_core.importing.keep_rows_aside", lambda *_: sys.exit("killed"))
+        assert CliRunner().invoke(main, ["import", str(export), "--user", "ada"]).exit_code == 1
+    report = run(export, "--user", "ada")
+    assert "wrong" in Path(report["quarantine"]).read_text("ascii")
 
 
 def test_a_forgotten_persons_damaged_rows_go_too(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,13 @@ from mood_core.pipeline.compact import compact
 from mood_core.pipeline.rebuild import rebuild
 from mood_core.pipeline.relabel import agreement, drop_old
 from mood_core.pipeline.verify_lake import verify
-from mood_core.schema import LISTENS, MOODS
+from mood_core.records import User
+from mood_core.schema import LISTENS, MOODS, USERS
 from mood_core.store import Database
 from mood_core.store.accounts import Accounts
 from mood_core.store.mood_rows import MoodRows
 from mood_core.store.token_rows import TokenRows
+from mood_core.tables import users_table
 from tests.store_data import NOW, all_digests, days_are_right, listens, moods, query, set_current, small_history
 
 
@@ -78,6 +80,20 @@ def test_numbers_that_databases_keep_in_other_lengths_are_the_same(lake: Lake, m
         table = table.set_column(place, name, pa.array(raw[:, column], pa.float32()))
     small_history(lake, migrated).add(MOODS, table, now=NOW)
     assert verify(lake, migrated, now=NOW, deep=True).findings == []
+
+
+def test_a_person_told_twice_is_the_same_in_whatever_order_the_files_are_loaded(lake: Lake, migrated: Database) -> None:
+    """A command that makes somebody known was killed between the two, run again, and a run then finishes the first."""
+    later = NOW + timedelta(minutes=7)
+    people = [User("ada", "Ada", "Europe/Berlin", NOW), User("ada", "Countess", "Asia/Tokyo", later)]
+    first, second = [users_table([user], recorded_at=user.connected_at) for user in people]
+    lake.write(USERS, first, created_at=NOW)
+    batches = Batches(lake, migrated)
+    batches.add(USERS, second, now=later)
+    assert batches.finish(now=later) == 1
+    assert verify(lake, migrated, now=later, deep=True).findings == []
+    (account,) = Accounts(migrated).all()
+    assert (account.display_name, account.timezone, account.connected_at) == ("Countess", "Asia/Tokyo", NOW)
 
 
 def _truncate(path: Path) -> None:

@@ -1,6 +1,11 @@
 """A person's token: its form at rest and the end of the permission."""
 
+import os
+import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +13,7 @@ from hypothesis import strategies as st
 
 from mood_core.errors import ConfigError
 from mood_core.records import from_ms
+from mood_core.spotify.key_file import read_or_make_keys
 from mood_core.spotify.tokens import Token, TokenCipher, days_left, permission_ends_at
 
 moments = st.integers(0, 4_000_000_000_000).map(from_ms)
@@ -96,3 +102,14 @@ def test_days_left_are_whole_days_and_negative_after_the_end() -> None:
 @given(moments)
 def test_a_permission_lasts_181_to_184_days(authorised: datetime) -> None:
     assert 181 <= days_left(authorised, authorised) <= 184
+
+
+def test_the_copy_of_a_key_that_a_killed_run_left_goes_with_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "token.key"
+    key = TokenCipher.generate_key()
+    assert read_or_make_keys(path, lambda: key) == [key]
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    os.link(path, tmp_path / f".token.key.{ended.pid}@{socket.gethostname()}@1.draft")
+    assert read_or_make_keys(path, TokenCipher.generate_key) == [key]
+    assert [left.name for left in tmp_path.iterdir()] == ["token.key"]
