@@ -85,6 +85,15 @@ def test_promotion_wants_a_comparison_or_force(home: Path, tmp_path: Path) -> No
     assert "--data" in done.output
 
 
+def test_other_weights_under_the_current_models_name_are_not_promoted(home: Path, tmp_path: Path) -> None:
+    current = read_card(bundled_folder())
+    twin = _renamed(tmp_path / "twin", current.version, weights_sha256="0" * 64)
+    refused = CliRunner().invoke(main, ["promote", str(twin), "--force"])
+    assert refused.exit_code == 2
+    assert f"is called {current.model_version} like the current model" in refused.output
+    assert not (home / "models").exists()
+
+
 def test_another_model_of_the_same_name_may_not_label(
     home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
