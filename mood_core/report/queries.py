@@ -54,8 +54,9 @@ ORDER BY local_weekday, local_hour, mood""",
         ),
         "map": Question(
             "mood_history with audio_features",
-            f"""SELECT CAST(round(f.valence * 20) AS INTEGER) AS valence_cell,
-  CAST(round(f.energy * 20) AS INTEGER) AS energy_cell, h.mood, sum(h.listens) AS listens
+            # Halves go up, as in SQLite: PostgreSQL rounds a DOUBLE PRECISION to the even neighbour.
+            f"""SELECT CAST(round(CAST(f.valence * 20 AS NUMERIC)) AS INTEGER) AS valence_cell,
+  CAST(round(CAST(f.energy * 20 AS NUMERIC)) AS INTEGER) AS energy_cell, h.mood, sum(h.listens) AS listens
 FROM (
   SELECT track_id, mood, count(*) AS listens
   FROM {{listens}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -101,5 +101,5 @@ def latest_listens(database: Database, chosen: HistoryFilter, limit: int) -> lis
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone().isoformat()
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")  # as on SQLite
     return value.isoformat(" ") if isinstance(value, datetime) else str(value) if isinstance(value, date) else value

@@ -21,6 +21,7 @@ from mood_core.lake import open_lake
 from mood_core.schema import LISTENS
 from mood_core.store import Database, open_database
 from mood_core.store.dictionary import data_dictionary
+from mood_core.store.history import HistoryFilter, latest_listens
 from mood_core.store.migrate import migrate
 from mood_core.store.sql_files import sql_folder
 from tests.store_data import NOW, listens, query, small_history
@@ -156,6 +157,17 @@ def test_unlabelled_listens_have_a_reason_and_coverage_adds_up(history: Database
 def test_the_data_dictionary_is_fresh() -> None:
     file = sql_folder().parent / "docs" / "data-dictionary.md"
     assert file.read_text(encoding="utf-8") == data_dictionary(), "run python -m mood_core.store.dictionary > docs/..."
+
+
+def test_the_latest_listens_are_told_alike_by_every_database(history: Database) -> None:
+    told = latest_listens(history, HistoryFilter(), 40)
+    assert [line["played_at_ms"] for line in told] == sorted((line["played_at_ms"] for line in told), reverse=True)
+    for line in told:
+        at = datetime.fromtimestamp(line["played_at_ms"] / 1000, UTC)
+        local = at.astimezone(ZONES[line["user_id"]])
+        assert line["played_at"] == f"{at:%Y-%m-%dT%H:%M:%S}.{line['played_at_ms'] % 1000:03d}Z"
+        assert line["local_time"] == f"{local:%Y-%m-%d %H:%M:%S}"
+        assert line["local_day"] == str(local.date())
 
 
 if __name__ == "__main__":

@@ -87,6 +87,16 @@ def test_a_recording_released_twice_stands_once_among_the_labels(tmp_path: Path,
     assert sum(row["listens"] for row in doubtful) == person["periods"][0]["totals"][0]["labelled"]
 
 
+def test_the_map_puts_a_half_into_the_next_cell_on_every_database(tmp_path: Path, database_url: str) -> None:
+    with workspace(tmp_path, database_url) as space:
+        add_history(space, 60)
+        with space.database.write() as connection:
+            connection.execute(text("UPDATE audio_features SET valence = 0.125, energy = 0.625"))
+        person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
+    cells = {(row["valence_cell"], row["energy_cell"]) for row in person["periods"][0]["map"]}
+    assert cells == {(3, 13)}
+
+
 def test_days_add_up_to_all_listens(tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 400)
