@@ -45,7 +45,7 @@ def import_history(
         paths: Where the export lies on the machine that runs this, for example ["/data/my_spotify_data.zip"].
         user: Whose history it is, by id or name; a new name makes a person without an account.
         timezone: IANA time zone of a new person, for example Europe/Berlin; that of the machine by default.
-        min_ms: Leave out plays shorter than this, in ms.
+        min_ms: Leave out plays shorter than this, in ms; those of unknown length stay.
         keep_private: Keep the plays of private sessions.
         keep_videos: Keep the plays of music videos.
         label: Fetch features and label at once, the most heard tracks first.

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 @click.option("-u", "--user", metavar="ID|NAME", help="Whose history it is; a new name makes a person without account.")
 @click.option("--timezone", metavar="ZONE", help="IANA time zone of a new person; this machine's by default.")
 @click.option(
-    "--min-ms", type=click.IntRange(0), default=0, show_default=True, help="Leave out plays shorter than this."
+    "--min-ms",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Leave out plays shorter than this; those of unknown length stay.",
 )
 @click.option(
     "--private", type=click.Choice(["keep", "drop"]), default="keep", show_default=True, help="Private sessions."
