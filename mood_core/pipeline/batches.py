@@ -11,6 +11,7 @@ import pyarrow as pa
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
 from mood_core.schema import DATASETS, Dataset
+from mood_core.store.daily import follow_time_zones
 from mood_core.store.database import Database
 from mood_core.store.ledger import loaded_among, newest_batch, paths_loaded_since
 from mood_core.store.load import load_batch
@@ -58,9 +59,10 @@ class Batches:
         Only the months around the ledger's newest batch and later are looked at, because every run begins with this:
         its cost does not grow with the history. Where a wrong clock dated that batch ahead of ``now``, those around
         ``now`` are, too. What rewrites old files looks ``everywhere``. A damaged or foreign file is named in the log
-        and costs no other.
+        and costs no other. Local days follow what the time zone database says by now.
         """
         self._lake.sweep()
+        follow_time_zones(self._database)
         newest = newest_batch(self._database)
         since = min(newest, now) - _LOOK_BACK if newest and not everywhere else None
         finished = 0

@@ -16,9 +16,11 @@ from sqlalchemy import Connection, text
 
 from mood_core.records import MOODS
 from mood_core.store.bulk import insert_rows
+from mood_core.store.database import Database
 from mood_core.store.day_counts import DAY_COLUMNS, day_counts
 from mood_core.store.keys import among
 from mood_core.store.remembered import UNLABELLED, Memory
+from mood_core.store.time_zones import ensure_offsets, outdated_zones
 from mood_core.store.waiting import add_waiting, refill, take_days
 
 _DAY_S = 86_400
@@ -121,6 +123,22 @@ def recount_people(connection: Connection, user_keys: Sequence[int]) -> None:
     connection.execute(text(f"DELETE FROM mood_days WHERE {condition}"), {"ids": ids})  # noqa: S608
     condition, ids = among(connection, "l.user_key", user_keys)
     connection.execute(text(_COUNT.format(stale="", listens="listens AS l", condition=condition)), {"ids": ids})
+
+
+def follow_time_zones(database: Database) -> int:
+    """Take over what this machine's time zone database says by now of the zones in use.
+
+    A government may change its clocks after somebody was connected. The days of those whom it concerns are counted
+    again; returns how many people that are. What this machine does not know stays as it is.
+    """
+    with database.read() as connection:
+        names = outdated_zones(connection)
+    if not names:
+        return 0
+    with database.write() as connection:
+        moved = ensure_offsets(connection, names)
+        recount_people(connection, moved)
+    return len(moved)
 
 
 def recount_everything(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,6 +15,11 @@ from mood_core.records import to_ms
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)
 _EVER_MS = 2**53  # beyond any time a listen can have, and exact in every number type
 _KNOWN = text("SELECT starts_at_ms, ends_at_ms, offset_s FROM utc_offsets WHERE timezone = :name ORDER BY starts_at_ms")
+_IN_USE = text("""
+    SELECT u.timezone, o.starts_at_ms, o.ends_at_ms, o.offset_s
+    FROM (SELECT DISTINCT timezone FROM users) AS u LEFT JOIN utc_offsets AS o ON o.timezone = u.timezone
+    ORDER BY u.timezone, o.starts_at_ms
+""")
 _STEP = timedelta(days=7)  # no zone has changed twice within a week since 2000
 
 
@@ -42,6 +48,19 @@ def offset_periods(name: str) -> Iterator[tuple[int, int, int]]:
             start_ms, offset = to_ms(change), _offset_s(info, later)
         moment = later
     yield start_ms, _EVER_MS, offset
+
+
+def outdated_zones(connection: Connection) -> list[str]:
+    """The zones of people whose stored offsets are not those that this machine knows; without any it does not know."""
+    stored: dict[str, list[tuple[int, int, int]]] = {}
+    for name, *period in connection.execute(_IN_USE):
+        stored.setdefault(name, []).append(tuple(period))
+    outdated = []
+    for name, periods in stored.items():
+        with suppress(InputError):
+            if list(offset_periods(name)) != periods:
+                outdated.append(name)
+    return outdated
 
 
 def ensure_offsets(connection: Connection, names: Iterable[str]) -> list[int]:

@@ -18,11 +18,23 @@ from mood_core.pipeline.batches import Batches
 from mood_core.records import to_ms
 from mood_core.schema import LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, migrate, open_database
+from mood_core.store.daily import follow_time_zones, recount_everything
 from mood_core.store.ledger import loaded_among
 from mood_core.store.load import load_batch
 from mood_core.store.sql_files import SqlFile, sql_files
 from mood_core.store.time_zones import ensure_offsets, offset_periods
-from tests.store_data import NOW, all_digests, days_are_right, listens, moods, query, set_current, tracks, users
+from tests.store_data import (
+    NOW,
+    all_digests,
+    days_are_right,
+    listens,
+    moods,
+    query,
+    set_current,
+    small_history,
+    tracks,
+    users,
+)
 
 _SHARED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -245,6 +257,26 @@ def test_changed_offsets_are_written_and_their_days_counted_again(migrated: Data
         assert len(ensure_offsets(connection, ["Asia/Tokyo"])) == 1
         assert ensure_offsets(connection, ["Asia/Tokyo"]) == []
     assert [str(row[0]) for row in query(migrated, "SELECT day FROM mood_daily")] == ["2026-03-02"]
+
+
+def test_days_follow_a_time_zone_whose_rules_have_changed_with_the_next_run(migrated: Database, tmp_path: Path) -> None:
+    """A government has changed its clocks, and the machine has learned it by an update."""
+    batches = small_history(open_lake(str(tmp_path / "lake")), migrated)
+    right = all_digests(migrated)
+    with migrated.write() as connection:
+        connection.exec_driver_sql("UPDATE utc_offsets SET offset_s = 0 WHERE timezone = 'Europe/Berlin'")
+        connection.exec_driver_sql("UPDATE users SET timezone = 'Mars/Phobos' WHERE user_id = 'grace'")
+        recount_everything(connection)
+    batches.finish(now=NOW)
+    assert query(migrated, "SELECT count(*) FROM utc_offsets WHERE timezone = 'Europe/Berlin' AND offset_s = 0") == [
+        (0,)
+    ]
+    assert days_are_right(migrated)
+    with migrated.write() as connection:
+        connection.exec_driver_sql("UPDATE users SET timezone = 'America/New_York' WHERE user_id = 'grace'")
+        recount_everything(connection)
+    assert all_digests(migrated) == right
+    assert follow_time_zones(migrated) == 0
 
 
 def test_opening_the_same_file_twice_sees_committed_rows(tmp_path: Path) -> None:
