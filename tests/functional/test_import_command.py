@@ -124,6 +124,35 @@ def test_account_data_first_then_the_extended_history(run: Any, tmp_path: Path) 
     assert json.loads(run(uris).stdout)["fates"] == {"imported": 1}
 
 
+AT_TEN = [extended(1, "2024-03-01T10:00:00Z", 0), music("Song 1", "2024-03-01 10:00", 61_000)]
+
+
+@pytest.mark.parametrize(
+    "parts", [[AT_TEN], [AT_TEN[:1], AT_TEN[1:]], [AT_TEN[1:], AT_TEN[:1]]], ids=["at once", "in order", "reversed"]
+)
+def test_different_plays_of_a_song_at_one_moment_both_stay(
+    run: Any, tmp_path: Path, parts: list[list[dict[str, Any]]]
+) -> None:
+    known = [extended(1, "2020-01-01T00:00:00Z")]
+    for number, rows in enumerate([known, *parts]):
+        fates = json.loads(run(zipped(tmp_path / f"{number}.zip", {"endsong_0.json": rows})).stdout)["fates"]
+        assert fates == {"imported": len(rows)}
+    assert len(stored(tmp_path)) == 3
+
+
+def test_a_row_that_was_new_beside_an_extended_one_is_known_the_next_time(run: Any, tmp_path: Path) -> None:
+    """Both rows of account data fit the one of the extended history, which stands for the first of them alone."""
+    rows = [
+        extended(1, "2024-03-01T10:00:40Z", 1_000),
+        music("Song 1", "2024-03-01 10:00", 1_000),
+        music("Song 1", "2024-03-01 10:01", 1_000),
+    ]
+    first = json.loads(run(zipped(tmp_path / "a.zip", {"endsong_0.json": rows})).stdout)["fates"]
+    again = json.loads(run(zipped(tmp_path / "b.zip", {"endsong_1.json": rows[::-1]})).stdout)["fates"]
+    assert first == {"imported": 2, "same_listen": 1}
+    assert again == {"already_imported": 2, "same_listen": 1}
+
+
 plays = st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 300_000)), max_size=12)
 
 
