@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 
 from flows.parameters import Certainly, Person
 from mood_core.bootstrap import Workspace
-from mood_core.pipeline.forget_person import forget_person as forget
+from mood_core.forgetting import forget_everywhere
 from mood_core.pipeline.forget_person import whom_to_forget
-from mood_core.report.recap_picture import forget_pictures
-from mood_core.store.claims import new_owner
 
 
 @flow(name="forget-person", flow_run_name="forget a person", log_prints=False, persist_result=False)
@@ -25,13 +23,7 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
     """
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
-        report = forget(
-            user_id,
-            workspace.lake,
-            workspace.database,
-            owner=new_owner(),
-            now=workspace.now(),
-            quarantine=workspace.settings.quarantine,
-        )
-        forget_pictures(workspace.settings.home, user_id)
+        report = forget_everywhere(workspace, user_id)
+    for file in report.left:
+        get_run_logger().warning("%s was moved away when it was damaged and may still hold them: delete it", file)
     return asdict(report)

@@ -11,6 +11,7 @@
     │   ├── NotFound                no         1    404: there is nothing under this id
     │   ├── ReauthorisationNeeded   no         77   the person must connect again
     │   └── UnexpectedPayload       no         1    an answer that does not fit its contract
+    │       └── GarbledPayload      yes        75   an answer that was cut or replaced on its way
     ├── ModelError                  no         78
     │   ├── ModelNotFound           no         78   no such model folder or file
     │   └── ModelCardMismatch       no         78   card, file and code do not belong together
@@ -137,6 +138,13 @@ class UnexpectedPayload(SourceError):
     def __init__(self, message: str, *, source: str, excerpt: str = "") -> None:
         super().__init__(message, source=source)
         self.excerpt = excerpt
+
+
+class GarbledPayload(UnexpectedPayload):
+    """An answer that is not even in the service's format: it was cut, or comes from a proxy on the way."""
+
+    retryable = True
+    exit_code = 75
 
 
 class ModelError(MoodlogError):

@@ -101,7 +101,8 @@ def set_current(database: Database, version: str) -> None:
 
 def all_digests(database: Database) -> dict[str, dict[str, tuple[int, int]]]:
     """What the database holds, comparable between databases."""
-    return {table: digests(database, table) for table in TABLES}
+    with database.read() as connection:
+        return {table: digests(connection, table) for table in TABLES}
 
 
 def query(database: Database, sql: str, **values: Any) -> list[tuple[Any, ...]]:

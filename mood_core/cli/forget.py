@@ -9,7 +9,6 @@ import click
 
 from mood_core.bootstrap import Workspace
 from mood_core.plain_text import plain
-from mood_core.store.claims import new_owner
 
 _PREFECT = (
     "Prefect's pages still show them in earlier runs; moodlog's own server deletes those after 30 days, and you can "
@@ -35,24 +34,15 @@ def command(user: str, yes: bool, as_json: bool) -> None:
       moodlog forget --user ada --yes
     """
     # pyarrow's compute functions take a moment to import
-    from mood_core.pipeline.forget_person import forget_person, whom_to_forget
-    from mood_core.report.recap_picture import forget_pictures
+    from mood_core.forgetting import forget_everywhere
+    from mood_core.pipeline.forget_person import whom_to_forget
 
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
         if not yes:
             names = [account.display_name for account in workspace.accounts.all([user_id])]
             click.confirm(f"Forget {' '.join([*names, f'({user_id})'])} for good?", abort=True, err=True)
-        report = forget_person(
-            user_id,
-            workspace.lake,
-            workspace.database,
-            owner=new_owner(),
-            now=workspace.now(),
-            quarantine=workspace.settings.quarantine,
-        )
-        forget_pictures(workspace.settings.home, user_id)
-        damaged = sorted(workspace.settings.home.glob("*.damaged-*"))
+        report = forget_everywhere(workspace, user_id)
     if as_json:
         click.echo(json.dumps({"user_id": user_id, **asdict(report)}))
     click.echo(
@@ -61,5 +51,5 @@ def command(user: str, yes: bool, as_json: bool) -> None:
         err=True,
     )
     click.echo(_PREFECT, err=True)
-    for file in damaged:
+    for file in report.left:
         click.echo(plain(f"{file} was moved away when it was damaged and may still hold them: delete it"), err=True)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Self
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from mood_core.errors import AccessDenied, ConfigError, MoodlogError, RateLimited, Unavailable, UnexpectedPayload
-from mood_core.features.reccobeats_payload import SERVICE, Entry, in_order, read_entries, unexpected
+from mood_core.errors import AccessDenied, ConfigError, MoodlogError, RateLimited, Unavailable
+from mood_core.features.reccobeats_payload import SERVICE, Entry, garbled, in_order, read_entries, unexpected
 from mood_core.features.source import CallLedger, NullCallLedger
 from mood_core.http_times import retry_after_s
 
@@ -204,7 +204,7 @@ def _json(response: httpx.Response) -> object:
     try:
         return response.json()
     except ValueError as error:  # UnicodeDecodeError among them
-        raise unexpected("is not JSON", response.text) from error
+        raise garbled("is not JSON", response.text) from error
     except RecursionError as error:
         raise unexpected("is nested too deeply", response.text) from error
 
@@ -212,7 +212,4 @@ def _json(response: httpx.Response) -> object:
 def _worth_another_try(error: BaseException) -> bool:
     if isinstance(error, RateLimited):
         return error.retry_after_s <= LONGEST_WAIT_S
-    if isinstance(error, UnexpectedPayload):
-        # A body that is not JSON was cut, or comes from a proxy on the way; the contract is judged after the retries.
-        return "is not JSON" in error.message
     return isinstance(error, MoodlogError) and error.retryable

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mood_core.errors import UnexpectedPayload
+from mood_core.errors import GarbledPayload, UnexpectedPayload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,8 +93,16 @@ def normalised_isrc(isrc: object) -> str | None:
 def unexpected(what: str, payload: object) -> UnexpectedPayload:
     """The error for an answer that ``what``, with the payload's first characters."""
     text = payload if isinstance(payload, str) else repr(payload)
-    message = f"ReccoBeats' answer {what}; it was not used"
-    return UnexpectedPayload(message, source=SERVICE, excerpt=text[:EXCERPT_LENGTH])
+    return UnexpectedPayload(_not_used(what), source=SERVICE, excerpt=text[:EXCERPT_LENGTH])
+
+
+def garbled(what: str, body: str) -> GarbledPayload:
+    """The error for an answer that ``what`` and may come whole the next time, with its first characters."""
+    return GarbledPayload(_not_used(what), source=SERVICE, excerpt=body[:EXCERPT_LENGTH])
+
+
+def _not_used(what: str) -> str:
+    return f"ReccoBeats' answer {what}; it was not used"
 
 
 def _entry(item: Mapping[str, object]) -> Entry:

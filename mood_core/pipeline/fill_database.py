@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,16 +26,16 @@ def fill_database(
     database: Database,
     *,
     now: datetime,
-    without: Collection[str] = (),
+    wanted: Callable[[str], bool] = lambda _: True,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Filled:
-    """Empty ``database`` of what the lake holds and fill it again, from every file but those of the paths ``without``.
+    """Empty ``database`` of what the lake holds and fill it again, from every file whose path is ``wanted``.
 
     Args:
         lake: where the rows come from.
         database: migrated; it may be empty.
         now: when the ledger says that the batches were loaded.
-        without: files that are left out.
+        wanted: whether the file of a path is loaded.
         progress: hears how many files of how many are loaded.
 
     Raises:
@@ -45,7 +45,7 @@ def fill_database(
     with database.load() as connection:
         kept = set_aside(connection)
         # Listed now that nobody else can load: what was loaded a moment ago is emptied and must be filled again.
-        paths = [path for dataset in DATASETS for path in lake.paths(dataset) if path not in without]
+        paths = [path for dataset in DATASETS for path in lake.paths(dataset) if wanted(path)]
         memory = database.remembered.begin(connection)
         for path in paths:
             file, tables = lake.stream(path)

@@ -47,7 +47,8 @@ Predicate = Callable[[pa.Table], pa.ChunkedArray]
 class ForgetReport:
     """What went: listens and titles of the person's own local files from SQL.
 
-    And how many files of the lake were ``rewritten``, ``removed`` and ``checked``.
+    And how many files of the lake were ``rewritten``, ``removed`` and ``checked``. ``left`` names the files that may
+    still hold the person, because they are too damaged to be changed.
     """
 
     listens: int = 0
@@ -55,6 +56,7 @@ class ForgetReport:
     rewritten: int = 0
     removed: int = 0
     checked: int = 0
+    left: tuple[str, ...] = ()
 
 
 def whom_to_forget(user: str, accounts: Accounts, lake: Lake) -> str:

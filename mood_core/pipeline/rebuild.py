@@ -52,8 +52,8 @@ def rebuild(
         lost = verify_files(lake, database).lost
         if lost and not skip_damaged:
             raise BatchCorrupt(_sentence(lost))
-        without = {finding.subject for finding in lost}
-        filled = fill_database(lake, database, now=now, without=without, progress=progress)
+        left_out = {finding.subject for finding in lost}
+        filled = fill_database(lake, database, now=now, wanted=lambda path: path not in left_out, progress=progress)
     return RebuildReport(filled.files, filled.rows, lost)
 
 

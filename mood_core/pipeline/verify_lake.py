@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
 from mood_core.pipeline.fill_database import fill_database
 from mood_core.schema import DATASETS
-from mood_core.store.contents import TABLES, counts, days_add_up, digests
+from mood_core.store.contents import TABLES, Digests, counts, days_add_up, digests
 from mood_core.store.database import Database, open_database
-from mood_core.store.ledger import LedgerRow, entries
+from mood_core.store.ledger import LedgerRow, entries, entries_in
 from mood_core.store.migrate import migrate
-from mood_core.store.mood_rows import MoodRows
+from mood_core.store.mood_rows import MoodRows, current_version
 from mood_core.store.turns import Turn, turn
 
 _LOADING_S, _POLL_S = 2.0, 0.2
@@ -143,16 +145,17 @@ def _gone(row: LedgerRow, replaced: Iterable[str]) -> Finding:
 
 
 def _compare_counts(database: Database) -> list[Finding]:
+    with database.read() as connection:  # of one moment: runs go on loading
+        ledger, stored, days_are_right = entries_in(connection), counts(connection), days_add_up(connection)
     recorded = dict.fromkeys(DATASETS, 0)
-    for row in entries(database).values():
+    for row in ledger.values():
         recorded[row.dataset] += row.row_count
     findings = []
-    stored = counts(database)
     for name in ("listens", "audio_features", "moods"):
         if stored[name] > recorded[name] or (recorded[name] and not stored[name]):
             problem = f"has {stored[name]} rows, but the ledger's batches have {recorded[name]}"
             findings.append(Finding("rows", name, problem, "`moodlog rebuild` makes SQL again from the lake"))
-    if not days_add_up(database):
+    if not days_are_right:
         problem = "does not add up to the listens"
         findings.append(Finding("rows", "mood_days", problem, "`moodlog rebuild` counts the days again"))
     return findings
@@ -163,17 +166,23 @@ def _compare_rows(lake: Lake, database: Database, now: datetime) -> list[Finding
         other = open_database(f"sqlite:///{Path(folder) / 'verify.db'}")
         try:
             migrate(other, now=now)
-            current = MoodRows(database).current_version()
+            with database.read() as connection:  # of one moment: what is loaded later is not compared
+                loaded, current, ours = entries_in(connection), current_version(connection), _held(connection)
             if current is not None:
                 MoodRows(other).set_current(current)
-            fill_database(lake, other, now=now)
-            return [finding for table in TABLES for finding in _differences(table, database, other)]
+            fill_database(lake, other, now=now, wanted=loaded.__contains__)
+            with other.read() as connection:
+                theirs = _held(connection)
+            return [finding for table in TABLES for finding in _differences(table, ours[table], theirs[table])]
         finally:
             other.close()
 
 
-def _differences(table: str, database: Database, other: Database) -> list[Finding]:
-    ours, theirs = digests(database, table), digests(other, table)
+def _held(connection: Connection) -> dict[str, Digests]:
+    return {table: digests(connection, table) for table in TABLES}
+
+
+def _differences(table: str, ours: Digests, theirs: Digests) -> list[Finding]:
     nothing = (0, 0)
     different = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key, nothing) != theirs.get(key, nothing))
     return [

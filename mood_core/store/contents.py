@@ -6,9 +6,8 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from mood_core.store.database import Database
 from mood_core.store.sql_files import sql_file
 
 _SINGLE = Struct("<f")
@@ -28,31 +27,30 @@ TABLES = (
 """The tables whose rows come from the lake; ``sql/facts`` says how each is read."""
 
 
-def digests(database: Database, table: str) -> dict[str, tuple[int, int]]:
-    """By the first column, a person or the first character of a track's id: how many rows, and a sum of their digests.
+Digests = dict[str, tuple[int, int]]
+"""By the first column, a person or the first character of a track's id: how many rows, and a sum of their digests."""
 
-    The sum is the same in any order of the rows.
-    """
-    result: dict[str, tuple[int, int]] = {}
-    with database.read() as connection:
-        rows = connection.execution_options(yield_per=_CHUNK).execute(text(sql_file("facts", table).text))
+
+def digests(connection: Connection, table: str) -> Digests:
+    """What ``table`` holds; the sums are the same in any order of the rows."""
+    result: Digests = {}
+    query = text(sql_file("facts", table).text)
+    with connection.execute(query, execution_options={"yield_per": _CHUNK}) as rows:
         for row in rows:
             count, total = result.get(row[0], (0, 0))
             result[row[0]] = count + 1, (total + _digest(row[1:])) % 2**64
     return result
 
 
-def counts(database: Database) -> dict[str, int]:
+def counts(connection: Connection) -> dict[str, int]:
     """How many rows each table has."""
-    with database.read() as connection:
-        return {table: connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in TABLES}  # noqa: S608
+    return {table: connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in TABLES}  # noqa: S608
 
 
-def days_add_up(database: Database) -> bool:
+def days_add_up(connection: Connection) -> bool:
     """Whether the daily counts hold as many listens as there are."""
     query = "SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM day_moods)"
-    with database.read() as connection:
-        return bool(connection.scalar(text(query)))
+    return bool(connection.scalar(text(query)))
 
 
 def _digest(values: Any) -> int:

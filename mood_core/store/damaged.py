@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from datetime import datetime
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def move_away(file: Path, *, now: datetime) -> Path:
     except OSError as error:
         raise StoreError(f"the damaged database {file} cannot be moved away: {error.strerror}") from error
     return away
+
+
+def moved_away(database: Database) -> list[Path]:
+    """The files in which damaged databases lie that were moved away from the place of ``database``, by name."""
+    file = database.file
+    return [] if file is None else sorted(file.parent.glob(f"{glob.escape(file.name)}.damaged-*"))
 
 
 def accounts_of(file: Path) -> Kept:

@@ -38,6 +38,8 @@ class Database:
         self.engine = engine
         self.remembered = Remembered()
         self._turn = _turn_of(engine)
+        # PostgreSQL would otherwise show each statement what was committed meanwhile.
+        self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if self.file is None else engine
         self._writing = engine.execution_options(**{_WRITE: True})
         self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})
         self._loading = engine.execution_options(**{_WRITE: True, _LOADING: True})
@@ -89,7 +91,7 @@ class Database:
         Raises:
             StoreError: The database cannot be reached.
         """
-        with _translated(self), self.engine.connect() as connection:
+        with _translated(self), self._reading.connect() as connection:
             yield connection
 
     def close(self) -> None:

@@ -83,9 +83,14 @@ def remove(connection: Connection, batch_ids: Sequence[str]) -> None:
 
 def entries(database: Database) -> dict[str, LedgerRow]:
     """Everything in the ledger by path."""
-    query = "SELECT batch_id, dataset, path, sha256, row_count, byte_count FROM batches ORDER BY path"
     with database.read() as connection:
-        return {row.path: LedgerRow(*row) for row in connection.execute(text(query))}
+        return entries_in(connection)
+
+
+def entries_in(connection: Connection) -> dict[str, LedgerRow]:
+    """Everything in the ledger by path, of the same moment as whatever else ``connection`` reads."""
+    query = "SELECT batch_id, dataset, path, sha256, row_count, byte_count FROM batches ORDER BY path"
+    return {row.path: LedgerRow(*row) for row in connection.execute(text(query))}
 
 
 def loaded_among(database: Database, batch_ids: list[str]) -> set[str]:

@@ -89,6 +89,16 @@ def test_a_person_is_gone_and_the_others_are_whole(ids: list[str], standin: Stan
     _assert_forgotten(standin, ids[0], others)
 
 
+def test_a_damaged_database_that_was_moved_away_is_named(ids: list[str], tmp_path: Path, database_url: str) -> None:
+    away = tmp_path / "moodlog.db.damaged-20260101T000000Z"  # beside the database, which is not in HOME
+    away.write_bytes(b"nobody can take rows out of this")
+    done = _moodlog("forget", "--user", ids[0], "--yes", "--json")
+    assert done.exit_code == 0, done.output
+    expected = [str(away)] if database_url.startswith("sqlite") else []
+    assert json.loads(done.stdout)["left"] == expected
+    assert (f"{away} was moved away" in done.stderr) is bool(expected)
+
+
 def test_who_is_only_in_the_lake_goes_too(ids: list[str], standin: StandIn, tmp_path: Path) -> None:
     """The database was lost, and the person wants to be forgotten before anybody rebuilt it."""
     with workspace_of(standin) as workspace:

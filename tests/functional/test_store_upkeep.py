@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import event
 
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake, open_lake
@@ -23,13 +25,23 @@ from mood_core.pipeline.rebuild import rebuild
 from mood_core.pipeline.relabel import agreement, drop_old
 from mood_core.pipeline.verify_lake import verify
 from mood_core.records import User
-from mood_core.schema import LISTENS, MOODS, USERS
-from mood_core.store import Database
+from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, USERS
+from mood_core.store import Database, open_database
 from mood_core.store.accounts import Accounts
 from mood_core.store.mood_rows import MoodRows
 from mood_core.store.token_rows import TokenRows
 from mood_core.tables import users_table
-from tests.store_data import NOW, all_digests, days_are_right, listens, moods, query, set_current, small_history
+from tests.store_data import (
+    NOW,
+    all_digests,
+    days_are_right,
+    features,
+    listens,
+    moods,
+    query,
+    set_current,
+    small_history,
+)
 
 
 @pytest.fixture
@@ -53,7 +65,6 @@ def test_rebuild_gives_the_same_rows_and_keeps_accounts(lake: Lake, migrated: Da
 
 
 def test_rebuild_into_an_empty_database_gives_the_same_rows(lake: Lake, migrated: Database, tmp_path: Path) -> None:
-    from mood_core.store import open_database
     from mood_core.store.migrate import migrate
 
     small_history(lake, migrated)
@@ -68,6 +79,27 @@ def test_rebuild_into_an_empty_database_gives_the_same_rows(lake: Lake, migrated
 def test_verify_finds_nothing_where_all_is_well(lake: Lake, migrated: Database) -> None:
     small_history(lake, migrated)
     assert verify(lake, migrated, now=NOW, deep=True).findings == []
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_is_loaded_meanwhile_is_no_difference(lake: Lake, migrated: Database, deep: bool) -> None:
+    """Before each statement of verify, another process loads a batch of a listen and its label."""
+    small_history(lake, migrated)
+    other, batches = open_database(migrated.engine.url.render_as_string(hide_password=False)), count()
+
+    def load_another(*_: object) -> None:
+        number, told = next(batches), Batches(lake, other)
+        told.add(LISTENS, listens([("ada", NOW + timedelta(minutes=number), "t0")]), now=NOW)
+        told.add(AUDIO_FEATURES, features([f"new{number}"]), now=NOW)
+        told.add(MOODS, moods({f"new{number}": "Calm"}), now=NOW)
+
+    event.listen(migrated.engine, "before_cursor_execute", load_another)
+    try:
+        assert verify(lake, migrated, now=NOW, deep=deep).findings == []
+    finally:
+        event.remove(migrated.engine, "before_cursor_execute", load_another)
+        other.close()
+    assert next(batches) > (15 if deep else 8)
 
 
 def test_numbers_that_databases_keep_in_other_lengths_are_the_same(lake: Lake, migrated: Database) -> None:

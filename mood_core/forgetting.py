@@ -1,0 +1,33 @@
+"""Forgetting a person wherever a workspace keeps them: for the command and the flow alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mood_core.bootstrap import Workspace
+from mood_core.pipeline.forget_person import ForgetReport, forget_person
+from mood_core.report.recap_picture import forget_pictures
+from mood_core.store.claims import new_owner
+from mood_core.store.damaged import moved_away
+
+
+def forget_everywhere(workspace: Workspace, user_id: str) -> ForgetReport:
+    """Forget ``user_id`` in SQL, in the lake, among what was set aside, and their recaps' pictures.
+
+    Databases that were moved away when they were damaged are named in the report: nobody can take rows out of them.
+
+    Raises:
+        StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
+        BatchCorrupt: A file cannot be read, so nobody can tell whether the person is in it.
+        StoreError: The lake or the database fails, or the person is still in a file afterwards.
+    """
+    report = forget_person(
+        user_id,
+        workspace.lake,
+        workspace.database,
+        owner=new_owner(),
+        now=workspace.now(),
+        quarantine=workspace.settings.quarantine,
+    )
+    forget_pictures(workspace.settings.home, user_id)
+    return replace(report, left=tuple(str(file) for file in moved_away(workspace.database)))
