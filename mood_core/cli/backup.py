@@ -51,7 +51,8 @@ def command(folder: Path, with_key: bool, as_json: bool) -> None:
         click.echo(json.dumps(found | {"bytes": report.bytes, "key": with_key and has_key}))
     else:
         click.echo(plain(str(report.folder)))
-    click.echo(f"{report.files} files of the lake, {report.bytes / 1e6:.1f} MB with the database.", err=True)
+    whole = " with the database" if report.database else ""
+    click.echo(f"{report.files} files of the lake, {report.bytes / 1e6:.1f} MB{whole}.", err=True)
     if not report.database:
         click.echo("The database is PostgreSQL and not in it: run pg_dump before this command.", err=True)
     if has_key and not with_key:
