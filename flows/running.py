@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from flows.prefect_runtime import PrefectRuntime
+from flows.run_failed import RunFailed
 from mood_core.errors import MoodlogError
 from mood_core.pipeline.night_report import NightReport
 
@@ -29,6 +30,8 @@ def run_flow(
     if state.state_details.flow_run_id is not None:
         runtime.wait_until_recorded(str(state.state_details.flow_run_id))
     result: object = state.result(raise_on_failure=False)
+    if isinstance(result, RunFailed):
+        result = result.report
     if isinstance(result, BaseException):
         raise result
     if not isinstance(result, NightReport):

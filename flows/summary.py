@@ -10,6 +10,7 @@ from prefect.states import Completed, Failed
 
 from flows.events import tell_ended_permissions
 from flows.later import put_off
+from flows.run_failed import RunFailed
 from mood_core.bootstrap import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.pipeline.night_report import NightReport, Verdict
@@ -47,7 +48,7 @@ def state_of(report: NightReport, later: str | None = None) -> State[NightReport
     more = [f"and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
     message = "; ".join([headline(report), *reasons[:_REASONS], *more, *([later] if later else [])])
     if report.verdict is Verdict.FAILED:
-        return Failed(message=message, data=report)
+        return Failed(message=message, data=RunFailed(message, report))
     return Completed(name=report.verdict.value, message=message, data=report)
 
 

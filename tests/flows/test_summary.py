@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
+import pytest
 from prefect.client.schemas.objects import StateType
 from rich.console import Console
 
 from flows.report_text import print_report
+from flows.run_failed import RunFailed
 from flows.run_names import described
 from flows.summary import account_rows, headline, markdown, state_of
 from mood_core.features.fetch_report import FetchReport, StoppedSource
@@ -51,6 +54,14 @@ def test_a_state_says_its_reasons_and_tells_what_many_share_once() -> None:
     )
     failed = state_of(NightReport(outcomes[:9]))
     assert (failed.type, failed.name) == (StateType.FAILED, "Failed")
+
+
+def test_a_failed_state_carries_its_report_in_an_error_that_prefect_can_raise() -> None:
+    report = NightReport([PullOutcome("ada", problem="the permission has ended", exit_code=77)])
+    state = state_of(report)
+    with pytest.raises(RunFailed, match="the permission has ended") as failed:
+        state.result()
+    assert pickle.loads(pickle.dumps(failed.value)).report == report
 
 
 def test_what_must_wait_is_told_apart_from_what_failed() -> None:
