@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from flows.tasks import fetch_missing_features, label_selected, match_waiting_plays
 from mood_core.pipeline.night_report import NightReport
+from mood_core.pipeline.stop_request import stop_requested
 from mood_core.store.selection import Selection
 
 
 def fetch_and_label(report: NightReport, selection: Selection, *, ask_again: bool = False, label: bool = True) -> None:
     """Match plays by name, fetch the features of ``selection``, label it, and tell ``report``.
+
+    Begins no further stage once the process was asked to stop.
 
     Args:
         report: what the run says of itself.
@@ -16,7 +19,9 @@ def fetch_and_label(report: NightReport, selection: Selection, *, ask_again: boo
         ask_again: ask now what a source did not know before.
         label: False leaves the labelling to a later run.
     """
+    if stop_requested():
+        return
     match_waiting_plays()
     report.features = fetch_missing_features(selection, ask_again=ask_again)
-    if label:
+    if label and not stop_requested():
         report.labels = label_selected(selection)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from flows.events import tell_ended_permissions
 from flows.later import put_off
@@ -15,6 +15,7 @@ from mood_core.bootstrap import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.pipeline.night_report import NightReport, Verdict
 from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.pipeline.stop_request import stop_requested
 from mood_core.report.account_states import AccountState, account_states
 from mood_core.report.mood_markdown import as_text, mood_markdown
 from mood_core.report.mood_picture import as_data_uri, mood_picture
@@ -39,6 +40,8 @@ def conclude(report: NightReport) -> State[NightReport]:
         _leave_accounts(report, workspace)
     create_markdown_artifact(key="moodlog-summary", markdown=markdown(report) + moods, description="What the run did")
     tell_ended_permissions(report)
+    if stop_requested():
+        return Cancelled(message=f"stopped with moodlog serve: {headline(report)}; the next run does the rest")
     return state_of(report, put_off(report))
 
 

@@ -24,6 +24,7 @@ from mood_core.pipeline.label_tracks import LabelReport, label_tracks
 from mood_core.pipeline.night_report import Permission, ending_permissions
 from mood_core.pipeline.pull_claimed import pull_claimed
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
+from mood_core.pipeline.stop_request import stop_requested
 from mood_core.store.selection import Selection
 from mood_core.store.turns import Turn
 from mood_core.wording import counted
@@ -63,7 +64,12 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
     """Pull the recent listens of the accounts of one shard that no other run is pulling, one after the other."""
     with Workspace() as workspace:
         pull = PullListens(
-            workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches, dry_run=dry_run
+            workspace.spotify.for_user,
+            workspace.listens,
+            workspace.accounts,
+            workspace.batches,
+            dry_run=dry_run,
+            stop=stop_requested,
         )
         if dry_run:
             held: list[str] = []

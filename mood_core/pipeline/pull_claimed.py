@@ -17,7 +17,7 @@ def pull_claimed(
     """Pull ``user_ids``, each held meanwhile; returns the outcomes, and who is still held by another after a minute.
 
     Whom another run has pulled since this began is left out: nothing is asked twice. An import holds an account as
-    well, and pulls nothing.
+    well, and pulls nothing. A pull that is asked to stop returns what it has done.
 
     Raises:
         StoreError: The database or the lake fails.
@@ -32,6 +32,8 @@ def pull_claimed(
             outcomes += pull(claimed, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]
         finally:
             accounts.release(owner)
+        if pull.is_stopped:
+            return outcomes, []
         left = _still_to_pull(accounts, set(left) - set(claimed), now, clock())
         if time.monotonic() > deadline:
             break

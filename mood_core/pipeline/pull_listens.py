@@ -132,12 +132,14 @@ class PullListens:
         batches: Batches,
         *,
         dry_run: bool = False,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client_of = client_of
         self._stored = stored
         self._accounts = accounts
         self._batches = batches
         self._dry_run = dry_run
+        self._stop = stop
 
     def __call__(
         self, user_ids: Sequence[str], *, now: datetime, progress: Callable[[PullOutcome], None] = lambda _: None
@@ -145,7 +147,7 @@ class PullListens:
         """Pull the accounts ``user_ids`` one after the other; returns an outcome for each, in their order.
 
         A used-up quota stops the asking at once, and so does a service that fails for five accounts in a row: the
-        accounts that were not reached say so in their outcome.
+        accounts that were not reached say so in their outcome. Once ``stop`` says so, the rest has no outcome.
 
         Raises:
             StoreError: The database or the lake fails; that is nobody's own trouble.
@@ -154,6 +156,8 @@ class PullListens:
         pending = _Pending()
         brake = _Brake()
         for user_id in user_ids:
+            if self.is_stopped:
+                break
             outcome = brake.not_asked(user_id) if brake.reason else self._pull(user_id, pending, brake, now)
             outcomes.append(outcome)
             progress(outcome)
@@ -163,6 +167,11 @@ class PullListens:
         self._flush(pending, now)
         self._tell_why_not_asked(outcomes[brake.asked :])
         return outcomes
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no further account is to be pulled."""
+        return self._stop()
 
     def _pull(self, user_id: str, pending: _Pending, brake: _Brake, now: datetime) -> PullOutcome:
         try:
