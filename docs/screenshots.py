@@ -13,6 +13,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.sealed import run_sealed
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -93,4 +95,4 @@ def _shoot_prefect(browser: Browser, home: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_sealed(main)

@@ -1,7 +1,9 @@
 """Fixtures that every tier of tests uses."""
 
+import contextlib
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,6 @@ from hypothesis import settings
 
 from mood_core.standin import StandIn
 from tests.databases import (
-    POSTGRES_URL,
     database,
     database_url,
     migrated,
@@ -19,6 +20,7 @@ from tests.databases import (
     postgres_template,
     postgres_url,
 )
+from tests.sealed import SETTINGS, foreign, sealed_environment
 from tests.shared_folder import SHARED
 
 __all__ = ["database", "database_url", "migrated", "postgres_server", "postgres_template", "postgres_url"]
@@ -28,6 +30,30 @@ settings.register_profile("long", settings.get_profile("default"), print_blob=Tr
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 """The moment at which the stand-in's clock stands still in tests."""
+
+
+_SEALED = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Seal the session off from the machine's own settings, before a test module imports Prefect, which reads them."""
+    folder = config.stash[_SEALED] = tempfile.TemporaryDirectory(prefix="moodlog-sealed-")
+    sealed = sealed_environment(os.environ, Path(folder.name))
+    os.environ.clear()
+    os.environ.update(sealed)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Delete what tests left in the sealed homes."""
+    if _SEALED in config.stash:
+        config.stash[_SEALED].cleanup()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_env_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An empty working directory: the ``.env`` of a checkout is a person's own."""
+    with contextlib.chdir(tmp_path_factory.mktemp("empty")):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +83,9 @@ def standin() -> Iterator[StandIn]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, with no setting of the machine's own in the environment."""
-    for name in list(os.environ):
-        if name == "DATABASE_URL" or (name.startswith(("MOODLOG_", "SPOTIPY_")) and name != POSTGRES_URL):
-            monkeypatch.delenv(name)
+    """An empty home, with no setting of moodlog in the environment."""
+    for name in foreign(os.environ, SETTINGS):
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "home"
     monkeypatch.setenv("MOODLOG_HOME", str(folder))

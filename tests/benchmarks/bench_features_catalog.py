@@ -22,6 +22,7 @@ from pyarrow import parquet
 from mood_core.features.catalog import CatalogSource
 from mood_core.features.values import NINE
 from mood_core.records import Track
+from tests.sealed import run_sealed
 
 ROWS = 1_200_000
 LOOKED_UP = 200
@@ -94,8 +95,13 @@ def main(rows: int) -> None:
                 sys.stdout.write(f"{name:18} {time_of_day:7} {json.dumps(result)}\n")
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Do what the command line asks for: one figure, or all."""
     if sys.argv[1:2] == ["--look-up"]:
         sys.stdout.write(json.dumps(look_up(*sys.argv[2:5])))
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
+
+
+if __name__ == "__main__":
+    run_sealed(start)

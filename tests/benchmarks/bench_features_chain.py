@@ -16,6 +16,7 @@ from mood_core.features.reccobeats_client import ReccoBeatsClient
 from mood_core.features.registry import SourceParts, build_sources
 from mood_core.records import Track
 from mood_core.standin import StandIn
+from tests.sealed import run_sealed
 from tests.unit.features_fakes import Availability, Memory
 
 TRACKS = 20_000
@@ -60,4 +61,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else TRACKS)
+    run_sealed(lambda: main(int(sys.argv[1]) if len(sys.argv) > 1 else TRACKS))

@@ -19,6 +19,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.sealed import run_sealed
+
 _ROWS_A_FILE = 16_000
 _TRACKS = 40_000
 _FIRST = datetime(2010, 1, 1, tzinfo=UTC)
@@ -145,8 +147,13 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Do what the command line asks for: one way, or all."""
     if sys.argv[1:2] == ["--one"]:
         say(json.dumps(one(sys.argv[2], Path(sys.argv[3]))))
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+
+
+if __name__ == "__main__":
+    run_sealed(start)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mood_core.classifier import load_classifier
 from mood_core.pipeline.predict_file import predict_file
 from mood_core.records import FEATURES
+from tests.sealed import run_sealed
 
 ROWS = 2_000_000
 _CHUNK = 500_000
@@ -60,4 +61,4 @@ def main(rows: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
+    run_sealed(lambda: main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS))

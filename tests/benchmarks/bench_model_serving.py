@@ -10,6 +10,8 @@ import subprocess
 import sys
 from typing import Any
 
+from tests.sealed import run_sealed
+
 ROWS = 1_000_000
 
 _COLD = """
@@ -51,4 +53,4 @@ def main(rows: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
+    run_sealed(lambda: main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS))

@@ -13,6 +13,7 @@ import numpy as np
 from mood_core.classifier.training import LabelledTracks, Recipe, evaluate_recipe
 from mood_core.classifier.training.ensemble import TrainingSet, fit_ensembles
 from mood_core.records import MOODS
+from tests.sealed import run_sealed
 
 TRACKS = 686
 
@@ -39,4 +40,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else TRACKS)
+    run_sealed(lambda: main(int(sys.argv[1]) if len(sys.argv) > 1 else TRACKS))

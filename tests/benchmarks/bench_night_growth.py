@@ -28,6 +28,7 @@ from tests.benchmarks.bench_pull_scale import consents, settings_of, standin_run
 from tests.benchmarks.bench_store_load import say
 from tests.benchmarks.bench_store_queries import NOW, fill
 from tests.benchmarks.listening import PEOPLE, TRACK_COUNT, context, ids, listens
+from tests.sealed import given_path, run_sealed
 
 ROUNDS = 3
 Seconds = tuple[float, float]
@@ -142,10 +143,15 @@ def _facts(workspace: Workspace, version: str, total: int) -> Iterator[tuple[Dat
         yield LISTENS, table
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Take folder and numbers from the command line."""
     with tempfile.TemporaryDirectory() as spare:
         main(
-            Path(sys.argv[1] if len(sys.argv) > 1 else spare),
+            given_path(sys.argv[1] if len(sys.argv) > 1 else spare),
             int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000,
             int(sys.argv[3]) if len(sys.argv) > 3 else 200,
         )
+
+
+if __name__ == "__main__":
+    run_sealed(start)

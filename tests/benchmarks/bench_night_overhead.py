@@ -18,6 +18,7 @@ from pathlib import Path
 from flows.local_server import local_server
 from mood_core.standin import StandIn
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+from tests.sealed import run_sealed
 
 Times = tuple[float, float]
 """Wall and CPU seconds."""
@@ -74,4 +75,4 @@ def _print(what: str, times: Times) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_sealed(main)

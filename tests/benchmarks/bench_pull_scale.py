@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from tests.benchmarks.bench_store_load import say
+from tests.sealed import run_sealed
 
 LATENCY_S = 0.05
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -235,7 +236,8 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Do what the command line asks for: one way, or all."""
     if sys.argv[1:2] == ["child"]:
         if sys.argv[2].startswith("connect "):
             connect(Path(sys.argv[3]), lives_s=0 if sys.argv[2].endswith("renew") else 3600)
@@ -248,3 +250,7 @@ if __name__ == "__main__":
             sys.argv[3] if len(sys.argv) > 3 else "sqlite",
             sys.argv[4:],
         )
+
+
+if __name__ == "__main__":
+    run_sealed(start)

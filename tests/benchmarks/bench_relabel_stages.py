@@ -28,6 +28,7 @@ from tests.benchmarks.bench_pull_scale import database_at
 from tests.benchmarks.bench_store_load import say
 from tests.benchmarks.bench_store_queries import NOW
 from tests.benchmarks.listening import context, listens
+from tests.sealed import run_sealed
 
 T = TypeVar("T")
 
@@ -97,5 +98,10 @@ def main(total: int, dialect: str) -> None:
         say(f"before: {stage:20} {seconds:7.2f} s")
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Take the numbers from the command line."""
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000, sys.argv[2] if len(sys.argv) > 2 else "sqlite")
+
+
+if __name__ == "__main__":
+    run_sealed(start)

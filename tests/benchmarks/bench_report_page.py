@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mood_core.cli.report import write_report
 from tests.report_history import add_years, workspace
+from tests.sealed import given_path, run_sealed
 
 _READY = """async () => {
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -38,7 +39,7 @@ def main() -> None:
         took = time.process_time() - began
         _say(f"{listens} listens: {file.stat().st_size / 1e6:.2f} MB, written in {took:.1f} s of CPU")
         if len(sys.argv) > 1:
-            shutil.copy(file, sys.argv[1])
+            shutil.copy(file, given_path(sys.argv[1]))
         _draw(file)
 
 
@@ -61,4 +62,4 @@ def _draw(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_sealed(main)

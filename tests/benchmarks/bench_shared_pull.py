@@ -20,6 +20,7 @@ from mood_core.standin import StandIn
 from tests.databases import postgres_database, postgres_running
 from tests.flows.cluster import cluster, workers
 from tests.nights import contents, workspace_of
+from tests.sealed import run_sealed
 
 _SHARDS = 8
 _AT_ONCE = 2
@@ -64,4 +65,4 @@ def _pull(accounts: int, latency_s: float, names: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_sealed(main)

@@ -37,6 +37,7 @@ from mood_core.store.load import load_batch
 from mood_core.store.migrate import migrate
 from mood_core.store.mood_rows import MoodRows
 from tests.benchmarks.listening import context, listens
+from tests.sealed import run_sealed
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 _COLUMNS = "user_id, played_at_ms, track_id, ms_played, source"
@@ -281,8 +282,14 @@ WAYS: dict[str, tuple[Callable[[str, Lake], Any], Callable[[Any, Lake, bool], No
     "postgresql-dlt": (_dlt, _merge_by_dlt, "plays"),
 }
 
-if __name__ == "__main__":
+
+def start() -> None:
+    """Do what the command line asks for: one way, or all."""
     if sys.argv[1:2] == ["--one"]:
         one(*sys.argv[2:5])
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, sys.argv[2:])
+
+
+if __name__ == "__main__":
+    run_sealed(start)

@@ -25,6 +25,7 @@ from mood_core.store.migrate import migrate
 from mood_core.store.mood_rows import MoodRows
 from tests.benchmarks.bench_store_load import say
 from tests.benchmarks.listening import context, ids, listens
+from tests.sealed import given_path, run_sealed
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 QUESTIONS = {
@@ -126,10 +127,15 @@ def median_ms(database: Database, sql: str) -> float:
     return statistics.median(times[1:])
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Take folder, numbers and dialect from the command line."""
     with TemporaryDirectory() as spare:
         main(
-            Path(sys.argv[1] if len(sys.argv) > 1 else spare),
+            given_path(sys.argv[1] if len(sys.argv) > 1 else spare),
             int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000,
             sys.argv[3] if len(sys.argv) > 3 else "sqlite",
         )
+
+
+if __name__ == "__main__":
+    run_sealed(start)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from tests.crashes.driver import Crashes
 from tests.crashes.homes import standin_for_crashes
 from tests.crashes.programs import PROGRAMS
 from tests.databases import postgres_running
+from tests.sealed import run_sealed
 
 
 def main() -> int:
@@ -55,4 +55,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_sealed(main)

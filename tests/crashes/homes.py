@@ -25,6 +25,7 @@ from mood_core.standin import StandIn
 from mood_core.store import Database, migrate, open_database
 from mood_core.store.sql_files import sql_files
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
+from tests.sealed import SETTINGS, without
 from tests.store_data import small_history
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -51,10 +52,8 @@ def environment(home: Path, standin: StandIn, database_url: str | None) -> dict[
 
 @contextmanager
 def settings_of(values: Mapping[str, str]) -> Iterator[None]:
-    """``values`` as the only settings, in a folder without ``.env``."""
-    foreign = ("MOODLOG_", "SPOTIPY_", "DATABASE_URL")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    with patch.dict(os.environ, {**kept, **values}, clear=True):
+    """``values`` as the only settings."""
+    with patch.dict(os.environ, {**without(os.environ, SETTINGS), **values}, clear=True):
         yield
 
 

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from moto.server import ThreadedMotoServer
 
 from mood_core.standin import StandIn
-from tests.flows.deployed import MOODLOG, PREFECT, ROOT, prefect_server, run
+from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, workplace
 from tests.flows.system_postgres import prefect_on_postgres
 from tests.nights import connect_listeners, settings_for, workspace_of
 
@@ -75,7 +75,7 @@ def workers(names: Sequence[str], *, limit: int) -> Iterator[dict[str, subproces
     started = {
         name: subprocess.Popen(
             [*PREFECT, "worker", "start", "--pool", "moodlog", "--name", name, "--limit", str(limit)],
-            cwd=ROOT,
+            cwd=workplace(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,18 +22,29 @@ from typing import Any, TypeVar
 import pytest
 
 from flows.local_server import local_server
+from tests.sealed import ROOT
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).resolve().parents[2]
 MOODLOG = [sys.executable, "-m", "flows.cli"]
 PREFECT = [sys.executable, "-m", "prefect"]
 
 
+@cache
+def workplace() -> Path:
+    """A folder to deploy and work from: the checkout's ``prefect.yaml``, without a ``.env`` of the checkout."""
+    folder = Path(tempfile.mkdtemp(prefix="moodlog-workplace-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "prefect.yaml").symlink_to(ROOT / "prefect.yaml")
+    return folder
+
+
 def run(*command: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a command in the checkout and hand back what it said; with ``ok``, it must not fail."""
+    """Run a command in :func:`workplace` and return what it wrote; with ``ok``, it must not fail."""
     environment = {**os.environ, "COLUMNS": "300"}  # a narrow table would break names in two
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240, env=environment)
+    done = subprocess.run(
+        command, cwd=workplace(), capture_output=True, text=True, check=False, timeout=240, env=environment
+    )
     assert not ok or done.returncode == 0, done.stdout + done.stderr
     return done
 
