@@ -1,6 +1,7 @@
 """A Prefect server on this machine that keeps its history in HOME: found where it runs, started where it does not.
 
-``python -m flows.local_server PORT PARENT`` is the server itself; it ends when the process that started it does.
+``python -m flows.local_server PORT PARENT FOLDER`` is the server itself. It holds ``server.lock`` in its folder, so
+that no two servers share one history, and ends when the process that started it does.
 """
 
 from __future__ import annotations
@@ -8,24 +9,27 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
+from flows.health_route import FILE as HEALTH_FILE
+from flows.health_route import with_health
+from flows.process_lock import ProcessLock
+from flows.server_place import HOST, find_or_lock, free_port, is_healthy, running_server, state_file
 from mood_core.errors import Unavailable
-from mood_core.store.claims import may_live, new_owner
+from mood_core.store.claims import new_owner
 
-_HOST = "127.0.0.1"
+__all__ = ["LocalServer", "local_server", "running_server", "server_environment"]
+
 _STARTUP_S = 180.0
 _POLL_S = 0.1
 _KEPT = timedelta(days=30)
+_LARGEST_LOG = 10_000_000
 
 _KEEPS_RUNS = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
@@ -52,6 +56,20 @@ class LocalServer:
         """Where a browser shows the runs."""
         return self.api_url.removesuffix("/api")
 
+    @property
+    def log(self) -> Path:
+        """Where a server that this process started writes its log."""
+        return _log(self._home)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether this process started it and it runs no more."""
+        return self._process is not None and self._process.poll() is not None
+
+    def answers(self) -> bool:
+        """Whether its API answers."""
+        return is_healthy(self.api_url)
+
     def wait_until_ready(self) -> None:
         """Wait for the server to answer.
 
@@ -59,9 +77,8 @@ class LocalServer:
             Unavailable: It ended, or does not answer within three minutes; the sentence names its log.
         """
         deadline = time.monotonic() + _STARTUP_S
-        while not _is_healthy(self.api_url):
-            ended = self._process is not None and self._process.poll() is not None
-            if ended or time.monotonic() > deadline:
+        while not self.answers():
+            if self.has_ended or time.monotonic() > deadline:
                 log = self._home / "server.log"
                 raise Unavailable(f"the local Prefect server does not start; its log is {log}", source="prefect")
             time.sleep(_POLL_S)
@@ -70,7 +87,7 @@ class LocalServer:
         """End the server if this process started it."""
         if self._process is None:
             return
-        _state_file(self._home).unlink(missing_ok=True)
+        state_file(self._home).unlink(missing_ok=True)
         self._process.terminate()
         try:
             self._process.wait(timeout=15)
@@ -78,46 +95,88 @@ class LocalServer:
             self._process.kill()
             self._process.wait()
 
+    def restart(self, say: Callable[[str], None]) -> None:
+        """Start the server that this process started again, at the same address; wait for it as for a new one.
+
+        Raises:
+            Unavailable: Another program has taken its port meanwhile.
+        """
+        self.stop()
+        lock = find_or_lock(self._home, own=True, say=say)
+        port = free_port(int(self.api_url.removesuffix("/api").rpartition(":")[2]), strict=True)
+        if isinstance(lock, ProcessLock):
+            self._process = _start(self._home, port, lock)
+
 
 @contextlib.contextmanager
-def local_server(home: Path, *, port: int | None = None) -> Iterator[LocalServer]:
+def local_server(
+    home: Path,
+    *,
+    port: int | None = None,
+    own: bool = False,
+    strict: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[LocalServer]:
     """The server whose history lies in ``home``: the one that runs, or a new one for as long as the context lasts.
 
     A new one listens on 127.0.0.1, on ``port`` if that is free and on another one otherwise. It is not ready yet: see
-    ``wait_until_ready``.
+    ``wait_until_ready``. With ``own`` it is always a new one, which begins when the one that runs has ended; ``say``
+    reports what is waited for. With ``strict`` it listens on ``port`` or not at all.
+
+    Raises:
+        Unavailable: With ``strict``, another program has taken ``port``.
     """
-    running = running_server(home)
-    if running:
-        yield LocalServer(home, None, running)
+    found = find_or_lock(home, own=own, say=say)
+    if isinstance(found, str):
+        yield LocalServer(home, None, found)
         return
-    server = _start(home, _free_port(port))
+    try:
+        free = free_port(port, strict=strict)
+    except Unavailable:
+        found.close()
+        raise
+    server = LocalServer(home, _start(home, free, found), _api_url(free))
     try:
         yield server
     finally:
         server.stop()
 
 
-def _start(home: Path, port: int) -> LocalServer:
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    api_url = f"http://{_HOST}:{port}/api"
+def _api_url(port: int) -> str:
+    return f"http://{HOST}:{port}/api"
+
+
+def _start(home: Path, port: int, lock: ProcessLock) -> subprocess.Popen[bytes]:
+    api_url = _api_url(port)
     environment = _KEEPS_RUNS | {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
     # Without these its pages would be looked for, and would look for the API, at Prefect's usual port.
     environment |= {
         **server_environment(home),
-        "PREFECT_UI_URL": f"http://{_HOST}:{port}",
+        "PREFECT_UI_URL": f"http://{HOST}:{port}",
         "PREFECT_UI_API_URL": api_url,
     }
-    with (home / "server.log").open("ab") as log:
+    log_file = _log(home)
+    if log_file.exists() and log_file.stat().st_size > _LARGEST_LOG:
+        log_file.replace(home / "server.log.1")
+    with log_file.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, with a port number
-            [sys.executable, "-m", "flows.local_server", str(port), str(os.getpid())],
+            [sys.executable, "-m", "flows.local_server", str(port), str(os.getpid()), str(home)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=environment,
             cwd=Path(__file__).resolve().parents[1],
+            start_new_session=True,  # Ctrl-C in the terminal is for its owner, which ends it last
+            pass_fds=lock.handles,
         )
-    _state_file(home).write_text(json.dumps({"api_url": api_url, "owner": new_owner()}), encoding="utf-8")
-    return LocalServer(home, process, api_url)
+    owner = new_owner()
+    lock.hand_over({"pid": process.pid, "parent": os.getpid(), "owner": owner})
+    state_file(home).write_text(json.dumps({"api_url": api_url, "owner": owner}), encoding="utf-8")
+    return process
+
+
+def _log(home: Path) -> Path:
+    return home / "server.log"
 
 
 def server_environment(home: Path) -> dict[str, str]:
@@ -132,41 +191,6 @@ def server_environment(home: Path) -> dict[str, str]:
     }
 
 
-def running_server(home: Path) -> str | None:
-    """The address of the API of the server that runs with its history in ``home``; None where none does."""
-    try:
-        state = json.loads(_state_file(home).read_text(encoding="utf-8"))
-        api_url, owner = str(state["api_url"]), str(state["owner"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if not api_url.startswith(f"http://{_HOST}:"):
-        return None
-    # A server whose owner was killed still answers for a moment, and is about to end.
-    return api_url if may_live(owner) and _is_healthy(api_url) else None
-
-
-def _is_healthy(api_url: str) -> bool:
-    try:
-        with urlopen(f"{api_url}/health", timeout=2) as answer:  # noqa: S310 - an address of our own, on loopback
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
-
-
-def _state_file(home: Path) -> Path:
-    return home / "server.json"
-
-
-def _free_port(wanted: int | None) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, wanted or 0))
-        except OSError:
-            probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
-
-
 def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
@@ -179,7 +203,8 @@ def main() -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    uvicorn.run(create_app(final=True), host=_HOST, port=int(sys.argv[1]), log_level="warning", timeout_keep_alive=30)
+    app = with_health(create_app(final=True), Path(sys.argv[3]) / HEALTH_FILE)
+    uvicorn.run(app, host=HOST, port=int(sys.argv[1]), log_level="warning", timeout_keep_alive=30)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,9 @@ import pytest
 from prefect.client.base import PrefectHttpxSyncClient
 
 from flows.local_server import local_server
+from flows.process_lock import ProcessLock, holder
+from flows.server_place import free_port
+from mood_core.errors import Unavailable
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
@@ -53,6 +57,65 @@ def test_a_server_ends_when_its_owner_is_killed(tmp_path: Path, after_s: float) 
     while _is_running(server):
         assert time.monotonic() < deadline, "the server outlives its owner"
         time.sleep(0.2)
+
+
+def test_a_server_takes_the_port_of_one_whose_owner_was_killed_and_no_two_share_a_history(tmp_path: Path) -> None:
+    home, port = tmp_path / "prefect", free_port(None)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", _OWNER.replace("sys.argv[1])", f"sys.argv[1]), port={port}"), str(home)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout is not None
+    first = int(owner.stdout.readline())
+    held = holder(home / "server.lock")
+    assert held is not None
+    assert (held["pid"], held["parent"]) == (first, owner.pid)
+    owner.kill()
+    owner.wait()
+    with local_server(home, port=port, strict=True) as server:
+        assert not _is_running(first)
+        assert server.api_url == f"http://127.0.0.1:{port}/api"
+        server.wait_until_ready()
+        # The route of monitors is there, and says that no `moodlog serve` reports.
+        answer = httpx.get(f"{server.ui_url}/health", timeout=30)
+        assert (answer.status_code, answer.json()["status"]) == (503, "problem")
+        (home / "health.json").write_text(f'{{"status": "ok", "checked_at": "{datetime.now(UTC).isoformat()}"}}')
+        assert httpx.get(f"{server.ui_url}/health", timeout=30).status_code == 200
+        assert httpx.post(f"{server.ui_url}/health", timeout=30).status_code == 405
+        server.restart(print)
+        server.wait_until_ready()
+        assert server.api_url == f"http://127.0.0.1:{port}/api"
+
+
+def test_a_port_that_another_program_has_is_refused_or_another_one_is_used(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Unavailable, match=rf"port {port} .*--port"):
+            free_port(port, strict=True)
+        assert free_port(port) != port
+
+
+def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    code = (
+        "import sys, time; from pathlib import Path; from flows.process_lock import ProcessLock\n"
+        "lock = ProcessLock(Path(sys.argv[1])); print(lock.acquire({'who': 'first'}), flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "True\n"
+    assert holder(path) == {"who": "first"}
+    assert not ProcessLock(path).acquire({"who": "second"})
+    process.kill()
+    process.wait()
+    assert holder(path) is None
+    second = ProcessLock(path)
+    assert second.acquire({"who": "second"})
+    assert holder(path) == {"who": "second"}
+    second.close()
 
 
 def test_its_pages_ask_the_server_they_came_from(tmp_path: Path) -> None:

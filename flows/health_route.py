@@ -1,0 +1,60 @@
+"""``/health`` for monitors, beside Prefect's API: what ``moodlog serve`` last wrote of itself, as 200 or 503.
+
+It needs no password and names no person. ``moodlog serve`` writes the file every few seconds; where the file is missing
+or old, no ``moodlog serve`` works here, and that is a problem too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+PATH = "/health"
+FILE = "health.json"
+FRESH = timedelta(seconds=90)
+"""How old a report of ``moodlog serve`` may be: it writes one at least every 15 seconds."""
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def with_health(app: App, file: Path) -> App:
+    """``app`` with the route ``/health`` in front of it, which answers from ``file``."""
+
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await app(scope, receive, send)
+            return
+        is_get = scope["method"] in {"GET", "HEAD"}
+        status, report = health(file, datetime.now(UTC)) if is_get else (405, {"status": "method not allowed"})
+        body = json.dumps(report).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    return answer
+
+
+def health(file: Path, now: datetime) -> tuple[int, dict[str, Any]]:
+    """The status code and the report in ``file``: 200 where it is fresh and says ``ok``, else 503."""
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        age = now - datetime.fromisoformat(report["checked_at"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 503, _silent("moodlog serve has not reported yet")
+    if abs(age) > FRESH:
+        return 503, report | _silent(f"moodlog serve has not reported for {age.total_seconds():.0f} s")
+    return (200 if report.get("status") == "ok" else 503), report
+
+
+def _silent(said: str) -> dict[str, Any]:
+    return {"status": "problem", "problems": [said]}
