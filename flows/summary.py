@@ -47,7 +47,7 @@ def conclude(report: NightReport) -> State[NightReport]:
 
 def state_of(report: NightReport, later: str | None = None) -> State[NightReport]:
     """The state that ``report`` deserves, with its numbers and reasons, and what was put off for ``later``."""
-    reasons = report.reasons
+    reasons = report.kinds_of_problems
     more = [f"and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
     message = "; ".join([headline(report), *reasons[:_REASONS], *more, *([later] if later else [])])
     if report.verdict is Verdict.FAILED:

@@ -8,17 +8,16 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
 
+from flows.choosing import choose_accounts, unpulled
 from flows.parameters import People
 from flows.run_names import named
 from flows.shards import split
 from flows.sharing import pull_shared
 from flows.summary import conclude
 from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.manage_users import accounts_called
 from mood_core.pipeline.night_report import NightReport
-from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.pipeline.stop_request import stop_requested
 
 
 @flow(
@@ -52,19 +51,18 @@ def sync_listens(
 def pull_all(people: Sequence[str], *, dry_run: bool, due_only: bool = False, share: bool = False) -> list[PullOutcome]:
     """Pull all active accounts, or those of ``people``; with ``due_only`` those that are due.
 
-    A shard of accounts is a task here or, to ``share`` the work, a flow run on any worker.
+    A shard of accounts is a task here or, to ``share`` the work, a flow run on any worker. An account that was to be
+    pulled and was not has an outcome with a problem, whatever went wrong.
 
     Raises:
         InputError: One of ``people`` is not a connected account.
     """
-    with Workspace() as workspace:
-        active = [
-            account.user_id for account in accounts_called(workspace.accounts, people) if account.state == "active"
-        ]
-        if due_only:
-            active = due_accounts(workspace, active)
-        shards = split(active, workspace.settings.shards)
+    chosen = choose_accounts(people, due_only=due_only)
+    shards = split(chosen.user_ids, chosen.shards)
     outcomes = pull_shared(shards, dry_run=dry_run) if share else _pull_here(shards, dry_run=dry_run)
+    missing = set(chosen.user_ids) - {outcome.user_id for outcome in outcomes}
+    if missing and not dry_run and not stop_requested():
+        outcomes += unpulled(missing, chosen.at)
     return sorted(outcomes, key=lambda outcome: outcome.user_id)
 
 
@@ -75,12 +73,3 @@ def _pull_here(shards: list[list[str]], *, dry_run: bool) -> list[PullOutcome]:
     ]
     wait(futures)
     return [outcome for future in futures for outcome in future.result()]
-
-
-def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
-    """Those of ``user_ids`` that are to be pulled now, see :mod:`mood_core.pipeline.polling`."""
-    now = workspace.now()
-    last_pulled = {account.user_id: account.last_pulled_at for account in workspace.accounts.all(user_ids)}
-    paces = workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, user_ids)
-    known = {id_: Pace(*pace) for id_, pace in paces.items()}
-    return due(last_pulled, known, now=now, daily_budget=workspace.settings.spotify_daily_budget)

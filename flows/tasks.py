@@ -11,6 +11,7 @@ from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 from prefect.tasks import exponential_backoff
 
 from flows.progress import asking_progress, labelling_progress
@@ -25,6 +26,7 @@ from mood_core.pipeline.night_report import Permission, ending_permissions
 from mood_core.pipeline.pull_claimed import pull_claimed
 from mood_core.pipeline.pull_listens import PullListens, PullOutcome
 from mood_core.pipeline.stop_request import stop_requested
+from mood_core.store.claims import owner_here
 from mood_core.store.selection import Selection
 from mood_core.store.turns import Turn
 from mood_core.wording import counted
@@ -61,7 +63,11 @@ def finish_batches() -> int:
 
 @task(name="pull listens", task_run_name="pull {label}", **RETRYING)
 def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> list[PullOutcome]:  # noqa: ARG001 - shown
-    """Pull the recent listens of the accounts of one shard that no other run is pulling, one after the other."""
+    """Pull the recent listens of the accounts of one shard, one after the other.
+
+    The leases belong to the flow run, so that a retry does not wait for those of the attempt before.
+    """
+    run_id = flow_run.id
     with Workspace() as workspace:
         pull = PullListens(
             workspace.spotify.for_user,
@@ -72,12 +78,10 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
             stop=stop_requested,
         )
         if dry_run:
-            held: list[str] = []
             outcomes = pull(user_ids, now=workspace.now())
         else:
-            outcomes, held = pull_claimed(user_ids, pull, workspace.accounts, workspace.now)
-    if held:
-        get_run_logger().info("held by another run: %s", counted(len(held), "account"))
+            owner = owner_here(run_id) if run_id else None
+            outcomes = pull_claimed(user_ids, pull, workspace.accounts, workspace.now, owner=owner)
     new = sum(outcome.new for outcome in outcomes)
     get_run_logger().info("%s, %s", counted(len(outcomes), "account"), counted(new, "new listen"))
     return outcomes
@@ -127,6 +131,7 @@ def label_selected(selection: Selection) -> LabelReport:
     return report
 
 
+@task(name="look at permissions", **RETRYING)
 def permissions_ending() -> list[Permission]:
     """The permissions that a person must renew."""
     from mood_core.spotify.tokens import days_left

@@ -79,7 +79,7 @@ def one_night(workspace: Workspace) -> NightReport:
     report = NightReport(finished=workspace.batches.finish(now=now))
     ids = [account.user_id for account in workspace.accounts.all() if account.state == "active"]
     pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
-    report.outcomes, _ = pull_claimed(ids, pull, workspace.accounts, workspace.now)
+    report.outcomes = pull_claimed(ids, pull, workspace.accounts, workspace.now)
     with workspace.turn(Turn.LABELS):
         match_waiting(ImportRows(workspace.database), workspace.batches, now=now)
         report.features = fetch_features(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from mood_core.errors import StoreBusy
+from mood_core.errors import StoreBusy, StoreError
 from mood_core.store.accounts import Accounts
 from mood_core.store.claims import LEASE_S, POLL_S, WAIT_S, Renewal, new_owner
 
@@ -32,4 +32,5 @@ def held(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Itera
     try:
         yield Renewal(lambda: accounts.claim([user_id], owner, now=now(), for_s=LEASE_S))
     finally:
-        accounts.release(owner)
+        with suppress(StoreError):  # it must not hide what was done, or why that failed; the lease ends by itself
+            accounts.release(owner)

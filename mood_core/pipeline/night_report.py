@@ -87,7 +87,7 @@ class NightReport:
 
     @property
     def kinds_of_problems(self) -> list[str]:
-        """What did not work, a sentence for each kind of it: what many accounts share is told once, the most first."""
+        """What did not work, a sentence for each kind of it, the most common first; up to 3 accounts are named."""
         accounts: dict[str, list[str]] = {}
         for outcome in self.outcomes:
             if outcome.problem:
@@ -117,17 +117,6 @@ class NightReport:
         """How long to wait with the features that a source did not give [s]; None where none asked us to."""
         stopped = [] if self.features is None else self.features.stopped
         return max((stop.retry_after_s for stop in stopped if stop.retry_after_s), default=None)
-
-    @property
-    def reasons(self) -> list[str]:
-        """The problems, those of several accounts told once, the most common first."""
-        counted = Counter(outcome.problem for outcome in self.outcomes if outcome.problem)
-        first = {outcome.problem: outcome.user_id for outcome in reversed(self.outcomes)}
-        accounts = [
-            f"{first[problem] if count == 1 else f'{count} accounts'}: {problem}"
-            for problem, count in counted.most_common()
-        ]
-        return accounts + self._features_problems()
 
     def _features_problems(self) -> list[str]:
         if self.features is None:

@@ -8,13 +8,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Row, bindparam, text
 
+from mood_core.errors import StoreError
 from mood_core.records import from_ms, to_ms
-from mood_core.store.claims import CLOCKS_DIFFER_S, may_live
+from mood_core.store.claims import CLOCKS_DIFFER_S, may_live, run_of
 from mood_core.store.database import Database
 from mood_core.store.keys import among
 
 NOT_ASKED = "not asked: "
 """How the problem of an account begins that was not reached, because something stopped the asking for everybody."""
+
+_UNRELEASED: set[str] = set()
+"""Owners in this process that are done and could not say so, because the database was down."""
 
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
 
@@ -31,6 +35,10 @@ WHERE user_key IN (SELECT user_key FROM users WHERE {wanted})
     AND (claimed_by IS NULL OR claimed_until_ms NOT BETWEEN :now AND :latest OR claimed_by IN :free)
     AND state = 'active'
 RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key) AS user_id, last_problem
+"""
+_RELEASE = """
+UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0
+WHERE claimed_by = :owner AND user_key IN (SELECT user_key FROM users WHERE {wanted})
 """
 
 _PACES = """
@@ -87,29 +95,46 @@ class Accounts:
         return [account for account in accounts if account.user_id in wanted or account.display_name in names]
 
     def claim(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
-        """Claim active accounts for ``owner``; returns those that no living other holds.
+        """Acquire the leases of active accounts for ``owner``; returns the accounts that no other living run holds.
 
-        They come in the order of their ids, those with trouble of their own last, so that they hold up nobody. Claiming
-        again renews the lease, which ends ``for_s`` seconds after ``now``.
+        They come in the order of their ids, those with a problem of their own last. Claiming again renews the lease,
+        which ends ``for_s`` seconds after ``now``. A lease belongs to a run: a retry of the run inherits it, also in
+        another process.
         """
         if not user_ids:
             return []
+        _UNRELEASED.discard(owner)
         until = now + timedelta(seconds=for_s)
         times = {"now": to_ms(now), "until": to_ms(until), "latest": to_ms(until + _CLOCKS_DIFFER)}
         with self._database.write() as connection:
             holders = connection.scalars(text("SELECT DISTINCT claimed_by FROM accounts WHERE claimed_by IS NOT NULL"))
-            free = [owner, *(holder for holder in holders if not may_live(holder))]
+            free = [owner, *(holder for holder in holders if _is_free_for(owner, holder))]
             wanted, ids = among(connection, "user_id", user_ids)
             claim = text(_CLAIM.format(wanted=wanted)).bindparams(bindparam("free", expanding=True))
             values = {"owner": owner, "ids": ids, "free": free, **times}
             claimed = [(_has_trouble(row.last_problem), row.user_id) for row in connection.execute(claim, values)]
         return [user_id for _, user_id in sorted(claimed)]
 
-    def release(self, owner: str) -> None:
-        """Let go of every account that ``owner`` holds."""
-        self._execute(
-            "UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0 WHERE claimed_by = :owner", owner=owner
-        )
+    def release(self, owner: str, user_ids: Sequence[str] | None = None) -> None:
+        """Release the leases that ``owner`` holds: all, or those of ``user_ids``.
+
+        Where the database does not take that, whoever claims next in this process gets them.
+        """
+        try:
+            with self._database.write() as connection:
+                wanted, ids = ("1 = 1", None) if user_ids is None else among(connection, "user_id", user_ids)
+                values = {"owner": owner} if user_ids is None else {"owner": owner, "ids": ids}
+                connection.execute(text(_RELEASE.format(wanted=wanted)), values)
+        except StoreError:
+            _UNRELEASED.add(owner)
+            raise
+
+    def release_run(self, run: str) -> None:
+        """Release every lease of the run called ``run``, which has died, whatever process of it holds them."""
+        with self._database.write() as connection:
+            holders = connection.scalars(text("SELECT DISTINCT claimed_by FROM accounts WHERE claimed_by IS NOT NULL"))
+            for owner in [holder for holder in holders if run_of(holder) == run]:
+                connection.execute(text(_RELEASE.format(wanted="1 = 1")), {"owner": owner})
 
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None:
         """Record that these accounts were pulled without trouble."""
@@ -153,9 +178,9 @@ class Accounts:
             with self._database.write() as connection:
                 connection.execute(text(statement), [{"value": value, "id": user_id} for user_id in user_ids])
 
-    def _execute(self, statement: str, **values: object) -> None:
-        with self._database.write() as connection:
-            connection.execute(text(statement), values)
+
+def _is_free_for(owner: str, holder: str) -> bool:
+    return run_of(holder) == run_of(owner) or holder in _UNRELEASED or not may_live(holder)
 
 
 def _has_trouble(problem: str | None) -> bool:

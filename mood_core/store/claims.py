@@ -40,6 +40,11 @@ def owner_here(name: str) -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{name}"
 
 
+def run_of(owner: str) -> str:
+    """What ``owner`` calls itself: for a flow run its id, the same in every process that executes the run."""
+    return owner.rpartition(":")[2]
+
+
 def may_live(owner: str) -> bool:
     """Whether the process that took a claim may still run; True where that cannot be known from here."""
     host, _, rest = owner.partition(":")

@@ -49,7 +49,8 @@ def test_a_state_says_its_reasons_and_tells_what_many_share_once() -> None:
     state = state_of(NightReport(outcomes), "the rest of the accounts at 2026-11-20 14:00 UTC")
     assert (state.type, state.name) == (StateType.COMPLETED, "Degraded")
     assert state.message == (
-        "1 new listen from 11 accounts, 10 problems; 9 accounts: the service is down; ada: the permission has ended; "
+        "1 new listen from 11 accounts, 10 problems; 9 accounts (u0, u1, u2, …): the service is down; "
+        "ada: the permission has ended; "
         "the rest of the accounts at 2026-11-20 14:00 UTC"
     )
     failed = state_of(NightReport(outcomes[:9]))

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from mood_core.bootstrap import Workspace
+from mood_core.errors import StoreUnreachable
+from mood_core.pipeline.night_report import NightReport, Verdict
+from mood_core.pipeline.pull_claimed import HELD, pull_claimed
+from mood_core.pipeline.pull_listens import ListenClient, PullListens, PullOutcome
 from mood_core.standin import StandIn
 from mood_core.store.accounts import NOT_ASKED
-from mood_core.store.claims import Renewal, may_live, new_owner
+from mood_core.store.claims import Renewal, may_live, new_owner, owner_here
 from mood_core.store.ledger import loaded_among
+from tests.databases import postgres_of_its_own
 from tests.nights import connect_listeners, settings_for, workspace_of
 
 
@@ -81,3 +88,76 @@ def test_a_claim_is_renewed_once_a_minute() -> None:
     for _ in range(5):
         renewal()
     assert len(renewed) == 2
+
+
+def test_a_lease_belongs_to_the_run_and_a_retry_in_another_process_inherits_it(standin: StandIn) -> None:
+    with workspace_of(standin) as workspace:
+        ids, now = connect_listeners(workspace, standin), workspace.now()
+        assert workspace.accounts.claim(ids, "another-host:7:run-1", now=now, for_s=60) == ids
+        assert workspace.accounts.claim(ids, owner_here("run-2"), now=now, for_s=60) == []
+        assert workspace.accounts.claim(ids, owner_here("run-1"), now=now, for_s=60) == ids
+        workspace.accounts.release_run("run-1")
+        assert workspace.accounts.claim(ids, owner_here("run-2"), now=now, for_s=60) == ids
+
+
+def test_one_shard_of_a_run_releases_no_other(standin: StandIn) -> None:
+    owner = owner_here("run-1")
+    with workspace_of(standin) as workspace:
+        ids, now = connect_listeners(workspace, standin), workspace.now()
+        workspace.accounts.claim(ids, owner, now=now, for_s=60)
+        workspace.accounts.release(owner, ids[:1])
+        assert workspace.accounts.claim(ids, new_owner(), now=now, for_s=60) == ids[:1]
+
+
+def test_an_account_that_another_run_holds_is_a_problem_of_this_one(
+    standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mood_core.pipeline.pull_claimed.WAIT_S", 0.0)
+    with workspace_of(standin) as workspace:
+        ids, now = connect_listeners(workspace, standin), workspace.now()
+        workspace.accounts.claim(ids[:1], "another-host:7:x", now=now, for_s=60)
+        outcomes = _pulled(workspace, ids)
+        assert {outcome.user_id: outcome.problem for outcome in outcomes} == dict.fromkeys(ids[1:]) | {ids[0]: HELD}
+        assert NightReport(outcomes).verdict is Verdict.DEGRADED
+        report = NightReport(_pulled(workspace, ids[:1]))
+        assert (report.verdict, report.exit_code) == (Verdict.FAILED, 75)
+        assert report.kinds_of_problems == [f"{ids[0]}: {HELD}"]
+
+
+@pytest.mark.postgresql
+def test_a_restart_of_the_database_in_mid_pull_costs_a_retry_and_no_account(
+    standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres_of_its_own() as server:
+        monkeypatch.setenv("MOODLOG_DATABASE_URL", server.url)
+        with workspace_of(standin) as workspace:
+            ids = connect_listeners(workspace, standin)
+            with pytest.raises(StoreUnreachable):
+                _pulled(workspace, ids, owner=owner_here("run-1"), after_first=server.stop)
+            server.start()
+            outcomes = _pulled(workspace, ids, owner=owner_here("run-1"))
+            assert [(outcome.user_id, outcome.problem) for outcome in outcomes] == [(user_id, None) for user_id in ids]
+
+            with pytest.raises(StoreUnreachable):
+                _pulled(workspace, ids, after_first=server.stop)
+            server.start()
+            assert [outcome.problem for outcome in _pulled(workspace, ids)] == [None] * len(ids)
+
+
+def _pulled(
+    workspace: Workspace,
+    ids: list[str],
+    *,
+    owner: str | None = None,
+    after_first: Callable[[], object] = lambda: None,
+) -> list[PullOutcome]:
+    """Pull ``ids``; ``after_first`` is called once, when Spotify has given the first of them its client."""
+    once = iter([after_first])
+
+    def client_of(user_id: str) -> ListenClient:
+        client = workspace.spotify.for_user(user_id)
+        next(once, lambda: None)()
+        return client
+
+    pull = PullListens(client_of, workspace.listens, workspace.accounts, workspace.batches)
+    return pull_claimed(ids, pull, workspace.accounts, workspace.now, owner=owner)

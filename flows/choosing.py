@@ -1,0 +1,56 @@
+"""Which accounts a run pulls, and which of them were not pulled in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from prefect import task
+
+from flows.tasks import RETRYING
+from mood_core.bootstrap import Workspace
+from mood_core.pipeline.manage_users import accounts_called
+from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, due
+from mood_core.pipeline.pull_claimed import not_pulled, still_to_pull
+from mood_core.pipeline.pull_listens import PullOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The accounts to pull, chosen ``at`` a time, and into how many ``shards`` they are to be split."""
+
+    user_ids: list[str]
+    shards: int
+    at: datetime
+
+
+@task(name="choose accounts", **RETRYING)
+def choose_accounts(people: Sequence[str], *, due_only: bool) -> Chosen:
+    """The active accounts among ``people``, or of everybody; with ``due_only`` those that are to be pulled now.
+
+    Raises:
+        InputError: One of ``people`` is not a connected account.
+    """
+    with Workspace() as workspace:
+        now = workspace.now()
+        active = [
+            account.user_id for account in accounts_called(workspace.accounts, people) if account.state == "active"
+        ]
+        return Chosen(due_accounts(workspace, active) if due_only else active, workspace.settings.shards, now)
+
+
+@task(name="look for accounts that were not pulled", **RETRYING)
+def unpulled(user_ids: Collection[str], since: datetime) -> list[PullOutcome]:
+    """An outcome for each of ``user_ids`` that is active and that nobody has pulled since ``since``."""
+    with Workspace() as workspace:
+        return [not_pulled(id_) for id_ in still_to_pull(workspace.accounts, set(user_ids), since, workspace.now())]
+
+
+def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
+    """Those of ``user_ids`` that are to be pulled now, see :mod:`mood_core.pipeline.polling`."""
+    now = workspace.now()
+    last_pulled = {account.user_id: account.last_pulled_at for account in workspace.accounts.all(user_ids)}
+    paces = workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, user_ids)
+    known = {id_: Pace(*pace) for id_, pace in paces.items()}
+    return due(last_pulled, known, now=now, daily_budget=workspace.settings.spotify_daily_budget)
