@@ -237,7 +237,7 @@ def test_a_failed_night_is_told(client: SyncPrefectClient, listener: Listener) -
 def test_a_night_that_is_not_done_in_time_is_told(client: SyncPrefectClient, listener: Listener) -> None:
     late = next(one for one in client.read_automations() if one.name == "moodlog: nightly late")
     assert isinstance(late.trigger, EventTrigger)
-    assert late.trigger.within == timedelta(hours=4, minutes=30), "from 03:30 to 08:00"
+    assert late.trigger.within == timedelta(hours=3, minutes=30), "from 04:30 to 08:00"
     soon = AutomationCore(name="late, soon", trigger=nightly_late(timedelta(seconds=10)), actions=late.actions)
     set_up_automation(client, soon)
     # A clock beside it: it tells when the same time and half of it again are over, whatever has happened meanwhile.

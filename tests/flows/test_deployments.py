@@ -86,7 +86,7 @@ def test_the_schedules_are_those_of_the_documentation() -> None:
     by_name = {deployment.name: deployment for deployment in read_deployments()}
     when = {name: entry.schedules[0]["cron"] for name, entry in by_name.items() if entry.schedules}
     assert when == {
-        "nightly": "30 3 * * *",
+        "nightly": "30 4 * * *",
         "pull": "15,45 * * * *",
         "weekly-recap": "0 7 * * 1",
         "weekly-train-check": "0 6 * * 0",
