@@ -34,7 +34,8 @@ def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
         target = output or Path(f"moodlog-{file_stem(account.user_id)}.zip")
-        counts = export_person(personal_rows(workspace.database, account.user_id), target, kind)
+        with personal_rows(workspace.database, account.user_id) as parts:
+            counts = export_person(parts, target, kind)
     if as_json:
         click.echo(json.dumps({"user_id": account.user_id, "file": str(target), "rows": counts}))
     click.echo(f"Wrote {counts['listens']} listens and {counts['gaps']} gaps to {plain(str(target))}.", err=True)

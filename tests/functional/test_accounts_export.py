@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tracemalloc
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import ZipFile
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 from pyarrow import parquet
@@ -15,6 +18,7 @@ from sqlalchemy import inspect
 
 from flows.cli import main
 from mood_core.bootstrap import Workspace
+from mood_core.pipeline.export_person import Rows, export_person
 from mood_core.standin import StandIn
 from mood_core.store.sql_files import sql_files
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
@@ -100,3 +104,39 @@ def test_plays_known_by_name_alone_and_imports_come_along(
         None,
     )
     assert known["rows_read"] == 1
+
+
+def _peak(parts: Callable[[], Mapping[str, Rows]], folder: Path, kind: str) -> int:
+    """The most bytes that Python and Arrow hold at once during an export."""
+    export_person(parts(), folder / f"warm.{kind}.zip", kind)
+    before = pa.default_memory_pool().bytes_allocated()
+    tracemalloc.start()
+    export_person(parts(), folder / f"measured.{kind}.zip", kind)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert pa.default_memory_pool().bytes_allocated() - before < 1_000_000
+    return peak
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "parquet"])
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path, kind: str) -> None:
+    table = pa.table({"track_id": [f"{number:022d}" for number in range(500)], "mood": pa.nulls(500)})
+
+    def parts(tables: int) -> Mapping[str, Rows]:
+        return {"listens": lambda: (table for _ in range(tables))}
+
+    (tmp_path / "few").mkdir()
+    (tmp_path / "many").mkdir()
+    few = _peak(lambda: parts(4), tmp_path / "few", kind)
+    assert _peak(lambda: parts(60), tmp_path / "many", kind) < few + 1_000_000  # all rows are over 5 MB
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "parquet"])
+def test_a_column_may_be_empty_in_one_part_and_a_number_or_text_in_the_next(tmp_path: Path, kind: str) -> None:
+    tables = [pa.table({"a": values}) for values in ([None], [1], [2.5])] + [pa.table({"a": pa.nulls(0)})]
+    counts = export_person({"p": lambda: iter(tables), "none": lambda: iter(tables[3:])}, tmp_path / "x.zip", kind)
+    assert counts == {"p": 3, "none": 0}
+    with ZipFile(tmp_path / "x.zip") as zipped:
+        rows = [row["a"] for row in _read(zipped.read(f"p.{kind}"), kind)]
+        assert _read(zipped.read(f"none.{kind}"), kind) == []
+    assert [float(value) for value in rows if value not in (None, "")] == [1, 2.5]

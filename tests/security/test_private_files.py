@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sqlite3
 import stat
@@ -100,7 +101,9 @@ def test_a_spreadsheet_runs_nothing_of_an_export() -> None:
     import pyarrow as pa
 
     titles = ['=HYPERLINK("http://evil","win")', "+1", "-1+1", "@SUM(A1)", "\t=1", "plain", "a=b", None]
-    cells = _csv(pa.table({"track": titles, "loudness": [-7.5] * len(titles)})).decode().splitlines()[1:]
+    table = pa.table({"track": titles, "loudness": [-7.5] * len(titles)})
+    _csv(lambda: iter([table]), written := io.BytesIO())
+    cells = written.getvalue().decode().splitlines()[1:]
     assert all(cell.startswith("\"'") for cell in cells[:5])
     assert cells[5:7] == ['"plain",-7.5', '"a=b",-7.5']
     assert all(cell.endswith(",-7.5") for cell in cells)
