@@ -15,6 +15,7 @@ from mood_core.pipeline.pull_listens import PullListens
 from mood_core.records import from_ms, to_ms
 from mood_core.settings import ignore_env_file
 from mood_core.spotify.authorise import authorise_by_hand
+from mood_core.spotify.tokens import Token
 from mood_core.standin import StandIn
 from mood_core.standin.listeners import Listener
 
@@ -70,11 +71,14 @@ def _start(workspace: Workspace, otherwise: datetime) -> datetime:
 def _connect_all(workspace: Workspace, standin: StandIn) -> None:
     known = {account.user_id for account in workspace.accounts.all()}
     for listener in standin.listeners:
+        token = _consent(workspace, listener)
         if listener.account_id not in known:
-            _connect(workspace, listener)
+            workspace.connect(token, listener.timezone)
+        else:  # this stand-in has another port than the last one, and tokens are not sent to another address
+            workspace.keep_token(listener.account_id, token)
 
 
-def _connect(workspace: Workspace, listener: Listener) -> None:
+def _consent(workspace: Workspace, listener: Listener) -> Token:
     """Go through the real authorisation, with the stand-in's consent instead of a person at a browser."""
     addresses: list[str] = []
 
@@ -85,7 +89,6 @@ def _connect(workspace: Workspace, listener: Listener) -> None:
             raise ConfigError(f"the stand-in refused consent with HTTP {answer.status_code}")
         return str(answer.headers["location"])
 
-    token = authorise_by_hand(
+    return authorise_by_hand(
         workspace.spotify_app, workspace.spotify.token_service, show=addresses.append, ask=consent, clock=workspace.now
     )
-    workspace.connect(token, listener.timezone)

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flows.local_server import LocalServer, local_server, server_environment
+from flows.trusted_folder import refuse_untrusted_prefect_settings
 from mood_core.bootstrap import make_home
 
 _RECORDING_S = 10.0
@@ -77,10 +78,15 @@ def prefect_runtime(home: Path, *, verbose: int = 0, port: int | None = None) ->
 
 
 def configured_server() -> str | None:
-    """The address of the person's own Prefect server, from the environment or their active Prefect profile."""
+    """The address of the person's own Prefect server, from the environment or their active Prefect profile.
+
+    Raises:
+        ConfigError: Others can change a file that Prefect reads its settings from.
+    """
+    folder = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    refuse_untrusted_prefect_settings(folder / "profiles.toml")
     if os.environ.get("PREFECT_API_URL"):
         return os.environ["PREFECT_API_URL"]
-    folder = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
     try:
         profiles = tomllib.loads((folder / "profiles.toml").read_text(encoding="utf-8"))
         name = os.environ.get("PREFECT_PROFILE") or profiles["active"]

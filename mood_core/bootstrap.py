@@ -180,7 +180,6 @@ class Workspace:
             StoreError: The database or the lake fails.
         """
         from mood_core.pipeline.connect_account import register_user
-        from mood_core.spotify.account_tokens import store_new_token
 
         profile = self.spotify.for_token(token).profile()
         now = self.now()
@@ -189,8 +188,18 @@ class Workspace:
         name = known.display_name if known else profile.display_name
         zone_name = known.timezone if known and keep_timezone else timezone
         user = User(profile.account_id, name, zone_name, connected_at=now)
-        register_user(user, lambda id_: store_new_token(id_, token, self.tokens, self.cipher), self.batches, now=now)
+        register_user(user, lambda id_: self.keep_token(id_, token), self.batches, now=now)
         return user
+
+    def keep_token(self, user_id: str, token: Token) -> None:
+        """Store the ``token`` of a new consent, which is for the services that the settings name and for no others.
+
+        Raises:
+            StoreError: The account is not known, or the database fails.
+        """
+        from mood_core.spotify.account_tokens import store_new_token
+
+        store_new_token(user_id, token, self.tokens, self.cipher, issuer=self.spotify_app.issuer)
 
     def turn(self, what: Turn) -> AbstractContextManager[None]:
         """Be the only process that does ``what`` on this database; see :mod:`mood_core.store.turns`."""

@@ -1,8 +1,13 @@
-"""Every setting, read from ``MOODLOG_*`` in the environment or from ``.env``. Nothing else reads the environment."""
+"""Every setting, read from ``MOODLOG_*`` in the environment or from ``.env``. Nothing else reads the environment.
+
+The environment comes first, then ``.env`` of the working directory, then ``HOME/.env``. HOME is MOODLOG_HOME of the
+environment or of the working directory's ``.env``, otherwise the default. A ``.env`` that others can change is refused.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -10,20 +15,23 @@ from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
-    NoDecode,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from mood_core.addresses import insecure
+from mood_core.env_files import EnvFileSource, Names, parsed, read_env_file
 from mood_core.errors import ConfigError
 from mood_core.plain_text import plain
 
 log = logging.getLogger(__name__)
 
+_HOME = "moodlog_home"
+_reads: dict[str, str | None] = {"env_file": ".env"}  # pydantic's own reader would not ask who owns the file
 _Words = Annotated[tuple[str, ...], NoDecode]
+
+
+def default_home() -> Path:
+    """The platform's folder for moodlog's data."""
+    return platformdirs.user_data_path("moodlog", appauthor=False)
 
 
 class Settings(BaseSettings):
@@ -31,7 +39,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="MOODLOG_",
-        env_file=".env",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -39,12 +46,11 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        default_factory=lambda: platformdirs.user_data_path("moodlog", appauthor=False),
+        default_factory=default_home,
         description="the folder for the database, the lake, the token key and caches",
     )
     database_url: SecretStr | None = Field(
         default=None,
-        validation_alias=AliasChoices("MOODLOG_DATABASE_URL", "DATABASE_URL"),
         description="sqlite:///FILE or postgresql+psycopg://...; default HOME/moodlog.db",
     )
     lake_url: str | None = Field(default=None, description="a folder or s3://bucket/prefix; default HOME/lake")
@@ -102,6 +108,26 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
+    @field_validator("spotify_api_url", "spotify_accounts_url", "reccobeats_url")
+    @classmethod
+    def _secure(cls, value: str) -> str:
+        problem = insecure(value)
+        if problem is not None:
+            raise ValueError(problem)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's names
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then each ``.env`` that is read."""
+        return (init_settings, env_settings, *(EnvFileSource(settings_cls, names) for names in env_files().values()))
+
     @property
     def database(self) -> str:
         """The database's address, password included."""
@@ -152,14 +178,36 @@ class Settings(BaseSettings):
 
 def ignore_env_file() -> None:
     """Read no ``.env`` from now on, in this process."""
-    Settings.model_config["env_file"] = None
+    _reads["env_file"] = None
+
+
+def env_files() -> dict[Path, Names]:
+    """Each ``.env`` that is read, with its names (in lower case) and values; the first one that has a name counts.
+
+    Raises:
+        ConfigError: Others can change one of them, or it cannot be read.
+    """
+    name = _reads["env_file"]
+    if name is None:
+        return {}
+    try:
+        here = Path.cwd() / name
+    except FileNotFoundError:  # the working directory has been deleted
+        here = Path(os.devnull) / name
+    near = read_env_file(here)
+    home = parsed(os.environ).get(_HOME) or (near or {}).get(_HOME)
+    there = (Path(home).expanduser() if home else default_home()) / name
+    far = None if here.resolve() == there.resolve() else read_env_file(there)
+    if far and far.pop(_HOME, None):
+        log.warning("MOODLOG_HOME in %s changes nothing: set it in the environment", plain(str(there)))
+    return {file: names for file, names in ((here, near), (there, far)) if names is not None}
 
 
 def load_settings() -> Settings:
     """Read the settings.
 
     Raises:
-        ConfigError: One of them cannot be understood; the sentence names it.
+        ConfigError: One of them cannot be understood, or others can change a ``.env``; the message names it.
     """
     try:
         settings = Settings()
@@ -167,14 +215,31 @@ def load_settings() -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "a setting"
         name = name if name.isupper() else f"MOODLOG_{name.upper()}"
-        raise ConfigError(f"{name} cannot be used: {first['msg'].lower()}") from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(".env cannot be read; write it in UTF-8, one MOODLOG_NAME=value a line") from error
-    for source in (EnvSettingsSource(Settings), DotEnvSettingsSource(Settings)):
-        for name in map(str.upper, source.env_vars):
+        problem = first.get("ctx", {}).get("error") or first["msg"].lower()
+        raise ConfigError(f"{name} cannot be used: {problem}") from error
+    for names in (parsed(os.environ), *env_files().values()):
+        for name in map(str.upper, names):
             if name.startswith("MOODLOG_") and not name.startswith("MOODLOG_TEST_"):
                 _warn_of(name)
     return settings
+
+
+def other_names_in_use(settings: Settings) -> dict[str, str]:
+    """Names without ``MOODLOG_`` that are set, and what becomes of each.
+
+    ``SPOTIPY_*`` name an app of Spotify's, as for spotipy, and count where moodlog's own name is not set.
+    ``DATABASE_URL`` is usually another project's and does not count.
+    """
+    given: Names = {}
+    for names in (*reversed(env_files().values()), parsed(os.environ)):
+        given |= names
+    found = {}
+    for name in ("client_id", "client_secret", "redirect_uri"):
+        if given.get(f"spotipy_{name}") and not given.get(f"moodlog_spotify_{name}"):
+            found[f"SPOTIPY_{name.upper()}"] = f"is used, since MOODLOG_SPOTIFY_{name.upper()} is not set"
+    if given.get("database_url") and settings.database_url is None:
+        found["DATABASE_URL"] = "is not used: only MOODLOG_DATABASE_URL counts"
+    return found
 
 
 @cache

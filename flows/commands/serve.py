@@ -11,6 +11,7 @@ from rich.console import Console
 
 from flows.deployments import Concurrency, Deployment, read_deployments
 from flows.prefect_runtime import prefect_runtime
+from flows.trusted_folder import refuse_untrusted_folder
 from mood_core.settings import load_settings
 from mood_core.store.time_zones import zone
 
@@ -43,8 +44,10 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
     """
     if timezone is not None:
         zone(timezone)
+    home = load_settings().home
+    refuse_untrusted_folder()
     console = Console(stderr=True, markup=False, highlight=False)
-    with prefect_runtime(load_settings().home, verbose=max(context.obj["verbose"], 1), port=port) as runtime:
+    with prefect_runtime(home, verbose=max(context.obj["verbose"], 1), port=port) as runtime:
         with console.status("starting Prefect"):
             runtime.wait_until_ready()
         from prefect import serve

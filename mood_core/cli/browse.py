@@ -42,7 +42,8 @@ def command(context: click.Context, port: int, open_it: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         metadata = Path(folder) / "metadata.json"
         metadata.write_text(json.dumps(told), encoding="utf-8")
-        call = [sys.executable, "-m", "datasette", "serve", str(file), "--host", "127.0.0.1", "--port", str(port)]
+        # -P: import nothing from the working directory, which may be somebody else's.
+        call = [sys.executable, "-P", "-m", "datasette", "serve", str(file), "--host", "127.0.0.1", "--port", str(port)]
         call += ["--metadata", str(metadata), *(["--open"] if open_it else [])]
         # Datasette ends with this process, also when that is told to end: subprocess.call kills it on the way out.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from mood_core.addresses import insecure
 from mood_core.errors import AccessDenied, ConfigError, MoodlogError, RateLimited, Unavailable
 from mood_core.features.reccobeats_payload import SERVICE, Entry, garbled, in_order, read_entries, unexpected
 from mood_core.features.source import CallLedger, NullCallLedger
@@ -60,7 +61,7 @@ class ReccoBeatsClient:
         timeout: for one request.
 
     Raises:
-        ConfigError: ``base_url`` is not an http address.
+        ConfigError: ``base_url`` is neither https nor http to this machine.
     """
 
     def __init__(
@@ -171,12 +172,9 @@ def user_agent() -> str:
 
 
 def _check_address(base_url: str) -> None:
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ConfigError(f"ReccoBeats' address is {base_url!r}; give one like {BASE_URL}")
+    problem = insecure(base_url)
+    if problem is not None:
+        raise ConfigError(f"MOODLOG_RECCOBEATS_URL is {base_url!r}; {problem}. An example is {BASE_URL}")
 
 
 def _check_status(response: httpx.Response, wait_s: float | None) -> None:

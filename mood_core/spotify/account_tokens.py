@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
@@ -31,7 +31,7 @@ from mood_core.errors import ReauthorisationNeeded, StoreError, Unavailable
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.ports import TokenRepository
 from mood_core.spotify.retrying import RetryPolicy
-from mood_core.spotify.tokens import Token, TokenCipher
+from mood_core.spotify.tokens import SPOTIFY, Issuer, Token, TokenCipher
 
 LEASE_S = 45.0
 """Longer than one try of a refresh: connecting, the answer, and a repository that is busy at first."""
@@ -103,6 +103,7 @@ class AccountTokens:
         repository: where its token is kept.
         cipher: how it is encrypted there.
         service: Spotify's token endpoint.
+        issuer: the services that tokens are sent to; a stored token of other services is refused.
         retry: how a refresh that fails for a short reason is repeated; its ``sleep`` does all the waiting here.
         clock: this machine's time, aware UTC.
     """
@@ -114,6 +115,7 @@ class AccountTokens:
         cipher: TokenCipher,
         service: RefreshEndpoint,
         *,
+        issuer: Issuer = SPOTIFY,
         retry: RetryPolicy | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -121,6 +123,7 @@ class AccountTokens:
         self._repository = repository
         self._cipher = cipher
         self._service = service
+        self._issuer = issuer
         self._retry = retry if retry is not None else RetryPolicy()
         self._clock = clock
         self._owner = uuid4().hex
@@ -202,7 +205,9 @@ class AccountTokens:
             raise ReauthorisationNeeded(
                 f"Account {self._user_id} has no token; run `moodlog connect` for it.", source=SOURCE
             )
-        return _Held(Token.from_json(self._cipher.decrypt(stored.ciphertext)), stored.version)
+        token = Token.from_json(self._cipher.decrypt(stored.ciphertext))
+        refuse_foreign_token(self._user_id, token, self._issuer)
+        return _Held(token, stored.version)
 
     def _persist(self, token: Token, version: int) -> None:
         self._unsaved = (token, version)
@@ -235,12 +240,32 @@ class AccountTokens:
             self._persist(*self._unsaved)
 
 
-def store_new_token(user_id: str, token: Token, repository: TokenRepository, cipher: TokenCipher) -> None:
-    """Store the token of a fresh authorisation, in the place of any older one.
+def refuse_foreign_token(user_id: str, token: Token, issuer: Issuer) -> None:
+    """Let ``token`` pass if it belongs to the services of ``issuer``.
+
+    Raises:
+        ReauthorisationNeeded: It belongs to others. The account keeps its state: with the setting put back, it works.
+    """
+    for mine, theirs, setting in (
+        (token.issuer.accounts, issuer.accounts, "MOODLOG_SPOTIFY_ACCOUNTS_URL"),
+        (token.issuer.api, issuer.api, "MOODLOG_SPOTIFY_API_URL"),
+    ):
+        if mine != theirs:
+            raise ReauthorisationNeeded(
+                f"The token of account {user_id} belongs to {mine} and is not sent to {theirs}. Set {setting} back, "
+                f"or run `moodlog reconnect {user_id}` for a new consent.",
+                source=SOURCE,
+            )
+
+
+def store_new_token(
+    user_id: str, token: Token, repository: TokenRepository, cipher: TokenCipher, *, issuer: Issuer | None = None
+) -> None:
+    """Store the token of a fresh authorisation by ``issuer``, in the place of any older one.
 
     Raises:
         StoreError: the repository does not know the account.
     """
-    ciphertext = cipher.encrypt(token.to_json())
+    ciphertext = cipher.encrypt((token if issuer is None else replace(token, issuer=issuer)).to_json())
     if not repository.write(user_id, ciphertext, authorised_at=token.authorised_at, expected_version=None):
         raise StoreError(f"The token of account {user_id} could not be stored, since the account is not known there.")

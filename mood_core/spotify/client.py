@@ -164,6 +164,7 @@ class SpotifyClients:
         ledger = ledger if ledger is not None else NullCallLedger()
         self._repository = repository
         self._cipher = cipher
+        self._issuer = app.issuer
         self._retry = retry if retry is not None else RetryPolicy()
         self._clock = clock
         self._doors = api_pool(app, ledger)
@@ -177,6 +178,7 @@ class SpotifyClients:
             self._repository,
             self._cipher,
             self.token_service,
+            issuer=self._issuer,
             retry=self._retry,
             clock=self._clock,
         )

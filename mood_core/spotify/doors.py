@@ -10,7 +10,6 @@ thousand accounts in turn use one open connection.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ import spotipy
 from requests.adapters import HTTPAdapter
 from spotipy.cache_handler import MemoryCacheHandler
 
+from mood_core.addresses import is_loopback
 from mood_core.errors import MoodlogError, SourceError, Unavailable
 from mood_core.http_times import http_time
 from mood_core.spotify.failures import SOURCE, Answer, api_failure, blotted, token_failure, wait_asked_for
@@ -237,12 +237,3 @@ def _no_answer(request: requests.PreparedRequest, error: requests.RequestExcepti
 
 def _call(request: requests.PreparedRequest) -> str:
     return f"{request.method} {urlsplit(str(request.url)).path}"
-
-
-def is_loopback(url: str) -> bool:
-    """Whether ``url`` leads to this machine itself."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -8,15 +8,17 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from mood_core.addresses import insecure, origin
 from mood_core.errors import ConfigError
+from mood_core.spotify.tokens import SPOTIFY, Issuer
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mood_core.records import StoredToken
 
-API_URL = "https://api.spotify.com/v1"
-ACCOUNTS_URL = "https://accounts.spotify.com"
+API_URL = f"{SPOTIFY.api}/v1"
+ACCOUNTS_URL = SPOTIFY.accounts
 DEFAULT_REDIRECT_URI = "http://127.0.0.1:8888/callback"
 
 
@@ -27,7 +29,7 @@ class SpotifyApp:
     ``client_secret`` is optional: with PKCE a client id is enough. The URLs are kept without a trailing slash.
 
     Raises:
-        ConfigError: the client id is empty, or a URL is not http(s).
+        ConfigError: the client id is empty, or a URL is neither https nor http to this machine.
     """
 
     client_id: str
@@ -47,21 +49,20 @@ class SpotifyApp:
         object.__setattr__(self, "api_url", _base_url(self.api_url, "MOODLOG_SPOTIFY_API_URL"))
         object.__setattr__(self, "accounts_url", _base_url(self.accounts_url, "MOODLOG_SPOTIFY_ACCOUNTS_URL"))
 
+    @property
+    def issuer(self) -> Issuer:
+        """Whose tokens are used here: those of another accounts service or Web API are not sent to these."""
+        return Issuer(origin(self.accounts_url), origin(self.api_url))
+
 
 def _base_url(url: str, setting: str) -> str:
-    if not _is_address(url):
+    problem = insecure(url)
+    if problem is None and (urlsplit(url).query or urlsplit(url).fragment):
+        problem = "it must have no query and no fragment"
+    if problem is not None:
         shown = repr(url) if "@" not in url else "not usable"  # what stands before an @ may be a password
-        raise ConfigError(f"{setting} is {shown}; it must be an http or https address such as {API_URL}")
+        raise ConfigError(f"{setting} is {shown}; {problem}. An example is {API_URL}")
     return url.rstrip("/")
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(host) and not parts.query and not parts.fragment
 
 
 class TokenRepository(Protocol):

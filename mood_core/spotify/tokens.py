@@ -22,6 +22,18 @@ _EARLY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
+class Issuer:
+    """Where a token belongs, by origin: refresh tokens go to ``accounts`` alone, access tokens to ``api`` alone."""
+
+    accounts: str
+    api: str
+
+
+SPOTIFY = Issuer("https://accounts.spotify.com", "https://api.spotify.com")
+"""Spotify's own services. A token that was stored before tokens had an issuer belongs to them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """What Spotify gave for one person. Its repr shows neither token.
 
@@ -31,6 +43,8 @@ class Token:
         expires_at: when the access token ends, aware UTC.
         scope: what was granted, space-separated.
         authorised_at: when the person consented, aware UTC; never moves on refresh.
+        issuer: the services it may be sent to. It is stored inside what is encrypted, so nobody without the key
+            can change it.
     """
 
     access_token: str = field(repr=False)
@@ -38,6 +52,7 @@ class Token:
     expires_at: datetime
     scope: str
     authorised_at: datetime
+    issuer: Issuer = SPOTIFY
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether the access token lives for at least another minute."""
@@ -62,6 +77,7 @@ class Token:
                 "expires_at": self.expires_at.isoformat(),
                 "scope": self.scope,
                 "authorised_at": self.authorised_at.isoformat(),
+                "issuer": [self.issuer.accounts, self.issuer.api],
             }
         ).encode()
 
@@ -80,6 +96,7 @@ class Token:
                 expires_at=datetime.fromisoformat(fields["expires_at"]),
                 scope=str(fields["scope"]),
                 authorised_at=datetime.fromisoformat(fields["authorised_at"]),
+                issuer=Issuer(*map(str, fields["issuer"])) if "issuer" in fields else SPOTIFY,
             )
         except (ValueError, TypeError, KeyError, RecursionError):
             raise ConfigError("A stored token cannot be read; run `moodlog reconnect` for its account.") from None

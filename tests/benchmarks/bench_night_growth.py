@@ -103,14 +103,13 @@ def _night(tokens: list[dict[str, str]]) -> Mapping[str, Seconds]:
 
 
 def _connect(workspace: Workspace, tokens: list[dict[str, str]]) -> None:
-    from mood_core.spotify.account_tokens import store_new_token
     from mood_core.spotify.tokens import Token
 
     now = workspace.now()
     for person, one in zip(ids(1, PEOPLE), tokens, strict=False):
         ends = now + timedelta(seconds=3600)
         token = Token(one["access_token"], one["refresh_token"], ends, one["scope"], authorised_at=now)
-        store_new_token(person, token, workspace.tokens, workspace.cipher)
+        workspace.keep_token(person, token)
 
 
 def _prepare(stored: int) -> None:

@@ -115,7 +115,6 @@ def connect(people: Path, *, lives_s: int) -> None:
     from mood_core.bootstrap import Workspace
     from mood_core.records import User
     from mood_core.schema import USERS
-    from mood_core.spotify.account_tokens import store_new_token
     from mood_core.spotify.tokens import Token
     from mood_core.tables import users_table
 
@@ -127,7 +126,7 @@ def connect(people: Path, *, lives_s: int) -> None:
         for one in consents:
             ends = now + timedelta(seconds=lives_s)
             token = Token(one["access_token"], one["refresh_token"], ends, one["scope"], authorised_at=now)
-            store_new_token(one["account_id"], token, workspace.tokens, workspace.cipher)
+            workspace.keep_token(one["account_id"], token)
 
 
 def measured(way: str, people: Path) -> dict[str, float]:

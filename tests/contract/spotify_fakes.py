@@ -21,7 +21,7 @@ from mood_core.spotify.doors import accounts_pool
 from mood_core.spotify.ports import SpotifyApp
 from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.token_service import TokenService
-from mood_core.spotify.tokens import Token, TokenCipher
+from mood_core.spotify.tokens import SPOTIFY, Token, TokenCipher
 
 AUTHORISED_AT = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
@@ -209,9 +209,16 @@ def app_at(api_url: str, accounts_url: str = "", **changes: Any) -> SpotifyApp:
     return SpotifyApp(**{**fields, **changes})
 
 
-def token(access: str = "access-1", refresh: str = "refresh-1", *, lives: timedelta = timedelta(hours=1)) -> Token:
-    """A token that was authorised at :data:`AUTHORISED_AT` and lives from now."""
-    return Token(access, refresh, datetime.now(UTC) + lives, "user-read-recently-played", AUTHORISED_AT)
+def token(
+    access: str = "access-1",
+    refresh: str = "refresh-1",
+    *,
+    lives: timedelta = timedelta(hours=1),
+    of: SpotifyApp | None = None,
+) -> Token:
+    """A token that was authorised at :data:`AUTHORISED_AT` and lives from now, for the services of the app ``of``."""
+    issuer = of.issuer if of else SPOTIFY
+    return Token(access, refresh, datetime.now(UTC) + lives, "user-read-recently-played", AUTHORISED_AT, issuer)
 
 
 def stored(tokens: MemoryTokens, cipher: TokenCipher, user_id: str) -> Token:
@@ -224,7 +231,7 @@ def stored(tokens: MemoryTokens, cipher: TokenCipher, user_id: str) -> Token:
 def scripted(url: str, waits: list[float] | None = None, ledger: NotingLedger | None = None) -> SpotifyClient:
     """A client of one account with a good token at ``url``."""
     tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
-    store_new_token("person", token(), tokens, cipher)
+    store_new_token("person", token(of=app_at(url)), tokens, cipher)
     sleep = (waits if waits is not None else []).append
     clients = SpotifyClients(app_at(url), tokens, cipher, ledger=ledger, retry=RetryPolicy(sleep=sleep))
     return clients.for_user("person")

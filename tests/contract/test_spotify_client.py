@@ -39,8 +39,9 @@ class World:
         self.ledger = NotingLedger()
         self.tokens = MemoryTokens()
         self.cipher = TokenCipher([TokenCipher.generate_key()])
+        self.app = app_at(standin.spotify_api_url, standin.accounts_url, client_id="demo")
         self.clients = SpotifyClients(
-            app_at(standin.spotify_api_url, standin.accounts_url, client_id="demo"),
+            self.app,
             self.tokens,
             self.cipher,
             ledger=self.ledger,
@@ -53,7 +54,8 @@ class World:
     def connect(self, account_id: str, **changes: Any) -> None:
         answer = self.standin.issue_tokens(account_id, **changes)
         now = self.standin.clock.now()
-        fresh = Token(answer["access_token"], answer["refresh_token"], now + timedelta(hours=1), answer["scope"], now)
+        ends = now + timedelta(hours=1)
+        fresh = Token(answer["access_token"], answer["refresh_token"], ends, answer["scope"], now, self.app.issuer)
         store_new_token(account_id, fresh, self.tokens, self.cipher)
 
     @property

@@ -130,13 +130,13 @@ def test_cookies_are_not_carried_from_one_account_to_the_next() -> None:
 def test_many_accounts_share_a_connection_and_never_a_token() -> None:
     tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
     people = [f"person{number}" for number in range(40)]
-    for person in people:
-        store_new_token(person, token(f"access-of-{person}"), tokens, cipher)
 
     def answer(seen: Seen) -> Reply:
         return Reply(body={"id": seen.headers["Authorization"].removeprefix("Bearer access-of-")})
 
     with serving(answer=answer) as server, SpotifyClients(app_at(server.url), tokens, cipher) as clients:
+        for person in people:
+            store_new_token(person, token(f"access-of-{person}", of=app_at(server.url)), tokens, cipher)
         assert [clients.for_user(person).profile().account_id for person in people] == people
         assert len(server.connections) == 1
 
@@ -144,14 +144,14 @@ def test_many_accounts_share_a_connection_and_never_a_token() -> None:
 def test_many_threads_share_few_connections_and_never_a_token() -> None:
     tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
     people = [f"person{number}" for number in range(8)]
-    for person in people:
-        store_new_token(person, token(f"access-of-{person}"), tokens, cipher)
     told: dict[str, set[str]] = {}
 
     def answer(seen: Seen) -> Reply:
         return Reply(body={"id": seen.headers["Authorization"].removeprefix("Bearer access-of-")})
 
     with serving(answer=answer) as server, SpotifyClients(app_at(server.url), tokens, cipher) as clients:
+        for person in people:
+            store_new_token(person, token(f"access-of-{person}", of=app_at(server.url)), tokens, cipher)
 
         def ask(person: str) -> None:
             client = clients.for_user(person)

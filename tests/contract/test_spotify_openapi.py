@@ -142,11 +142,11 @@ def client(description: Description) -> Iterator[SpotifyClient]:
     description.rng, description.status = None, 200
     description.complaints.clear()
     tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
-    store_new_token("person", token(), tokens, cipher)
     with (
         serving(answer=description.answer) as server,
         SpotifyClients(app_at(server.url + PREFIX), tokens, cipher, retry=RetryPolicy(sleep=lambda _: None)) as clients,
     ):
+        store_new_token("person", token(of=app_at(server.url)), tokens, cipher)
         yield clients.for_user("person")
 
 

@@ -84,8 +84,8 @@ def _cut(seen: Seen) -> Reply:
 def _use(app: SpotifyApp) -> list[MoodlogError]:
     """Everything that sends a secret: a code's exchange, a refresh, and a call."""
     tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
-    store_new_token("person", token(ACCESS, REFRESH), tokens, cipher)
-    store_new_token("tired", token(ACCESS, REFRESH, lives=timedelta(0)), tokens, cipher)
+    store_new_token("person", token(ACCESS, REFRESH, of=app), tokens, cipher)
+    store_new_token("tired", token(ACCESS, REFRESH, lives=timedelta(0), of=app), tokens, cipher)
     failures: list[MoodlogError] = []
     with SpotifyClients(app, tokens, cipher, retry=RetryPolicy(sleep=lambda _: None)) as clients:
         request = begin(app, app.redirect_uri, new_state())
@@ -161,8 +161,8 @@ def test_nothing_planted_is_told(logs: list[str], answer: Answer, secret: str | 
 
 def test_an_echoed_token_is_not_kept_as_a_title_nor_with_an_answer_set_aside(logs: list[str]) -> None:
     tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
-    store_new_token("person", token(ACCESS, REFRESH), tokens, cipher)
     with serving(answer=_telling) as server, SpotifyClients(app_at(server.url), tokens, cipher) as clients:
+        store_new_token("person", token(ACCESS, REFRESH, of=app_at(server.url)), tokens, cipher)
         window = clients.for_user("person").recently_played()
         source = SpotifySource(clients.for_user("person").audio_features)
         with pytest.raises(UnexpectedPayload) as refused:

@@ -93,7 +93,7 @@ def service() -> Iterator[tuple[Service, str]]:
 def _clients(url: str, tokens: MemoryTokens | None = None) -> SpotifyClients:
     cipher = TokenCipher([TokenCipher.generate_key()])
     tokens = tokens or MemoryTokens()
-    store_new_token("ada", token(), tokens, cipher)
+    store_new_token("ada", token(of=app_at(url)), tokens, cipher)
     return SpotifyClients(app_at(url), tokens, cipher, retry=RetryPolicy(sleep=lambda _: None))
 
 
@@ -130,9 +130,9 @@ def test_any_answer_of_the_token_endpoint(service: tuple[Service, str], body: by
     played.reply = Reply(status=status, body=body)
     tokens = MemoryTokens()
     cipher = TokenCipher([TokenCipher.generate_key()])
-    store_new_token("ada", token(lives=timedelta(seconds=-1)), tokens, cipher)
-    before = tokens.read("ada")
     app = app_at(url)
+    store_new_token("ada", token(lives=timedelta(seconds=-1), of=app), tokens, cipher)
+    before = tokens.read("ada")
     with SpotifyClients(app, tokens, cipher, retry=RetryPolicy(sleep=lambda _: None)) as clients:
         with one_sentence():
             exchange(begin(app, app.redirect_uri, new_state()), "code", clients.token_service)

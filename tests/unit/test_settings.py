@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mood_core.errors import ConfigError
-from mood_core.settings import load_settings
+from mood_core.settings import load_settings, other_names_in_use
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +29,30 @@ def test_everything_lies_in_home_by_default(tmp_path: Path) -> None:
 
 
 def test_moodlogs_own_names_come_before_the_common_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://common/db")
     monkeypatch.setenv("SPOTIPY_CLIENT_ID", "common")
-    assert load_settings().database == "postgresql://common/db"
     assert load_settings().spotify_client_id == "common"
-    monkeypatch.setenv("MOODLOG_DATABASE_URL", "postgresql://own/db")
+    assert list(other_names_in_use(load_settings())) == ["SPOTIPY_CLIENT_ID"]
     monkeypatch.setenv("MOODLOG_SPOTIFY_CLIENT_ID", "own")
-    assert load_settings().database == "postgresql://own/db"
     assert load_settings().spotify_client_id == "own"
+    assert other_names_in_use(load_settings()) == {}
+
+
+@pytest.mark.parametrize("place", ["environment", ".env", "HOME/.env"])
+def test_the_database_of_another_project_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    if place == "environment":
+        monkeypatch.setenv("DATABASE_URL", "postgresql://theirs/db")
+    else:
+        (tmp_path / "home").mkdir(mode=0o700)
+        file = tmp_path / place.replace("HOME", "home")
+        file.write_text("DATABASE_URL=postgresql://theirs/db\n", encoding="utf-8")
+    settings = load_settings()
+    assert settings.database == f"sqlite:///{tmp_path / 'home' / 'moodlog.db'}"
+    assert "MOODLOG_DATABASE_URL" in other_names_in_use(settings)["DATABASE_URL"]
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", "postgresql://own/db")
+    assert load_settings().database == "postgresql://own/db"
+    assert other_names_in_use(load_settings()) == {}
 
 
 def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +63,62 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_dot_env_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("MOODLOG_SHARDS=9\n", encoding="utf-8")
     assert load_settings().shards == 9
+
+
+def test_the_environment_comes_before_the_folder_and_that_before_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / ".env").write_text("MOODLOG_SHARDS=7\nMOODLOG_LAKE_URL=home\nMOODLOG_RUNTIME=keras\n")
+    assert load_settings().shards == 7
+    (tmp_path / ".env").write_text("MOODLOG_SHARDS=8\nMOODLOG_LAKE_URL=here\n")
+    assert (load_settings().shards, load_settings().lake, load_settings().runtime) == (8, "here", "keras")
+    monkeypatch.setenv("MOODLOG_SHARDS", "9")
+    assert (load_settings().shards, load_settings().lake) == (9, "here")
+
+
+def test_the_folder_may_name_a_home_and_its_settings_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MOODLOG_HOME")
+    (tmp_path / "there").mkdir(mode=0o700)
+    (tmp_path / "there" / ".env").write_text("MOODLOG_SHARDS=7\nMOODLOG_HOME=elsewhere\n")
+    (tmp_path / ".env").write_text("MOODLOG_HOME=there\n")
+    assert (load_settings().home, load_settings().shards) == (tmp_path / "there", 7)
+
+
+def test_a_home_that_names_another_home_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / ".env").write_text("MOODLOG_HOME=elsewhere\n")
+    assert load_settings().home == tmp_path / "home"
+    assert "MOODLOG_HOME" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["MOODLOG_SPOTIFY_API_URL", "MOODLOG_SPOTIFY_ACCOUNTS_URL", "MOODLOG_RECCOBEATS_URL"])
+def test_an_address_that_gets_secrets_is_https_or_this_machine(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for good in (
+        "https://x.example/v1",
+        "http://127.0.0.1:1/v1",
+        "http://127.9.9.9",
+        "http://[::1]:1",
+        "http://localhost",
+    ):
+        monkeypatch.setenv(name, good)
+        load_settings()
+    for bad in (
+        "http://x.example",
+        "http://127.0.0.1.x.example",
+        "http://127.0.0.1@x.example",
+        "http://x.example\\@127.0.0.1/",
+        "http://localhost.x.example",
+        "http://0.0.0.0",
+        "HTTP://x.example",
+        "ftp://127.0.0.1",
+        "//127.0.0.1",
+        "https:// x.example",
+        "https://",
+    ):
+        monkeypatch.setenv(name, bad)
+        with pytest.raises(ConfigError, match=f"{name} cannot be used"):
+            load_settings()
 
 
 def test_a_misspelt_name_is_told_once_with_the_one_that_was_meant(

@@ -1,0 +1,181 @@
+"""Whether a file may be believed: by who owns it and who can change it, not by the place where it is.
+
+A file is trusted where it, its folder, and every symbolic link on the way to it belong to this user or to root, and no
+one else can write to them. A folder like ``/tmp`` counts as writable by others, although it is sticky: others can put a
+file there first. Two things are no reason for distrust, because they are usual and let nobody in:
+
+- write permission of a group that is private to the owner: it has the owner's name and no other member (the way of
+  Debian, Ubuntu and Fedora, whose umask is 002). Where the file has an access control list, its group bits may stand
+  for anybody, and it is not trusted;
+- that others can read the file. ``moodlog doctor`` reports that.
+
+On Windows, permissions are kept elsewhere, and every file is trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mood_core.errors import ConfigError
+
+LARGEST_BYTES = 1_000_000
+_MOST_LINKS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Distrust:
+    """Why the file or folder ``path`` is not trusted, and what to do."""
+
+    path: Path
+    reason: str
+    remedy: str
+
+
+def distrust(path: Path) -> Distrust | None:
+    """Why ``path`` is not trusted; None where it is, or where there is no such file.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    if sys.platform == "win32":
+        return None
+    for step in _steps(path):
+        try:
+            judged = ((step, step.lstat()), (step.parent, step.parent.stat()))
+        except FileNotFoundError:
+            return None
+        for each, status in judged:
+            found = _judge(each, status)
+            if found is not None:
+                return found
+    return None
+
+
+def judge_folder(path: Path) -> Distrust | None:
+    """Why others can change what is in the folder ``path``; None where they cannot.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    return None if sys.platform == "win32" else _judge(path, path.stat())
+
+
+def read_trusted(path: Path) -> str | None:
+    """The text of the small configuration file ``path``; None where there is no such file (a folder is none).
+
+    Raises:
+        ConfigError: It is not trusted, not a regular file, larger than 1 MB, or not UTF-8.
+    """
+    try:
+        refuse_untrusted(path)
+        return read_small(path)
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} cannot be read: it is not UTF-8. Write one NAME=value a line.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}. Repair it or move it away.") from error
+
+
+def refuse_untrusted(path: Path) -> None:
+    """Let ``path`` pass if it is trusted or absent.
+
+    Raises:
+        ConfigError: It is not trusted; the message has the file, its owner or mode, and the remedy.
+        OSError: It cannot be looked at.
+    """
+    found = distrust(path)
+    if found is not None:
+        raise ConfigError(f"{path} is not trusted: {found.path} {found.reason}. {found.remedy}.")
+
+
+def read_small(path: Path) -> str | None:
+    """The text of the file ``path``, whoever owns it; None where it is a folder.
+
+    Raises:
+        ConfigError: It is not a regular file, or larger than 1 MB.
+        UnicodeDecodeError: It is not UTF-8.
+        OSError: It cannot be read.
+    """
+    # Without O_NONBLOCK, opening a FIFO waits for its writer.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError(f"{path} is not a regular file; replace it by one, or move it away.")
+        content = file.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        raise ConfigError(f"{path} is larger than 1 MB; configuration files are small. Move it away.")
+    return content.decode("utf-8-sig")
+
+
+def _steps(path: Path) -> Iterator[Path]:
+    """``path``, and the target of each symbolic link on the way to what it leads to."""
+    current = Path.cwd() / path
+    for _ in range(_MOST_LINKS):
+        yield current
+        if not current.is_symlink():
+            return
+        current = current.parent / current.readlink()
+    raise OSError(40, "too many symbolic links", str(path))
+
+
+if sys.platform != "win32":
+    import grp
+    import pwd
+
+    def _judge(path: Path, status: os.stat_result) -> Distrust | None:
+        mode = f"mode {stat.S_IMODE(status.st_mode):04o}"
+        if status.st_uid not in (os.geteuid(), 0):
+            reason = f"belongs to {user_name(status.st_uid)} ({mode}), not to {user_name(os.geteuid())} or root"
+            mine = f"If it is yours, run `chown {user_name(os.geteuid())} {path}` as root"
+            return Distrust(path, reason, f"{mine}; otherwise move to another folder")
+        if stat.S_ISLNK(status.st_mode):
+            return None  # a link has no mode of its own
+        if status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and not _is_private_group(path, status)):
+            remedy = f"Run `chmod go-w {path}`"
+            if status.st_mode & stat.S_ISVTX:
+                remedy = "Move the file to a folder that only you can write to"
+            return Distrust(path, f"can be changed by others ({mode})", remedy)
+        return None
+
+    def _is_private_group(path: Path, status: os.stat_result) -> bool:
+        """Whether the group is that of its owner alone."""
+        try:
+            group = grp.getgrgid(status.st_gid)
+            owner = pwd.getpwnam(group.gr_name)
+        except KeyError:
+            return False
+        is_own = owner.pw_uid in (os.geteuid(), 0) and owner.pw_gid == group.gr_gid
+        return is_own and set(group.gr_mem) <= {group.gr_name} and not _has_access_list(path)
+
+    def _has_access_list(path: Path) -> bool:
+        if sys.platform != "linux":
+            return False
+        try:
+            return bool(os.getxattr(path, "system.posix_acl_access"))
+        except OSError:
+            return False
+
+    def user_name(uid: int) -> str:
+        """What the system calls the user ``uid``."""
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return str(uid)
+
+else:
+
+    def _judge(_path: Path, _status: os.stat_result) -> Distrust | None:
+        return None
+
+    def user_name(uid: int) -> str:
+        """What the system calls the user ``uid``."""
+        return str(uid)
