@@ -39,7 +39,7 @@ def main(context: click.Context, verbose: int) -> None:
       moodlog serve      do that every night
       moodlog history    look at your moods
 
-    Settings are MOODLOG_* in the environment, in .env, or in HOME/.env; data goes to stdout, progress and logs to stderr.
+    Settings are MOODLOG_* in the environment, .env or HOME/.env; data goes to stdout, progress and logs to stderr.
     Exit codes: 0 done, 1 failed, 2 usage, 75 try again later, 77 authorise again, 78 configuration.
     """
     context.ensure_object(dict)["verbose"] = verbose
