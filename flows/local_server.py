@@ -57,6 +57,11 @@ class LocalServer:
         return self.api_url.removesuffix("/api")
 
     @property
+    def port(self) -> int:
+        """Where on 127.0.0.1 it listens."""
+        return int(self.api_url.removesuffix("/api").rpartition(":")[2])
+
+    @property
     def log(self) -> Path:
         """Where a server that this process started writes its log."""
         return _log(self._home)
@@ -103,7 +108,7 @@ class LocalServer:
         """
         self.stop()
         lock = find_or_lock(self._home, own=True, say=say)
-        port = free_port(int(self.api_url.removesuffix("/api").rpartition(":")[2]), strict=True)
+        port = free_port(self.port, strict=True)
         if isinstance(lock, ProcessLock):
             self._process = _start(self._home, port, lock)
 

@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,12 +25,12 @@ class PrefectRuntime:
     """A Prefect server to run flows on; ``server`` is the local one, None where a person's own is used."""
 
     def __init__(self, server: LocalServer | None) -> None:
-        self._server = server
+        self.server = server
 
     @property
     def pages(self) -> str:
         """Where a browser shows the runs, or which server was set."""
-        return self._server.ui_url if self._server else (configured_server() or "")
+        return self.server.ui_url if self.server else (configured_server() or "")
 
     def wait_until_ready(self) -> None:
         """Wait until flows can run.
@@ -38,12 +38,12 @@ class PrefectRuntime:
         Raises:
             Unavailable: The local server does not start.
         """
-        if self._server is not None:
-            self._server.wait_until_ready()
+        if self.server is not None:
+            self.server.wait_until_ready()
 
     def wait_until_recorded(self, flow_run_id: str) -> None:
         """Wait until the server has recorded the run's tasks, which it does some moments after they ended."""
-        if self._server is None or not self._server.is_ours:
+        if self.server is None or not self.server.is_ours:
             return  # a server that goes on running catches up by itself
         from prefect.logging.handlers import APILogHandler
 
@@ -54,11 +54,19 @@ class PrefectRuntime:
 
 
 @contextlib.contextmanager
-def prefect_runtime(home: Path, *, verbose: int = 0, port: int | None = None) -> Iterator[PrefectRuntime]:
+def prefect_runtime(
+    home: Path,
+    *,
+    verbose: int = 0,
+    port: int | None = None,
+    own: bool = False,
+    strict: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[PrefectRuntime]:
     """A server to run flows on for as long as the context lasts; it is not ready yet.
 
     A server that is set by ``PREFECT_API_URL`` or the active Prefect profile is used. Otherwise it is moodlog's own,
-    whose history lies in ``home/prefect``.
+    whose history lies in ``home/prefect``; ``port``, ``own``, ``strict`` and ``say`` are those of ``local_server``.
 
     Raises:
         ConfigError: ``home`` cannot be made.
@@ -72,7 +80,7 @@ def prefect_runtime(home: Path, *, verbose: int = 0, port: int | None = None) ->
         return
     make_home(home)
     folder = home / "prefect"
-    with local_server(folder, port=port) as server:
+    with local_server(folder, port=port, own=own, strict=strict, say=say) as server:
         os.environ.update(server_environment(folder), PREFECT_API_URL=server.api_url)
         yield PrefectRuntime(server)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Generic, TypeVar
+
+from prefect.exceptions import CancelledRun
 
 from mood_core.errors import MoodlogError
 
@@ -18,3 +21,18 @@ class RunFailed(MoodlogError, Generic[Report]):
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message)
         self.report = report
+
+
+def is_engine_crash(record: logging.LogRecord) -> bool:
+    """Whether a record of Prefect's engine is true: it reports an end that moodlog returned as a crash as well."""
+    error = record.exc_info[1] if record.exc_info else None
+    returned = isinstance(error, (RunFailed, CancelledRun))
+    return not (returned and "exited with unexpected exception" in record.getMessage())
+
+
+def report_no_crash() -> None:
+    """Keep the engine of this process from logging the state that a flow is about to return as a crash."""
+    for name in ("prefect.flow_runs", "prefect.engine"):
+        logger = logging.getLogger(name)
+        if is_engine_crash not in logger.filters:
+            logger.addFilter(is_engine_crash)

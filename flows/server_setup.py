@@ -102,14 +102,15 @@ def free_slots(client: SyncPrefectClient, deployments: Sequence[Deployment]) -> 
     """
     from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 
-    for deployment in _deployed(client, deployments):
+    for deployment in deployed(client, deployments):
         limit = deployment.global_concurrency_limit
         if limit is not None and limit.active_slots and not _is_under_way(client, deployment):
             client.update_global_concurrency_limit(limit.name, GlobalConcurrencyLimitUpdate(active_slots=0))
             yield Done(f"slots of {deployment.name}", f"freed: {limit.active_slots} held by no run")
 
 
-def _deployed(client: SyncPrefectClient, deployments: Sequence[Deployment]) -> Iterator[DeploymentResponse]:
+def deployed(client: SyncPrefectClient, deployments: Sequence[Deployment]) -> Iterator[DeploymentResponse]:
+    """Those of ``deployments`` that are on the server, as it has them."""
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, DeploymentFilterTags
 
     yield from client.read_deployments(

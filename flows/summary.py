@@ -10,7 +10,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from flows.events import tell_ended_permissions
 from flows.later import put_off
-from flows.run_failed import RunFailed
+from flows.run_failed import RunFailed, report_no_crash
 from mood_core.bootstrap import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.pipeline.night_report import NightReport, Verdict
@@ -41,6 +41,7 @@ def conclude(report: NightReport) -> State[NightReport]:
     create_markdown_artifact(key="moodlog-summary", markdown=markdown(report) + moods, description="What the run did")
     tell_ended_permissions(report)
     if stop_requested():
+        report_no_crash()
         return Cancelled(message=f"stopped with moodlog serve: {headline(report)}; the next run does the rest")
     return state_of(report, put_off(report))
 
@@ -51,6 +52,7 @@ def state_of(report: NightReport, later: str | None = None) -> State[NightReport
     more = [f"and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
     message = "; ".join([headline(report), *reasons[:_REASONS], *more, *([later] if later else [])])
     if report.verdict is Verdict.FAILED:
+        report_no_crash()
         return Failed(message=message, data=RunFailed(message, report))
     return Completed(name=report.verdict.value, message=message, data=report)
 

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.progress import ProgressArtifact
-from flows.run_failed import RunFailed
+from flows.run_failed import RunFailed, report_no_crash
 from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.verify_lake import Verification, verify
@@ -26,6 +26,7 @@ def verify_lake(deep: bool = False) -> State[Verification]:
     if found.findings:
         first = found.findings[0]
         more = f"{len(found.findings)} findings, the first: {first.subject}: {first.problem}; {first.advice}"
+        report_no_crash()
         return Failed(message=more, data=RunFailed(more, found))
     return Completed(message=f"{found.files} files with {found.rows} rows agree with SQL", data=found)
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from flows.deployments import Concurrency, Deployment, read_deployments
-from flows.prefect_runtime import prefect_runtime
+from flows.health_route import FILE, PATH
+from flows.prefect_runtime import PrefectRuntime, prefect_runtime
+from flows.process_lock import ProcessLock, holder
+from flows.run_records import RunRecords
 from flows.trusted_folder import refuse_untrusted_folder
+from mood_core.bootstrap import make_home, utc_now
+from mood_core.errors import Unavailable
 from mood_core.settings import load_settings
 from mood_core.store.time_zones import zone
 
@@ -30,7 +40,15 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
     """Run all schedules on this machine: pulls who is due every half hour, labels every night.
 
     Keeps going until it is stopped. Prefect's pages and the history of runs are at http://127.0.0.1:4200, unless
-    PREFECT_API_URL or your Prefect profile names a server of your own. What runs when stands in prefect.yaml.
+    PREFECT_API_URL or your Prefect profile names a server of your own. What runs when is defined in prefect.yaml.
+    http://127.0.0.1:4200/health answers 200 while runs start by themselves, and 503 with the problems otherwise.
+
+    Ctrl-C or SIGTERM: each run finishes its current account and ends as Cancelled, which takes up to a minute. A second
+    Ctrl-C ends at once. A night that was missed while nothing ran is made up for at the next start.
+
+    \b
+    Exit codes: 0 stopped, 75 runs cannot start by themselves, the port is in use, or another moodlog serve uses
+    MOODLOG_HOME; 78 a setting is wrong; 130 ended at once.
 
     \b
     Examples:
@@ -46,38 +64,106 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
         zone(timezone)
     home = load_settings().home
     refuse_untrusted_folder()
-    console = Console(stderr=True, markup=False, highlight=False)
-    with prefect_runtime(home, verbose=max(context.obj["verbose"], 1), port=port) as runtime:
-        with console.status("starting Prefect"):
-            runtime.wait_until_ready()
-        from prefect import serve
+    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    make_home(home)
+    strict = context.get_parameter_source("port") is not ParameterSource.DEFAULT
+    try:
+        with (
+            _only_one(home / "prefect"),
+            prefect_runtime(
+                home, verbose=max(context.obj["verbose"], 1), port=port, own=True, strict=strict, say=console.print
+            ) as runtime,
+        ):
+            with console.status("starting Prefect"):
+                runtime.wait_until_ready()
+            if runtime.server is not None and runtime.server.port != port:
+                console.print(f"Port {port} is in use by another program, so Prefect's pages are elsewhere this time.")
+            _serve(runtime, home / "prefect", timezone, console.print)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
 
-        _make_sound(deployments := read_deployments())
-        console.print(f"Prefect's pages: {runtime.pages}")
-        for deployment in deployments:
-            console.print(f"  {deployment.name}: {_when(deployment, timezone)}")
-        console.print("Stop with Ctrl-C.")
-        # On SIGTERM Prefect's runner asks itself to stop without awaiting it and exits: nothing a reader can mend.
-        warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited", category=RuntimeWarning)
-        # The server ends with this command, so there is nothing to pause.
-        serve(
-            *(served(deployment, timezone) for deployment in deployments),
-            pause_on_shutdown=False,
-            print_starting_message=False,
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Keep a second ``moodlog serve`` away from this home, for as long as the context lasts.
+
+    Raises:
+        Unavailable: There is one already.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / "serve.lock"
+    lock = ProcessLock(path)
+    if not lock.acquire({"pid": os.getpid(), "since": f"{utc_now():%Y-%m-%d %H:%M}"}):
+        held = holder(path) or {}
+        raise Unavailable(
+            f"moodlog serve already runs for {folder.parent}: process {held.get('pid')}, since {held.get('since')} UTC."
+            f" End it with `kill {held.get('pid')}`, or set another MOODLOG_HOME",
+            source="moodlog",
         )
+    with contextlib.closing(lock):
+        yield
 
 
-def _make_sound(deployments: Sequence[Deployment]) -> None:
+def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Callable[[str], None]) -> None:
+    """Run the deployments until this is stopped.
+
+    Raises:
+        Unavailable: Runs do not start by themselves, and starting the server again did not help.
+    """
+    import asyncio
+
+    from flows.home_runner import HomeRunner
+    from flows.watchdog import Watchdog
+
+    records = RunRecords(folder / "runs")
+    deployments = read_deployments()
+    _clear_up(records, deployments, say, is_ours=runtime.server is not None)
+    runner = HomeRunner(records, say)
+    ids = [UUID(str(runner.add_deployment(served(deployment, timezone)))) for deployment in deployments]
+    _make_up(ids, say)
+    say(f"Prefect's pages: {runtime.pages}")
+    if runtime.server is not None:
+        say(f"For monitors: {runtime.pages}{PATH}")
+    for deployment in deployments:
+        say(f"  {deployment.name}: {_when(deployment, timezone)}")
+    say("Stop with Ctrl-C.")
+    signal.signal(signal.SIGINT, runner.handle_sigterm)
+    with Watchdog(runtime.server, runner, records, folder / FILE, say) as watchdog:
+        asyncio.run(runner.start())
+    if watchdog.gave_up is not None:
+        raise Unavailable(watchdog.gave_up, source="prefect")
+    say("Stopped.")
+
+
+def _clear_up(records: RunRecords, deployments: list[Deployment], say: Callable[[str], None], *, is_ours: bool) -> None:
     """Leave nothing in the way that a run of an earlier `serve` held when its process died."""
     from prefect.client.orchestration import get_client
 
     from flows.automations import dead_runs, set_up_automation
+    from flows.dead_runs import end_orphans, settle, settle_unrecorded
     from flows.server_setup import free_slots
 
+    records.ask_to_stop()
+    end_orphans(records)
+    records.ask_to_go_on()
     with get_client(sync_client=True) as client:
         set_up_automation(client, dead_runs())
-        for _ in free_slots(client, deployments):
-            pass
+        done = list(settle(client, records))
+        done += settle_unrecorded(client, deployments) if is_ours else []
+        done += free_slots(client, deployments)
+    for one in done:
+        say(f"{one.what}: {one.outcome}")
+
+
+def _make_up(deployment_ids: list[UUID], say: Callable[[str], None]) -> None:
+    from prefect.client.orchestration import get_client
+
+    from flows.missed_runs import make_up
+
+    with get_client(sync_client=True) as client:
+        for done in make_up(client, deployment_ids, utc_now()):
+            say(f"{done.what}: {done.outcome}")
 
 
 def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:

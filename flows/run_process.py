@@ -1,0 +1,50 @@
+"""``python -m flows.run_process FOLDER PARENT RUN``: the process of one flow run of ``moodlog serve``.
+
+It is Prefect's engine. Besides, it holds the lock of its record for as long as it lives, stops at the next safe point
+when ``moodlog serve`` stops, and does not outlive a ``moodlog serve`` that was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from flows.run_records import RunRecords
+from mood_core.pipeline.stop_request import request_stop
+
+ORPHAN_S = 10.0
+"""How long a run goes on without its ``moodlog serve``, to finish and store its current account."""
+
+_POLL_S = 0.5
+
+
+def main() -> None:
+    """Run the flow run given third for the process given second, whose records are in the folder given first."""
+    records, parent, run_id = RunRecords(Path(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C in the terminal is for `moodlog serve`, which asks runs to stop
+    if not records.hold(run_id):
+        sys.exit(f"another process runs the flow run {run_id}")
+    threading.Thread(target=_stop_in_time, args=(records, parent), daemon=True).start()
+    sys.argv = ["prefect.engine", run_id]
+    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+
+
+def _stop_in_time(records: RunRecords, parent: int) -> None:
+    while os.getppid() == parent:
+        if records.is_stopping():
+            request_stop()
+        time.sleep(_POLL_S)
+    request_stop()
+    time.sleep(ORPHAN_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

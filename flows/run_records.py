@@ -1,0 +1,76 @@
+"""Which flow runs the ``moodlog serve`` of a home has begun: a file for each, locked while its process lives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.process_lock import ProcessLock, holder
+
+_STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A flow run that was begun here; ``process`` is that of its living process, None where none lives."""
+
+    run_id: str
+    process: int | None
+    age_s: float
+
+
+class RunRecords:
+    """The records in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def begin(self, run_id: str) -> None:
+        """Note that the process of a run is about to be started."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file(run_id).touch(mode=0o600)
+
+    def hold(self, run_id: str) -> bool:
+        """Mark this process as that of a run until it ends; False where another process is."""
+        self.begin(run_id)
+        return ProcessLock(self._file(run_id)).acquire({"pid": os.getpid()})
+
+    def all(self) -> list[Record]:
+        """Every record, the oldest first."""
+        files = sorted(self.folder.glob("*.run"), key=lambda file: file.stat().st_mtime)
+        return [self._record(file) for file in files]
+
+    def end(self, run_id: str) -> None:
+        """Remove the record of a run that has ended."""
+        self._file(run_id).unlink(missing_ok=True)
+
+    def kill(self, record: Record) -> None:
+        """End the process of a run at once."""
+        if record.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(record.process, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def ask_to_stop(self) -> None:
+        """Ask the processes of all runs to stop at their next safe point."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.folder / _STOPPING).touch(mode=0o600)
+
+    def ask_to_go_on(self) -> None:
+        """Take :meth:`ask_to_stop` back, for the runs that begin from now on."""
+        (self.folder / _STOPPING).unlink(missing_ok=True)
+
+    def is_stopping(self) -> bool:
+        """Whether runs are asked to stop."""
+        return (self.folder / _STOPPING).exists()
+
+    def _file(self, run_id: str) -> Path:
+        return self.folder / f"{run_id}.run"
+
+    def _record(self, file: Path) -> Record:
+        held = holder(file)
+        process = held.get("pid") if held else None
+        return Record(file.stem, process if isinstance(process, int) else None, time.time() - file.stat().st_mtime)

@@ -1,0 +1,109 @@
+"""What a Prefect server will start by itself, and what it did: read from its runs, not from its deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from flows.deployments import read_deployments
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import DeploymentResponse
+
+NIGHTLY = "nightly"
+_FLOW = "run-nightly"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSchedule:
+    """The schedules of moodlog's deployments on a server.
+
+    Attributes:
+        deployments: those with a schedule that is switched on, as the server has them.
+        next_runs: by their names, when the next run of each is due; None where none is scheduled.
+        last_success: when the newest nightly run that did its work ended.
+    """
+
+    deployments: tuple[DeploymentResponse, ...]
+    next_runs: dict[str, datetime | None]
+    last_success: datetime | None
+
+    @property
+    def unscheduled(self) -> list[str]:
+        """The deployments whose schedule is switched on and for which no run is scheduled."""
+        return [name for name, due in self.next_runs.items() if due is None]
+
+    @property
+    def nightly(self) -> DeploymentResponse | None:
+        """The deployment of the nightly run, where its schedule is switched on."""
+        return next((one for one in self.deployments if one.name == NIGHTLY), None)
+
+
+def read_schedule(client: SyncPrefectClient, now: datetime) -> ServerSchedule:
+    """Ask the server what is scheduled after ``now``, and when the nightly run last succeeded."""
+    deployments = tuple(one for one in _ours(client) if not one.paused and any(each.active for each in one.schedules))
+    return ServerSchedule(
+        deployments, {one.name: _next_run(client, one, now) for one in deployments}, last_success(client)
+    )
+
+
+def last_success(client: SyncPrefectClient) -> datetime | None:
+    """When the newest nightly run that did its work ended, by whatever means it was started."""
+    from prefect.client.schemas.filters import (
+        FlowFilter,
+        FlowFilterName,
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    worked = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED])))
+    runs = client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[_FLOW])),
+        flow_run_filter=worked,
+        sort=FlowRunSort.END_TIME_DESC,
+        limit=1,
+    )
+    return runs[0].end_time if runs else None
+
+
+def _ours(client: SyncPrefectClient) -> Sequence[DeploymentResponse]:
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowFilter, FlowFilterName
+
+    known = read_deployments()
+    flows = sorted({one.entrypoint.rpartition(".")[2].replace("_", "-") for one in known})
+    return client.read_deployments(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=flows)),
+        deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[one.name for one in known])),
+    )
+
+
+def _next_run(client: SyncPrefectClient, deployment: DeploymentResponse, now: datetime) -> datetime | None:
+    from prefect.client.schemas.filters import (
+        DeploymentFilter,
+        DeploymentFilterId,
+        FlowRunFilter,
+        FlowRunFilterNextScheduledStartTime,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    waiting = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(after_=now),
+    )
+    runs: list[FlowRun] = client.read_flow_runs(
+        flow_run_filter=waiting,
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
+        sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
+        limit=1,
+    )
+    return runs[0].next_scheduled_start_time if runs else None

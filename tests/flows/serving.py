@@ -1,0 +1,104 @@
+"""``moodlog serve`` as a real process on a home of its own, with a stand-in of Spotify."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.server_place import free_port
+from tests.flows.deployed import MOODLOG, until
+
+PATIENCE_S = 240.0
+
+
+@dataclass
+class Serving:
+    """A ``moodlog serve`` that runs; ``log`` is what it says."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    home: Path
+    log: Path
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def prefect(self) -> Path:
+        return self.home / "prefect" / "prefect.db"
+
+    def health(self) -> tuple[int, dict[str, Any]]:
+        """What ``/health`` answers; 0 while nothing does."""
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=10)
+            return answer.status_code, answer.json()
+        except httpx.HTTPError:
+            return 0, {}
+
+    def wait_until_said(self, part: str) -> None:
+        """Wait for ``part`` in what it says."""
+        until(lambda: part in self.said or None, PATIENCE_S)
+
+    def stop(self, signal_: int = signal.SIGTERM) -> int:
+        """Stop it and wait for its end; returns the exit code."""
+        self.process.send_signal(signal_)
+        return self.process.wait(timeout=PATIENCE_S)
+
+    @contextmanager
+    def client(self) -> Iterator[SyncPrefectClient]:
+        """A client of its server."""
+        with (
+            temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{self.port}/api"}),
+            get_client(sync_client=True) as client,
+        ):
+            yield client
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What is in Prefect's database."""
+        return rows(self.prefect, query)
+
+
+def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
+    """The rows of ``query`` on a SQLite file; none while it is not there or busy."""
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as database:
+            return database.execute(query).fetchall()
+    except sqlite3.OperationalError:
+        return []
+
+
+@contextmanager
+def serving(home: Path, *, port: int | None = None, wait: bool = True, **environment: str) -> Iterator[Serving]:
+    """A ``moodlog serve`` on ``home``, whose settings are in the environment; killed at the end where it still runs."""
+    port = port or free_port(None)
+    log = home.parent / f"serve-{time.monotonic_ns()}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*MOODLOG, "serve", "--port", str(port)],
+            stdout=out,
+            stderr=out,
+            env={**os.environ, "MOODLOG_HOME": str(home), **environment},
+            start_new_session=True,
+        )
+    running = Serving(process, port, home, log)
+    try:
+        if wait:
+            running.wait_until_said("Stop with Ctrl-C")
+        yield running
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()

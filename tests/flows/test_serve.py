@@ -1,0 +1,56 @@
+"""``moodlog serve`` left alone: its clock starts the runs, and it answers for itself."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from prefect.client.schemas.schedules import IntervalSchedule
+
+from mood_core.standin import StandIn
+from tests.flows.deployed import MOODLOG, run, until
+from tests.flows.serving import rows, serving
+from tests.nights import connect_listeners, point_at, workspace_of
+
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def connected(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home with two connected listeners."""
+    with StandIn(seed=5, listeners=2) as standin:
+        point_at(standin, monkeypatch)
+        monkeypatch.delenv("PREFECT_API_URL", raising=False)
+        with workspace_of(standin) as workspace:
+            connect_listeners(workspace, standin)
+        yield home
+
+
+def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -> None:
+    with serving(connected) as serve:
+        refused = run(*MOODLOG, "serve", "--port", str(serve.port), ok=False)
+        assert (refused.returncode, str(serve.process.pid) in refused.stderr) == (75, True), refused.stderr
+        status, report = until(lambda: serve.health() if serve.health()[0] == 200 else None)
+        assert (status, report["scheduler"], report["problems"]) == (200, "ok", [])
+        assert set(report["next_runs"]) == {"nightly", "pull", "weekly-recap", "weekly-train-check", "compact"}
+
+        with serve.client() as client:
+            nightly = client.read_deployment_by_name("run-nightly/nightly")
+            # By its schedule, not by hand: due in some seconds from now on.
+            often = IntervalSchedule(interval=timedelta(seconds=20))
+            client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, schedule=often)
+        done = "SELECT state_name FROM flow_run WHERE auto_scheduled AND state_type = 'COMPLETED'"
+        assert until(lambda: serve.rows(done), 400) == [("Completed",)]
+        moods = "SELECT count(*), count(mood) FROM mood_history"
+        listens, labelled = rows(connected / "moodlog.db", moods)[0]
+        assert listens >= labelled > 0
+        assert serve.stop(signal.SIGINT) == 0, serve.said
+        assert "Traceback" not in serve.said
+        assert (
+            rows(connected / "prefect" / "prefect.db", "SELECT name FROM flow_run WHERE state_name = 'Running'") == []
+        )
+        assert json.loads((connected / "prefect" / "serve.lock").read_text())["pid"] == serve.process.pid
