@@ -66,16 +66,16 @@ class Serving:
         ):
             yield client
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
         """What is in Prefect's database."""
-        return rows(self.prefect, query)
+        return rows(self.prefect, query, *parameters)
 
 
-def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
+def rows(file: Path, query: str, *parameters: str) -> list[tuple[Any, ...]]:
     """The rows of ``query`` on a SQLite file; none while it is not there or busy."""
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as database:
-            return database.execute(query).fetchall()
+            return database.execute(query, parameters).fetchall()
     except sqlite3.OperationalError:
         return []
 
