@@ -13,6 +13,7 @@ _FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "demo": ("flows.commands.demo:command", "the whole path with invented listeners: no account, no internet"),
         "run": ("flows.commands.run:command", "the nightly run, now"),
+        "status": ("flows.commands.status:command", "show accounts, the schedule, gaps, coverage, batches and calls"),
         "doctor": ("flows.commands.doctor:command", "what is wrong, and what to do"),
         "serve": ("flows.commands.serve:command", "run all the schedules on this machine"),
         "setup": ("flows.commands.setup:command", "prepare a Prefect server: work pool, alerts"),
@@ -22,7 +23,7 @@ _FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 @click.group(
     cls=LazyGroup,
-    lazy={**_FLOW_COMMANDS, **COMMANDS},
+    lazy={**COMMANDS, **_FLOW_COMMANDS},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("-v", "--verbose", count=True, help="Say more on stderr: -v what is done, -vv every detail.")

@@ -32,12 +32,12 @@ class RunRecords:
     def begin(self, run_id: str) -> None:
         """Note that the process of a run is about to be started."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file(run_id).touch(mode=0o600)
+        self.file(run_id).touch(mode=0o600)
 
     def hold(self, run_id: str) -> bool:
         """Mark this process as that of a run until it ends; False where another process is."""
         self.begin(run_id)
-        return ProcessLock(self._file(run_id)).acquire({"pid": os.getpid()})
+        return ProcessLock(self.file(run_id)).acquire({"pid": os.getpid()})
 
     def all(self) -> list[Record]:
         """Every record, the oldest first."""
@@ -46,7 +46,7 @@ class RunRecords:
 
     def end(self, run_id: str) -> None:
         """Remove the record of a run that has ended."""
-        self._file(run_id).unlink(missing_ok=True)
+        self.file(run_id).unlink(missing_ok=True)
 
     def kill(self, record: Record) -> None:
         """End the process of a run at once."""
@@ -67,7 +67,8 @@ class RunRecords:
         """Whether runs are asked to stop."""
         return (self.folder / _STOPPING).exists()
 
-    def _file(self, run_id: str) -> Path:
+    def file(self, run_id: str) -> Path:
+        """The record of a run."""
         return self.folder / f"{run_id}.run"
 
     def _record(self, file: Path) -> Record:

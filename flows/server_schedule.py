@@ -45,7 +45,9 @@ class ServerSchedule:
 
 def read_schedule(client: SyncPrefectClient, now: datetime) -> ServerSchedule:
     """Ask the server what is scheduled after ``now``, and when the nightly run last succeeded."""
-    deployments = tuple(one for one in _ours(client) if not one.paused and any(each.active for each in one.schedules))
+    deployments = tuple(
+        one for one in our_deployments(client) if not one.paused and any(each.active for each in one.schedules)
+    )
     return ServerSchedule(
         deployments, {one.name: _next_run(client, one, now) for one in deployments}, last_success(client)
     )
@@ -73,7 +75,8 @@ def last_success(client: SyncPrefectClient) -> datetime | None:
     return runs[0].end_time if runs else None
 
 
-def _ours(client: SyncPrefectClient) -> Sequence[DeploymentResponse]:
+def our_deployments(client: SyncPrefectClient) -> Sequence[DeploymentResponse]:
+    """The deployments of ``prefect.yaml`` that are on the server."""
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowFilter, FlowFilterName
 
     known = read_deployments()

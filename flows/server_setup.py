@@ -104,7 +104,7 @@ def free_slots(client: SyncPrefectClient, deployments: Sequence[Deployment]) -> 
 
     for deployment in deployed(client, deployments):
         limit = deployment.global_concurrency_limit
-        if limit is not None and limit.active_slots and not _is_under_way(client, deployment):
+        if limit is not None and limit.active_slots and not is_under_way(client, deployment):
             client.update_global_concurrency_limit(limit.name, GlobalConcurrencyLimitUpdate(active_slots=0))
             yield Done(f"slots of {deployment.name}", f"freed: {limit.active_slots} held by no run")
 
@@ -121,7 +121,8 @@ def deployed(client: SyncPrefectClient, deployments: Sequence[Deployment]) -> It
     )
 
 
-def _is_under_way(client: SyncPrefectClient, deployment: DeploymentResponse) -> bool:
+def is_under_way(client: SyncPrefectClient, deployment: DeploymentResponse) -> bool:
+    """Whether a run of ``deployment`` is under way."""
     from prefect.client.schemas.filters import (
         DeploymentFilter,
         DeploymentFilterId,

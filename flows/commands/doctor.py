@@ -19,6 +19,7 @@ from mood_core.pipeline.check_health import (
     account_findings,
     checked,
     clock_finding,
+    ghost_findings,
     private_file,
     schedule_finding,
 )
@@ -152,12 +153,12 @@ def _clock(workspace: Workspace) -> Finding:
     return clock_finding(workspace.now(), spotify_time(workspace.settings.spotify_accounts_url))
 
 
-def _schedule(workspace: Workspace) -> Finding:
+def _schedule(workspace: Workspace) -> list[Finding]:
     from flows.check_schedule import ask_prefect
 
     pulled = [account.last_pulled_at for account in workspace.accounts.all() if account.last_pulled_at]
     told = ask_prefect(workspace.settings.home)
-    return schedule_finding(told, max(pulled, default=None), workspace.now())
+    return [schedule_finding(told, max(pulled, default=None), workspace.now()), *ghost_findings(told)]
 
 
 def _files(workspace: Workspace) -> list[Finding]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,7 +34,7 @@ _MOST_ROWS = 200
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(as_json: bool) -> None:
-    """Show who is connected and how complete their history is.
+    """Show who is connected, how complete their history is, and what runs by itself.
 
     Accounts with the days left until Spotify asks for consent again (six months after the last), how far each history
     reaches back by source (waiting: plays of an export whose track is not known yet), possible gaps, where
@@ -44,7 +46,13 @@ def command(as_json: bool) -> None:
     Examples:
       moodlog status
       moodlog status --json | jq .gaps
+      moodlog status --json | jq .schedule
     """
+    show_status(lambda _: None, as_json=as_json)
+
+
+def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: bool) -> None:
+    """Write the state of things to stdout; ``schedule`` reports for a home what runs by itself, None if it cannot."""
     with Workspace() as workspace:
         state = {
             "users": _users(workspace),
@@ -61,6 +69,7 @@ def command(as_json: bool) -> None:
             "model_version": workspace.mood_rows.current_version(),
             "database": str(workspace.database),
             "lake": workspace.lake.root,
+            "schedule": schedule(workspace.settings.home),
         }
     if as_json:
         click.echo(json.dumps(state, ensure_ascii=False))

@@ -16,6 +16,7 @@ def sections(state: Mapping[str, Any]) -> dict[str, list[Row]]:
     users = sorted(state["users"], key=_is_well)
     return {
         "Accounts": [_account(user) for user in users],
+        **_schedule(state.get("schedule")),
         "Trouble": [_trouble(user) for user in users if not _is_well(user)],
         "Pulling": [_pulling(user) for user in users],
         "History": [_history(row) for row in state["history"]],
@@ -41,6 +42,19 @@ def _account(user: Row) -> Row:
         "state": user["state"].replace("_", " "),
         "days left": user["token_days_left"],
     }
+
+
+def _schedule(schedule: Mapping[str, Any] | None) -> dict[str, list[Row]]:
+    """The next run of each schedule, and what keeps runs from starting; nothing where it is not known."""
+    if schedule is None:
+        return {}
+    due = sorted(schedule["next_runs"].items(), key=lambda item: (item[1] is None, item[1] or ""))
+    last = _short(schedule["last_nightly_success"])
+    rows = [
+        {"run": name, "next (UTC)": _short(at) or "not scheduled", "last success": last if name == "nightly" else None}
+        for name, at in due
+    ]
+    return {"Schedule": rows, "Schedule problems": [{"problem": problem} for problem in schedule["problems"]]}
 
 
 def _trouble(user: Row) -> Row:

@@ -15,6 +15,7 @@ from mood_core.store.accounts import Account
 _PULLED_WITHIN = timedelta(hours=26)
 _CLOCK_OK = timedelta(seconds=30)
 _CLOCK_SPOILS = timedelta(minutes=5)
+_NAMED = 5
 _MINUTE = "%Y-%m-%d %H:%M"
 _SCHEDULE = "moodlog serve, or `prefect deploy --all` and a worker"
 
@@ -79,12 +80,20 @@ class Scheduled:
         since: when it was first known there; None where it is not.
         last_success: when the newest run that worked ended.
         waits_for_worker: whether no worker is there to take it.
+        next_runs: when the next run of each schedule is due, by the deployment's name.
+        unscheduled: deployments whose schedule is on and for which the server has scheduled no run.
+        ghosts: runs and slots that no process holds although the server shows them as under way.
+        is_own: whether the server is that of ``moodlog serve`` on this machine.
     """
 
     active: bool
     since: datetime | None = None
     last_success: datetime | None = None
     waits_for_worker: bool = False
+    next_runs: tuple[tuple[str, datetime], ...] = ()
+    unscheduled: tuple[str, ...] = ()
+    ghosts: tuple[str, ...] = ()
+    is_own: bool = False
 
 
 def schedule_finding(told: Scheduled | None, newest_pull: datetime | None, now: datetime) -> Finding:
@@ -93,15 +102,34 @@ def schedule_finding(told: Scheduled | None, newest_pull: datetime | None, now: 
         return _without_server(newest_pull, now)
     if not told.active:
         return Finding("schedule", Level.WARNING, "the nightly run is not scheduled on this Prefect server", _SCHEDULE)
+    if told.unscheduled:
+        said = f"no run is scheduled for {', '.join(told.unscheduled)}, although the schedules are on"
+        log = "restart moodlog serve; HOME/prefect/server.log" if told.is_own else "restart the Prefect server; its log"
+        return Finding("schedule", Level.BROKEN, said, f"{log} says why its scheduler fails")
     if told.waits_for_worker:
         remedy = "prefect worker start --pool moodlog"
         return Finding("schedule", Level.WARNING, "the nightly run is scheduled, but no worker takes it", remedy)
     begins = told.last_success or told.since or now
     said = "has not succeeded yet" if told.last_success is None else f"last succeeded {told.last_success:{_MINUTE}} UTC"
     if _is_recent(begins, now):
-        return Finding("schedule", Level.OK, f"the nightly run is scheduled and {said}")
+        due = dict(told.next_runs).get("nightly")
+        next_ = "the nightly run is scheduled" + (f" for {due:{_MINUTE}} UTC" if due else "")
+        return Finding("schedule", Level.OK, f"{next_} and {said}")
     level = Level.BROKEN if now - begins > 2 * _PULLED_WITHIN else Level.WARNING
     return Finding("schedule", level, f"the nightly run is scheduled, but {said}", "moodlog run, and see what it says")
+
+
+def ghost_findings(told: Scheduled | None) -> list[Finding]:
+    """The runs and slots that no process holds, which keep later runs waiting; nothing where there are none."""
+    if told is None or not told.ghosts:
+        return []
+    shown = ", ".join(told.ghosts[:_NAMED]) + (f" and {len(told.ghosts) - _NAMED} more" * (len(told.ghosts) > _NAMED))
+    remedy = (
+        "restart moodlog serve: it marks them as crashed and frees their slots"
+        if told.is_own
+        else "`prefect flow-run cancel ID` for each run, then moodlog setup, which frees their slots"
+    )
+    return [Finding("runs", Level.WARNING, f"no process works on what is shown as under way: {shown}", remedy)]
 
 
 def _without_server(newest_pull: datetime | None, now: datetime) -> Finding:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mood_core.pipeline.check_health import Level, Scheduled, clock_finding, schedule_finding
+from mood_core.pipeline.check_health import Level, Scheduled, clock_finding, ghost_findings, schedule_finding
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -27,6 +27,7 @@ def _ago(hours: float) -> datetime:
         (Scheduled(active=True, since=_ago(900), last_success=_ago(40)), None, Level.WARNING, "last succeeded"),
         (Scheduled(active=True, since=_ago(900), last_success=_ago(70)), None, Level.BROKEN, "last succeeded"),
         (Scheduled(active=True, since=_ago(100)), None, Level.BROKEN, "has not succeeded yet"),
+        (Scheduled(active=True, last_success=_ago(9), unscheduled=("pull",)), None, Level.BROKEN, "scheduled for pull"),
         (Scheduled(active=True, last_success=_ago(1), waits_for_worker=True), None, Level.WARNING, "no worker"),
     ],
 )
@@ -53,3 +54,13 @@ def test_a_clock_that_differs_from_spotifys_is_told_by_how_much(
 ) -> None:
     finding = clock_finding(NOW, service_time)
     assert (finding.level, word in finding.said) == (level, True)
+
+
+def test_runs_that_no_process_holds_are_named_with_a_remedy() -> None:
+    assert ghost_findings(None) == ghost_findings(Scheduled(active=True)) == []
+    many = tuple(f"run {number}" for number in range(7))
+    (own,) = ghost_findings(Scheduled(active=True, ghosts=many, is_own=True))
+    assert (own.level, "run 4 and 2 more" in own.said) == (Level.WARNING, True)
+    assert "moodlog serve" in own.remedy
+    (other,) = ghost_findings(Scheduled(active=True, ghosts=("a slot of pull",)))
+    assert "moodlog setup" in other.remedy

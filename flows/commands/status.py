@@ -1,0 +1,72 @@
+"""``moodlog status`` with what runs by itself: the library's command knows nothing of Prefect."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flows.health_route import FILE, health
+from flows.local_server import running_server
+from flows.prefect_runtime import configured_server
+from mood_core.bootstrap import utc_now
+from mood_core.cli.status import command as library_command
+from mood_core.cli.status import show_status
+from mood_core.errors import MoodlogError
+
+_MINUTE = "%Y-%m-%d %H:%M"
+
+
+@click.command(help=library_command.help)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+def command(as_json: bool) -> None:
+    """Show who is connected, how complete their history is, and what runs by itself."""
+    show_status(schedule, as_json=as_json)
+
+
+def schedule(home: Path) -> dict[str, Any]:
+    """What runs by itself: the next runs, the last night, and the problems; empty problems where all is well."""
+    if configured_server() is None:
+        folder = home / "prefect"
+        if running_server(folder) is None:
+            return _section(None, {}, None, ["nothing runs by itself: no Prefect server is running or set"])
+        _, report = health(folder / FILE, utc_now())
+        if "next_runs" in report:
+            return _section("moodlog serve", report["next_runs"], report["last_nightly_success"], report["problems"])
+    return _asked(home)
+
+
+def _asked(home: Path) -> dict[str, Any]:
+    from flows.check_schedule import ask_prefect
+
+    try:
+        found = ask_prefect(home)
+    except MoodlogError as error:
+        return _section("Prefect", {}, None, [error.message])
+    if found is None:
+        return _section(None, {}, None, ["nothing runs by itself: no Prefect server is running or set"])
+    problems = [f"no run is scheduled for {', '.join(found.unscheduled)}"] if found.unscheduled else []
+    if not found.active:
+        problems.append("the nightly run is not scheduled on this Prefect server")
+    if found.waits_for_worker:
+        problems.append("no worker takes the nightly run")
+    problems += [f"{ghost} is held by no process" for ghost in found.ghosts]
+    next_runs = {name: _iso(at) for name, at in found.next_runs} | dict.fromkeys(found.unscheduled)
+    return _section("Prefect", next_runs, _iso(found.last_success), problems)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _section(
+    server: str | None, next_runs: dict[str, str | None], last_success: str | None, problems: list[str]
+) -> dict[str, Any]:
+    return {
+        "server": server,
+        "next_runs": next_runs,
+        "last_nightly_success": last_success,
+        "problems": problems,
+    }

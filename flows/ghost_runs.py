@@ -1,0 +1,63 @@
+"""Runs that a Prefect server shows as under way although nothing works on them, and slots that no run holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from flows.process_lock import holder
+from flows.run_records import RunRecords
+from flows.server_setup import is_under_way
+from mood_core.drafts import may_run
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import DeploymentResponse
+
+NEVER_BEGAN = timedelta(minutes=15)
+"""How long a run that was handed to a process may take to begin."""
+
+
+def ghosts(
+    client: SyncPrefectClient,
+    deployments: Sequence[DeploymentResponse],
+    records: RunRecords | None,
+    now: datetime,
+) -> Iterator[str]:
+    """The names of such runs and slots of ``deployments``; ``records`` are those of the server's ``moodlog serve``."""
+    for run in _under_way(client, deployments):
+        if _is_ghost(run, records, now):
+            yield f"run {run.name}"
+    for deployment in deployments:
+        limit = deployment.global_concurrency_limit
+        if limit is not None and limit.active_slots and not is_under_way(client, deployment):
+            yield f"a slot of {deployment.name}"
+
+
+def _is_ghost(run: FlowRun, records: RunRecords | None, now: datetime) -> bool:
+    host, _, process = (run.infrastructure_pid or "").partition(":")
+    if process:
+        return not may_run(host, process)
+    if records is not None and (file := records.file(str(run.id))).exists():
+        return holder(file) is None and now.timestamp() - file.stat().st_mtime > NEVER_BEGAN.total_seconds() / 10
+    is_pending = run.state is not None and run.state.is_pending()
+    return is_pending and run.state is not None and now - run.state.timestamp > NEVER_BEGAN
+
+
+def _under_way(client: SyncPrefectClient, deployments: Sequence[DeploymentResponse]) -> list[FlowRun]:
+    from prefect.client.schemas.filters import (
+        DeploymentFilter,
+        DeploymentFilterId,
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+
+    states = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+    return client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=states)),
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[one.id for one in deployments])),
+    )
