@@ -32,6 +32,8 @@ def print_report(report: NightReport, accounts: Sequence[Account], console: Cons
     if len(shown) < len(report.outcomes):
         console.print(f"These are {len(shown)} of {len(report.outcomes)} accounts; --json has them all.")
     console.print(Text.assemble((report.verdict.value, "bold"), f": {headline(report)}"))
+    if report.incident:
+        console.print(f"{report.incident}.")
     if not report.outcomes:
         console.print("No account was pulled: none is active. `moodlog connect` connects one.")
 
@@ -59,4 +61,5 @@ def report_json(report: NightReport) -> dict[str, object]:
             for outcome in report.outcomes
         ],
         "problems": report.problems,
+        "incident": report.incident,
     }

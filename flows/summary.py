@@ -127,9 +127,12 @@ def permission_lines(report: NightReport) -> list[str]:
     lines = []
     for permission in report.permissions:
         left = permission.days_left
-        ends = "has ended" if left is None else f"ends in {counted(left, 'day')}"
-        name = as_text(permission.display_name)
-        lines.append(f"- Spotify's permission for {name} {ends}: `moodlog reconnect {permission.user_id}`")
+        name, id_ = as_text(permission.display_name), permission.user_id
+        renew = f"`moodlog reconnect {id_}`"
+        ends = f"ends in {counted(left or 0, 'day')}: {renew}"
+        if left is None:
+            ends = f"has ended or is refused: `moodlog users resume {id_}` tries it again, {renew} renews it"
+        lines.append(f"- Spotify's permission for {name} {ends}")
     return [*_at_most(lines), ""] if lines else []
 
 

@@ -14,7 +14,7 @@ from flows.run_names import named
 from flows.shards import split
 from flows.sharing import pull_shared
 from flows.summary import conclude
-from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard
+from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard, try_refused_permissions
 from mood_core.pipeline.night_report import NightReport
 from mood_core.pipeline.pull_listens import PullOutcome
 from mood_core.pipeline.stop_request import stop_requested
@@ -57,6 +57,8 @@ def pull_all(people: Sequence[str], *, dry_run: bool, due_only: bool = False, sh
     Raises:
         InputError: One of ``people`` is not a connected account.
     """
+    if not dry_run:
+        try_refused_permissions()
     chosen = choose_accounts(people, due_only=due_only)
     shards = split(chosen.user_ids, chosen.shards)
     outcomes = pull_shared(shards, dry_run=dry_run) if share else _pull_here(shards, dry_run=dry_run)

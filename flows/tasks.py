@@ -131,6 +131,13 @@ def label_selected(selection: Selection) -> LabelReport:
     return report
 
 
+@task(name="try refused permissions", **RETRYING)
+def try_refused_permissions() -> list[str]:
+    """Try the permissions again that Spotify refused and whose time has come; returns the accounts active again."""
+    with Workspace() as workspace:
+        return workspace.try_refused_permissions()
+
+
 @task(name="look at permissions", **RETRYING)
 def permissions_ending() -> list[Permission]:
     """The permissions that a person must renew."""

@@ -130,7 +130,7 @@ class Workspace:
     @cached_property
     def tokens(self) -> TokenRows:
         """Encrypted tokens."""
-        return TokenRows(self.database)
+        return TokenRows(self.database, now=self.now)
 
     @cached_property
     def spotify_app(self) -> SpotifyApp:
@@ -200,6 +200,23 @@ class Workspace:
         from mood_core.spotify.account_tokens import store_new_token
 
         store_new_token(user_id, token, self.tokens, self.cipher, issuer=self.spotify_app.issuer)
+
+    def try_refused_permissions(self) -> list[str]:
+        """Try the refused permissions whose time has come; returns the ids of the accounts that are active again.
+
+        Raises:
+            StoreError: The database fails.
+        """
+        from mood_core.pipeline.try_permissions import due_permissions, try_permissions
+
+        due = due_permissions(self.accounts.all(), self.now(), self.days_left)
+        return try_permissions(due, self.spotify.try_permission) if due else []
+
+    def days_left(self, authorised_at: datetime) -> int:
+        """Whole days until a permission given at ``authorised_at`` ends; negative once it has ended."""
+        from mood_core.spotify.tokens import days_left
+
+        return days_left(authorised_at, self.now())
 
     def turn(self, what: Turn) -> AbstractContextManager[None]:
         """Be the only process that does ``what`` on this database; see :mod:`mood_core.store.turns`."""

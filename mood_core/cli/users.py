@@ -10,6 +10,7 @@ from rich.console import Console
 from mood_core.bootstrap import Workspace
 from mood_core.cli.plain_table import plain_table
 from mood_core.pipeline.manage_users import change_user, set_paused, the_account
+from mood_core.pipeline.try_permissions import REFUSED, resume_refused
 
 _USER = click.argument("user", metavar="ID|NAME")
 
@@ -54,9 +55,17 @@ def pause(user: str) -> None:
 @command.command
 @_USER
 def resume(user: str) -> None:
-    """Go on pulling a paused account."""
+    """Go on pulling a paused account, or try a permission again that Spotify refused.
+
+    Spotify has refused valid permissions before. moodlog tries a refused one again by itself, 1 hour, 6 hours, 1 day, 2
+    days and 4 days apart. This command tries it now, until six months after consent.
+    """
     with Workspace() as workspace:
-        set_paused(the_account(workspace.accounts, user), workspace.accounts, paused=False)
+        account = the_account(workspace.accounts, user)
+        if account.state == REFUSED:
+            resume_refused(account, workspace.spotify.try_permission, workspace.days_left)
+        else:
+            set_paused(account, workspace.accounts, paused=False)
     click.echo(f"{user} is pulled again.", err=True)
 
 

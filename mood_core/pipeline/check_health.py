@@ -155,7 +155,10 @@ def _account(account: Account, now: datetime, days_left: Callable[[datetime], in
     what = f"account {account.display_name}"
     again = f"moodlog reconnect {account.user_id}"
     if account.state == "needs_reauthorisation":
-        return Finding(what, Level.BROKEN, f"Spotify's permission has ended: {account.state_reason}", again)
+        later = account.permission_retry_at
+        soon = f"; tried again at {later:{_MINUTE}} UTC" if later else ""
+        said = f"Spotify refuses its permission: {account.state_reason}{soon}"
+        return Finding(what, Level.BROKEN, said, f"moodlog users resume {account.user_id} (tries it now), or {again}")
     if account.state != "active" or account.authorised_at is None:
         return Finding(
             what, Level.OK, "paused" if account.state == "paused" else "a history without a connected account"

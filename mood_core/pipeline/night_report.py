@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mood_core.errors import ReauthorisationNeeded
 from mood_core.features.fetch_report import FetchReport
 from mood_core.pipeline.label_tracks import LabelReport
 from mood_core.pipeline.pull_listens import PullOutcome
@@ -15,6 +16,7 @@ from mood_core.store.accounts import Account
 
 _TRY_AGAIN_LATER = 75
 _NAMED = 3
+_INCIDENT_FROM = 3
 
 WARN_DAYS = 30
 """So many days before a permission ends, the summary begins to say so."""
@@ -86,6 +88,17 @@ class NightReport:
         return accounts + self._features_problems()
 
     @property
+    def incident(self) -> str | None:
+        """A sentence where Spotify refused the permissions of 3 or more accounts and of most; None otherwise."""
+        refused = sum(outcome.exit_code == ReauthorisationNeeded.exit_code for outcome in self.outcomes)
+        if refused < _INCIDENT_FROM or 2 * refused <= len(self.outcomes):
+            return None
+        return (
+            f"Spotify refused the permissions of {refused} of {len(self.outcomes)} accounts at once: this looks like "
+            "an incident at Spotify. moodlog tries them again by itself for a week; wait before anybody reconnects"
+        )
+
+    @property
     def kinds_of_problems(self) -> list[str]:
         """What did not work, a sentence for each kind of it, the most common first; up to 3 accounts are named."""
         accounts: dict[str, list[str]] = {}
@@ -93,7 +106,9 @@ class NightReport:
             if outcome.problem:
                 accounts.setdefault(outcome.problem, []).append(outcome.user_id)
         most_first = sorted(accounts.items(), key=lambda item: -len(item[1]))
-        return [f"{_named(ids)}: {problem}" for problem, ids in most_first] + self._features_problems()
+        incident = [self.incident] if self.incident else []
+        kinds = [f"{_named(ids)}: {problem}" for problem, ids in most_first]
+        return incident + kinds + self._features_problems()
 
     @property
     def verdict(self) -> Verdict:

@@ -11,7 +11,8 @@ A crash before Spotify received (2), or after (3), costs nothing: the stored ref
 process that has ended on this host is nobody's (that of another host runs out within a minute). Between Spotify's
 rotation in (2) and the commit of (3) the only copy of the new refresh token is in flight or in this process; if the
 process dies there *and* Spotify no longer takes the old one, the next refresh gets ``invalid_grant`` and the account
-waits for its person. No client can close that window, since nobody can store a token before receiving it. It is as
+waits for its person (the old token is tried again for some days, see ``pipeline/try_permissions.py``). No client can
+close that window, since nobody can store a token before receiving it. It is as
 small as it gets: nothing but parsing and one commit lies in it, and a repository that is busy is asked again before
 giving up, with the token kept for this object's next call.
 """
@@ -27,7 +28,7 @@ from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from mood_core.errors import ReauthorisationNeeded, StoreError, Unavailable
+from mood_core.errors import ConfigError, ReauthorisationNeeded, StoreError, Unavailable
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.ports import TokenRepository
 from mood_core.spotify.retrying import RetryPolicy
@@ -149,6 +150,10 @@ class AccountTokens:
         self._held = self._usable(rejected=rejected)
         return self._held.token.access_token
 
+    def refresh_now(self) -> None:
+        """Refresh the stored token, also where its access token is fresh. Raises as :meth:`access_token`."""
+        self._held = self._usable(rejected=self._read().token.access_token)
+
     def _usable(self, rejected: str | None) -> _Held:
         self._save_left_over()
         for _ in range(_POLLS):
@@ -193,7 +198,7 @@ class AccountTokens:
         now_stored = self._read()
         if now_stored.version != held.version:
             return now_stored
-        self._repository.mark_reauthorisation_needed(self._user_id, ended.message)
+        self._repository.mark_reauthorisation_needed(self._user_id, ended.message, expected_version=held.version)
         raise ended
 
     def _is_usable(self, held: _Held, rejected: str | None) -> bool:
@@ -244,17 +249,16 @@ def refuse_foreign_token(user_id: str, token: Token, issuer: Issuer) -> None:
     """Let ``token`` pass if it belongs to the services of ``issuer``.
 
     Raises:
-        ReauthorisationNeeded: It belongs to others. The account keeps its state: with the setting put back, it works.
+        ConfigError: It belongs to others. The account keeps its state: with the setting put back, it works.
     """
     for mine, theirs, setting in (
         (token.issuer.accounts, issuer.accounts, "MOODLOG_SPOTIFY_ACCOUNTS_URL"),
         (token.issuer.api, issuer.api, "MOODLOG_SPOTIFY_API_URL"),
     ):
         if mine != theirs:
-            raise ReauthorisationNeeded(
+            raise ConfigError(
                 f"The token of account {user_id} belongs to {mine} and is not sent to {theirs}. Set {setting} back, "
-                f"or run `moodlog reconnect {user_id}` for a new consent.",
-                source=SOURCE,
+                f"or run `moodlog reconnect {user_id}` for a new consent."
             )
 
 

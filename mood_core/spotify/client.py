@@ -173,7 +173,21 @@ class SpotifyClients:
 
     def for_user(self, user_id: str) -> SpotifyClient:
         """A client of the account whose token the repository keeps."""
-        tokens = AccountTokens(
+        return SpotifyClient(user_id, self._tokens_of(user_id), self._doors, self._retry)
+
+    def try_permission(self, user_id: str) -> None:
+        """Refresh the stored token of the account now. If Spotify accepts it, the account is active again.
+
+        Raises:
+            ReauthorisationNeeded: Spotify refuses it.
+            ConfigError: the app's credentials, its addresses or the token key are wrong.
+            SourceError: Spotify failed in another way.
+            StoreError: the repository failed.
+        """
+        self._tokens_of(user_id).refresh_now()
+
+    def _tokens_of(self, user_id: str) -> AccountTokens:
+        return AccountTokens(
             user_id,
             self._repository,
             self._cipher,
@@ -182,7 +196,6 @@ class SpotifyClients:
             retry=self._retry,
             clock=self._clock,
         )
-        return SpotifyClient(user_id, tokens, self._doors, self._retry)
 
     def for_token(self, token: Token, user_id: str = "") -> SpotifyClient:
         """A client with a token that is not stored yet, to ask for the profile of an account being connected."""

@@ -88,8 +88,8 @@ class TokenRepository(Protocol):
         """Give the lease back; nothing happens where ``owner`` does not hold it."""
         ...
 
-    def mark_reauthorisation_needed(self, user_id: str, reason: str) -> None:
-        """Record that only the person can heal this account."""
+    def mark_reauthorisation_needed(self, user_id: str, reason: str, *, expected_version: int) -> None:
+        """Record that the token of ``expected_version`` was refused; nothing happens where another one is stored."""
         ...
 
 

@@ -25,6 +25,8 @@ def instead(fault: Fault, service: Service, endpoint: str) -> Response | None:
         return service.error(429, message, reason=fault.reason, retry_after_s=fault.retry_after_s)
     if fault.kind is FaultKind.SERVER_ERROR:
         return service.error(fault.status, "Service unavailable")
+    if fault.kind is FaultKind.INVALID_GRANT:  # of a permission that is valid
+        return service.error(400, "Refresh token revoked", reason="invalid_grant")
     if fault.kind is FaultKind.CUT_BEFORE_ANSWER:
         return Response(0, delivery=Delivery.CUT_BEFORE)
     # At the token endpoint the service itself says what has become of a revoked token.

@@ -27,6 +27,7 @@ class FaultKind(StrEnum):
     REVOKED = "revoked"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
+    INVALID_GRANT = "invalid_grant"
     NULL_TRACK = "null_track"
     EPISODE_ITEM = "episode_item"
 

@@ -25,7 +25,7 @@ _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
 _ACCOUNTS = """
 SELECT u.user_id, u.display_name, u.timezone, u.connected_at_ms,
     coalesce(a.state, 'unconnected') AS state, a.state_reason,
-    a.authorised_at_ms, a.last_pulled_at_ms, a.last_problem,
+    a.authorised_at_ms, a.last_pulled_at_ms, a.last_problem, a.permission_retry_at_ms,
     (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_ms
 FROM users AS u LEFT JOIN accounts AS a ON a.user_key = u.user_key
 """
@@ -59,7 +59,8 @@ GROUP BY user_id
 class Account:
     """A person's account as it stands.
 
-    ``state`` is active, paused, needs_reauthorisation, or unconnected where no token is kept here.
+    ``state`` is active, paused, needs_reauthorisation, or unconnected where no token is kept here. A refused permission
+    is tried again at ``permission_retry_at``, None where that is not planned.
     """
 
     user_id: str
@@ -72,6 +73,7 @@ class Account:
     last_pulled_at: datetime | None
     last_problem: str | None
     newest_listen_at: datetime | None
+    permission_retry_at: datetime | None = None
 
 
 class Accounts:
@@ -200,6 +202,7 @@ def _account(row: Row[tuple[object, ...]]) -> Account:
         _time(values["last_pulled_at_ms"]),
         values["last_problem"],
         _time(values["newest_listen_ms"]),
+        _time(values["permission_retry_at_ms"]),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
@@ -12,14 +12,24 @@ from mood_core.records import StoredToken, to_ms
 from mood_core.store.claims import CLOCKS_DIFFER_S, may_live, owner_here
 from mood_core.store.database import Database
 
+PERMISSION_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=2), timedelta(days=4))
+"""How long after a refusal a permission is tried again by itself, and after each further one. Then no more."""
+
 _USER = "user_key = (SELECT user_key FROM users WHERE user_id = :id)"
 
 
 class TokenRows:
-    """The token columns of the accounts. Leases run on this machine's wall clock, not on the time of the data."""
+    """The token columns of the accounts. Leases use this machine's wall clock, planned tries the time of the data."""
 
-    def __init__(self, database: Database, *, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._database = database
+        self._now = now
         self._wall_clock = wall_clock
 
     def read(self, user_id: str) -> StoredToken | None:
@@ -33,8 +43,8 @@ class TokenRows:
         """Store a token if the stored version is ``expected_version``; with None, whatever is stored.
 
         Storing in place of a version ends the refresh lease as well, since there is nothing left to refresh: one
-        transaction less for each account of a night. Storing whatever is stored is what connecting does: it also makes
-        the account active again.
+        transaction less for each account of a night. Spotify has then accepted the permission, so an account that it
+        had refused is active again. Storing whatever is stored is what connecting does, which makes it active too.
         """
         values = {"id": user_id, "token": ciphertext, "at": to_ms(authorised_at), "expected": expected_version}
         with self._database.write(durable=True) as connection:
@@ -79,13 +89,34 @@ class TokenRows:
         with self._database.write() as connection:
             connection.execute(statement, {"id": user_id, "owner": owner_here(owner)})
 
-    def mark_reauthorisation_needed(self, user_id: str, reason: str) -> None:
-        """Record that only the person can heal this account."""
-        statement = text(
-            f"UPDATE accounts SET state = 'needs_reauthorisation', state_reason = :reason WHERE {_USER}"  # noqa: S608
+    def mark_reauthorisation_needed(self, user_id: str, reason: str, *, expected_version: int) -> None:
+        """Record that Spotify refused the token of ``expected_version``, unless another one is stored by now.
+
+        The token is kept. The first refusal plans when it is tried again, and each planned try that fails plans the
+        next; a try before its time changes no plan.
+        """
+        query = text(
+            f"SELECT state, permission_tries, permission_retry_at_ms FROM accounts WHERE {_USER}"  # noqa: S608
+            " AND token_version = :expected"
         )
+        statement = text(
+            "UPDATE accounts SET state = 'needs_reauthorisation', state_reason = :reason, permission_tries = :tries,"  # noqa: S608
+            f" permission_retry_at_ms = :retry_at WHERE {_USER} AND token_version = :expected"
+        )
+        now = self._now()
         with self._database.write() as connection:
-            connection.execute(statement, {"id": user_id, "reason": reason})
+            row = connection.execute(query, {"id": user_id, "expected": expected_version}).first()
+            if row is None:
+                return
+            tries, retry_at = row.permission_tries, row.permission_retry_at_ms
+            if row.state != "needs_reauthorisation":
+                tries, retry_at = 0, to_ms(now + PERMISSION_WAITS[0])
+            elif retry_at is not None and retry_at <= to_ms(now):
+                tries += 1
+                is_last = tries >= len(PERMISSION_WAITS)
+                retry_at = None if is_last else to_ms(now + PERMISSION_WAITS[tries])
+            values = {"id": user_id, "expected": expected_version, "reason": reason}
+            connection.execute(statement, {**values, "tries": tries, "retry_at": retry_at})
 
 
 _CONNECT = """
@@ -97,11 +128,15 @@ ON CONFLICT (user_key) DO UPDATE SET
     authorised_at_ms = excluded.authorised_at_ms,
     state = 'active',
     state_reason = NULL,
-    last_problem = NULL
+    last_problem = NULL,
+    permission_tries = 0,
+    permission_retry_at_ms = NULL
 """
 
 _SWAP = f"""
 UPDATE accounts SET token = :token, token_version = token_version + 1, authorised_at_ms = :at,
-    refresh_owner = NULL, refresh_until_ms = 0
+    refresh_owner = NULL, refresh_until_ms = 0, permission_tries = 0, permission_retry_at_ms = NULL,
+    state_reason = CASE state WHEN 'needs_reauthorisation' THEN NULL ELSE state_reason END,
+    state = CASE state WHEN 'needs_reauthorisation' THEN 'active' ELSE state END
 WHERE {_USER} AND token_version = :expected
 """  # noqa: S608

@@ -67,8 +67,10 @@ class MemoryTokens:
             if self.leases.get(user_id, ("", 0.0))[0] == owner:
                 del self.leases[user_id]
 
-    def mark_reauthorisation_needed(self, user_id: str, reason: str) -> None:
-        self.marked[user_id] = reason
+    def mark_reauthorisation_needed(self, user_id: str, reason: str, *, expected_version: int) -> None:
+        with self._lock:
+            if user_id in self.stored and self.stored[user_id].version == expected_version:
+                self.marked[user_id] = reason
 
 
 @dataclass

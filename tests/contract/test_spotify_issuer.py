@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mood_core.errors import ConfigError, MoodlogError, ReauthorisationNeeded
+from mood_core.errors import ConfigError, MoodlogError
 from mood_core.features.reccobeats_client import ReccoBeatsClient
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClients
@@ -39,7 +39,7 @@ def test_a_token_is_not_sent_to_services_that_did_not_issue_it(
         issuer = issuer or Issuer(app.issuer.accounts, "https://api.spotify.com")
         store_new_token("person", kept, repository, cipher, issuer=issuer)
         clients = SpotifyClients(app, repository, cipher, retry=RetryPolicy(sleep=lambda _: None))
-        with clients, pytest.raises(ReauthorisationNeeded, match="moodlog reconnect person") as refused:
+        with clients, pytest.raises(ConfigError, match="moodlog reconnect person") as refused:
             clients.for_user("person").profile()
     assert setting in refused.value.message
     assert server.seen == []
@@ -72,7 +72,7 @@ def test_a_changed_address_costs_no_account_its_state(
         with workspace_of(standin) as workspace:
             outcomes = one_night(workspace).outcomes
     assert thief.seen == []
-    assert {outcome.exit_code for outcome in outcomes} == {77}
+    assert {outcome.exit_code for outcome in outcomes} == {78}
     point_at(standin, monkeypatch)
     with workspace_of(standin) as workspace:
         assert {outcome.problem for outcome in one_night(workspace).outcomes} == {None}

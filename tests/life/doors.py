@@ -85,7 +85,9 @@ class InProcess:
         if any(self.clock.now() in span for span in self.scenario.service_down):
             raise Unavailable("Spotify is down", source="spotify")
         if user_id in self._dead:
-            self.workspace.tokens.mark_reauthorisation_needed(user_id, "the permission has ended")
+            tokens = self.workspace.tokens
+            version = stored.version if (stored := tokens.read(user_id)) else 0
+            tokens.mark_reauthorisation_needed(user_id, "the permission has ended", expected_version=version)
             raise ReauthorisationNeeded("the permission has ended", source="spotify")
         shown = self.timelines[user_id].shown(self.clock.now())
         listens = tuple(Listen(user_id, play.played_at, play.track_id, ListenSource.RECENTLY_PLAYED) for play in shown)

@@ -92,7 +92,7 @@ class Repository:
         if self.lease is not None and self.lease[0] == owner:
             self.lease = None
 
-    def mark_reauthorisation_needed(self, user_id: str, reason: str) -> None:
+    def mark_reauthorisation_needed(self, user_id: str, reason: str, *, expected_version: int) -> None:
         self.marked = True
 
 
