@@ -79,16 +79,16 @@ def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: b
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:
     accounts = workspace.accounts.all()
-    everybody = [account.user_id for account in accounts]
-    paces = workspace.accounts.paces(workspace.now() - LOOK_BACK, HALF_WINDOW, everybody)
+    pulled = [account.user_id for account in accounts if account.state == "active"]
+    paces = workspace.accounts.paces(workspace.now() - LOOK_BACK, HALF_WINDOW, pulled)
     floor = within_quota(sum(a.state == "active" for a in accounts), workspace.settings.spotify_daily_budget)
-    return [
-        _user(workspace, account) | _pulling(Pace(*paces.get(account.user_id, (0, None))), floor)
-        for account in accounts
-    ]
+    return [_user(workspace, account) | _pulling(account, paces, floor) for account in accounts]
 
 
-def _pulling(pace: Pace, floor: timedelta) -> dict[str, Any]:
+def _pulling(account: Account, paces: dict[str, tuple[int, timedelta | None]], floor: timedelta) -> dict[str, Any]:
+    if account.state != "active":
+        return {"pull_every_minutes": None, "pull_reason": None}
+    pace = Pace(*paces.get(account.user_id, (0, None)))
     wait = max(interval(pace), floor)
     return {"pull_every_minutes": round(wait / timedelta(minutes=1)), "pull_reason": reason(pace, floor)}
 

@@ -15,6 +15,7 @@ from mood_core.store.daily import follow_time_zones
 from mood_core.store.database import Database
 from mood_core.store.ledger import loaded_among, newest_batch, paths_loaded_since
 from mood_core.store.load import load_batch
+from mood_core.store.totals import refresh_totals
 
 _LOOK_BACK = timedelta(days=31)
 _MOMENT = timedelta(milliseconds=1)
@@ -63,6 +64,7 @@ class Batches:
         """
         self._lake.sweep()
         follow_time_zones(self._database)
+        refresh_totals(self._database)
         newest = newest_batch(self._database)
         since = min(newest, now) - _LOOK_BACK if newest and not everywhere else None
         finished = 0

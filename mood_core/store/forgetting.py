@@ -13,6 +13,7 @@ from mood_core.store.claims import CLOCKS_DIFFER_S, may_live
 from mood_core.store.database import Database
 from mood_core.store.keys import among
 from mood_core.store.remembered import keys_go
+from mood_core.store.totals import drop_unheard
 
 LOCAL_FILE = "spotify:local:"
 """How the id of a person's own file begins."""
@@ -67,9 +68,13 @@ class Forgetting:
             if self._database.dialect == "sqlite":
                 # Deleted rows are overwritten with zeros instead of lying in the file until it is reused.
                 connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            keys_go(connection)
+            heard = text(f"SELECT DISTINCT track_key FROM listens WHERE {_KEY}")  # noqa: S608
+            tracks = list(connection.scalars(heard, {"id": user_id}))
             for table in _tables(connection):
                 gone = connection.execute(text(f"DELETE FROM {table} WHERE {_KEY}"), {"id": user_id})  # noqa: S608
                 listens = gone.rowcount if table == "listens" else listens
+            drop_unheard(connection, tracks)
             files = _drop_tracks(connection, local_files)
         self._let_go()
         return listens, files
@@ -85,7 +90,6 @@ def _drop_tracks(connection: Connection, track_ids: Sequence[str]) -> int:
     """Delete those of ``track_ids`` that nobody's rows refer to, with all that is known of them."""
     if not track_ids:
         return 0
-    keys_go(connection)
     condition, ids = among(connection, "t.track_id", track_ids)
     free = "".join(
         f" AND NOT EXISTS (SELECT 1 FROM {table} AS p WHERE p.track_key = t.track_key)"  # noqa: S608
@@ -93,7 +97,7 @@ def _drop_tracks(connection: Connection, track_ids: Sequence[str]) -> int:
     )
     query = text(f"SELECT t.track_key FROM tracks AS t WHERE {condition}{free}")  # noqa: S608
     keys = list(connection.scalars(query, {"ids": ids}))
-    for table in ("moods", "feature_misses", "audio_features", "tracks"):
+    for table in ("moods", "feature_misses", "audio_features", "heard_tracks", "tracks"):
         for key in keys:
             connection.execute(text(f"DELETE FROM {table} WHERE track_key = :key"), {"key": key})  # noqa: S608
     return len(keys)

@@ -22,6 +22,7 @@ from mood_core.store.ledger import LedgerEntry, enter, take_over
 from mood_core.store.remembered import Memory, labels_came
 from mood_core.store.sql_files import sql_file
 from mood_core.store.time_zones import ensure_offsets
+from mood_core.store.totals import add_to_totals, features_came, without_features
 
 _COLUMNS = re.compile(r"INSERT INTO \w+ \(([^)]+)\)")
 
@@ -65,12 +66,24 @@ def load_into(
     for table in [rows] if isinstance(rows, pa.Table) else rows:
         moved = _moving(connection, table) if entry.dataset == "users" else []
         keyed = with_keys(connection, table, memory.track_keys).select(columns)
+        new = _newly_featured(connection, entry.dataset, keyed, keep_days)
         inserted = insert_rows(connection, statement, keyed)
         if entry.dataset == "users":
             moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
         if keep_days:
             _keep_days(connection, entry.dataset, keyed, moved, inserted, memory)
+        if new and inserted:
+            take_turns(connection)
+            labels_came(connection)
+            features_came(connection, new, inserted)
     return True
+
+
+def _newly_featured(connection: Connection, dataset: str, keyed: pa.Table, keep_days: bool) -> list[int]:
+    """The tracks that get their first audio features by ``keyed``."""
+    if dataset != "audio_features" or not keep_days:
+        return []
+    return without_features(connection, keyed["track_key"].to_pylist())
 
 
 def _keep_days(
@@ -78,6 +91,8 @@ def _keep_days(
 ) -> None:
     if dataset == "listens":
         add_listens(connection, keyed, inserted, memory)
+        if inserted:
+            add_to_totals(connection, keyed, inserted, memory)
     elif dataset == "moods" and inserted:
         take_turns(connection)
         labels_came(connection)

@@ -12,6 +12,7 @@ from mood_core.records import FEATURES
 from mood_core.store.daily import recount_everything
 from mood_core.store.database import Database
 from mood_core.store.selection import Selection
+from mood_core.store.totals import recount_stale
 
 _EVERYTHING = Selection()
 
@@ -125,6 +126,7 @@ class MoodRows:
             connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
             connection.execute(text("UPDATE models SET is_current = 1 WHERE model_version = :v"), {"v": model_version})
             recount_everything(connection)
+            recount_stale(connection)
 
     def agreement(self, old: str, new: str) -> dict[tuple[str, str], int]:
         """By (mood by ``old``, mood by ``new``): how many tracks that both versions have labelled."""

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from mood_core.records import from_ms
 from mood_core.store.database import Database
+from mood_core.store.sql_files import sql_file
+from mood_core.store.totals import are_stale
+
+_LISTENS_COUNTED = (
+    "(SELECT user_key, source_key, count(*) AS listens, min(played_at_ms) AS first_played_at_ms,"
+    " max(played_at_ms) AS last_played_at_ms FROM listens GROUP BY user_key, source_key)"
+)
 
 
 def gaps(database: Database) -> list[dict[str, Any]]:
@@ -31,16 +38,10 @@ def reach(database: Database) -> list[dict[str, Any]]:
 
     The source ``waiting`` stands for plays that an export named without an address and whose track is not known yet.
     """
-    query = text(
-        "SELECT u.user_id, s.source, count(*) AS listens, min(l.played_at_ms) AS first_at,"
-        " max(l.played_at_ms) AS last_at FROM listens AS l INNER JOIN users AS u ON u.user_key = l.user_key"
-        " INNER JOIN sources AS s ON s.source_key = l.source_key GROUP BY u.user_id, s.source"
-        " UNION ALL SELECT u.user_id, 'waiting', count(*), min(p.ended_at_ms), max(p.ended_at_ms)"
-        " FROM named_plays AS p INNER JOIN users AS u ON u.user_key = p.user_key WHERE p.track_key IS NULL"
-        " GROUP BY u.user_id ORDER BY 1, 2"
-    )
     with database.read() as connection:
-        rows = [dict(row) for row in connection.execute(query).mappings()]
+        totals = _LISTENS_COUNTED if are_stale(connection) else "listen_totals"
+        query = sql_file("overview", "reach").text.replace("listen_totals", totals)
+        rows = [dict(row) for row in connection.execute(text(query)).mappings()]
     return [
         row | {"first_at": from_ms(row["first_at"]).isoformat(), "last_at": from_ms(row["last_at"]).isoformat()}
         for row in rows
@@ -48,24 +49,29 @@ def reach(database: Database) -> list[dict[str, Any]]:
 
 
 def coverage(database: Database) -> list[dict[str, Any]]:
-    """The rows of the view ``feature_coverage``: by source."""
-    return _view(database, "feature_coverage", "feature_source")
+    """What the view ``feature_coverage`` contains, by source; from the totals, unless they are stale."""
+    return _from_totals(database, "coverage", "SELECT * FROM feature_coverage ORDER BY feature_source")
 
 
 def coverage_by_person(database: Database) -> list[dict[str, Any]]:
-    """The rows of the view ``feature_coverage_by_person``."""
-    return _view(database, "feature_coverage_by_person", "display_name")
+    """What the view ``feature_coverage_by_person`` contains; from the totals, unless they are stale."""
+    view = "SELECT * FROM feature_coverage_by_person ORDER BY display_name, user_id"
+    return _from_totals(database, "coverage_by_person", view)
 
 
 def coverage_by_year(database: Database) -> list[dict[str, Any]]:
     """The rows of the view ``feature_coverage_by_year``: by year of release, the newest first."""
-    return _view(database, "feature_coverage_by_year", "release_year DESC")
-
-
-def _view(database: Database, name: str, order: str) -> list[dict[str, Any]]:
     with database.read() as connection:
-        found = connection.execute(text(f"SELECT * FROM {name} ORDER BY {order}")).mappings()  # noqa: S608 - our names
-        return [dict(row) for row in found]
+        return _rows(connection, "SELECT * FROM feature_coverage_by_year ORDER BY release_year DESC")
+
+
+def _from_totals(database: Database, name: str, view: str) -> list[dict[str, Any]]:
+    with database.read() as connection:
+        return _rows(connection, view if are_stale(connection) else sql_file("overview", name).text)
+
+
+def _rows(connection: Connection, query: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(text(query)).mappings()]
 
 
 def unavailable_sources(database: Database) -> list[dict[str, Any]]:

@@ -9,10 +9,14 @@ from sqlalchemy import Connection, inspect, text
 from mood_core.store.daily import recount_everything
 from mood_core.store.keys import keys_of
 from mood_core.store.remembered import keys_go
+from mood_core.store.totals import recount_totals
 
 _FILLED_BY_THE_LAKE = (
     # Children before what they refer to.
     "mood_days",
+    "listen_totals",
+    "covered_listens",
+    "heard_tracks",
     "waiting_listens",
     "moods",
     "feature_misses",
@@ -64,6 +68,7 @@ def put_back(connection: Connection, kept: Kept) -> None:
         connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
         connection.execute(text(f"UPDATE models SET is_current = 1 WHERE model_key = ({_NEWEST_MODEL})"))  # noqa: S608
     recount_everything(connection)
+    recount_totals(connection)
     connection.execute(text("ANALYZE"))
 
 
