@@ -22,6 +22,7 @@ from flows.health_route import with_health
 from flows.process_lock import ProcessLock
 from flows.server_place import HOST, find_or_lock, free_port, is_healthy, running_server, state_file
 from mood_core.errors import Unavailable
+from mood_core.private_files import append_private, write_private
 from mood_core.store.claims import new_owner
 
 __all__ = ["LocalServer", "local_server", "running_server", "server_environment"]
@@ -163,7 +164,7 @@ def _start(home: Path, port: int, lock: ProcessLock) -> subprocess.Popen[bytes]:
     log_file = _log(home)
     if log_file.exists() and log_file.stat().st_size > _LARGEST_LOG:
         log_file.replace(home / "server.log.1")
-    with log_file.open("ab") as log:
+    with append_private(log_file) as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, with a port number
             [sys.executable, "-m", "flows.local_server", str(port), str(os.getpid()), str(home)],
             stdin=subprocess.DEVNULL,
@@ -176,7 +177,7 @@ def _start(home: Path, port: int, lock: ProcessLock) -> subprocess.Popen[bytes]:
         )
     owner = new_owner()
     lock.hand_over({"pid": process.pid, "parent": os.getpid(), "owner": owner})
-    state_file(home).write_text(json.dumps({"api_url": api_url, "owner": owner}), encoding="utf-8")
+    write_private(state_file(home), json.dumps({"api_url": api_url, "owner": owner}).encode())
     return process
 
 

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mood_core.private_files import NO_FOLLOW
+
 if sys.platform == "win32":
     import msvcrt
 else:
@@ -32,7 +34,7 @@ class ProcessLock:
 
     def acquire(self, content: dict[str, Any]) -> bool:
         """Take the lock and write ``content``; False where another process holds it."""
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
         for _ in range(_TRIES):  # a process that only looks whether the lock is held has it for a moment
             if _lock(handle):
                 self._handle = handle
@@ -75,7 +77,7 @@ class ProcessLock:
 def holder(path: Path) -> dict[str, Any] | None:
     """What the living process that holds the lock ``path`` wrote; None where no process holds it."""
     try:
-        handle = os.open(path, os.O_RDWR)
+        handle = os.open(path, os.O_RDWR | NO_FOLLOW)
     except OSError:
         return None
     try:

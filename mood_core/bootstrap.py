@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from mood_core.errors import ConfigError, ReauthorisationNeeded
 from mood_core.lake import Lake, open_lake
 from mood_core.pipeline.batches import Batches
-from mood_core.private_files import make_private_folder
+from mood_core.private_files import make_private_folder, no_core_dumps
 from mood_core.records import User
 from mood_core.settings import Settings, load_settings
 from mood_core.store.accounts import Accounts
@@ -152,6 +152,7 @@ class Workspace:
         from mood_core.spotify.key_file import read_or_make_keys
         from mood_core.spotify.tokens import TokenCipher
 
+        no_core_dumps()
         given = self.settings.token_key
         if given is not None:
             return TokenCipher([key.strip() for key in given.get_secret_value().split(",") if key.strip()])

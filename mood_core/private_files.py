@@ -14,6 +14,9 @@ from mood_core.drafts import NO_HARD_LINKS, draft_of, sweep_beside
 _FOLDER, _FILE = 0o700, 0o600
 _LONGEST_STEM = 120
 
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+"""A flag for ``os.open``: fail where the name is a symbolic link, which somebody else may have placed there."""
+
 
 def file_stem(identifier: str) -> str:
     """``identifier`` as the stem of a file's name that stays in its folder: what may not stand there is written out."""
@@ -41,10 +44,20 @@ def open_private(path: Path, *, new: bool = False) -> IO[bytes]:
     """Open ``path`` for writing from its start; where it is not there yet, with mode 0600. ``new``: it must not be.
 
     Raises:
-        OSError: it cannot be opened, or is there though it must not.
+        OSError: it cannot be opened, is a symbolic link, or is there though it must not.
     """
-    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_EXCL if new else os.O_TRUNC)
+    flags = os.O_WRONLY | os.O_CREAT | NO_FOLLOW | getattr(os, "O_BINARY", 0) | (os.O_EXCL if new else os.O_TRUNC)
     return os.fdopen(os.open(path, flags, _FILE), "wb")
+
+
+def append_private(path: Path) -> IO[bytes]:
+    """Open ``path`` for writing at its end; where it is not there yet, with mode 0600.
+
+    Raises:
+        OSError: it cannot be opened or is a symbolic link.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, _FILE), "ab")
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -84,3 +97,11 @@ def _link_empty(fresh: Path, path: Path) -> None:
         if error.errno not in NO_HARD_LINKS:
             raise
         open_private(path, new=True).close()
+
+
+def no_core_dumps() -> None:
+    """Keep the memory of this process and its children, which holds secrets, out of core dumps."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has neither
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

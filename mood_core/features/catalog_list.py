@@ -7,6 +7,7 @@ from pathlib import Path
 from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError, InputError
 from mood_core.features.catalog_files import shown
+from mood_core.private_files import write_private
 
 
 def read_list(path: Path) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ def _write(path: Path, locations: tuple[str, ...]) -> None:
     draft = draft_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft.write_text("".join(f"{location}\n" for location in locations), encoding="utf-8")
+        write_private(draft, "".join(f"{location}\n" for location in locations).encode())
         draft.replace(path)
     except OSError as error:
         raise ConfigError(f"the list of catalogue files {path} cannot be written ({error.strerror})") from error

@@ -10,6 +10,7 @@ from mood_core.features.catalog_clean import as_text, choose_id_column, track_id
 from mood_core.features.catalog_csv import DamagedRows, csv_batches, csv_form
 from mood_core.features.catalog_files import FileFormat, find_files
 from mood_core.features.catalog_parquet import parquet_batches, parquet_columns
+from mood_core.private_files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +48,7 @@ class CatalogNames:
             yield from names_in(file)
         if self._memory is not None:
             self._memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._memory.write_text(digest, "ascii")
+            write_private(self._memory, digest.encode("ascii"))
 
 
 def names_in(file: CatalogFile) -> Iterator[tuple[str, str, str]]:

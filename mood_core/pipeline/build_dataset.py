@@ -20,6 +20,7 @@ from mood_core.features.fetch_report import FetchReport
 from mood_core.features.source import FeatureSource
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.fetch_features import fetch_for
+from mood_core.pipeline.spreadsheet import without_formulas
 from mood_core.records import FEATURES, Track, TrackKind
 from mood_core.schema import TRACKS
 from mood_core.store.feature_rows import FeatureRows
@@ -140,7 +141,7 @@ def write_dataset(table: pa.Table, out: Path) -> None:
     part = draft_of(out)
     try:
         if out.suffix == ".csv":
-            csv.write_csv(table, part)
+            csv.write_csv(without_formulas(table), part)
         else:
             pq.write_table(table, part, compression="zstd")
         part.replace(out)

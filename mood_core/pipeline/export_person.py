@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from mood_core.drafts import draft_of, publish_new, sweep_beside
 from mood_core.errors import InputError
+from mood_core.pipeline.spreadsheet import without_formulas
 from mood_core.private_files import open_private
 
 Rows = Callable[[], Iterator[pa.Table]]
@@ -39,18 +40,7 @@ def _csv(rows: Rows, target: IO[bytes]) -> int:
 
     schema = _schema(rows, null_as=pa.string())
     with csv.CSVWriter(target, schema) as writer:
-        return _write(rows, schema, lambda table: writer.write_table(_without_formulas(table)))
-
-
-def _without_formulas(table: pa.Table) -> pa.Table:
-    return pa.table(dict(zip(table.column_names, map(_no_formula, table.columns), strict=True)))
-
-
-def _no_formula(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Titles come from whoever uploads a track, and spreadsheets run what begins with one of these signs."""
-    import pyarrow.compute as pc
-
-    return pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1") if pa.types.is_string(column.type) else column
+        return _write(rows, schema, lambda table: writer.write_table(without_formulas(table)))
 
 
 def _parquet(rows: Rows, target: IO[bytes]) -> int:

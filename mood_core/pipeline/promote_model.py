@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError, InputError
 from mood_core.model_card import PLAIN_NAME, ModelCard, read_card
+from mood_core.private_files import write_private
 
 if TYPE_CHECKING:
     from mood_core.classifier.training import PairedTest
@@ -106,6 +107,6 @@ def _install(new: Path, card: ModelCard, target: Path, models: Path) -> Path:
         part.rename(target)
     sweep_beside(models / POINTER)
     pointer = draft_of(models / POINTER)
-    pointer.write_text(f"{card.name}/{card.version}\n", encoding="utf-8")
+    write_private(pointer, f"{card.name}/{card.version}\n".encode())
     pointer.replace(models / POINTER)
     return target

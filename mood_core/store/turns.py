@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from pathlib import Path
 
 from sqlalchemy import text
 
 from mood_core.errors import StoreBusy, StoreError
+from mood_core.private_files import NO_FOLLOW
 from mood_core.store.database import Database
 
 _WAIT_S = 60.0
@@ -65,8 +67,10 @@ def _postgresql(database: Database, what: Turn, wait_s: float) -> Iterator[None]
 def _sqlite(database: Database, what: Turn, wait_s: float) -> Iterator[None]:
     path = f"{database.engine.url.database}-{what.name.lower()}"
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | NO_FOLLOW, 0o600))
     except OSError as error:
+        if Path(path).is_symlink():
+            raise StoreError(f"{path} is a symbolic link; remove it, moodlog makes its own file there") from error
         raise StoreError(f"{path} cannot be made: {error.strerror}") from error
     connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
     try:

@@ -16,6 +16,10 @@ played AS (
     GROUP BY c.source_key
 ),
 
+together AS (
+    SELECT sum(listens) AS listens FROM played
+),
+
 covered AS (
     SELECT
         coalesce(s.source, 'none') AS feature_source,
@@ -24,7 +28,7 @@ covered AS (
     FROM heard AS h
     LEFT JOIN sources AS s ON h.source_key = s.source_key
     LEFT JOIN played AS p ON h.source_key = p.source_key
-    CROSS JOIN (SELECT sum(c.listens) AS listens FROM covered_listens AS c) AS a
+    CROSS JOIN together AS a
 )
 
 SELECT

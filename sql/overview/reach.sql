@@ -26,4 +26,4 @@ FROM (
     GROUP BY n.user_key
 ) AS p
 INNER JOIN users AS u ON p.user_key = u.user_key
-ORDER BY 1, 2;
+ORDER BY user_id, source;

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
+from flows.process_lock import ProcessLock
+from mood_core.errors import StoreError
+from mood_core.features.catalog_list import add_to_list
 from mood_core.pipeline.export_person import _csv
-from mood_core.private_files import file_stem, make_private_file
+from mood_core.private_files import append_private, file_stem, make_private_file, write_private
+from mood_core.spotify.key_file import write_keys
 from mood_core.standin import StandIn
+from mood_core.store import open_database
+from mood_core.store.turns import Turn, turn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows keeps who may read elsewhere")
@@ -100,10 +107,64 @@ def test_making_the_file_costs_no_connection_its_lock(tmp_path: Path) -> None:
 def test_a_spreadsheet_runs_nothing_of_an_export() -> None:
     import pyarrow as pa
 
-    titles = ['=HYPERLINK("http://evil","win")', "+1", "-1+1", "@SUM(A1)", "\t=1", "plain", "a=b", None]
+    dangerous = ['=HYPERLINK("http://evil","win")', "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\u00a0=1"]
+    dangerous += [f"{sign}1+1" for sign in "\uff1d\uff0b\uff0d\uff20"]
+    dangerous += [f"{control}=1+1" for control in "\u061c\u200e\u200f\u202a\u202e\u2066\u2069\u200b\ufeff"]
+    dangerous += ["\u202egpj.exe", "\u200f\u202e\uff1d1"]
+    titles = [*dangerous, "plain", "a=b", "1 - 2", None]
     table = pa.table({"track": titles, "loudness": [-7.5] * len(titles)})
     _csv(lambda: iter([table]), written := io.BytesIO())
-    cells = written.getvalue().decode().splitlines()[1:]
-    assert all(cell.startswith("\"'") for cell in cells[:5])
-    assert cells[5:7] == ['"plain",-7.5', '"a=b",-7.5']
-    assert all(cell.endswith(",-7.5") for cell in cells)
+    rows = list(csv.reader(io.StringIO(written.getvalue().decode(), newline="")))[1:]
+    assert [row[0] for row in rows] == [*(f"'{title}" for title in dangerous), "plain", "a=b", "1 - 2", ""]
+    assert {row[1] for row in rows} == {"-7.5"}
+
+
+def _link_at(path: Path, target: Path) -> Path:
+    target.write_text("precious")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+    return target
+
+
+@pytest.mark.parametrize("what", list(Turn))
+def test_a_lock_file_that_is_a_link_is_refused_and_its_target_untouched(tmp_path: Path, what: Turn) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'moodlog.db'}")
+    target = _link_at(tmp_path / f"moodlog.db-{what.name.lower()}", tmp_path / "victim")
+    with pytest.raises(StoreError, match=r"symbolic link; remove it"), turn(database, what):
+        pass
+    dangling = tmp_path / "not-there"
+    (tmp_path / f"moodlog.db-{what.name.lower()}").unlink()
+    (tmp_path / f"moodlog.db-{what.name.lower()}").symlink_to(dangling)
+    with pytest.raises(StoreError, match="symbolic link"), turn(database, what):
+        pass
+    database.close()
+    assert (target.read_text(), dangling.exists()) == ("precious", False)
+
+
+def _write_names(path: Path) -> None:
+    write_private(path, b"x")
+
+
+def _append(path: Path) -> None:
+    append_private(path).close()
+
+
+def _process_lock(path: Path) -> None:
+    ProcessLock(path).acquire({"pid": 1})
+
+
+@pytest.mark.parametrize("write", [_write_names, _append, _process_lock])
+def test_nothing_of_home_is_written_through_a_link(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    target = _link_at(tmp_path / "link", tmp_path / "victim")
+    with pytest.raises(OSError, match=r"symbolic links"):
+        write(tmp_path / "link")
+    assert target.read_text() == "precious"
+
+
+def test_keys_and_the_list_of_catalogues_replace_a_link(home: Path, tmp_path: Path) -> None:
+    targets = [_link_at(home / name, tmp_path / f"victim-{name}") for name in ("keys", "list")]
+    write_keys(home / "keys", ["key"])
+    add_to_list(home / "list", "/music/features.parquet")
+    assert [target.read_text() for target in targets] == ["precious"] * 2
+    assert not any((home / name).is_symlink() for name in ("keys", "list"))
