@@ -11,6 +11,7 @@ from prefect.states import Completed
 
 from flows.parameters import LabelledFile, Playlists, Reader
 from flows.progress import asking_progress
+from flows.server_calls import if_possible
 from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
 from mood_core.errors import Unavailable
@@ -32,7 +33,8 @@ def build_dataset(playlists: Playlists, out: LabelledFile = "", user: Reader = "
     """
     report, file = collect_playlists(list(playlists), out or None, user or None)
     fates = [{"fate": fate.value, "items": count} for fate, count in sorted(report.fates.items())]
-    create_table_artifact(key="moodlog-dataset-fates", table=fates, description=f"{report.items} items of playlists")
+    said = f"{report.items} items of playlists"
+    if_possible(lambda: create_table_artifact(key="moodlog-dataset-fates", table=fates, description=said))
     tracks = ", ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no tracks"
     return Completed(message=f"{tracks} written to {file}", data=report)
 

@@ -11,6 +11,7 @@ from prefect.states import Completed
 
 from flows.parameters import Folds, LabelledFile, Repeats, Seed
 from flows.progress import ProgressArtifact
+from flows.server_calls import if_possible
 from flows.summary import drift_sentence
 from flows.tasks import NIGHT_S, RETRYING
 from mood_core.bootstrap import Workspace
@@ -62,5 +63,6 @@ def _conclude(sentence: str, drift: DriftReport, found: TrainingCheck | None) ->
     lines = ["# Train check", "", sentence, "", drift_sentence(drift)]
     if found is not None and found.worthwhile:
         lines += ["", "To go on: `moodlog train --data FILE --out models`, then `moodlog promote models/NAME/VERSION`."]
-    create_markdown_artifact(key="moodlog-train-check", markdown="\n".join(lines), description=sentence)
+    text = "\n".join(lines)
+    if_possible(lambda: create_markdown_artifact(key="moodlog-train-check", markdown=text, description=sentence))
     return Completed(message=sentence, data=found)

@@ -10,6 +10,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows.parameters import Exports, Milliseconds, Person, Zone
 from flows.progress import ProgressArtifact, asking_progress, labelling_progress
+from flows.server_calls import if_possible
 from mood_core.bootstrap import Workspace
 from mood_core.history.take_row import Choice
 from mood_core.importing import import_export, label_now
@@ -64,5 +65,6 @@ def import_history(
         if label and not dry_run:
             label_now(workspace, asking_progress(), labelling_progress())
     fates = [{"fate": str(fate), "rows": count} for fate, count in sorted(report.fates.items())]
-    create_table_artifact(key="moodlog-import-fates", table=fates, description=f"{report.rows_read} rows read")
+    said = f"{report.rows_read} rows read"
+    if_possible(lambda: create_table_artifact(key="moodlog-import-fates", table=fates, description=said))
     return report.as_dict()

@@ -13,7 +13,9 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment, flow_run
 
+from flows.server_calls import patiently
 from mood_core.bootstrap import utc_now
+from mood_core.errors import Unavailable
 from mood_core.pipeline.night_report import NightReport
 
 _LABEL = "label-moods/label"
@@ -43,17 +45,23 @@ def put_off(report: NightReport) -> str | None:
 
 def _run_at(at: datetime, name: str, parameters: Mapping[str, Any], what: str) -> str | None:
     try:
-        run_deployment(
-            name,
-            parameters=dict(parameters),
-            scheduled_time=at,
-            timeout=0,
-            as_subflow=False,
-            flow_run_name=f"what was put off ({what})",
-            idempotency_key=shared_key(str(deployment.id), what, at, parameters),
+        patiently(
+            lambda: run_deployment(
+                name,
+                parameters=dict(parameters),
+                scheduled_time=at,
+                timeout=0,
+                as_subflow=False,
+                flow_run_name=f"what was put off ({what})",
+                idempotency_key=shared_key(str(deployment.id), what, at, parameters),
+            ),
+            for_s=60,
         )
     except ObjectNotFound:
         get_run_logger().warning("%s is not deployed here, so the rest waits for the next run", name)
+        return None
+    except Unavailable as error:
+        get_run_logger().warning("the rest of the %s waits for the next run: %s", what, error.message)
         return None
     return f"the rest of the {what} at {at:%Y-%m-%d %H:%M} UTC"
 

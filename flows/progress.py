@@ -7,6 +7,8 @@ from uuid import UUID
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+from flows.server_calls import if_possible
+
 WORTH_SHOWING = 200
 """Less than this is done before anybody looks."""
 
@@ -30,6 +32,9 @@ class ProgressArtifact:
             return
         self._shown = percent
         get_run_logger().info("%s: %d of %d", self._description, done, of)
+        if_possible(lambda: self._show(percent), for_s=0)  # the next step shows it, and the work does not wait
+
+    def _show(self, percent: float) -> None:
         if self._artifact is None:
             self._artifact = create_progress_artifact(percent, key=self._key, description=self._description)  # type: ignore[assignment]
         else:

@@ -8,7 +8,9 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
+from flows.run_owners import begin_run
 from flows.parameters import Label, SomePeople
+from flows.server_calls import patiently
 from flows.summary import state_of
 from flows.tasks import PULL_S, pull_shard
 from mood_core.pipeline.night_report import NightReport
@@ -32,6 +34,8 @@ def pull_accounts(user_ids: SomePeople, label: Label = "a shard", dry_run: bool 
         label: What the run is called.
         dry_run: Ask Spotify, but write nothing.
     """
+    begin_run()
     report = NightReport(pull_shard(list(user_ids), label, dry_run=dry_run), dry_run=dry_run)
-    create_table_artifact(key=OUTCOMES, table=[asdict(outcome) for outcome in report.outcomes], description=label)
+    table = [asdict(outcome) for outcome in report.outcomes]
+    patiently(lambda: create_table_artifact(key=OUTCOMES, table=table, description=label))
     return state_of(report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.run_owners import begin_run
 from flows.labelling import fetch_and_label
 from flows.parameters import Day, People
 from flows.run_names import named
@@ -41,6 +42,7 @@ def run_nightly(
         share: Share the accounts among all workers, a run for each shard, instead of pulling them all here.
     """
     selection = selection_of(people, first_day, last_day)  # what is wrong with it is said before anything is done
+    begin_run()
     report = NightReport(dry_run=dry_run)
     report.finished = 0 if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run, share=share)

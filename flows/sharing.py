@@ -1,35 +1,39 @@
 """Shares the accounts of a run among workers: a flow run for each shard, on whatever workers there are.
 
-The run that shares waits for the others. A shard that no worker has begun after a while it pulls itself, so that a
-pool that is busy, or has no other worker, never holds it up. A shard whose process died is given out again: what was
-stored stays, the claims of the dead end, and nothing is stored twice.
+The run that shares is a worker as well: as soon as it is idle it takes a shard that nobody has begun, so that a pool
+that is busy, or has no other worker, delays nothing. A shard whose process died is given out again: what was stored
+stays, the leases of the dead run are released, and nothing is stored twice. A server that does not answer is waited
+for; one that stays away leaves every shard to this run.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
+from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
-from prefect.states import Cancelled
 
-from flows.pull_accounts import OUTCOMES
+from flows.run_owners import has_died, release_leases
+from flows.server_calls import patiently
+from flows.shard_runs import crash, outcomes_of, read_runs, take
 from flows.tasks import PULL_S, pull_shard
 from mood_core.bootstrap import utc_now
-from mood_core.errors import ConfigError, Unavailable
+from mood_core.errors import ConfigError, MoodlogError, Unavailable
 from mood_core.pipeline.pull_listens import PullOutcome
-from mood_core.store.claims import LEASE_S
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from prefect.client.schemas.objects import FlowRun
 
 DEPLOYMENT = "pull-accounts/pull-shard"
@@ -37,27 +41,34 @@ DEPLOYMENT = "pull-accounts/pull-shard"
 LARGEST = 5_000
 """Accounts in one shard: their ids are parameters of a run, which Prefect keeps below half a megabyte."""
 
-PATIENCE_S = 60.0
-"""How long a shard may wait for a worker before the run that shares pulls it itself."""
+PENDING_S = 60.0
+"""How long a run may be pending without a process: a worker starts one at once, or it has died."""
+
+STARTING_S = 300.0
+"""How long a process may take to begin its run."""
 
 _POLL_S = 2.0
-_ROUNDS = 3
+_TRIES = 3
 
 
 def pull_shared(shards: Sequence[Sequence[str]], *, dry_run: bool) -> list[PullOutcome]:
-    """Pull ``shards`` of accounts, each in a flow run of its own; an outcome for each account that was pulled.
+    """Pull ``shards`` of accounts, each in a flow run of its own or here; the outcomes that were reported.
 
     Raises:
         ConfigError: The deployment of shards is not on the server.
         StoreError: The database or the lake fails.
     """
-    waiting = list(_small_enough(shards))
+    parts = [_Shard(number, part) for number, part in enumerate(_small_enough(shards), start=1)]
     with get_client(sync_client=True) as client:
-        sharing = _Sharing(client, dry_run=dry_run)
-        for round_ in range(_ROUNDS):
-            waiting = sharing.give_out(waiting, round_)
-    lost = [user_id for part in waiting for user_id in part]
-    return [*sharing.outcomes, *(_lost(user_id) for user_id in lost)]
+        sharing = _Sharing(client, parts, dry_run=dry_run)
+        try:
+            sharing.finish()
+        except Unavailable as error:
+            if error.source != "prefect":
+                raise
+            get_run_logger().warning("%s Every shard is pulled here.", error.message)
+            sharing.finish_alone()
+    return sharing.outcomes
 
 
 def _small_enough(shards: Iterable[Sequence[str]]) -> Iterator[list[str]]:
@@ -66,98 +77,154 @@ def _small_enough(shards: Iterable[Sequence[str]]) -> Iterator[list[str]]:
             yield list(shard[start : start + LARGEST])
 
 
-def _lost(user_id: str) -> PullOutcome:
-    problem = f"{_ROUNDS} runs that were to pull it died; the workers' logs may say why"
-    return PullOutcome(user_id, problem=problem, exit_code=Unavailable.exit_code)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shard:
+    """Accounts that one run pulls: ``run_id`` is the run of the latest of its ``tries``, ``deaths`` how many died."""
+
+    number: int
     user_ids: list[str]
-    run_id: UUID
+    tries: int = 0
+    deaths: int = 0
+    run_id: UUID | None = None
+
+    @property
+    def label(self) -> str:
+        return f"shard {self.number}" + (f", try {self.tries}" if self.tries > 1 else "")
+
+    @property
+    def key(self) -> str:
+        """The same for the same try at the same accounts, also where the run that shares is itself retried."""
+        accounts = sha256("\n".join(self.user_ids).encode()).hexdigest()[:16]
+        return f"{this_run.id}-{self.number}-{self.tries}-{accounts}"
 
 
 class _Sharing:
-    """Gives out shards in rounds and gathers the outcomes of their accounts."""
+    """Gives out shards, pulls some itself, and gathers the outcomes of their accounts."""
 
-    def __init__(self, client: SyncPrefectClient, *, dry_run: bool) -> None:
+    def __init__(self, client: SyncPrefectClient, shards: Sequence[_Shard], *, dry_run: bool) -> None:
         self._client = client
         self._dry_run = dry_run
+        self._open = list(shards)
+        self._mine: tuple[_Shard, PrefectFuture[list[PullOutcome]]] | None = None
         self.outcomes: list[PullOutcome] = []
 
-    def give_out(self, parts: Sequence[list[str]], round_: int) -> list[list[str]]:
-        """Give out ``parts`` and wait for their end; returns the accounts of runs that died, in parts again."""
-        shards = [self._submit(part, number, round_) for number, part in enumerate(parts, start=1)]
-        died = []
-        for shard in self._ended(shards):
-            told = _outcomes_of(self._client, shard.run_id)
-            self.outcomes += told
-            known = {outcome.user_id for outcome in told}
-            state = self._client.read_flow_run(shard.run_id).state
-            # What a run that ended by itself says nothing of is being pulled by somebody else.
-            if state is None or not (state.is_completed() or state.is_failed()):
-                get_run_logger().warning("the run of a shard died; its accounts are given out again")
-                died.append([user_id for user_id in shard.user_ids if user_id not in known])
-        return died
+    def finish(self) -> None:
+        """Return when every shard has been pulled, here or elsewhere, or given up.
 
-    def _submit(self, user_ids: list[str], number: int, round_: int) -> _Shard:
-        """Make the run of a shard. In the last round it begins when the claims of the dead have ended for certain."""
-        label = f"shard {number}" + (f", again ({round_})" if round_ else "")
+        Raises:
+            Unavailable: The Prefect server stays away.
+        """
+        deadline = time.monotonic() + PULL_S
+        for shard in self._open:
+            self._submit(shard)
+        while (self._open or self._mine) and time.monotonic() < deadline:
+            runs = self._runs()
+            for shard, run in runs:
+                self._look_at(shard, run)
+            self._work(runs)
+        for shard in self._open:
+            self._give_up(shard, f"{shard.label} did not end within {PULL_S / 3600:.0f} hours")
+
+    def finish_alone(self) -> None:
+        """Pull what is left without the server. What another run still pulls has a lease, and is left to it."""
+        if self._mine is not None:
+            self._gather(*self._mine)
+        for shard in self._open:
+            self.outcomes += pull_shard(shard.user_ids, shard.label, dry_run=self._dry_run)
+
+    def _submit(self, shard: _Shard) -> None:
+        """Make the run of the shard's next try. One that has ended is of an earlier attempt at this run."""
+        is_new = False
+        while not is_new:
+            shard.tries += 1
+            run = patiently(lambda: self._made(shard))
+            is_new = run.state is None or not run.state.is_final()
+            shard.run_id = run.id
+
+    def _made(self, shard: _Shard) -> FlowRun:
+        parameters = {"user_ids": shard.user_ids, "label": shard.label, "dry_run": self._dry_run}
         try:
-            run: Any = run_deployment(
-                DEPLOYMENT,
-                parameters={"user_ids": user_ids, "label": label, "dry_run": self._dry_run},
-                scheduled_time=utc_now() + timedelta(seconds=LEASE_S) if round_ == _ROUNDS - 1 else None,
-                timeout=0,
-                # Made once, also where the run that shares is itself repeated.
-                idempotency_key=f"{this_run.id}-{round_}-{number}",
-            )
+            run: Any = run_deployment(DEPLOYMENT, parameters=parameters, timeout=0, idempotency_key=shard.key)
         except ObjectNotFound as error:
             raise ConfigError(
                 f"{DEPLOYMENT} is not on the Prefect server; run `prefect deploy --all`, or do not set share"
             ) from error
-        return _Shard(user_ids, run.id)
+        return run  # type: ignore[no-any-return]
 
-    def _ended(self, shards: Sequence[_Shard]) -> Iterator[_Shard]:
-        """The shards, as their runs end. Those that nobody begins are pulled here and left out."""
-        waiting = {shard.run_id: shard for shard in shards}
-        deadline = time.monotonic() + PULL_S
-        while waiting and time.monotonic() < deadline:
-            for run in _runs(self._client, waiting):
-                if run.state is not None and run.state.is_final():
-                    yield waiting.pop(run.id)
-                elif _nobody_begins(run) and _take_back(self._client, run):
-                    get_run_logger().info("no worker began %s within %d s: pulled here", run.name, PATIENCE_S)
-                    self.outcomes += pull_shard(waiting.pop(run.id).user_ids, run.name, dry_run=self._dry_run)
-            if waiting:
-                time.sleep(_POLL_S)
-        yield from waiting.values()
+    def _runs(self) -> list[tuple[_Shard, FlowRun]]:
+        runs = patiently(lambda: read_runs(self._client, [shard.run_id for shard in self._open if shard.run_id]))
+        return [(shard, run) for shard in self._open for run in runs if run.id == shard.run_id]
+
+    def _look_at(self, shard: _Shard, run: FlowRun) -> None:
+        if run.state is None:
+            return
+        if run.state.is_running() and has_died(run):
+            patiently(lambda: crash(self._client, run, "its process has ended"))
+        elif run.state.is_final():
+            self._open.remove(shard)
+            self._ended(shard, run)
+
+    def _ended(self, shard: _Shard, run: FlowRun) -> None:
+        """Take the outcomes of a run that has ended; one that died is given out again, without what it did."""
+        outcomes = patiently(lambda: outcomes_of(self._client, run.id))
+        self.outcomes += outcomes
+        reported = {outcome.user_id for outcome in outcomes}
+        rest = [user_id for user_id in shard.user_ids if user_id not in reported]
+        if run.state is None or run.state.is_completed() or not rest:
+            return
+        shard.user_ids = rest
+        if run.state.is_failed():
+            self._give_up(shard, f"{run.name} failed: {run.state.message}")
+        elif shard.deaths + 1 >= _TRIES:
+            self._give_up(shard, f"{_TRIES} runs that were to pull it died; the workers' logs may say why")
+        else:
+            get_run_logger().warning("%s died; its accounts are given out again", run.name)
+            shard.deaths += 1
+            release_leases([str(run.id)])
+            self._submit(shard)
+            self._open.append(shard)
+
+    def _give_up(self, shard: _Shard, problem: str) -> None:
+        self.outcomes += [
+            PullOutcome(user_id, problem=problem, exit_code=Unavailable.exit_code) for user_id in shard.user_ids
+        ]
+
+    def _work(self, runs: Sequence[tuple[_Shard, FlowRun]]) -> None:
+        """Go on for a while with the shard that is pulled here, or take another of ``runs``, or wait for the others."""
+        if self._mine is not None:
+            with suppress(TimeoutError):
+                self._gather(*self._mine, for_s=_POLL_S)
+                self._mine = None
+            return
+        for shard, run in reversed(runs):
+            if shard.run_id == run.id and shard in self._open and self._is_taken(run):
+                self._open.remove(shard)
+                self._mine = shard, pull_shard.submit(shard.user_ids, shard.label, dry_run=self._dry_run)
+                return
+        if self._open:
+            time.sleep(_POLL_S)
+
+    def _is_taken(self, run: FlowRun) -> bool:
+        """Take ``run`` from the workers if nobody has begun it; False where a worker has."""
+        if run.state is None:
+            return False
+        if run.state.is_scheduled():
+            return patiently(lambda: take(self._client, run))
+        if run.state.is_pending() and _is_stuck(run):
+            get_run_logger().warning("no process began %s: pulled here", run.name)
+            patiently(lambda: crash(self._client, run, "no process began it; pulled by the run that shares it"))
+            return True
+        return False
+
+    def _gather(self, shard: _Shard, future: PrefectFuture[list[PullOutcome]], *, for_s: float | None = None) -> None:
+        try:
+            self.outcomes += future.result(timeout=for_s)
+        except MoodlogError as error:
+            self._give_up(shard, error.message)
 
 
-def _runs(client: SyncPrefectClient, run_ids: Iterable[UUID]) -> list[FlowRun]:
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-
-    return client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(run_ids))))
-
-
-def _nobody_begins(run: FlowRun) -> bool:
-    due = run.next_scheduled_start_time or run.expected_start_time
-    is_waiting = run.state is not None and run.state.is_scheduled()
-    return is_waiting and due is not None and utc_now() - due > timedelta(seconds=PATIENCE_S)
-
-
-def _take_back(client: SyncPrefectClient, run: FlowRun) -> bool:
-    """Cancel a run that has not begun; False where a worker was faster."""
-    client.set_flow_run_state(run.id, Cancelled(message="no worker began it; pulled by the run that shared it"))
-    state = client.read_flow_run(run.id).state
-    return state is not None and state.is_cancelled()
-
-
-def _outcomes_of(client: SyncPrefectClient, run_id: UUID) -> list[PullOutcome]:
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
-
-    artifacts = client.read_artifacts(
-        artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[OUTCOMES])),
-        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])),
-    )
-    return [PullOutcome(**row) for artifact in artifacts for row in json.loads(str(artifact.data))]
+def _is_stuck(run: FlowRun) -> bool:
+    if run.state is None:
+        return False
+    limit_s = STARTING_S if run.infrastructure_pid else PENDING_S
+    return utc_now() - run.state.timestamp > timedelta(seconds=limit_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from prefect import get_run_logger
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
@@ -11,8 +12,10 @@ from prefect.states import Cancelled, Completed, Failed
 from flows.events import tell_ended_permissions
 from flows.later import put_off
 from flows.run_failed import RunFailed, report_no_crash
+from flows.server_calls import if_possible, server_answers
 from mood_core.bootstrap import Workspace
 from mood_core.classifier.drift import DriftReport
+from mood_core.errors import StoreError
 from mood_core.pipeline.night_report import NightReport, Verdict
 from mood_core.pipeline.pull_listens import PullOutcome
 from mood_core.pipeline.stop_request import stop_requested
@@ -27,6 +30,7 @@ MOST_ACCOUNTS = 200
 MOST_LINES = 50
 """So many lines a list in the summary has at most."""
 
+_WHAT = "What the run did"
 _REASONS = 3  # a state is read at a glance; the summary has them all
 
 DEGRADED = Verdict.DEGRADED.value
@@ -35,10 +39,9 @@ DEGRADED = Verdict.DEGRADED.value
 
 def conclude(report: NightReport) -> State[NightReport]:
     """Leave the artifacts of ``report`` and return the state that it deserves."""
-    with Workspace() as workspace:
-        moods = _leave_moods(report, workspace)
-        _leave_accounts(report, workspace)
-    create_markdown_artifact(key="moodlog-summary", markdown=markdown(report) + moods, description="What the run did")
+    if server_answers():  # without it there is nowhere to leave anything, nor to record the state
+        text = markdown(report) + _leave_pages(report)
+        if_possible(lambda: create_markdown_artifact(key="moodlog-summary", markdown=text, description=_WHAT))
     tell_ended_permissions(report)
     if stop_requested():
         report_no_crash()
@@ -57,13 +60,29 @@ def state_of(report: NightReport, later: str | None = None) -> State[NightReport
     return Completed(name=report.verdict.value, message=message, data=report)
 
 
+def _leave_pages(report: NightReport) -> str:
+    """Leave the picture of moods and the table of accounts; returns the moods as markdown.
+
+    A database that fails costs these pages and not the state of a run that has done its work.
+    """
+    try:
+        with Workspace() as workspace:
+            moods = _leave_moods(report, workspace)
+            _leave_accounts(report, workspace)
+            return moods
+    except StoreError as error:
+        get_run_logger().warning("the summary has no moods and no table of accounts: %s", error.message)
+        return ""
+
+
 def _leave_moods(report: NightReport, workspace: Workspace) -> str:
     """Leave the picture of the last days' moods; returns them as markdown. Nothing where no labelling ran."""
     if report.labels is None:
         return ""
     today = workspace.now().date()
     picture = as_data_uri(mood_picture(workspace.database, today))
-    create_image_artifact(picture, key="moodlog-moods", description="The moods of the last days, everybody's")
+    said = "The moods of the last days, everybody's"
+    if_possible(lambda: create_image_artifact(picture, key="moodlog-moods", description=said))
     return "\n" + mood_markdown(workspace.database, today)
 
 
@@ -75,7 +94,8 @@ def _leave_accounts(report: NightReport, workspace: Workspace) -> None:
     accounts = workspace.accounts.all([outcome.user_id for outcome in shown])
     states = account_states(workspace.database, accounts, now=workspace.now())
     said = f"The last 7 days of {len(shown)} of {len(report.outcomes)} accounts, those with problems first"
-    create_table_artifact(key="moodlog-accounts", table=account_rows(shown, states), description=said)
+    table = account_rows(shown, states)
+    if_possible(lambda: create_table_artifact(key="moodlog-accounts", table=table, description=said))
 
 
 def most_telling(outcomes: Sequence[PullOutcome]) -> list[PullOutcome]:

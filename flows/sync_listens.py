@@ -9,6 +9,8 @@ from prefect.client.schemas.objects import State
 from prefect.futures import wait
 
 from flows.choosing import choose_accounts, unpulled
+from flows.run_owners import begin_run
+from flows.making_up import make_up_for_night
 from flows.parameters import People
 from flows.run_names import named
 from flows.shards import split
@@ -41,6 +43,9 @@ def sync_listens(
         due_only: Pull only who is due by how fast they fill their window; `moodlog status` shows when that is.
         share: Share the accounts among all workers, a run for each shard, instead of pulling them all here.
     """
+    begin_run()
+    if due_only:
+        make_up_for_night()
     report = NightReport(dry_run=dry_run)
     report.finished = 0 if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run, due_only=due_only, share=share)

@@ -11,6 +11,7 @@ from prefect.states import Completed
 
 from flows.parameters import Folds, LabelledFile, ModelName, ModelVersion, OutputFolder, Repeats, Seed
 from flows.progress import ProgressArtifact
+from flows.server_calls import if_possible
 from mood_core.settings import load_settings
 
 
@@ -55,6 +56,7 @@ def train_model(
     )
     card = read_card(folder)
     text = (folder / "model_card.md").read_text(encoding="utf-8")
-    create_markdown_artifact(key="moodlog-model-card", markdown=text, description=f"{card.model_version} in {folder}")
+    said = f"{card.model_version} in {folder}"
+    if_possible(lambda: create_markdown_artifact(key="moodlog-model-card", markdown=text, description=said))
     said = f"{card.model_version} in {folder}, accuracy {card.metrics['accuracy']:.1%}"
     return Completed(message=f"{said}; moodlog promote {folder} compares it with the current one", data=str(folder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from prefect.variables import Variable
 from flows.parameters import Block, Day, People
 from flows.run_names import named
 from flows.send_message import send_message
+from flows.server_calls import if_possible, patiently
 from flows.server_setup import NOTIFY_VARIABLE, notification_block
 from flows.tasks import PULL_S
 from mood_core.bootstrap import Workspace
@@ -50,7 +52,7 @@ def write_recap(
         notify: A Prefect notification block to send it through, for example slack-webhook/moods; by default the one of
             `moodlog setup`, if any.
     """
-    wanted = notify or Variable.get(NOTIFY_VARIABLE)
+    wanted = notify or patiently(lambda: Variable.get(NOTIFY_VARIABLE))
     if wanted:
         notification_block(str(wanted))  # a wrong name is said before anything is done
     with Workspace() as workspace:
@@ -63,7 +65,8 @@ def write_recap(
     said = [" ".join(recap.sentences()) for recap in recaps]
     if said:
         shown = "\n\n".join(as_text(line) for line in said)
-        create_markdown_artifact(key="moodlog-recap", markdown=f"# The week in moods\n\n{shown}", description="Recap")
+        text = f"# The week in moods\n\n{shown}"
+        if_possible(lambda: create_markdown_artifact(key="moodlog-recap", markdown=text, description="Recap"))
         if wanted:
             send_message(str(wanted), "The week in moods", "\n\n".join(said))
     return said
@@ -94,4 +97,4 @@ def _leave_pictures(recaps: list[Recap], home: Path) -> None:
         if number < MOST_PICTURES:
             address = "data:image/png;base64," + base64.b64encode(out.read_bytes()).decode()
             said: dict[str, Any] = {"key": "moodlog-recap-picture", "description": as_text(recap.sentences()[0])}
-            create_image_artifact(address, **said)
+            if_possible(partial(create_image_artifact, address, **said))

@@ -19,6 +19,7 @@ from mood_core.errors import InputError
 from mood_core.features.fetch_report import FetchReport
 from mood_core.features.source import FeatureSource
 from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.collect_answers import CollectAnswers
 from mood_core.pipeline.fetch_features import fetch_for
 from mood_core.pipeline.spreadsheet import without_formulas
 from mood_core.records import FEATURES, Track, TrackKind
@@ -120,6 +121,7 @@ def build_dataset(
     """
     report = DatasetReport()
     labelled = collect(playlists, items_of, report)
+    CollectAnswers(rows.pending, batches, now=now).publish()
     known = rows.stored(list(labelled))
     unknown = [labelled[track_id][0] for track_id in labelled if track_id not in known]
     batches.add(TRACKS, to_table(TRACKS, unknown), now=now)

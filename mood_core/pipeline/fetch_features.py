@@ -11,11 +11,10 @@ from mood_core.features.fetch_report import FetchReport
 from mood_core.features.misses import NothingRemembered, Rest, rest_at
 from mood_core.features.source import FeatureSource, MissHistory, SourceAvailability
 from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.collect_answers import CollectAnswers
 from mood_core.records import Track
-from mood_core.schema import AUDIO_FEATURES, FEATURE_MISSES
 from mood_core.store.feature_rows import FeatureRows
 from mood_core.store.selection import Selection
-from mood_core.tables import to_table
 
 _EVERYTHING = Selection()
 
@@ -35,6 +34,7 @@ def fetch_features(
 
     See :func:`fetch_for`. Tracks that every source is to be asked about later are not even read.
     """
+    CollectAnswers(rows.pending, batches, now=now).publish()  # what a run that was killed left is known, not wanting
     resting = None if ask_again else _resting(sources, rows, now)
     wanting = rows.tracks_without_features(selection, resting=resting, most_heard_first=most_heard_first)
     return fetch_for(wanting, sources, rows, batches, now=now, ask_again=ask_again, progress=progress)
@@ -60,9 +60,10 @@ def fetch_for(
     ask_again: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
-    """Walk the chain of ``sources`` over ``tracks``; each answer is stored before the next is asked.
+    """Walk the chain of ``sources`` over ``tracks``; each answer is stored before the next question.
 
-    So it can be stopped anywhere and run again with nothing asked twice. With ``ask_again``, sources that had nothing
+    It can be stopped anywhere and run again with nothing asked twice: answers stay pending in SQL until a batch file
+    takes many of them, at the latest when this ends or begins again. With ``ask_again``, sources that had nothing
     for a track are asked now and not when it is time again. ``progress`` hears how many of how many tracks were
     answered, with features or without.
 
@@ -72,11 +73,13 @@ def fetch_for(
     """
     report = FetchReport()
     answered: set[str] = set()
+    answers = CollectAnswers(rows.pending, batches, now=now)
+    answers.publish()
     history: MissHistory = NothingRemembered() if ask_again else rows
     for result in walk(tracks, sources, history, now, availability=rows, report=report):
-        batches.add(AUDIO_FEATURES, to_table(AUDIO_FEATURES, result.found), now=now)
-        batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, result.misses), now=now)
+        answers.keep(result)
         answered.update(features.track_id for features in result.found)
         answered.update(miss.track_id for miss in result.misses)
         progress(len(answered), len(tracks))
+    answers.publish()
     return report

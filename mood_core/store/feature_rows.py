@@ -12,6 +12,7 @@ from sqlalchemy import text
 from mood_core.records import FEATURES, Track, TrackKind, from_ms, to_ms
 from mood_core.store.database import Database
 from mood_core.store.keys import among
+from mood_core.store.pending_answers import PendingAnswers
 from mood_core.store.selection import Selection
 
 _EVERYTHING = Selection()
@@ -79,6 +80,7 @@ class FeatureRows:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.pending = PendingAnswers(database)
 
     def tracks_without_features(
         self,

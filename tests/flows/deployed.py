@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from flows.local_server import local_server
+from flows.local_server import LocalServer, local_server
 from tests.sealed import ROOT
 
 T = TypeVar("T")
@@ -97,7 +97,14 @@ def listening() -> Iterator[Listener]:
 
 @contextmanager
 def prefect_server(home: Path) -> Iterator[str]:
-    """A real Prefect server, set as a person sets theirs: in the environment, and in this process."""
+    """A real Prefect server, set as a person sets theirs: in the environment, and in this process; its address."""
+    with prefect_server_process(home) as running:
+        yield running.api_url
+
+
+@contextmanager
+def prefect_server_process(home: Path) -> Iterator[LocalServer]:
+    """The server of :func:`prefect_server`, to be stopped and restarted."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(home))
         with local_server(home) as running:
@@ -106,4 +113,4 @@ def prefect_server(home: Path) -> Iterator[str]:
             from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
             with temporary_settings({PREFECT_API_URL: running.api_url, PREFECT_HOME: home}):
-                yield running.api_url
+                yield running

@@ -29,7 +29,7 @@ def _settings(home: Path, standin: StandIn, database_url: str, monkeypatch: pyte
         monkeypatch.setenv(name, value)
 
 
-def _owner_that_has_ended() -> str:
+def owner_that_has_ended() -> str:
     code = "from mood_core.store.claims import new_owner; print(new_owner())"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
@@ -59,7 +59,7 @@ def test_a_claim_ends_with_its_lease_or_with_its_process(standin: StandIn) -> No
         ids, now = connect_listeners(workspace, standin), workspace.now()
         assert workspace.accounts.claim(ids, "another-host:7:x", now=now, for_s=60) == ids
         assert workspace.accounts.claim(ids, new_owner(), now=now + timedelta(seconds=59), for_s=60) == []
-        dead = _owner_that_has_ended()
+        dead = owner_that_has_ended()
         assert not may_live(dead)
         assert workspace.accounts.claim(ids, dead, now=now + timedelta(seconds=61), for_s=600) == ids
         assert workspace.accounts.claim(ids, new_owner(), now=now + timedelta(seconds=62), for_s=60) == ids

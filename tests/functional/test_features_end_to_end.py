@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -45,6 +46,41 @@ def test_unknown_tracks_cost_one_call_for_forty_and_known_ones_none(standin: Sta
             fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
             assert standin.calls.count("reccobeats_audio_features") - before == expected
         assert standin.calls.count("reccobeats_track") == 0
+
+
+def test_many_answers_make_few_files_and_a_kill_costs_no_call(standin: StandIn) -> None:
+    tracks, calls = 330, ceil(330 / 40)
+    with workspace_of(standin) as workspace:
+        _add_tracks(workspace, standin, tracks)
+        fetch = partial(fetch_features, workspace.feature_sources(), workspace.feature_rows, workspace.batches)
+
+        def die(done: int, _of: int) -> None:
+            if done >= 120:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fetch(now=workspace.now(), progress=die)
+        assert _feature_files(workspace) == 0
+        fetch(now=workspace.now())
+        assert standin.calls.count("reccobeats_audio_features") == calls, "nothing is asked twice"
+        assert _feature_files(workspace) <= 4, "one for features and one for misses, of each run"
+        stored = contents(workspace)
+        assert len({row[0] for row in (*stored["features"], *stored["misses"])}) == tracks
+        fetch(now=workspace.now())
+        assert contents(workspace) == stored
+
+
+def test_a_batch_of_features_ends_at_its_number_of_rows(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mood_core.pipeline.collect_answers.PUBLISH_EVERY", 100)
+    with workspace_of(standin) as workspace:
+        _add_tracks(workspace, standin, 330)
+        fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
+        assert 4 <= _feature_files(workspace) <= 8
+        assert workspace.feature_rows.pending.of("audio_features") == []
+
+
+def _feature_files(workspace: Workspace) -> int:
+    return sum(len(workspace.lake.paths(dataset)) for dataset in ("audio_features", "feature_misses"))
 
 
 def test_a_track_that_becomes_known_labels_its_old_listens(standin: StandIn) -> None:

@@ -1,0 +1,150 @@
+"""A run that shares its accounts, without a worker, with a worker that dies, and while the Prefect server is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Pending, Running
+
+import flows.sharing
+from flows.run_owners import OWNER, end_dead_runs
+from flows.local_server import LocalServer
+from flows.shards import split
+from flows.sync_listens import sync_listens
+from mood_core.pipeline.night_report import NightReport
+from mood_core.standin import StandIn
+from mood_core.store.claims import LEASE_S
+from tests.flows.deployed import MOODLOG, PREFECT, prefect_server_process, run, until
+from tests.functional.test_claims import owner_that_has_ended
+from tests.nights import connect_listeners, point_at, workspace_of
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+
+SHARDS = 4
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    with prefect_server_process(tmp_path_factory.mktemp("prefect")) as running:
+        run(*MOODLOG, "setup")
+        run(*PREFECT, "deploy", "--all", "--no-prompt")
+        yield running
+
+
+@pytest.fixture
+def listeners(home: Path, server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    with StandIn(seed=8, listeners=12, frozen=True, latency_s=0.3) as standin:
+        point_at(standin, monkeypatch)
+        monkeypatch.setenv("MOODLOG_SHARDS", str(SHARDS))
+        with workspace_of(standin) as workspace:
+            connect_listeners(workspace, standin)
+        yield standin
+
+
+def _pull() -> NightReport:
+    state = sync_listens(share=True, return_state=True)
+    assert state.name == "Completed", state.message
+    report = state.result()
+    assert isinstance(report, NightReport)
+    return report
+
+
+def _shards(since: float) -> list[FlowRun]:
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["pull-accounts"])))
+    return [one for one in runs if one.created is not None and one.created.timestamp() >= since]
+
+
+@contextmanager
+def _meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Let ``act`` happen in a thread that knows this one's Prefect server."""
+    thread = threading.Thread(target=copy_context().run, args=[act])
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def test_without_a_worker_it_pulls_every_shard_itself_and_waits_for_nobody(listeners: StandIn) -> None:
+    began = time.time()
+    assert len(_pull().outcomes) == 12
+    assert {shard.state_name for shard in _shards(began)} == {"TakenOver"}
+
+
+def test_a_shard_whose_worker_died_before_it_began_is_taken_back(
+    listeners: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows.sharing, "PENDING_S", 1.0)
+    began = time.time()
+
+    def pick_the_first_and_die() -> None:
+        first = until(lambda: next((one for one in _shards(began) if one.parameters["label"] == "shard 1"), None))
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(first.id, Pending())
+
+    with _meanwhile(pick_the_first_and_die):
+        report = _pull()
+    assert len(report.outcomes) == 12
+    states = sorted(shard.state_name or "" for shard in _shards(began))
+    assert states == ["Crashed", *["TakenOver"] * (SHARDS - 1)]
+
+
+def test_a_run_waits_for_a_server_that_is_away(
+    listeners: StandIn, monkeypatch: pytest.MonkeyPatch, server: LocalServer
+) -> None:
+    back = threading.Timer(10, _restart, [server])
+
+    def stop_and_split(user_ids: Sequence[str], shards: int) -> list[list[str]]:
+        server.stop()
+        back.start()
+        return split(user_ids, shards)
+
+    monkeypatch.setattr("flows.sync_listens.split", stop_and_split)
+    try:
+        assert len(_pull().outcomes) == 12
+    finally:
+        back.join()
+
+
+def test_a_server_that_stays_away_leaves_every_shard_to_the_run(
+    listeners: StandIn, monkeypatch: pytest.MonkeyPatch, server: LocalServer
+) -> None:
+    monkeypatch.setattr("flows.server_calls.OUTAGE_S", 2.0)
+
+    def outage() -> None:
+        until(lambda: listeners.calls.count("recently_played"), 300)
+        server.stop()
+        until(lambda: listeners.calls.count("recently_played") == 12, 300)
+        _restart(server)
+
+    with _meanwhile(outage):
+        assert len(_pull().outcomes) == 12
+
+
+def _restart(server: LocalServer) -> None:
+    server.restart(lambda _: None)
+    server.wait_until_ready()
+
+
+def test_what_dead_processes_left_is_ended(listeners: StandIn) -> None:
+    dead = owner_that_has_ended()
+    with get_client(sync_client=True) as client, workspace_of(listeners) as workspace:
+        nightly = client.read_deployment_by_name("run-nightly/nightly")
+        night = client.create_flow_run_from_deployment(nightly.id)
+        client.update_flow_run_labels(night.id, {OWNER: dead})
+        client.set_flow_run_state(night.id, Running(), force=True)
+        ids = [account.user_id for account in workspace.accounts.all()]
+        workspace.accounts.claim(ids, f"another-host:7:{night.id}", now=workspace.now(), for_s=LEASE_S)
+        assert [one.id for one in end_dead_runs(client)] == [night.id]
+        assert client.read_flow_run(night.id).state_name == "Crashed"
+        assert workspace.accounts.claim(ids, "another-host:8:x", now=workspace.now(), for_s=LEASE_S) == ids
