@@ -11,9 +11,9 @@ from typing import Any
 from prefect import get_run_logger
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import flow_run
 
-from flows.server_calls import patiently
+from flows.server_calls import patiently, this_deployment
 from mood_core.bootstrap import utc_now
 from mood_core.errors import Unavailable
 from mood_core.pipeline.night_report import NightReport
@@ -28,22 +28,26 @@ def put_off(report: NightReport) -> str | None:
     Accounts are pulled by the same deployment, features fetched and labelled by that of labelling. A run that was not
     started by a deployment schedules nothing: whoever started it hears it by the exit code.
     """
-    if deployment.id is None or report.dry_run:
+    if (report.accounts_wait_s is None and report.features_wait_s is None) or report.dry_run:
+        return None
+    own = this_deployment()
+    if own is None:
         return None
     said = []
     if report.accounts_wait_s is not None:
         at = utc_now() + timedelta(seconds=report.accounts_wait_s) + _SLACK
         people = {} if flow_run.parameters.get("due_only") else {"people": report.put_off_accounts}
-        said.append(_run_at(at, str(deployment.id), {**flow_run.parameters, **people}, "accounts"))
+        parameters = {**flow_run.parameters, **people}
+        said.append(_run_at(at, own, parameters, "accounts", shared_key(own, "accounts", at, parameters)))
     if report.features_wait_s is not None:
         at = utc_now() + timedelta(seconds=report.features_wait_s) + _SLACK
         selection = {name: flow_run.parameters.get(name) for name in ("people", "first_day", "last_day")}
         given = {name: value for name, value in selection.items() if value}
-        said.append(_run_at(at, _LABEL, given, "features"))
+        said.append(_run_at(at, _LABEL, given, "features", shared_key(own, "features", at, given)))
     return ", ".join(filter(None, said)) or None
 
 
-def _run_at(at: datetime, name: str, parameters: Mapping[str, Any], what: str) -> str | None:
+def _run_at(at: datetime, name: str, parameters: Mapping[str, Any], what: str, key: str) -> str | None:
     try:
         patiently(
             lambda: run_deployment(
@@ -53,7 +57,7 @@ def _run_at(at: datetime, name: str, parameters: Mapping[str, Any], what: str) -
                 timeout=0,
                 as_subflow=False,
                 flow_run_name=f"what was put off ({what})",
-                idempotency_key=shared_key(str(deployment.id), what, at, parameters),
+                idempotency_key=key,
             ),
             for_s=60,
         )

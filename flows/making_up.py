@@ -35,11 +35,10 @@ def make_up_for_night() -> None:
     """
     from prefect import get_run_logger
     from prefect.client.orchestration import get_client
-    from prefect.runtime import deployment
 
-    from flows.server_calls import if_possible
+    from flows.server_calls import if_possible, this_deployment
 
-    if deployment.id is None:
+    if this_deployment() is None:
         return
 
     def start() -> None:

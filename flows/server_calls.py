@@ -9,6 +9,7 @@ import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_logger
+from prefect.runtime import deployment
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -62,6 +63,19 @@ def server_answers() -> bool:
         log.warning(error.message)
         return False
     return True
+
+
+def this_deployment() -> str | None:
+    """The id of the deployment that this run is of; None where there is none, or where the server stays away.
+
+    Prefect asks the server for it, every time.
+    """
+    try:
+        found: str | None = patiently(lambda: deployment.id)
+    except Unavailable as error:
+        log.warning(error.message)
+        return None
+    return found
 
 
 def if_possible(call: Callable[[], object], *, for_s: float = 60.0) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 import pyarrow as pa
 
 from mood_core.features.source import FetchResult
 from mood_core.pipeline.batches import Batches
 from mood_core.schema import AUDIO_FEATURES, FEATURE_MISSES, Dataset
-from mood_core.store.pending_answers import PendingAnswers
+from mood_core.store.pending_answers import PendingAnswer, PendingAnswers
 from mood_core.tables import to_table
 
 PUBLISH_EVERY = 2_000
@@ -53,14 +54,17 @@ class CollectAnswers:
         Raises:
             StoreError: The database or the lake fails; the rows stay pending then.
         """
-        for dataset in _DATASETS:
-            answers = self._pending.of(dataset.name)
-            if answers:
-                rows = _once_each(dataset, [_read(answer.arrow) for answer in answers])
-                self._batches.add(dataset, rows, now=self._now)
-                # A run that is killed before this publishes the rows twice, which changes nothing in SQL.
-                self._pending.remove([answer.answer_id for answer in answers])
+        if self._pending.count():
+            for dataset in _DATASETS:
+                sealed = self._pending.seal(dataset.name, self._batches.moment(self._now))
+                for created_at, answers in groupby(sealed, key=lambda answer: answer.created_at):
+                    self._publish(dataset, list(answers), created_at)
         self._rows = 0
+
+    def _publish(self, dataset: Dataset, answers: Sequence[PendingAnswer], created_at: datetime) -> None:
+        rows = _once_each(dataset, [_read(answer.arrow) for answer in answers])
+        self._batches.add(dataset, rows, now=self._now, created_at=created_at)
+        self._pending.remove([answer.answer_id for answer in answers])
 
 
 def _written(table: pa.Table) -> str:

@@ -59,9 +59,9 @@ class TimedBatches(Batches):
         super().__init__(lake, workspace.database)
         self._timed = timed
 
-    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
+    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime, created_at: datetime | None = None) -> int:
         """As in ``Batches``, timed as a whole."""
-        return self._timed("Parquet and SQL", super().add)(dataset, rows, now=now)
+        return self._timed("Parquet and SQL", super().add)(dataset, rows, now=now, created_at=created_at)
 
 
 def main(total: int, dialect: str) -> None:

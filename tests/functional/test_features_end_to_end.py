@@ -76,7 +76,7 @@ def test_a_batch_of_features_ends_at_its_number_of_rows(standin: StandIn, monkey
         _add_tracks(workspace, standin, 330)
         fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
         assert 4 <= _feature_files(workspace) <= 8
-        assert workspace.feature_rows.pending.of("audio_features") == []
+        assert workspace.feature_rows.pending.count() == 0
 
 
 def _feature_files(workspace: Workspace) -> int:
@@ -170,3 +170,35 @@ def test_long_labelling_tells_how_far_it_is(standin: StandIn, monkeypatch: pytes
         )
     assert left == report.labelled > 80
     assert told == [(min(done, left), left) for done in range(40, left + 40, 40)]
+
+
+@pytest.mark.parametrize("step", ["published", "loaded"])
+def test_a_run_that_is_killed_while_it_publishes_leaves_each_row_once(
+    standin: StandIn, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with workspace_of(standin) as workspace:
+        _add_tracks(workspace, standin, 90)
+        fetch = partial(fetch_features, workspace.feature_sources(), workspace.feature_rows, workspace.batches)
+        with monkeypatch.context() as dying:
+            where = {"published": "mood_core.pipeline.batches.load_batch", "loaded": f"{_PENDING}.remove"}[step]
+            dying.setattr(where, _die)
+            with pytest.raises(KeyboardInterrupt):
+                fetch(now=workspace.now())
+        standin.clock.advance(timedelta(hours=1))
+        workspace.batches.finish(now=workspace.now())
+        fetch(now=workspace.now())
+        stored = contents(workspace)
+        in_lake = sum(
+            workspace.lake.read(path)[1].num_rows
+            for dataset in ("audio_features", "feature_misses")
+            for path in workspace.lake.paths(dataset)
+        )
+        assert in_lake == len(stored["features"]) + len(stored["misses"])
+        assert workspace.feature_rows.pending.count() == 0
+
+
+_PENDING = "mood_core.store.pending_answers.PendingAnswers"
+
+
+def _die(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
