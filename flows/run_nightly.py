@@ -5,10 +5,10 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.run_owners import begin_run
 from flows.labelling import fetch_and_label
 from flows.parameters import Day, People
 from flows.run_names import named
+from flows.run_owners import begin_run
 from flows.selecting import selection_of
 from flows.summary import conclude
 from flows.sync_listens import pull_all

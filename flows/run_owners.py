@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mood_core.bootstrap import Workspace, utc_now
-from mood_core.errors import MoodlogError
 from mood_core.store.claims import may_live, owner_here
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def begin_run() -> None:
     from prefect.client.orchestration import get_client
     from prefect.runtime import flow_run
 
-    from flows.server_calls import is_away, patiently
+    from flows.server_calls import patiently
 
     if flow_run.id is None:
         return
@@ -46,12 +45,8 @@ def begin_run() -> None:
             patiently(lambda: record_owner(client, flow_run.id), for_s=_SERVER_S)
             for run in end_dead_runs(client):
                 get_run_logger().warning("%s is marked as Crashed: %s", run.name, DIED)
-    except MoodlogError as error:
-        get_run_logger().warning("dead runs are not looked for: %s", error.message)
-    except Exception as error:
-        if not is_away(error):
-            raise
-        get_run_logger().warning("dead runs are not looked for: the Prefect server does not answer")
+    except Exception as error:  # noqa: BLE001 - housekeeping must not cost a night
+        get_run_logger().warning("dead runs are not looked for: %s: %s", type(error).__name__, error)
 
 
 def record_owner(client: SyncPrefectClient, run_id: UUID | str) -> None:

@@ -9,10 +9,10 @@ from prefect.client.schemas.objects import State
 from prefect.futures import wait
 
 from flows.choosing import choose_accounts, unpulled
-from flows.run_owners import begin_run
 from flows.making_up import make_up_for_night
 from flows.parameters import People
 from flows.run_names import named
+from flows.run_owners import begin_run
 from flows.shards import split
 from flows.sharing import pull_shared
 from flows.summary import conclude

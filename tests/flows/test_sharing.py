@@ -16,8 +16,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Pending, Running
 
 import flows.sharing
-from flows.run_owners import OWNER, end_dead_runs
 from flows.local_server import LocalServer
+from flows.run_owners import OWNER, end_dead_runs
 from flows.shards import split
 from flows.sync_listens import sync_listens
 from mood_core.pipeline.night_report import NightReport
