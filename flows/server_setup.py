@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.deployments import Deployment
+from mood_core.addresses import insecure
 from mood_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,7 +75,14 @@ def notification_block(reference: str) -> NotificationBlock:
 
 
 def set_up_webhook(url: str) -> tuple[str, Done]:
-    """Make or change the block that posts ``{"text": ...}`` to ``url``; returns also its name, as TYPE-SLUG/NAME."""
+    """Make or change the block that posts ``{"text": ...}`` to ``url``; returns also its name, as TYPE-SLUG/NAME.
+
+    Raises:
+        ConfigError: The address is neither https nor http to this machine.
+    """
+    problem = insecure(url)
+    if problem is not None:
+        raise ConfigError(f"the address of --webhook cannot be used: {problem}")
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
     text = {"text": "{{subject}}\n{{body}}"}

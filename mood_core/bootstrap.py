@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Self
 from mood_core.errors import ConfigError, ReauthorisationNeeded
 from mood_core.lake import Lake, open_lake
 from mood_core.pipeline.batches import Batches
+from mood_core.plain_text import plain
 from mood_core.private_files import make_private_folder, no_core_dumps
 from mood_core.records import User
-from mood_core.settings import Settings, load_settings
+from mood_core.settings import Settings, load_settings, other_names_in_use
 from mood_core.store.accounts import Accounts
 from mood_core.store.calls import CallLedger
 from mood_core.store.database import Database, open_database
@@ -74,10 +75,21 @@ class Workspace:
     def database(self) -> Database:
         """The database, brought to this moodlog's schema."""
         make_home(self.settings.home)
+        self._tell_of_another_name()
         database = open_database(self.settings.database)
         self._closing.callback(database.close)
         migrate(database, now=self.now())
         return database
+
+    def _tell_of_another_name(self) -> None:
+        """Earlier versions used DATABASE_URL: say that it does not count where a new database would be made instead."""
+        is_new = self.settings.database_url is None and not (self.settings.home / "moodlog.db").exists()
+        if is_new and "DATABASE_URL" in other_names_in_use(self.settings):
+            log.warning(
+                "DATABASE_URL is set and not used; moodlog makes a database in %s. To use another one, set "
+                "MOODLOG_DATABASE_URL",
+                plain(str(self.settings.home)),
+            )
 
     @cached_property
     def lake(self) -> Lake:

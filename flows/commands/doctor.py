@@ -20,10 +20,17 @@ from mood_core.pipeline.check_health import (
     checked,
     clock_finding,
     ghost_findings,
-    private_file,
     schedule_finding,
 )
+from mood_core.pipeline.check_secrets import (
+    encrypted_connection,
+    foreign_tokens,
+    other_names,
+    private_file,
+    secret_files,
+)
 from mood_core.plain_text import plain
+from mood_core.settings import env_files, other_names_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,11 +65,14 @@ def command(context: click.Context, as_json: bool) -> None:
 def _findings(workspace: Workspace) -> Iterator[Finding]:
     for what, check in (
         ("app", lambda: _app(workspace)),
+        ("settings", lambda: other_names(other_names_in_use(workspace.settings))),
         ("database", lambda: _database(workspace)),
+        ("database connection", lambda: _connection(workspace)),
         ("lake", lambda: _lake(workspace)),
         ("model", lambda: _model(workspace)),
         ("features", lambda: _sources(workspace)),
         ("accounts", lambda: _accounts(workspace)),
+        ("tokens", lambda: _tokens(workspace)),
         ("quota", lambda: _quota(workspace)),
         ("clock", lambda: _clock(workspace)),
         ("schedule", lambda: _schedule(workspace)),
@@ -132,6 +142,16 @@ def _accounts(workspace: Workspace) -> list[Finding]:
     return account_findings(workspace.accounts.all(), now, lambda authorised_at: days_left(authorised_at, now))
 
 
+def _connection(workspace: Workspace) -> list[Finding]:
+    found = encrypted_connection(workspace.database)
+    return [found] if found else []
+
+
+def _tokens(workspace: Workspace) -> list[Finding]:
+    connected = [account.user_id for account in workspace.accounts.all() if account.authorised_at]
+    return [foreign_tokens(connected, workspace.spotify.check_token)] if connected else []
+
+
 def _quota(workspace: Workspace) -> Finding:
     waits = workspace.calls.not_before()
     if waits:
@@ -162,8 +182,7 @@ def _schedule(workspace: Workspace) -> list[Finding]:
 
 
 def _files(workspace: Workspace) -> list[Finding]:
-    home, file = workspace.settings.home, workspace.database.file
-    paths = [home, home / "token.key", *([file] if file else [])]
+    paths = secret_files(workspace.settings.home, workspace.database.file, env_files())
     paths += [Path(workspace.lake.root)] if workspace.lake.is_local else []
     return [private_file(f"privacy of {path.name}", path) for path in paths]
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     help="When the night is late, by its schedule's zone.",
 )
 @click.option("--pool-limit", type=click.IntRange(1), help="Most runs at once in the work pool, over all workers.")
+@click.option("--database", is_flag=True, help="Add moodlog's tables to a database that has others; nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 @click.pass_context
 def command(
@@ -39,6 +40,7 @@ def command(
     webhook: str | None,
     deadline: datetime,
     pool_limit: int | None,
+    database: bool,
     as_json: bool,
 ) -> None:
     """Prepare a Prefect server: work pool, alerts, and what else prefect.yaml cannot say. Run it again at will.
@@ -52,12 +54,16 @@ def command(
       moodlog setup
       moodlog setup --webhook https://hooks.example.org/moodlog
       moodlog setup --notify slack-webhook/moods --deadline 07:30
+      moodlog setup --database
 
     \b
     Then, for a server with workers:
       prefect deploy --all --no-prompt
       prefect worker start --pool moodlog
     """
+    if database:
+        _set_up_database(as_json=as_json)
+        return
     if notify and webhook:
         raise click.UsageError("give --notify for a block that there is, or --webhook to make one.")
     console = Console(stderr=True, highlight=False)
@@ -74,6 +80,23 @@ def command(
     Console().print(table)
     if not (notify or webhook):
         console.print("No alerts were asked for; --webhook URL or --notify TYPE/NAME sends them.")
+
+
+def _set_up_database(*, as_json: bool) -> None:
+    """Make moodlog's tables in the database that is set, also beside another program's. Needs no Prefect server."""
+    from mood_core.bootstrap import make_home, utc_now
+    from mood_core.store.database import open_database
+    from mood_core.store.migrate import migrate
+
+    settings = load_settings()
+    make_home(settings.home)
+    database = open_database(settings.database)
+    try:
+        applied = migrate(database, now=utc_now(), adopt=True)
+    finally:
+        database.close()
+    outcome = "changed" if applied else "kept"
+    click.echo(json.dumps({"database": outcome}) if as_json else f"database {database}: {outcome}")
 
 
 def _set_up(notify: str | None, webhook: str | None, deadline: datetime, pool_limit: int | None) -> Iterator[Done]:

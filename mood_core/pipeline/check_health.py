@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 
 from mood_core.errors import MoodlogError
 from mood_core.pipeline.night_report import WARN_DAYS
@@ -45,16 +44,6 @@ def checked(what: str, check: Callable[[], Finding | list[Finding]]) -> list[Fin
     except MoodlogError as error:
         return [Finding(what, Level.BROKEN, error.message)]
     return found if isinstance(found, list) else [found]
-
-
-def private_file(what: str, path: Path) -> Finding:
-    """Whether only its owner can read ``path``."""
-    if not path.exists():
-        return Finding(what, Level.OK, f"{path} is not made yet")
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        return Finding(what, Level.WARNING, f"others can read {path} (mode {mode:o})", f"chmod go-rwx {path}")
-    return Finding(what, Level.OK, f"only you can read {path}")
 
 
 def clock_finding(now: datetime, service_time: datetime | None) -> Finding:

@@ -150,6 +150,15 @@ class AccountTokens:
         self._held = self._usable(rejected=rejected)
         return self._held.token.access_token
 
+    def check_stored(self) -> None:
+        """Read the stored token; asks nobody.
+
+        Raises:
+            ReauthorisationNeeded: there is none.
+            ConfigError: it cannot be decrypted, or belongs to other services.
+        """
+        self._read()
+
     def refresh_now(self) -> None:
         """Refresh the stored token, also where its access token is fresh. Raises as :meth:`access_token`."""
         self._held = self._usable(rejected=self._read().token.access_token)

@@ -186,6 +186,15 @@ class SpotifyClients:
         """
         self._tokens_of(user_id).refresh_now()
 
+    def check_token(self, user_id: str) -> None:
+        """Let the stored token of the account pass if it can be decrypted and belongs to the app's services.
+
+        Raises:
+            ConfigError: it does not.
+            ReauthorisationNeeded: there is none.
+        """
+        self._tokens_of(user_id).check_stored()
+
     def _tokens_of(self, user_id: str) -> AccountTokens:
         return AccountTokens(
             user_id,

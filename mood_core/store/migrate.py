@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from mood_core.errors import SchemaOutOfDate
 from mood_core.records import to_ms
 from mood_core.store.database import Database
+from mood_core.store.foreign import refuse_clashes, refuse_foreign
 from mood_core.store.sql_files import SqlFile, sql_files
 
 _LOCK = 0x6D6F6F64  # "mood": the advisory lock that keeps two migrating processes apart on PostgreSQL
@@ -28,13 +29,17 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 _VIEW = "view/"  # what stands before a view's name in the bookkeeping
 
 
-def migrate(database: Database, *, now: datetime) -> list[str]:
+def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[str]:
     """Apply what is missing and return the names of what was applied, oldest first. Does nothing the second time.
 
+    A database of another program is refused. With ``adopt``, moodlog's tables are added to it.
+
     Raises:
+        ConfigError: The database is another program's; with ``adopt``, a table of its has the name of one of ours.
         SchemaOutOfDate: The database has migrations that this moodlog does not know, or one of them was changed.
         StoreError: The database cannot be reached or a migration fails; nothing is changed then.
     """
+    (refuse_clashes if adopt else refuse_foreign)(database)
     if is_current(database):
         return []
     files = sql_files("migrations", database.dialect)

@@ -79,6 +79,24 @@ def test_the_doctor_tells_what_others_can_read(home: Path) -> None:
         path.chmod(0o700)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_doctor_looks_at_every_file_with_a_secret(home: Path) -> None:
+    _run("status")
+    (home / "prefect").mkdir(mode=0o755)
+    others = (home.parent / ".env", home / ".env", home / "moodlog.db.damaged-20261101T000000Z", home / "token.key")
+    for path in (*others, home / "moodlog-20261101T000000Z", home / "prefect" / "server.json"):
+        path.touch()
+        path.chmod(0o640)
+    said = CliRunner().invoke(main, ["doctor", "--json"]).output
+    for path in (*others, home / "moodlog-20261101T000000Z", home / "prefect", home / "prefect" / "server.json"):
+        assert f"chmod go-rwx {path}" in said
+        path.chmod(path.stat().st_mode & 0o700)
+    assert "chmod" not in CliRunner().invoke(main, ["doctor"]).output
+    os.chown(home / "token.key", 65534, 65534)
+    done = CliRunner().invoke(main, ["doctor", "--json"])
+    assert (done.exit_code, "chown root" in done.output) == (1, True)
+
+
 def test_no_person_is_called_out_of_a_folder() -> None:
     for identifier in ("../../etc/passwd", "/abs", "a/b", "..", "a\\b", "x" * 5000, "ü" * 200, "con\0"):
         stem = file_stem(identifier)
