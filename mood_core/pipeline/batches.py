@@ -17,7 +17,8 @@ from mood_core.store.ledger import loaded_among, newest_batch, paths_loaded_sinc
 from mood_core.store.load import load_batch
 from mood_core.store.totals import refresh_totals
 
-_LOOK_BACK = timedelta(days=31)
+LOOK_BACK = timedelta(days=31)
+"""How far before the newest batch a run looks for files that are not loaded."""
 _MOMENT = timedelta(milliseconds=1)
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Batches:
         follow_time_zones(self._database)
         refresh_totals(self._database)
         newest = newest_batch(self._database)
-        since = min(newest, now) - _LOOK_BACK if newest and not everywhere else None
+        since = min(newest, now) - LOOK_BACK if newest and not everywhere else None
         finished = 0
         for dataset in DATASETS:
             paths = {_batch_id(path): path for path in self._lake.paths(dataset, since=since)}

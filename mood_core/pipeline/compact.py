@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import BatchFile, Lake
 from mood_core.lake.batch_files import conform
-from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, Dataset
+from mood_core.schema import AUDIO_FEATURES, DATASETS, LISTENS, MOODS, Dataset
 from mood_core.store.database import Database
 from mood_core.store.ledger import LedgerRow, entries
 from mood_core.store.load import load_batch
@@ -69,10 +69,11 @@ def _compact(
     report = CompactReport()
     lake.sweep()
     this = f"month={now.astimezone(UTC):%Y-%m}"
-    for dataset in MERGED:
-        for path in lake.superseded(dataset.name):
+    for name in DATASETS:  # forgetting rewrites files of every dataset
+        for path in lake.superseded(name):
             lake.remove(path)
             report.leftovers += 1
+    for dataset in MERGED:
         ledger = entries(database)
         paths = [path for path in lake.paths(dataset.name) if _is_over(path.split("/")[1], this, before)]
         groups = list(_groups(paths, ledger))
@@ -155,7 +156,7 @@ def _first_of_each(dataset: Dataset, rows: pa.Table) -> pa.Table:
 def _take_over(lake: Lake, database: Database, now: datetime) -> None:
     """Put the ledger right where an earlier run was killed between the lake and the ledger."""
     ledger = entries(database)
-    for dataset in MERGED:
-        for path in lake.paths(dataset.name):
+    for name in DATASETS:
+        for path in lake.paths(name):
             if path not in ledger and lake.replaces(path):
                 load_batch(database, *lake.stream(path), now=now)

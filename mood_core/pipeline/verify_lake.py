@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
-
-from sqlalchemy import Connection
 
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
-from mood_core.pipeline.fill_database import fill_database
+from mood_core.pipeline.batches import LOOK_BACK
+from mood_core.pipeline.compare_rows import compare_rows
 from mood_core.schema import DATASETS
-from mood_core.store.contents import TABLES, Digests, counts, days_add_up, digests
-from mood_core.store.database import Database, open_database
-from mood_core.store.ledger import LedgerRow, entries, entries_in
-from mood_core.store.migrate import migrate
-from mood_core.store.mood_rows import MoodRows, current_version
+from mood_core.store.contents import counts, days_add_up, totals_add_up
+from mood_core.store.database import Database
+from mood_core.store.ledger import LedgerRow, entries, entries_in, newest_batch
 from mood_core.store.turns import Turn, turn
 
 _LOADING_S, _POLL_S = 2.0, 0.2
 _RESTORE = "put it back from a backup; SQL still has its rows, and `moodlog rebuild --skip-damaged` would lose them"
+_REBUILD_LOADS = "`moodlog rebuild` loads it; a run looks at the newest months alone"
 _MOVE_AWAY = "move it out of the lake: no row of it is in SQL by this file"
 
 Progress = Callable[[int, int], None]
@@ -64,39 +60,79 @@ def verify(
 ) -> Verification:
     """Compare every file with the ledger by its sha256, and the ledger with SQL by counts; ``deep``: row by row.
 
-    The deep comparison fills a database of its own from the lake, in a temporary folder.
+    The deep comparison fills a database of its own from the lake, in a temporary folder. Others go on meanwhile: the
+    lock is held only to look at findings again and to take a snapshot.
 
     Raises:
         StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake cannot be read at all.
     """
-    with turn(database, Turn.UPKEEP):
-        found = verify_files(lake, database, progress=progress)
-        found.deep = deep
-        found.findings += _compare_counts(database)
-        if deep and not found.lost:
-            found.findings += _compare_rows(lake, database, now)
+    parts = 2 if deep else 1
+    found = verify_files(lake, database, progress=lambda done, of: progress(done, of * parts))
+    found.deep = deep
+    _confirm(lake, database, found)
+    found.findings += _compare_counts(database)
+    if deep and not found.lost:
+        found.findings += _compare_rows(lake, database, now, lambda done, of: progress(of + done, of * parts))
     return found
+
+
+def _confirm(lake: Lake, database: Database, found: Verification) -> None:
+    """Look at the findings again under the lock: what compaction or forgetting did meanwhile is no difference."""
+    suspects = {finding.subject for finding in found.findings}
+    if suspects:
+        again = Verification()
+        with turn(database, Turn.UPKEEP):
+            _look_at_all(lake, database, again, wanted=suspects.__contains__)
+        found.findings = again.findings
 
 
 def verify_files(lake: Lake, database: Database, *, progress: Progress = lambda *_: None) -> Verification:
     """Read every file of the lake and compare it with the ledger."""
-    ledger = entries(database)
     found = Verification()
-    paths = [path for dataset in DATASETS for path in lake.paths(dataset)]
-    replaced: set[str] = set()
+    _look_at_all(lake, database, found, progress=progress)
+    return found
+
+
+def _look_at_all(
+    lake: Lake,
+    database: Database,
+    found: Verification,
+    *,
+    wanted: Callable[[str], bool] = lambda _: True,
+    progress: Progress = lambda *_: None,
+) -> None:
+    """Add what is wrong with the files of ``wanted`` paths to ``found``."""
+    ledger = entries(database)
+    present = [path for dataset in DATASETS for path in lake.paths(dataset)]
+    paths = [path for path in present if wanted(path)]
     for number, path in enumerate(paths, start=1):
-        replaced |= _look_at(lake, path, ledger.get(path), found)
+        _look_at(lake, path, ledger.get(path), found)
         progress(number, len(paths))
     _leave_out_what_is_loading(found, database)
-    for path in sorted(ledger.keys() - set(paths)):
+    _say_what_loads(found, lake, database)
+    missing = [path for path in sorted(ledger.keys() - set(present)) if wanted(path)]
+    replaced = {id_ for path in present if missing and path not in ledger for id_ in lake.replaces(path)}
+    for path in missing:
         found.findings.append(_gone(ledger[path], replaced))
-    for path in (path for dataset in DATASETS for path in lake.superseded(dataset)):
+    for path in (path for dataset in DATASETS for path in lake.superseded(dataset) if wanted(path)):
         advice = "`moodlog compact` removes it"
         found.findings.append(Finding("leftover", path, "is replaced by a compacted file", advice))
-    for path in lake.foreign():
+    for path in (path for path in lake.foreign() if wanted(path)):
         found.findings.append(Finding("foreign", path, "is no batch file", "move it out of the lake"))
-    return found
+
+
+def _say_what_loads(found: Verification, lake: Lake, database: Database) -> None:
+    """A run looks at the newest months alone: for older files the advice is a rebuild, which loads every file."""
+    unloaded = {finding.subject for finding in found.findings if finding.kind == "unloaded"}
+    if not unloaded:
+        return
+    newest = newest_batch(database)
+    since = newest - LOOK_BACK if newest else None
+    reached = {path for dataset in DATASETS for path in lake.paths(dataset, since=since)}
+    found.findings = [
+        replace(each, advice=_REBUILD_LOADS) if each.subject in unloaded - reached else each for each in found.findings
+    ]
 
 
 def _leave_out_what_is_loading(found: Verification, database: Database) -> None:
@@ -110,8 +146,8 @@ def _leave_out_what_is_loading(found: Verification, database: Database) -> None:
         time.sleep(_POLL_S)
 
 
-def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification) -> set[str]:
-    """Add what is wrong with one file to ``found``; returns the ids of the batches that it replaces."""
+def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification) -> None:
+    """Add what is wrong with one file to ``found``."""
     found.files += 1
     try:
         file, tables = lake.stream(path)
@@ -120,7 +156,7 @@ def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification
                 pass  # reads every page, each with its checksum
     except BatchCorrupt as error:
         found.findings.append(_unreadable(path, known, error))
-        return set()
+        return
     found.rows += file.row_count
     found.bytes += file.byte_count
     if known is None:
@@ -129,7 +165,6 @@ def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification
     elif known.sha256 != file.sha256:
         problem = f"has sha256 {file.sha256[:12]}…, but the ledger says {known.sha256[:12]}…"
         found.findings.append(Finding("changed", path, problem, _RESTORE))
-    return set(file.replaces)
 
 
 def _unreadable(path: str, known: LedgerRow | None, error: BatchCorrupt) -> Finding:
@@ -147,6 +182,7 @@ def _gone(row: LedgerRow, replaced: Iterable[str]) -> Finding:
 def _compare_counts(database: Database) -> list[Finding]:
     with database.read() as connection:  # of one moment: runs go on loading
         ledger, stored, days_are_right = entries_in(connection), counts(connection), days_add_up(connection)
+        totals_are_right = totals_add_up(connection)
     recorded = dict.fromkeys(DATASETS, 0)
     for row in ledger.values():
         recorded[row.dataset] += row.row_count
@@ -158,39 +194,19 @@ def _compare_counts(database: Database) -> list[Finding]:
     if not days_are_right:
         problem = "does not add up to the listens"
         findings.append(Finding("rows", "mood_days", problem, "`moodlog rebuild` counts the days again"))
+    if not totals_are_right:
+        problem = "does not add up to the listens"
+        findings.append(Finding("rows", "listen_totals", problem, "`moodlog rebuild` counts the totals again"))
     return findings
 
 
-def _compare_rows(lake: Lake, database: Database, now: datetime) -> list[Finding]:
-    with tempfile.TemporaryDirectory(prefix="moodlog-verify-") as folder:
-        other = open_database(f"sqlite:///{Path(folder) / 'verify.db'}")
-        try:
-            migrate(other, now=now)
-            with database.read() as connection:  # of one moment: what is loaded later is not compared
-                loaded, current, ours = entries_in(connection), current_version(connection), _held(connection)
-            if current is not None:
-                MoodRows(other).set_current(current)
-            fill_database(lake, other, now=now, wanted=loaded.__contains__)
-            with other.read() as connection:
-                theirs = _held(connection)
-            return [finding for table in TABLES for finding in _differences(table, ours[table], theirs[table])]
-        finally:
-            other.close()
-
-
-def _held(connection: Connection) -> dict[str, Digests]:
-    return {table: digests(connection, table) for table in TABLES}
-
-
-def _differences(table: str, ours: Digests, theirs: Digests) -> list[Finding]:
-    nothing = (0, 0)
-    different = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key, nothing) != theirs.get(key, nothing))
+def _compare_rows(lake: Lake, database: Database, now: datetime, progress: Progress) -> list[Finding]:
     return [
         Finding(
             "rows",
             f"{table} of {key}",
-            f"has {ours.get(key, nothing)[0]} rows in SQL that are not the {theirs.get(key, nothing)[0]} of the lake",
+            f"has {ours} rows in SQL that are not the {theirs} of the lake",
             "`moodlog rebuild` makes SQL again from the lake",
         )
-        for key in different
+        for table, key, ours, theirs in compare_rows(lake, database, now, progress)
     ]

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from mood_core.store.sql_files import sql_file
+from mood_core.store.totals import are_stale
 
 _SINGLE = Struct("<f")
 _CHUNK = 10_000
@@ -51,6 +52,12 @@ def days_add_up(connection: Connection) -> bool:
     """Whether the daily counts hold as many listens as there are."""
     query = "SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM day_moods)"
     return bool(connection.scalar(text(query)))
+
+
+def totals_add_up(connection: Connection) -> bool:
+    """Whether the totals hold as many listens as there are, or are marked to be counted again."""
+    query = "SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM listen_totals)"
+    return are_stale(connection) or bool(connection.scalar(text(query)))
 
 
 def _digest(values: Any) -> int:

@@ -1,0 +1,158 @@
+"""``moodlog verify`` beside other work: it holds up nobody, reports nothing that others do, and its advice works."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mood_core.errors import StoreBusy
+from mood_core.lake import Lake, open_lake
+from mood_core.pipeline.batches import LOOK_BACK, Batches
+from mood_core.pipeline.compact import compact
+from mood_core.pipeline.rebuild import rebuild
+from mood_core.pipeline.verify_lake import verify
+from mood_core.schema import LISTENS
+from mood_core.store import Database, open_database
+from mood_core.store.turns import Turn, turn
+from tests.store_data import NOW, listens, query, small_history
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake."""
+    return open_lake(str(tmp_path / "lake"))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_compaction_and_imports_at_every_step_are_no_difference(lake: Lake, migrated: Database, deep: bool) -> None:
+    small_history(lake, migrated)
+    other = open_database(migrated.engine.url.render_as_string(hide_password=False))
+    steps: list[tuple[int, int]] = []
+
+    def meanwhile(done: int, of: int) -> None:
+        steps.append((done, of))
+        with turn(other, Turn.UPKEEP, wait_s=0):  # nobody is held up while files and rows are read
+            pass
+        if len(steps) % 7 == 1 and len(steps) < 40:
+            at = NOW - timedelta(days=90, minutes=len(steps))
+            Batches(lake, other).add(LISTENS, listens([("ada", at, "t0")]), now=at)
+            compact(lake, other, now=NOW, before="2027-01")
+
+    try:
+        assert verify(lake, migrated, now=NOW, deep=deep, progress=meanwhile).findings == []
+    finally:
+        other.close()
+    assert steps == sorted(steps, key=lambda step: step[0]) or deep  # a comparison that began again goes back
+    assert all(done <= of for done, of in steps)
+
+
+def test_a_lake_that_is_rewritten_all_the_time_is_not_called_different(lake: Lake, migrated: Database) -> None:
+    small_history(lake, migrated)
+    count = [0]
+
+    def rewrite(done: int, of: int) -> None:
+        count[0] += 1
+        if done == of // 2 + 9:  # the snapshot is read, the files are not
+            at = NOW - timedelta(days=1, minutes=count[0])
+            Batches(lake, migrated).add(LISTENS, listens([("ada", at, "t0")]), now=NOW)
+            compact(lake, migrated, now=NOW, before="2027-01")
+
+    with pytest.raises(StoreBusy, match="verify --deep"):
+        verify(lake, migrated, now=NOW, deep=True, progress=rewrite)
+
+
+def _unload(lake: Lake, database: Database, days: int) -> None:
+    at = NOW - timedelta(days=days)
+    lake.write(LISTENS, listens([("ada", at, "t0")]), created_at=at)
+
+
+def _new_file(lake: Lake, database: Database) -> None:
+    Batches(lake, database).add(LISTENS, listens([("ada", NOW, "t1")]), now=NOW)
+    _unload(lake, database, 1)
+
+
+def _old_file(lake: Lake, database: Database) -> None:
+    Batches(lake, database).add(LISTENS, listens([("ada", NOW, "t1")]), now=NOW)
+    _unload(lake, database, 2 * LOOK_BACK.days)
+
+
+def _foreign(lake: Lake, _database: Database) -> None:
+    (Path(lake.root) / "listens" / "notes.txt").write_text("mine")
+
+
+def _wrong_days(_lake: Lake, database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM mood_days")
+
+
+def _wrong_totals(_lake: Lake, database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM listen_totals")
+
+
+def _changed_rows(_lake: Lake, database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE listens SET ms_played = 7 WHERE user_key = 1")
+
+
+def _gone_file(lake: Lake, _database: Database) -> None:
+    path = Path(lake.root) / lake.paths("listens")[0]
+    shutil.move(path, Path(lake.root).parent / path.name)
+
+
+def _damaged_file(lake: Lake, _database: Database) -> None:
+    path = Path(lake.root) / lake.paths("listens")[0]
+    shutil.copy(path, Path(lake.root).parent / path.name)
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def _put_back(lake: Lake, database: Database) -> None:
+    for row in query(database, "SELECT path FROM batches"):
+        kept = Path(lake.root).parent / Path(row[0]).name
+        if kept.exists():
+            shutil.move(kept, Path(lake.root) / row[0])
+
+
+def _move_away(lake: Lake, _database: Database) -> None:
+    (Path(lake.root) / "listens" / "notes.txt").unlink()
+
+
+def _run(lake: Lake, database: Database) -> None:
+    Batches(lake, database).finish(now=NOW)
+
+
+def _rebuild(lake: Lake, database: Database) -> None:
+    rebuild(lake, database, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said", "follow"),
+    [
+        (_new_file, "`moodlog run` loads it", _run),
+        (_old_file, "`moodlog rebuild` loads it", _rebuild),
+        (_foreign, "move it out of the lake", _move_away),
+        (_wrong_days, "`moodlog rebuild`", _rebuild),
+        (_wrong_totals, "`moodlog rebuild`", _rebuild),
+        (_changed_rows, "`moodlog rebuild`", _rebuild),
+        (_gone_file, "put it back from a backup", _put_back),
+        (_damaged_file, "put it back from a backup", _put_back),
+    ],
+)
+def test_what_verify_advises_leads_to_agreement(
+    lake: Lake,
+    migrated: Database,
+    break_it: Callable[[Lake, Database], None],
+    said: str,
+    follow: Callable[[Lake, Database], None],
+) -> None:
+    small_history(lake, migrated)
+    break_it(lake, migrated)
+    found = verify(lake, migrated, now=NOW, deep=True).findings
+    assert found
+    assert all(said in finding.advice for finding in found)
+    follow(lake, migrated)
+    assert verify(lake, migrated, now=NOW, deep=True).findings == []
