@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from flows.check_schedule import ask_prefect
+from flows.commands.status import schedule
 from flows.local_server import local_server
-from mood_core.pipeline.check_health import Scheduled
+from mood_core.pipeline.check_health import Level, Scheduled, schedule_finding
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
 
-def test_a_server_tells_what_is_scheduled_and_when_it_last_worked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_reports_what_its_scheduler_does_and_not_what_its_deployments_say(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setenv("PREFECT_HOME", str(home / "no-profile"))
     for name in ("PREFECT_SERVER_ANALYTICS_ENABLED", "DO_NOT_TRACK"):
         monkeypatch.setenv(name, "1")  # what is asked sets these; they go again with the test
+    # A scheduler that does not schedule: the deployment is there, its schedule is on, and no run will ever start.
+    monkeypatch.setenv("PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED", "false")
     assert ask_prefect(home) is None
     began = datetime.now(UTC)
     with local_server(home / "prefect") as server:
@@ -27,8 +36,14 @@ def test_a_server_tells_what_is_scheduled_and_when_it_last_worked(home: Path, mo
         assert ask_prefect(home) == Scheduled(active=False)
         _schedule_a_night(server.api_url)
         told = ask_prefect(home)
+        shown = schedule(home)
     assert told is not None
     assert (told.active, told.waits_for_worker) == (True, False)
+    assert (told.unscheduled, told.next_runs) == (("nightly",), ())
+    assert schedule_finding(told, None, began).level is Level.BROKEN
+    assert told.ghosts == ("run its process has ended",)
+    assert shown["problems"][0] == "no run is scheduled for nightly"
+    assert "its process has ended" in shown["problems"][1]
     assert told.last_success is not None
     assert abs(told.last_success - began) < timedelta(minutes=10)
 
@@ -39,7 +54,7 @@ def _schedule_a_night(api_url: str) -> None:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import CronSchedule
     from prefect.settings import PREFECT_API_URL, temporary_settings
-    from prefect.states import Completed
+    from prefect.states import Completed, Running
 
     @flow(name="run-nightly")
     def night() -> None: ...
@@ -47,6 +62,16 @@ def _schedule_a_night(api_url: str) -> None:
     with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
         flow_id = client.create_flow_from_name("run-nightly")
         every_night = DeploymentScheduleCreate(schedule=CronSchedule(cron="30 3 * * *", timezone="UTC"), active=True)
-        client.create_deployment(flow_id=flow_id, name="nightly", schedules=[every_night])
+        deployment_id = client.create_deployment(flow_id=flow_id, name="nightly", schedules=[every_night])
         run = client.create_flow_run(night)
         client.set_flow_run_state(run.id, Completed(), force=True)
+        here = socket.gethostname()
+        for name, process in (("its process has ended", _ended_process()), ("its process lives", os.getpid())):
+            run = client.create_flow_run_from_deployment(deployment_id, name=name)
+            client.set_flow_run_state(run.id, Running(), force=True)
+            client.update_flow_run(run.id, infrastructure_pid=f"{here}:{process}")
+
+
+def _ended_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        return process.pid
