@@ -10,6 +10,7 @@ from uuid import UUID
 from flows.deployments import Deployment
 from flows.run_records import Record, RunRecords
 from flows.server_setup import Done, deployed
+from mood_core.bootstrap import utc_now
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -38,9 +39,14 @@ def settle(
     ``but`` are runs whose process is just being started; records younger than ``older_s`` are left for the next time.
     """
     for record in records.all():
-        if record.process is None and record.run_id not in but and record.age_s >= older_s:
-            yield from _settle(client, record)
-            records.end(record.run_id)
+        if record.process is not None or record.run_id in but or record.age_s < older_s:
+            continue
+        run = _read(client, record)
+        if run is not None and run.end_time is not None and (utc_now() - run.end_time).total_seconds() < older_s:
+            continue  # what its tasks did is recorded some moments after they ended
+        if run is not None and not (run.state is not None and (run.state.is_scheduled() or run.state.is_paused())):
+            yield from _crash(client, run)
+        records.end(record.run_id)
 
 
 def settle_unrecorded(client: SyncPrefectClient, deployments: Collection[Deployment]) -> Iterator[Done]:
@@ -69,16 +75,13 @@ def settle_unrecorded(client: SyncPrefectClient, deployments: Collection[Deploym
             yield from _crash(client, run)
 
 
-def _settle(client: SyncPrefectClient, record: Record) -> Iterator[Done]:
+def _read(client: SyncPrefectClient, record: Record) -> FlowRun | None:
     from prefect.exceptions import ObjectNotFound
 
     try:
-        run = client.read_flow_run(UUID(record.run_id))
+        return client.read_flow_run(UUID(record.run_id))
     except (ObjectNotFound, ValueError):
-        return
-    if run.state is not None and run.state.is_scheduled():
-        return
-    yield from _crash(client, run)
+        return None
 
 
 def _crash(client: SyncPrefectClient, run: FlowRun) -> Iterator[Done]:

@@ -31,7 +31,9 @@ def schedule(home: Path) -> dict[str, Any]:
     if configured_server() is None:
         folder = home / "prefect"
         if running_server(folder) is None:
-            return _section(None, {}, None, ["nothing runs by itself: no Prefect server is running or set"])
+            # Without any `moodlog serve` in the past, a person starts runs in another way, for example by cron.
+            has_served = (folder / "serve.lock").exists()
+            return _section(None, {}, None, ["nothing runs by itself: moodlog serve does not run"] * has_served)
         _, report = health(folder / FILE, utc_now())
         if "next_runs" in report:
             return _section("moodlog serve", report["next_runs"], report["last_nightly_success"], report["problems"])
@@ -46,7 +48,7 @@ def _asked(home: Path) -> dict[str, Any]:
     except MoodlogError as error:
         return _section("Prefect", {}, None, [error.message])
     if found is None:
-        return _section(None, {}, None, ["nothing runs by itself: no Prefect server is running or set"])
+        return _section(None, {}, None, [])
     problems = [f"no run is scheduled for {', '.join(found.unscheduled)}"] if found.unscheduled else []
     if not found.active:
         problems.append("the nightly run is not scheduled on this Prefect server")

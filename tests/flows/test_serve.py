@@ -38,6 +38,9 @@ def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -
         assert (status, report["scheduler"], report["problems"]) == (200, "ok", [])
         assert set(report["next_runs"]) == {"nightly", "pull", "weekly-recap", "weekly-train-check", "compact"}
 
+        shown = json.loads(run(*MOODLOG, "status", "--json").stdout)["schedule"]
+        assert (shown["server"], shown["next_runs"], shown["problems"]) == ("moodlog serve", report["next_runs"], [])
+
         with serve.client() as client:
             nightly = client.read_deployment_by_name("run-nightly/nightly")
             # By its schedule, not by hand: due in some seconds from now on.
@@ -53,4 +56,6 @@ def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -
         assert (
             rows(connected / "prefect" / "prefect.db", "SELECT name FROM flow_run WHERE state_name = 'Running'") == []
         )
+        shown = json.loads(run(*MOODLOG, "status", "--json").stdout)["schedule"]
+        assert shown["problems"] == ["nothing runs by itself: moodlog serve does not run"]
         assert json.loads((connected / "prefect" / "serve.lock").read_text())["pid"] == serve.process.pid

@@ -35,12 +35,13 @@ SLOTS = "SELECT name FROM concurrency_limit_v2 WHERE active_slots > 0"
 @pytest.fixture
 def slow_service(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """A home with three listeners, whose service takes its time."""
-    with StandIn(seed=5, listeners=3, latency_s=2.0) as standin:
+    with StandIn(seed=5, listeners=3) as standin:
         point_at(standin, monkeypatch)
         monkeypatch.setenv("MOODLOG_SHARDS", "1")
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
         with workspace_of(standin) as workspace:
             connect_listeners(workspace, standin)
+        standin.latency_s = 2.0
         yield standin
 
 
@@ -78,6 +79,33 @@ def test_a_serve_that_ends_in_mid_run_leaves_nothing_in_the_way(
         assert list((home / "prefect" / "runs").glob("*")) == []
         following = _begin_a_pull(second, slow_service)
         assert until(lambda: second.rows(STATE, following), 400) == [("Completed",)]
+
+
+def test_a_failed_run_is_no_crash_of_the_engine(slow_service: StandIn, home: Path) -> None:
+    for listener in slow_service.listeners:
+        slow_service.revoke(listener.listener_id)
+    with serving(home) as serve:
+        run_id = _begin_a_pull(serve, slow_service)
+        assert until(lambda: serve.rows(STATE, run_id), 400) == [("Failed",)]
+        assert serve.stop() == 0
+        messages = "\n".join(row[0] for row in serve.rows("SELECT message FROM log"))
+        for text in (serve.said, messages):
+            assert "unexpected exception" not in text
+            assert "Traceback" not in text
+
+
+def test_work_that_does_not_end_in_time_is_cancelled(slow_service: StandIn, home: Path) -> None:
+    with serving(home) as serve:
+        slow_service.latency_s = 120.0
+        run_id = _begin_a_pull(serve, slow_service)
+        assert serve.stop() == 0
+        assert "Traceback" not in serve.said
+    with serving(home) as serve:
+        assert serve.rows(STATE, run_id)[0][0] in {"Cancelled", "Crashed"}
+        assert serve.rows(SLOTS) == serve.rows(UNFINISHED) == []
+        slow_service.latency_s = 0.0
+        following = _begin_a_pull(serve, slow_service)
+        assert until(lambda: serve.rows(STATE, following), 400) == [("Completed",)]
 
 
 def test_a_run_of_a_living_worker_is_left_alone(slow_service: StandIn, home: Path) -> None:
