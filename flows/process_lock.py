@@ -6,6 +6,7 @@ The operating system releases such a lock when its process ends, however it ends
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -103,6 +104,7 @@ def _lock(handle: int) -> bool:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        # Any other error is of a file system without locks, where the processes of one home must be told apart by hand.
+        return error.errno not in {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
     return True

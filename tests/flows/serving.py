@@ -21,6 +21,7 @@ from flows.server_place import free_port
 from tests.flows.deployed import MOODLOG, until
 
 PATIENCE_S = 240.0
+DEFAULT_PORT = 4200
 
 
 @dataclass
@@ -83,11 +84,11 @@ def rows(file: Path, query: str, *parameters: str) -> list[tuple[Any, ...]]:
 @contextmanager
 def serving(home: Path, *, port: int | None = None, wait: bool = True, **environment: str) -> Iterator[Serving]:
     """A ``moodlog serve`` on ``home``, whose settings are in the environment; killed at the end where it still runs."""
-    port = port or free_port(None)
+    given = [] if port == DEFAULT_PORT else ["--port", str(port := port or free_port(None))]
     log = home.parent / f"serve-{time.monotonic_ns()}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*MOODLOG, "serve", "--port", str(port)],
+            [*MOODLOG, "serve", *given],
             stdout=out,
             stderr=out,
             env={**os.environ, "MOODLOG_HOME": str(home), **environment},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,8 +19,8 @@ from flows.events import SCHEDULE_BROKEN
 from flows.process_lock import holder
 from flows.server_place import free_port
 from mood_core.standin import StandIn
-from tests.flows.deployed import until
-from tests.flows.serving import Serving, serving
+from tests.flows.deployed import MOODLOG, run, until
+from tests.flows.serving import DEFAULT_PORT, Serving, serving
 from tests.nights import connect_listeners, point_at, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -161,6 +163,20 @@ def test_a_missed_night_is_made_up_for_once(slow_service: StandIn, home: Path) -
     with serving(home) as serve:
         assert "missed run of nightly" not in serve.said
         assert [row[0] for row in serve.rows(ended)] == ["Cancelled", "Completed", "Completed"]
+
+
+def test_a_port_in_use_is_refused_where_it_was_asked_for_and_replaced_loudly_where_not(home: Path) -> None:
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # another program has it, which does as well
+            taken.bind(("127.0.0.1", DEFAULT_PORT))
+            taken.listen()
+        refused = run(*MOODLOG, "serve", "--port", str(DEFAULT_PORT), ok=False)
+        assert refused.returncode == 75
+        assert f"port {DEFAULT_PORT} " in refused.stderr
+        assert "--port" in refused.stderr
+        with serving(home, port=DEFAULT_PORT) as serve:
+            assert f"Port {DEFAULT_PORT} is in use by another program" in serve.said
+            assert serve.stop(signal.SIGINT) == 0
 
 
 def test_a_server_that_is_killed_is_started_again(slow_service: StandIn, home: Path) -> None:
