@@ -84,7 +84,8 @@ def rows(file: Path, query: str, *parameters: str) -> list[tuple[Any, ...]]:
 @contextmanager
 def serving(home: Path, *, port: int | None = None, wait: bool = True, **environment: str) -> Iterator[Serving]:
     """A ``moodlog serve`` on ``home``, whose settings are in the environment; killed at the end where it still runs."""
-    given = [] if port == DEFAULT_PORT else ["--port", str(port := port or free_port(None))]
+    port = port or free_port(None)
+    given = [] if port == DEFAULT_PORT else ["--port", str(port)]
     log = home.parent / f"serve-{time.monotonic_ns()}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
