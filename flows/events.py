@@ -1,15 +1,26 @@
-"""The events that moodlog tells Prefect, for automations."""
+"""The events that moodlog sends to Prefect's server, for automations."""
 
 from __future__ import annotations
 
-from prefect.events import emit_event
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events import Event, Resource
+from prefect.logging import get_logger
+from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from mood_core.errors import ReauthorisationNeeded
+from mood_core.pipeline.find_silent import Kind, Silence
 from mood_core.pipeline.night_report import NightReport
 
 ACCOUNT = "moodlog.account"
 REAUTHORISATION = f"{ACCOUNT}.needs-reauthorisation"
-"""Spotify's permission has ended: told once, by the run that found it out."""
+"""Spotify's permission has ended: sent once, by the run that found it out."""
+
+SILENT = {kind: f"{ACCOUNT}.{kind.value}" for kind in Kind}
+"""An account has fallen silent: sent once for each silence, with ``problem`` as a sentence."""
 
 SCHEDULE = "moodlog.schedule"
 """The resource of the events below is this name, a dot and the name of the host that runs ``moodlog serve``."""
@@ -20,26 +31,84 @@ SCHEDULE_BROKEN = f"{SCHEDULE}.broken"
 SCHEDULE_RECOVERED = f"{SCHEDULE}.recovered"
 """Runs start by themselves again."""
 
+_MANY = 10
+"""More silent accounts of one kind than this are one event: an outage is one message, not thousands."""
+
+_PATIENCE_S = 60.0
+_PAUSE_S = 2.0
+
 
 def tell_ended_permissions(report: NightReport) -> None:
     """Tell Prefect of the accounts whose permission this run found ended; later runs do not pull them any more."""
     names = {permission.user_id: permission.display_name for permission in report.permissions}
     for outcome in report.outcomes:
         if outcome.exit_code == ReauthorisationNeeded.exit_code and not report.dry_run:
-            emit_event(
-                event=REAUTHORISATION,
-                resource={
-                    "prefect.resource.id": f"{ACCOUNT}.{outcome.user_id}",
-                    "prefect.resource.name": names.get(outcome.user_id, outcome.user_id),
-                },
-                payload={"user_id": outcome.user_id, "problem": outcome.problem},
-            )
+            resource = _account(outcome.user_id, names.get(outcome.user_id, outcome.user_id))
+            _send(REAUTHORISATION, resource, {"user_id": outcome.user_id, "problem": outcome.problem})
+
+
+def report_silences(silences: Sequence[Silence]) -> None:
+    """Send an event for each of ``silences`` of which the server has none yet; one for all where they are many."""
+    for kind, event in SILENT.items():
+        found = [silence for silence in silences if silence.kind is kind]
+        if len(found) > _MANY:
+            _report_once(event, "many", f"{len(found)} accounts", min(one.since for one in found), _summary(found))
+            continue
+        for one in found:
+            _report_once(event, one.user_id, one.display_name, one.since, one.sentence)
 
 
 def report_schedule(event: str, host: str, problems: str) -> None:
     """Send :data:`SCHEDULE_BROKEN` or :data:`SCHEDULE_RECOVERED` for ``moodlog serve`` on ``host``."""
-    emit_event(
-        event=event,
-        resource={"prefect.resource.id": f"{SCHEDULE}.{host}", "prefect.resource.name": host},
-        payload={"problems": problems},
-    )
+    resource = {"prefect.resource.id": f"{SCHEDULE}.{host}", "prefect.resource.name": host}
+    _send(event, resource, {"problems": problems})
+
+
+def _summary(silences: Sequence[Silence]) -> str:
+    return f"{len(silences)} accounts are silent; moodlog status shows them. The first: {silences[0].sentence}"
+
+
+def _report_once(event: str, user_id: str, name: str, since: datetime, problem: str) -> None:
+    resource = _account(user_id, name)
+    if not _was_sent(event, resource["prefect.resource.id"], since):
+        _send(event, resource, {"user_id": user_id, "problem": problem})
+
+
+def _account(user_id: str, name: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"{ACCOUNT}.{user_id}", "prefect.resource.name": name}
+
+
+def _send(event: str, resource: Mapping[str, str], payload: Mapping[str, Any]) -> None:
+    """Send an event and wait until the server has it, for a minute of outage; a failure is logged.
+
+    Prefect's ``emit_event`` returns at once: what it has not sent when the server or the process ends is lost.
+    """
+    sent = Event(event=event, resource=Resource(dict(resource)), payload=dict(payload))
+    body = [sent.model_dump(mode="json")]
+    try:
+        for attempt in Retrying(stop=stop_after_delay(_PATIENCE_S), wait=wait_fixed(_PAUSE_S), reraise=True):
+            with attempt, get_client(sync_client=True) as client:
+                client.request("POST", "/events", json=body)
+    except Exception as error:  # noqa: BLE001 - a run does not fail because nobody could be told
+        kind = type(error).__name__
+        get_logger("moodlog").warning("The event %s was not sent: %s. The alert is missing.", event, kind)
+
+
+def _was_sent(event: str, resource_id: str, since: datetime) -> bool:
+    """Whether the server has such an event of this resource, of ``since`` or later."""
+    wanted = {
+        "event": {"name": [event]},
+        "resource": {"id": [resource_id]},
+        "occurred": {"since": since.isoformat()},
+    }
+    try:
+        with get_client(sync_client=True) as client:
+            return _count(client, wanted) > 0
+    except Exception as error:  # noqa: BLE001 - rather twice than never
+        get_logger("moodlog").warning("Whether %s was sent before is unknown: %s.", event, type(error).__name__)
+        return False
+
+
+def _count(client: SyncPrefectClient, wanted: Mapping[str, Any]) -> int:
+    answer = client.request("POST", "/events/filter", json={"filter": wanted, "limit": 1})
+    return int(answer.json()["total"])

@@ -193,6 +193,8 @@ def server_environment(home: Path) -> dict[str, str]:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # A slot's lease outlives the server, so that a slot is never held by a run that nobody remembers.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        # An alert is sent soon after a restart: see there.
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.event_order",
         "DO_NOT_TRACK": "1",
     }
 

@@ -10,6 +10,7 @@ from flows.parameters import Day, People
 from flows.run_names import named
 from flows.run_owners import begin_run
 from flows.selecting import selection_of
+from flows.silence import look_for_silence
 from flows.summary import conclude
 from flows.sync_listens import pull_all
 from flows.tasks import NIGHT_S, finish_batches, permissions_ending
@@ -49,4 +50,5 @@ def run_nightly(
     report.permissions = permissions_ending()
     if not dry_run:
         fetch_and_label(report, selection)
+        look_for_silence()
     return conclude(report)

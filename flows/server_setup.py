@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.deployments import Deployment
-from mood_core.addresses import insecure
 from mood_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from prefect.blocks.abstract import NotificationBlock
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
+    from pydantic import SecretStr
 
 POOL = "moodlog"
 NOTIFY_VARIABLE = "moodlog_notify"
@@ -74,19 +74,17 @@ def notification_block(reference: str) -> NotificationBlock:
     return block
 
 
-def set_up_webhook(url: str) -> tuple[str, Done]:
-    """Make or change the block that posts ``{"text": ...}`` to ``url``; returns also its name, as TYPE-SLUG/NAME.
+def set_up_webhook(address: SecretStr) -> tuple[str, Done]:
+    """Make or change the block that posts ``{"text": ...}`` to ``address``; returns also its name, as TYPE-SLUG/NAME.
 
-    Raises:
-        ConfigError: The address is neither https nor http to this machine.
+    The address is one of the block's secrets: Prefect encrypts it and does not show it in its pages.
     """
-    problem = insecure(url)
-    if problem is not None:
-        raise ConfigError(f"the address of --webhook cannot be used: {problem}")
+    from prefect.blocks.fields import SecretDict
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
     text = {"text": "{{subject}}\n{{body}}"}
-    block = CustomWebhookNotificationBlock(name=_OWN_BLOCK, url=url, json_data=text)
+    secrets = SecretDict({"address": address.get_secret_value()})
+    block = CustomWebhookNotificationBlock(name=_OWN_BLOCK, url="{{address}}", json_data=text, secrets=secrets)
     block.save(_OWN_BLOCK, overwrite=True)
     reference = f"custom-webhook/{_OWN_BLOCK}"
     return reference, Done(f"block {reference}", "saved")

@@ -13,22 +13,31 @@ from rich.table import Table
 
 from flows.deployments import read_deployments
 from flows.prefect_runtime import prefect_runtime
+from flows.webhook import WEBHOOK
+from mood_core.bootstrap import utc_now
 from mood_core.cli.day import CLOCK
 from mood_core.settings import load_settings
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from flows.server_setup import Done
 
 
 @click.command
 @click.option("--notify", metavar="TYPE/NAME", help="Send alerts through this Prefect block, like slack-webhook/moods.")
-@click.option("--webhook", metavar="URL", help="Send alerts there, as JSON with a text; makes the block for it.")
+@click.option(
+    "--webhook",
+    metavar="URL",
+    type=WEBHOOK,
+    help="Send alerts there, as JSON with a text; makes the block for it. - reads the address from stdin.",
+)
 @click.option(
     "--deadline",
     type=CLOCK,
     default="08:00",
     show_default=True,
-    help="When the night is late, by its schedule's zone.",
+    help="When the night is late, by its schedule's zone. Of several nights a day, the one next to it decides.",
 )
 @click.option("--pool-limit", type=click.IntRange(1), help="Most runs at once in the work pool, over all workers.")
 @click.option("--database", is_flag=True, help="Add moodlog's tables to a database that has others; nothing else.")
@@ -37,7 +46,7 @@ if TYPE_CHECKING:
 def command(
     context: click.Context,
     notify: str | None,
-    webhook: str | None,
+    webhook: SecretStr | None,
     deadline: datetime,
     pool_limit: int | None,
     database: bool,
@@ -45,20 +54,24 @@ def command(
 ) -> None:
     """Prepare a Prefect server: work pool, alerts, and what else prefect.yaml cannot say. Run it again at will.
 
-    It works on the server of PREFECT_API_URL or your Prefect profile, otherwise on that of `moodlog serve`. Alerts tell
-    when the nightly run failed, when it did not complete in time, and when somebody must reconnect; any Prefect
-    notification block can carry them. A run whose process has died is marked as crashed, with or without alerts.
+    It works on the server of PREFECT_API_URL or your Prefect profile, otherwise on that of `moodlog serve`. Alerts are
+    sent when the nightly run failed or is late, when no pull starts, when an account is silent and when somebody must
+    reconnect; any Prefect notification block can carry them. They belong to the deployments that the server has now:
+    run it again after those were made anew. A run whose process has died is marked as crashed, with or without alerts.
 
     \b
     Examples:
       moodlog setup
       moodlog setup --webhook https://hooks.example.org/moodlog
+      moodlog setup --webhook - < address.txt
       moodlog setup --notify slack-webhook/moods --deadline 07:30
       moodlog setup --database
 
     \b
-    Then, for a server with workers:
+    For a server with workers, the pool comes first and the alerts come last:
+      moodlog setup
       prefect deploy --all --no-prompt
+      moodlog setup --webhook https://hooks.example.org/moodlog
       prefect worker start --pool moodlog
     """
     if database:
@@ -84,7 +97,7 @@ def command(
 
 def _set_up_database(*, as_json: bool) -> None:
     """Make moodlog's tables in the database that is set, also beside another program's. Needs no Prefect server."""
-    from mood_core.bootstrap import make_home, utc_now
+    from mood_core.bootstrap import make_home
     from mood_core.store.database import open_database
     from mood_core.store.migrate import migrate
 
@@ -99,11 +112,14 @@ def _set_up_database(*, as_json: bool) -> None:
     click.echo(json.dumps({"database": outcome}) if as_json else f"database {database}: {outcome}")
 
 
-def _set_up(notify: str | None, webhook: str | None, deadline: datetime, pool_limit: int | None) -> Iterator[Done]:
+def _set_up(
+    notify: str | None, webhook: SecretStr | None, deadline: datetime, pool_limit: int | None
+) -> Iterator[Done]:
     from prefect.client.orchestration import get_client
 
-    from flows.automations import alerts, dead_runs, set_up_automation
-    from flows.server_setup import free_slots, notification_block, set_up_pool, set_up_variable, set_up_webhook
+    from flows.alerts import alerts
+    from flows.automations import dead_runs, set_up_automation
+    from flows.server_setup import Done, free_slots, notification_block, set_up_pool, set_up_variable, set_up_webhook
 
     deployments = read_deployments()
     with get_client(sync_client=True) as client:
@@ -119,5 +135,5 @@ def _set_up(notify: str | None, webhook: str | None, deadline: datetime, pool_li
         if block_id is None:
             raise click.ClickException(f"the block {notify} is not saved on the server")
         yield set_up_variable(notify)
-        for alert in alerts(block_id, deployments, deadline.time()):
-            yield set_up_automation(client, alert)
+        for alert in alerts(client, block_id, deadline.time(), utc_now()):
+            yield alert if isinstance(alert, Done) else set_up_automation(client, alert)

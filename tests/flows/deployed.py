@@ -96,18 +96,18 @@ def listening() -> Iterator[Listener]:
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[str]:
+def prefect_server(home: Path, *, port: int | None = None) -> Iterator[str]:
     """A real Prefect server, set as a person sets theirs: in the environment, and in this process; its address."""
-    with prefect_server_process(home) as running:
+    with prefect_server_process(home, port=port) as running:
         yield running.api_url
 
 
 @contextmanager
-def prefect_server_process(home: Path) -> Iterator[LocalServer]:
+def prefect_server_process(home: Path, *, port: int | None = None) -> Iterator[LocalServer]:
     """The server of :func:`prefect_server`, to be stopped and restarted."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(home))
-        with local_server(home) as running:
+        with local_server(home, port=port) as running:
             running.wait_until_ready()
             patch.setenv("PREFECT_API_URL", running.api_url)
             from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings

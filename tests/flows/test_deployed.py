@@ -12,17 +12,14 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.events import AutomationCore, EventTrigger, emit_event
+from prefect.events import emit_event
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.states import Completed, Failed, Pending, Running, Scheduled
+from prefect.states import Completed, Pending, Running, Scheduled
 from prefect.testing.cli import invoke_and_assert
 
-from flows.automations import dead_runs, nightly_late, set_up_automation
+from flows.automations import dead_runs, set_up_automation
 from flows.deployments import read_deployments
-from flows.events import tell_ended_permissions
 from flows.server_setup import free_slots
-from mood_core.pipeline.night_report import NightReport, Permission
-from mood_core.pipeline.pull_listens import PullOutcome
 from tests.flows.deployed import MOODLOG, PREFECT, Listener, listening, prefect_server, run, until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -63,8 +60,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Iter
     home = tmp_path_factory.mktemp("prefect")
     with pytest.MonkeyPatch.context() as patch, prefect_server(home):
         patch.setenv("MOODLOG_HOME", str(home / "moodlog"))
-        run(*MOODLOG, "setup", "--webhook", listener.url)
+        run(*MOODLOG, "setup")
         run(*PREFECT, "deploy", "--all", "--no-prompt")
+        run(*MOODLOG, "setup", "--webhook", listener.url)
         yield home
 
 
@@ -99,7 +97,7 @@ def test_setting_up_again_changes_nothing(server: Path, client: SyncPrefectClien
     assert [(a["name"], a["trigger"], a["actions"]) for a in before] == [
         (a["name"], a["trigger"], a["actions"]) for a in after
     ]
-    assert len(after) == 4
+    assert len(after) == 7
     limited = json.loads(run(*MOODLOG, "setup", "--pool-limit", "3", "--json").stdout)
     assert limited["work pool moodlog"] == "changed: at most 3 runs at once"
     assert client.read_work_pool("moodlog").concurrency_limit == 3
@@ -224,43 +222,6 @@ def _end_leases(home: Path) -> None:
         content = json.loads(file.read_text(encoding="utf-8"))
         changed = dict.fromkeys(content, past) if file.name == "expirations.json" else {**content, "expiration": past}
         file.write_text(json.dumps(changed), encoding="utf-8")
-
-
-def test_a_failed_night_is_told(client: SyncPrefectClient, listener: Listener) -> None:
-    night = _create(client, "nightly", {})
-    client.set_flow_run_state(night.id, Failed(message="every account failed"), force=True)
-    told = listener.wait_for("nightly failed")
-    assert "every account failed" in told
-    assert "/runs/flow-run/" in told
-
-
-def test_a_night_that_is_not_done_in_time_is_told(client: SyncPrefectClient, listener: Listener) -> None:
-    late = next(one for one in client.read_automations() if one.name == "moodlog: nightly late")
-    assert isinstance(late.trigger, EventTrigger)
-    assert late.trigger.within == timedelta(hours=3, minutes=30), "from 04:30 to 08:00"
-    soon = AutomationCore(name="late, soon", trigger=nightly_late(timedelta(seconds=10)), actions=late.actions)
-    set_up_automation(client, soon)
-    # A clock beside it: it tells when the same time and half of it again are over, whatever has happened meanwhile.
-    over = nightly_late(timedelta(seconds=15)).model_copy(update={"expect": {"moodlog.never"}})
-    told_so = [late.actions[0].model_copy(update={"subject": "clock", "body": "the time is over"})]
-    set_up_automation(client, AutomationCore(name="clock", trigger=over, actions=told_so))
-    degraded, stuck = (_create(client, "nightly", {}) for _ in range(2))
-    client.set_flow_run_state(degraded.id, Pending(), force=True)
-    client.set_flow_run_state(degraded.id, Completed(name="Degraded"), force=True)
-    listener.wait_for("the time is over")
-    assert not any("did not complete" in text for text in listener.texts), "a degraded night is done"
-    client.set_flow_run_state(stuck.id, Pending(), force=True)
-    told = listener.wait_for("did not complete by 08:00 UTC")
-    assert "nightly late" in told
-    client.set_flow_run_state(stuck.id, Completed(), force=True)
-
-
-def test_an_account_that_must_reconnect_is_told_once(client: SyncPrefectClient, listener: Listener) -> None:
-    outcomes = [PullOutcome("u1", problem="the permission has ended", exit_code=77), PullOutcome("u2", new=3)]
-    tell_ended_permissions(NightReport(outcomes, permissions=[Permission("u1", "Ada", None)]))
-    assert "permission for Ada has ended: moodlog reconnect u1" in listener.wait_for("re-authorisation")
-    tell_ended_permissions(NightReport([PullOutcome("u2", new=3)], permissions=[Permission("u1", "Ada", None)]))
-    assert sum("permission for" in text for text in listener.texts) == 1
 
 
 def test_a_run_without_a_heartbeat_is_marked_as_crashed(client: SyncPrefectClient) -> None:

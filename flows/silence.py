@@ -1,0 +1,25 @@
+"""Reports the accounts that have fallen silent."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger, task
+
+from flows.events import report_silences
+from flows.tasks import RETRYING
+from mood_core.bootstrap import Workspace
+from mood_core.pipeline.find_silent import find_silent
+
+
+@task(name="look for silent accounts", **RETRYING)
+def look_for_silence() -> None:
+    """Send an event for each account that has fallen silent, see :mod:`mood_core.pipeline.find_silent`."""
+    with Workspace() as workspace:
+        found = find_silent(
+            workspace.database,
+            workspace.accounts.all(),
+            now=workspace.now(),
+            daily_budget=workspace.settings.spotify_daily_budget,
+        )
+    for silence in found:
+        get_run_logger().warning("account %s is silent (%s) since %s", silence.user_id, silence.kind, silence.since)
+    report_silences(found)

@@ -1,0 +1,30 @@
+"""The address of a webhook as an option of a command: a secret, over https."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+from pydantic import SecretStr
+
+from mood_core.addresses import insecure
+
+
+class Webhook(click.types.StringParamType):
+    """An https address, or http on this machine; ``-`` reads it from stdin, so that no list of processes shows it."""
+
+    name = "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The address as a SecretStr. A usage error does not repeat it."""
+        if isinstance(value, SecretStr):
+            return value
+        address = sys.stdin.readline().strip() if value == "-" else str(value)
+        if why := insecure(address):
+            self.fail(f"the address cannot be used: {why}.", param, ctx)
+        return SecretStr(address)
+
+
+WEBHOOK = Webhook()
+"""The type of ``--webhook``."""
