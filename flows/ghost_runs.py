@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flows.process_lock import holder
+from flows.run_owners import has_died
 from flows.run_records import RunRecords
 from flows.server_setup import is_under_way
 from mood_core.drafts import may_run
@@ -37,6 +38,8 @@ def ghosts(
 
 
 def _is_ghost(run: FlowRun, records: RunRecords | None, now: datetime) -> bool:
+    if has_died(run):
+        return True
     host, _, process = (run.infrastructure_pid or "").partition(":")
     if process:
         return not may_run(host, process)

@@ -39,7 +39,14 @@ AT_ONCE = 130
 """The exit code after a second Ctrl-C, as shells have it for a program that was interrupted."""
 
 _SKIPPED = "skipped: moodlog serve was not running at its time, and a later run makes up for it"
+_OBSERVER = "prefect.FlowRunCancellingObserver"
 log = logging.getLogger(__name__)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Drop the traceback of a connection that ended with its server: the sentence before it says so."""
+    record.exc_info = None
+    return True
 
 
 class HomeRunner(Runner):
@@ -51,6 +58,7 @@ class HomeRunner(Runner):
     """
 
     def __init__(self, records: RunRecords, say: Callable[[str], None]) -> None:
+        logging.getLogger(_OBSERVER).addFilter(_without_traceback)
         super().__init__(pause_on_shutdown=False)  # the server ends as well, so there is nothing to pause
         self.polled_at: datetime | None = None
         self.in_flight: set[str] = set()

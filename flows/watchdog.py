@@ -147,9 +147,11 @@ class Watchdog:
         lasting = self._patience.lasting(wrong, now)
         if self._server is not None and self._server.has_ended:
             lasting = list(wrong.values())
-        shown = [*lasting, *(overdue(found, now) if found else [])]
+        # A problem that was reported goes on until nothing is wrong: a server that was just started again proves nothing.
+        reported = list(wrong.values()) if self._told else lasting
+        shown = [*reported, *(overdue(found, now) if found else [])]
         self._write("problem" if shown else "ok", found, shown)
-        self._report(lasting, now)
+        self._report(reported, now)
         if found is not None:
             self._send_event()
         if mendable := [problem for problem in lasting if problem.code != _ONLY_REPORTED]:
