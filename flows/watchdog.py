@@ -147,7 +147,7 @@ class Watchdog:
         lasting = self._patience.lasting(wrong, now)
         if self._server is not None and self._server.has_ended:
             lasting = list(wrong.values())
-        # A problem that was reported goes on until nothing is wrong: a server that was just started again proves nothing.
+        # A reported problem goes on until nothing is wrong: that the server was started again proves nothing.
         reported = list(wrong.values()) if self._told else lasting
         shown = [*reported, *(overdue(found, now) if found else [])]
         self._write("problem" if shown else "ok", found, shown)

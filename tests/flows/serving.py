@@ -18,10 +18,13 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.server_place import free_port
+from mood_core.standin import StandIn
 from tests.flows.deployed import MOODLOG, until
 
 PATIENCE_S = 240.0
 DEFAULT_PORT = 4200
+STATE = "SELECT state_name FROM flow_run WHERE id = ? AND end_time IS NOT NULL"
+"""How the run of an id ended."""
 
 
 @dataclass
@@ -104,3 +107,13 @@ def serving(home: Path, *, port: int | None = None, wait: bool = True, **environ
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def begin_a_pull(serve: Serving, standin: StandIn) -> str:
+    """Start a pull by hand and wait until it asks the service; returns the run's id."""
+    calls = len(standin.calls.entries())
+    with serve.client() as client:
+        pull = client.read_deployment_by_name("sync-listens/pull")
+        run = client.create_flow_run_from_deployment(pull.id, parameters={"due_only": False})
+    until(lambda: len(standin.calls.entries()) > calls or None, 400)
+    return str(run.id)
