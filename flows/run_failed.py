@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Generic, TypeVar
 
-from prefect.exceptions import CancelledRun
-
 from mood_core.errors import MoodlogError
 
 Report = TypeVar("Report")
@@ -25,6 +23,8 @@ class RunFailed(MoodlogError, Generic[Report]):
 
 def is_engine_crash(record: logging.LogRecord) -> bool:
     """Whether a record of Prefect's engine is true: it reports an end that moodlog returned as a crash as well."""
+    from prefect.exceptions import CancelledRun  # not before its settings are decided, see flows/prefect_runtime.py
+
     error = record.exc_info[1] if record.exc_info else None
     returned = isinstance(error, (RunFailed, CancelledRun))
     return not (returned and "exited with unexpected exception" in record.getMessage())

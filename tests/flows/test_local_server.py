@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from prefect.client.base import PrefectHttpxSyncClient
 
 from flows.local_server import local_server
 from flows.process_lock import ProcessLock, holder
-from flows.server_place import free_port
+from flows.server_place import find_or_lock, free_port
 from mood_core.errors import Unavailable
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
@@ -71,8 +72,20 @@ def test_a_server_takes_the_port_of_one_whose_owner_was_killed_and_no_two_share_
     held = holder(home / "server.lock")
     assert held is not None
     assert (held["pid"], held["parent"]) == (first, owner.pid)
-    owner.kill()
-    owner.wait()
+    said: list[str] = []
+    with ThreadPoolExecutor() as waiting:
+        # A server of its own, as `moodlog serve` wants it, waits for the one that another process still uses.
+        second = waiting.submit(find_or_lock, home, own=True, say=said.append)
+        deadline = time.monotonic() + 120
+        while not said:
+            assert time.monotonic() < deadline, "nothing is said of the process that is waited for"
+            time.sleep(0.05)
+        owner.kill()
+        owner.wait()
+        lock = second.result(timeout=120)
+    assert str(owner.pid) in said[0]
+    assert isinstance(lock, ProcessLock)
+    lock.close()
     with local_server(home, port=port, strict=True) as server:
         assert not _is_running(first)
         assert server.api_url == f"http://127.0.0.1:{port}/api"
