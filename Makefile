@@ -9,7 +9,7 @@ OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/migrations/*.sql sql/view
 unexport VIRTUAL_ENV
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test test-slow check audit bench screenshots clean
+.PHONY: help setup demo test test-slow check lint-sql docs coverage audit bench screenshots clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,13 +25,22 @@ test: .venv/.full ## Run the tests, without the slow tiers.
 test-slow: .venv/.full ## Run the slow tiers of the tests alone.
 	$(RUN) pytest -n 2 --dist loadfile -m "slow and not benchmark"
 
-check: .venv/.full ## Run what CI runs before the tests: lint, types, import rules, SQL.
+check: .venv/.full lint-sql docs ## Run what CI runs before the tests: lint, types, import rules, SQL, docs.
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(RUN) lint-imports
+
+lint-sql: .venv/.full ## Check the SQL.
 	$(RUN) sqlfluff lint --dialect sqlite $(SQLITE_SQL)
 	$(RUN) sqlfluff lint --dialect postgres $(OTHER_SQL)
+
+docs: .venv/.full ## Check the generated pages and build docs/ as a site, strictly, into site/.
+	$(RUN) python docs/state_diagrams.py --check
+	$(RUN) mkdocs build --quiet
+
+coverage: .venv/.full ## Run all tests with the coverage of lines and branches; fails below the gate in pyproject.toml.
+	$(RUN) pytest -n 2 --dist loadfile -m "not benchmark" --cov --cov-report=term:skip-covered
 
 audit: | $(UV) ## Look the locked dependencies up in the security advisories; needs the network.
 	@$(RUN) python .ci/audit.py $(UV)

@@ -5,7 +5,6 @@ A new source joins by one function in ``RIGS``.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,9 +29,9 @@ from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import TokenCipher
 from mood_core.standin import Fault, StandIn
 from mood_core.standin.songs import Song
+from mood_core.testing.feature_source_contract import AT, FeatureSourceContract, SourceUnderTest
 from tests.contract.spotify_fakes import MemoryTokens, app_at, token
 
-AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 NOBODY = [Track(f"{n:022d}", "Unheard", ("Nobody",), isrc=f"ZZZZZ26{n:05d}") for n in range(120)]
 
 
@@ -158,49 +157,23 @@ every_service = pytest.mark.parametrize("rig", REMOTE, ids=named, indirect=True)
 
 
 @every_source
-def test_it_says_who_it_is(rig: Rig) -> None:
-    assert rig.source.name
-    assert rig.source.batch_size >= 1
+class TestContract(FeatureSourceContract):
+    """What moodlog's own sources and those of plug-ins have in common."""
+
+    @pytest.fixture
+    def subject(self, rig: Rig) -> SourceUnderTest:
+        return SourceUnderTest(rig.source, rig.known, rig.truth, NOBODY)
+
+
+@every_source
+def test_only_a_service_is_remote(rig: Rig) -> None:
     assert rig.source.remote is (rig.standin is not None)
 
 
-@every_source
-def test_every_track_is_accounted_for_once_in_the_order_asked(rig: Rig) -> None:
-    asked = [track for pair in zip(rig.known[:15], NOBODY[:15], strict=True) for track in pair]
-    result = rig.source.fetch(asked, AT)
-    assert [each.track_id for each in result.found] == [track.track_id for track in rig.known[:15]]
-    assert [each.track_id for each in result.misses] == [track.track_id for track in NOBODY[:15]]
-
-
-@every_source
-def test_values_are_the_source_s_own_with_source_and_date(rig: Rig) -> None:
-    for features in rig.source.fetch(rig.known[: min(40, rig.source.batch_size)], AT).found:
-        values = {name: getattr(features, name) for name in NINE}
-        assert values == pytest.approx(rig.truth[features.track_id])
-        assert service_of(features.source) == service_of(rig.source.name)
-        assert features.fetched_at == AT
-
-
-@every_source
-def test_a_miss_says_which_source_and_when(rig: Rig) -> None:
-    for miss in rig.source.fetch(NOBODY[:5], AT).misses:
-        assert (miss.source, miss.reason, miss.missed_at) == (rig.source.name, "unknown", AT)
-
-
-@every_source
-def test_the_order_of_the_tracks_changes_nothing(rig: Rig) -> None:
-    asked = rig.known[:20] + NOBODY[:20]
-    shuffled = random.Random(1).sample(asked, len(asked))
-    first, second = rig.source.fetch(asked, AT), rig.source.fetch(shuffled, AT)
-    assert set(first.found) == set(second.found)
-    assert set(first.misses) == set(second.misses)
-
-
-@every_source
-def test_asking_about_nothing_gives_nothing(rig: Rig) -> None:
-    result = rig.source.fetch([], AT)
-    assert (result.found, result.misses) == ((), ())
-    assert rig.standin is None or rig.calls() == 0
+@every_service
+def test_asking_about_nothing_costs_no_call(rig: Rig) -> None:
+    rig.source.fetch([], AT)
+    assert rig.calls() == 0
 
 
 @every_service
