@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,14 +85,16 @@ def rows(file: Path, query: str, *parameters: str) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def serving(home: Path, *, port: int | None = None, wait: bool = True, **environment: str) -> Iterator[Serving]:
+def serving(
+    home: Path, *, port: int | None = None, wait: bool = True, moodlog: Sequence[str] = MOODLOG, **environment: str
+) -> Iterator[Serving]:
     """A ``moodlog serve`` on ``home``, whose settings are in the environment; killed at the end where it still runs."""
     port = port or free_port(None)
     given = [] if port == DEFAULT_PORT else ["--port", str(port)]
     log = home.parent / f"serve-{time.monotonic_ns()}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*MOODLOG, "serve", *given],
+            [*moodlog, "serve", *given],
             stdout=out,
             stderr=out,
             env={**os.environ, "MOODLOG_HOME": str(home), **environment},
