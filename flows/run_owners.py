@@ -25,6 +25,9 @@ OWNER = "moodlog.owner"
 
 DIED = "the process of this run has ended"
 
+NEVER_BEGAN = timedelta(minutes=15)
+"""How long a run may be pending: a worker that died after it had picked one leaves it so for ever."""
+
 _LOOK_BACK = timedelta(days=7)
 _PAGE = 200
 _SERVER_S = 10.0
@@ -57,8 +60,13 @@ def record_owner(client: SyncPrefectClient, run_id: UUID | str) -> None:
 
 
 def has_died(run: FlowRun) -> bool:
-    """Whether the process that executes ``run`` was one of this host and has ended; False where that is not known."""
+    """Whether the process that executes ``run`` has ended, or none has begun it in time.
+
+    False where that is not known, as of a process on another host.
+    """
     owner = run.labels.get(OWNER)
+    if owner is None and run.state is not None and run.state.is_pending():
+        return utc_now() - run.state.timestamp > NEVER_BEGAN
     return isinstance(owner, str) and not may_live(owner)
 
 

@@ -30,6 +30,7 @@ from flows.tasks import PULL_S, pull_shard
 from mood_core.bootstrap import utc_now
 from mood_core.errors import ConfigError, MoodlogError, Unavailable
 from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.pipeline.stop_request import stop_requested
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -109,7 +110,7 @@ class _Sharing:
         self.outcomes: list[PullOutcome] = []
 
     def finish(self) -> None:
-        """Return when every shard has been pulled, here or elsewhere, or given up.
+        """Return when every shard has been pulled, here or elsewhere, or given up; early when asked to stop.
 
         Raises:
             Unavailable: The Prefect server stays away.
@@ -118,6 +119,8 @@ class _Sharing:
         for shard in self._open:
             self._submit(shard)
         while (self._open or self._mine) and time.monotonic() < deadline:
+            if stop_requested() and self._mine is None:
+                return
             runs = self._runs()
             for shard, run in runs:
                 self._look_at(shard, run)
@@ -196,7 +199,7 @@ class _Sharing:
                 self._gather(*self._mine, for_s=_POLL_S)
                 self._mine = None
             return
-        for shard, run in reversed(runs):
+        for shard, run in reversed(runs) if not stop_requested() else ():
             if shard.run_id == run.id and shard in self._open and self._is_taken(run):
                 self._open.remove(shard)
                 self._mine = shard, pull_shard.submit(shard.user_ids, shard.label, dry_run=self._dry_run)

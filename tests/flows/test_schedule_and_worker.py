@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -24,6 +26,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import CronSchedule
 
 from flows.making_up import MADE_UP
+from flows.run_owners import OWNER
 from mood_core.standin import StandIn
 from tests.flows.cluster import cluster, kill, worker_of, workers
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, until
@@ -34,6 +37,10 @@ pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them"),
 ]
+
+
+_ZONE = "Europe/Berlin"
+_SHARD = "pull-accounts"
 
 
 @pytest.fixture(autouse=True)
@@ -70,25 +77,21 @@ def test_nights_and_pulls_by_schedule_outlive_their_workers(night: StandIn) -> N
         _schedule(client, "sync-listens/pull", "* * * * * */30", share=True)
         until(lambda: _by_schedule(client, "pull", "Completed"), 400)
         _schedule(client, "sync-listens/pull", None)
-        _schedule(client, "run-nightly/nightly", "* * * * * */20", share=True)
+        _schedule(client, "run-nightly/nightly", _daily_soon(), share=True)
         until(lambda: _by_schedule(client, "nightly", "Completed"), 400)
-        _schedule(client, "run-nightly/nightly", None)
+        assert _states_of_shards(client) <= {"Completed", "TakenOver"}, "none waits for a slot, or is cancelled"
 
         kill(first)
         night.clock.advance(timedelta(hours=20))
         third = stack.enter_context(workers(["third"], limit=4))["third"]
-        before = {one.id for one in _by_schedule(client, "nightly", None)}
-        _schedule(client, "run-nightly/nightly", "* * * * * */20", share=True)
-        lost = until(lambda: _running(client, before), 400)
-        _schedule(client, "run-nightly/nightly", None)
-        _schedule(client, "sync-listens/pull", "* * * * * */30", share=True)
+        _schedule(client, "run-nightly/nightly", _daily_soon(), share=True)
+        lost = until(lambda: _begun(client), 400)
         kill(next(one for one in (second, third) if one.pid == _worker_of(lost)))
-        made_up = until(
-            lambda: [one for one in _by_schedule(client, "nightly", "Completed") if MADE_UP in one.tags], 600
-        )
+        _schedule(client, "sync-listens/pull", "* * * * * */30", share=True)
+        made_up = until(lambda: _made_up(client), 600)
         assert client.read_flow_run(lost.id).state_name == "Crashed"
         assert len(made_up) == 1
-        assert _left_running(client) == []
+        until(lambda: not _left_running(client))
         _schedule(client, "sync-listens/pull", None)
 
     with workspace_of(night) as workspace:
@@ -113,7 +116,7 @@ def _schedule(client: SyncPrefectClient, name: str, cron: str | None, *, share: 
     if cron is None:
         client.update_deployment_schedule(deployment.id, schedule.id, active=False)
     else:
-        wanted = CronSchedule(cron=cron, timezone="Europe/Berlin")
+        wanted = CronSchedule(cron=cron, timezone=_ZONE)
         client.update_deployment_schedule(
             deployment.id, schedule.id, active=True, schedule=wanted, parameters={"share": share}
         )
@@ -126,13 +129,23 @@ def _by_schedule(client: SyncPrefectClient, deployment: str, state: str | None) 
     return [one for one in mine if state is None or one.state_name == state]
 
 
+def _daily_soon() -> str:
+    """A daily time in Berlin that is some seconds away."""
+    soon = datetime.now(ZoneInfo(_ZONE)) + timedelta(seconds=15)
+    return f"{soon.minute} {soon.hour} * * * {soon.second}"
+
+
 def _made_up(client: SyncPrefectClient) -> list[FlowRun]:
     return [one for one in _by_schedule(client, "nightly", "Completed") if MADE_UP in one.tags]
 
 
-def _running(client: SyncPrefectClient, before: set[UUID]) -> FlowRun | None:
-    found = _by_schedule(client, "nightly", "Running")
-    return next((one for one in found if one.id not in before and _worker_of(one) is not None), None)
+def _begun(client: SyncPrefectClient) -> FlowRun | None:
+    """The nightly run that is under way and has recorded its process."""
+    return next((one for one in _by_schedule(client, "nightly", "Running") if OWNER in one.labels), None)
+
+
+def _states_of_shards(client: SyncPrefectClient) -> set[str | None]:
+    return {one.state_name for one in client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[_SHARD])))}
 
 
 def _worker_of(flow_run: FlowRun) -> int | None:

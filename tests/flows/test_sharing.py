@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,7 @@ def _restart(server: LocalServer) -> None:
     server.wait_until_ready()
 
 
-def test_what_dead_processes_left_is_ended(listeners: StandIn) -> None:
+def test_what_dead_processes_left_is_ended(listeners: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     dead = owner_that_has_ended()
     with get_client(sync_client=True) as client, workspace_of(listeners) as workspace:
         nightly = client.read_deployment_by_name("run-nightly/nightly")
@@ -145,6 +146,9 @@ def test_what_dead_processes_left_is_ended(listeners: StandIn) -> None:
         client.set_flow_run_state(night.id, Running(), force=True)
         ids = [account.user_id for account in workspace.accounts.all()]
         workspace.accounts.claim(ids, f"another-host:7:{night.id}", now=workspace.now(), for_s=LEASE_S)
-        assert [one.id for one in end_dead_runs(client)] == [night.id]
-        assert client.read_flow_run(night.id).state_name == "Crashed"
+        picked = client.create_flow_run_from_deployment(nightly.id)
+        client.set_flow_run_state(picked.id, Pending(), force=True)
+        monkeypatch.setattr("flows.run_owners.NEVER_BEGAN", timedelta(0))
+        assert {one.id for one in end_dead_runs(client)} == {night.id, picked.id}
+        assert {client.read_flow_run(one.id).state_name for one in (night, picked)} == {"Crashed"}
         assert workspace.accounts.claim(ids, "another-host:8:x", now=workspace.now(), for_s=LEASE_S) == ids
