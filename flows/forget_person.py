@@ -25,5 +25,5 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
         report = forget_everywhere(workspace, user_id)
     for file in report.left:
-        get_run_logger().warning("%s was moved away when it was damaged and may still hold them: delete it", file)
+        get_run_logger().warning("%s may still hold them; delete it", file)
     return asdict(report)

@@ -10,7 +10,7 @@ from flows.process_lock import holder
 from flows.run_owners import has_died
 from flows.run_records import RunRecords
 from flows.server_setup import is_under_way
-from mood_core.drafts import may_run
+from mood_core.processes import number_may_run
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -42,7 +42,7 @@ def _is_ghost(run: FlowRun, records: RunRecords | None, now: datetime) -> bool:
         return True
     host, _, process = (run.infrastructure_pid or "").partition(":")
     if process:
-        return not may_run(host, process)
+        return not number_may_run(host, process)
     if records is not None and (file := records.file(str(run.id))).exists():
         return holder(file) is None and now.timestamp() - file.stat().st_mtime > NEVER_BEGAN.total_seconds() / 10
     is_pending = run.state is not None and run.state.is_pending()

@@ -10,12 +10,13 @@ import errno
 import os
 import re
 import shutil
-import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-_NAME = re.compile(r"\.(?P<process>\d+)@(?P<host>[^@]+)@\d+\.draft$")
+from mood_core.processes import may_run, this_host, this_process
+
+_NAME = re.compile(r"\.(?P<process>\d+(?:\+\d+)?)@(?P<host>[^@]+)@\d+\.draft$")
 _A_DAY_S = 86_400
 
 NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
@@ -24,7 +25,7 @@ NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
 
 def draft_of(target: Path) -> Path:
     """A name beside ``target`` that nobody else writes to; it begins with a dot, so that readers pass it by."""
-    return target.with_name(f".{target.name}.{os.getpid()}@{socket.gethostname()}@{time.monotonic_ns()}.draft")
+    return target.with_name(f".{target.name}.{this_process()}@{this_host()}@{time.monotonic_ns()}.draft")
 
 
 def publish_new(draft: Path, target: Path) -> None:
@@ -56,19 +57,6 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def may_run(host: str, process: str) -> bool:
-    """Whether ``process`` of ``host`` may still run; True where that cannot be known from here."""
-    if host != socket.gethostname() or not process.isdecimal():
-        return True
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # it is somebody else's process, or the system has no such signal
-    return True
 
 
 def sweep_beside(target: Path) -> int:

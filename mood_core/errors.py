@@ -17,9 +17,11 @@
     │   └── ModelCardMismatch       no         78   card, file and code do not belong together
     └── StoreError                  no         1
         ├── StoreBusy               yes        75   another writer holds the database
+        │   └── LockLost            yes        75   another process has acquired our lock or lease since
         ├── StoreUnreachable        yes        75   the database server does not answer, or stopped in the middle
         ├── DatabaseDamaged         no         1    the database file cannot be read
         ├── SchemaOutOfDate         no         78   the database is newer than this moodlog, or was changed by hand
+        ├── LakeIncomplete          no         1    lake and ledger do not hold the same files
         └── BatchCorrupt            no         1    a batch file is not what the ledger says
 
 Retrying is decided by ``retryable`` alone, in one place for each failure. A message is one sentence that says what
@@ -172,6 +174,10 @@ class StoreBusy(StoreError):
     exit_code = 75
 
 
+class LockLost(StoreBusy):
+    """An exclusive lock or a lease was lost while it was held, and another process has acquired it since."""
+
+
 class StoreUnreachable(StoreError):
     """The database server does not answer, or stopped in the middle of it."""
 
@@ -187,6 +193,10 @@ class SchemaOutOfDate(StoreError):
     """The database was made by a newer moodlog, or its migrations were changed afterwards."""
 
     exit_code = 78
+
+
+class LakeIncomplete(StoreError):
+    """A file of the ledger is absent from the lake, or the lake has one that the ledger does not know."""
 
 
 class BatchCorrupt(StoreError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from mood_core.bootstrap import Workspace
@@ -11,13 +12,15 @@ from mood_core.store.claims import new_owner
 from mood_core.store.damaged import moved_away
 
 
-def forget_everywhere(workspace: Workspace, user_id: str) -> ForgetReport:
-    """Forget ``user_id`` in SQL, in the lake, among what was set aside, and their recaps' pictures.
+def forget_everywhere(workspace: Workspace, user_id: str, *, without: Collection[str] = ()) -> ForgetReport:
+    """Forget ``user_id`` in SQL, in the lake, in the quarantine, and their recaps' pictures.
 
     Databases that were moved away when they were damaged are named in the report: nobody can take rows out of them.
+    ``without`` names files of the ledger that are lost for good.
 
     Raises:
         StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
+        LakeIncomplete: Lake and ledger do not hold the same files; nothing is changed.
         BatchCorrupt: A file cannot be read, so nobody can tell whether the person is in it.
         StoreError: The lake or the database fails, or the person is still in a file afterwards.
     """
@@ -28,6 +31,7 @@ def forget_everywhere(workspace: Workspace, user_id: str) -> ForgetReport:
         owner=new_owner(),
         now=workspace.now(),
         quarantine=workspace.settings.quarantine,
+        without=without,
+        last=lambda: forget_pictures(workspace.settings.home, user_id),
     )
-    forget_pictures(workspace.settings.home, user_id)
-    return replace(report, left=tuple(str(file) for file in moved_away(workspace.database)))
+    return replace(report, left=(*report.left, *(str(file) for file in moved_away(workspace.database))))

@@ -12,7 +12,7 @@ from mood_core.features.catalog_list import read_list
 from mood_core.features.catalog_names import CatalogNames
 from mood_core.history.limits import Limits
 from mood_core.history.take_row import Choice
-from mood_core.pipeline.history_owner import RegisteringBatches, find_owner
+from mood_core.pipeline.history_owner import RegisteringBatches, check_not_forgotten, find_owner
 from mood_core.pipeline.hold_account import held
 from mood_core.pipeline.import_history import ImportOptions, ImportReport, Progress, Silent, import_history
 from mood_core.pipeline.keep_aside import keep_aside, keep_rows_aside
@@ -47,6 +47,7 @@ def import_export(
         quarantine = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))
         database = stack.enter_context(_database(workspace, dry_run=dry_run))
         owner = find_owner(Accounts(database), user, timezone, machine_zone, now=now)
+        check_not_forgotten(database, owner, user)
         renew = stack.enter_context(_holding(workspace, owner.user_id, dry_run=dry_run))
         report = import_history(
             paths,
@@ -88,7 +89,8 @@ def label_now(workspace: Workspace, asked: Callable[[int, int], None], labelled:
 def match_names(workspace: Workspace) -> int:
     """Give plays by name their tracks, where these are known by now or stand in a catalogue file; returns how many."""
     rows, catalog = ImportRows(workspace.database), catalog_names(workspace.settings, remember=True)
-    return match_waiting(rows, workspace.batches, now=workspace.now(), catalog=catalog)
+    with workspace.accounts.leased():
+        return match_waiting(rows, workspace.batches, now=workspace.now(), catalog=catalog)
 
 
 def catalog_names(settings: Settings, *, remember: bool) -> CatalogNames:

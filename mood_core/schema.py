@@ -168,8 +168,29 @@ NAMED_PLAYS = Dataset(
     key=("user_id", "ended_at", "artist", "title", "ms_played"),
 )
 
+FORGOTTEN = Dataset(
+    "forgotten",
+    pa.schema(
+        [
+            _field("person_hash", pa.string(), "HMAC-SHA256 of a forgotten person's id, hex digits"),
+            _field("hash_key", pa.string(), "the key of that hash, random, one for an installation, hex digits"),
+            _field("forgotten_at", _TIME, "when the person was last forgotten, UTC"),
+            _field("lifted_at", _TIME, "when the person gave a new consent or import, UTC", nullable=True),
+        ]
+    ),
+    key=("person_hash",),
+)
+
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
-    for dataset in (USERS, TRACKS, LISTENS, GAPS, AUDIO_FEATURES, FEATURE_MISSES, MOODS, NAMED_PLAYS)
+    for dataset in (FORGOTTEN, USERS, TRACKS, LISTENS, GAPS, AUDIO_FEATURES, FEATURE_MISSES, MOODS, NAMED_PLAYS)
 }
-"""All datasets by name, in the order in which their batches are loaded: what is referred to comes first."""
+"""All datasets by name, in the order in which their batches are loaded: what the others depend on comes first."""
+
+PERSONAL = tuple(dataset for dataset in DATASETS.values() if "user_id" in dataset.schema.names)
+"""Datasets whose rows belong to a person."""
+
+OF_TRACKS = tuple(
+    dataset for dataset in DATASETS.values() if dataset not in PERSONAL and "track_id" in dataset.schema.names
+)
+"""Datasets whose rows are facts of recordings."""

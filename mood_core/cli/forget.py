@@ -19,11 +19,15 @@ _PREFECT = (
 @click.command
 @click.option("--user", required=True, metavar="ID|NAME", help="Whom to forget.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--even-without", multiple=True, metavar="FILE", help="A file of the lake that is lost for good.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
-def command(user: str, yes: bool, as_json: bool) -> None:
+def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) -> None:
     """Forget a person: token, listens, gaps, name; in SQL and in every Parquet file. It cannot be undone.
 
-    Every file is read again afterwards. Killed anywhere, run it again. Titles, features and moods of tracks are facts
+    Nothing is changed where lake and ledger do not hold the same files: the person might be in one that is absent.
+    Every file is read again afterwards, and what a kill interrupts is completed by the next run. A keyed hash of the id
+    stays, so that no old file, import or late run brings them back, until they connect again or are imported by name.
+    Titles, features and moods of tracks are facts
     of recordings and stay, but for the person's own local files. Somebody whom only the lake still knows goes as well.
     Backups are yours to clean, and so are runs in Prefect's pages, which name people until they are deleted: after 30
     days by moodlog's own server. `moodlog export` keeps a copy first.
@@ -42,7 +46,7 @@ def command(user: str, yes: bool, as_json: bool) -> None:
         if not yes:
             names = [account.display_name for account in workspace.accounts.all([user_id])]
             click.confirm(f"Forget {' '.join([*names, f'({user_id})'])} for good?", abort=True, err=True)
-        report = forget_everywhere(workspace, user_id)
+        report = forget_everywhere(workspace, user_id, without=even_without)
     if as_json:
         click.echo(json.dumps({"user_id": user_id, **asdict(report)}))
     click.echo(
@@ -52,4 +56,13 @@ def command(user: str, yes: bool, as_json: bool) -> None:
     )
     click.echo(_PREFECT, err=True)
     for file in report.left:
-        click.echo(plain(f"{file} was moved away when it was damaged and may still hold them: delete it"), err=True)
+        click.echo(plain(f"{file} may still hold them: {_advice(file)}"), err=True)
+
+
+def _advice(file: str) -> str:
+    """What to do about a file that may still hold a forgotten person."""
+    if file.endswith("-wal"):
+        return "another program reads the database; close it and run any moodlog command"
+    if file.endswith(".draft"):
+        return "another run was writing it; delete it in the lake if that run has ended"
+    return "it was moved away when it was damaged; delete it"

@@ -18,6 +18,7 @@ from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
 
 SUFFIX = ".parquet"
 _META = "moodlog."
+_PEOPLE_CHUNK = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,21 @@ def listed(path: str, source: pa.NativeFile, name: str) -> tuple[str, ...]:
     with _readable(path):
         metadata = pq.ParquetFile(source).schema_arrow.metadata or {}
     return tuple(filter(None, metadata.get(f"{_META}{name}".encode(), b"").decode().split(",")))
+
+
+def people_in(path: str, source: pa.NativeFile) -> set[str]:
+    """The distinct values of the column ``user_id``; none where the file has no such column.
+
+    Raises:
+        BatchCorrupt: It is no Parquet file, or a page is damaged.
+    """
+    found: set[str] = set()
+    with _readable(path):
+        parquet = pq.ParquetFile(source, page_checksum_verification=True)
+        if "user_id" in parquet.schema_arrow.names:
+            for batch in parquet.iter_batches(_PEOPLE_CHUNK, columns=["user_id"]):
+                found.update(batch.column(0).cast(pa.string()).unique().to_pylist())
+    return found - {None}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from mood_core.lake.batch_files import (
     listed,
     open_parquet,
     path_of,
+    people_in,
     tables_of,
     to_parquet,
 )
@@ -28,6 +30,7 @@ from mood_core.lake.exchange import exchange_locally
 from mood_core.lake.publish import is_no_file, publish_locally, sweep_leftovers
 from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
 
+_BATCH = re.compile(rf"/\w+/month=[^/]*/[^./][^/]*{re.escape(SUFFIX)}")
 _BLOCK = 1 << 20
 _CHUNK = 50_000
 
@@ -110,8 +113,12 @@ class Lake:
         """Paths of batches that a compacted file replaces and that still lie there."""
         return self._superseded(self._found(dataset, None))
 
-    def compact(self, dataset: Dataset, table: pa.Table, replaced: Sequence[BatchFile]) -> BatchFile:
+    def compact(
+        self, dataset: Dataset, table: pa.Table, replaced: Sequence[BatchFile], *, inherited: Sequence[str] = ()
+    ) -> BatchFile:
         """Publish one file in place of ``replaced``, which hold the rows of ``table`` and are of one month.
+
+        ``inherited`` are ids of batches that those replace themselves and the ledger may still hold.
 
         On a local disk the month's folder changes in one step where the system can exchange two folders: whoever lists
         it sees the old files or the new one, never both and never neither. Elsewhere the new file comes first, and
@@ -124,7 +131,7 @@ class Lake:
         rows = conform(dataset, table)
         batch_id = batch_id_of(rows, created_at, compacted=True)
         path = path_of(dataset.name, batch_id, created_at)
-        replaces = tuple(file.batch_id for file in replaced)
+        replaces = (*(file.batch_id for file in replaced), *inherited)
         content = to_parquet(dataset, rows, batch_id, created_at, replaces)
         old = [file.path for file in replaced if file.path != path]
         if not self._exchanged(path, content, old):
@@ -146,6 +153,15 @@ class Lake:
             content = source.read_buffer()
         publish_locally(folder, path, content)
         return int(content.size)
+
+    def people(self, path: str) -> set[str]:
+        """The ids of the people in the file at ``path``; only that column is read.
+
+        Raises:
+            BatchCorrupt: The file is missing or cannot be read.
+        """
+        with self._reading(path) as source:
+            return people_in(path, source)
 
     def model_versions(self, path: str) -> tuple[str, ...]:
         """The model versions whose labels the file at ``path`` holds, by its metadata.
@@ -178,9 +194,14 @@ class Lake:
                 fs.FileSelector(self._at(dataset), recursive=True, allow_not_found=True)
             )
             if info.type == fs.FileType.File
-            and "/." not in info.path.removeprefix(self.root)  # drafts, which nobody reads
-            and not _is_batch(info.path)
+            and not _is_draft(path := info.path.removeprefix(self.root))
+            and not _is_batch(path)
         )
+
+    def drafts(self) -> list[str]:
+        """Paths of files that a writer has not published, or did not live to publish; on a local disk only."""
+        found = [*Path(self.root).glob("*/.*.draft"), *Path(self.root).glob("*/*/.*.draft")] if self.is_local else []
+        return sorted(str(path.relative_to(self.root)) for path in found)
 
     def sweep(self) -> int:
         """Remove what writers that were killed left unpublished; returns how many files and folders went."""
@@ -256,8 +277,12 @@ class Lake:
 
 
 def _is_batch(path: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    return name.endswith(SUFFIX) and folder.rpartition("/")[2].startswith("month=")
+    """Whether a batch may lie at ``/<dataset>/month=.../<name>``: deeper or elsewhere nobody reads it."""
+    return bool(_BATCH.fullmatch(path))
+
+
+def _is_draft(path: str) -> bool:
+    return any(part.startswith(".") and part.endswith(".draft") for part in path.split("/"))
 
 
 def open_lake(url: str) -> Lake:

@@ -36,8 +36,11 @@ _BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 """The closed interval of legal values by column, times in ms since 1970; other times begin with 1970."""
 
-_ONCE = ("users", "tracks", "gaps", "feature_misses", "named_plays")
+_ONCE = ("forgotten", "users", "tracks", "gaps", "feature_misses", "named_plays")
 """Datasets of which a later row changes an earlier one, so that SQL cannot take two of one key in a batch."""
+
+_HASHES = ("person_hash", "hash_key")
+_HASH = "^[0-9a-f]{64}$"
 
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mood": MOODS, "kind": tuple(TrackKind)})
 
@@ -89,6 +92,8 @@ def _check_text(dataset: Dataset, name: str, values: pa.Array, *, is_key: bool) 
     most = _LONGEST_BYTES.get(name, _LONGEST_ID_BYTES)
     if is_key and (pc.max(pc.binary_length(values)).as_py() or 0) > most:
         raise BatchCorrupt(f"rows of {dataset.name} hold a {name} of more than {most} bytes")
+    if name in _HASHES and not _all(pc.match_substring_regex(values, _HASH)):
+        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} that is not 64 hex digits")
     if name in _WORDS and not set(values.to_pylist()) <= set(_WORDS[name]):
         raise BatchCorrupt(f"rows of {dataset.name} hold a {name} that is none of {', '.join(_WORDS[name])}")
 

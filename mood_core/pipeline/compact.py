@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import BatchFile, Lake
 from mood_core.lake.batch_files import conform
+from mood_core.pipeline.take_out import clean_lake, publish
 from mood_core.schema import AUDIO_FEATURES, DATASETS, LISTENS, MOODS, Dataset
 from mood_core.store.database import Database
 from mood_core.store.ledger import LedgerRow, entries
@@ -57,6 +58,7 @@ def compact(
 
     Raises:
         StoreBusy: Another process is rewriting the lake.
+        LockLost: Another process has begun to rewrite it meanwhile; nothing was changed since.
         StoreError: The lake or the database fails; no row is lost then.
     """
     with turn(database, Turn.UPKEEP):
@@ -122,8 +124,7 @@ def _merge(
             continue
         files = [file for file, _ in part]
         merged = _first_of_each(dataset, pa.concat_tables([rows for _, rows in part]).unify_dictionaries())
-        made = lake.compact(dataset, merged, files)
-        load_batch(database, made, (), now=now)
+        made = publish(lake, database, dataset, merged, files, now=now)
         report.files_before += len(files)
         report.bytes_before += sum(file.byte_count for file in files)
         report.files_after += 1
@@ -154,9 +155,13 @@ def _first_of_each(dataset: Dataset, rows: pa.Table) -> pa.Table:
 
 
 def _take_over(lake: Lake, database: Database, now: datetime) -> None:
-    """Put the ledger right where an earlier run was killed between the lake and the ledger."""
+    """Put the ledger right where an earlier run was killed between the lake and the ledger, and the lake after that.
+
+    Files with rows of forgotten people, which a late run published or somebody put back, are replaced.
+    """
     ledger = entries(database)
     for name in DATASETS:
         for path in lake.paths(name):
             if path not in ledger and lake.replaces(path):
                 load_batch(database, *lake.stream(path), now=now)
+    clean_lake(lake, database, now=now)

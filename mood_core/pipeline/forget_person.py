@@ -1,6 +1,7 @@
 """Forgets a person: their token, their rows in every file of the lake, their rows in SQL.
 
-The files come first and SQL last, so that a run that was killed finds the person again and completes. A file that
+A tombstone comes first, then the files, and SQL last, so that the next run of anything finds the person again and
+completes what a killed one began. A file that
 holds rows of others is replaced by one without the person's, which names the old one as replaced: whoever reads the
 lake in between loads neither twice.
 
@@ -10,7 +11,7 @@ names tell goes with the last person who heard them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,26 +19,20 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mood_core.errors import InputError, StoreError
+from mood_core.errors import InputError, LakeIncomplete, StoreError
 from mood_core.lake import Lake
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.keep_aside import drop_rows_aside
 from mood_core.pipeline.manage_users import the_account
-from mood_core.schema import DATASETS, LISTENS, USERS, Dataset
+from mood_core.pipeline.take_out import replace_by
+from mood_core.schema import DATASETS, LISTENS, OF_TRACKS, PERSONAL, USERS, Dataset
 from mood_core.store.accounts import Accounts
 from mood_core.store.database import Database
 from mood_core.store.forgetting import LOCAL_FILE, Forgetting
-from mood_core.store.ledger import remove
-from mood_core.store.load import load_batch
-from mood_core.store.turns import Turn, turn
-
-PERSONAL = tuple(dataset for dataset in DATASETS.values() if "user_id" in dataset.schema.names)
-"""Datasets whose rows belong to a person."""
-
-OF_TRACKS = tuple(
-    dataset for dataset in DATASETS.values() if dataset not in PERSONAL and "track_id" in dataset.schema.names
-)
-"""Datasets whose rows are facts of recordings."""
+from mood_core.store.ledger import entries
+from mood_core.store.tombstones import half_forgotten
+from mood_core.store.turns import Turn, turn, turn_unless_held
+from mood_core.wording import counted
 
 Predicate = Callable[[pa.Table], pa.ChunkedArray]
 """Which rows of a table are to go."""
@@ -48,7 +43,8 @@ class ForgetReport:
     """What went: listens and titles of the person's own local files from SQL.
 
     And how many files of the lake were ``rewritten``, ``removed`` and ``checked``. ``left`` names the files that may
-    still hold the person, because they are too damaged to be changed.
+    still hold the person: databases too damaged to be changed, a log that another program reads from, and temporary
+    files of other hosts.
     """
 
     listens: int = 0
@@ -78,12 +74,16 @@ def whom_to_forget(user: str, accounts: Accounts, lake: Lake) -> str:
 
 
 def _in_lake(user: str, lake: Lake) -> set[str]:
+    """The ids of people called ``user`` in the lake, also of those of whom only listens, gaps or plays are left."""
     found: set[str] = set()
-    for path in lake.paths(USERS.name):
-        for row in lake.read(path)[1].select(["user_id", "display_name"]).to_pylist():
-            if user in row.values():
-                found.add(row["user_id"])
-    return found
+    for dataset in PERSONAL:
+        for path in (*lake.paths(dataset.name), *lake.superseded(dataset.name)):
+            if user in lake.people(path):
+                found.add(user)
+            if dataset is USERS:
+                rows = lake.read(path)[1].select(["user_id", "display_name"]).to_pylist()
+                found |= {row["user_id"] for row in rows if row["display_name"] == user}
+    return {user} if user in found else found
 
 
 def forget_person(
@@ -94,29 +94,100 @@ def forget_person(
     owner: str,
     now: datetime,
     quarantine: Path | None = None,
+    without: Collection[str] = (),
+    last: Callable[[], object] = lambda: None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ForgetReport:
-    """Forget ``user_id`` everywhere; ``owner`` names this run. Killed anywhere and called again, it completes.
+    """Forget ``user_id`` everywhere; ``owner`` names this run. Killed anywhere, the next run of anything completes it.
 
-    The rows that an import has set aside in the folder ``quarantine`` go as well.
+    A tombstone is written first: from then on no row of the person is stored, loaded or rebuilt. The rows that an
+    import has quarantined in the folder ``quarantine`` go as well. ``without`` names files of the ledger that are lost,
+    and ``last`` removes what lies elsewhere before the person's last row goes.
 
     Raises:
         StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
+        LakeIncomplete: A file of the ledger is absent, or one of the lake is not in the ledger; nothing is changed.
         BatchCorrupt: A file cannot be read, so nobody can tell whether the person is in it.
         StoreError: The lake or the database fails, or the person is still in a file afterwards.
     """
     with turn(database, Turn.UPKEEP):
+        check_nothing_absent(lake, database, without)
+        batches = Batches(lake, database)
+        batches.load_left(now=now, everywhere=True)
+        check_nothing_unknown(lake, database)
+        Forgetting(database).begin(user_id, owner, now=now)
+        batches.bury(user_id, now=now)
         if quarantine is not None:
             drop_rows_aside(quarantine, user_id)
-        return _forget(user_id, lake, database, owner, now, progress)
+        return _forget(user_id, lake, database, now, last, progress)
+
+
+def complete_forgetting(user_id: str, lake: Lake, database: Database, *, now: datetime, wait_s: float) -> None:
+    """Complete what a killed run of :func:`forget_person` began for ``user_id``, whose tombstone stands.
+
+    Raises:
+        StoreBusy: Another process is rewriting the lake, after ``wait_s`` seconds.
+        BatchCorrupt: A file cannot be read.
+        StoreError: The lake or the database fails.
+    """
+    with turn_unless_held(database, Turn.UPKEEP, wait_s=wait_s):
+        if user_id in half_forgotten(database):  # nobody completed it while this one waited
+            Batches(lake, database).load_left(now=now, everywhere=True)
+            _forget(user_id, lake, database, now, lambda: None, lambda _: None)
+
+
+def check_nothing_absent(lake: Lake, database: Database, without: Collection[str] = ()) -> None:
+    """Stop where a file of the ledger is not in the lake; ``without`` names lost files that may be absent.
+
+    Raises:
+        LakeIncomplete: A file is absent; the sentence names it and what to do.
+    """
+    paths = {path for dataset in DATASETS for path in (*lake.paths(dataset), *lake.superseded(dataset))}
+    replaced = {id_ for path in paths for id_ in lake.replaces(path)}
+    rows = (row for path, row in entries(database).items() if path not in paths | set(without))
+    absent = sorted(row.path for row in rows if row.batch_id not in replaced)
+    if absent:
+        raise LakeIncomplete(
+            f"{_first(absent)} of the ledger is not in the lake {lake.root}, so the person may still be in it; nothing"
+            " was changed. Check MOODLOG_LAKE_URL and put the file back (`moodlog verify` lists all); if it is lost for"
+            f" good, run this again with --even-without {absent[0]}"
+        )
+
+
+def check_nothing_unknown(lake: Lake, database: Database) -> None:
+    """Stop where a file of the lake is not in the ledger, or cannot be read.
+
+    Raises:
+        LakeIncomplete: A file is unknown; the sentence names it and what to do.
+        BatchCorrupt: A file is damaged.
+    """
+    ledger = entries(database)
+    unknown = sorted({path for dataset in DATASETS for path in lake.paths(dataset)} - ledger.keys())
+    unknown += lake.foreign()
+    if unknown:
+        raise LakeIncomplete(
+            f"{_first(unknown)} in the lake {lake.root} is not in the ledger, so the person may be in it; nothing was"
+            " changed. `moodlog verify` says what is wrong with it; move it out of the lake, delete it if it holds the"
+            " person, and run this again"
+        )
+    for dataset in PERSONAL:
+        for path in lake.paths(dataset.name):
+            lake.people(path)
+
+
+def _first(paths: Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{paths[0]} (and {counted(len(paths) - 1, 'other')})"
 
 
 def _forget(
-    user_id: str, lake: Lake, database: Database, owner: str, now: datetime, progress: Callable[[str], None]
+    user_id: str,
+    lake: Lake,
+    database: Database,
+    now: datetime,
+    last: Callable[[], object],
+    progress: Callable[[str], None],
 ) -> ForgetReport:
     forgetting = Forgetting(database)
-    forgetting.begin(user_id, owner, now=now)
-    Batches(lake, database).finish(now=now, everywhere=True)
     work = _Forgetting(lake, database, now, progress, local=forgetting.local_files(user_id))
     work.take_out(PERSONAL, lambda rows: _is(rows, "user_id", [user_id]))
     work.check(PERSONAL, lambda rows: _is(rows, "user_id", [user_id]))
@@ -124,7 +195,9 @@ def _forget(
     if own:
         work.take_out(OF_TRACKS, lambda rows: _is(rows, "track_id", own))
         work.check(OF_TRACKS, lambda rows: _is(rows, "track_id", own))
+    last()
     work.report.listens, work.report.local_files = forgetting.end(user_id, own)
+    work.report.left = (*lake.drafts(), *forgetting.left)
     return work.report
 
 
@@ -157,14 +230,10 @@ class _Forgetting:
             return
         if dataset is LISTENS:
             self.local |= _local_files(rows.filter(mask))
-        if others.num_rows:
-            load_batch(self.database, self.lake.compact(dataset, others, [file]), others, now=self.now)
+        if replace_by(self.lake, self.database, file, others, now=self.now):
             self.report.rewritten += 1
-            return
-        with self.database.write(durable=True) as connection:
-            remove(connection, [file.batch_id])
-        self.lake.remove(path)
-        self.report.removed += 1
+        else:
+            self.report.removed += 1
 
     def check(self, datasets: Iterable[Dataset], gone: Predicate) -> None:
         """Read every file of ``datasets`` again, and learn which local files others heard.

@@ -15,7 +15,9 @@ from mood_core.pipeline.connect_account import register_user
 from mood_core.records import User
 from mood_core.schema import Dataset
 from mood_core.store.accounts import Accounts
+from mood_core.store.database import Database
 from mood_core.store.time_zones import zone
+from mood_core.store.tombstones import tombstone_of
 
 _SIGNS = re.compile(r"[\W_]+")
 
@@ -54,6 +56,21 @@ def find_owner(
     return Owner(user_id, User(user_id, name, timezone or machine_zone(), now))
 
 
+def check_not_forgotten(database: Database, owner: Owner, user: str | None) -> None:
+    """Stop where the person of an import was forgotten, unless the import names them as ``user``.
+
+    Raises:
+        InputError: They were forgotten.
+    """
+    tombstone = tombstone_of(database, owner.user_id)
+    if user is None and tombstone is not None and tombstone.in_force:
+        name = owner.new.display_name if owner.new else owner.user_id
+        raise InputError(
+            f"the person called {name} was forgotten on {tombstone.forgotten_at:%Y-%m-%d}; if they want their history"
+            f" stored again, name them: --user {name}"
+        )
+
+
 class RegisteringBatches:
     """Writes batches; a new person is recorded before the first one, so that a refused export makes nobody."""
 
@@ -62,9 +79,16 @@ class RegisteringBatches:
         self._batches, self._new, self._renew = batches, owner.new, renew
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
-        """See :meth:`~mood_core.pipeline.batches.Batches.add`."""
+        """See :meth:`~mood_core.pipeline.batches.Batches.add`.
+
+        Raises:
+            InputError: The person was forgotten since the import began.
+        """
         self._renew()
         if self._new is not None:
             register_user(self._new, lambda _: None, self._batches(), now=now)
             self._new = None
-        return self._batches().add(dataset, rows, now=now)
+        added = self._batches().add(dataset, rows, now=now)
+        if added < rows.num_rows:
+            raise InputError("this person was forgotten during the import; nothing more of it was stored")
+        return added

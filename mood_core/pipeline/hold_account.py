@@ -30,7 +30,8 @@ def held(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Itera
             raise StoreBusy(f"account {user_id} is being pulled at this moment; try again in a minute")
         time.sleep(POLL_S)
     try:
-        yield Renewal(lambda: accounts.claim([user_id], owner, now=now(), for_s=LEASE_S))
+        with accounts.leased(owner):
+            yield Renewal(lambda: accounts.claim([user_id], owner, now=now(), for_s=LEASE_S))
     finally:
         with suppress(StoreError):  # it must not hide what was done, or why that failed; the lease ends by itself
             accounts.release(owner)

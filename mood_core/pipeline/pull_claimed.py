@@ -46,7 +46,8 @@ def pull_claimed(
         claimed = accounts.claim(left, owner, now=clock(), for_s=LEASE_S)
         renew = Renewal(lambda ids=claimed: accounts.claim(ids, owner, now=clock(), for_s=LEASE_S))  # type: ignore[misc]
         try:
-            outcomes += pull(claimed, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]
+            with accounts.leased(owner):
+                outcomes += pull(claimed, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]
         finally:
             _release(accounts, owner, claimed)
         if pull.is_stopped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -225,13 +225,22 @@ class PullListens:
     def _flush(self, pending: _Pending, now: datetime) -> None:
         if self._dry_run or not pending.outcomes:
             return
-        described = self._stored.described_among(list(pending.tracks)) if pending.tracks else set()
-        news = [track for track_id, track in sorted(pending.tracks.items()) if track_id not in described]
+        tracks = self._tracks_to_store(pending)
+        described = self._stored.described_among(list(tracks)) if tracks else set()
+        news = [track for track_id, track in sorted(tracks.items()) if track_id not in described]
         # Tracks first, so that a listen never stands without its title; gaps before the listens that would hide them.
         self._batches.add(TRACKS, to_table(TRACKS, news), now=now)
         self._batches.add(GAPS, to_table(GAPS, pending.gaps), now=now)
         self._batches.add(LISTENS, to_table(LISTENS, pending.listens), now=now)
         self._accounts.pulled([outcome.user_id for outcome in pending.outcomes], at=now)
+
+    def _tracks_to_store(self, pending: _Pending) -> Mapping[str, Track]:
+        """The tracks of ``pending``, but those that only people heard who have been forgotten meanwhile."""
+        gone = self._batches.gone_among({outcome.user_id for outcome in pending.outcomes})
+        if not gone:
+            return pending.tracks
+        heard = {listen.track_id for listen in pending.listens if listen.user_id not in gone}
+        return {track_id: track for track_id, track in pending.tracks.items() if track_id in heard}
 
     def _tell_why_not_asked(self, outcomes: Sequence[PullOutcome]) -> None:
         if outcomes and outcomes[0].problem and not self._dry_run:

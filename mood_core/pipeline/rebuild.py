@@ -7,9 +7,13 @@ from datetime import datetime
 
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
+from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.fill_database import fill_database
+from mood_core.pipeline.take_out import clean_lake
 from mood_core.pipeline.verify_lake import Finding, Progress, verify_files
+from mood_core.schema import FORGOTTEN
 from mood_core.store.database import Database
+from mood_core.store.tombstones import all_tombstones
 from mood_core.store.turns import Turn, turn
 
 _NAMED = 3
@@ -34,7 +38,8 @@ def rebuild(
 ) -> RebuildReport:
     """Empty what the lake can fill and fill it, in one transaction: until its end everybody sees the old state.
 
-    Accounts, tokens and the choice of the current model stay where this database has them; they are not in the lake.
+    Rows of people who were forgotten stay out, whatever file they come in. Accounts, tokens and the choice of the
+    current model stay where this database has them; they are not in the lake.
 
     Args:
         lake: where the rows come from.
@@ -53,7 +58,10 @@ def rebuild(
         if lost and not skip_damaged:
             raise BatchCorrupt(_sentence(lost))
         left_out = {finding.subject for finding in lost}
+        clean_lake(lake, database, now=now)
         filled = fill_database(lake, database, now=now, wanted=lambda path: path not in left_out, progress=progress)
+        if any(path.startswith(f"{FORGOTTEN.name}/") for path in left_out):  # SQL has kept what those files said
+            Batches(lake, database).add(FORGOTTEN, all_tombstones(database), now=now)
     return RebuildReport(filled.files, filled.rows, lost)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,10 +12,12 @@ from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
 from mood_core.pipeline.batches import LOOK_BACK
 from mood_core.pipeline.compare_rows import compare_rows
+from mood_core.pipeline.take_out import has_forgotten
 from mood_core.schema import DATASETS
-from mood_core.store.contents import counts, days_add_up, totals_add_up
+from mood_core.store.contents import counts, days_add_up, rows_of_nobody, totals_add_up
 from mood_core.store.database import Database
 from mood_core.store.ledger import LedgerRow, entries, entries_in, newest_batch
+from mood_core.store.tombstones import half_forgotten
 from mood_core.store.turns import Turn, turn
 
 _LOADING_S, _POLL_S = 2.0, 0.2
@@ -30,7 +33,7 @@ Progress = Callable[[int, int], None]
 class Finding:
     """One thing that is not as it should be: the ``subject`` (a file or a table), what is wrong and what to do.
 
-    ``kind``: missing, damaged, changed, foreign, unloaded, leftover or rows.
+    ``kind``: missing, damaged, changed, foreign, unloaded, leftover, forgotten or rows.
     """
 
     kind: str
@@ -72,6 +75,7 @@ def verify(
     found.deep = deep
     _confirm(lake, database, found)
     found.findings += _compare_counts(database)
+    found.findings += _half_forgotten(database)
     if deep and not found.lost:
         found.findings += _compare_rows(lake, database, now, lambda done, of: progress(of + done, of * parts))
     return found
@@ -108,6 +112,7 @@ def _look_at_all(
     paths = [path for path in present if wanted(path)]
     for number, path in enumerate(paths, start=1):
         _look_at(lake, path, ledger.get(path), found)
+        _look_for_forgotten(lake, database, path, found)
         progress(number, len(paths))
     _leave_out_what_is_loading(found, database)
     _say_what_loads(found, lake, database)
@@ -167,6 +172,14 @@ def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification
         found.findings.append(Finding("changed", path, problem, _RESTORE))
 
 
+def _look_for_forgotten(lake: Lake, database: Database, path: str, found: Verification) -> None:
+    with suppress(BatchCorrupt):  # said already
+        file, _ = lake.stream(path)
+        if has_forgotten(lake, database, file):
+            problem = "holds rows of a person who was forgotten; SQL has none of them"
+            found.findings.append(Finding("forgotten", path, problem, "`moodlog compact` takes them out"))
+
+
 def _unreadable(path: str, known: LedgerRow | None, error: BatchCorrupt) -> Finding:
     kind = "damaged" if known else "foreign"
     return Finding(kind, path, error.message, _RESTORE if known else _MOVE_AWAY)
@@ -179,10 +192,22 @@ def _gone(row: LedgerRow, replaced: Iterable[str]) -> Finding:
     return Finding("missing", row.path, f"is missing from the lake; it had {row.row_count} rows", _RESTORE)
 
 
+def _half_forgotten(database: Database) -> list[Finding]:
+    """People whom a killed run was forgetting; one that goes on holds the lock."""
+    if not half_forgotten(database):
+        return []
+    with turn(database, Turn.UPKEEP):
+        if not half_forgotten(database):
+            return []
+    problem = "still has a person who was being forgotten when that run was killed"
+    return [Finding("forgotten", "users", problem, "`moodlog run` or any import completes it")]
+
+
 def _compare_counts(database: Database) -> list[Finding]:
     with database.read() as connection:  # of one moment: runs go on loading
         ledger, stored, days_are_right = entries_in(connection), counts(connection), days_add_up(connection)
         totals_are_right = totals_add_up(connection)
+        nobodys = rows_of_nobody(connection)
     recorded = dict.fromkeys(DATASETS, 0)
     for row in ledger.values():
         recorded[row.dataset] += row.row_count
@@ -191,6 +216,10 @@ def _compare_counts(database: Database) -> list[Finding]:
         if stored[name] > recorded[name] or (recorded[name] and not stored[name]):
             problem = f"has {stored[name]} rows, but the ledger's batches have {recorded[name]}"
             findings.append(Finding("rows", name, problem, "`moodlog rebuild` makes SQL again from the lake"))
+    for name, count in nobodys.items():
+        problem = f"has {count} rows of nobody: their person is not in the table users"
+        advice = "`moodlog rebuild` makes SQL again from the lake, which says whose they are"
+        findings.append(Finding("rows", name, problem, advice))
     if not days_are_right:
         problem = "does not add up to the listens"
         findings.append(Finding("rows", "mood_days", problem, "`moodlog rebuild` counts the days again"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,9 @@ from mood_core.errors import StoreError
 from mood_core.records import from_ms, to_ms
 from mood_core.store.claims import CLOCKS_DIFFER_S, may_live, run_of
 from mood_core.store.database import Database
+from mood_core.store.fences import Leases, leased
 from mood_core.store.keys import among
+from mood_core.store.tombstones import newest_forgetting
 
 NOT_ASKED = "not asked: "
 """How the problem of an account begins that was not reached, because something stopped the asking for everybody."""
@@ -30,7 +33,8 @@ SELECT u.user_id, u.display_name, u.timezone, u.connected_at_ms,
 FROM users AS u LEFT JOIN accounts AS a ON a.user_key = u.user_key
 """
 _CLAIM = """
-UPDATE accounts SET claimed_by = :owner, claimed_until_ms = :until
+UPDATE accounts SET claimed_by = :owner, claimed_until_ms = :until,
+    lease_number = lease_number + CASE WHEN claimed_by = :owner THEN 0 ELSE 1 END
 WHERE user_key IN (SELECT user_key FROM users WHERE {wanted})
     AND (claimed_by IS NULL OR claimed_until_ms NOT BETWEEN :now AND :latest OR claimed_by IN :free)
     AND state = 'active'
@@ -116,6 +120,23 @@ class Accounts:
             values = {"owner": owner, "ids": ids, "free": free, **times}
             claimed = [(_has_trouble(row.last_problem), row.user_id) for row in connection.execute(claim, values)]
         return [user_id for _, user_id in sorted(claimed)]
+
+    @contextmanager
+    def leased(self, owner: str | None = None) -> Iterator[None]:
+        """Write rows of people only while ``owner`` holds the accounts that it holds now.
+
+        Batches that are added meanwhile are refused where another run has acquired one of these accounts since. With or
+        without an owner, rows of somebody who has been forgotten since are left out: what is written was read before.
+        """
+        query = (
+            "SELECT u.user_id, a.lease_number FROM accounts AS a INNER JOIN users AS u ON u.user_key = a.user_key"
+            " WHERE a.claimed_by = :owner"
+        )
+        with self._database.read() as connection:
+            numbers = {row.user_id: row.lease_number for row in connection.execute(text(query), {"owner": owner})}
+            since = newest_forgetting(connection)
+        with leased(Leases(self._database.engine.url, since, owner or "", numbers)):
+            yield
 
     def release(self, owner: str, user_ids: Sequence[str] | None = None) -> None:
         """Release the leases that ``owner`` holds: all, or those of ``user_ids``.

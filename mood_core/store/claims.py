@@ -7,13 +7,11 @@ A lease that ends later than any honest one was taken by a clock that was wrong,
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable
 from uuid import uuid4
 
-from mood_core.drafts import may_run
+from mood_core.processes import may_run, this_host, this_process
 
 CLOCKS_DIFFER_S = 600.0
 """The clocks of machines that share a database differ by less: a time further ahead is of a clock that was wrong."""
@@ -36,8 +34,8 @@ def new_owner() -> str:
 
 
 def owner_here(name: str) -> str:
-    """What calls itself ``name``, as an owner in this process of this host."""
-    return f"{socket.gethostname()}:{os.getpid()}:{name}"
+    """What calls itself ``name``, as an owner in this process of this host: see :mod:`mood_core.processes`."""
+    return f"{this_host()}:{this_process()}:{name}"
 
 
 def run_of(owner: str) -> str:

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from mood_core.store.sql_files import sql_file
 from mood_core.store.totals import are_stale
@@ -15,6 +15,7 @@ _SINGLE = Struct("<f")
 _CHUNK = 10_000
 
 TABLES = (
+    "forgotten",
     "users",
     "tracks",
     "listens",
@@ -46,6 +47,17 @@ def digests(connection: Connection, table: str) -> Digests:
 def counts(connection: Connection) -> dict[str, int]:
     """How many rows each table has."""
     return {table: connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in TABLES}  # noqa: S608
+
+
+def rows_of_nobody(connection: Connection) -> dict[str, int]:
+    """How many rows of each table about people belong to a person whom the table ``users`` does not know."""
+    found = inspect(connection)
+    names = [
+        name for name in found.get_table_names() if "user_key" in {each["name"] for each in found.get_columns(name)}
+    ]
+    query = "SELECT count(*) FROM {table} WHERE user_key NOT IN (SELECT user_key FROM users)"
+    rows = {name: connection.scalar(text(query.format(table=name))) or 0 for name in sorted(names) if name != "users"}
+    return {name: count for name, count in rows.items() if count}
 
 
 def days_add_up(connection: Connection) -> bool:

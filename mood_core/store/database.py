@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from mood_core.errors import ConfigError, DatabaseDamaged, StoreBusy, StoreError, StoreUnreachable
 from mood_core.private_files import make_private_file, make_private_folder
+from mood_core.store.fences import check_fences
 from mood_core.store.remembered import Remembered
 
 _BUSY_TIMEOUT_MS = 60_000
@@ -62,10 +63,12 @@ class Database:
 
         Raises:
             StoreBusy: Another writer held the database for longer than a minute.
+            LockLost: Another process has acquired an exclusive lock that this one held.
             StoreError: The database cannot be reached or refuses the data.
         """
         engine = self._durable if durable else self._writing
         with _translated(self), self._turn, engine.begin() as connection:
+            check_fences(connection)
             yield connection
 
     @contextmanager
@@ -77,11 +80,13 @@ class Database:
 
         Raises:
             StoreBusy: Another writer held the database for longer than a minute.
+            LockLost: Another process has acquired an exclusive lock that this one held.
             StoreError: The database cannot be reached or refuses the data.
         """
         with _translated(self), self._turn, self._loading.begin() as connection:
             if self.dialect == "postgresql":
                 connection.exec_driver_sql("SET LOCAL moodlog.loading = 'on'")
+            check_fences(connection)
             yield connection
 
     @contextmanager
@@ -155,6 +160,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys = ON",
         "wal_autocheckpoint = 10000",
         "temp_store = MEMORY",
+        # Deleted rows are overwritten with zeros instead of staying in the file until their place is used again.
+        "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

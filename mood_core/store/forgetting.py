@@ -13,13 +13,14 @@ from mood_core.store.claims import CLOCKS_DIFFER_S, may_live
 from mood_core.store.database import Database
 from mood_core.store.keys import among
 from mood_core.store.remembered import keys_go
-from mood_core.store.totals import drop_unheard
+from mood_core.store.totals import drop_unheard, mark_stale
 
 LOCAL_FILE = "spotify:local:"
 """How the id of a person's own file begins."""
 
 _LEASE = timedelta(hours=1)
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
+_NOBODYS = "user_key NOT IN (SELECT user_key FROM users)"
 _KEY = "user_key = (SELECT user_key FROM users WHERE user_id = :id)"
 
 
@@ -28,6 +29,7 @@ class Forgetting:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._log_is_used = False
 
     def begin(self, user_id: str, owner: str, *, now: datetime) -> None:
         """Take the account out of all pulling and drop its token.
@@ -65,25 +67,40 @@ class Forgetting:
         """
         listens = 0
         with self._database.write(durable=True) as connection:
-            if self._database.dialect == "sqlite":
-                # Deleted rows are overwritten with zeros instead of lying in the file until it is reused.
-                connection.exec_driver_sql("PRAGMA secure_delete = ON")
             keys_go(connection)
-            heard = text(f"SELECT DISTINCT track_key FROM listens WHERE {_KEY}")  # noqa: S608
+            heard = text(
+                f"SELECT track_key FROM listens WHERE {_KEY} UNION SELECT track_key FROM listens WHERE {_NOBODYS}"  # noqa: S608
+            )
             tracks = list(connection.scalars(heard, {"id": user_id}))
             for table in _tables(connection):
                 gone = connection.execute(text(f"DELETE FROM {table} WHERE {_KEY}"), {"id": user_id})  # noqa: S608
                 listens = gone.rowcount if table == "listens" else listens
+                _drop_rows_of_nobody(connection, table)
             drop_unheard(connection, tracks)
             files = _drop_tracks(connection, local_files)
+            _drop_stubs(connection, tracks)
         self._let_go()
         return listens, files
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The file that may still hold what was deleted, because another program reads from it; usually none."""
+        return (f"{self._database.file}-wal",) if self._log_is_used else ()
 
     def _let_go(self) -> None:
         """On SQLite, move everything out of the log beside the file, which still holds what was deleted."""
         if self._database.dialect == "sqlite":
             with self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            self._log_is_used = bool(busy)
+
+
+def _drop_rows_of_nobody(connection: Connection, table: str) -> None:
+    """Delete rows whose person the table ``users`` does not know: they may be theirs; a rebuild brings others' back."""
+    if table != "users":
+        gone = connection.execute(text(f"DELETE FROM {table} WHERE {_NOBODYS}"))  # noqa: S608
+        if gone.rowcount:
+            mark_stale(connection, "rows of nobody were deleted")
 
 
 def _drop_tracks(connection: Connection, track_ids: Sequence[str]) -> int:
@@ -101,6 +118,18 @@ def _drop_tracks(connection: Connection, track_ids: Sequence[str]) -> int:
         for key in keys:
             connection.execute(text(f"DELETE FROM {table} WHERE track_key = :key"), {"key": key})  # noqa: S608
     return len(keys)
+
+
+def _drop_stubs(connection: Connection, track_keys: Sequence[int]) -> None:
+    """Delete those of ``track_keys`` that nobody has described and nothing refers to: they came with the listens."""
+    condition, ids = among(connection, "track_key", track_keys)
+    stubs = f"{condition} AND name = '' AND artists = ''"
+    if connection.scalar(text(f"SELECT 1 FROM tracks WHERE {stubs} LIMIT 1"), {"ids": ids}) is None:  # noqa: S608
+        return
+    referring = ("listens", "named_plays", "audio_features", "feature_misses", "moods")
+    refers = "SELECT track_key FROM {} WHERE track_key IS NOT NULL"
+    free = "".join(f" AND track_key NOT IN ({refers.format(table)})" for table in referring)
+    connection.execute(text(f"DELETE FROM tracks WHERE {stubs}{free}"), {"ids": ids})  # noqa: S608
 
 
 def _tables(connection: Connection) -> list[str]:

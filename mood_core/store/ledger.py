@@ -98,14 +98,24 @@ def loaded_among(database: Database, batch_ids: list[str]) -> set[str]:
     if not batch_ids:
         return set()
     with database.read() as connection:
-        condition, ids = among(connection, "batch_id", batch_ids)
-        return set(connection.scalars(text(f"SELECT batch_id FROM batches WHERE {condition}"), {"ids": ids}))  # noqa: S608
+        return loaded_among_in(connection, batch_ids)
+
+
+def loaded_among_in(connection: Connection, batch_ids: list[str]) -> set[str]:
+    """Like :func:`loaded_among`, at the point in time of whatever else ``connection`` reads."""
+    condition, ids = among(connection, "batch_id", batch_ids)
+    return set(connection.scalars(text(f"SELECT batch_id FROM batches WHERE {condition}"), {"ids": ids}))  # noqa: S608
 
 
 def newest_batch(database: Database) -> datetime | None:
     """When the newest batch in the ledger was created; None while there is none."""
     with database.read() as connection:
-        newest = connection.scalar(text("SELECT max(created_at_ms) FROM batches"))
+        return newest_batch_in(connection)
+
+
+def newest_batch_in(connection: Connection) -> datetime | None:
+    """Like :func:`newest_batch`, at the point in time of whatever else ``connection`` reads."""
+    newest = connection.scalar(text("SELECT max(created_at_ms) FROM batches"))
     return None if newest is None else from_ms(newest)
 
 

@@ -22,6 +22,7 @@ from mood_core.store.ledger import LedgerEntry, enter, take_over
 from mood_core.store.remembered import Memory, labels_came
 from mood_core.store.sql_files import sql_file
 from mood_core.store.time_zones import ensure_offsets
+from mood_core.store.tombstones import lock_people, without_forgotten
 from mood_core.store.totals import add_to_totals, features_came, without_features
 
 _COLUMNS = re.compile(r"INSERT INTO \w+ \(([^)]+)\)")
@@ -38,6 +39,7 @@ def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table | Iterable
         StoreError: The database refuses the rows; nothing is changed then.
     """
     with database.load() as connection:
+        lock_people(connection)
         memory = database.remembered.begin(connection)
         loaded = load_into(connection, entry, rows, memory, now=now)
     memory.committed()
@@ -55,7 +57,8 @@ def load_into(
 ) -> bool:
     """:func:`load_batch` inside a transaction. Without ``keep_days``, the caller counts the days again afterwards.
 
-    The rows of a compacted file are in already where the ledger holds every batch that it replaces.
+    The rows of a compacted file are in already where the ledger holds every batch that it replaces. Rows of people who
+    were forgotten, and gave no new consent before the batch was made, are left out.
     """
     if not enter(connection, entry, now):
         return False
@@ -63,7 +66,10 @@ def load_into(
         return True
     statement = sql_file("load", entry.dataset).text
     columns = _columns_of(statement)
-    for table in [rows] if isinstance(rows, pa.Table) else rows:
+    for given in [rows] if isinstance(rows, pa.Table) else rows:
+        table = without_forgotten(connection, given, entry.created_at)
+        if not table.num_rows:
+            continue
         moved = _moving(connection, table) if entry.dataset == "users" else []
         keyed = with_keys(connection, table, memory.track_keys).select(columns)
         new = _newly_featured(connection, entry.dataset, keyed, keep_days)

@@ -1,7 +1,9 @@
 """Turns: what only one process may do at a time, whatever the number of workers and hosts.
 
 A turn belongs to its process and ends with it, however that ends. On PostgreSQL it is an advisory lock; on SQLite it
-is the lock of an empty database beside the real one, so that everything else goes on meanwhile.
+is the lock of an empty database beside the real one, so that everything else goes on meanwhile. A process that loses it
+without noticing, because its session was ended, cannot commit once another one has acquired it: see
+:mod:`mood_core.store.fences`.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from mood_core.errors import StoreBusy, StoreError
 from mood_core.private_files import NO_FOLLOW
 from mood_core.store.database import Database
+from mood_core.store.fences import Fence, fenced, holds, raise_fence
 
 _WAIT_S = 60.0
 _POLL_S = 0.2
@@ -41,10 +45,25 @@ def turn(database: Database, what: Turn, *, wait_s: float = _WAIT_S) -> Iterator
 
     Raises:
         StoreBusy: Another process still has it.
+        LockLost: It was lost meanwhile, and another process has acquired it.
         StoreError: The database cannot be reached.
     """
     with (_postgresql if database.dialect == "postgresql" else _sqlite)(database, what, wait_s):
+        name = what.name.lower()
+        with database.write() as connection:
+            number = raise_fence(connection, name)
+        with fenced(Fence(database.engine.url, name, number)):
+            yield
+
+
+@contextmanager
+def turn_unless_held(database: Database, what: Turn, *, wait_s: float = _WAIT_S) -> Iterator[None]:
+    """Like :func:`turn`, inside a function whose caller may hold the lock already."""
+    if holds(database.engine.url, what.name.lower()):
         yield
+    else:
+        with turn(database, what, wait_s=wait_s):
+            yield
 
 
 @contextmanager
@@ -60,7 +79,14 @@ def _postgresql(database: Database, what: Turn, wait_s: float) -> Iterator[None]
         try:
             yield
         finally:
-            connection.scalar(text("SELECT pg_advisory_unlock(:family, :number)"), key)
+            _unlock(connection, key)
+
+
+def _unlock(connection: Connection, key: dict[str, int]) -> None:
+    try:
+        connection.scalar(text("SELECT pg_advisory_unlock(:family, :number)"), key)
+    except DBAPIError:
+        connection.invalidate()  # the session has ended, and the lock with it
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +16,7 @@ from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.lake import open_lake
 from mood_core.pipeline.batches import Batches
+from mood_core.processes import this_host
 from mood_core.schema import LISTENS
 from mood_core.standin import StandIn
 from mood_core.store import open_database
@@ -112,7 +112,7 @@ def test_the_key_stays_out_and_others_may_read_nothing(connected: list[str], hom
 
 
 def test_what_a_killed_backup_left_goes_with_the_next(connected: list[str], tmp_path: Path) -> None:
-    left = tmp_path / "backups" / f".moodlog-20260101T000000Z.999999999@{socket.gethostname()}@1.draft"
+    left = tmp_path / "backups" / f".moodlog-20260101T000000Z.999999999@{this_host()}@1.draft"
     left.mkdir(parents=True)
     (left / "moodlog.db").touch()
     copy = _backed_up(tmp_path / "backups")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,14 +16,20 @@ from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.lake import Lake
 from mood_core.pipeline import forget_person as module
+from mood_core.pipeline import take_out
+from mood_core.pipeline.batches import Batches
+from mood_core.pipeline.import_write import named_table
 from mood_core.pipeline.manage_users import change_user
 from mood_core.pipeline.pull_listens import PullListens
-from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS
+from mood_core.records import Gap, to_ms
+from mood_core.schema import AUDIO_FEATURES, DATASETS, GAPS, LISTENS, MOODS, OF_TRACKS, PERSONAL, TRACKS
 from mood_core.standin import StandIn
 from mood_core.store import rebuilding
 from mood_core.store.claims import new_owner
 from mood_core.store.forgetting import Forgetting
+from mood_core.tables import to_table
 from tests.conftest import NOW
+from tests.exports import extended
 from tests.flows.planted import everything_kept
 from tests.nights import connect_listeners, contents, settings_for, workspace_of
 from tests.store_data import features, listens, moods, set_current, tracks
@@ -57,7 +65,7 @@ def _of_others(workspace: Workspace, user_id: str) -> dict[str, list[tuple[objec
 def _files_with(lake: Lake, user_id: str) -> list[str]:
     return [
         path
-        for dataset in module.PERSONAL
+        for dataset in PERSONAL
         for path in (*lake.paths(dataset.name), *lake.superseded(dataset.name))
         if user_id in lake.read(path)[1]["user_id"].to_pylist()
     ]
@@ -96,7 +104,7 @@ def test_a_damaged_database_that_was_moved_away_is_named(ids: list[str], tmp_pat
     assert done.exit_code == 0, done.output
     expected = [str(away)] if database_url.startswith("sqlite") else []
     assert json.loads(done.stdout)["left"] == expected
-    assert (f"{away} was moved away" in done.stderr) is bool(expected)
+    assert (f"{away} may still hold them" in done.stderr) is bool(expected)
 
 
 def test_who_is_only_in_the_lake_goes_too(ids: list[str], standin: StandIn, tmp_path: Path) -> None:
@@ -135,7 +143,7 @@ def test_own_local_files_go_and_shared_ones_stay(ids: list[str], standin: StandI
         now_there = contents(workspace)
         in_lake = [
             row["track_id"]
-            for dataset in module.OF_TRACKS
+            for dataset in OF_TRACKS
             for path in workspace.lake.paths(dataset.name)
             for row in workspace.lake.read(path)[1].select(["track_id"]).to_pylist()
         ]
@@ -180,18 +188,33 @@ def test_an_account_that_is_being_pulled_is_not_touched(ids: list[str], standin:
 
 
 DOORS = {
-    "load_batch": (module, "load_batch"),
-    "remove": (module, "remove"),
+    "bury": (Batches, "bury"),
+    "publish": (take_out, "publish"),
+    "remove": (take_out, "remove"),
     "check": (module._Forgetting, "check"),
     "end": (Forgetting, "end"),
 }
 
 
 @pytest.mark.parametrize(
-    ("door", "nth"), [("load_batch", 1), ("load_batch", 2), ("remove", 1), ("check", 1), ("end", 1)]
+    ("door", "nth", "completed_by"),
+    [
+        ("bury", 1, "forget"),
+        ("publish", 1, "a night"),
+        ("publish", 2, "an import"),
+        ("remove", 1, "forget"),
+        ("check", 1, "a night"),
+        ("end", 1, "an import"),
+    ],
 )
-def test_killed_anywhere_it_completes(
-    ids: list[str], standin: StandIn, monkeypatch: pytest.MonkeyPatch, door: str, nth: int
+def test_killed_anywhere_the_next_run_completes_it(
+    ids: list[str],
+    standin: StandIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    door: str,
+    nth: int,
+    completed_by: str,
 ) -> None:
     with workspace_of(standin) as workspace:
         others = _of_others(workspace, ids[0])
@@ -207,10 +230,138 @@ def test_killed_anywhere_it_completes(
 
     with workspace_of(standin) as workspace, monkeypatch.context() as patch:
         patch.setattr(place, name, killing)
-        try:
+        with contextlib.suppress(Killed):
             module.forget_person(ids[0], workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
-        except Killed:
-            with workspace.database.write() as connection:  # the lease of a process that has ended is nobody's
-                connection.execute(text("UPDATE accounts SET claimed_by = NULL"))
-            assert _moodlog("forget", "--user", ids[0], "--yes").exit_code == 0
+        with workspace.database.write() as connection:  # the lease of a process that has ended is nobody's
+            connection.execute(text("UPDATE accounts SET claimed_by = NULL"))
+    if door != "bury" and calls >= nth:
+        assert "forgotten: users" in _moodlog("verify").output
+    if completed_by == "forget":
+        assert _moodlog("forget", "--user", ids[0], "--yes").exit_code == (0 if calls >= nth else 2)
+    elif completed_by == "a night":
+        with workspace_of(standin) as workspace:
+            workspace.batches.finish(now=workspace.now())
+    else:
+        (tmp_path / "Streaming_History_Audio_2020_0.json").write_text("[]", encoding="utf-8")
+        done = _moodlog("import", str(tmp_path / "Streaming_History_Audio_2020_0.json"), "--user", ids[1])
+        assert done.exit_code == 0, done.output
     _assert_forgotten(standin, ids[0], others)
+
+
+def _refused(*words: str) -> str:
+    done = _moodlog("forget", "--yes", *words)
+    assert done.exit_code == 1, done.output
+    return " ".join(done.stderr.split())
+
+
+@pytest.fixture
+def untouched(ids: list[str], standin: StandIn) -> Iterator[list[str]]:
+    """The people; afterwards nothing may have changed."""
+    with workspace_of(standin) as workspace:
+        before = contents(workspace)
+    yield ids
+    with workspace_of(standin) as workspace:
+        assert contents(workspace) == before
+        assert workspace.tokens.read(ids[0]) is not None
+
+
+def test_a_file_that_was_moved_away_stops_it_and_is_named(untouched: list[str], home: Path, tmp_path: Path) -> None:
+    (file,) = (home / "lake" / "listens").glob("*/*.parquet")
+    file.rename(tmp_path / "elsewhere.parquet")
+    path = f"listens/{file.parent.name}/{file.name}"
+    said = _refused("--user", untouched[0])
+    assert path in said
+    assert f"--even-without {path}" in said
+    assert "MOODLOG_LAKE_URL" in said
+
+
+def test_a_wrong_lake_stops_it(untouched: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODLOG_LAKE_URL", str(tmp_path / "empty"))
+    said = _refused("--user", untouched[0])
+    assert str(tmp_path / "empty") in said
+    assert "others" in said
+
+
+@pytest.mark.parametrize("renamed", ["old-month", "month=2026-11.bak", ".hidden"])
+def test_a_renamed_month_folder_stops_it(untouched: list[str], home: Path, renamed: str) -> None:
+    folder = next((home / "lake" / "listens").glob("month=*"))
+    folder.rename(folder.with_name(renamed))
+    assert f"listens/{folder.name}/" in _refused("--user", untouched[0])
+
+
+@pytest.mark.parametrize("place", ["listens/old/month=2026-11", "listens/.month=2026-11", "gaps/month=2026-11/deeper"])
+def test_a_file_that_the_ledger_does_not_know_stops_it(untouched: list[str], home: Path, place: str) -> None:
+    (file,) = (home / "lake" / "listens").glob("*/*.parquet")
+    (home / "lake" / place).mkdir(parents=True)
+    (home / "lake" / place / file.name).write_bytes(file.read_bytes())
+    said = _refused("--user", untouched[0])
+    assert f"{place}/{file.name}" in said
+    assert "move it out of the lake" in said
+
+
+def test_a_file_that_is_lost_for_good_can_be_named_and_brings_nobody_back(
+    ids: list[str], home: Path, standin: StandIn, tmp_path: Path
+) -> None:
+    (file,) = (home / "lake" / "listens").glob("*/*.parquet")
+    content = file.read_bytes()
+    file.unlink()
+    done = _moodlog("forget", "--user", ids[0], "--yes", "--even-without", f"listens/{file.parent.name}/{file.name}")
+    assert done.exit_code == 0, done.output
+    file.write_bytes(content)
+    assert f"forgotten: listens/{file.parent.name}/{file.name}" in _moodlog("verify").output.replace("\n", "")
+    assert _moodlog("compact").exit_code == 0
+    with workspace_of(standin) as workspace:
+        assert _files_with(workspace.lake, ids[0]) == []
+        others = contents(workspace)
+    assert ids[0] not in repr(others)
+    assert others["listens"]
+    _assert_forgotten(standin, ids[0], others)
+
+
+@pytest.mark.parametrize("known_by", ["listens", "gaps", "named_plays"])
+def test_somebody_of_whom_only_listens_gaps_or_plays_are_left_is_found(
+    ids: list[str], standin: StandIn, known_by: str
+) -> None:
+    rows = {
+        "listens": lambda: listens([("lost", NOW, "t1")]),
+        "gaps": lambda: to_table(GAPS, [Gap("lost", NOW - timedelta(days=1), NOW, NOW)]),
+        "named_plays": lambda: named_table("lost", [(to_ms(NOW), "Artist", "Title", 1)]),
+    }[known_by]()
+    with workspace_of(standin) as workspace:
+        others = contents(workspace)
+        workspace.batches.add(DATASETS[known_by], rows, now=NOW)
+        with workspace.database.load() as connection:  # which does not look at foreign keys
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
+            connection.execute(text("DELETE FROM users WHERE user_id = 'lost'"))
+    verified = _moodlog("verify").output
+    assert f"{known_by}" in verified
+    assert "rows of nobody" in verified
+    done = _moodlog("forget", "--user", "lost", "--yes")
+    assert done.exit_code == 0, done.output
+    with workspace_of(standin) as workspace:
+        assert _files_with(workspace.lake, "lost") == []
+        assert {name: rows for name, rows in contents(workspace).items() if name != "tracks"} == {
+            name: rows for name, rows in others.items() if name != "tracks"
+        }
+    assert _moodlog("verify").exit_code == 0
+
+
+def test_who_was_forgotten_is_not_imported_by_mistake_and_comes_back_by_name(
+    ids: list[str], standin: StandIn, tmp_path: Path
+) -> None:
+    export = tmp_path / "Streaming_History_Audio_2020_0.json"
+    export.write_text(json.dumps([extended(1)]), encoding="utf-8")
+    for person in ids:
+        assert _moodlog("forget", "--user", person, "--yes").exit_code == 0
+    assert _moodlog("import", str(export)).exit_code == 0
+    assert _moodlog("forget", "--user", "local-me", "--yes").exit_code == 0
+    refused = _moodlog("import", str(export))
+    assert refused.exit_code == 2
+    assert "--user me" in refused.stderr
+    with workspace_of(standin) as workspace:
+        assert contents(workspace)["users"] == []
+    assert _moodlog("import", str(export), "--user", "me").exit_code == 0
+    with workspace_of(standin) as workspace:
+        assert [row[0] for row in contents(workspace)["listens"]] == ["local-me"]
+    assert _moodlog("verify", "--deep").exit_code == 0

@@ -18,6 +18,7 @@ AFTER_ALL = datetime(9500, 1, 1, tzinfo=UTC)
 
 _SHARES = ("acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness", "valence")
 GOOD: dict[str, dict[str, Any]] = {
+    "forgotten": {"person_hash": "0f" * 32, "hash_key": "a1" * 32, "forgotten_at": AT, "lifted_at": None},
     "users": {
         "user_id": "ada", "display_name": "Ada", "timezone": "Europe/Berlin", "connected_at": AT, "recorded_at": AT,
     },

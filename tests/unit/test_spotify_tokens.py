@@ -1,7 +1,6 @@
 """A person's token: its form at rest and the end of the permission."""
 
 import os
-import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mood_core.errors import ConfigError
+from mood_core.processes import this_host
 from mood_core.records import from_ms
 from mood_core.spotify.key_file import read_or_make_keys
 from mood_core.spotify.tokens import Token, TokenCipher, days_left, permission_ends_at
@@ -110,6 +110,6 @@ def test_the_copy_of_a_key_that_a_killed_run_left_goes_with_the_next(tmp_path: P
     assert read_or_make_keys(path, lambda: key) == [key]
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    os.link(path, tmp_path / f".token.key.{ended.pid}@{socket.gethostname()}@1.draft")
+    os.link(path, tmp_path / f".token.key.{ended.pid}@{this_host()}@1.draft")
     assert read_or_make_keys(path, TokenCipher.generate_key) == [key]
     assert [left.name for left in tmp_path.iterdir()] == ["token.key"]
