@@ -27,6 +27,7 @@ from mood_core.store.listens import ListenStore
 from mood_core.store.migrate import migrate
 from mood_core.store.model_rows import ModelRows
 from mood_core.store.mood_rows import MoodRows
+from mood_core.store.moves import refuse_moved
 from mood_core.store.rate_budget import RateBudget
 from mood_core.store.token_rows import TokenRows
 from mood_core.store.turns import Turn, turn
@@ -79,6 +80,7 @@ class Workspace:
         database = open_database(self.settings.database)
         self._closing.callback(database.close)
         migrate(database, now=self.now())
+        refuse_moved(database)
         return database
 
     def _tell_of_another_name(self) -> None:

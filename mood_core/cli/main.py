@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "promote": ("mood_core.cli.promote:command", "make a new model the current one, if it is better"),
         "relabel": ("mood_core.cli.relabel:command", "label everything again by another model"),
         "rebuild": ("mood_core.cli.rebuild:command", "make SQL again from the Parquet lake"),
+        "move": ("mood_core.cli.move:command", "everything to another database, SQLite or PostgreSQL"),
         "backup": ("mood_core.cli.backup:command", "copy database, lake and models while moodlog runs"),
         "verify": ("mood_core.cli.verify:command", "compare lake, ledger and SQL"),
         "compact": ("mood_core.cli.compact:command", "merge small Parquet files"),

@@ -1,0 +1,73 @@
+"""``moodlog move``: everything in SQL to another database."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from mood_core.bootstrap import make_home, utc_now
+from mood_core.cli.file_progress import file_progress
+from mood_core.errors import InputError
+from mood_core.plain_text import plain
+from mood_core.settings import Settings, load_settings
+
+_SHOWN = ("accounts", "listens", "api_calls")
+
+
+@click.command
+@click.option("--from", "source_url", metavar="URL", help="The database to move; default HOME/moodlog.db.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+def command(source_url: str | None, as_json: bool) -> None:
+    """Move everything to the database of MOODLOG_DATABASE_URL, from SQLite to PostgreSQL or back.
+
+    Accounts, tokens (encrypted as they are) and counted calls move as well, which `moodlog rebuild` cannot do. The lake
+    stays where it is. Stop `moodlog serve` first, and set MOODLOG_DATABASE_URL to the new, empty database. Afterwards
+    the old database refuses every command, so that only one is in use. Safe to rerun after a crash. A password for
+    --from comes from PGPASSWORD or ~/.pgpass, never from the command line.
+
+    \b
+    Examples:
+      MOODLOG_DATABASE_URL=postgresql+psycopg://localhost/moodlog moodlog move
+      MOODLOG_DATABASE_URL= moodlog move --from postgresql+psycopg://localhost/moodlog
+    """
+    from mood_core.pipeline.move_database import move_database
+    from mood_core.store.database import open_database
+    from mood_core.store.migrate import migrate
+
+    settings = load_settings()
+    make_home(settings.home)
+    source, target = open_database(_source(source_url, settings)), open_database(settings.database)
+    try:
+        if str(source) == str(target):
+            raise InputError(f"{target} is where it is; set MOODLOG_DATABASE_URL to the new database")
+        for database in (source, target):
+            migrate(database, now=utc_now())
+        with file_progress("moving") as progress:
+            report = move_database(source, target, now=utc_now(), progress=progress)
+    finally:
+        source.close()
+        target.close()
+    if as_json:
+        click.echo(json.dumps({"from": str(source), "to": str(target), "rows": report.rows}))
+        return
+    counts = ", ".join(f"{report.rows[name]} {name}" for name in _SHOWN)
+    click.echo(plain(f"moved {source} to {target}: {counts}"))
+    click.echo(plain(f"{source} is kept and refuses every command; delete it when you do not need it."), err=True)
+
+
+def _source(url: str | None, settings: Settings) -> str:
+    file = settings.home / "moodlog.db"
+    if url is None:
+        if not file.exists():
+            raise InputError(f"there is no database {file}; name the one to move by --from")
+        return f"sqlite:///{file}"
+    try:
+        has_password = bool(make_url(url).password)
+    except (ArgumentError, ValueError):
+        has_password = False
+    if has_password:
+        raise InputError("give the password by PGPASSWORD or ~/.pgpass: others can read a command line")
+    return url

@@ -1,0 +1,164 @@
+"""`moodlog move`: everything to another database, whenever it is interrupted, and only one of the two in use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import text
+
+from flows.cli import main
+from mood_core.bootstrap import Workspace
+from mood_core.errors import StoreBusy
+from mood_core.pipeline import move_database as moving
+from mood_core.standin import StandIn
+from mood_core.store import Database, open_database
+from mood_core.store.migrate import migrate
+from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
+from tests.store_data import NOW
+
+pytestmark = pytest.mark.postgresql
+
+_ALONE = (
+    "SELECT u.user_id, a.token, a.token_version, a.state, a.authorised_at_ms, a.last_pulled_at_ms FROM accounts AS a"
+    " JOIN users AS u ON u.user_key = a.user_key",
+    "SELECT endpoint, minute_ms, calls, failures FROM api_calls",
+    "SELECT endpoint, not_before_ms, reason FROM rate_limits",
+    "SELECT model_version, is_current, weights_sha256 FROM models",
+)
+
+
+def _moodlog(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def _alone(database: Database) -> list[list[tuple[object, ...]]]:
+    """What the lake does not have."""
+    with database.read() as connection:
+        found = [connection.execute(text(query)).all() for query in _ALONE]
+    plain = [[tuple(bytes(v) if isinstance(v, memoryview) else v for v in row) for row in rows] for rows in found]
+    return [sorted(rows, key=repr) for rows in plain]  # databases order text differently
+
+
+def _seen(workspace: Workspace) -> tuple[object, ...]:
+    # PostgreSQL shows a probability by fewer digits, for it has four bytes there.
+    shown = {
+        name: sorted(
+            (tuple(float(np.float32(v)) if isinstance(v, float) else v for v in row) for row in rows), key=repr
+        )
+        for name, rows in contents(workspace).items()
+    }
+    return shown, _alone(workspace.database), workspace.calls.last_day()
+
+
+@pytest.fixture
+def before(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
+    """A night on SQLite; returns all that is stored."""
+    point_at(standin, monkeypatch)
+    with workspace_of(standin) as workspace:
+        connect_listeners(workspace, standin)
+        one_night(workspace)
+        return _seen(workspace)
+
+
+def test_there_and_back_with_accounts_tokens_and_calls(
+    before: tuple[object, ...], home: Path, standin: StandIn, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", postgres_url)
+    done = _moodlog("move", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["rows"]["accounts"] == 3
+    with workspace_of(standin) as workspace:
+        assert _seen(workspace) == before
+        standin.clock.advance(timedelta(hours=3))  # access tokens have ended: the refresh tokens work
+        assert [outcome.problem for outcome in one_night(workspace).outcomes] == [None] * 3
+        after = _seen(workspace)
+    assert _moodlog("verify").exit_code == 0
+    monkeypatch.delenv("MOODLOG_DATABASE_URL")
+    refused = _moodlog("status")
+    assert (refused.exit_code, "MOODLOG_DATABASE_URL" in refused.output) == (78, True), refused.output
+    # The way back, into the database that was moved away before.
+    back = _moodlog("move", "--from", postgres_url)
+    assert back.exit_code == 0, back.output
+    with workspace_of(standin) as workspace:
+        assert _seen(workspace) == after
+        assert [outcome.problem for outcome in one_night(workspace).outcomes] == [None] * 3
+    assert _moodlog("verify", "--deep").exit_code == 0
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", postgres_url)
+    assert _moodlog("status").exit_code == 78
+
+
+@pytest.mark.parametrize("step", ["copy_rows", "_compare", "mark", "unmark"])
+def test_killed_at_any_step_it_is_run_again(
+    before: tuple[object, ...],
+    home: Path,
+    standin: StandIn,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    class Killed(BaseException):
+        """The process ends here."""
+
+    def dies(*arguments: object) -> None:
+        if step != "mark" or "to" in arguments:
+            raise Killed
+        genuine(*arguments)
+
+    genuine: Callable[..., object] = getattr(moving, step)
+    source, target = open_database(f"sqlite:///{home / 'moodlog.db'}"), open_database(postgres_url)
+    migrate(target, now=NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(moving, step, dies)
+        with pytest.raises(Killed):
+            moving.move_database(source, target, now=NOW)
+    source.close()
+    target.close()
+    in_use = []
+    for url in (f"sqlite:///{home / 'moodlog.db'}", postgres_url):
+        monkeypatch.setenv("MOODLOG_DATABASE_URL", url)
+        in_use.append(_moodlog("status").exit_code == 0)
+    assert in_use[0] is (step != "unmark"), "the source is in use until the whole copy is safe"
+    assert in_use != [True, True] or step in ("copy_rows", "_compare")
+    done = _moodlog("move")
+    assert done.exit_code == 0, done.output
+    with workspace_of(standin) as workspace:
+        assert _seen(workspace) == before
+    monkeypatch.delenv("MOODLOG_DATABASE_URL")
+    assert _moodlog("status").exit_code == 78
+
+
+def test_a_history_is_not_replaced_nor_a_password_taken(
+    before: tuple[object, ...], home: Path, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _moodlog("move").exit_code == 2, "it is where it is"
+    assert "PGPASSWORD" in _moodlog("move", "--from", "postgresql+psycopg://u:secret@h/db").output
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", postgres_url)
+    with Workspace() as workspace, workspace.database.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms)"
+                " VALUES ('bo', 'Bo', 'UTC', 0, 0)"
+            )
+        )
+    refused = _moodlog("move")
+    assert (refused.exit_code, "history of its own" in refused.output) == (2, True), refused.output
+
+
+def test_nothing_is_moved_under_a_run(
+    before: tuple[object, ...], home: Path, standin: StandIn, postgres_url: str
+) -> None:
+    source, target = open_database(f"sqlite:///{home / 'moodlog.db'}"), open_database(postgres_url)
+    migrate(target, now=NOW)
+    with workspace_of(standin) as workspace:
+        ids = [account.user_id for account in workspace.accounts.all()]
+        workspace.accounts.claim(ids, "elsewhere:1:run", now=NOW, for_s=600)
+    with pytest.raises(StoreBusy, match="serve"):
+        moving.move_database(source, target, now=NOW)
+    source.close()
+    target.close()
