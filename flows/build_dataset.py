@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.parameters import LabelledFile, Playlists, Reader
+from flows.parameters import DatasetFile, Playlists, Reader
 from flows.progress import asking_progress
 from flows.server_calls import if_possible
 from flows.tasks import RETRYING
@@ -23,7 +23,7 @@ from mood_core.store.turns import Turn
 
 
 @flow(name="build-dataset", flow_run_name="build a data set", log_prints=False, persist_result=False)
-def build_dataset(playlists: Playlists, out: LabelledFile = "", user: Reader = "") -> State[DatasetReport]:
+def build_dataset(playlists: Playlists, out: DatasetFile = "", user: Reader = "") -> State[DatasetReport]:
     """Write the tracks of playlists, one mood a playlist, with their audio features to a file for training.
 
     Args:

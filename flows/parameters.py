@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from mood_core.domain.spotify_ids import PLAYLIST_PATTERN
+
 # Prefect's server checks a pattern, but not a format; the format makes the form show a calendar.
 _DAY = {"type": "string", "format": "date", "pattern": r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"}
 
@@ -49,8 +51,13 @@ Exports = Annotated[Sequence[_Word], Field(min_length=1, examples=[["/data/my_sp
 ModelFolder = Annotated[str, Field(examples=["/data/models/my-moods/2"])]
 """A saved model's folder on the machine that runs the flow, or empty."""
 
-LabelledFile = Annotated[str, Field(pattern=r"^$|\.(csv|parquet)$", examples=["/data/labelled.csv"])]
+LabelledFile = Annotated[
+    str, Field(pattern=r"^$|\.([ct]sv(\.(gz|bz2|zst))?|parquet|parq|pq)$", examples=["/data/labelled.csv"])
+]
 """A CSV or Parquet file of labelled tracks on the machine that runs the flow, or empty."""
+
+DatasetFile = Annotated[str, Field(pattern=r"^$|\.(csv|parquet)$", examples=["/data/labelled.csv"])]
+"""A CSV or Parquet file to write, on the machine that runs the flow, or empty."""
 
 OutputFolder = Annotated[str, Field(examples=["/data/models"])]
 """A folder to write to, on the machine that runs the flow, or empty."""
@@ -61,9 +68,7 @@ ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$", examples=["my-
 ModelVersion = Annotated[str, Field(pattern=r"^$|^[A-Za-z0-9][\w.-]*$", examples=["2"])]
 """A model's version, a folder's name, or empty."""
 
-Playlist = Annotated[
-    str, Field(pattern=r"^[^=]+=(spotify:playlist:|https?://open\.spotify\.com/.*playlist/)?[0-9A-Za-z]{22}(\?.*)?$")
-]
+Playlist = Annotated[str, Field(pattern=rf"^[^=]+={PLAYLIST_PATTERN}$")]
 """A playlist and its mood, as MOOD=ID; the id may also be a URI or an address."""
 
 Playlists = Annotated[

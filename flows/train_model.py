@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
@@ -52,6 +52,7 @@ def train_model(
         folds=folds,
         repeats=repeats,
         baselines=baselines,
+        tell=lambda notes: get_run_logger().info("%s", "; ".join(notes)) if notes else None,
         progress=ProgressArtifact("moodlog-training", "Training").share,
     )
     card = read_card(folder)

@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import ModelCardMismatch, ModelNotFound
+from mood_core.outside_files import read_bounded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,8 @@ CARD_FILE = "model_card.json"
 KERAS_FILE = "model.keras"
 TWIN_FILE = "model.tflite"
 GOLDEN_FILE = "golden.json"
+
+_MOST_BYTES = 4 << 20
 
 PLAIN_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 """What a model's name, its version and its files may be called: each becomes part of a path."""
@@ -105,7 +108,7 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, _MOST_BYTES, error=ModelCardMismatch).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelNotFound(
             f"there is no model in {folder}: {CARD_FILE} is absent; name a folder that moodlog train has written"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -47,7 +49,7 @@ def open_private(path: Path, *, new: bool = False) -> IO[bytes]:
         OSError: it cannot be opened, is a symbolic link, or is there though it must not.
     """
     flags = os.O_WRONLY | os.O_CREAT | NO_FOLLOW | getattr(os, "O_BINARY", 0) | (os.O_EXCL if new else os.O_TRUNC)
-    return os.fdopen(os.open(path, flags, _FILE), "wb")
+    return os.fdopen(_open_regular(path, flags), "wb")
 
 
 def append_private(path: Path) -> IO[bytes]:
@@ -57,7 +59,16 @@ def append_private(path: Path) -> IO[bytes]:
         OSError: it cannot be opened or is a symbolic link.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, _FILE), "ab")
+    return os.fdopen(_open_regular(path, flags), "ab")
+
+
+def _open_regular(path: Path, flags: int) -> int:
+    # Without waiting: a named pipe that nobody reads from fails at once, any other is refused.
+    opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), _FILE)
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return opened
 
 
 def write_private(path: Path, content: bytes) -> None:

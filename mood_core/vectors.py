@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAY_BE_MISSING = frozenset({"duration_ms"})
 """The features a source may leave out; the model treats their absence inside itself."""
 
+NINE = tuple(name for name in FEATURES if name not in MAY_BE_MISSING)
+"""The features that must all be there, in their one order."""
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureRange:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.errors import ModelCardMismatch
+from mood_core.outside_files import read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-5
 """Largest difference of a probability that passes; processors differ in the last bits of a float32."""
+
+_MOST_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def read_golden(path: Path) -> Golden:
         ModelCardMismatch: it is not what :func:`write_golden` writes.
     """
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = json.loads(read_bounded(path, _MOST_BYTES, error=ModelCardMismatch))
         inputs = np.array(body["inputs"], dtype=np.float64).astype(np.float32)  # null becomes NaN
         outputs = np.array(body["outputs"], dtype=np.float32)
         golden = Golden(inputs, outputs, str(body["preprocessing_sha256"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import logging
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mood_core.classifier.classifier import Classifier
 from mood_core.classifier.golden import TOLERANCE, Golden, largest_difference, preprocessing_digest, read_golden
+from mood_core.classifier.model_limits import check_archive, sha256_of
 from mood_core.classifier.runtimes import KerasRuntime, LiteRtRuntime
 from mood_core.errors import ModelCardMismatch, ModelError, ModelNotFound
 from mood_core.model_card import GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card
@@ -92,11 +92,19 @@ def check_files(card: ModelCard, folder: Path) -> None:
             if name == TWIN_FILE:
                 continue
             raise ModelNotFound(f"{path} is absent though the model card names it; copy the model folder again")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+        if _digest(path) != expected:
             raise ModelCardMismatch(
                 f"{path} is not the file that was trained (its sha256 differs from the card's); "
                 "copy the model folder again or train it again"
             )
+    check_archive(folder / KERAS_FILE)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise ModelCardMismatch(f"{path} cannot be read ({error.strerror}); copy the model folder again") from error
 
 
 def _check_golden(card: ModelCard, golden: Golden) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mood_core.classifier.model_limits import TRAIN_OWN, check_weights
 from mood_core.classifier.native_noise import import_tensorflow, quiet
 from mood_core.errors import ModelCardMismatch, ModelError
 
@@ -64,10 +65,13 @@ class KerasRuntime:
             keras, _ = import_tensorflow()
         except ImportError as error:
             raise ModelError(f"the Keras runtime is not installed; {TRAIN_EXTRA}") from error
+        check_weights(path)
         try:
             self._model = keras.models.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # whatever its parts raise: a zip, JSON and HDF5 from anywhere are inside
-            raise ModelCardMismatch(f"{path} is not a loadable Keras model ({error}); train it again") from error
+            # Keras's own sentence advises to switch the safe mode off, which is what a hostile model needs.
+            told = "it holds code of its own" if "unsafe" in str(error) or "safe_mode" in str(error) else str(error)
+            raise ModelCardMismatch(f"{path} is not a model that moodlog loads ({told}); {TRAIN_OWN}") from error
 
     def run(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """The (n, k) probabilities of an (n, f) float32 matrix."""

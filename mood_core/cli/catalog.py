@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mood_core.errors import InputError, MoodlogError
-from mood_core.features.catalog_files import shown
 from mood_core.features.catalog_list import add_to_list, read_list, remove_from_list
 from mood_core.plain_text import plain
+from mood_core.tabular.files import shown
 
 if TYPE_CHECKING:
     from mood_core.features.catalog_report import CheckedFile
@@ -145,7 +145,7 @@ def check(locations: tuple[str, ...], as_json: bool) -> None:
 
 def _forget(location: str, cache: Path) -> None:
     from mood_core.features.catalog_convert import forget
-    from mood_core.features.catalog_files import find_files
+    from mood_core.tabular.files import find_files
 
     # What is no longer there leaves nothing to go by; its conversion is small change.
     with suppress(MoodlogError):
@@ -171,11 +171,12 @@ def _sentence(checked: CheckedFile) -> str:
         parts.append(f"{checked.left_out:,} without a Spotify id or cut short")
     if checked.conflicts:
         parts.append(f"{checked.conflicts:,} that contradict an earlier row, which counts")
+    parts += checked.notes
     return "; ".join(parts)
 
 
 def _listed(places: CatalogPlaces) -> Iterator[dict[str, object]]:
-    from mood_core.features.catalog_files import find_files
+    from mood_core.tabular.files import find_files
 
     for location in places.locations():
         origin = "setting" if location in places.from_settings else "added"

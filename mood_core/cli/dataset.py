@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -12,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mood_core.bootstrap import Workspace
+from mood_core.cli.notes import tell_notes
 from mood_core.errors import ConfigError, Unavailable
 from mood_core.pipeline.build_dataset import DatasetReport, build_dataset, parse_playlist, write_dataset
 from mood_core.pipeline.keep_aside import keep_aside
@@ -19,6 +21,9 @@ from mood_core.pipeline.manage_users import the_reader
 from mood_core.plain_text import plain
 from mood_core.records import FEATURES
 from mood_core.store.turns import Turn
+
+if TYPE_CHECKING:
+    from mood_core.classifier.training.data import LabelledTracks
 
 
 @click.group
@@ -78,9 +83,16 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
 
 @command.command
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--mood",
+    "words",
+    multiple=True,
+    metavar="WORD=MOOD",
+    help="What a word in the column of moods stands for; WORD= leaves its tracks out. Repeatable.",
+)
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the distributions into this PNG.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
-def describe(file: Path, plot: Path | None, as_json: bool) -> None:
+def describe(file: Path, words: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
     """Show how many tracks each mood has and the means of their features.
 
     \b
@@ -89,10 +101,12 @@ def describe(file: Path, plot: Path | None, as_json: bool) -> None:
       moodlog dataset describe moods.csv --plot moods.png
     """
     from mood_core.classifier.training.data import read_labelled
+    from mood_core.classifier.training.labels import parse_mood_words
 
-    tracks = read_labelled(file, minimum_tracks=0)
+    tracks = read_labelled(file, minimum_tracks=0, words=parse_mood_words(words))
+    tell_notes(tracks.notes)
     means = {
-        mood: [float(value) for value in np.nanmean(tracks.matrix[tracks.labels == number], axis=0)]
+        mood: _means(tracks.matrix[tracks.labels == number])
         for number, mood in enumerate(tracks.classes)
         if (tracks.labels == number).any()
     }
@@ -102,7 +116,12 @@ def describe(file: Path, plot: Path | None, as_json: bool) -> None:
     else:
         _print_means(tracks.counts(), means)
     if plot is not None:
-        _draw(file, plot)
+        _draw(tracks, plot)
+
+
+def _means(matrix: np.ndarray) -> list[float | None]:
+    """The mean of each feature; None where no track has it."""
+    return [None if np.isnan(column).all() else float(np.nanmean(column)) for column in matrix.T]
 
 
 def _print_report(report: DatasetReport, out: Path) -> None:
@@ -119,23 +138,22 @@ def _print_report(report: DatasetReport, out: Path) -> None:
     console.print(plain(told), markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_means(counts: dict[str, int], means: dict[str, list[float]]) -> None:
+def _print_means(counts: dict[str, int], means: dict[str, list[float | None]]) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("mean")
     for mood in means:
         table.add_column(mood, justify="right")
     table.add_row("tracks", *(str(counts[mood]) for mood in means))
     for position, name in enumerate(FEATURES):
-        table.add_row(name, *(f"{values[position]:.3g}" for values in means.values()))
+        table.add_row(name, *("" if (mean := values[position]) is None else f"{mean:.3g}" for values in means.values()))
     Console().print(table)
 
 
-def _draw(file: Path, plot: Path) -> None:
+def _draw(tracks: LabelledTracks, plot: Path) -> None:
     try:
-        from mood_core.classifier.training.data import read_labelled
         from mood_core.classifier.training.plots import draw_features
 
-        draw_features(plot, read_labelled(file, minimum_tracks=0))
+        draw_features(plot, tracks)
     except ImportError as error:
         raise ConfigError(f"drawing needs {error.name}: pip install 'moodlog[plots]'") from error
     click.echo(f"Drawn into {plain(str(plot))}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mood_core.cli.notes import tell_notes
 from mood_core.cli.training_progress import training_progress
 
 if TYPE_CHECKING:
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="CSV or Parquet file of labelled tracks (column mood).",
+    help="CSV or Parquet file of labelled tracks (column mood or label).",
+)
+@click.option(
+    "--mood",
+    "words",
+    multiple=True,
+    metavar="WORD=MOOD",
+    help="What a word in the column of moods stands for; WORD= leaves its tracks out. Repeatable.",
 )
 @click.option(
     "--model", type=click.Path(path_type=Path), default=None, help="Measure this saved model instead of the recipe."
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     data: Path,
+    words: tuple[str, ...],
     model: Path | None,
     folds: int,
     repeats: int,
@@ -50,7 +59,7 @@ def command(
       moodlog evaluate --data moods.csv
       moodlog evaluate --data others.csv --model models/my-moods/1 --no-baselines --json
     """
-    from mood_core.classifier.training import require_training
+    from mood_core.classifier.training import parse_mood_words, require_training
 
     require_training()
     settings: dict[str, Any] = {
@@ -60,7 +69,8 @@ def command(
         "by_artist": group_by == "artist",
         "baselines": baselines,
     }
-    evaluation = _recipe(data, settings) if model is None else _model(data, model, settings)
+    moods = parse_mood_words(words)
+    evaluation = _recipe(data, moods, settings) if model is None else _model(data, moods, model, settings)
     if evaluation.protocol.get("trained_on_this_file"):
         click.echo("moodlog: the model was trained on this very file; these scores do not measure it", err=True)
     if as_json:
@@ -69,20 +79,22 @@ def command(
         _show(evaluation)
 
 
-def _recipe(data: Path, settings: dict[str, Any]) -> Evaluation:
+def _recipe(data: Path, words: dict[str, str], settings: dict[str, Any]) -> Evaluation:
     from mood_core.classifier.training import evaluate_recipe, read_labelled
 
-    tracks = read_labelled(data)
+    tracks = read_labelled(data, words=words)
+    tell_notes(tracks.notes)
     with training_progress() as progress:
         return evaluate_recipe(tracks, progress=progress, **settings)
 
 
-def _model(data: Path, model: Path, settings: dict[str, Any]) -> Evaluation:
+def _model(data: Path, words: dict[str, str], model: Path, settings: dict[str, Any]) -> Evaluation:
     from mood_core.classifier import load_classifier
     from mood_core.classifier.training import evaluate_model, read_labelled
 
     classifier = load_classifier(model, classes=None)
-    tracks = read_labelled(data, classes=classifier.card.classes, minimum_tracks=0)
+    tracks = read_labelled(data, classes=classifier.card.classes, minimum_tracks=0, words=words)
+    tell_notes(tracks.notes)
     with training_progress() as progress:
         return evaluate_model(classifier, tracks, progress=progress, **settings)
 

@@ -17,6 +17,7 @@ from rich.progress import Progress
 from mood_core.bootstrap import Workspace
 from mood_core.classifier import Classifier, attribute, load_classifier
 from mood_core.cli.mood_table import SIGNS
+from mood_core.cli.notes import tell_notes
 from mood_core.errors import InputError
 from mood_core.moods import label
 from mood_core.pipeline.predict_file import PredictionCounts, predict_file
@@ -174,6 +175,7 @@ def _print_file(path: Path, model_version: str, *, as_json: bool) -> None:
 
 
 def _tell_counts(counts: PredictionCounts, out: Path | None) -> None:
+    tell_notes(counts.notes)
     left_out = [f"{n} {what}" for n, what in ((counts.without_id, "without an id"), (counts.damaged, "damaged")) if n]
     where = f", written to {plain(str(out))}" if out else ""
     more = f"; left out: {', '.join(left_out)}" if left_out else ""

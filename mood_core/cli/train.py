@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from mood_core.cli.notes import tell_notes
 from mood_core.cli.training_progress import training_progress
 from mood_core.plain_text import plain
 
@@ -16,7 +17,14 @@ from mood_core.plain_text import plain
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="CSV or Parquet file of labelled tracks (column mood).",
+    help="CSV or Parquet file of labelled tracks (column mood or label).",
+)
+@click.option(
+    "--mood",
+    "words",
+    multiple=True,
+    metavar="WORD=MOOD",
+    help="What a word in the column of moods stands for; WORD= leaves its tracks out. Repeatable.",
 )
 @click.option(
     "--out",
@@ -34,6 +42,7 @@ from mood_core.plain_text import plain
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     data: Path,
+    words: tuple[str, ...],
     out: Path,
     seed: int,
     name: str,
@@ -51,11 +60,12 @@ def command(
     loaded), model_card.json and .md, and plots. Needs: pip install 'moodlog[train]'
 
     \b
-    Example:
+    Examples:
       moodlog train --data moods.csv --out models
+      moodlog train --data others.csv --mood chill=Calm --mood party=Energetic --out models
       MOODLOG_MODEL=models/my-moods/1 moodlog predict 4HIwL9ii9CcXpTOTzMq0MP
     """
-    from mood_core.classifier.training import require_training, train_model
+    from mood_core.classifier.training import parse_mood_words, require_training, train_model
     from mood_core.model_card import read_card
 
     require_training()
@@ -70,6 +80,8 @@ def command(
             folds=folds,
             repeats=repeats,
             baselines=baselines,
+            words=parse_mood_words(words),
+            tell=tell_notes,
             progress=progress,
         )
     card = read_card(folder)

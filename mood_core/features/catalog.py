@@ -10,12 +10,12 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mood_core.features.catalog_files import SOURCE, find_files
 from mood_core.features.catalog_lookup import open_table
 from mood_core.features.misses import UNKNOWN, UNUSABLE
 from mood_core.features.source import FetchResult
 from mood_core.features.values import audio_features
 from mood_core.records import AudioFeatures, FeatureMiss
+from mood_core.tabular.files import SOURCE, find_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mood_core.errors import ConfigError
-from mood_core.features.catalog_rows import RowCounts, clean_rows
 from mood_core.features.catalog_sort import sort_to_parquet
+from mood_core.tabular.feature_rows import RowCounts, feature_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mood_core.features.catalog_files import CatalogFile
     from mood_core.features.catalog_sort import SortCounts
+    from mood_core.tabular.files import TableFile
 
-VERSION = 1
+VERSION = 2
 """Raised when the form of the converted files or the rules of reading change: older ones are then made again."""
 
 _STALE_AFTER_S = 24 * 3600
@@ -39,7 +39,7 @@ class FileSummary:
 
     A row is unusable where one of the nine features is missing or illegal. Rows left out: ``duplicates`` (the same
     values again), ``conflicts`` (other values for a track that has its row), ``without_id`` and ``damaged`` (the wrong
-    number of cells).
+    number of cells). ``notes`` say what is missing in the file, and what of it is not read.
     """
 
     rows: int
@@ -49,21 +49,22 @@ class FileSummary:
     conflicts: int
     without_id: int
     damaged: int
+    notes: tuple[str, ...]
 
 
-def forget(file: CatalogFile, cache: Path) -> None:
+def forget(file: TableFile, cache: Path) -> None:
     """Clear away the conversion of ``file``, if there is one."""
     cached_path(file, cache).unlink(missing_ok=True)
 
 
-def cached_path(file: CatalogFile, cache: Path) -> Path:
+def cached_path(file: TableFile, cache: Path) -> Path:
     """Where the conversion of ``file``, as it is now, lies in ``cache``: named by its place, size and time."""
     place = _digest(f"{file.filesystem.type_name}:{file.path}")
     state = _digest(f"{VERSION}:{file.size}:{file.mtime_ns}")
     return cache / f"{place}-{state}.parquet"
 
 
-def convert(file: CatalogFile, cache: Path, progress: Callable[[float], None]) -> Path:
+def convert(file: TableFile, cache: Path, progress: Callable[[float], None]) -> Path:
     """The sorted form of ``file``, made now unless it is there. ``progress`` is told the share done, 0 to 1.
 
     Raises:
@@ -99,12 +100,12 @@ def summary_of(converted: Path) -> FileSummary:
     return FileSummary(**json.loads(metadata[_SUMMARY_KEY.encode()]))
 
 
-def _make(file: CatalogFile, work: Path, progress: Callable[[float], None]) -> Path:
+def _make(file: TableFile, work: Path, progress: Callable[[float], None]) -> Path:
     counts = RowCounts()
     size = max(file.size, 1)
     made = work / "sorted.parquet"
     sort_to_parquet(
-        clean_rows(file, counts, lambda byte: progress(_READING_SHARE * min(1.0, byte / size))),
+        feature_rows(file, counts, lambda byte: progress(_READING_SHARE * min(1.0, byte / size))),
         work,
         made,
         lambda done: progress(_READING_SHARE + (1 - _READING_SHARE) * done),
@@ -119,11 +120,12 @@ def _summary(counts: RowCounts, sorting: SortCounts) -> FileSummary:
         unusable=counts.unusable,
         without_id=counts.without_id,
         damaged=counts.damaged.count,
+        notes=tuple(counts.notes),
         **asdict(sorting),
     )
 
 
-def _tell_conflicts(file: CatalogFile, summary: FileSummary) -> None:
+def _tell_conflicts(file: TableFile, summary: FileSummary) -> None:
     if summary.conflicts:
         log.warning(
             "%s: %d rows have different values for a track that has its row; the first usable one counts",

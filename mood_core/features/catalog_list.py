@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError, InputError
-from mood_core.features.catalog_files import shown
 from mood_core.private_files import write_private
+from mood_core.tabular.files import shown
 
 
 def read_list(path: Path) -> tuple[str, ...]:

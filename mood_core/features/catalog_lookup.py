@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import InputError
-from mood_core.features.catalog_check import ColumnCheck
-from mood_core.features.catalog_clean import choose_id_column, feature_values, is_bare, is_plain_number
 from mood_core.features.catalog_convert import convert
-from mood_core.features.catalog_files import FileFormat
-from mood_core.features.catalog_parquet import READ_BUFFER, parquet_columns, parquet_sample
 from mood_core.records import FEATURES
+from mood_core.tabular.cells import choose_id_column, feature_values, is_bare, is_plain_number
+from mood_core.tabular.files import FileFormat
+from mood_core.tabular.parquet_reader import READ_BUFFER, parquet_columns, parquet_sample
+from mood_core.tabular.unit_checks import ColumnCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mood_core.features.catalog_files import CatalogFile
+    from mood_core.tabular.files import TableFile
 
 _BATCH_ROWS = 1 << 14
 
@@ -53,7 +53,9 @@ class LookupTable:
                     yield row.pop("track_id"), row
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).partition("\n")[0][:200]
-            raise InputError(f"the catalogue file {self.name} cannot be read ({reason})") from error
+            raise InputError(
+                f"the file {self.name} cannot be read ({reason}); check it with `moodlog catalog check`"
+            ) from error
 
     def _batches(self, ids: Sequence[str]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -74,7 +76,7 @@ class LookupTable:
         return iter(scanner.to_batches())
 
 
-def open_table(file: CatalogFile, cache: Path, progress: Callable[[float], None]) -> LookupTable:
+def open_table(file: TableFile, cache: Path, progress: Callable[[float], None]) -> LookupTable:
     """``file``, checked and ready to be looked up: as it is where that is possible, else converted into ``cache``.
 
     Raises:
@@ -91,7 +93,7 @@ def open_table(file: CatalogFile, cache: Path, progress: Callable[[float], None]
     )
 
 
-def _direct_columns(file: CatalogFile) -> dict[str, str] | None:
+def _direct_columns(file: TableFile) -> dict[str, str] | None:
     """The Parquet file's columns by ours where it can be looked up as it is: bare ids, numbers as numbers."""
     columns = parquet_columns(file)
     names: dict[str, str] = {}
@@ -103,8 +105,8 @@ def _direct_columns(file: CatalogFile) -> dict[str, str] | None:
         if not _as_it_is(batch, names):
             return None
         check.add(feature_values(batch, names, check))
-    (check or ColumnCheck(file.location, {})).finish()
-    return names
+    (check := check or ColumnCheck(file.location, {})).finish()
+    return {ours: theirs for ours, theirs in names.items() if ours not in check.dropped}
 
 
 def _as_it_is(batch: pa.RecordBatch, names: Mapping[str, str]) -> bool:

@@ -6,11 +6,11 @@ import ast
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from mood_core.features.catalog_clean import as_text, choose_id_column, track_ids
-from mood_core.features.catalog_csv import DamagedRows, csv_batches, csv_form
-from mood_core.features.catalog_files import FileFormat, find_files
-from mood_core.features.catalog_parquet import parquet_batches, parquet_columns
 from mood_core.private_files import write_private
+from mood_core.tabular.cells import as_text, choose_id_column, track_ids
+from mood_core.tabular.csv_reader import DamagedRows, csv_batches, csv_form
+from mood_core.tabular.files import FileFormat, find_files
+from mood_core.tabular.parquet_reader import parquet_batches, parquet_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mood_core.features.catalog_columns import Columns
-    from mood_core.features.catalog_files import CatalogFile
+    from mood_core.tabular.columns import Columns
+    from mood_core.tabular.files import TableFile
 
 
 class CatalogNames:
@@ -51,7 +51,7 @@ class CatalogNames:
             write_private(self._memory, digest.encode("ascii"))
 
 
-def names_in(file: CatalogFile) -> Iterator[tuple[str, str, str]]:
+def names_in(file: TableFile) -> Iterator[tuple[str, str, str]]:
     """The names in ``file``; none where it has no columns of titles and artists.
 
     Raises:
@@ -67,7 +67,7 @@ def names_in(file: CatalogFile) -> Iterator[tuple[str, str, str]]:
                 yield from _whole(ids.to_pylist(), titles.to_pylist(), artists.to_pylist())
 
 
-def _raw(file: CatalogFile) -> Iterator[tuple[Columns, Iterator[pa.RecordBatch]]]:
+def _raw(file: TableFile) -> Iterator[tuple[Columns, Iterator[pa.RecordBatch]]]:
     """The columns of ``file`` and its batches; nothing where names are missing in it."""
     form = csv_form(file) if file.format is FileFormat.CSV else None
     columns = form.columns if form else parquet_columns(file)
@@ -97,6 +97,6 @@ def artists_of(written: str) -> str:
     return ", ".join(part.strip() for part in written.split(";"))
 
 
-def _digest(files: Sequence[CatalogFile], missing: Sequence[tuple[str, str]]) -> str:
+def _digest(files: Sequence[TableFile], missing: Sequence[tuple[str, str]]) -> str:
     states = [(file.location, file.size, file.mtime_ns) for file in files]
     return sha256(repr((states, sorted(missing))).encode()).hexdigest()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mood_core.errors import InputError, SourceError
 from mood_core.features.catalog_convert import convert, summary_of
-from mood_core.features.catalog_files import CatalogFile, FileFormat, find_files, shown
-from mood_core.features.catalog_rows import RowCounts, clean_rows
+from mood_core.tabular.feature_rows import RowCounts, feature_rows
+from mood_core.tabular.files import FileFormat, TableFile, find_files, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +25,7 @@ class CheckedFile:
         unusable: rows with a missing or illegal value.
         left_out: rows without a Spotify id or with the wrong number of cells.
         conflicts: rows with other values for a track that has its row; None where that was not counted (Parquet).
+        notes: what is missing in it, and what of it is not read.
         problem: the sentence why it is refused, or None.
     """
 
@@ -33,6 +34,7 @@ class CheckedFile:
     unusable: int = 0
     left_out: int = 0
     conflicts: int | None = None
+    notes: tuple[str, ...] = ()
     problem: str | None = None
 
 
@@ -54,7 +56,7 @@ def check_files(locations: Sequence[str], cache: Path, progress: Callable[[str, 
             yield _checked(file, cache, progress)
 
 
-def _checked(file: CatalogFile, cache: Path, progress: Callable[[str, float], None]) -> CheckedFile:
+def _checked(file: TableFile, cache: Path, progress: Callable[[str, float], None]) -> CheckedFile:
     def told(share: float) -> None:
         progress(file.location, share)
 
@@ -64,15 +66,15 @@ def _checked(file: CatalogFile, cache: Path, progress: Callable[[str, float], No
         return CheckedFile(file.location, problem=error.message)
 
 
-def _csv(file: CatalogFile, cache: Path, progress: Callable[[float], None]) -> CheckedFile:
+def _csv(file: TableFile, cache: Path, progress: Callable[[float], None]) -> CheckedFile:
     summary = summary_of(convert(file, cache, progress))
     left_out = summary.without_id + summary.damaged
-    return CheckedFile(file.location, summary.rows, summary.unusable, left_out, summary.conflicts)
+    return CheckedFile(file.location, summary.rows, summary.unusable, left_out, summary.conflicts, tuple(summary.notes))
 
 
-def _parquet(file: CatalogFile, progress: Callable[[float], None]) -> CheckedFile:
+def _parquet(file: TableFile, progress: Callable[[float], None]) -> CheckedFile:
     counts = RowCounts()
     size = max(file.size, 1)
-    for _ in clean_rows(file, counts, lambda byte: progress(byte / size)):
+    for _ in feature_rows(file, counts, lambda byte: progress(byte / size)):
         pass
-    return CheckedFile(file.location, counts.read, counts.unusable, counts.without_id)
+    return CheckedFile(file.location, counts.read, counts.unusable, counts.without_id, notes=tuple(counts.notes))

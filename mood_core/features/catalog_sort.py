@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mood_core.features.catalog_rows import row_schema
 from mood_core.records import FEATURES
+from mood_core.tabular.feature_rows import row_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

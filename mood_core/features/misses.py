@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from mood_core.domain.spotify_ids import is_safe_id
 from mood_core.records import TrackKind
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ ASK_AGAIN_AFTER = tuple(timedelta(days=days) for days in (1, 3, 7, 30, 90))
 
 NOT_LATER_THAN = timedelta(days=1)
 """What is dated further ahead was remembered by a clock that was wrong, and says nothing."""
-
-# Ids go into a comma-separated list: anything else in one would change its neighbours.
-_ASKABLE_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
 class RememberedMiss(Protocol):
@@ -89,4 +86,5 @@ def is_due(miss: RememberedMiss | None, rest: Rest) -> bool:
 
 def never_has_features(track: Track) -> bool:
     """Whether no source can ever know ``track``: it is a local file, an episode, or its id is not one of Spotify's."""
-    return track.kind is not TrackKind.TRACK or _ASKABLE_ID.fullmatch(track.track_id) is None
+    # Ids go into a comma-separated list: anything else in one would change its neighbours.
+    return track.kind is not TrackKind.TRACK or not is_safe_id(track.track_id)

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.errors import GarbledPayload, UnexpectedPayload
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ SERVICE = "reccobeats"
 EXCERPT_LENGTH = 200
 
 log = logging.getLogger(__name__)
-
-_TRACK_HREF = re.compile(r"https?://open\.spotify\.com/(?:[^/?#]+/)?track/([0-9A-Za-z_-]+)/?(?:[?#].*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +106,5 @@ def _not_used(what: str) -> str:
 
 def _entry(item: Mapping[str, object]) -> Entry:
     href = item.get("href")
-    match = _TRACK_HREF.fullmatch(href) if isinstance(href, str) else None
-    return Entry(match[1] if match else None, str(item.get("id") or ""), normalised_isrc(item.get("isrc")), item)
+    track_id = parse_track_ref(href) if isinstance(href, str) else None
+    return Entry(track_id, str(item.get("id") or ""), normalised_isrc(item.get("isrc")), item)

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mood_core.records import FEATURES, AudioFeatures
-from mood_core.vectors import FEATURE_RANGES
+from mood_core.records import AudioFeatures
+from mood_core.vectors import FEATURE_RANGES, NINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-
-NINE = tuple(name for name in FEATURES if name != "duration_ms")
-"""The features that must all be there, in their one order."""
 
 
 def audio_features(

@@ -16,6 +16,7 @@ from typing import IO
 
 from mood_core.errors import InputError
 from mood_core.history.limits import Limits
+from mood_core.outside_files import files_below, kind_of, open_regular
 
 _SAYS_UTF8 = 0x800
 _ENCRYPTED = 0x1
@@ -42,7 +43,7 @@ class JsonFile:
             InputError: It is damaged or was cut short.
         """
         try:
-            with self.path.open("rb") if self.archive is None else self.archive.open(self.member) as file:
+            with open_regular(self.path) if self.archive is None else self.archive.open(self.member) as file:
                 yield file
         except InputError:
             raise
@@ -85,7 +86,7 @@ def digest_of(paths: Sequence[Path]) -> str:
     digests = set()
     for path in paths:
         for file in _files_below(path) if path.is_dir() else [path]:
-            with file.open("rb") as content:
+            with open_regular(file) as content:
                 digest = sha256()
                 while block := content.read(2**20):
                     digest.update(block)
@@ -99,21 +100,25 @@ def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
             yield from _file(inner, str(inner.relative_to(path)), limits, opened)
     elif path.is_file():
         yield from _file(path, path.name, limits, opened)
+    elif path.exists():
+        what = kind_of(path.stat().st_mode) or "not a file"
+        raise InputError(
+            f"{path} is {what}, which is not read; give the zip that Spotify sent, its folder, or its files"
+        )
     else:
         raise InputError(f"{path} is no file or folder; give the zip that Spotify sent, its folder, or its JSON files")
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
     """What may be read of a folder; links lead elsewhere and are left alone."""
-    for path in sorted(folder.rglob("*")):
-        wanted = path.suffix.lower() in (".json", ".zip") and not _is_litter(path.relative_to(folder).as_posix())
-        if wanted and path.is_file() and not path.is_symlink():
+    for path in sorted(files_below(folder, follow_links=False)):
+        if path.suffix.lower() in (".json", ".zip") and not _is_litter(path.relative_to(folder).as_posix()):
             yield path
 
 
 def _file(path: Path, name: str, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             zipped = file.read(4).startswith(b"PK")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error

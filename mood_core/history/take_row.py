@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.history.fates import Fate
 from mood_core.plain_text import plain
 
-_TRACK = re.compile(r"(?:spotify:track:|https?://open\.spotify\.com/(?:intl-[\w-]+/)?track/)([0-9A-Za-z]{22})(?:\?.*)?")
 _LONGEST_MS = 2**31 - 1
 _LATEST_S = 4_102_444_800  # the year 2100
 _SHORTEST_TIME = len("2024-03-01 10:00")
@@ -113,13 +113,13 @@ def _take_extended(row: dict[str, Any], choice: Choice, result: HistoryRead) -> 
     if not isinstance(uri, str):
         raise BadRow("spotify_track_uri is no text")
     known = result.tracks.get(uri)
-    match = _TRACK.fullmatch(uri) if known is None else None
-    if known is None and match is None:
+    track_id = parse_track_ref(uri) if known is None else None
+    if known is None and track_id is None:
         return _other_uri(uri)
     ended_s, ms = _seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
     left_out = _left_out(row, ms, choice)
     if left_out is None:
-        result.tracked.add(_new_track(uri, match[1], row, result) if match else result.tracks[uri], ended_s, ms)
+        result.tracked.add(_new_track(uri, track_id, row, result) if track_id else result.tracks[uri], ended_s, ms)
     return left_out
 
 

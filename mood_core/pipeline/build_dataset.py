@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from mood_core.domain.spotify_ids import parse_playlist_ref
 from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import InputError
 from mood_core.features.fetch_report import FetchReport
@@ -22,14 +22,10 @@ from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.collect_answers import CollectAnswers
 from mood_core.pipeline.fetch_features import fetch_for
 from mood_core.pipeline.spreadsheet import without_formulas
-from mood_core.records import FEATURES, Track, TrackKind
+from mood_core.records import FEATURES, MOODS, Track, TrackKind
 from mood_core.schema import TRACKS
 from mood_core.store.feature_rows import FeatureRows
 from mood_core.tables import to_table
-
-_PLAYLIST = re.compile(
-    r"(?:spotify:playlist:|https?://open\.spotify\.com/(?:[a-z-]+/)?playlist/)?([0-9A-Za-z]{22})(?:\?.*)?"
-)
 
 
 class Fate(StrEnum):
@@ -72,10 +68,12 @@ def parse_playlist(text: str) -> Playlist:
         InputError: It is not of that form.
     """
     mood, separator, reference = text.partition("=")
-    match = _PLAYLIST.fullmatch(reference.strip())
-    if not separator or not mood.strip() or match is None:
+    playlist_id = parse_playlist_ref(reference)
+    if not separator or not mood.strip() or playlist_id is None:
         raise InputError(f"{text!r} is no labelled playlist: write MOOD=ID or MOOD=ADDRESS, like Calm=37i9dQZF1DX...")
-    return Playlist(mood.strip(), match.group(1))
+    # In lower case it would be a class of its own, and a model of such classes labels nothing.
+    known = {name.lower(): name for name in MOODS}
+    return Playlist(known.get(mood.strip().lower(), mood.strip()), playlist_id)
 
 
 def collect(

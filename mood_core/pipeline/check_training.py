@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mood_core.classifier import Classifier
     from mood_core.classifier.training import PairedTest
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ def check_training(
 
     require_training()
     tracks = read_labelled(data, classes=current.card.classes)
+    for note in tracks.notes:
+        log.warning("%s: %s", data.name, note)
     if tracks.sha256 == current.card.training.get("sha256"):
         return TrainingCheck(current.model_version, len(tracks.labels), None)
     retrained = evaluate_recipe(tracks, folds=folds, repeats=repeats, seed=seed, baselines=False, progress=progress)

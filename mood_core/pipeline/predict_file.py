@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mood_core.drafts import draft_of, sweep_beside
-from mood_core.features.catalog_files import CatalogFile, find_files
-from mood_core.features.catalog_rows import RowCounts, clean_rows
 from mood_core.moods import label
 from mood_core.pipeline.label_tracks import Classifier
 from mood_core.records import MOODS
+from mood_core.tabular.feature_rows import RowCounts, feature_rows
+from mood_core.tabular.files import TableFile, find_files
 from mood_core.vectors import feature_matrix, in_range, range_problems
 
 PREDICTIONS = pa.schema(
@@ -34,12 +34,16 @@ PREDICTIONS = pa.schema(
 
 @dataclass(slots=True)
 class PredictionCounts:
-    """Rows ``read``, of which ``labelled``; those ``without_id`` or ``damaged`` are in no output."""
+    """Rows ``read``, of which ``labelled``; those ``without_id`` or ``damaged`` are in no output.
+
+    ``notes`` say what is missing in the file, and what of it is not read.
+    """
 
     read: int = 0
     labelled: int = 0
     without_id: int = 0
     damaged: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 def predict_file(
@@ -109,13 +113,12 @@ def _labelled(track_ids: pa.Array, matrix: np.ndarray, model: Classifier) -> pa.
     return pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS)
 
 
-def _batches(
-    file: CatalogFile, counts: PredictionCounts, progress: Callable[[float], None]
-) -> Iterator[pa.RecordBatch]:
+def _batches(file: TableFile, counts: PredictionCounts, progress: Callable[[float], None]) -> Iterator[pa.RecordBatch]:
     rows = RowCounts()
-    for batch in clean_rows(file, rows, lambda at_byte: progress(min(at_byte / max(file.size, 1), 1.0))):
+    for batch in feature_rows(file, rows, lambda at_byte: progress(min(at_byte / max(file.size, 1), 1.0))):
         counts.labelled += int(np.asarray(batch.column("usable")).sum())
         yield batch
     counts.read += rows.read + rows.damaged.count
     counts.without_id += rows.without_id
     counts.damaged += rows.damaged.count
+    counts.notes += rows.notes

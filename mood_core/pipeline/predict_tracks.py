@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,15 +9,13 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.errors import InputError
 from mood_core.features.chain import fetch_features
 from mood_core.features.fetch_report import FetchReport
 from mood_core.features.misses import NothingRemembered
 from mood_core.features.source import FeatureSource, SourceAvailability
 from mood_core.records import FEATURES, Track
-
-_ID = re.compile(r"[0-9A-Za-z]{22}")
-_REFERENCE = re.compile(r"(?:spotify:track:|https?://open\.spotify\.com/(?:[a-z-]+/)?track/)([0-9A-Za-z]{22})(?:\?.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +47,12 @@ def track_id_of(reference: str) -> str:
     Raises:
         InputError: It is none of these.
     """
-    text = reference.strip()
-    if _ID.fullmatch(text):
-        return text
-    match = _REFERENCE.fullmatch(text)
-    if match is None:
+    track_id = parse_track_ref(reference)
+    if track_id is None:
         raise InputError(
             f"{reference!r} is no Spotify track: give an id of 22 characters, a spotify:track: URI or an address"
         )
-    return match.group(1)
+    return track_id
 
 
 def features_of(

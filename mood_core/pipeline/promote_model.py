@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mood_core.classifier.model_limits import MOST_BYTES
 from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import ConfigError, InputError
 from mood_core.model_card import PLAIN_NAME, ModelCard, read_card
@@ -98,12 +99,18 @@ def install(new: Path, models: Path) -> Path:
         raise ConfigError(f"the folder of models {models} cannot be written ({error.strerror})") from error
 
 
+def _not_of_a_model(folder: str, names: list[str]) -> list[str]:
+    """What is not copied: pipes, folders and what is larger than any file of a model."""
+    paths = [Path(folder, name) for name in names]
+    return [path.name for path in paths if not path.is_file() or path.stat().st_size > MOST_BYTES]
+
+
 def _install(new: Path, card: ModelCard, target: Path, models: Path) -> Path:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep_beside(target)
         part = draft_of(target)
-        shutil.copytree(new, part)
+        shutil.copytree(new, part, ignore=_not_of_a_model)
         part.rename(target)
     sweep_beside(models / POINTER)
     pointer = draft_of(models / POINTER)

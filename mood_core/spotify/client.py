@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Self, TypeVar
 
 import spotipy
 
+from mood_core.domain.spotify_ids import is_safe_id
 from mood_core.errors import AccessDenied, InputError, NotFound, ReauthorisationNeeded
 from mood_core.records import Track
 from mood_core.spotify.account_tokens import AccessTokens, AccountTokens, FixedToken
@@ -32,7 +32,6 @@ from mood_core.spotify.tokens import Token, TokenCipher
 
 FEATURES_PER_CALL = 100
 _PLAYLIST_PAGE = 50
-_ID = re.compile(r"[0-9A-Za-z]+")
 
 T = TypeVar("T")
 
@@ -224,6 +223,6 @@ class SpotifyClients:
 
 def _checked(identifier: str, kind: str) -> str:
     """The id itself: spotipy would also take URIs and URLs, but a caller that means one has made a mistake."""
-    if _ID.fullmatch(identifier) is None:
+    if not is_safe_id(identifier):
         raise InputError(f"{identifier!r} is no Spotify {kind} id; an id is letters and digits alone.")
     return identifier

@@ -20,8 +20,8 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from mood_core.features.catalog import CatalogSource
-from mood_core.features.values import NINE
 from mood_core.records import Track
+from mood_core.vectors import NINE
 from tests.sealed import run_sealed
 
 ROWS = 1_200_000

@@ -18,8 +18,8 @@ from pyarrow import parquet
 
 from mood_core.errors import InputError, Unavailable
 from mood_core.features.catalog import CatalogSource
-from mood_core.features.catalog_files import find_files
 from mood_core.records import Track
+from mood_core.tabular.files import find_files
 
 AT = datetime(2026, 11, 24, 3, tzinfo=UTC)
 SECRET = "wJalrXUtnFEMI"

@@ -22,7 +22,6 @@ from mood_core.features.reccobeats import by_id, by_isrc
 from mood_core.features.reccobeats_client import ReccoBeatsClient
 from mood_core.features.source import FeatureSource, service_of
 from mood_core.features.spotify import SpotifySource
-from mood_core.features.values import NINE
 from mood_core.records import Track
 from mood_core.spotify.client import SpotifyClients
 from mood_core.spotify.retrying import RetryPolicy

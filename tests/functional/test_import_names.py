@@ -15,8 +15,8 @@ from pyarrow import parquet
 from flows.cli import main
 from mood_core.bootstrap import Workspace
 from mood_core.features.catalog_names import CatalogNames, artists_of
-from mood_core.features.values import NINE
 from mood_core.importing import match_names
+from mood_core.vectors import NINE
 from tests.exports import extended, music, track_id, unpacked
 
 PLAUSIBLE = {"loudness": -8.0, "tempo": 100.0}

@@ -62,14 +62,22 @@ def test_out_writes_parquet_and_nothing_when_the_file_is_wrong(home: Path, tmp_p
     out = tmp_path / "moods.parquet"
     assert _moodlog("predict", "--features", str(good), "--out", str(out)).exit_code == 0
     assert pq.read_table(out)["mood"].to_pylist() == ["Calm"]
-    seconds = _file(tmp_path / "seconds.csv", [[f"{i:022d}", *CALM[:-1], 180] for i in range(50)])
-    refused = _moodlog("predict", "--features", str(seconds), "--out", str(tmp_path / "none.parquet"))
+    wrong = _file(tmp_path / "wrong.csv", [[f"{i:022d}", *CALM[:4], 40, *CALM[5:]] for i in range(50)])
+    refused = _moodlog("predict", "--features", str(wrong), "--out", str(tmp_path / "none.parquet"))
     assert refused.exit_code == 2
-    assert "seconds.csv" in refused.stderr
-    assert "duration_ms" in refused.stderr
+    assert "wrong.csv" in refused.stderr
+    assert "liveness" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
-    assert not (tmp_path / "none.parquet").exists()
-    assert not list(tmp_path.glob(".*.part"))
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"good.csv", "moods.parquet", "wrong.csv"}
+
+
+def test_what_is_missing_or_not_read_is_said_once(home: Path, tmp_path: Path) -> None:
+    names = ("popularity", *FEATURES[:-1])
+    path = _file(tmp_path / "tracks.csv", [[f"{i:022d}", 40, *CALM[:-1]] for i in range(50)], names)
+    done = _moodlog("predict", "--features", str(path), "--json")
+    assert done.exit_code == 0
+    assert done.stderr.count("duration_ms") == 1
+    assert done.stderr.count("popularity") == 1
 
 
 def test_a_track_by_id_uri_or_address(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

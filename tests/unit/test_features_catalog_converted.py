@@ -69,7 +69,7 @@ def test_a_conversion_killed_at_any_moment_leaves_nothing_that_counts(tmp_path: 
     script = (
         "import os, signal, sys; from pathlib import Path\n"
         "from mood_core.features.catalog_convert import convert\n"
-        "from mood_core.features.catalog_files import find_files\n"
+        "from mood_core.tabular.files import find_files\n"
         "def tell(share):\n"
         "    if share >= float(sys.argv[3]): os.kill(os.getpid(), signal.SIGKILL)\n"
         "convert(find_files([sys.argv[1]])[0], Path(sys.argv[2]), tell)\n"

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from mood_core.errors import InputError
-from mood_core.features.catalog_files import find_files
 from mood_core.features.catalog_lookup import open_table
-from mood_core.features.values import NINE
+from mood_core.tabular.feature_rows import RowCounts, feature_rows
+from mood_core.tabular.files import find_files
+from mood_core.vectors import NINE
 from tests.unit.catalog_files import ROWS, Row, changed, either_format, look_up, renamed, write_csv, write_parquet
 from tests.unit.features_fakes import VALUES, track_id
 
@@ -44,10 +45,6 @@ WRONG: list[tuple[str, list[Row], tuple[str, ...]]] = [
         ("'danceability'", "61", "percent"),
     ),
     ("percentages in one column", changed(speechiness=lambda _: 5.5), ("'speechiness'", "5.5", "percent")),
-    ("seconds", changed(duration_ms=lambda v: v / 1000), ("'duration_ms'", "180.001", "seconds")),
-    ("seconds of long tracks", changed(duration_ms=5_400), ("'duration_ms'", "5400", "seconds")),
-    ("microseconds", changed(duration_ms=lambda v: v * 1_000_000), ("'duration_ms'", "1.80001e+11", "milliseconds")),
-    ("minutes as text", changed(duration_ms="3:20"), ("'duration_ms'", "3:20", "not a number")),
     ("swapped tempo and energy", renamed(tempo="energy", energy="tempo"), ("'energy'", "121")),
     ("swapped loudness and valence", renamed(loudness="valence", valence="loudness"), ("'loudness'", "0.6", "swapped")),
     ("a positive loudness", changed(loudness=7.5), ("'loudness'", "7.5", "dB")),
@@ -78,6 +75,28 @@ def test_a_wrong_file_is_refused_with_file_column_and_example_and_changes_nothin
         assert part in caught.value.message
     assert "\n" not in caught.value.message
     assert not cache.exists() or list(cache.iterdir()) == []
+
+
+DURATIONS: list[tuple[list[Row], tuple[str, ...]]] = [
+    (changed(duration_ms=lambda v: v / 1000), ("'duration_ms'", "180.001", "seconds")),
+    (changed(duration_ms=5_400), ("'duration_ms'", "5400", "seconds")),
+    (changed(duration_ms=lambda v: v * 1_000_000), ("'duration_ms'", "1.80001e+11", "milliseconds")),
+    (changed(duration_ms="3:20"), ("'duration_ms'", "3:20", "not a number")),
+]
+
+
+@either_format
+@pytest.mark.parametrize(("rows", "said"), DURATIONS)
+def test_durations_on_another_scale_are_not_used_and_refuse_no_file(
+    write: Callable[[Path, Sequence[Row]], Path], rows: list[Row], said: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = write(tmp_path / ("odd.parquet" if write is write_parquet else "odd.csv"), rows)
+    found = look_up(file, cache=tmp_path / "cache")
+    assert len(found) == 60
+    assert {each.duration_ms for each in found.values()} == {None}
+    counts = RowCounts()
+    list(feature_rows(find_files([str(file)])[0], counts))
+    assert all(part in " ".join(counts.notes) for part in said)
 
 
 BROKEN: list[tuple[str, str, bytes, str]] = [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
 from mood_core.classifier.training.data import read_labelled
+from mood_core.classifier.training.labels import parse_mood_words
 from mood_core.errors import InputError
 from mood_core.records import MOODS
 
@@ -81,34 +84,106 @@ def test_a_file_without_durations_or_ids_is_taken(tmp_path: Path) -> None:
     [
         ({"energy": 1.2}, "row 3: energy is 1.2, outside 0 to 1"),
         ({"loudness": 40.0}, "row 3: loudness is 40"),
-        ({"length": 180}, "row 3: length is 180, .*seconds"),
         ({"tempo": None}, "row 3: tempo is missing"),
-        ({"mood": "Hapy"}, "row 3, column mood: 'Hapy' is none of"),
-        ({"mood": None}, "row 3, column mood is empty"),
+        ({"mood": None}, "row 3: the mood is missing"),
+        ({"mood": " "}, "row 3: the mood is missing"),
     ],
 )
-def test_a_bad_row_is_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize("name", ["tracks.csv", "tracks.parquet"])
+def test_an_invalid_row_is_left_out_and_named(tmp_path: Path, change: dict[str, Any], said: str, name: str) -> None:
     rows = _rows(11)
     rows[2] |= change
-    with pytest.raises(InputError, match=rf"tracks\.parquet, {said}"):
-        read_labelled(_write(rows, tmp_path / "tracks.parquet"))
+    tracks = read_labelled(_write(rows, tmp_path / name))
+    assert len(tracks) == 43
+    assert f"1 invalid row is left out ({said}" in " ".join(tracks.notes)
+    assert 180_002 not in tracks.matrix[:, -1]
 
 
-def test_text_among_numbers_is_named(tmp_path: Path) -> None:
-    path = _write(_rows(), tmp_path / "tracks.csv")
+def test_durations_in_seconds_count_as_missing_and_refuse_nothing(tmp_path: Path) -> None:
+    rows = [{**row, "length": 180, "tempo": 80.0 + number} for number, row in enumerate(_rows())]
+    tracks = read_labelled(_write(rows, tmp_path / "tracks.csv"))
+    assert np.isnan(tracks.matrix[:, -1]).all()
+    assert "'length' is not used" in " ".join(tracks.notes)
+    assert "seconds" in " ".join(tracks.notes)
+    rows[2]["length"] = 0
+    one = read_labelled(_write([{**row, "length": row["length"] * 1000} for row in rows], tmp_path / "one.csv"))
+    assert len(one) == 40
+    assert np.isnan(one.matrix[:, -1]).sum() == 1
+
+
+@pytest.mark.parametrize(("column", "factor"), [("loudness", 0), ("tempo", 0), ("energy", 100)])
+def test_a_scale_that_predict_refuses_is_refused(tmp_path: Path, column: str, factor: int) -> None:
+    rows = [{**row, column: factor * row[column] if factor else 0.1 + 0.02 * n} for n, row in enumerate(_rows())]
+    with pytest.raises(InputError, match=f"tracks.csv.*{column}"):
+        read_labelled(_write(rows, tmp_path / "tracks.csv"))
+
+
+def test_text_among_numbers_is_left_out(tmp_path: Path) -> None:
+    path = _write(_rows(11), tmp_path / "tracks.csv")
     lines = path.read_text().splitlines()
     lines[4] = lines[4].replace("-7.5", "loud")
     path.write_text("\n".join(lines))
-    with pytest.raises(InputError, match="row 4, column loudness: 'loud' is not a number"):
-        read_labelled(path)
+    tracks = read_labelled(path)
+    assert len(tracks) == 43
+    assert "row 4: loudness is missing" in " ".join(tracks.notes)
 
 
 def test_a_track_twice_and_a_track_with_two_labels_are_told_apart(tmp_path: Path) -> None:
     rows = _rows()
-    with pytest.raises(InputError, match=r"row 41: .* stands already in row 1"):
-        read_labelled(_write([*rows, rows[0]], tmp_path / "twice.csv"))
+    tracks = read_labelled(_write([*rows, rows[0]], tmp_path / "twice.csv"))
+    assert len(tracks) == 40
+    assert "row 41: a track with the same features is already in row 1" in " ".join(tracks.notes)
     with pytest.raises(InputError, match="is Sad here and Calm in row 1"):
         read_labelled(_write([*rows, {**rows[0], "mood": "Sad"}], tmp_path / "both.csv"))
+
+
+def test_a_track_id_counts_where_another_column_numbers_the_rows(tmp_path: Path) -> None:
+    rows = [{**row, "id": n, "track_id": f"{n:022d}", "tempo": 80.0 + n} for n, row in enumerate(_rows())]
+    for number, track_id in ((41, f"{0:022d}"), (42, f"{99:022d}")):
+        again = {**rows[0], "id": number, "track_id": track_id, "mood": "Sad", "tempo": 200.0}
+        if number == 41:
+            with pytest.raises(InputError, match=f"{track_id} is Sad here and Calm in row 1"):
+                read_labelled(_write([*rows, again], tmp_path / "both.csv"))
+        else:
+            assert len(read_labelled(_write([*rows, again], tmp_path / "other.csv"))) == 41
+
+
+WORDS = {"Calm": "chill", "Energetic": "ENERGETIC", "Happy": "happy", "Sad": "sad"}
+
+
+def test_other_words_are_refused_with_a_proposal_and_mapped_by_it(tmp_path: Path) -> None:
+    rows = [{**row, "mood": WORDS[row["mood"]]} for row in _rows()]
+    path = _write(rows, tmp_path / "tracks.csv")
+    with pytest.raises(InputError, match=r"'chill' \(10\)") as refused:
+        read_labelled(path)
+    options = re.findall(r"--mood (\S+)", refused.value.message)
+    assert sorted(options) == ["ENERGETIC=Energetic", "chill=Calm", "happy=Happy", "sad=Sad"]
+    tracks = read_labelled(path, words=parse_mood_words(options))
+    assert (tracks.classes, tracks.counts()) == (MOODS, dict.fromkeys(MOODS, 10))
+    fewer = read_labelled(path, words=parse_mood_words([*options, "chill="]), minimum_tracks=0)
+    assert fewer.counts()["Calm"] == 0
+    assert "10 tracks of 'chill' are left out" in " ".join(fewer.notes)
+
+
+def test_a_misspelt_mood_is_refused_and_not_a_class_of_its_own(tmp_path: Path) -> None:
+    rows = _rows(11)
+    rows[2]["mood"] = "Hapy"
+    with pytest.raises(InputError, match=r"'Hapy' .1. is none of .* --mood Hapy=MOOD"):
+        read_labelled(_write(rows, tmp_path / "tracks.csv"))
+    with pytest.raises(InputError, match="'calm'"):
+        read_labelled(_write([{**row, "mood": "calm"} for row in rows], tmp_path / "t.csv"), classes=MOODS)
+
+
+@pytest.mark.parametrize("option", ["sad", "=Sad", "sad=Blue", ""])
+def test_what_maps_no_word_is_refused(option: str) -> None:
+    with pytest.raises(InputError, match="WORD=MOOD"):
+        parse_mood_words([option])
+    assert parse_mood_words(["a=b=sad", " x =", "1=CALM"]) == {"a=b": "Sad", "x": "", "1": "Calm"}
+
+
+def test_labels_that_are_no_moods_are_told_to_label_nothing(tmp_path: Path) -> None:
+    tracks = read_labelled(_write(_rows(classes=("sleep", "focus")), tmp_path / "tracks.csv"))
+    assert "labels no listens" in " ".join(tracks.notes)
 
 
 def test_a_missing_class_is_named(tmp_path: Path) -> None:
@@ -120,7 +195,7 @@ def test_a_missing_class_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_column_and_unreadable_files_are_named(tmp_path: Path) -> None:
     rows = [{k: v for k, v in row.items() if k != "valence"} for row in _rows()]
-    with pytest.raises(InputError, match="lacks the column valence"):
+    with pytest.raises(InputError, match="valence are missing"):
         read_labelled(_write(rows, tmp_path / "tracks.csv"))
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 not really")
     (tmp_path / "empty.csv").write_bytes(b"")

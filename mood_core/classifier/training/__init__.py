@@ -2,6 +2,7 @@
 
 from mood_core.classifier.training.data import LabelledTracks, read_labelled
 from mood_core.classifier.training.evaluation import Evaluation, evaluate_model, evaluate_recipe
+from mood_core.classifier.training.labels import parse_mood_words
 from mood_core.classifier.training.measured import Measured
 from mood_core.classifier.training.promotion import PairedTest, compare_models, compare_recipes, paired_test
 from mood_core.classifier.training.recipe import Recipe
@@ -19,6 +20,7 @@ __all__ = [
     "evaluate_model",
     "evaluate_recipe",
     "paired_test",
+    "parse_mood_words",
     "read_labelled",
     "recipe_of",
     "require_training",

@@ -116,12 +116,14 @@ def _network(scaler: _MinMax, network: Any) -> Predict:
 
 
 def _sklearn(model: Any, one: TrainingSet) -> Predict:
-    model.fit(one.matrix, one.labels)
+    # A column without any value, as durations may be, tells nothing; boosting cannot even bin it.
+    known = ~np.isnan(one.matrix).all(axis=0)
+    model.fit(one.matrix[:, known], one.labels)
 
     def predict(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         # A class that a fold happens not to hold gets probability 0.
         result = np.zeros((len(matrix), one.classes))
-        result[:, model.classes_] = model.predict_proba(matrix)
+        result[:, model.classes_] = model.predict_proba(matrix[:, known])
         return result
 
     return predict

@@ -1,4 +1,4 @@
-"""Labelled tracks from a CSV or Parquet file, refused where they would teach the model something wrong."""
+"""Labelled tracks from a CSV or Parquet file: invalid rows are left out and reported, wrong files are refused."""
 
 from __future__ import annotations
 
@@ -9,20 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mood_core.classifier.training.columns import canonical_table
+from mood_core.classifier.training.labels import expected_classes
 from mood_core.errors import InputError
 from mood_core.records import MOODS
+from mood_core.tabular.feature_rows import RowCounts, feature_rows, row_schema
+from mood_core.tabular.files import find_files
 from mood_core.vectors import feature_matrix, range_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from mood_core.tabular.files import TableFile
+
 MINIMUM_TRACKS = 10
 """Fewest tracks of a class: ten folds then hold one each."""
+
+_MOST_ROWS = 5_000_000
+_BLOCK = 1 << 20
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class LabelledTracks:
 
     ``matrix``: (n, 10) float32 raw features in the order of ``FEATURES``, NaN where the duration is missing.
     ``labels``: (n,) int64, index into ``classes``. ``artists``: main artist by track, or None where the file has none.
+    ``notes``: what is missing in the file, what of it is not read, and which rows are left out, a sentence each.
     """
 
     name: str
@@ -39,6 +48,7 @@ class LabelledTracks:
     matrix: NDArray[np.float32]
     labels: NDArray[np.int64]
     artists: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,55 +60,137 @@ class LabelledTracks:
 
 
 def read_labelled(
-    path: Path, *, classes: Sequence[str] | None = None, minimum_tracks: int = MINIMUM_TRACKS
+    path: Path,
+    *,
+    classes: Sequence[str] | None = None,
+    minimum_tracks: int = MINIMUM_TRACKS,
+    words: Mapping[str, str] | None = None,
 ) -> LabelledTracks:
-    """The labelled tracks in ``path``; the extension says whether it is CSV or Parquet.
+    """The labelled tracks in ``path``: a table of audio features (see :mod:`mood_core.tabular`) with a column of moods.
 
-    Needs the nine features, ``mood``, and where present uses the duration (``duration_ms``, ``length``, ``duration``
-    or ``duration (ms)``, in ms), the track's id (``id``, ``track_id``, ``uri``, ``spotify_id``) and the artist.
-    ``classes``: the label set to expect; None: the four moods if any of them occurs, else the labels found, sorted.
-    ``minimum_tracks``: the fewest of each class; 0 allows absent ones, which is enough to measure a saved model.
+    Args:
+        path: a CSV or Parquet file.
+        classes: the label set to expect; None: the four moods if any of them occurs, else the labels found, sorted.
+        minimum_tracks: the fewest of each class; 0 allows absent ones, which is enough to measure a saved model.
+        words: moods by the words that the file has for them; a word with an empty mood is left out.
 
     Raises:
-        InputError: naming file, row, column and remedy: unreadable file, absent column, a value that is not a number
-            or out of range, seconds for milliseconds, an unknown or missing class, a track twice or with two labels.
+        InputError: the file is unreadable, a column is missing or on another scale, a label is none of the classes, a
+            track has two labels, or a class has too few tracks.
     """
-    table = canonical_table(path)
-    labels = _labels(table, path)
-    expected = tuple(classes) if classes is not None else _label_set(labels)
-    _check_labels(labels, expected, minimum_tracks, path)
-    matrix = feature_matrix(table)
-    _check_ranges(matrix, path, table.schema.metadata.get(b"duration_ms", b"").decode())
-    _check_duplicates(_identities(table, matrix), labels, path)
+    file = _only_file(path)
+    counts = RowCounts()
+    table = _read(file, counts)
+    notes = list(counts.notes)
+    table = _without_invalid(table, counts, words or {}, notes)
+    if table.num_rows == 0:
+        raise InputError(
+            f"{path.name} holds no tracks with a mood and valid features; give a file with labelled tracks"
+        )
+    labels = [(words or {}).get(label, label) for label in table.column("mood").to_pylist()]
+    expected = expected_classes(labels, classes, what=f"{path.name}, the column of moods")
+    table, labels = _without_duplicates(table, labels, path, notes)
+    _check_counts(labels, expected, minimum_tracks, path)
+    if not set(expected) & set(MOODS):
+        notes.append(
+            f"the labels {', '.join(expected)} are not the four moods: a model of them can be measured, but labels no"
+            " listens; --mood WORD=MOOD says what they stand for"
+        )
     index = {name: position for position, name in enumerate(expected)}
     return LabelledTracks(
         name=path.name,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=_digest(file),
         classes=expected,
-        matrix=matrix,
+        matrix=feature_matrix(table),
         labels=np.array([index[name] for name in labels], dtype=np.int64),
         artists=_artists(table),
+        notes=tuple(notes),
     )
 
 
-def _labels(table: pa.Table, path: Path) -> list[str]:
-    labels = [None if value is None else str(value).strip() for value in table.column("mood").to_pylist()]
-    if not labels:
-        raise InputError(f"{path.name} holds no tracks; give a file with labelled tracks")
-    _refuse(labels, lambda label: not label, path, "mood is empty: give every track a mood or leave it out")
-    return [str(label) for label in labels]
+def _only_file(path: Path) -> TableFile:
+    files = find_files([str(path)])
+    if len(files) != 1:
+        raise InputError(f"{path} holds {len(files)} files; name one file of labelled tracks")
+    return files[0]
 
 
-def _label_set(labels: list[str]) -> tuple[str, ...]:
-    found = sorted(set(labels))
-    return MOODS if set(found) & set(MOODS) else tuple(found)
+def _read(file: TableFile, counts: RowCounts) -> pa.Table:
+    import pyarrow as pa
+
+    batches = []
+    for batch in feature_rows(file, counts, labelled=True):
+        batches.append(batch)
+        if counts.read > _MOST_ROWS:
+            raise InputError(
+                f"{file.location} has more than {_MOST_ROWS:,} rows, too many to train on; give a part of it"
+            )
+    return pa.Table.from_batches(batches, schema=row_schema(labelled=True))
 
 
-def _check_labels(labels: list[str], expected: tuple[str, ...], minimum_tracks: int, path: Path) -> None:
-    wanted = set(expected)
-    for row, label in enumerate(labels, start=1):
-        if label not in wanted:
-            raise InputError(f"{path.name}, row {row}, column mood: {label!r} is none of {', '.join(expected)}")
+def _digest(file: TableFile) -> str:
+    digest = hashlib.sha256()
+    with file.open() as content:
+        while block := content.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _without_invalid(table: pa.Table, counts: RowCounts, words: Mapping[str, str], notes: list[str]) -> pa.Table:
+    """The rows with a mood and nine legal features; ``notes`` gets what the others lack."""
+    import pyarrow as pa
+
+    problems = range_problems(feature_matrix(table))
+    moods = table.column("mood").to_pylist()
+    wrong = [
+        problem or ("the mood is missing" if not mood else None) for problem, mood in zip(problems, moods, strict=True)
+    ]
+    found = [f"row {row}: {problem}" for row, problem in enumerate(wrong, start=1) if problem]
+    if counts.damaged.count:
+        found.append(f"{counts.damaged.count} with the wrong number of cells, like {counts.damaged.example!r}")
+    _note(notes, found, "invalid")
+    unwanted = Counter(mood for mood in moods if words.get(mood) == "")
+    notes += [f"{count:,} tracks of {word!r} are left out, as --mood says" for word, count in unwanted.items()]
+    notes += [f"--mood {word}=: no track has this label" for word in words if word not in set(moods)]
+    keep = [problem is None and words.get(mood) != "" for problem, mood in zip(wrong, moods, strict=True)]
+    return table.filter(pa.array(keep, pa.bool_()))
+
+
+def _note(notes: list[str], found: Sequence[str], what: str) -> None:
+    if found:
+        more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        rows = "row is" if len(found) == 1 else "rows are"
+        notes.append(f"{len(found):,} {what} {rows} left out ({'; '.join(found[:_NAMED])}{more})")
+
+
+def _without_duplicates(table: pa.Table, labels: list[str], path: Path, notes: list[str]) -> tuple[pa.Table, list[str]]:
+    """Each track once: by its id or, without one, by all its features. A track with two labels is refused."""
+    import pyarrow as pa
+
+    matrix = feature_matrix(table)
+    rows = table.column("row").to_pylist()
+    first: dict[Any, int] = {}
+    repeated: list[str] = []
+    keep = []
+    for place, track_id in enumerate(table.column("track_id").to_pylist()):
+        earlier = first.setdefault(track_id or matrix[place].tobytes(), place)
+        keep.append(earlier == place)
+        if earlier == place:
+            continue
+        track = track_id or "a track with the same features"
+        here, there = rows[place] + 1, rows[earlier] + 1
+        if labels[earlier] != labels[place]:
+            raise InputError(
+                f"{path.name}, row {here}, column mood: {track} is {labels[place]} here and {labels[earlier]} in "
+                f"row {there}; decide for one mood or leave the track out"
+            )
+        repeated.append(f"row {here}: {track} is already in row {there}")
+    _note(notes, repeated, "repeated")
+    kept = [label for label, wanted in zip(labels, keep, strict=True) if wanted]
+    return table.filter(pa.array(keep, pa.bool_())), kept
+
+
+def _check_counts(labels: Sequence[str], expected: tuple[str, ...], minimum_tracks: int, path: Path) -> None:
     if len(expected) < 2:
         raise InputError(f"{path.name}, column mood: only one class ({expected[0]}); give at least two")
     counts = Counter(labels)
@@ -110,47 +202,6 @@ def _check_labels(labels: list[str], expected: tuple[str, ...], minimum_tracks: 
             )
 
 
-def _check_ranges(matrix: NDArray[np.float32], path: Path, duration_column: str) -> None:
-    for row, problem in enumerate(range_problems(matrix), start=1):
-        if problem is not None:
-            named = problem.replace("duration_ms", duration_column)  # what the file's owner knows it by
-            raise InputError(f"{path.name}, row {row}: {named}; correct the value or leave the track out")
-
-
-def _identities(table: pa.Table, matrix: NDArray[np.float32]) -> list[Any]:
-    """What makes a track the same track: its id or, in a file without ids, all its features."""
-    if "track_id" in table.column_names:
-        return [
-            None if value is None else str(value).rsplit(":", 1)[-1] for value in table.column("track_id").to_pylist()
-        ]
-    return [row.tobytes() for row in matrix]
-
-
-def _check_duplicates(identities: list[Any], labels: list[str], path: Path) -> None:
-    first: dict[Any, int] = {}
-    for row, identity in enumerate(identities, start=1):
-        if identity is None:
-            continue
-        earlier = first.setdefault(identity, row)
-        if earlier == row:
-            continue
-        track = identity if isinstance(identity, str) else "the same features"
-        if labels[earlier - 1] != labels[row - 1]:
-            raise InputError(
-                f"{path.name}, row {row}, column mood: {track} is {labels[row - 1]} here and {labels[earlier - 1]} in "
-                f"row {earlier}; decide for one mood or leave the track out"
-            )
-        raise InputError(f"{path.name}, row {row}: {track} stands already in row {earlier}; leave one of them out")
-
-
 def _artists(table: pa.Table) -> tuple[str, ...] | None:
-    if "artist" not in table.column_names:
-        return None
     values = table.column("artist").to_pylist()
-    return tuple(str(value[0] if isinstance(value, list) and value else value) for value in values)
-
-
-def _refuse(values: Sequence[Any], bad: Callable[[Any], bool], path: Path, reason: str) -> None:
-    for row, value in enumerate(values, start=1):
-        if bad(value):
-            raise InputError(f"{path.name}, row {row}, column {reason}")
+    return None if all(value is None for value in values) else tuple(str(value) for value in values)

@@ -22,6 +22,8 @@ from mood_core.errors import InputError, ModelCardMismatch
 from mood_core.model_card import KERAS_FILE, PLAIN_NAME, ModelCard, write_card
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from mood_core.classifier.training.evaluation import Progress
 
 MARKDOWN_FILE = "model_card.md"
@@ -40,12 +42,15 @@ def train_model(
     folds: int = 10,
     repeats: int = 5,
     baselines: bool = True,
+    words: Mapping[str, str] | None = None,
+    tell: Callable[[Sequence[str]], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Path:
     """Train on all tracks in ``data``, measure by cross-validation, and write ``out``/``name``/``version``.
 
     ``version`` None: the next whole number. The same data, seed, recipe and libraries give the same weights
-    (``weights_sha256`` in the card). Nothing but ``data`` is read. Returns the folder, which appears whole or not at
+    (``weights_sha256`` in the card). Nothing but ``data`` is read; ``words``: see :func:`read_labelled`, whose notes
+    ``tell`` gets. Returns the folder, which appears whole or not at
     all.
 
     Raises:
@@ -54,7 +59,8 @@ def train_model(
     """
     chosen = Recipe() if recipe is None else recipe
     folder = _new_folder(out, name, version)
-    tracks = read_labelled(data)
+    tracks = read_labelled(data, words=words)
+    tell(tracks.notes)
     evaluation = evaluate_recipe(
         tracks, recipe=chosen, folds=folds, repeats=repeats, seed=seed, baselines=baselines, progress=progress
     )

@@ -1,4 +1,4 @@
-"""Reads a CSV file as a stream of text columns: delimiter, encoding, compression and damaged rows are seen to here."""
+"""Reads a CSV file as a stream of text columns: delimiter, encoding, compression and damaged rows are handled here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import InputError
-from mood_core.features.catalog_columns import Columns, recognise
+from mood_core.outside_files import BoundedUnpacking
+from mood_core.tabular.columns import Columns, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
-    from mood_core.features.catalog_files import CatalogFile
+    from mood_core.tabular.files import TableFile
 
 _HEAD_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 22
@@ -37,23 +38,25 @@ class CsvForm:
 
 @dataclass(slots=True)
 class DamagedRows:
-    """Rows with the wrong number of cells: how many were left out, and the first one's beginning."""
+    """Rows with the wrong number of cells: how many were left out, and the first one's row number and beginning."""
 
     count: int = 0
+    row: int | None = None
     example: str = ""
     runaway: bool = False
 
     def note(self, row: Any) -> str:
         """Take pyarrow's ``InvalidRow``; the answer "skip" leaves it out."""
         self.count += 1
+        self.row = self.row or row.number
         self.example = self.example or row.text[:60]
         # A quote that never closes swallows every line after it as one row.
         self.runaway = self.runaway or row.text.count("\n") > 20
         return "skip"
 
 
-def csv_form(file: CatalogFile) -> CsvForm:
-    """What the head of ``file`` says about it.
+def csv_form(file: TableFile, *, labelled: bool = False) -> CsvForm:
+    """What the head of ``file`` says about it. ``labelled``: whether it must have moods instead of ids.
 
     Raises:
         InputError: it is empty, binary, or its header lacks a column.
@@ -64,11 +67,11 @@ def csv_form(file: CatalogFile) -> CsvForm:
         raise InputError(f"{file.location}: this is a binary file, not a CSV; name Parquet files .parquet")
     header = _header_line(head, encoding, file)
     delimiter, names = max(_split_every_way(header), key=lambda each: len(each[1]))
-    return CsvForm(delimiter, encoding, recognise(names, file.location))
+    return CsvForm(delimiter, encoding, recognise(names, file.location, labelled=labelled))
 
 
 def csv_batches(
-    file: CatalogFile,
+    file: TableFile,
     form: CsvForm,
     damaged: DamagedRows,
     at_byte: Callable[[int], None],
@@ -85,9 +88,10 @@ def csv_batches(
     from pyarrow import csv as arrow_csv
 
     names = list(names or form.columns.all_names())
+    rows = 0
     try:
         with (
-            file.filesystem.open_input_file(file.path) as raw,
+            file.open() as raw,
             _decompressed(raw, file) as stream,
             _undecodable_rows_untold(damaged.note),
         ):
@@ -106,9 +110,10 @@ def csv_batches(
             )
             for batch in reader:
                 at_byte(raw.tell())
+                rows += batch.num_rows
                 yield batch
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(file, error, rows + damaged.count + 1) from error
 
 
 @contextmanager
@@ -125,26 +130,26 @@ def _undecodable_rows_untold(handler: Callable[[Any], str]) -> Iterator[None]:
         sys.unraisablehook = tell
 
 
-def _head(file: CatalogFile) -> bytes:
+def _head(file: TableFile) -> bytes:
     try:
-        with file.filesystem.open_input_file(file.path) as raw, _decompressed(raw, file) as stream:
+        with file.open() as raw, _decompressed(raw, file) as stream:
             head = bytes(stream.read(_HEAD_BYTES))
     except OSError as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(file, error, 1) from error
     if not head.strip():
         raise InputError(f"{file.location}: the file is empty (0 bytes of data)")
     return head
 
 
-def _decompressed(raw: Any, file: CatalogFile) -> Any:
+def _decompressed(raw: Any, file: TableFile) -> Any:
     import pyarrow as pa
 
     codecs = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
     codec = next((codec for ending, codec in codecs.items() if file.path.lower().endswith(ending)), None)
-    return raw if codec is None else pa.CompressedInputStream(raw, codec)
+    return raw if codec is None else BoundedUnpacking(file.location, pa.CompressedInputStream(raw, codec), raw)
 
 
-def _header_line(head: bytes, encoding: str, file: CatalogFile) -> str:
+def _header_line(head: bytes, encoding: str, file: TableFile) -> str:
     # A multi-byte character may be cut at the end of the head; the header lies before it.
     # Only one mark of the byte order is none of the first name.
     text = head.decode(encoding, errors="replace").removeprefix("\ufeff" if encoding == "utf-8" else "")
@@ -159,6 +164,13 @@ def _split_every_way(header: str) -> Iterator[tuple[str, list[str]]]:
         yield delimiter, next(csv.reader([header], delimiter=delimiter))
 
 
-def _unreadable(file: CatalogFile, error: Exception) -> InputError:
+def _unreadable(file: TableFile, error: Exception, row: int) -> InputError:
+    if "straddling" in str(error) or "block_size" in str(error):
+        return InputError(
+            f"{file.location}, row {row:,}: the row is longer than {_BLOCK_BYTES >> 20} MB; close the quote that is"
+            " open there, or remove the row"
+        )
+    if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error) or "UTF-8" in str(error):
+        return InputError(f"{file.location}, row {row:,} or after it: the text is not UTF-8; save the file in UTF-8")
     reason = str(error).partition("\n")[0][:200]
-    return InputError(f"{file.location}: the file cannot be read as a CSV ({reason})")
+    return InputError(f"{file.location}, near row {row:,}: the file cannot be read as a CSV ({reason}); save it again")

@@ -1,4 +1,4 @@
-"""Finds the catalogue's files: paths, folders and s3:// addresses, in the order they were listed."""
+"""Finds tables of audio features: paths, folders and s3:// addresses, in the order they were listed."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import InputError, Unavailable
+from mood_core.outside_files import files_below, kind_of, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SOURCE = "catalog"
 
-_CSV_ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.bz2", ".csv.zst")
+_CSV_ENDINGS = tuple(f"{name}{packed}" for name in (".csv", ".tsv") for packed in ("", ".gz", ".bz2", ".zst"))
 _PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
 
 
 class FileFormat(StrEnum):
-    """How a catalogue file is written."""
+    """How a table is written."""
 
     CSV = "csv"
     PARQUET = "parquet"
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogFile:
-    """One file of features.
+class TableFile:
+    """One table of features.
 
     Attributes:
         location: what a person would type for it, without secrets.
@@ -49,15 +50,29 @@ class CatalogFile:
         """The last part of its path, for provenance and messages."""
         return self.path.rsplit("/", 1)[-1]
 
+    def open(self) -> Any:
+        """Open it as a ``pyarrow.NativeFile``, which can seek. Never waits for the writer of a named pipe.
 
-def find_files(locations: Sequence[str]) -> tuple[CatalogFile, ...]:
-    """The catalogue's files in the order of ``locations``, a folder's by name; one listed twice counts once.
+        Raises:
+            InputError: it is not a regular file.
+            OSError: it cannot be read.
+        """
+        import pyarrow as pa
+        from pyarrow import fs
+
+        if isinstance(self.filesystem, fs.LocalFileSystem):
+            return pa.PythonFile(open_regular(Path(self.path)), mode="r")
+        return self.filesystem.open_input_file(self.path)
+
+
+def find_files(locations: Sequence[str]) -> tuple[TableFile, ...]:
+    """The tables in the order of ``locations``, a folder's by name; one listed twice counts once.
 
     Raises:
         InputError: a location is not there, is empty of features, or cannot be read.
         Unavailable: an object store did not answer.
     """
-    files: dict[tuple[str, str], CatalogFile] = {}
+    files: dict[tuple[str, str], TableFile] = {}
     for location in locations:
         for file in _files_at(location, shown(location)):
             files.setdefault((file.filesystem.type_name, file.path), file)
@@ -69,24 +84,44 @@ def shown(location: str) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", location)
 
 
-def _files_at(location: str, told: str) -> Iterator[CatalogFile]:
+def _files_at(location: str, told: str) -> Iterator[TableFile]:
     from pyarrow import fs
 
     filesystem, path = _resolve(location, told)
     try:
         info = filesystem.get_file_info(path)
         if info.type == fs.FileType.NotFound:
-            raise InputError(f"the catalogue file {told} does not exist; check the path")
+            raise InputError(f"the file {told} does not exist; check the path")
         if info.type != fs.FileType.Directory:
+            _check_kind(told, filesystem, path)
             yield _file(told, info, filesystem, _format_of(info.path) or FileFormat.CSV)
             return
-        found = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
+        found = _inside(filesystem, path)
     except OSError as error:
         raise _cannot_read(told, error) from error
     yield from _in_folder(told, path, sorted(found, key=lambda each: str(each.path)), filesystem)
 
 
-def _in_folder(location: str, folder: str, found: Sequence[Any], filesystem: Any) -> Iterator[CatalogFile]:
+def _check_kind(told: str, filesystem: Any, path: str) -> None:
+    from pyarrow import fs
+
+    if isinstance(filesystem, fs.LocalFileSystem) and (what := kind_of(Path(path).stat().st_mode)) is not None:
+        raise InputError(f"{told} is {what}, which is not read; give a regular file")
+
+
+def _inside(filesystem: Any, folder: str) -> Sequence[Any]:
+    """What a folder holds at any depth; on a local disk each real file once, whatever links lead to it."""
+    from pyarrow import fs
+
+    if not isinstance(filesystem, fs.LocalFileSystem):
+        infos: Sequence[Any] = filesystem.get_file_info(fs.FileSelector(folder, recursive=True))
+        return infos
+    paths = [str(path) for path in files_below(Path(folder), follow_links=True) if _format_of(str(path)) is not None]
+    found: Sequence[Any] = filesystem.get_file_info(paths) if paths else []
+    return found
+
+
+def _in_folder(location: str, folder: str, found: Sequence[Any], filesystem: Any) -> Iterator[TableFile]:
     any_file = False
     for info in found:
         relative = info.path[len(folder) :].strip("/")
@@ -96,11 +131,11 @@ def _in_folder(location: str, folder: str, found: Sequence[Any], filesystem: Any
         any_file = True
         yield _file(f"{location.partition('?')[0].rstrip('/')}/{relative}", info, filesystem, file_format)
     if not any_file:
-        raise InputError(f"the catalogue folder {location} holds no .csv or .parquet file")
+        raise InputError(f"the folder {location} holds no .csv or .parquet file; name the file or another folder")
 
 
-def _file(location: str, info: Any, filesystem: Any, file_format: FileFormat) -> CatalogFile:
-    return CatalogFile(location, info.path, filesystem, info.size or 0, info.mtime_ns or 0, file_format)
+def _file(location: str, info: Any, filesystem: Any, file_format: FileFormat) -> TableFile:
+    return TableFile(location, info.path, filesystem, info.size or 0, info.mtime_ns or 0, file_format)
 
 
 def _resolve(location: str, told: str) -> tuple[Any, str]:
@@ -121,7 +156,7 @@ def _resolve(location: str, told: str) -> tuple[Any, str]:
 
 
 def _no_address(told: str) -> InputError:
-    return InputError(f"the catalogue address {told} is not one we can open; give a path or s3://bucket/...")
+    return InputError(f"the address {told} is not one we can open; give a path or s3://bucket/...")
 
 
 def _format_of(path: str) -> FileFormat | None:
@@ -133,8 +168,8 @@ def _format_of(path: str) -> FileFormat | None:
 
 def _cannot_read(location: str, error: OSError) -> InputError | Unavailable:
     if location.startswith("s3://"):
-        return Unavailable(f"the catalogue at {location} cannot be read now: {_first_line(error)}", source=SOURCE)
-    return InputError(f"the catalogue file {location} cannot be read: {_first_line(error)}")
+        return Unavailable(f"the file at {location} cannot be read now: {_first_line(error)}", source=SOURCE)
+    return InputError(f"the file {location} cannot be read: {_first_line(error)}")
 
 
 def _first_line(error: OSError) -> str:

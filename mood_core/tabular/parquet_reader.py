@@ -6,25 +6,28 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import InputError
-from mood_core.features.catalog_columns import recognise
+from mood_core.outside_files import MOST_RATIO
+from mood_core.tabular.columns import recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
-    from mood_core.features.catalog_columns import Columns
-    from mood_core.features.catalog_files import CatalogFile
+    from mood_core.tabular.columns import Columns
+    from mood_core.tabular.files import TableFile
 
 READ_BUFFER = 1 << 20
 """Bytes read ahead in each column: row groups of any size are streamed instead of held."""
 
 _BATCH_ROWS = 1 << 15
 _SAMPLE_ROWS = 1 << 13
+_MOST_ROWS = 10_000_000
+_LARGE_GROUP = 1 << 28
 
 
 @contextmanager
-def open_parquet(file: CatalogFile) -> Iterator[Any]:
+def open_parquet(file: TableFile) -> Iterator[Any]:
     """``file`` as an open ``pyarrow.parquet.ParquetFile``.
 
     Raises:
@@ -37,28 +40,41 @@ def open_parquet(file: CatalogFile) -> Iterator[Any]:
         raise InputError(f"{file.location}: the file is empty (0 bytes)")
     try:
         with (
-            file.filesystem.open_input_file(file.path) as stream,
+            file.open() as stream,
             parquet.ParquetFile(stream, buffer_size=READ_BUFFER, pre_buffer=False) as opened,
         ):
+            _check_size(file, opened.metadata)
             yield opened
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).partition("\n")[0][:200]
         raise InputError(f"{file.location}: the file cannot be read as Parquet ({reason})") from error
 
 
-def parquet_columns(file: CatalogFile) -> Columns:
-    """Which columns of ``file`` are which.
+def _check_size(file: TableFile, metadata: Any) -> None:
+    """Refuse what unpacks to far more than any table of tracks."""
+    if metadata.num_rows > max(_MOST_ROWS, MOST_RATIO * file.size):
+        raise InputError(f"{file.location}: the file declares {metadata.num_rows:,} rows, too many for its size")
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        packed = sum(group.column(column).total_compressed_size for column in range(group.num_columns))
+        if group.total_byte_size > max(MOST_RATIO * packed, _LARGE_GROUP):
+            raise InputError(
+                f"{file.location}: row group {number + 1} unpacks to more than {MOST_RATIO} times its size; write the"
+                " file again"
+            )
+
+
+def parquet_columns(file: TableFile, *, labelled: bool = False) -> Columns:
+    """Which columns of ``file`` are which. ``labelled``: whether it must have moods instead of ids.
 
     Raises:
         InputError: it is not Parquet, or lacks a column.
     """
     with open_parquet(file) as opened:
-        return recognise(opened.schema_arrow.names, file.location)
+        return recognise(opened.schema_arrow.names, file.location, labelled=labelled)
 
 
-def parquet_batches(
-    file: CatalogFile, names: Sequence[str], at_byte: Callable[[int], None]
-) -> Iterator[pa.RecordBatch]:
+def parquet_batches(file: TableFile, names: Sequence[str], at_byte: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
     """The columns ``names`` of ``file``, in file order. ``at_byte`` is told how far the reading is, about.
 
     Raises:
@@ -73,7 +89,7 @@ def parquet_batches(
             yield _valid(batch.select(list(names)))
 
 
-def parquet_sample(file: CatalogFile, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def parquet_sample(file: TableFile, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Up to 8,192 rows each of the first, the middle and the last row group of ``file``.
 
     Raises:

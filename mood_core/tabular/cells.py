@@ -4,36 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mood_core.domain.spotify_ids import ID_PATTERN, TRACK_PATTERN
 from mood_core.errors import InputError
 from mood_core.records import FEATURES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from mood_core.features.catalog_check import ColumnCheck
-    from mood_core.features.catalog_columns import Columns
-
-BARE_ID = r"^[0-9A-Za-z]{22}$"
-_ANY_ID = (
-    r"^\s*(?:spotify:track:|(?:https?://)?(?:open|api)\.spotify\.com/(?:[^?#]*/)?tracks?/)?"
-    r"(?P<id>[0-9A-Za-z]{22})/?(?:[?#].*)?\s*$"
-)
+    from mood_core.tabular.columns import Columns
+    from mood_core.tabular.unit_checks import ColumnCheck
 
 
-def choose_id_column(batch: pa.RecordBatch, columns: Columns, file: str) -> str:
-    """The surest of the id columns that does hold Spotify ids, judged by the rows of ``batch``.
-
-    Raises:
-        InputError: none does; the sentence names one of them and an example.
-    """
+def find_id_column(batch: pa.RecordBatch, columns: Columns) -> str | None:
+    """The surest of the id columns that does hold Spotify ids, by the rows of ``batch``; None where none does."""
     import pyarrow.compute as pc
 
     for name in columns.ids:
         ids = track_ids(batch.column(name))
         if ids is not None and (pc.count(ids).as_py() or 0) * 2 > batch.num_rows:
             return name
+    return None
+
+
+def choose_id_column(batch: pa.RecordBatch, columns: Columns, file: str) -> str:
+    """As :func:`find_id_column`.
+
+    Raises:
+        InputError: there is none; the sentence names one column and an example.
+    """
+    if (found := find_id_column(batch, columns)) is not None:
+        return found
     name = columns.ids[0]
     example = next((value for value in batch.column(name).slice(0, 100).to_pylist() if value is not None), "nothing")
     raise InputError(
@@ -47,7 +51,7 @@ def track_ids(column: pa.Array) -> pa.Array | None:
     import pyarrow.compute as pc
 
     text = as_text(column)
-    return None if text is None else pc.struct_field(pc.extract_regex(text, _ANY_ID), "id").cast(pa.string())
+    return None if text is None else pc.struct_field(pc.extract_regex(text, TRACK_PATTERN), "id").cast(pa.string())
 
 
 def as_text(column: pa.Array) -> pa.Array | None:
@@ -59,7 +63,9 @@ def as_text(column: pa.Array) -> pa.Array | None:
     return column.cast(pa.string()) if textual else None
 
 
-def feature_values(batch: pa.RecordBatch, names: dict[str, str], check: ColumnCheck) -> dict[str, NDArray[np.float64]]:
+def feature_values(
+    batch: pa.RecordBatch, names: Mapping[str, str], check: ColumnCheck
+) -> dict[str, NDArray[np.float64]]:
     """The features of ``batch`` by our names, (n,) float64 each, NaN where missing or not a number.
 
     Raises:
@@ -111,7 +117,7 @@ def is_bare(column: pa.Array) -> bool:
     import pyarrow.compute as pc
 
     plain = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    return plain and pc.all(pc.match_substring_regex(column, BARE_ID)).as_py() is not False
+    return plain and pc.all(pc.match_substring_regex(column, f"^{ID_PATTERN}$")).as_py() is not False
 
 
 def is_plain_number(kind: pa.DataType) -> bool:
@@ -119,3 +125,18 @@ def is_plain_number(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def texts_of(column: pa.Array) -> pa.Array:
+    """``column`` as text, whatever it holds; of a list its first part, trimmed, null where it is empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        values = [None if not value else str(value[0]) for value in column.to_pylist()]
+        column = pa.array(values, pa.string())
+    text = as_text(column)
+    if text is None:
+        text = pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
+    trimmed = pc.utf8_trim_whitespace(text)
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)

@@ -1,0 +1,1 @@
+"""Facts and rules of the field itself: pure, without files, databases or services."""

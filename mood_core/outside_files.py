@@ -1,0 +1,174 @@
+"""Files that come from outside: opened only when they are regular files, read only up to a limit.
+
+Whoever opens a named pipe waits for a writer, perhaps for ever; a sparse file or an archive of a few kilobytes can
+unpack to more than a machine has memory; a folder can contain a link to itself. So every file that a person, a service
+or another program gives us is opened here.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mood_core.errors import InputError, MoodlogError
+
+MOST_FILES = 100_000
+"""Files and folders that a walk looks at before it stops."""
+
+DEEPEST = 16
+"""Folders inside each other that a walk enters."""
+
+MOST_RATIO = 200
+"""Unpacked bytes for each packed byte. Tables and JSON of tracks stay below 40."""
+
+SMALL_BYTES = 1 << 24
+"""Up to this size, data may be packed as tightly as it likes."""
+
+_MOST_MEMBERS = 10_000
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_regular(
+    path: Path, *, most_bytes: int | None = None, error: type[MoodlogError] = InputError
+) -> io.BufferedReader:
+    """Open ``path`` for reading. Never waits: not for the writer of a pipe, not for a device.
+
+    Args:
+        path: the file; links to files are followed.
+        most_bytes: refuse larger files.
+        error: what is raised for a file that is not regular or too large.
+
+    Raises:
+        OSError: it is not there or cannot be read.
+    """
+    _check(path, path.stat(), most_bytes, error)
+    opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        _check(path, os.fstat(opened), most_bytes, error)  # it may have been exchanged since
+        return os.fdopen(opened, "rb")
+    except BaseException:
+        os.close(opened)
+        raise
+
+
+def read_bounded(path: Path, most_bytes: int, *, error: type[MoodlogError] = InputError) -> bytes:
+    """The bytes of the regular file ``path``.
+
+    Raises:
+        OSError: it is not there or cannot be read.
+    """
+    with open_regular(path, most_bytes=most_bytes, error=error) as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise _too_large(path, most_bytes, error)
+    return content
+
+
+def kind_of(mode: int) -> str | None:
+    """What a file of ``mode`` is where it is not a regular file."""
+    return next((what for test, what in _KINDS if test(mode)), None)
+
+
+def files_below(folder: Path, *, follow_links: bool) -> Iterator[Path]:
+    """The regular files in ``folder`` and the folders in it, by name; each real folder and file once.
+
+    Raises:
+        InputError: there are too many of them.
+        OSError: a folder cannot be read.
+    """
+    seen: set[tuple[int, int]] = set()
+    waiting = [(folder, 0)]
+    while waiting:
+        path, depth = waiting.pop()
+        try:
+            found = path.stat()
+        except OSError:
+            continue  # a link to nothing
+        if (found.st_dev, found.st_ino) in seen:
+            continue
+        seen.add((found.st_dev, found.st_ino))
+        if len(seen) > MOST_FILES:
+            raise InputError(f"{folder} holds more than {MOST_FILES:,} files and folders; name a smaller folder")
+        if stat.S_ISREG(found.st_mode):
+            yield path
+        elif stat.S_ISDIR(found.st_mode) and depth <= DEEPEST:
+            inner = sorted(path.iterdir(), reverse=True)
+            waiting += [(each, depth + 1) for each in inner if follow_links or not each.is_symlink()]
+
+
+def check_zip(path: Path, most_bytes: int, *, error: type[MoodlogError] = InputError) -> None:
+    """Check that the zip ``path`` unpacks to at most ``most_bytes``. A file that is no zip passes.
+
+    Raises:
+        OSError: it is not there or cannot be read.
+    """
+    with open_regular(path, error=error) as file:
+        try:
+            members = zipfile.ZipFile(file).infolist()
+        except (zipfile.BadZipFile, NotImplementedError, ValueError):
+            return
+    if len(members) > _MOST_MEMBERS:
+        raise error(f"{path} holds {len(members):,} files, more than {_MOST_MEMBERS:,}; get it from its maker again")
+    if sum(member.file_size for member in members) > most_bytes:
+        raise _too_large(path, most_bytes, error, "unpacks to")
+    packed = os.path.getsize(path)  # noqa: PTH202 - members can overlap: the file as a whole is what was packed
+    if sum(member.file_size for member in members) > max(MOST_RATIO * packed, SMALL_BYTES):
+        raise error(f"{path} unpacks to more than {MOST_RATIO} times its size; get it from its maker again")
+
+
+class BoundedUnpacking(io.RawIOBase):
+    """Reads ``unpacked``, whose bytes come from ``packed``, and stops at a ratio that no table of tracks has.
+
+    Args:
+        name: how messages name the file.
+        unpacked: has ``read(size)``.
+        packed: has ``tell()``, in packed bytes.
+    """
+
+    def __init__(self, name: str, unpacked: Any, packed: Any) -> None:
+        self._name, self._unpacked, self._packed = name, unpacked, packed
+        self._bytes = 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next ``size`` bytes.
+
+        Raises:
+            InputError: the data unpack to more than ``MOST_RATIO`` times their size.
+        """
+        block = bytes(self._unpacked.read(size))
+        self._bytes += len(block)
+        if self._bytes > max(MOST_RATIO * self._packed.tell(), SMALL_BYTES):
+            raise InputError(
+                f"{self._name}: the file unpacks to more than {MOST_RATIO} times its size; unpack it yourself if you"
+                " trust it, and name the unpacked file"
+            )
+        return block
+
+
+def _check(path: Path, found: os.stat_result, most_bytes: int | None, error: type[MoodlogError]) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        what = kind_of(found.st_mode) or "not a file"
+        raise error(f"{path} is {what}, which is not read; give a regular file")
+    if most_bytes is not None and found.st_size > most_bytes:
+        raise _too_large(path, most_bytes, error)
+
+
+def _too_large(path: Path, most_bytes: int, error: type[MoodlogError], has: str = "has") -> MoodlogError:
+    return error(
+        f"{path} {has} more than {most_bytes:,} bytes, the limit for such a file; check that it is the right one"
+    )
