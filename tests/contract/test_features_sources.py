@@ -29,6 +29,7 @@ from mood_core.spotify.tokens import TokenCipher
 from mood_core.standin import Fault, StandIn
 from mood_core.standin.songs import Song
 from mood_core.testing.feature_source_contract import AT, FeatureSourceContract, SourceUnderTest
+from mood_core.vectors import NINE
 from tests.contract.spotify_fakes import MemoryTokens, app_at, token
 
 NOBODY = [Track(f"{n:022d}", "Unheard", ("Nobody",), isrc=f"ZZZZZ26{n:05d}") for n in range(120)]
