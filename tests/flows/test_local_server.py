@@ -16,11 +16,13 @@ from pathlib import Path
 import httpx
 import pytest
 from prefect.client.base import PrefectHttpxSyncClient
+from prefect.client.orchestration import get_client
 
 from flows.local_server import local_server
 from flows.process_lock import ProcessLock, holder
 from flows.server_place import find_or_lock, free_port
 from mood_core.errors import Unavailable
+from tests.flows.deployed import prefect_server, until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
@@ -178,3 +180,21 @@ def _kept_of(api: httpx.Client, run: str) -> tuple[int, int, int]:
     logs = api.post("/logs/filter", json={"logs": mine}).raise_for_status().json()
     artifacts = api.post("/artifacts/filter", json={"artifacts": mine}).raise_for_status().json()
     return api.get(f"/flow_runs/{run}").status_code, len(logs), len(artifacts)
+
+
+@pytest.mark.slow
+def test_a_run_is_deleted_a_month_after_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS", "5")
+    home = tmp_path / "prefect"
+    with prefect_server(home), get_client(sync_client=True) as client:
+        flow_id = client.create_flow_from_name("any")
+        ended = {}
+        for name in ("old", "young"):
+            body = {"flow_id": str(flow_id), "name": name, "state": {"type": "COMPLETED"}}
+            ended[name] = client.request("POST", "/flow_runs/", json=body).json()["id"]
+    with closing(sqlite3.connect(home / "prefect.db")) as database, database:
+        change = "UPDATE flow_run SET end_time = datetime('now', ?) WHERE name = ?"
+        database.execute(change, ("-31 days", "old"))
+        database.execute(change, ("-29 days", "young"))
+    with prefect_server(home), get_client(sync_client=True) as client:
+        until(lambda: [run.name for run in client.read_flow_runs()] == ["young"] or None)
