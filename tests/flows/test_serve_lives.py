@@ -17,7 +17,7 @@ from flows.process_lock import holder
 from flows.server_place import free_port
 from mood_core.standin import StandIn
 from tests.flows.deployed import until
-from tests.flows.serving import STATE, Serving, begin_a_pull, serving
+from tests.flows.serving import STATE, Serving, begin_a_pull, rows, serving
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -71,7 +71,9 @@ def test_a_serve_that_ends_in_mid_run_leaves_nothing_in_the_way(
 def test_work_that_does_not_end_in_time_is_cancelled(slow_service: StandIn, home: Path) -> None:
     with serving(home) as serve:
         slow_service.latency_s = 120.0
-        run_id = begin_a_pull(serve, slow_service)
+        run_id = begin_a_pull(serve)
+        leased = "SELECT user_key FROM accounts WHERE claimed_by IS NOT NULL"
+        until(lambda: rows(home / "moodlog.db", leased) or None, 400)  # and then it asks at once
         assert serve.stop() == 0
         assert "Traceback" not in serve.said
     with serving(home) as serve:
