@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,21 +22,27 @@ from mood_core.private_files import file_stem
 def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
     """Write everything kept of a person into a zip.
 
-    Who they are, their listens with moods, gaps, and what they imported. Never a token.
+    Who they are and were called, their listens with moods, gaps, what they imported, and rows of imports in quarantine.
+    Never a token.
 
     \b
     Examples:
       moodlog export --user ada
       moodlog export --user ada --format csv --output ada.zip
     """
-    from mood_core.pipeline.export_person import export_person
+    from mood_core.pipeline.export_person import Rows, earlier_names, export_person
+    from mood_core.pipeline.keep_aside import rows_aside
     from mood_core.store.personal import personal_rows
 
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
         target = output or Path(f"moodlog-{file_stem(account.user_id)}.zip")
         with personal_rows(workspace.database, account.user_id) as parts:
-            counts = export_person(parts, target, kind)
+            more: dict[str, Rows] = {
+                "earlier_names": partial(earlier_names, workspace.lake, account.user_id),
+                "quarantined_rows": partial(rows_aside, workspace.settings.quarantine, account.user_id),
+            }
+            counts = export_person(parts | more, target, kind)
     if as_json:
         click.echo(json.dumps({"user_id": account.user_id, "file": str(target), "rows": counts}))
     click.echo(f"Wrote {counts['listens']} listens and {counts['gaps']} gaps to {plain(str(target))}.", err=True)

@@ -11,11 +11,14 @@ from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mood_core.drafts import draft_of, publish_new, sweep_beside
 from mood_core.errors import InputError
+from mood_core.lake import Lake
 from mood_core.pipeline.spreadsheet import without_formulas
 from mood_core.private_files import open_private
+from mood_core.schema import USERS
 
 Rows = Callable[[], Iterator[pa.Table]]
 """Reads the rows of one part from the first one, in tables of limited size; at least one table, which may be empty."""
@@ -91,6 +94,18 @@ FORMATS: Mapping[str, Callable[[Rows, IO[bytes]], int]] = MappingProxyType(
     {"json": _json, "csv": _csv, "parquet": _parquet}
 )
 """How rows become a file, by the file's suffix; each returns the number of rows."""
+
+
+def earlier_names(lake: Lake, user_id: str) -> Iterator[pa.Table]:
+    """Every row of the person in the lake's dataset ``users``: SQL has the newest alone. One table at least.
+
+    Raises:
+        BatchCorrupt: A file cannot be read.
+    """
+    yield USERS.schema.empty_table()
+    for path in lake.paths(USERS.name):
+        for rows in lake.stream(path)[1]:
+            yield rows.filter(pc.equal(rows["user_id"], user_id))
 
 
 def export_person(parts: Mapping[str, Rows], target: Path, kind: str) -> dict[str, int]:

@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+import pyarrow as pa
+
 from mood_core.features.fetch_report import SetAside
 from mood_core.private_files import file_stem, make_private_folder, open_private, write_private
 
@@ -56,11 +58,26 @@ def keep_rows_aside(rows: IO[str], folder: Path, user_id: str) -> Path | None:
 
 def drop_rows_aside(folder: Path, user_id: str) -> int:
     """Delete the files with a person's malformed rows; returns how many there were."""
-    named_so = re.compile(re.escape(file_stem(user_id)) + r"-[0-9a-f]{12}\.ndjson")
-    files = [path for path in folder.glob("*.ndjson") if named_so.fullmatch(path.name)]
+    files = _files_of(folder, user_id)
     for path in files:
         path.unlink(missing_ok=True)
     return len(files)
+
+
+def rows_aside(folder: Path, user_id: str) -> Iterator[pa.Table]:
+    """A person's quarantined rows as they came: ``file`` and ``row``, in tables of some MB; one at least."""
+    schema = pa.schema([("file", pa.string()), ("row", pa.string())])
+    yield schema.empty_table()
+    for path in _files_of(folder, user_id):
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            while some := lines.readlines(2**20):
+                rows = [line.rstrip("\n") for line in some]
+                yield pa.table({"file": [path.name] * len(rows), "row": rows}, schema=schema)
+
+
+def _files_of(folder: Path, user_id: str) -> list[Path]:
+    named_so = re.compile(re.escape(file_stem(user_id)) + r"-[0-9a-f]{12}\.ndjson")
+    return sorted(path for path in folder.glob("*.ndjson") if named_so.fullmatch(path.name))
 
 
 def _blocks(rows: IO[str]) -> Iterator[bytes]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,38 @@ from sqlalchemy import Connection, Row, text
 from mood_core.store.database import Database
 from mood_core.store.sql_files import sql_file
 
-_PARTS = ("person", "listens", "gaps", "plays_by_name", "imports")
+PART_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "users": "person",
+        "accounts": "person",
+        "listens": "listens",
+        "gaps": "gaps",
+        "named_plays": "plays_by_name",
+        "imported_files": "imports",
+    }
+)
+"""In which part of an export the rows of a table about people are."""
+
+_COUNTED = "is counted from the listens, which are exported"
+_WORKING = "says which process works on the account, and nothing of the person"
+NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
+    {
+        "mood_days": _COUNTED,
+        "listen_totals": _COUNTED,
+        "covered_listens": _COUNTED,
+        "waiting_listens": "is an index of listens without a mood, which are exported",
+        "accounts.token": "opens the account",
+        "accounts.token_version": "counts changes of the token",
+        "accounts.refresh_owner": _WORKING,
+        "accounts.refresh_until_ms": _WORKING,
+        "accounts.claimed_by": _WORKING,
+        "accounts.claimed_until_ms": _WORKING,
+        "accounts.lease_number": _WORKING,
+    }
+)
+"""Tables and columns about people that an export leaves out, and why."""
+
+_PARTS = tuple(dict.fromkeys(PART_OF.values()))
 _CHUNK_ROWS = 10_000
 
 Rows = Callable[[], Iterator[pa.Table]]

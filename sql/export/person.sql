@@ -4,9 +4,12 @@ SELECT
     u.display_name,
     u.timezone,
     u.connected_at_ms,
+    u.recorded_at_ms,
     a.state,
     a.state_reason,
     a.authorised_at_ms,
+    a.permission_tries,
+    a.permission_retry_at_ms,
     a.last_pulled_at_ms,
     a.last_problem
 FROM users AS u

@@ -23,6 +23,8 @@ from mood_core.standin import StandIn
 from mood_core.store.sql_files import sql_files
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 
+PARTS = ("person", "listens", "gaps", "plays_by_name", "imports", "earlier_names", "quarantined_rows")
+
 
 @pytest.fixture
 def listens(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[int, str]]]:
@@ -55,7 +57,7 @@ def test_a_persons_listens_are_all_there(listens: dict[str, set[tuple[int, str]]
     assert done.exit_code == 0, done.stderr
     with ZipFile(tmp_path / "mine.zip") as zipped:
         files = {name: _read(zipped.read(name), kind) for name in zipped.namelist()}
-    assert set(files) == {f"{name}.{kind}" for name in ("person", "listens", "gaps", "plays_by_name", "imports")}
+    assert set(files) == {f"{name}.{kind}" for name in PARTS}
     assert {(int(row["played_at_ms"]), row["track_id"]) for row in files[f"listens.{kind}"]} == listens[user]
     assert {row["user_id"] for rows in files.values() for row in rows} == {user}
     assert not any("token" in name for name in files[f"person.{kind}"][0])
