@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flows.local_server import running_server, server_environment
+from flows.local_server import LocalServer, running_server
 from flows.prefect_runtime import configured_server
 from flows.run_records import RunRecords
 from mood_core.bootstrap import utc_now
@@ -26,7 +26,7 @@ def ask_prefect(home: Path) -> Scheduled | None:
     address = running_server(folder)
     if address is None:
         return None
-    os.environ.update(server_environment(folder), PREFECT_API_URL=address)
+    os.environ.update(LocalServer(folder, address).client_environment)
     return _asked(address, RunRecords(folder / "runs"))
 
 

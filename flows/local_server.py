@@ -1,7 +1,8 @@
 """A Prefect server on this machine that keeps its history in HOME: found where it runs, started where it does not.
 
-``python -m flows.local_server PORT PARENT FOLDER`` is the server itself. It holds ``server.lock`` in its folder, so
-that no two servers share one history, and ends when the process that started it does.
+``python -m flows.local_server PORT PARENT FOLDER [SOCKET]`` is the server itself. It holds ``server.lock`` in its
+folder, so that no two servers share one history, and ends when the process that started it does. Clients need its
+password: see ``flows/server_auth.py`` and ``flows/server_guard.py``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -16,11 +18,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 from flows.health_route import FILE as HEALTH_FILE
 from flows.health_route import with_health
 from flows.process_lock import ProcessLock
-from flows.server_place import HOST, find_or_lock, free_port, is_healthy, running_server, state_file
+from flows.server_auth import is_ours, make_private, read_or_make_password
+from flows.server_guard import guarded
+from flows.server_place import HOST, find_or_lock, listen_on, port_of, running_server, state_file
 from mood_core.errors import Unavailable
 from mood_core.private_files import append_private, write_private
 from mood_core.store.claims import new_owner
@@ -40,12 +45,23 @@ _KEEPS_RUNS = {
 
 
 class LocalServer:
-    """A server being started, or one that was found running. ``api_url`` is known at once; wait before using it."""
+    """A server being started, or one that was found running. ``api_url`` is known at once; wait before using it.
 
-    def __init__(self, home: Path, process: subprocess.Popen[bytes] | None, api_url: str) -> None:
+    Raises:
+        ConfigError: ``home`` cannot be made or belongs to another user, or the password in it is damaged.
+    """
+
+    def __init__(self, home: Path, api_url: str) -> None:
         self._home = home
-        self._process = process
+        self._process: subprocess.Popen[bytes] | None = None
+        self._listener: socket.socket | None = None
+        self._password = read_or_make_password(home)
         self.api_url = api_url
+
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """Prefect's settings for programs that use this server; its password is among them."""
+        return client_environment(self._home, self.api_url, self._password)
 
     @property
     def is_ours(self) -> bool:
@@ -73,8 +89,8 @@ class LocalServer:
         return self._process is not None and self._process.poll() is not None
 
     def answers(self) -> bool:
-        """Whether its API answers."""
-        return is_healthy(self.api_url)
+        """Whether it answers, and proves that it is moodlog's own."""
+        return is_ours(self.api_url, self._password)
 
     def wait_until_ready(self) -> None:
         """Wait for the server to answer.
@@ -101,6 +117,17 @@ class LocalServer:
             self._process.kill()
             self._process.wait()
 
+    def start(self, listener: socket.socket, lock: ProcessLock) -> None:
+        """Start a server that answers on ``listener`` and takes over ``lock``."""
+        self._listener = listener
+        self._process = _start(self._home, listener, lock, self._password)
+
+    def close(self) -> None:
+        """End the server if this process started it, and leave its port to others."""
+        self.stop()
+        if self._listener is not None:
+            self._listener.close()
+
     def restart(self, say: Callable[[str], None]) -> None:
         """Start the server that this process started again, at the same address; wait for it as for a new one.
 
@@ -109,9 +136,11 @@ class LocalServer:
         """
         self.stop()
         lock = find_or_lock(self._home, own=True, say=say)
-        port = free_port(self.port, strict=True)
+        listener = self._listener
+        if listener is None or listener.fileno() == -1:  # it was handed over for good, as on Windows
+            listener = listen_on(self.port, strict=True)
         if isinstance(lock, ProcessLock):
-            self._process = _start(self._home, port, lock)
+            self.start(listener, lock)
 
 
 @contextlib.contextmanager
@@ -130,55 +159,93 @@ def local_server(
     reports what is waited for. With ``strict`` it listens on ``port`` or not at all.
 
     Raises:
+        ConfigError: ``home`` cannot be made or belongs to another user, or the password in it is damaged.
         Unavailable: With ``strict``, another program has taken ``port``.
     """
+    make_private(home)
     found = find_or_lock(home, own=own, say=say)
     if isinstance(found, str):
-        yield LocalServer(home, None, found)
+        yield LocalServer(home, found)
         return
     try:
-        free = free_port(port, strict=strict)
+        listener = listen_on(port, strict=strict)
     except Unavailable:
         found.close()
         raise
-    server = LocalServer(home, _start(home, free, found), _api_url(free))
+    server = LocalServer(home, _api_url(port_of(listener)))
     try:
+        server.start(listener, found)
         yield server
     finally:
-        server.stop()
+        server.close()
 
 
 def _api_url(port: int) -> str:
     return f"http://{HOST}:{port}/api"
 
 
-def _start(home: Path, port: int, lock: ProcessLock) -> subprocess.Popen[bytes]:
-    api_url = _api_url(port)
+def _start(home: Path, listener: socket.socket, lock: ProcessLock, password: str) -> subprocess.Popen[bytes]:
+    port = port_of(listener)
     environment = _KEEPS_RUNS | {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
-    # Without these its pages would be looked for, and would look for the API, at Prefect's usual port.
-    environment |= {
-        **server_environment(home),
-        "PREFECT_UI_URL": f"http://{HOST}:{port}",
-        "PREFECT_UI_API_URL": api_url,
-    }
-    log_file = _log(home)
-    if log_file.exists() and log_file.stat().st_size > _LARGEST_LOG:
-        log_file.replace(home / "server.log.1")
-    with append_private(log_file) as log:
-        process = subprocess.Popen(  # noqa: S603 - our own module, with a port number
-            [sys.executable, "-m", "flows.local_server", str(port), str(os.getpid()), str(home)],
+    environment |= server_environment(home) | _access(port, password)
+    # The server gets the socket itself: no other user can take the port before it listens, or while it restarts.
+    handed = () if os.name == "nt" else (listener.fileno(),)
+    if os.name == "nt":
+        listener.close()  # Windows has no descriptors to hand over
+    with _open_log(home) as log:
+        process = subprocess.Popen(  # noqa: S603 - our own module, with numbers and a folder
+            [sys.executable, "-m", "flows.local_server", str(port), str(os.getpid()), str(home), *map(str, handed)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=environment,
             cwd=Path(__file__).resolve().parents[1],
             start_new_session=True,  # Ctrl-C in the terminal is for its owner, which ends it last
-            pass_fds=lock.handles,
+            pass_fds=(*lock.handles, *handed),
         )
     owner = new_owner()
     lock.hand_over({"pid": process.pid, "parent": os.getpid(), "owner": owner})
-    write_private(state_file(home), json.dumps({"api_url": api_url, "owner": owner}).encode())
+    write_private(state_file(home), json.dumps({"api_url": _api_url(port), "owner": owner}).encode())
     return process
+
+
+def _open_log(home: Path) -> IO[bytes]:
+    for database in home.glob("prefect.db*"):
+        database.chmod(0o600)  # versions before this one left it to the umask
+    path = _log(home)
+    if path.exists() and path.stat().st_size > _LARGEST_LOG:
+        path.replace(home / "server.log.1")
+    return append_private(path)
+
+
+def _access(port: int, password: str) -> dict[str, str]:
+    """Who may use a new server: clients with the password, and pages of its own origin, which ask where they are."""
+    return {
+        "PREFECT_SERVER_API_AUTH_STRING": password,
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port}",
+        "PREFECT_UI_URL": f"http://{HOST}:{port}",
+        "PREFECT_UI_API_URL": "/api",
+    }
+
+
+def client_environment(home: Path, api_url: str, password: str) -> dict[str, str]:
+    """Prefect's settings for programs that use the server at ``api_url``, whose history is in ``home``."""
+    return {
+        **server_environment(home),
+        "PREFECT_API_URL": api_url,
+        "PREFECT_API_AUTH_STRING": password,
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
+        # A proxy would get the password, and cannot reach this machine's loopback.
+        "NO_PROXY": _no_proxy(),
+        "no_proxy": _no_proxy(),
+    }
+
+
+def _no_proxy() -> str:
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host for host in given.split(",") if host.strip()]
+    return ",".join(hosts if HOST in hosts or "*" in hosts else [*hosts, HOST])
 
 
 def _log(home: Path) -> Path:
@@ -207,12 +274,16 @@ def _end_with_parent(parent: int) -> None:
 
 def main() -> None:
     """Serve Prefect's API and pages on the port given first, for as long as the process given second lives."""
-    threading.Thread(target=_end_with_parent, args=(int(sys.argv[2]),), daemon=True).start()
+    port, parent, home = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+    os.umask(0o077)  # its database names people
     import uvicorn
     from prefect.server.api.server import create_app
 
-    app = with_health(create_app(final=True), Path(sys.argv[3]) / HEALTH_FILE)
-    uvicorn.run(app, host=HOST, port=int(sys.argv[1]), log_level="warning", timeout_keep_alive=30)
+    app = with_health(create_app(final=True), home / HEALTH_FILE)
+    app = guarded(app, os.environ["PREFECT_SERVER_API_AUTH_STRING"], port)
+    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_level="warning", timeout_keep_alive=30))
+    server.run(sockets=[socket.socket(fileno=int(sys.argv[4]))] if len(sys.argv) > 4 else None)
 
 
 if __name__ == "__main__":

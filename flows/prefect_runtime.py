@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flows.local_server import LocalServer, local_server, server_environment
+from flows.local_server import LocalServer, local_server
 from flows.trusted_folder import refuse_untrusted_prefect_settings
 from mood_core.bootstrap import make_home
 
@@ -69,7 +69,7 @@ def prefect_runtime(
     whose history lies in ``home/prefect``; ``port``, ``own``, ``strict`` and ``say`` are those of ``local_server``.
 
     Raises:
-        ConfigError: ``home`` cannot be made.
+        ConfigError: ``home`` cannot be made, or the server's folder in it belongs to another user.
     """
     # The server keeps the whole log of a run. The terminal shows it when asked; without that, errors come as one line.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG" if verbose > 1 else "INFO")
@@ -79,9 +79,8 @@ def prefect_runtime(
         yield PrefectRuntime(None)
         return
     make_home(home)
-    folder = home / "prefect"
-    with local_server(folder, port=port, own=own, strict=strict, say=say) as server:
-        os.environ.update(server_environment(folder), PREFECT_API_URL=server.api_url)
+    with local_server(home / "prefect", port=port, own=own, strict=strict, say=say) as server:
+        os.environ.update(server.client_environment)
         yield PrefectRuntime(server)
 
 

@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from flows.process_lock import ProcessLock, holder
+from flows.server_auth import is_ours, known_password
 from mood_core.errors import Unavailable
 from mood_core.store.claims import may_live, new_owner
 
@@ -22,28 +21,27 @@ HOST = "127.0.0.1"
 _POLL_S = 0.1
 _ORPHAN_S = 15.0
 _STARTUP_S = 180.0
+_BACKLOG = 2048
 
 
 def running_server(home: Path) -> str | None:
-    """The address of the API of the server that runs with its history in ``home``; None where none does."""
+    """The address of the API of the server that runs with its history in ``home``; None where none does.
+
+    That server has proved that it knows the password in ``home``, so it may be sent to it.
+
+    Raises:
+        ConfigError: ``home`` belongs to another user, or its password is damaged.
+    """
+    password = known_password(home)
     try:
         state = json.loads(state_file(home).read_text(encoding="utf-8"))
         api_url, owner = str(state["api_url"]), str(state["owner"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not api_url.startswith(f"http://{HOST}:"):
+    if password is None or not api_url.startswith(f"http://{HOST}:"):
         return None
     # A server whose owner was killed still answers for a moment, and is about to end.
-    return api_url if may_live(owner) and is_healthy(api_url) else None
-
-
-def is_healthy(api_url: str) -> bool:
-    """Whether the API at ``api_url`` answers."""
-    try:
-        with urlopen(f"{api_url}/health", timeout=2) as answer:  # noqa: S310 - an address of our own, on loopback
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
+    return api_url if may_live(owner) and is_ours(api_url, password) else None
 
 
 def state_file(home: Path) -> Path:
@@ -89,19 +87,29 @@ def _kill(held: dict[str, Any]) -> None:
             os.kill(held["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
-def free_port(wanted: int | None, *, strict: bool = False) -> int:
-    """The port ``wanted`` where it is free on 127.0.0.1, otherwise another one.
+def listen_on(wanted: int | None, *, strict: bool = False) -> socket.socket:
+    """A socket that listens on 127.0.0.1: on the port ``wanted`` where that is free, otherwise on another one.
 
     Raises:
         Unavailable: With ``strict``, ``wanted`` is not free.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, wanted or 0))
-        except OSError:
-            if strict:
-                said = f"port {wanted} of {HOST} is in use by another program; end that program, or name another --port"
-                raise Unavailable(said, source="prefect") from None
-            probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    listener = socket.socket()
+    if os.name != "nt":  # there it would let two programs share the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, wanted or 0))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        if strict:
+            said = f"port {wanted} of {HOST} is in use by another program; end that program, or name another --port"
+            raise Unavailable(said, source="prefect") from None
+        if not wanted:
+            raise
+        return listen_on(None)
+    return listener
+
+
+def port_of(listener: socket.socket) -> int:
+    """The port that ``listener`` listens on."""
+    return int(listener.getsockname()[1])

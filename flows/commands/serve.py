@@ -19,6 +19,7 @@ from flows.health_route import FILE, PATH
 from flows.prefect_runtime import PrefectRuntime, prefect_runtime
 from flows.process_lock import ProcessLock, holder
 from flows.run_records import RunRecords
+from flows.server_auth import make_private, read_or_make_password
 from flows.trusted_folder import refuse_untrusted_folder
 from mood_core.bootstrap import make_home, utc_now
 from mood_core.errors import Unavailable
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
     "--port", type=click.IntRange(1, 65535), default=4200, show_default=True, help="Where Prefect's pages are."
 )
 @click.option("--timezone", metavar="ZONE", help="Run the schedules by this IANA zone instead of that in prefect.yaml.")
+@click.option("--show-password", is_flag=True, help="Print the password of Prefect's pages and commands, and end.")
 @click.pass_context
-def command(context: click.Context, port: int, timezone: str | None) -> None:
+def command(context: click.Context, port: int, timezone: str | None, show_password: bool) -> None:
     """Run all schedules on this machine: pulls who is due every half hour, labels every night.
 
     Keeps going until it is stopped. Prefect's pages and the history of runs are at http://127.0.0.1:4200, unless
     PREFECT_API_URL or your Prefect profile names a server of your own. What runs when is defined in prefect.yaml.
+    The pages ask once for the password that --show-password prints: moodlog makes it and keeps it in HOME.
     http://127.0.0.1:4200/health answers 200 while runs start by themselves, and 503 with the problems otherwise.
 
     Ctrl-C or SIGTERM: each run finishes its current account and ends as Cancelled, which takes up to a minute. A second
@@ -58,8 +61,12 @@ def command(context: click.Context, port: int, timezone: str | None) -> None:
     \b
     In another terminal, what is there may be started by hand:
       export PREFECT_API_URL=http://127.0.0.1:4200/api
+      export PREFECT_API_AUTH_STRING="$(moodlog serve --show-password)"
       prefect deployment run run-nightly/run-now -p dry_run=true
     """
+    if show_password:
+        click.echo(read_or_make_password(load_settings().home / "prefect"))
+        return
     if timezone is not None:
         zone(timezone)
     home = load_settings().home
@@ -91,7 +98,7 @@ def _only_one(folder: Path) -> Iterator[None]:
     Raises:
         Unavailable: There is one already.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     path = folder / "serve.lock"
     lock = ProcessLock(path)
     if not lock.acquire({"pid": os.getpid(), "since": f"{utc_now():%Y-%m-%d %H:%M}"}):
@@ -124,6 +131,7 @@ def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Cal
     _make_up(ids, say)
     say(f"Prefect's pages: {runtime.pages}")
     if runtime.server is not None:
+        say("Their password: moodlog serve --show-password")
         say(f"For monitors: {runtime.pages}{PATH}")
     for deployment in deployments:
         say(f"  {deployment.name}: {_when(deployment, timezone)}")

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import html
 import importlib.util
-import json
 import signal
-import subprocess
+import socket
 import sys
 import tempfile
+import webbrowser
 from pathlib import Path
+from typing import Any
 
 import click
 
 from mood_core.bootstrap import Workspace
+from mood_core.cli.browse_gate import BrowseGate
 from mood_core.errors import ConfigError
+from mood_core.private_files import write_private
 from mood_core.report.datasette_metadata import datasette_metadata
+
+_HOST = "127.0.0.1"
+_END_WITHIN_S = 5
 
 
 @click.command
 @click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="Where the pages are.")
 @click.option("--open", "open_it", is_flag=True, help="Show them in the browser.")
-@click.pass_context
-def command(context: click.Context, port: int, open_it: bool) -> None:
+def command(port: int, open_it: bool) -> None:
     """Look through the database with Datasette: filter, facet, export as CSV or JSON.
 
-    Only this machine can reach it and nothing can be changed. Needs the extra: pip install 'moodlog[datasette]'.
+    Only a browser that opens the printed address once can see it, and nothing can be changed. The address contains a
+    token, so keep it to yourself; every start has a new one. Needs the extra: pip install 'moodlog[datasette]'.
 
     \b
     Example:
@@ -38,16 +46,52 @@ def command(context: click.Context, port: int, open_it: bool) -> None:
                 "Datasette reads SQLite alone; docs/dashboards.md shows Grafana and Metabase on PostgreSQL"
             )
         file = Path(workspace.database.engine.url.database or "")
-        told = datasette_metadata(file.stem, workspace.database)
-    with tempfile.TemporaryDirectory() as folder:
-        metadata = Path(folder) / "metadata.json"
-        metadata.write_text(json.dumps(told), encoding="utf-8")
-        # -P: import nothing from the working directory, which may be somebody else's.
-        call = [sys.executable, "-P", "-m", "datasette", "serve", str(file), "--host", "127.0.0.1", "--port", str(port)]
-        call += ["--metadata", str(metadata), *(["--open"] if open_it else [])]
-        # Datasette ends with this process, also when that is told to end: subprocess.call kills it on the way out.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        try:
-            context.exit(subprocess.call(call))  # noqa: S603 - our own words
-        except KeyboardInterrupt:
-            context.exit(0)
+        metadata = datasette_metadata(file.stem, workspace.database)
+    # uvicorn ends the pages first, then raises the signal again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    gate = BrowseGate()
+    with _listening(port) as listener, contextlib.suppress(KeyboardInterrupt):
+        address = f"http://{_HOST}:{listener.getsockname()[1]}{gate.folder}?token={gate.token}"
+        click.echo(address)
+        click.echo("Open this address in a browser of yours. Stop with Ctrl-C.", err=True)
+        with tempfile.TemporaryDirectory() as folder:
+            if open_it:
+                _open(Path(folder) / "open.html", address)
+            _serve(gate, file, metadata, listener)
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket that listens before anybody is given the address, so that it is this process that gets the token."""
+    listener = socket.socket()
+    if sys.platform != "win32":  # there it would let two programs share the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_HOST, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"cannot listen on port {port}: {error.strerror}; choose another with --port") from None
+    return listener
+
+
+def _open(page: Path, address: str) -> None:
+    """Show ``address`` by way of a private file: every user of the machine can read a browser's command line."""
+    content = (
+        f'<!doctype html><title>moodlog</title><meta http-equiv="refresh" content="0; url={html.escape(address)}">'
+    )
+    write_private(page, content.encode())
+    webbrowser.open(page.as_uri())
+
+
+def _serve(gate: BrowseGate, file: Path, metadata: dict[str, Any], listener: socket.socket) -> None:
+    import uvicorn
+    from datasette.app import Datasette
+
+    pages = Datasette([str(file)], metadata=metadata, settings={"base_url": gate.folder})
+    config = uvicorn.Config(
+        gate.guard(pages.app()),
+        log_level="warning",
+        access_log=False,  # it would contain the token
+        timeout_graceful_shutdown=_END_WITHIN_S,
+    )
+    uvicorn.Server(config).run(sockets=[listener])

@@ -82,5 +82,5 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
 
 def _welcome(folder: str) -> str:
     links = [("mood_history", "every listen with its mood"), *((name, title) for name, (title, _) in QUERIES.items())]
-    items = "".join(f'<li><a href="/{folder}/{name}">{words}</a></li>' for name, words in links)
+    items = "".join(f'<li><a href="{folder}/{name}">{words}</a></li>' for name, words in links)
     return f"<p>What was heard, and its moods. Begin with:</p><ul>{items}</ul><p>{_ADVICE}</p>"

@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from mood_core.errors import ConfigError, ReauthorisationNeeded
+from mood_core.loopback import refusal
 from mood_core.spotify.failures import SOURCE
 
 _PAGE = """<!doctype html>
@@ -186,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         redirect = parse_redirect(query)
-        if path != self.server.path or redirect is None:
+        if path != self.server.path or redirect is None or not self._is_navigation():
             self._answer(404, "Nothing here", "This address only takes Spotify's answer to moodlog.")
             return
         try:
@@ -196,6 +197,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, "Thank you", "moodlog goes on in the terminal. You can close this page.")
         self.server.redirects.put(redirect)
+
+    def _is_navigation(self) -> bool:
+        """Whether a tab was sent here, as Spotify does it: no request of another page's script, image or frame."""
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        return refusal(headers, is_get=True) is None
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Answer what is no request without showing it: the base class would repeat its line, which may hold a code."""

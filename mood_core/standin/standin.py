@@ -8,6 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+from mood_core.loopback import refusal
 from mood_core.standin import control
 from mood_core.standin.accounts import AccountsService, AppRegistration
 from mood_core.standin.application import Application
@@ -15,7 +16,7 @@ from mood_core.standin.calls import CallLog
 from mood_core.standin.clock import Clock
 from mood_core.standin.faults import Faults
 from mood_core.standin.listeners import Listener
-from mood_core.standin.messages import Request, Response
+from mood_core.standin.messages import Request, Response, json_response
 from mood_core.standin.playlists import Playlist, build_playlists
 from mood_core.standin.reccobeats import ReccoBeats
 from mood_core.standin.server import HttpServer
@@ -200,5 +201,10 @@ class StandIn:
 
     def _answer(self, request: Request) -> Response:
         if request.path.startswith(control.PREFIX):
-            return self._control.answer(request)
+            return self._controlled(request)
         return self._application.answer(request)
+
+    def _controlled(self, request: Request) -> Response:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()]
+        why = refusal(headers, is_get=request.method == "GET")
+        return self._control.answer(request) if why is None else json_response({"error": why}, 403)

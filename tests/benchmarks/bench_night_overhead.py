@@ -37,7 +37,7 @@ def main() -> None:
             one_night(workspace)
             plain = min(_taken(lambda: one_night(workspace)) for _ in range(_TIMES))
         with local_server(Path(folder) / "prefect") as server:
-            os.environ["PREFECT_API_URL"] = server.api_url
+            os.environ.update(server.client_environment)
             server.wait_until_ready()
             _under_prefect(plain)
 

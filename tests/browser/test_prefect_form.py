@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -45,6 +46,8 @@ def browser() -> Iterator[Any]:
 def page(server: str, browser: Any) -> Iterator[Any]:
     """A page that reaches this machine and nothing else."""
     context = browser.new_context(viewport={"width": 1280, "height": 1600})
+    password = os.environ["PREFECT_API_AUTH_STRING"]
+    context.add_init_script(f"localStorage.setItem('prefect-password', btoa('{password}'))")  # as the login does
     context.route("**/*", lambda route: route.continue_() if route.request.url.startswith(server) else route.abort())
     yield context.new_page()
     context.close()

@@ -229,6 +229,27 @@ def test_other_requests_are_not_the_answer(redirect_uri: str) -> None:
         idle.close()
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    ],
+)
+def test_what_a_page_sends_behind_the_persons_back_is_not_the_answer(
+    redirect_uri: str, headers: dict[str, str]
+) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    with CallbackServer(redirect_uri, "sss") as server:
+        for query in ("error=access_denied", "code=wrong&state=sss"):
+            assert httpx.get(f"{redirect_uri}?{query}", headers=headers).status_code == 404
+        assert httpx.get(f"{redirect_uri}?code=right&state=sss", headers=link).status_code == 200
+        assert server.wait(10) == "right"
+
+
 @pytest.mark.parametrize("path", ["/callback?code=c&state=other", "/callback?code=c", "/callback?error=access_denied"])
 def test_an_answer_of_another_state_is_refused(redirect_uri: str, path: str) -> None:
     with CallbackServer(redirect_uri, "sss") as server:

@@ -154,6 +154,15 @@ def test_requests_that_make_no_sense_are_refused(control: httpx.Client, method: 
     assert answer.json()["error"]
 
 
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}])
+def test_a_web_page_controls_nothing(control: httpx.Client, headers: dict[str, str]) -> None:
+    before = control.get("/listeners").json()
+    for method, path in (("POST", "/revoke"), ("POST", "/faults"), ("DELETE", "/calls"), ("GET", "/listeners")):
+        answer = control.request(method, path, content=b'{"listener": "ada-1"}', headers=headers)
+        assert answer.status_code == 403
+    assert control.get("/listeners").json() == before
+
+
 def test_the_surface_lists_itself(control: httpx.Client) -> None:
     assert "POST /_control/clock" in control.get("/").json()["endpoints"]
     assert control.get("/nothing").status_code == 404

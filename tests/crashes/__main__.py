@@ -38,7 +38,7 @@ def main() -> int:
         if any(PROGRAMS[name].flow for name in programs):
             server = stack.enter_context(local_server(folder / "prefect"))
             server.wait_until_ready()
-            crashes.prefect_url = server.api_url
+            crashes.prefect = server.client_environment
         if given.step:
             points = iter([crashes.killed(programs[0], databases[0], given.step)])
         else:

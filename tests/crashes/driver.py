@@ -57,7 +57,7 @@ class Crashes:
     folder: Path
     standin: StandIn
     postgres: str | None = None
-    prefect_url: str | None = None
+    prefect: dict[str, str] = field(default_factory=dict)
     _undisturbed: dict[tuple[str, str], tuple[int, Outcome]] = field(default_factory=dict)
     _templates: dict[tuple[str, str], str] = field(default_factory=dict)
     _closing: ExitStack = field(default_factory=ExitStack)
@@ -182,7 +182,7 @@ class Crashes:
         **disturbance: Any,
     ) -> Play:
         """What :func:`in_a_process` runs."""
-        values = settings | ({"PREFECT_API_URL": self.prefect_url} if self.prefect_url else {})
+        values = settings | self.prefect
         words = PROGRAMS[program].spelt(
             user=self._user(), export=self._export(), model=self._model(), token=self._token()
         )

@@ -35,7 +35,7 @@ def test_a_program_killed_anywhere_is_made_whole_by_the_next_run(crashes: Crashe
 def test_the_nightly_flow_killed_under_prefect_is_made_whole_by_the_next(crashes: Crashes, tmp_path: Path) -> None:
     with local_server(tmp_path / "prefect") as server:
         server.wait_until_ready()
-        crashes.prefect_url = server.api_url
+        crashes.prefect = server.client_environment
         _kill_and_compare(crashes, "run")
 
 

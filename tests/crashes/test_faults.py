@@ -188,7 +188,7 @@ def test_the_nightly_flow_goes_on_by_itself_when_postgresql_was_restarted(
     expected = crashes.undisturbed("night", "postgresql")[1]
     with local_server(tmp_path / "prefect") as prefect, crashes.home("run", "postgresql") as (home, settings):
         prefect.wait_until_ready()
-        settings |= {"PREFECT_API_URL": prefect.api_url}
+        settings.update(prefect.client_environment)
         ended = crashes.play(
             "run", home, settings, now=NOW, halt_at=_AMIDST_THE_FLOW, meanwhile=partial(_restart, server)
         )

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import pytest
 
 from flows.local_server import LocalServer, local_server
+from flows.server_place import listen_on, port_of
 from tests.sealed import ROOT
 
 T = TypeVar("T")
@@ -109,8 +110,29 @@ def prefect_server_process(home: Path, *, port: int | None = None) -> Iterator[L
         patch.setenv("PREFECT_HOME", str(home))
         with local_server(home, port=port) as running:
             running.wait_until_ready()
-            patch.setenv("PREFECT_API_URL", running.api_url)
-            from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-            with temporary_settings({PREFECT_API_URL: running.api_url, PREFECT_HOME: home}):
+            for name, value in running.client_environment.items():
+                patch.setenv(name, value)
+            with settings_of(running):
                 yield running
+
+
+@contextmanager
+def settings_of(server: LocalServer) -> Iterator[None]:
+    """Prefect's settings in this process, which read the environment earlier: the server's address and password."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    given = server.client_environment
+    with temporary_settings(
+        {
+            PREFECT_API_URL: server.api_url,
+            PREFECT_API_AUTH_STRING: given["PREFECT_API_AUTH_STRING"],
+            PREFECT_HOME: Path(given["PREFECT_HOME"]),
+        }
+    ):
+        yield
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with listen_on(None) as probe:
+        return port_of(probe)

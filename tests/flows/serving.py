@@ -15,11 +15,11 @@ from typing import Any
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from flows.server_place import free_port
+from flows.server_auth import known_password
 from mood_core.standin import StandIn
-from tests.flows.deployed import MOODLOG, until
+from tests.flows.deployed import MOODLOG, free_port, until
 
 PATIENCE_S = 240.0
 DEFAULT_PORT = 4200
@@ -64,8 +64,12 @@ class Serving:
     @contextmanager
     def client(self) -> Iterator[SyncPrefectClient]:
         """A client of its server."""
+        here = {
+            PREFECT_API_URL: f"http://127.0.0.1:{self.port}/api",
+            PREFECT_API_AUTH_STRING: known_password(self.home / "prefect"),
+        }
         with (
-            temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{self.port}/api"}),
+            temporary_settings(here),
             get_client(sync_client=True) as client,
         ):
             yield client
@@ -89,7 +93,7 @@ def serving(
     home: Path, *, port: int | None = None, wait: bool = True, moodlog: Sequence[str] = MOODLOG, **environment: str
 ) -> Iterator[Serving]:
     """A ``moodlog serve`` on ``home``, whose settings are in the environment; killed at the end where it still runs."""
-    port = port or free_port(None)
+    port = port or free_port()
     given = [] if port == DEFAULT_PORT else ["--port", str(port)]
     log = home.parent / f"serve-{time.monotonic_ns()}.log"
     with log.open("wb") as out:

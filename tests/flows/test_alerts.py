@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -16,7 +17,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import AutomationCore, EventTrigger
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, Late, Pending, Running, Scheduled
 
 from flows.alerts import NIGHTLY, PULL, alerts, nightly_late, no_pull_starts
@@ -113,7 +114,8 @@ def test_each_alert_is_sent_also_right_after_a_restart(tmp_path: Path, listener:
 
 def _in_a_thread(work: Callable[[], None], api_url: str) -> Thread:
     def sent() -> None:
-        with temporary_settings({PREFECT_API_URL: api_url}):
+        here = {PREFECT_API_URL: api_url, PREFECT_API_AUTH_STRING: os.environ["PREFECT_API_AUTH_STRING"]}
+        with temporary_settings(here):
             work()
 
     thread = Thread(target=sent)

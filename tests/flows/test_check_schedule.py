@@ -15,6 +15,7 @@ from flows.check_schedule import ask_prefect
 from flows.commands.status import schedule
 from flows.local_server import local_server
 from mood_core.pipeline.check_health import Level, Scheduled, schedule_finding
+from tests.flows.deployed import settings_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
@@ -32,9 +33,11 @@ def test_a_server_reports_what_its_scheduler_does_and_not_what_its_deployments_s
     began = datetime.now(UTC)
     with local_server(home / "prefect") as server:
         server.wait_until_ready()
-        monkeypatch.setenv("PREFECT_API_URL", server.api_url)
+        for name, value in server.client_environment.items():
+            monkeypatch.setenv(name, value)
         assert ask_prefect(home) == Scheduled(active=False)
-        _schedule_a_night(server.api_url)
+        with settings_of(server):
+            _schedule_a_night()
         told = ask_prefect(home)
         shown = schedule(home)
     assert told is not None
@@ -48,18 +51,17 @@ def test_a_server_reports_what_its_scheduler_does_and_not_what_its_deployments_s
     assert abs(told.last_success - began) < timedelta(minutes=10)
 
 
-def _schedule_a_night(api_url: str) -> None:
+def _schedule_a_night() -> None:
     from prefect import flow
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import CronSchedule
-    from prefect.settings import PREFECT_API_URL, temporary_settings
     from prefect.states import Completed, Running
 
     @flow(name="run-nightly")
     def night() -> None: ...
 
-    with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
+    with get_client(sync_client=True) as client:
         flow_id = client.create_flow_from_name("run-nightly")
         every_night = DeploymentScheduleCreate(schedule=CronSchedule(cron="30 3 * * *", timezone="UTC"), active=True)
         deployment_id = client.create_deployment(flow_id=flow_id, name="nightly", schedules=[every_night])

@@ -12,6 +12,7 @@ from prefect.exceptions import ParameterBindError, ParameterTypeError
 
 from flows.local_server import local_server
 from mood_core.bootstrap import Workspace
+from tests.flows.deployed import settings_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
@@ -30,9 +31,7 @@ def server(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     with local_server(tmp_path / "prefect") as running:
         running.wait_until_ready()
-        from prefect.settings import PREFECT_API_URL, temporary_settings
-
-        with temporary_settings({PREFECT_API_URL: running.api_url}):
+        with settings_of(running):
             yield
 
 

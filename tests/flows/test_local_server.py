@@ -20,7 +20,7 @@ from prefect.client.orchestration import get_client
 
 from flows.local_server import local_server
 from flows.process_lock import ProcessLock, holder
-from flows.server_place import find_or_lock, free_port
+from flows.server_place import find_or_lock, listen_on, port_of
 from mood_core.errors import Unavailable
 from tests.flows.deployed import prefect_server, until
 
@@ -63,7 +63,9 @@ def test_a_server_ends_when_its_owner_is_killed(tmp_path: Path, after_s: float) 
 
 
 def test_a_server_takes_the_port_of_one_whose_owner_was_killed_and_no_two_share_a_history(tmp_path: Path) -> None:
-    home, port = tmp_path / "prefect", free_port(None)
+    home = tmp_path / "prefect"
+    with listen_on(None) as probe:
+        port = port_of(probe)
     owner = subprocess.Popen(
         [sys.executable, "-c", _OWNER.replace("sys.argv[1])", f"sys.argv[1]), port={port}"), str(home)],
         stdout=subprocess.PIPE,
@@ -109,8 +111,9 @@ def test_a_port_that_another_program_has_is_refused_or_another_one_is_used(tmp_p
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(Unavailable, match=rf"port {port} .*--port"):
-            free_port(port, strict=True)
-        assert free_port(port) != port
+            listen_on(port, strict=True)
+        with listen_on(port) as other:
+            assert port_of(other) != port
 
 
 def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path: Path) -> None:
@@ -136,7 +139,8 @@ def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path: Path) -> None
 def test_its_pages_ask_the_server_they_came_from(tmp_path: Path) -> None:
     with local_server(tmp_path / "prefect") as server:
         server.wait_until_ready()
-        assert httpx.get(f"{server.ui_url}/ui-settings", timeout=30).json()["api_url"] == server.api_url
+        told = httpx.get(f"{server.ui_url}/ui-settings", timeout=30).json()["api_url"]
+        assert httpx.URL(server.ui_url).join(told) == server.api_url
 
 
 @pytest.mark.slow
@@ -146,7 +150,14 @@ def test_a_run_goes_after_its_time_with_its_logs_and_artifacts(tmp_path: Path, m
     with local_server(tmp_path / "prefect") as server:
         server.wait_until_ready()
         # Prefect's own client, which asks again where a busy SQLite makes the server answer 503.
-        with PrefectHttpxSyncClient(base_url=server.api_url, timeout=30, raise_on_all_errors=False) as api:
+        user, _, password = server.client_environment["PREFECT_API_AUTH_STRING"].partition(":")
+        with PrefectHttpxSyncClient(
+            base_url=server.api_url,
+            auth=(user, password),
+            enable_csrf_support=True,
+            timeout=30,
+            raise_on_all_errors=False,
+        ) as api:
             old, young = _ended_run(api), _ended_run(api)
             with closing(sqlite3.connect(tmp_path / "prefect" / "prefect.db", timeout=30)) as database, database:
                 for run, days in ((old, 31), (young, 29)):

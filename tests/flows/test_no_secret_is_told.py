@@ -62,7 +62,9 @@ def standin(
             monkeypatch.setenv(name, value)
         with local_server(home / "prefect") as server:
             server.wait_until_ready()
-            monkeypatch.setenv("PREFECT_API_URL", server.api_url)
+            for name, value in server.client_environment.items():
+                monkeypatch.setenv(name, value)
+            planted.add("server password", server.client_environment["PREFECT_API_AUTH_STRING"])
             yield running
 
 
@@ -122,6 +124,7 @@ def test_no_secret_is_told(home: Path, tmp_path: Path, standin: StandIn, planted
         assert terminal.moodlog("forget", "--user", account, "--yes") == 0
 
     kept = dict(everything_kept(tmp_path))
+    assert planted.found_in(kept.pop(str(home / "prefect" / "server-password"))) == {"server password"}
     told = {name: planted.found_in(data) for name, data in kept.items() if planted.found_in(data)}
     assert told == {}
     assert not any(planted.found_in(line) for line in lines)

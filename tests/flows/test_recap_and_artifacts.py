@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from flows.local_server import local_server
+from flows.local_server import LocalServer, local_server
 from mood_core.bootstrap import Workspace
 from mood_core.errors import ConfigError, InputError, Unavailable
+from tests.flows.deployed import settings_of
 from tests.report_history import USER, add_history
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
@@ -26,21 +27,19 @@ SECRET = "secret-of-the-hook"
 
 
 @pytest.fixture(scope="module")
-def api_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     folder = tmp_path_factory.mktemp("prefect")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(folder))
         with local_server(folder) as running:
             running.wait_until_ready()
-            yield running.api_url
+            yield running
 
 
 @pytest.fixture
-def server(home: Path, api_url: str) -> Iterator[str]:
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: api_url}):
-        yield api_url
+def server(home: Path, running_server: LocalServer) -> Iterator[str]:
+    with settings_of(running_server):
+        yield running_server.api_url
 
 
 @contextmanager

@@ -14,9 +14,8 @@ from prefect import flow
 from prefect.states import Running
 
 from flows.process_lock import holder
-from flows.server_place import free_port
 from mood_core.standin import StandIn
-from tests.flows.deployed import until
+from tests.flows.deployed import free_port, until
 from tests.flows.serving import STATE, Serving, begin_a_pull, rows, serving
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -46,7 +45,7 @@ def _run_of_a_worker(serve: Serving) -> str:
 def test_a_serve_that_ends_in_mid_run_leaves_nothing_in_the_way(
     slow_service: StandIn, home: Path, how: signal.Signals
 ) -> None:
-    port = free_port(None)
+    port = free_port()
     with serving(home, port=port) as first:
         foreign = _run_of_a_worker(first)
         run_id = begin_a_pull(first, slow_service)

@@ -21,7 +21,7 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.deployments import read_deployments
 from mood_core.bootstrap import utc_now
@@ -120,7 +120,10 @@ def test_serve_runs_the_same_deployments(home: Path, tmp_path: Path, monkeypatch
         assert serving.stdout is not None
         said = list(iter(serving.stdout.readline, "Stop with Ctrl-C.\n"))
         address = next(line.split()[-1] for line in said if "pages" in line)
+        password = run(*MOODLOG, "serve", "--show-password").stdout.strip()
+        assert password not in "".join(said)
         monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
+        monkeypatch.setenv("PREFECT_API_AUTH_STRING", password)
         monkeypatch.setenv("PREFECT_HOME", str(home / "prefect"))
         deadline = time.monotonic() + 180
         names = [deployment.name for deployment in read_deployments()]
@@ -128,7 +131,8 @@ def test_serve_runs_the_same_deployments(home: Path, tmp_path: Path, monkeypatch
             assert time.monotonic() < deadline, "the deployments do not appear"
         done = _prefect("deployment", "run", "label-moods/label", "--watch")
         assert done.returncode == 0, done.stdout + done.stderr
-        with temporary_settings({PREFECT_API_URL: f"{address}/api"}):  # this process read its settings before
+        here = {PREFECT_API_URL: f"{address}/api", PREFECT_API_AUTH_STRING: password}
+        with temporary_settings(here):  # this process read its settings before
             _assert_what_no_schema_refuses_does_nothing()
             _assert_training_ends(made_up_tracks(tmp_path / "labelled.csv"), tmp_path / "models")
     finally:

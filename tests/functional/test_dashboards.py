@@ -229,46 +229,83 @@ def test_canned_queries_answer(tmp_path: Path, name: str) -> None:
 
 @pytest.fixture
 def browsing(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """``moodlog browse`` on a free port: its address and its process."""
+    """``moodlog browse`` on a free port: the address that it prints, and its process."""
     pytest.importorskip("datasette", reason="the extra datasette is not installed")
     with Workspace() as space:
         add_history(space, 200)
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "browse", "--port", "0"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "flows.cli", "browse", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
-        assert process.stderr is not None
-        lines = iter(process.stderr.readline, "")
-        yield next(found[0] for line in lines if (found := re.search(r"http://\S+(?=\s|$)", line))), process
+        assert process.stdout is not None
+        yield process.stdout.readline().strip(), process
     finally:
         process.terminate()
-        process.wait(timeout=120)
-        assert process.stderr is not None
-        process.stderr.close()
+        process.communicate(timeout=120)
 
 
 @pytest.mark.slow
 def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subprocess.Popen[str]]) -> None:
     address, _ = browsing
     assert address.startswith("http://127.0.0.1:")
-    with httpx.Client(base_url=address, timeout=120) as client:
-        view = client.get("/moodlog/mood_daily.json", params={"_shape": "array", "_facet": "mood"}).json()
+    with httpx.Client(base_url=address.partition("?")[0], timeout=120) as client:
+        assert client.get(address).status_code == 200
+        view = client.get("moodlog/mood_daily.json", params={"_shape": "array", "_facet": "mood"}).json()
         assert {row["display_name"] for row in view} == {USER.display_name}
         for name in QUERIES:
-            shown = client.get(f"/moodlog/{name}", params={"person": "", "mood": "Calm"})
+            shown = client.get(f"moodlog/{name}", params={"person": "", "mood": "Calm"})
             assert shown.status_code == 200, name
-        assert "<img src=x" not in client.get("/moodlog/mood_daily").text
-        assert client.get("/moodlog/accounts.json").status_code == 403
-        start = client.get("/").text
-        links = re.findall(r'href="(/moodlog/[a-z_-]+)">', start.split("<h2")[0])
-        assert links == ["/moodlog/mood_history", *(f"/moodlog/{name}" for name in QUERIES)]
-        listed = client.get("/moodlog").text
+        assert "<img src=x" not in client.get("moodlog/mood_daily").text
+        assert client.get("moodlog/accounts.json").status_code == 403
+        start = client.get("").text
+        links = re.findall(r'href="(moodlog/[a-z_-]+)">', start.split("<h2")[0])
+        assert links == ["moodlog/mood_history", *(f"moodlog/{name}" for name in QUERIES)]
+        assert [client.get(link).status_code for link in links] == [200] * len(links)
+        for link in re.findall(r'(?:href|src)="(/[^"#]*)', start):
+            assert client.get(str(client.base_url.join(link))).status_code == 200, link
+        listed = client.get("moodlog").text
         assert [name for name in ("listen_times", "done_until", "epochs") if f"/moodlog/{name}" in listed] == []
-        assert "share of the listens" in client.get("/moodlog/mood_daily").text
-        assert client.get("/moodlog.json", params={"sql": "SELECT * FROM accounts"}).status_code == 403
-        assert client.get("/moodlog/mood_daily.json", params={"_where": "1=1"}).status_code in (400, 403)
-        assert client.get("/moodlog.db").status_code in (403, 404)
-        assert client.post("/moodlog/users/-/insert", json={"row": {}}).status_code >= 400
+        assert "share of the listens" in client.get("moodlog/mood_daily").text
+        assert client.get("moodlog.json", params={"sql": "SELECT * FROM accounts"}).status_code == 403
+        assert client.get("moodlog/mood_daily.json", params={"_where": "1=1"}).status_code in (400, 403)
+        assert client.get("moodlog.db").status_code in (403, 404)
+        assert client.post("moodlog/users/-/insert", json={"row": {}}).status_code >= 400
+
+
+@pytest.mark.slow
+def test_browse_shows_nothing_without_its_token(browsing: tuple[str, subprocess.Popen[str]]) -> None:
+    """A page of another origin, another user of the machine, and a name that leads to 127.0.0.1."""
+    address, process = browsing
+    folder, _, token = address.partition("?token=")
+    root = str(httpx.URL(address).copy_with(path="/", query=None))
+    cookie = httpx.get(address).headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=Strict", f"Path={httpx.URL(folder).path}"} <= set(cookie.split("; "))
+    known = {"Cookie": cookie.partition(";")[0]}
+    page = f"{folder}moodlog/mood_daily.json"
+    assert httpx.get(page, headers=known).status_code == 200
+    for where, headers in (
+        (page, {}),
+        (page, {"Cookie": "moodlog_browse=wrong"}),
+        (page, {"Authorization": f"Bearer {token}"}),
+        (page, {**known, "Host": "evil.example"}),
+        (page, {**known, "Origin": "http://evil.example"}),
+        (page, {**known, "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}),
+        (f"{page}?token={token}", {}),
+        (f"{folder}?token=wrong", {}),
+        (address, {"Host": "evil.example"}),
+        (root, known),
+        (f"{root}moodlog/mood_daily.json", known),
+        (f"{root}-/static/app.css", {}),
+    ):
+        answer = httpx.get(where, headers=headers)
+        assert answer.status_code == 403, (where, headers)
+        assert USER.display_name not in answer.text
+        assert "access-control-allow-origin" not in answer.headers
+    command = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    assert not command.exists() or command.read_text() == "", "no other process that could show the token"
 
 
 @pytest.mark.slow
@@ -279,6 +316,14 @@ def test_nothing_goes_on_running_when_browse_is_ended(browsing: tuple[str, subpr
     process.wait(timeout=120)
     with pytest.raises(httpx.ConnectError):
         httpx.get(address, timeout=120)
+
+
+@pytest.mark.slow
+def test_browse_says_which_port_is_taken(browsing: tuple[str, subprocess.Popen[str]]) -> None:
+    port = str(httpx.URL(browsing[0]).port)
+    command = [sys.executable, "-m", "flows.cli", "browse", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, port in done.stderr, "--port" in done.stderr) == (78, True, True)
 
 
 @pytest.mark.slow

@@ -71,6 +71,6 @@ def test_no_command_line_shows_a_secret_while_a_run_works(
     hidden += [
         path.read_text().strip()
         for path in home.rglob("*")
-        if path.is_file() and path.stat().st_size < 200 and "auth" in path.name
+        if path.is_file() and path.stat().st_size < 200 and "password" in path.name
     ]
     assert [value for value in hidden if value and value in text] == []

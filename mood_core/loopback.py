@@ -1,0 +1,105 @@
+"""Protection of HTTP servers on loopback against web pages: own host and own origin only, no frames, no CORS.
+
+A browser sends requests to 127.0.0.1 for any page that it shows, and a page whose DNS name resolves to 127.0.0.1 (DNS
+rebinding) even reads the answers. Host, Origin and Sec-Fetch-Site are set by the browser, so a page cannot forge them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from typing import Any
+
+Header = tuple[bytes, bytes]
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LOOPBACK = re.compile(rb"(127(\.[0-9]{1,3}){3}|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+_HARDENING: tuple[Header, ...] = (
+    (b"x-frame-options", b"DENY"),
+    # A script from elsewhere could read the password that Prefect's pages keep; these need no such script.
+    (
+        b"content-security-policy",
+        b"script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; connect-src 'self'; object-src 'none'; "
+        b"base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+def refusal(headers: Iterable[Header], *, is_get: bool) -> str | None:
+    """Why a request with these ``headers`` is refused; None for one that this machine's own programs or pages sent.
+
+    Another origin may only link here: navigate a whole tab with GET.
+    """
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        found.setdefault(name.lower(), []).append(value.strip())
+    hosts = found.get(b"host", [])
+    if len(hosts) != 1 or not _LOOPBACK.fullmatch(hosts[0]):
+        return "The Host header must be 127.0.0.1 or localhost. Open the address that moodlog printed."
+    if any(origin.lower() != b"http://" + hosts[0].lower() for origin in found.get(b"origin", [])):
+        return "Requests from pages of another origin are refused."
+    if not set(found.get(b"sec-fetch-site", [])) <= {b"same-origin", b"none"}:
+        links = found.get(b"sec-fetch-mode") == [b"navigate"] and found.get(b"sec-fetch-dest") == [b"document"]
+        if not (is_get and links):
+            return "Requests from pages of another origin are refused."
+    return None
+
+
+class LoopbackGuard:
+    """ASGI middleware: refuses what ``refusal`` refuses, on HTTP and WebSocket, and adds headers for browsers."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or connection."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        why = refusal(scope["headers"], is_get=scope.get("method", "GET") in {"GET", "HEAD"})
+        if why is None:
+            await self._app(scope, receive, _hardened(send))
+        else:
+            await refuse(scope, send, why)
+
+
+def _hardened(send: Send) -> Send:
+    async def hardened(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*_without_cors(message.get("headers", ())), *_HARDENING]
+        await send(message)
+
+    return hardened
+
+
+def _without_cors(headers: Iterable[Header]) -> list[Header]:
+    return [(name, value) for name, value in headers if not name.lower().startswith(b"access-control-")]
+
+
+async def refuse(scope: Scope, send: Send, why: str) -> None:
+    """Answer a request with 403 and ``why``; a WebSocket is closed before it opens, which uvicorn answers with 403."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": why})
+    else:
+        await answer(send, 403, why + "\n")
+
+
+async def answer(
+    send: Send, status: int, text: str, *, content_type: str = "text/plain", headers: Sequence[Header] = ()
+) -> None:
+    """Send a whole response that no cache keeps."""
+    body = text.encode()
+    fixed = [
+        (b"content-type", f"{content_type}; charset=utf-8".encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+    await send({"type": "http.response.body", "body": body})
