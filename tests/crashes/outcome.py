@@ -16,20 +16,21 @@ from tests.crashes.homes import NOW
 
 Outcome = dict[str, list[str]]
 
-_BOOKKEEPING = {"batches", "api_calls", "epochs", "schema_migrations", "imported_files"}
+_BOOKKEEPING = {"batches", "api_calls", "epochs", "schema_migrations", "imported_files", "fences"}
 """Tables that tell how the facts came in; ``verify`` holds the ledger against lake and SQL."""
 
 _WHEN_WRITTEN = {
     "recorded_at", "fetched_at", "labelled_at", "missed_at", "first_missed_at", "last_missed_at", "found_at",
     "filled_at", "loaded_at", "connected_at", "last_pulled_at", "claimed_until", "refresh_until", "until",
-    "unavailable_since",
+    "unavailable_since", "forgotten_at", "lifted_at",
 }  # fmt: skip
 _TOLD_AGAIN = ("gaps", "tracks", "users")
 """Of which the lake may hold a row twice, and SQL one: a gap is told again by the run after one that was killed before
 it stored the listens beyond it; a track that two people heard is described by both of their shards at once; a person is
 told again by the command that was killed before SQL knew them."""
 
-_OF_ITS_OWN = {"token", "token_version", "last_problem"}
+_OF_ITS_OWN = {"token", "token_version", "last_problem", "lease_number", "person_hash", "hash_key"}
+_NOT_COMPARED = _WHEN_WRITTEN | _OF_ITS_OWN
 _NATURAL = {
     "user_key": ("users", "user_id"),
     "track_key": ("tracks", "track_id"),
@@ -115,7 +116,7 @@ def _lake(workspace: Workspace) -> Outcome:
     result: Outcome = {"superseded": [path for name in DATASETS for path in lake.superseded(name)]}
     for name in DATASETS:
         rows = [row for path in lake.paths(name) for row in lake.read(path)[1].to_pylist()]
-        kept = ({column: value for column, value in row.items() if column not in _WHEN_WRITTEN} for row in rows)
+        kept = ({column: value for column, value in row.items() if column not in _NOT_COMPARED} for row in rows)
         texts = map(str, kept)
         result[f"lake {name}"] = sorted(set(texts) if name in _TOLD_AGAIN else texts)
     return result
