@@ -23,6 +23,8 @@ from mood_core.report.datasette_metadata import datasette_metadata
 
 _HOST = "127.0.0.1"
 _END_WITHIN_S = 5
+_LIMITS = {"sql_time_limit_ms": 30_000}
+"""Datasette allows a query 1 s, which is short for a history of ten years; the pages have one user."""
 
 
 @click.command
@@ -87,7 +89,7 @@ def _serve(gate: BrowseGate, file: Path, metadata: dict[str, Any], listener: soc
     import uvicorn
     from datasette.app import Datasette
 
-    pages = Datasette([str(file)], metadata=metadata, settings={"base_url": gate.folder})
+    pages = Datasette([str(file)], metadata=metadata, settings={"base_url": gate.folder, **_LIMITS})
     config = uvicorn.Config(
         gate.guard(pages.app()),
         log_level="warning",

@@ -18,18 +18,24 @@ FROM (
         a.mood AS from_mood,
         b.mood AS to_mood,
         count(*) AS transitions
+    -- SQLite keeps the order of a CROSS JOIN. Without statistics it would begin with moods, or read all earlier listens
+    -- for each listen, and take minutes.
     FROM users AS u
-    INNER JOIN listens AS l ON u.user_key = l.user_key
-    INNER JOIN listens AS n
-        ON
-            l.user_key = n.user_key
-            AND n.played_at_ms = (
-                SELECT min(x.played_at_ms) FROM listens AS x
-                WHERE x.user_key = l.user_key AND x.played_at_ms > l.played_at_ms
-            )
-            AND n.played_at_ms <= l.played_at_ms + 1800000
-    INNER JOIN moods AS a
-        ON a.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND l.track_key = a.track_key
-    INNER JOIN moods AS b ON a.model_key = b.model_key AND n.track_key = b.track_key
+    CROSS JOIN listens AS l
+    CROSS JOIN listens AS n
+    CROSS JOIN moods AS a
+    CROSS JOIN moods AS b
+    WHERE
+        u.user_key = l.user_key
+        AND l.user_key = n.user_key
+        AND n.played_at_ms = (
+            SELECT min(x.played_at_ms) FROM listens AS x
+            WHERE x.user_key = l.user_key AND x.played_at_ms > l.played_at_ms
+        )
+        AND n.played_at_ms - l.played_at_ms <= 1800000
+        AND a.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1)
+        AND l.track_key = a.track_key
+        AND a.model_key = b.model_key
+        AND n.track_key = b.track_key
     GROUP BY u.user_id, u.display_name, a.mood, b.mood
 ) AS d
