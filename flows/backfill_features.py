@@ -31,6 +31,7 @@ def backfill_features(
         label: Then label the tracks whose features were found.
     """
     selection = selection_of(people, first_day, last_day)
-    report = NightReport(finished=finish_batches())
+    finished, problems = finish_batches()
+    report = NightReport(finished=finished, lake_problems=problems)
     fetch_and_label(report, selection, ask_again=ask_again, label=label)
     return conclude(report)

@@ -34,6 +34,7 @@ def label_moods(
         last_day: Only tracks heard on this local day or earlier.
     """
     selection = selection_of(people, first_day, last_day)
-    report = NightReport(finished=finish_batches())
+    finished, problems = finish_batches()
+    report = NightReport(finished=finished, lake_problems=problems)
     fetch_and_label(report, selection)
     return conclude(report)

@@ -45,7 +45,7 @@ def run_nightly(
     selection = selection_of(people, first_day, last_day)  # what is wrong with it is said before anything is done
     begin_run()
     report = NightReport(dry_run=dry_run)
-    report.finished = 0 if dry_run else finish_batches()
+    report.finished, report.lake_problems = (0, []) if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run, share=share)
     report.permissions = permissions_ending()
     if not dry_run:

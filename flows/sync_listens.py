@@ -47,7 +47,7 @@ def sync_listens(
     if due_only:
         make_up_for_night()
     report = NightReport(dry_run=dry_run)
-    report.finished = 0 if dry_run else finish_batches()
+    report.finished, report.lake_problems = (0, []) if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run, due_only=due_only, share=share)
     report.permissions = permissions_ending()
     return conclude(report)

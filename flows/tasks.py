@@ -55,10 +55,12 @@ RETRYING: dict[str, Any] = {
 
 
 @task(name="finish what was left", **RETRYING)
-def finish_batches() -> int:
-    """Load the batches that an earlier run published but did not live to load; returns how many."""
+def finish_batches() -> tuple[int, list[str]]:
+    """Load the batches that an earlier run published but did not live to load; returns how many, and what is wrong."""
     with Workspace() as workspace:
-        return workspace.batches.finish(now=workspace.now())
+        batches = workspace.batches
+        finished = batches.finish(now=workspace.now())
+        return finished, batches.problems
 
 
 @task(name="pull listens", task_run_name="pull {label}", **RETRYING)

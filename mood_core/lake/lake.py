@@ -27,7 +27,7 @@ from mood_core.lake.batch_files import (
     to_parquet,
 )
 from mood_core.lake.exchange import exchange_locally
-from mood_core.lake.publish import is_no_file, publish_locally, sweep_leftovers
+from mood_core.lake.publish import entries_below, is_no_file, publish_locally, sweep_leftovers
 from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
 
 _BATCH = re.compile(rf"/\w+/month=[^/]*/[^./][^/]*{re.escape(SUFFIX)}")
@@ -185,18 +185,33 @@ class Lake:
         except OSError as error:
             raise StoreError(f"{path} cannot be removed from the lake {self.root}: {error}") from error
 
-    def foreign(self) -> list[str]:
-        """Paths of files in the datasets' folders that are no batch files by their name."""
+    def foreign(self, *, since: datetime | None = None) -> list[str]:
+        """Paths in the datasets' folders that are not batch files by their name: files, links, pipes and the like.
+
+        With ``since``, older months are not looked at.
+        """
+        first = f"month={since.astimezone(UTC):%Y-%m}" if since else ""
         return sorted(
-            f"{dataset}/{info.path.removeprefix(self._at(dataset)).lstrip('/')}"
+            path.lstrip("/")
             for dataset in DATASETS
-            for info in self._files.get_file_info(
-                fs.FileSelector(self._at(dataset), recursive=True, allow_not_found=True)
-            )
-            if info.type == fs.FileType.File
-            and not _is_draft(path := info.path.removeprefix(self.root))
-            and not _is_batch(path)
+            for path in self._everything(dataset, first)
+            if not _is_draft(path) and not _is_batch(path)
         )
+
+    def _everything(self, dataset: str, first: str) -> Iterator[str]:
+        """``/dataset/...`` of all that is not a folder, without months before ``first``."""
+        root = self._at(dataset)
+        if self.is_local:
+            found = entries_below(Path(root), lambda folder: _is_old(folder.name, first))
+            yield from (f"/{dataset}/{path.relative_to(root).as_posix()}" for path in found)
+            return
+        for top in self._list(dataset):
+            inside = [top]
+            if top.type == fs.FileType.Directory:
+                selector = fs.FileSelector(top.path, recursive=True, allow_not_found=True)
+                inside = [] if _is_old(top.base_name, first) else self._files.get_file_info(selector)
+            files = (info.path for info in inside if info.type == fs.FileType.File)
+            yield from (f"/{dataset}/{path.removeprefix(root).lstrip('/')}" for path in files)
 
     def drafts(self) -> list[str]:
         """Paths of files that a writer has not published, or did not live to publish; on a local disk only."""
@@ -279,6 +294,10 @@ class Lake:
 def _is_batch(path: str) -> bool:
     """Whether a batch may lie at ``/<dataset>/month=.../<name>``: deeper or elsewhere nobody reads it."""
     return bool(_BATCH.fullmatch(path))
+
+
+def _is_old(folder: str, first: str) -> bool:
+    return folder.startswith("month=") and folder < first
 
 
 def _is_draft(path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -58,6 +59,27 @@ def is_no_file(path: Path) -> bool:
         return not stat.S_ISREG(path.lstat().st_mode)
     except OSError:
         return False  # opening it says what is wrong
+
+
+def entries_below(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path]:
+    """All that is not a folder below ``folder``: files, links, pipes and the like.
+
+    Links are not followed but those of whole months.
+
+    Folders that ``skip`` accepts are not entered.
+    """
+    waiting = [folder]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except FileNotFoundError:
+            continue
+        for entry in entries:
+            # A month may be on another disk, and a link lead to it.
+            if not entry.is_dir(follow_symlinks=Path(entry.path).parent == folder and entry.name.startswith("month=")):
+                yield Path(entry.path)
+            elif not skip(Path(entry.path)):
+                waiting.append(Path(entry.path))
 
 
 def sweep_leftovers(root: Path) -> int:

@@ -43,9 +43,13 @@ log = logging.getLogger(__name__)
 
 
 class Batches:
-    """Writes batches to the lake and loads them into SQL."""
+    """Writes batches to the lake and loads them into SQL.
+
+    ``problems`` has what the last :meth:`finish` found foreign or could not load in the lake, a sentence each.
+    """
 
     def __init__(self, lake: Lake, database: Database) -> None:
+        self.problems: list[str] = []
         self._lake = lake
         self._database = database
 
@@ -160,6 +164,7 @@ class Batches:
 
     def load_left(self, *, now: datetime, everywhere: bool = False) -> int:
         """The part of :meth:`finish` that loads batches."""
+        self.problems = []
         self._lake.sweep()
         follow_time_zones(self._database)
         refresh_totals(self._database)
@@ -170,6 +175,12 @@ class Batches:
             paths = {_batch_id(path): path for path in self._lake.paths(dataset, since=since)}
             for batch_id in sorted(set(paths) - loaded_among(self._database, list(paths))):
                 finished += self._load(paths[batch_id], now)
+        if foreign := self._lake.foreign(since=since):
+            verb = "file is" if len(foreign) == 1 else "files are"
+            self.problems.append(
+                f"{len(foreign)} {verb} foreign to the lake, such as {foreign[0]}; move what `moodlog verify` names"
+                " out of it"
+            )
         return finished
 
     def loaded_since(self, dataset: Dataset, moment: datetime) -> Iterator[pa.Table]:
@@ -189,6 +200,7 @@ class Batches:
                 return self._without_forgotten(file, now)
             loaded = load_batch(self._database, file, rows, now=now)
         except BatchCorrupt as error:
+            self.problems.append(f"not loaded: {error.message}; `moodlog verify` says more")
             log.error("not loaded: %s; `moodlog verify` says more", error.message)  # noqa: TRY400 - it is told whole
             return False
         log.info("loaded %s, which an earlier run had published", path)

@@ -56,7 +56,8 @@ class NightReport:
     """A run's outcome.
 
     ``finished`` counts batches that an earlier run had left; stages that did not run are None. ``permissions`` are
-    those that a person must renew: from 30 days before their end, and once they have ended.
+    those that a person must renew: from 30 days before their end, and once they have ended. ``lake_problems`` say which
+    files of the lake are foreign or could not be loaded.
     """
 
     outcomes: list[PullOutcome] = field(default_factory=list)
@@ -65,6 +66,7 @@ class NightReport:
     finished: int = 0
     dry_run: bool = False
     permissions: list[Permission] = field(default_factory=list)
+    lake_problems: list[str] = field(default_factory=list)
 
     @property
     def new_listens(self) -> int:
@@ -85,7 +87,7 @@ class NightReport:
     def problems(self) -> list[str]:
         """What did not work, a sentence each."""
         accounts = [f"{outcome.user_id}: {outcome.problem}" for outcome in self.outcomes if outcome.problem]
-        return accounts + self._features_problems()
+        return accounts + self._features_problems() + self.lake_problems
 
     @property
     def incident(self) -> str | None:
@@ -108,7 +110,7 @@ class NightReport:
         most_first = sorted(accounts.items(), key=lambda item: -len(item[1]))
         incident = [self.incident] if self.incident else []
         kinds = [f"{_named(ids)}: {problem}" for problem, ids in most_first]
-        return incident + kinds + self._features_problems()
+        return incident + kinds + self._features_problems() + self.lake_problems
 
     @property
     def verdict(self) -> Verdict:

@@ -24,6 +24,7 @@ from mood_core.classifier.training.ensemble import TrainingSet
 from mood_core.errors import InputError
 from mood_core.features.catalog import CatalogSource
 from mood_core.records import FEATURES, MOODS, Track
+from tests.labelled_tracks import made_up_tracks
 from tests.unit.features_fakes import AT
 
 Rows = list[dict[str, Any]]
@@ -205,8 +206,7 @@ def test_every_baseline_learns_from_tracks_without_durations(tmp_path: Path, nam
 @pytest.mark.slow
 @pytest.mark.keras
 def test_train_and_evaluate_work_without_durations(home: Path, tmp_path: Path) -> None:
-    rows = [{key: value for key, value in row.items() if key != "duration_ms"} for row in _rows()]
-    (path := tmp_path / "x.csv").write_text(_text(rows), encoding="utf-8")
+    path = made_up_tracks(tmp_path / "x.csv", durations=False)
     options = ("--data", str(path), "--folds", "2", "--repeats", "1")
     done = _moodlog("evaluate", *options, "--json")
     assert done.exit_code == 0, done.output
@@ -214,7 +214,9 @@ def test_train_and_evaluate_work_without_durations(home: Path, tmp_path: Path) -
     done = _moodlog("train", *options, "--out", str(tmp_path / "models"))
     assert done.exit_code == 0, done.output
     assert "duration_ms" in done.stderr
-    predicted = _moodlog("predict", "--features", str(path), "--model", str(tmp_path / "models/my-moods/1"))
+    (tmp_path / "ids.csv").write_text(_text(_rows()), encoding="utf-8")
+    model = str(tmp_path / "models/my-moods/1")
+    predicted = _moodlog("predict", "--features", str(tmp_path / "ids.csv"), "--model", model)
     assert predicted.exit_code == 0, predicted.output
 
 
