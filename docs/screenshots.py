@@ -79,7 +79,7 @@ def _shoot_page(browser: Browser, file: Path) -> None:
 
 
 def _shoot_prefect(browser: Browser, home: Path) -> None:
-    from flows.prefect_runtime import prefect_runtime
+    from flows.server.runtime import prefect_runtime
 
     with prefect_runtime(home) as runtime:
         runtime.wait_until_ready()

@@ -11,7 +11,7 @@ from prefect.states import Completed
 
 from flows.parameters import DatasetFile, Playlists, Reader
 from flows.progress import asking_progress
-from flows.server_calls import if_possible
+from flows.server.calls import if_possible
 from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
 from mood_core.errors import Unavailable

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flows.local_server import LocalServer, running_server
-from flows.prefect_runtime import configured_server
-from flows.run_records import RunRecords
+from flows.server.local_server import LocalServer, running_server
+from flows.server.runtime import configured_server
+from flows.serving.run_records import RunRecords
 from mood_core.bootstrap import utc_now
 from mood_core.errors import Unavailable
 from mood_core.pipeline.check_health import Scheduled
@@ -37,8 +37,8 @@ def _asked(address: str, records: RunRecords | None) -> Scheduled:
     from prefect.exceptions import PrefectException
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.ghost_runs import ghosts
-    from flows.server_schedule import our_deployments, read_schedule
+    from flows.server.schedule import our_deployments, read_schedule
+    from flows.serving.ghost_runs import ghosts
 
     now = utc_now()
     try:

@@ -10,7 +10,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows.parameters import Exports, Milliseconds, Person, Zone
 from flows.progress import ProgressArtifact, asking_progress, labelling_progress
-from flows.server_calls import if_possible
+from flows.server.calls import if_possible
 from mood_core.bootstrap import Workspace
 from mood_core.history.take_row import Choice
 from mood_core.importing import import_export, label_now

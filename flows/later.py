@@ -13,7 +13,7 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
-from flows.server_calls import patiently, this_deployment
+from flows.server.calls import patiently, this_deployment
 from mood_core.bootstrap import utc_now
 from mood_core.errors import Unavailable
 from mood_core.pipeline.night_report import NightReport

@@ -9,8 +9,8 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
 from flows.parameters import Label, SomePeople
-from flows.run_owners import begin_run
-from flows.server_calls import patiently
+from flows.server.calls import patiently
+from flows.serving.run_owners import begin_run
 from flows.summary import state_of
 from flows.tasks import PULL_S, pull_shard
 from mood_core.pipeline.night_report import NightReport

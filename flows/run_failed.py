@@ -23,7 +23,7 @@ class RunFailed(MoodlogError, Generic[Report]):
 
 def is_engine_crash(record: logging.LogRecord) -> bool:
     """Whether a record of Prefect's engine is true: it reports an end that moodlog returned as a crash as well."""
-    from prefect.exceptions import CancelledRun  # not before its settings are decided, see flows/prefect_runtime.py
+    from prefect.exceptions import CancelledRun  # not before its settings are decided, see flows/server/runtime.py
 
     error = record.exc_info[1] if record.exc_info else None
     returned = isinstance(error, (RunFailed, CancelledRun))

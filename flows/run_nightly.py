@@ -5,12 +5,12 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.alerting.silence import look_for_silence
 from flows.labelling import fetch_and_label
 from flows.parameters import Day, People
 from flows.run_names import named
-from flows.run_owners import begin_run
 from flows.selecting import selection_of
-from flows.silence import look_for_silence
+from flows.serving.run_owners import begin_run
 from flows.summary import conclude
 from flows.sync_listens import pull_all
 from flows.tasks import NIGHT_S, finish_batches, permissions_ending

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from flows.prefect_runtime import PrefectRuntime
 from flows.run_failed import RunFailed
+from flows.server.runtime import PrefectRuntime
 from mood_core.errors import MoodlogError
 from mood_core.pipeline.night_report import NightReport
 

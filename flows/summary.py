@@ -9,10 +9,10 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact, c
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.events import tell_ended_permissions
+from flows.alerting.events import tell_ended_permissions
 from flows.later import put_off
 from flows.run_failed import RunFailed, report_no_crash
-from flows.server_calls import if_possible, server_answers
+from flows.server.calls import if_possible, server_answers
 from mood_core.bootstrap import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.errors import StoreError

@@ -8,13 +8,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
 
-from flows.choosing import choose_accounts, unpulled
-from flows.making_up import make_up_for_night
 from flows.parameters import People
 from flows.run_names import named
-from flows.run_owners import begin_run
-from flows.shards import split
-from flows.sharing import pull_shared
+from flows.serving.making_up import make_up_for_night
+from flows.serving.run_owners import begin_run
+from flows.sharing.choosing import choose_accounts, unpulled
+from flows.sharing.shards import split
+from flows.sharing.share import pull_shared
 from flows.summary import conclude
 from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard, try_refused_permissions
 from mood_core.pipeline.night_report import NightReport

@@ -14,11 +14,11 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.variables import Variable
 
+from flows.alerting.send_message import send_message
 from flows.parameters import Block, Day, People
 from flows.run_names import named
-from flows.send_message import send_message
-from flows.server_calls import if_possible, patiently
-from flows.server_setup import NOTIFY_VARIABLE, notification_block
+from flows.server.calls import if_possible, patiently
+from flows.server.setup import NOTIFY_VARIABLE, notification_block
 from flows.tasks import PULL_S
 from mood_core.bootstrap import Workspace
 from mood_core.errors import ConfigError

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from flows.prefect_runtime import prefect_runtime
+from flows.server.runtime import prefect_runtime
 
 if TYPE_CHECKING:
     from mood_core.pipeline.night_report import NightReport

@@ -8,8 +8,8 @@ from datetime import datetime
 import click
 from rich.console import Console
 
-from flows.prefect_runtime import prefect_runtime
 from flows.running import run_flow
+from flows.server.runtime import prefect_runtime
 from mood_core.cli.day import DAY
 from mood_core.settings import load_settings
 

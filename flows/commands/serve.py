@@ -15,12 +15,12 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from flows.deployments import Concurrency, Deployment, read_deployments
-from flows.health_route import FILE, PATH
-from flows.prefect_runtime import PrefectRuntime, prefect_runtime
-from flows.process_lock import ProcessLock, holder
-from flows.run_records import RunRecords
-from flows.server_auth import make_private, read_or_make_password
-from flows.trusted_folder import refuse_untrusted_folder
+from flows.server.auth import make_private, read_or_make_password
+from flows.server.health_route import FILE, PATH
+from flows.server.process_lock import ProcessLock, holder
+from flows.server.runtime import PrefectRuntime, prefect_runtime
+from flows.server.trusted_folder import refuse_untrusted_folder
+from flows.serving.run_records import RunRecords
 from mood_core.bootstrap import make_home, utc_now
 from mood_core.errors import Unavailable
 from mood_core.settings import load_settings
@@ -120,8 +120,8 @@ def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Cal
     """
     import asyncio
 
-    from flows.home_runner import HomeRunner
-    from flows.watchdog import Watchdog
+    from flows.serving.home_runner import HomeRunner
+    from flows.serving.watchdog import Watchdog
 
     records = RunRecords(folder / "runs")
     deployments = read_deployments()
@@ -148,9 +148,9 @@ def _clear_up(records: RunRecords, deployments: list[Deployment], say: Callable[
     """Leave nothing in the way that a run of an earlier `serve` held when its process died."""
     from prefect.client.orchestration import get_client
 
-    from flows.automations import dead_runs, set_up_automation
-    from flows.dead_runs import end_orphans, settle, settle_unrecorded
-    from flows.server_setup import free_slots
+    from flows.alerting.automations import dead_runs, set_up_automation
+    from flows.server.setup import free_slots
+    from flows.serving.dead_runs import end_orphans, settle, settle_unrecorded
 
     records.ask_to_stop()
     end_orphans(records)
@@ -167,7 +167,7 @@ def _clear_up(records: RunRecords, deployments: list[Deployment], say: Callable[
 def _make_up(deployment_ids: list[UUID], say: Callable[[str], None]) -> None:
     from prefect.client.orchestration import get_client
 
-    from flows.missed_runs import make_up
+    from flows.serving.missed_runs import make_up
 
     with get_client(sync_client=True) as client:
         for done in make_up(client, deployment_ids, utc_now()):

@@ -11,9 +11,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from flows.alerting.webhook import WEBHOOK
 from flows.deployments import read_deployments
-from flows.prefect_runtime import prefect_runtime
-from flows.webhook import WEBHOOK
+from flows.server.runtime import prefect_runtime
 from mood_core.bootstrap import utc_now
 from mood_core.cli.day import CLOCK
 from mood_core.settings import load_settings
@@ -21,7 +21,7 @@ from mood_core.settings import load_settings
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from flows.server_setup import Done
+    from flows.server.setup import Done
 
 
 @click.command
@@ -117,9 +117,9 @@ def _set_up(
 ) -> Iterator[Done]:
     from prefect.client.orchestration import get_client
 
-    from flows.alerts import alerts
-    from flows.automations import dead_runs, set_up_automation
-    from flows.server_setup import Done, free_slots, notification_block, set_up_pool, set_up_variable, set_up_webhook
+    from flows.alerting.alerts import alerts
+    from flows.alerting.automations import dead_runs, set_up_automation
+    from flows.server.setup import Done, free_slots, notification_block, set_up_pool, set_up_variable, set_up_webhook
 
     deployments = read_deployments()
     with get_client(sync_client=True) as client:

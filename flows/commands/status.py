@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from flows.health_route import FILE, health
-from flows.local_server import running_server
-from flows.prefect_runtime import configured_server
+from flows.server.health_route import FILE, health
+from flows.server.local_server import running_server
+from flows.server.runtime import configured_server
 from mood_core.bootstrap import utc_now
 from mood_core.cli.status import command as library_command
 from mood_core.cli.status import show_status

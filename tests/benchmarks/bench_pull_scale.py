@@ -79,7 +79,7 @@ def calls(people: Path) -> int:
 
 def core(_people: Path) -> int:
     """What the flow's tasks do, on plain threads."""
-    from flows.shards import split
+    from flows.sharing.shards import split
     from mood_core.bootstrap import Workspace
     from mood_core.pipeline.pull_listens import PullListens
     from mood_core.store.claims import new_owner
@@ -150,7 +150,7 @@ def measured(way: str, people: Path) -> dict[str, float]:
 
 @contextmanager
 def _prefect() -> Iterator[int]:
-    from flows.prefect_runtime import prefect_runtime
+    from flows.server.runtime import prefect_runtime
 
     with prefect_runtime(Path(os.environ["MOODLOG_HOME"])) as runtime:
         runtime.wait_until_ready()

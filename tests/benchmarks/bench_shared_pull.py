@@ -47,7 +47,7 @@ def _pull(accounts: int, latency_s: float, names: list[str]) -> float:
         workers(names, limit=_AT_ONCE),
         pytest.MonkeyPatch.context() as patch,
     ):
-        from flows import sharing
+        from flows.sharing import share as sharing
         from flows.sync_listens import sync_listens
 
         patch.setattr(sharing, "PATIENCE_S", 3600.0)  # what waits for a worker is what is measured

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from flows.local_server import local_server
+from flows.server.local_server import local_server
 from tests.crashes.driver import Crashes
 from tests.crashes.homes import standin_for_crashes
 from tests.crashes.programs import PROGRAMS

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.local_server import local_server
+from flows.server.local_server import local_server
 from tests.crashes.driver import Crashes
 from tests.crashes.programs import PROGRAMS, shares
 from tests.crashes.syscalls import run_until

@@ -17,7 +17,7 @@ from random import Random
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from flows.local_server import local_server
+from flows.server.local_server import local_server
 from mood_core.bootstrap import Workspace
 from tests.crashes.disks import small_disk
 from tests.crashes.driver import LATER, Crashes, log_of, outcome_of, untold

@@ -20,12 +20,12 @@ from prefect.events import AutomationCore, EventTrigger
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, Late, Pending, Running, Scheduled
 
-from flows.alerts import NIGHTLY, PULL, alerts, nightly_late, no_pull_starts
-from flows.automations import set_up_automation
+from flows.alerting.alerts import NIGHTLY, PULL, alerts, nightly_late, no_pull_starts
+from flows.alerting.automations import set_up_automation
+from flows.alerting.events import SCHEDULE_BROKEN, report_schedule, report_silences, tell_ended_permissions
 from flows.commands.serve import served
 from flows.deployments import Deployment, read_deployments
-from flows.events import SCHEDULE_BROKEN, report_schedule, report_silences, tell_ended_permissions
-from flows.server_setup import Done
+from flows.server.setup import Done
 from mood_core.pipeline.find_silent import Kind, Silence
 from mood_core.pipeline.night_report import NightReport, Permission
 from mood_core.pipeline.pull_listens import PullOutcome

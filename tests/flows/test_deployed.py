@@ -17,9 +17,9 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Completed, Pending, Running, Scheduled
 from prefect.testing.cli import invoke_and_assert
 
-from flows.automations import dead_runs, set_up_automation
+from flows.alerting.automations import dead_runs, set_up_automation
 from flows.deployments import read_deployments
-from flows.server_setup import free_slots
+from flows.server.setup import free_slots
 from tests.flows.deployed import MOODLOG, PREFECT, Listener, listening, prefect_server, run, until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prefect.exceptions import ParameterBindError, ParameterTypeError
 
-from flows.local_server import local_server
+from flows.server.local_server import local_server
 from mood_core.bootstrap import Workspace
 from tests.flows.deployed import settings_of
 

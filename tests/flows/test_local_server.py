@@ -18,9 +18,9 @@ import pytest
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.client.orchestration import get_client
 
-from flows.local_server import local_server
-from flows.process_lock import ProcessLock, holder
-from flows.server_place import find_or_lock, listen_on, port_of
+from flows.server.local_server import local_server
+from flows.server.place import find_or_lock, listen_on, port_of
+from flows.server.process_lock import ProcessLock, holder
 from mood_core.errors import Unavailable
 from tests.flows.deployed import prefect_server, until
 
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 _OWNER = """
 import sys, time
 from pathlib import Path
-from flows.local_server import local_server
+from flows.server.local_server import local_server
 with local_server(Path(sys.argv[1])) as server:
     print(server._process.pid, flush=True)
     time.sleep(600)
@@ -119,7 +119,7 @@ def test_a_port_that_another_program_has_is_refused_or_another_one_is_used(tmp_p
 def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     code = (
-        "import sys, time; from pathlib import Path; from flows.process_lock import ProcessLock\n"
+        "import sys, time; from pathlib import Path; from flows.server.process_lock import ProcessLock\n"
         "lock = ProcessLock(Path(sys.argv[1])); print(lock.acquire({'who': 'first'}), flush=True); time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)

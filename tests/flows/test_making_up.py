@@ -8,7 +8,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running
 
-from flows.making_up import MADE_UP, MOST, lost_night
+from flows.serving.making_up import MADE_UP, MOST, lost_night
 
 _UNREACHABLE: State[None] = Failed(message="Flow run encountered an exception: StoreUnreachable: no answer")
 

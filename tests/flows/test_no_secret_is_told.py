@@ -17,7 +17,7 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
-from flows.local_server import local_server
+from flows.server.local_server import local_server
 from mood_core.spotify.tokens import TokenCipher
 from mood_core.standin import Fault, FaultKind, StandIn
 from tests.flows.planted import Planted, command_lines, everything_kept

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from flows.local_server import LocalServer, local_server
+from flows.server.local_server import LocalServer, local_server
 from mood_core.bootstrap import Workspace
 from mood_core.errors import ConfigError, InputError, Unavailable
 from tests.flows.deployed import settings_of
@@ -113,7 +113,7 @@ def test_the_recap_is_written_shown_and_sent(server: str, home: Path) -> None:
 def test_a_message_that_fails_is_tried_again_and_never_told_of_with_its_address(
     server: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from flows.send_message import send_message
+    from flows.alerting.send_message import send_message
 
     quick = send_message.with_options(retry_delay_seconds=0, retries=1)
     with _listening([503, 200]) as (url, told):
@@ -130,7 +130,7 @@ def test_a_message_that_fails_is_tried_again_and_never_told_of_with_its_address(
 def test_a_block_that_keeps_failures_to_itself_is_made_to_tell(server: str) -> None:
     from prefect.blocks.notifications import SlackWebhook
 
-    from flows.send_message import send_message
+    from flows.alerting.send_message import send_message
 
     with _listening([500]) as (url, _):
         SlackWebhook(url=f"json://{url.removeprefix('http://')}").save("quiet", overwrite=True)

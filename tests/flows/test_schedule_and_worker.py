@@ -25,8 +25,8 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import CronSchedule
 
-from flows.making_up import MADE_UP
-from flows.run_owners import OWNER
+from flows.serving.making_up import MADE_UP
+from flows.serving.run_owners import OWNER
 from mood_core.standin import StandIn
 from tests.flows.cluster import cluster, kill, worker_of, workers
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, until

@@ -17,9 +17,9 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.states import Crashed
 
-from flows.events import SCHEDULE_BROKEN
-from flows.missed_runs import make_up
-from flows.process_lock import holder
+from flows.alerting.events import SCHEDULE_BROKEN
+from flows.server.process_lock import holder
+from flows.serving.missed_runs import make_up
 from mood_core.standin import StandIn
 from tests.flows.deployed import MOODLOG, prefect_server, run, until
 from tests.flows.serving import DEFAULT_PORT, STATE, begin_a_pull, serving

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from prefect.exceptions import PrefectHTTPStatusError
 
-from flows.server_calls import if_possible, is_away, patiently
+from flows.server.calls import if_possible, is_away, patiently
 from mood_core.errors import Unavailable
 
 

@@ -16,10 +16,10 @@ from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Pending, Running
 
-import flows.sharing
-from flows.local_server import LocalServer
-from flows.run_owners import OWNER, end_dead_runs
-from flows.shards import split
+import flows.sharing.share
+from flows.server.local_server import LocalServer
+from flows.serving.run_owners import OWNER, end_dead_runs
+from flows.sharing.shards import split
 from flows.sync_listens import sync_listens
 from mood_core.pipeline.night_report import NightReport
 from mood_core.standin import StandIn
@@ -85,7 +85,7 @@ def test_without_a_worker_it_pulls_every_shard_itself_and_waits_for_nobody(liste
 def test_a_shard_whose_worker_died_before_it_began_is_taken_back(
     listeners: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.sharing, "PENDING_S", 1.0)
+    monkeypatch.setattr(flows.sharing.share, "PENDING_S", 1.0)
     began = time.time()
 
     def pick_the_first_and_die() -> None:
@@ -120,7 +120,7 @@ def test_a_run_waits_for_a_server_that_is_away(
 def test_a_server_that_stays_away_leaves_every_shard_to_the_run(
     listeners: StandIn, monkeypatch: pytest.MonkeyPatch, server: LocalServer
 ) -> None:
-    monkeypatch.setattr("flows.server_calls.OUTAGE_S", 2.0)
+    monkeypatch.setattr("flows.server.calls.OUTAGE_S", 2.0)
 
     def outage() -> None:
         until(lambda: listeners.calls.count("recently_played"), 300)
@@ -148,7 +148,7 @@ def test_what_dead_processes_left_is_ended(listeners: StandIn, monkeypatch: pyte
         workspace.accounts.claim(ids, f"another-host:7:{night.id}", now=workspace.now(), for_s=LEASE_S)
         picked = client.create_flow_run_from_deployment(nightly.id)
         client.set_flow_run_state(picked.id, Pending(), force=True)
-        monkeypatch.setattr("flows.run_owners.NEVER_BEGAN", timedelta(0))
+        monkeypatch.setattr("flows.serving.run_owners.NEVER_BEGAN", timedelta(0))
         assert {one.id for one in end_dead_runs(client)} == {night.id, picked.id}
         assert {client.read_flow_run(one.id).state_name for one in (night, picked)} == {"Crashed"}
         assert workspace.accounts.claim(ids, "another-host:8:x", now=workspace.now(), for_s=LEASE_S) == ids

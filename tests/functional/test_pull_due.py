@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.choosing import due_accounts
+from flows.sharing.choosing import due_accounts
 from mood_core.lake import open_lake
 from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.polling import HALF_WINDOW

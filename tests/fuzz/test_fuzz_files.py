@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.deployments import deployments_file, read_deployments
-from flows.local_server import local_server
-from flows.prefect_runtime import configured_server
-from flows.server_auth import read_or_make_password
+from flows.server.auth import read_or_make_password
+from flows.server.local_server import local_server
+from flows.server.runtime import configured_server
 from mood_core.bootstrap import Workspace
 from mood_core.features.catalog_list import read_list
 from mood_core.pipeline.promote_model import current_folder
@@ -44,7 +44,7 @@ def test_any_prefect_yaml(home: Path, data: bytes) -> None:
 @fuzz(30)
 def test_any_note_of_a_running_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     """What somebody wrote there is never taken for a server of ours that is elsewhere."""
-    monkeypatch.setattr("flows.local_server._start", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("flows.server.local_server._start", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     read_or_make_password(tmp_path)
     (tmp_path / "server.json").write_bytes(data)
     with pytest.raises(KeyboardInterrupt), local_server(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
-from flows.process_lock import ProcessLock
+from flows.server.process_lock import ProcessLock
 from mood_core.errors import StoreError
 from mood_core.features.catalog_list import add_to_list
 from mood_core.pipeline.export_person import _csv

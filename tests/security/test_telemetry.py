@@ -17,7 +17,7 @@ print(is_telemetry_enabled(), get_current_settings().server.analytics_enabled)
 _START = """
 import sys
 from pathlib import Path
-from flows.prefect_runtime import prefect_runtime
+from flows.server.runtime import prefect_runtime
 with prefect_runtime(Path(sys.argv[1])):
     exec(sys.argv[2])
 """

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from flows.trusted_folder import refuse_untrusted_folder, refuse_untrusted_prefect_settings
+from flows.server.trusted_folder import refuse_untrusted_folder, refuse_untrusted_prefect_settings
 from mood_core.errors import ConfigError
 from mood_core.settings import load_settings
 from mood_core.standin import StandIn

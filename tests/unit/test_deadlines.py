@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 
-from flows.deadlines import late_after, longest_pause, start_times
+from flows.alerting.deadlines import late_after, longest_pause, start_times
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EIGHT = time(8)

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
-from flows.health_route import health
-from flows.missed_runs import last_and_next, superseded
-from flows.scheduler_log import SchedulerLog
-from flows.watchdog import Patience, Problem
+from flows.server.health_route import health
+from flows.serving.missed_runs import last_and_next, superseded
+from flows.serving.scheduler_log import SchedulerLog
+from flows.serving.watchdog import Patience, Problem
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.shards import shard_of, split
+from flows.sharing.shards import shard_of, split
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=50), st.integers(1, 64))

@@ -17,17 +17,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from flows.dead_runs import settle
-from flows.local_server import LocalServer
-from flows.missed_runs import times_of
-from flows.run_records import RunRecords
-from flows.scheduler_log import SchedulerLog
-from flows.server_schedule import ServerSchedule, read_schedule
+from flows.server.local_server import LocalServer
+from flows.server.schedule import ServerSchedule, read_schedule
+from flows.serving.dead_runs import settle
+from flows.serving.missed_runs import times_of
+from flows.serving.run_records import RunRecords
+from flows.serving.scheduler_log import SchedulerLog
 from mood_core.bootstrap import utc_now
 from mood_core.errors import MoodlogError
 
 if TYPE_CHECKING:
-    from flows.home_runner import HomeRunner
+    from flows.serving.home_runner import HomeRunner
 
 TICK_S = 15.0
 _FIRST_S = 3.0
@@ -196,7 +196,7 @@ class Watchdog:
 
     def _send_event(self) -> None:
         """Send the event of what was last reported; one that a dead server could not take is sent when it answers."""
-        from flows.events import SCHEDULE_BROKEN, SCHEDULE_RECOVERED, report_schedule
+        from flows.alerting.events import SCHEDULE_BROKEN, SCHEDULE_RECOVERED, report_schedule
 
         if self._pending_event is not None:
             kind, problems = self._pending_event

@@ -12,7 +12,7 @@ from pathlib import Path
 from mood_core.errors import ConfigError
 from mood_core.trusted_files import judge_folder, read_small, refuse_untrusted
 
-_OWN_CODE = Path(__file__).resolve().parents[1]
+_OWN_CODE = Path(__file__).resolve().parents[2]
 
 
 def refuse_untrusted_prefect_settings(*files: Path) -> None:

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.process_lock import ProcessLock, holder
+from flows.server.process_lock import ProcessLock, holder
 
 _STOPPING = "stopping"
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from flows.server_setup import Done
+from flows.server.setup import Done
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flows.deployments import Deployment
-from flows.run_records import Record, RunRecords
-from flows.server_setup import Done, deployed
+from flows.server.setup import Done, deployed
+from flows.serving.run_records import Record, RunRecords
 from mood_core.bootstrap import utc_now
 
 if TYPE_CHECKING:

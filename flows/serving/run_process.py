@@ -1,4 +1,4 @@
-"""``python -m flows.run_process FOLDER PARENT RUN``: the process of one flow run of ``moodlog serve``.
+"""``python -m flows.serving.run_process FOLDER PARENT RUN``: the process of one flow run of ``moodlog serve``.
 
 It is Prefect's engine. Besides, it holds the lock of its record for as long as it lives, stops at the next safe point
 when ``moodlog serve`` stops, and does not outlive a ``moodlog serve`` that was killed.
@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from flows.run_records import RunRecords
+from flows.serving.run_records import RunRecords
 from mood_core.pipeline.stop_request import request_stop
 
 ORPHAN_S = 10.0

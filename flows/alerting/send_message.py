@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import task
 
-from flows.server_setup import notification_block
+from flows.server.setup import notification_block
 from flows.tasks import RETRYING
 from mood_core.errors import Unavailable
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flows.process_lock import ProcessLock, holder
-from flows.server_auth import is_ours, known_password
+from flows.server.auth import is_ours, known_password
+from flows.server.process_lock import ProcessLock, holder
 from mood_core.errors import Unavailable
 from mood_core.store.claims import may_live, new_owner
 

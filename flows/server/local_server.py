@@ -1,8 +1,8 @@
 """A Prefect server on this machine that keeps its history in HOME: found where it runs, started where it does not.
 
-``python -m flows.local_server PORT PARENT FOLDER [SOCKET]`` is the server itself. It holds ``server.lock`` in its
-folder, so that no two servers share one history, and ends when the process that started it does. Clients need its
-password: see ``flows/server_auth.py`` and ``flows/server_guard.py``.
+``python -m flows.server.local_server PORT PARENT FOLDER [SOCKET]`` is the server itself. It holds ``server.lock`` in
+its folder, so that no two servers share one history, and ends when the process that started it does. Clients need its
+password: see ``flows/server/auth.py`` and ``flows/server/guard.py``.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
-from flows.health_route import FILE as HEALTH_FILE
-from flows.health_route import with_health
-from flows.process_lock import ProcessLock
-from flows.server_auth import is_ours, make_private, read_or_make_password
-from flows.server_guard import guarded
-from flows.server_place import HOST, find_or_lock, listen_on, port_of, running_server, state_file
+from flows.server.auth import is_ours, make_private, read_or_make_password
+from flows.server.guard import guarded
+from flows.server.health_route import FILE as HEALTH_FILE
+from flows.server.health_route import with_health
+from flows.server.place import HOST, find_or_lock, listen_on, port_of, running_server, state_file
+from flows.server.process_lock import ProcessLock
 from mood_core.errors import Unavailable
 from mood_core.private_files import append_private, write_private
 from mood_core.store.claims import new_owner
 
 __all__ = ["LocalServer", "local_server", "running_server", "server_environment"]
 
+_MODULE = "flows.server.local_server"
 _STARTUP_S = 180.0
 _POLL_S = 0.1
 _KEPT = timedelta(days=30)
@@ -194,12 +195,20 @@ def _start(home: Path, listener: socket.socket, lock: ProcessLock, password: str
         listener.close()  # Windows has no descriptors to hand over
     with _open_log(home) as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, with numbers and a folder
-            [sys.executable, "-m", "flows.local_server", str(port), str(os.getpid()), str(home), *map(str, handed)],
+            [
+                sys.executable,
+                "-m",
+                "flows.server.local_server",
+                str(port),
+                str(os.getpid()),
+                str(home),
+                *map(str, handed),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=environment,
-            cwd=Path(__file__).resolve().parents[1],
+            cwd=Path(__file__).resolve().parents[2],
             start_new_session=True,  # Ctrl-C in the terminal is for its owner, which ends it last
             pass_fds=(*lock.handles, *handed),
         )
@@ -261,7 +270,7 @@ def server_environment(home: Path) -> dict[str, str]:
         # A slot's lease outlives the server, so that a slot is never held by a run that nobody remembers.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # An alert is sent soon after a restart: see there.
-        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.event_order",
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.server.event_order",
         "DO_NOT_TRACK": "1",
     }
 

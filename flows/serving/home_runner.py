@@ -21,8 +21,8 @@ from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.states import Cancelled
 from prefect.utilities.processutils import command_to_string
 
-from flows.missed_runs import superseded
-from flows.run_records import RunRecords
+from flows.serving.missed_runs import superseded
+from flows.serving.run_records import RunRecords
 from mood_core.bootstrap import utc_now
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class HomeRunner(Runner):
         starter, run_id = self._prefect_starter(flow_run), str(flow_run.id)
         if isinstance(starter, EngineCommandStarter):
             arguments = [str(self._records.folder), str(os.getpid()), run_id]
-            starter._command = command_to_string([sys.executable, "-m", "flows.run_process", *arguments])  # noqa: SLF001
+            starter._command = command_to_string([sys.executable, "-m", "flows.serving.run_process", *arguments])  # noqa: SLF001
             starter._isolate_process_group = True  # noqa: SLF001
         return _Recorded(starter, self)
 

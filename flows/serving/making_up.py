@@ -36,7 +36,7 @@ def make_up_for_night() -> None:
     from prefect import get_run_logger
     from prefect.client.orchestration import get_client
 
-    from flows.server_calls import if_possible, this_deployment
+    from flows.server.calls import if_possible, this_deployment
 
     if this_deployment() is None:
         return

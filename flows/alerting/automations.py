@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from flows.server_setup import Done
+from flows.server.setup import Done
 from flows.summary import DEGRADED
 
 if TYPE_CHECKING:

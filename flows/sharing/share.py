@@ -23,9 +23,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
 
-from flows.run_owners import has_died, release_leases
-from flows.server_calls import patiently
-from flows.shard_runs import crash, outcomes_of, read_runs, take
+from flows.server.calls import patiently
+from flows.serving.run_owners import has_died, release_leases
+from flows.sharing.shard_runs import crash, outcomes_of, read_runs, take
 from flows.tasks import PULL_S, pull_shard
 from mood_core.bootstrap import utc_now
 from mood_core.errors import ConfigError, MoodlogError, Unavailable

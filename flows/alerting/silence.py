@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import get_run_logger, task
 
-from flows.events import report_silences
+from flows.alerting.events import report_silences
 from flows.tasks import RETRYING
 from mood_core.bootstrap import Workspace
 from mood_core.pipeline.find_silent import find_silent

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from flows.process_lock import holder
-from flows.run_owners import has_died
-from flows.run_records import RunRecords
-from flows.server_setup import is_under_way
+from flows.server.process_lock import holder
+from flows.server.setup import is_under_way
+from flows.serving.run_owners import has_died
+from flows.serving.run_records import RunRecords
 from mood_core.processes import number_may_run
 
 if TYPE_CHECKING:

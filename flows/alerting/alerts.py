@@ -10,10 +10,10 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.automations import DONE, ENDED, RUN
-from flows.deadlines import late_after, longest_pause
-from flows.events import ACCOUNT, REAUTHORISATION, SCHEDULE, SCHEDULE_BROKEN, SILENT
-from flows.server_setup import Done
+from flows.alerting.automations import DONE, ENDED, RUN
+from flows.alerting.deadlines import late_after, longest_pause
+from flows.alerting.events import ACCOUNT, REAUTHORISATION, SCHEDULE, SCHEDULE_BROKEN, SILENT
+from flows.server.setup import Done
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flows.local_server import LocalServer, local_server
-from flows.trusted_folder import refuse_untrusted_prefect_settings
+from flows.server.local_server import LocalServer, local_server
+from flows.server.trusted_folder import refuse_untrusted_prefect_settings
 from mood_core.bootstrap import make_home
 
 _RECORDING_S = 10.0

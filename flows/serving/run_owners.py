@@ -39,7 +39,7 @@ def begin_run() -> None:
     from prefect.client.orchestration import get_client
     from prefect.runtime import flow_run
 
-    from flows.server_calls import patiently
+    from flows.server.calls import patiently
 
     if flow_run.id is None:
         return

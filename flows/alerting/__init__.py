@@ -1,0 +1,1 @@
+"""What Prefect tells a person: events, the automations that wait for them, and messages."""

@@ -1,0 +1,1 @@
+"""Sharing the accounts of a run among workers."""
