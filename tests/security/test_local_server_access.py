@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import socket
 import stat
@@ -181,11 +182,21 @@ def _socket(address: str, headers: dict[str, str]) -> Iterator[Any]:
         yield opened
 
 
-def test_a_client_with_the_password_hears_events(server: LocalServer) -> None:
+def test_a_client_with_the_password_hears_events_and_logs_nothing_of_it(
+    server: LocalServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    password = server.client_environment["PREFECT_API_AUTH_STRING"]
+    coded = base64.b64encode(password.encode()).decode()
     address = f"{server.api_url.replace('http', 'ws', 1)}/events/out"
-    with _socket(address, {}) as opened:
-        opened.send(json.dumps({"type": "auth", "token": server.client_environment["PREFECT_API_AUTH_STRING"]}))
+    with (
+        caplog.at_level(logging.DEBUG),
+        caplog.at_level(logging.DEBUG, logger="websockets.client"),
+        _socket(address, {"Authorization": f"Basic {coded}"}) as opened,
+    ):
+        opened.send(json.dumps({"type": "auth", "token": password}))
         assert json.loads(opened.recv(timeout=60))["type"] == "auth_success"
+    assert "moodlog:" not in caplog.text
+    assert coded not in caplog.text
 
 
 def test_pages_cannot_be_framed_and_load_no_foreign_script(server: LocalServer) -> None:
