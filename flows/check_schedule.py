@@ -30,6 +30,11 @@ def ask_prefect(home: Path) -> Scheduled | None:
     return _asked(address, RunRecords(folder / "runs"))
 
 
+def has_served(home: Path) -> bool:
+    """Whether `moodlog serve` was ever started in ``home``; without that, a person starts runs in another way."""
+    return (home / "prefect" / "serve.lock").exists()
+
+
 def _asked(address: str, records: RunRecords | None) -> Scheduled:
     import httpx
     from prefect.client.orchestration import get_client
@@ -56,6 +61,7 @@ def _asked(address: str, records: RunRecords | None) -> Scheduled:
         active=nightly is not None,
         since=nightly.created if nightly else None,
         last_success=found.last_success,
+        failed_since=found.failed_since,
         waits_for_worker=bool(is_idle),
         next_runs=tuple((name, at) for name, at in found.next_runs.items() if at is not None),
         unscheduled=tuple(found.unscheduled),

@@ -27,8 +27,16 @@ def start_times(schedule: Any, start: datetime, count: int = _RUNS) -> list[date
 
     engine = TypeAdapter(SCHEDULE_TYPES).validate_python(schedule.model_dump())
     zone = ZoneInfo(getattr(schedule, "timezone", None) or "UTC")
-    times = asyncio.run(engine.get_dates(n=count, start=start))
+    times = dates_of(engine, n=count, start=start)
     return [datetime.fromtimestamp(moment.timestamp(), zone) for moment in times]
+
+
+def dates_of(schedule: Any, **bounds: Any) -> list[datetime]:
+    """The dates of a schedule of Prefect's server within ``bounds``; none for a time that never comes (30 February)."""
+    try:
+        return list(asyncio.run(schedule.get_dates(**bounds)))
+    except ValueError:
+        return []
 
 
 def late_after(schedules: Sequence[Any], deadline: time, start: datetime) -> timedelta:

@@ -174,11 +174,13 @@ def _clock(workspace: Workspace) -> Finding:
 
 
 def _schedule(workspace: Workspace) -> list[Finding]:
-    from flows.check_schedule import ask_prefect
+    from flows.check_schedule import ask_prefect, has_served
 
     pulled = [account.last_pulled_at for account in workspace.accounts.all() if account.last_pulled_at]
     told = ask_prefect(workspace.settings.home)
-    return [schedule_finding(told, max(pulled, default=None), workspace.now()), *ghost_findings(told)]
+    served = has_served(workspace.settings.home)
+    finding = schedule_finding(told, max(pulled, default=None), workspace.now(), has_served=served)
+    return [finding, *ghost_findings(told)]
 
 
 def _files(workspace: Workspace) -> list[Finding]:

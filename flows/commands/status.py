@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from flows.check_schedule import ask_prefect, has_served
 from flows.server.health_route import FILE, health
 from flows.server.local_server import running_server
 from flows.server.runtime import configured_server
@@ -31,9 +32,8 @@ def schedule(home: Path) -> dict[str, Any]:
     if configured_server() is None:
         folder = home / "prefect"
         if running_server(folder) is None:
-            # Without any `moodlog serve` in the past, a person starts runs in another way, for example by cron.
-            has_served = (folder / "serve.lock").exists()
-            return _section(None, {}, None, ["nothing runs by itself: moodlog serve does not run"] * has_served)
+            problems = ["nothing runs by itself: moodlog serve does not run"] if has_served(home) else []
+            return _section(None, {}, None, problems)
         _, report = health(folder / FILE, utc_now())
         if "next_runs" in report:
             return _section("moodlog serve", report["next_runs"], report["last_nightly_success"], report["problems"])
@@ -41,8 +41,6 @@ def schedule(home: Path) -> dict[str, Any]:
 
 
 def _asked(home: Path) -> dict[str, Any]:
-    from flows.check_schedule import ask_prefect
-
     try:
         found = ask_prefect(home)
     except MoodlogError as error:
@@ -52,6 +50,8 @@ def _asked(home: Path) -> dict[str, Any]:
     problems = [f"no run is scheduled for {', '.join(found.unscheduled)}"] if found.unscheduled else []
     if not found.active:
         problems.append("the nightly run is not scheduled on this Prefect server")
+    if found.failed_since is not None:
+        problems.append(f"the nightly run that ended {_iso(found.failed_since)} failed")
     if found.waits_for_worker:
         problems.append("no worker takes the nightly run")
     problems += [f"{ghost} is held by no process" for ghost in found.ghosts]

@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 from flows.server.local_server import LocalServer, local_server
 from flows.server.trusted_folder import refuse_untrusted_prefect_settings
 from mood_core.bootstrap import make_home
+from mood_core.errors import ConfigError, Unavailable
 
 _RECORDING_S = 10.0
+_DATABASES = ("PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL")
 _POLL_S = 0.1
 
 
@@ -36,10 +38,12 @@ class PrefectRuntime:
         """Wait until flows can run.
 
         Raises:
-            Unavailable: The local server does not start.
+            Unavailable: The local server does not start, or the server that is set does not answer.
         """
         if self.server is not None:
             self.server.wait_until_ready()
+        else:
+            _reach_configured_server()
 
     def wait_until_recorded(self, flow_run_id: str) -> None:
         """Wait until the server has recorded the run's tasks, which it does some moments after they ended."""
@@ -69,7 +73,8 @@ def prefect_runtime(
     whose history lies in ``home/prefect``; ``port``, ``own``, ``strict`` and ``say`` are those of ``local_server``.
 
     Raises:
-        ConfigError: ``home`` cannot be made, or the server's folder in it belongs to another user.
+        ConfigError: ``home`` cannot be made, the server's folder in it belongs to another user, or the environment
+            names the database of another Prefect server.
     """
     # The server keeps the whole log of a run. The terminal shows it when asked; without that, errors come as one line.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG" if verbose > 1 else "INFO")
@@ -78,6 +83,7 @@ def prefect_runtime(
     if configured_server():
         yield PrefectRuntime(None)
         return
+    _refuse_database_of_another_server()
     make_home(home)
     with local_server(home / "prefect", port=port, own=own, strict=strict, say=say) as server:
         os.environ.update(server.client_environment)
@@ -101,6 +107,35 @@ def configured_server() -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return address if urlsplit(address).scheme else None
+
+
+def _reach_configured_server() -> None:
+    import httpx
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        error = client.api_healthcheck()
+    if isinstance(error, httpx.HTTPStatusError):
+        return  # it is there; what it refuses, the first request says better
+    if error is not None:
+        raise Unavailable(
+            f"the Prefect server at PREFECT_API_URL does not answer ({type(error).__name__}); start it, or set another",
+            source="prefect",
+        )
+
+
+def _refuse_database_of_another_server() -> None:
+    """Keep moodlog's own server out of a database that is meant for a person's own one.
+
+    Raises:
+        ConfigError: A setting in the environment names such a database.
+    """
+    for name in _DATABASES:
+        if os.environ.get(name):
+            raise ConfigError(
+                f"{name} is set, which belongs to a Prefect server of your own; set PREFECT_API_URL to use that server,"
+                f" or `unset {name}` to let moodlog keep one in MOODLOG_HOME"
+            )
 
 
 def _unfinished_task_runs(flow_run_id: str) -> int:

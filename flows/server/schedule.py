@@ -11,7 +11,7 @@ from flows.deployments import read_deployments
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import FlowRun, StateType
     from prefect.client.schemas.responses import DeploymentResponse
 
 NIGHTLY = "nightly"
@@ -26,11 +26,13 @@ class ServerSchedule:
         deployments: those with a schedule that is switched on, as the server has them.
         next_runs: by their names, when the next run of each is due; None where none is scheduled.
         last_success: when the newest nightly run that did its work ended.
+        failed_since: when the newest nightly run ended, if that one failed or crashed.
     """
 
     deployments: tuple[DeploymentResponse, ...]
     next_runs: dict[str, datetime | None]
     last_success: datetime | None
+    failed_since: datetime | None = None
 
     @property
     def unscheduled(self) -> list[str]:
@@ -48,13 +50,30 @@ def read_schedule(client: SyncPrefectClient, now: datetime) -> ServerSchedule:
     deployments = tuple(
         one for one in our_deployments(client) if not one.paused and any(each.active for each in one.schedules)
     )
+    worked, failed = last_success(client), _last_failure(client)
     return ServerSchedule(
-        deployments, {one.name: _next_run(client, one, now) for one in deployments}, last_success(client)
+        deployments,
+        {one.name: _next_run(client, one, now) for one in deployments},
+        worked,
+        failed if failed is not None and (worked is None or failed > worked) else None,
     )
 
 
 def last_success(client: SyncPrefectClient) -> datetime | None:
     """When the newest nightly run that did its work ended, by whatever means it was started."""
+    from prefect.client.schemas.objects import StateType
+
+    return _last_end(client, [StateType.COMPLETED])
+
+
+def _last_failure(client: SyncPrefectClient) -> datetime | None:
+    from prefect.client.schemas.objects import StateType
+
+    return _last_end(client, [StateType.FAILED, StateType.CRASHED])
+
+
+def _last_end(client: SyncPrefectClient, states: list[StateType]) -> datetime | None:
+    """When the newest nightly run that ended in one of ``states`` ended."""
     from prefect.client.schemas.filters import (
         FlowFilter,
         FlowFilterName,
@@ -62,13 +81,12 @@ def last_success(client: SyncPrefectClient) -> datetime | None:
         FlowRunFilterState,
         FlowRunFilterStateType,
     )
-    from prefect.client.schemas.objects import StateType
     from prefect.client.schemas.sorting import FlowRunSort
 
-    worked = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED])))
+    ended = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
     runs = client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=[_FLOW])),
-        flow_run_filter=worked,
+        flow_run_filter=ended,
         sort=FlowRunSort.END_TIME_DESC,
         limit=1,
     )

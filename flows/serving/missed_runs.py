@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from flows.alerting.deadlines import dates_of
 from flows.server.setup import Done
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def last_and_next(cron: str, timezone: str, now: datetime) -> tuple[datetime | N
     from prefect.server.schemas.schedules import CronSchedule
 
     schedule = CronSchedule(cron=cron, timezone=timezone)
-    following = asyncio.run(schedule.get_dates(n=1, start=now))
+    following = dates_of(schedule, n=1, start=now)
     for reach in _REACHES:
-        if before := asyncio.run(schedule.get_dates(n=1_000, start=now - reach, end=now)):
+        if before := dates_of(schedule, n=1_000, start=now - reach, end=now):
             return before[-1], next(iter(following), None)
     return None, next(iter(following), None)
 

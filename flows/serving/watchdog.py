@@ -81,10 +81,12 @@ def schedule_problems(found: ServerSchedule, polled_at: datetime | None, now: da
 
 
 def overdue(found: ServerSchedule, now: datetime) -> list[Problem]:
-    """Whether the nightly run did not succeed although it was due some hours ago."""
+    """Whether the newest nightly run failed, or none succeeded although one was due some hours ago."""
     nightly = found.nightly
     if nightly is None:
         return []
+    if found.failed_since is not None:
+        return [Problem("failed", f"the nightly run that ended {found.failed_since:{_MINUTE}} UTC failed")]
     times = [times_of(one.schedule, now - OVERDUE)[0] for one in nightly.schedules if one.active]
     due = max((at for at in times if at is not None), default=None)
     worked = max(filter(None, (found.last_success, nightly.created)), default=None)

@@ -68,6 +68,7 @@ class Scheduled:
         active: whether a schedule will start it.
         since: when it was first known there; None where it is not.
         last_success: when the newest run that worked ended.
+        failed_since: when the newest run ended, if that one failed or crashed.
         waits_for_worker: whether no worker is there to take it.
         next_runs: when the next run of each schedule is due, by the deployment's name.
         unscheduled: deployments whose schedule is on and for which the server has scheduled no run.
@@ -78,6 +79,7 @@ class Scheduled:
     active: bool
     since: datetime | None = None
     last_success: datetime | None = None
+    failed_since: datetime | None = None
     waits_for_worker: bool = False
     next_runs: tuple[tuple[str, datetime], ...] = ()
     unscheduled: tuple[str, ...] = ()
@@ -85,10 +87,15 @@ class Scheduled:
     is_own: bool = False
 
 
-def schedule_finding(told: Scheduled | None, newest_pull: datetime | None, now: datetime) -> Finding:
-    """Whether runs are scheduled and work. ``told`` is None where there is no Prefect server to ask."""
+def schedule_finding(
+    told: Scheduled | None, newest_pull: datetime | None, now: datetime, *, has_served: bool = False
+) -> Finding:
+    """Whether runs are scheduled and work. ``told`` is None where there is no Prefect server to ask.
+
+    ``has_served`` says that `moodlog serve` was started here before, so that its absence is a problem.
+    """
     if told is None:
-        return _without_server(newest_pull, now)
+        return _without_server(newest_pull, now, has_served=has_served)
     if not told.active:
         return Finding("schedule", Level.WARNING, "the nightly run is not scheduled on this Prefect server", _SCHEDULE)
     if told.unscheduled:
@@ -100,7 +107,9 @@ def schedule_finding(told: Scheduled | None, newest_pull: datetime | None, now: 
         return Finding("schedule", Level.WARNING, "the nightly run is scheduled, but no worker takes it", remedy)
     begins = told.last_success or told.since or now
     said = "has not succeeded yet" if told.last_success is None else f"last succeeded {told.last_success:{_MINUTE}} UTC"
-    if _is_recent(begins, now):
+    if told.failed_since is not None:
+        said = f"the last one, which ended {told.failed_since:{_MINUTE}} UTC, failed; the nightly run {said}"
+    elif _is_recent(begins, now):
         due = dict(told.next_runs).get("nightly")
         next_ = "the nightly run is scheduled" + (f" for {due:{_MINUTE}} UTC" if due else "")
         return Finding("schedule", Level.OK, f"{next_} and {said}")
@@ -121,7 +130,10 @@ def ghost_findings(told: Scheduled | None) -> list[Finding]:
     return [Finding("runs", Level.WARNING, f"no process works on what is shown as under way: {shown}", remedy)]
 
 
-def _without_server(newest_pull: datetime | None, now: datetime) -> Finding:
+def _without_server(newest_pull: datetime | None, now: datetime, *, has_served: bool) -> Finding:
+    if has_served:
+        said = "nothing runs by itself: moodlog serve was started here before and does not run"
+        return Finding("schedule", Level.WARNING, said, _SCHEDULE)
     if newest_pull is not None and _is_recent(newest_pull, now):
         said = f"no Prefect server is running or set; the last pull was {newest_pull:{_MINUTE}} UTC"
         return Finding("schedule", Level.OK, said)

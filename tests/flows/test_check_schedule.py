@@ -40,6 +40,9 @@ def test_a_server_reports_what_its_scheduler_does_and_not_what_its_deployments_s
             _schedule_a_night()
         told = ask_prefect(home)
         shown = schedule(home)
+        with settings_of(server):
+            _let_a_night_fail()
+        failed = ask_prefect(home)
     assert told is not None
     assert (told.active, told.waits_for_worker) == (True, False)
     assert (told.unscheduled, told.next_runs) == (("nightly",), ())
@@ -47,6 +50,9 @@ def test_a_server_reports_what_its_scheduler_does_and_not_what_its_deployments_s
     assert told.ghosts == ("run its process has ended",)
     assert shown["problems"][0] == "no run is scheduled for nightly"
     assert "its process has ended" in shown["problems"][1]
+    assert told.failed_since is None
+    assert failed is not None
+    assert failed.failed_since is not None
     assert told.last_success is not None
     assert abs(told.last_success - began) < timedelta(minutes=10)
 
@@ -72,6 +78,18 @@ def _schedule_a_night() -> None:
             run = client.create_flow_run_from_deployment(deployment_id, name=name)
             client.set_flow_run_state(run.id, Running(), force=True)
             client.update_flow_run(run.id, infrastructure_pid=f"{here}:{process}")
+
+
+def _let_a_night_fail() -> None:
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.states import Failed
+
+    @flow(name="run-nightly")
+    def night() -> None: ...
+
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(client.create_flow_run(night).id, Failed(), force=True)
 
 
 def _ended_process() -> int:

@@ -29,6 +29,13 @@ def _ago(hours: float) -> datetime:
         (Scheduled(active=True, since=_ago(100)), None, Level.BROKEN, "has not succeeded yet"),
         (Scheduled(active=True, last_success=_ago(9), unscheduled=("pull",)), None, Level.BROKEN, "scheduled for pull"),
         (Scheduled(active=True, last_success=_ago(1), waits_for_worker=True), None, Level.WARNING, "no worker"),
+        (Scheduled(active=True, since=_ago(9), failed_since=_ago(1)), None, Level.WARNING, "11:00 UTC, failed"),
+        (
+            Scheduled(active=True, last_success=_ago(26), failed_since=_ago(2)),
+            None,
+            Level.WARNING,
+            "failed; the nightly",
+        ),
     ],
 )
 def test_the_schedule_is_well_while_nights_succeed_and_else_has_a_remedy(
@@ -38,6 +45,11 @@ def test_the_schedule_is_well_while_nights_succeed_and_else_has_a_remedy(
     assert finding.level is level
     assert word in finding.said
     assert bool(finding.remedy) == (level is not Level.OK)
+
+
+def test_a_home_that_moodlog_serve_has_left_is_not_well_however_new_its_last_pull_is() -> None:
+    finding = schedule_finding(None, _ago(1), NOW, has_served=True)
+    assert (finding.level, "moodlog serve" in finding.said) == (Level.WARNING, True)
 
 
 @pytest.mark.parametrize(

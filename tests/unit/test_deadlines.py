@@ -9,6 +9,7 @@ import pytest
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 
 from flows.alerting.deadlines import late_after, longest_pause, start_times
+from flows.serving.missed_runs import last_and_next
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EIGHT = time(8)
@@ -49,6 +50,13 @@ def test_two_schedules_are_one() -> None:
     night, noon = (CronSchedule(cron=cron, timezone="UTC") for cron in ("0 4 * * *", "0 12 * * *"))
     assert late_after([night, noon], EIGHT, NOW) == timedelta(hours=4)
     assert longest_pause([night, noon], NOW) == timedelta(hours=16)
+
+
+def test_a_schedule_whose_time_never_comes_has_no_start() -> None:
+    never = CronSchedule(cron="0 0 30 2 *", timezone="UTC")
+    assert start_times(never, NOW) == []
+    assert late_after([never], EIGHT, NOW) == timedelta(hours=1)
+    assert last_and_next("0 0 30 2 *", "UTC", NOW) == (None, None)
 
 
 def test_without_a_start_there_is_still_an_answer() -> None:
