@@ -9,8 +9,10 @@ from rich.console import Console
 
 from mood_core.bootstrap import Workspace
 from mood_core.cli.plain_table import plain_table
+from mood_core.errors import InputError
 from mood_core.pipeline.manage_users import change_user, set_paused, the_account
 from mood_core.pipeline.try_permissions import REFUSED, resume_refused
+from mood_core.store.tombstones import half_forgotten
 
 _USER = click.argument("user", metavar="ID|NAME")
 
@@ -62,6 +64,8 @@ def resume(user: str) -> None:
     """
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
+        if account.user_id in half_forgotten(workspace.database):
+            raise InputError(f"{user} is being forgotten; run `moodlog forget --user {account.user_id}` to complete it")
         if account.state == REFUSED:
             resume_refused(account, workspace.spotify.try_permission, workspace.days_left)
         else:

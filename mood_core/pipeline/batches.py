@@ -158,9 +158,13 @@ class Batches:
         A person whom a killed run was forgetting is forgotten completely, and a file with rows of somebody who was
         forgotten, which a late writer published, is replaced by one without them.
         """
+        self.complete_forgettings(now=now)
+        return self.load_left(now=now, everywhere=everywhere)
+
+    def complete_forgettings(self, *, now: datetime) -> None:
+        """Forget completely whom a killed run was forgetting; what cannot be completed yet is left to the next run."""
         for user_id in half_forgotten(self._database):
             self._complete(user_id, now)
-        return self.load_left(now=now, everywhere=everywhere)
 
     def load_left(self, *, now: datetime, everywhere: bool = False) -> int:
         """The part of :meth:`finish` that loads batches."""

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import BatchFile, Lake
 from mood_core.lake.batch_files import conform
+from mood_core.pipeline.batches import Batches
 from mood_core.pipeline.take_out import clean_lake, publish
 from mood_core.schema import AUDIO_FEATURES, DATASETS, LISTENS, MOODS, Dataset
 from mood_core.store.database import Database
@@ -62,6 +63,7 @@ def compact(
         StoreError: The lake or the database fails; no row is lost then.
     """
     with turn(database, Turn.UPKEEP):
+        Batches(lake, database).complete_forgettings(now=now)
         return _compact(lake, database, now, before, progress)
 
 

@@ -54,6 +54,7 @@ def rebuild(
         StoreError: The database or the lake fails; nothing is changed then.
     """
     with turn(database, Turn.UPKEEP):
+        Batches(lake, database).complete_forgettings(now=now)
         lost = verify_files(lake, database).lost
         if lost and not skip_damaged:
             raise BatchCorrupt(_sentence(lost))

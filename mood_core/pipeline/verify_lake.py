@@ -176,7 +176,7 @@ def _look_for_forgotten(lake: Lake, database: Database, path: str, found: Verifi
     with suppress(BatchCorrupt):  # said already
         file, _ = lake.stream(path)
         if has_forgotten(lake, database, file):
-            problem = "holds rows of a person who was forgotten; SQL has none of them"
+            problem = "holds rows of a person who was forgotten"
             found.findings.append(Finding("forgotten", path, problem, "`moodlog compact` takes them out"))
 
 
@@ -200,7 +200,7 @@ def _half_forgotten(database: Database) -> list[Finding]:
         if not half_forgotten(database):
             return []
     problem = "still has a person who was being forgotten when that run was killed"
-    return [Finding("forgotten", "users", problem, "`moodlog run` or any import completes it")]
+    return [Finding("forgotten", "users", problem, "`moodlog compact`, `moodlog run` or any import completes it")]
 
 
 def _compare_counts(database: Database) -> list[Finding]:

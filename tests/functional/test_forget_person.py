@@ -201,6 +201,9 @@ DOORS = {
     [
         ("bury", 1, "forget"),
         ("publish", 1, "a night"),
+        ("publish", 1, "compact"),
+        ("publish", 1, "rebuild"),
+        ("end", 1, "compact"),
         ("publish", 2, "an import"),
         ("remove", 1, "forget"),
         ("check", 1, "a night"),
@@ -236,8 +239,13 @@ def test_killed_anywhere_the_next_run_completes_it(
             connection.execute(text("UPDATE accounts SET claimed_by = NULL"))
     if door != "bury" and calls >= nth:
         assert "forgotten: users" in _moodlog("verify").output
+        assert _moodlog("users", "resume", ids[0]).exit_code == 2, "nobody is pulled again while being forgotten"
     if completed_by == "forget":
         assert _moodlog("forget", "--user", ids[0], "--yes").exit_code == (0 if calls >= nth else 2)
+    elif completed_by in {"compact", "rebuild"}:
+        done = _moodlog(completed_by)
+        assert done.exit_code == 0, done.output
+        assert _moodlog("verify").exit_code == 0
     elif completed_by == "a night":
         with workspace_of(standin) as workspace:
             workspace.batches.finish(now=workspace.now())
