@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mood_core.drafts import draft_of, fsync_folder, publish_new, sweep_beside
@@ -30,25 +30,44 @@ def read_or_make_keys(path: Path, generate: Callable[[], str]) -> list[str]:
     """The keys in ``path``; where there is no such file, it is made with one that ``generate`` gives.
 
     Raises:
-        ConfigError: The file is damaged.
+        ConfigError: The file is damaged, or cannot be made.
     """
-    sweep_beside(path)  # a copy of the key that a killed run has left would outlive its rotation
-    if not path.exists():
-        fresh = _draft(path, [generate()])
-        # Whoever is first decides, and nobody reads half a key.
-        try:
-            with contextlib.suppress(FileExistsError):
-                publish_new(fresh, path)
-        finally:
-            fresh.unlink(missing_ok=True)
-        fsync_folder(path.parent)
+    with _written(path):
+        sweep_beside(path)  # a copy of the key that a killed run has left would outlive its rotation
+        if not path.exists():
+            _publish_first(path, _draft(path, [generate()]))
     return read_keys(path)
 
 
-def write_keys(path: Path, keys: Sequence[str]) -> None:
-    """Write ``keys``, newest first, into ``path``; it changes whole or not at all, and a power cut loses none."""
-    _draft(path, keys).replace(path)
+def _publish_first(path: Path, fresh: Path) -> None:
+    """Give ``fresh`` the name ``path``: whoever is first decides, and nobody reads half a key."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            publish_new(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
     fsync_folder(path.parent)
+
+
+def write_keys(path: Path, keys: Sequence[str]) -> None:
+    """Write ``keys``, newest first, into ``path``; it changes whole or not at all, and a power cut loses none.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    with _written(path):
+        _draft(path, keys).replace(path)
+        fsync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"the key file {path} cannot be written ({error.strerror}); make room or make its folder writable"
+        ) from error
 
 
 def _draft(path: Path, keys: Sequence[str]) -> Path:
