@@ -33,7 +33,7 @@ _LIMITS = {"sql_time_limit_ms": 30_000}
 def command(port: int, open_it: bool) -> None:
     """Look through the database with Datasette: filter, facet, export as CSV or JSON.
 
-    Only a browser that opens the printed address once can see it, and nothing can be changed. The address contains a
+    Only a browser that has opened the printed address can see it, and nothing can be changed. The address contains a
     token, so keep it to yourself; every start has a new one. Needs the extra: pip install 'moodlog[datasette]'.
 
     \b
