@@ -6,7 +6,7 @@ when each was reported, and which were ever shown in a window.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -87,6 +87,9 @@ class Shelf:
 
     def troubled(self, user_ids: Sequence[str], problem: str) -> None:
         self.problem = problem
+
+    def gone_among(self, user_ids: Collection[str]) -> set[str]:
+        return set()  # nobody is forgotten here
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
         for row in rows.to_pylist():
