@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -17,7 +16,6 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import AutomationCore, EventTrigger
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, Late, Pending, Running, Scheduled
 
 from flows.alerting.alerts import NIGHTLY, PULL, alerts, nightly_late, no_pull_starts
@@ -25,11 +23,12 @@ from flows.alerting.automations import set_up_automation
 from flows.alerting.events import SCHEDULE_BROKEN, report_schedule, report_silences, tell_ended_permissions
 from flows.commands.serve import served
 from flows.deployments import Deployment, read_deployments
+from flows.server.local_server import LocalServer
 from flows.server.setup import Done
 from mood_core.pipeline.find_silent import Kind, Silence
 from mood_core.pipeline.night_report import NightReport, Permission
 from mood_core.pipeline.pull_listens import PullOutcome
-from tests.flows.deployed import MOODLOG, Listener, listening, prefect_server, run
+from tests.flows.deployed import MOODLOG, Listener, listening, prefect_server, run, settings_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -88,7 +87,9 @@ def test_each_alert_is_sent_also_right_after_a_restart(tmp_path: Path, listener:
         _run_of(client, deployed["nightly"], Late(scheduled_time=datetime.now(UTC)))
         night = _run_of(client, deployed["nightly"], Pending(), Running())
     # An event of a time without a server waits for the next one.
-    sending = _in_a_thread(lambda: report_schedule(SCHEDULE_BROKEN, "laptop", "the scheduler logs errors"), api_url)
+    sending = _in_a_thread(
+        lambda: report_schedule(SCHEDULE_BROKEN, "laptop", "the scheduler logs errors"), LocalServer(home, api_url)
+    )
     port = urlsplit(api_url).port
     with prefect_server(home, port=port) as again, get_client(sync_client=True) as client:
         assert again == api_url
@@ -112,10 +113,9 @@ def test_each_alert_is_sent_also_right_after_a_restart(tmp_path: Path, listener:
     assert sum("nightly failed" in text for text in listener.texts) == 1
 
 
-def _in_a_thread(work: Callable[[], None], api_url: str) -> Thread:
+def _in_a_thread(work: Callable[[], None], server: LocalServer) -> Thread:
     def sent() -> None:
-        here = {PREFECT_API_URL: api_url, PREFECT_API_AUTH_STRING: os.environ["PREFECT_API_AUTH_STRING"]}
-        with temporary_settings(here):
+        with settings_of(server):
             work()
 
     thread = Thread(target=sent)

@@ -93,9 +93,11 @@ def test_a_missed_night_is_made_up_for_once(slow_service: StandIn, home: Path) -
         database.execute("UPDATE deployment SET created = ?", (stamp,))
         # The runs that were scheduled while it was on are now two nights late, and many pulls.
         late = "UPDATE flow_run SET next_scheduled_start_time = ?, expected_start_time = ? WHERE id = ?"
+        state = "UPDATE flow_run_state SET state_details = json_set(state_details, '$.scheduled_time', ?)"
         for days, (run_id,) in enumerate(database.execute(f"{NIGHTS} LIMIT 2").fetchall(), start=1):
             at = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S.%f")
             database.execute(late, (at, at, run_id))
+            database.execute(f"{state} WHERE flow_run_id = ?", (f"{at.replace(' ', 'T')}Z", run_id))
     ended = (
         "SELECT r.state_name, r.auto_scheduled FROM flow_run AS r JOIN deployment AS d ON d.id = r.deployment_id"
         " WHERE d.name = 'nightly' AND r.end_time IS NOT NULL ORDER BY r.state_name"
