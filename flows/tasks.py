@@ -11,7 +11,7 @@ from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.runtime import flow_run
+from prefect.runtime import flow_run, task_run
 from prefect.tasks import exponential_backoff
 
 from flows.progress import asking_progress, labelling_progress
@@ -71,6 +71,9 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
     """
     run_id = flow_run.id
     with Workspace() as workspace:
+        if (task_run.run_count or 0) > 1 and not dry_run:
+            # What the attempt before published and could not load would be pulled and published once more.
+            workspace.batches.finish(now=workspace.now())
         pull = PullListens(
             workspace.spotify.for_user,
             workspace.listens,
