@@ -104,7 +104,9 @@ def test_a_missed_night_is_made_up_for_once(slow_service: StandIn, home: Path) -
     )
     with serving(home) as serve:
         until(lambda: any(row[0] == "Completed" for row in serve.rows(ended)) or None, 400)
-        assert [row[0] for row in serve.rows(ended)] == ["Cancelled", "Completed"]
+        # Late runs are cancelled; those that the server had not called late yet go when serve deploys again.
+        states = [row[0] for row in serve.rows(ended)]
+        assert (states.count("Completed"), set(states) <= {"Cancelled", "Completed"}) == (1, True)
         serve.stop()
     # Nothing late is there any more, and the last night is two days ago: one run is made.
     with closing(sqlite3.connect(home / "prefect" / "prefect.db", timeout=30)) as database, database:
@@ -113,8 +115,8 @@ def test_a_missed_night_is_made_up_for_once(slow_service: StandIn, home: Path) -
             database.execute("UPDATE flow_run SET start_time = ?, end_time = ? WHERE id = ?", (old, old, run_id))
     with serving(home) as serve:
         assert "missed run of nightly" in serve.said
-        until(lambda: len(serve.rows(ended)) == 3 or None, 400)
+        until(lambda: len(serve.rows(ended)) == len(states) + 1 or None, 400)
         serve.stop()
     with serving(home) as serve:
         assert "missed run of nightly" not in serve.said
-        assert [row[0] for row in serve.rows(ended)] == ["Cancelled", "Completed", "Completed"]
+        assert [row[0] for row in serve.rows(ended)] == [*states, "Completed"]
