@@ -127,6 +127,7 @@ def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Cal
     deployments = read_deployments()
     _clear_up(records, deployments, say, is_ours=runtime.server is not None)
     runner = HomeRunner(records, say)
+    signal.signal(signal.SIGINT, runner.handle_sigterm)
     ids = [UUID(str(runner.add_deployment(served(deployment, timezone)))) for deployment in deployments]
     _make_up(ids, say)
     say(f"Prefect's pages: {runtime.pages}")
@@ -136,7 +137,6 @@ def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Cal
     for deployment in deployments:
         say(f"  {deployment.name}: {_when(deployment, timezone)}")
     say("Stop with Ctrl-C.")
-    signal.signal(signal.SIGINT, runner.handle_sigterm)
     with Watchdog(runtime.server, runner, records, folder / FILE, say) as watchdog:
         asyncio.run(runner.start())
     if watchdog.gave_up is not None:

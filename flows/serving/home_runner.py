@@ -76,6 +76,8 @@ class HomeRunner(Runner):
         self._prefect_starter = poller._resolve_starter  # noqa: SLF001
         poller._get_scheduled_flow_runs = self._due  # noqa: SLF001
         poller._resolve_starter = self._starter  # noqa: SLF001
+        if self._is_asked_to_stop:  # while it started: an interrupt can be lost in a finalizer
+            self._begin_to_stop()
         return self
 
     async def _due(self) -> list[FlowRun]:
