@@ -121,7 +121,11 @@ class LocalServer:
     def start(self, listener: socket.socket, lock: ProcessLock) -> None:
         """Start a server that answers on ``listener`` and takes over ``lock``."""
         self._listener = listener
-        self._process = _start(self._home, listener, lock, self._password)
+        try:
+            self._process = _start(self._home, listener, lock, self._password)
+        except BaseException:  # Ctrl-C as well: a lock that nobody uses would keep every later server out
+            lock.close()
+            raise
 
     def close(self) -> None:
         """End the server if this process started it, and leave its port to others."""
