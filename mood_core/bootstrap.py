@@ -13,8 +13,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from mood_core.errors import ConfigError, ReauthorisationNeeded
-from mood_core.lake import Lake, open_lake
-from mood_core.pipeline.batches import Batches
 from mood_core.plain_text import plain
 from mood_core.private_files import make_private_folder, no_core_dumps
 from mood_core.records import User
@@ -36,7 +34,9 @@ if TYPE_CHECKING:
     from mood_core.classifier import Classifier
     from mood_core.features.source import FeatureSource
     from mood_core.features.spotify import AudioFeaturesCall
+    from mood_core.lake import Lake
     from mood_core.model_card import ModelCard
+    from mood_core.pipeline.batches import Batches
     from mood_core.spotify.client import SpotifyClients
     from mood_core.spotify.ports import SpotifyApp
     from mood_core.spotify.tokens import Token, TokenCipher
@@ -96,12 +96,16 @@ class Workspace:
     @cached_property
     def lake(self) -> Lake:
         """The lake."""
+        from mood_core.lake import open_lake
+
         make_home(self.settings.home)
         return open_lake(self.settings.lake)
 
     @cached_property
     def batches(self) -> Batches:
         """Writes batches to the lake and SQL."""
+        from mood_core.pipeline.batches import Batches
+
         return Batches(self.lake, self.database)
 
     @cached_property

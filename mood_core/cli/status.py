@@ -68,13 +68,18 @@ def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: b
             "not_before": {name: moment.isoformat() for name, moment in workspace.calls.not_before().items()},
             "model_version": workspace.mood_rows.current_version(),
             "database": str(workspace.database),
-            "lake": workspace.lake.root,
+            "lake": _lake(workspace.settings.lake),
             "schedule": schedule(workspace.settings.home),
         }
     if as_json:
         click.echo(json.dumps(state, ensure_ascii=False))
     else:
         _print(state, Console())
+
+
+def _lake(url: str) -> str:
+    """Where the lake is, without opening it: that would import PyArrow, half of what this command costs."""
+    return url if "://" in url else str(Path(url).expanduser().resolve())
 
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:

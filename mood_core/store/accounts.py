@@ -15,7 +15,6 @@ from mood_core.store.claims import CLOCKS_DIFFER_S, may_live, run_of
 from mood_core.store.database import Database
 from mood_core.store.fences import Leases, leased
 from mood_core.store.keys import among
-from mood_core.store.tombstones import newest_forgetting
 
 NOT_ASKED = "not asked: "
 """How the problem of an account begins that was not reached, because something stopped the asking for everybody."""
@@ -128,6 +127,8 @@ class Accounts:
         Batches that are added meanwhile are refused where another run has acquired one of these accounts since. With or
         without an owner, rows of somebody who has been forgotten since are left out: what is written was read before.
         """
+        from mood_core.store.tombstones import newest_forgetting
+
         query = (
             "SELECT u.user_id, a.lease_number FROM accounts AS a INNER JOIN users AS u ON u.user_key = a.user_key"
             " WHERE a.claimed_by = :owner"

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 
 from mood_core.store.sql_files import sql_file
-from mood_core.store.totals import are_stale
+from mood_core.store.stale_totals import are_stale
 
 _SINGLE = Struct("<f")
 _CHUNK = 10_000

@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
@@ -18,7 +19,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from mood_core.errors import ConfigError, DatabaseDamaged, StoreBusy, StoreError, StoreUnreachable
 from mood_core.private_files import make_private_file, make_private_folder
 from mood_core.store.fences import check_fences
-from mood_core.store.remembered import Remembered
+
+if TYPE_CHECKING:
+    from mood_core.store.remembered import Remembered
 
 _BUSY_TIMEOUT_MS = 60_000
 _DAMAGED = ("malformed", "not a database")
@@ -37,13 +40,19 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.remembered = Remembered()
         self._turn = _turn_of(engine)
         # PostgreSQL would otherwise show each statement what was committed meanwhile.
         self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if self.file is None else engine
         self._writing = engine.execution_options(**{_WRITE: True})
         self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})
         self._loading = engine.execution_options(**{_WRITE: True, _LOADING: True})
+
+    @cached_property
+    def remembered(self) -> Remembered:
+        """What this process remembers of tracks. NumPy is imported here: commands that load nothing do without it."""
+        from mood_core.store.remembered import Remembered
+
+        return Remembered()
 
     @property
     def dialect(self) -> str:

@@ -13,7 +13,8 @@ from mood_core.store.claims import CLOCKS_DIFFER_S, may_live
 from mood_core.store.database import Database
 from mood_core.store.keys import among
 from mood_core.store.remembered import keys_go
-from mood_core.store.totals import drop_unheard, mark_stale
+from mood_core.store.stale_totals import mark_stale
+from mood_core.store.totals import drop_unheard
 
 LOCAL_FILE = "spotify:local:"
 """How the id of a person's own file begins."""

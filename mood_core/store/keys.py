@@ -1,14 +1,11 @@
-"""Text ids at the edges, integer keys inside: turns a batch's columns into those of its table."""
+"""Integer keys of text ids, and conditions over many values."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection, CursorResult, text
 
 _STUBS = {
@@ -25,18 +22,14 @@ _STUBS = {
     "models": "INSERT INTO models (model_version) VALUES (:id) ON CONFLICT (model_version) DO NOTHING",
 }
 
-_REFERENCES = {
-    # column of a batch: (table, its text column, its key column)
+REFERENCES = {
     "user_id": ("users", "user_id", "user_key"),
     "track_id": ("tracks", "track_id", "track_key"),
     "source": ("sources", "source", "source_key"),
     "feature_source": ("sources", "source", "source_key"),
     "model_version": ("models", "model_version", "model_key"),
 }
-
-
-KeysOfTracks = Callable[[Connection, Sequence[str]], list[int]]
-"""Gives the keys of track ids in their order, and unknown ones a key."""
+"""By the column of a batch: the table it refers to, that table's text column and its key column."""
 
 
 def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: bool = False) -> dict[str, int]:
@@ -44,58 +37,13 @@ def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: b
 
     With ``create``, unknown ids get a row of their own and a key.
     """
-    id_column, key_column = next((text_, key) for name, text_, key in _REFERENCES.values() if name == table)
+    id_column, key_column = next((text_, key) for name, text_, key in REFERENCES.values() if name == table)
     found = _look_up(connection, table, id_column, key_column, ids)
     missing = [{"id": id_} for id_ in sorted(set(ids) - found.keys())]
     if create and missing:
         connection.execute(text(_STUBS[table]), missing)
         found |= _look_up(connection, table, id_column, key_column, [row["id"] for row in missing])
     return found
-
-
-def with_keys(connection: Connection, rows: pa.Table, track_keys: KeysOfTracks) -> pa.Table:
-    """``rows`` with the columns of their SQL table: keys for ids, ``*_ms`` for times, text for lists, 0/1 for truth."""
-    columns: dict[str, pa.ChunkedArray] = {}
-    for name in rows.schema.names:
-        column, kind = rows.column(name), rows.schema.field(name).type
-        if pa.types.is_timestamp(kind):
-            columns[f"{name}_ms"] = column.cast(pa.int64())
-        elif pa.types.is_list(kind):
-            columns[name] = pc.binary_join(column.cast(pa.list_(pa.string())), ", ")
-        elif pa.types.is_boolean(kind):
-            columns[name] = column.cast(pa.int8())
-        else:
-            columns[name] = column.cast(pa.string()) if pa.types.is_dictionary(kind) else column
-    _add_keys(connection, rows, columns, track_keys)
-    if "missed_at_ms" in columns:
-        columns["first_missed_at_ms"] = columns["last_missed_at_ms"] = columns["missed_at_ms"]
-        columns["misses"] = pa.chunked_array([pa.repeat(1, rows.num_rows)])
-    return pa.table(columns)
-
-
-def _add_keys(
-    connection: Connection, rows: pa.Table, columns: dict[str, pa.ChunkedArray], track_keys: KeysOfTracks
-) -> None:
-    # The dataset that describes a table's rows brings their ids itself.
-    describes = {"display_name": "user_id", "artists": "track_id"}
-    own = {id_ for marker, id_ in describes.items() if marker in columns}
-    for name, (table, _, key) in _REFERENCES.items():
-        if name in columns and name not in own:
-            look_up = track_keys if table == "tracks" else partial(_keys_in_order, table)
-            columns[key] = _keys_column(connection, look_up, rows.column(name))
-
-
-def _keys_in_order(table: str, connection: Connection, ids: Sequence[str]) -> list[int]:
-    keys = keys_of(connection, table, ids, create=True)
-    return [keys[id_] for id_ in ids]
-
-
-def _keys_column(connection: Connection, look_up: KeysOfTracks, ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    encoded = ids.combine_chunks()
-    if not pa.types.is_dictionary(encoded.type):
-        encoded = encoded.dictionary_encode()
-    keys = pa.array(look_up(connection, encoded.dictionary.to_pylist()), pa.int64())
-    return pa.chunked_array([keys.take(encoded.indices)])
 
 
 def _look_up(connection: Connection, table: str, id_column: str, key_column: str, ids: Sequence[str]) -> dict[str, int]:

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, text
 from mood_core.store.bulk import insert_rows
 from mood_core.store.daily import add_listens, labelled, recount_people, take_turns
 from mood_core.store.database import Database
-from mood_core.store.keys import among, with_keys
+from mood_core.store.keyed_rows import with_keys
+from mood_core.store.keys import among
 from mood_core.store.ledger import LedgerEntry, enter, take_over
 from mood_core.store.remembered import Memory, labels_came
 from mood_core.store.sql_files import sql_file

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from sqlalchemy import Connection, text
 
 from mood_core.records import FEATURES
-from mood_core.store.daily import recount_everything
 from mood_core.store.database import Database
 from mood_core.store.selection import Selection
-from mood_core.store.totals import recount_stale
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _EVERYTHING = Selection()
 
@@ -79,6 +79,8 @@ class MoodRows:
         Columns: ``track_id``, the ten features (float64, ``duration_ms`` nullable) and ``feature_source``. The nine
         features are of one source; the duration is that source's own or, where it gave none, the track's own.
         """
+        import pyarrow as pa
+
         selected, values = selection.tracks("f.track_key")
         query = text(_UNLABELLED.format(selected=selected))
         after = -1
@@ -106,6 +108,8 @@ class MoodRows:
 
     def newest_features(self, limit: int) -> pa.Table:
         """The ten features of the ``limit`` tracks whose features were fetched last, as in ``unlabelled``."""
+        import pyarrow as pa
+
         with self._database.read() as connection:
             rows = connection.execute(text(_NEWEST), {"limit": limit}).all()
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(FEATURES)
@@ -118,6 +122,9 @@ class MoodRows:
 
     def set_current(self, model_version: str) -> None:
         """Show the labels of ``model_version`` from now on, all at once."""
+        from mood_core.store.daily import recount_everything
+        from mood_core.store.totals import recount_stale
+
         with self._database.write() as connection:
             connection.execute(
                 text("INSERT INTO models (model_version) VALUES (:v) ON CONFLICT (model_version) DO NOTHING"),

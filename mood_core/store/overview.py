@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from mood_core.records import from_ms
 from mood_core.store.database import Database
 from mood_core.store.sql_files import sql_file
-from mood_core.store.totals import are_stale
+from mood_core.store.stale_totals import are_stale
 
 _LISTENS_COUNTED = (
     "(SELECT user_key, source_key, count(*) AS listens, min(played_at_ms) AS first_played_at_ms,"

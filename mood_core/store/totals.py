@@ -18,6 +18,7 @@ from mood_core.store.bulk import insert_rows
 from mood_core.store.database import Database
 from mood_core.store.keys import among
 from mood_core.store.remembered import Memory
+from mood_core.store.stale_totals import are_stale, mark_stale
 
 _ADD_TOTALS = """
 INSERT INTO listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
@@ -105,18 +106,6 @@ def drop_unheard(connection: Connection, track_keys: Sequence[int]) -> None:
     condition, ids = among(connection, "track_key", track_keys)
     gone = f"DELETE FROM heard_tracks WHERE {condition} AND track_key NOT IN (SELECT track_key FROM listens)"  # noqa: S608
     connection.execute(text(gone), {"ids": ids})
-
-
-def mark_stale(connection: Connection, reason: str) -> None:
-    """Have the totals counted again by the next run; until then nobody uses them."""
-    connection.execute(
-        text("INSERT INTO stale_totals (reason) VALUES (:reason) ON CONFLICT (reason) DO NOTHING"), {"reason": reason}
-    )
-
-
-def are_stale(connection: Connection) -> bool:
-    """Whether the totals must not be used."""
-    return connection.scalar(text("SELECT 1 FROM stale_totals LIMIT 1")) is not None
 
 
 def recount_totals(connection: Connection) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,7 +24,7 @@ from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
 from mood_core.store.forgetting import Forgetting
 from mood_core.store.overview import coverage, coverage_by_person, reach
-from mood_core.store.totals import are_stale, mark_stale
+from mood_core.store.stale_totals import are_stale, mark_stale
 from tests.store_data import NOW, features, listens, moods, query, set_current, tracks, users
 
 _NAMES = [f"t{index}" for index in range(12)]
@@ -165,3 +167,17 @@ def test_no_question_of_status_reads_all_listens_on_postgresql(batches: Batches,
     plans = [row[0] for sql in asked for row in query(migrated, f"EXPLAIN {sql}")]
     assert plans
     assert not [line for line in plans if " on listens" in line]
+
+
+_IMPORTS = """
+import sys
+from flows.cli import main
+main(["status"], standalone_mode=False)
+print([name for name in ("numpy", "pyarrow", "prefect", "httpx", "requests") if name in sys.modules], file=sys.stderr)
+"""
+
+
+def test_status_imports_nothing_that_costs_more_than_its_answer(home: Path) -> None:
+    del home
+    done = subprocess.run([sys.executable, "-c", _IMPORTS], capture_output=True, text=True, check=True, timeout=300)
+    assert done.stderr.splitlines()[-1] == "[]"
