@@ -29,7 +29,7 @@ _DRAWING = (
     "mood_core/report/assets/*.html.j2",
     "mood_core/report/recap_picture.py",
     "mood_core/report/mood_markdown.py",
-    "mood_core/looks.py",
+    "mood_core/domain/mood_style.py",
 )
 
 

@@ -15,19 +15,19 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from mood_core.domain.records import Listen, ListenSource, User
 from mood_core.errors import MoodlogError
 from mood_core.lake import Lake, open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.compact import compact
-from mood_core.pipeline.manage_users import set_paused
-from mood_core.records import Listen, ListenSource, User
-from mood_core.schema import LISTENS, USERS
+from mood_core.lake.arrow_tables import to_table, users_table
+from mood_core.lake.schema import LISTENS, USERS
 from mood_core.store import Database, open_database
-from mood_core.store.accounts import Accounts
-from mood_core.store.forgetting import Forgetting
-from mood_core.store.migrate import migrate
-from mood_core.store.token_rows import TokenRows
-from mood_core.tables import to_table, users_table
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.person_erase import Forgetting
+from mood_core.store.queries.token_rows import TokenRows
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.people.manage_users import set_paused
+from mood_core.usecases.upkeep.compact import compact
 
 PAGE = Path(__file__).with_name("states.md")
 _NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from flows.parameters import Day, People
 from flows.selecting import selection_of
 from flows.summary import conclude
 from flows.tasks import finish_batches
-from mood_core.pipeline.night_report import NightReport
+from mood_core.usecases.nightly.night_report import NightReport
 
 
 @flow(name="backfill-features", flow_run_name="backfill features", log_prints=False, persist_result=False)

@@ -13,13 +13,13 @@ from flows.parameters import DatasetFile, Playlists, Reader
 from flows.progress import asking_progress
 from flows.server.calls import if_possible
 from flows.tasks import RETRYING
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.errors import Unavailable
-from mood_core.pipeline.build_dataset import DatasetReport, parse_playlist, write_dataset
-from mood_core.pipeline.build_dataset import build_dataset as build
-from mood_core.pipeline.keep_aside import keep_aside
-from mood_core.pipeline.manage_users import the_reader
-from mood_core.store.turns import Turn
+from mood_core.store.locks.named_locks import Turn
+from mood_core.usecases.models.build_dataset import DatasetReport, parse_playlist, write_dataset
+from mood_core.usecases.models.build_dataset import build_dataset as build
+from mood_core.usecases.people.manage_users import the_reader
+from mood_core.usecases.quarantine import keep_aside
 
 
 @flow(name="build-dataset", flow_run_name="build a data set", log_prints=False, persist_result=False)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from flows.server.local_server import LocalServer, running_server
 from flows.server.runtime import configured_server
 from flows.serving.run_records import RunRecords
-from mood_core.bootstrap import utc_now
+from mood_core.app.workspace import utc_now
 from mood_core.errors import Unavailable
 
 if TYPE_CHECKING:
-    from mood_core.pipeline.check_health import Scheduled
+    from mood_core.usecases.upkeep.check_health import Scheduled
 
 
 def ask_prefect(home: Path) -> Scheduled | None:
@@ -47,7 +47,7 @@ def _asked(address: str, records: RunRecords | None) -> Scheduled:
 
     from flows.server.schedule import our_deployments, read_schedule
     from flows.serving.ghost_runs import ghosts
-    from mood_core.pipeline.check_health import Scheduled
+    from mood_core.usecases.upkeep.check_health import Scheduled
 
     now = utc_now()
     try:

@@ -14,11 +14,11 @@ from flows.progress import ProgressArtifact
 from flows.server.calls import if_possible
 from flows.summary import drift_sentence
 from flows.tasks import NIGHT_S, RETRYING
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.classifier.drift import DriftReport
-from mood_core.pipeline.check_training import TrainingCheck
-from mood_core.pipeline.check_training import check_training as check
-from mood_core.pipeline.measure_drift import measure_drift
+from mood_core.usecases.models.check_training import TrainingCheck
+from mood_core.usecases.models.check_training import check_training as check
+from mood_core.usecases.nightly.measure_drift import measure_drift
 
 
 @flow(

@@ -11,9 +11,9 @@ from flows.parameters import Month
 from flows.progress import ProgressArtifact
 from flows.tasks import NIGHT_S, RETRYING
 from flows.verify_lake import verify_lake
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.compact import CompactReport, compact
-from mood_core.pipeline.verify_lake import Verification
+from mood_core.app.workspace import Workspace
+from mood_core.usecases.upkeep.compact import CompactReport, compact
+from mood_core.usecases.upkeep.verify_lake import Verification
 
 
 @flow(

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import httpx
 
-from mood_core.bootstrap import Workspace, utc_now
+from mood_core.app.workspace import Workspace, utc_now
+from mood_core.domain.records import from_ms, to_ms
 from mood_core.errors import ConfigError
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.records import from_ms, to_ms
 from mood_core.settings import ignore_env_file
 from mood_core.spotify.authorise import authorise_by_hand
 from mood_core.spotify.tokens import Token
-from mood_core.standin import StandIn
-from mood_core.standin.listeners import Listener
+from mood_core.usecases.nightly.pull_listens import PullListens
+from standin import StandIn
+from standin.listeners import Listener
 
 PULL_EVERY = timedelta(hours=2)
 """As often as the pull deployment does it."""

@@ -8,9 +8,9 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.parameters import Certainly, Person
-from mood_core.bootstrap import Workspace
-from mood_core.forgetting import forget_everywhere
-from mood_core.pipeline.forget_person import whom_to_forget
+from mood_core.app.forget import forget_everywhere
+from mood_core.app.workspace import Workspace
+from mood_core.usecases.people.forget_person import whom_to_forget
 
 
 @flow(name="forget-person", flow_run_name="forget a person", log_prints=False, persist_result=False)

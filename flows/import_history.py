@@ -11,9 +11,9 @@ from prefect.artifacts import create_table_artifact
 from flows.parameters import Exports, Milliseconds, Person, Zone
 from flows.progress import ProgressArtifact, asking_progress, labelling_progress
 from flows.server.calls import if_possible
-from mood_core.bootstrap import Workspace
-from mood_core.history.take_row import Choice
-from mood_core.importing import import_export, label_now
+from mood_core.app.import_export import import_export, label_now
+from mood_core.app.workspace import Workspace
+from mood_core.exports.parse_row import Choice
 
 
 class _Progress:

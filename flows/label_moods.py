@@ -11,7 +11,7 @@ from flows.run_names import named
 from flows.selecting import selection_of
 from flows.summary import conclude
 from flows.tasks import NIGHT_S, finish_batches
-from mood_core.pipeline.night_report import NightReport
+from mood_core.usecases.nightly.night_report import NightReport
 
 
 @flow(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flows.tasks import fetch_missing_features, label_selected, match_waiting_plays
-from mood_core.pipeline.night_report import NightReport
-from mood_core.pipeline.stop_request import stop_requested
-from mood_core.store.selection import Selection
+from mood_core.store.queries.selection import Selection
+from mood_core.usecases.nightly.night_report import NightReport
+from mood_core.usecases.stop_request import stop_requested
 
 
 def fetch_and_label(report: NightReport, selection: Selection, *, ask_again: bool = False, label: bool = True) -> None:

@@ -14,9 +14,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
 from flows.server.calls import patiently, this_deployment
-from mood_core.bootstrap import utc_now
+from mood_core.app.workspace import utc_now
 from mood_core.errors import Unavailable
-from mood_core.pipeline.night_report import NightReport
+from mood_core.usecases.nightly.night_report import NightReport
 
 _LABEL = "label-moods/label"
 _SLACK = timedelta(seconds=10)  # clocks differ, and a moment too early would ask in vain

@@ -13,7 +13,7 @@ from flows.server.calls import patiently
 from flows.serving.run_owners import begin_run
 from flows.summary import state_of
 from flows.tasks import PULL_S, pull_shard
-from mood_core.pipeline.night_report import NightReport
+from mood_core.usecases.nightly.night_report import NightReport
 
 OUTCOMES = "moodlog-shard"
 """The artifact that takes every account's outcome to the run that shared the work."""

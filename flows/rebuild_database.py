@@ -9,8 +9,8 @@ from prefect.states import Completed
 from flows.progress import ProgressArtifact
 from flows.summary import DEGRADED
 from flows.tasks import RETRYING
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.rebuild import RebuildReport, rebuild
+from mood_core.app.workspace import Workspace
+from mood_core.usecases.upkeep.rebuild import RebuildReport, rebuild
 
 
 @flow(name="rebuild-database", flow_run_name="rebuild the database", log_prints=False, persist_result=False)

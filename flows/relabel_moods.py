@@ -11,11 +11,11 @@ from prefect.states import Completed
 from flows.parameters import ModelFolder
 from flows.progress import ProgressArtifact
 from flows.tasks import RETRYING
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.relabel import RelabelReport, keep_using, relabel
-from mood_core.pipeline.relabel import drop_old as drop_old_labels
+from mood_core.app.workspace import Workspace
 from mood_core.settings import load_settings
-from mood_core.store.turns import Turn
+from mood_core.store.locks.named_locks import Turn
+from mood_core.usecases.models.relabel import RelabelReport, keep_using, relabel
+from mood_core.usecases.models.relabel import drop_old as drop_old_labels
 
 
 @flow(name="relabel-moods", flow_run_name="relabel moods", log_prints=False, persist_result=False)

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from flows.summary import MOST_ACCOUNTS, headline, most_telling
 from mood_core.cli.plain_table import plain_table
-from mood_core.pipeline.night_report import NightReport
-from mood_core.store.accounts import Account
+from mood_core.store.queries.accounts import Account
+from mood_core.usecases.nightly.night_report import NightReport
 
 
 def print_report(report: NightReport, accounts: Sequence[Account], console: Console) -> None:

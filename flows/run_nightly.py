@@ -14,7 +14,7 @@ from flows.serving.run_owners import begin_run
 from flows.summary import conclude
 from flows.sync_listens import pull_all
 from flows.tasks import NIGHT_S, finish_batches, permissions_ending
-from mood_core.pipeline.night_report import NightReport
+from mood_core.usecases.nightly.night_report import NightReport
 
 
 @flow(

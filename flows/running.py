@@ -8,7 +8,7 @@ from datetime import date
 from flows.run_failed import RunFailed
 from flows.server.runtime import PrefectRuntime
 from mood_core.errors import MoodlogError
-from mood_core.pipeline.night_report import NightReport
+from mood_core.usecases.nightly.night_report import NightReport
 
 
 def run_flow(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.manage_users import accounts_called
-from mood_core.store.selection import Selection, check_days
+from mood_core.app.workspace import Workspace
+from mood_core.store.queries.selection import Selection, check_days
+from mood_core.usecases.people.manage_users import accounts_called
 
 
 def selection_of(people: Sequence[str], first_day: date | None, last_day: date | None) -> Selection:

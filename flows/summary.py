@@ -13,16 +13,16 @@ from flows.alerting.events import tell_ended_permissions
 from flows.later import put_off
 from flows.run_failed import RunFailed, report_no_crash
 from flows.server.calls import if_possible, server_answers
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.errors import StoreError
-from mood_core.pipeline.night_report import NightReport, Verdict
-from mood_core.pipeline.pull_listens import PullOutcome
-from mood_core.pipeline.stop_request import stop_requested
 from mood_core.report.account_states import AccountState, account_states
 from mood_core.report.mood_markdown import as_text, mood_markdown
 from mood_core.report.mood_picture import as_data_uri, mood_picture
-from mood_core.wording import counted
+from mood_core.text.format import plural
+from mood_core.usecases.nightly.night_report import NightReport, Verdict
+from mood_core.usecases.nightly.pull_listens import PullOutcome
+from mood_core.usecases.stop_request import stop_requested
 
 MOST_ACCOUNTS = 200
 """So many rows a table of accounts has at most: more is nothing to read."""
@@ -108,13 +108,13 @@ def headline(report: NightReport) -> str:
     """One sentence with the run's numbers."""
     parts = []
     if report.outcomes:
-        parts.append(f"{counted(report.new_listens, 'new listen')} from {counted(len(report.outcomes), 'account')}")
+        parts.append(f"{plural(report.new_listens, 'new listen')} from {plural(len(report.outcomes), 'account')}")
     if report.features is not None:
-        parts.append(f"features of {counted(report.fetched.total(), 'track')}")
+        parts.append(f"features of {plural(report.fetched.total(), 'track')}")
     if report.labels is not None:
-        parts.append(f"{counted(report.labels.labelled, 'track')} labelled by {report.labels.model_version}")
+        parts.append(f"{plural(report.labels.labelled, 'track')} labelled by {report.labels.model_version}")
     if report.problems:
-        parts.append(counted(len(report.problems), "problem"))
+        parts.append(plural(len(report.problems), "problem"))
     return ("dry run: " if report.dry_run else "") + (", ".join(parts) or "nothing to do")
 
 
@@ -122,9 +122,9 @@ def markdown(report: NightReport) -> str:
     """The summary that people read in Prefect's UI."""
     lines = [f"# {report.verdict.value}", "", headline(report) + ".", ""]
     if report.finished:
-        lines += [f"Loaded {counted(report.finished, 'batch', 'batches')} that an earlier run had left unloaded.", ""]
+        lines += [f"Loaded {plural(report.finished, 'batch', 'batches')} that an earlier run had left unloaded.", ""]
     if report.new_gaps:
-        accounts = counted(report.new_gaps, "account")
+        accounts = plural(report.new_gaps, "account")
         lines += [f"Listens may have been lost before the new ones of {accounts} (see the gaps).", ""]
     if report.features is not None:
         lines += _table(("feature source", "asked", "found", "missed"), _source_rows(report))
@@ -149,7 +149,7 @@ def permission_lines(report: NightReport) -> list[str]:
         left = permission.days_left
         name, id_ = as_text(permission.display_name), permission.user_id
         renew = f"`moodlog reconnect {id_}`"
-        ends = f"ends in {counted(left or 0, 'day')}: {renew}"
+        ends = f"ends in {plural(left or 0, 'day')}: {renew}"
         if left is None:
             ends = f"has ended or is refused: `moodlog users resume {id_}` tries it again, {renew} renews it"
         lines.append(f"- Spotify's permission for {name} {ends}")

@@ -17,9 +17,9 @@ from flows.sharing.shards import split
 from flows.sharing.share import pull_shared
 from flows.summary import conclude
 from flows.tasks import PULL_S, finish_batches, permissions_ending, pull_shard, try_refused_permissions
-from mood_core.pipeline.night_report import NightReport
-from mood_core.pipeline.pull_listens import PullOutcome
-from mood_core.pipeline.stop_request import stop_requested
+from mood_core.usecases.nightly.night_report import NightReport
+from mood_core.usecases.nightly.pull_listens import PullOutcome
+from mood_core.usecases.stop_request import stop_requested
 
 
 @flow(

@@ -15,21 +15,21 @@ from prefect.runtime import flow_run, task_run
 from prefect.tasks import exponential_backoff
 
 from flows.progress import asking_progress, labelling_progress
-from mood_core.bootstrap import Workspace
+from mood_core.app.import_export import match_names
+from mood_core.app.workspace import Workspace
 from mood_core.errors import MoodlogError
 from mood_core.features.fetch_report import FetchReport
-from mood_core.importing import match_names
-from mood_core.pipeline.fetch_features import fetch_features
-from mood_core.pipeline.keep_aside import keep_aside
-from mood_core.pipeline.label_tracks import LabelReport, label_tracks
-from mood_core.pipeline.night_report import Permission, ending_permissions
-from mood_core.pipeline.pull_claimed import pull_claimed
-from mood_core.pipeline.pull_listens import PullListens, PullOutcome
-from mood_core.pipeline.stop_request import stop_requested
-from mood_core.store.claims import owner_here
-from mood_core.store.selection import Selection
-from mood_core.store.turns import Turn
-from mood_core.wording import counted
+from mood_core.store.locks.leases import owner_here
+from mood_core.store.locks.named_locks import Turn
+from mood_core.store.queries.selection import Selection
+from mood_core.text.format import plural
+from mood_core.usecases.nightly.fetch_features import fetch_features
+from mood_core.usecases.nightly.label_tracks import LabelReport, label_tracks
+from mood_core.usecases.nightly.night_report import Permission, ending_permissions
+from mood_core.usecases.nightly.pull_account import pull_claimed
+from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
+from mood_core.usecases.quarantine import keep_aside
+from mood_core.usecases.stop_request import stop_requested
 
 NIGHT_S = 20 * 3600.0
 """The time limit of scheduled runs, so that one that hangs never stands in the way of the next night's."""
@@ -88,7 +88,7 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
             owner = owner_here(run_id) if run_id else None
             outcomes = pull_claimed(user_ids, pull, workspace.accounts, workspace.now, owner=owner)
     new = sum(outcome.new for outcome in outcomes)
-    get_run_logger().info("%s, %s", counted(len(outcomes), "account"), counted(new, "new listen"))
+    get_run_logger().info("%s, %s", plural(len(outcomes), "account"), plural(new, "new listen"))
     return outcomes
 
 
@@ -132,7 +132,7 @@ def label_selected(selection: Selection) -> LabelReport:
             selection=selection,
             progress=labelling_progress(),
         )
-    get_run_logger().info("%s labelled by %s", counted(report.labelled, "track"), report.model_version)
+    get_run_logger().info("%s labelled by %s", plural(report.labelled, "track"), report.model_version)
     return report
 
 

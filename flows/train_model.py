@@ -38,8 +38,8 @@ def train_model(
         repeats: How often it is repeated.
         baselines: Measure simpler models beside it.
     """
+    from mood_core.classifier.model_card import read_card
     from mood_core.classifier.training import require_training, train_model
-    from mood_core.model_card import read_card
 
     require_training()
     settings = load_settings()

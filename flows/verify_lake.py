@@ -9,8 +9,8 @@ from prefect.states import Completed, Failed
 from flows.progress import ProgressArtifact
 from flows.run_failed import RunFailed, report_no_crash
 from flows.tasks import RETRYING
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.verify_lake import Verification, verify
+from mood_core.app.workspace import Workspace
+from mood_core.usecases.upkeep.verify_lake import Verification, verify
 
 
 @flow(name="verify-lake", flow_run_name="verify the lake", log_prints=False, persist_result=False)

@@ -20,13 +20,13 @@ from flows.run_names import named
 from flows.server.calls import if_possible, patiently
 from flows.server.setup import NOTIFY_VARIABLE, notification_block
 from flows.tasks import PULL_S
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.errors import ConfigError
-from mood_core.pipeline.manage_users import the_account
-from mood_core.private_files import make_private_folder
+from mood_core.files.private import make_private_folder
 from mood_core.report.mood_markdown import as_text
 from mood_core.report.recap import Recap, last_full_week, read_recap
-from mood_core.store.accounts import Account
+from mood_core.store.queries.accounts import Account
+from mood_core.usecases.people.manage_users import the_account
 
 MOST_PICTURES = 20
 """So many pictures one run shows in Prefect's pages; all of them lie in HOME/recaps."""

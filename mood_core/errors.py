@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from mood_core.plain_text import plain, without_credentials
+from mood_core.text.sanitise import plain, without_credentials
 
 _LONGEST = 600
 _END = 200  # what to do stands there

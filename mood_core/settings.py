@@ -17,10 +17,10 @@ import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mood_core.addresses import insecure
-from mood_core.env_files import EnvFileSource, Names, parsed, read_env_file
 from mood_core.errors import ConfigError
-from mood_core.plain_text import plain
+from mood_core.files.dotenv import EnvFileSource, Names, parsed, read_env_file
+from mood_core.http.addresses import insecure
+from mood_core.text.sanitise import plain
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.databases import (
     database,
     database_url,

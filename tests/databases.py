@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import create_engine, make_url
 
 from mood_core.store import Database, open_database
-from mood_core.store.migrate import migrate
+from mood_core.store.engine.migrate import migrate
 
 POSTGRES_URL = "MOODLOG_TEST_POSTGRES_URL"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from mood_core.records import FEATURES, MOODS
+from mood_core.domain.records import FEATURES, MOODS
 
 
 def made_up_tracks(path: Path, classes: tuple[str, ...] = MOODS, *, durations: bool = True) -> Path:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.errors import MoodlogError
 from mood_core.lake import BatchFile, Lake
-from mood_core.pipeline.compact import compact
-from mood_core.pipeline.pull_claimed import pull_claimed
-from mood_core.pipeline.pull_listens import ListenClient, PullListens, Window
+from mood_core.usecases.nightly.pull_account import pull_claimed
+from mood_core.usecases.nightly.pull_listens import ListenClient, PullListens, Window
+from mood_core.usecases.upkeep.compact import compact
 
 
 def stop() -> None:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.fetch_features import fetch_features
-from mood_core.pipeline.label_tracks import label_tracks
-from mood_core.pipeline.match_waiting import match_waiting
-from mood_core.pipeline.night_report import NightReport
-from mood_core.pipeline.pull_claimed import pull_claimed
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.records import to_ms
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import to_ms
 from mood_core.spotify.tokens import Token
-from mood_core.standin import StandIn
-from mood_core.store.import_rows import ImportRows
-from mood_core.store.turns import Turn
+from mood_core.store.locks.named_locks import Turn
+from mood_core.store.queries.import_rows import ImportRows
+from mood_core.usecases.imports.match_pending import match_waiting
+from mood_core.usecases.nightly.fetch_features import fetch_features
+from mood_core.usecases.nightly.label_tracks import label_tracks
+from mood_core.usecases.nightly.night_report import NightReport
+from mood_core.usecases.nightly.pull_account import pull_claimed
+from mood_core.usecases.nightly.pull_listens import PullListens
+from standin import StandIn
 
 if TYPE_CHECKING:
     import pytest

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import SecretStr
 
-from mood_core import schema
-from mood_core.bootstrap import Workspace
-from mood_core.records import MOODS, AudioFeatures, Gap, Listen, ListenSource, Track, User, to_ms
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import MOODS, AudioFeatures, Gap, Listen, ListenSource, Track, User, to_ms
+from mood_core.lake import schema
+from mood_core.lake.arrow_tables import to_table, users_table
 from mood_core.settings import Settings
-from mood_core.tables import to_table, users_table
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NAMES = ("</script><script>alert(1)</script>", "\"quoted\" & 'single'", "😀🎧", "שלום עולם", "x" * 300, "plain")

@@ -9,16 +9,16 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import text
 
+from mood_core.domain.records import MOODS as MOOD_NAMES
+from mood_core.domain.records import AudioFeatures, Listen, ListenSource, Track, User
 from mood_core.lake import Lake
-from mood_core.pipeline.batches import Batches
-from mood_core.records import MOODS as MOOD_NAMES
-from mood_core.records import AudioFeatures, Listen, ListenSource, Track, User
-from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
+from mood_core.lake.arrow_tables import to_table, users_table
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database
-from mood_core.store.contents import TABLES, digests
-from mood_core.store.daily import recount_everything
-from mood_core.store.mood_rows import MoodRows
-from mood_core.tables import to_table, users_table
+from mood_core.store.loading.daily import recount_everything
+from mood_core.store.queries.mood_rows import MoodRows
+from mood_core.store.queries.table_digests import TABLES, digests
+from mood_core.usecases.batches import Batches
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

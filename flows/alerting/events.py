@@ -12,8 +12,8 @@ from prefect.logging import get_logger
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from mood_core.errors import ReauthorisationNeeded
-from mood_core.pipeline.find_silent import Kind, Silence
-from mood_core.pipeline.night_report import NightReport
+from mood_core.usecases.nightly.find_silent_accounts import Kind, Silence
+from mood_core.usecases.nightly.night_report import NightReport
 
 ACCOUNT = "moodlog.account"
 REAUTHORISATION = f"{ACCOUNT}.needs-reauthorisation"

@@ -6,13 +6,13 @@ from prefect import get_run_logger, task
 
 from flows.alerting.events import report_silences
 from flows.tasks import RETRYING
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.find_silent import find_silent
+from mood_core.app.workspace import Workspace
+from mood_core.usecases.nightly.find_silent_accounts import find_silent
 
 
 @task(name="look for silent accounts", **RETRYING)
 def look_for_silence() -> None:
-    """Send an event for each account that has fallen silent, see :mod:`mood_core.pipeline.find_silent`."""
+    """Send an event for each account that has fallen silent, see :mod:`mood_core.usecases.nightly.find_silent_accounts`."""
     with Workspace() as workspace:
         found = find_silent(
             workspace.database,

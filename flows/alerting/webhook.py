@@ -8,7 +8,7 @@ from typing import Any
 import click
 from pydantic import SecretStr
 
-from mood_core.addresses import insecure
+from mood_core.http.addresses import insecure
 
 
 class Webhook(click.types.StringParamType):

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from flows.server.runtime import prefect_runtime
 
 if TYPE_CHECKING:
-    from mood_core.pipeline.night_report import NightReport
+    from mood_core.usecases.nightly.night_report import NightReport
 
 _ON_THE_PAGE = 12
 
@@ -48,7 +48,7 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
     with _progress() as progress, prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
         # Prefect's server starts meanwhile, in a process of its own.
         from flows.demo_life import live_through, point_settings_at
-        from mood_core.standin import StandIn
+        from standin import StandIn
 
         step = progress.add_task("starting", total=1.0)
         with StandIn(seed=seed, listeners=listeners) as standin:
@@ -82,10 +82,10 @@ def _progress() -> Progress:
 
 def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
     from flows.report_text import print_report, report_json
-    from mood_core.bootstrap import Workspace
+    from mood_core.app.workspace import Workspace
     from mood_core.cli.mood_table import print_mood_table
     from mood_core.cli.report import write_report
-    from mood_core.store.history import HistoryFilter, mood_counts
+    from mood_core.store.queries.history import HistoryFilter, mood_counts
 
     places = {
         "home": str(home),

@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.check_health import (
+from mood_core.app.workspace import Workspace
+from mood_core.settings import env_files, other_names_in_use
+from mood_core.text.sanitise import plain
+from mood_core.usecases.upkeep.check_health import (
     Finding,
     Level,
     account_findings,
@@ -22,15 +24,13 @@ from mood_core.pipeline.check_health import (
     ghost_findings,
     schedule_finding,
 )
-from mood_core.pipeline.check_secrets import (
+from mood_core.usecases.upkeep.check_secrets import (
     encrypted_connection,
     foreign_tokens,
     other_names,
     private_file,
     secret_files,
 )
-from mood_core.plain_text import plain
-from mood_core.settings import env_files, other_names_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,14 +97,14 @@ def _has_imported_histories_alone(workspace: Workspace) -> bool:
 
 
 def _database(workspace: Workspace) -> Finding:
-    from mood_core.store.damaged import check_pages
+    from mood_core.store.engine.corruption import check_pages
 
     check_pages(workspace.database)
     return Finding("database", Level.OK, f"{workspace.database} is whole and has this moodlog's schema")
 
 
 def _lake(workspace: Workspace) -> Finding:
-    from mood_core.schema import DATASETS
+    from mood_core.lake.schema import DATASETS
 
     files = sum(len(workspace.lake.paths(dataset, since=workspace.now())) for dataset in DATASETS)
     return Finding("lake", Level.OK, f"{workspace.lake.root}, {files} files this month")
@@ -120,7 +120,7 @@ def _model(workspace: Workspace) -> Finding:
 
 
 def _sources(workspace: Workspace) -> list[Finding]:
-    from mood_core.store.overview import unavailable_sources
+    from mood_core.store.queries.overview import unavailable_sources
 
     refused = {row["source"]: row for row in unavailable_sources(workspace.database)}
     findings = []

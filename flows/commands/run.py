@@ -58,7 +58,7 @@ def command(
                 dry_run=dry_run,
             )
     from flows.report_text import print_report, report_json
-    from mood_core.bootstrap import Workspace
+    from mood_core.app.workspace import Workspace
 
     if as_json:
         click.echo(json.dumps(report_json(report)))

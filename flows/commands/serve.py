@@ -21,10 +21,10 @@ from flows.server.process_lock import ProcessLock, holder
 from flows.server.runtime import PrefectRuntime, prefect_runtime
 from flows.server.trusted_folder import refuse_untrusted_folder
 from flows.serving.run_records import RunRecords
-from mood_core.bootstrap import make_home, utc_now
+from mood_core.app.workspace import make_home, utc_now
 from mood_core.errors import Unavailable
 from mood_core.settings import load_settings
-from mood_core.store.time_zones import zone
+from mood_core.store.queries.time_zones import zone
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import ConcurrencyLimitConfig

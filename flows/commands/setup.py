@@ -14,7 +14,7 @@ from rich.table import Table
 from flows.alerting.webhook import WEBHOOK
 from flows.deployments import read_deployments
 from flows.server.runtime import prefect_runtime
-from mood_core.bootstrap import utc_now
+from mood_core.app.workspace import utc_now
 from mood_core.cli.day import CLOCK
 from mood_core.settings import load_settings
 
@@ -97,9 +97,9 @@ def command(
 
 def _set_up_database(*, as_json: bool) -> None:
     """Make moodlog's tables in the database that is set, also beside another program's. Needs no Prefect server."""
-    from mood_core.bootstrap import make_home
-    from mood_core.store.database import open_database
-    from mood_core.store.migrate import migrate
+    from mood_core.app.workspace import make_home
+    from mood_core.store.engine.database import open_database
+    from mood_core.store.engine.migrate import migrate
 
     settings = load_settings()
     make_home(settings.home)

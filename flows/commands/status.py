@@ -12,7 +12,7 @@ from flows.check_schedule import ask_prefect, has_served
 from flows.server.health_route import FILE, health
 from flows.server.local_server import running_server
 from flows.server.runtime import configured_server
-from mood_core.bootstrap import utc_now
+from mood_core.app.workspace import utc_now
 from mood_core.cli.status import command as library_command
 from mood_core.cli.status import show_status
 from mood_core.errors import MoodlogError

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mood_core.errors import ConfigError
-from mood_core.private_files import make_private_folder
+from mood_core.files.private import make_private_folder
 from mood_core.spotify.key_file import read_keys, read_or_make_keys
 
 PROOF_PATH = "/moodlog/proof"

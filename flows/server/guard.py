@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from flows.server.auth import PROOF_PATH, proof
-from mood_core.loopback import App, LoopbackGuard, Receive, Scope, Send, answer
+from mood_core.http.loopback import App, LoopbackGuard, Receive, Scope, Send, answer
 
 _NONCE = re.compile(r"[0-9a-f]{32}")
 

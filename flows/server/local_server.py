@@ -27,8 +27,8 @@ from flows.server.health_route import with_health
 from flows.server.place import HOST, find_or_lock, listen_on, port_of, running_server, state_file
 from flows.server.process_lock import ProcessLock
 from mood_core.errors import Unavailable
-from mood_core.private_files import append_private, write_private
-from mood_core.store.claims import new_owner
+from mood_core.files.private import append_private, write_private
+from mood_core.store.locks.leases import new_owner
 
 __all__ = ["LocalServer", "local_server", "running_server", "server_environment"]
 

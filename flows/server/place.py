@@ -15,7 +15,7 @@ from typing import Any
 from flows.server.auth import is_ours, known_password
 from flows.server.process_lock import ProcessLock, holder
 from mood_core.errors import Unavailable
-from mood_core.store.claims import may_live, new_owner
+from mood_core.store.locks.leases import may_live, new_owner
 
 HOST = "127.0.0.1"
 _POLL_S = 0.1

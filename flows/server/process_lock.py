@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mood_core.private_files import NO_FOLLOW
+from mood_core.files.private import NO_FOLLOW
 
 if sys.platform == "win32":
     import msvcrt

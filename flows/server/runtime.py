@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from flows.server.local_server import LocalServer, local_server
 from flows.server.trusted_folder import refuse_untrusted_prefect_settings
-from mood_core.bootstrap import make_home
+from mood_core.app.workspace import make_home
 from mood_core.errors import ConfigError, Unavailable
 
 _RECORDING_S = 10.0

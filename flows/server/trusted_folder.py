@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 from mood_core.errors import ConfigError
-from mood_core.trusted_files import judge_folder, read_small, refuse_untrusted
+from mood_core.files.trusted import judge_folder, read_small, refuse_untrusted
 
 _OWN_CODE = Path(__file__).resolve().parents[2]
 

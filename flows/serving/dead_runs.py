@@ -10,7 +10,7 @@ from uuid import UUID
 from flows.deployments import Deployment
 from flows.server.setup import Done, deployed
 from flows.serving.run_records import Record, RunRecords
-from mood_core.bootstrap import utc_now
+from mood_core.app.workspace import utc_now
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

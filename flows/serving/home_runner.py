@@ -23,7 +23,7 @@ from prefect.utilities.processutils import command_to_string
 
 from flows.serving.missed_runs import superseded
 from flows.serving.run_records import RunRecords
-from mood_core.bootstrap import utc_now
+from mood_core.app.workspace import utc_now
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mood_core import errors
-from mood_core.bootstrap import utc_now
+from mood_core.app.workspace import utc_now
 from mood_core.errors import MoodlogError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mood_core.bootstrap import Workspace, utc_now
-from mood_core.store.claims import may_live, owner_here
+from mood_core.app.workspace import Workspace, utc_now
+from mood_core.store.locks.leases import may_live, owner_here
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from flows.serving.run_records import RunRecords
-from mood_core.pipeline.stop_request import request_stop
+from mood_core.usecases.stop_request import request_stop
 
 ORPHAN_S = 10.0
 """How long a run goes on without its ``moodlog serve``, to finish and store its current account."""

@@ -23,7 +23,7 @@ from flows.serving.dead_runs import settle
 from flows.serving.missed_runs import times_of
 from flows.serving.run_records import RunRecords
 from flows.serving.scheduler_log import SchedulerLog
-from mood_core.bootstrap import utc_now
+from mood_core.app.workspace import utc_now
 from mood_core.errors import MoodlogError
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from datetime import datetime
 from prefect import task
 
 from flows.tasks import RETRYING
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.manage_users import accounts_called
-from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, due
-from mood_core.pipeline.pull_claimed import not_pulled, still_to_pull
-from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.app.workspace import Workspace
+from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due
+from mood_core.usecases.nightly.pull_account import not_pulled, still_to_pull
+from mood_core.usecases.nightly.pull_listens import PullOutcome
+from mood_core.usecases.people.manage_users import accounts_called
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def unpulled(user_ids: Collection[str], since: datetime) -> list[PullOutcome]:
 
 
 def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
-    """Those of ``user_ids`` that are to be pulled now, see :mod:`mood_core.pipeline.polling`."""
+    """Those of ``user_ids`` that are to be pulled now, see :mod:`mood_core.domain.poll_schedule`."""
     now = workspace.now()
     last_pulled = {account.user_id: account.last_pulled_at for account in workspace.accounts.all(user_ids)}
     paces = workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, user_ids)

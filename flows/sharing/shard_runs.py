@@ -10,7 +10,7 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Completed, Crashed, Pending
 
 from flows.pull_accounts import OUTCOMES
-from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.usecases.nightly.pull_listens import PullOutcome
 
 if TYPE_CHECKING:
     from uuid import UUID

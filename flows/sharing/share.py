@@ -27,10 +27,10 @@ from flows.server.calls import patiently
 from flows.serving.run_owners import has_died, release_leases
 from flows.sharing.shard_runs import crash, outcomes_of, read_runs, take
 from flows.tasks import PULL_S, pull_shard
-from mood_core.bootstrap import utc_now
+from mood_core.app.workspace import utc_now
 from mood_core.errors import ConfigError, MoodlogError, Unavailable
-from mood_core.pipeline.pull_listens import PullOutcome
-from mood_core.pipeline.stop_request import stop_requested
+from mood_core.usecases.nightly.pull_listens import PullOutcome
+from mood_core.usecases.stop_request import stop_requested
 
 if TYPE_CHECKING:
     from uuid import UUID

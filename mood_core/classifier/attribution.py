@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mood_core.model_card import ModelCard
+    from mood_core.classifier.model_card import ModelCard
 
 
 class _Model(Protocol):

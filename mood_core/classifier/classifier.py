@@ -12,7 +12,7 @@ from mood_core.errors import InputError, ModelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mood_core.model_card import ModelCard
+    from mood_core.classifier.model_card import ModelCard
 
 
 class Runtime(Protocol):
@@ -49,7 +49,7 @@ class Classifier:
 
         Big inputs run in chunks, so memory stays at the input and the output. NaN is allowed where the card says that
         a feature may be missing; other rows that must not be labelled are the caller's to leave out
-        (:func:`mood_core.vectors.range_problems`).
+        (:func:`mood_core.domain.vectors.range_problems`).
 
         Raises:
             InputError: the matrix does not have the card's number of columns.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mood_core.model_card import FeatureSpec, ModelCard
+    from mood_core.classifier.model_card import FeatureSpec, ModelCard
 
 NOTICE_LEVEL = 0.1
 WARNING_LEVEL = 0.25

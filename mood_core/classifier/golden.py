@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.errors import ModelCardMismatch
-from mood_core.outside_files import read_bounded
+from mood_core.files.outside import read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 from mood_core.classifier.classifier import Classifier
 from mood_core.classifier.golden import TOLERANCE, Golden, largest_difference, preprocessing_digest, read_golden
+from mood_core.classifier.model_card import GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card
 from mood_core.classifier.model_limits import check_archive, sha256_of
 from mood_core.classifier.runtimes import KerasRuntime, LiteRtRuntime
+from mood_core.domain.records import FEATURES, MOODS
 from mood_core.errors import ModelCardMismatch, ModelError, ModelNotFound
-from mood_core.model_card import GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card
-from mood_core.records import FEATURES, MOODS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mood_core.classifier.classifier import Runtime
-    from mood_core.model_card import ModelCard
+    from mood_core.classifier.model_card import ModelCard
 
 RuntimeChoice = Literal["auto", "litert", "keras"]
 

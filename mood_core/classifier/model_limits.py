@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mood_core.errors import ModelCardMismatch
-from mood_core.outside_files import check_zip, open_regular
+from mood_core.files.outside import check_zip, open_regular
 
 MOST_BYTES = 64 << 20
 """The most bytes of a file of a model, and of a Keras archive unpacked."""

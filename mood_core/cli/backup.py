@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.file_progress import file_progress
-from mood_core.plain_text import plain
+from mood_core.text.sanitise import plain
 
 
 @click.command
@@ -31,7 +31,7 @@ def command(folder: Path, with_key: bool, as_json: bool) -> None:
       MOODLOG_HOME=/media/backup/moodlog-20261124T031500Z moodlog verify --deep
     """
     # pyarrow takes a moment to import
-    from mood_core.pipeline.backup import back_up
+    from mood_core.usecases.upkeep.backup import back_up
 
     with Workspace() as workspace, file_progress("copying") as progress:
         settings = workspace.settings

@@ -15,10 +15,10 @@ from typing import Any
 
 import click
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.browse_gate import BrowseGate
 from mood_core.errors import ConfigError
-from mood_core.private_files import write_private
+from mood_core.files.private import write_private
 from mood_core.report.datasette_metadata import datasette_metadata
 
 _HOST = "127.0.0.1"

@@ -11,7 +11,7 @@ import secrets
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
-from mood_core.loopback import App, LoopbackGuard, Receive, Scope, Send, answer, refuse
+from mood_core.http.loopback import App, LoopbackGuard, Receive, Scope, Send, answer, refuse
 
 _COOKIE = "moodlog_browse"
 _WHY = "Open the address that `moodlog browse` printed; it contains the token that this page needs."

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from mood_core.errors import InputError, MoodlogError
-from mood_core.features.catalog_list import add_to_list, read_list, remove_from_list
-from mood_core.plain_text import plain
+from mood_core.features.catalog.file_list import add_to_list, read_list, remove_from_list
 from mood_core.tabular.files import shown
+from mood_core.text.sanitise import plain
 
 if TYPE_CHECKING:
-    from mood_core.features.catalog_report import CheckedFile
+    from mood_core.features.catalog.report import CheckedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def check(locations: tuple[str, ...], as_json: bool) -> None:
 
 
 def _forget(location: str, cache: Path) -> None:
-    from mood_core.features.catalog_convert import forget
+    from mood_core.features.catalog.convert import forget
     from mood_core.tabular.files import find_files
 
     # What is no longer there leaves nothing to go by; its conversion is small change.
@@ -154,7 +154,7 @@ def _forget(location: str, cache: Path) -> None:
 
 
 def _check(locations: Sequence[str], cache: Path) -> Iterator[CheckedFile]:
-    from mood_core.features.catalog_report import check_files
+    from mood_core.features.catalog.report import check_files
 
     with _progress() as progress:
         yield from check_files(locations, cache, progress)

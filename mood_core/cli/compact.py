@@ -9,8 +9,8 @@ from dataclasses import asdict
 import click
 from rich.console import Console
 
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.compact import compact
+from mood_core.app.workspace import Workspace
+from mood_core.usecases.upkeep.compact import compact
 
 
 def _month(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:

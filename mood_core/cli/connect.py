@@ -10,14 +10,14 @@ import click
 from rich.console import Console
 from tzlocal import get_localzone_name
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import User
 from mood_core.errors import ConfigError
-from mood_core.pipeline.manage_users import the_account
-from mood_core.pipeline.pull_listens import PullListens, PullOutcome
-from mood_core.records import User
 from mood_core.spotify.authorise import TIMEOUT_S, authorise, authorise_by_hand
 from mood_core.spotify.tokens import Token
-from mood_core.store.time_zones import zone
+from mood_core.store.queries.time_zones import zone
+from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
+from mood_core.usecases.people.manage_users import the_account
 
 _NO_BROWSER = click.option(
     "--no-browser", is_flag=True, help="Print the address and take the pasted answer: for servers without a browser."

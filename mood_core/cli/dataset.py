@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.notes import tell_notes
+from mood_core.domain.records import FEATURES
 from mood_core.errors import ConfigError, Unavailable
-from mood_core.pipeline.build_dataset import DatasetReport, build_dataset, parse_playlist, write_dataset
-from mood_core.pipeline.keep_aside import keep_aside
-from mood_core.pipeline.manage_users import the_reader
-from mood_core.plain_text import plain
-from mood_core.records import FEATURES
-from mood_core.store.turns import Turn
+from mood_core.store.locks.named_locks import Turn
+from mood_core.text.sanitise import plain
+from mood_core.usecases.models.build_dataset import DatasetReport, build_dataset, parse_playlist, write_dataset
+from mood_core.usecases.people.manage_users import the_reader
+from mood_core.usecases.quarantine import keep_aside
 
 if TYPE_CHECKING:
     from mood_core.classifier.training.data import LabelledTracks

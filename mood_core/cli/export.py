@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.manage_users import the_account
-from mood_core.plain_text import plain
-from mood_core.private_files import file_stem
+from mood_core.app.workspace import Workspace
+from mood_core.files.private import file_stem
+from mood_core.text.sanitise import plain
+from mood_core.usecases.people.manage_users import the_account
 
 
 @click.command
@@ -30,9 +30,9 @@ def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
       moodlog export --user ada
       moodlog export --user ada --format csv --output ada.zip
     """
-    from mood_core.pipeline.export_person import Rows, earlier_names, export_person
-    from mood_core.pipeline.keep_aside import rows_aside
-    from mood_core.store.personal import personal_rows
+    from mood_core.store.queries.person_export import personal_rows
+    from mood_core.usecases.people.export_person import Rows, earlier_names, export_person
+    from mood_core.usecases.quarantine import rows_aside
 
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)

@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from mood_core.bootstrap import Workspace
-from mood_core.plain_text import plain
+from mood_core.app.workspace import Workspace
+from mood_core.text.sanitise import plain
 
 _PREFECT = (
     "Prefect's pages still show them in earlier runs; moodlog's own server deletes those after 30 days, and you can "
@@ -38,8 +38,8 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
       moodlog forget --user ada --yes
     """
     # pyarrow's compute functions take a moment to import
-    from mood_core.forgetting import forget_everywhere
-    from mood_core.pipeline.forget_person import whom_to_forget
+    from mood_core.app.forget import forget_everywhere
+    from mood_core.usecases.people.forget_person import whom_to_forget
 
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)

@@ -9,12 +9,12 @@ from typing import Any
 import click
 from rich.console import Console
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.day import DAY
 from mood_core.cli.mood_table import print_listens, print_mood_table
-from mood_core.pipeline.manage_users import accounts_called
-from mood_core.store.history import GROUPINGS, HistoryFilter, MoodCount, latest_listens, mood_counts
-from mood_core.store.selection import check_days
+from mood_core.store.queries.history import GROUPINGS, HistoryFilter, MoodCount, latest_listens, mood_counts
+from mood_core.store.queries.selection import check_days
+from mood_core.usecases.people.manage_users import accounts_called
 
 
 @click.command

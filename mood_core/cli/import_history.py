@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-    from mood_core.pipeline.import_history import ImportReport
+    from mood_core.usecases.imports.import_export import ImportReport
 
 
 @click.command("import")
@@ -59,9 +59,9 @@ def command(
       moodlog import my_spotify_data.zip --user ada --label
       moodlog import "Spotify Extended Streaming History" --user ada --timezone Europe/Berlin
     """
-    from mood_core.bootstrap import Workspace
-    from mood_core.history.take_row import Choice
-    from mood_core.importing import import_export, label_now
+    from mood_core.app.import_export import import_export, label_now
+    from mood_core.app.workspace import Workspace
+    from mood_core.exports.parse_row import Choice
 
     choice = Choice(min_ms, private == "keep", videos == "keep")
     with Workspace() as workspace, _bar() as bar:
@@ -121,7 +121,7 @@ def _print(report: ImportReport, *, labelled: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mood_core.history.fates import MEANING, Fate
+    from mood_core.exports.outcomes import MEANING, Fate
 
     table = Table("fate", "rows", "meaning", box=None, pad_edge=False)
     table.columns[1].justify = "right"

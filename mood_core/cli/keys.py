@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.errors import ConfigError
-from mood_core.pipeline.rotate_keys import reencrypt
 from mood_core.spotify.key_file import read_keys, write_keys
 from mood_core.spotify.tokens import TokenCipher
+from mood_core.usecases.upkeep.rotate_keys import reencrypt
 
 
 @click.group

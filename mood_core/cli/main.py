@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from mood_core.errors import MoodlogError
-from mood_core.plain_text import plain
+from mood_core.text.sanitise import plain
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

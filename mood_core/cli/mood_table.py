@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mood_core.records import MOODS
-from mood_core.store.history import MoodCount
+from mood_core.domain.records import MOODS
+from mood_core.store.queries.history import MoodCount
 
 SIGNS = {"Calm": ("○", "cyan"), "Energetic": ("▲", "red"), "Happy": ("●", "yellow"), "Sad": ("▽", "blue")}
 """A sign and a colour for each mood."""

@@ -8,11 +8,11 @@ import click
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from mood_core.bootstrap import make_home, utc_now
+from mood_core.app.workspace import make_home, utc_now
 from mood_core.cli.file_progress import file_progress
 from mood_core.errors import InputError
-from mood_core.plain_text import plain
 from mood_core.settings import Settings, load_settings
+from mood_core.text.sanitise import plain
 
 _SHOWN = ("accounts", "listens", "api_calls")
 
@@ -33,9 +33,9 @@ def command(source_url: str | None, as_json: bool) -> None:
       MOODLOG_DATABASE_URL=postgresql+psycopg://localhost/moodlog moodlog move
       MOODLOG_DATABASE_URL= moodlog move --from postgresql+psycopg://localhost/moodlog
     """
-    from mood_core.pipeline.move_database import move_database
-    from mood_core.store.database import open_database
-    from mood_core.store.migrate import migrate
+    from mood_core.store.engine.database import open_database
+    from mood_core.store.engine.migrate import migrate
+    from mood_core.usecases.upkeep.move_database import move_database
 
     settings = load_settings()
     make_home(settings.home)

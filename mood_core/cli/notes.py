@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from mood_core.plain_text import plain
+from mood_core.text.sanitise import plain
 
 
 def tell_notes(notes: Iterable[str]) -> None:

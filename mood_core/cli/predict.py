@@ -14,17 +14,17 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import Progress
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.classifier import Classifier, attribute, load_classifier
 from mood_core.cli.mood_table import SIGNS
 from mood_core.cli.notes import tell_notes
+from mood_core.domain.moods import label
+from mood_core.domain.records import MOODS
+from mood_core.domain.vectors import feature_matrix, range_problems
 from mood_core.errors import InputError
-from mood_core.moods import label
-from mood_core.pipeline.predict_file import PredictionCounts, predict_file
-from mood_core.pipeline.predict_tracks import TrackFeatures, as_table, features_of, track_id_of
-from mood_core.plain_text import plain
-from mood_core.records import MOODS
-from mood_core.vectors import feature_matrix, range_problems
+from mood_core.text.sanitise import plain
+from mood_core.usecases.models.predict_file import PredictionCounts, predict_file
+from mood_core.usecases.models.predict_tracks import TrackFeatures, as_table, features_of, track_id_of
 
 _SPOKE = 3
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.training_progress import training_progress
-from mood_core.pipeline.promote_model import check_identity, compare, install
+from mood_core.usecases.models.promote_model import check_identity, compare, install
 
 
 @click.command

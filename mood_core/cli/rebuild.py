@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 from sqlalchemy import make_url
 
-from mood_core.bootstrap import Workspace, utc_now
+from mood_core.app.workspace import Workspace, utc_now
 from mood_core.cli.file_progress import file_progress
 from mood_core.errors import DatabaseDamaged
-from mood_core.pipeline.rebuild import RebuildReport, rebuild
-from mood_core.plain_text import plain
 from mood_core.settings import load_settings
-from mood_core.store.damaged import accounts_of, move_away
-from mood_core.store.rebuilding import write_kept
+from mood_core.store.engine.corruption import accounts_of, move_away
+from mood_core.store.loading.rebuilding import write_kept
+from mood_core.text.sanitise import plain
+from mood_core.usecases.upkeep.rebuild import RebuildReport, rebuild
 
 
 @click.command

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.day import DAY
 from mood_core.errors import InputError
-from mood_core.pipeline.manage_users import accounts_called
-from mood_core.plain_text import plain
 from mood_core.report.recap import last_full_week, read_recap
+from mood_core.text.sanitise import plain
+from mood_core.usecases.people.manage_users import accounts_called
 
 
 @click.command

@@ -10,11 +10,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.relabel import Agreement, RelabelReport, drop_old, keep_using, relabel
-from mood_core.records import MOODS
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import MOODS
 from mood_core.settings import load_settings
-from mood_core.store.turns import Turn
+from mood_core.store.locks.named_locks import Turn
+from mood_core.usecases.models.relabel import Agreement, RelabelReport, drop_old, keep_using, relabel
 
 
 @click.command

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.day import DAY
 from mood_core.errors import InputError
-from mood_core.pipeline.manage_users import accounts_called
-from mood_core.plain_text import plain
-from mood_core.private_files import write_private
+from mood_core.files.private import write_private
+from mood_core.text.sanitise import plain
+from mood_core.usecases.people.manage_users import accounts_called
 
 
 @click.command

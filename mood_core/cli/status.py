@@ -11,15 +11,14 @@ from typing import Any
 import click
 from rich.console import Console
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.plain_table import plain_table
 from mood_core.cli.status_sections import sections
-from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
-from mood_core.plain_text import plain
+from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
 from mood_core.spotify.tokens import days_left
-from mood_core.store.accounts import Account
-from mood_core.store.ledger import batch_counts
-from mood_core.store.overview import (
+from mood_core.store.queries.accounts import Account
+from mood_core.store.queries.ledger import batch_counts
+from mood_core.store.queries.overview import (
     coverage,
     coverage_by_person,
     coverage_by_year,
@@ -27,6 +26,7 @@ from mood_core.store.overview import (
     reach,
     unavailable_sources,
 )
+from mood_core.text.sanitise import plain
 
 _MOST_ROWS = 200
 

@@ -9,7 +9,7 @@ import click
 
 from mood_core.cli.notes import tell_notes
 from mood_core.cli.training_progress import training_progress
-from mood_core.plain_text import plain
+from mood_core.text.sanitise import plain
 
 
 @click.command("train")
@@ -65,8 +65,8 @@ def command(
       moodlog train --data others.csv --mood chill=Calm --mood party=Energetic --out models
       MOODLOG_MODEL=models/my-moods/1 moodlog predict 4HIwL9ii9CcXpTOTzMq0MP
     """
+    from mood_core.classifier.model_card import read_card
     from mood_core.classifier.training import parse_mood_words, require_training, train_model
-    from mood_core.model_card import read_card
 
     require_training()
     with training_progress() as progress:

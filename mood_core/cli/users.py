@@ -7,12 +7,12 @@ import json
 import click
 from rich.console import Console
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.plain_table import plain_table
 from mood_core.errors import InputError
-from mood_core.pipeline.manage_users import change_user, set_paused, the_account
-from mood_core.pipeline.try_permissions import REFUSED, resume_refused
-from mood_core.store.tombstones import half_forgotten
+from mood_core.store.queries.tombstones import half_forgotten
+from mood_core.usecases.people.manage_users import change_user, set_paused, the_account
+from mood_core.usecases.people.try_permissions import REFUSED, resume_refused
 
 _USER = click.argument("user", metavar="ID|NAME")
 

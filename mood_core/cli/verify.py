@@ -8,9 +8,9 @@ from dataclasses import asdict
 import click
 from rich.console import Console
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.file_progress import file_progress
-from mood_core.pipeline.verify_lake import Verification, verify
+from mood_core.usecases.upkeep.verify_lake import Verification, verify
 
 
 @click.command

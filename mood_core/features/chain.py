@@ -19,18 +19,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from mood_core.domain.feature_misses import ANY_SOURCE, NOT_A_TRACK, NOT_LATER_THAN, is_due, never_has_features, rest_at
+from mood_core.domain.records import FeatureMiss
 from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
 from mood_core.features.fetch_report import FetchReport
-from mood_core.features.misses import ANY_SOURCE, NOT_A_TRACK, NOT_LATER_THAN, is_due, never_has_features, rest_at
 from mood_core.features.source import FetchResult, service_of
-from mood_core.records import FeatureMiss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from mood_core.domain.records import Track
     from mood_core.features.source import FeatureSource, MissHistory, SourceAvailability
-    from mood_core.records import Track
 
 UNEXPECTED_IN_A_ROW = 2
 """So many answers in a row that do not fit the contract, and the service has changed rather than slipped."""

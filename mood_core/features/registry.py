@@ -11,15 +11,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mood_core.errors import ConfigError
-from mood_core.features.catalog import CatalogSource
-from mood_core.features.reccobeats import by_id, by_isrc
+from mood_core.features.catalog.source import CatalogSource
+from mood_core.features.reccobeats.source import by_id, by_isrc
 from mood_core.features.spotify import SpotifySource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from mood_core.features.reccobeats import ReccoBeatsCalls
+    from mood_core.features.reccobeats.source import ReccoBeatsCalls
     from mood_core.features.source import FeatureSource
     from mood_core.features.spotify import AudioFeaturesCall
 

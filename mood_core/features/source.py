@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from mood_core.features.misses import RememberedMiss
-    from mood_core.records import AudioFeatures, FeatureMiss, Track
+    from mood_core.domain.feature_misses import RememberedMiss
+    from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 
 
 @dataclass(frozen=True, slots=True)

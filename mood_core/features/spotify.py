@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from mood_core.domain.feature_misses import UNKNOWN, UNUSABLE
+from mood_core.domain.records import AudioFeatures, FeatureMiss
 from mood_core.errors import UnexpectedPayload
-from mood_core.features.misses import UNKNOWN, UNUSABLE
 from mood_core.features.source import FetchResult
 from mood_core.features.values import audio_features
-from mood_core.records import AudioFeatures, FeatureMiss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from mood_core.records import Track
+    from mood_core.domain.records import Track
 
 NAME = "spotify"
 BATCH_SIZE = 100

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mood_core.records import AudioFeatures
-from mood_core.vectors import FEATURE_RANGES, NINE
+from mood_core.domain.records import AudioFeatures
+from mood_core.domain.vectors import FEATURE_RANGES, NINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,10 +11,10 @@ from hashlib import sha256
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mood_core.domain.records import from_ms, to_ms
 from mood_core.errors import BatchCorrupt
 from mood_core.lake.row_rules import check_rows
-from mood_core.records import from_ms, to_ms
-from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
+from mood_core.lake.schema import DATASETS, SCHEMA_VERSION, Dataset
 
 SUFFIX = ".parquet"
 _META = "moodlog."

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mood_core.drafts import draft_of, fsync_folder
+from mood_core.files.atomic import draft_of, fsync_folder
 from mood_core.lake.publish import write_durably
 
 _AT_FDCWD = -100

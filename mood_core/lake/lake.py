@@ -28,7 +28,7 @@ from mood_core.lake.batch_files import (
 )
 from mood_core.lake.exchange import exchange_locally
 from mood_core.lake.publish import entries_below, is_no_file, publish_locally, sweep_leftovers
-from mood_core.schema import DATASETS, SCHEMA_VERSION, Dataset
+from mood_core.lake.schema import DATASETS, SCHEMA_VERSION, Dataset
 
 _BATCH = re.compile(rf"/\w+/month=[^/]*/[^./][^/]*{re.escape(SUFFIX)}")
 _BLOCK = 1 << 20

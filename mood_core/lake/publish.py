@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mood_core.drafts import NO_HARD_LINKS, draft_of, fsync_folder, sweep
-from mood_core.private_files import make_private_folder, open_private
+from mood_core.files.atomic import NO_HARD_LINKS, draft_of, fsync_folder, sweep
+from mood_core.files.private import make_private_folder, open_private
 
 _TRIES = 5
 

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mood_core.domain.records import MOODS, TrackKind, to_ms
 from mood_core.errors import BatchCorrupt
-from mood_core.records import MOODS, TrackKind, to_ms
-from mood_core.schema import Dataset
+from mood_core.lake.schema import Dataset
 
 _LONGEST_BYTES: Mapping[str, int] = MappingProxyType({"artist": 1000, "title": 1000})
 _LONGEST_ID_BYTES = 2000  # keys longer than 2,704 bytes are refused by PostgreSQL's index

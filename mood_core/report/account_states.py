@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, text
 
-from mood_core.records import to_ms
+from mood_core.domain.records import to_ms
 from mood_core.spotify.tokens import days_left
-from mood_core.store.accounts import Account
-from mood_core.store.database import Database
+from mood_core.store.engine.database import Database
+from mood_core.store.queries.accounts import Account
 
 WINDOW = timedelta(days=7)
 """Listens as new as this are counted."""

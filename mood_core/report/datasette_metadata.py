@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from sqlalchemy import inspect
 
-from mood_core.store.database import Database
-from mood_core.store.dictionary import INNER, view_meanings
+from mood_core.store.engine.database import Database
+from mood_core.store.queries.dictionary import INNER, view_meanings
 
 QUERIES = {
     "moods-by-month": (

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 from sqlalchemy import text
 
-from mood_core.looks import SIGNS
-from mood_core.store.database import Database
+from mood_core.domain.mood_style import SIGNS
+from mood_core.store.engine.database import Database
 
 _ESCAPED = str.maketrans(
     {**{sign: "\\" + sign for sign in "\\`*_[]|~#"}, "<": "&lt;", "&": "&amp;", "\n": " ", "\r": " "}

@@ -11,9 +11,9 @@ from datetime import date, timedelta
 
 from sqlalchemy import text
 
-from mood_core.looks import COLOURS, INKS, SIGNS
-from mood_core.store.database import Database
-from mood_core.wording import counted, spanned
+from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
+from mood_core.store.engine.database import Database
+from mood_core.text.format import date_range, plural
 
 _EPOCH = date(1970, 1, 1)
 _WIDTH, _HEIGHT = 720, 300
@@ -52,7 +52,7 @@ def as_data_uri(svg: str) -> str:
 
 def _drawn(dates: list[date], counts: list[dict[str, int]]) -> Iterator[str]:
     total = sum(sum(day.values()) for day in counts)
-    said = f"{counted(total, 'listen')} by mood, {spanned(dates[0], dates[-1])}"
+    said = f"{plural(total, 'listen')} by mood, {date_range(dates[0], dates[-1])}"
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
         f' font-family="system-ui,sans-serif" font-size="12"><title>{said}</title>'

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
+from mood_core.domain.records import from_ms
 from mood_core.errors import InputError
-from mood_core.records import from_ms
 from mood_core.report.queries import QUESTIONS
-from mood_core.store.accounts import Account
-from mood_core.store.database import Database
-from mood_core.store.selection import check_days
+from mood_core.store.engine.database import Database
+from mood_core.store.queries.accounts import Account
+from mood_core.store.queries.selection import check_days
 
 MOST_PEOPLE = 12
 """How many people one page can hold."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from mood_core.records import MOODS
-from mood_core.store.database import Database
-from mood_core.wording import counted, spanned
+from mood_core.domain.records import MOODS
+from mood_core.store.engine.database import Database
+from mood_core.text.format import date_range, plural
 
 _DAYS = text("SELECT day, mood, listens FROM mood_daily WHERE user_id = :user AND day >= :first AND day <= :last")
 _TOP = text(
@@ -40,19 +40,19 @@ class Recap:
     def sentences(self) -> list[str]:
         """What there is to say."""
         total, earlier = sum(self.listens.values()), sum(self.before.values())
-        week = f"in the week of {spanned(self.monday, self.monday + timedelta(days=6))}"
+        week = f"in the week of {date_range(self.monday, self.monday + timedelta(days=6))}"
         if not total:
-            known = f"; the week before had {counted(earlier, 'listen')}" if earlier else ""
+            known = f"; the week before had {plural(earlier, 'listen')}" if earlier else ""
             return [f"{self.display_name} has no stored listens {week}{known}."]
-        times = counted(total, "time")
+        times = plural(total, "time")
         said = [f"{self.display_name} listened {times} {week}{_compared(total, earlier)}."]
         said += self._moods()
         if self.top_track:
             title, artists, heard = self.top_track
             by = f" by {artists}" if artists else ""
-            said.append(f"Most heard: {title}{by}, {counted(heard, 'time')}.")
+            said.append(f"Most heard: {title}{by}, {plural(heard, 'time')}.")
         if without := self.listens["Unlabelled"]:
-            said.append(f"{counted(without, 'listen')} {'has' if without == 1 else 'have'} no mood.")
+            said.append(f"{plural(without, 'listen')} {'has' if without == 1 else 'have'} no mood.")
         return said
 
     def shares(self) -> dict[str, tuple[float, float | None]]:
@@ -124,4 +124,4 @@ def _compared(total: int, earlier: int) -> str:
         return "; the week before had none"
     if total == earlier:
         return ", as often as the week before"
-    return f", {counted(abs(total - earlier))} {'more' if total > earlier else 'fewer'} than the week before"
+    return f", {plural(abs(total - earlier))} {'more' if total > earlier else 'fewer'} than the week before"

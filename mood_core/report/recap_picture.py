@@ -9,11 +9,11 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
 from mood_core.errors import ConfigError, InputError
-from mood_core.looks import COLOURS, INKS, SIGNS
-from mood_core.private_files import file_stem, open_private
+from mood_core.files.private import file_stem, open_private
 from mood_core.report.recap import Recap
-from mood_core.wording import counted, spanned
+from mood_core.text.format import date_range, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,9 +81,9 @@ def recap_figure(recap: Recap) -> Figure:
 
 def _titles(recap: Recap) -> tuple[str, str]:
     total, before = sum(recap.listens.values()), sum(recap.before.values())
-    heard = counted(total, "listen") if total else "no listens"
-    earlier = f", {counted(before)} the week before" if before else ""
-    week = f"{spanned(recap.monday, recap.monday + timedelta(days=6))}: {heard}{earlier}"
+    heard = plural(total, "listen") if total else "no listens"
+    earlier = f", {plural(before)} the week before" if before else ""
+    week = f"{date_range(recap.monday, recap.monday + timedelta(days=6))}: {heard}{earlier}"
     name = recap.display_name
     if not name or not _can_draw(name):
         return "The week in moods", week
@@ -100,7 +100,7 @@ def _draw_days(axes: Any, recap: Recap) -> None:
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     for at, total in enumerate(bottoms):
         if total:
-            axes.text(at, total + most * 0.02, counted(total), ha="center", va="bottom", fontsize=14, color=_INK)
+            axes.text(at, total + most * 0.02, plural(total), ha="center", va="bottom", fontsize=14, color=_INK)
     if not any(bottoms):
         axes.text(3, 0.5, "Nothing was heard", ha="center", va="center", fontsize=15, color=_SOFT)
     axes.set_xticks(range(7), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], color=_SOFT, fontsize=14)

@@ -29,9 +29,9 @@ from uuid import uuid4
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from mood_core.errors import ConfigError, ReauthorisationNeeded, StoreError, Unavailable
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.ports import TokenRepository
-from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import SPOTIFY, Issuer, Token, TokenCipher
 
 LEASE_S = 45.0

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 from mood_core.errors import ConfigError, InputError, ReauthorisationNeeded
 from mood_core.spotify.callback import CallbackServer, check_redirect_uri, code_of, parse_redirect
-from mood_core.spotify.doors import SCOPE
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.ports import SpotifyApp
+from mood_core.spotify.session import SCOPE
 from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import Token
 

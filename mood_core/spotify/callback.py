@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from mood_core.errors import ConfigError, ReauthorisationNeeded
-from mood_core.loopback import refusal
+from mood_core.http.loopback import refusal
 from mood_core.spotify.failures import SOURCE
 
 _PAGE = """<!doctype html>

@@ -8,11 +8,11 @@ from typing import Self, TypeVar
 
 import spotipy
 
+from mood_core.domain.records import Track
 from mood_core.domain.spotify_ids import is_safe_id
 from mood_core.errors import AccessDenied, InputError, NotFound, ReauthorisationNeeded
-from mood_core.records import Track
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import AccessTokens, AccountTokens, FixedToken
-from mood_core.spotify.doors import Pool, accounts_pool, api_pool
 from mood_core.spotify.payloads import (
     WINDOW_SIZE,
     ListenWindow,
@@ -26,7 +26,7 @@ from mood_core.spotify.payloads import (
     parse_window,
 )
 from mood_core.spotify.ports import CallLedger, NullCallLedger, SpotifyApp, TokenRepository
-from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.session import Pool, accounts_pool, api_pool
 from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import Token, TokenCipher
 

@@ -20,7 +20,7 @@ from mood_core.errors import (
     Unavailable,
     UnexpectedPayload,
 )
-from mood_core.http_times import retry_after_s
+from mood_core.http.headers import retry_after_s
 
 SOURCE = "spotify"
 """``SourceError.source`` of every error raised here."""

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mood_core.drafts import draft_of, fsync_folder, publish_new, sweep_beside
 from mood_core.errors import ConfigError
-from mood_core.private_files import open_private
+from mood_core.files.atomic import draft_of, fsync_folder, publish_new, sweep_beside
+from mood_core.files.private import open_private
 
 
 def read_keys(path: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from mood_core.plain_text import plain
+from mood_core.text.sanitise import plain
 
 _MAX_INT32 = 2**31 - 1
 _FIRST_YEAR, _LAST_YEAR = 2000, 3000

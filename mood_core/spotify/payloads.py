@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
+from mood_core.domain.records import Listen, ListenSource, Track, TrackKind
 from mood_core.errors import UnexpectedPayload
-from mood_core.records import Listen, ListenSource, Track, TrackKind
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.payload_values import identifier, milliseconds, names, part, text, utc_time
 

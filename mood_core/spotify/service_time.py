@@ -6,11 +6,11 @@ from datetime import datetime
 
 import requests
 
-from mood_core.addresses import is_loopback
 from mood_core.errors import Unavailable
-from mood_core.http_times import http_time
-from mood_core.spotify.doors import TIMEOUT_S, USER_AGENT
+from mood_core.http.addresses import is_loopback
+from mood_core.http.headers import http_time
 from mood_core.spotify.failures import SOURCE
+from mood_core.spotify.session import TIMEOUT_S, USER_AGENT
 
 
 def spotify_time(accounts_url: str) -> datetime | None:

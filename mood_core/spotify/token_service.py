@@ -15,9 +15,9 @@ import spotipy
 from spotipy.cache_handler import CacheHandler, MemoryCacheHandler
 
 from mood_core.errors import UnexpectedPayload
-from mood_core.spotify.doors import Pool
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.failures import SOURCE
-from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.session import Pool
 from mood_core.spotify.tokens import Token
 
 _YEAR_S = 366 * 86_400
@@ -41,7 +41,7 @@ class TokenService:
     """The token endpoint; may be used by many threads.
 
     Args:
-        pool: spotipy's PKCE clients, see :func:`mood_core.spotify.doors.accounts_pool`.
+        pool: spotipy's PKCE clients, see :func:`mood_core.spotify.session.accounts_pool`.
         retry: how an exchange that fails for a short reason is repeated.
         clock: this machine's time, aware UTC.
     """

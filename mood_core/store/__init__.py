@@ -1,5 +1,5 @@
 """The only door to SQL: SQLite or PostgreSQL through SQLAlchemy."""
 
-from mood_core.store.database import Database, open_database
+from mood_core.store.engine.database import Database, open_database
 
 __all__ = ["Database", "open_database"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mood_core.domain.records import FEATURES
 from mood_core.domain.spotify_ids import ID_PATTERN, TRACK_PATTERN
 from mood_core.errors import InputError
-from mood_core.records import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

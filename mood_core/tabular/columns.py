@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from mood_core.domain.vectors import NINE
 from mood_core.errors import InputError
-from mood_core.vectors import NINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import InputError
-from mood_core.outside_files import BoundedUnpacking
+from mood_core.files.outside import BoundedUnpacking
 from mood_core.tabular.columns import Columns, recognise
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mood_core.domain.records import FEATURES
 from mood_core.errors import InputError
-from mood_core.records import FEATURES
 from mood_core.tabular.cells import choose_id_column, feature_values, find_id_column, texts_of, track_ids
 from mood_core.tabular.csv_reader import DamagedRows, csv_batches, csv_form
 from mood_core.tabular.files import FileFormat, TableFile

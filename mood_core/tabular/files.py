@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import InputError, Unavailable
-from mood_core.outside_files import files_below, kind_of, open_regular
+from mood_core.files.outside import files_below, kind_of, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import InputError
-from mood_core.outside_files import MOST_RATIO
+from mood_core.files.outside import MOST_RATIO
 from mood_core.tabular.columns import recognise
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mood_core.domain.vectors import FEATURE_RANGES, MAY_BE_MISSING, NINE, describe_problem
 from mood_core.errors import InputError
-from mood_core.vectors import FEATURE_RANGES, MAY_BE_MISSING, NINE, describe_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

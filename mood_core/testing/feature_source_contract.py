@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mood_core.domain.records import Track
+from mood_core.domain.vectors import NINE
 from mood_core.features.source import FeatureSource, service_of
-from mood_core.records import Track
-from mood_core.vectors import NINE
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 """When the contract asks: what is found and missed is dated so."""

@@ -19,9 +19,9 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
-from mood_core.features.catalog import CatalogSource
-from mood_core.records import Track
-from mood_core.vectors import NINE
+from mood_core.domain.records import Track
+from mood_core.domain.vectors import NINE
+from mood_core.features.catalog.source import CatalogSource
 from tests.sealed import run_sealed
 
 ROWS = 1_200_000

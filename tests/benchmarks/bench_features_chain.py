@@ -10,12 +10,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from mood_core.domain.records import Track
 from mood_core.features.chain import fetch_features
 from mood_core.features.fetch_report import FetchReport
-from mood_core.features.reccobeats_client import ReccoBeatsClient
+from mood_core.features.reccobeats.client import ReccoBeatsClient
 from mood_core.features.registry import SourceParts, build_sources
-from mood_core.records import Track
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.sealed import run_sealed
 from tests.unit.features_fakes import Availability, Memory
 

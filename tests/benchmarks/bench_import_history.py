@@ -122,9 +122,9 @@ def _measure(way: str, export: Path, home: Path) -> dict[str, float]:
 
 def one(way: str, export: Path) -> dict[str, Any]:
     """Measure ``way`` in this process."""
-    from mood_core.bootstrap import Workspace
-    from mood_core.history.take_row import Choice
-    from mood_core.importing import import_export
+    from mood_core.app.import_export import import_export
+    from mood_core.app.workspace import Workspace
+    from mood_core.exports.parse_row import Choice
 
     began, before = time.perf_counter(), time.process_time()
     if way == "parse":

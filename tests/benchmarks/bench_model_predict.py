@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mood_core.classifier import load_classifier
-from mood_core.pipeline.predict_file import predict_file
-from mood_core.records import FEATURES
+from mood_core.domain.records import FEATURES
+from mood_core.usecases.models.predict_file import predict_file
 from tests.sealed import run_sealed
 
 ROWS = 2_000_000

@@ -12,7 +12,7 @@ import numpy as np
 
 from mood_core.classifier.training import LabelledTracks, Recipe, evaluate_recipe
 from mood_core.classifier.training.ensemble import TrainingSet, fit_ensembles
-from mood_core.records import MOODS
+from mood_core.domain.records import MOODS
 from tests.sealed import run_sealed
 
 TRACKS = 686

@@ -19,11 +19,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from mood_core.bootstrap import Workspace
-from mood_core.records import FeatureMiss
-from mood_core.schema import FEATURE_MISSES, LISTENS, MOODS, USERS, Dataset
-from mood_core.store.load import load_batch
-from mood_core.tables import to_table
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import FeatureMiss
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import FEATURE_MISSES, LISTENS, MOODS, USERS, Dataset
+from mood_core.store.loading.load import load_batch
 from tests.benchmarks.bench_pull_scale import consents, settings_of, standin_running
 from tests.benchmarks.bench_store_load import say
 from tests.benchmarks.bench_store_queries import NOW, fill
@@ -66,13 +66,13 @@ def _point_at(standin: Mapping[str, str], home: Path) -> None:
 
 
 def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
-    from mood_core.pipeline.fetch_features import fetch_features
-    from mood_core.pipeline.label_tracks import label_tracks
-    from mood_core.pipeline.match_waiting import match_waiting
-    from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK
-    from mood_core.pipeline.pull_listens import PullListens
+    from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK
     from mood_core.report.mood_markdown import mood_markdown
-    from mood_core.store.import_rows import ImportRows
+    from mood_core.store.queries.import_rows import ImportRows
+    from mood_core.usecases.imports.match_pending import match_waiting
+    from mood_core.usecases.nightly.fetch_features import fetch_features
+    from mood_core.usecases.nightly.label_tracks import label_tracks
+    from mood_core.usecases.nightly.pull_listens import PullListens
 
     now, batches = workspace.now(), workspace.batches
     people = [account.user_id for account in workspace.accounts.all() if account.state == "active"]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.server.local_server import local_server
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
 from tests.sealed import run_sealed
 

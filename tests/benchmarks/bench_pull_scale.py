@@ -80,9 +80,9 @@ def calls(people: Path) -> int:
 def core(_people: Path) -> int:
     """What the flow's tasks do, on plain threads."""
     from flows.sharing.shards import split
-    from mood_core.bootstrap import Workspace
-    from mood_core.pipeline.pull_listens import PullListens
-    from mood_core.store.claims import new_owner
+    from mood_core.app.workspace import Workspace
+    from mood_core.store.locks.leases import new_owner
+    from mood_core.usecases.nightly.pull_listens import PullListens
 
     def pull(part: list[str]) -> int:
         with Workspace() as own:
@@ -112,11 +112,11 @@ WAYS: Mapping[str, Callable[[Path], int]] = {"calls": calls, "core": core, "core
 
 def connect(people: Path, *, lives_s: int) -> None:
     """Make everybody known, as connecting does, without a call for each; their tokens end after ``lives_s``."""
-    from mood_core.bootstrap import Workspace
-    from mood_core.records import User
-    from mood_core.schema import USERS
+    from mood_core.app.workspace import Workspace
+    from mood_core.domain.records import User
+    from mood_core.lake.arrow_tables import users_table
+    from mood_core.lake.schema import USERS
     from mood_core.spotify.tokens import Token
-    from mood_core.tables import users_table
 
     with Workspace() as workspace:
         now = workspace.now()
@@ -134,8 +134,8 @@ def measured(way: str, people: Path) -> dict[str, float]:
     with ExitStack() as stack:
         server = stack.enter_context(_prefect()) if way == "flow" else None
         if way != "calls":
-            import mood_core.pipeline.pull_listens  # imports are not what is measured
             import mood_core.spotify.client  # noqa: F401
+            import mood_core.usecases.nightly.pull_listens  # imports are not what is measured
         if way == "flow":
             import flows.sync_listens  # noqa: F401
         before, served = _peak_mb(), cpu_s(server) if server else 0.0
@@ -162,7 +162,7 @@ def standin_running(
     accounts: int, *, latency_s: float = LATENCY_S
 ) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
     """A stand-in in a process of its own: its addresses, and the process."""
-    command = [sys.executable, "-m", "mood_core.standin", "--listeners", str(accounts), "--with-parent"]
+    command = [sys.executable, "-m", "standin", "--listeners", str(accounts), "--with-parent"]
     process = subprocess.Popen([*command, "--latency", str(latency_s)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -174,7 +174,7 @@ def standin_running(
 
 def consents(standin: Mapping[str, str], accounts: int) -> list[dict[str, str]]:
     """A consent for everybody: the stand-in's tokens are signed by its seed, so any process may issue them."""
-    from mood_core.standin import StandIn
+    from standin import StandIn
 
     twin = StandIn(listeners=accounts)
     people = []

@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.lake import Lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.label_tracks import label_tracks
-from mood_core.schema import AUDIO_FEATURES, LISTENS, TRACKS, USERS, Dataset
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, TRACKS, USERS, Dataset
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.label_tracks import label_tracks
 from tests.benchmarks.bench_pull_scale import database_at
 from tests.benchmarks.bench_store_load import say
 from tests.benchmarks.bench_store_queries import NOW

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.databases import postgres_database, postgres_running
 from tests.flows.cluster import cluster, workers
 from tests.nights import contents, workspace_of

@@ -31,11 +31,11 @@ from sqlalchemy import Engine, MetaData, Table, create_engine, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mood_core.lake import Lake, open_lake
-from mood_core.schema import LISTENS
+from mood_core.lake.schema import LISTENS
 from mood_core.store import open_database
-from mood_core.store.load import load_batch
-from mood_core.store.migrate import migrate
-from mood_core.store.mood_rows import MoodRows
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.loading.load import load_batch
+from mood_core.store.queries.mood_rows import MoodRows
 from tests.benchmarks.listening import context, listens
 from tests.sealed import run_sealed
 

@@ -18,11 +18,11 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import text
 
 from mood_core.lake import Lake, open_lake
-from mood_core.schema import LISTENS
+from mood_core.lake.schema import LISTENS
 from mood_core.store import Database, open_database
-from mood_core.store.load import load_batch
-from mood_core.store.migrate import migrate
-from mood_core.store.mood_rows import MoodRows
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.loading.load import load_batch
+from mood_core.store.queries.mood_rows import MoodRows
 from tests.benchmarks.bench_store_load import say
 from tests.benchmarks.listening import context, ids, listens
 from tests.sealed import given_path, run_sealed

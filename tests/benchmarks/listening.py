@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from mood_core.records import FEATURES, to_ms
-from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS, Dataset
+from mood_core.domain.records import FEATURES, to_ms
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS, Dataset
 
 PEOPLE, TRACK_COUNT, DAYS = 1_000, 200_000, 364
 START = datetime(2025, 11, 20, tzinfo=UTC)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from flows.server.local_server import LocalServer, local_server
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from tests.flows.deployed import settings_of, until
 from tests.report_history import USER, add_history
 

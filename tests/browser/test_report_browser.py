@@ -12,9 +12,9 @@ from typing import Any, Literal
 import pytest
 from sqlalchemy import text
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.cli.report import write_report
-from mood_core.records import MOODS
+from mood_core.domain.records import MOODS
 from tests.browser.looks import BROKEN_DATES, CUT_TEXT, DRAWN, IN_PICTURES, TEXT_ON_TEXT
 from tests.report_history import NAMES, NOW, USER, add_history, add_years, workspace
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import AccountTokens
-from mood_core.spotify.doors import accounts_pool
-from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.session import accounts_pool
 from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import TokenCipher
 from tests.contract.spotify_fakes import MemoryTokens, NotingLedger, Reply, Seen, app_at

@@ -13,13 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from mood_core.domain.records import StoredToken
 from mood_core.errors import QuotaExceeded
-from mood_core.records import StoredToken
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
-from mood_core.spotify.doors import accounts_pool
 from mood_core.spotify.ports import SpotifyApp
-from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.session import accounts_pool
 from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import SPOTIFY, Token, TokenCipher
 

@@ -16,9 +16,9 @@ import pytest
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
+from mood_core.domain.records import Track
 from mood_core.errors import InputError, Unavailable
-from mood_core.features.catalog import CatalogSource
-from mood_core.records import Track
+from mood_core.features.catalog.source import CatalogSource
 from mood_core.tabular.files import find_files
 
 AT = datetime(2026, 11, 24, 3, tzinfo=UTC)

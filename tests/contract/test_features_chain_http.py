@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from mood_core.domain.feature_misses import NOT_A_TRACK
+from mood_core.domain.records import Track, TrackKind
 from mood_core.features.chain import fetch_features
 from mood_core.features.fetch_report import FetchReport
-from mood_core.features.misses import NOT_A_TRACK
-from mood_core.features.reccobeats_client import ReccoBeatsClient
+from mood_core.features.reccobeats.client import ReccoBeatsClient
 from mood_core.features.registry import SourceParts, build_sources
 from mood_core.features.source import FeatureSource
-from mood_core.records import Track, TrackKind
-from mood_core.standin import Fault, StandIn
-from mood_core.standin.songs import Song
+from standin import Fault, StandIn
+from standin.songs import Song
 from tests.unit.features_fakes import AT, Availability, Memory
 
 FEATURES_CALL, TRACK_CALL = "reccobeats_audio_features", "reccobeats_track"

@@ -13,6 +13,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mood_core.domain.records import FEATURES
+from mood_core.domain.vectors import FEATURE_RANGES
 from mood_core.errors import (
     AccessDenied,
     ConfigError,
@@ -22,7 +24,7 @@ from mood_core.errors import (
     Unavailable,
     UnexpectedPayload,
 )
-from mood_core.features.reccobeats_client import (
+from mood_core.features.reccobeats.client import (
     ATTEMPTS,
     AUDIO_FEATURES,
     LONGEST_WAIT_S,
@@ -30,9 +32,7 @@ from mood_core.features.reccobeats_client import (
     ReccoBeatsClient,
     user_agent,
 )
-from mood_core.records import FEATURES
-from mood_core.standin import StandIn
-from mood_core.vectors import FEATURE_RANGES
+from standin import StandIn
 from tests.contract.spotify_fakes import NotingLedger, Reply, ScriptedServer, Seen, serving
 
 ID = "4HIwL9ii9CcXpTOTzMq0MP"

@@ -16,20 +16,20 @@ import pytest
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
+from mood_core.domain.records import Track
+from mood_core.domain.vectors import NINE
 from mood_core.errors import AccessDenied, QuotaExceeded, RateLimited, SourceError, Unavailable, UnexpectedPayload
-from mood_core.features.catalog import CatalogSource
-from mood_core.features.reccobeats import by_id, by_isrc
-from mood_core.features.reccobeats_client import ReccoBeatsClient
+from mood_core.features.catalog.source import CatalogSource
+from mood_core.features.reccobeats.client import ReccoBeatsClient
+from mood_core.features.reccobeats.source import by_id, by_isrc
 from mood_core.features.source import FeatureSource, service_of
 from mood_core.features.spotify import SpotifySource
-from mood_core.records import Track
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.client import SpotifyClients
-from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import TokenCipher
-from mood_core.standin import Fault, StandIn
-from mood_core.standin.songs import Song
 from mood_core.testing.feature_source_contract import AT, FeatureSourceContract, SourceUnderTest
-from mood_core.vectors import NINE
+from standin import Fault, StandIn
+from standin.songs import Song
 from tests.contract.spotify_fakes import MemoryTokens, app_at, token
 
 NOBODY = [Track(f"{n:022d}", "Unheard", ("Nobody",), isrc=f"ZZZZZ26{n:05d}") for n in range(120)]

@@ -31,7 +31,7 @@ from mood_core.spotify.authorise import (
     parse_pasted,
 )
 from mood_core.spotify.callback import parse_redirect
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.contract.spotify_fakes import Reply, app_at, service_of, serving
 
 

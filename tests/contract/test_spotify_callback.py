@@ -18,7 +18,7 @@ from mood_core.spotify.authorise import authorise
 from mood_core.spotify.callback import CallbackServer, check_redirect_uri
 from mood_core.spotify.ports import SpotifyApp
 from mood_core.spotify.tokens import Token
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.contract.spotify_fakes import app_at, service_of
 
 

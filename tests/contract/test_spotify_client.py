@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mood_core.domain.records import Track, TrackKind
 from mood_core.errors import (
     AccessDenied,
     InputError,
@@ -18,13 +19,12 @@ from mood_core.errors import (
     Unavailable,
     UnexpectedPayload,
 )
-from mood_core.records import Track, TrackKind
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
 from mood_core.spotify.payloads import SkippedItem, SkipReason
-from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import Token, TokenCipher
-from mood_core.standin import Fault, StandIn
+from standin import Fault, StandIn
 from tests.contract.spotify_fakes import MemoryTokens, NotingLedger, Reply, Seen, app_at, scripted, serving
 
 START = datetime(2026, 11, 20, 18, tzinfo=UTC)

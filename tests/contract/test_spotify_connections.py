@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from mood_core.errors import AccessDenied, ConfigError, MoodlogError, Unavailable, UnexpectedPayload
-from mood_core.spotify import doors, reading
+from mood_core.spotify import reading
+from mood_core.spotify import session as doors
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClients
 from mood_core.spotify.tokens import TokenCipher

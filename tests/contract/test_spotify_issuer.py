@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from mood_core.errors import ConfigError, MoodlogError
-from mood_core.features.reccobeats_client import ReccoBeatsClient
+from mood_core.features.reccobeats.client import ReccoBeatsClient
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClients
-from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import SPOTIFY, Issuer, Token, TokenCipher
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.contract.refreshing import EXPIRED
 from tests.contract.spotify_fakes import MemoryTokens, Reply, app_at, serving, token
 from tests.nights import connect_listeners, one_night, point_at, workspace_of

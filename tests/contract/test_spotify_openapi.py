@@ -16,12 +16,12 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from mood_core.domain.records import Track
 from mood_core.errors import AccessDenied, RateLimited, ReauthorisationNeeded, SourceError, UnexpectedPayload
-from mood_core.records import Track
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
-from mood_core.spotify.doors import SCOPE
-from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.session import SCOPE
 from mood_core.spotify.tokens import TokenCipher
 from tests.contract.spotify_fakes import MemoryTokens, Reply, Seen, app_at, serving, token
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import AccountTokens, store_new_token
-from mood_core.spotify.doors import accounts_pool
 from mood_core.spotify.ports import NullCallLedger
-from mood_core.spotify.retrying import RetryPolicy
+from mood_core.spotify.session import accounts_pool
 from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import TokenCipher
-from mood_core.store.database import Database, open_database
-from mood_core.store.migrate import migrate
-from mood_core.store.token_rows import TokenRows
+from mood_core.store.engine.database import Database, open_database
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.queries.token_rows import TokenRows
 from tests.contract.spotify_fakes import Reply, Seen, app_at, serving, token
 
 ROOT = Path(__file__).resolve().parents[2]

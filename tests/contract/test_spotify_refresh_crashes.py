@@ -10,7 +10,7 @@ import pytest
 from mood_core.errors import ReauthorisationNeeded
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.tokens import Token, TokenCipher
-from mood_core.standin import Fault, StandIn
+from standin import Fault, StandIn
 from tests.contract.refreshing import GOOD, Worker
 from tests.contract.spotify_fakes import MemoryTokens, serving, stored
 

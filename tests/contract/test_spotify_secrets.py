@@ -14,11 +14,11 @@ from pydantic import SecretStr
 
 from mood_core.errors import MoodlogError, UnexpectedPayload
 from mood_core.features.spotify import SpotifySource
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.authorise import begin, exchange, new_state
 from mood_core.spotify.client import SpotifyClients
 from mood_core.spotify.ports import SpotifyApp
-from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import TokenCipher
 from tests.contract.spotify_fakes import MemoryTokens, Reply, Seen, app_at, serving, token
 

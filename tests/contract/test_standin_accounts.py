@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from mood_core.standin import StandIn
+from standin import StandIn
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 REDIRECT = "http://127.0.0.1:8765/callback"

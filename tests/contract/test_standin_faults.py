@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from mood_core.standin import Fault, StandIn
+from standin import Fault, StandIn
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 PLAYED = "/me/player/recently-played"

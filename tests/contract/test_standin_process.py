@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from mood_core.standin import StandIn
+from standin import StandIn
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-START = [sys.executable, "-m", "mood_core.standin", "--port", "0", "--seed", "7", "--listeners", "2"]
+START = [sys.executable, "-m", "standin", "--port", "0", "--seed", "7", "--listeners", "2"]
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 def test_importing_it_brings_nothing_heavy() -> None:
-    code = "import sys, mood_core.standin; print(*sorted(name.partition('.')[0] for name in sys.modules))"
+    code = "import sys, standin; print(*sorted(name.partition('.')[0] for name in sys.modules))"
     loaded = set(
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mood_core.records import from_ms, to_ms
-from mood_core.standin import StandIn
-from mood_core.standin.songs import Song
+from mood_core.domain.records import from_ms, to_ms
+from standin import StandIn
+from standin.songs import Song
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 AGENT = {"User-Agent": "moodlog-tests/1.0"}

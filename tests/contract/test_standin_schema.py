@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from mood_core.standin import StandIn
+from standin import StandIn
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 AGENT = {"User-Agent": "moodlog-tests/1.0"}

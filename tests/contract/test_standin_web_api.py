@@ -14,8 +14,8 @@ import spotipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mood_core.records import to_ms
-from mood_core.standin import StandIn
+from mood_core.domain.records import to_ms
+from standin import StandIn
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 PLAYED = "/me/player/recently-played"

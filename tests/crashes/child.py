@@ -18,7 +18,7 @@ import rich.syntax
 import spotipy
 
 import flows.cli
-import mood_core.bootstrap
+import mood_core.app.workspace
 import mood_core.classifier
 import mood_core.cli.compact
 import mood_core.cli.forget
@@ -28,10 +28,10 @@ import mood_core.cli.promote
 import mood_core.cli.rebuild
 import mood_core.cli.relabel
 import mood_core.cli.users
-import mood_core.features.reccobeats_client
+import mood_core.features.reccobeats.client
 import mood_core.features.registry
-import mood_core.pipeline.forget_person
-import mood_core.pipeline.import_history
 import mood_core.spotify.client
+import mood_core.usecases.imports.import_export
+import mood_core.usecases.people.forget_person
 import tests.crashes.driver
 import tests.nights

@@ -19,8 +19,8 @@ from uuid import uuid4
 
 from sqlalchemy import make_url
 
-from mood_core.bootstrap import Workspace
-from mood_core.standin import StandIn
+from mood_core.app.workspace import Workspace
+from standin import StandIn
 from tests.crashes import homes
 from tests.crashes.homes import NOW, environment, settings_of
 from tests.crashes.outcome import Outcome, differences, outcome

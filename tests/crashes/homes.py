@@ -17,13 +17,14 @@ from unittest.mock import patch
 
 from sqlalchemy import Connection, MetaData, text
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.classifier import bundled_folder
-from mood_core.model_card import read_card, write_card
-from mood_core.records import from_ms
-from mood_core.standin import StandIn
-from mood_core.store import Database, migrate, open_database
-from mood_core.store.sql_files import sql_files
+from mood_core.classifier.model_card import read_card, write_card
+from mood_core.domain.records import from_ms
+from mood_core.store import Database, open_database
+from mood_core.store.engine import migrate
+from mood_core.store.engine.sql_files import sql_files
+from standin import StandIn
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
 from tests.sealed import SETTINGS, without
 from tests.store_data import small_history

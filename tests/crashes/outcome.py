@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.classifier import bundled_folder
-from mood_core.pipeline.verify_lake import verify
-from mood_core.schema import DATASETS
+from mood_core.lake.schema import DATASETS
+from mood_core.usecases.upkeep.verify_lake import verify
 from tests.crashes.homes import NOW
 
 Outcome = dict[str, list[str]]

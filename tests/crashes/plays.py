@@ -14,7 +14,7 @@ from datetime import datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.errors import MoodlogError
 from tests.crashes.homes import NOW, settings_of
 from tests.crashes.syscalls import Ending, run_until

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from flows.server.local_server import local_server
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from tests.crashes.disks import small_disk
 from tests.crashes.driver import LATER, Crashes, log_of, outcome_of, untold
 from tests.crashes.homes import NOW, settings_of, standin_for_crashes

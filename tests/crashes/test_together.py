@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from tests.crashes.driver import Crashes, outcome_of
 from tests.crashes.homes import NOW, environment, settings_of
 from tests.crashes.outcome import Outcome, differences

@@ -14,7 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 from moto.server import ThreadedMotoServer
 
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, workplace
 from tests.flows.system_postgres import prefect_on_postgres
 from tests.nights import connect_listeners, settings_for, workspace_of

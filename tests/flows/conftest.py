@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.nights import connect_listeners, point_at, workspace_of
 
 

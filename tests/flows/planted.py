@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mood_core.standin import StandIn
-from mood_core.standin.messages import Request, Response, json_response
+from standin import StandIn
+from standin.messages import Request, Response, json_response
 
 _SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "client_secret")
 _TOKEN_FIELDS = ("access_token", "refresh_token")

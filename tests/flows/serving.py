@@ -18,7 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.server.auth import known_password
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.flows.deployed import MOODLOG, free_port, until
 
 PATIENCE_S = 240.0

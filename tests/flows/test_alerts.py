@@ -25,9 +25,9 @@ from flows.commands.serve import served
 from flows.deployments import Deployment, read_deployments
 from flows.server.local_server import LocalServer
 from flows.server.setup import Done
-from mood_core.pipeline.find_silent import Kind, Silence
-from mood_core.pipeline.night_report import NightReport, Permission
-from mood_core.pipeline.pull_listens import PullOutcome
+from mood_core.usecases.nightly.find_silent_accounts import Kind, Silence
+from mood_core.usecases.nightly.night_report import NightReport, Permission
+from mood_core.usecases.nightly.pull_listens import PullOutcome
 from tests.flows.deployed import MOODLOG, Listener, listening, prefect_server, run, settings_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]

@@ -14,7 +14,7 @@ import pytest
 from flows.check_schedule import ask_prefect
 from flows.commands.status import schedule
 from flows.server.local_server import local_server
-from mood_core.pipeline.check_health import Level, Scheduled, schedule_finding
+from mood_core.usecases.upkeep.check_health import Level, Scheduled, schedule_finding
 from tests.flows.deployed import settings_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]

@@ -12,7 +12,7 @@ from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed
 
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.flows.cluster import cluster, kill, worker_of, workers
 from tests.flows.deployed import MOODLOG, run, until
 from tests.nights import contents, truth, workspace_of

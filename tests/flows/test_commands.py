@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.nights import connect_listeners, contents, point_at, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mood_core.pipeline.night_report import NightReport
-from mood_core.standin import StandIn
+from mood_core.usecases.nightly.night_report import NightReport
+from standin import StandIn
 from tests.databases import postgres_of_its_own
 from tests.flows.deployed import prefect_server, until
 from tests.nights import connect_listeners, contents, point_at, truth, workspace_of

@@ -11,7 +11,7 @@ import pytest
 from prefect.exceptions import ParameterBindError, ParameterTypeError
 
 from flows.server.local_server import local_server
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from tests.flows.deployed import settings_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]

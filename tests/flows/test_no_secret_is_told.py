@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 
 from flows.server.local_server import local_server
 from mood_core.spotify.tokens import TokenCipher
-from mood_core.standin import Fault, FaultKind, StandIn
+from standin import Fault, FaultKind, StandIn
 from tests.flows.planted import Planted, command_lines, everything_kept
 from tests.nights import settings_for
 

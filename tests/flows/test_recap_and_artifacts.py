@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flows.server.local_server import LocalServer, local_server
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.errors import ConfigError, InputError, Unavailable
 from tests.flows.deployed import settings_of
 from tests.report_history import USER, add_history
@@ -167,9 +167,9 @@ def test_a_night_leaves_its_summary_accounts_and_picture(server: str, home: Path
     from prefect import flow
 
     from flows.summary import conclude
-    from mood_core.pipeline.label_tracks import LabelReport
-    from mood_core.pipeline.night_report import NightReport
-    from mood_core.pipeline.pull_listens import PullOutcome
+    from mood_core.usecases.nightly.label_tracks import LabelReport
+    from mood_core.usecases.nightly.night_report import NightReport
+    from mood_core.usecases.nightly.pull_listens import PullOutcome
 
     with Workspace() as space:
         add_history(space, 400)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mood_core.bootstrap import Workspace
-from mood_core.schema import LISTENS, TRACKS, USERS
+from mood_core.app.workspace import Workspace
+from mood_core.lake.schema import LISTENS, TRACKS, USERS
 from tests.store_data import NOW, listens, tracks, users
 
 

@@ -27,7 +27,7 @@ from prefect.client.schemas.schedules import CronSchedule
 
 from flows.serving.making_up import MADE_UP
 from flows.serving.run_owners import OWNER
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.flows.cluster import cluster, kill, worker_of, workers
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, until
 from tests.nights import connect_listeners, contents, point_at, truth, workspace_of

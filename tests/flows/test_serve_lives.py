@@ -14,7 +14,7 @@ from prefect import flow
 from prefect.states import Running
 
 from flows.server.process_lock import holder
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.flows.deployed import free_port, until
 from tests.flows.serving import STATE, Serving, begin_a_pull, rows, serving
 

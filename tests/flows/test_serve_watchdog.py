@@ -20,7 +20,7 @@ from prefect.states import Crashed
 from flows.alerting.events import SCHEDULE_BROKEN
 from flows.server.process_lock import holder
 from flows.serving.missed_runs import make_up
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.flows.deployed import MOODLOG, prefect_server, run, until
 from tests.flows.serving import DEFAULT_PORT, STATE, begin_a_pull, serving
 

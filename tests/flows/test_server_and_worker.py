@@ -24,10 +24,10 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.deployments import read_deployments
-from mood_core.bootstrap import utc_now
-from mood_core.model_card import read_card
-from mood_core.standin import StandIn
-from mood_core.standin.faults import Fault, FaultKind
+from mood_core.app.workspace import utc_now
+from mood_core.classifier.model_card import read_card
+from standin import StandIn
+from standin.faults import Fault, FaultKind
 from tests.flows.cluster import workers
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, until
 from tests.labelled_tracks import made_up_tracks

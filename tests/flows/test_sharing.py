@@ -21,9 +21,9 @@ from flows.server.local_server import LocalServer
 from flows.serving.run_owners import OWNER, end_dead_runs
 from flows.sharing.shards import split
 from flows.sync_listens import sync_listens
-from mood_core.pipeline.night_report import NightReport
-from mood_core.standin import StandIn
-from mood_core.store.claims import LEASE_S
+from mood_core.store.locks.leases import LEASE_S
+from mood_core.usecases.nightly.night_report import NightReport
+from standin import StandIn
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server_process, run, until
 from tests.functional.test_claims import owner_that_has_ended
 from tests.nights import connect_listeners, point_at, workspace_of

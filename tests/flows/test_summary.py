@@ -15,11 +15,11 @@ from flows.run_failed import RunFailed
 from flows.run_names import described
 from flows.summary import account_rows, headline, markdown, state_of
 from mood_core.features.fetch_report import FetchReport, StoppedSource
-from mood_core.pipeline.label_tracks import LabelReport
-from mood_core.pipeline.night_report import NightReport, Permission, Verdict, ending_permissions
-from mood_core.pipeline.pull_listens import PullOutcome
 from mood_core.report.account_states import AccountState
-from mood_core.store.accounts import Account
+from mood_core.store.queries.accounts import Account
+from mood_core.usecases.nightly.label_tracks import LabelReport
+from mood_core.usecases.nightly.night_report import NightReport, Permission, Verdict, ending_permissions
+from mood_core.usecases.nightly.pull_listens import PullOutcome
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

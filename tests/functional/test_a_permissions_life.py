@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.night_report import NightReport, ending_permissions
-from mood_core.pipeline.pull_listens import PullListens
+from mood_core.app.workspace import Workspace
 from mood_core.spotify.tokens import days_left
-from mood_core.standin import StandIn
+from mood_core.usecases.nightly.night_report import NightReport, ending_permissions
+from mood_core.usecases.nightly.pull_listens import PullListens
+from standin import StandIn
 from tests.conftest import NOW
 from tests.nights import connect_listeners, point_at, token_of, workspace_of
 

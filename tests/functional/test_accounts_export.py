@@ -17,10 +17,10 @@ from pyarrow import parquet
 from sqlalchemy import inspect
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.export_person import Rows, export_person
-from mood_core.standin import StandIn
-from mood_core.store.sql_files import sql_files
+from mood_core.app.workspace import Workspace
+from mood_core.store.engine.sql_files import sql_files
+from mood_core.usecases.people.export_person import Rows, export_person
+from standin import StandIn
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 
 PARTS = ("person", "listens", "gaps", "plays_by_name", "imports", "earlier_names", "quarantined_rows")

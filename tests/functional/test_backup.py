@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
+from mood_core.lake.schema import LISTENS
 from mood_core.processes import this_host
-from mood_core.schema import LISTENS
-from mood_core.standin import StandIn
 from mood_core.store import open_database
+from mood_core.usecases.batches import Batches
+from standin import StandIn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
 from tests.store_data import NOW, all_digests, listens, query, small_history
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.errors import StoreUnreachable
-from mood_core.pipeline.night_report import NightReport, Verdict
-from mood_core.pipeline.pull_claimed import HELD, pull_claimed
-from mood_core.pipeline.pull_listens import ListenClient, PullListens, PullOutcome
-from mood_core.standin import StandIn
-from mood_core.store.accounts import NOT_ASKED
-from mood_core.store.claims import Renewal, may_live, new_owner, owner_here
-from mood_core.store.ledger import loaded_among
+from mood_core.store.locks.leases import Renewal, may_live, new_owner, owner_here
+from mood_core.store.queries.accounts import NOT_ASKED
+from mood_core.store.queries.ledger import loaded_among
+from mood_core.usecases.nightly.night_report import NightReport, Verdict
+from mood_core.usecases.nightly.pull_account import HELD, pull_claimed
+from mood_core.usecases.nightly.pull_listens import ListenClient, PullListens, PullOutcome
+from standin import StandIn
 from tests.databases import postgres_of_its_own
 from tests.nights import connect_listeners, settings_for, workspace_of
 
@@ -30,7 +30,7 @@ def _settings(home: Path, standin: StandIn, database_url: str, monkeypatch: pyte
 
 
 def owner_that_has_ended() -> str:
-    code = "from mood_core.store.claims import new_owner; print(new_owner())"
+    code = "from mood_core.store.locks.leases import new_owner; print(new_owner())"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -112,7 +112,7 @@ def test_one_shard_of_a_run_releases_no_other(standin: StandIn) -> None:
 def test_an_account_that_another_run_holds_is_a_problem_of_this_one(
     standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mood_core.pipeline.pull_claimed.WAIT_S", 0.0)
+    monkeypatch.setattr("mood_core.usecases.nightly.pull_account.WAIT_S", 0.0)
     with workspace_of(standin) as workspace:
         ids, now = connect_listeners(workspace, standin), workspace.now()
         workspace.accounts.claim(ids[:1], "another-host:7:x", now=now, for_s=60)

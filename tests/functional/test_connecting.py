@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from flows.cli import main
 from mood_core.cli import connect as module
 from mood_core.spotify.authorise import authorise
-from mood_core.standin import Fault, FaultKind, StandIn
+from standin import Fault, FaultKind, StandIn
 from tests.nights import settings_for
 
 BROWSER = """

@@ -19,9 +19,9 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.report.datasette_metadata import QUERIES
-from mood_core.store.sql_files import sql_file
+from mood_core.store.engine.sql_files import sql_file
 from tests.report_history import USER, add_history, workspace
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -12,10 +12,10 @@ from pyarrow import csv
 
 from flows.cli import main
 from mood_core.classifier.training.data import read_labelled
+from mood_core.domain.records import Track, TrackKind
 from mood_core.errors import InputError
-from mood_core.pipeline.build_dataset import DatasetReport, Fate, Playlist, collect, parse_playlist
-from mood_core.records import Track, TrackKind
-from mood_core.standin import Fault, FaultKind, StandIn
+from mood_core.usecases.models.build_dataset import DatasetReport, Fate, Playlist, collect, parse_playlist
+from standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, point_at, workspace_of
 
 

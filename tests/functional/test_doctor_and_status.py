@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
-from mood_core.standin import Fault, FaultKind, StandIn
+from standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 

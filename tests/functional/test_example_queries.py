@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from mood_core.bootstrap import Workspace
-from mood_core.records import from_ms
-from mood_core.standin import StandIn
-from mood_core.store.sql_files import sql_folder
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import from_ms
+from mood_core.store.engine.sql_files import sql_folder
+from standin import StandIn
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
 
 EXAMPLES = sorted((sql_folder() / "examples").glob("*.sql"))

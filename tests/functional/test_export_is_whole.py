@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from sqlalchemy import inspect, text
 
 from flows.cli import main
-from mood_core.pipeline.manage_users import change_user
-from mood_core.schema import PERSONAL
-from mood_core.standin import StandIn
+from mood_core.lake.schema import PERSONAL
 from mood_core.store import Database
-from mood_core.store.personal import NOT_EXPORTED, PART_OF
-from mood_core.store.sql_files import sql_file
+from mood_core.store.engine.sql_files import sql_file
+from mood_core.store.queries.person_export import NOT_EXPORTED, PART_OF
+from mood_core.usecases.people.manage_users import change_user
+from standin import StandIn
 from tests.conftest import NOW
 from tests.exports import extended
 from tests.nights import connect_listeners, settings_for, workspace_of

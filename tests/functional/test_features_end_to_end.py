@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Track
 from mood_core.errors import InputError
 from mood_core.features.fetch_report import SetAside
-from mood_core.pipeline.fetch_features import fetch_features
-from mood_core.pipeline.keep_aside import keep_aside
-from mood_core.pipeline.label_tracks import label_tracks
-from mood_core.records import Track
-from mood_core.schema import TRACKS
-from mood_core.standin import Fault, FaultKind, StandIn
-from mood_core.tables import to_table
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import TRACKS
+from mood_core.usecases.nightly.fetch_features import fetch_features
+from mood_core.usecases.nightly.label_tracks import label_tracks
+from mood_core.usecases.quarantine import keep_aside
+from standin import Fault, FaultKind, StandIn
 from tests.conftest import NOW
 from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
 
@@ -71,7 +71,7 @@ def test_many_answers_make_few_files_and_a_kill_costs_no_call(standin: StandIn) 
 
 
 def test_a_batch_of_features_ends_at_its_number_of_rows(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mood_core.pipeline.collect_answers.PUBLISH_EVERY", 100)
+    monkeypatch.setattr("mood_core.usecases.nightly.collect_answers.PUBLISH_EVERY", 100)
     with workspace_of(standin) as workspace:
         _add_tracks(workspace, standin, 330)
         fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
@@ -152,7 +152,7 @@ def test_nothing_aside_makes_no_folder(tmp_path: Path) -> None:
 
 
 def test_long_labelling_tells_how_far_it_is(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("mood_core.store.mood_rows", "mood_core.pipeline.label_tracks"):
+    for module in ("mood_core.store.queries.mood_rows", "mood_core.usecases.nightly.label_tracks"):
         monkeypatch.setattr(f"{module}.PAGE", 40)
     told: list[tuple[int, int]] = []
     with workspace_of(standin) as workspace:
@@ -180,7 +180,7 @@ def test_a_run_that_is_killed_while_it_publishes_leaves_each_row_once(
         _add_tracks(workspace, standin, 90)
         fetch = partial(fetch_features, workspace.feature_sources(), workspace.feature_rows, workspace.batches)
         with monkeypatch.context() as dying:
-            where = {"published": "mood_core.pipeline.batches.load_into", "loaded": f"{_PENDING}.remove"}[step]
+            where = {"published": "mood_core.usecases.batches.load_into", "loaded": f"{_PENDING}.remove"}[step]
             dying.setattr(where, _die)
             with pytest.raises(KeyboardInterrupt):
                 fetch(now=workspace.now())
@@ -197,7 +197,7 @@ def test_a_run_that_is_killed_while_it_publishes_leaves_each_row_once(
         assert workspace.feature_rows.pending.count() == 0
 
 
-_PENDING = "mood_core.store.pending_answers.PendingAnswers"
+_PENDING = "mood_core.store.queries.pending_answers.PendingAnswers"
 
 
 def _die(*_: object, **__: object) -> None:

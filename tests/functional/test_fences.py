@@ -16,15 +16,15 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, make_url, text
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
+from mood_core.app.forget import forget_everywhere
+from mood_core.app.workspace import Workspace
 from mood_core.errors import LockLost
-from mood_core.forgetting import forget_everywhere
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.schema import PERSONAL
-from mood_core.standin import StandIn
+from mood_core.lake.schema import PERSONAL
 from mood_core.store import Database
-from mood_core.store.claims import new_owner
-from mood_core.store.turns import Turn, turn
+from mood_core.store.locks.leases import new_owner
+from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.usecases.nightly.pull_listens import PullListens
+from standin import StandIn
 from tests.nights import connect_listeners, contents, settings_for, workspace_of
 
 

@@ -17,22 +17,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import text
 
+from mood_core.domain.records import User
 from mood_core.errors import LockLost
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.compact import compact
-from mood_core.pipeline.connect_account import register_user
-from mood_core.pipeline.forget_person import forget_person
-from mood_core.pipeline.rebuild import rebuild
-from mood_core.pipeline.verify_lake import verify
-from mood_core.records import User
-from mood_core.schema import LISTENS, PERSONAL
+from mood_core.lake.schema import LISTENS, PERSONAL
 from mood_core.store import open_database
-from mood_core.store.accounts import Accounts
-from mood_core.store.claims import new_owner
-from mood_core.store.fences import Leases, leased, leases_of
-from mood_core.store.migrate import migrate
-from mood_core.store.token_rows import TokenRows
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.locks.fences import Leases, leased, leases_of
+from mood_core.store.locks.leases import new_owner
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.token_rows import TokenRows
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.people.connect_account import register_user
+from mood_core.usecases.people.forget_person import forget_person
+from mood_core.usecases.upkeep.compact import compact
+from mood_core.usecases.upkeep.rebuild import rebuild
+from mood_core.usecases.upkeep.verify_lake import verify
 from tests.fuzz.hostile import fuzz
 from tests.store_data import listens
 

@@ -13,21 +13,21 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Gap, to_ms
 from mood_core.lake import Lake
-from mood_core.pipeline import forget_person as module
-from mood_core.pipeline import take_out
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.import_write import named_table
-from mood_core.pipeline.manage_users import change_user
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.records import Gap, to_ms
-from mood_core.schema import AUDIO_FEATURES, DATASETS, GAPS, LISTENS, MOODS, OF_TRACKS, PERSONAL, TRACKS
-from mood_core.standin import StandIn
-from mood_core.store import rebuilding
-from mood_core.store.claims import new_owner
-from mood_core.store.forgetting import Forgetting
-from mood_core.tables import to_table
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, GAPS, LISTENS, MOODS, OF_TRACKS, PERSONAL, TRACKS
+from mood_core.store.loading import rebuilding
+from mood_core.store.locks.leases import new_owner
+from mood_core.store.queries.person_erase import Forgetting
+from mood_core.usecases import remove_rows as take_out
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.imports.write import named_table
+from mood_core.usecases.nightly.pull_listens import PullListens
+from mood_core.usecases.people import forget_person as module
+from mood_core.usecases.people.manage_users import change_user
+from standin import StandIn
 from tests.conftest import NOW
 from tests.exports import extended
 from tests.flows.planted import everything_kept

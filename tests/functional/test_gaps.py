@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from mood_core.domain.records import Gap
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.records import Gap
-from mood_core.schema import GAPS, USERS
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import GAPS, USERS
 from mood_core.store import Database
-from mood_core.store.overview import gaps
-from mood_core.tables import to_table
+from mood_core.store.queries.overview import gaps
+from mood_core.usecases.batches import Batches
 from tests.store_data import NOW, users
 
 FOUND = [

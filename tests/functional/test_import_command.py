@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.same_listen import Play, pair
-from mood_core.records import ListenSource
-from mood_core.standin import Fault, FaultKind, StandIn
+from mood_core.app.workspace import Workspace
+from mood_core.domain.play_matching import Play, pair
+from mood_core.domain.records import ListenSource
+from standin import Fault, FaultKind, StandIn
 from tests.exports import extended, music, zipped
 from tests.nights import point_at
 

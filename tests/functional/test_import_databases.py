@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from mood_core.bootstrap import Workspace
-from mood_core.history.take_row import Choice
-from mood_core.importing import import_export, match_names
-from mood_core.pipeline import import_write
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.import_history import ImportReport
-from mood_core.schema import Dataset
+from mood_core.app.import_export import import_export, match_names
+from mood_core.app.workspace import Workspace
+from mood_core.exports.parse_row import Choice
+from mood_core.lake.schema import Dataset
 from mood_core.settings import Settings
-from mood_core.store.import_rows import ImportRows
+from mood_core.store.queries.import_rows import ImportRows
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.imports import write as import_write
+from mood_core.usecases.imports.import_export import ImportReport
 from tests.conftest import NOW
 from tests.exports import counted, episode, extended, music, unpacked
 from tests.nights import contents

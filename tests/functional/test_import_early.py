@@ -18,16 +18,16 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import to_ms
 from mood_core.lake import open_lake
 from mood_core.lake.batch_files import batch_id_of, path_of, to_parquet
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.import_write import named_table
-from mood_core.pipeline.rebuild import rebuild
-from mood_core.pipeline.verify_lake import verify
-from mood_core.records import to_ms
-from mood_core.schema import NAMED_PLAYS, USERS
+from mood_core.lake.schema import NAMED_PLAYS, USERS
 from mood_core.store import Database
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.imports.write import named_table
+from mood_core.usecases.upkeep.rebuild import rebuild
+from mood_core.usecases.upkeep.verify_lake import verify
 from tests.conftest import NOW
 from tests.exports import early, extended, music, unpacked
 from tests.store_data import query, users

@@ -20,7 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from tests.exports import content, episode, extended, music, of_2021, unpacked, zipped
 
 NAME = "Streaming_History_Audio_2024.json"

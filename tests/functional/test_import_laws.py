@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from mood_core.bootstrap import Workspace
-from mood_core.history.take_row import Choice
-from mood_core.importing import import_export, match_names
-from mood_core.pipeline.import_history import ImportReport
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.records import Listen, ListenSource, Track
+from mood_core.app.import_export import import_export, match_names
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Listen, ListenSource, Track
+from mood_core.exports.parse_row import Choice
 from mood_core.settings import Settings
+from mood_core.usecases.imports.import_export import ImportReport
+from mood_core.usecases.nightly.pull_listens import PullListens
 from tests.exports import (
     Row,
     chapter,

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.match_waiting import match_waiting
-from mood_core.records import Track
-from mood_core.schema import TRACKS
-from mood_core.standin import StandIn, TrueListen
-from mood_core.store.import_rows import ImportRows
-from mood_core.tables import to_table
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Track
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import TRACKS
+from mood_core.store.queries.import_rows import ImportRows
+from mood_core.usecases.imports.match_pending import match_waiting
+from standin import StandIn, TrueListen
 from tests.conftest import NOW
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 

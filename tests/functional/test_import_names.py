@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.features.catalog_names import CatalogNames, artists_of
-from mood_core.importing import match_names
-from mood_core.vectors import NINE
+from mood_core.app.import_export import match_names
+from mood_core.app.workspace import Workspace
+from mood_core.domain.vectors import NINE
+from mood_core.features.catalog.names import CatalogNames, artists_of
 from tests.exports import extended, music, track_id, unpacked
 
 PLAUSIBLE = {"loudness": -8.0, "tempo": 100.0}

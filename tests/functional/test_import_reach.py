@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.records import Gap
-from mood_core.schema import GAPS
-from mood_core.standin import StandIn
-from mood_core.tables import to_table
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Gap
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import GAPS
+from standin import StandIn
 from tests.conftest import NOW
 from tests.exports import extended, music, unpacked, zipped
 from tests.nights import point_at

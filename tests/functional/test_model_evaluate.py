@@ -14,8 +14,8 @@ from pyarrow import parquet
 from mood_core.classifier import bundled_folder, load_classifier
 from mood_core.classifier.training import compare_models, read_labelled
 from mood_core.cli.evaluate import command
+from mood_core.domain.records import FEATURES, MOODS
 from mood_core.errors import InputError, ModelNotFound
-from mood_core.records import FEATURES, MOODS
 
 SCORES = ("accuracy", "macro_f1", "log_loss", "ece", "recall")
 

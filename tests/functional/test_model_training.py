@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from mood_core.classifier import bundled_folder, load_classifier
+from mood_core.classifier.model_card import read_card
 from mood_core.classifier.training import Recipe, train_model
 from mood_core.cli.evaluate import command as evaluate
 from mood_core.cli.train import command as train
+from mood_core.domain.records import FEATURES
+from mood_core.domain.vectors import FEATURE_RANGES
 from mood_core.errors import InputError, ModelError
-from mood_core.model_card import read_card
-from mood_core.records import FEATURES
-from mood_core.vectors import FEATURE_RANGES
 from tests.labelled_tracks import made_up_tracks
 
 SMALL = Recipe(members=2, hidden=16, minimum_steps=200, maximum_steps=200, calibration_folds=3, calibration_members=1)

@@ -13,12 +13,12 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.errors import StoreBusy
-from mood_core.pipeline import move_database as moving
-from mood_core.standin import StandIn
 from mood_core.store import Database, open_database
-from mood_core.store.migrate import migrate
+from mood_core.store.engine.migrate import migrate
+from mood_core.usecases.upkeep import move_database as moving
+from standin import StandIn
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 from tests.store_data import NOW
 

@@ -12,11 +12,11 @@ from rich.cells import cell_len
 from sqlalchemy import text
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.batches import Batches
-from mood_core.records import Gap, ListenSource, Track, User
-from mood_core.schema import GAPS, LISTENS, TRACKS, USERS
-from mood_core.tables import to_table, users_table
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Gap, ListenSource, Track, User
+from mood_core.lake.arrow_tables import to_table, users_table
+from mood_core.lake.schema import GAPS, LISTENS, TRACKS, USERS
+from mood_core.usecases.batches import Batches
 from tests.store_data import NOW, listens, set_current, tracks
 
 _LONG_ID = "31ybmq7vw5d2xk4hjz6ncr3tgaue"

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.match_waiting import match_waiting
-from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK
+from mood_core.app.workspace import Workspace
+from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK
 from mood_core.report.account_states import account_states
 from mood_core.report.mood_markdown import mood_markdown
-from mood_core.standin import StandIn
-from mood_core.store.import_rows import ImportRows
+from mood_core.store.queries.import_rows import ImportRows
+from mood_core.usecases.imports.match_pending import match_waiting
+from standin import StandIn
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
 
 PEOPLE = 12

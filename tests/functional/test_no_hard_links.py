@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 
 

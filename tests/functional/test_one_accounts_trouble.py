@@ -13,14 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.night_report import NightReport
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.pipeline.verify_lake import verify
-from mood_core.spotify import doors
+from mood_core.app.workspace import Workspace
+from mood_core.http.retry import RetryPolicy
+from mood_core.spotify import session as doors
 from mood_core.spotify.client import SpotifyClients
-from mood_core.spotify.retrying import RetryPolicy
-from mood_core.standin import Fault, FaultKind, StandIn
+from mood_core.usecases.nightly.night_report import NightReport
+from mood_core.usecases.nightly.pull_listens import PullListens
+from mood_core.usecases.upkeep.verify_lake import verify
+from standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, contents, point_at, token_of, truth, workspace_of
 
 VICTIM = 1

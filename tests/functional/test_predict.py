@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
-from mood_core.records import FEATURES, MOODS
-from mood_core.standin import StandIn
+from mood_core.domain.records import FEATURES, MOODS
+from standin import StandIn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 CALM = [0.95, 0.3, 0.1, 0.9, 0.1, -25.0, 0.04, 80.0, 0.1, 180_000]

@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.classifier import bundled_folder, load_classifier
+from mood_core.classifier.model_card import read_card, write_card
+from mood_core.domain.records import FEATURES, MOODS
 from mood_core.errors import ModelCardMismatch
-from mood_core.model_card import read_card, write_card
-from mood_core.records import FEATURES, MOODS
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 
 

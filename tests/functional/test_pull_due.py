@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from flows.sharing.choosing import due_accounts
+from mood_core.domain.poll_schedule import HALF_WINDOW
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.polling import HALF_WINDOW
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.schema import LISTENS, TRACKS, USERS
-from mood_core.standin import StandIn
+from mood_core.lake.schema import LISTENS, TRACKS, USERS
 from mood_core.store import Database
-from mood_core.store.accounts import Accounts
+from mood_core.store.queries.accounts import Accounts
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.pull_listens import PullListens
+from standin import StandIn
 from tests.nights import connect_listeners, point_at, workspace_of
 from tests.store_data import NOW, listens, tracks, users
 

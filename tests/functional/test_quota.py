@@ -16,11 +16,11 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from mood_core.errors import QuotaExceeded
-from mood_core.pipeline.night_report import NightReport
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.standin import Fault, FaultKind, StandIn
 from mood_core.store import Database, open_database
-from mood_core.store.calls import CallLedger
+from mood_core.store.quota.calls import CallLedger
+from mood_core.usecases.nightly.night_report import NightReport
+from mood_core.usecases.nightly.pull_listens import PullListens
+from standin import Fault, FaultKind, StandIn
 from tests.conftest import NOW
 from tests.nights import connect_listeners, point_at, truth, workspace_of
 

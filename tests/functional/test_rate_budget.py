@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from mood_core.store.calls import CallLedger
-from mood_core.store.database import Database, open_database
-from mood_core.store.migrate import migrate
-from mood_core.store.rate_budget import RateBudget
+from mood_core.store.engine.database import Database, open_database
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.quota.calls import CallLedger
+from mood_core.store.quota.rate_budget import RateBudget
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

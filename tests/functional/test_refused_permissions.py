@@ -13,13 +13,13 @@ from click.testing import CliRunner, Result
 from flows.cli import main
 from flows.report_text import report_json
 from flows.summary import markdown
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.night_report import NightReport
-from mood_core.pipeline.pull_listens import PullOutcome
-from mood_core.records import to_ms
-from mood_core.standin import Fault, FaultKind, StandIn
-from mood_core.store.accounts import Account
-from mood_core.store.token_rows import PERMISSION_WAITS
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import to_ms
+from mood_core.store.queries.accounts import Account
+from mood_core.store.queries.token_rows import PERMISSION_WAITS
+from mood_core.usecases.nightly.night_report import NightReport
+from mood_core.usecases.nightly.pull_listens import PullOutcome
+from standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 
@@ -166,7 +166,7 @@ def test_refusals_of_most_accounts_look_like_an_incident(workspace: Workspace, s
 
 def test_an_incident_that_goes_on_is_not_asked_about_for_everybody() -> None:
     from mood_core.errors import ReauthorisationNeeded
-    from mood_core.pipeline.try_permissions import try_permissions
+    from mood_core.usecases.people.try_permissions import try_permissions
 
     tried: list[str] = []
 

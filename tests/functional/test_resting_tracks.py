@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from mood_core.features.chain import fetch_features as walk
-from mood_core.features.misses import (
+from mood_core.domain.feature_misses import (
     ANY_SOURCE,
     ASK_AGAIN_AFTER,
     NO_ISRC,
@@ -20,14 +19,15 @@ from mood_core.features.misses import (
     UNKNOWN,
     rest_at,
 )
+from mood_core.domain.records import FeatureMiss, Track, TrackKind, to_ms
+from mood_core.features.chain import fetch_features as walk
 from mood_core.lake import Lake, open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.fetch_features import fetch_features
-from mood_core.records import FeatureMiss, Track, TrackKind, to_ms
-from mood_core.schema import FEATURE_MISSES, TRACKS
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import FEATURE_MISSES, TRACKS
 from mood_core.store import Database
-from mood_core.store.feature_rows import FeatureRows
-from mood_core.tables import to_table
+from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.fetch_features import fetch_features
 from tests.store_data import NOW
 from tests.unit.features_fakes import FakeSource
 

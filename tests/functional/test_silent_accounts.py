@@ -8,13 +8,13 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from mood_core.domain.records import to_ms
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.find_silent import Kind, find_silent
-from mood_core.records import to_ms
-from mood_core.schema import LISTENS, TRACKS, USERS
+from mood_core.lake.schema import LISTENS, TRACKS, USERS
 from mood_core.store import Database
-from mood_core.store.accounts import Accounts
+from mood_core.store.queries.accounts import Accounts
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.find_silent_accounts import Kind, find_silent
 from tests.store_data import NOW, listens, tracks, users
 
 DAY = timedelta(days=1)

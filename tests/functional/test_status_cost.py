@@ -18,13 +18,13 @@ from sqlalchemy import Engine, event, text
 
 from flows.cli import main
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.rebuild import rebuild
-from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
-from mood_core.store.forgetting import Forgetting
-from mood_core.store.overview import coverage, coverage_by_person, reach
-from mood_core.store.stale_totals import are_stale, mark_stale
+from mood_core.store.loading.stale_totals import are_stale, mark_stale
+from mood_core.store.queries.overview import coverage, coverage_by_person, reach
+from mood_core.store.queries.person_erase import Forgetting
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.upkeep.rebuild import rebuild
 from tests.store_data import NOW, features, listens, moods, query, set_current, tracks, users
 
 _NAMES = [f"t{index}" for index in range(12)]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mood_core.pipeline.pull_claimed import pull_claimed
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.standin import StandIn
-from mood_core.store.claims import new_owner
+from mood_core.store.locks.leases import new_owner
+from mood_core.usecases.nightly.pull_account import pull_claimed
+from mood_core.usecases.nightly.pull_listens import PullListens
+from standin import StandIn
 from tests.nights import connect_listeners, point_at, truth, workspace_of
 
 

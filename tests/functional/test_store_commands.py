@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 from mood_core.classifier import bundled_folder
-from mood_core.model_card import read_card, write_card
+from mood_core.classifier.model_card import read_card, write_card
 from tests.store_data import small_history
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.verify_lake import verify
-from mood_core.schema import LISTENS
+from mood_core.lake.schema import LISTENS
 from mood_core.store import open_database
-from mood_core.store.migrate import migrate
-from mood_core.store.sql_files import sql_folder
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.engine.sql_files import sql_folder
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.upkeep.verify_lake import verify
 from tests.store_data import NOW, all_digests, listens, query, small_history
 
 PAGE = (sql_folder().parent / "docs" / "store.md").read_text(encoding="utf-8")

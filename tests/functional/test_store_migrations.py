@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from mood_core.records import to_ms
-from mood_core.store import Database, migrate
-from mood_core.store.calls import CallLedger
-from mood_core.store.sql_files import sql_file, sql_files
+from mood_core.domain.records import to_ms
+from mood_core.store import Database
+from mood_core.store.engine import migrate
+from mood_core.store.engine.sql_files import sql_file, sql_files
+from mood_core.store.quota.calls import CallLedger
 from tests.store_data import NOW, days_are_right, query
 
 _DAY_MS = 86_400_000

@@ -10,11 +10,11 @@ from sqlalchemy import text
 
 from mood_core.errors import StoreError
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.rebuild import rebuild
-from mood_core.schema import LISTENS, MOODS, TRACKS, USERS
+from mood_core.lake.schema import LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
-from mood_core.store.load import load_batch
+from mood_core.store.loading.load import load_batch
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.upkeep.rebuild import rebuild
 from tests.store_data import NOW, days_are_right, listens, moods, query, set_current, tracks, users
 
 _HEARD = "SELECT t.track_id FROM listens AS l INNER JOIN tracks AS t ON t.track_key = l.track_key ORDER BY played_at_ms"

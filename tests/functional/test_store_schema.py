@@ -12,17 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from mood_core.domain.records import to_ms
 from mood_core.errors import SchemaOutOfDate, StoreError
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.records import to_ms
-from mood_core.schema import LISTENS, MOODS, TRACKS, USERS
-from mood_core.store import Database, migrate, open_database
-from mood_core.store.daily import follow_time_zones, recount_everything
-from mood_core.store.ledger import loaded_among
-from mood_core.store.load import load_batch
-from mood_core.store.sql_files import SqlFile, sql_files
-from mood_core.store.time_zones import ensure_offsets, offset_periods
+from mood_core.lake.schema import LISTENS, MOODS, TRACKS, USERS
+from mood_core.store import Database, open_database
+from mood_core.store.engine import migrate
+from mood_core.store.engine.sql_files import SqlFile, sql_files
+from mood_core.store.loading.daily import follow_time_zones, recount_everything
+from mood_core.store.loading.load import load_batch
+from mood_core.store.queries.ledger import loaded_among
+from mood_core.store.queries.time_zones import ensure_offsets, offset_periods
+from mood_core.usecases.batches import Batches
 from tests.store_data import (
     NOW,
     all_digests,

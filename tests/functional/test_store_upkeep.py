@@ -16,21 +16,21 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Connection, event
 
+from mood_core.domain.records import User
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake, open_lake
-from mood_core.pipeline import take_out
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.compact import compact
-from mood_core.pipeline.rebuild import rebuild
-from mood_core.pipeline.relabel import agreement, drop_old
-from mood_core.pipeline.verify_lake import verify
-from mood_core.records import User
-from mood_core.schema import AUDIO_FEATURES, LISTENS, MOODS, USERS
+from mood_core.lake.arrow_tables import users_table
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, USERS
 from mood_core.store import Database, open_database
-from mood_core.store.accounts import Accounts
-from mood_core.store.mood_rows import MoodRows
-from mood_core.store.token_rows import TokenRows
-from mood_core.tables import users_table
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.mood_rows import MoodRows
+from mood_core.store.queries.token_rows import TokenRows
+from mood_core.usecases import remove_rows as take_out
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.models.relabel import agreement, drop_old
+from mood_core.usecases.upkeep.compact import compact
+from mood_core.usecases.upkeep.rebuild import rebuild
+from mood_core.usecases.upkeep.verify_lake import verify
 from tests.store_data import (
     NOW,
     all_digests,
@@ -65,7 +65,7 @@ def test_rebuild_gives_the_same_rows_and_keeps_accounts(lake: Lake, migrated: Da
 
 
 def test_rebuild_into_an_empty_database_gives_the_same_rows(lake: Lake, migrated: Database, tmp_path: Path) -> None:
-    from mood_core.store.migrate import migrate
+    from mood_core.store.engine.migrate import migrate
 
     small_history(lake, migrated)
     empty = open_database(f"sqlite:///{tmp_path / 'new.db'}")

@@ -18,12 +18,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mood_core.lake import open_lake
-from mood_core.schema import LISTENS
+from mood_core.lake.schema import LISTENS
 from mood_core.store import Database, open_database
-from mood_core.store.dictionary import data_dictionary
-from mood_core.store.history import HistoryFilter, latest_listens
-from mood_core.store.migrate import migrate
-from mood_core.store.sql_files import sql_folder
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.engine.sql_files import sql_folder
+from mood_core.store.queries.dictionary import data_dictionary
+from mood_core.store.queries.history import HistoryFilter, latest_listens
 from tests.store_data import NOW, listens, query, small_history
 
 ANSWERS = Path(__file__).with_name("example_answers.json")
@@ -167,7 +167,9 @@ def test_unlabelled_listens_have_a_reason_and_coverage_adds_up(history: Database
 
 def test_the_data_dictionary_is_fresh() -> None:
     file = sql_folder().parent / "docs" / "data-dictionary.md"
-    assert file.read_text(encoding="utf-8") == data_dictionary(), "run python -m mood_core.store.dictionary > docs/..."
+    assert file.read_text(encoding="utf-8") == data_dictionary(), (
+        "run python -m mood_core.store.queries.dictionary > docs/..."
+    )
 
 
 def test_the_latest_listens_are_told_alike_by_every_database(history: Database) -> None:

@@ -21,9 +21,9 @@ from mood_core.classifier.training import evaluation
 from mood_core.classifier.training.baselines import BASELINES
 from mood_core.classifier.training.data import read_labelled
 from mood_core.classifier.training.ensemble import TrainingSet
+from mood_core.domain.records import FEATURES, MOODS, Track
 from mood_core.errors import InputError
-from mood_core.features.catalog import CatalogSource
-from mood_core.records import FEATURES, MOODS, Track
+from mood_core.features.catalog.source import CatalogSource
 from tests.labelled_tracks import made_up_tracks
 from tests.unit.features_fakes import AT
 

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from mood_core.drafts import draft_of, sweep_beside
 from mood_core.errors import StoreBusy
+from mood_core.files.atomic import draft_of, sweep_beside
 from mood_core.lake import open_lake
-from mood_core.pipeline import hold_account
-from mood_core.pipeline.hold_account import held
-from mood_core.schema import USERS
+from mood_core.lake.schema import USERS
 from mood_core.store import Database
-from mood_core.store.accounts import Accounts
-from mood_core.store.claims import new_owner
-from mood_core.store.load import load_batch
-from mood_core.store.token_rows import TokenRows
-from mood_core.store.turns import Turn, turn
+from mood_core.store.loading.load import load_batch
+from mood_core.store.locks.leases import new_owner
+from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.token_rows import TokenRows
+from mood_core.usecases import account_lock as hold_account
+from mood_core.usecases.account_lock import held
 from tests.store_data import NOW, users
 
 
@@ -62,7 +62,9 @@ def test_an_account_is_held_against_runs_and_let_go(
 
 def test_drafts_of_processes_that_have_ended_are_swept_and_no_others(tmp_path: Path) -> None:
     target = tmp_path / "file.parquet"
-    code = f"from mood_core.drafts import draft_of; from pathlib import Path; print(draft_of(Path({str(target)!r})))"
+    code = (
+        f"from mood_core.files.atomic import draft_of; from pathlib import Path; print(draft_of(Path({str(target)!r})))"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     mine, named_alike = draft_of(target), draft_of(tmp_path / "other")
     elsewhere = Path(str(mine).replace(socket.gethostname(), "another-host"))

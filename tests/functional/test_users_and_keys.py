@@ -13,7 +13,7 @@ from flows.cli import main
 from mood_core.errors import ConfigError
 from mood_core.lake import open_lake
 from mood_core.spotify.tokens import TokenCipher
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 

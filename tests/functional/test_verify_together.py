@@ -11,13 +11,13 @@ import pytest
 
 from mood_core.errors import StoreBusy
 from mood_core.lake import Lake, open_lake
-from mood_core.pipeline.batches import LOOK_BACK, Batches
-from mood_core.pipeline.compact import compact
-from mood_core.pipeline.rebuild import rebuild
-from mood_core.pipeline.verify_lake import verify
-from mood_core.schema import LISTENS
+from mood_core.lake.schema import LISTENS
 from mood_core.store import Database, open_database
-from mood_core.store.turns import Turn, turn
+from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.usecases.batches import LOOK_BACK, Batches
+from mood_core.usecases.upkeep.compact import compact
+from mood_core.usecases.upkeep.rebuild import rebuild
+from mood_core.usecases.upkeep.verify_lake import verify
 from tests.store_data import NOW, listens, query, small_history
 
 

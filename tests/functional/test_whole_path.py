@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from mood_core.domain.records import FEATURES
 from mood_core.lake import open_lake
-from mood_core.records import FEATURES
-from mood_core.schema import DATASETS
-from mood_core.standin import Fault, FaultKind, StandIn
+from mood_core.lake.schema import DATASETS
+from standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, contents, one_night, settings_for, truth, workspace_of
 
 

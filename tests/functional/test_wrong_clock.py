@@ -9,33 +9,33 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
+from mood_core.domain.feature_misses import ASK_AGAIN_AFTER, NOT_LATER_THAN, is_due, rest_at
+from mood_core.domain.poll_schedule import Pace, due
+from mood_core.domain.records import FeatureMiss, Listen, ListenSource, to_ms
 from mood_core.errors import QuotaExceeded
-from mood_core.features.misses import ASK_AGAIN_AFTER, NOT_LATER_THAN, is_due, rest_at
 from mood_core.lake import Lake, open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.check_health import Level, account_findings
-from mood_core.pipeline.compact import compact
-from mood_core.pipeline.import_write import named_table
-from mood_core.pipeline.manage_users import change_user, the_account
-from mood_core.pipeline.match_waiting import match_waiting
-from mood_core.pipeline.polling import Pace, due
-from mood_core.pipeline.rebuild import rebuild
-from mood_core.pipeline.verify_lake import verify
-from mood_core.records import FeatureMiss, Listen, ListenSource, to_ms
-from mood_core.schema import FEATURE_MISSES, LISTENS, NAMED_PLAYS, TRACKS, USERS
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import FEATURE_MISSES, LISTENS, NAMED_PLAYS, TRACKS, USERS
 from mood_core.spotify.tokens import days_left
-from mood_core.standin import StandIn
 from mood_core.store import Database
-from mood_core.store.accounts import Accounts
-from mood_core.store.calls import CallLedger
-from mood_core.store.claims import new_owner
-from mood_core.store.feature_rows import FeatureRows
-from mood_core.store.forgetting import Forgetting
-from mood_core.store.import_rows import ImportRows
-from mood_core.store.rate_budget import RateBudget
-from mood_core.store.token_rows import TokenRows
-from mood_core.tables import to_table
+from mood_core.store.locks.leases import new_owner
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.store.queries.import_rows import ImportRows
+from mood_core.store.queries.person_erase import Forgetting
+from mood_core.store.queries.token_rows import TokenRows
+from mood_core.store.quota.calls import CallLedger
+from mood_core.store.quota.rate_budget import RateBudget
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.imports.match_pending import match_waiting
+from mood_core.usecases.imports.write import named_table
+from mood_core.usecases.people.manage_users import change_user, the_account
+from mood_core.usecases.upkeep.check_health import Level, account_findings
+from mood_core.usecases.upkeep.compact import compact
+from mood_core.usecases.upkeep.rebuild import rebuild
+from mood_core.usecases.upkeep.verify_lake import verify
+from standin import StandIn
 from tests.nights import connect_listeners, contents, one_night, settings_for
 from tests.store_data import tracks, users
 

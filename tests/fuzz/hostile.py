@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from mood_core.errors import MoodlogError
-from mood_core.plain_text import plain
+from mood_core.text.sanitise import plain
 
 LONGEST_SENTENCE = 600
 

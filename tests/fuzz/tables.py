@@ -12,7 +12,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from mood_core.records import FEATURES
+from mood_core.domain.records import FEATURES
 from tests.fuzz.hostile import TEXTS, damaged, texts
 
 IDS = ["11dFghVXANMlKmJXsNCbNl", "2takcwOaAZWiXQijPHIx7B", "spotify:track:4uLU6hMCjMI75M1A2tKUQC", "", "nonsense", "7"]

@@ -16,11 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.records import Listen, ListenSource, Track, User
-from mood_core.schema import LISTENS, TRACKS, USERS
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Listen, ListenSource, Track, User
+from mood_core.lake.arrow_tables import to_table, users_table
+from mood_core.lake.schema import LISTENS, TRACKS, USERS
 from mood_core.spotify.payload_values import identifier, text
-from mood_core.tables import to_table, users_table
 from tests.fuzz.hostile import LONGEST_SENTENCE, TEXTS, fuzz, texts
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

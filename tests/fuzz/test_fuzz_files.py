@@ -14,11 +14,11 @@ from flows.deployments import deployments_file, read_deployments
 from flows.server.auth import read_or_make_password
 from flows.server.local_server import local_server
 from flows.server.runtime import configured_server
-from mood_core.bootstrap import Workspace
-from mood_core.features.catalog_list import read_list
-from mood_core.pipeline.promote_model import current_folder
+from mood_core.app.workspace import Workspace
+from mood_core.features.catalog.file_list import read_list
 from mood_core.settings import load_settings
 from mood_core.spotify.tokens import Token, TokenCipher
+from mood_core.usecases.models.promote_model import current_folder
 from tests.contract.spotify_fakes import token
 from tests.fuzz.hostile import as_json, bodies, damaged, fuzz, one_sentence, spoilt, values
 

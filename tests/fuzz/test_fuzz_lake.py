@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake, open_lake
 from mood_core.lake.batch_files import batch_id_of, path_of, to_parquet
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.compact import compact
-from mood_core.pipeline.forget_person import forget_person
-from mood_core.pipeline.rebuild import rebuild
-from mood_core.pipeline.verify_lake import verify
-from mood_core.schema import DATASETS, Dataset
+from mood_core.lake.schema import DATASETS, Dataset
 from mood_core.store import Database, open_database
-from mood_core.store.migrate import migrate
+from mood_core.store.engine.migrate import migrate
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.people.forget_person import forget_person
+from mood_core.usecases.upkeep.compact import compact
+from mood_core.usecases.upkeep.rebuild import rebuild
+from mood_core.usecases.upkeep.verify_lake import verify
 from tests.fuzz.hostile import check_sentence, damaged, fuzz, one_sentence, texts
 from tests.store_data import all_digests, small_history
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from mood_core.classifier import bundled_folder, load_classifier
 from mood_core.classifier.golden import read_golden
+from mood_core.classifier.model_card import CARD_FILE, GOLDEN_FILE, _digest, read_card
 from mood_core.classifier.training.export import file_digests
 from mood_core.errors import ModelError
-from mood_core.model_card import CARD_FILE, GOLDEN_FILE, _digest, read_card
-from mood_core.pipeline.promote_model import install
+from mood_core.usecases.models.promote_model import install
 from tests.fuzz.hostile import as_json, bodies, check_sentence, damaged, fuzz, one_sentence, spoilt
 
 _CARD: dict[str, Any] = json.loads((bundled_folder() / CARD_FILE).read_text(encoding="utf-8"))

@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.records import Track
 from mood_core.features.chain import fetch_features
 from mood_core.features.fetch_report import FetchReport
-from mood_core.features.reccobeats import by_id, by_isrc
-from mood_core.features.reccobeats_client import ReccoBeatsClient
+from mood_core.features.reccobeats.client import ReccoBeatsClient
+from mood_core.features.reccobeats.source import by_id, by_isrc
 from mood_core.features.spotify import SpotifySource
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.fetch_features import fetch_for
-from mood_core.pipeline.keep_aside import keep_aside
-from mood_core.records import Track
-from mood_core.schema import TRACKS
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import TRACKS
 from mood_core.store import Database
-from mood_core.store.feature_rows import FeatureRows
-from mood_core.tables import to_table
+from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.fetch_features import fetch_for
+from mood_core.usecases.quarantine import keep_aside
 from tests.contract.spotify_fakes import Reply, serving
 from tests.fuzz.hostile import bodies, check_sentence, fuzz, spoilt, values
 from tests.fuzz.test_fuzz_spotify import Service, header_texts, retry_afters, statuses

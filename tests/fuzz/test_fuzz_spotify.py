@@ -13,24 +13,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mood_core.domain.records import Track
 from mood_core.errors import MoodlogError
+from mood_core.http.retry import RetryPolicy
 from mood_core.lake import open_lake
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.pipeline.verify_lake import verify
-from mood_core.records import Track
-from mood_core.schema import TRACKS, USERS
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import TRACKS, USERS
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.authorise import begin, exchange, new_state
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
 from mood_core.spotify.failures import Answer, api_failure, token_failure
 from mood_core.spotify.payloads import ListenWindow, parse_window
-from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import TokenCipher
 from mood_core.store import Database
-from mood_core.store.accounts import Accounts
-from mood_core.store.listens import ListenStore
-from mood_core.tables import to_table
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.listens import ListenStore
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.pull_listens import PullListens
+from mood_core.usecases.upkeep.verify_lake import verify
 from tests.contract.spotify_fakes import MemoryTokens, Reply, Seen, app_at, serving, token
 from tests.fuzz.hostile import as_json, bodies, check_sentence, fuzz, one_sentence, spoilt, texts
 from tests.store_data import users

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from mood_core.lake import open_lake
 from mood_core.report.recap import read_recap
 from mood_core.store import Database
-from mood_core.store.accounts import Accounts
-from mood_core.store.feature_rows import FeatureRows
-from mood_core.store.history import GROUPINGS, HistoryFilter, latest_listens, mood_counts
-from mood_core.store.keys import keys_of
-from mood_core.store.listens import ListenStore
-from mood_core.store.personal import personal_rows
-from mood_core.store.selection import Selection
-from mood_core.store.time_zones import zone
-from mood_core.store.token_rows import TokenRows
+from mood_core.store.loading.keys import keys_of
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.store.queries.history import GROUPINGS, HistoryFilter, latest_listens, mood_counts
+from mood_core.store.queries.listens import ListenStore
+from mood_core.store.queries.person_export import personal_rows
+from mood_core.store.queries.selection import Selection
+from mood_core.store.queries.time_zones import zone
+from mood_core.store.queries.token_rows import TokenRows
 from tests.fuzz.hostile import fuzz, one_sentence, texts
 from tests.store_data import all_digests, small_history
 

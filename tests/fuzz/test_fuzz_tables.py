@@ -15,12 +15,12 @@ from pyarrow import parquet
 
 from mood_core.classifier import Classifier, load_classifier
 from mood_core.classifier.training.data import read_labelled
+from mood_core.domain.records import FEATURES, Track
+from mood_core.domain.vectors import in_range
 from mood_core.errors import InputError
-from mood_core.features.catalog import CatalogSource
-from mood_core.features.catalog_report import check_files
-from mood_core.pipeline.predict_file import predict_file
-from mood_core.records import FEATURES, Track
-from mood_core.vectors import in_range
+from mood_core.features.catalog.report import check_files
+from mood_core.features.catalog.source import CatalogSource
+from mood_core.usecases.models.predict_file import predict_file
 from tests.fuzz.hostile import check_sentence, damaged, fuzz, one_sentence
 from tests.fuzz.tables import csv_bytes, parquet_bytes
 

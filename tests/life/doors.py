@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, Self
 
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Listen, ListenSource, Track, User
 from mood_core.errors import ReauthorisationNeeded, Unavailable
-from mood_core.pipeline.connect_account import register_user
-from mood_core.pipeline.pull_listens import ListenClient
-from mood_core.records import Listen, ListenSource, Track, User
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.client import SpotifyClients
-from mood_core.spotify.retrying import RetryPolicy
-from mood_core.standin import Fault, FaultKind, StandIn, TrueListen
-from mood_core.standin.clock import Clock
-from mood_core.standin.listeners import Listener
+from mood_core.usecases.nightly.pull_listens import ListenClient
+from mood_core.usecases.people.connect_account import register_user
+from standin import Fault, FaultKind, StandIn, TrueListen
+from standin.clock import Clock
+from standin.listeners import Listener
 from tests.life.scenario import Scenario
 from tests.life.timeline import WINDOW, Timeline
 from tests.nights import token_of

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from mood_core.bootstrap import Workspace
-from mood_core.records import from_ms, to_ms
-from mood_core.standin import TrueListen
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import from_ms, to_ms
+from standin import TrueListen
 from tests.life.timeline import WINDOW, Timeline
 
 Key = tuple[int, str]

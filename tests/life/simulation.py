@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.manage_users import change_user, the_account
-from mood_core.pipeline.polling import HALF_WINDOW, LOOK_BACK, Pace, due
-from mood_core.pipeline.pull_listens import PullListens, PullOutcome
+from mood_core.app.workspace import Workspace
+from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due
+from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
+from mood_core.usecases.people.manage_users import change_user, the_account
 from tests.life.doors import Door
 from tests.life.expected import Expected
 from tests.life.scenario import Scenario

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.verify_lake import verify
-from mood_core.standin import StandIn
-from mood_core.standin.clock import Clock
-from mood_core.standin.world import World
+from mood_core.app.workspace import Workspace
+from mood_core.usecases.upkeep.verify_lake import verify
+from standin import StandIn
+from standin.clock import Clock
+from standin.world import World
 from tests.life.doors import InProcess, OverHttp
 from tests.life.expected import check_everything
 from tests.life.scenario import START, Scenario, invent

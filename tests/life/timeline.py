@@ -6,9 +6,9 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from mood_core.standin import TrueListen
-from mood_core.standin.listeners import Listener
-from mood_core.standin.world import World
+from standin import TrueListen
+from standin.listeners import Listener
+from standin.world import World
 from tests.life.scenario import Scenario
 
 WINDOW = 50

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from prefect.client.schemas.schedules import IntervalSchedule
 
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.flows.deployed import until
 from tests.flows.serving import rows, serving
 from tests.nights import connect_listeners, point_at, workspace_of

@@ -17,7 +17,7 @@ import json, sys
 import mood_core, flows
 from flows.deployments import deployments_file, read_deployments
 from mood_core.classifier import load_classifier
-from mood_core.store.sql_files import sql_files, sql_folder
+from mood_core.store.engine.sql_files import sql_files, sql_folder
 print(json.dumps({
     "package": mood_core.__file__,
     "sql": str(sql_folder()),

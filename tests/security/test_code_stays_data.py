@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from mood_core.bootstrap import Workspace
-from mood_core.pipeline.batches import Batches
-from mood_core.schema import LISTENS, TRACKS, USERS
+from mood_core.app.workspace import Workspace
+from mood_core.lake.schema import LISTENS, TRACKS, USERS
+from mood_core.usecases.batches import Batches
 from tests.store_data import NOW, listens, query, tracks, users
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ import pytest
 
 from flows.summary import state_of
 from mood_core.lake import Lake, open_lake
-from mood_core.pipeline.night_report import NightReport, Verdict
 from mood_core.store import Database
+from mood_core.usecases.nightly.night_report import NightReport, Verdict
 from tests.store_data import NOW, small_history
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="named pipes and links are made otherwise")

@@ -17,10 +17,10 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from mood_core.classifier import bundled_folder, load_classifier
+from mood_core.classifier.model_card import KERAS_FILE, read_card, write_card
 from mood_core.classifier.native_noise import import_tensorflow
 from mood_core.classifier.training.export import file_digests
 from mood_core.errors import ModelError
-from mood_core.model_card import KERAS_FILE, read_card, write_card
 from tests.fuzz.hostile import check_sentence
 
 pytestmark = [pytest.mark.keras, pytest.mark.slow]

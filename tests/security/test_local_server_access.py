@@ -27,7 +27,7 @@ from websockets.sync.client import connect
 from flows.server.auth import is_ours, known_password, proof, read_or_make_password
 from flows.server.local_server import LocalServer, local_server, running_server
 from mood_core.errors import ConfigError
-from mood_core.store.claims import new_owner
+from mood_core.store.locks.leases import new_owner
 from tests.flows.deployed import settings_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]

@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import text
 
 from mood_core.errors import InputError, StoreError
-from mood_core.pipeline.manage_users import change_user
-from mood_core.standin import StandIn
-from mood_core.standin.faults import Fault, FaultKind
 from mood_core.store import Database
+from mood_core.usecases.people.manage_users import change_user
+from standin import StandIn
+from standin.faults import Fault, FaultKind
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 _PERSONAL = (

@@ -19,15 +19,15 @@ from click.testing import CliRunner, Result
 from pyarrow import parquet
 
 from flows.cli import main
-from mood_core import outside_files
 from mood_core.classifier import bundled_folder, load_classifier, model_limits
+from mood_core.classifier.model_card import CARD_FILE, GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card, write_card
 from mood_core.classifier.training.data import read_labelled
 from mood_core.classifier.training.export import file_digests
+from mood_core.domain.records import FEATURES
 from mood_core.errors import InputError, ModelError, MoodlogError
-from mood_core.model_card import CARD_FILE, GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card, write_card
-from mood_core.outside_files import check_zip, files_below, open_regular, read_bounded
-from mood_core.private_files import open_private
-from mood_core.records import FEATURES
+from mood_core.files import outside as outside_files
+from mood_core.files.outside import check_zip, files_below, open_regular, read_bounded
+from mood_core.files.private import open_private
 from mood_core.tabular import csv_reader, parquet_reader
 from mood_core.tabular.feature_rows import RowCounts, feature_rows
 from mood_core.tabular.files import find_files

@@ -17,13 +17,13 @@ from click.testing import CliRunner, Result
 from flows.cli import main
 from flows.server.process_lock import ProcessLock
 from mood_core.errors import StoreError
-from mood_core.features.catalog_list import add_to_list
-from mood_core.pipeline.export_person import _csv
-from mood_core.private_files import append_private, file_stem, make_private_file, write_private
+from mood_core.features.catalog.file_list import add_to_list
+from mood_core.files.private import append_private, file_stem, make_private_file, write_private
 from mood_core.spotify.key_file import write_keys
-from mood_core.standin import StandIn
 from mood_core.store import open_database
-from mood_core.store.turns import Turn, turn
+from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.usecases.people.export_person import _csv
+from standin import StandIn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows keeps who may read elsewhere")

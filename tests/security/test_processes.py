@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from mood_core.spotify.tokens import TokenCipher
-from mood_core.standin import StandIn
+from standin import StandIn
 from tests.nights import connect_listeners, point_at, workspace_of
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads /proc")
 
 _DUMPS = """
 import resource
-from mood_core.bootstrap import Workspace
+from mood_core.app.workspace import Workspace
 soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
 resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 with Workspace() as workspace:

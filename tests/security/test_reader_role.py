@@ -16,9 +16,9 @@ from sqlalchemy import make_url, text
 
 from mood_core.lake import open_lake
 from mood_core.store import Database, open_database
-from mood_core.store.migrate import migrate
-from mood_core.store.sql_files import sql_file, sql_files, sql_folder
-from mood_core.store.token_rows import TokenRows
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.engine.sql_files import sql_file, sql_files, sql_folder
+from mood_core.store.queries.token_rows import TokenRows
 from tests.store_data import NOW, small_history
 
 PAGE = (sql_folder().parent / "docs" / "store.md").read_text(encoding="utf-8")

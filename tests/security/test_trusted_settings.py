@@ -18,9 +18,9 @@ from click.testing import CliRunner
 from flows.cli import main
 from flows.server.trusted_folder import refuse_untrusted_folder, refuse_untrusted_prefect_settings
 from mood_core.errors import ConfigError
+from mood_core.files.trusted import distrust
 from mood_core.settings import load_settings
-from mood_core.standin import StandIn
-from mood_core.trusted_files import distrust
+from standin import StandIn
 from tests.nights import connect_listeners, point_at, workspace_of
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows keeps permissions elsewhere")

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mood_core.features.catalog import CatalogSource
-from mood_core.records import AudioFeatures
+from mood_core.domain.records import AudioFeatures
+from mood_core.features.catalog.source import CatalogSource
 from tests.unit.features_fakes import AT, VALUES, track_id, tracks
 
 Row = dict[str, Any]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from mood_core.features.misses import UNKNOWN
+from mood_core.domain.feature_misses import UNKNOWN
+from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 from mood_core.features.source import FetchResult
 from mood_core.features.values import audio_features
-from mood_core.records import AudioFeatures, FeatureMiss, Track
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mood_core.pipeline.check_health import Level, Scheduled, clock_finding, ghost_findings, schedule_finding
+from mood_core.usecases.upkeep.check_health import Level, Scheduled, clock_finding, ghost_findings, schedule_finding
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

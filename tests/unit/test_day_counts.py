@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mood_core.store.day_counts import DAY_COLUMNS, day_counts
+from mood_core.store.loading.day_counts import DAY_COLUMNS, day_counts
 
 _LISTEN = st.tuples(st.integers(1, 4), st.integers(-1, 20_500), st.integers(0, 8))
 

@@ -14,7 +14,7 @@ from pyarrow import parquet
 from mood_core.cli.catalog import command
 from mood_core.cli.main import LazyGroup
 from mood_core.errors import InputError
-from mood_core.features.catalog_list import add_to_list, read_list
+from mood_core.features.catalog.file_list import add_to_list, read_list
 from tests.unit.features_fakes import VALUES, track_id
 
 HEADER = "id," + ",".join(VALUES)

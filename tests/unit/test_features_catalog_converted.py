@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mood_core.errors import ConfigError
-from mood_core.features.catalog import CatalogSource
+from mood_core.features.catalog.source import CatalogSource
 from tests.unit.catalog_files import ROWS, changed, look_up, write_csv
 from tests.unit.features_fakes import AT, track_id, tracks
 
@@ -68,7 +68,7 @@ def test_a_conversion_killed_at_any_moment_leaves_nothing_that_counts(tmp_path: 
     file, cache = write_csv(tmp_path / "a.csv", rows), tmp_path / "cache"
     script = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from mood_core.features.catalog_convert import convert\n"
+        "from mood_core.features.catalog.convert import convert\n"
         "from mood_core.tabular.files import find_files\n"
         "def tell(share):\n"
         "    if share >= float(sys.argv[3]): os.kill(os.getpid(), signal.SIGKILL)\n"

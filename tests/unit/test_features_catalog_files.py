@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mood_core.features.catalog import CatalogSource
+from mood_core.features.catalog.source import CatalogSource
 from mood_core.tabular.files import find_files
 from tests.unit.catalog_files import ROWS, Row, changed, either_format, look_up, renamed, write_csv, write_parquet
 from tests.unit.features_fakes import AT, track_id, tracks

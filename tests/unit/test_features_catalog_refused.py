@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from mood_core.domain.vectors import NINE
 from mood_core.errors import InputError
-from mood_core.features.catalog_lookup import open_table
+from mood_core.features.catalog.lookup import open_table
 from mood_core.tabular.feature_rows import RowCounts, feature_rows
 from mood_core.tabular.files import find_files
-from mood_core.vectors import NINE
 from tests.unit.catalog_files import ROWS, Row, changed, either_format, look_up, renamed, write_csv, write_parquet
 from tests.unit.features_fakes import VALUES, track_id
 

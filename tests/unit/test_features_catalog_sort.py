@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from mood_core.features.catalog_sort import SortCounts, sort_to_parquet
-from mood_core.records import FEATURES
+from mood_core.domain.records import FEATURES
+from mood_core.features.catalog.sort import SortCounts, sort_to_parquet
 from mood_core.tabular.feature_rows import row_schema
 
 IDS = st.text("0123456789ABCXYZabcxyz", min_size=22, max_size=22)

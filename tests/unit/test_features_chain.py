@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.feature_misses import ANY_SOURCE, NO_ISRC, NOT_A_TRACK, UNKNOWN
+from mood_core.domain.records import Track, TrackKind
 from mood_core.errors import (
     AccessDenied,
     InputError,
@@ -24,9 +26,7 @@ from mood_core.errors import (
 )
 from mood_core.features.chain import fetch_features
 from mood_core.features.fetch_report import FetchReport
-from mood_core.features.misses import ANY_SOURCE, NO_ISRC, NOT_A_TRACK, UNKNOWN
 from mood_core.features.source import FetchResult
-from mood_core.records import Track, TrackKind
 from tests.unit.features_fakes import AT, Availability, FakeSource, Memory, Remembered, track_id, tracks
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.features.misses import NO_ISRC, UNKNOWN, UNUSABLE, is_due, never_has_features, rest_at
-from mood_core.records import Track, TrackKind
+from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE, is_due, never_has_features, rest_at
+from mood_core.domain.records import Track, TrackKind
 from tests.unit.features_fakes import AT, Remembered, track_id
 
 

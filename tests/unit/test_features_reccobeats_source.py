@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE
 from mood_core.errors import UnexpectedPayload
-from mood_core.features.misses import NO_ISRC, UNKNOWN, UNUSABLE
-from mood_core.features.reccobeats import by_id, by_isrc
-from mood_core.features.reccobeats_payload import Entry, read_entries
+from mood_core.features.reccobeats.payload import Entry, read_entries
+from mood_core.features.reccobeats.source import by_id, by_isrc
 from tests.unit.features_fakes import AT, VALUES, track_id, tracks
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.feature_misses import UNKNOWN, UNUSABLE
 from mood_core.errors import UnexpectedPayload
-from mood_core.features.misses import UNKNOWN, UNUSABLE
 from mood_core.features.spotify import SpotifySource
 from tests.unit.features_fakes import AT, VALUES, track_id, tracks
 

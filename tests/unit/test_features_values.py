@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.vectors import FEATURE_RANGES, NINE
 from mood_core.features.values import audio_features, legal_value
-from mood_core.vectors import FEATURE_RANGES, NINE
 from tests.unit.features_fakes import AT, VALUES, track_id
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mood_core.history.names import artist_spellings, plain_artist, plain_title
-from mood_core.pipeline.import_names import NameSearch
+from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title
+from mood_core.usecases.imports.track_lookup import NameSearch
 
 SAME = [
     ("A Song", "a song"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mood_core.http_times import LONGEST_WISH_S, http_time, retry_after_s
+from mood_core.http.headers import LONGEST_WISH_S, http_time, retry_after_s
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 DAY_S = 86_400

@@ -10,7 +10,7 @@ import pytest
 
 from mood_core.errors import BatchCorrupt
 from mood_core.lake.batch_files import conform
-from mood_core.schema import DATASETS
+from mood_core.lake.schema import DATASETS
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BEFORE_ALL = datetime(1969, 12, 31, tzinfo=UTC)

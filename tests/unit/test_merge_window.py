@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.pipeline.merge_window import merge_window
-from mood_core.records import Listen, ListenSource
+from mood_core.domain.recent_window import merge_window
+from mood_core.domain.records import Listen, ListenSource
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 NOW = START + timedelta(days=2)

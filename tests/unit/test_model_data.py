@@ -13,8 +13,8 @@ from pyarrow import csv, parquet
 
 from mood_core.classifier.training.data import read_labelled
 from mood_core.classifier.training.labels import parse_mood_words
+from mood_core.domain.records import MOODS
 from mood_core.errors import InputError
-from mood_core.records import MOODS
 
 
 def _rows(per_class: int = 10, classes: tuple[str, ...] = MOODS) -> list[dict[str, Any]]:

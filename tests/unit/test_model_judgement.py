@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mood_core.classifier import Classifier, attribute, feature_drift, load_classifier
+from mood_core.domain.records import FEATURES
 from mood_core.errors import InputError
-from mood_core.records import FEATURES
 
 
 @pytest.fixture(scope="module")

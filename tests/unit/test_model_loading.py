@@ -13,9 +13,9 @@ import pytest
 
 from mood_core.classifier import bundled_folder, load_classifier
 from mood_core.classifier.golden import read_golden, write_golden
+from mood_core.classifier.model_card import CARD_FILE, GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card, write_card
 from mood_core.classifier.training.export import file_digests
 from mood_core.errors import ModelCardMismatch, ModelError, ModelNotFound
-from mood_core.model_card import CARD_FILE, GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card, write_card
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from mood_core.classifier.training.folds import make_folds
 from mood_core.classifier.training.metrics import accuracy_at_coverage, confusion, score, threshold_at_coverage
 from mood_core.classifier.training.promotion import paired_test
 from mood_core.classifier.training.recipe import Recipe, blurred, shuffled_rows
+from mood_core.domain.records import FEATURES
+from mood_core.domain.vectors import in_range
 from mood_core.errors import InputError
-from mood_core.records import FEATURES
-from mood_core.vectors import in_range
 
 
 def _noisy(random: np.random.Generator, labels: np.ndarray, skill: float, classes: int = 4) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 
 import mood_core
 from mood_core.classifier.training.data import LabelledTracks
-from mood_core.records import FEATURES, MOODS
+from mood_core.domain.records import FEATURES, MOODS
 
 _MODEL = Path(mood_core.__file__).parent / "saved_models" / "playlist-moods" / "1"
 
@@ -28,7 +28,7 @@ def test_the_features_of_each_mood_are_drawn_in_its_colour(tmp_path: Path) -> No
     from matplotlib.colors import to_hex
 
     from mood_core.classifier.training.plots import _features
-    from mood_core.looks import COLOURS
+    from mood_core.domain.mood_style import COLOURS
 
     random = np.random.default_rng(1)
     labels = np.repeat(np.arange(4), 25)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.moods import label
+from mood_core.domain.records import MOODS
 from mood_core.errors import ModelError
-from mood_core.moods import label
-from mood_core.records import MOODS
 
 
 def _rows(*rows: list[float]) -> np.ndarray:

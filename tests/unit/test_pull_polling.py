@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.pipeline.polling import (
+from mood_core.domain.poll_schedule import (
     HALF_WINDOW,
     LONGEST,
     SHORTEST,

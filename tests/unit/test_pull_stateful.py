@@ -16,13 +16,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from mood_core.domain.play_matching import Play, already_stored
+from mood_core.domain.records import Listen, ListenSource, Track, to_ms
 from mood_core.errors import MoodlogError, QuotaExceeded, ReauthorisationNeeded, Unavailable
-from mood_core.pipeline.batches import Batches
-from mood_core.pipeline.imported_already import Imported
-from mood_core.pipeline.pull_listens import PullListens
-from mood_core.pipeline.same_listen import Play, already_stored
-from mood_core.records import Listen, ListenSource, Track, to_ms
-from mood_core.schema import Dataset
+from mood_core.lake.schema import Dataset
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.known_from_imports import Imported
+from mood_core.usecases.nightly.pull_listens import PullListens
 
 START = datetime(2026, 3, 28, 22, tzinfo=UTC)  # the night in which Europe's clocks go forward
 SIZE = 5  # a small window overflows often

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mood_core.looks import COLOURS, INKS, SIGNS
-from mood_core.records import MOODS
+from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
+from mood_core.domain.records import MOODS
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ASSETS = _ROOT / "mood_core" / "report" / "assets"

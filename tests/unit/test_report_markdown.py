@@ -7,13 +7,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from sqlalchemy import text
 
-from mood_core import schema
-from mood_core.looks import COLOURS
-from mood_core.records import User
+from mood_core.domain.mood_style import COLOURS
+from mood_core.domain.records import User
+from mood_core.lake import schema
+from mood_core.lake.arrow_tables import users_table
 from mood_core.report.account_states import account_states
 from mood_core.report.mood_markdown import as_text, mood_markdown
 from mood_core.report.mood_picture import mood_picture
-from mood_core.tables import users_table
 from tests.report_history import NOW, USER, add_history, workspace
 
 

@@ -9,14 +9,14 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from mood_core import schema
 from mood_core.cli.report import command, write_report
+from mood_core.domain.records import Listen, ListenSource, to_ms
 from mood_core.errors import InputError
-from mood_core.records import Listen, ListenSource, to_ms
+from mood_core.lake import schema
+from mood_core.lake.arrow_tables import to_table
 from mood_core.report.page import render_page
 from mood_core.report.page_data import _plain, page_data
 from mood_core.report.queries import QUESTIONS
-from mood_core.tables import to_table
 from tests.report_history import NAMES, NOW, add_history, workspace
 
 

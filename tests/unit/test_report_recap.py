@@ -14,7 +14,7 @@ from sqlalchemy import text
 from mood_core.cli.recap import command
 from mood_core.report.recap import Recap, last_full_week, read_recap
 from mood_core.report.recap_picture import draw_recap, forget_pictures, picture_file, picture_name, recap_figure
-from mood_core.wording import spanned
+from mood_core.text.format import date_range
 from tests.report_history import add_history, workspace
 
 MONDAY = date(2026, 11, 16)
@@ -92,7 +92,7 @@ def test_the_picture_is_a_png_whatever_the_name(tmp_path: Path, name: str, recwa
     ],
 )
 def test_a_week_is_written_as_people_write_it(first: date, last: date, said: str) -> None:
-    assert spanned(first, last) == said
+    assert date_range(first, last) == said
 
 
 @pytest.mark.parametrize(("listens", "said"), [(0, "no listens"), (1, "1 listen"), (2000, "2\u202f000 listens")])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mood_core.pipeline.same_listen import Play, same_listen
-from mood_core.records import ListenSource
+from mood_core.domain.play_matching import Play, same_listen
+from mood_core.domain.records import ListenSource
 
 END = 1_800_000_000_000
 """A whole minute, ms since 1970."""

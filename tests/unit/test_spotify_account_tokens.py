@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from mood_core.domain.records import StoredToken
 from mood_core.errors import ReauthorisationNeeded, StoreBusy, Unavailable
-from mood_core.records import StoredToken
+from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import AccountTokens, store_new_token
-from mood_core.spotify.retrying import RetryPolicy
 from mood_core.spotify.tokens import Token, TokenCipher
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 import tenacity
 
 from mood_core.errors import AccessDenied, QuotaExceeded, RateLimited, SourceError, Unavailable
-from mood_core.spotify.doors import Pool, endpoint_name
-from mood_core.spotify.retrying import RetryPolicy
+from mood_core.http.retry import RetryPolicy
+from mood_core.spotify.session import Pool, endpoint_name
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from typing import get_args
 import pytest
 
 from flows.parameters import Playlist as PlaylistParameter
+from mood_core.domain.records import MOODS, Track
 from mood_core.domain.spotify_ids import is_safe_id, parse_playlist_ref, parse_track_ref
 from mood_core.errors import InputError
-from mood_core.features.catalog import CatalogSource
-from mood_core.features.reccobeats_payload import read_entries
-from mood_core.history.take_row import Choice, HistoryRead, take_row
-from mood_core.pipeline.build_dataset import parse_playlist
-from mood_core.pipeline.predict_tracks import track_id_of
-from mood_core.records import MOODS, Track
+from mood_core.exports.parse_row import Choice, HistoryRead, take_row
+from mood_core.features.catalog.source import CatalogSource
+from mood_core.features.reccobeats.payload import read_entries
+from mood_core.usecases.models.build_dataset import parse_playlist
+from mood_core.usecases.models.predict_tracks import track_id_of
 from tests.unit.catalog_files import ROWS, write_csv
 from tests.unit.features_fakes import AT
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.records import Listen, ListenSource, Track, TrackKind
 from mood_core.errors import UnexpectedPayload
-from mood_core.records import Listen, ListenSource, Track, TrackKind
 from mood_core.spotify.payloads import (
     ListenWindow,
     SkippedItem,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.records import from_ms
 from mood_core.errors import ConfigError
 from mood_core.processes import this_host
-from mood_core.records import from_ms
 from mood_core.spotify.key_file import read_or_make_keys
 from mood_core.spotify.tokens import Token, TokenCipher, days_left, permission_ends_at
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.records import from_ms, to_ms
-from mood_core.standin.accounts import is_loopback, refresh_ends_ms
-from mood_core.standin.calls import without_secrets
-from mood_core.standin.clock import Clock
-from mood_core.standin.faults import Fault, FaultKind, Faults
-from mood_core.standin.quota import RollingLimit
-from mood_core.standin.tokens import TokenOffice
+from mood_core.domain.records import from_ms, to_ms
+from standin.accounts import is_loopback, refresh_ends_ms
+from standin.calls import without_secrets
+from standin.clock import Clock
+from standin.faults import Fault, FaultKind, Faults
+from standin.quota import RollingLimit
+from standin.tokens import TokenOffice
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

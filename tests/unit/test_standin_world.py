@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mood_core.records import MOODS, from_ms, to_ms
-from mood_core.standin.world import WINDOW, World
+from mood_core.domain.records import MOODS, from_ms, to_ms
+from standin.world import WINDOW, World
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 MONTH = timedelta(days=30)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.records import FEATURES
+from mood_core.domain.vectors import FEATURE_RANGES, feature_matrix, in_range, range_problems
 from mood_core.errors import InputError
-from mood_core.records import FEATURES
-from mood_core.vectors import FEATURE_RANGES, feature_matrix, in_range, range_problems
 
 GOOD = {
     "acousticness": 0.1,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mood_core.classifier.model_card import FeatureSpec, ModelCard
 from mood_core.classifier.training.metrics import coverage_curve, threshold_at_coverage
 from mood_core.classifier.training.requirements import library_versions
-from mood_core.model_card import FeatureSpec, ModelCard
-from mood_core.records import FEATURES, MOODS
-from mood_core.vectors import FEATURE_RANGES, MAY_BE_MISSING
+from mood_core.domain.records import FEATURES, MOODS
+from mood_core.domain.vectors import FEATURE_RANGES, MAY_BE_MISSING
 
 if TYPE_CHECKING:
     from datetime import datetime

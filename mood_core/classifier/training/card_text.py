@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mood_core.model_card import ModelCard
+    from mood_core.classifier.model_card import ModelCard
 
 
 def card_markdown(card: ModelCard) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mood_core.records import FEATURES
-from mood_core.vectors import SHARES
+from mood_core.domain.records import FEATURES
+from mood_core.domain.vectors import SHARES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.training.labels import expected_classes
+from mood_core.domain.records import MOODS
+from mood_core.domain.vectors import feature_matrix, range_problems
 from mood_core.errors import InputError
-from mood_core.records import MOODS
 from mood_core.tabular.feature_rows import RowCounts, feature_rows, row_schema
 from mood_core.tabular.files import find_files
-from mood_core.vectors import feature_matrix, range_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.golden import TOLERANCE, Golden, largest_difference, write_golden
+from mood_core.classifier.model_card import GOLDEN_FILE, KERAS_FILE, TWIN_FILE
 from mood_core.classifier.native_noise import quiet
 from mood_core.classifier.runtimes import KerasRuntime, LiteRtRuntime
 from mood_core.classifier.training.network import saved_model
+from mood_core.domain.records import FEATURES
+from mood_core.domain.vectors import FEATURE_RANGES
 from mood_core.errors import ModelError
-from mood_core.model_card import GOLDEN_FILE, KERAS_FILE, TWIN_FILE
-from mood_core.records import FEATURES
-from mood_core.vectors import FEATURE_RANGES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from mood_core.domain.records import MOODS
 from mood_core.errors import InputError
-from mood_core.records import MOODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

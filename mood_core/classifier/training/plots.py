@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.training.metrics import coverage_curve, reliability
-from mood_core.looks import COLOURS
-from mood_core.records import FEATURES
+from mood_core.domain.mood_style import COLOURS
+from mood_core.domain.records import FEATURES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mood_core.classifier.model_card import ModelCard
     from mood_core.classifier.training.data import LabelledTracks
     from mood_core.classifier.training.measured import Measured
-    from mood_core.model_card import ModelCard
 
 _DPI = 120
 _STROKES = ("-", "--", "-.", ":")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mood_core.classifier.golden import preprocessing_digest
 from mood_core.classifier.loading import BUNDLED_MODEL
+from mood_core.classifier.model_card import KERAS_FILE, PLAIN_NAME, ModelCard, write_card
 from mood_core.classifier.training.card import build_card, preprocessing_of
 from mood_core.classifier.training.card_text import card_markdown
 from mood_core.classifier.training.data import LabelledTracks, read_labelled
@@ -19,7 +20,6 @@ from mood_core.classifier.training.export import export, file_digests, weights_d
 from mood_core.classifier.training.plots import draw_plots
 from mood_core.classifier.training.recipe import Recipe
 from mood_core.errors import InputError, ModelCardMismatch
-from mood_core.model_card import KERAS_FILE, PLAIN_NAME, ModelCard, write_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,0 +1,1 @@
+"""The use cases with their parts bound from the settings."""

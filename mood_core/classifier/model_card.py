@@ -1,0 +1,219 @@
+"""The model card: what a saved model is, what it was trained on, and which files belong to it.
+
+A model is a folder: ``model_card.json`` (this), ``model.keras`` (the truth), ``model.tflite`` (its fast twin),
+``golden.json`` (inputs with their outputs) and what people read. The card binds the files by sha256, and itself by
+``card_sha256``, so that a changed card is noticed as a changed file is. That guards against accidents and careless
+edits; it is not a signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from mood_core.errors import ModelCardMismatch, ModelNotFound
+from mood_core.files.outside import read_bounded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import TypeAdapter
+
+CARD_FORMAT = 1
+"""Raised when the card's fields change their meaning."""
+
+CARD_FILE = "model_card.json"
+KERAS_FILE = "model.keras"
+TWIN_FILE = "model.tflite"
+GOLDEN_FILE = "golden.json"
+
+_MOST_BYTES = 4 << 20
+
+PLAIN_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
+"""What a model's name, its version and its files may be called: each becomes part of a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """One input of the model, as the training data had it, in ``unit``.
+
+    ``minimum`` and ``maximum`` are the training range; ``bin_edges`` (inner edges, ascending) and ``bin_shares`` (one
+    more, summing to 1) describe its distribution there, for drift; ``median`` stands for "nothing special".
+    """
+
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+    median: float
+    may_be_missing: bool
+    bin_edges: tuple[float, ...]
+    bin_shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Everything that must be known to use a model, and to judge it.
+
+    ``threshold`` in [0, 1]: a label whose probability is below it is marked uncertain. ``range_margin``: the share of
+    a feature's training range by which a value may lie outside it before the track counts as out of distribution.
+    ``temperature`` > 0 already acts inside the model; it is stated, not applied. ``preprocessing`` says how raw
+    features become inputs, also inside the model. ``files`` maps each file's name to its sha256.
+    """
+
+    name: str
+    version: str
+    created_at: str
+    classes: tuple[str, ...]
+    features: tuple[FeatureSpec, ...]
+    threshold: float
+    threshold_rule: str
+    range_margin: float
+    temperature: float
+    preprocessing: Mapping[str, Any]
+    training: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    intended_use: str
+    limits: tuple[str, ...]
+    not_for: tuple[str, ...]
+    libraries: Mapping[str, str]
+    weights_sha256: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    format: int = CARD_FORMAT
+
+    @property
+    def model_version(self) -> str:
+        """``name/version``, which every mood carries."""
+        return f"{self.name}/{self.version}"
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The inputs' names in the model's order."""
+        return tuple(feature.name for feature in self.features)
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card in ``folder``.
+
+    Raises:
+        ModelNotFound: there is no such folder or no card in it.
+        ModelCardMismatch: the card is not JSON, of another format, incomplete, or was changed after training.
+    """
+    path = folder / CARD_FILE
+    try:
+        text = read_bounded(path, _MOST_BYTES, error=ModelCardMismatch).decode("utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelNotFound(
+            f"there is no model in {folder}: {CARD_FILE} is absent; name a folder that moodlog train has written"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelCardMismatch(f"{path} cannot be read ({error}); copy the model folder again") from error
+    return _parse(text, path)
+
+
+def write_card(card: ModelCard, folder: Path) -> Path:
+    """Write ``card`` into ``folder`` as ``model_card.json``; returns its path."""
+    body = _plain(card)
+    path = folder / CARD_FILE
+    text = json.dumps({**body, "card_sha256": _digest(body)}, indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _parse(text: str, path: Path) -> ModelCard:
+    try:
+        raw = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ModelCardMismatch(
+            f"{path} is not JSON (line {error.lineno}: {error.msg}); copy the model folder again"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelCardMismatch(f"{path} is not a model card; copy the model folder again") from error
+    if not isinstance(raw, dict):
+        raise ModelCardMismatch(f"{path} is not a model card; copy the model folder again")
+    stated = raw.pop("card_sha256", None)
+    if raw.get("format") != CARD_FORMAT:
+        raise ModelCardMismatch(
+            f"{path} has the format {raw.get('format')!r} where this moodlog reads {CARD_FORMAT}; "
+            "use the moodlog that trained the model, or train it again"
+        )
+    if stated is None or stated != _digest_of_any(raw):
+        raise ModelCardMismatch(f"{path} was changed after training; copy the model folder again or train it again")
+    return _build(raw, path)
+
+
+def _build(raw: dict[str, Any], path: Path) -> ModelCard:
+    known = {item.name for item in fields(ModelCard)}
+    wrong = sorted(known ^ raw.keys())
+    if wrong:
+        raise ModelCardMismatch(f"{path} has wrong or missing fields ({', '.join(wrong)}); train the model again")
+    try:
+        card = _form().validate_json(json.dumps(raw), strict=True)
+    except (ValueError, OverflowError) as error:
+        raise ModelCardMismatch(f"{path} holds {_first_problem(error)}; train the model again") from error
+    problem = _problem(card)
+    if problem is not None:
+        raise ModelCardMismatch(f"{path} says that {problem}; train the model again")
+    return card
+
+
+@cache
+def _form() -> TypeAdapter[ModelCard]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ModelCard)
+
+
+def _first_problem(error: Exception) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return "a number that is too large"
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"a wrong {'.'.join(map(str, first['loc']))} ({first['msg'].lower()})"
+
+
+def _problem(card: ModelCard) -> str | None:
+    """What is impossible in a card whose fields have the right types."""
+    names = {"name": card.name, "version": card.version, **{f"file {name!r}": name for name in card.files}}
+    bad = next((what for what, name in names.items() if not PLAIN_NAME.fullmatch(name)), None)
+    if bad is not None:
+        return f"its {bad} is not letters, digits, '-', '_' and '.'"
+    if len(set(card.classes)) != len(card.classes) or len(card.classes) < 2:
+        return "its classes are not at least two different ones"
+    if not (0 <= card.threshold <= 1 and card.range_margin >= 0 and card.temperature > 0):
+        return "its threshold, range margin or temperature is out of range"
+    return next((f"its feature {each.name} has an impossible range" for each in card.features if _is_odd(each)), None)
+
+
+def _is_odd(feature: FeatureSpec) -> bool:
+    edges, shares = feature.bin_edges, feature.bin_shares
+    fits = len(shares) == len(edges) + 1 if shares else not edges
+    rising = all(one < other for one, other in pairwise(edges))
+    return not (fits and rising and all(share >= 0 for share in shares) and feature.minimum <= feature.maximum)
+
+
+def _plain(card: ModelCard) -> dict[str, Any]:
+    """The card as JSON holds it: tuples as lists."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(card), ensure_ascii=False, allow_nan=False))
+    return plain
+
+
+def _digest_of_any(raw: dict[str, Any]) -> str | None:
+    """The digest of a card from anywhere, None where it holds what no card can, such as NaN."""
+    try:
+        return _digest(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,146 @@
+"""Audio features as a matrix for the model, and the one definition of which values are legal.
+
+Pure functions: a row that must not be labelled is a value with a reason, never an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mood_core.domain.records import FEATURES
+from mood_core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+MAY_BE_MISSING = frozenset({"duration_ms"})
+"""The features a source may leave out; the model treats their absence inside itself."""
+
+NINE = tuple(name for name in FEATURES if name not in MAY_BE_MISSING)
+"""The features that must all be there, in their one order."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRange:
+    """The closed interval of legal values of one feature, in ``unit``."""
+
+    minimum: float
+    maximum: float
+    unit: str
+
+
+_SHARE = FeatureRange(0.0, 1.0, "0–1")
+
+FEATURE_RANGES: Mapping[str, FeatureRange] = MappingProxyType(
+    {
+        "acousticness": _SHARE,
+        "danceability": _SHARE,
+        "energy": _SHARE,
+        "instrumentalness": _SHARE,
+        "liveness": _SHARE,
+        # Spotify gives −60 for silence and a few dB above 0 for heavily clipped masters.
+        "loudness": FeatureRange(-100.0, 10.0, "dB"),
+        "speechiness": _SHARE,
+        # 0 stands for "no beat found".
+        "tempo": FeatureRange(0.0, 300.0, "BPM"),
+        "valence": _SHARE,
+        # Below a second the value is almost surely in seconds; above a day, in microseconds.
+        "duration_ms": FeatureRange(1_000.0, 86_400_000.0, "ms"),
+    }
+)
+"""What each feature may be, in the order of :data:`mood_core.domain.records.FEATURES`. Outside it nothing is labelled.
+
+Source: Spotify's reference of the audio features; the margins beyond it are what real catalogues hold.
+"""
+
+SHARES = tuple(position for position, name in enumerate(FEATURES) if FEATURE_RANGES[name] is _SHARE)
+"""The columns of the 0–1 features."""
+
+
+def feature_matrix(table: pa.Table) -> NDArray[np.float32]:
+    """The features of ``table`` as an (n, 10) float32 matrix, columns in the order of ``FEATURES``.
+
+    Nulls become NaN; a ``duration_ms`` column that is absent is all NaN. Other columns are ignored.
+
+    Raises:
+        InputError: one of the other nine columns is absent or not numeric.
+    """
+    names = set(table.column_names)
+    matrix = np.empty((table.num_rows, len(FEATURES)), dtype=np.float32)
+    for position, name in enumerate(FEATURES):
+        if name in names:
+            matrix[:, position] = _column(table, name)
+        elif name in MAY_BE_MISSING:
+            matrix[:, position] = np.nan
+        else:
+            raise InputError(f"the audio features lack the column {name}; give all of {', '.join(FEATURES[:-1])}")
+    return matrix
+
+
+def _column(table: pa.Table, name: str) -> NDArray[np.float32]:
+    import pyarrow as pa
+
+    column = table.column(name)
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan, dtype=np.float32)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise InputError(f"the column {name} holds {column.type}, not numbers; convert it before labelling")
+    # Through NumPy because its float64 to float32 conversion never overflows into an error, and nulls arrive as NaN.
+    with np.errstate(over="ignore"):
+        return np.asarray(column.to_numpy()).astype(np.float32)
+
+
+def in_range(matrix: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) bool: whether each row of an (n, 10) float32 ``matrix`` may be labelled."""
+    _check_shape(matrix)
+    good = np.ones(len(matrix), dtype=np.bool_)
+    for position, name in enumerate(FEATURES):
+        good &= _legal(matrix[:, position], name)
+    return good
+
+
+def range_problems(matrix: NDArray[np.float32]) -> list[str | None]:
+    """Per row of an (n, 10) float32 ``matrix``: None, or the sentence why it must not be labelled."""
+    problems: list[str | None] = [None] * len(matrix)
+    for row in np.flatnonzero(~in_range(matrix)):
+        problems[row] = _problem(matrix[row])
+    return problems
+
+
+def _check_shape(matrix: NDArray[np.float32]) -> None:
+    if matrix.ndim != 2 or matrix.shape[1] != len(FEATURES):
+        raise InputError(f"a feature matrix has {len(FEATURES)} columns, this one has the shape {matrix.shape}")
+
+
+def _legal(values: NDArray[np.float32], name: str) -> NDArray[np.bool_]:
+    allowed = FEATURE_RANGES[name]
+    legal: NDArray[np.bool_] = (values >= allowed.minimum) & (values <= allowed.maximum)
+    return legal | np.isnan(values) if name in MAY_BE_MISSING else legal
+
+
+def _problem(row: NDArray[np.float32]) -> str:
+    for position, name in enumerate(FEATURES):
+        if not _legal(row[position : position + 1], name)[0]:
+            return describe_problem(name, float(row[position]))
+    raise AssertionError("a row without a problem")  # pragma: no cover - in_range said otherwise
+
+
+def describe_problem(name: str, value: float) -> str:
+    """The sentence that says why ``value`` is not a legal value of the feature ``name``."""
+    allowed = FEATURE_RANGES[name]
+    if np.isnan(value):
+        return f"{name} is missing"
+    span = f"{allowed.minimum:,.9g} to {allowed.maximum:,.9g}" + ("" if allowed.unit == "0–1" else f" {allowed.unit}")
+    hint = ": it looks like seconds, give milliseconds" if _looks_like_seconds(name, value) else ""
+    return f"{name} is {value:g}, outside {span}{hint}"
+
+
+def _looks_like_seconds(name: str, value: float) -> bool:
+    return name == "duration_ms" and 0 < value < FEATURE_RANGES[name].minimum

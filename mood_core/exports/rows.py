@@ -1,0 +1,201 @@
+"""Streams the rows of one JSON file and finds out by their content whether they are a listening history."""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from collections.abc import Generator, Iterator
+from enum import Enum
+from itertools import accumulate, chain, islice
+from typing import IO, Any, NoReturn
+
+import ijson
+
+from mood_core.errors import InputError
+from mood_core.exports.limits import Limits
+from mood_core.exports.sources import JsonFile
+
+_LOOKED_AT = 100  # rows by which a file is recognised
+_BLOCK = 2**18
+_DEEPEST = 4_000  # a history nests two deep, but brackets in titles are counted as well
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_BOM = b"\xef\xbb\xbf"
+_OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
+_NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)[^/]*$", re.IGNORECASE)
+_EXTENDED = {"ms_played", "spotify_track_uri", "master_metadata_track_name"}
+_ACCOUNT = {"msPlayed", "trackName", "artistName", "podcastName", "audiobookName"}
+_EARLY_2018 = {"time", "trackName", "artistName"}
+
+
+class Form(Enum):
+    """The forms of an export."""
+
+    EXTENDED = "extended"
+    ACCOUNT = "account"
+
+
+class RowStream:
+    """The rows of one JSON file, read as they are asked for: memory stays flat. Iterate over it once.
+
+    Attributes:
+        form: which form of a history it is; None where it is no history, and then it gives no rows.
+    """
+
+    def __init__(self, file: JsonFile, limits: Limits) -> None:
+        """Read as much as is needed to know the form.
+
+        Raises:
+            InputError: A history's JSON is cut short or damaged, or no list; iterating may raise it as well.
+        """
+        self._guarded = _Guarded(file, limits)
+        self._rows: Iterator[Any] = iter(())
+        self.form = self._begin(file)
+
+    @property
+    def read_bytes(self) -> int:
+        """How many bytes were read so far."""
+        return self._guarded.read_bytes
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+    def _begin(self, file: JsonFile) -> Form | None:
+        rows = _stream(file, self._guarded)
+        try:
+            first = list(islice(rows, _LOOKED_AT))
+        except InputError:
+            if _NAMED_SO.search(file.name):
+                raise
+            return None
+        form = _form_of(first)
+        if form is None and _NAMED_SO.search(file.name):
+            self._guarded.refuse_other_objects()
+            form = Form.EXTENDED
+        if form is None:
+            rows.close()
+        else:
+            self._rows = chain(first, rows)
+        return form
+
+
+def is_video(name: str) -> bool:
+    """Whether a file called ``name`` is the video history: the only sign there is of it."""
+    plain = unicodedata.normalize("NFKD", name.rpartition("/")[2]).casefold()
+    return "video" in "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+def _form_of(rows: list[Any]) -> Form | None:
+    for row in rows:
+        if isinstance(row, dict):
+            if "ts" in row and _EXTENDED & row.keys():
+                return Form.EXTENDED
+            if ("endTime" in row and _ACCOUNT & row.keys()) or row.keys() >= _EARLY_2018:
+                return Form.ACCOUNT
+    return None
+
+
+def _stream(file: JsonFile, guarded: _Guarded) -> Generator[Any, None, None]:
+    with file.open() as content:
+        guarded.begin(content)
+        prefix = "item" if guarded.is_list else ""
+        try:
+            for row in ijson.items(
+                guarded, prefix, multiple_values=not guarded.is_list, use_float=True, buf_size=_BLOCK
+            ):
+                guarded.row_done()
+                yield row
+        except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError, MemoryError) as error:
+            raise InputError(
+                f"{file.name} is damaged or cut short near byte {guarded.read_bytes:,} ({_reason(error)}); "
+                "nothing was imported: download the export again or leave this file out"
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what ``error`` says: the others show the row, in bytes where it is no UTF-8."""
+    told = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
+    first: str = told.decode("utf-8", "replace").strip().partition("\n")[0]
+    return first or type(error).__name__
+
+
+class _Guarded:
+    """A file without its byte-order mark that never gives more than it promised, nor a row of any size.
+
+    Attributes:
+        is_list: whether it is one list of rows; until 2019 they came one after the other, as objects of their own.
+    """
+
+    def __init__(self, file: JsonFile, limits: Limits) -> None:
+        self._name = file.name
+        self._most = min(file.size, limits.total_bytes)
+        self._most_of_a_row = limits.row_bytes + _BLOCK
+        self._row_began = 0
+        self._opened = 0
+        self._first = b""
+        self._content: IO[bytes] = io.BytesIO()
+        self.read_bytes = 0
+        self.is_list = True
+
+    def begin(self, content: IO[bytes]) -> None:
+        """Read from ``content``, which must be a list or objects.
+
+        Raises:
+            InputError: It is something else.
+        """
+        self._content = content
+        first = content.read(_BLOCK)
+        if first.startswith(_OTHER_ENCODINGS):
+            raise InputError(f"{self._name} is written in UTF-16; save it in UTF-8, as Spotify does, or leave it out")
+        self.read_bytes = len(first)
+        self._first = first.removeprefix(_BOM)
+        start = self._first.strip()[:1]
+        self.is_list = start != b"{"
+        if start not in (b"[", b"{", b""):
+            self._refuse()
+
+    def refuse_other_objects(self) -> None:
+        """The rows that were read are none of a history.
+
+        Raises:
+            InputError: They did not even stand in a list.
+        """
+        if not self.is_list:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise InputError(f"{self._name} is no list of plays; download the export again or leave this file out")
+
+    def row_done(self) -> None:
+        """A row was completed with what was read so far."""
+        self._row_began = self.read_bytes
+        self._opened = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; a parser asks for none at first, to see what kind they are."""
+        if size == 0:
+            return b""
+        if self._first:
+            block, self._first = self._first, b""
+            self._refuse_abyss(block)
+            return block
+        block = self._content.read(size if size >= 0 else _BLOCK)
+        self.read_bytes += len(block)
+        if self.read_bytes > self._most:
+            raise InputError(f"{self._name} unpacks to more than it says; it is no export of Spotify's")
+        if self.read_bytes - self._row_began > self._most_of_a_row:
+            raise InputError(
+                f"{self._name} holds a row larger than MOODLOG_IMPORT_MAX_ROW_BYTES allows; no export of Spotify's does"
+            )
+        self._refuse_abyss(block)
+        return block
+
+    def _refuse_abyss(self, block: bytes) -> None:
+        """Refuse what is nested so deeply that the parser would need all memory there is for it."""
+        before = self._opened
+        self._opened += block.count(b"[") + block.count(b"{")
+        if self._opened > _DEEPEST:
+            steps = map(_STEP.__getitem__, block.translate(None, _NO_BRACKETS))
+            if before + max(accumulate(steps), default=0) > _DEEPEST:
+                raise InputError(f"{self._name} is nested deeper than a listening history can be; leave it out")

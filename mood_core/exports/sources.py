@@ -1,0 +1,203 @@
+"""Finds the JSON files of an export: in a zip, in folders, or given one by one. Nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+from mood_core.errors import InputError
+from mood_core.exports.limits import Limits
+from mood_core.files.outside import files_below, kind_of, open_regular
+
+_SAYS_UTF8 = 0x800
+_ENCRYPTED = 0x1
+_SMALL = 2**20  # what is smaller than this may be packed as tightly as it likes
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFile:
+    """One JSON file: its ``name`` as shown, unpacked ``size`` in bytes, and where it lies: ``path``, or in a zip."""
+
+    name: str
+    size: int
+    path: Path
+    archive: zipfile.ZipFile | None = None
+    member: str = ""
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """Read its bytes.
+
+        Raises:
+            InputError: It is damaged or was cut short.
+        """
+        try:
+            with open_regular(self.path) if self.archive is None else self.archive.open(self.member) as file:
+                yield file
+        except InputError:
+            raise
+        except _UNREADABLE as error:
+            raise InputError(f"{self.name} is damaged ({error}); download the export again") from error
+
+
+@contextmanager
+def open_export(paths: Sequence[Path], limits: Limits) -> Iterator[list[JsonFile]]:
+    """The JSON files of ``paths`` (zips, folders, files), each once, ordered by name; they can be read inside.
+
+    Raises:
+        InputError: A path does not exist, or an archive is damaged, hostile, encrypted or larger than ``limits`` allow.
+    """
+    with ExitStack() as opened:
+        found: dict[tuple[Path, str | None], JsonFile] = {}
+        for path in paths:
+            for file in _in(path, limits, opened):
+                found.setdefault((file.path.resolve(), file.member), file)
+        total = sum(file.size for file in found.values())
+        if total > limits.total_bytes:
+            raise InputError(
+                f"the files hold {total:,} bytes of JSON, more than the {limits.total_bytes:,} of"
+                " MOODLOG_IMPORT_MAX_BYTES"
+            )
+        yield _told_apart(sorted(found.values(), key=lambda file: (file.name.rpartition("/")[2], file.name)))
+
+
+def _told_apart(files: Sequence[JsonFile]) -> list[JsonFile]:
+    """Files of one name, from several zips or folders, are shown with the place from where they come."""
+    count = Counter(file.name for file in files)
+    return [
+        file if count[file.name] == 1 else replace(file, name=f"{file.path}/{file.member}".rstrip("/"))
+        for file in files
+    ]
+
+
+def digest_of(paths: Sequence[Path]) -> str:
+    """A hex digest of the bytes of all files below ``paths``, whatever they are called."""
+    digests = set()
+    for path in paths:
+        for file in _files_below(path) if path.is_dir() else [path]:
+            with open_regular(file) as content:
+                digest = sha256()
+                while block := content.read(2**20):
+                    digest.update(block)
+            digests.add(digest.hexdigest())
+    return sha256("".join(sorted(digests)).encode()).hexdigest()
+
+
+def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
+    if path.is_dir():
+        for inner in _files_below(path):
+            yield from _file(inner, str(inner.relative_to(path)), limits, opened)
+    elif path.is_file():
+        yield from _file(path, path.name, limits, opened)
+    elif path.exists():
+        what = kind_of(path.stat().st_mode) or "not a file"
+        raise InputError(
+            f"{path} is {what}, which is not read; give the zip that Spotify sent, its folder, or its files"
+        )
+    else:
+        raise InputError(f"{path} is no file or folder; give the zip that Spotify sent, its folder, or its JSON files")
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """What may be read of a folder; links lead elsewhere and are left alone."""
+    for path in sorted(files_below(folder, follow_links=False)):
+        if path.suffix.lower() in (".json", ".zip") and not _is_litter(path.relative_to(folder).as_posix()):
+            yield path
+
+
+def _file(path: Path, name: str, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
+    try:
+        with open_regular(path) as file:
+            zipped = file.read(4).startswith(b"PK")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    if zipped or path.suffix.lower() == ".zip":
+        yield from _members(path, limits, opened)
+    else:
+        yield JsonFile(name, path.stat().st_size, path)
+
+
+def _members(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
+    try:
+        archive = opened.enter_context(zipfile.ZipFile(path))
+    except _UNREADABLE as error:
+        raise InputError(f"{path.name} is no whole zip file ({error}); download the export again") from error
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    if len(infos) > limits.members:
+        raise InputError(
+            f"{path.name} holds {len(infos):,} files, more than the {limits.members:,} of MOODLOG_IMPORT_MAX_FILES"
+        )
+    for info in infos:
+        _check(path.name, info, limits)
+    for info in _each_once(path.name, infos):
+        name = _name_of(info)
+        if name.lower().endswith(".json") and not _is_litter(name):
+            yield JsonFile(name, info.file_size, path, archive, info.filename)
+
+
+def _each_once(archive: str, infos: Iterable[zipfile.ZipInfo]) -> Iterable[zipfile.ZipInfo]:
+    """``infos`` without those that are there a second time: whoever packs an export again may add a file twice."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        first = found.setdefault(info.filename, info)
+        if (first.CRC, first.file_size) != (info.CRC, info.file_size):
+            raise InputError(
+                f"{archive} holds two files of one name, {_name_of(info)}, that differ; unpack the right one"
+            )
+    return found.values()
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """A member's name. Some programs, those of a Mac among them, write UTF-8 and do not say so."""
+    if info.flag_bits & _SAYS_UTF8:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
+
+
+def _check(archive: str, info: zipfile.ZipInfo, limits: Limits) -> None:
+    problem = _problem(info, limits)
+    if problem:
+        name = _name_of(info)
+        shown = name if name.isprintable() else repr(name)
+        raise InputError(f"{shown} in {archive} {problem}")
+
+
+def _problem(info: zipfile.ZipInfo, limits: Limits) -> str | None:
+    """Why a member is refused; that of a file that would not be read as well, for it speaks of the archive."""
+    parts = info.filename.replace("\\", "/").split("/")
+    if not _name_of(info).isprintable():
+        return "has a name that cannot be shown; Spotify's exports hold none"
+    if info.flag_bits & _ENCRYPTED:
+        return "is encrypted; unpack it with its password first and import the folder"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "is a symbolic link; Spotify's exports hold none"
+    if ".." in parts or parts[0] == "" or _DRIVE.match(parts[0]):
+        return "points outside the archive; Spotify's exports never do"
+    if len(parts) > limits.depth:
+        return f"lies more than {limits.depth} folders deep (MOODLOG_IMPORT_MAX_DEPTH)"
+    if info.file_size > limits.total_bytes:
+        return f"is larger than the {limits.total_bytes:,} bytes of MOODLOG_IMPORT_MAX_BYTES"
+    if info.file_size > _SMALL and info.file_size > limits.ratio * max(info.compress_size, 1):
+        return f"unpacks to more than {limits.ratio} times its size (MOODLOG_IMPORT_MAX_RATIO)"
+    if info.filename.lower().endswith(".zip"):
+        return "is a zip in a zip; unpack the outer one and import its folder"
+    return None
+
+
+def _is_litter(name: str) -> bool:
+    """MacOS adds files of its own to a zip and to foreign disks."""
+    return "__MACOSX" in name.split("/") or name.rpartition("/")[2].startswith(".")

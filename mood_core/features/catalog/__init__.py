@@ -1,0 +1,1 @@
+"""Catalogues: files of audio features."""

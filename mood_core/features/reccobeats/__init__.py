@@ -1,0 +1,1 @@
+"""The ReccoBeats API as a source of audio features."""

@@ -1,0 +1,122 @@
+"""ReccoBeats as feature sources: by Spotify id, then by ISRC for other releases of the same recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE
+from mood_core.domain.records import AudioFeatures, FeatureMiss
+from mood_core.features.reccobeats.payload import SERVICE, Entry, by_key, normalised_isrc
+from mood_core.features.source import FetchResult
+from mood_core.features.values import audio_features, legal_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from mood_core.domain.records import Track
+
+BY_ID = SERVICE
+BY_ISRC = f"{SERVICE}:isrc"
+BATCH_SIZE = 40
+
+
+class ReccoBeatsCalls(Protocol):
+    """What the sources need of :class:`~mood_core.features.reccobeats.client.ReccoBeatsClient`."""
+
+    def audio_features(self, ids: Sequence[str]) -> tuple[Entry, ...]:
+        """Entries with audio features of up to 40 Spotify ids or ISRCs."""
+        ...
+
+    def tracks(self, ids: Sequence[str]) -> tuple[Entry, ...]:
+        """Entries with ``durationMs`` [ms] of up to 40 Spotify ids."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReccoBeatsSource:
+    """One call for up to 40 ids or recording codes. Made by :func:`by_id` and :func:`by_isrc`.
+
+    With ``need_durations``, one more call for the tracks just found whose length is not known.
+    """
+
+    name: str
+    client: ReccoBeatsCalls
+    track_key: Callable[[Track], str | None]
+    entry_key: Callable[[Entry], str | None]
+    need_durations: bool = False
+    batch_size: int = BATCH_SIZE
+    remote: bool = True
+    # Unlike Spotify's, a refusal is about a request's looks or a blocked address: a trouble, and it passes.
+    denied_for: timedelta = timedelta(0)
+
+    def cannot_ask(self, track: Track) -> str | None:
+        """``no_isrc`` where the source goes by recording code and the track's is not known."""
+        return NO_ISRC if self.track_key(track) is None else None
+
+    def question(self, track: Track) -> str:
+        """The id, or the recording code that releases of one recording share."""
+        return self.track_key(track) or track.track_id
+
+    def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
+        """See :class:`~mood_core.features.source.FeatureSource`."""
+        keys = list(dict.fromkeys(key for key in map(self.track_key, tracks) if key is not None))
+        known = by_key(self.client.audio_features(keys), self.entry_key) if keys else {}
+        found: list[tuple[AudioFeatures, Entry]] = []
+        misses: list[FeatureMiss] = []
+        for track in tracks:
+            key = self.track_key(track)
+            entries = known.get(key, []) if key is not None else []
+            if (usable := self._usable(track, entries, at)) is not None:
+                found.append(usable)
+            else:
+                reason = self.cannot_ask(track) or (UNUSABLE if entries else UNKNOWN)
+                misses.append(FeatureMiss(track.track_id, self.name, reason, at))
+        return FetchResult(self._with_durations(found, tracks), tuple(misses))
+
+    def _usable(self, track: Track, entries: Iterable[Entry], at: datetime) -> tuple[AudioFeatures, Entry] | None:
+        for entry in entries:
+            duration = entry.values.get("durationMs")
+            features = audio_features(track.track_id, entry.values, source=self.name, at=at, duration_ms=duration)
+            if features is not None:
+                return features, entry
+        return None
+
+    def _with_durations(
+        self, found: Sequence[tuple[AudioFeatures, Entry]], tracks: Sequence[Track]
+    ) -> tuple[AudioFeatures, ...]:
+        known = {track.track_id for track in tracks if track.duration_ms is not None}
+        lacking = [
+            entry.track_id
+            for features, entry in found
+            if entry.track_id is not None and features.duration_ms is None and features.track_id not in known
+        ]
+        if not self.need_durations or not lacking:
+            return tuple(features for features, _ in found)
+        durations = self._durations(list(dict.fromkeys(lacking)))
+        return tuple(
+            features
+            if features.duration_ms is not None
+            else replace(features, duration_ms=durations.get(entry.track_id))
+            for features, entry in found
+        )
+
+    def _durations(self, ids: Sequence[str]) -> dict[str | None, int]:
+        """Lengths [ms] by Spotify id, of the entry itself: a recording's releases share the ISRC and so the length."""
+        lengths = {entry.track_id: entry.values.get("durationMs") for entry in self.client.tracks(ids)}
+        legal = {track_id: legal_value("duration_ms", length) for track_id, length in lengths.items()}
+        return {track_id: round(length) for track_id, length in legal.items() if length is not None}
+
+
+def by_id(client: ReccoBeatsCalls, *, need_durations: bool = False) -> ReccoBeatsSource:
+    """The tracks themselves, by Spotify id."""
+    return ReccoBeatsSource(BY_ID, client, lambda track: track.track_id, lambda entry: entry.track_id, need_durations)
+
+
+def by_isrc(client: ReccoBeatsCalls, *, need_durations: bool = False) -> ReccoBeatsSource:
+    """Other releases of the same recordings, by ISRC: a release the service does not know, of a recording it does."""
+    return ReccoBeatsSource(
+        BY_ISRC, client, lambda track: normalised_isrc(track.isrc), lambda entry: entry.isrc, need_durations
+    )

@@ -1,0 +1,1 @@
+"""Files: written atomically, kept private, and checked before they are opened."""

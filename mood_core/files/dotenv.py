@@ -1,0 +1,47 @@
+"""``.env`` files: read where they are trusted, and given to pydantic as a source of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic_settings import BaseSettings, EnvSettingsSource
+from pydantic_settings.sources.utils import parse_env_vars
+
+from mood_core.errors import ConfigError
+from mood_core.files.trusted import read_trusted
+
+Names = dict[str, str | None]
+"""Names in lower case and their values; empty values are left out."""
+
+
+def parsed(values: Mapping[str, str | None]) -> Names:
+    """``values`` by names in lower case, without the empty ones."""
+    return dict(parse_env_vars(values, case_sensitive=False, ignore_empty=True))
+
+
+def read_env_file(path: Path) -> Names | None:
+    """What the ``.env`` file ``path`` sets; None where there is no such file.
+
+    Raises:
+        ConfigError: Others can change it, or it cannot be read.
+    """
+    text = read_trusted(path)
+    if text is None:
+        return None
+    if "\0" in text:
+        raise ConfigError(f"{path} cannot be read: it has a null character. Write one NAME=value a line.")
+    return parsed(dotenv_values(stream=StringIO(text)))
+
+
+class EnvFileSource(EnvSettingsSource):
+    """Settings from what a ``.env`` file has set."""
+
+    def __init__(self, settings_cls: type[BaseSettings], names: Names) -> None:
+        self._names = names
+        super().__init__(settings_cls)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._names

@@ -1,0 +1,1 @@
+"""HTTP: addresses, headers, retries and loopback ports."""

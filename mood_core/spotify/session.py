@@ -1,0 +1,239 @@
+"""spotipy objects whose sessions count each request, turn failures into moodlog's errors and never retry by themselves.
+
+spotipy's own retries sleep for the whole Retry-After inside the call and report a used up 5xx as 429, so its session is
+replaced by :class:`FailFastSession`: every failure is classified with the whole answer at hand, before spotipy sees it.
+
+A requests session is not to be shared by threads, and spotipy closes its session when it is collected. So spotipy
+objects live in a :class:`Pool` together with their sessions: a thread borrows one for a call and gives it back, and a
+thousand accounts in turn use one open connection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
+from threading import Lock
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+import requests
+import spotipy
+from requests.adapters import HTTPAdapter
+from spotipy.cache_handler import MemoryCacheHandler
+
+from mood_core.errors import MoodlogError, SourceError, Unavailable
+from mood_core.http.addresses import is_loopback
+from mood_core.http.headers import http_time
+from mood_core.spotify.failures import SOURCE, Answer, api_failure, blotted, token_failure, wait_asked_for
+from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, CallLedger, SpotifyApp
+from mood_core.spotify.quiet_logs import quiet_spotipy
+from mood_core.spotify.reading import read_body
+
+TIMEOUT_S = (5.0, 15.0)
+"""How long to wait for a connection, and for each piece of an answer."""
+
+SCOPE = "user-read-recently-played"
+"""All that is asked for; ``/me`` needs no scope."""
+
+USER_AGENT = "moodlog"
+
+NO_ANSWER = 0
+"""The status told to the ledger where no whole answer came."""
+
+T = TypeVar("T")
+Classifier = Callable[[Answer], MoodlogError | None]
+
+_ID_IN_PATH = re.compile(r"\b(tracks|playlists)/[^/]+")
+_SECRET_FIELDS = {"refresh_token", "code", "code_verifier", "client_secret"}
+
+
+class Pool(Generic[T]):
+    """Lends objects that only one thread may use at a time; makes one where none is idle."""
+
+    def __init__(self, make: Callable[[], T], close: Callable[[T], None]) -> None:
+        self._make = make
+        self._close = close
+        self._idle: list[T] = []
+        self._lock = Lock()
+
+    @contextmanager
+    def lend(self) -> Iterator[T]:
+        """One object for the ``with`` block; the one given back last comes first, its connection being the warmest."""
+        with self._lock:
+            item = self._idle.pop() if self._idle else None
+        if item is None:
+            item = self._make()
+        try:
+            yield item
+        finally:
+            with self._lock:
+                self._idle.append(item)
+
+    def close(self) -> None:
+        """Close what is idle; the pool may be used again."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for item in idle:
+            self._close(item)
+
+
+class _Payload(dict[str, object]):
+    """A decoded answer whose text tells nothing: spotipy writes it out at each call, for a log that nobody sees.
+
+    That took as long as decoding it, and a person's listens belong in no log.
+    """
+
+    def __repr__(self) -> str:
+        return f"{len(self)} fields"
+
+
+class FailFastSession(requests.Session):
+    """A session that sends each request once, counts it, and raises moodlog's errors for every failure.
+
+    It follows no redirect, keeps no cookie, and takes no credentials from a ``.netrc`` file, which requests would put
+    in the place of the person's token.
+
+    Attributes:
+        answered_at: the time that the last answer's Date header tells, aware UTC; None where it has none.
+    """
+
+    def __init__(self, base_url: str, classify: Classifier, ledger: CallLedger) -> None:
+        super().__init__()
+        self._base_path = urlsplit(base_url).path
+        self._classify = classify
+        self._ledger = ledger
+        self.answered_at: datetime | None = None
+        self.headers["User-Agent"] = USER_AGENT
+        self.auth = _as_it_is
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.trust_env = not is_loopback(base_url)  # a proxy for the internet cannot reach this machine's own server
+        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=1, max_retries=0)
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send ``request`` once.
+
+        Raises:
+            MoodlogError: what the failure means, see :mod:`mood_core.spotify.failures`.
+        """
+        request.url = _without_trailing_slash(str(request.url))
+        endpoint = endpoint_name(request.url, self._base_path)
+        kwargs |= {"allow_redirects": False, "stream": True}
+        self._ledger.before_call(endpoint)
+        status, wait_s = NO_ANSWER, None
+        try:
+            response = super().send(request, **kwargs)
+            read_body(response)
+            response.encoding = "utf-8-sig"  # JSON's one encoding, whatever the headers say
+            answer = _answer(request, response, endpoint)
+            status, wait_s = answer.status, wait_asked_for(answer)
+        except requests.RequestException as error:
+            raise _no_answer(request, error) from None  # its text and its request may hold the token
+        finally:
+            self._ledger.after_call(endpoint, status, wait_s)
+        self.answered_at = http_time(response.headers.get("Date"))
+        failure = self._classify(answer)
+        if failure is not None:
+            raise failure
+        if answer.payload is not None:
+            decoded = _Payload(answer.payload)
+            response.json = lambda **_: decoded  # type: ignore[method-assign]
+        return response
+
+
+def api_pool(app: SpotifyApp, ledger: CallLedger) -> Pool[spotipy.Spotify]:
+    """A pool of spotipy clients of the Web API; the borrower sets the access token."""
+
+    def make() -> spotipy.Spotify:
+        quiet_spotipy()
+        session = FailFastSession(app.api_url, api_failure, ledger)
+        client = spotipy.Spotify(
+            requests_session=session, requests_timeout=TIMEOUT_S, retries=0, status_retries=0, backoff_factor=0
+        )
+        client.prefix = f"{app.api_url}/"
+        client.session = session
+        return client
+
+    return Pool(make, lambda client: client.session.close())
+
+
+def accounts_pool(app: SpotifyApp, ledger: CallLedger) -> Pool[spotipy.SpotifyPKCE]:
+    """A pool of spotipy clients of the Accounts service; with a client secret they send it as HTTP Basic."""
+
+    def make() -> spotipy.SpotifyPKCE:
+        quiet_spotipy()
+        session = FailFastSession(app.accounts_url, token_failure, ledger)
+        if app.client_secret is not None:
+            session.auth = (app.client_id, app.client_secret.get_secret_value())
+        client = spotipy.SpotifyPKCE(
+            client_id=app.client_id,
+            redirect_uri=app.redirect_uri or DEFAULT_REDIRECT_URI,  # for an empty one spotipy reads the environment
+            scope=SCOPE,
+            cache_handler=MemoryCacheHandler(),
+            requests_session=session,
+            requests_timeout=TIMEOUT_S,
+            open_browser=False,
+        )
+        client.OAUTH_TOKEN_URL = f"{app.accounts_url}/api/token"
+        client.OAUTH_AUTHORIZE_URL = f"{app.accounts_url}/authorize"
+        client.session = session
+        return client
+
+    return Pool(make, lambda client: client.session.close())
+
+
+def endpoint_name(url: str, base_path: str) -> str:
+    """The name under which calls of ``url`` are counted, such as ``tracks/{id}``; the token endpoint is ``token``."""
+    path = urlsplit(url).path.removeprefix(base_path).strip("/")
+    return "token" if path == "api/token" else _ID_IN_PATH.sub(r"\1/{id}", path)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """No authentication by the session; being there keeps requests from looking into ``.netrc``."""
+    return request
+
+
+def _without_trailing_slash(url: str) -> str:
+    """Spotipy asks for ``me/`` and ``audio-features/?ids=``, which a strict server does not know."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/")))
+
+
+def _answer(request: requests.PreparedRequest, response: requests.Response, endpoint: str) -> Answer:
+    headers, secrets = response.headers, _secrets_of(request)
+    # An echoed access token must not be kept with an answer set aside, nor as a title. The token endpoint may repeat
+    # a refresh token: it is still the right one.
+    body = response.text if endpoint == "token" else blotted(response.text, secrets)
+    return Answer(
+        call=_call(request),
+        status=response.status_code,
+        body=body,
+        headers=headers,
+        secrets=secrets,
+        now=http_time(headers.get("Date")) or datetime.now(UTC),
+    )
+
+
+def _secrets_of(request: requests.PreparedRequest) -> tuple[str, ...]:
+    """What was sent and must never be told again: the Authorization header's value, the token form's secret fields."""
+    authorization = str(request.headers.get("Authorization", "")).partition(" ")[2]
+    form = request.body if isinstance(request.body, str) else ""
+    fields = [value for name, value in parse_qsl(form) if name in _SECRET_FIELDS]
+    return tuple(secret for secret in (authorization, *fields) if secret)
+
+
+def _no_answer(request: requests.PreparedRequest, error: requests.RequestException) -> SourceError:
+    host = urlsplit(str(request.url)).netloc.rpartition("@")[2]
+    what = "did not answer in time" if isinstance(error, requests.Timeout) else "could not be reached or hung up"
+    return Unavailable(
+        f"{host} {what} on {_call(request)} ({type(error).__name__}); check the network, or try again later.",
+        source=SOURCE,
+    )
+
+
+def _call(request: requests.PreparedRequest) -> str:
+    return f"{request.method} {urlsplit(str(request.url)).path}"

@@ -1,0 +1,241 @@
+"""Connections to SQLite and PostgreSQL, with the transactions moodlog relies on.
+
+SQLite runs in WAL mode: readers never wait for a writer. A write transaction begins IMMEDIATE and waits up to a minute
+for another one; a deferred transaction that reads and then writes would fail at once, whatever the timeout.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from mood_core.errors import ConfigError, DatabaseDamaged, StoreBusy, StoreError, StoreUnreachable
+from mood_core.files.private import make_private_file, make_private_folder
+from mood_core.store.locks.fences import check_fences
+
+if TYPE_CHECKING:
+    from mood_core.store.loading.key_cache import Remembered
+
+_BUSY_TIMEOUT_MS = 60_000
+_DAMAGED = ("malformed", "not a database")
+_GONE = ("08", "57P0")  # connection exceptions; shutting down, crashed or starting up
+_WRITE = "moodlog_write"
+_DURABLE = "moodlog_durable"
+_LOADING = "moodlog_loading"
+
+
+_TURNS: dict[str, threading.RLock] = {}
+_TURNS_LOCK = threading.Lock()
+
+
+class Database:
+    """One SQL database. Safe to share between threads; each transaction has a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._turn = _turn_of(engine)
+        # PostgreSQL would otherwise show each statement what was committed meanwhile.
+        self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if self.file is None else engine
+        self._writing = engine.execution_options(**{_WRITE: True})
+        self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})
+        self._loading = engine.execution_options(**{_WRITE: True, _LOADING: True})
+
+    @cached_property
+    def remembered(self) -> Remembered:
+        """What this process remembers of tracks. NumPy is imported here: commands that load nothing do without it."""
+        from mood_core.store.loading.key_cache import Remembered
+
+        return Remembered()
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self.engine.dialect.name
+
+    @property
+    def file(self) -> Path | None:
+        """Where a SQLite database lies; None for PostgreSQL."""
+        return Path(str(self.engine.url.database)) if self.dialect == "sqlite" else None
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """A transaction that may write: committed at the end, rolled back on any error.
+
+        With ``durable`` its commit survives a power cut also on SQLite: for what no lake can bring back.
+
+        Raises:
+            StoreBusy: Another writer held the database for longer than a minute.
+            LockLost: Another process has acquired an exclusive lock that this one held.
+            StoreError: The database cannot be reached or refuses the data.
+        """
+        engine = self._durable if durable else self._writing
+        with _translated(self), self._turn, engine.begin() as connection:
+            check_fences(connection)
+            yield connection
+
+    @contextmanager
+    def load(self) -> Iterator[Connection]:
+        """A transaction like :meth:`write` for rows whose keys were looked up in it.
+
+        The database then does not look up each row's keys a second time, a third of the time of a big batch. Nobody can
+        take a key away meanwhile: on SQLite there is no other writer, on PostgreSQL people and keys are locked.
+
+        Raises:
+            StoreBusy: Another writer held the database for longer than a minute.
+            LockLost: Another process has acquired an exclusive lock that this one held.
+            StoreError: The database cannot be reached or refuses the data.
+        """
+        with _translated(self), self._turn, self._loading.begin() as connection:
+            if self.dialect == "postgresql":
+                connection.exec_driver_sql("SET LOCAL moodlog.loading = 'on'")
+            check_fences(connection)
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, from one consistent state.
+
+        Raises:
+            StoreError: The database cannot be reached.
+        """
+        with _translated(self), self._reading.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+    def __str__(self) -> str:
+        url = self.engine.url
+        return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+
+
+def open_database(url: str) -> Database:
+    """Open the database at ``url`` (``sqlite:///...`` or ``postgresql+psycopg://...``).
+
+    The folder of a SQLite file is made where it is missing. Nothing is migrated yet: see
+    :func:`mood_core.store.engine.migrate.migrate`.
+
+    Raises:
+        ConfigError: The address is not one of the two kinds.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(f"MOODLOG_DATABASE_URL is not a database address: {_without_password(url)}") from error
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        return Database(_sqlite(parsed.database or ""))
+    if kind in ("postgresql", "postgres"):
+        return Database(_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10))
+    raise ConfigError(
+        f"MOODLOG_DATABASE_URL names {kind}; moodlog writes to sqlite:///FILE or postgresql+psycopg://..."
+    )
+
+
+def _engine(url: URL | str, **options: Any) -> Engine:
+    """An engine whose logs and errors tell statements without their values: those are people's listens and tokens."""
+    return create_engine(url, hide_parameters=True, **options)
+
+
+def _sqlite(file: str) -> Engine:
+    if not file or file == ":memory:":
+        raise ConfigError("MOODLOG_DATABASE_URL names no file: write sqlite:////absolute/path/moodlog.db")
+    path = Path(file).expanduser()
+    try:
+        make_private_folder(path.parent)
+        make_private_file(path)  # SQLite gives -wal and -shm the mode of the file beside them
+    except OSError as error:
+        raise ConfigError(f"the database {path} cannot be made: {error.strerror}") from error
+    engine = _engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transaction handling would commit before DDL and begin deferred; "begin" below takes its place.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {_BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "foreign_keys = ON",
+        "wal_autocheckpoint = 10000",
+        "temp_store = MEMORY",
+        # Deleted rows are overwritten with zeros instead of staying in the file until their place is used again.
+        "secure_delete = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if not options.get(_WRITE):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # NORMAL: losing power may drop the last transactions whole, with their ledger rows; the lake brings them back.
+    wanted = {"synchronous": "FULL" if options.get(_DURABLE) else "NORMAL"}
+    wanted["foreign_keys"] = "OFF" if options.get(_LOADING) else "ON"
+    for pragma, value in wanted.items():
+        # A pull writes once for each call: what stands already is not said again.
+        if connection.info.get(pragma) != value:
+            connection.exec_driver_sql(f"PRAGMA {pragma} = {value}")
+            connection.info[pragma] = value
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _turn_of(engine: Engine) -> AbstractContextManager[object]:
+    """Where this process's writers wait for each other.
+
+    SQLite takes one writer at a time and lets the others sleep between tries; a queue wakes the next one at once.
+    """
+    if engine.dialect.name != "sqlite":
+        return nullcontext()
+    with _TURNS_LOCK:
+        return _TURNS.setdefault(str(engine.url.database), threading.RLock())
+
+
+@contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if "locked" in str(error.orig) or "busy" in str(error.orig):
+            raise StoreBusy(f"another program is writing to {database}; try again in a minute") from error
+        if _is_gone(error):
+            raise StoreUnreachable(f"the database {database} does not answer: {_first_line(error)}") from error
+        raise StoreError(f"the database {database} cannot be used: {_first_line(error)}") from error
+    except NoSuchModuleError as error:
+        raise ConfigError(f"no driver for {database}") from error
+    except UnicodeEncodeError:
+        raise StoreError(f"the database {database} takes no text with lone surrogates") from None
+    except DBAPIError as error:
+        if any(sign in str(error.orig) for sign in _DAMAGED):
+            problem = f"the database {database} is damaged ({_first_line(error)})"
+            raise DatabaseDamaged(f"{problem}; `moodlog rebuild` moves it away and makes it again") from error
+        # PostgreSQL's own error tells the whole row, which a log must not.
+        raise StoreError(f"the database {database} refused the data: {_first_line(error)}") from None
+
+
+def _is_gone(error: OperationalError) -> bool:
+    """Whether a server does not answer, or went away in the middle; not whether it refuses who asks."""
+    state = getattr(error.orig, "sqlstate", "")
+    if state is None:  # no server said anything, or nothing that the driver could read
+        return not any(sign in str(error.orig) for sign in ("authentication failed", "does not exist", "pg_hba.conf"))
+    return state.startswith(_GONE)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rsplit('@', 1)[-1]}"

@@ -1,0 +1,103 @@
+"""Whether a database is another program's. moodlog makes its tables in a new database, or where it is told to."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import text
+
+from mood_core.errors import ConfigError, StoreBusy
+from mood_core.store.engine.database import Database
+from mood_core.store.engine.sql_files import sql_files
+
+_NAMED = 3
+_WAIT_S = 60.0
+_CREATES = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW)(?: IF NOT EXISTS)? (\w+)", re.MULTILINE | re.IGNORECASE)
+
+_TABLES = text(
+    # Of the schema in which tables are made, without those of extensions such as PostGIS.
+    "SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema()))"
+    " AND c.relkind IN ('r', 'p', 'f') AND NOT EXISTS"
+    " (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
+    " ORDER BY c.relname"
+)
+_OURS = text(
+    "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations') AND NOT attisdropped"
+    " AND attname IN ('name', 'sha256', 'applied_at_ms')"
+)
+
+
+def refuse_foreign(database: Database) -> None:
+    """Let ``database`` pass if it has no tables, or has moodlog's. It is only read.
+
+    Raises:
+        ConfigError: It has tables of something else and none of moodlog's.
+        StoreError: It cannot be read.
+    """
+    tables = foreign_tables(database)
+    if tables:
+        raise ConfigError(
+            f"the database {database} has tables of something else ({_some(tables)}) and none of moodlog's; nothing "
+            "was changed. Set MOODLOG_DATABASE_URL to a database for moodlog alone, or run `moodlog setup --database` "
+            "to add moodlog's tables to this one"
+        )
+
+
+def refuse_clashes(database: Database) -> None:
+    """Let a database of another program pass if none of its tables has the name of one of moodlog's.
+
+    Raises:
+        ConfigError: One has.
+        StoreError: It cannot be read.
+    """
+    files = [*sql_files("migrations", database.dialect), *sql_files("views", database.dialect)]
+    ours = {"schema_migrations", *(name.lower() for file in files for name in _CREATES.findall(file.text))}
+    clashes = [table for table in foreign_tables(database) if table.lower() in ours]
+    if clashes:
+        raise ConfigError(
+            f"moodlog's tables cannot be added to {database}: it has a table of the same name ({_some(clashes)}). Use "
+            "another database, or on PostgreSQL another schema (?options=-csearch_path%3Dmoodlog)"
+        )
+
+
+def foreign_tables(database: Database) -> list[str]:
+    """The tables of a database that has none of moodlog's; none where moodlog's are among them.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    if database.file is not None:
+        return _of_sqlite(database.file)
+    with database.read() as connection:
+        if connection.scalar(_OURS) == 3:
+            return []
+        return list(connection.scalars(_TABLES))
+
+
+def _of_sqlite(file: Path) -> list[str]:
+    """By a connection of its own: the engine's would change the file's journal mode."""
+    if not file.is_file() or file.stat().st_size == 0:
+        return []
+    try:
+        uri = f"{file.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT_S)) as connection:
+            columns = {row[1] for row in connection.execute("PRAGMA table_info(schema_migrations)")}
+            if {"name", "sha256", "applied_at_ms"} <= columns:
+                return []
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            return [name for (name,) in names if not name.startswith("sqlite_")]
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise StoreBusy(f"another program is writing to {file}; try again in a minute") from error
+        return []  # whoever opens it for good says what is wrong with it
+    except sqlite3.DatabaseError:
+        return []
+
+
+def _some(tables: Sequence[str]) -> str:
+    more = f" and {len(tables) - _NAMED} more" if len(tables) > _NAMED else ""
+    return ", ".join(tables[:_NAMED]) + more

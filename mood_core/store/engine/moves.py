@@ -1,0 +1,51 @@
+"""Marks of a database that was moved, or into which another is being moved: only one of the two is in use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from mood_core.domain.records import to_ms
+from mood_core.errors import ConfigError
+from mood_core.store.engine.database import Database
+
+
+def refuse_moved(database: Database) -> None:
+    """Let ``database`` pass if it is the one in use.
+
+    Raises:
+        ConfigError: It was moved to another one, or a move into it has not finished.
+        StoreError: It cannot be read.
+    """
+    with database.read() as connection:
+        marks = {row.direction: row for row in connection.execute(text("SELECT direction, other FROM database_moves"))}
+    if "from" in marks:
+        raise ConfigError(
+            f"the move of {marks['from'].other} into {database} has not finished; run `moodlog move` again"
+        )
+    if "to" in marks:
+        raise ConfigError(
+            f"{database} was moved to {marks['to'].other} and is not in use; set MOODLOG_DATABASE_URL to that one"
+        )
+
+
+def mark(connection: Connection, direction: str, other: Database, now: datetime) -> None:
+    """Mark that this database goes ``to`` the ``other``, or that the ``other`` is being moved into it (``from``)."""
+    connection.execute(text("DELETE FROM database_moves"))
+    connection.execute(
+        text("INSERT INTO database_moves (direction, other, at_ms) VALUES (:direction, :other, :at)"),
+        {"direction": direction, "other": str(other), "at": to_ms(now)},
+    )
+
+
+def unmark(connection: Connection) -> None:
+    """Remove the marks: this database is in use."""
+    connection.execute(text("DELETE FROM database_moves"))
+
+
+def marked(connection: Connection, direction: str) -> str | None:
+    """The other database of the mark ``direction``; None where there is no such mark."""
+    query = text("SELECT other FROM database_moves WHERE direction = :direction")
+    other: str | None = connection.scalar(query, {"direction": direction})
+    return other

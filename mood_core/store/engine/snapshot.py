@@ -1,0 +1,40 @@
+"""A copy of a SQLite database from one moment, whatever is written to it meanwhile."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from mood_core.errors import DatabaseDamaged, StoreBusy, StoreError
+from mood_core.files.private import open_private
+
+_WAIT_S = 60.0
+
+
+def snapshot(source: Path, target: Path) -> None:
+    """Copy the database file ``source`` to the new private file ``target``, which survives a power cut afterwards.
+
+    It holds what is committed at this moment, also what is still in the write-ahead log, and nothing of deleted rows.
+
+    Raises:
+        StoreBusy: Another program holds the database for longer than a minute.
+        DatabaseDamaged: The database file is damaged.
+        StoreError: The database cannot be read or the copy cannot be written.
+    """
+    # make_private_file would need a hard link, which memory sticks do not have.
+    open_private(target, new=True).close()
+    try:
+        with closing(sqlite3.connect(source, timeout=_WAIT_S, isolation_level=None)) as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            raise StoreBusy(f"another program holds {source}; try again in a minute") from error
+        raise StoreError(f"{source} cannot be copied to {target}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise DatabaseDamaged(
+            f"{source} is damaged ({error}); `moodlog rebuild` moves it away and makes it again"
+        ) from error
+    with target.open("rb") as copy:
+        os.fsync(copy.fileno())

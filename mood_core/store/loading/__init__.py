@@ -1,0 +1,1 @@
+"""Batches loaded into SQL, with the totals that are kept beside them."""

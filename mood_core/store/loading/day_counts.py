@@ -1,0 +1,33 @@
+"""Counts listens by person and local day, with one column a mood, as the table ``mood_days`` holds them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mood_core.domain.records import MOODS
+
+DAY_COLUMNS = (
+    *(mood.lower() for mood in MOODS),
+    "unlabelled",
+    *(f"uncertain_{mood.lower()}" for mood in MOODS),
+)
+"""The counts of ``mood_days``: listens of each mood, those without a label, and uncertain labels of each mood."""
+
+_CODES = 2 * len(MOODS) + 1
+_MIDDLE = 2**31
+
+
+def day_counts(user_keys: NDArray[np.int64], days: NDArray[np.int64], codes: NDArray[np.int8]) -> pa.Table:
+    """``user_key``, ``day`` and the counts (int64), sorted, of listens given by (n,) arrays.
+
+    ``days`` counts from 1970-01-01; ``codes`` are those of :mod:`mood_core.store.loading.key_cache`.
+    """
+    # One number a pair sorts faster than pairs; days are far fewer than 2^31, before 1970 as after it.
+    pairs, places = np.unique((user_keys << 32) + days + _MIDDLE, return_inverse=True)
+    cells = np.bincount(places * _CODES + codes, minlength=len(pairs) * _CODES).reshape(len(pairs), _CODES)
+    certain, uncertain, unlabelled = cells[:, :4], cells[:, 4:8], cells[:, 8:]
+    counts = np.hstack([certain + uncertain, unlabelled, uncertain]).astype(np.int64)
+    columns = [pairs >> 32, (pairs & (2**32 - 1)) - _MIDDLE, *counts.T]
+    return pa.table([pa.array(column) for column in columns], names=["user_key", "day", *DAY_COLUMNS])

@@ -1,0 +1,125 @@
+"""Loads a batch into its SQL table: rows and ledger entry in one transaction, so that a replay changes nothing.
+
+The text ids of a batch are turned into the store's integer keys in Arrow, once for each distinct id; then all rows go
+in by the one statement of ``sql/load/<dataset>.sql``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, text
+
+from mood_core.store.engine.bulk import insert_rows
+from mood_core.store.engine.database import Database
+from mood_core.store.engine.sql_files import sql_file
+from mood_core.store.loading.daily import add_listens, labelled, recount_people, take_turns
+from mood_core.store.loading.key_cache import Memory, labels_came
+from mood_core.store.loading.keyed_rows import with_keys
+from mood_core.store.loading.keys import among
+from mood_core.store.loading.totals import add_to_totals, features_came, without_features
+from mood_core.store.queries.ledger import LedgerEntry, enter, take_over
+from mood_core.store.queries.time_zones import ensure_offsets
+from mood_core.store.queries.tombstones import lock_people, without_forgotten
+
+_COLUMNS = re.compile(r"INSERT INTO \w+ \(([^)]+)\)")
+
+
+def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table | Iterable[pa.Table], *, now: datetime) -> bool:
+    """Load ``rows`` (in their dataset's schema) and write the ledger entry; False if it was loaded before.
+
+    Rows may come as one table or, for files of any size, as one after the other; then they are only asked for when the
+    ledger does not know the batch.
+
+    Raises:
+        StoreBusy: Another writer held the database for too long.
+        StoreError: The database refuses the rows; nothing is changed then.
+    """
+    with database.load() as connection:
+        lock_people(connection)
+        memory = database.remembered.begin(connection)
+        loaded = load_into(connection, entry, rows, memory, now=now)
+    memory.committed()
+    return loaded
+
+
+def load_into(
+    connection: Connection,
+    entry: LedgerEntry,
+    rows: pa.Table | Iterable[pa.Table],
+    memory: Memory,
+    *,
+    now: datetime,
+    keep_days: bool = True,
+) -> bool:
+    """:func:`load_batch` inside a transaction. Without ``keep_days``, the caller counts the days again afterwards.
+
+    The rows of a compacted file are in already where the ledger holds every batch that it replaces. Rows of people who
+    were forgotten, and gave no new consent before the batch was made, are left out.
+    """
+    if not enter(connection, entry, now):
+        return False
+    if take_over(connection, entry):
+        return True
+    statement = sql_file("load", entry.dataset).text
+    columns = _columns_of(statement)
+    for given in [rows] if isinstance(rows, pa.Table) else rows:
+        table = without_forgotten(connection, given, entry.created_at)
+        if not table.num_rows:
+            continue
+        moved = _moving(connection, table) if entry.dataset == "users" else []
+        keyed = with_keys(connection, table, memory.track_keys).select(columns)
+        new = _newly_featured(connection, entry.dataset, keyed, keep_days)
+        inserted = insert_rows(connection, statement, keyed)
+        if entry.dataset == "users":
+            moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
+        if keep_days:
+            _keep_days(connection, entry.dataset, keyed, moved, inserted, memory)
+        if new and inserted:
+            take_turns(connection)
+            labels_came(connection)
+            features_came(connection, new, inserted)
+    return True
+
+
+def _newly_featured(connection: Connection, dataset: str, keyed: pa.Table, keep_days: bool) -> list[int]:
+    """The tracks that get their first audio features by ``keyed``."""
+    if dataset != "audio_features" or not keep_days:
+        return []
+    return without_features(connection, keyed["track_key"].to_pylist())
+
+
+def _keep_days(
+    connection: Connection, dataset: str, keyed: pa.Table, moved: list[int], inserted: int, memory: Memory
+) -> None:
+    if dataset == "listens":
+        add_listens(connection, keyed, inserted, memory)
+        if inserted:
+            add_to_totals(connection, keyed, inserted, memory)
+    elif dataset == "moods" and inserted:
+        take_turns(connection)
+        labels_came(connection)
+        current = connection.scalar(text("SELECT model_key FROM models WHERE is_current = 1"))
+        of_current = keyed.filter(pc.equal(keyed["model_key"], current)) if current else keyed.slice(0, 0)
+        labelled(connection, of_current["track_key"].unique().to_pylist())
+    elif dataset == "users":
+        recount_people(connection, sorted(set(moved)))
+
+
+def _moving(connection: Connection, users: pa.Table) -> list[int]:
+    """The keys of stored people for whom ``users`` gives another time zone."""
+    zones = dict(zip(users["user_id"].to_pylist(), users["timezone"].to_pylist(), strict=True))
+    condition, ids = among(connection, "user_id", list(zones))
+    rows = connection.execute(text(f"SELECT user_key, user_id, timezone FROM users WHERE {condition}"), {"ids": ids})  # noqa: S608
+    return [row.user_key for row in rows if zones[row.user_id] != row.timezone]
+
+
+def _columns_of(statement: str) -> list[str]:
+    match = _COLUMNS.search(statement)
+    if match is None:
+        raise ValueError("a loading statement names its columns")
+    return [column.strip() for column in match.group(1).split(",")]

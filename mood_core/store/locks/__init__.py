@@ -1,0 +1,1 @@
+"""Named locks, fencing numbers and leases."""

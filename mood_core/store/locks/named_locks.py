@@ -1,0 +1,109 @@
+"""Turns: what only one process may do at a time, whatever the number of workers and hosts.
+
+A turn belongs to its process and ends with it, however that ends. On PostgreSQL it is an advisory lock; on SQLite it
+is the lock of an empty database beside the real one, so that everything else goes on meanwhile. A process that loses it
+without noticing, because its session was ended, cannot commit once another one has acquired it: see
+:mod:`mood_core.store.locks.fences`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from mood_core.errors import StoreBusy, StoreError
+from mood_core.files.private import NO_FOLLOW
+from mood_core.store.engine.database import Database
+from mood_core.store.locks.fences import Fence, fenced, holds, raise_fence
+
+_WAIT_S = 60.0
+_POLL_S = 0.2
+_FAMILY = 0x6D6F6F64  # "mood", the first half of PostgreSQL's key
+
+
+class Turn(Enum):
+    """What is done by one process at a time; the value says what the others are told."""
+
+    UPKEEP = "another moodlog is importing, compacting, rebuilding, verifying or forgetting; try again when it is done"
+    """Old files are rewritten, or must not be meanwhile: two rewriters would undo each other's work."""
+
+    LABELS = "another run is fetching audio features or labelling; try again when it is done"
+    """Tracks are chosen, asked about and labelled: two runs would ask and label twice."""
+
+
+@contextmanager
+def turn(database: Database, what: Turn, *, wait_s: float = _WAIT_S) -> Iterator[None]:
+    """Have the turn for as long as the context lasts; waits up to ``wait_s`` seconds for another process.
+
+    Raises:
+        StoreBusy: Another process still has it.
+        LockLost: It was lost meanwhile, and another process has acquired it.
+        StoreError: The database cannot be reached.
+    """
+    with (_postgresql if database.dialect == "postgresql" else _sqlite)(database, what, wait_s):
+        name = what.name.lower()
+        with database.write() as connection:
+            number = raise_fence(connection, name)
+        with fenced(Fence(database.engine.url, name, number)):
+            yield
+
+
+@contextmanager
+def turn_unless_held(database: Database, what: Turn, *, wait_s: float = _WAIT_S) -> Iterator[None]:
+    """Like :func:`turn`, inside a function whose caller may hold the lock already."""
+    if holds(database.engine.url, what.name.lower()):
+        yield
+    else:
+        with turn(database, what, wait_s=wait_s):
+            yield
+
+
+@contextmanager
+def _postgresql(database: Database, what: Turn, wait_s: float) -> Iterator[None]:
+    key = {"family": _FAMILY, "number": list(Turn).index(what)}
+    deadline = time.monotonic() + wait_s
+    with database.read() as connection:
+        while not connection.scalar(text("SELECT pg_try_advisory_lock(:family, :number)"), key):
+            if time.monotonic() > deadline:
+                raise StoreBusy(what.value)
+            time.sleep(_POLL_S)
+        connection.commit()  # the lock is the session's; a transaction left open would hold up the vacuum
+        try:
+            yield
+        finally:
+            _unlock(connection, key)
+
+
+def _unlock(connection: Connection, key: dict[str, int]) -> None:
+    try:
+        connection.scalar(text("SELECT pg_advisory_unlock(:family, :number)"), key)
+    except DBAPIError:
+        connection.invalidate()  # the session has ended, and the lock with it
+
+
+@contextmanager
+def _sqlite(database: Database, what: Turn, wait_s: float) -> Iterator[None]:
+    path = f"{database.engine.url.database}-{what.name.lower()}"
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | NO_FOLLOW, 0o600))
+    except OSError as error:
+        if Path(path).is_symlink():
+            raise StoreError(f"{path} is a symbolic link; remove it, moodlog makes its own file there") from error
+        raise StoreError(f"{path} cannot be made: {error.strerror}") from error
+    connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
+    try:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise StoreBusy(what.value) from error
+        yield
+    finally:
+        connection.close()

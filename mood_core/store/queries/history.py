@@ -1,0 +1,105 @@
+"""A person's moods, counted by day, week, hour, weekday or track, from the views that everybody can query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from mood_core.domain.records import MOODS
+from mood_core.store.engine.database import Database
+
+GROUPINGS = {
+    "day": "local_day",
+    "week": "week",
+    "hour": "local_hour",
+    "weekday": "local_weekday",
+}
+"""What counts can be made by, and the column each is made by."""
+
+_COUNTS = """
+SELECT user_id, display_name, {column} AS period, coalesce(mood, 'Unlabelled') AS mood, count(*) AS listens
+FROM ({source}) AS h
+WHERE {where}
+GROUP BY user_id, display_name, {column}, coalesce(mood, 'Unlabelled')
+ORDER BY user_id, {column}
+"""
+
+_WEEK_OF = {
+    # The Monday that begins the week.
+    "sqlite": "date(local_day, '-' || (local_weekday - 1) || ' days')",
+    "postgresql": "local_day - (local_weekday - 1)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MoodCount:
+    """One person's listens in one ``period``, by mood; ``Unlabelled`` counts those without one.
+
+    A period is a day or a week's Monday (YYYY-MM-DD), an hour (0-23), or a weekday (1 for Monday to 7 for Sunday).
+    """
+
+    user_id: str
+    display_name: str
+    period: str | int
+    listens: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """All listens of the period."""
+        return sum(self.listens.values())
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Whose history (an id or a name; None: everybody), on which local days (both included)."""
+
+    user: str | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+
+    def where(self) -> tuple[str, dict[str, Any]]:
+        """A SQL condition over the columns of ``mood_history``, and its parameters."""
+        conditions, values = ["1 = 1"], dict[str, Any]()
+        if self.user is not None:
+            is_nobodys_id = "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_id = :user)"
+            conditions.append(f"(user_id = :user OR (display_name = :user AND {is_nobodys_id}))")
+            values["user"] = self.user
+        for name, operator, day in (("first_day", ">=", self.first_day), ("last_day", "<=", self.last_day)):
+            if day is not None:
+                conditions.append(f"local_day {operator} :{name}")
+                values[name] = day.isoformat()
+        return " AND ".join(conditions), values
+
+
+def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[MoodCount]:
+    """Listens by mood for each period of the kind ``by`` (a key of :data:`GROUPINGS`), oldest first."""
+    where, values = chosen.where()
+    source = f"SELECT mood_history.*, {_WEEK_OF[database.dialect]} AS week FROM mood_history"  # noqa: S608
+    query = _COUNTS.format(column=GROUPINGS[by], source=source, where=where)
+    periods: dict[tuple[str, str, str | int], dict[str, int]] = {}
+    with database.read() as connection:
+        for row in connection.execute(text(query), values):
+            period = row.period if isinstance(row.period, int) else str(row.period)
+            counts = periods.setdefault(
+                (row.user_id, row.display_name, period), dict.fromkeys((*MOODS, "Unlabelled"), 0)
+            )
+            counts[row.mood] = row.listens
+    return [MoodCount(*key, counts) for key, counts in periods.items()]
+
+
+def latest_listens(database: Database, chosen: HistoryFilter, limit: int) -> list[dict[str, Any]]:
+    """The newest ``limit`` listens with their moods, newest first; times as ISO 8601 text."""
+    where, values = chosen.where()
+    query = f"SELECT * FROM mood_history WHERE {where} ORDER BY played_at_ms DESC LIMIT :limit"  # noqa: S608
+    with database.read() as connection:
+        rows = connection.execute(text(query), values | {"limit": limit}).mappings()
+        return [{name: _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")  # as on SQLite
+    return value.isoformat(" ") if isinstance(value, datetime) else str(value) if isinstance(value, date) else value

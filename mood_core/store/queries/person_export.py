@@ -1,0 +1,80 @@
+"""Everything SQL knows of one person, for them to take along. Tokens stay: they open an account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, Row, text
+
+from mood_core.store.engine.database import Database
+from mood_core.store.engine.sql_files import sql_file
+
+PART_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "users": "person",
+        "accounts": "person",
+        "listens": "listens",
+        "gaps": "gaps",
+        "named_plays": "plays_by_name",
+        "imported_files": "imports",
+    }
+)
+"""In which part of an export the rows of a table about people are."""
+
+_COUNTED = "is counted from the listens, which are exported"
+_WORKING = "says which process works on the account, and nothing of the person"
+NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
+    {
+        "mood_days": _COUNTED,
+        "listen_totals": _COUNTED,
+        "covered_listens": _COUNTED,
+        "waiting_listens": "is an index of listens without a mood, which are exported",
+        "accounts.token": "opens the account",
+        "accounts.token_version": "counts changes of the token",
+        "accounts.refresh_owner": _WORKING,
+        "accounts.refresh_until_ms": _WORKING,
+        "accounts.claimed_by": _WORKING,
+        "accounts.claimed_until_ms": _WORKING,
+        "accounts.lease_number": _WORKING,
+    }
+)
+"""Tables and columns about people that an export leaves out, and why."""
+
+_PARTS = tuple(dict.fromkeys(PART_OF.values()))
+_CHUNK_ROWS = 10_000
+
+Rows = Callable[[], Iterator[pa.Table]]
+"""Reads the rows of one part from the first one, in tables of limited size; at least one table, which may be empty."""
+
+
+@contextmanager
+def personal_rows(database: Database, user_id: str) -> Iterator[dict[str, Rows]]:
+    """The ``person``, their ``listens`` with track and mood, their ``gaps``, and what they imported: one snapshot.
+
+    ``plays_by_name`` are the plays that an export named by artist and title alone, ``imports`` the exports themselves.
+    Each part can be read inside the block, more than once, and is never in memory as a whole.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
+    with database.read() as connection:
+        yield {name: partial(_read, connection, name, user_id) for name in _PARTS}
+
+
+def _read(connection: Connection, name: str, user_id: str) -> Iterator[pa.Table]:
+    statement = text(sql_file("export", name).text).execution_options(stream_results=True)
+    with connection.execute(statement, {"id": user_id}) as result:
+        names = list(result.keys())
+        yield _table(names, [])
+        for rows in result.partitions(_CHUNK_ROWS):
+            yield _table(names, rows)
+
+
+def _table(names: list[str], rows: Sequence[Row[Any]]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    return pa.table(dict(zip(names, map(pa.array, columns), strict=True)))

@@ -1,0 +1,104 @@
+"""Keeps the offsets from UTC of the time zones in use, so that plain SQL knows local days on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import Connection, text
+
+from mood_core.domain.records import to_ms
+from mood_core.errors import InputError
+
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)
+_EVER_MS = 2**53  # beyond any time a listen can have, and exact in every number type
+_KNOWN = text("SELECT starts_at_ms, ends_at_ms, offset_s FROM utc_offsets WHERE timezone = :name ORDER BY starts_at_ms")
+_IN_USE = text("""
+    SELECT u.timezone, o.starts_at_ms, o.ends_at_ms, o.offset_s
+    FROM (SELECT DISTINCT timezone FROM users) AS u LEFT JOIN utc_offsets AS o ON o.timezone = u.timezone
+    ORDER BY u.timezone, o.starts_at_ms
+""")
+_STEP = timedelta(days=7)  # no zone has changed twice within a week since 2000
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone called ``name``.
+
+    Raises:
+        InputError: There is no such IANA zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InputError(f"{name!r} is no IANA time zone; use one like Europe/Berlin or America/New_York") from error
+
+
+def offset_periods(name: str) -> Iterator[tuple[int, int, int]]:
+    """Periods of one offset: (start [ms], end [ms, exclusive], offset from UTC [s]), covering all of time."""
+    info = zone(name)
+    start_ms, offset = -_EVER_MS, _offset_s(info, _FIRST)
+    moment = _FIRST
+    while moment < _LAST:
+        later = moment + _STEP
+        if _offset_s(info, later) != offset:
+            change = _change_between(info, moment, later)
+            yield start_ms, to_ms(change), offset
+            start_ms, offset = to_ms(change), _offset_s(info, later)
+        moment = later
+    yield start_ms, _EVER_MS, offset
+
+
+def outdated_zones(connection: Connection) -> list[str]:
+    """The zones of people whose stored offsets are not those that this machine knows; without any it does not know."""
+    stored: dict[str, list[tuple[int, int, int]]] = {}
+    for name, *period in connection.execute(_IN_USE):
+        stored.setdefault(name, []).append(tuple(period))
+    outdated = []
+    for name, periods in stored.items():
+        with suppress(InputError):
+            if list(offset_periods(name)) != periods:
+                outdated.append(name)
+    return outdated
+
+
+def ensure_offsets(connection: Connection, names: Iterable[str]) -> list[int]:
+    """Write the offsets of the zones ``names`` where they differ from what is stored.
+
+    Returns the keys of the people whose zone's offsets were written.
+    """
+    written: list[int] = []
+    for name in sorted(set(names)):
+        periods = list(offset_periods(name))
+        known = connection.execute(_KNOWN, {"name": name})
+        if [tuple(row) for row in known] == periods:
+            continue
+        connection.execute(text("DELETE FROM utc_offsets WHERE timezone = :name"), {"name": name})
+        connection.execute(
+            text(
+                "INSERT INTO utc_offsets (timezone, starts_at_ms, ends_at_ms, offset_s)"
+                " VALUES (:name, :start, :end, :offset)"
+            ),
+            [{"name": name, "start": start, "end": end, "offset": offset} for start, end, offset in periods],
+        )
+        written += connection.scalars(text("SELECT user_key FROM users WHERE timezone = :name"), {"name": name})
+    return written
+
+
+def _offset_s(info: ZoneInfo, moment: datetime) -> int:
+    offset = moment.astimezone(info).utcoffset()
+    return int(offset.total_seconds()) if offset else 0
+
+
+def _change_between(info: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The first whole second after ``before`` with the offset that holds at ``after``."""
+    new = _offset_s(info, after)
+    low, high = int(before.timestamp()), int(after.timestamp())
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset_s(info, datetime.fromtimestamp(middle, UTC)) == new:
+            high = middle
+        else:
+            low = middle
+    return datetime.fromtimestamp(high, UTC)

@@ -1,0 +1,1 @@
+"""Calls counted against the quotas of outside services."""

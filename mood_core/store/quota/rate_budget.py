@@ -1,0 +1,52 @@
+"""A token bucket that all workers of one app share: it tells each call how long to wait for its turn.
+
+Kept as one time in one row: when every call that was granted so far will have had its share (the generic cell rate
+algorithm). Turns are given in the order of asking, whichever worker asks, and asking costs one statement.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Connection, text
+
+from mood_core.store.locks.leases import CLOCKS_DIFFER_S
+
+SPAN_S = 30.0
+"""Spotify's limit is one of calls in any 30 seconds."""
+
+_LATE_S = 1.0  # a granted call may reach the service so much later than its turn
+_BURST_SHARE = 0.1
+
+_TAKE = text(
+    "INSERT INTO rate_budgets (service, paid_until_us) VALUES (:service, :now + :step)"
+    " ON CONFLICT (service) DO UPDATE SET paid_until_us ="
+    # Further ahead, it was paid by a clock that was wrong.
+    " CASE WHEN rate_budgets.paid_until_us BETWEEN :now AND :latest THEN rate_budgets.paid_until_us ELSE :now END"
+    " + :step"
+    " RETURNING paid_until_us"
+)
+
+
+class RateBudget:
+    """At most ``calls`` (1 or more) to ``service`` in any ``span_s`` seconds, by the wall clocks of the machines.
+
+    A tenth of them may come at once; the others follow evenly.
+    """
+
+    def __init__(
+        self, service: str, calls: int, *, span_s: float = SPAN_S, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._service = service
+        self._wall_clock = wall_clock
+        self._burst = max(1, int(calls * _BURST_SHARE))
+        self._step_us = round((span_s + _LATE_S) * 1_000_000 / (calls - self._burst + 1))
+
+    def take(self, connection: Connection) -> float:
+        """Take the next turn, in the caller's transaction; returns in how many seconds it comes."""
+        now = round(self._wall_clock() * 1_000_000)
+        latest = now + self._burst * self._step_us + round(CLOCKS_DIFFER_S * 1_000_000)
+        values = {"service": self._service, "now": now, "latest": latest, "step": self._step_us}
+        paid_until: int = connection.execute(_TAKE, values).scalar_one()
+        return max(0, paid_until - self._burst * self._step_us - now) / 1_000_000

@@ -1,0 +1,1 @@
+"""Text for people: plurals, date ranges, and safe single lines."""

@@ -1,0 +1,1 @@
+"""Imports of Spotify's account-data exports."""

@@ -1,0 +1,185 @@
+"""Imports an export: reads it whole, decides what is new, then writes; a damaged file changes nothing at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from mood_core.domain.records import Gap, from_ms
+from mood_core.errors import InputError
+from mood_core.exports.limits import Limits
+from mood_core.exports.outcomes import Fate
+from mood_core.exports.parse_row import Choice, HistoryRead
+from mood_core.exports.reader import read_history
+from mood_core.exports.sources import digest_of, open_export
+from mood_core.store.queries.import_rows import ImportRows
+from mood_core.usecases.imports.decide import Plan, decide
+from mood_core.usecases.imports.known_listens import gather
+from mood_core.usecases.imports.track_lookup import Catalog, no_catalog
+from mood_core.usecases.imports.write import Import, Writer, write
+
+
+class Progress(Protocol):
+    """Hears how far an import is."""
+
+    def started(self, step: str, total: int) -> None:
+        """``step`` begins, of ``total`` (bytes when "reading", rows when "writing")."""
+
+    def __call__(self, rows: int, done: int, /) -> None:
+        """So many ``rows`` were read or written, and ``done`` of the total."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def started(self, step: str, total: int) -> None:
+        """See :class:`Progress`."""
+
+    def __call__(self, rows: int, done: int, /) -> None:
+        """See :class:`Progress`."""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of an export. ``fates`` add up to ``rows_read``; times are those of the imported listens."""
+
+    user_id: str
+    dry_run: bool = False
+    rows_read: int = 0
+    fates: Counter[str] = field(default_factory=Counter)
+    files: dict[str, int] = field(default_factory=dict)
+    other_files: list[str] = field(default_factory=list)
+    gaps_filled: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    seen_before: bool = False
+    quarantine: Path | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for machines: plain values, times in ISO 8601."""
+        return asdict(self) | {
+            "fates": dict(self.fates),
+            "first_at": self.first_at and self.first_at.isoformat(),
+            "last_at": self.last_at and self.last_at.isoformat(),
+            "quarantine": self.quarantine and str(self.quarantine),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How to import: what is left out, the limits, and whether anything is written."""
+
+    choice: Choice = field(default_factory=Choice)
+    limits: Limits = field(default_factory=Limits)
+    dry_run: bool = False
+
+    @property
+    def text(self) -> str:
+        """What decides the fates, as text."""
+        private, videos = ("keep" if self.choice.keep_private else "drop"), ",videos=keep" * self.choice.keep_videos
+        return f"min_ms={self.choice.min_ms},private={private}{videos}"
+
+
+def import_history(
+    paths: Sequence[Path],
+    user_id: str,
+    rows: ImportRows,
+    batches: Writer,
+    quarantine: IO[str],
+    *,
+    now: datetime,
+    keep: Callable[[], Path | None] = lambda: None,
+    options: ImportOptions = ImportOptions(),
+    catalog: Catalog = no_catalog,
+    progress: Progress = Silent(),  # noqa: B008 - it has no state
+) -> ImportReport:
+    """Import the export in ``paths`` for ``user_id``; unless this is a dry run, ``batches`` makes them known.
+
+    Args:
+        paths: zips, folders or JSON files.
+        user_id: whose history it is.
+        rows: questions to SQL.
+        batches: where facts go.
+        quarantine: takes malformed rows, one JSON object a line.
+        now: the date of the batches.
+        keep: makes a file of what the quarantine took, before the export counts as imported: a run that is killed in
+            between finds it again.
+        options: what is left out, the limits, and whether to write.
+        catalog: the names in the person's catalogue files; looked through only where a play by name needs it.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: A path holds no listening history, is damaged, or is larger than the limits; nothing is written.
+        StoreError: The database or the lake fails. Running it again goes on.
+    """
+    with open_export(paths, options.limits) as files:
+        digest = digest_of(paths)
+        earlier = rows.imported(user_id, digest, options.text)
+        if earlier is not None:
+            return _told_again(user_id, options, *earlier)
+        progress.started("reading", sum(file.size for file in files))
+        read = read_history(files, options.choice, options.limits, quarantine, progress)
+    if not read.files:
+        names = ", ".join(str(path) for path in paths)
+        raise InputError(f"{names}: no listening history in there; give the zip that Spotify sent or its JSON files")
+    report = _import(Import(user_id, read, gather(read, user_id, rows, catalog), now), rows, batches, options, progress)
+    if not options.dry_run:
+        report.quarantine = keep()
+        rows.remember(user_id, digest, options.text, report.rows_read, report.fates, now=now)
+    return report
+
+
+def _import(
+    what: Import, rows: ImportRows, batches: Writer, options: ImportOptions, progress: Progress
+) -> ImportReport:
+    read = what.read
+    plan = decide(read, what.known, rows.named(what.user_id) if read.names else ())
+    gaps = _covered(rows.open_gaps(what.user_id), read, what.now)
+    if not options.dry_run:
+        progress.started("writing", len(plan.extended) + len(plan.account) + len(plan.waiting))
+        write(what, plan, gaps, rows.titled_among, batches, lambda done: progress(done, done))
+    first, last = _reach(plan)
+    return ImportReport(
+        what.user_id,
+        options.dry_run,
+        read.rows_read,
+        Counter({fate.value: count for fate in Fate if (count := read.fates[fate] + plan.fates[fate])}),
+        read.files,
+        read.other_files,
+        len(gaps),
+        first,
+        last,
+    )
+
+
+def _reach(plan: Plan) -> tuple[datetime | None, datetime | None]:
+    times = np.concatenate([plan.extended.at_ms, plan.account.at_ms])
+    return (from_ms(int(times.min())), from_ms(int(times.max()))) if len(times) else (None, None)
+
+
+def _covered(gaps: Iterable[Gap], read: HistoryRead, now: datetime) -> list[Gap]:
+    """The gaps within the time of which the export tells, filled."""
+    times = [time for plays in (read.tracked, read.named) if len(plays.ended_s) for time in _ends(plays.ended_s)]
+    if not times:
+        return []
+    first, last = from_ms(min(times) * 1000), from_ms(max(times) * 1000)
+    return [replace(gap, filled_at=now) for gap in gaps if first <= gap.starts_at and gap.ends_at <= last]
+
+
+def _ends(times: Sequence[int]) -> tuple[int, int]:
+    return min(times), max(times)
+
+
+def _told_again(user_id: str, options: ImportOptions, rows_read: int, fates: dict[str, int]) -> ImportReport:
+    """The report of an export that is in already: what was stored then is known now."""
+    report = ImportReport(user_id, options.dry_run, rows_read, seen_before=True)
+    for name, count in fates.items():
+        stored = name in (Fate.IMPORTED, Fate.UNMATCHED)
+        report.fates[Fate.ALREADY_IMPORTED.value if stored else name] += count
+    return report

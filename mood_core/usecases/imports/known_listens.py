@@ -1,0 +1,116 @@
+"""Gathers what is known already when an import decides: stored plays, and the tracks that names belong to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mood_core.domain.play_matching import Play
+from mood_core.domain.records import ListenSource
+from mood_core.exports.parse_row import HistoryRead
+from mood_core.store.queries.import_rows import ImportRows
+from mood_core.usecases.imports.plan import Columns, Ints
+from mood_core.usecases.imports.track_lookup import Catalog, NameSearch
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of an export's tracks, which are numbered: those with an address first.
+
+    Attributes:
+        ids: the track of each number.
+        group: the number that stands for each number's name; recordings that are called alike share one.
+        stored: plays that an extended history told of before.
+        others: by group, plays that polls and account data told of.
+        track_of_name: the number of each name of the account data, -1 where no track is known.
+        catalogued: (title, artist) of tracks that only the catalogue files know.
+    """
+
+    ids: list[str]
+    group: Ints
+    stored: Columns
+    others: dict[int, list[Play]]
+    track_of_name: list[int]
+    catalogued: dict[str, tuple[str, str]]
+
+
+def gather(read: HistoryRead, user_id: str, rows: ImportRows, catalog: Catalog) -> Known:
+    """Ask SQL for what matters to ``read``; ``catalog`` is looked through where names are still missing."""
+    others = _others(user_id, rows)
+    search, catalogued = _search(read, rows, others, catalog)
+    ids = _Numbers(info.track_id for info in read.track_infos)
+    found = [search.find(artist, title) for artist, title in read.names]
+    names = [-1 if track_id is None else ids.of(track_id) for track_id in found]
+    for track_id in (*others, *(each for name in found if name for each in sorted(search.called_like(name)))):
+        ids.of(track_id)
+    group = _groups(ids.all, search)
+    by_group: dict[int, list[Play]] = defaultdict(list)
+    for track_id, plays in others.items():
+        by_group[int(group[ids.of(track_id)])].extend(plays)
+    return Known(ids.all, group, _stored(user_id, rows, ids.all), by_group, names, catalogued)
+
+
+class _Numbers:
+    """Numbers tracks in the order in which they come."""
+
+    def __init__(self, track_ids: Iterable[str]) -> None:
+        self.all: list[str] = []
+        self._of: dict[str, int] = {}
+        for track_id in track_ids:
+            self.of(track_id)
+
+    def of(self, track_id: str) -> int:
+        number = self._of.setdefault(track_id, len(self.all))
+        if number == len(self.all):
+            self.all.append(track_id)
+        return number
+
+
+def _others(user_id: str, rows: ImportRows) -> dict[str, list[Play]]:
+    plays: dict[str, list[Play]] = defaultdict(list)
+    for track_id, at_ms, ms_played, source in rows.listens_but_extended(user_id):
+        plays[track_id].append(Play(at_ms, ms_played, ListenSource(source)))
+    return plays
+
+
+def _search(
+    read: HistoryRead, rows: ImportRows, others: dict[str, list[Play]], catalog: Catalog
+) -> tuple[NameSearch, dict[str, tuple[str, str]]]:
+    search = NameSearch()
+    if not read.names and not others:
+        return search, {}
+    for artist, title in read.names:
+        search.want(artist, title)
+    if others:
+        for track_id, title, artists in rows.track_names():
+            if track_id in others:
+                search.want_track(title, artists)
+    search.add((info.track_id, info.name, info.artist) for info in read.track_infos if info.name)
+    search.add(rows.track_names())
+    return search, search.add_from(catalog) if read.names else {}
+
+
+def _groups(ids: Sequence[str], search: NameSearch) -> Ints:
+    group: Ints = np.arange(len(ids), dtype=np.int64)
+    first: dict[int, int] = {}
+    for number, track_id in enumerate(ids):
+        name = search.group_of(track_id)
+        if name is not None:
+            group[number] = first.setdefault(name, number)
+    return group
+
+
+def _stored(user_id: str, rows: ImportRows, ids: Sequence[str]) -> Columns:
+    """What extended histories told of these tracks before."""
+    keys = rows.track_keys(ids)
+    number_of = {keys[track_id]: number for number, track_id in enumerate(ids) if track_id in keys}
+    parts = [np.empty((0, 3), dtype=np.int64)]
+    if number_of:
+        for chunk in rows.extended_listens(user_id):
+            plays = [(number_of[key], at_ms, ms_played or 0) for key, at_ms, ms_played in chunk if key in number_of]
+            parts.append(np.array(plays, dtype=np.int64).reshape(-1, 3))
+    table = np.concatenate(parts)
+    return Columns(table[:, 0], table[:, 1], table[:, 2])

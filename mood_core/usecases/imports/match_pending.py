@@ -1,0 +1,105 @@
+"""Gives plays that an export named by artist and title alone their track, once a track of that name is known."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from mood_core.domain.play_matching import Play, already_stored
+from mood_core.domain.records import Listen, ListenSource, Track, TrackKind, from_ms
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS
+from mood_core.store.queries.import_rows import ImportRows
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.imports.decide import Named, moments, times_of, to_the_minute
+from mood_core.usecases.imports.track_lookup import Catalog, NameSearch, no_catalog
+from mood_core.usecases.imports.write import named_table
+
+_OVERLAP = timedelta(days=1)
+"""A run dates what it loads by its start; none lasts longer."""
+
+
+def match_waiting(rows: ImportRows, batches: Batches, *, now: datetime, catalog: Catalog = no_catalog) -> int:
+    """Store the waiting plays whose track is known by now as listens; returns how many plays found their track.
+
+    A play that another source has told of meanwhile becomes no second listen. The listens are written before the plays
+    are marked, so that a run killed in between is repeated without harm. Asks nobody; costs one query when none wait,
+    and otherwise reads the names that came since the last time: against all older ones the plays were held before.
+    ``catalog`` holds the names in the person's catalogue files.
+
+    Raises:
+        InputError: A catalogue file is not what it should be.
+        StoreError: The database or the lake fails.
+    """
+    waiting = rows.waiting()
+    if not waiting:
+        return 0
+    search = NameSearch()
+    for _, _, artist, title, _ in waiting:
+        search.want(artist, title)
+    until = rows.names_matched_until()
+    is_known = until is not None and until <= now  # a later one was noted by a clock that was wrong
+    search.add(_names_since(until - _OVERLAP, batches) if until and is_known else rows.track_names())
+    catalogued = search.add_from(catalog)
+    tracks = [Track(track_id, title, (artists,)) for track_id, (title, artists) in sorted(catalogued.items())]
+    batches.add(TRACKS, to_table(TRACKS, tracks), now=now)
+    found = 0
+    for user_id, plays in groupby(waiting, key=lambda play: play[0]):
+        known = [(play[1:], track_id) for play in plays if (track_id := search.find(play[2], play[3])) is not None]
+        if known:
+            _store(user_id, known, search, rows, batches, now)
+        found += len(known)
+    rows.names_matched(now)
+    return found
+
+
+def _names_since(moment: datetime, batches: Batches) -> Iterator[tuple[str, str, str]]:
+    """(track id, title, artists) of the tracks that were loaded since ``moment``."""
+    for table in batches.loaded_since(TRACKS, moment):
+        for row in table.select(["track_id", "name", "artists", "kind"]).to_pylist():
+            if row["name"] and row["kind"] == TrackKind.TRACK:
+                yield row["track_id"], row["name"], ", ".join(row["artists"])
+
+
+def _store(
+    user_id: str,
+    known: Sequence[tuple[Named, str]],
+    search: NameSearch,
+    rows: ImportRows,
+    batches: Batches,
+    now: datetime,
+) -> None:
+    groups = [search.group_of(track_id) or 0 for _, track_id in known]
+    plays = [Play(at_ms, ms_played, ListenSource.ACCOUNT_DATA) for (at_ms, _, _, ms_played), _ in known]
+    stored = _stored(user_id, {track_id for _, track_id in known}, search, rows)
+    told = already_stored(
+        [(str(group), play) for group, play in zip(groups, plays, strict=True)],
+        [(str(group), play) for group, some in stored.items() for play in to_the_minute(some)],
+    )
+    new = [position for position, is_told in enumerate(told) if not is_told]
+    lengths = [-1 if play.ms_played is None else play.ms_played for play in plays]
+    times = moments([(groups[each], plays[each].at_ms, lengths[each]) for each in new], times_of(stored))
+    listens = [
+        Listen(user_id, from_ms(at_ms), known[each][1], ListenSource.ACCOUNT_DATA, plays[each].ms_played)
+        for each, at_ms in zip(new, times, strict=True)
+    ]
+    batches.add(LISTENS, to_table(LISTENS, listens), now=now)
+    named = [play for play, _ in known]
+    batches.add(NAMED_PLAYS, named_table(user_id, named, [track_id for _, track_id in known]), now=now)
+
+
+def _stored(user_id: str, track_ids: set[str], search: NameSearch, rows: ImportRows) -> dict[int, list[Play]]:
+    """The person's stored plays of these tracks and of those called alike, by group."""
+    alike = {each: search.group_of(each) or 0 for track_id in track_ids for each in search.called_like(track_id)}
+    plays: dict[int, list[Play]] = defaultdict(list)
+    for track_id, at_ms, ms_played, source in rows.listens_but_extended(user_id):
+        if track_id in alike:
+            plays[alike[track_id]].append(Play(at_ms, ms_played, ListenSource(source)))
+    group_of_key = {key: alike[track_id] for track_id, key in rows.track_keys(sorted(alike)).items()}
+    for chunk in rows.extended_listens(user_id):
+        for key, at_ms, ms_played in chunk:
+            if key in group_of_key:
+                plays[group_of_key[key]].append(Play(at_ms, ms_played, ListenSource.EXTENDED_HISTORY))
+    return plays

@@ -1,0 +1,94 @@
+"""Whose history an import is: a known person, or one who is made for it and needs no account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from mood_core.domain.records import User
+from mood_core.errors import InputError
+from mood_core.lake.schema import Dataset
+from mood_core.store.engine.database import Database
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.time_zones import zone
+from mood_core.store.queries.tombstones import tombstone_of
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.people.connect_account import register_user
+
+_SIGNS = re.compile(r"[\W_]+")
+
+NOBODY = "me"
+"""What a person is called who gave no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The person of a history; ``new`` holds what is to be recorded of one who is not known yet."""
+
+    user_id: str
+    new: User | None = None
+
+
+def find_owner(
+    accounts: Accounts, user: str | None, timezone: str | None, machine_zone: Callable[[], str], *, now: datetime
+) -> Owner:
+    """The person called ``user`` (an id or a name), or the only one known, or a new one.
+
+    Raises:
+        InputError: Several people may be meant, or ``timezone`` is no IANA name.
+    """
+    known = accounts.all([user] if user else None)
+    if len(known) > 1:
+        raise InputError(
+            "several people are known here; say whose history it is by --user, `moodlog status` lists them"
+        )
+    if known:
+        return Owner(known[0].user_id)
+    name = user or NOBODY
+    user_id = f"local-{_SIGNS.sub('-', name.casefold()).strip('-') or 'person'}"
+    if accounts.all([user_id]):
+        return Owner(user_id)
+    zone(timezone or machine_zone())
+    return Owner(user_id, User(user_id, name, timezone or machine_zone(), now))
+
+
+def check_not_forgotten(database: Database, owner: Owner, user: str | None) -> None:
+    """Stop where the person of an import was forgotten, unless the import names them as ``user``.
+
+    Raises:
+        InputError: They were forgotten.
+    """
+    tombstone = tombstone_of(database, owner.user_id)
+    if user is None and tombstone is not None and tombstone.in_force:
+        name = owner.new.display_name if owner.new else owner.user_id
+        raise InputError(
+            f"the person called {name} was forgotten on {tombstone.forgotten_at:%Y-%m-%d}; if they want their history"
+            f" stored again, name them: --user {name}"
+        )
+
+
+class RegisteringBatches:
+    """Writes batches; a new person is recorded before the first one, so that a refused export makes nobody."""
+
+    def __init__(self, batches: Callable[[], Batches], owner: Owner, renew: Callable[[], None]) -> None:
+        """``batches`` gives where facts go, once there is something to write; ``renew`` holds on to the account."""
+        self._batches, self._new, self._renew = batches, owner.new, renew
+
+    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
+        """See :meth:`~mood_core.usecases.batches.Batches.add`.
+
+        Raises:
+            InputError: The person was forgotten since the import began.
+        """
+        self._renew()
+        if self._new is not None:
+            register_user(self._new, lambda _: None, self._batches(), now=now)
+            self._new = None
+        added = self._batches().add(dataset, rows, now=now)
+        if added < rows.num_rows:
+            raise InputError("this person was forgotten during the import; nothing more of it was stored")
+        return added

@@ -1,0 +1,84 @@
+"""Plays of an export as columns, and what can be told of them by comparing. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mood_core.domain.play_matching import Play, pair
+from mood_core.domain.records import ListenSource
+
+_TRACK_SHIFT = 34  # seconds until the year 2514 need 34 bits
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Plays as columns of one length: number of the track, end [ms since 1970], length heard [ms, -1 where unknown]."""
+
+    track: Ints
+    at_ms: Ints
+    ms: Ints
+
+    def __len__(self) -> int:
+        return len(self.track)
+
+    def take(self, which: NDArray[np.bool_] | Ints | slice) -> Columns:
+        """The plays ``which`` (a mask, positions or a slice) alone."""
+        return Columns(self.track[which], self.at_ms[which], self.ms[which])
+
+    def grouped(self, group: Ints) -> Columns:
+        """The same plays with the number of their group for that of their track."""
+        return Columns(group[self.track] if len(self) else self.track, self.at_ms, self.ms)
+
+
+def columns(track: Iterable[int], ended_s: Iterable[int], ms: Iterable[int]) -> Columns:
+    """Columns of what was read, its times in seconds."""
+    return Columns(
+        np.asarray(track, dtype=np.int64), np.asarray(ended_s, dtype=np.int64) * 1000, np.asarray(ms, dtype=np.int64)
+    )
+
+
+def without_duplicates(plays: Columns) -> Columns:
+    """One play for each track and second, the longest heard, in the order of time."""
+    keys = _keys(plays)
+    order = np.lexsort((-plays.ms, keys))
+    first = np.ones(len(order), dtype=np.bool_)
+    first[1:] = keys[order][1:] != keys[order][:-1]
+    kept = plays.take(order[first])
+    return kept.take(np.lexsort((kept.track, kept.at_ms)))
+
+
+def not_among(plays: Columns, stored: Columns) -> NDArray[np.bool_]:
+    """Which of ``plays`` are not stored to the second."""
+    return ~np.isin(_keys(plays), _keys(stored))
+
+
+def partners(plays: Columns, source: ListenSource, others: Mapping[int, Sequence[Play]]) -> list[Play | None]:
+    """The play of another source that each of ``plays`` repeats; ``others`` are by the number in ``plays.track``."""
+    result: list[Play | None] = [None] * len(plays)
+    if not others:
+        return result
+    by_track: dict[int, list[int]] = defaultdict(list)
+    for position in np.flatnonzero(np.isin(plays.track, np.fromiter(others, np.int64, len(others)))).tolist():
+        by_track[int(plays.track[position])].append(position)
+    for track, positions in sorted(by_track.items()):
+        mine = [Play(int(plays.at_ms[index]), length_of(int(plays.ms[index])), source) for index in positions]
+        for position, partner in zip(positions, pair(others[track], mine), strict=True):
+            result[position] = partner
+    return result
+
+
+def length_of(ms: int) -> int | None:
+    """The length that a column of lengths says."""
+    return None if ms < 0 else ms
+
+
+def _keys(plays: Columns) -> Ints:
+    keys: Ints = (plays.track << _TRACK_SHIFT) | (plays.at_ms // 1000)
+    return keys

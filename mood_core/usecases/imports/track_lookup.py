@@ -1,0 +1,118 @@
+"""Finds tracks by artist and title, and tells which tracks are recordings of one name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title
+
+_Name = tuple[str, str]
+
+TrackNames = Iterable[tuple[str, str, str]]
+"""(track id, title, artists as "A, B") of many tracks."""
+
+Catalog = Callable[[Sequence[_Name]], TrackNames]
+"""Gives the names in the person's catalogue files, for a search for (artist, title) that were not found elsewhere."""
+
+
+def no_catalog(_missing: Sequence[_Name]) -> TrackNames:
+    """A catalogue without files."""
+    return ()
+
+
+class NameSearch:
+    """Tracks that are called as somebody calls them, compared by the rule of :mod:`mood_core.domain.track_names`.
+
+    Spotify gives one song several ids (single, album, another country's release), and the sources of a listen may each
+    tell another one. So all tracks of one wanted name are one *group*; of a group, the lowest id stands for the name.
+    Memory grows with what is wanted, not with what is looked through.
+    """
+
+    def __init__(self) -> None:
+        self._wanted: dict[_Name, int] = {}
+        self._artists: set[str] = set()
+        self._joined: list[int] = []
+        self._members: dict[int, set[str]] = {}
+        self._group_of: dict[str, int] = {}
+
+    def want(self, artist: str, title: str) -> None:
+        """Look for the tracks that an export calls so."""
+        self._want((plain_artist(artist), plain_title(title)))
+
+    def want_track(self, title: str, artists: str) -> None:
+        """Look for the tracks that are called as a known one, by "A, B"."""
+        plain = plain_title(title)
+        self._want(*((artist, plain) for artist in artist_spellings(artists)))
+
+    def missing(self) -> list[_Name]:
+        """What is wanted and was not found yet, as it is compared: (artist, title)."""
+        return sorted(name for name, group in self._wanted.items() if self._root(group) not in self._members)
+
+    def add(self, tracks: TrackNames, *, only_missing: bool = False) -> dict[str, _Name]:
+        """Look through ``tracks``; returns (title, artists) of those wanted, by track id.
+
+        With ``only_missing``, a name that was found before takes no more of them.
+        """
+        done = {self._root(group) for group in self._members} if only_missing else set()
+        found: dict[str, _Name] = {}
+        for track_id, title, artists in tracks:
+            groups = {self._root(group) for group in self._groups_called(title, artists)} - done
+            if groups:
+                group = self._join(groups)
+                self._group_of[track_id] = group
+                self._members.setdefault(group, set()).add(track_id)
+                found[track_id] = (title, artists)
+        return found
+
+    def add_from(self, catalog: Catalog) -> dict[str, _Name]:
+        """Look through ``catalog`` for what is missing still; returns (title, artists) of what was found, by id."""
+        missing = self.missing()
+        return self.add(catalog(missing), only_missing=True) if missing else {}
+
+    def find(self, artist: str, title: str) -> str | None:
+        """The track called so, or None."""
+        group = self._wanted.get((plain_artist(artist), plain_title(title)))
+        members = None if group is None else self._members.get(self._root(group))
+        return min(members) if members else None
+
+    def group_of(self, track_id: str) -> int | None:
+        """The group of a track that was found, or None."""
+        group = self._group_of.get(track_id)
+        return None if group is None else self._root(group)
+
+    def called_like(self, track_id: str) -> frozenset[str]:
+        """All found tracks of the same name, the track itself among them; none where it was not found."""
+        group = self.group_of(track_id)
+        return frozenset() if group is None else frozenset(self._members[group])
+
+    def _groups_called(self, title: str, artists: str) -> Iterator[int]:
+        plain = None
+        for artist in artist_spellings(artists):
+            if artist in self._artists:
+                plain = plain_title(title) if plain is None else plain
+                if (artist, plain) in self._wanted:
+                    yield self._wanted[artist, plain]
+
+    def _want(self, *names: _Name) -> None:
+        groups = {self._root(self._wanted[name]) for name in names if name in self._wanted}
+        if groups:
+            group = self._join(groups)
+        else:
+            group = len(self._joined)
+            self._joined.append(group)
+        for name in names:
+            self._wanted[name] = group
+            self._artists.add(name[0])
+
+    def _join(self, groups: set[int]) -> int:
+        first, *others = sorted(groups)
+        for other in others:
+            self._joined[other] = first
+            if other in self._members:
+                self._members.setdefault(first, set()).update(self._members.pop(other))
+        return first
+
+    def _root(self, group: int) -> int:
+        while self._joined[group] != group:
+            group = self._joined[group]
+        return group

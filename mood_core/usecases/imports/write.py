@@ -1,0 +1,117 @@
+"""Writes what an import decided: tracks, listens, plays that wait, and filled gaps, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from mood_core.domain.records import Gap, ListenSource, Track
+from mood_core.exports.parse_row import HistoryRead
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import GAPS, LISTENS, NAMED_PLAYS, TRACKS, Dataset
+from mood_core.usecases.imports.decide import Named, Plan
+from mood_core.usecases.imports.known_listens import Known
+from mood_core.usecases.imports.plan import Columns
+
+ROWS_A_FILE = 100_000
+
+
+class Writer(Protocol):
+    """Where facts go: Parquet first, then SQL."""
+
+    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """Whose import it is, what it read, what was known, and when it is written."""
+
+    user_id: str
+    read: HistoryRead
+    known: Known
+    now: datetime
+
+
+def write(
+    what: Import,
+    plan: Plan,
+    gaps: Sequence[Gap],
+    described: Callable[[Sequence[str]], set[str]],
+    batches: Writer,
+    progress: Callable[[int], None],
+) -> None:
+    """Write ``plan``; stopped anywhere and decided again, the rest is written. Gaps come last, once they are filled.
+
+    ``described`` tells which tracks have a title already; ``progress`` hears how many rows are written.
+    """
+    done = 0
+    for dataset, table in _batches(what, plan, gaps, described):
+        batches.add(dataset, table, now=what.now)
+        done += table.num_rows if dataset in (LISTENS, NAMED_PLAYS) else 0
+        progress(done)
+
+
+def _batches(
+    what: Import, plan: Plan, gaps: Sequence[Gap], described: Callable[[Sequence[str]], set[str]]
+) -> Iterator[tuple[Dataset, pa.Table]]:
+    for tracks in _parts(_new_tracks(what, plan, described)):
+        yield TRACKS, to_table(TRACKS, tracks)
+    for source, plays in (
+        (ListenSource.EXTENDED_HISTORY, plan.extended),
+        (ListenSource.ACCOUNT_DATA, plan.account),
+    ):
+        for start in range(0, len(plays), ROWS_A_FILE):
+            yield LISTENS, _listens(what, plays.take(slice(start, start + ROWS_A_FILE)), source)
+    for rows in _parts(plan.waiting):
+        yield NAMED_PLAYS, named_table(what.user_id, rows)
+    yield GAPS, to_table(GAPS, gaps)
+
+
+def _new_tracks(what: Import, plan: Plan, described: Callable[[Sequence[str]], set[str]]) -> list[Track]:
+    """The tracks of ``plan`` that nobody has described yet, as the export or a catalogue file describes them."""
+    numbers = np.unique(np.concatenate([plan.extended.track, plan.account.track])).tolist()
+    heard = sorted(what.known.ids[number] for number in numbers)
+    known = described(heard)
+    tracks = [Track(info.track_id, info.name, (info.artist,), info.album) for info in what.read.track_infos]
+    tracks += [Track(track_id, title, (artists,)) for track_id, (title, artists) in what.known.catalogued.items()]
+    described_here = {track.track_id: track for track in tracks if track.name}
+    return [described_here[track_id] for track_id in heard if track_id in described_here and track_id not in known]
+
+
+def _listens(what: Import, plays: Columns, source: ListenSource) -> pa.Table:
+    used, places = np.unique(plays.track, return_inverse=True)
+    ids = pa.array([what.known.ids[number] for number in used.tolist()], pa.string())
+    count = len(plays)
+    values = {
+        "user_id": pa.repeat(what.user_id, count),
+        "played_at": pa.array(plays.at_ms).cast(pa.timestamp("ms", "UTC")),
+        "track_id": ids.take(pa.array(places)),
+        "ms_played": pa.array(plays.ms, mask=plays.ms < 0).cast(pa.int32()),
+        "source": pa.repeat(source.value, count),
+    }
+    return pa.table(values)
+
+
+def named_table(user_id: str, rows: Sequence[Named], track_ids: Sequence[str] | None = None) -> pa.Table:
+    """Plays by name in the dataset's schema, with their tracks where those are known."""
+    ends, artists, titles, lengths = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "user_id": pa.repeat(user_id, len(rows)),
+            "ended_at": pa.array(ends, pa.int64()).cast(pa.timestamp("ms", "UTC")),
+            "artist": pa.array(artists, pa.string()),
+            "title": pa.array(titles, pa.string()),
+            "ms_played": pa.array(lengths, pa.int32()),
+            "track_id": pa.array(track_ids, pa.string()) if track_ids else pa.nulls(len(rows), pa.string()),
+        }
+    )
+
+
+def _parts(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(rows), ROWS_A_FILE):
+        yield rows[start : start + ROWS_A_FILE]

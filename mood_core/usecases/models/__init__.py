@@ -1,0 +1,1 @@
+"""Models: predict, relabel, promote, and build data sets for training."""

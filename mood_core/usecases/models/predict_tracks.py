@@ -1,0 +1,95 @@
+"""The moods of single tracks: from stored features, or from the chain of sources, which nothing is stored of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from mood_core.domain.feature_misses import NothingRemembered
+from mood_core.domain.records import FEATURES, Track
+from mood_core.domain.spotify_ids import parse_track_ref
+from mood_core.errors import InputError
+from mood_core.features.chain import fetch_features
+from mood_core.features.fetch_report import FetchReport
+from mood_core.features.source import FeatureSource, SourceAvailability
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFeatures:
+    """A track with what is known of it: ``features`` in the order of FEATURES (duration may be None) and their source.
+
+    ``features`` is None where no source knows the track; ``problem`` says why.
+    """
+
+    track: Track
+    features: tuple[float | None, ...] | None
+    source: str | None
+    problem: str | None = None
+
+
+class StoredFeatures(Protocol):
+    """Features that are stored already."""
+
+    def stored(
+        self, track_ids: Sequence[str]
+    ) -> Mapping[str, tuple[Track, tuple[float | None, ...] | None, str | None]]:
+        """By track id, the track and, where they are stored, its features and their source."""
+        ...
+
+
+def track_id_of(reference: str) -> str:
+    """The id in a track's id, URI or address.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    track_id = parse_track_ref(reference)
+    if track_id is None:
+        raise InputError(
+            f"{reference!r} is no Spotify track: give an id of 22 characters, a spotify:track: URI or an address"
+        )
+    return track_id
+
+
+def features_of(
+    track_ids: Sequence[str],
+    stored: StoredFeatures,
+    sources: Sequence[FeatureSource],
+    availability: SourceAvailability,
+    *,
+    now: datetime,
+) -> list[TrackFeatures]:
+    """What is known of ``track_ids``, in their order: stored features first, then each source in turn."""
+    known = stored.stored(track_ids)
+    tracks = {track_id: known[track_id][0] if track_id in known else Track(track_id, "", ()) for track_id in track_ids}
+    wanting = [track for track_id, track in tracks.items() if track_id not in known or known[track_id][1] is None]
+    report = FetchReport()
+    found = {
+        features.track_id: features
+        for result in fetch_features(
+            wanting, sources, NothingRemembered(), now, availability=availability, report=report
+        )
+        for features in result.found
+    }
+    reason = "; ".join(stop.reason for stop in report.stopped) or "no feature source knows the track"
+    result = []
+    for track_id, track in tracks.items():
+        if track_id in found:
+            values = tuple(getattr(found[track_id], name) for name in FEATURES)
+            result.append(TrackFeatures(track, values, found[track_id].source))
+        elif track_id in known and known[track_id][1] is not None:
+            result.append(TrackFeatures(track, known[track_id][1], known[track_id][2]))
+        else:
+            result.append(TrackFeatures(track, None, None, reason))
+    return result
+
+
+def as_table(tracks: Sequence[TrackFeatures]) -> pa.Table:
+    """The features of tracks that have them, one column a feature (float64)."""
+    rows = [track.features for track in tracks if track.features is not None]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(FEATURES)
+    return pa.table({name: pa.array(column, pa.float64()) for name, column in zip(FEATURES, columns, strict=True)})

@@ -1,0 +1,119 @@
+"""Puts a new model in the place of the current one, if it is better by more than noise."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mood_core.classifier.model_card import PLAIN_NAME, ModelCard, read_card
+from mood_core.classifier.model_limits import MOST_BYTES
+from mood_core.errors import ConfigError, InputError
+from mood_core.files.atomic import draft_of, sweep_beside
+from mood_core.files.private import write_private
+
+if TYPE_CHECKING:
+    from mood_core.classifier.training import PairedTest
+
+POINTER = "current"
+"""The file in HOME/models that names the current model's folder below it."""
+
+
+def current_folder(models: Path) -> Path | None:
+    """The folder of the promoted model in ``models``, None where none was ever promoted.
+
+    Raises:
+        ConfigError: The file that names it was spoilt.
+    """
+    pointer = models / POINTER
+    try:
+        name, _, version = pointer.read_text(encoding="utf-8").strip().partition("/")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError):
+        name = version = ""
+    if not (PLAIN_NAME.fullmatch(name) and PLAIN_NAME.fullmatch(version)):
+        raise ConfigError(f"{pointer} names no model; delete it for the bundled model, or run `moodlog promote` again")
+    return models / name / version
+
+
+def compare(
+    new: Path, current: Path, data: Path, *, progress: Callable[[str, float], None] | None = None
+) -> PairedTest:
+    """Compare two saved models on the labelled tracks in ``data``, under one protocol.
+
+    If neither was trained on that file, the saved models themselves judge it. Otherwise their recipes are
+    cross-validated on the same folds of it, because a model flatters itself on the tracks it was trained on.
+
+    Raises:
+        InputError: The file is not what it should be.
+        ModelError: A model cannot be used, or the extra ``train`` is not installed.
+    """
+    from mood_core.classifier import load_classifier
+    from mood_core.classifier.training import (
+        compare_models,
+        compare_recipes,
+        read_labelled,
+        recipe_of,
+        require_training,
+    )
+
+    require_training()
+    tracks = read_labelled(data)
+    models = [load_classifier(new), load_classifier(current)]
+    if tracks.sha256 not in {model.card.training.get("sha256") for model in models}:
+        return compare_models(models[0], models[1], tracks)
+    return compare_recipes(recipe_of(models[0].card), recipe_of(models[1].card), tracks, progress=progress)
+
+
+def check_identity(new: Path, current: Path) -> ModelCard:
+    """The new model's card.
+
+    Raises:
+        InputError: It carries the current one's name and version, so that their labels could not be told apart.
+    """
+    card, old = read_card(new), read_card(current)
+    if card.model_version == old.model_version and card.weights_sha256 != old.weights_sha256:
+        raise InputError(
+            f"{new} is called {card.model_version} like the current model; train it again with another --model-version"
+        )
+    return card
+
+
+def install(new: Path, models: Path) -> Path:
+    """Copy the model ``new`` into ``models`` and make it the current one, in one step that a crash cannot halve.
+
+    Raises:
+        InputError: Another model of its name and version lies there, or its name is taken by the pointer.
+        ConfigError: ``models`` cannot be written.
+        ModelError: It has no card that can be read.
+    """
+    card = read_card(new)
+    target = models / card.name / card.version
+    if card.name == POINTER or (target.exists() and read_card(target).weights_sha256 != card.weights_sha256):
+        raise InputError(f"{card.model_version} names another model in {models}; train it again with another name")
+    try:
+        return _install(new, card, target, models)
+    except OSError as error:
+        raise ConfigError(f"the folder of models {models} cannot be written ({error.strerror})") from error
+
+
+def _not_of_a_model(folder: str, names: list[str]) -> list[str]:
+    """What is not copied: pipes, folders and what is larger than any file of a model."""
+    paths = [Path(folder, name) for name in names]
+    return [path.name for path in paths if not path.is_file() or path.stat().st_size > MOST_BYTES]
+
+
+def _install(new: Path, card: ModelCard, target: Path, models: Path) -> Path:
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep_beside(target)
+        part = draft_of(target)
+        shutil.copytree(new, part, ignore=_not_of_a_model)
+        part.rename(target)
+    sweep_beside(models / POINTER)
+    pointer = draft_of(models / POINTER)
+    write_private(pointer, f"{card.name}/{card.version}\n".encode())
+    pointer.replace(models / POINTER)
+    return target

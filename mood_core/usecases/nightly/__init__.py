@@ -1,0 +1,1 @@
+"""What a night does: pull listens, fetch features, label tracks, report."""

@@ -1,0 +1,87 @@
+"""Collects the answers of feature sources, so that one batch file takes many of them and a kill loses none."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+
+import pyarrow as pa
+
+from mood_core.features.source import FetchResult
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import AUDIO_FEATURES, FEATURE_MISSES, Dataset
+from mood_core.store.queries.pending_answers import PendingAnswer, PendingAnswers
+from mood_core.usecases.batches import Batches
+
+PUBLISH_EVERY = 2_000
+"""Rows in one batch file: 50 full answers of ReccoBeats."""
+
+_DATASETS = (AUDIO_FEATURES, FEATURE_MISSES)
+
+
+class CollectAnswers:
+    """Keeps each answer in SQL at once, and publishes 2,000 rows as one batch."""
+
+    def __init__(self, pending: PendingAnswers, batches: Batches, *, now: datetime) -> None:
+        self._pending = pending
+        self._batches = batches
+        self._now = now
+        self._rows = 0
+
+    def keep(self, result: FetchResult) -> None:
+        """Store what one answer brought; it survives the end of this process.
+
+        Raises:
+            StoreError: The database or the lake fails.
+        """
+        tables = [(AUDIO_FEATURES, to_table(AUDIO_FEATURES, result.found))]
+        tables.append((FEATURE_MISSES, to_table(FEATURE_MISSES, result.misses)))
+        rows = sum(table.num_rows for _, table in tables)
+        if rows >= PUBLISH_EVERY:  # a catalogue file answers for many tracks at once
+            for dataset, table in tables:
+                self._batches.add(dataset, table, now=self._now)
+            return
+        self._pending.keep({dataset.name: (table.num_rows, _written(table)) for dataset, table in tables if table})
+        self._rows += rows
+        if self._rows >= PUBLISH_EVERY:
+            self.publish()
+
+    def publish(self) -> None:
+        """Make a batch of every pending row, also of those that an earlier run left.
+
+        Raises:
+            StoreError: The database or the lake fails; the rows stay pending then.
+        """
+        if self._pending.count():
+            for dataset in _DATASETS:
+                sealed = self._pending.seal(dataset.name, self._batches.moment(self._now))
+                for created_at, answers in groupby(sealed, key=lambda answer: answer.created_at):
+                    self._publish(dataset, list(answers), created_at)
+        self._rows = 0
+
+    def _publish(self, dataset: Dataset, answers: Sequence[PendingAnswer], created_at: datetime) -> None:
+        rows = _once_each(dataset, [_read(answer.arrow) for answer in answers])
+        self._batches.add(dataset, rows, now=self._now, created_at=created_at)
+        self._pending.remove([answer.answer_id for answer in answers])
+
+
+def _written(table: pa.Table) -> str:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return base64.b64encode(memoryview(sink.getvalue())).decode("ascii")
+
+
+def _read(arrow: str) -> pa.Table:
+    with pa.ipc.open_stream(base64.b64decode(arrow)) as stream:
+        return stream.read_all()
+
+
+def _once_each(dataset: Dataset, tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of ``tables``, the first of each key: a batch holds none twice."""
+    rows = pa.concat_tables(tables).unify_dictionaries()
+    keys = zip(*(rows[name].to_pylist() for name in dataset.key), strict=True)
+    first = {key: number for number, key in reversed(list(enumerate(keys)))}
+    return rows.take(sorted(first.values()))

@@ -1,0 +1,85 @@
+"""Fetches the audio features of every track that has none yet, once for each track ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from mood_core.domain.feature_misses import NothingRemembered, Rest, rest_at
+from mood_core.domain.records import Track
+from mood_core.features.chain import fetch_features as walk
+from mood_core.features.chain import is_denied
+from mood_core.features.fetch_report import FetchReport
+from mood_core.features.source import FeatureSource, MissHistory, SourceAvailability
+from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.store.queries.selection import Selection
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.collect_answers import CollectAnswers
+
+_EVERYTHING = Selection()
+
+
+def fetch_features(
+    sources: Sequence[FeatureSource],
+    rows: FeatureRows,
+    batches: Batches,
+    *,
+    now: datetime,
+    selection: Selection = _EVERYTHING,
+    ask_again: bool = False,
+    most_heard_first: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> FetchReport:
+    """Fetch the features of the selected tracks that have none, the longest known or ``most_heard_first``.
+
+    See :func:`fetch_for`. Tracks that every source is to be asked about later are not even read.
+    """
+    CollectAnswers(rows.pending, batches, now=now).publish()  # what a run that was killed left is known, not wanting
+    resting = None if ask_again else _resting(sources, rows, now)
+    wanting = rows.tracks_without_features(selection, resting=resting, most_heard_first=most_heard_first)
+    return fetch_for(wanting, sources, rows, batches, now=now, ask_again=ask_again, progress=progress)
+
+
+def _resting(
+    sources: Sequence[FeatureSource], availability: SourceAvailability, now: datetime
+) -> tuple[Sequence[str], Rest] | None:
+    """The sources that may be asked and whose misses rest; None where there is none, or a local one, asked always."""
+    askable = [source for source in sources if not is_denied(source, availability, now)]
+    if not askable or not all(source.remote for source in askable):
+        return None
+    return [source.name for source in askable], rest_at(now)
+
+
+def fetch_for(
+    tracks: Sequence[Track],
+    sources: Sequence[FeatureSource],
+    rows: FeatureRows,
+    batches: Batches,
+    *,
+    now: datetime,
+    ask_again: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> FetchReport:
+    """Walk the chain of ``sources`` over ``tracks``; each answer is stored before the next question.
+
+    It can be stopped anywhere and run again with nothing asked twice: answers stay pending in SQL until a batch file
+    takes many of them, at the latest when this ends or begins again. With ``ask_again``, sources that had nothing
+    for a track are asked now and not when it is time again. ``progress`` hears how many of how many tracks were
+    answered, with features or without.
+
+    Raises:
+        InputError: A catalogue file is not what it should be.
+        StoreError: The database or the lake fails.
+    """
+    report = FetchReport()
+    answered: set[str] = set()
+    answers = CollectAnswers(rows.pending, batches, now=now)
+    answers.publish()
+    history: MissHistory = NothingRemembered() if ask_again else rows
+    for result in walk(tracks, sources, history, now, availability=rows, report=report):
+        answers.keep(result)
+        answered.update(features.track_id for features in result.found)
+        answered.update(miss.track_id for miss in result.misses)
+        progress(len(answered), len(tracks))
+    answers.publish()
+    return report

@@ -1,0 +1,129 @@
+"""Labels every track whose features are stored, by one model version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mood_core.classifier.drift import DriftReport
+from mood_core.classifier.model_card import ModelCard
+from mood_core.domain.moods import label
+from mood_core.domain.records import MOODS, to_ms
+from mood_core.domain.vectors import feature_matrix, in_range
+from mood_core.lake.schema import MOODS as MOODS_DATASET
+from mood_core.store.queries.model_rows import ModelRows
+from mood_core.store.queries.mood_rows import PAGE, MoodRows
+from mood_core.store.queries.selection import Selection
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.measure_drift import measure_drift
+
+_EVERYTHING = Selection()
+
+
+class Classifier(Protocol):
+    """A checked model: (n, 10) float32 raw features in, (n, 4) float32 probabilities out."""
+
+    @property
+    def card(self) -> ModelCard: ...  # noqa: D102
+    @property
+    def model_version(self) -> str: ...  # noqa: D102
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]: ...  # noqa: D102
+    def out_of_distribution(self, matrix: NDArray[np.float32]) -> NDArray[np.bool_]: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class LabelReport:
+    """How many tracks were ``labelled`` by ``model_version``; how many labels are ``uncertain`` or outside.
+
+    ``drift`` compares the features of the newest tracks with the training data; None where nothing new was labelled.
+    """
+
+    model_version: str
+    labelled: int = 0
+    uncertain: int = 0
+    out_of_distribution: int = 0
+    unusable: int = 0
+    drift: DriftReport | None = None
+
+
+def label_tracks(
+    classifier: Callable[[], Classifier],
+    card: ModelCard,
+    rows: MoodRows,
+    models: ModelRows,
+    batches: Batches,
+    *,
+    now: datetime,
+    selection: Selection = _EVERYTHING,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> LabelReport:
+    """Give every selected track with stored features a label by the model, then show its labels.
+
+    The version is shown once it has labelled everything: a selection never hides the labels of the version before.
+
+    Args:
+        classifier: loads the model; called only when there is something to label.
+        card: its card, which can be read without loading it.
+        rows: the features and labels in SQL.
+        models: which weights each model version stands for.
+        batches: where labels go.
+        now: the date of the labels.
+        selection: whose listens on which days; everything by default.
+        progress: hears how many of how many tracks are done so far.
+
+    Raises:
+        ModelError: The model cannot be used, or another one of its name has labelled here; nothing is labelled then.
+        StoreError: The database or the lake fails.
+    """
+    model_version = card.model_version
+    models.recognise(model_version, card.weights_sha256)
+    report = LabelReport(model_version)
+    model: Classifier | None = None
+    of = 0
+    for features in rows.unlabelled(model_version, selection):
+        model = model or classifier()
+        of = of or _how_many(features, rows, model_version, selection)
+        batches.add(MOODS_DATASET, _labels(model, features, now, report), now=now)
+        progress(report.labelled + report.unusable, of)
+    if report.labelled:
+        report.drift = measure_drift(rows, card)
+    current = rows.current_version()
+    if current is None or (current != model_version and selection.is_everything):
+        rows.set_current(model_version)
+    return report
+
+
+def _how_many(first: pa.Table, rows: MoodRows, model_version: str, selection: Selection) -> int:
+    """How many tracks there are to label: counted only where the ``first`` page does not hold them all."""
+    return first.num_rows if first.num_rows < PAGE else rows.count_unlabelled(model_version, selection)
+
+
+def _labels(model: Classifier, features: pa.Table, now: datetime, report: LabelReport) -> pa.Table:
+    matrix = feature_matrix(features)
+    usable = in_range(matrix)
+    matrix, features = matrix[usable], features.filter(pa.array(usable))
+    probabilities = model.predict(matrix)
+    labels = label(probabilities, model.card.threshold)
+    outside = model.out_of_distribution(matrix)
+    report.unusable += int((~usable).sum())
+    report.labelled += len(matrix)
+    report.uncertain += int(labels.uncertain.sum())
+    report.out_of_distribution += int(outside.sum())
+    return pa.table(
+        {
+            "track_id": features["track_id"],
+            "model_version": [model.model_version] * len(matrix),
+            "mood": labels.names(),
+            **{f"p_{mood.lower()}": probabilities[:, index] for index, mood in enumerate(MOODS)},
+            "uncertain": labels.uncertain,
+            "out_of_distribution": outside,
+            "feature_source": features["feature_source"],
+            "labelled_at": pa.array([to_ms(now)] * len(matrix), pa.int64()).cast(pa.timestamp("ms", "UTC")),
+        }
+    )

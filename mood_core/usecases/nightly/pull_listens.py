@@ -1,0 +1,254 @@
+"""Pulls the recent listens of many accounts; each account's trouble is its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from mood_core.domain.recent_window import merge_window
+from mood_core.domain.records import Gap, Listen, Track
+from mood_core.errors import MoodlogError, QuotaExceeded, StoreError, Unavailable
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import GAPS, LISTENS, TRACKS
+from mood_core.store.queries.accounts import NOT_ASKED
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.known_from_imports import REACH, Imported, covers, imported_already
+
+FLUSH_EVERY = 100
+"""Accounts whose listens go into one batch: few enough that a crash costs little, enough that files stay few."""
+
+OUTAGE_AFTER = 5
+"""So many accounts in a row for which the service is unavailable, each after its own tries, and it is down."""
+
+log = logging.getLogger(__name__)
+
+
+class Window(Protocol):
+    """A window of recent listens, as the Spotify package reads it."""
+
+    @property
+    def listens(self) -> tuple[Listen, ...]: ...  # noqa: D102
+    @property
+    def tracks(self) -> tuple[Track, ...]: ...  # noqa: D102
+    @property
+    def skipped(self) -> Collection[object]: ...  # noqa: D102
+    @property
+    def full(self) -> bool: ...  # noqa: D102
+    @property
+    def oldest_at(self) -> datetime | None: ...  # noqa: D102
+
+
+class ListenClient(Protocol):
+    """One account's door to its recent listens."""
+
+    def recently_played(self) -> Window:
+        """The whole window."""
+        ...
+
+
+class StoredListens(Protocol):
+    """What merging needs to know of the stored listens."""
+
+    def newest_before(self, user_id: str, moment: datetime) -> datetime | None: ...  # noqa: D102
+    def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]: ...  # noqa: D102
+    def described_among(self, track_ids: Sequence[str]) -> set[str]: ...  # noqa: D102
+    def imported_since(self, user_id: str, since: datetime) -> list[Imported]: ...  # noqa: D102
+
+
+class AccountLog(Protocol):
+    """Where the outcome of each account's pull is kept."""
+
+    def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None: ...  # noqa: D102
+    def troubled(self, user_ids: Sequence[str], problem: str) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class PullOutcome:
+    """What became of one account: how many ``new`` listens, how many items ``skipped``, whether a ``gap`` may exist.
+
+    ``problem`` says why it could not be pulled, ``exit_code`` is that error's, and ``retry_after_s`` says when it is
+    worth trying again, where that is known.
+    """
+
+    user_id: str
+    new: int = 0
+    skipped: int = 0
+    gap: bool = False
+    problem: str | None = None
+    exit_code: int = 0
+    retry_after_s: float | None = None
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What was pulled and is not written yet."""
+
+    listens: list[Listen] = field(default_factory=list)
+    tracks: dict[str, Track] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    outcomes: list[PullOutcome] = field(default_factory=list)
+
+
+class _Brake:
+    """Stops the asking when it is of no use: at a used-up quota, or when a service fails for everybody."""
+
+    def __init__(self) -> None:
+        self.reason: MoodlogError | None = None
+        self.asked = 0
+        self._failures_in_a_row = 0
+
+    def worked(self) -> None:
+        """An account was pulled."""
+        self.asked += 1
+        self._failures_in_a_row = 0
+
+    def failed(self, error: MoodlogError) -> None:
+        """An account could not be pulled, because of ``error``."""
+        self.asked += 1
+        self._failures_in_a_row = self._failures_in_a_row + 1 if isinstance(error, Unavailable) else 0
+        if isinstance(error, QuotaExceeded) or self._failures_in_a_row >= OUTAGE_AFTER:
+            self.reason = error
+
+    def not_asked(self, user_id: str) -> PullOutcome:
+        """The outcome of an account that was not reached."""
+        if self.reason is None:
+            raise ValueError("nothing stops the asking")
+        wait_s = getattr(self.reason, "retry_after_s", None)
+        problem = f"{NOT_ASKED}{self.reason.message}"
+        return PullOutcome(user_id, problem=problem, exit_code=self.reason.exit_code, retry_after_s=wait_s)
+
+
+class PullListens:
+    """The use case, with its collaborators."""
+
+    def __init__(
+        self,
+        client_of: Callable[[str], ListenClient],
+        stored: StoredListens,
+        accounts: AccountLog,
+        batches: Batches,
+        *,
+        dry_run: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._client_of = client_of
+        self._stored = stored
+        self._accounts = accounts
+        self._batches = batches
+        self._dry_run = dry_run
+        self._stop = stop
+
+    def __call__(
+        self, user_ids: Sequence[str], *, now: datetime, progress: Callable[[PullOutcome], None] = lambda _: None
+    ) -> list[PullOutcome]:
+        """Pull the accounts ``user_ids`` one after the other; returns an outcome for each, in their order.
+
+        A used-up quota stops the asking at once, and so does a service that fails for five accounts in a row: the
+        accounts that were not reached say so in their outcome. Once ``stop`` says so, the rest has no outcome.
+
+        Raises:
+            StoreError: The database or the lake fails; that is nobody's own trouble.
+        """
+        outcomes: list[PullOutcome] = []
+        pending = _Pending()
+        brake = _Brake()
+        for user_id in user_ids:
+            if self.is_stopped:
+                break
+            outcome = brake.not_asked(user_id) if brake.reason else self._pull(user_id, pending, brake, now)
+            outcomes.append(outcome)
+            progress(outcome)
+            if len(pending.outcomes) >= FLUSH_EVERY:
+                self._flush(pending, now)
+                pending = _Pending()
+        self._flush(pending, now)
+        self._tell_why_not_asked(outcomes[brake.asked :])
+        return outcomes
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no further account is to be pulled."""
+        return self._stop()
+
+    def _pull(self, user_id: str, pending: _Pending, brake: _Brake, now: datetime) -> PullOutcome:
+        try:
+            window = self._client_of(user_id).recently_played()
+        except StoreError:
+            raise
+        except MoodlogError as error:
+            brake.failed(error)
+            return self._trouble(user_id, error)
+        except Exception as error:  # whatever is wrong with one account must not cost the others
+            log.exception("account %s could not be pulled", user_id)
+            defect = MoodlogError(f"unexpected {type(error).__name__}; the log has more")
+            brake.failed(defect)
+            return self._trouble(user_id, defect)
+        brake.worked()
+        outcome = self._merge(user_id, window, pending, now)
+        pending.outcomes.append(outcome)
+        return outcome
+
+    def _merge(self, user_id: str, window: Window, pending: _Pending, now: datetime) -> PullOutcome:
+        oldest = window.oldest_at
+        stored = self._stored.stored_since(user_id, oldest) if oldest else set()
+        unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
+        imported = self._stored.imported_since(user_id, unknown[0].played_at - REACH) if unknown else []
+        merged = merge_window(
+            user_id,
+            window.listens,
+            full=window.full,
+            oldest_at=oldest,
+            stored=stored | imported_already(unknown, imported, window.tracks),
+            before=self._before(user_id, window, unknown, imported),
+            now=now,
+        )
+        heard = {listen.track_id for listen in merged.new}
+        pending.listens.extend(merged.new)
+        pending.tracks.update({track.track_id: track for track in window.tracks if track.track_id in heard})
+        if merged.gap:
+            pending.gaps.append(merged.gap)
+        return PullOutcome(user_id, len(merged.new), len(window.skipped), merged.gap is not None)
+
+    def _before(
+        self, user_id: str, window: Window, unknown: Sequence[Listen], imported: Sequence[Imported]
+    ) -> datetime | None:
+        """The newest stored listen before the window; None where none is, or where nothing can be lost between them."""
+        oldest = window.oldest_at
+        is_all_stored = bool(window.listens) and not unknown
+        if oldest is None or not window.full or is_all_stored or covers(imported, oldest):
+            return None
+        return self._stored.newest_before(user_id, oldest)
+
+    def _flush(self, pending: _Pending, now: datetime) -> None:
+        if self._dry_run or not pending.outcomes:
+            return
+        tracks = self._tracks_to_store(pending)
+        described = self._stored.described_among(list(tracks)) if tracks else set()
+        news = [track for track_id, track in sorted(tracks.items()) if track_id not in described]
+        # Tracks first, so that a listen never stands without its title; gaps before the listens that would hide them.
+        self._batches.add(TRACKS, to_table(TRACKS, news), now=now)
+        self._batches.add(GAPS, to_table(GAPS, pending.gaps), now=now)
+        self._batches.add(LISTENS, to_table(LISTENS, pending.listens), now=now)
+        self._accounts.pulled([outcome.user_id for outcome in pending.outcomes], at=now)
+
+    def _tracks_to_store(self, pending: _Pending) -> Mapping[str, Track]:
+        """The tracks of ``pending``, but those that only people heard who have been forgotten meanwhile."""
+        gone = self._batches.gone_among({outcome.user_id for outcome in pending.outcomes})
+        if not gone:
+            return pending.tracks
+        heard = {listen.track_id for listen in pending.listens if listen.user_id not in gone}
+        return {track_id: track for track_id, track in pending.tracks.items() if track_id in heard}
+
+    def _tell_why_not_asked(self, outcomes: Sequence[PullOutcome]) -> None:
+        if outcomes and outcomes[0].problem and not self._dry_run:
+            self._accounts.troubled([outcome.user_id for outcome in outcomes], outcomes[0].problem)
+
+    def _trouble(self, user_id: str, error: MoodlogError) -> PullOutcome:
+        log.warning("account %s: %s", user_id, error.message)
+        if not self._dry_run:
+            self._accounts.troubled([user_id], error.message)
+        wait_s = getattr(error, "retry_after_s", None)
+        return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)

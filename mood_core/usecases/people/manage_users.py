@@ -1,0 +1,97 @@
+"""Changes to people and their accounts: names, time zones, pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from mood_core.domain.records import User
+from mood_core.errors import ConfigError, InputError
+from mood_core.lake.arrow_tables import users_table
+from mood_core.lake.schema import USERS
+from mood_core.store.queries.accounts import Account, Accounts
+from mood_core.store.queries.time_zones import zone
+from mood_core.text.sanitise import plain
+from mood_core.usecases.batches import Batches
+
+_LONGEST_NAME = 200
+
+
+def the_account(accounts: Accounts, user: str) -> Account:
+    """The one account called ``user``, by id or name.
+
+    Raises:
+        InputError: There is none, or there are several.
+    """
+    found = accounts.all([user])
+    if len(found) != 1:
+        problem = "several accounts are" if found else "no account is"
+        raise InputError(f"{problem} called {user}; `moodlog users list` shows them with their ids")
+    return found[0]
+
+
+def accounts_called(accounts: Accounts, names: Collection[str]) -> list[Account]:
+    """The accounts called one of ``names``, by id or name, in the order of their ids; all of them where none is given.
+
+    Raises:
+        InputError: Somebody named is not known.
+    """
+    found = accounts.all(list(names) or None)
+    unknown = sorted(set(names) - {name for account in found for name in (account.user_id, account.display_name)})
+    if unknown:
+        called = ", ".join(unknown)
+        raise InputError(f"no account is called {called}; `moodlog users list` shows them with their ids")
+    return found
+
+
+def the_reader(accounts: Accounts, user: str | None) -> str:
+    """The id of the active account that reads for everybody: the one called ``user``, or the first.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    active = [account for account in accounts.all([user] if user else None) if account.state == "active"]
+    if not active:
+        raise ConfigError(f"no active account{f' is called {user}' if user else ''}; `moodlog connect` connects one")
+    return active[0].user_id
+
+
+def change_user(
+    account: Account, batches: Batches, *, now: datetime, display_name: str | None = None, timezone: str | None = None
+) -> User:
+    """Record a new name or time zone of a person. Their local days follow at once.
+
+    Raises:
+        InputError: The name is none that can be shown, or the time zone is not an IANA name.
+        StoreError: The database or the lake fails.
+    """
+    user = User(account.user_id, account.display_name, account.timezone, account.connected_at)
+    if display_name is not None:
+        user = replace(user, display_name=_checked_name(display_name.strip()))
+    if timezone is not None:
+        zone(timezone)
+        user = replace(user, timezone=timezone)
+    batches.add(USERS, users_table([user], recorded_at=batches.moment(now)), now=now)
+    return user
+
+
+def _checked_name(name: str) -> str:
+    if not name:
+        raise InputError("a name cannot be empty")
+    if len(name) > _LONGEST_NAME or plain(name) != name:
+        raise InputError(f"a name is at most {_LONGEST_NAME} characters without control characters or line breaks")
+    return name
+
+
+def set_paused(account: Account, accounts: Accounts, *, paused: bool) -> None:
+    """Stop or go on pulling an account; its history stays.
+
+    Raises:
+        InputError: The account waits for consent, or has none.
+    """
+    if account.state not in ("active", "paused"):
+        raise InputError(
+            f"{account.display_name} is {account.state.replace('_', ' ')}; `moodlog reconnect` comes first"
+        )
+    accounts.set_state(account.user_id, "paused" if paused else "active")

@@ -1,0 +1,86 @@
+"""Keeps answers and rows that did not fit their contract, for a person to look at. Nothing of them is used."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from mood_core.features.fetch_report import SetAside
+from mood_core.files.private import file_stem, make_private_folder, open_private, write_private
+
+
+def keep_aside(answers: Sequence[SetAside], folder: Path, *, now: datetime) -> list[Path]:
+    """Write each of ``answers`` into a file of ``folder``, named by time and source; returns the files.
+
+    A file holds the source, the reason, the answer's first characters and the ids of the tracks that were asked about.
+    """
+    if answers:
+        make_private_folder(folder)
+    files = []
+    for number, answer in enumerate(answers, start=1):
+        path = folder / f"{now:%Y%m%dT%H%M%SZ}-{answer.source.replace(':', '-')}-{number}.json"
+        content = {
+            "source": answer.source,
+            "received_at": now.isoformat(),
+            "reason": answer.reason,
+            "excerpt": answer.excerpt,
+            "track_ids": list(answer.track_ids),
+        }
+        write_private(path, f"{json.dumps(content, indent=1)}\n".encode())
+        files.append(path)
+    return files
+
+
+def keep_rows_aside(rows: IO[str], folder: Path, user_id: str) -> Path | None:
+    """Copy a person's malformed ``rows`` into a file of ``folder`` that only its owner can read; None without rows.
+
+    It is named by the person and by its content, so that the same rows make the same file.
+    """
+    digest = sha256()
+    for block in _blocks(rows):
+        digest.update(block)
+    if rows.tell() == 0:
+        return None
+    make_private_folder(folder)
+    path = folder / f"{file_stem(user_id)}-{digest.hexdigest()[:12]}.ndjson"
+    with open_private(path) as file:
+        for block in _blocks(rows):
+            file.write(block)
+    return path
+
+
+def drop_rows_aside(folder: Path, user_id: str) -> int:
+    """Delete the files with a person's malformed rows; returns how many there were."""
+    files = _files_of(folder, user_id)
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
+
+
+def rows_aside(folder: Path, user_id: str) -> Iterator[pa.Table]:
+    """A person's quarantined rows as they came: ``file`` and ``row``, in tables of some MB; one at least."""
+    schema = pa.schema([("file", pa.string()), ("row", pa.string())])
+    yield schema.empty_table()
+    for path in _files_of(folder, user_id):
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            while some := lines.readlines(2**20):
+                rows = [line.rstrip("\n") for line in some]
+                yield pa.table({"file": [path.name] * len(rows), "row": rows}, schema=schema)
+
+
+def _files_of(folder: Path, user_id: str) -> list[Path]:
+    named_so = re.compile(re.escape(file_stem(user_id)) + r"-[0-9a-f]{12}\.ndjson")
+    return sorted(path for path in folder.glob("*.ndjson") if named_so.fullmatch(path.name))
+
+
+def _blocks(rows: IO[str]) -> Iterator[bytes]:
+    rows.seek(0)
+    while block := rows.read(2**20):
+        yield block.encode()

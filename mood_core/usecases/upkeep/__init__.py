@@ -1,0 +1,1 @@
+"""Care of what is stored: verify, compact, rebuild, back up, move."""

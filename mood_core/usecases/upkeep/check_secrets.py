@@ -1,0 +1,79 @@
+"""What the doctor says about secrets: who can read or change the files that have one, and where secrets are sent."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sqlalchemy import text
+
+from mood_core.errors import ConfigError
+from mood_core.files.trusted import user_name
+from mood_core.http.addresses import is_loopback
+from mood_core.store.engine.database import Database
+from mood_core.usecases.upkeep.check_health import Finding, Level
+
+_OF_DATABASE = ("", "-wal", "-shm")
+_OF_PREFECT = ("server.json", "*auth*", "profiles.toml", "prefect.db*", "server.log")
+_COPIES = ("moodlog-*", "*.damaged-*")
+
+
+def secret_files(home: Path, database: Path | None, env_files: Iterable[Path]) -> list[Path]:
+    """The files and folders that hold secrets or people's data and are there, HOME first; HOME also where it is not."""
+    found = [home / "token.key", *env_files, home / "prefect"]
+    found += [Path(f"{database}{part}") for part in _OF_DATABASE] if database else []
+    found += sorted(path for pattern in _COPIES for path in home.glob(pattern))
+    if _is_open(home / "prefect"):  # otherwise nobody else gets to what is in it
+        found += sorted(path for pattern in _OF_PREFECT for path in (home / "prefect").glob(pattern))
+    return [home, *dict.fromkeys(path for path in found if path.exists())]
+
+
+def private_file(what: str, path: Path) -> Finding:
+    """Whether ``path`` belongs to this user or root, and only its owner can read it."""
+    if not path.exists():
+        return Finding(what, Level.OK, f"{path} is not made yet")
+    status = path.stat()
+    if sys.platform != "win32" and status.st_uid not in (os.geteuid(), 0):
+        me = user_name(os.geteuid())
+        said = f"{path} belongs to {user_name(status.st_uid)}, who can read and change it"
+        return Finding(what, Level.BROKEN, said, f"chown {me} {path} (as root), if it is yours")
+    if _is_open(path):
+        mode = stat.S_IMODE(status.st_mode)
+        can = "change" if mode & 0o022 else "read"
+        return Finding(what, Level.WARNING, f"others can {can} {path} (mode {mode:o})", f"chmod go-rwx {path}")
+    return Finding(what, Level.OK, f"only you can read {path}")
+
+
+def other_names(in_use: Mapping[str, str]) -> list[Finding]:
+    """Names of settings that are not moodlog's own and are set."""
+    return [Finding(name, Level.OK, outcome) for name, outcome in sorted(in_use.items())]
+
+
+def foreign_tokens(user_ids: Sequence[str], check: Callable[[str], object]) -> Finding:
+    """Whether every stored token belongs to the services that the settings name."""
+    for user_id in user_ids:
+        try:
+            check(user_id)
+        except ConfigError as error:
+            return Finding("tokens", Level.BROKEN, error.message)
+    return Finding("tokens", Level.OK, "can be decrypted and belong to the services that are set")
+
+
+def encrypted_connection(database: Database) -> Finding | None:
+    """A warning where the connection to PostgreSQL on another machine is not encrypted."""
+    host = database.engine.url.host
+    if database.dialect != "postgresql" or not host or host.startswith("/") or is_loopback(f"http://{host}"):
+        return None
+    with database.read() as connection:
+        is_encrypted = connection.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
+    if is_encrypted:
+        return None
+    said = f"the connection to {host} is not encrypted: passwords, tokens and listens can be read on the way"
+    return Finding("database connection", Level.WARNING, said, "add ?sslmode=verify-full to MOODLOG_DATABASE_URL")
+
+
+def _is_open(path: Path) -> bool:
+    return path.exists() and bool(path.stat().st_mode & 0o077)

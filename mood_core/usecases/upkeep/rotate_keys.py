@@ -1,0 +1,32 @@
+"""Gives tokens at rest a new key, so that an old one may become known without harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from mood_core.domain.records import StoredToken
+
+
+class Tokens(Protocol):
+    """Encrypted tokens under compare and swap."""
+
+    def read(self, user_id: str) -> StoredToken | None: ...  # noqa: D102
+    def replace_ciphertext(self, user_id: str, ciphertext: bytes, *, expected_version: int) -> bool: ...  # noqa: D102
+
+
+def reencrypt(user_ids: Sequence[str], tokens: Tokens, rotate: Callable[[bytes], bytes]) -> int:
+    """Encrypt every stored token with the newest key; returns how many were.
+
+    A token that another worker refreshes meanwhile is read again: nothing is overwritten.
+
+    Raises:
+        ConfigError: A token's key is none of the known ones.
+    """
+    done = 0
+    for user_id in user_ids:
+        while (stored := tokens.read(user_id)) is not None:
+            if tokens.replace_ciphertext(user_id, rotate(stored.ciphertext), expected_version=stored.version):
+                done += 1
+                break
+    return done

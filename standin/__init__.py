@@ -1,0 +1,16 @@
+"""A stand-in for the outside services on loopback: Spotify Accounts, Spotify Web API, ReccoBeats.
+
+For the demo and the tests alone. As a library::
+
+    with StandIn(seed=7, listeners=5) as standin:
+        standin.faults.add(Fault("rate_limited", endpoint="recently_played"))
+
+As a process: ``python -m standin``.
+"""
+
+from standin.calls import Call
+from standin.faults import Fault, FaultKind
+from standin.standin import StandIn
+from standin.world import TrueListen
+
+__all__ = ["Call", "Fault", "FaultKind", "StandIn", "TrueListen"]

@@ -1,0 +1,63 @@
+"""What a fault does to a call: an answer in place of the service's, or damage to it on its way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from standin import payloads
+from standin.faults import Fault, FaultKind
+from standin.messages import Delivery, Response
+from standin.services import Service
+from standin.web_api import spoil_item
+
+_REFUSALS = {
+    FaultKind.UNAUTHORIZED: (401, "The access token expired"),
+    FaultKind.REVOKED: (401, "Invalid access token"),
+    FaultKind.FORBIDDEN: (403, "Forbidden"),
+}
+
+
+def instead(fault: Fault, service: Service, endpoint: str) -> Response | None:
+    """The answer that ``fault`` gives in place of the service; None when the service is to answer."""
+    if fault.kind is FaultKind.RATE_LIMITED:
+        message = "Quota exceeded" if fault.reason else "API rate limit exceeded"
+        return service.error(429, message, reason=fault.reason, retry_after_s=fault.retry_after_s)
+    if fault.kind is FaultKind.SERVER_ERROR:
+        return service.error(fault.status, "Service unavailable")
+    if fault.kind is FaultKind.INVALID_GRANT:  # of a permission that is valid
+        return service.error(400, "Refresh token revoked", reason="invalid_grant")
+    if fault.kind is FaultKind.CUT_BEFORE_ANSWER:
+        return Response(0, delivery=Delivery.CUT_BEFORE)
+    # At the token endpoint the service itself says what has become of a revoked token.
+    if fault.kind not in _REFUSALS or (fault.kind is FaultKind.REVOKED and endpoint == "token"):
+        return None
+    return service.error(*_REFUSALS[FaultKind(fault.kind)])
+
+
+def damaged(fault: Fault, response: Response) -> Response:
+    """``response`` as ``fault`` lets it arrive."""
+    if fault.kind is FaultKind.CUT_MID_BODY:
+        return replace(response, delivery=Delivery.CUT_MIDWAY)
+    if fault.kind is FaultKind.NULL_TRACK:
+        return _respelt(response, None)
+    if fault.kind is FaultKind.EPISODE_ITEM:
+        return _respelt(response, payloads.episode())
+    return replace(response, body=_body(fault, response.body))
+
+
+def _body(fault: Fault, body: bytes) -> bytes:
+    if fault.kind is FaultKind.EMPTY_BODY:
+        return b""
+    if fault.kind is FaultKind.MALFORMED_JSON:
+        return body[: len(body) // 2] if fault.body is None else fault.body.encode()
+    if fault.kind is FaultKind.WRONG_SHAPE:
+        return (fault.body or '{"unexpected": [1, "two", null]}').encode()
+    return body
+
+
+def _respelt(response: Response, track: dict[str, object] | None) -> Response:
+    if response.status != 200:
+        return response
+    content = spoil_item(json.loads(response.body), track)
+    return replace(response, body=json.dumps(content, ensure_ascii=False).encode())

@@ -1,0 +1,114 @@
+"""The ReccoBeats API, the slice that moodlog uses."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from standin.clock import Clock
+from standin.listeners import Listener
+from standin.messages import Request, Response, json_response
+from standin.services import retry_after, route
+from standin.songs import Artist, Song
+from standin.world import World, iso
+
+IDS_PER_CALL = 40
+_REFUSED_AGENTS = re.compile(r"(python-requests|python-httpx|python-urllib)/|\Z", re.IGNORECASE)
+
+
+class ReccoBeats:
+    """Answers below ``/reccobeats/v1``. No key; the default user agents of HTTP libraries are turned away."""
+
+    prefix = "/reccobeats/v1"
+    has_daily_quota = False
+
+    def __init__(self, world: World, clock: Clock) -> None:
+        self._world = world
+        self._clock = clock
+        self.routes = (
+            route("reccobeats_audio_features", "GET", "/audio-features", self.audio_features),
+            route("reccobeats_track", "GET", "/track", self.track),
+        )
+
+    def caller(self, _request: Request) -> Listener | None:
+        """Nobody: the calls are anonymous."""
+        return None
+
+    def client(self, _request: Request) -> str:
+        """One for all."""
+        return ""
+
+    def error(
+        self, status: int, message: str, *, reason: str | None = None, retry_after_s: int | None = None
+    ) -> Response:
+        """An error without details."""
+        content = {"timestamp": iso(self._clock.now()), "error": reason or message, "status": status}
+        return json_response(content, status, headers=retry_after(retry_after_s))
+
+    def audio_features(self, request: Request) -> Response:
+        """The features of up to 40 tracks; unknown ones are left out, the order is the service's own."""
+        return self._content(request, _features)
+
+    def track(self, request: Request) -> Response:
+        """The metadata of up to 40 tracks, in the same way."""
+        return self._content(request, _track)
+
+    def _content(self, request: Request, form: Any) -> Response:
+        if _REFUSED_AGENTS.match(request.user_agent):
+            return Response(403, b"error code: 1010", "text/plain; charset=UTF-8")
+        ids = [part.strip() for part in request.query.get("ids", "").split(",") if part.strip()]
+        if not 1 <= len(ids) <= IDS_PER_CALL:
+            return self._bad_ids(request)
+        found = {song.uuid: song for identifier in ids for song in self._known(identifier)}
+        return json_response({"content": [form(found[key]) for key in sorted(found, key=_shuffled)]})
+
+    def _bad_ids(self, request: Request) -> Response:
+        content = {
+            "timestamp": iso(self._clock.now()),
+            "status": 4004,
+            "path": request.path.removeprefix("/reccobeats"),
+            "errors": [{"path": "ids", "message": f"size must be between 1 and {IDS_PER_CALL}"}],
+        }
+        return json_response(content, 400)
+
+    def _known(self, identifier: str) -> list[Song]:
+        """What the service knows by a Spotify id, an ISRC or its own UUID."""
+        catalogue = self._world.catalogue
+        one = catalogue.by_id.get(identifier) or catalogue.by_uuid.get(identifier)
+        songs = (one,) if one else catalogue.by_isrc.get(identifier.upper(), ())
+        now = self._clock.now_ms()
+        return [song for song in songs if song.known_from_ms is not None and song.known_from_ms <= now]
+
+
+def _shuffled(key: str) -> bytes:
+    return hashlib.md5(key.encode(), usedforsecurity=False).digest()
+
+
+def _href(song: Song) -> str:
+    return f"https://open.spotify.com/track/{song.track_id}"
+
+
+def _features(song: Song) -> dict[str, Any]:
+    values = song.features._asdict()
+    values.pop("time_signature")
+    return {"id": song.uuid, "href": _href(song), "isrc": song.isrc, **values}
+
+
+def _track(song: Song) -> dict[str, Any]:
+    return {
+        "id": song.uuid,
+        "trackTitle": song.name,
+        "artists": [_artist(artist) for artist in song.artists],
+        "durationMs": song.duration_ms,
+        "isrc": song.isrc,
+        "ean": None,
+        "upc": None,
+        "href": _href(song),
+        "availableCountries": "DE,GB,JP,NG,US",
+        "popularity": int(hashlib.md5(song.uuid.encode(), usedforsecurity=False).hexdigest()[:2], 16) * 100 // 255,
+    }
+
+
+def _artist(artist: Artist) -> dict[str, Any]:
+    return {"id": artist.uuid, "name": artist.name, "href": f"https://open.spotify.com/artist/{artist.artist_id}"}
