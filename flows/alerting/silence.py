@@ -12,7 +12,7 @@ from mood_core.usecases.nightly.find_silent_accounts import find_silent
 
 @task(name="look for silent accounts", **RETRYING)
 def look_for_silence() -> None:
-    """Send an event for each account that has fallen silent, see :mod:`mood_core.usecases.nightly.find_silent_accounts`."""
+    """Send an event for each account that has fallen silent: see ``usecases/nightly/find_silent_accounts.py``."""
     with Workspace() as workspace:
         found = find_silent(
             workspace.database,

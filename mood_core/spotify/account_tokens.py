@@ -11,10 +11,10 @@ A crash before Spotify received (2), or after (3), costs nothing: the stored ref
 process that has ended on this host is nobody's (that of another host runs out within a minute). Between Spotify's
 rotation in (2) and the commit of (3) the only copy of the new refresh token is in flight or in this process; if the
 process dies there *and* Spotify no longer takes the old one, the next refresh gets ``invalid_grant`` and the account
-waits for its person (the old token is tried again for some days, see ``pipeline/try_permissions.py``). No client can
-close that window, since nobody can store a token before receiving it. It is as
-small as it gets: nothing but parsing and one commit lies in it, and a repository that is busy is asked again before
-giving up, with the token kept for this object's next call.
+waits for its person (the old token is tried again for some days, see ``usecases/people/try_permissions.py``). No client
+can close that window, since nobody can store a token before receiving it. It is as small as it gets: nothing but
+parsing and one commit lies in it, and a repository that is busy is asked again before giving up,
+with the token kept for this object's next call.
 """
 
 from __future__ import annotations

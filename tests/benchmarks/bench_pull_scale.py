@@ -134,8 +134,8 @@ def measured(way: str, people: Path) -> dict[str, float]:
     with ExitStack() as stack:
         server = stack.enter_context(_prefect()) if way == "flow" else None
         if way != "calls":
-            import mood_core.spotify.client  # noqa: F401
-            import mood_core.usecases.nightly.pull_listens  # imports are not what is measured
+            import mood_core.spotify.client
+            import mood_core.usecases.nightly.pull_listens  # noqa: F401 - imports are not what is measured
         if way == "flow":
             import flows.sync_listens  # noqa: F401
         before, served = _peak_mb(), cpu_s(server) if server else 0.0

@@ -55,7 +55,7 @@ def connected(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def _installed(uv: str, resolution: str, python: str, folder: Path) -> Path:
     """An environment with the wheel of a copy of this checkout and the packages of ``resolution``."""
     copy, environment = folder / "copy", folder / "environment"
-    for name in ("flows", "mood_core", "sql"):
+    for name in ("flows", "mood_core", "sql", "standin"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "prefect.yaml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
