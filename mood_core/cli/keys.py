@@ -6,6 +6,7 @@ import click
 
 from mood_core.app.workspace import Workspace
 from mood_core.errors import ConfigError
+from mood_core.files.private import no_core_dumps
 from mood_core.spotify.key_file import read_keys, write_keys
 from mood_core.spotify.tokens import TokenCipher
 from mood_core.usecases.upkeep.rotate_keys import reencrypt
@@ -24,6 +25,7 @@ def rotate() -> None:
     With MOODLOG_TOKEN_KEY set, put a new key before the old ones there, separated by a comma, and run this; then take
     the old ones out.
     """
+    no_core_dumps()
     with Workspace() as workspace:
         path = workspace.settings.token_key_file
         given = workspace.settings.token_key is not None

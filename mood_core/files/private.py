@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -15,6 +16,7 @@ from mood_core.files.atomic import NO_HARD_LINKS, draft_of, sweep_beside
 
 _FOLDER, _FILE = 0o700, 0o600
 _LONGEST_STEM = 120
+_PR_SET_DUMPABLE = 4  # of <linux/prctl.h>
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 """A flag for ``os.open``: fail where the name is a symbolic link, which somebody else may have placed there."""
@@ -111,8 +113,18 @@ def _link_empty(fresh: Path, path: Path) -> None:
 
 
 def no_core_dumps() -> None:
-    """Keep the memory of this process and its children, which holds secrets, out of core dumps."""
-    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has neither
+    """Keep the memory of this process, which holds secrets, out of core dumps.
+
+    The limit also holds for children and for macOS. Linux ignores it where core dumps go to a program, as systemd and
+    Ubuntu set it up; a process that is not dumpable leaves none at all, and other processes of this user, root's apart,
+    can read neither its memory nor its environment.
+    """
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):  # a C library without prctl
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

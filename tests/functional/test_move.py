@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +19,15 @@ from sqlalchemy import text
 from flows.cli import main
 from mood_core.app.workspace import Workspace
 from mood_core.errors import StoreBusy
+from mood_core.lake.schema import LISTENS
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
+from mood_core.store.engine.snapshot import snapshot
 from mood_core.usecases.upkeep import move_database as moving
 from standin import StandIn
+from tests.databases import postgres_database
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
-from tests.store_data import NOW
+from tests.store_data import NOW, all_digests, listens, query
 
 pytestmark = pytest.mark.postgresql
 
@@ -162,3 +169,74 @@ def test_nothing_is_moved_under_a_run(
         moving.move_database(source, target, now=NOW)
     source.close()
     target.close()
+
+
+_KILLED = """
+import os, signal, sys, threading
+from sqlalchemy import Engine, event
+from flows.cli import main
+done, last, wait_s = [], int(sys.argv[1]), float(sys.argv[2])
+
+def count(connection, cursor, statement, *_):
+    done.append(statement)
+    if len(done) == last:
+        threading.Timer(wait_s, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+event.listen(Engine, "before_cursor_execute", count)
+main(["move"], standalone_mode=False)
+print(next(number for number, statement in enumerate(done) if "LOCK TABLE" in statement or "DELETE" in statement))
+print(len(done))
+"""
+_KILLS = 8
+
+
+def _kill_a_move(statement: int, wait_s: float) -> subprocess.CompletedProcess[str]:
+    """`moodlog move` in a process of its own, killed ``wait_s`` seconds after it began that ``statement``."""
+    command = [sys.executable, "-c", _KILLED, str(statement), str(wait_s)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def _restore(kept: Path, file: Path) -> None:
+    for log in file.parent.glob(f"{file.name}*"):
+        log.unlink()
+    shutil.copy(kept, file)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_in_the_middle_of_the_copy_everything_arrives_once(
+    before: tuple[object, ...],
+    home: Path,
+    standin: StandIn,
+    postgres_server: str,
+    postgres_template: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file, kept = home / "moodlog.db", home / "kept"
+    with workspace_of(standin) as workspace:
+        person = workspace.accounts.all()[0].user_id
+        rows = [(person, NOW - timedelta(seconds=200 * i), f"t{i % 999}") for i in range(50_000)]
+        workspace.batches.add(LISTENS, listens(rows), now=NOW)
+        before = _seen(workspace)
+        held = all_digests(workspace.database)
+    snapshot(file, kept)
+    chance, first, last, unfinished = random.Random(15), 0, 0, 0
+    for number in range(_KILLS + 1):
+        _restore(kept, file)
+        with postgres_database(postgres_server, postgres_template) as target:
+            monkeypatch.setenv("MOODLOG_DATABASE_URL", target)
+            killed = _kill_a_move(chance.randint(first, last), chance.uniform(0, 0.2))
+            if number == 0:  # the first one is not killed, and says where the copy begins and ends
+                first, last = map(int, killed.stdout.split()[-2:])
+                continue
+            source = open_database(f"sqlite:///{file}")
+            assert query(source, "PRAGMA integrity_check") == [("ok",)]
+            assert (all_digests(source), _alone(source)) == (held, before[1])
+            unfinished += query(source, "SELECT count(*) FROM database_moves") == [(0,)]
+            source.close()
+            done = _moodlog("move")
+            assert done.exit_code == 0, (number, killed.stderr, done.output)
+            with workspace_of(standin) as workspace:
+                assert _seen(workspace) == before
+                assert all_digests(workspace.database) == held
+    assert unfinished > _KILLS / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,11 @@ from mood_core.errors import StoreBusy
 from mood_core.lake import Lake, open_lake
 from mood_core.lake.schema import LISTENS
 from mood_core.store import Database, open_database
+from mood_core.store.locks.leases import new_owner
 from mood_core.store.locks.named_locks import Turn, turn
 from mood_core.usecases.batches import LOOK_BACK, Batches
+from mood_core.usecases.people.forget_person import forget_person
+from mood_core.usecases.upkeep.backup import back_up
 from mood_core.usecases.upkeep.compact import compact
 from mood_core.usecases.upkeep.rebuild import rebuild
 from mood_core.usecases.upkeep.verify_lake import verify
@@ -63,6 +67,45 @@ def test_a_lake_that_is_rewritten_all_the_time_is_not_called_different(lake: Lak
 
     with pytest.raises(StoreBusy, match="verify --deep"):
         verify(lake, migrated, now=NOW, deep=True, progress=rewrite)
+
+
+PHASES: dict[str, Callable[[int, int], bool]] = {
+    "the first file": lambda done, of: done > 0,
+    "the rows in SQL": lambda done, of: done > of / 2,
+    "the rows in the lake": lambda done, of: done > of * 0.8,
+}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_forgetting_and_backups_go_on_while_a_deep_verify_reads(
+    lake: Lake, migrated: Database, tmp_path: Path, phase: str
+) -> None:
+    small_history(lake, migrated)
+    other = open_database(migrated.engine.url.render_as_string(hide_password=False))
+    paused, go_on, findings = threading.Event(), threading.Event(), []
+
+    def pause(done: int, of: int) -> None:
+        if PHASES[phase](done, of) and not paused.is_set():
+            paused.set()
+            assert go_on.wait(600)
+
+    def read() -> None:
+        findings.append(verify(lake, migrated, now=NOW, deep=True, progress=pause).findings)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        assert paused.wait(600)
+        report = back_up(lake, other, tmp_path / "backups", [], now=NOW)
+        forgotten = forget_person("grace", lake, other, owner=new_owner(), now=NOW)
+        Batches(lake, other).add(LISTENS, listens([("ada", NOW, "t0")]), now=NOW)
+    finally:
+        go_on.set()
+        reader.join()
+        other.close()
+    assert (report.files > 10, forgotten.listens, forgotten.left) == (True, 48, ())
+    assert findings == [[]]  # it began again where a file that it had to read was rewritten
+    assert query(migrated, "SELECT user_id FROM users") == [("ada",)]
 
 
 def _unload(lake: Lake, database: Database, days: int) -> None:
