@@ -98,6 +98,15 @@ class ModelCard:
         """The inputs' names in the model's order."""
         return tuple(feature.name for feature in self.features)
 
+    @property
+    def set_thresholds(self) -> tuple[float, ...] | None:
+        """The threshold of each class for sets of moods, in the order of ``classes``; None for a model without sets.
+
+        They are stored as ``metrics["mood_sets"]["thresholds"]``, by class.
+        """
+        stated = self.metrics.get("mood_sets")
+        return None if stated is None else tuple(float(stated["thresholds"][name]) for name in self.classes)
+
 
 def read_card(folder: Path) -> ModelCard:
     """The card in ``folder``.
@@ -190,7 +199,17 @@ def _problem(card: ModelCard) -> str | None:
         return "its classes are not at least two different ones"
     if not (0 <= card.threshold <= 1 and card.range_margin >= 0 and card.temperature > 0):
         return "its threshold, range margin or temperature is out of range"
+    if not _sets_fit(card):
+        return "its metrics.mood_sets has no threshold from 0 to 1 for each class"
     return next((f"its feature {each.name} has an impossible range" for each in card.features if _is_odd(each)), None)
+
+
+def _sets_fit(card: ModelCard) -> bool:
+    try:
+        thresholds = card.set_thresholds
+    except (KeyError, TypeError, ValueError):
+        return False
+    return thresholds is None or all(0 < threshold <= 1 for threshold in thresholds)
 
 
 def _is_odd(feature: FeatureSpec) -> bool:

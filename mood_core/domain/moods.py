@@ -1,9 +1,12 @@
-"""From probabilities to moods: the decision, apart from the model that gave the probabilities."""
+"""From probabilities to moods: the decision, apart from the model that gave the probabilities.
+
+Everything here is computed from the four probabilities of a track, in the order of ``MOODS``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +14,16 @@ from mood_core.domain.records import MOODS
 from mood_core.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+MOOD_SETS = tuple(
+    "|".join(mood for place, mood in enumerate(MOODS) if mask >> place & 1) for mask in range(2 ** len(MOODS))
+)
+"""The text of each set of moods by its bit mask (bit 0 is the first of ``MOODS``); the empty set is never given."""
+
+_BITS = 1 << np.arange(len(MOODS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +31,77 @@ class Labels:
     """The decisions for n tracks.
 
     ``mood``: (n,) int8, index into :data:`mood_core.domain.records.MOODS`. ``confidence``: (n,) float32 in [0, 1], the
-    probability of that mood. ``uncertain``: (n,) bool, the confidence is below the threshold.
+    probability of that mood. ``sets``: (n,) int8, index into :data:`MOOD_SETS`; None where the model has no thresholds
+    for sets. ``uncertain``: (n,) bool, the set has more than one mood; without sets, the confidence is below the
+    card's threshold.
     """
 
     mood: NDArray[np.int8]
     confidence: NDArray[np.float32]
     uncertain: NDArray[np.bool_]
+    sets: NDArray[np.int8] | None = None
 
     def names(self) -> list[str]:
         """The moods' names, one a track."""
         return [MOODS[index] for index in self.mood]
 
+    def set_names(self) -> list[str] | list[None]:
+        """The sets as text such as ``Calm|Sad``, one a track; all None without sets."""
+        return [None] * len(self.mood) if self.sets is None else [MOOD_SETS[mask] for mask in self.sets]
 
-def label(probabilities: NDArray[np.float32], threshold: float) -> Labels:
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Where n tracks lie on the plane of valence and energy.
+
+    Each mood stands for a corner of Russell's circumplex: Happy (1, 1), Energetic (-1, 1), Sad (-1, -1), Calm (1, -1).
+    ``valence`` and ``energy``: (n,) float32 in [-1, 1], the expected corner under the probabilities; ``valence_sd`` and
+    ``energy_sd``: (n,) float32 in [0, 1], its standard deviation, 0 where the model is certain. ``soft`` is the
+    probability of Calm or Sad, ``lively`` that of Energetic or Happy.
+    """
+
+    soft: NDArray[np.float32]
+    lively: NDArray[np.float32]
+    valence: NDArray[np.float32]
+    energy: NDArray[np.float32]
+    valence_sd: NDArray[np.float32]
+    energy_sd: NDArray[np.float32]
+
+
+def positions(probabilities: NDArray[np.float32]) -> Positions:
+    """The positions of the rows of an (n, 4) float32 matrix in the order of ``MOODS``."""
+    calm, energetic, happy, sad = probabilities.T
+    soft, lively = calm + sad, energetic + happy
+    pleasant, unpleasant = calm + happy, energetic + sad
+    return Positions(
+        soft,
+        lively,
+        pleasant - unpleasant,
+        lively - soft,
+        # Of a value that is 1 or -1: the variance is 4 p (1 - p).
+        2 * np.sqrt(pleasant * unpleasant),
+        2 * np.sqrt(lively * soft),
+    )
+
+
+def set_members(
+    probabilities: NDArray[np.floating[Any]], thresholds: Sequence[float] | NDArray[np.floating[Any]]
+) -> NDArray[np.bool_]:
+    """(n, k) bool: which classes are in each row's set, given (n, k) ``probabilities`` and (k,) ``thresholds``.
+
+    A class is in it if its probability reaches its threshold; the most probable one always is.
+    """
+    members = probabilities >= np.asarray(thresholds, probabilities.dtype)
+    members[np.arange(len(probabilities)), probabilities.argmax(axis=1)] = True
+    return members
+
+
+def label(
+    probabilities: NDArray[np.float32], threshold: float, set_thresholds: Sequence[float] | None = None
+) -> Labels:
     """The most probable mood of each row of an (n, 4) float32 matrix in the order of ``MOODS``.
 
-    A tie goes to the first in that order. ``threshold`` in [0, 1] is the model card's.
+    A tie goes to the first in that order. ``threshold`` in [0, 1] and ``set_thresholds`` are the model card's.
 
     Raises:
         ModelError: the matrix has another shape, or a row is not a probability distribution within 1e-4.
@@ -42,7 +109,11 @@ def label(probabilities: NDArray[np.float32], threshold: float) -> Labels:
     _check(probabilities)
     mood = probabilities.argmax(axis=1)
     confidence = probabilities[np.arange(len(probabilities)), mood].astype(np.float32)
-    return Labels(mood.astype(np.int8), confidence, confidence < np.float32(threshold))
+    if set_thresholds is None:
+        return Labels(mood.astype(np.int8), confidence, confidence < np.float32(threshold))
+    members = set_members(probabilities, set_thresholds)
+    sets = (members @ _BITS).astype(np.int8)
+    return Labels(mood.astype(np.int8), confidence, (sets & (sets - 1)) != 0, sets)
 
 
 def _check(probabilities: NDArray[np.float32]) -> None:
