@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import REAL, Connection, inspect, text
 
+from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.totals import recount_totals
 
 _OF_EACH_DATABASE = ("schema_migrations", "database_moves")
 _ROWS = 20_000
-_LEASES = "UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0, refresh_owner = NULL, refresh_until_ms = 0"
 
 
 def copy_rows(source: Connection, target: Connection, progress: Callable[[int, int], None] = lambda *_: None) -> None:
@@ -29,7 +29,7 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[int, i
     for done, (table, columns) in enumerate(common.items()):
         progress(done, len(common))
         _write(target, table, columns, _rows(source, table, columns, theirs[table]))
-    target.execute(text(_LEASES))
+    target.execute(query("drop_leases"))
     _continue_keys(target, common)
     recount_everything(target)
     recount_totals(target)

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, bindparam, text
+from sqlalchemy import Row
 
 from mood_core.domain.records import from_ms, to_ms
 from mood_core.errors import StoreError
 from mood_core.store.engine.database import Database
-from mood_core.store.loading.keys import among
+from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.fences import Leases, leased
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live, run_of
 
@@ -23,39 +23,6 @@ _UNRELEASED: set[str] = set()
 """Owners in this process that are done and could not say so, because the database was down."""
 
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
-
-_ACCOUNTS = """
-SELECT u.user_id, u.display_name, u.timezone, u.connected_at_ms,
-    coalesce(a.state, 'unconnected') AS state, a.state_reason,
-    a.authorised_at_ms, a.last_pulled_at_ms, a.last_problem, a.permission_retry_at_ms,
-    (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_ms
-FROM users AS u LEFT JOIN accounts AS a ON a.user_key = u.user_key
-"""
-_CLAIM = """
-UPDATE accounts SET claimed_by = :owner, claimed_until_ms = :until,
-    lease_number = lease_number + CASE WHEN claimed_by = :owner THEN 0 ELSE 1 END
-WHERE user_key IN (SELECT user_key FROM users WHERE {wanted})
-    AND (claimed_by IS NULL OR claimed_until_ms NOT BETWEEN :now AND :latest OR claimed_by IN :free)
-    AND state = 'active'
-RETURNING (SELECT user_id FROM users WHERE users.user_key = accounts.user_key) AS user_id, last_problem
-"""
-_RELEASE = """
-UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0
-WHERE claimed_by = :owner AND user_key IN (SELECT user_key FROM users WHERE {wanted})
-"""
-
-_PACES = """
-SELECT user_id, count(*) AS plays, min(span_ms) AS shortest_ms
-FROM (
-    SELECT
-        u.user_id,
-        l.played_at_ms - lag(l.played_at_ms, CAST(:plays AS INTEGER))
-            OVER (PARTITION BY u.user_key ORDER BY l.played_at_ms) AS span_ms
-    FROM users AS u INNER JOIN listens AS l ON l.user_key = u.user_key
-    WHERE l.played_at_ms >= :since AND {wanted}
-) AS spans
-GROUP BY user_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +57,8 @@ class Accounts:
 
         An id means its account alone, also where somebody else has taken it for a display name.
         """
-        query = _ACCOUNTS + " ORDER BY u.user_id"
         with self._database.read() as connection:
-            accounts = [_account(row) for row in connection.execute(text(query))]
+            accounts = [_account(row) for row in connection.execute(query("accounts"))]
         if user_ids is None:
             return accounts
         wanted = set(user_ids)
@@ -112,12 +78,11 @@ class Accounts:
         until = now + timedelta(seconds=for_s)
         times = {"now": to_ms(now), "until": to_ms(until), "latest": to_ms(until + _CLOCKS_DIFFER)}
         with self._database.write() as connection:
-            holders = connection.scalars(text("SELECT DISTINCT claimed_by FROM accounts WHERE claimed_by IS NOT NULL"))
+            holders = connection.scalars(query("lease_owners"))
             free = [owner, *(holder for holder in holders if _is_free_for(owner, holder))]
-            wanted, ids = among(connection, "user_id", user_ids)
-            claim = text(_CLAIM.format(wanted=wanted)).bindparams(bindparam("free", expanding=True))
-            values = {"owner": owner, "ids": ids, "free": free, **times}
-            claimed = [(_has_trouble(row.last_problem), row.user_id) for row in connection.execute(claim, values)]
+            values = {"owner": owner, "user_ids": user_ids, "free": free, **times}
+            rows = connection.execute(query("acquire_account_leases"), values)
+            claimed = [(_has_trouble(row.last_problem), row.user_id) for row in rows]
         return [user_id for _, user_id in sorted(claimed)]
 
     @contextmanager
@@ -129,12 +94,9 @@ class Accounts:
         """
         from mood_core.store.queries.tombstones import newest_forgetting
 
-        query = (
-            "SELECT u.user_id, a.lease_number FROM accounts AS a INNER JOIN users AS u ON u.user_key = a.user_key"
-            " WHERE a.claimed_by = :owner"
-        )
         with self._database.read() as connection:
-            numbers = {row.user_id: row.lease_number for row in connection.execute(text(query), {"owner": owner})}
+            rows = connection.execute(query("lease_numbers"), {"owner": owner})
+            numbers = {row.user_id: row.lease_number for row in rows}
             since = newest_forgetting(connection)
         with leased(Leases(self._database.engine.url, since, owner or "", numbers)):
             yield
@@ -146,9 +108,10 @@ class Accounts:
         """
         try:
             with self._database.write() as connection:
-                wanted, ids = ("1 = 1", None) if user_ids is None else among(connection, "user_id", user_ids)
-                values = {"owner": owner} if user_ids is None else {"owner": owner, "ids": ids}
-                connection.execute(text(_RELEASE.format(wanted=wanted)), values)
+                if user_ids is None:
+                    connection.execute(query("release_all_account_leases"), {"owner": owner})
+                else:
+                    connection.execute(query("release_account_leases"), {"owner": owner, "user_ids": user_ids})
         except StoreError:
             _UNRELEASED.add(owner)
             raise
@@ -156,17 +119,17 @@ class Accounts:
     def release_run(self, run: str) -> None:
         """Release every lease of the run called ``run``, which has died, whatever process of it holds them."""
         with self._database.write() as connection:
-            holders = connection.scalars(text("SELECT DISTINCT claimed_by FROM accounts WHERE claimed_by IS NOT NULL"))
+            holders = connection.scalars(query("lease_owners"))
             for owner in [holder for holder in holders if run_of(holder) == run]:
-                connection.execute(text(_RELEASE.format(wanted="1 = 1")), {"owner": owner})
+                connection.execute(query("release_all_account_leases"), {"owner": owner})
 
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None:
         """Record that these accounts were pulled without trouble."""
-        self._for_each(user_ids, "last_pulled_at_ms = :value, last_problem = NULL", to_ms(at))
+        self._for_each(user_ids, "record_pull", to_ms(at))
 
     def troubled(self, user_ids: Sequence[str], problem: str) -> None:
         """Record why accounts could not be pulled."""
-        self._for_each(user_ids, "last_problem = :value", problem)
+        self._for_each(user_ids, "record_problem", problem)
 
     def paces(self, since: datetime, plays: int, user_ids: Sequence[str]) -> dict[str, tuple[int, timedelta | None]]:
         """How fast each of ``user_ids`` listened since ``since``, by user id, for those who did.
@@ -174,9 +137,8 @@ class Accounts:
         How many plays there were, and the shortest time from one to the one that is ``plays`` later, if there was one.
         """
         with self._database.read() as connection:
-            wanted, ids = among(connection, "u.user_id", user_ids)
-            values = {"since": to_ms(since), "plays": plays, "ids": ids}
-            rows = connection.execute(text(_PACES.format(wanted=wanted)), values)
+            values = {"since": to_ms(since), "plays": plays, "user_ids": user_ids}
+            rows = connection.execute(query("listening_paces"), values)
             return {
                 row.user_id: (row.plays, None if row.shortest_ms is None else timedelta(milliseconds=row.shortest_ms))
                 for row in rows
@@ -185,22 +147,13 @@ class Accounts:
     def set_state(self, user_id: str, state: str, reason: str | None = None) -> bool:
         """Set an account's state; False where there is no such account."""
         with self._database.write() as connection:
-            done = connection.execute(
-                text(
-                    "UPDATE accounts SET state = :state, state_reason = :reason"
-                    " WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id)"
-                ),
-                {"state": state, "reason": reason, "id": user_id},
-            )
-            return done.rowcount > 0
+            values = {"state": state, "reason": reason, "id": user_id}
+            return connection.execute(query("set_account_state"), values).rowcount > 0
 
-    def _for_each(self, user_ids: Sequence[str], assignment: str, value: object) -> None:
-        statement = (
-            f"UPDATE accounts SET {assignment} WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id)"  # noqa: S608
-        )
+    def _for_each(self, user_ids: Sequence[str], statement: str, value: object) -> None:
         if user_ids:
             with self._database.write() as connection:
-                connection.execute(text(statement), [{"value": value, "id": user_id} for user_id in user_ids])
+                connection.execute(query(statement), [{"value": value, "id": user_id} for user_id in user_ids])
 
 
 def _is_free_for(owner: str, holder: str) -> bool:

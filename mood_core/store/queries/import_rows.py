@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from mood_core.domain.records import Gap, from_ms, to_ms
 from mood_core.store.engine.database import Database
-from mood_core.store.loading.keys import among, keys_of
+from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.keys import keys_of
 
 _CHUNK = 50_000
 _EXTENDED = "(SELECT source_key FROM sources WHERE source = 'extended_history')"
@@ -31,9 +32,7 @@ class ImportRows:
     def titled_among(self, track_ids: Sequence[str]) -> set[str]:
         """Those of ``track_ids`` whose title is stored already."""
         with self._database.read() as connection:
-            condition, given = among(connection, "track_id", track_ids)
-            query = f"SELECT track_id FROM tracks WHERE {condition} AND name <> ''"  # noqa: S608
-            return set(connection.scalars(text(query), {"ids": given}))
+            return set(connection.scalars(query("titled_tracks"), {"ids": track_ids}))
 
     def extended_listens(self, user_id: str) -> Iterator[Sequence[tuple[int, int, int | None]]]:
         """A person's listens from extended histories, in chunks of (track key, played_at [ms], ms_played)."""

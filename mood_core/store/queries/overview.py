@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from mood_core.domain.records import from_ms
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
 from mood_core.store.loading.stale_totals import are_stale
 
@@ -19,17 +20,13 @@ _LISTENS_COUNTED = (
 
 def gaps(database: Database) -> list[dict[str, Any]]:
     """Every gap, the newest first, with ISO 8601 times; ``filled_at`` is None while listens may be missing."""
-    query = text(
-        "SELECT u.user_id, g.starts_at_ms, g.ends_at_ms, g.found_at_ms, g.filled_at_ms FROM gaps AS g"
-        " INNER JOIN users AS u ON u.user_key = g.user_key ORDER BY g.starts_at_ms DESC, u.user_id"
-    )
     with database.read() as connection:
         return [
             {
                 name.removesuffix("_ms"): value if name == "user_id" or value is None else from_ms(value).isoformat()
                 for name, value in row.items()
             }
-            for row in connection.execute(query).mappings()
+            for row in connection.execute(query("gaps")).mappings()
         ]
 
 

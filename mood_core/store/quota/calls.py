@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms, to_ms
 from mood_core.errors import QuotaExceeded
 from mood_core.http.headers import LONGEST_WISH_S
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S
 from mood_core.store.quota.rate_budget import RateBudget
 
@@ -26,38 +27,6 @@ A shorter one is waited out, by every worker too: a rate limit is one of the app
 
 _PACED = "paced"
 """The row of ``rate_limits`` that holds the short waits, in this machine's time and not in that of the data."""
-
-_COUNT = text(
-    "INSERT INTO api_calls (endpoint, minute_ms, calls) VALUES (:endpoint, :minute, 1)"
-    " ON CONFLICT (endpoint, minute_ms) DO UPDATE SET calls = api_calls.calls + 1"
-)
-_FAILED = text(
-    "INSERT INTO api_calls (endpoint, minute_ms, calls, failures) VALUES (:endpoint, :minute, 1, 1)"
-    " ON CONFLICT (endpoint, minute_ms) DO UPDATE SET"
-    " failures = CASE WHEN api_calls.failures < api_calls.calls THEN api_calls.failures + 1 ELSE api_calls.failures END"
-)
-_NOT_BEFORE = text(
-    # The later of two wishes holds, unless a clock that is ahead noted it.
-    "INSERT INTO rate_limits (endpoint, not_before_ms, reason, asked_at_ms)"
-    " VALUES (:endpoint, :until, :reason, :asked_at)"
-    " ON CONFLICT (endpoint) DO UPDATE SET not_before_ms = excluded.not_before_ms, reason = excluded.reason,"
-    " asked_at_ms = excluded.asked_at_ms"
-    " WHERE rate_limits.not_before_ms NOT BETWEEN excluded.not_before_ms AND :farthest"
-    " OR rate_limits.asked_at_ms > :latest"
-)
-_USED = text(
-    # A minute's calls count until the last of them can be a day old.
-    "SELECT coalesce(sum(calls), 0) AS calls, min(minute_ms) AS oldest_ms FROM api_calls"
-    " WHERE endpoint = :endpoint AND minute_ms > :since AND minute_ms <= :until"
-)
-_TAKE_TURNS = text(
-    # Nobody waits for the disk: what a power cut takes from the count are its last moments.
-    "SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(hashtext('api_calls/' || :endpoint))"
-)
-_LAST_DAY = text(
-    "SELECT endpoint, CAST(sum(calls) AS BIGINT) AS calls FROM api_calls"
-    " WHERE minute_ms > :since AND minute_ms <= :until GROUP BY endpoint ORDER BY endpoint"
-)
 
 
 class CallLedger:
@@ -107,12 +76,12 @@ class CallLedger:
         with self._database.write() as connection:
             if self._database.dialect == "postgresql":
                 # Two that count at once would both see room for one; SQLite lets one writer in at a time anyway.
-                connection.execute(_TAKE_TURNS, {"endpoint": endpoint})
+                connection.execute(query("lock_endpoint"), {"endpoint": endpoint})
             wait_s = self._respect_not_before(connection, endpoint, now)
             self._respect_budget(connection, endpoint, now)
             if self._rate is not None and endpoint in self._paced:
                 wait_s = max(wait_s, self._rate.take(connection))
-            connection.execute(_COUNT, {"endpoint": endpoint, "minute": _minute(now)})
+            connection.execute(query("count_call"), {"endpoint": endpoint, "minute": _minute(now)})
         if wait_s > 0:
             self._sleep(wait_s)
 
@@ -122,7 +91,7 @@ class CallLedger:
             return
         now = self._now()
         with self._database.write() as connection:
-            connection.execute(_FAILED, {"endpoint": endpoint, "minute": _minute(now)})
+            connection.execute(query("count_failure"), {"endpoint": endpoint, "minute": _minute(now)})
             if retry_after_s is None:
                 return
             if retry_after_s > LONG_WAIT_S:
@@ -135,7 +104,8 @@ class CallLedger:
         """Calls of the last 24 hours by endpoint."""
         with self._database.read() as connection:
             now = self._now()
-            rows = connection.execute(_LAST_DAY, {"since": to_ms(now - _DAY), "until": to_ms(now + _CLOCKS_DIFFER)})
+            times = {"since": to_ms(now - _DAY), "until": to_ms(now + _CLOCKS_DIFFER)}
+            rows = connection.execute(query("calls_by_endpoint"), times)
             return {row.endpoint: row.calls for row in rows}
 
     @property
@@ -145,21 +115,15 @@ class CallLedger:
 
     def not_before(self) -> dict[str, datetime]:
         """The endpoints that asked to be left alone and until when, while that is still to come."""
-        query = text(
-            "SELECT endpoint, not_before_ms FROM rate_limits"
-            " WHERE not_before_ms > :now AND asked_at_ms <= :latest AND endpoint <> :paced ORDER BY endpoint"
-        )
         with self._database.read() as connection:
             now = self._now()
-            rows = connection.execute(query, {"now": to_ms(now), "latest": _latest(now), "paced": _PACED})
+            values = {"now": to_ms(now), "latest": _latest(now), "paced": _PACED}
+            rows = connection.execute(query("rate_limits"), values)
             return {row.endpoint: from_ms(row.not_before_ms) for row in rows}
 
     def _respect_not_before(self, connection: Connection, endpoint: str, now: datetime) -> float:
         """The seconds that a short wish to be left alone still has to go."""
-        query = text(
-            "SELECT endpoint, not_before_ms, asked_at_ms FROM rate_limits WHERE endpoint IN (:endpoint, :paced)"
-        )
-        rows = connection.execute(query, {"endpoint": endpoint, "paced": _PACED})
+        rows = connection.execute(query("rate_limits_of_endpoint"), {"endpoint": endpoint, "paced": _PACED})
         held = {row.endpoint: row for row in rows}
         wish = held.get(endpoint)
         if wish is not None and to_ms(now) < wish.not_before_ms and wish.asked_at_ms <= _latest(now):
@@ -179,7 +143,7 @@ class CallLedger:
         if limit is None:
             return
         times = {"since": to_ms(now - _DAY) - _MINUTE_MS, "until": to_ms(now + _CLOCKS_DIFFER)}
-        used = connection.execute(_USED, {"endpoint": endpoint, **times}).one()
+        used = connection.execute(query("calls_of_endpoint"), {"endpoint": endpoint, **times}).one()
         if used.calls < limit:
             return
         opens_at = from_ms(used.oldest_ms + _MINUTE_MS) + _DAY if used.oldest_ms is not None else now + _DAY
@@ -203,7 +167,7 @@ def _remember_wish(
         "latest": asked_at_ms + int(CLOCKS_DIFFER_S * 1000),
         "farthest": asked_at_ms + int(longest_s * 1000),
     }
-    connection.execute(_NOT_BEFORE, values)
+    connection.execute(query("keep_retry_after"), values)
 
 
 def _latest(now: datetime) -> int:

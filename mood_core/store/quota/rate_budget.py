@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S
 
 SPAN_S = 30.0
@@ -18,15 +19,6 @@ SPAN_S = 30.0
 
 _LATE_S = 1.0  # a granted call may reach the service so much later than its turn
 _BURST_SHARE = 0.1
-
-_TAKE = text(
-    "INSERT INTO rate_budgets (service, paid_until_us) VALUES (:service, :now + :step)"
-    " ON CONFLICT (service) DO UPDATE SET paid_until_us ="
-    # Further ahead, it was paid by a clock that was wrong.
-    " CASE WHEN rate_budgets.paid_until_us BETWEEN :now AND :latest THEN rate_budgets.paid_until_us ELSE :now END"
-    " + :step"
-    " RETURNING paid_until_us"
-)
 
 
 class RateBudget:
@@ -48,5 +40,5 @@ class RateBudget:
         now = round(self._wall_clock() * 1_000_000)
         latest = now + self._burst * self._step_us + round(CLOCKS_DIFFER_S * 1_000_000)
         values = {"service": self._service, "now": now, "latest": latest, "step": self._step_us}
-        paid_until: int = connection.execute(_TAKE, values).scalar_one()
+        paid_until: int = connection.execute(query("take_from_rate_budget"), values).scalar_one()
         return max(0, paid_until - self._burst * self._step_us - now) / 1_000_000

@@ -21,18 +21,11 @@ from mood_core.errors import InputError, StoreBusy, StoreError
 from mood_core.store.engine.copying import copy_rows, row_counts
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.moves import mark, marked, unmark
+from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import may_live
 from mood_core.store.locks.named_locks import Turn, turn
 
 _CARRIED = ("accounts", "api_calls", "rate_limits", "rate_budgets", "users", "listens", "batches")
-_TOKENS = text(
-    "SELECT u.user_id, a.token, a.token_version, a.state FROM accounts AS a"
-    " INNER JOIN users AS u ON a.user_key = u.user_key ORDER BY u.user_id"
-)
-_HOLDERS = text(
-    "SELECT claimed_by AS holder FROM accounts WHERE claimed_by IS NOT NULL AND claimed_until_ms > :now"
-    " UNION SELECT refresh_owner FROM accounts WHERE refresh_owner IS NOT NULL AND refresh_until_ms > :now"
-)
 _IN_USE = text("SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM batches) + (SELECT count(*) FROM accounts)")
 
 
@@ -92,7 +85,7 @@ def _is_moved(source: Database, target: Database) -> bool:
 
 
 def _refuse_busy(connection: Connection, now: datetime) -> None:
-    holders = connection.scalars(_HOLDERS, {"now": to_ms(now)})
+    holders = connection.scalars(query("lease_holders"), {"now": to_ms(now)})
     if any(may_live(holder) for holder in holders):
         raise StoreBusy("a run is pulling accounts; stop `moodlog serve` and other runs, then move")
 
@@ -117,5 +110,5 @@ def _compare(source: Connection, target: Connection) -> None:
 
 
 def _tokens(connection: Connection) -> list[tuple[object, ...]]:
-    rows = connection.execute(_TOKENS)
+    rows = connection.execute(query("every_token"))
     return sorted((id_, bytes(token) if token else b"", version, state) for id_, token, version, state in rows)

@@ -1,0 +1,83 @@
+"""Reads the named statements of ``sql/queries/*.sql``: ``query("gaps")`` is the one below ``-- name: gaps``.
+
+Each is written for PostgreSQL. SQLite gets the few expressions that it spells differently from ``_FOR_SQLITE``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Dialect, TextClause, bindparam, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.types import UserDefinedType
+
+from mood_core.store.engine.sql_files import sql_folder
+
+_COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
+_LISTS = re.compile(r"= ANY\(:(\w+)\)")
+_FOR_SQLITE = (
+    (re.compile(r"= ANY\((:\w+)\)"), r"IN (SELECT value FROM json_each(\1))"),
+    (re.compile(r"\s+FOR (?:KEY )?SHARE(?: OF \w+)?"), ""),  # a SQLite transaction that writes is alone anyway
+)
+
+
+class Query(TextClause):
+    """A statement that both databases understand. A parameter in ``= ANY(:name)`` takes a list of any length."""
+
+    inherit_cache = True
+    for_sqlite: TextClause
+
+
+class _Values(UserDefinedType[Sequence[str | int]]):
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        return _as_json if dialect.name == "sqlite" else list
+
+
+@cache
+def query(name: str, **parts: str) -> Query:
+    """The statement called ``name``; each of ``parts`` takes the place of the comment ``/* key */`` in it.
+
+    Raises:
+        KeyError: No statement has this name.
+    """
+    sql = _statements()[name]
+    for key, part in parts.items():
+        sql = sql.replace(f"/* {key} */", part)
+    lists = [bindparam(each, type_=_Values()) for each in dict.fromkeys(_LISTS.findall(sql))]
+    found = Query(sql).bindparams(*lists)
+    found.for_sqlite = text(in_sqlite(sql)).bindparams(*lists)
+    return found
+
+
+def _as_json(values: Sequence[str | int]) -> str:
+    return json.dumps(list(values))
+
+
+def in_sqlite(sql: str) -> str:
+    """``sql``, which is written for PostgreSQL, as SQLite spells it."""
+    for pattern, replacement in _FOR_SQLITE:
+        sql = pattern.sub(replacement, sql)
+    return sql
+
+
+@compiles(Query, "sqlite")
+def _compile_for_sqlite(statement: Query, compiler: Any, **options: Any) -> Any:
+    return compiler.process(statement.for_sqlite, **options)
+
+
+@cache
+def _statements() -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for file in sorted((sql_folder() / "queries").glob("*.sql")):
+        for block in file.read_text(encoding="utf-8").split("-- name: ")[1:]:
+            name, _, body = block.partition("\n")
+            if name in found:
+                raise ValueError(f"{file.name}: another statement is called {name} too")
+            found[name] = _COMMENT.sub("", body).strip().removesuffix(";")
+    return found

@@ -1,0 +1,99 @@
+-- Accounts and their leases: who is connected, and which run works on whom.
+
+-- name: accounts
+-- Every account, ordered by user id, with the time of the newest stored listen.
+SELECT
+    u.user_id,
+    u.display_name,
+    u.timezone,
+    u.connected_at_ms,
+    coalesce(a.state, 'unconnected') AS state,
+    a.state_reason,
+    a.authorised_at_ms,
+    a.last_pulled_at_ms,
+    a.last_problem,
+    a.permission_retry_at_ms,
+    (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_ms
+FROM users AS u
+LEFT JOIN accounts AS a ON u.user_key = a.user_key
+ORDER BY u.user_id;
+
+-- name: lease_owners
+-- Every owner of an account lease, also of one that has ended.
+SELECT DISTINCT claimed_by FROM accounts
+WHERE claimed_by IS NOT NULL;
+
+-- name: acquire_account_leases
+-- Acquire or renew the leases of active accounts that are free, have ended, or belong to one of the owners in :free.
+UPDATE accounts SET
+    claimed_by = :owner,
+    claimed_until_ms = :until,
+    lease_number = lease_number + CASE WHEN claimed_by = :owner THEN 0 ELSE 1 END
+WHERE
+    user_key IN (SELECT user_key FROM users WHERE user_id = ANY(:user_ids))
+    AND (claimed_by IS NULL OR claimed_until_ms NOT BETWEEN :now AND :latest OR claimed_by = ANY(:free))
+    AND state = 'active'
+RETURNING (SELECT u.user_id FROM users AS u WHERE u.user_key = accounts.user_key) AS user_id, last_problem;
+
+-- name: lease_numbers
+-- The accounts that an owner holds, with the numbers of their leases.
+SELECT
+    u.user_id,
+    a.lease_number
+FROM accounts AS a
+INNER JOIN users AS u ON a.user_key = u.user_key
+WHERE a.claimed_by = :owner;
+
+-- name: release_account_leases
+-- Release an owner's leases of some accounts.
+UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0
+WHERE claimed_by = :owner AND user_key IN (SELECT user_key FROM users WHERE user_id = ANY(:user_ids));
+
+-- name: release_all_account_leases
+-- Release every lease of an owner.
+UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0
+WHERE claimed_by = :owner;
+
+-- name: drop_leases
+-- Release every lease of everybody: in a copy of the database, whose accounts no run works on.
+UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0, refresh_owner = NULL, refresh_until_ms = 0;
+
+-- name: lease_holders
+-- Who holds a lease of an account or of a token refresh that has not ended.
+SELECT claimed_by AS holder FROM accounts
+WHERE claimed_by IS NOT NULL AND claimed_until_ms > :now
+UNION
+SELECT refresh_owner AS holder FROM accounts
+WHERE refresh_owner IS NOT NULL AND refresh_until_ms > :now;
+
+-- name: record_pull
+-- Record that an account was pulled without a problem.
+UPDATE accounts SET last_pulled_at_ms = :value, last_problem = NULL
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
+
+-- name: record_problem
+-- Record why an account could not be pulled.
+UPDATE accounts SET last_problem = :value
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
+
+-- name: set_account_state
+-- Set an account's state: active, paused or needs_reauthorisation.
+UPDATE accounts SET state = :state, state_reason = :reason
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
+
+-- name: listening_paces
+-- By person: the plays since a time, and the shortest time from one play to the one that is :plays later.
+SELECT
+    user_id,
+    count(*) AS plays,
+    min(span_ms) AS shortest_ms
+FROM (
+    SELECT
+        u.user_id,
+        l.played_at_ms - lag(l.played_at_ms, CAST(:plays AS INTEGER))
+            OVER (PARTITION BY u.user_key ORDER BY l.played_at_ms) AS span_ms
+    FROM users AS u
+    INNER JOIN listens AS l ON u.user_key = l.user_key
+    WHERE l.played_at_ms >= :since AND u.user_id = ANY(:user_ids)
+) AS spans
+GROUP BY user_id;

@@ -1,0 +1,54 @@
+-- Stored listens, gaps and tracks, as a pull asks for them.
+
+-- name: newest_listen_before
+-- The time of a person's newest listen before a time.
+SELECT max(played_at_ms) FROM listens
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND played_at_ms < :moment;
+
+-- name: listens_since
+-- A person's listens from a time on: when, and which track.
+SELECT
+    l.played_at_ms,
+    t.track_id
+FROM listens AS l
+INNER JOIN tracks AS t ON l.track_key = t.track_key
+WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND l.played_at_ms >= :since;
+
+-- name: imported_listens_since
+-- A person's listens from a time on that came from an export.
+SELECT
+    t.track_id,
+    t.name,
+    t.artists,
+    l.played_at_ms,
+    l.ms_played,
+    s.source
+FROM listens AS l
+INNER JOIN tracks AS t ON l.track_key = t.track_key
+INNER JOIN sources AS s ON l.source_key = s.source_key
+WHERE
+    l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
+    AND l.played_at_ms >= :since
+    AND s.source <> 'recently_played';
+
+-- name: described_tracks
+-- Those of some tracks whose title and length are stored.
+SELECT track_id FROM tracks
+WHERE track_id = ANY(:ids) AND name <> '' AND (duration_ms IS NOT NULL OR kind = 'local');
+
+-- name: titled_tracks
+-- Those of some tracks whose title is stored.
+SELECT track_id FROM tracks
+WHERE track_id = ANY(:ids) AND name <> '';
+
+-- name: gaps
+-- Every possible gap, the newest first.
+SELECT
+    u.user_id,
+    g.starts_at_ms,
+    g.ends_at_ms,
+    g.found_at_ms,
+    g.filled_at_ms
+FROM gaps AS g
+INNER JOIN users AS u ON g.user_key = u.user_key
+ORDER BY g.starts_at_ms DESC, u.user_id;

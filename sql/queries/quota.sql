@@ -1,0 +1,76 @@
+-- Calls to outside services: how many there were, how many there may be, and who asked for none.
+
+-- name: count_call
+-- Count a call in its minute.
+INSERT INTO api_calls (endpoint, minute_ms, calls) VALUES (:endpoint, :minute, 1)
+ON CONFLICT (endpoint, minute_ms) DO UPDATE SET calls = api_calls.calls + 1;
+
+-- name: count_failure
+-- Count a call as failed; never more failures than calls.
+INSERT INTO api_calls (endpoint, minute_ms, calls, failures) VALUES (:endpoint, :minute, 1, 1)
+ON CONFLICT (endpoint, minute_ms) DO UPDATE SET
+    failures = CASE WHEN api_calls.failures < api_calls.calls THEN api_calls.failures + 1 ELSE api_calls.failures END;
+
+-- name: keep_retry_after
+-- Store a Retry-After. The later of two counts, unless a clock that is ahead stored it.
+INSERT INTO rate_limits (endpoint, not_before_ms, reason, asked_at_ms) VALUES (:endpoint, :until, :reason, :asked_at)
+ON CONFLICT (endpoint) DO UPDATE SET
+    not_before_ms = excluded.not_before_ms,
+    reason = excluded.reason,
+    asked_at_ms = excluded.asked_at_ms
+WHERE
+rate_limits.not_before_ms NOT BETWEEN excluded.not_before_ms AND :farthest
+OR rate_limits.asked_at_ms > :latest;
+
+-- name: calls_of_endpoint
+-- The calls to an endpoint between two times, and their first minute.
+SELECT
+    coalesce(sum(calls), 0) AS calls,
+    min(minute_ms) AS oldest_ms
+FROM api_calls
+WHERE endpoint = :endpoint AND minute_ms > :since AND minute_ms <= :until;
+
+-- name: calls_by_endpoint
+-- The calls to every endpoint between two times.
+SELECT
+    endpoint,
+    CAST(sum(calls) AS BIGINT) AS calls
+FROM api_calls
+WHERE minute_ms > :since AND minute_ms <= :until
+GROUP BY endpoint
+ORDER BY endpoint;
+
+-- name: lock_endpoint
+-- PostgreSQL only: let one transaction at a time count the calls to an endpoint. It does not wait for the disk: a power
+-- cut may lose the last counts.
+SELECT
+    set_config('synchronous_commit', 'off', TRUE) AS durability,
+    pg_advisory_xact_lock(hashtext('api_calls/' || :endpoint)) AS locked;
+
+-- name: rate_limits
+-- Every Retry-After that has not expired, without the row of the short ones.
+SELECT
+    endpoint,
+    not_before_ms
+FROM rate_limits
+WHERE not_before_ms > :now AND asked_at_ms <= :latest AND endpoint <> :paced
+ORDER BY endpoint;
+
+-- name: rate_limits_of_endpoint
+-- What an endpoint asked for, and the row of the short waits.
+SELECT
+    endpoint,
+    not_before_ms,
+    asked_at_ms
+FROM rate_limits
+WHERE endpoint IN (:endpoint, :paced);
+
+-- name: take_from_rate_budget
+-- Add one call to a service's rate budget. What is further ahead than :latest was stored by a clock that was wrong.
+INSERT INTO rate_budgets (service, paid_until_us) VALUES (:service, :now + :step)
+ON CONFLICT (service) DO UPDATE
+    SET
+        paid_until_us
+        = CASE WHEN rate_budgets.paid_until_us BETWEEN :now AND :latest THEN rate_budgets.paid_until_us ELSE :now END
+        + :step
+RETURNING paid_until_us;

@@ -1,0 +1,95 @@
+-- Encrypted tokens: replaced only where nobody else has replaced them meanwhile, and refreshed under a lease.
+
+-- name: stored_token
+-- An account's token and its version.
+SELECT
+    token,
+    token_version
+FROM accounts
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND token IS NOT NULL;
+
+-- name: every_token
+-- The token, version and state of every account.
+SELECT
+    u.user_id,
+    a.token,
+    a.token_version,
+    a.state
+FROM accounts AS a
+INNER JOIN users AS u ON a.user_key = u.user_key
+ORDER BY u.user_id;
+
+-- name: connect_account
+-- Store a token, whatever is stored, and make the account active.
+INSERT INTO accounts (user_key, token, token_version, authorised_at_ms)
+SELECT
+    user_key,
+    :token AS token,
+    1 AS token_version,
+    :at AS authorised_at_ms
+FROM users
+WHERE user_id = :id
+ON CONFLICT (user_key) DO UPDATE SET
+    token = excluded.token,
+    token_version = accounts.token_version + 1,
+    authorised_at_ms = excluded.authorised_at_ms,
+    state = 'active',
+    state_reason = NULL,
+    last_problem = NULL,
+    permission_tries = 0,
+    permission_retry_at_ms = NULL;
+
+-- name: store_refreshed_token
+-- Replace the token of a version and end the refresh lease. Spotify has accepted the permission, so an account that it
+-- had refused is active again.
+UPDATE accounts SET
+    token = :token,
+    token_version = token_version + 1,
+    authorised_at_ms = :at,
+    refresh_owner = NULL,
+    refresh_until_ms = 0,
+    permission_tries = 0,
+    permission_retry_at_ms = NULL,
+    state_reason = CASE state WHEN 'needs_reauthorisation' THEN NULL ELSE state_reason END,
+    state = CASE state WHEN 'needs_reauthorisation' THEN 'active' ELSE state END
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND token_version = :expected;
+
+-- name: replace_ciphertext
+-- Store the token of a version encrypted with another key.
+UPDATE accounts SET token = :token, token_version = token_version + 1
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND token_version = :expected;
+
+-- name: refresh_owner
+-- Who has the account's refresh lease, also where it has ended.
+SELECT refresh_owner FROM accounts
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND refresh_owner IS NOT NULL;
+
+-- name: acquire_refresh_lease
+-- Acquire or renew the account's refresh lease where it is free or has ended; :dead is an owner that has died.
+UPDATE accounts SET refresh_owner = :owner, refresh_until_ms = :until
+WHERE
+    user_key = (SELECT user_key FROM users WHERE user_id = :id)
+    AND (refresh_until_ms NOT BETWEEN :now AND :latest OR refresh_owner = :owner OR refresh_owner = :dead);
+
+-- name: release_refresh_lease
+-- Release the account's refresh lease.
+UPDATE accounts SET refresh_owner = NULL, refresh_until_ms = 0
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND refresh_owner = :owner;
+
+-- name: permission_tries
+-- How often a refused permission was tried again, and when it will be.
+SELECT
+    state,
+    permission_tries,
+    permission_retry_at_ms
+FROM accounts
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND token_version = :expected;
+
+-- name: mark_reauthorisation_needed
+-- Record that Spotify refused the token of a version, and when it is tried again.
+UPDATE accounts SET
+    state = 'needs_reauthorisation',
+    state_reason = :reason,
+    permission_tries = :tries,
+    permission_retry_at_ms = :retry_at
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND token_version = :expected;

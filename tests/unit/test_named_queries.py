@@ -1,0 +1,68 @@
+"""The statements of ``sql/queries``: each has one name and a comment, and Python runs them all and no others."""
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mood_core.store.engine import named_queries
+from mood_core.store.engine.named_queries import in_sqlite, query
+from mood_core.store.engine.sql_files import sql_folder
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+NAMES = re.compile(r"^-- name: (.*)\n(.*)$", re.MULTILINE)
+
+
+def blocks() -> list[tuple[str, str]]:
+    """The name of every statement, with the line below it."""
+    files = sorted((sql_folder() / "queries").glob("*.sql"))
+    return [block for file in files for block in NAMES.findall(file.read_text(encoding="utf-8"))]
+
+
+def sources() -> str:
+    """The Python code of the product."""
+    files = (file for package in ("mood_core", "flows") for file in sorted((CHECKOUT / package).rglob("*.py")))
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+def test_each_statement_says_what_it_does():
+    assert not [name for name, below in blocks() if not re.match(r"-- [A-Z].*", below) or not name.isidentifier()]
+
+
+def test_every_statement_is_run():
+    code = sources()
+    assert not [name for name, _ in blocks() if f'"{name}"' not in code]
+
+
+def test_every_statement_that_is_run_exists():
+    known = {name for name, _ in blocks()}
+    assert not set(re.findall(r'\bquery\(\s*"(\w+)"', sources())) - known
+
+
+def test_an_unknown_name_is_an_error():
+    with pytest.raises(KeyError, match="no_such_statement"):
+        query("no_such_statement")
+
+
+def test_a_name_that_occurs_twice_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "queries").mkdir()
+    for file in ("listens.sql", "moods.sql"):
+        (tmp_path / "queries" / file).write_text("-- name: users\n-- All.\nSELECT user_id FROM users;\n")
+    monkeypatch.setattr(named_queries, "sql_folder", lambda: tmp_path)
+    with pytest.raises(ValueError, match=r"moods\.sql.*users"):
+        named_queries._statements.__wrapped__()
+
+
+def test_a_statement_is_spelled_for_each_database():
+    statement = query("titled_tracks")
+    assert "= ANY(%(ids)s)" in str(statement.compile(dialect=postgresql.psycopg.dialect()))
+    assert "IN (SELECT value FROM json_each(?))" in str(statement.compile(dialect=sqlite.dialect()))
+
+
+def test_comments_are_not_sent():
+    assert "--" not in query("titled_tracks").text
+
+
+def test_a_lock_of_rows_is_left_out_in_sqlite():
+    assert in_sqlite("SELECT number FROM fences FOR SHARE OF a") == "SELECT number FROM fences"
