@@ -14,12 +14,7 @@ from flows.progress import asking_progress
 from flows.server.calls import if_possible
 from flows.tasks import RETRYING
 from mood_core.app.workspace import Workspace
-from mood_core.errors import Unavailable
-from mood_core.store.locks.named_locks import Turn
 from mood_core.usecases.models.build_dataset import DatasetReport, parse_playlist, write_dataset
-from mood_core.usecases.models.build_dataset import build_dataset as build
-from mood_core.usecases.people.manage_users import the_reader
-from mood_core.usecases.quarantine import keep_aside
 
 
 @flow(name="build-dataset", flow_run_name="build a data set", log_prints=False, persist_result=False)
@@ -46,20 +41,10 @@ def collect_playlists(playlists: list[str], out: str | None, user: str | None) -
     Raises:
         Unavailable: A source of features did not answer for all tracks; no file is written then.
     """
-    with Workspace() as workspace, workspace.turn(Turn.LABELS):
+    with Workspace() as workspace:
         file = Path(out) if out else workspace.settings.labelled
-        table, report = build(
-            [parse_playlist(text) for text in playlists],
-            workspace.spotify.for_user(the_reader(workspace.accounts, user)).playlist_items,
-            workspace.feature_sources(),
-            workspace.feature_rows,
-            workspace.batches,
-            now=workspace.now(),
-            progress=asking_progress(),
+        table, report = workspace.build_dataset(
+            [parse_playlist(text) for text in playlists], user, progress=asking_progress()
         )
-        keep_aside(report.features.set_aside, workspace.settings.quarantine, now=workspace.now())
-    if report.features.stopped:
-        stop = report.features.stopped[0]
-        raise Unavailable(f"{stop.service} did not answer for all tracks: {stop.reason}", source=stop.service)
     write_dataset(table, file)
     return report, file

@@ -17,8 +17,6 @@ from flows.tasks import NIGHT_S, RETRYING
 from mood_core.app.workspace import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.usecases.models.check_training import TrainingCheck
-from mood_core.usecases.models.check_training import check_training as check
-from mood_core.usecases.nightly.measure_drift import measure_drift
 
 
 @flow(
@@ -48,7 +46,7 @@ def check_training(
 def look_at_new_music() -> DriftReport:
     """How far the newest tracks' features are from the training data."""
     with Workspace() as workspace:
-        return measure_drift(workspace.mood_rows, workspace.model_card)
+        return workspace.measure_drift()
 
 
 @task(name="compare with a retrained model", **RETRYING)
@@ -56,7 +54,7 @@ def compare_with_retrained(data: Path, *, folds: int, repeats: int, seed: int) -
     """Compare the current model with the recipe, cross-validated on ``data``."""
     progress = ProgressArtifact("moodlog-training", "Cross-validation").share
     with Workspace() as workspace:
-        return check(workspace.classifier(), data, folds=folds, repeats=repeats, seed=seed, progress=progress)
+        return workspace.check_training(data, folds=folds, repeats=repeats, seed=seed, progress=progress)
 
 
 def _conclude(sentence: str, drift: DriftReport, found: TrainingCheck | None) -> State[TrainingCheck | None]:

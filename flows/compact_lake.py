@@ -12,7 +12,7 @@ from flows.progress import ProgressArtifact
 from flows.tasks import NIGHT_S, RETRYING
 from flows.verify_lake import verify_lake
 from mood_core.app.workspace import Workspace
-from mood_core.usecases.upkeep.compact import CompactReport, compact
+from mood_core.usecases.upkeep.compact import CompactReport
 from mood_core.usecases.upkeep.verify_lake import Verification
 
 
@@ -40,4 +40,4 @@ def merge_files(before: str | None) -> CompactReport:
     """Merge the files of every month before ``before``."""
     with Workspace() as workspace:
         progress = ProgressArtifact("moodlog-compact", "Files merged").share
-        return compact(workspace.lake, workspace.database, now=workspace.now(), before=before, progress=progress)
+        return workspace.compact(before, progress=progress)

@@ -15,7 +15,6 @@ from mood_core.errors import ConfigError
 from mood_core.settings import ignore_env_file
 from mood_core.spotify.authorise import authorise_by_hand
 from mood_core.spotify.tokens import Token
-from mood_core.usecases.nightly.pull_listens import PullListens
 from standin import StandIn
 from standin.listeners import Listener
 
@@ -52,7 +51,7 @@ def live_through(standin: StandIn, days: int, progress: Callable[[str, float], N
         start = _start(workspace, today - timedelta(days=days))
         standin.clock.set(start)
         _connect_all(workspace, standin)
-        pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
+        pull = workspace.pulling()
         ids = [account.user_id for account in workspace.accounts.all()]
         moment = start + PULL_EVERY
         while moment < today:

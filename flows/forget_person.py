@@ -8,7 +8,6 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.parameters import Certainly, Person
-from mood_core.app.forget import forget_everywhere
 from mood_core.app.workspace import Workspace
 from mood_core.usecases.people.forget_person import whom_to_forget
 
@@ -23,7 +22,7 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
     """
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
-        report = forget_everywhere(workspace, user_id)
+        report = workspace.forget(user_id)
     for file in report.left:
         get_run_logger().warning("%s may still hold them; delete it", file)
     return asdict(report)

@@ -10,7 +10,7 @@ from flows.progress import ProgressArtifact
 from flows.summary import DEGRADED
 from flows.tasks import RETRYING
 from mood_core.app.workspace import Workspace
-from mood_core.usecases.upkeep.rebuild import RebuildReport, rebuild
+from mood_core.usecases.upkeep.rebuild import RebuildReport
 
 
 @flow(name="rebuild-database", flow_run_name="rebuild the database", log_prints=False, persist_result=False)
@@ -34,6 +34,4 @@ def fill_database(*, skip_damaged: bool) -> RebuildReport:
     """Fill the database again from the lake."""
     progress = ProgressArtifact("moodlog-rebuild", "Files loaded")
     with Workspace() as workspace:
-        return rebuild(
-            workspace.lake, workspace.database, now=workspace.now(), skip_damaged=skip_damaged, progress=progress
-        )
+        return workspace.rebuild(skip_damaged=skip_damaged, progress=progress)

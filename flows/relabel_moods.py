@@ -13,9 +13,7 @@ from flows.progress import ProgressArtifact
 from flows.tasks import RETRYING
 from mood_core.app.workspace import Workspace
 from mood_core.settings import load_settings
-from mood_core.store.locks.named_locks import Turn
-from mood_core.usecases.models.relabel import RelabelReport, keep_using, relabel
-from mood_core.usecases.models.relabel import drop_old as drop_old_labels
+from mood_core.usecases.models.relabel import RelabelReport, keep_using
 
 
 @flow(name="relabel-moods", flow_run_name="relabel moods", log_prints=False, persist_result=False)
@@ -40,18 +38,7 @@ def label_again(model: str | None, *, drop_old: bool) -> RelabelReport:
     chosen = settings.model_copy(update={"model": Path(model)}) if model else settings
     progress = ProgressArtifact("moodlog-relabel", "Tracks labelled")
     with Workspace(chosen) as workspace:
-        with workspace.turn(Turn.LABELS):
-            report = relabel(
-                workspace.classifier,
-                workspace.model_card,
-                workspace.mood_rows,
-                workspace.models,
-                workspace.batches,
-                now=workspace.now(),
-                progress=progress,
-            )
-        if drop_old:
-            report.dropped = drop_old_labels(workspace.mood_rows, workspace.lake, workspace.database)
+        report = workspace.relabel(drop_old=drop_old, progress=progress)
     warning = keep_using(Path(model), settings.model, settings.models) if model else None
     if warning:
         get_run_logger().warning(warning)

@@ -20,15 +20,12 @@ from mood_core.app.workspace import Workspace
 from mood_core.errors import MoodlogError
 from mood_core.features.fetch_report import FetchReport
 from mood_core.store.locks.leases import owner_here
-from mood_core.store.locks.named_locks import Turn
 from mood_core.store.queries.selection import Selection
 from mood_core.text.format import plural
-from mood_core.usecases.nightly.fetch_features import fetch_features
-from mood_core.usecases.nightly.label_tracks import LabelReport, label_tracks
+from mood_core.usecases.nightly.label_tracks import LabelReport
 from mood_core.usecases.nightly.night_report import Permission, ending_permissions
 from mood_core.usecases.nightly.pull_account import pull_claimed
-from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
-from mood_core.usecases.quarantine import keep_aside
+from mood_core.usecases.nightly.pull_listens import PullOutcome
 from mood_core.usecases.stop_request import stop_requested
 
 NIGHT_S = 20 * 3600.0
@@ -74,14 +71,7 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
         if (task_run.run_count or 0) > 1 and not dry_run:
             # What the attempt before published and could not load would be pulled and published once more.
             workspace.batches.finish(now=workspace.now())
-        pull = PullListens(
-            workspace.spotify.for_user,
-            workspace.listens,
-            workspace.accounts,
-            workspace.batches,
-            dry_run=dry_run,
-            stop=stop_requested,
-        )
+        pull = workspace.pulling(dry_run=dry_run, stop=stop_requested)
         if dry_run:
             outcomes = pull(user_ids, now=workspace.now())
         else:
@@ -95,25 +85,15 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
 @task(name="match plays by name", **RETRYING)
 def match_waiting_plays() -> int:
     """Store the plays that an export named by artist and title alone and whose track is known by now."""
-    with Workspace() as workspace, workspace.turn(Turn.LABELS):
+    with Workspace() as workspace:
         return match_names(workspace)
 
 
 @task(name="fetch audio features", **RETRYING)
 def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> FetchReport:
     """Fetch the features of every selected track that has none; long work shows its progress in Prefect's pages."""
-    with Workspace() as workspace, workspace.turn(Turn.LABELS):
-        now = workspace.now()
-        report = fetch_features(
-            workspace.feature_sources(),
-            workspace.feature_rows,
-            workspace.batches,
-            now=now,
-            selection=selection,
-            ask_again=ask_again,
-            progress=asking_progress(),
-        )
-        keep_aside(report.set_aside, workspace.settings.quarantine, now=now)
+    with Workspace() as workspace:
+        report = workspace.fetch_features(selection, ask_again=ask_again, progress=asking_progress())
     get_run_logger().info("features found: %s", dict(report.found) or "none new")
     return report
 
@@ -121,17 +101,8 @@ def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> 
 @task(name="label moods", **RETRYING)
 def label_selected(selection: Selection) -> LabelReport:
     """Label every selected track that has features and no label by the current model; long work shows its progress."""
-    with Workspace() as workspace, workspace.turn(Turn.LABELS):
-        report = label_tracks(
-            workspace.classifier,
-            workspace.model_card,
-            workspace.mood_rows,
-            workspace.models,
-            workspace.batches,
-            now=workspace.now(),
-            selection=selection,
-            progress=labelling_progress(),
-        )
+    with Workspace() as workspace:
+        report = workspace.label(selection, progress=labelling_progress())
     get_run_logger().info("%s labelled by %s", plural(report.labelled, "track"), report.model_version)
     return report
 
@@ -146,8 +117,5 @@ def try_refused_permissions() -> list[str]:
 @task(name="look at permissions", **RETRYING)
 def permissions_ending() -> list[Permission]:
     """The permissions that a person must renew."""
-    from mood_core.spotify.tokens import days_left
-
     with Workspace() as workspace:
-        now = workspace.now()
-        return ending_permissions(workspace.accounts.all(), lambda authorised_at: days_left(authorised_at, now))
+        return ending_permissions(workspace.accounts.all(), workspace.days_left)

@@ -10,7 +10,7 @@ from flows.progress import ProgressArtifact
 from flows.run_failed import RunFailed, report_no_crash
 from flows.tasks import RETRYING
 from mood_core.app.workspace import Workspace
-from mood_core.usecases.upkeep.verify_lake import Verification, verify
+from mood_core.usecases.upkeep.verify_lake import Verification
 
 
 @flow(name="verify-lake", flow_run_name="verify the lake", log_prints=False, persist_result=False)
@@ -36,4 +36,4 @@ def compare(*, deep: bool) -> Verification:
     """Compare the lake, the ledger and SQL."""
     progress = ProgressArtifact("moodlog-verify", "Files compared")
     with Workspace() as workspace:
-        return verify(workspace.lake, workspace.database, now=workspace.now(), deep=deep, progress=progress)
+        return workspace.verify(deep=deep, progress=progress)

@@ -22,7 +22,7 @@ from mood_core.usecases.account_lock import held
 from mood_core.usecases.imports.import_export import ImportOptions, ImportReport, Progress, Silent, import_history
 from mood_core.usecases.imports.match_pending import match_waiting
 from mood_core.usecases.imports.owner import RegisteringBatches, check_not_forgotten, find_owner
-from mood_core.usecases.quarantine import keep_aside, keep_rows_aside
+from mood_core.usecases.quarantine import keep_rows_aside
 
 
 def import_export(
@@ -73,23 +73,15 @@ def label_now(workspace: Workspace, asked: Callable[[int, int], None], labelled:
         InputError: A catalogue file is not what it should be.
         StoreError: The database or the lake fails.
     """
-    from mood_core.usecases.nightly.fetch_features import fetch_features
-    from mood_core.usecases.nightly.label_tracks import label_tracks
-
-    now, batches, rows = workspace.now(), workspace.batches, workspace.feature_rows
-    with workspace.turn(Turn.LABELS):
-        match_names(workspace)
-        sources = workspace.feature_sources()
-        report = fetch_features(sources, rows, batches, now=now, most_heard_first=True, progress=asked)
-        keep_aside(report.set_aside, workspace.settings.quarantine, now=now)
-        model = workspace.classifier, workspace.model_card
-        label_tracks(*model, workspace.mood_rows, workspace.models, batches, now=now, progress=labelled)
+    match_names(workspace)
+    workspace.fetch_features(most_heard_first=True, progress=asked)
+    workspace.label(progress=labelled)
 
 
 def match_names(workspace: Workspace) -> int:
     """Give plays by name their tracks, where these are known by now or stand in a catalogue file; returns how many."""
     rows, catalog = ImportRows(workspace.database), catalog_names(workspace.settings, remember=True)
-    with workspace.accounts.leased():
+    with workspace.turn(Turn.LABELS), workspace.accounts.leased():
         return match_waiting(rows, workspace.batches, now=workspace.now(), catalog=catalog)
 
 

@@ -1,191 +1,54 @@
-"""Builds the collaborators of the use cases from the settings. Each is made when it is first needed."""
+"""The use cases with their parts: what the command line and the flows call.
+
+Each method takes the locks that its use case needs. Modules of a use case are imported when it is used: most commands
+use one, and the model alone takes a second to import.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from datetime import UTC, datetime
-from functools import cached_property
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from mood_core.app.parts import Parts, make_home, utc_now
 from mood_core.domain.records import User
-from mood_core.errors import ConfigError, ReauthorisationNeeded
-from mood_core.files.private import make_private_folder, no_core_dumps
-from mood_core.settings import Settings, load_settings, other_names_in_use
-from mood_core.store.engine.database import Database, open_database
-from mood_core.store.engine.migrate import migrate
-from mood_core.store.engine.moves import refuse_moved
-from mood_core.store.locks.named_locks import Turn, turn
-from mood_core.store.queries.accounts import Accounts
-from mood_core.store.queries.feature_rows import FeatureRows
-from mood_core.store.queries.listens import ListenStore
-from mood_core.store.queries.model_rows import ModelRows
-from mood_core.store.queries.mood_rows import MoodRows
-from mood_core.store.queries.token_rows import TokenRows
-from mood_core.store.quota.calls import CallLedger
-from mood_core.store.quota.rate_budget import RateBudget
-from mood_core.text.sanitise import plain
+from mood_core.store.locks.named_locks import Turn
+from mood_core.store.queries.selection import Selection
 
 if TYPE_CHECKING:
-    from mood_core.classifier import Classifier
-    from mood_core.classifier.model_card import ModelCard
-    from mood_core.features.source import FeatureSource
-    from mood_core.features.spotify import AudioFeaturesCall
-    from mood_core.lake import Lake
-    from mood_core.spotify.client import SpotifyClients
-    from mood_core.spotify.ports import SpotifyApp
-    from mood_core.spotify.tokens import Token, TokenCipher
-    from mood_core.usecases.batches import Batches
+    import pyarrow as pa
 
-log = logging.getLogger(__name__)
+    from mood_core.classifier.drift import DriftReport
+    from mood_core.features.fetch_report import FetchReport
+    from mood_core.spotify.tokens import Token
+    from mood_core.usecases.models.build_dataset import DatasetReport, Playlist
+    from mood_core.usecases.models.check_training import TrainingCheck
+    from mood_core.usecases.models.predict_tracks import TrackFeatures
+    from mood_core.usecases.models.relabel import RelabelReport
+    from mood_core.usecases.nightly.find_silent_accounts import Silence
+    from mood_core.usecases.nightly.label_tracks import LabelReport
+    from mood_core.usecases.nightly.pull_listens import PullListens
+    from mood_core.usecases.people.forget_person import ForgetReport
+    from mood_core.usecases.upkeep.backup import BackupReport
+    from mood_core.usecases.upkeep.compact import CompactReport
+    from mood_core.usecases.upkeep.rebuild import RebuildReport
+    from mood_core.usecases.upkeep.verify_lake import Verification
 
-_BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items")
-_PACED = (*_BUDGETED, "playlists/{id}/tracks")
+__all__ = ["Workspace", "make_home", "utc_now"]
+
+_EVERYTHING = Selection()
 
 
-def utc_now() -> datetime:
-    """This moment, aware UTC, to the millisecond that all of moodlog keeps."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+def _silent(*_: object) -> None:
+    """No progress is shown."""
 
 
-class Workspace:
-    """Everything one run works with. Use it as a context manager: it closes what it opened.
+class Workspace(Parts):
+    """The use cases, bound to the parts that the settings name. Use it as a context manager."""
 
-    ``now`` gives the current time; simulations pass a clock of their own.
-    """
-
-    def __init__(self, settings: Settings | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
-        self.settings = settings or load_settings()
-        self.now = now
-        self._closing = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closing.close()
-
-    @cached_property
-    def database(self) -> Database:
-        """The database, brought to this moodlog's schema."""
-        make_home(self.settings.home)
-        self._tell_of_another_name()
-        database = open_database(self.settings.database)
-        self._closing.callback(database.close)
-        migrate(database, now=self.now())
-        refuse_moved(database)
-        return database
-
-    def _tell_of_another_name(self) -> None:
-        """Earlier versions used DATABASE_URL: say that it does not count where a new database would be made instead."""
-        is_new = self.settings.database_url is None and not (self.settings.home / "moodlog.db").exists()
-        if is_new and "DATABASE_URL" in other_names_in_use(self.settings):
-            log.warning(
-                "DATABASE_URL is set and not used; moodlog makes a database in %s. To use another one, set "
-                "MOODLOG_DATABASE_URL",
-                plain(str(self.settings.home)),
-            )
-
-    @cached_property
-    def lake(self) -> Lake:
-        """The lake."""
-        from mood_core.lake import open_lake
-
-        make_home(self.settings.home)
-        return open_lake(self.settings.lake)
-
-    @cached_property
-    def batches(self) -> Batches:
-        """Writes batches to the lake and SQL."""
-        from mood_core.usecases.batches import Batches
-
-        return Batches(self.lake, self.database)
-
-    @cached_property
-    def accounts(self) -> Accounts:
-        """People's accounts."""
-        return Accounts(self.database)
-
-    @cached_property
-    def listens(self) -> ListenStore:
-        """Stored listens."""
-        return ListenStore(self.database)
-
-    @cached_property
-    def feature_rows(self) -> FeatureRows:
-        """Stored features, misses and the availability of sources."""
-        return FeatureRows(self.database)
-
-    @cached_property
-    def mood_rows(self) -> MoodRows:
-        """Stored labels."""
-        return MoodRows(self.database)
-
-    @cached_property
-    def models(self) -> ModelRows:
-        """The models whose labels are stored."""
-        return ModelRows(self.database)
-
-    @cached_property
-    def calls(self) -> CallLedger:
-        """The count of calls to outside services."""
-        budget, rate = self.settings.spotify_daily_budget, self.settings.spotify_rate_budget
-        return CallLedger(
-            self.database,
-            now=self.now,
-            budget=dict.fromkeys(_BUDGETED, budget) if budget else None,
-            paced=_PACED,
-            rate=RateBudget("spotify", rate) if rate else None,
-        )
-
-    @cached_property
-    def tokens(self) -> TokenRows:
-        """Encrypted tokens."""
-        return TokenRows(self.database, now=self.now)
-
-    @cached_property
-    def spotify_app(self) -> SpotifyApp:
-        """The registered app."""
-        from mood_core.spotify.ports import SpotifyApp
-
-        settings = self.settings
-        return SpotifyApp(
-            settings.spotify_client_id,
-            settings.spotify_client_secret,
-            settings.spotify_redirect_uri,
-            settings.spotify_api_url,
-            settings.spotify_accounts_url,
-        )
-
-    @cached_property
-    def cipher(self) -> TokenCipher:
-        """Encrypts tokens; its key is made in HOME when there is none."""
-        from mood_core.spotify.key_file import read_or_make_keys
-        from mood_core.spotify.tokens import TokenCipher
-
-        no_core_dumps()
-        given = self.settings.token_key
-        if given is not None:
-            return TokenCipher([key.strip() for key in given.get_secret_value().split(",") if key.strip()])
-        file = self.settings.token_key_file
-        make_home(file.parent)
-        return TokenCipher(read_or_make_keys(file, TokenCipher.generate_key))
-
-    @cached_property
-    def spotify(self) -> SpotifyClients:
-        """Clients of the connected accounts."""
-        from mood_core.spotify.client import SpotifyClients
-
-        clients = SpotifyClients(self.spotify_app, self.tokens, self.cipher, ledger=self.calls, clock=self.now)
-        self._closing.callback(clients.close)
-        return clients
+    # People
 
     def connect(self, token: Token, timezone: str, *, keep_timezone: bool = False) -> User:
         """Make the person whose consent gave ``token`` known, and keep the token.
@@ -237,81 +100,210 @@ class Workspace:
 
         return days_left(authorised_at, self.now())
 
-    def turn(self, what: Turn) -> AbstractContextManager[None]:
-        """Be the only process that does ``what`` on this database; see :mod:`mood_core.store.locks.named_locks`."""
-        return turn(self.database, what)
+    def forget(self, user_id: str, *, without: Collection[str] = ()) -> ForgetReport:
+        """Forget ``user_id`` in SQL, in the lake, in the quarantine, and their recaps' pictures.
 
-    @property
-    def model_folder(self) -> Path:
-        """Where the model lies: the one that is set, else the one that was promoted last, else the bundled one."""
-        from mood_core.classifier import bundled_folder
-        from mood_core.usecases.models.promote_model import current_folder
+        Databases that were moved away when they were damaged are named in the report: nobody can take rows out of them.
+        ``without`` names files of the ledger that are lost for good.
 
-        return self.settings.model or current_folder(self.settings.models) or bundled_folder()
+        Raises:
+            StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
+            LakeIncomplete: Lake and ledger do not hold the same files; nothing is changed.
+            BatchCorrupt: A file cannot be read, so nobody can tell whether the person is in it.
+            StoreError: The lake or the database fails, or the person is still in a file afterwards.
+        """
+        from mood_core.report.recap_picture import forget_pictures
+        from mood_core.store.engine.corruption import moved_away
+        from mood_core.store.locks.leases import new_owner
+        from mood_core.usecases.people.forget_person import forget_person
 
-    @cached_property
-    def model_card(self) -> ModelCard:
-        """The model's card: what it is called and what it can do, without loading it."""
-        from mood_core.classifier.model_card import read_card
-
-        return read_card(self.model_folder)
-
-    def classifier(self) -> Classifier:
-        """Load the model, checked against its card."""
-        from mood_core.classifier import load_classifier
-
-        return load_classifier(self.model_folder, self.settings.runtime)
-
-    def feature_sources(self) -> tuple[FeatureSource, ...]:
-        """The chain of feature sources, in the order of ``MOODLOG_FEATURE_SOURCES``."""
-        from mood_core.features.catalog.file_list import read_list
-        from mood_core.features.reccobeats.client import ReccoBeatsClient
-        from mood_core.features.registry import SourceParts, build_sources
-
-        reccobeats = ReccoBeatsClient(self.settings.reccobeats_url, ledger=self.calls)
-        self._closing.callback(reccobeats.close)
-        parts = SourceParts(
-            catalog=(*self.settings.catalog, *read_list(self.settings.catalog_list)),
-            catalog_cache=self.settings.catalog_cache,
-            catalog_progress=_told_now_and_then(),
-            spotify=self._spotify_audio_features(),
-            reccobeats=reccobeats,
-            need_durations=any(f.name == "duration_ms" and not f.may_be_missing for f in self.model_card.features),
+        report = forget_person(
+            user_id,
+            self.lake,
+            self.database,
+            owner=new_owner(),
+            now=self.now(),
+            quarantine=self.settings.quarantine,
+            without=without,
+            last=lambda: forget_pictures(self.settings.home, user_id),
         )
-        return build_sources(self.settings.feature_sources, parts)
+        return replace(report, left=(*report.left, *(str(file) for file in moved_away(self.database))))
 
-    def _spotify_audio_features(self) -> AudioFeaturesCall | None:
-        """Spotify's own features, asked in the name of the first account whose permission holds."""
-        active = [account.user_id for account in self.accounts.all() if account.state == "active"]
+    # The night
 
-        def ask(track_ids: Sequence[str], /) -> Sequence[Mapping[str, object] | None]:
-            for user_id in active[:-1]:
-                with contextlib.suppress(ReauthorisationNeeded):
-                    return self.spotify.for_user(user_id).audio_features(track_ids)
-            return self.spotify.for_user(active[-1]).audio_features(track_ids)
+    def pulling(self, *, dry_run: bool = False, stop: Callable[[], bool] = lambda: False) -> PullListens:
+        """The pull of accounts, which ``stop`` can end early."""
+        from mood_core.usecases.nightly.pull_listens import PullListens
 
-        return ask if active else None
+        parts = self.spotify.for_user, self.listens, self.accounts, self.batches
+        return PullListens(*parts, dry_run=dry_run, stop=stop)
 
+    def find_silent(self) -> list[Silence]:
+        """Find the active accounts that have fallen silent."""
+        from mood_core.usecases.nightly.find_silent_accounts import find_silent
 
-def _told_now_and_then() -> Callable[[str, float], None]:
-    """Logs every tenth of the conversion of a catalogue file, which takes seconds for a million rows."""
-    told: dict[str, int] = {}
+        budget = self.settings.spotify_daily_budget
+        return find_silent(self.database, self.accounts.all(), now=self.now(), daily_budget=budget)
 
-    def tell(file: str, share: float) -> None:
-        if int(share * 10) > told.get(file, 0):
-            told[file] = int(share * 10)
-            log.info("converting %s: %d %%", file, told[file] * 10)
+    def fetch_features(
+        self,
+        selection: Selection = _EVERYTHING,
+        *,
+        ask_again: bool = False,
+        most_heard_first: bool = False,
+        progress: Callable[[int, int], None] = _silent,
+    ) -> FetchReport:
+        """Fetch the features of every selected track that has none; invalid answers go to the quarantine.
 
-    return tell
+        Raises:
+            InputError: A catalogue file cannot be read as one.
+            StoreError: The database or the lake fails.
+        """
+        from mood_core.usecases.nightly.fetch_features import fetch_features
+        from mood_core.usecases.quarantine import keep_aside
 
+        now = self.now()
+        with self.turn(Turn.LABELS):
+            report = fetch_features(
+                self.feature_sources(),
+                self.feature_rows,
+                self.batches,
+                now=now,
+                selection=selection,
+                ask_again=ask_again,
+                most_heard_first=most_heard_first,
+                progress=progress,
+            )
+            keep_aside(report.set_aside, self.settings.quarantine, now=now)
+        return report
 
-def make_home(home: Path) -> None:
-    """Make the folder of MOODLOG_HOME where it is absent, for its owner's eyes alone.
+    def label(
+        self, selection: Selection = _EVERYTHING, *, progress: Callable[[int, int], None] = _silent
+    ) -> LabelReport:
+        """Label every selected track that has features and no label by the current model.
 
-    Raises:
-        ConfigError: It cannot be made.
-    """
-    try:
-        make_private_folder(home)
-    except OSError as error:
-        raise ConfigError(f"MOODLOG_HOME {home} cannot be made: {error.strerror}") from error
+        Raises:
+            ModelError: The model cannot be loaded.
+            StoreError: The database or the lake fails.
+        """
+        from mood_core.usecases.nightly.label_tracks import label_tracks
+
+        parts = self.classifier, self.model_card, self.mood_rows, self.models, self.batches
+        with self.turn(Turn.LABELS):
+            return label_tracks(*parts, now=self.now(), selection=selection, progress=progress)
+
+    # Models
+
+    def relabel(self, *, drop_old: bool = False, progress: Callable[[int, int], None] = _silent) -> RelabelReport:
+        """Label every known track again by the current model; ``drop_old`` then drops the labels of other versions.
+
+        Raises:
+            ModelError: The model cannot be loaded.
+            StoreError: The database or the lake fails.
+        """
+        from mood_core.usecases.models.relabel import drop_old as drop_old_labels
+        from mood_core.usecases.models.relabel import relabel
+
+        parts = self.classifier, self.model_card, self.mood_rows, self.models, self.batches
+        with self.turn(Turn.LABELS):
+            report = relabel(*parts, now=self.now(), progress=progress)
+        if drop_old:
+            report.dropped = drop_old_labels(self.mood_rows, self.lake, self.database)
+        return report
+
+    def build_dataset(
+        self, playlists: Sequence[Playlist], user: str | None = None, *, progress: Callable[[int, int], None] = _silent
+    ) -> tuple[pa.Table, DatasetReport]:
+        """Collect the tracks of ``playlists``, read by the account ``user``, with their features.
+
+        Raises:
+            InputError: There is no such account.
+            SourceError: Spotify refuses a playlist.
+            Unavailable: A feature source did not answer for all tracks; run it again later.
+            StoreError: The database or the lake fails.
+        """
+        from mood_core.errors import Unavailable
+        from mood_core.usecases.models.build_dataset import build_dataset
+        from mood_core.usecases.people.manage_users import the_reader
+        from mood_core.usecases.quarantine import keep_aside
+
+        with self.turn(Turn.LABELS):
+            table, report = build_dataset(
+                playlists,
+                self.spotify.for_user(the_reader(self.accounts, user)).playlist_items,
+                self.feature_sources(),
+                self.feature_rows,
+                self.batches,
+                now=self.now(),
+                progress=progress,
+            )
+            keep_aside(report.features.set_aside, self.settings.quarantine, now=self.now())
+        if report.features.stopped:
+            stop = report.features.stopped[0]
+            raise Unavailable(
+                f"{stop.service} did not answer for all tracks ({stop.reason}); no file was written, but what was "
+                "found is kept: run it again later",
+                source=stop.service,
+            )
+        return table, report
+
+    def features_of(self, track_ids: Sequence[str]) -> list[TrackFeatures]:
+        """The features of ``track_ids``, stored or from the sources; nothing is stored.
+
+        Raises:
+            InputError: A catalogue file cannot be read as one.
+            StoreError: The database fails.
+        """
+        from mood_core.usecases.models.predict_tracks import features_of
+
+        return features_of(track_ids, self.feature_rows, self.feature_sources(), self.feature_rows, now=self.now())
+
+    def measure_drift(self) -> DriftReport:
+        """Measure how far the features of the newest tracks are from the training data."""
+        from mood_core.usecases.nightly.measure_drift import measure_drift
+
+        return measure_drift(self.mood_rows, self.model_card)
+
+    def check_training(
+        self, data: Path, *, folds: int, repeats: int, seed: int, progress: Callable[[str, float], None] | None = None
+    ) -> TrainingCheck:
+        """Compare the current model with one trained on ``data``, by cross-validation.
+
+        Raises:
+            InputError: ``data`` cannot be read as labelled tracks.
+            ModelError: The model cannot be loaded.
+        """
+        from mood_core.usecases.models.check_training import check_training
+
+        return check_training(self.classifier(), data, folds=folds, repeats=repeats, seed=seed, progress=progress)
+
+    # Upkeep
+
+    def compact(self, before: str | None = None, *, progress: Callable[[str, float], None] = _silent) -> CompactReport:
+        """Merge the small files of every month before ``before`` (YYYY-MM); see ``usecases/upkeep/compact.py``."""
+        from mood_core.usecases.upkeep.compact import compact
+
+        return compact(self.lake, self.database, now=self.now(), before=before, progress=progress)
+
+    def verify(self, *, deep: bool = False, progress: Callable[[int, int], None] = _silent) -> Verification:
+        """Compare lake, ledger and SQL; see ``usecases/upkeep/verify_lake.py``."""
+        from mood_core.usecases.upkeep.verify_lake import verify
+
+        return verify(self.lake, self.database, now=self.now(), deep=deep, progress=progress)
+
+    def rebuild(self, *, skip_damaged: bool = False, progress: Callable[[int, int], None] = _silent) -> RebuildReport:
+        """Fill SQL again from the lake; see ``usecases/upkeep/rebuild.py``."""
+        from mood_core.usecases.upkeep.rebuild import rebuild
+
+        return rebuild(self.lake, self.database, now=self.now(), skip_damaged=skip_damaged, progress=progress)
+
+    def back_up(
+        self, into: Path, *, with_key: bool = False, progress: Callable[[int, int], None] = _silent
+    ) -> BackupReport:
+        """Copy everything that HOME needs to work elsewhere into a new folder in ``into``; the key only on request."""
+        from mood_core.usecases.upkeep.backup import back_up
+
+        settings = self.settings
+        others = [settings.models, settings.trained, settings.labelled, settings.quarantine, settings.catalog_list]
+        keys = [settings.token_key_file] if with_key else []
+        return back_up(self.lake, self.database, into, [*others, *keys], now=self.now(), progress=progress)

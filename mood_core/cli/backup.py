@@ -30,30 +30,17 @@ def command(folder: Path, with_key: bool, as_json: bool) -> None:
       moodlog backup /media/backup --json | jq -r .folder
       MOODLOG_HOME=/media/backup/moodlog-20261124T031500Z moodlog verify --deep
     """
-    # pyarrow takes a moment to import
-    from mood_core.usecases.upkeep.backup import back_up
-
     with Workspace() as workspace, file_progress("copying") as progress:
-        settings = workspace.settings
-        others = [settings.models, settings.trained, settings.labelled, settings.quarantine, settings.catalog_list]
-        keys = [settings.token_key_file] if with_key else []
-        report = back_up(
-            workspace.lake,
-            workspace.database,
-            folder.resolve(),
-            [*others, *keys],
-            now=workspace.now(),
-            progress=progress,
-        )
-        has_key = settings.token_key_file.exists()
+        report = workspace.back_up(folder.resolve(), with_key=with_key, progress=progress)
+        key_file = workspace.settings.token_key_file
     if as_json:
         found = {"folder": str(report.folder), "database": report.database, "files": report.files}
-        click.echo(json.dumps(found | {"bytes": report.bytes, "key": with_key and has_key}))
+        click.echo(json.dumps(found | {"bytes": report.bytes, "key": with_key and key_file.exists()}))
     else:
         click.echo(plain(str(report.folder)))
     whole = " with the database" if report.database else ""
     click.echo(f"{report.files} files of the lake, {report.bytes / 1e6:.1f} MB{whole}.", err=True)
     if not report.database:
         click.echo("The database is PostgreSQL and not in it: run pg_dump before this command.", err=True)
-    if has_key and not with_key:
-        click.echo(f"The tokens' key is not in it: keep {plain(str(settings.token_key_file))} elsewhere.", err=True)
+    if key_file.exists() and not with_key:
+        click.echo(f"The tokens' key is not in it: keep {plain(str(key_file))} elsewhere.", err=True)

@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 
 from mood_core.app.workspace import Workspace
-from mood_core.usecases.upkeep.compact import compact
 
 
 def _month(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
@@ -34,13 +33,7 @@ def command(before: str | None, as_json: bool) -> None:
       moodlog compact --before 2026-06
     """
     with Workspace() as workspace, Console(stderr=True).status("merging") as status:
-        report = compact(
-            workspace.lake,
-            workspace.database,
-            now=workspace.now(),
-            before=before,
-            progress=lambda what, share: status.update(f"merging {what}, {share:.0%}"),
-        )
+        report = workspace.compact(before, progress=lambda what, share: status.update(f"merging {what}, {share:.0%}"))
     if as_json:
         click.echo(json.dumps(asdict(report)))
     elif report.files_before:

@@ -15,12 +15,9 @@ from rich.table import Table
 from mood_core.app.workspace import Workspace
 from mood_core.cli.notes import tell_notes
 from mood_core.domain.records import FEATURES
-from mood_core.errors import ConfigError, Unavailable
-from mood_core.store.locks.named_locks import Turn
+from mood_core.errors import ConfigError
 from mood_core.text.sanitise import plain
-from mood_core.usecases.models.build_dataset import DatasetReport, build_dataset, parse_playlist, write_dataset
-from mood_core.usecases.people.manage_users import the_reader
-from mood_core.usecases.quarantine import keep_aside
+from mood_core.usecases.models.build_dataset import DatasetReport, parse_playlist, write_dataset
 
 if TYPE_CHECKING:
     from mood_core.classifier.training.data import LabelledTracks
@@ -51,25 +48,10 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
     """
     wanted = [parse_playlist(text) for text in playlists]
     progress = Progress(console=Console(stderr=True), transient=True)
-    with Workspace() as workspace, workspace.turn(Turn.LABELS), progress as bars:
+    with Workspace() as workspace, progress as bars:
         step = bars.add_task("fetching features", total=None)
-        client = workspace.spotify.for_user(the_reader(workspace.accounts, user))
-        table, report = build_dataset(
-            wanted,
-            client.playlist_items,
-            workspace.feature_sources(),
-            workspace.feature_rows,
-            workspace.batches,
-            now=workspace.now(),
-            progress=lambda done, of: bars.update(step, completed=done, total=of),
-        )
-        keep_aside(report.features.set_aside, workspace.settings.quarantine, now=workspace.now())
-    if report.features.stopped:
-        stop = report.features.stopped[0]
-        raise Unavailable(
-            f"{stop.service} did not answer for all tracks ({stop.reason}); no file was written, but what was found is "
-            "kept: run the command again later",
-            source=stop.service,
+        table, report = workspace.build_dataset(
+            wanted, user, progress=lambda done, of: bars.update(step, completed=done, total=of)
         )
     write_dataset(table, out)
     answer = {

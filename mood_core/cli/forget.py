@@ -38,7 +38,6 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
       moodlog forget --user ada --yes
     """
     # pyarrow's compute functions take a moment to import
-    from mood_core.app.forget import forget_everywhere
     from mood_core.usecases.people.forget_person import whom_to_forget
 
     with Workspace() as workspace:
@@ -46,7 +45,7 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
         if not yes:
             names = [account.display_name for account in workspace.accounts.all([user_id])]
             click.confirm(f"Forget {' '.join([*names, f'({user_id})'])} for good?", abort=True, err=True)
-        report = forget_everywhere(workspace, user_id, without=even_without)
+        report = workspace.forget(user_id, without=even_without)
     if as_json:
         click.echo(json.dumps({"user_id": user_id, **asdict(report)}))
     click.echo(

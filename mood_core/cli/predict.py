@@ -24,7 +24,7 @@ from mood_core.domain.vectors import feature_matrix, range_problems
 from mood_core.errors import InputError
 from mood_core.text.sanitise import plain
 from mood_core.usecases.models.predict_file import PredictionCounts, predict_file
-from mood_core.usecases.models.predict_tracks import TrackFeatures, as_table, features_of, track_id_of
+from mood_core.usecases.models.predict_tracks import TrackFeatures, as_table, track_id_of
 
 _SPOKE = 3
 
@@ -71,9 +71,7 @@ def command(
 def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> None:
     with Workspace() as workspace:
         model = load_classifier(folder) if folder else workspace.classifier()
-        found = features_of(
-            track_ids, workspace.feature_rows, workspace.feature_sources(), workspace.feature_rows, now=workspace.now()
-        )
+        found = workspace.features_of(track_ids)
         for line in _lines(found, model):
             click.echo(json.dumps(line, ensure_ascii=False) if as_json else _sentence(line))
 

@@ -16,7 +16,7 @@ from mood_core.settings import load_settings
 from mood_core.store.engine.corruption import accounts_of, move_away
 from mood_core.store.loading.rebuilding import write_kept
 from mood_core.text.sanitise import plain
-from mood_core.usecases.upkeep.rebuild import RebuildReport, rebuild
+from mood_core.usecases.upkeep.rebuild import RebuildReport
 
 
 @click.command
@@ -50,9 +50,7 @@ def command(skip_damaged: bool, as_json: bool) -> None:
 
 def _rebuild(skip_damaged: bool) -> RebuildReport:
     with Workspace() as workspace, file_progress("rebuilding") as progress:
-        return rebuild(
-            workspace.lake, workspace.database, now=workspace.now(), skip_damaged=skip_damaged, progress=progress
-        )
+        return workspace.rebuild(skip_damaged=skip_damaged, progress=progress)
 
 
 def _replace(error: DatabaseDamaged, skip_damaged: bool) -> RebuildReport:

@@ -13,8 +13,7 @@ from rich.table import Table
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import MOODS
 from mood_core.settings import load_settings
-from mood_core.store.locks.named_locks import Turn
-from mood_core.usecases.models.relabel import Agreement, RelabelReport, drop_old, keep_using, relabel
+from mood_core.usecases.models.relabel import Agreement, RelabelReport, keep_using
 
 
 @click.command
@@ -36,18 +35,9 @@ def command(model: Path | None, drop: bool, as_json: bool) -> None:
     own = load_settings()
     settings = own.model_copy(update={"model": model}) if model else own
     with Workspace(settings) as workspace, Console(stderr=True).status("labelling") as status:
-        with workspace.turn(Turn.LABELS):
-            report = relabel(
-                workspace.classifier,
-                workspace.model_card,
-                workspace.mood_rows,
-                workspace.models,
-                workspace.batches,
-                now=workspace.now(),
-                progress=lambda done, of: status.update(f"{done} of {of} tracks labelled"),
-            )
-        if drop:
-            report.dropped = drop_old(workspace.mood_rows, workspace.lake, workspace.database)
+        report = workspace.relabel(
+            drop_old=drop, progress=lambda done, of: status.update(f"{done} of {of} tracks labelled")
+        )
         warning = keep_using(model, own.model, own.models) if model else None
     if warning:
         click.echo(warning, err=True)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli.file_progress import file_progress
-from mood_core.usecases.upkeep.verify_lake import Verification, verify
+from mood_core.usecases.upkeep.verify_lake import Verification
 
 
 @click.command
@@ -30,7 +30,7 @@ def command(context: click.Context, deep: bool, as_json: bool) -> None:
       moodlog verify --json | jq .findings
     """
     with Workspace() as workspace, file_progress("verifying") as progress:
-        found = verify(workspace.lake, workspace.database, now=workspace.now(), deep=deep, progress=progress)
+        found = workspace.verify(deep=deep, progress=progress)
     if as_json:
         click.echo(json.dumps({"ok": not found.findings, **asdict(found)}, ensure_ascii=False))
     else:

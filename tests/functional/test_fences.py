@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, make_url, text
 
 from flows.cli import main
-from mood_core.app.forget import forget_everywhere
 from mood_core.app.workspace import Workspace
 from mood_core.errors import LockLost
 from mood_core.lake.schema import PERSONAL
@@ -113,7 +112,7 @@ def test_compacting_that_lost_its_lock_brings_nobody_back(
     with _stopped("compact", point, now) as go_on:
         _cut_sessions(database_url)
         with workspace_of(standin) as workspace:
-            forget_everywhere(workspace, ids[0])
+            workspace.forget(ids[0])
         others = _of_others(standin, ids[0])
         code, said = go_on()
     assert code == 75, said
@@ -136,7 +135,7 @@ def test_a_night_that_slept_longer_than_its_lease_brings_nobody_back(ids: list[s
         now = workspace.now()
     with _stopped("night", "pulled", now, *ids) as go_on:
         with Workspace(now=lambda: now + timedelta(minutes=11)) as workspace:
-            forget_everywhere(workspace, ids[0])
+            workspace.forget(ids[0])
         code, said = go_on()
     assert code == 0, said
     with workspace_of(standin) as workspace:
@@ -156,7 +155,7 @@ def test_a_night_whose_person_came_back_meanwhile_does_not_bring_back_what_it_ha
     with _stopped("night", "pulled", now, *ids) as go_on:
         standin.clock.advance(timedelta(minutes=11))
         with workspace_of(standin) as workspace:
-            forget_everywhere(workspace, ids[0])
+            workspace.forget(ids[0])
             assert ids[0] in connect_listeners(workspace, standin)
         code, said = go_on()
     with workspace_of(standin) as workspace:

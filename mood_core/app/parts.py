@@ -1,0 +1,266 @@
+"""Builds what the use cases work with from the settings. Each part is made when it is first needed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from mood_core.errors import ConfigError, ReauthorisationNeeded
+from mood_core.files.private import make_private_folder, no_core_dumps
+from mood_core.settings import Settings, load_settings, other_names_in_use
+from mood_core.store.engine.database import Database, open_database
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.engine.moves import refuse_moved
+from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.store.queries.listens import ListenStore
+from mood_core.store.queries.model_rows import ModelRows
+from mood_core.store.queries.mood_rows import MoodRows
+from mood_core.store.queries.token_rows import TokenRows
+from mood_core.store.quota.calls import CallLedger
+from mood_core.store.quota.rate_budget import RateBudget
+from mood_core.text.sanitise import plain
+
+if TYPE_CHECKING:
+    from mood_core.classifier import Classifier
+    from mood_core.classifier.model_card import ModelCard
+    from mood_core.features.source import FeatureSource
+    from mood_core.features.spotify import AudioFeaturesCall
+    from mood_core.lake import Lake
+    from mood_core.spotify.client import SpotifyClients
+    from mood_core.spotify.ports import SpotifyApp
+    from mood_core.spotify.tokens import TokenCipher
+    from mood_core.usecases.batches import Batches
+
+log = logging.getLogger(__name__)
+
+_BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items")
+_PACED = (*_BUDGETED, "playlists/{id}/tracks")
+
+
+def utc_now() -> datetime:
+    """This moment, aware UTC, to the millisecond that all of moodlog keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class Parts:
+    """What the use cases work with. Use it as a context manager: it closes what it opened.
+
+    ``now`` gives the current time; simulations pass a clock of their own.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
+        self.settings = settings or load_settings()
+        self.now = now
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, brought to this moodlog's schema."""
+        make_home(self.settings.home)
+        self._tell_of_another_name()
+        database = open_database(self.settings.database)
+        self._closing.callback(database.close)
+        migrate(database, now=self.now())
+        refuse_moved(database)
+        return database
+
+    def _tell_of_another_name(self) -> None:
+        """Earlier versions used DATABASE_URL: say that it does not count where a new database would be made instead."""
+        is_new = self.settings.database_url is None and not (self.settings.home / "moodlog.db").exists()
+        if is_new and "DATABASE_URL" in other_names_in_use(self.settings):
+            log.warning(
+                "DATABASE_URL is set and not used; moodlog makes a database in %s. To use another one, set "
+                "MOODLOG_DATABASE_URL",
+                plain(str(self.settings.home)),
+            )
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake."""
+        from mood_core.lake import open_lake
+
+        make_home(self.settings.home)
+        return open_lake(self.settings.lake)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Writes batches to the lake and SQL."""
+        from mood_core.usecases.batches import Batches
+
+        return Batches(self.lake, self.database)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """People's accounts."""
+        return Accounts(self.database)
+
+    @cached_property
+    def listens(self) -> ListenStore:
+        """Stored listens."""
+        return ListenStore(self.database)
+
+    @cached_property
+    def feature_rows(self) -> FeatureRows:
+        """Stored features, misses and the availability of sources."""
+        return FeatureRows(self.database)
+
+    @cached_property
+    def mood_rows(self) -> MoodRows:
+        """Stored labels."""
+        return MoodRows(self.database)
+
+    @cached_property
+    def models(self) -> ModelRows:
+        """The models whose labels are stored."""
+        return ModelRows(self.database)
+
+    @cached_property
+    def calls(self) -> CallLedger:
+        """The count of calls to outside services."""
+        budget, rate = self.settings.spotify_daily_budget, self.settings.spotify_rate_budget
+        return CallLedger(
+            self.database,
+            now=self.now,
+            budget=dict.fromkeys(_BUDGETED, budget) if budget else None,
+            paced=_PACED,
+            rate=RateBudget("spotify", rate) if rate else None,
+        )
+
+    @cached_property
+    def tokens(self) -> TokenRows:
+        """Encrypted tokens."""
+        return TokenRows(self.database, now=self.now)
+
+    @cached_property
+    def spotify_app(self) -> SpotifyApp:
+        """The registered app."""
+        from mood_core.spotify.ports import SpotifyApp
+
+        settings = self.settings
+        return SpotifyApp(
+            settings.spotify_client_id,
+            settings.spotify_client_secret,
+            settings.spotify_redirect_uri,
+            settings.spotify_api_url,
+            settings.spotify_accounts_url,
+        )
+
+    @cached_property
+    def cipher(self) -> TokenCipher:
+        """Encrypts tokens; its key is made in HOME when there is none."""
+        from mood_core.spotify.key_file import read_or_make_keys
+        from mood_core.spotify.tokens import TokenCipher
+
+        no_core_dumps()
+        given = self.settings.token_key
+        if given is not None:
+            return TokenCipher([key.strip() for key in given.get_secret_value().split(",") if key.strip()])
+        file = self.settings.token_key_file
+        make_home(file.parent)
+        return TokenCipher(read_or_make_keys(file, TokenCipher.generate_key))
+
+    @cached_property
+    def spotify(self) -> SpotifyClients:
+        """Clients of the connected accounts."""
+        from mood_core.spotify.client import SpotifyClients
+
+        clients = SpotifyClients(self.spotify_app, self.tokens, self.cipher, ledger=self.calls, clock=self.now)
+        self._closing.callback(clients.close)
+        return clients
+
+    def turn(self, what: Turn) -> AbstractContextManager[None]:
+        """Be the only process that does ``what`` on this database; see :mod:`mood_core.store.locks.named_locks`."""
+        return turn(self.database, what)
+
+    @property
+    def model_folder(self) -> Path:
+        """Where the model lies: the one that is set, else the one that was promoted last, else the bundled one."""
+        from mood_core.classifier import bundled_folder
+        from mood_core.usecases.models.promote_model import current_folder
+
+        return self.settings.model or current_folder(self.settings.models) or bundled_folder()
+
+    @cached_property
+    def model_card(self) -> ModelCard:
+        """The model's card: what it is called and what it can do, without loading it."""
+        from mood_core.classifier.model_card import read_card
+
+        return read_card(self.model_folder)
+
+    def classifier(self) -> Classifier:
+        """Load the model, checked against its card."""
+        from mood_core.classifier import load_classifier
+
+        return load_classifier(self.model_folder, self.settings.runtime)
+
+    def feature_sources(self) -> tuple[FeatureSource, ...]:
+        """The chain of feature sources, in the order of ``MOODLOG_FEATURE_SOURCES``."""
+        from mood_core.features.catalog.file_list import read_list
+        from mood_core.features.reccobeats.client import ReccoBeatsClient
+        from mood_core.features.registry import SourceParts, build_sources
+
+        reccobeats = ReccoBeatsClient(self.settings.reccobeats_url, ledger=self.calls)
+        self._closing.callback(reccobeats.close)
+        parts = SourceParts(
+            catalog=(*self.settings.catalog, *read_list(self.settings.catalog_list)),
+            catalog_cache=self.settings.catalog_cache,
+            catalog_progress=_told_now_and_then(),
+            spotify=self._spotify_audio_features(),
+            reccobeats=reccobeats,
+            need_durations=any(f.name == "duration_ms" and not f.may_be_missing for f in self.model_card.features),
+        )
+        return build_sources(self.settings.feature_sources, parts)
+
+    def _spotify_audio_features(self) -> AudioFeaturesCall | None:
+        """Spotify's own features, asked in the name of the first account whose permission holds."""
+        active = [account.user_id for account in self.accounts.all() if account.state == "active"]
+
+        def ask(track_ids: Sequence[str], /) -> Sequence[Mapping[str, object] | None]:
+            for user_id in active[:-1]:
+                with contextlib.suppress(ReauthorisationNeeded):
+                    return self.spotify.for_user(user_id).audio_features(track_ids)
+            return self.spotify.for_user(active[-1]).audio_features(track_ids)
+
+        return ask if active else None
+
+
+def _told_now_and_then() -> Callable[[str, float], None]:
+    """Logs every tenth of the conversion of a catalogue file, which takes seconds for a million rows."""
+    told: dict[str, int] = {}
+
+    def tell(file: str, share: float) -> None:
+        if int(share * 10) > told.get(file, 0):
+            told[file] = int(share * 10)
+            log.info("converting %s: %d %%", file, told[file] * 10)
+
+    return tell
+
+
+def make_home(home: Path) -> None:
+    """Make the folder of MOODLOG_HOME where it is absent, for its owner's eyes alone.
+
+    Raises:
+        ConfigError: It cannot be made.
+    """
+    try:
+        make_private_folder(home)
+    except OSError as error:
+        raise ConfigError(f"MOODLOG_HOME {home} cannot be made: {error.strerror}") from error
