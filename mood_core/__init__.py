@@ -1,1 +1,21 @@
-"""moodlog's library: listens, audio features, moods. It knows nothing of Prefect."""
+"""moodlog's library: listens, audio features, moods. It knows nothing of Prefect.
+
+``mood_core.score`` gives audio features in Arrow their moods.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mood_core.classifier.scoring import score
+
+__all__ = ["score"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "score":  # loaded on first use: importing a part of mood_core must not import pyarrow
+        from mood_core.classifier.scoring import score
+
+        return score
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,17 +13,15 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from mood_core.classifier.card_form import WrongValue, build
 from mood_core.errors import ModelCardMismatch, ModelNotFound
 from mood_core.files.outside import read_bounded
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pydantic import TypeAdapter
 
 CARD_FORMAT = 1
 """Raised when the card's fields change their meaning."""
@@ -164,29 +162,15 @@ def _build(raw: dict[str, Any], path: Path) -> ModelCard:
     if wrong:
         raise ModelCardMismatch(f"{path} has wrong or missing fields ({', '.join(wrong)}); train the model again")
     try:
-        card = _form().validate_json(json.dumps(raw), strict=True)
-    except (ValueError, OverflowError) as error:
-        raise ModelCardMismatch(f"{path} holds {_first_problem(error)}; train the model again") from error
+        card = build(ModelCard, raw)
+    except WrongValue as error:
+        raise ModelCardMismatch(f"{path} holds {error}; train the model again") from error
+    except OverflowError as error:
+        raise ModelCardMismatch(f"{path} holds a number that is too large; train the model again") from error
     problem = _problem(card)
     if problem is not None:
         raise ModelCardMismatch(f"{path} says that {problem}; train the model again")
     return card
-
-
-@cache
-def _form() -> TypeAdapter[ModelCard]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(ModelCard)
-
-
-def _first_problem(error: Exception) -> str:
-    from pydantic import ValidationError
-
-    if not isinstance(error, ValidationError):
-        return "a number that is too large"
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"a wrong {'.'.join(map(str, first['loc']))} ({first['msg'].lower()})"
 
 
 def _problem(card: ModelCard) -> str | None:

@@ -23,7 +23,7 @@ MOOD_SETS = tuple(
 )
 """The text of each set of moods by its bit mask (bit 0 is the first of ``MOODS``); the empty set is never given."""
 
-_BITS = 1 << np.arange(len(MOODS))
+_SUM_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,16 @@ def set_members(
 
     A class is in it if its probability reaches its threshold; the most probable one always is.
     """
+    return _members(probabilities, thresholds, probabilities.argmax(axis=1))
+
+
+def _members(
+    probabilities: NDArray[np.floating[Any]],
+    thresholds: Sequence[float] | NDArray[np.floating[Any]],
+    best: NDArray[np.intp],
+) -> NDArray[np.bool_]:
     members = probabilities >= np.asarray(thresholds, probabilities.dtype)
-    members[np.arange(len(probabilities)), probabilities.argmax(axis=1)] = True
+    members[np.arange(len(probabilities)), best] = True
     return members
 
 
@@ -111,8 +119,8 @@ def label(
     confidence = probabilities[np.arange(len(probabilities)), mood].astype(np.float32)
     if set_thresholds is None:
         return Labels(mood.astype(np.int8), confidence, confidence < np.float32(threshold))
-    members = set_members(probabilities, set_thresholds)
-    sets = (members @ _BITS).astype(np.int8)
+    members = _members(probabilities, set_thresholds, mood)
+    sets = np.packbits(members, axis=1, bitorder="little")[:, 0].astype(np.int8)
     return Labels(mood.astype(np.int8), confidence, (sets & (sets - 1)) != 0, sets)
 
 
@@ -121,12 +129,12 @@ def _check(probabilities: NDArray[np.float32]) -> None:
         raise ModelError(
             f"the model gave the shape {probabilities.shape} where (n, {len(MOODS)}) is due; use a model of these moods"
         )
-    # Negated comparisons, so that NaN fails them.
-    sums_to_one = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1.0) <= 1e-4
-    bad = ~(sums_to_one & (probabilities >= 0.0).all(axis=1))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ModelError(
-            f"the model gave no probability distribution for row {row}: {probabilities[row].tolist()}; "
-            "check the features' ranges before labelling"
-        )
+    sums = probabilities @ np.ones(len(MOODS), probabilities.dtype)
+    if not len(sums) or (probabilities.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE):  # NaN fails both
+        return
+    good = (np.abs(sums - 1) <= _SUM_TOLERANCE) & (probabilities >= 0).all(axis=1)
+    row = int(np.flatnonzero(~good)[0])
+    raise ModelError(
+        f"the model gave no probability distribution for row {row}: {probabilities[row].tolist()}; "
+        "check the features' ranges before labelling"
+    )

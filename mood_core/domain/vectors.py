@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,7 +64,7 @@ SHARES = tuple(position for position, name in enumerate(FEATURES) if FEATURE_RAN
 """The columns of the 0–1 features."""
 
 
-def feature_matrix(table: pa.Table) -> NDArray[np.float32]:
+def feature_matrix(table: pa.Table | pa.RecordBatch) -> NDArray[np.float32]:
     """The features of ``table`` as an (n, 10) float32 matrix, columns in the order of ``FEATURES``.
 
     Nulls become NaN; a ``duration_ms`` column that is absent is all NaN. Other columns are ignored.
@@ -72,7 +72,7 @@ def feature_matrix(table: pa.Table) -> NDArray[np.float32]:
     Raises:
         InputError: one of the other nine columns is absent or not numeric.
     """
-    names = set(table.column_names)
+    names = set(table.schema.names)
     matrix = np.empty((table.num_rows, len(FEATURES)), dtype=np.float32)
     for position, name in enumerate(FEATURES):
         if name in names:
@@ -84,7 +84,7 @@ def feature_matrix(table: pa.Table) -> NDArray[np.float32]:
     return matrix
 
 
-def _column(table: pa.Table, name: str) -> NDArray[np.float32]:
+def _column(table: pa.Table | pa.RecordBatch, name: str) -> NDArray[np.float32]:
     import pyarrow as pa
 
     column = table.column(name)
@@ -92,9 +92,19 @@ def _column(table: pa.Table, name: str) -> NDArray[np.float32]:
         return np.full(len(column), np.nan, dtype=np.float32)
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise InputError(f"the column {name} holds {column.type}, not numbers; convert it before labelling")
-    # Through NumPy because its float64 to float32 conversion never overflows into an error, and nulls arrive as NaN.
-    with np.errstate(over="ignore"):
-        return np.asarray(column.to_numpy()).astype(np.float32)
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    with np.errstate(over="ignore"):  # unlike Arrow's, NumPy's conversion makes a too large number infinite
+        return np.concatenate([np.empty(0, np.float32), *(_values(chunk).astype(np.float32) for chunk in chunks)])
+
+
+def _values(chunk: pa.Array) -> NDArray[Any]:
+    """The numbers of ``chunk``, NaN for null. Not by ``to_numpy``, which imports pandas wherever it is installed."""
+    if not len(chunk):
+        return np.empty(0)
+    if chunk.null_count:
+        chunk = chunk.cast("float64", safe=False).fill_null(np.nan)
+    kind = np.dtype(chunk.type.to_pandas_dtype())
+    return np.frombuffer(chunk.buffers()[1], kind)[chunk.offset : chunk.offset + len(chunk)]
 
 
 def in_range(matrix: NDArray[np.float32]) -> NDArray[np.bool_]:

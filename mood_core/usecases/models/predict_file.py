@@ -11,24 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mood_core.domain.moods import label
-from mood_core.domain.records import MOODS
-from mood_core.domain.vectors import feature_matrix, in_range, range_problems
+from mood_core.classifier.scoring import SCORES, score_batch
 from mood_core.files.atomic import draft_of, sweep_beside
 from mood_core.tabular.feature_rows import RowCounts, feature_rows
 from mood_core.tabular.files import TableFile, find_files
 from mood_core.usecases.nightly.label_tracks import Classifier
 
-PREDICTIONS = pa.schema(
-    [
-        pa.field("track_id", pa.string(), nullable=False),
-        pa.field("mood", pa.string()),
-        *(pa.field(f"p_{mood.lower()}", pa.float32()) for mood in MOODS),
-        pa.field("uncertain", pa.bool_()),
-        pa.field("out_of_distribution", pa.bool_()),
-        pa.field("problem", pa.string()),
-    ]
-)
+PREDICTIONS = pa.schema([pa.field("track_id", pa.string(), nullable=False), *SCORES])
 """A row a track, in the file's order. ``mood`` is null where the row must not be labelled; ``problem`` says why."""
 
 
@@ -85,32 +74,7 @@ def _ahead(items: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def predictions(batch: pa.RecordBatch, model: Classifier) -> pa.RecordBatch:
     """Rows of :data:`PREDICTIONS` for a batch with ``track_id`` and the ten features."""
-    matrix = feature_matrix(pa.Table.from_batches([batch]))
-    usable = in_range(matrix)
-    if usable.all():
-        return _labelled(batch.column("track_id"), matrix, model)
-    good = _labelled(batch.column("track_id").filter(pa.array(usable)), matrix[usable], model)
-    # Each row's place among the good ones; null for the others, whose columns then become null.
-    places = pa.array(np.cumsum(usable) - 1, mask=~usable)
-    columns = [good.column(field.name).take(places) for field in PREDICTIONS]
-    columns[0] = batch.column("track_id")
-    columns[-1] = pa.array(range_problems(matrix), pa.string())
-    return pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS)
-
-
-def _labelled(track_ids: pa.Array, matrix: np.ndarray, model: Classifier) -> pa.RecordBatch:
-    probabilities = model.predict(matrix)
-    labels = label(probabilities, model.card.threshold)
-    moods = pa.DictionaryArray.from_arrays(pa.array(labels.mood), pa.array(MOODS)).dictionary_decode()
-    columns = [
-        track_ids,
-        moods,
-        *(pa.array(np.ascontiguousarray(probabilities[:, index])) for index in range(len(MOODS))),
-        pa.array(labels.uncertain),
-        pa.array(model.out_of_distribution(matrix)),
-        pa.nulls(len(matrix), pa.string()),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS)
+    return pa.RecordBatch.from_arrays(score_batch(batch, model).columns, schema=PREDICTIONS)
 
 
 def _batches(file: TableFile, counts: PredictionCounts, progress: Callable[[float], None]) -> Iterator[pa.RecordBatch]:

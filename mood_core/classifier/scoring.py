@@ -1,0 +1,184 @@
+"""Moods of Arrow data: audio features in, probabilities, moods, sets and positions out.
+
+For engines and notebooks: ``mood_core.score`` is :func:`score`. It needs numpy, pyarrow and the LiteRT twin; it opens
+no database and reads no settings.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from mood_core.classifier.loading import load_classifier
+from mood_core.domain.moods import MOOD_SETS, label, positions
+from mood_core.domain.records import MOODS
+from mood_core.domain.vectors import feature_matrix, in_range, range_problems
+from mood_core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from mood_core.classifier.model_card import ModelCard
+
+
+class Model(Protocol):
+    """A checked model: (n, 10) float32 raw features in, (n, 4) float32 probabilities out."""
+
+    @property
+    def card(self) -> ModelCard: ...  # noqa: D102
+    @property
+    def model_version(self) -> str: ...  # noqa: D102
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]: ...  # noqa: D102
+    def out_of_distribution(self, matrix: NDArray[np.float32]) -> NDArray[np.bool_]: ...  # noqa: D102
+
+
+def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"description": description})
+
+
+SCORES = pa.schema(
+    [
+        _field("mood", pa.string(), "the most probable mood: Calm, Energetic, Happy or Sad; null with a problem"),
+        *(_field(f"p_{mood.lower()}", pa.float32(), f"probability of {mood}, 0–1") for mood in MOODS),
+        _field("mood_set", pa.string(), "the 90% set, for example Calm|Sad; null if the model has no sets"),
+        _field("uncertain", pa.bool_(), "the set has more than one mood, or without sets the probability is low"),
+        _field("out_of_distribution", pa.bool_(), "a feature lies outside the training range"),
+        _field("soft", pa.float32(), "probability of Calm or Sad, 0–1"),
+        _field("lively", pa.float32(), "probability of Energetic or Happy, 0–1"),
+        _field("mood_valence", pa.float32(), "expected valence, -1 (unpleasant) to 1 (pleasant)"),
+        _field("mood_energy", pa.float32(), "expected energy, -1 (low) to 1 (high)"),
+        _field("mood_valence_sd", pa.float32(), "standard deviation of the valence under the probabilities, 0–1"),
+        _field("mood_energy_sd", pa.float32(), "standard deviation of the energy under the probabilities, 0–1"),
+        _field("problem", pa.string(), "why the row has no mood; null if it has one"),
+    ]
+)
+"""The columns of a score, one row a track in the order of the input; all but ``problem`` are null with a problem."""
+
+
+def score(
+    data: pa.RecordBatch | pa.Table | pa.RecordBatchReader, model: Model | Path | str | None = None
+) -> pa.RecordBatch | pa.Table | pa.RecordBatchReader:
+    """Give every row of audio features its mood.
+
+    A record batch returns a record batch, a table a table, a reader a reader. A reader is a stream: each batch is
+    scored when the next one is read, so memory holds one batch. Any object with ``__arrow_c_stream__`` (a Polars
+    frame, a DuckDB result) returns a reader too.
+
+    Input columns, in any order, of any integer or float type; other columns are ignored:
+        ``acousticness``, ``danceability``, ``energy``, ``instrumentalness``, ``liveness``, ``speechiness``,
+        ``valence`` (0–1), ``loudness`` (dB), ``tempo`` (BPM): required.
+        ``duration_ms`` (ms): optional, null where unknown.
+        ``track_id`` (any type): optional, copied to the result.
+
+    Output columns: ``track_id`` if it was given, then those of :data:`SCORES`, which carries their types, units and
+    meanings. A row with a missing or impossible value has no mood and says why in ``problem``. The schema's metadata
+    has the ``model_version``.
+
+    Args:
+        data: the features.
+        model: a loaded model, or a model's folder; the bundled model by default. Models are loaded once a process.
+
+    Returns:
+        One row for each row of ``data``, in its order.
+
+    Raises:
+        InputError: a required column is missing or not numeric.
+        ModelError: the model cannot be loaded or used.
+    """
+    judge = _loaded(model)
+    if isinstance(data, pa.RecordBatch):
+        return score_batch(data, judge)
+    if isinstance(data, pa.Table):
+        schema = scores_schema(data.schema, judge)
+        return pa.Table.from_batches([score_batch(batch, judge) for batch in data.to_batches()], schema)
+    if not isinstance(data, pa.RecordBatchReader):
+        if not hasattr(data, "__arrow_c_stream__"):
+            raise InputError(
+                f"a {type(data).__name__} cannot be scored; give a pyarrow RecordBatch, Table or RecordBatchReader"
+            )
+        data = pa.RecordBatchReader.from_stream(data)
+    return pa.RecordBatchReader.from_batches(scores_schema(data.schema, judge), _streamed(data, judge))
+
+
+def scores_schema(given: pa.Schema, model: Model) -> pa.Schema:
+    """The schema of the scores of data with the schema ``given``."""
+    ids = [given.field("track_id")] if "track_id" in given.names else []
+    return pa.schema([*ids, *SCORES], metadata={"model_version": model.model_version})
+
+
+def score_batch(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
+    """The scores of one record batch by a loaded ``model``; see :func:`score`."""
+    matrix = feature_matrix(batch)
+    usable = in_range(matrix)
+    columns = _columns(matrix, model) if usable.all() else _sparse_columns(matrix, usable, model)
+    ids = [batch.column("track_id")] if "track_id" in batch.schema.names else []
+    return pa.RecordBatch.from_arrays([*ids, *columns], schema=scores_schema(batch.schema, model))
+
+
+def _streamed(batches: pa.RecordBatchReader, model: Model) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield score_batch(batch, model)
+
+
+def _sparse_columns(matrix: NDArray[np.float32], usable: NDArray[np.bool_], model: Model) -> list[pa.Array]:
+    """The columns where some rows must not be labelled: those rows are null and have a problem."""
+    good = _columns(matrix[usable], model)
+    places = pa.array(np.cumsum(usable) - 1, mask=~usable)  # null for a row without a label
+    return [*(column.take(places) for column in good[:-1]), pa.array(range_problems(matrix), pa.string())]
+
+
+def _columns(matrix: NDArray[np.float32], model: Model) -> list[pa.Array]:
+    probabilities = model.predict(matrix)
+    labels = label(probabilities, model.card.threshold, model.card.set_thresholds)
+    found = positions(probabilities)
+    axes = (found.soft, found.lively, found.valence, found.energy, found.valence_sd, found.energy_sd)
+    return [
+        _words(labels.mood, MOODS),
+        *(_numbers(column) for column in probabilities.T),
+        pa.nulls(len(matrix), pa.string()) if labels.sets is None else _words(labels.sets, MOOD_SETS),
+        _flags(labels.uncertain),
+        _flags(model.out_of_distribution(matrix)),
+        *(_numbers(column) for column in axes),
+        pa.nulls(len(matrix), pa.string()),
+    ]
+
+
+# From buffers, because pa.array() imports pandas wherever it is installed, which takes longer than 200 labels.
+
+
+def _numbers(values: NDArray[Any]) -> pa.Array:
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+
+
+def _flags(values: NDArray[np.bool_]) -> pa.Array:
+    bits = np.packbits(values, bitorder="little")
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(bits)])
+
+
+def _words(codes: NDArray[np.int8], words: tuple[str, ...]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(_numbers(codes), _text(words)).dictionary_decode()
+
+
+@lru_cache
+def _text(words: tuple[str, ...]) -> pa.Array:
+    encoded = [word.encode() for word in words]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(words), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+
+
+def _loaded(model: Model | Path | str | None) -> Model:
+    if model is None or isinstance(model, Path | str):
+        return _load_once(None if model is None else Path(model))
+    return model
+
+
+@lru_cache(maxsize=8)
+def _load_once(folder: Path | None) -> Model:
+    return load_classifier(folder)
