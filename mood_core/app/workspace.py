@@ -256,7 +256,7 @@ class Workspace(Parts):
         """
         from mood_core.usecases.models.predict_tracks import features_of
 
-        return features_of(track_ids, self.feature_rows, self.feature_sources(), self.feature_rows, now=self.now())
+        return features_of(track_ids, self.feature_rows, self.feature_sources(), now=self.now())
 
     def measure_drift(self) -> DriftReport:
         """Measure how far the features of the newest tracks are from the training data."""

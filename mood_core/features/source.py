@@ -85,32 +85,6 @@ class SourceAvailability(Protocol):
         ...
 
 
-class CallLedger(Protocol):
-    """Counts calls to outside services and may refuse one."""
-
-    def before_call(self, endpoint: str) -> None:
-        """Called before each request.
-
-        Raises:
-            QuotaExceeded: no call to ``endpoint`` may be made now.
-        """
-        ...
-
-    def after_call(self, endpoint: str, status: int, retry_after_s: float | None) -> None:
-        """Called after each request with the HTTP status (0: no answer came) and what Retry-After asked for [s]."""
-        ...
-
-
-class NullCallLedger:
-    """Counts nothing and refuses nothing."""
-
-    def before_call(self, endpoint: str) -> None:
-        """Allow the call."""
-
-    def after_call(self, endpoint: str, status: int, retry_after_s: float | None) -> None:
-        """Forget the call."""
-
-
 def service_of(source_name: str) -> str:
     """The service behind a source's name: ``reccobeats`` of ``reccobeats:isrc``."""
     return source_name.partition(":")[0]

@@ -11,6 +11,7 @@ import spotipy
 from mood_core.domain.records import Track
 from mood_core.domain.spotify_ids import is_safe_id
 from mood_core.errors import AccessDenied, InputError, NotFound, ReauthorisationNeeded
+from mood_core.http.call_ledger import CallLedger, NullCallLedger
 from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import AccessTokens, AccountTokens, FixedToken
 from mood_core.spotify.payloads import (
@@ -25,7 +26,7 @@ from mood_core.spotify.payloads import (
     parse_track,
     parse_window,
 )
-from mood_core.spotify.ports import CallLedger, NullCallLedger, SpotifyApp, TokenRepository
+from mood_core.spotify.ports import SpotifyApp, TokenRepository
 from mood_core.spotify.session import Pool, accounts_pool, api_pool
 from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import Token, TokenCipher

@@ -26,9 +26,10 @@ from spotipy.cache_handler import MemoryCacheHandler
 
 from mood_core.errors import MoodlogError, SourceError, Unavailable
 from mood_core.http.addresses import is_loopback
+from mood_core.http.call_ledger import CallLedger
 from mood_core.http.headers import http_time
 from mood_core.spotify.failures import SOURCE, Answer, api_failure, blotted, token_failure, wait_asked_for
-from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, CallLedger, SpotifyApp
+from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, SpotifyApp
 from mood_core.spotify.quiet_logs import quiet_spotipy
 from mood_core.spotify.reading import read_body
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from mood_core.http.call_ledger import NullCallLedger
 from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import AccountTokens, store_new_token
-from mood_core.spotify.ports import NullCallLedger
 from mood_core.spotify.session import accounts_pool
 from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import TokenCipher

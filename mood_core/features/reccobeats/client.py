@@ -18,8 +18,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from mood_core.errors import AccessDenied, ConfigError, MoodlogError, RateLimited, Unavailable
 from mood_core.features.reccobeats.payload import SERVICE, Entry, garbled, in_order, read_entries, unexpected
-from mood_core.features.source import CallLedger, NullCallLedger
 from mood_core.http.addresses import insecure
+from mood_core.http.call_ledger import CallLedger, NullCallLedger
 from mood_core.http.headers import retry_after_s
 
 if TYPE_CHECKING:

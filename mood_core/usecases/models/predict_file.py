@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mood_core.classifier import Classifier
 from mood_core.classifier.scoring import SCORES, score_batch
 from mood_core.files.atomic import draft_of, sweep_beside
 from mood_core.tabular.feature_rows import RowCounts, feature_rows
 from mood_core.tabular.files import TableFile, find_files
-from mood_core.usecases.nightly.label_tracks import Classifier
 
 PREDICTIONS = pa.schema([pa.field("track_id", pa.string(), nullable=False), *SCORES])
 """A row a track, in the file's order. ``mood`` is null where the row must not be labelled; ``problem`` says why."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -15,7 +14,8 @@ from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.errors import InputError
 from mood_core.features.chain import fetch_features
 from mood_core.features.fetch_report import FetchReport
-from mood_core.features.source import FeatureSource, SourceAvailability
+from mood_core.features.source import FeatureSource
+from mood_core.store.queries.feature_rows import FeatureRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,6 @@ class TrackFeatures:
     features: tuple[float | None, ...] | None
     source: str | None
     problem: str | None = None
-
-
-class StoredFeatures(Protocol):
-    """Features that are stored already."""
-
-    def stored(
-        self, track_ids: Sequence[str]
-    ) -> Mapping[str, tuple[Track, tuple[float | None, ...] | None, str | None]]:
-        """By track id, the track and, where they are stored, its features and their source."""
-        ...
 
 
 def track_id_of(reference: str) -> str:
@@ -57,22 +47,19 @@ def track_id_of(reference: str) -> str:
 
 def features_of(
     track_ids: Sequence[str],
-    stored: StoredFeatures,
+    rows: FeatureRows,
     sources: Sequence[FeatureSource],
-    availability: SourceAvailability,
     *,
     now: datetime,
 ) -> list[TrackFeatures]:
     """What is known of ``track_ids``, in their order: stored features first, then each source in turn."""
-    known = stored.stored(track_ids)
+    known = rows.stored(track_ids)
     tracks = {track_id: known[track_id][0] if track_id in known else Track(track_id, "", ()) for track_id in track_ids}
     wanting = [track for track_id, track in tracks.items() if track_id not in known or known[track_id][1] is None]
     report = FetchReport()
     found = {
         features.track_id: features
-        for result in fetch_features(
-            wanting, sources, NothingRemembered(), now, availability=availability, report=report
-        )
+        for result in fetch_features(wanting, sources, NothingRemembered(), now, availability=rows, report=report)
         for features in result.found
     }
     reason = "; ".join(stop.reason for stop in report.stopped) or "no feature source knows the track"

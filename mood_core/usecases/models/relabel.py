@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mood_core.classifier import Classifier
 from mood_core.classifier.model_card import ModelCard
 from mood_core.domain.records import MOODS
 from mood_core.lake import Lake
@@ -18,7 +19,7 @@ from mood_core.store.queries.model_rows import ModelRows
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.models.promote_model import install
-from mood_core.usecases.nightly.label_tracks import Classifier, LabelReport, label_tracks
+from mood_core.usecases.nightly.label_tracks import LabelReport, label_tracks
 
 _MOVED = 20
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from mood_core.classifier import Classifier
 from mood_core.classifier.drift import DriftReport
 from mood_core.classifier.model_card import ModelCard
 from mood_core.domain.moods import label
@@ -24,17 +22,6 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.measure_drift import measure_drift
 
 _EVERYTHING = Selection()
-
-
-class Classifier(Protocol):
-    """A checked model: (n, 10) float32 raw features in, (n, 4) float32 probabilities out."""
-
-    @property
-    def card(self) -> ModelCard: ...  # noqa: D102
-    @property
-    def model_version(self) -> str: ...  # noqa: D102
-    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]: ...  # noqa: D102
-    def out_of_distribution(self, matrix: NDArray[np.float32]) -> NDArray[np.bool_]: ...  # noqa: D102
 
 
 @dataclass(slots=True)

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-from mood_core.domain.records import StoredToken
-
-
-class Tokens(Protocol):
-    """Encrypted tokens under compare and swap."""
-
-    def read(self, user_id: str) -> StoredToken | None: ...  # noqa: D102
-    def replace_ciphertext(self, user_id: str, ciphertext: bytes, *, expected_version: int) -> bool: ...  # noqa: D102
+from mood_core.store.queries.token_rows import TokenRows
 
 
-def reencrypt(user_ids: Sequence[str], tokens: Tokens, rotate: Callable[[bytes], bytes]) -> int:
+def reencrypt(user_ids: Sequence[str], tokens: TokenRows, rotate: Callable[[bytes], bytes]) -> int:
     """Encrypt every stored token with the newest key; returns how many were.
 
     A token that another worker refreshes meanwhile is read again: nothing is overwritten.
