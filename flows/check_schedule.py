@@ -65,6 +65,7 @@ def _asked(address: str, records: RunRecords | None) -> Scheduled:
         active=nightly is not None,
         since=nightly.created if nightly else None,
         last_success=found.last_success,
+        last_successes=tuple((name, at) for name, at in found.last_successes.items() if at is not None),
         failed_since=found.failed_since,
         waits_for_worker=bool(is_idle),
         next_runs=tuple((name, at) for name, at in found.next_runs.items() if at is not None),

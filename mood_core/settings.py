@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from mood_core.errors import ConfigError
 from mood_core.files.dotenv import EnvFileSource, Names, parsed, read_env_file
-from mood_core.http.addresses import insecure
+from mood_core.http.addresses import has_login, insecure
 from mood_core.text.sanitise import plain
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,13 @@ class Settings(BaseSettings):
         problem = insecure(value)
         if problem is not None:
             raise ValueError(problem)
+        return value
+
+    @field_validator("lake_url")
+    @classmethod
+    def _without_login(cls, value: str | None) -> str | None:
+        if value is not None and has_login(value):
+            raise ValueError("it must have no keys before the bucket; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         return value
 
     @classmethod

@@ -33,10 +33,10 @@ def schedule(home: Path) -> dict[str, Any]:
         folder = home / "prefect"
         if running_server(folder) is None:
             problems = ["nothing runs by itself: moodlog serve does not run"] if has_served(home) else []
-            return _section(None, {}, None, problems)
+            return _section(None, {}, {}, problems)
         _, report = health(folder / FILE, utc_now())
         if "next_runs" in report:
-            return _section("moodlog serve", report["next_runs"], report["last_nightly_success"], report["problems"])
+            return _section("moodlog serve", report["next_runs"], report.get("last_successes", {}), report["problems"])
     return _asked(home)
 
 
@@ -44,9 +44,9 @@ def _asked(home: Path) -> dict[str, Any]:
     try:
         found = ask_prefect(home)
     except MoodlogError as error:
-        return _section("Prefect", {}, None, [error.message])
+        return _section("Prefect", {}, {}, [error.message])
     if found is None:
-        return _section(None, {}, None, [])
+        return _section(None, {}, {}, [])
     problems = [f"no run is scheduled for {', '.join(found.unscheduled)}"] if found.unscheduled else []
     if not found.active:
         problems.append("the nightly run is not scheduled on this Prefect server")
@@ -56,7 +56,7 @@ def _asked(home: Path) -> dict[str, Any]:
         problems.append("no worker takes the nightly run")
     problems += [f"{ghost} is held by no process" for ghost in found.ghosts]
     next_runs = {name: _iso(at) for name, at in found.next_runs} | dict.fromkeys(found.unscheduled)
-    return _section("Prefect", next_runs, _iso(found.last_success), problems)
+    return _section("Prefect", next_runs, {name: _iso(at) for name, at in found.last_successes}, problems)
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -64,11 +64,12 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def _section(
-    server: str | None, next_runs: dict[str, str | None], last_success: str | None, problems: list[str]
+    server: str | None, next_runs: dict[str, str | None], last_successes: dict[str, str | None], problems: list[str]
 ) -> dict[str, Any]:
     return {
         "server": server,
         "next_runs": next_runs,
-        "last_nightly_success": last_success,
+        "last_nightly_success": last_successes.get("nightly"),
+        "last_successes": last_successes,
         "problems": problems,
     }

@@ -17,6 +17,8 @@ FILE = "health.json"
 FRESH = timedelta(seconds=90)
 """How old a report of ``moodlog serve`` may be: it writes one at least every 15 seconds."""
 
+_WELL = ("ok", "starting", "checking")  # the last two: something is wrong, but for less than a minute
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -45,7 +47,7 @@ def with_health(app: App, file: Path) -> App:
 
 
 def health(file: Path, now: datetime) -> tuple[int, dict[str, Any]]:
-    """The status code and the report in ``file``: 200 where it is fresh and says ``ok``, else 503."""
+    """The status code and the report in ``file``: 200 where it is fresh and names no problem, else 503."""
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
         age = now - datetime.fromisoformat(report["checked_at"])
@@ -53,7 +55,7 @@ def health(file: Path, now: datetime) -> tuple[int, dict[str, Any]]:
         return 503, _silent("moodlog serve has not reported yet")
     if abs(age) > FRESH:
         return 503, report | _silent(f"moodlog serve has not reported for {age.total_seconds():.0f} s")
-    return (200 if report.get("status") == "ok" else 503), report
+    return (200 if report.get("status") in _WELL else 503), report
 
 
 def _silent(said: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from flows.server.auth import is_ours, make_private, read_or_make_password
 from flows.server.guard import guarded
 from flows.server.health_route import FILE as HEALTH_FILE
 from flows.server.health_route import with_health
+from flows.server.log_privacy import hide_addresses
 from flows.server.place import HOST, find_or_lock, listen_on, port_of, running_server, state_file
 from flows.server.process_lock import ProcessLock
 from mood_core.errors import Unavailable
@@ -290,6 +291,7 @@ def main() -> None:
     port, parent, home = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     os.umask(0o077)  # its database names people
+    hide_addresses()
     import uvicorn
     from prefect.server.api.server import create_app
 

@@ -11,6 +11,7 @@ from flows.deployments import read_deployments
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.filters import DeploymentFilter, FlowFilter
     from prefect.client.schemas.objects import FlowRun, StateType
     from prefect.client.schemas.responses import DeploymentResponse
 
@@ -26,12 +27,14 @@ class ServerSchedule:
         deployments: those with a schedule that is switched on, as the server has them.
         next_runs: by their names, when the next run of each is due; None where none is scheduled.
         last_success: when the newest nightly run that did its work ended.
+        last_successes: by deployment, when the newest of its runs that did its work ended; None where none did.
         failed_since: when the newest nightly run ended, if that one failed or crashed.
     """
 
     deployments: tuple[DeploymentResponse, ...]
     next_runs: dict[str, datetime | None]
     last_success: datetime | None
+    last_successes: dict[str, datetime | None]
     failed_since: datetime | None = None
 
     @property
@@ -55,6 +58,7 @@ def read_schedule(client: SyncPrefectClient, now: datetime) -> ServerSchedule:
         deployments,
         {one.name: _next_run(client, one, now) for one in deployments},
         worked,
+        {one.name: worked if one.name == NIGHTLY else _last_success_of(client, one) for one in deployments},
         failed if failed is not None and (worked is None or failed > worked) else None,
     )
 
@@ -63,29 +67,44 @@ def last_success(client: SyncPrefectClient) -> datetime | None:
     """When the newest nightly run that did its work ended, by whatever means it was started."""
     from prefect.client.schemas.objects import StateType
 
-    return _last_end(client, [StateType.COMPLETED])
+    return _last_end(client, [StateType.COMPLETED], flow_filter=_night())
+
+
+def _last_success_of(client: SyncPrefectClient, deployment: DeploymentResponse) -> datetime | None:
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+    from prefect.client.schemas.objects import StateType
+
+    of_it = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+    return _last_end(client, [StateType.COMPLETED], deployment_filter=of_it)
 
 
 def _last_failure(client: SyncPrefectClient) -> datetime | None:
     from prefect.client.schemas.objects import StateType
 
-    return _last_end(client, [StateType.FAILED, StateType.CRASHED])
+    return _last_end(client, [StateType.FAILED, StateType.CRASHED], flow_filter=_night())
 
 
-def _last_end(client: SyncPrefectClient, states: list[StateType]) -> datetime | None:
-    """When the newest nightly run that ended in one of ``states`` ended."""
-    from prefect.client.schemas.filters import (
-        FlowFilter,
-        FlowFilterName,
-        FlowRunFilter,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-    )
+def _night() -> FlowFilter:
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+
+    return FlowFilter(name=FlowFilterName(any_=[_FLOW]))
+
+
+def _last_end(
+    client: SyncPrefectClient,
+    states: list[StateType],
+    *,
+    flow_filter: FlowFilter | None = None,
+    deployment_filter: DeploymentFilter | None = None,
+) -> datetime | None:
+    """When the newest run of the flow or the deployment that ended in one of ``states`` ended."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
     from prefect.client.schemas.sorting import FlowRunSort
 
     ended = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
     runs = client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=[_FLOW])),
+        flow_filter=flow_filter,
+        deployment_filter=deployment_filter,
         flow_run_filter=ended,
         sort=FlowRunSort.END_TIME_DESC,
         limit=1,

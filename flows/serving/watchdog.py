@@ -118,6 +118,7 @@ class Watchdog:
         self._told: tuple[datetime, frozenset[str]] | None = None
         self._pending_event: tuple[str, str] | None = None
         self._began = utc_now()
+        self._was_well = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="moodlog-watchdog", daemon=True)
 
@@ -152,12 +153,19 @@ class Watchdog:
         # A reported problem goes on until nothing is wrong: that the server was started again proves nothing.
         reported = list(wrong.values()) if self._told else lasting
         shown = [*reported, *(overdue(found, now) if found else [])]
-        self._write("problem" if shown else "ok", found, shown)
+        self._write(self._status(wrong, shown), found, shown)
         self._report(reported, now)
         if found is not None:
             self._send_event()
         if mendable := [problem for problem in lasting if problem.code != _ONLY_REPORTED]:
             self._mend(mendable, now)
+
+    def _status(self, wrong: Mapping[str, Problem], shown: list[Problem]) -> str:
+        """What ``/health`` says of itself: what is wrong for less than a minute is no problem yet."""
+        if shown:
+            return "problem"
+        self._was_well = self._was_well or not wrong
+        return "ok" if not wrong else "checking" if self._was_well else "starting"
 
     def _check(self, now: datetime) -> tuple[ServerSchedule | None, dict[str, Problem]]:
         """What the server says of its schedule, and everything that is wrong at this moment."""
@@ -238,7 +246,8 @@ class Watchdog:
             "scheduler": "unknown" if found is None else "not scheduling" if found.unscheduled else "ok",
             "next_run_at": next_at and next_at.isoformat(),
             "next_run": next_name,
-            "next_runs": {name: at and at.isoformat() for name, at in found.next_runs.items()} if found else {},
+            "next_runs": _iso(found.next_runs) if found else {},
+            "last_successes": _iso(found.last_successes) if found else {},
             "last_nightly_success": found and found.last_success and found.last_success.isoformat(),
             "running": len(self._runner.in_flight),
             "problems": [problem.said for problem in problems],
@@ -246,3 +255,7 @@ class Watchdog:
         draft = self._health_file.with_suffix(".tmp")
         draft.write_text(json.dumps(report), encoding="utf-8")
         draft.replace(self._health_file)
+
+
+def _iso(times: Mapping[str, datetime | None]) -> dict[str, str | None]:
+    return {name: at.isoformat() if at else None for name, at in times.items()}

@@ -49,9 +49,9 @@ def _schedule(schedule: Mapping[str, Any] | None) -> dict[str, list[Row]]:
     if schedule is None:
         return {}
     due = sorted(schedule["next_runs"].items(), key=lambda item: (item[1] is None, item[1] or ""))
-    last = _short(schedule["last_nightly_success"])
+    last = schedule["last_successes"]
     rows = [
-        {"run": name, "next (UTC)": _short(at) or "not scheduled", "last success": last if name == "nightly" else None}
+        {"run": name, "next (UTC)": _short(at) or "not scheduled", "last success": _short(last.get(name))}
         for name, at in due
     ]
     return {"Schedule": rows, "Schedule problems": [{"problem": problem} for problem in schedule["problems"]]}

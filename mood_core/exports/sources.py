@@ -16,7 +16,7 @@ from typing import IO
 
 from mood_core.errors import InputError
 from mood_core.exports.limits import Limits
-from mood_core.files.outside import files_below, kind_of, open_regular
+from mood_core.files.outside import files_below, kind_of, open_regular, refuse_holes
 
 _SAYS_UTF8 = 0x800
 _ENCRYPTED = 0x1
@@ -120,6 +120,7 @@ def _file(path: Path, name: str, limits: Limits, opened: ExitStack) -> Iterator[
     try:
         with open_regular(path) as file:
             zipped = file.read(4).startswith(b"PK")
+        refuse_holes(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     if zipped or path.suffix.lower() == ".zip":

@@ -7,11 +7,13 @@ or another program gives us is opened here.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,25 @@ def read_bounded(path: Path, most_bytes: int, *, error: type[MoodlogError] = Inp
     if len(content) > most_bytes:
         raise _too_large(path, most_bytes, error)
     return content
+
+
+def refuse_holes(path: Path) -> None:
+    """Refuse a file with parts that were never written: they read as zeros, which no export, table or archive has.
+
+    Such a file can claim any size without taking room on the disk; interrupted downloads leave them too.
+
+    Raises:
+        InputError: ``path`` has a hole.
+        OSError: it is not there or cannot be read.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            hole = os.lseek(file.fileno(), 0, os.SEEK_HOLE) if size and hasattr(os, "SEEK_HOLE") else size
+        except OSError:
+            return  # the file system does not know
+    if hole < size:
+        raise InputError(f"{path} has no data at byte {hole:,} of {size:,}: it is not complete. Get it again")
 
 
 def kind_of(mode: int) -> str | None:
@@ -164,8 +185,21 @@ def _check(path: Path, found: os.stat_result, most_bytes: int | None, error: typ
     if not stat.S_ISREG(found.st_mode):
         what = kind_of(found.st_mode) or "not a file"
         raise error(f"{path} is {what}, which is not read; give a regular file")
+    if found.st_dev in _kernel_devices():
+        raise error(f"{path} is a file of the kernel, which is not read; give a regular file")
     if most_bytes is not None and found.st_size > most_bytes:
         raise _too_large(path, most_bytes, error)
+
+
+@cache
+def _kernel_devices() -> frozenset[int]:
+    """The devices of ``/proc`` and ``/sys``: files there claim to be regular, and some block or have no size."""
+    found = set()
+    for folder in ("/proc", "/sys"):
+        with contextlib.suppress(OSError):
+            if Path(folder).is_mount():
+                found.add(Path(folder).stat().st_dev)
+    return frozenset(found)
 
 
 def _too_large(path: Path, most_bytes: int, error: type[MoodlogError], has: str = "has") -> MoodlogError:

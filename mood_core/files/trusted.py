@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mood_core.errors import ConfigError
+from mood_core.files.outside import kind_of
 
 LARGEST_BYTES = 1_000_000
 _MOST_LINKS = 40
@@ -134,17 +135,24 @@ if sys.platform != "win32":
     def _judge(path: Path, status: os.stat_result) -> Distrust | None:
         mode = f"mode {stat.S_IMODE(status.st_mode):04o}"
         if status.st_uid not in (os.geteuid(), 0):
-            reason = f"belongs to {user_name(status.st_uid)} ({mode}), not to {user_name(os.geteuid())} or root"
+            reason = f"belongs to {user_name(status.st_uid)} ({mode}), not to {_trusted_users()}"
             mine = f"If it is yours, run `chown {user_name(os.geteuid())} {path}` as root"
             return Distrust(path, reason, f"{mine}; otherwise move to another folder")
         if stat.S_ISLNK(status.st_mode):
             return None  # a link has no mode of its own
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            remedy = "Replace it by a regular file, or move it away"
+            return Distrust(path, f"is {kind_of(status.st_mode) or 'not a regular file'}", remedy)
         if status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and not _is_private_group(path, status)):
             remedy = f"Run `chmod go-w {path}`"
             if status.st_mode & stat.S_ISVTX:
                 remedy = "Move the file to a folder that only you can write to"
             return Distrust(path, f"can be changed by others ({mode})", remedy)
         return None
+
+    def _trusted_users() -> str:
+        me = user_name(os.geteuid())
+        return me if os.geteuid() == 0 else f"{me} or root"
 
     def _is_private_group(path: Path, status: os.stat_result) -> bool:
         """Whether the group is that of its owner alone."""

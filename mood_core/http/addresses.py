@@ -13,9 +13,21 @@ def insecure(url: str) -> str | None:
     parts = _split(url)
     if parts is None:
         return "it must be an http or https address"
+    if has_login(url):
+        return "it must have no user name and no password before its host: logs and messages show addresses"
     if parts.scheme == "http" and not is_loopback(url):
         return "it must be https, since it gets private data; http is for this machine (127.0.0.1, ::1, localhost)"
     return None
+
+
+def has_login(url: str) -> bool:
+    """Whether ``url`` has a user name or a password before its host."""
+    return "@" in url.partition("://")[2].partition("/")[0].partition("?")[0]
+
+
+def shown(url: str) -> str:
+    """``url`` as a message may repeat it: what is before an ``@`` may be a password."""
+    return "not shown" if "@" in url else repr(url)
 
 
 def is_loopback(url: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from mood_core.errors import ConfigError, ReauthorisationNeeded
+from mood_core.http.addresses import has_login, shown
 from mood_core.http.loopback import refusal
 from mood_core.spotify.failures import SOURCE
 
@@ -87,7 +88,7 @@ def check_redirect_uri(uri: str) -> None:
     """
     if not _is_acceptable(uri):
         raise ConfigError(
-            f"MOODLOG_SPOTIFY_REDIRECT_URI is {uri!r}, which Spotify does not accept; use "
+            f"MOODLOG_SPOTIFY_REDIRECT_URI is {shown(uri)}, which Spotify does not accept; use "
             "http://127.0.0.1:8888/callback and register exactly that at https://developer.spotify.com/dashboard."
         )
 
@@ -96,6 +97,8 @@ def _is_acceptable(uri: str) -> bool:
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname or "", parts.port
+        if has_login(uri):
+            return False
         if parts.scheme == "https":
             return bool(host)
         return parts.scheme == "http" and ipaddress.ip_address(host).is_loopback

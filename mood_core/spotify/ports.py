@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from mood_core.errors import ConfigError
-from mood_core.http.addresses import insecure, origin
+from mood_core.http.addresses import insecure, origin, shown
 from mood_core.spotify.tokens import SPOTIFY, Issuer
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def _base_url(url: str, setting: str) -> str:
     if problem is None and (urlsplit(url).query or urlsplit(url).fragment):
         problem = "it must have no query and no fragment"
     if problem is not None:
-        shown = repr(url) if "@" not in url else "not usable"  # what stands before an @ may be a password
-        raise ConfigError(f"{setting} is {shown}; {problem}. An example is {API_URL}")
+        raise ConfigError(f"{setting} is {shown(url)}; {problem}. An example is {API_URL}")
     return url.rstrip("/")
 
 

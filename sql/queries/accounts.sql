@@ -78,7 +78,10 @@ WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: set_account_state
 -- Set an account's state: active, paused or needs_reauthorisation.
-UPDATE accounts SET state = :state, state_reason = :reason
+UPDATE accounts SET
+    state = :state,
+    state_reason = :reason,
+    last_problem = CASE WHEN :state = 'active' THEN NULL ELSE last_problem END
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: listening_paces

@@ -72,13 +72,13 @@ def until(probe: Callable[[], T | None], within_s: float = 180.0) -> T:
 
 
 @contextmanager
-def listening() -> Iterator[Listener]:
-    """A listener for as long as the context lasts."""
+def listening(status: int = 204) -> Iterator[Listener]:
+    """A listener that answers ``status``, for as long as the context lasts."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             heard.texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
-            self.send_response(204)
+            self.send_response(status)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:

@@ -28,7 +28,16 @@ from flows.server.setup import Done
 from mood_core.usecases.nightly.find_silent_accounts import Kind, Silence
 from mood_core.usecases.nightly.night_report import NightReport, Permission
 from mood_core.usecases.nightly.pull_listens import PullOutcome
-from tests.flows.deployed import MOODLOG, Listener, listening, prefect_server, run, settings_of
+from tests.flows.deployed import (
+    MOODLOG,
+    Listener,
+    listening,
+    prefect_server,
+    prefect_server_process,
+    run,
+    settings_of,
+    until,
+)
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -182,3 +191,14 @@ def _assert_the_address_is_a_secret(client: SyncPrefectClient, url: str) -> None
     assert refused.returncode == 2
     assert "https" in refused.stderr
     assert "secret-path" not in refused.stdout + refused.stderr
+
+
+def test_the_address_of_a_webhook_that_fails_is_not_in_the_servers_log(tmp_path: Path) -> None:
+    home = tmp_path / "prefect"
+    with listening(status=404) as refusing, prefect_server_process(home) as server:
+        _set_up(f"{refusing.url}/PLANTEDPATH?key=PLANTEDKEY")
+        report_schedule(SCHEDULE_BROKEN, "here", "why")
+        refusing.wait_for("starts no runs")
+        until(lambda: "404 Not Found" in server.log.read_text() or None)
+        kept = [file for file in home.rglob("*") if file.is_file() and b"PLANTED" in file.read_bytes()]
+        assert kept == [], server.log.read_text()

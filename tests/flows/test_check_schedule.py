@@ -54,6 +54,8 @@ def test_a_server_reports_what_its_scheduler_does_and_not_what_its_deployments_s
     assert failed is not None
     assert failed.failed_since is not None
     assert told.last_success is not None
+    assert told.last_successes == (("nightly", told.last_success),)
+    assert shown["last_successes"] == {"nightly": told.last_success.isoformat()}
     assert abs(told.last_success - began) < timedelta(minutes=10)
 
 

@@ -34,7 +34,7 @@ def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -
     with serving(connected) as serve:
         refused = run(*MOODLOG, "serve", "--port", str(serve.port), ok=False)
         assert (refused.returncode, str(serve.process.pid) in refused.stderr) == (75, True), refused.stderr
-        status, report = until(lambda: serve.health() if serve.health()[0] == 200 else None)
+        status, report = until(lambda: serve.health() if serve.health()[1].get("status") == "ok" else None)
         assert (status, report["scheduler"], report["problems"]) == (200, "ok", [])
         assert set(report["next_runs"]) == {"nightly", "pull", "weekly-recap", "weekly-train-check", "compact"}
 

@@ -34,11 +34,14 @@ def _listed() -> dict[str, dict[str, str]]:
 
 
 def test_a_paused_account_is_not_pulled_until_it_is_resumed(ids: list[str], standin: StandIn) -> None:
+    with workspace_of(standin) as workspace:
+        workspace.accounts.troubled([ids[0]], "Spotify failed")
     assert _moodlog("users", "pause", ids[0]).exit_code == 0
     with workspace_of(standin) as workspace:
         assert {outcome.user_id for outcome in one_night(workspace).outcomes} == set(ids[1:])
     assert _moodlog("users", "resume", ids[0]).exit_code == 0
     with workspace_of(standin) as workspace:
+        assert workspace.accounts.all([ids[0]])[0].last_problem is None
         assert {outcome.user_id for outcome in one_night(workspace).outcomes} == set(ids)
 
 

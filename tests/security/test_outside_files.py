@@ -102,6 +102,24 @@ def test_every_command_says_what_it_is(home: Path, short: Path, what: str, comma
     assert "x.csv" in done.output
 
 
+@pytest.mark.skipif(not Path("/proc/self/mounts").exists(), reason="Linux has such files")
+@pytest.mark.parametrize("path", ["/proc/kmsg", "/proc/self/mounts"])
+def test_a_file_of_the_kernel_is_refused_though_it_calls_itself_regular(home: Path, path: str) -> None:
+    for command in (("predict", "--features"), ("dataset", "describe"), ("import", "--user", "ada")):
+        done = _moodlog(*command, path)
+        assert (done.exit_code, f"{path} is a file of the kernel" in done.output) == (2, True), done.output
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.zip"])
+@pytest.mark.parametrize("start", [b"", b"[", b'[{"ts": "2026-01-01T00:00:00Z"}'])
+def test_an_export_with_holes_is_refused_before_it_is_read(home: Path, tmp_path: Path, name: str, start: bytes) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.write(start)
+        file.truncate(5 << 30)  # it takes no space on the disk, and minutes to read
+    done = _moodlog("import", str(tmp_path / name), "--user", "ada", "--dry-run")
+    assert (done.exit_code, f"{name} has no data at byte" in done.output) == (2, True), done.output
+
+
 def test_a_pipe_that_takes_the_place_of_a_file_is_found_out(tmp_path: Path) -> None:
     (file,) = find_files([str(write_csv(tmp_path / "a.csv", ROWS))])
     Path(file.path).unlink()

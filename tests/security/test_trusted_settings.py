@@ -68,7 +68,8 @@ def test_nobody_in_a_shared_folder_gets_no_token(
         done = CliRunner().invoke(main, [command])
         assert done.exit_code == 78, done.output
         assert str(shared / ".env") in done.output
-        assert "nobody" in done.output
+        assert "belongs to nobody" in done.output
+        assert "not to root. " in done.output
         assert "chown" in done.output
         thief.setblocking(False)
         with pytest.raises(BlockingIOError):
@@ -122,6 +123,13 @@ def test_a_group_of_others_is_refused_and_a_private_one_is_not(folder: Path) -> 
     os.chown(file, 0, 65534)
     with pytest.raises(ConfigError, match="0664"):
         load_settings()
+
+
+def test_a_link_to_a_device_is_no_matter_of_its_mode(folder: Path) -> None:
+    (folder / ".env").symlink_to("/dev/zero")
+    with pytest.raises(ConfigError, match=r"/dev/zero is a device\. Replace it by a regular file") as caught:
+        load_settings()
+    assert "chmod" not in caught.value.message
 
 
 def test_a_pipe_a_loop_and_a_huge_file_are_refused_and_a_folder_is_none(folder: Path) -> None:

@@ -77,6 +77,8 @@ def test_the_errors_of_the_scheduler_count_and_those_before_it_do_not(tmp_path: 
     ("content", "code"),
     [
         ('{"status": "ok", "checked_at": "2026-11-20T11:59:30+00:00"}', 200),
+        ('{"status": "starting", "checked_at": "2026-11-20T11:59:30+00:00"}', 200),
+        ('{"status": "checking", "checked_at": "2026-11-20T11:59:30+00:00"}', 200),
         ('{"status": "problem", "checked_at": "2026-11-20T11:59:30+00:00", "problems": ["x"]}', 503),
         ('{"status": "ok", "checked_at": "2026-11-20T11:00:00+00:00"}', 503),
         ('{"status": "ok"}', 503),

@@ -8,6 +8,7 @@ import pytest
 
 from mood_core.errors import ConfigError
 from mood_core.settings import load_settings, other_names_in_use
+from mood_core.spotify.callback import check_redirect_uri
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +120,31 @@ def test_an_address_that_gets_secrets_is_https_or_this_machine(monkeypatch: pyte
         monkeypatch.setenv(name, bad)
         with pytest.raises(ConfigError, match=f"{name} cannot be used"):
             load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MOODLOG_SPOTIFY_API_URL", "https://ada:planted@x.example/v1"),
+        ("MOODLOG_SPOTIFY_ACCOUNTS_URL", "https://ada:planted@x.example"),
+        ("MOODLOG_SPOTIFY_ACCOUNTS_URL", "http://planted@127.0.0.1:9"),
+        ("MOODLOG_RECCOBEATS_URL", "https://:planted@x.example?a=b"),
+        ("MOODLOG_LAKE_URL", "s3://AKIA:planted@bucket/moods"),
+    ],
+)
+def test_an_address_with_a_login_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"{name} cannot be used: it must have no") as caught:
+        load_settings()
+    assert "planted" not in caught.value.message
+
+
+def test_a_redirect_uri_with_a_login_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_REDIRECT_URI") as caught:
+        check_redirect_uri("http://ada:planted@127.0.0.1:8888/callback")
+    assert "planted" not in caught.value.message
 
 
 def test_a_misspelt_name_is_told_once_with_the_one_that_was_meant(

@@ -18,7 +18,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from mood_core.errors import AccessDenied, ConfigError, MoodlogError, RateLimited, Unavailable
 from mood_core.features.reccobeats.payload import SERVICE, Entry, garbled, in_order, read_entries, unexpected
-from mood_core.http.addresses import insecure
+from mood_core.http.addresses import insecure, shown
 from mood_core.http.call_ledger import CallLedger, NullCallLedger
 from mood_core.http.headers import retry_after_s
 
@@ -174,7 +174,7 @@ def user_agent() -> str:
 def _check_address(base_url: str) -> None:
     problem = insecure(base_url)
     if problem is not None:
-        raise ConfigError(f"MOODLOG_RECCOBEATS_URL is {base_url!r}; {problem}. An example is {BASE_URL}")
+        raise ConfigError(f"MOODLOG_RECCOBEATS_URL is {shown(base_url)}; {problem}. An example is {BASE_URL}")
 
 
 def _check_status(response: httpx.Response, wait_s: float | None) -> None:

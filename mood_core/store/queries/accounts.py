@@ -145,7 +145,7 @@ class Accounts:
             }
 
     def set_state(self, user_id: str, state: str, reason: str | None = None) -> bool:
-        """Set an account's state; False where there is no such account."""
+        """Set an account's state; False where there is no such account. ``active`` clears what was wrong before."""
         with self._database.write() as connection:
             values = {"state": state, "reason": reason, "id": user_id}
             return connection.execute(query("set_account_state"), values).rowcount > 0

@@ -67,7 +67,8 @@ class Scheduled:
     Attributes:
         active: whether a schedule will start it.
         since: when it was first known there; None where it is not.
-        last_success: when the newest run that worked ended.
+        last_success: when the newest nightly run that worked ended.
+        last_successes: when the newest run of each deployment that worked ended.
         failed_since: when the newest run ended, if that one failed or crashed.
         waits_for_worker: whether no worker is there to take it.
         next_runs: when the next run of each schedule is due, by the deployment's name.
@@ -79,6 +80,7 @@ class Scheduled:
     active: bool
     since: datetime | None = None
     last_success: datetime | None = None
+    last_successes: tuple[tuple[str, datetime], ...] = ()
     failed_since: datetime | None = None
     waits_for_worker: bool = False
     next_runs: tuple[tuple[str, datetime], ...] = ()
