@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.deployments import read_deployments
+from flows.server.run_queries import find_runs
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.filters import DeploymentFilter, FlowFilter
-    from prefect.client.schemas.objects import FlowRun, StateType
     from prefect.client.schemas.responses import DeploymentResponse
 
 NIGHTLY = "nightly"
@@ -53,62 +52,27 @@ def read_schedule(client: SyncPrefectClient, now: datetime) -> ServerSchedule:
     deployments = tuple(
         one for one in our_deployments(client) if not one.paused and any(each.active for each in one.schedules)
     )
-    worked, failed = last_success(client), _last_failure(client)
+    worked, failed = last_success(client), _last_end(client, "FAILED", "CRASHED", flow=_FLOW)
     return ServerSchedule(
         deployments,
         {one.name: _next_run(client, one, now) for one in deployments},
         worked,
-        {one.name: worked if one.name == NIGHTLY else _last_success_of(client, one) for one in deployments},
+        {
+            one.name: worked if one.name == NIGHTLY else _last_end(client, "COMPLETED", deployments=[one.id])
+            for one in deployments
+        },
         failed if failed is not None and (worked is None or failed > worked) else None,
     )
 
 
 def last_success(client: SyncPrefectClient) -> datetime | None:
     """When the newest nightly run that did its work ended, by whatever means it was started."""
-    from prefect.client.schemas.objects import StateType
-
-    return _last_end(client, [StateType.COMPLETED], flow_filter=_night())
+    return _last_end(client, "COMPLETED", flow=_FLOW)
 
 
-def _last_success_of(client: SyncPrefectClient, deployment: DeploymentResponse) -> datetime | None:
-    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
-    from prefect.client.schemas.objects import StateType
-
-    of_it = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
-    return _last_end(client, [StateType.COMPLETED], deployment_filter=of_it)
-
-
-def _last_failure(client: SyncPrefectClient) -> datetime | None:
-    from prefect.client.schemas.objects import StateType
-
-    return _last_end(client, [StateType.FAILED, StateType.CRASHED], flow_filter=_night())
-
-
-def _night() -> FlowFilter:
-    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
-
-    return FlowFilter(name=FlowFilterName(any_=[_FLOW]))
-
-
-def _last_end(
-    client: SyncPrefectClient,
-    states: list[StateType],
-    *,
-    flow_filter: FlowFilter | None = None,
-    deployment_filter: DeploymentFilter | None = None,
-) -> datetime | None:
-    """When the newest run of the flow or the deployment that ended in one of ``states`` ended."""
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-    from prefect.client.schemas.sorting import FlowRunSort
-
-    ended = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
-    runs = client.read_flow_runs(
-        flow_filter=flow_filter,
-        deployment_filter=deployment_filter,
-        flow_run_filter=ended,
-        sort=FlowRunSort.END_TIME_DESC,
-        limit=1,
-    )
+def _last_end(client: SyncPrefectClient, *states: str, **conditions: Any) -> datetime | None:
+    """When the newest run that meets ``conditions`` and ended in one of ``states`` ended."""
+    runs = find_runs(client, states=states, sort="END_TIME_DESC", limit=1, **conditions)
     return runs[0].end_time if runs else None
 
 
@@ -125,25 +89,6 @@ def our_deployments(client: SyncPrefectClient) -> Sequence[DeploymentResponse]:
 
 
 def _next_run(client: SyncPrefectClient, deployment: DeploymentResponse, now: datetime) -> datetime | None:
-    from prefect.client.schemas.filters import (
-        DeploymentFilter,
-        DeploymentFilterId,
-        FlowRunFilter,
-        FlowRunFilterNextScheduledStartTime,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-    )
-    from prefect.client.schemas.objects import StateType
-    from prefect.client.schemas.sorting import FlowRunSort
-
-    waiting = FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
-        next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(after_=now),
-    )
-    runs: list[FlowRun] = client.read_flow_runs(
-        flow_run_filter=waiting,
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
-        sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
-        limit=1,
-    )
+    due = "NEXT_SCHEDULED_START_TIME_ASC"
+    runs = find_runs(client, deployments=[deployment.id], states=["SCHEDULED"], scheduled_after=now, sort=due, limit=1)
     return runs[0].next_scheduled_start_time if runs else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.deployments import Deployment
+from flows.server.run_queries import UNDER_WAY, find_runs
 from mood_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -129,19 +130,4 @@ def deployed(client: SyncPrefectClient, deployments: Sequence[Deployment]) -> It
 
 def is_under_way(client: SyncPrefectClient, deployment: DeploymentResponse) -> bool:
     """Whether a run of ``deployment`` is under way."""
-    from prefect.client.schemas.filters import (
-        DeploymentFilter,
-        DeploymentFilterId,
-        FlowRunFilter,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-    )
-    from prefect.client.schemas.objects import StateType
-
-    states = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-    runs = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states))),
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
-        limit=1,
-    )
-    return bool(runs)
+    return bool(find_runs(client, deployments=[deployment.id], states=UNDER_WAY, limit=1))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flows.deployments import Deployment
+from flows.server.run_queries import UNDER_WAY, find_runs
 from flows.server.setup import Done, deployed
 from flows.serving.run_records import Record, RunRecords
 from mood_core.app.workspace import utc_now
@@ -55,22 +56,8 @@ def settle_unrecorded(client: SyncPrefectClient, deployments: Collection[Deploym
     Only for a server that belongs to this home alone, before anything is started there. Runs of a work pool are left
     alone: they belong to workers.
     """
-    from prefect.client.schemas.filters import (
-        DeploymentFilter,
-        DeploymentFilterId,
-        FlowRunFilter,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-    )
-    from prefect.client.schemas.objects import StateType
-
     ids = [one.id for one in deployed(client, list(deployments)) if one.work_pool_name is None]
-    states = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
-    runs = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=states)),
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=ids)),
-    )
-    for run in runs:
+    for run in find_runs(client, deployments=ids, states=UNDER_WAY):
         if run.work_pool_name is None:
             yield from _crash(client, run)
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flows.server.process_lock import holder
+from flows.server.run_queries import UNDER_WAY, find_runs
 from flows.server.setup import is_under_way
 from flows.serving.run_owners import has_died
 from flows.serving.run_records import RunRecords
@@ -28,7 +29,7 @@ def ghosts(
     now: datetime,
 ) -> Iterator[str]:
     """The names of such runs and slots of ``deployments``; ``records`` are those of the server's ``moodlog serve``."""
-    for run in _under_way(client, deployments):
+    for run in find_runs(client, deployments=[one.id for one in deployments], states=UNDER_WAY):
         if _is_ghost(run, records, now):
             yield f"run {run.name}"
     for deployment in deployments:
@@ -47,20 +48,3 @@ def _is_ghost(run: FlowRun, records: RunRecords | None, now: datetime) -> bool:
         return holder(file) is None and now.timestamp() - file.stat().st_mtime > NEVER_BEGAN.total_seconds() / 10
     is_pending = run.state is not None and run.state.is_pending()
     return is_pending and run.state is not None and now - run.state.timestamp > NEVER_BEGAN
-
-
-def _under_way(client: SyncPrefectClient, deployments: Sequence[DeploymentResponse]) -> list[FlowRun]:
-    from prefect.client.schemas.filters import (
-        DeploymentFilter,
-        DeploymentFilterId,
-        FlowRunFilter,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-    )
-    from prefect.client.schemas.objects import StateType
-
-    states = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
-    return client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=states)),
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[one.id for one in deployments])),
-    )

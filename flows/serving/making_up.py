@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from flows.server.run_queries import find_runs
 from mood_core import errors
 from mood_core.app.workspace import utc_now
 from mood_core.errors import MoodlogError
@@ -14,7 +15,6 @@ from mood_core.errors import MoodlogError
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
-    from prefect.client.schemas.responses import DeploymentResponse
 
 NIGHTLY = "run-nightly/nightly"
 
@@ -57,7 +57,11 @@ def start_again(client: SyncPrefectClient, *, now: datetime) -> FlowRun | None:
         nightly = client.read_deployment_by_name(NIGHTLY)
     except ObjectNotFound:
         return None
-    lost = lost_night(_last_runs(client, nightly, now))
+    lost = lost_night(
+        find_runs(
+            client, deployments=[nightly.id], due=(now - _LOOK_BACK, now), sort="EXPECTED_START_TIME_DESC", limit=50
+        )
+    )
     if lost is not None:
         client.create_flow_run_from_deployment(
             nightly.id,
@@ -95,23 +99,3 @@ def _is_passing(name: str) -> bool:
     if not isinstance(kind, type):
         return False
     return issubclass(kind, httpx.TransportError) or (issubclass(kind, MoodlogError) and kind.retryable)
-
-
-def _last_runs(client: SyncPrefectClient, nightly: DeploymentResponse, now: datetime) -> list[FlowRun]:
-    """The runs of the deployment ``nightly`` that were due in the last day, newest first."""
-    from prefect.client.schemas.filters import (
-        DeploymentFilter,
-        DeploymentFilterId,
-        FlowRunFilter,
-        FlowRunFilterExpectedStartTime,
-    )
-    from prefect.client.schemas.sorting import FlowRunSort
-
-    return client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(
-            expected_start_time=FlowRunFilterExpectedStartTime(after_=now - _LOOK_BACK, before_=now)
-        ),
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[nightly.id])),
-        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-        limit=50,
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flows.alerting.deadlines import dates_of
+from flows.server.run_queries import find_runs
 from flows.server.setup import Done
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def times_of(schedule: Any, now: datetime) -> tuple[datetime | None, datetime | 
 
 def _is_waiting(client: SyncPrefectClient, deployment: DeploymentResponse, now: datetime) -> bool:
     """Whether a run of ``deployment`` is under way, or was due and will begin at once."""
-    from prefect.client.schemas.objects import StateType
-
-    runs = _runs(client, deployment, [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED])
+    runs = find_runs(client, deployments=[deployment.id], states=["SCHEDULED", "PENDING", "RUNNING", "PAUSED"])
     return any(
         run.state is None
         or not run.state.is_scheduled()
@@ -93,56 +92,17 @@ def _is_waiting(client: SyncPrefectClient, deployment: DeploymentResponse, now: 
 
 def _has_worked(client: SyncPrefectClient, deployment: DeploymentResponse, since: datetime) -> bool:
     """Whether the flow of ``deployment`` did its whole work at ``since`` or later, started by whatever means."""
-    from prefect.client.schemas.filters import (
-        FlowFilter,
-        FlowFilterId,
-        FlowRunFilter,
-        FlowRunFilterStartTime,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-    )
-    from prefect.client.schemas.objects import StateType
-
-    worked = FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED])),
-        start_time=FlowRunFilterStartTime(after_=since),
-    )
-    runs = client.read_flow_runs(
-        flow_filter=FlowFilter(id=FlowFilterId(any_=[deployment.flow_id])), flow_run_filter=worked
-    )
+    runs = find_runs(client, flow=deployment.flow_id, states=["COMPLETED"], begun_after=since)
     return any(not run.parameters.get("dry_run") and not run.parameters.get("people") for run in runs)
 
 
 def _start(client: SyncPrefectClient, deployment: DeploymentResponse, due: datetime) -> bool:
     """Start the run that makes up for the one that was ``due``; False where that was tried often enough."""
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
-
     tag = f"missed {due:%Y-%m-%d %H:%M}"
-    tried = _runs(client, deployment, None, FlowRunFilter(tags=FlowRunFilterTags(all_=[tag])))
+    tried = find_runs(client, deployments=[deployment.id], tags=[tag])
     if len(tried) >= ATTEMPTS:
         return False
     client.create_flow_run_from_deployment(
         deployment.id, tags=[*deployment.tags, tag], idempotency_key=f"{deployment.id} {tag} {len(tried)}"
     )
     return True
-
-
-def _runs(
-    client: SyncPrefectClient,
-    deployment: DeploymentResponse,
-    states: Collection[Any] | None,
-    filter_: Any = None,
-) -> list[FlowRun]:
-    from prefect.client.schemas.filters import (
-        DeploymentFilter,
-        DeploymentFilterId,
-        FlowRunFilter,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-    )
-
-    if states is not None:
-        filter_ = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))))
-    return client.read_flow_runs(
-        flow_run_filter=filter_, deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
-    )

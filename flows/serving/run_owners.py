@@ -6,10 +6,11 @@ who executes it, as a label.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from flows.server.run_queries import UNDER_WAY, find_runs, run_filter
 from mood_core.app.workspace import Workspace, utc_now
 from mood_core.store.locks.leases import may_live, owner_here
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.filters import FlowRunFilter
-    from prefect.client.schemas.objects import FlowRun, StateType
+    from prefect.client.schemas.objects import FlowRun
 
 OWNER = "moodlog.owner"
 """The label of a flow run that says which process of which host executes it, as leases name their owners."""
@@ -29,7 +29,6 @@ NEVER_BEGAN = timedelta(minutes=15)
 """How long a run may be pending: a worker that died after it had picked one leaves it so for ever."""
 
 _LOOK_BACK = timedelta(days=7)
-_PAGE = 200
 _SERVER_S = 10.0
 
 
@@ -76,7 +75,7 @@ def end_dead_runs(client: SyncPrefectClient) -> list[FlowRun]:
     Also releases their leases. A process on another host cannot be seen from here: the automation "a run has died"
     ends its run. Returns the runs that were marked.
     """
-    ended = [run for run in _under_way(client) if has_died(run) and _mark(client, run)]
+    ended = [run for run in find_runs(client, states=UNDER_WAY, **_ours()) if has_died(run) and _mark(client, run)]
     release_leases([str(run.id) for run in ended])
     end_task_runs(client)
     return ended
@@ -90,9 +89,8 @@ def end_task_runs(client: SyncPrefectClient) -> int:
 
     unfinished = [StateType.PENDING, StateType.RUNNING]
     found = client.read_task_runs(
-        flow_run_filter=_runs_in([StateType.CRASHED, StateType.FAILED, StateType.CANCELLED]),
+        flow_run_filter=run_filter(states=["CRASHED", "FAILED", "CANCELLED"], **_ours()),
         task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=unfinished))),
-        limit=_PAGE,
     )
     for task_run in found:
         client.set_task_run_state(task_run.id, Crashed(message="its flow run has ended"), force=True)
@@ -111,28 +109,9 @@ def release_leases(runs: Sequence[str]) -> None:
                 workspace.accounts.release_run(run)
 
 
-def _under_way(client: SyncPrefectClient) -> Iterator[FlowRun]:
-    from prefect.client.schemas.objects import StateType
-
-    states = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-    yield from client.read_flow_runs(flow_run_filter=_runs_in(states), limit=_PAGE)
-
-
-def _runs_in(states: list[StateType]) -> FlowRunFilter:
-    """The runs of moodlog of the last days in ``states``."""
-    from prefect.client.schemas.filters import (
-        FlowRunFilter,
-        FlowRunFilterExpectedStartTime,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-        FlowRunFilterTags,
-    )
-
-    return FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)),
-        tags=FlowRunFilterTags(all_=["moodlog"]),
-        expected_start_time=FlowRunFilterExpectedStartTime(after_=utc_now() - _LOOK_BACK),
-    )
+def _ours() -> dict[str, Any]:
+    """The conditions of a run of moodlog of the last days."""
+    return {"tags": ["moodlog"], "due": (utc_now() - _LOOK_BACK, None)}
 
 
 def _mark(client: SyncPrefectClient, run: FlowRun) -> bool:
