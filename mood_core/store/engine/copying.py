@@ -83,11 +83,7 @@ def _continue_keys(connection: Connection, copied: Collection[str]) -> None:
     """Let PostgreSQL give new keys after those that were copied."""
     if connection.dialect.name != "postgresql":
         return
-    query = text(
-        "SELECT table_name, column_name FROM information_schema.columns"
-        " WHERE table_schema = current_schema() AND is_identity = 'YES'"
-    )
-    for name, column in connection.execute(query).all():
+    for name, column in connection.execute(query("identity_columns")).all():
         if name in copied:
             last = f"SELECT setval(pg_get_serial_sequence('{name}', '{column}'), max({column})) FROM {name}"  # noqa: S608
             connection.execute(text(last))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.domain.records import to_ms
 from mood_core.errors import ConfigError
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 
 
 def refuse_moved(database: Database) -> None:
@@ -19,7 +20,7 @@ def refuse_moved(database: Database) -> None:
         StoreError: It cannot be read.
     """
     with database.read() as connection:
-        marks = {row.direction: row for row in connection.execute(text("SELECT direction, other FROM database_moves"))}
+        marks = {row.direction: row for row in connection.execute(query("move_marks"))}
     if "from" in marks:
         raise ConfigError(
             f"the move of {marks['from'].other} into {database} has not finished; run `moodlog move` again"
@@ -32,20 +33,17 @@ def refuse_moved(database: Database) -> None:
 
 def mark(connection: Connection, direction: str, other: Database, now: datetime) -> None:
     """Mark that this database goes ``to`` the ``other``, or that the ``other`` is being moved into it (``from``)."""
-    connection.execute(text("DELETE FROM database_moves"))
-    connection.execute(
-        text("INSERT INTO database_moves (direction, other, at_ms) VALUES (:direction, :other, :at)"),
-        {"direction": direction, "other": str(other), "at": to_ms(now)},
-    )
+    connection.execute(query("remove_move_marks"))
+    values = {"direction": direction, "other": str(other), "at": to_ms(now)}
+    connection.execute(query("mark_move"), values)
 
 
 def unmark(connection: Connection) -> None:
     """Remove the marks: this database is in use."""
-    connection.execute(text("DELETE FROM database_moves"))
+    connection.execute(query("remove_move_marks"))
 
 
 def marked(connection: Connection, direction: str) -> str | None:
     """The other database of the mark ``direction``; None where there is no such mark."""
-    query = text("SELECT other FROM database_moves WHERE direction = :direction")
-    other: str | None = connection.scalar(query, {"direction": direction})
+    other: str | None = connection.scalar(query("move_mark"), {"direction": direction})
     return other

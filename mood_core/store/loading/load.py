@@ -16,11 +16,11 @@ from sqlalchemy import Connection, text
 
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
 from mood_core.store.loading.daily import add_listens, labelled, recount_people, take_turns
 from mood_core.store.loading.key_cache import Memory, labels_came
 from mood_core.store.loading.keyed_rows import with_keys
-from mood_core.store.loading.keys import among
 from mood_core.store.loading.totals import add_to_totals, features_came, without_features
 from mood_core.store.queries.ledger import LedgerEntry, enter, take_over
 from mood_core.store.queries.time_zones import ensure_offsets
@@ -113,8 +113,7 @@ def _keep_days(
 def _moving(connection: Connection, users: pa.Table) -> list[int]:
     """The keys of stored people for whom ``users`` gives another time zone."""
     zones = dict(zip(users["user_id"].to_pylist(), users["timezone"].to_pylist(), strict=True))
-    condition, ids = among(connection, "user_id", list(zones))
-    rows = connection.execute(text(f"SELECT user_key, user_id, timezone FROM users WHERE {condition}"), {"ids": ids})  # noqa: S608
+    rows = connection.execute(query("time_zones_of"), {"ids": list(zones)})
     return [row.user_key for row in rows if zones[row.user_id] != row.timezone]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from mood_core.domain.records import FEATURES, Track, TrackKind, from_ms, to_ms
 from mood_core.store.engine.database import Database
-from mood_core.store.loading.keys import among
+from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.pending_answers import PendingAnswers
 from mood_core.store.queries.selection import Selection
 
@@ -42,19 +42,6 @@ _AWAKE = """t.track_key NOT IN (
     GROUP BY m.track_key HAVING count(*) = {count}
 )"""
 _MOST_HEARD = "(SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key) DESC, t.track_key"
-
-
-_STORED = """
-SELECT t.track_id, t.name, t.artists, t.album, t.duration_ms, t.isrc, t.release_date, s.source,
-    f.acousticness AS f_acousticness, f.danceability AS f_danceability, f.energy AS f_energy,
-    f.instrumentalness AS f_instrumentalness, f.liveness AS f_liveness, f.loudness AS f_loudness,
-    f.speechiness AS f_speechiness, f.tempo AS f_tempo, f.valence AS f_valence,
-    coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS f_duration_ms
-FROM tracks AS t
-LEFT JOIN audio_features AS f ON f.track_key = t.track_key
-LEFT JOIN sources AS s ON s.source_key = f.source_key
-WHERE {condition}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +106,7 @@ class FeatureRows:
     def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:
         """The remembered misses of ``track_ids`` by (track id, source name)."""
         with self._database.read() as connection:
-            condition, ids = among(connection, "t.track_id", track_ids)
-            rows = connection.execute(
-                text(
-                    "SELECT t.track_id, s.source, m.reason, m.last_missed_at_ms, m.misses"  # noqa: S608
-                    " FROM feature_misses AS m"
-                    " INNER JOIN tracks AS t ON t.track_key = m.track_key"
-                    f" INNER JOIN sources AS s ON s.source_key = m.source_key WHERE {condition}"
-                ),
-                {"ids": ids},
-            )
+            rows = connection.execute(query("feature_misses"), {"ids": track_ids})
             return {
                 (row.track_id, row.source): RememberedMiss(row.reason, from_ms(row.last_missed_at_ms), row.misses)
                 for row in rows
@@ -136,33 +114,27 @@ class FeatureRows:
 
     def unavailable_since(self, source: str) -> datetime | None:
         """When ``source`` last refused this app, or None."""
-        query = text("SELECT unavailable_since_ms FROM source_availability WHERE source = :source")
         with self._database.read() as connection:
-            since = connection.scalar(query, {"source": source})
+            since = connection.scalar(query("unavailable_since"), {"source": source})
         return None if since is None else from_ms(since)
 
     def mark_unavailable(self, source: str, at: datetime, reason: str) -> None:
         """Remember that ``source`` refused this app at ``at``."""
-        statement = text(
-            "INSERT INTO source_availability (source, unavailable_since_ms, reason) VALUES (:source, :at, :reason)"
-            " ON CONFLICT (source) DO UPDATE SET"
-            " unavailable_since_ms = excluded.unavailable_since_ms, reason = excluded.reason"
-        )
+        values = {"source": source, "at": to_ms(at), "reason": reason}
         with self._database.write() as connection:
-            connection.execute(statement, {"source": source, "at": to_ms(at), "reason": reason})
+            connection.execute(query("mark_unavailable"), values)
 
     def mark_available(self, source: str) -> None:
         """Forget that ``source`` ever refused this app."""
         with self._database.write() as connection:
-            connection.execute(text("DELETE FROM source_availability WHERE source = :source"), {"source": source})
+            connection.execute(query("mark_available"), {"source": source})
 
     def stored(
         self, track_ids: Sequence[str]
     ) -> Mapping[str, tuple[Track, tuple[float | None, ...] | None, str | None]]:
         """By track id, the known track and, where they are stored, its ten features and their source."""
         with self._database.read() as connection:
-            condition, ids = among(connection, "t.track_id", track_ids)
-            rows = connection.execute(text(_STORED.format(condition=condition)), {"ids": ids}).all()
+            rows = connection.execute(query("stored_features"), {"ids": track_ids}).all()
         result = {}
         for row in rows:
             track = Track(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms, to_ms
 from mood_core.store.engine.database import Database
-from mood_core.store.loading.keys import among
+from mood_core.store.engine.named_queries import query
 
 
 class LedgerEntry(Protocol):
@@ -49,14 +49,6 @@ class LedgerRow:
     byte_count: int
 
 
-_ENTER = text(
-    "INSERT INTO batches (batch_id, dataset, path, sha256, row_count, byte_count, schema_version, created_at_ms,"
-    " loaded_at_ms) VALUES (:batch_id, :dataset, :path, :sha256, :row_count, :byte_count, :schema_version,"
-    " :created_at_ms, :loaded_at_ms) ON CONFLICT (batch_id) DO NOTHING RETURNING batch_id"
-)
-_REMOVE = text("DELETE FROM batches WHERE batch_id IN :ids").bindparams(bindparam("ids", expanding=True))
-
-
 def enter(connection: Connection, entry: LedgerEntry, now: datetime) -> bool:
     """Write ``entry``; False if it stands already. On PostgreSQL a second loader waits here for the first.
 
@@ -65,20 +57,20 @@ def enter(connection: Connection, entry: LedgerEntry, now: datetime) -> bool:
     names = ("batch_id", "dataset", "path", "sha256", "row_count", "byte_count", "schema_version")
     values = {name: getattr(entry, name) for name in names}
     values |= {"created_at_ms": to_ms(entry.created_at), "loaded_at_ms": to_ms(max(now, entry.created_at))}
-    return connection.execute(_ENTER, values).first() is not None
+    return connection.execute(query("enter_batch"), values).first() is not None
 
 
 def take_over(connection: Connection, entry: LedgerEntry) -> bool:
     """Remove the rows of the batches that ``entry`` replaces; True if all stood there, so that every row is in SQL."""
     if not entry.replaces:
         return False
-    gone = connection.execute(_REMOVE, {"ids": list(entry.replaces)})
+    gone = connection.execute(query("remove_batches"), {"ids": entry.replaces})
     return gone.rowcount == len(entry.replaces)
 
 
 def remove(connection: Connection, batch_ids: Sequence[str]) -> None:
     """Take ``batch_ids`` out of the ledger."""
-    connection.execute(_REMOVE, {"ids": list(batch_ids)})
+    connection.execute(query("remove_batches"), {"ids": batch_ids})
 
 
 def entries(database: Database) -> dict[str, LedgerRow]:
@@ -89,8 +81,7 @@ def entries(database: Database) -> dict[str, LedgerRow]:
 
 def entries_in(connection: Connection) -> dict[str, LedgerRow]:
     """Everything in the ledger by path, of the same moment as whatever else ``connection`` reads."""
-    query = "SELECT batch_id, dataset, path, sha256, row_count, byte_count FROM batches ORDER BY path"
-    return {row.path: LedgerRow(*row) for row in connection.execute(text(query))}
+    return {row.path: LedgerRow(*row) for row in connection.execute(query("batches"))}
 
 
 def loaded_among(database: Database, batch_ids: list[str]) -> set[str]:
@@ -103,8 +94,7 @@ def loaded_among(database: Database, batch_ids: list[str]) -> set[str]:
 
 def loaded_among_in(connection: Connection, batch_ids: list[str]) -> set[str]:
     """Like :func:`loaded_among`, at the point in time of whatever else ``connection`` reads."""
-    condition, ids = among(connection, "batch_id", batch_ids)
-    return set(connection.scalars(text(f"SELECT batch_id FROM batches WHERE {condition}"), {"ids": ids}))  # noqa: S608
+    return set(connection.scalars(query("known_batches"), {"ids": batch_ids}))
 
 
 def newest_batch(database: Database) -> datetime | None:
@@ -115,26 +105,17 @@ def newest_batch(database: Database) -> datetime | None:
 
 def newest_batch_in(connection: Connection) -> datetime | None:
     """Like :func:`newest_batch`, at the point in time of whatever else ``connection`` reads."""
-    newest = connection.scalar(text("SELECT max(created_at_ms) FROM batches"))
+    newest = connection.scalar(query("newest_batch"))
     return None if newest is None else from_ms(newest)
 
 
 def paths_loaded_since(database: Database, dataset: str, moment: datetime) -> list[str]:
     """Where the batches of ``dataset`` lie that were loaded at ``moment`` or later, in the order of loading."""
-    query = text(
-        "SELECT path FROM batches WHERE dataset = :dataset AND loaded_at_ms >= :since ORDER BY loaded_at_ms, batch_id"
-    )
     with database.read() as connection:
-        return list(connection.scalars(query, {"dataset": dataset, "since": to_ms(moment)}))
+        return list(connection.scalars(query("paths_loaded_since"), {"dataset": dataset, "since": to_ms(moment)}))
 
 
 def batch_counts(database: Database) -> list[dict[str, object]]:
     """By dataset: how many ``batches``, ``rows`` and ``bytes`` the ledger holds."""
     with database.read() as connection:
-        found = connection.execute(
-            text(
-                "SELECT dataset, count(*) AS batches, CAST(sum(row_count) AS BIGINT) AS rows,"
-                " CAST(sum(byte_count) AS BIGINT) AS bytes FROM batches GROUP BY dataset ORDER BY dataset"
-            )
-        )
-        return [dict(row) for row in found.mappings()]
+        return [dict(row) for row in connection.execute(query("batch_counts")).mappings()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from mood_core.domain.records import from_ms
 from mood_core.store.engine.database import Database
@@ -37,8 +37,7 @@ def reach(database: Database) -> list[dict[str, Any]]:
     """
     with database.read() as connection:
         totals = _LISTENS_COUNTED if are_stale(connection) else "listen_totals"
-        query = sql_file("overview", "reach").text.replace("listen_totals", totals)
-        rows = [dict(row) for row in connection.execute(text(query)).mappings()]
+        rows = _rows(connection, text(sql_file("overview", "reach").text.replace("listen_totals", totals)))
     return [
         row | {"first_at": from_ms(row["first_at"]).isoformat(), "last_at": from_ms(row["last_at"]).isoformat()}
         for row in rows
@@ -47,35 +46,33 @@ def reach(database: Database) -> list[dict[str, Any]]:
 
 def coverage(database: Database) -> list[dict[str, Any]]:
     """What the view ``feature_coverage`` contains, by source; from the totals, unless they are stale."""
-    return _from_totals(database, "coverage", "SELECT * FROM feature_coverage ORDER BY feature_source")
+    return _from_totals(database, "coverage", "feature_coverage")
 
 
 def coverage_by_person(database: Database) -> list[dict[str, Any]]:
     """What the view ``feature_coverage_by_person`` contains; from the totals, unless they are stale."""
-    view = "SELECT * FROM feature_coverage_by_person ORDER BY display_name, user_id"
-    return _from_totals(database, "coverage_by_person", view)
+    return _from_totals(database, "coverage_by_person", "feature_coverage_by_person")
 
 
 def coverage_by_year(database: Database) -> list[dict[str, Any]]:
     """The rows of the view ``feature_coverage_by_year``: by year of release, the newest first."""
     with database.read() as connection:
-        return _rows(connection, "SELECT * FROM feature_coverage_by_year ORDER BY release_year DESC")
+        return _rows(connection, query("feature_coverage_by_year"))
 
 
 def _from_totals(database: Database, name: str, view: str) -> list[dict[str, Any]]:
     with database.read() as connection:
-        return _rows(connection, view if are_stale(connection) else sql_file("overview", name).text)
+        return _rows(connection, query(view) if are_stale(connection) else text(sql_file("overview", name).text))
 
 
-def _rows(connection: Connection, query: str) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(text(query)).mappings()]
+def _rows(connection: Connection, statement: TextClause) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def unavailable_sources(database: Database) -> list[dict[str, Any]]:
     """The feature sources that refuse this app, since when and why."""
-    query = text("SELECT source, unavailable_since_ms, reason FROM source_availability ORDER BY source")
     with database.read() as connection:
-        rows = connection.execute(query).all()
+        rows = connection.execute(query("unavailable_sources")).all()
     return [
         {"source": row.source, "unavailable_since": from_ms(row.unavailable_since_ms).isoformat(), "reason": row.reason}
         for row in rows

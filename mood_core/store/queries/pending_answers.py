@@ -7,16 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import text
-
 from mood_core.domain.records import from_ms, to_ms
 from mood_core.store.engine.database import Database
-from mood_core.store.loading.keys import among
-
-_KEEP = text(
-    "INSERT INTO pending_answers (answer_id, dataset, row_count, arrow)"
-    " VALUES (:answer_id, :dataset, :row_count, :arrow)"
-)
+from mood_core.store.engine.named_queries import query
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +41,16 @@ class PendingAnswers:
         ]
         if values:
             with self._database.write() as connection:
-                connection.execute(_KEEP, values)
+                connection.execute(query("keep_pending_answer"), values)
 
     def seal(self, dataset: str, created_at: datetime) -> list[PendingAnswer]:
         """All pending answers with rows of ``dataset``, the batches to make of them one after the other.
 
         Those that belong to no batch yet belong to the one of ``created_at`` from now on.
         """
-        seal = text("UPDATE pending_answers SET created_at_ms = :at WHERE dataset = :dataset AND created_at_ms IS NULL")
-        query = text(
-            "SELECT answer_id, dataset, row_count, arrow, created_at_ms FROM pending_answers WHERE dataset = :dataset"
-            " ORDER BY created_at_ms, answer_id"
-        )
         with self._database.write() as connection:
-            connection.execute(seal, {"dataset": dataset, "at": to_ms(created_at)})
-            found = connection.execute(query, {"dataset": dataset}).all()
+            connection.execute(query("seal_pending_answers"), {"dataset": dataset, "at": to_ms(created_at)})
+            found = connection.execute(query("pending_answers"), {"dataset": dataset}).all()
         return [
             PendingAnswer(row.answer_id, row.dataset, row.row_count, row.arrow, from_ms(row.created_at_ms))
             for row in found
@@ -71,11 +59,10 @@ class PendingAnswers:
     def count(self) -> int:
         """How many rows are pending."""
         with self._database.read() as connection:
-            return int(connection.scalar(text("SELECT coalesce(sum(row_count), 0) FROM pending_answers")) or 0)
+            return int(connection.scalar(query("count_pending_answers")) or 0)
 
     def remove(self, answer_ids: Sequence[str]) -> None:
         """Remove answers whose rows a loaded batch holds."""
         if answer_ids:
             with self._database.write() as connection:
-                wanted, ids = among(connection, "answer_id", answer_ids)
-                connection.execute(text(f"DELETE FROM pending_answers WHERE {wanted}"), {"ids": ids})  # noqa: S608
+                connection.execute(query("remove_pending_answers"), {"ids": answer_ids})

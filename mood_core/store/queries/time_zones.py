@@ -7,19 +7,14 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.domain.records import to_ms
 from mood_core.errors import InputError
+from mood_core.store.engine.named_queries import query
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)
 _EVER_MS = 2**53  # beyond any time a listen can have, and exact in every number type
-_KNOWN = text("SELECT starts_at_ms, ends_at_ms, offset_s FROM utc_offsets WHERE timezone = :name ORDER BY starts_at_ms")
-_IN_USE = text("""
-    SELECT u.timezone, o.starts_at_ms, o.ends_at_ms, o.offset_s
-    FROM (SELECT DISTINCT timezone FROM users) AS u LEFT JOIN utc_offsets AS o ON o.timezone = u.timezone
-    ORDER BY u.timezone, o.starts_at_ms
-""")
 _STEP = timedelta(days=7)  # no zone has changed twice within a week since 2000
 
 
@@ -53,7 +48,7 @@ def offset_periods(name: str) -> Iterator[tuple[int, int, int]]:
 def outdated_zones(connection: Connection) -> list[str]:
     """The zones of people whose stored offsets are not those that this machine knows; without any it does not know."""
     stored: dict[str, list[tuple[int, int, int]]] = {}
-    for name, *period in connection.execute(_IN_USE):
+    for name, *period in connection.execute(query("utc_offsets_in_use")):
         stored.setdefault(name, []).append(tuple(period))
     outdated = []
     for name, periods in stored.items():
@@ -71,18 +66,15 @@ def ensure_offsets(connection: Connection, names: Iterable[str]) -> list[int]:
     written: list[int] = []
     for name in sorted(set(names)):
         periods = list(offset_periods(name))
-        known = connection.execute(_KNOWN, {"name": name})
+        known = connection.execute(query("utc_offsets"), {"name": name})
         if [tuple(row) for row in known] == periods:
             continue
-        connection.execute(text("DELETE FROM utc_offsets WHERE timezone = :name"), {"name": name})
+        connection.execute(query("remove_utc_offsets"), {"name": name})
         connection.execute(
-            text(
-                "INSERT INTO utc_offsets (timezone, starts_at_ms, ends_at_ms, offset_s)"
-                " VALUES (:name, :start, :end, :offset)"
-            ),
+            query("add_utc_offset"),
             [{"name": name, "start": start, "end": end, "offset": offset} for start, end, offset in periods],
         )
-        written += connection.scalars(text("SELECT user_key FROM users WHERE timezone = :name"), {"name": name})
+        written += connection.scalars(query("people_in_zone"), {"name": name})
     return written
 
 

@@ -8,12 +8,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import text
-
 from mood_core.errors import ConfigError
 from mood_core.files.trusted import user_name
 from mood_core.http.addresses import is_loopback
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.usecases.upkeep.check_health import Finding, Level
 
 _OF_DATABASE = ("", "-wal", "-shm")
@@ -68,7 +67,7 @@ def encrypted_connection(database: Database) -> Finding | None:
     if database.dialect != "postgresql" or not host or host.startswith("/") or is_loopback(f"http://{host}"):
         return None
     with database.read() as connection:
-        is_encrypted = connection.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
+        is_encrypted = connection.scalar(query("is_connection_encrypted"))
     if is_encrypted:
         return None
     said = f"the connection to {host} is not encrypted: passwords, tokens and listens can be read on the way"

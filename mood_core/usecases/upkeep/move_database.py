@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.domain.records import to_ms
 from mood_core.errors import InputError, StoreBusy, StoreError
@@ -26,7 +26,6 @@ from mood_core.store.locks.leases import may_live
 from mood_core.store.locks.named_locks import Turn, turn
 
 _CARRIED = ("accounts", "api_calls", "rate_limits", "rate_budgets", "users", "listens", "batches")
-_IN_USE = text("SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM batches) + (SELECT count(*) FROM accounts)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def move_database(
 def _copy(source: Database, target: Database, now: datetime, progress: Callable[[int, int], None]) -> None:
     with source.write(durable=True) as theirs:
         if theirs.dialect.name == "postgresql":  # on SQLite there is no other writer
-            theirs.execute(text("LOCK TABLE users, accounts, batches, api_calls IN EXCLUSIVE MODE"))
+            theirs.execute(query("lock_for_move"))
         _refuse_busy(theirs, now)
         with target.load() as ours:
             _refuse_in_use(ours, source, target)
@@ -94,7 +93,7 @@ def _refuse_in_use(connection: Connection, source: Database, target: Database) -
     """The target is new, or an unfinished copy of the source, or was moved to the source before."""
     if str(source) in (marked(connection, "from"), marked(connection, "to")):
         return
-    if connection.scalar(_IN_USE):
+    if connection.scalar(query("rows_in_use")):
         raise InputError(
             f"{target} has a history of its own and is not replaced; set MOODLOG_DATABASE_URL to a new one"
         )

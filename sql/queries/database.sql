@@ -1,0 +1,86 @@
+-- The database itself: the mark of a move to another one, time zones, and locks.
+
+-- name: move_marks
+-- Whether this database was moved to another one, or is the unfinished target of a move.
+SELECT
+    direction,
+    other
+FROM database_moves;
+
+-- name: move_mark
+-- The other database of a move in one direction.
+SELECT other FROM database_moves
+WHERE direction = :direction;
+
+-- name: mark_move
+-- Mark this database as moved (to) or as the unfinished target of a move (from).
+INSERT INTO database_moves (direction, other, at_ms) VALUES (:direction, :other, :at);
+
+-- name: remove_move_marks
+-- This database is in use.
+DELETE FROM database_moves;
+
+-- name: lock_for_move
+-- PostgreSQL only: let nobody write while the rows are copied.
+LOCK TABLE users, accounts, batches, api_calls IN EXCLUSIVE MODE;
+
+-- name: rows_in_use
+-- Whether a database has a history: the number of people, batches and accounts.
+SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM batches) + (SELECT count(*) FROM accounts);
+
+-- name: identity_columns
+-- PostgreSQL only: the columns whose values the database counts up.
+SELECT
+    table_name,
+    column_name
+FROM information_schema.columns
+WHERE table_schema = current_schema() AND is_identity = 'YES';
+
+-- name: is_connection_encrypted
+-- PostgreSQL only: whether this connection uses TLS.
+SELECT ssl FROM pg_stat_ssl
+WHERE pid = pg_backend_pid();
+
+-- name: utc_offsets
+-- The stored offsets from UTC of a time zone, oldest first.
+SELECT
+    starts_at_ms,
+    ends_at_ms,
+    offset_s
+FROM utc_offsets
+WHERE timezone = :name
+ORDER BY starts_at_ms;
+
+-- name: utc_offsets_in_use
+-- The stored offsets of every time zone that somebody has.
+SELECT
+    u.timezone,
+    o.starts_at_ms,
+    o.ends_at_ms,
+    o.offset_s
+FROM (SELECT DISTINCT timezone FROM users) AS u
+LEFT JOIN utc_offsets AS o ON u.timezone = o.timezone
+ORDER BY u.timezone, o.starts_at_ms;
+
+-- name: remove_utc_offsets
+-- Remove a time zone's offsets.
+DELETE FROM utc_offsets
+WHERE timezone = :name;
+
+-- name: add_utc_offset
+-- Add a period of one offset.
+INSERT INTO utc_offsets (timezone, starts_at_ms, ends_at_ms, offset_s) VALUES (:name, :start, :end, :offset);
+
+-- name: people_in_zone
+-- Who has a time zone.
+SELECT user_key FROM users
+WHERE timezone = :name;
+
+-- name: time_zones_of
+-- The time zones of some people.
+SELECT
+    user_key,
+    user_id,
+    timezone
+FROM users
+WHERE user_id = ANY(:ids);

@@ -1,0 +1,126 @@
+-- Audio features: which tracks have none, which sources had none for them, and answers that are in no batch yet.
+
+-- name: stored_features
+-- Some tracks with their ten audio features, where they are stored. The duration is the source's own, or the track's.
+SELECT
+    t.track_id,
+    t.name,
+    t.artists,
+    t.album,
+    t.duration_ms,
+    t.isrc,
+    t.release_date,
+    s.source,
+    f.acousticness AS f_acousticness,
+    f.danceability AS f_danceability,
+    f.energy AS f_energy,
+    f.instrumentalness AS f_instrumentalness,
+    f.liveness AS f_liveness,
+    f.loudness AS f_loudness,
+    f.speechiness AS f_speechiness,
+    f.tempo AS f_tempo,
+    f.valence AS f_valence,
+    coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS f_duration_ms
+FROM tracks AS t
+LEFT JOIN audio_features AS f ON t.track_key = f.track_key
+LEFT JOIN sources AS s ON f.source_key = s.source_key
+WHERE t.track_id = ANY(:ids);
+
+-- name: feature_misses
+-- The stored feature misses of some tracks.
+SELECT
+    t.track_id,
+    s.source,
+    m.reason,
+    m.last_missed_at_ms,
+    m.misses
+FROM feature_misses AS m
+INNER JOIN tracks AS t ON m.track_key = t.track_key
+INNER JOIN sources AS s ON m.source_key = s.source_key
+WHERE t.track_id = ANY(:ids);
+
+-- name: unavailable_since
+-- When a feature source last refused this app.
+SELECT unavailable_since_ms FROM source_availability
+WHERE source = :source;
+
+-- name: mark_unavailable
+-- Record that a feature source refused this app.
+INSERT INTO source_availability (source, unavailable_since_ms, reason) VALUES (:source, :at, :reason)
+ON CONFLICT (source) DO UPDATE SET unavailable_since_ms = excluded.unavailable_since_ms, reason = excluded.reason;
+
+-- name: mark_available
+-- Remove the record that a feature source refused this app.
+DELETE FROM source_availability
+WHERE source = :source;
+
+-- name: unavailable_sources
+-- The feature sources that refuse this app.
+SELECT
+    source,
+    unavailable_since_ms,
+    reason
+FROM source_availability
+ORDER BY source;
+
+-- name: keep_pending_answer
+-- Store the rows of an answer until a batch holds them.
+INSERT INTO pending_answers (answer_id, dataset, row_count, arrow) VALUES (:answer_id, :dataset, :row_count, :arrow);
+
+-- name: seal_pending_answers
+-- Assign the pending answers that belong to no batch yet to the batch of :at.
+UPDATE pending_answers SET created_at_ms = :at
+WHERE dataset = :dataset AND created_at_ms IS NULL;
+
+-- name: pending_answers
+-- The pending answers of a dataset, batch by batch.
+SELECT
+    answer_id,
+    dataset,
+    row_count,
+    arrow,
+    created_at_ms
+FROM pending_answers
+WHERE dataset = :dataset
+ORDER BY created_at_ms, answer_id;
+
+-- name: count_pending_answers
+-- How many rows are pending.
+SELECT coalesce(sum(row_count), 0) FROM pending_answers;
+
+-- name: remove_pending_answers
+-- Remove answers whose rows are in a loaded batch.
+DELETE FROM pending_answers
+WHERE answer_id = ANY(:ids);
+
+-- name: feature_coverage
+-- Coverage by feature source, from the view.
+SELECT
+    feature_source,
+    tracks,
+    listens,
+    track_share,
+    listen_share
+FROM feature_coverage
+ORDER BY feature_source;
+
+-- name: feature_coverage_by_person
+-- Coverage by person, from the view.
+SELECT
+    user_id,
+    display_name,
+    listens,
+    covered_listens,
+    listen_share
+FROM feature_coverage_by_person
+ORDER BY display_name, user_id;
+
+-- name: feature_coverage_by_year
+-- Coverage by year of release, from the view, the newest first.
+SELECT
+    release_year,
+    tracks,
+    covered_tracks,
+    track_share
+FROM feature_coverage_by_year
+ORDER BY release_year DESC;

@@ -1,0 +1,118 @@
+-- What an import asks: stored listens, known names, plays without a known track, and what was imported before.
+
+-- name: extended_listens
+-- A person's listens from extended streaming histories.
+SELECT
+    l.track_key,
+    l.played_at_ms,
+    l.ms_played
+FROM listens AS l
+WHERE
+    l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+    AND l.source_key = (SELECT s.source_key FROM sources AS s WHERE s.source = 'extended_history');
+
+-- name: listens_but_extended
+-- A person's polled listens and those from account data, oldest first.
+SELECT
+    t.track_id,
+    l.played_at_ms,
+    l.ms_played,
+    s.source
+FROM listens AS l
+INNER JOIN tracks AS t ON l.track_key = t.track_key
+INNER JOIN sources AS s ON l.source_key = s.source_key
+WHERE
+    l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+    AND s.source <> 'extended_history'
+ORDER BY l.played_at_ms, t.track_id;
+
+-- name: track_names
+-- Title and artists of every described track, in the order of their ids.
+SELECT
+    track_id,
+    name,
+    artists
+FROM tracks
+WHERE name <> '' AND kind = 'track'
+ORDER BY track_id;
+
+-- name: pending_plays
+-- The plays whose track is not known yet.
+SELECT
+    u.user_id,
+    p.ended_at_ms,
+    p.artist,
+    p.title,
+    p.ms_played
+FROM named_plays AS p
+INNER JOIN users AS u ON p.user_key = u.user_key
+WHERE p.track_key IS NULL
+ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
+
+-- name: pending_plays_of
+-- A person's plays whose track is not known yet.
+SELECT
+    u.user_id,
+    p.ended_at_ms,
+    p.artist,
+    p.title,
+    p.ms_played
+FROM named_plays AS p
+INNER JOIN users AS u ON p.user_key = u.user_key
+WHERE p.track_key IS NULL AND u.user_id = :user
+ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
+
+-- name: named_plays
+-- Every play of a person that an export contained by name.
+SELECT
+    p.ended_at_ms,
+    p.artist,
+    p.title,
+    p.ms_played
+FROM named_plays AS p
+WHERE p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
+
+-- name: names_matched_until
+-- Until when new names were compared with the pending plays.
+SELECT until_ms FROM done_until
+WHERE step = 'match names';
+
+-- name: set_names_matched_until
+-- Record that every name that came before :until was compared with the pending plays.
+INSERT INTO done_until (step, until_ms) VALUES ('match names', :until)
+ON CONFLICT (step) DO UPDATE SET until_ms = excluded.until_ms;
+
+-- name: open_gaps
+-- A person's gaps that are not filled, oldest first.
+SELECT
+    g.starts_at_ms,
+    g.ends_at_ms,
+    g.found_at_ms
+FROM gaps AS g
+WHERE g.filled_at_ms IS NULL AND g.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+ORDER BY g.starts_at_ms;
+
+-- name: imported_file
+-- The outcome of an earlier import of the same bytes with the same options.
+SELECT
+    f.rows_read,
+    f.fates
+FROM imported_files AS f
+WHERE
+    f.digest = :digest
+    AND f.options = :options
+    AND f.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
+
+-- name: record_imported_file
+-- Record that an export was imported as a whole.
+INSERT INTO imported_files (user_key, digest, options, rows_read, fates, imported_at_ms)
+SELECT
+    user_key,
+    :digest AS digest,
+    :options AS options,
+    :rows AS rows_read,
+    :fates AS fates,
+    :at AS imported_at_ms
+FROM users
+WHERE user_id = :user
+ON CONFLICT (user_key, digest, options) DO NOTHING;
