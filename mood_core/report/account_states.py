@@ -6,26 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, text
-
 from mood_core.domain.records import to_ms
 from mood_core.spotify.tokens import days_left
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
 
 WINDOW = timedelta(days=7)
 """Listens as new as this are counted."""
-
-_FATES = text(
-    "SELECT u.user_id, t.unlabelled_reason, count(*) AS listens FROM users AS u"
-    " INNER JOIN listens AS l ON l.user_key = u.user_key INNER JOIN track_moods AS t ON t.track_key = l.track_key"
-    " WHERE u.user_id IN :ids AND l.played_at_ms >= :since GROUP BY u.user_id, t.unlabelled_reason"
-    " ORDER BY u.user_id, count(*) DESC, t.unlabelled_reason"
-).bindparams(bindparam("ids", expanding=True))
-_GAPS = text(
-    "SELECT u.user_id, count(*) AS gaps FROM users AS u INNER JOIN gaps AS g ON g.user_key = u.user_key"
-    " WHERE u.user_id IN :ids AND g.filled_at_ms IS NULL GROUP BY u.user_id"
-).bindparams(bindparam("ids", expanding=True))
 
 
 @dataclass(slots=True)
@@ -51,11 +39,11 @@ def account_states(database: Database, accounts: Sequence[Account], *, now: date
     }
     values = {"ids": sorted(states), "since": to_ms(now - WINDOW)}
     with database.read() as connection:
-        for row in connection.execute(_FATES, values):
+        for row in connection.execute(query("listens_by_reason"), values):
             if row.unlabelled_reason is None:
                 states[row.user_id].labelled = row.listens
             else:
                 states[row.user_id].unlabelled[row.unlabelled_reason] = row.listens
-        for row in connection.execute(_GAPS, {"ids": values["ids"]}):
+        for row in connection.execute(query("count_open_gaps"), {"ids": values["ids"]}):
             states[row.user_id].open_gaps = row.gaps
     return states

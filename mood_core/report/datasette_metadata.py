@@ -8,39 +8,16 @@ from urllib.parse import quote
 from sqlalchemy import inspect
 
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.dictionary import INNER, view_meanings
 
 QUERIES = {
-    "moods-by-month": (
-        "Listens by month and mood",
-        """SELECT substr(day, 1, 7) AS month, mood, sum(listens) AS listens
-FROM mood_daily
-WHERE display_name = :person OR :person = ''
-GROUP BY month, mood
-ORDER BY month, mood""",
-    ),
-    "longest-streaks": (
-        "Longest runs of days led by one mood",
-        """SELECT display_name, mood, first_day, last_day, days, listens
-FROM mood_streaks
-ORDER BY days DESC, first_day
-LIMIT 50""",
-    ),
-    "what-follows-what": (
-        "How often one mood follows another within half an hour",
-        """SELECT display_name, from_mood, to_mood, transitions, share
-FROM mood_transitions
-ORDER BY display_name, from_mood, to_mood""",
-    ),
-    "top-tracks": (
-        "The most heard tracks of a mood: Calm, Energetic, Happy or Sad",
-        """SELECT display_name, mood, place, track, artists, listens
-FROM top_tracks_by_mood
-WHERE (mood = :mood OR :mood = '') AND place <= 20
-ORDER BY display_name, mood, place""",
-    ),
+    "moods-by-month": ("Listens by month and mood", "datasette_moods_by_month"),
+    "longest-streaks": ("Longest runs of days led by one mood", "datasette_longest_streaks"),
+    "what-follows-what": ("How often one mood follows another within half an hour", "datasette_what_follows_what"),
+    "top-tracks": ("The most heard tracks of a mood: Calm, Energetic, Happy or Sad", "datasette_top_tracks"),
 }
-"""Canned queries by name: the title and the SQL, over views alone."""
+"""Canned queries by name: the title and the name of the statement, over views alone."""
 
 _FACETS: dict[str, dict[str, Any]] = {
     "mood_history": {"facets": ["mood", "display_name"], "sortable_columns": ["played_at"]},
@@ -71,7 +48,7 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
         "databases": {
             database_name: {
                 "description": f"Begin with a query, or with mood_history: every listen with its mood. {_ADVICE}",
-                "queries": {name: {"title": title, "sql": sql} for name, (title, sql) in QUERIES.items()},
+                "queries": {name: {"title": title, "sql": query(sql).text} for name, (title, sql) in QUERIES.items()},
                 "tables": tables | views | refused,
                 # Free SQL could read what is refused above.
                 "allow_sql": False,

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from sqlalchemy import text
-
 from mood_core.domain.mood_style import SIGNS
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 
 _ESCAPED = str.maketrans(
     {**{sign: "\\" + sign for sign in "\\`*_[]|~#"}, "<": "&lt;", "&": "&amp;", "\n": " ", "\r": " "}
 )
 _EPOCH = date(1970, 1, 1)
-# By person and integer day, as the rows lie on the disk; the view mood_daily shows the same rows with dates.
-_DAYS = text(
-    "SELECT u.user_id, u.display_name, d.day, d.mood, d.listens FROM day_moods AS d"
-    " INNER JOIN (SELECT user_key, user_id, display_name FROM users ORDER BY user_id LIMIT :most) AS u"
-    " ON u.user_key = d.user_key WHERE d.day >= :first AND d.day <= :last ORDER BY u.user_id, d.day DESC, d.mood"
-)
 
 
 def mood_markdown(database: Database, today: date, *, days: int = 7, most_people: int = 20) -> str:
@@ -33,9 +26,10 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
     last = (today - _EPOCH).days
     counted: dict[tuple[str, str], dict[int, dict[str, int]]] = {}
     with database.read() as connection:
-        people = connection.scalar(text("SELECT count(*) FROM users"))
+        people = connection.scalar(query("count_people"))
         # A day more: it is tomorrow already for some.
-        for row in connection.execute(_DAYS, {"first": last - days + 1, "last": last + 1, "most": most_people}):
+        span = {"first": last - days + 1, "last": last + 1, "most": most_people}
+        for row in connection.execute(query("recent_days_by_person"), span):
             counted.setdefault((row.user_id, row.display_name), {}).setdefault(row.day, {})[row.mood] = row.listens
     if not counted:
         return f"No listens from {today - timedelta(days=days - 1)} to {today}."

@@ -9,22 +9,15 @@ import base64
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from sqlalchemy import text
-
 from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.text.format import date_range, plural
 
 _EPOCH = date(1970, 1, 1)
 _WIDTH, _HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 24, 24, 84, 34
 _LEAST_FOR_SIGN = 13
-# By person and integer day, as the rows lie on the disk; the view mood_daily shows the same rows with dates.
-_DAYS = text(
-    "SELECT d.day, d.mood, sum(d.listens) AS listens FROM users AS u"
-    " INNER JOIN day_moods AS d ON d.user_key = u.user_key AND d.day >= :first AND d.day <= :last"
-    " GROUP BY d.day, d.mood"
-)
 
 
 def mood_picture(database: Database, today: date, *, days: int = 14) -> str:
@@ -39,7 +32,7 @@ def mood_picture(database: Database, today: date, *, days: int = 14) -> str:
     counts: list[dict[str, int]] = [{} for _ in range(days + 1)]
     number = (first - _EPOCH).days
     with database.read() as connection:
-        for row in connection.execute(_DAYS, {"first": number, "last": number + days}):
+        for row in connection.execute(query("recent_days"), {"first": number, "last": number + days}):
             counts[row.day - number][row.mood] = int(row.listens)
     begin = 1 if counts[-1] else 0
     return "".join(_drawn([first + timedelta(days=begin + at) for at in range(days)], counts[begin : begin + days]))

@@ -8,19 +8,19 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms
 from mood_core.errors import InputError
 from mood_core.report.queries import QUESTIONS
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
 from mood_core.store.queries.selection import check_days
 
 MOST_PEOPLE = 12
 """How many people one page can hold."""
 
-_COPY = "CREATE TEMPORARY TABLE report_listens AS SELECT * FROM mood_history WHERE user_id = :user"
 _BY_PERIOD = tuple(name for name in QUESTIONS if name not in ("days", "path", "gaps"))
 _TRAILING = ((30, "Last 30 days"), (90, "Last 90 days"), (365, "Last 365 days"))
 
@@ -60,10 +60,10 @@ def page_data(
 def _person(database: Database, account: Account, first_day: date | None, last_day: date | None) -> dict[str, Any]:
     # A transaction that is never committed: the copy is gone when it ends.
     with database.read() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS report_listens"))
-        connection.execute(text(_COPY), {"user": account.user_id})
-        for column in ("local_day", "played_at_ms"):
-            connection.execute(text(f"CREATE INDEX report_listens_{column} ON report_listens ({column})"))
+        connection.execute(query("drop_report_listens"))
+        connection.execute(query("copy_report_listens"), {"user": account.user_id})
+        connection.execute(query("index_report_days"))
+        connection.execute(query("index_report_times"))
         span = {
             "user": account.user_id,
             "first": str(first_day or "0001-01-01"),
@@ -91,10 +91,9 @@ def _period(connection: Connection, user_id: str, label: str, first: date, last:
 
 
 def _ask(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
-    query = QUESTIONS[name].sql.replace("{listens}", "report_listens")
     return [
         {column: _plain(value) for column, value in row.items()}
-        for row in connection.execute(text(query), values).mappings()
+        for row in connection.execute(QUESTIONS[name].asked(), values).mappings()
     ]
 
 

@@ -6,18 +6,11 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import text
-
 from mood_core.domain.records import MOODS
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.text.format import date_range, plural
 
-_DAYS = text("SELECT day, mood, listens FROM mood_daily WHERE user_id = :user AND day >= :first AND day <= :last")
-_TOP = text(
-    "SELECT track, artists, count(*) AS listens FROM mood_history"
-    " WHERE user_id = :user AND local_day >= :first AND local_day <= :last"
-    " GROUP BY track_id, track, artists ORDER BY count(*) DESC, track_id LIMIT 1"
-)
 _WORTH_SAYING = 3.0  # points of a share
 
 
@@ -106,11 +99,11 @@ def read_recap(database: Database, user_id: str, display_name: str, monday: date
     days = [_nothing() for _ in range(7)]
     earlier = _nothing()
     with database.read() as connection:
-        for row in connection.execute(_DAYS, week):
+        for row in connection.execute(query("page_days"), week):
             days[(date.fromisoformat(str(row.day)) - monday).days][row.mood] = row.listens
-        for row in connection.execute(_DAYS, before):
+        for row in connection.execute(query("page_days"), before):
             earlier[row.mood] += row.listens
-        top = connection.execute(_TOP, week).one_or_none()
+        top = connection.execute(query("recap_top_track"), week).one_or_none()
     totals = {mood: sum(day[mood] for day in days) for mood in _nothing()}
     return Recap(user_id, display_name, monday, totals, earlier, tuple(days), (top[0], top[1], top[2]) if top else None)
 

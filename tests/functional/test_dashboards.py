@@ -21,6 +21,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from mood_core.app.workspace import Workspace
 from mood_core.report.datasette_metadata import QUERIES
+from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
 from tests.report_history import USER, add_history, workspace
 
@@ -224,7 +225,7 @@ def test_canned_queries_answer(tmp_path: Path, name: str) -> None:
         add_history(space, 200)
         with space.database.read() as connection:
             parameters = {"person": USER.display_name, "mood": "Calm"}
-            assert connection.execute(text(QUERIES[name][1]), parameters).all()
+            assert connection.execute(query(QUERIES[name][1]), parameters).all()
 
 
 @pytest.fixture

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
 from mood_core.domain.records import to_ms
 from mood_core.store import Database
 from mood_core.store.engine import migrate
-from mood_core.store.engine.sql_files import sql_file, sql_files
+from mood_core.store.engine.bulk import insert_rows
+from mood_core.store.engine.sql_files import sql_files
 from mood_core.store.quota.calls import CallLedger
 from tests.store_data import NOW, days_are_right, query
 
 _DAY_MS = 86_400_000
+_PLAY = ("user_key", "ended_at_ms", "artist", "title", "ms_played", "track_key")
 _ROWS = (
     "INSERT INTO users (user_key, user_id, display_name, timezone, connected_at_ms, recorded_at_ms)"
     " VALUES (1, 'ada', 'Ada', 'UTC', 1, 1), (2, 'bob', 'Bob', 'UTC', 1, 1)",
@@ -98,11 +101,13 @@ def test_plays_by_name_of_an_older_database_stay_and_some_without_a_length_come(
     before = query(database, rows)
     migrate.migrate(database, now=NOW)
     assert query(database, rows) == before
-    load = sql_file("load", "named_plays").text
+    kinds = {name: pa.string() if name in ("artist", "title") else pa.int64() for name in _PLAY}
+    schema = pa.schema(list(kinds.items()))
     for _ in range(2):
-        with database.write() as connection:
-            connection.exec_driver_sql(load.replace("/* rows */", "VALUES (2, 2000, 'y', 'B', NULL, NULL)"))
-            connection.exec_driver_sql(load.replace("/* rows */", "VALUES (1, 1000, 'x', 'A', 6, 1)"))
+        for row in ((2, 2000, "y", "B", None, None), (1, 1000, "x", "A", 6, 1)):
+            with database.write() as connection:
+                played = pa.Table.from_pylist([dict(zip(_PLAY, row, strict=True))], schema)
+                insert_rows(connection, "load_named_plays", played)
     told = query(database, "SELECT user_key, coalesce(ms_played, -1), track_key FROM named_plays ORDER BY 1, 2")
     assert told == [(1, 5, 1), (1, 6, 1), (2, -1, None), (2, 0, None)]
 

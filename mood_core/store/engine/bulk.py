@@ -6,13 +6,16 @@ that can share SQLAlchemy's transaction.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 from sqlalchemy import Connection
 
-_ROWS = "/* rows */"
+from mood_core.store.engine.named_queries import query
+
+_STAGED = re.compile(r"SELECT[\w\s,]+FROM staging")
 _CHUNK = 50_000
 
 _POSTGRESQL_TYPES = {
@@ -26,21 +29,22 @@ _POSTGRESQL_TYPES = {
 
 
 def insert_rows(connection: Connection, statement: str, rows: pa.Table) -> int:
-    """Run ``statement``, in which ``/* rows */`` stands for the columns of ``rows`` in their order.
+    """Run the named ``statement``, which inserts the columns of ``rows`` in their order from a table ``staging``.
 
     Memory stays flat: rows pass in chunks of 50,000. Returns how many rows of the table were inserted or changed.
     """
     if rows.num_rows == 0:
         return 0
+    sql = query(statement).text
     if connection.dialect.name == "postgresql":
-        return _copy_and_insert(connection, statement, rows)
-    return _execute_many(connection, statement, rows)
+        return _copy_and_insert(connection, sql, rows)
+    return _execute_many(connection, sql, rows)
 
 
 def _execute_many(connection: Connection, statement: str, rows: pa.Table) -> int:
     done = 0
     values = f"VALUES ({', '.join('?' * rows.num_columns)})"
-    sql = statement.replace(_ROWS, values)
+    sql = _STAGED.sub(values, statement)
     for chunk in rows.to_batches(max_chunksize=_CHUNK):
         columns = [column.to_pylist() for column in chunk.columns]
         done += connection.exec_driver_sql(sql, list(zip(*columns, strict=True))).rowcount
@@ -52,7 +56,7 @@ def _copy_and_insert(connection: Connection, statement: str, rows: pa.Table) -> 
     types = ", ".join(f"{field.name} {_POSTGRESQL_TYPES[field.type]}" for field in rows.schema)
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE staging ({types}) ON COMMIT DROP")
     _copy(connection, f"COPY staging ({names}) FROM STDIN WITH (FORMAT csv)", rows)
-    done = connection.exec_driver_sql(statement.replace(_ROWS, f"SELECT {names} FROM staging")).rowcount  # noqa: S608
+    done = connection.exec_driver_sql(statement).rowcount
     connection.exec_driver_sql("DROP TABLE staging")
     return done
 

@@ -26,13 +26,6 @@ from mood_core.store.queries.time_zones import ensure_offsets, outdated_zones
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time settles its days; on SQLite writers take turns
 
-_ADD = f"""
-INSERT INTO mood_days (user_key, day, {", ".join(DAY_COLUMNS)})
-/* rows */
-ON CONFLICT (user_key, day) DO UPDATE SET
-    {", ".join(f"{name} = mood_days.{name} + excluded.{name}" for name in DAY_COLUMNS)}
-"""
-
 _COUNTS = ", ".join(
     [
         *(f"count(CASE WHEN m.mood = '{mood}' THEN 1 END)" for mood in MOODS),
@@ -92,7 +85,7 @@ def add_listens(connection: Connection, listens: pa.Table, inserted: int, memory
     codes = _codes(connection, listens["track_key"].to_numpy(), memory)
     add_waiting(connection, listens.filter(pa.array(codes == UNLABELLED)))
     if inserted == listens.num_rows:
-        insert_rows(connection, _ADD, day_counts(user_keys, days, codes))
+        insert_rows(connection, "add_to_mood_days", day_counts(user_keys, days, codes))
         return
     recount_days(connection, zip(user_keys.tolist(), days.tolist(), strict=True))
 

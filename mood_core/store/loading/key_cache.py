@@ -11,10 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.domain.records import MOODS
-from mood_core.store.loading.keys import among, keys_of, raw_rows
+from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.keys import keys_of, raw_rows
 
 _Number = TypeVar("_Number", np.int8, np.int64)
 
@@ -23,16 +24,6 @@ UNLABELLED = 2 * len(MOODS)
 
 _MOST_KEYS = 300_000  # some 60 MB
 _UNKNOWN = -1
-_EPOCH = "SELECT epoch FROM epochs WHERE name = :name"
-_KEYS_GO = text("UPDATE epochs SET epoch = epoch + 1 WHERE name = 'keys'")
-_LABELS_CAME = text("UPDATE epochs SET epoch = epoch + 1 WHERE name = 'labels'")
-_LABELS = f"""
-SELECT m.track_key, CASE m.mood {" ".join(f"WHEN '{mood}' THEN {code}" for code, mood in enumerate(MOODS))} END
-    + {len(MOODS)} * m.uncertain, coalesce(f.source_key, 0)
-FROM models AS c INNER JOIN moods AS m ON m.model_key = c.model_key
-LEFT JOIN audio_features AS f ON f.track_key = m.track_key
-WHERE c.is_current = 1 AND {{condition}}
-"""  # noqa: S608
 
 
 class Remembered:
@@ -47,9 +38,7 @@ class Remembered:
 
     def begin(self, connection: Connection) -> Memory:
         """What holds in the transaction of ``connection``."""
-        # Shared with other loads; whoever deletes tracks waits for their end.
-        lock = " FOR SHARE" if connection.dialect.name == "postgresql" else ""
-        epoch = connection.scalar(text(f"{_EPOCH}{lock}"), {"name": "keys"})
+        epoch = connection.scalar(query("keys_version"))
         if epoch != self._keys_epoch:
             self._heard = self._heard[:0]
         if epoch != self._keys_epoch or len(self._keys) > _MOST_KEYS:
@@ -78,7 +67,7 @@ class Remembered:
         return self._sources[track_keys]
 
     def _learn(self, connection: Connection, track_keys: NDArray[np.int64]) -> None:
-        epoch = connection.scalar(text(_EPOCH), {"name": "labels"})
+        epoch = connection.scalar(query("labels_version"))
         still = epoch == self._labels_epoch
         codes = _long_enough(self._codes if still else self._codes[:0], track_keys)
         sources = _long_enough(self._sources if still else self._sources[:0], track_keys)
@@ -133,24 +122,22 @@ class Memory:
 
 def keys_go(connection: Connection) -> None:
     """Wait for running loads, keep others from beginning, and let every process forget the keys it remembers."""
-    connection.execute(_KEYS_GO)
+    connection.execute(query("invalidate_keys"))
 
 
 def labels_came(connection: Connection) -> None:
     """Let every process forget the labels and feature sources it remembers, once this transaction commits."""
-    connection.execute(_LABELS_CAME)
+    connection.execute(query("invalidate_labels"))
 
 
 def _current_labels(connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    condition, ids = among(connection, "m.track_key", track_keys.tolist())
-    rows = raw_rows(connection.execute(text(_LABELS.format(condition=condition)), {"ids": ids}))
+    rows = raw_rows(connection.execute(query("label_codes"), {"ids": track_keys.tolist()}))
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
 def _feature_sources(connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    condition, ids = among(connection, "track_key", track_keys.tolist())
-    query = text(f"SELECT track_key, source_key FROM audio_features WHERE {condition}")  # noqa: S608 - our own column
-    return np.array(raw_rows(connection.execute(query, {"ids": ids})), np.int64).reshape(-1, 2)
+    rows = raw_rows(connection.execute(query("feature_sources"), {"ids": track_keys.tolist()}))
+    return np.array(rows, np.int64).reshape(-1, 2)
 
 
 def _long_enough(codes: NDArray[_Number], track_keys: NDArray[np.int64]) -> NDArray[_Number]:

@@ -8,19 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, text
 
-_STUBS = {
-    # What is referred to before it is described: a lost tracks batch must not cost the listens.
-    "users": (
-        "INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms)"
-        " VALUES (:id, :id, 'UTC', 0, 0) ON CONFLICT (user_id) DO NOTHING"
-    ),
-    "tracks": (
-        "INSERT INTO tracks (track_id, name, artists, kind)"
-        " VALUES (:id, '', '', 'track') ON CONFLICT (track_id) DO NOTHING"
-    ),
-    "sources": "INSERT INTO sources (source) VALUES (:id) ON CONFLICT (source) DO NOTHING",
-    "models": "INSERT INTO models (model_version) VALUES (:id) ON CONFLICT (model_version) DO NOTHING",
-}
+from mood_core.store.engine.named_queries import query
+
+_STUBS = {"users": "add_user", "tracks": "add_track", "sources": "add_source", "models": "add_model"}
+"""The statements that add what is referred to before it is described: a lost tracks batch must not cost the listens."""
 
 REFERENCES = {
     "user_id": ("users", "user_id", "user_key"),
@@ -41,7 +32,7 @@ def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: b
     found = _look_up(connection, table, id_column, key_column, ids)
     missing = [{"id": id_} for id_ in sorted(set(ids) - found.keys())]
     if create and missing:
-        connection.execute(text(_STUBS[table]), missing)
+        connection.execute(query(_STUBS[table]), missing)
         found |= _look_up(connection, table, id_column, key_column, [row["id"] for row in missing])
     return found
 

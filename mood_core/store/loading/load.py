@@ -1,7 +1,7 @@
 """Loads a batch into its SQL table: rows and ledger entry in one transaction, so that a replay changes nothing.
 
 The text ids of a batch are turned into the store's integer keys in Arrow, once for each distinct id; then all rows go
-in by the one statement of ``sql/load/<dataset>.sql``.
+in by the one statement ``load_<dataset>`` of ``sql/queries/loading.sql``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.engine.sql_files import sql_file
 from mood_core.store.loading.daily import add_listens, labelled, recount_people, take_turns
 from mood_core.store.loading.key_cache import Memory, labels_came
 from mood_core.store.loading.keyed_rows import with_keys
@@ -65,8 +64,8 @@ def load_into(
         return False
     if take_over(connection, entry):
         return True
-    statement = sql_file("load", entry.dataset).text
-    columns = _columns_of(statement)
+    statement = f"load_{entry.dataset}"
+    columns = _columns_of(query(statement).text)
     for given in [rows] if isinstance(rows, pa.Table) else rows:
         table = without_forgotten(connection, given, entry.created_at)
         if not table.num_rows:
@@ -103,7 +102,7 @@ def _keep_days(
     elif dataset == "moods" and inserted:
         take_turns(connection)
         labels_came(connection)
-        current = connection.scalar(text("SELECT model_key FROM models WHERE is_current = 1"))
+        current = connection.scalar(query("current_model"))
         of_current = keyed.filter(pc.equal(keyed["model_key"], current)) if current else keyed.slice(0, 0)
         labelled(connection, of_current["track_key"].unique().to_pylist())
     elif dataset == "users":

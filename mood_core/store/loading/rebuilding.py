@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
+from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.key_cache import keys_go
 from mood_core.store.loading.keys import keys_of
@@ -27,13 +28,6 @@ _FILLED_BY_THE_LAKE = (
     "batches",
 )
 _REFERRED_TO = ("users", "tracks", "sources")  # models stay: they know their weights and which one is shown
-_NEWEST_MODEL = (
-    "SELECT model_key FROM moods GROUP BY model_key ORDER BY max(labelled_at_ms) DESC, model_key DESC LIMIT 1"
-)
-_LABELS_SHOWN = """
-SELECT 1 FROM models AS c WHERE c.is_current = 1 AND EXISTS (SELECT 1 FROM moods AS m WHERE m.model_key = c.model_key)
-"""
-
 Kept = dict[str, list[dict[str, Any]]]
 """What stands in SQL alone: by table, its rows with the text id of the person beside the key."""
 
@@ -44,7 +38,7 @@ def set_aside(connection: Connection) -> Kept:
         connection
     )  # first, as loads do: whoever took the tables before it would wait for a load that waits for them
     if connection.dialect.name == "postgresql":  # on SQLite the transaction has begun IMMEDIATE
-        connection.execute(text("LOCK TABLE batches, accounts IN EXCLUSIVE MODE"))
+        connection.execute(query("lock_batches"))
     rows = kept_rows(connection)
     present = set(inspect(connection).get_table_names())
     for table in (table for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO) if table in present):
@@ -64,9 +58,9 @@ def kept_rows(connection: Connection) -> Kept:
 def put_back(connection: Connection, kept: Kept) -> None:
     """Write what was set aside, show the model that was shown (or the newest), and count all days."""
     write_kept(connection, kept)
-    if connection.scalar(text(_LABELS_SHOWN)) is None:
-        connection.execute(text("UPDATE models SET is_current = 0 WHERE is_current = 1"))
-        connection.execute(text(f"UPDATE models SET is_current = 1 WHERE model_key = ({_NEWEST_MODEL})"))  # noqa: S608
+    if connection.scalar(query("has_current_labels")) is None:
+        connection.execute(query("hide_labels"))
+        connection.execute(query("show_newest_labels"))
     recount_everything(connection)
     recount_totals(connection)
     connection.execute(text("ANALYZE"))

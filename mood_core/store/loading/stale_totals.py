@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
+
+from mood_core.store.engine.named_queries import query
 
 
 def mark_stale(connection: Connection, reason: str) -> None:
     """Have the totals counted again by the next run; until then nobody uses them."""
-    connection.execute(
-        text("INSERT INTO stale_totals (reason) VALUES (:reason) ON CONFLICT (reason) DO NOTHING"), {"reason": reason}
-    )
+    connection.execute(query("mark_totals_stale"), {"reason": reason})
 
 
 def are_stale(connection: Connection) -> bool:
     """Whether the totals must not be used."""
-    return connection.scalar(text("SELECT 1 FROM stale_totals LIMIT 1")) is not None
+    return connection.scalar(query("are_totals_stale")) is not None

@@ -20,21 +20,6 @@ from mood_core.store.loading.key_cache import Memory
 from mood_core.store.loading.keys import among
 from mood_core.store.loading.stale_totals import are_stale, mark_stale
 
-_ADD_TOTALS = """
-INSERT INTO listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
-/* rows */
-ON CONFLICT (user_key, source_key) DO UPDATE SET
-    listens = listen_totals.listens + excluded.listens,
-    first_played_at_ms = CASE WHEN excluded.first_played_at_ms < listen_totals.first_played_at_ms
-        THEN excluded.first_played_at_ms ELSE listen_totals.first_played_at_ms END,
-    last_played_at_ms = CASE WHEN excluded.last_played_at_ms > listen_totals.last_played_at_ms
-        THEN excluded.last_played_at_ms ELSE listen_totals.last_played_at_ms END
-"""
-_ADD_COVERED = """
-INSERT INTO covered_listens (user_key, source_key, listens)
-/* rows */
-ON CONFLICT (user_key, source_key) DO UPDATE SET listens = covered_listens.listens + excluded.listens
-"""
 _ADD_HEARD = """
 INSERT INTO heard_tracks (track_key)
 SELECT t.track_key FROM tracks AS t WHERE {condition}
@@ -69,11 +54,13 @@ def add_to_totals(connection: Connection, listens: pa.Table, inserted: int, memo
         mark_stale(connection, "a batch repeated stored listens")
         return
     users, tracks = listens["user_key"].to_numpy(), listens["track_key"].to_numpy()
-    insert_rows(connection, _ADD_TOTALS, _by_source(users, listens["source_key"].to_numpy(), listens["played_at_ms"]))
+    insert_rows(
+        connection, "add_to_listen_totals", _by_source(users, listens["source_key"].to_numpy(), listens["played_at_ms"])
+    )
     distinct, places = np.unique(tracks, return_inverse=True)
     sources = memory.feature_sources(connection, distinct)[places]
     covered = sources > 0
-    insert_rows(connection, _ADD_COVERED, _by_source(users[covered], sources[covered]))
+    insert_rows(connection, "add_to_covered_listens", _by_source(users[covered], sources[covered]))
     condition, ids = among(connection, "t.track_key", memory.hear(distinct).tolist())
     connection.execute(text(_ADD_HEARD.format(condition=condition)), {"ids": ids})
 

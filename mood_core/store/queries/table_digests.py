@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
+from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
 from mood_core.store.loading.stale_totals import are_stale
 
@@ -36,8 +37,8 @@ Digests = dict[str, tuple[int, int]]
 def digests(connection: Connection, table: str) -> Digests:
     """What ``table`` holds; the sums are the same in any order of the rows."""
     result: Digests = {}
-    query = text(sql_file("facts", table).text)
-    with connection.execute(query, execution_options={"yield_per": _CHUNK}) as rows:
+    facts = text(sql_file("facts", table).text)
+    with connection.execute(facts, execution_options={"yield_per": _CHUNK}) as rows:
         for row in rows:
             count, total = result.get(row[0], (0, 0))
             result[row[0]] = count + 1, (total + _digest(row[1:])) % 2**64
@@ -55,21 +56,19 @@ def rows_of_nobody(connection: Connection) -> dict[str, int]:
     names = [
         name for name in found.get_table_names() if "user_key" in {each["name"] for each in found.get_columns(name)}
     ]
-    query = "SELECT count(*) FROM {table} WHERE user_key NOT IN (SELECT user_key FROM users)"
-    rows = {name: connection.scalar(text(query.format(table=name))) or 0 for name in sorted(names) if name != "users"}
+    orphans = "SELECT count(*) FROM {table} WHERE user_key NOT IN (SELECT user_key FROM users)"
+    rows = {name: connection.scalar(text(orphans.format(table=name))) or 0 for name in sorted(names) if name != "users"}
     return {name: count for name, count in rows.items() if count}
 
 
 def days_add_up(connection: Connection) -> bool:
     """Whether the daily counts hold as many listens as there are."""
-    query = "SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM day_moods)"
-    return bool(connection.scalar(text(query)))
+    return bool(connection.scalar(query("do_days_add_up")))
 
 
 def totals_add_up(connection: Connection) -> bool:
     """Whether the totals hold as many listens as there are, or are marked to be counted again."""
-    query = "SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM listen_totals)"
-    return are_stale(connection) or bool(connection.scalar(text(query)))
+    return are_stale(connection) or bool(connection.scalar(query("do_totals_add_up")))
 
 
 def _digest(values: Any) -> int:

@@ -1,0 +1,367 @@
+-- Loading: rows of a batch go from the table staging into their own. On SQLite the rows come as VALUES instead.
+
+-- name: load_users
+-- The latest row of a person counts, but for when they first connected (0 stands for not known yet). That holds in
+-- whatever order rows come: one that a killed run has published may be loaded after a later one.
+INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms)
+SELECT
+    user_id,
+    display_name,
+    timezone,
+    connected_at_ms,
+    recorded_at_ms
+FROM staging
+ON CONFLICT (user_id) DO UPDATE SET
+    display_name = CASE
+        WHEN excluded.recorded_at_ms >= users.recorded_at_ms THEN excluded.display_name ELSE users.display_name
+    END,
+    timezone = CASE WHEN excluded.recorded_at_ms >= users.recorded_at_ms THEN excluded.timezone ELSE users.timezone END,
+    connected_at_ms = CASE
+        WHEN excluded.connected_at_ms = 0 THEN users.connected_at_ms
+        WHEN users.connected_at_ms = 0 OR excluded.connected_at_ms < users.connected_at_ms
+            THEN excluded.connected_at_ms
+        ELSE users.connected_at_ms
+    END,
+    recorded_at_ms = CASE
+        WHEN excluded.recorded_at_ms > users.recorded_at_ms THEN excluded.recorded_at_ms ELSE users.recorded_at_ms
+    END;
+
+-- name: load_tracks
+-- What becomes known of a track fills in what was not; nothing known is ever lost.
+INSERT INTO tracks (track_id, name, artists, album, duration_ms, isrc, release_date, kind)
+SELECT
+    track_id,
+    name,
+    artists,
+    album,
+    duration_ms,
+    isrc,
+    release_date,
+    kind
+FROM staging
+ON CONFLICT (track_id) DO UPDATE SET
+    name = excluded.name,
+    artists = excluded.artists,
+    album = coalesce(excluded.album, tracks.album),
+    duration_ms = coalesce(excluded.duration_ms, tracks.duration_ms),
+    isrc = coalesce(excluded.isrc, tracks.isrc),
+    release_date = coalesce(excluded.release_date, tracks.release_date),
+    kind = excluded.kind;
+
+-- name: load_listens
+-- A listen that is stored stays as it is.
+INSERT INTO listens (user_key, played_at_ms, track_key, ms_played, source_key)
+SELECT
+    user_key,
+    played_at_ms,
+    track_key,
+    ms_played,
+    source_key
+FROM staging
+ON CONFLICT (user_key, played_at_ms, track_key) DO NOTHING;
+
+-- name: load_gaps
+-- A gap, once filled, stays filled. One found again from the same listen on, because a run was killed before it could
+-- store what it had seen, reaches as far as the further of the two.
+INSERT INTO gaps (user_key, starts_at_ms, ends_at_ms, found_at_ms, filled_at_ms)
+SELECT
+    user_key,
+    starts_at_ms,
+    ends_at_ms,
+    found_at_ms,
+    filled_at_ms
+FROM staging
+ON CONFLICT (user_key, starts_at_ms) DO UPDATE SET
+    ends_at_ms = CASE WHEN excluded.ends_at_ms > gaps.ends_at_ms THEN excluded.ends_at_ms ELSE gaps.ends_at_ms END,
+    filled_at_ms = coalesce(gaps.filled_at_ms, excluded.filled_at_ms);
+
+-- name: load_audio_features
+-- The first features of a track stay: all its labels trace to them.
+INSERT INTO audio_features (
+    track_key, acousticness, danceability, energy, instrumentalness, liveness, loudness, speechiness, tempo, valence,
+    duration_ms, source_key, fetched_at_ms
+)
+SELECT
+    track_key,
+    acousticness,
+    danceability,
+    energy,
+    instrumentalness,
+    liveness,
+    loudness,
+    speechiness,
+    tempo,
+    valence,
+    duration_ms,
+    source_key,
+    fetched_at_ms
+FROM staging
+ON CONFLICT (track_key) DO NOTHING;
+
+-- name: load_feature_misses
+-- A later miss counts once more; the same one again changes nothing. One that stands more than a day (86,400,000 ms)
+-- later than what comes after it was dated by a clock that was wrong.
+INSERT INTO feature_misses (track_key, source_key, reason, misses, first_missed_at_ms, last_missed_at_ms)
+SELECT
+    track_key,
+    source_key,
+    reason,
+    misses,
+    first_missed_at_ms,
+    last_missed_at_ms
+FROM staging
+ON CONFLICT (track_key, source_key) DO UPDATE SET
+    reason = excluded.reason,
+    misses = feature_misses.misses + 1,
+    last_missed_at_ms = excluded.last_missed_at_ms
+WHERE excluded.last_missed_at_ms > feature_misses.last_missed_at_ms
+OR excluded.last_missed_at_ms < feature_misses.last_missed_at_ms - 86400000;
+
+-- name: load_moods
+-- A model version's label of a track never changes.
+INSERT INTO moods (
+    track_key, model_key, mood, p_calm, p_energetic, p_happy, p_sad, uncertain, out_of_distribution, source_key,
+    labelled_at_ms
+)
+SELECT
+    track_key,
+    model_key,
+    mood,
+    p_calm,
+    p_energetic,
+    p_happy,
+    p_sad,
+    uncertain,
+    out_of_distribution,
+    source_key,
+    labelled_at_ms
+FROM staging
+ON CONFLICT (model_key, track_key) DO NOTHING;
+
+-- name: load_named_plays
+-- A play whose track became known keeps it.
+INSERT INTO named_plays (user_key, ended_at_ms, artist, title, ms_played, track_key)
+SELECT
+    user_key,
+    ended_at_ms,
+    artist,
+    title,
+    ms_played,
+    track_key
+FROM staging
+ON CONFLICT (user_key, ended_at_ms, artist, title, coalesce(ms_played, -1)) DO UPDATE SET
+    track_key = coalesce(named_plays.track_key, excluded.track_key);
+
+-- name: load_forgotten
+-- The latest times count, in whatever order the rows come.
+INSERT INTO forgotten (person_hash, hash_key, forgotten_at_ms, lifted_at_ms)
+SELECT
+    person_hash,
+    hash_key,
+    forgotten_at_ms,
+    lifted_at_ms
+FROM staging
+ON CONFLICT (person_hash) DO UPDATE SET
+    forgotten_at_ms = CASE
+        WHEN excluded.forgotten_at_ms > forgotten.forgotten_at_ms
+            THEN excluded.forgotten_at_ms
+        ELSE forgotten.forgotten_at_ms
+    END,
+    lifted_at_ms = CASE
+        WHEN forgotten.lifted_at_ms IS NULL OR excluded.lifted_at_ms > forgotten.lifted_at_ms
+            THEN excluded.lifted_at_ms
+        ELSE forgotten.lifted_at_ms
+    END;
+
+-- name: add_to_mood_days
+-- Add counts of new listens to the daily counts.
+INSERT INTO mood_days (
+    user_key,
+    day,
+    calm,
+    energetic,
+    happy,
+    sad,
+    unlabelled,
+    uncertain_calm,
+    uncertain_energetic,
+    uncertain_happy,
+    uncertain_sad
+)
+SELECT
+    user_key,
+    day,
+    calm,
+    energetic,
+    happy,
+    sad,
+    unlabelled,
+    uncertain_calm,
+    uncertain_energetic,
+    uncertain_happy,
+    uncertain_sad
+FROM staging
+ON CONFLICT (user_key, day) DO UPDATE SET
+    calm = mood_days.calm + excluded.calm,
+    energetic = mood_days.energetic + excluded.energetic,
+    happy = mood_days.happy + excluded.happy,
+    sad = mood_days.sad + excluded.sad,
+    unlabelled = mood_days.unlabelled + excluded.unlabelled,
+    uncertain_calm = mood_days.uncertain_calm + excluded.uncertain_calm,
+    uncertain_energetic = mood_days.uncertain_energetic + excluded.uncertain_energetic,
+    uncertain_happy = mood_days.uncertain_happy + excluded.uncertain_happy,
+    uncertain_sad = mood_days.uncertain_sad + excluded.uncertain_sad;
+
+-- name: add_pending_listens
+-- Index listens whose tracks have no label yet.
+INSERT INTO waiting_listens (track_key, user_key, played_at_ms)
+SELECT
+    track_key,
+    user_key,
+    played_at_ms
+FROM staging
+ON CONFLICT (track_key, user_key, played_at_ms) DO NOTHING;
+
+-- name: add_to_listen_totals
+-- Add counts of new listens to the totals by person and listen source.
+INSERT INTO listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
+SELECT
+    user_key,
+    source_key,
+    listens,
+    first_played_at_ms,
+    last_played_at_ms
+FROM staging
+ON CONFLICT (user_key, source_key) DO UPDATE SET
+    listens = listen_totals.listens + excluded.listens,
+    first_played_at_ms = CASE
+        WHEN excluded.first_played_at_ms < listen_totals.first_played_at_ms
+            THEN excluded.first_played_at_ms
+        ELSE listen_totals.first_played_at_ms
+    END,
+    last_played_at_ms = CASE
+        WHEN excluded.last_played_at_ms > listen_totals.last_played_at_ms
+            THEN excluded.last_played_at_ms
+        ELSE listen_totals.last_played_at_ms
+    END;
+
+-- name: add_to_covered_listens
+-- Add counts of new listens to the totals by person and feature source.
+INSERT INTO covered_listens (user_key, source_key, listens)
+SELECT
+    user_key,
+    source_key,
+    listens
+FROM staging
+ON CONFLICT (user_key, source_key) DO UPDATE SET listens = covered_listens.listens + excluded.listens;
+
+-- name: add_user
+-- A person whom rows mention before they are described.
+INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms) VALUES (:id, :id, 'UTC', 0, 0)
+ON CONFLICT (user_id) DO NOTHING;
+
+-- name: add_track
+-- A track that rows mention before it is described: a lost batch of tracks must not cost the listens.
+INSERT INTO tracks (track_id, name, artists, kind) VALUES (:id, '', '', 'track')
+ON CONFLICT (track_id) DO NOTHING;
+
+-- name: add_source
+-- A listen or feature source.
+INSERT INTO sources (source) VALUES (:id)
+ON CONFLICT (source) DO NOTHING;
+
+-- name: add_model
+-- A model version.
+INSERT INTO models (model_version) VALUES (:id)
+ON CONFLICT (model_version) DO NOTHING;
+
+-- name: keys_version
+-- The version of track keys that caches hold. Shared with other loads; whoever deletes tracks waits for their end.
+SELECT epoch FROM epochs
+WHERE name = 'keys'
+FOR SHARE;
+
+-- name: labels_version
+-- The version of labels and feature sources that caches hold.
+SELECT epoch FROM epochs
+WHERE name = 'labels';
+
+-- name: invalidate_keys
+-- Let every process drop the track keys in its cache.
+UPDATE epochs SET epoch = epoch + 1
+WHERE name = 'keys';
+
+-- name: invalidate_labels
+-- Let every process drop the labels and feature sources in its cache.
+UPDATE epochs SET epoch = epoch + 1
+WHERE name = 'labels';
+
+-- name: label_codes
+-- The labels of some tracks by the current model as codes: a mood's place by name, 4 more if uncertain; and the feature
+-- source of each.
+SELECT
+    m.track_key,
+    CASE m.mood WHEN 'Calm' THEN 0 WHEN 'Energetic' THEN 1 WHEN 'Happy' THEN 2 WHEN 'Sad' THEN 3 END
+    + 4 * m.uncertain AS code,
+    coalesce(f.source_key, 0) AS source_key
+FROM models AS c
+INNER JOIN moods AS m ON c.model_key = m.model_key
+LEFT JOIN audio_features AS f ON m.track_key = f.track_key
+WHERE c.is_current = 1 AND m.track_key = ANY(:ids);
+
+-- name: feature_sources
+-- The feature sources of some tracks.
+SELECT
+    track_key,
+    source_key
+FROM audio_features
+WHERE track_key = ANY(:ids);
+
+-- name: index_pending_listens
+-- Find again every listen whose track has no label by the current model.
+INSERT INTO waiting_listens (track_key, user_key, played_at_ms)
+SELECT DISTINCT
+    l.track_key,
+    l.user_key,
+    l.played_at_ms
+FROM listens AS l
+INNER JOIN models AS c ON c.is_current = 1
+LEFT JOIN moods AS m ON c.model_key = m.model_key AND l.track_key = m.track_key
+WHERE m.track_key IS NULL;
+
+-- name: pending_days
+-- The people and local days on which some tracks without a label were heard.
+SELECT DISTINCT
+    w.user_key,
+    CAST((w.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
+FROM waiting_listens AS w
+INNER JOIN users AS u ON w.user_key = u.user_key
+INNER JOIN utc_offsets AS o
+    ON u.timezone = o.timezone AND w.played_at_ms >= o.starts_at_ms AND w.played_at_ms < o.ends_at_ms
+WHERE w.track_key = ANY(:ids);
+
+-- name: remove_pending_listens
+-- Take labelled tracks out of the index.
+DELETE FROM waiting_listens
+WHERE track_key = ANY(:ids);
+
+-- name: remove_all_pending_listens
+-- Empty the index.
+DELETE FROM waiting_listens;
+
+-- name: mark_totals_stale
+-- The totals must not be used until they are counted again.
+INSERT INTO stale_totals (reason) VALUES (:reason)
+ON CONFLICT (reason) DO NOTHING;
+
+-- name: are_totals_stale
+-- Whether the totals must not be used.
+SELECT 1 FROM stale_totals;
+
+-- name: do_days_add_up
+-- Whether the daily counts hold as many listens as there are.
+SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM day_moods);
+
+-- name: do_totals_add_up
+-- Whether the totals hold as many listens as there are.
+SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM listen_totals);

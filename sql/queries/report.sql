@@ -1,0 +1,403 @@
+-- What pages, recaps and summaries show. The mood page prints the statements page_* for its readers; while it is made,
+-- they read a copy of one person's rows of mood_history. :first and :last are local days, both included.
+
+-- name: drop_report_listens
+-- Remove the copy of another person.
+DROP TABLE IF EXISTS report_listens;
+
+-- name: copy_report_listens
+-- Copy what the page needs of a person's rows of mood_history: it asks about many periods.
+CREATE TEMPORARY TABLE report_listens AS
+SELECT
+    user_id,
+    track_id,
+    track,
+    artists,
+    mood,
+    p_calm,
+    p_energetic,
+    p_happy,
+    p_sad,
+    uncertain,
+    played_at_ms,
+    local_day,
+    local_hour,
+    local_weekday,
+    unlabelled_reason,
+    feature_source,
+    model_version
+FROM mood_history
+WHERE user_id = :user;
+
+-- name: index_report_days
+-- Find the copied rows of a period.
+CREATE INDEX report_listens_local_day ON report_listens (local_day);
+
+-- name: index_report_times
+-- Find the copied rows that follow one another.
+CREATE INDEX report_listens_played_at_ms ON report_listens (played_at_ms);
+
+-- name: page_totals
+-- Listens, tracks and days of a period.
+SELECT
+    count(*) AS listens,
+    count(mood) AS labelled,
+    sum(coalesce(uncertain, 0)) AS uncertain,
+    count(DISTINCT track_id) AS tracks,
+    count(DISTINCT local_day) AS days
+FROM mood_history
+WHERE user_id = :user AND local_day >= :first AND local_day <= :last;
+
+-- name: page_days
+-- Listens by day and mood.
+SELECT
+    day,
+    mood,
+    listens
+FROM mood_daily
+WHERE user_id = :user AND day >= :first AND day <= :last
+ORDER BY day, mood;
+
+-- name: page_hours
+-- Listens by weekday, hour and mood.
+SELECT
+    local_weekday,
+    local_hour,
+    coalesce(mood, 'Unlabelled') AS mood,
+    count(*) AS listens
+FROM mood_history
+WHERE user_id = :user AND local_day >= :first AND local_day <= :last
+GROUP BY local_weekday, local_hour, coalesce(mood, 'Unlabelled')
+ORDER BY local_weekday, local_hour, mood;
+
+-- name: page_map
+-- Listens by valence and energy in steps of 0.05. NUMERIC rounds halves up, as SQLite does; DOUBLE PRECISION would not.
+SELECT
+    CAST(round(CAST(f.valence * 20 AS NUMERIC)) AS INTEGER) AS valence_cell,
+    CAST(round(CAST(f.energy * 20 AS NUMERIC)) AS INTEGER) AS energy_cell,
+    h.mood,
+    sum(h.listens) AS listens
+FROM (
+    SELECT
+        track_id,
+        mood,
+        count(*) AS listens
+    FROM mood_history
+    WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+    GROUP BY track_id, mood
+) AS h
+INNER JOIN tracks AS t ON h.track_id = t.track_id
+INNER JOIN audio_features AS f ON t.track_key = f.track_key
+GROUP BY valence_cell, energy_cell, h.mood
+ORDER BY valence_cell, energy_cell, h.mood;
+
+-- name: page_path
+-- Mean valence and energy by month.
+SELECT
+    h.month,
+    sum(h.listens) AS listens,
+    sum(f.valence * h.listens) / sum(h.listens) AS valence,
+    sum(f.energy * h.listens) / sum(h.listens) AS energy
+FROM (
+    SELECT
+        substr(CAST(local_day AS TEXT), 1, 7) AS month,
+        track_id,
+        count(*) AS listens
+    FROM mood_history
+    WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+    GROUP BY month, track_id
+) AS h
+INNER JOIN tracks AS t ON h.track_id = t.track_id
+INNER JOIN audio_features AS f ON t.track_key = f.track_key
+GROUP BY h.month
+ORDER BY h.month;
+
+-- name: page_transitions
+-- How often one mood follows another within half an hour.
+SELECT
+    a.mood AS from_mood,
+    b.mood AS to_mood,
+    count(*) AS transitions
+FROM (
+    SELECT
+        mood,
+        min(played_at_ms) OVER (
+            ORDER BY played_at_ms RANGE BETWEEN 1 FOLLOWING AND 1800000 FOLLOWING
+        ) AS next_ms
+    FROM mood_history
+    WHERE user_id = :user AND local_day >= :first AND local_day <= :last
+) AS a
+INNER JOIN mood_history AS b ON b.user_id = :user AND a.next_ms = b.played_at_ms
+WHERE a.mood IS NOT NULL AND b.mood IS NOT NULL
+GROUP BY a.mood, b.mood
+ORDER BY a.mood, b.mood;
+
+-- name: page_streaks
+-- The longest runs of days led by one mood.
+SELECT
+    mood,
+    first_day,
+    last_day,
+    days,
+    listens
+FROM mood_streaks
+WHERE user_id = :user AND last_day >= :first AND first_day <= :last
+ORDER BY days DESC, first_day
+LIMIT 10;
+
+-- name: page_unlabelled
+-- Listens without a mood by reason.
+SELECT
+    unlabelled_reason,
+    count(*) AS listens
+FROM mood_history
+WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NULL
+GROUP BY unlabelled_reason
+ORDER BY listens DESC, unlabelled_reason;
+
+-- name: page_sources
+-- Listens by feature source and model.
+SELECT
+    feature_source,
+    model_version,
+    count(*) AS listens
+FROM mood_history
+WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+GROUP BY feature_source, model_version
+ORDER BY listens DESC, feature_source;
+
+-- name: page_tracks
+-- The most heard tracks of each mood.
+SELECT
+    mood,
+    track_id,
+    track,
+    artists,
+    listens
+FROM (
+    SELECT
+        mood,
+        track_id,
+        track,
+        artists,
+        count(*) AS listens,
+        row_number() OVER (PARTITION BY mood ORDER BY count(*) DESC, track_id) AS place
+    FROM mood_history
+    WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+    GROUP BY mood, track_id, track, artists
+) AS ranked
+WHERE place <= 8
+ORDER BY mood, place;
+
+-- name: page_artists
+-- The most heard artists of each mood.
+SELECT
+    mood,
+    artists,
+    listens
+FROM (
+    SELECT
+        mood,
+        artists,
+        count(*) AS listens,
+        row_number() OVER (PARTITION BY mood ORDER BY count(*) DESC, artists) AS place
+    FROM mood_history
+    WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+    GROUP BY mood, artists
+) AS ranked
+WHERE place <= 8
+ORDER BY mood, place;
+
+-- name: page_certain
+-- The two tracks of each mood with the most confident labels.
+SELECT
+    track,
+    artists,
+    mood,
+    p_calm,
+    p_energetic,
+    p_happy,
+    p_sad,
+    listens
+FROM (
+    SELECT
+        track,
+        artists,
+        mood,
+        p_calm,
+        p_energetic,
+        p_happy,
+        p_sad,
+        count(*) AS listens,
+        row_number() OVER (
+            PARTITION BY mood
+            ORDER BY
+                CASE mood
+                    WHEN 'Calm' THEN p_calm
+                    WHEN 'Energetic' THEN p_energetic
+                    WHEN 'Happy' THEN p_happy
+                    ELSE p_sad
+                END DESC,
+                count(*) DESC,
+                track,
+                artists
+        ) AS place
+    FROM mood_history
+    WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+    GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad
+) AS ranked
+WHERE place <= 2
+ORDER BY mood, place;
+
+-- name: page_doubtful
+-- The tracks with the least confident labels.
+SELECT
+    track,
+    artists,
+    mood,
+    p_calm,
+    p_energetic,
+    p_happy,
+    p_sad,
+    count(*) AS listens
+FROM mood_history
+WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad
+ORDER BY
+    CASE mood WHEN 'Calm' THEN p_calm WHEN 'Energetic' THEN p_energetic WHEN 'Happy' THEN p_happy ELSE p_sad END,
+    count(*) DESC,
+    track,
+    artists
+LIMIT 8;
+
+-- name: page_gaps
+-- A person's possible gaps, the newest first.
+SELECT
+    g.starts_at_ms,
+    g.ends_at_ms,
+    g.filled_at_ms
+FROM gaps AS g
+INNER JOIN users AS u ON g.user_key = u.user_key
+WHERE u.user_id = :user
+ORDER BY g.starts_at_ms DESC;
+
+-- name: listens_by_reason
+-- Some people's listens since a time: by the reason why they have no mood, NULL for those that have one.
+SELECT
+    u.user_id,
+    t.unlabelled_reason,
+    count(*) AS listens
+FROM users AS u
+INNER JOIN listens AS l ON u.user_key = l.user_key
+INNER JOIN track_moods AS t ON l.track_key = t.track_key
+WHERE u.user_id = ANY(:ids) AND l.played_at_ms >= :since
+GROUP BY u.user_id, t.unlabelled_reason
+ORDER BY u.user_id, count(*) DESC, t.unlabelled_reason;
+
+-- name: count_open_gaps
+-- The number of some people's gaps that are not filled.
+SELECT
+    u.user_id,
+    count(*) AS gaps
+FROM users AS u
+INNER JOIN gaps AS g ON u.user_key = g.user_key
+WHERE u.user_id = ANY(:ids) AND g.filled_at_ms IS NULL
+GROUP BY u.user_id;
+
+-- name: recap_top_track
+-- A person's most heard track of a period.
+SELECT
+    track,
+    artists,
+    count(*) AS listens
+FROM mood_history
+WHERE user_id = :user AND local_day >= :first AND local_day <= :last
+GROUP BY track_id, track, artists
+ORDER BY count(*) DESC, track_id
+LIMIT 1;
+
+-- name: count_people
+-- How many people there are.
+SELECT count(*) FROM users;
+
+-- name: recent_days_by_person
+-- The first :most people's listens by day and mood. By integer day, in the order of the rows on the disk; the view
+-- mood_daily shows the same rows with dates.
+WITH first_people AS (
+    SELECT
+        user_key,
+        user_id,
+        display_name
+    FROM users
+    ORDER BY user_id
+    LIMIT :most
+)
+
+SELECT
+    p.user_id,
+    p.display_name,
+    d.day,
+    d.mood,
+    d.listens
+FROM day_moods AS d
+INNER JOIN first_people AS p ON d.user_key = p.user_key
+WHERE d.day >= :first AND d.day <= :last
+ORDER BY p.user_id, d.day DESC, d.mood;
+
+-- name: recent_days
+-- Everybody's listens by day and mood. By integer day, in the order of the rows on the disk.
+SELECT
+    d.day,
+    d.mood,
+    sum(d.listens) AS listens
+FROM users AS u
+INNER JOIN day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last
+GROUP BY d.day, d.mood;
+
+-- name: datasette_moods_by_month
+-- Listens by month and mood.
+SELECT
+    substr(day, 1, 7) AS month,
+    mood,
+    sum(listens) AS listens
+FROM mood_daily
+WHERE display_name = :person OR :person = ''
+GROUP BY month, mood
+ORDER BY month, mood;
+
+-- name: datasette_longest_streaks
+-- Longest runs of days led by one mood.
+SELECT
+    display_name,
+    mood,
+    first_day,
+    last_day,
+    days,
+    listens
+FROM mood_streaks
+ORDER BY days DESC, first_day
+LIMIT 50;
+
+-- name: datasette_what_follows_what
+-- How often one mood follows another within half an hour.
+SELECT
+    display_name,
+    from_mood,
+    to_mood,
+    transitions,
+    share
+FROM mood_transitions
+ORDER BY display_name, from_mood, to_mood;
+
+-- name: datasette_top_tracks
+-- The most heard tracks of a mood.
+SELECT
+    display_name,
+    mood,
+    place,
+    track,
+    artists,
+    listens
+FROM top_tracks_by_mood
+WHERE (mood = :mood OR :mood = '') AND place <= 20
+ORDER BY display_name, mood, place;
