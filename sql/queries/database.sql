@@ -84,3 +84,56 @@ SELECT
     timezone
 FROM users
 WHERE user_id = ANY(:ids);
+
+-- name: foreign_tables
+-- PostgreSQL only: the tables of the schema in which tables are made, without those of extensions such as PostGIS.
+SELECT c.relname FROM pg_class AS c
+WHERE
+    c.relnamespace = to_regnamespace(quote_ident(current_schema()))
+    AND c.relkind IN ('r', 'p', 'f')
+    AND NOT EXISTS (
+        SELECT 1 FROM pg_depend AS d
+        WHERE d.classid = CAST('pg_class' AS REGCLASS) AND d.objid = c.oid AND d.deptype = 'e'
+    )
+ORDER BY c.relname;
+
+-- name: own_columns
+-- PostgreSQL only: how many columns of moodlog's bookkeeping there are.
+SELECT count(*) FROM pg_attribute
+WHERE
+    attrelid = to_regclass('schema_migrations')
+    AND NOT attisdropped
+    AND attname IN ('name', 'sha256', 'applied_at_ms');
+
+-- name: create_migrations_table
+-- The bookkeeping of applied migrations and views.
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    name TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    applied_at_ms BIGINT NOT NULL
+);
+
+-- name: applied_migrations
+-- The applied migrations and the views, with the digests of their files.
+SELECT
+    name,
+    sha256
+FROM schema_migrations;
+
+-- name: record_migration
+-- Record an applied migration or a view.
+INSERT INTO schema_migrations (name, sha256, applied_at_ms) VALUES (:name, :sha256, :at)
+ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at_ms = excluded.applied_at_ms;
+
+-- name: remove_view_records
+-- Remove the records of views, before the views are made again.
+DELETE FROM schema_migrations
+WHERE name LIKE 'view/%';
+
+-- name: lock_transaction
+-- PostgreSQL only: wait until no other transaction holds this lock, and hold it until the end of this one.
+SELECT pg_advisory_xact_lock(:key);
+
+-- name: set_loading
+-- PostgreSQL only: tell the triggers that this transaction is a load, which has looked up each row's keys.
+SELECT set_config('moodlog.loading', 'on', TRUE);

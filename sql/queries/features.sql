@@ -124,3 +124,47 @@ SELECT
     track_share
 FROM feature_coverage_by_year
 ORDER BY release_year DESC;
+
+-- name: tracks_without_features
+-- The tracks that have no audio features yet, the longest known first.
+SELECT
+    t.track_id,
+    t.name,
+    t.artists,
+    t.album,
+    t.duration_ms,
+    t.isrc,
+    t.release_date,
+    t.kind
+FROM tracks AS t
+LEFT JOIN audio_features AS f ON t.track_key = f.track_key
+WHERE
+    f.track_key IS NULL
+    /* and_selected */
+    /* and_awake */
+ORDER BY
+    /* most_heard_first */
+    t.track_key;
+
+-- name: resting_tracks
+-- The tracks that can never have features, and those about which each of :sources has a recent miss or cannot be asked.
+-- A miss is recent after a time for how many there were; /* when_misses */ stands for the times of the first ones.
+SELECT m.track_key FROM feature_misses AS m
+INNER JOIN sources AS s ON m.source_key = s.source_key
+INNER JOIN tracks AS r ON m.track_key = r.track_key
+WHERE s.source = 'any' AND (r.kind <> 'track' OR r.track_id LIKE '%:%')
+UNION ALL
+SELECT m.track_key FROM feature_misses AS m
+INNER JOIN sources AS s ON m.source_key = s.source_key
+INNER JOIN tracks AS r ON m.track_key = r.track_key
+WHERE
+    s.source = ANY(:sources)
+    AND CASE m.reason
+        WHEN 'no_isrc' THEN r.isrc IS NULL
+        WHEN 'not_a_track' THEN FALSE
+        ELSE
+            m.last_missed_at_ms > CASE m.misses WHEN 0 THEN :after /* when_misses */ ELSE :after END
+            AND m.last_missed_at_ms <= :until
+    END
+GROUP BY m.track_key
+HAVING count(*) = :count;

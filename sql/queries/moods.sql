@@ -35,3 +35,132 @@ WHERE
 -- Whether the model whose labels people see has any.
 SELECT 1 FROM models AS c
 WHERE c.is_current = 1 AND EXISTS (SELECT 1 FROM moods AS m WHERE m.model_key = c.model_key);
+
+-- name: current_version
+-- The model version whose labels people see.
+SELECT model_version FROM models
+WHERE is_current = 1;
+
+-- name: show_labels
+-- Show the labels of a model version.
+UPDATE models SET is_current = 1
+WHERE model_version = :id;
+
+-- name: unlabelled_tracks
+-- The next stored features of tracks that a model version has not labelled. The duration is the source's own, or the
+-- track's.
+SELECT
+    f.track_key,
+    t.track_id,
+    f.acousticness,
+    f.danceability,
+    f.energy,
+    f.instrumentalness,
+    f.liveness,
+    f.loudness,
+    f.speechiness,
+    f.tempo,
+    f.valence,
+    s.source AS feature_source,
+    coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS duration_ms
+FROM audio_features AS f
+INNER JOIN tracks AS t ON f.track_key = t.track_key
+INNER JOIN sources AS s ON f.source_key = s.source_key
+WHERE
+    f.track_key > :after
+    AND NOT EXISTS (
+        SELECT 1 FROM moods AS m
+        INNER JOIN models AS c ON m.model_key = c.model_key
+        WHERE m.track_key = f.track_key AND c.model_version = :version
+    )
+    /* and_selected */
+ORDER BY f.track_key
+LIMIT :page;
+
+-- name: count_unlabelled_tracks
+-- The number of tracks with features that a model version has not labelled.
+SELECT count(*) FROM audio_features AS f
+WHERE
+    TRUE
+    /* and_selected */
+    AND NOT EXISTS (
+        SELECT 1 FROM moods AS m
+        INNER JOIN models AS c ON m.model_key = c.model_key
+        WHERE m.track_key = f.track_key AND c.model_version = :version
+    );
+
+-- name: newest_features
+-- The features that were fetched last.
+SELECT
+    f.acousticness,
+    f.danceability,
+    f.energy,
+    f.instrumentalness,
+    f.liveness,
+    f.loudness,
+    f.speechiness,
+    f.tempo,
+    f.valence,
+    coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS duration_ms
+FROM audio_features AS f
+INNER JOIN tracks AS t ON f.track_key = t.track_key
+ORDER BY f.fetched_at_ms DESC, f.track_key DESC
+LIMIT :limit;
+
+-- name: label_agreement
+-- How many tracks two model versions have labelled, by the two moods.
+SELECT
+    a.mood AS old_mood,
+    b.mood AS new_mood,
+    count(*) AS tracks
+FROM moods AS a
+INNER JOIN models AS x ON a.model_key = x.model_key AND x.model_version = :old
+INNER JOIN models AS y ON y.model_version = :new
+INNER JOIN moods AS b ON y.model_key = b.model_key AND a.track_key = b.track_key
+GROUP BY a.mood, b.mood
+ORDER BY a.mood, b.mood;
+
+-- name: labels_that_moved_most
+-- The tracks whose probabilities by two model versions differ most.
+SELECT
+    t.track_id,
+    t.name AS track,
+    t.artists,
+    a.mood AS old_mood,
+    b.mood AS new_mood,
+    CAST(
+        (
+            abs(a.p_calm - b.p_calm)
+            + abs(a.p_energetic - b.p_energetic)
+            + abs(a.p_happy - b.p_happy)
+            + abs(a.p_sad - b.p_sad)
+        ) / 2 AS DOUBLE PRECISION
+    ) AS distance
+FROM moods AS a
+INNER JOIN models AS x ON a.model_key = x.model_key AND x.model_version = :old
+INNER JOIN models AS y ON y.model_version = :new
+INNER JOIN moods AS b ON y.model_key = b.model_key AND a.track_key = b.track_key
+INNER JOIN tracks AS t ON a.track_key = t.track_key
+ORDER BY distance DESC, t.track_id
+LIMIT :limit;
+
+-- name: old_labels
+-- The number of labels of every model version that people do not see.
+SELECT
+    c.model_version,
+    count(m.track_key) AS labels
+FROM models AS c
+LEFT JOIN moods AS m ON c.model_key = m.model_key
+WHERE c.is_current = 0
+GROUP BY c.model_version
+ORDER BY c.model_version;
+
+-- name: remove_old_labels
+-- Remove the labels that people do not see.
+DELETE FROM moods
+WHERE model_key IN (SELECT model_key FROM models WHERE is_current = 0);
+
+-- name: remove_old_models
+-- Remove the model versions without labels that people see.
+DELETE FROM models
+WHERE is_current = 0;

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from mood_core.errors import ConfigError, DatabaseDamaged, StoreBusy, StoreError, StoreUnreachable
 from mood_core.files.private import make_private_file, make_private_folder
+from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.fences import check_fences
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Database:
         """
         with _translated(self), self._turn, self._loading.begin() as connection:
             if self.dialect == "postgresql":
-                connection.exec_driver_sql("SET LOCAL moodlog.loading = 'on'")
+                connection.execute(query("set_loading"))
             check_fences(connection)
             yield connection
 

@@ -8,27 +8,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import text
-
 from mood_core.errors import ConfigError, StoreBusy
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_files
 
 _NAMED = 3
 _WAIT_S = 60.0
 _CREATES = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW)(?: IF NOT EXISTS)? (\w+)", re.MULTILINE | re.IGNORECASE)
-
-_TABLES = text(
-    # Of the schema in which tables are made, without those of extensions such as PostGIS.
-    "SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema()))"
-    " AND c.relkind IN ('r', 'p', 'f') AND NOT EXISTS"
-    " (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
-    " ORDER BY c.relname"
-)
-_OURS = text(
-    "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations') AND NOT attisdropped"
-    " AND attname IN ('name', 'sha256', 'applied_at_ms')"
-)
 
 
 def refuse_foreign(database: Database) -> None:
@@ -73,9 +60,9 @@ def foreign_tables(database: Database) -> list[str]:
     if database.file is not None:
         return _of_sqlite(database.file)
     with database.read() as connection:
-        if connection.scalar(_OURS) == 3:
+        if connection.scalar(query("own_columns")) == 3:
             return []
-        return list(connection.scalars(_TABLES))
+        return list(connection.scalars(query("foreign_tables")))
 
 
 def _of_sqlite(file: Path) -> list[str]:

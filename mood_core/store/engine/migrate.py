@@ -9,23 +9,17 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.domain.records import to_ms
 from mood_core.errors import SchemaOutOfDate
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.foreign import refuse_clashes, refuse_foreign
+from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import SqlFile, sql_files
 
 _LOCK = 0x6D6F6F64  # "mood": the advisory lock that keeps two migrating processes apart on PostgreSQL
 
-_BOOKKEEPING = """
-CREATE TABLE IF NOT EXISTS schema_migrations (
-    name TEXT PRIMARY KEY,
-    sha256 TEXT NOT NULL,
-    applied_at_ms BIGINT NOT NULL
-)
-"""
 _VIEW = "view/"  # what stands before a view's name in the bookkeeping
 
 
@@ -46,7 +40,7 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
     views = sql_files("views", database.dialect)
     with database.write() as connection:
         _lock(connection)
-        connection.execute(text(_BOOKKEEPING))
+        connection.execute(query("create_migrations_table"))
         done = _applied(connection)
         _check(files, done)
         missing = [file for file in files if file.name not in done]
@@ -81,11 +75,11 @@ def is_current(database: Database) -> bool:
 def _lock(connection: Connection) -> None:
     # On SQLite the transaction itself is the lock: it began IMMEDIATE.
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(query("lock_transaction"), {"key": _LOCK})
 
 
 def _applied(connection: Connection) -> dict[str, str]:
-    return {row.name: row.sha256 for row in connection.execute(text("SELECT name, sha256 FROM schema_migrations"))}
+    return {row.name: row.sha256 for row in connection.execute(query("applied_migrations"))}
 
 
 def _check(files: list[SqlFile], done: dict[str, str]) -> None:
@@ -100,20 +94,14 @@ def _check(files: list[SqlFile], done: dict[str, str]) -> None:
 
 
 def _record(connection: Connection, name: str, digest: str, now: datetime) -> None:
-    connection.execute(
-        text(
-            "INSERT INTO schema_migrations (name, sha256, applied_at_ms) VALUES (:name, :sha256, :at) "
-            "ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at_ms = excluded.applied_at_ms"
-        ),
-        {"name": name, "sha256": digest, "at": to_ms(now)},
-    )
+    connection.execute(query("record_migration"), {"name": name, "sha256": digest, "at": to_ms(now)})
 
 
 def _drop_views(connection: Connection, old: list[str]) -> None:
     # Only our own are dropped, the last first. A person's view that stands on one of them stops this, by the database.
     for name in sorted(old, reverse=True):
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name.partition('_')[2]}")
-    connection.execute(text("DELETE FROM schema_migrations WHERE name LIKE :views"), {"views": f"{_VIEW}%"})
+    connection.execute(query("remove_view_records"))
 
 
 def _run_script(connection: Connection, file: SqlFile) -> None:

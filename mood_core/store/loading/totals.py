@@ -12,39 +12,22 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.key_cache import Memory
-from mood_core.store.loading.keys import among
 from mood_core.store.loading.stale_totals import are_stale, mark_stale
 
-_ADD_HEARD = """
-INSERT INTO heard_tracks (track_key)
-SELECT t.track_key FROM tracks AS t WHERE {condition}
-ON CONFLICT (track_key) DO NOTHING
-"""
-_COVER_PENDING = """
-INSERT INTO covered_listens (user_key, source_key, listens)
-SELECT w.user_key, f.source_key, count(*)
-FROM waiting_listens AS w INNER JOIN audio_features AS f ON f.track_key = w.track_key
-WHERE {condition}
-GROUP BY w.user_key, f.source_key
-ON CONFLICT (user_key, source_key) DO UPDATE SET listens = covered_listens.listens + excluded.listens
-"""
 _RECOUNT = (
-    "DELETE FROM listen_totals",
-    "INSERT INTO listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)"
-    " SELECT user_key, source_key, count(*), min(played_at_ms), max(played_at_ms) FROM listens"
-    " GROUP BY user_key, source_key",
-    "DELETE FROM covered_listens",
-    "INSERT INTO covered_listens (user_key, source_key, listens)"
-    " SELECT l.user_key, f.source_key, count(*) FROM listens AS l"
-    " INNER JOIN audio_features AS f ON f.track_key = l.track_key GROUP BY l.user_key, f.source_key",
-    "DELETE FROM heard_tracks",
-    "INSERT INTO heard_tracks (track_key) SELECT DISTINCT track_key FROM listens",
-    "DELETE FROM stale_totals",
+    "remove_listen_totals",
+    "count_listen_totals",
+    "remove_covered_listens",
+    "count_covered_listens",
+    "remove_heard_tracks",
+    "find_heard_tracks",
+    "totals_are_fresh",
 )
 
 
@@ -61,8 +44,7 @@ def add_to_totals(connection: Connection, listens: pa.Table, inserted: int, memo
     sources = memory.feature_sources(connection, distinct)[places]
     covered = sources > 0
     insert_rows(connection, "add_to_covered_listens", _by_source(users[covered], sources[covered]))
-    condition, ids = among(connection, "t.track_key", memory.hear(distinct).tolist())
-    connection.execute(text(_ADD_HEARD.format(condition=condition)), {"ids": ids})
+    connection.execute(query("add_heard_tracks"), {"ids": memory.hear(distinct).tolist()})
 
 
 def features_came(connection: Connection, track_keys: Sequence[int], inserted: int) -> None:
@@ -70,35 +52,29 @@ def features_came(connection: Connection, track_keys: Sequence[int], inserted: i
 
     Their listens are found in ``waiting_listens``, which is complete while a model is shown and they have no label.
     """
-    if not inserted or connection.scalar(text("SELECT 1 FROM listen_totals LIMIT 1")) is None:
+    if not inserted or connection.scalar(query("has_totals")) is None:
         return
     if inserted != len(track_keys) or not _wait_for_labels(connection, track_keys):
         mark_stale(connection, "audio features came for tracks whose listens are not indexed")
         return
-    condition, ids = among(connection, "w.track_key", track_keys)
-    connection.execute(text(_COVER_PENDING.format(condition=condition)), {"ids": ids})
+    connection.execute(query("cover_pending_listens"), {"ids": track_keys})
 
 
 def without_features(connection: Connection, track_keys: Sequence[int]) -> list[int]:
     """Those of ``track_keys`` that have no audio features, each once."""
-    condition, ids = among(connection, "track_key", track_keys)
-    query = text(f"SELECT track_key FROM audio_features WHERE {condition}")  # noqa: S608 - our own column
-    return sorted(set(track_keys) - set(connection.scalars(query, {"ids": ids})))
+    return sorted(set(track_keys) - set(connection.scalars(query("tracks_with_features"), {"ids": track_keys})))
 
 
 def drop_unheard(connection: Connection, track_keys: Sequence[int]) -> None:
     """Take those of ``track_keys`` out of ``heard_tracks`` that have no listen any more. Reads every listen."""
-    if not track_keys:
-        return
-    condition, ids = among(connection, "track_key", track_keys)
-    gone = f"DELETE FROM heard_tracks WHERE {condition} AND track_key NOT IN (SELECT track_key FROM listens)"  # noqa: S608
-    connection.execute(text(gone), {"ids": ids})
+    if track_keys:
+        connection.execute(query("remove_unheard_tracks"), {"ids": track_keys})
 
 
 def recount_totals(connection: Connection) -> None:
     """Count everything again from the listens."""
     for statement in _RECOUNT:
-        connection.execute(text(statement))
+        connection.execute(query(statement))
 
 
 def recount_stale(connection: Connection) -> None:
@@ -110,17 +86,16 @@ def recount_stale(connection: Connection) -> None:
 def refresh_totals(database: Database) -> None:
     """Count stale totals again, once a model is shown: before that, every batch of features would make them stale."""
     with database.read() as connection:
-        wanted = are_stale(connection) and connection.scalar(text("SELECT 1 FROM models WHERE is_current = 1"))
+        wanted = are_stale(connection) and connection.scalar(query("current_model"))
     if wanted:
         with database.write() as connection:
             recount_stale(connection)
 
 
 def _wait_for_labels(connection: Connection, track_keys: Sequence[int]) -> bool:
-    current = connection.scalar(text("SELECT model_key FROM models WHERE is_current = 1"))
-    condition, ids = among(connection, "track_key", track_keys)
-    labelled = text(f"SELECT 1 FROM moods WHERE model_key = :current AND {condition} LIMIT 1")  # noqa: S608
-    return current is not None and connection.scalar(labelled, {"current": current, "ids": ids}) is None
+    if connection.scalar(query("current_model")) is None:
+        return False
+    return connection.scalar(query("labelled_tracks"), {"ids": track_keys}) is None
 
 
 def _by_source(

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import text
-
 from mood_core.domain.records import FEATURES, Track, TrackKind, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -17,31 +15,7 @@ from mood_core.store.queries.selection import Selection
 
 _EVERYTHING = Selection()
 
-_WANTING = """
-SELECT t.track_id, t.name, t.artists, t.album, t.duration_ms, t.isrc, t.release_date, t.kind
-FROM tracks AS t
-LEFT JOIN audio_features AS f ON f.track_key = t.track_key
-WHERE f.track_key IS NULL AND {selected} AND {awake}
-ORDER BY {order}
-"""
-# A track rests that can never have features, and one about which each source has just been asked in vain or cannot be.
-_AWAKE = """t.track_key NOT IN (
-    SELECT m.track_key FROM feature_misses AS m
-    INNER JOIN sources AS s ON s.source_key = m.source_key
-    INNER JOIN tracks AS r ON r.track_key = m.track_key
-    WHERE s.source = 'any' AND (r.kind <> 'track' OR r.track_id LIKE '%:%')
-) AND t.track_key NOT IN (
-    SELECT m.track_key FROM feature_misses AS m
-    INNER JOIN sources AS s ON s.source_key = m.source_key
-    INNER JOIN tracks AS r ON r.track_key = m.track_key
-    WHERE s.source IN ({names}) AND CASE m.reason
-        WHEN 'no_isrc' THEN r.isrc IS NULL
-        WHEN 'not_a_track' THEN 1 = 0
-        ELSE m.last_missed_at_ms > CASE {after} END AND m.last_missed_at_ms <= :until
-    END
-    GROUP BY m.track_key HAVING count(*) = {count}
-)"""
-_MOST_HEARD = "(SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key) DESC, t.track_key"
+_MOST_HEARD = "(SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key) DESC,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +56,10 @@ class FeatureRows:
         sources would be asked: they may be very many, and the same ones every night. With ``most_heard_first``, in the
         order of their listens, which reads all of them.
         """
-        order = _MOST_HEARD if most_heard_first else "t.track_key"
         selected, values = selection.tracks("t.track_key")
-        awake, more = _awake(*resting) if resting else ("1 = 1", {})
-        values |= more
+        awake, more = _awake(*resting) if resting else ("", {})
+        order = _MOST_HEARD if most_heard_first else ""
+        parts = {"and_selected": selected, "and_awake": awake, "most_heard_first": order}
         with self._database.read() as connection:
             return [
                 Track(
@@ -98,9 +72,7 @@ class FeatureRows:
                     row.release_date,
                     TrackKind(row.kind),
                 )
-                for row in connection.execute(
-                    text(_WANTING.format(selected=selected, awake=awake, order=order)), values
-                )
+                for row in connection.execute(query("tracks_without_features", **parts), values | more)
             ]
 
     def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:
@@ -146,14 +118,9 @@ class FeatureRows:
 
 
 def _awake(sources: Sequence[str], rest: Rest) -> tuple[str, dict[str, object]]:
-    """The condition that a track does not rest, and its parameters."""
-    names: dict[str, object] = {f"source_{index}": name for index, name in enumerate(sources)}
-    after: dict[str, object] = {f"after_{index}": to_ms(moment) for index, moment in enumerate(rest.after, start=1)}
-    more = len(after)
-    fewer = [f"WHEN m.misses = {count} THEN :after_{count}" for count in range(1, more)]
-    condition = _AWAKE.format(
-        count=len(names),
-        names=", ".join(f":{name}" for name in names),
-        after=" ".join([*fewer, f"ELSE :after_{more}"]),
-    )
-    return condition, names | after | {"until": to_ms(rest.until)}
+    """The SQL ``AND ...`` that a track does not rest, and its parameters."""
+    after: dict[str, object] = {f"after_{count}": to_ms(moment) for count, moment in enumerate(rest.after, start=1)}
+    fewer = " ".join(f"WHEN {count} THEN :after_{count}" for count in range(1, len(after)))
+    values = after | {"after": to_ms(rest.after[-1]), "until": to_ms(rest.until)}
+    resting = query("resting_tracks", when_misses=fewer).text
+    return f"AND t.track_key NOT IN ({resting})", values | {"sources": sources, "count": len(sources)}

@@ -33,17 +33,16 @@ class Selection:
         return self.user_ids is None and self.first_day is None and self.last_day is None
 
     def tracks(self, column: str) -> tuple[str, dict[str, object]]:
-        """A SQL condition that ``column`` is the key of a track heard in this selection, and its parameters."""
+        """The SQL ``AND ...`` that ``column`` is the key of a track heard in this selection, and its parameters."""
         if self.is_everything:
-            return "1 = 1", {}
+            return "", {}
         conditions, values = ["1 = 1"], dict[str, object]()
         if self.user_ids is not None:
-            names = [f"user_{index}" for index in range(len(self.user_ids))]
-            conditions.append(f"u.user_id IN ({', '.join(':' + name for name in names) or 'NULL'})")
-            values |= dict(zip(names, self.user_ids, strict=True))
+            conditions.append("u.user_id = ANY(:user_ids)")
+            values["user_ids"] = self.user_ids
         for name, operator, day in (("first_day", ">=", self.first_day), ("last_day", "<=", self.last_day)):
             if day is not None:
                 conditions.append(f"l.local_day {operator} :{name}")
                 values[name] = day.isoformat()
         heard = "SELECT l.track_key FROM listen_times AS l INNER JOIN users AS u ON u.user_key = l.user_key"
-        return f"{column} IN ({heard} WHERE {' AND '.join(conditions)})", values
+        return f"AND {column} IN ({heard} WHERE {' AND '.join(conditions)})", values
