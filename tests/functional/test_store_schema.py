@@ -18,7 +18,7 @@ from mood_core.lake import open_lake
 from mood_core.lake.schema import LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
 from mood_core.store.engine import migrate
-from mood_core.store.engine.sql_files import SqlFile, sql_files
+from mood_core.store.engine.sql_files import SqlFile, sql_files, sql_folder
 from mood_core.store.loading.daily import follow_time_zones, recount_everything
 from mood_core.store.loading.load import load_batch
 from mood_core.store.queries.ledger import loaded_among
@@ -69,10 +69,33 @@ def test_a_newer_database_and_a_changed_migration_are_refused(
     with pytest.raises(SchemaOutOfDate, match="9999_later"):
         migrate.migrate(migrated, now=NOW)
     with monkeypatch.context() as patch:
-        changed = SqlFile(files[0].name, files[0].text + "-- more")
+        changed = SqlFile(files[0].name, files[0].text + "CREATE TABLE more (a INTEGER);")
         _files(patch, [changed, *files[1:], SqlFile("9999_later", "CREATE TABLE later (a INTEGER)")], [])
         with pytest.raises(SchemaOutOfDate, match=files[0].name):
             migrate.migrate(migrated, now=NOW)
+
+
+def test_a_comment_in_a_migration_may_change_after_it_was_applied(
+    migrated: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commented = [
+        SqlFile(file.name, "-- A new comment.\n\n" + file.text.replace(",\n", ", -- why\n"))
+        for file in sql_files("migrations", migrated.dialect)
+    ]
+    _files(monkeypatch, commented, sql_files("views", migrated.dialect))
+    assert migrate.is_current(migrated)
+
+
+def test_databases_that_recorded_digests_of_whole_files_still_open(migrated: Database) -> None:
+    lines = (sql_folder() / "migrations" / "earlier_digests.txt").read_text(encoding="utf-8").splitlines()[1:]
+    recorded = [line.split() for line in lines if line.split()[1].split(".")[1] in ("sql", migrated.dialect)]
+    assert len(recorded) > 15
+    change = text("UPDATE schema_migrations SET sha256 = :digest WHERE name = :name")
+    for digest, file in recorded:
+        with migrated.write() as connection:
+            changed = connection.execute(change, {"digest": digest, "name": file.partition(".")[0]})
+            assert changed.rowcount == 1
+        assert migrate.is_current(migrated)
 
 
 def test_a_failing_migration_leaves_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

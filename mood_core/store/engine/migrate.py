@@ -16,7 +16,7 @@ from mood_core.errors import SchemaOutOfDate
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.foreign import refuse_clashes, refuse_foreign
 from mood_core.store.engine.named_queries import query
-from mood_core.store.engine.sql_files import SqlFile, sql_files
+from mood_core.store.engine.sql_files import SqlFile, earlier_digests, sql_files
 
 _LOCK = 0x6D6F6F64  # "mood": the advisory lock that keeps two migrating processes apart on PostgreSQL
 
@@ -89,7 +89,7 @@ def _check(files: list[SqlFile], done: dict[str, str]) -> None:
             continue
         if name not in known:
             raise SchemaOutOfDate(f"the database was made by a newer moodlog (it has {name}); update moodlog")
-        if known[name] != digest:
+        if digest != known[name] and digest not in earlier_digests(name):
             raise SchemaOutOfDate(f"migration {name} was changed after it was applied; restore the old file")
 
 

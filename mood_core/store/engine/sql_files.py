@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+_COMMENT = re.compile(r"--.*")
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
@@ -18,8 +20,8 @@ class SqlFile:
 
     @property
     def sha256(self) -> str:
-        """Hex digest of the text, by which a changed file is noticed."""
-        return sha256(self.text.encode()).hexdigest()
+        """Hex digest of what is executed, by which a changed file is noticed; comments and line breaks may change."""
+        return sha256(" ".join(_COMMENT.sub("", self.text).split()).encode()).hexdigest()
 
 
 def sql_folder() -> Path:
@@ -44,3 +46,10 @@ def sql_files(kind: str, dialect: str) -> list[SqlFile]:
 def sql_file(kind: str, name: str) -> SqlFile:
     """The file ``sql/<kind>/<name>.sql``."""
     return SqlFile(name, (sql_folder() / kind / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def earlier_digests(migration: str) -> set[str]:
+    """The digests that earlier versions recorded for ``migration``: of the whole file, comments included."""
+    lines = (sql_folder() / "migrations" / "earlier_digests.txt").read_text(encoding="utf-8").splitlines()
+    recorded = [line.split() for line in lines if not line.startswith("#")]
+    return {digest for digest, file in recorded if file.partition(".")[0] == migration}
