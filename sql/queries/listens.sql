@@ -52,3 +52,41 @@ SELECT
 FROM gaps AS g
 INNER JOIN users AS u ON g.user_key = u.user_key
 ORDER BY g.starts_at_ms DESC, u.user_id;
+
+-- name: heard_tracks
+-- The tracks that somebody heard, by person and local day.
+SELECT l.track_key FROM listen_times AS l
+INNER JOIN users AS u ON l.user_key = u.user_key
+WHERE
+    /* chosen_and */
+    TRUE;
+
+-- name: mood_counts
+-- Listens by person and mood; /* period */ adds the period.
+SELECT
+    user_id,
+    display_name,
+    /* period */
+    coalesce(mood, 'Unlabelled') AS mood,
+    count(*) AS listens
+FROM mood_history
+WHERE
+    TRUE
+    /* and_chosen */
+GROUP BY
+    user_id,
+    display_name,
+    /* by_period */
+    coalesce(mood, 'Unlabelled')
+ORDER BY
+    /* by_user_and_period */
+    mood;
+
+-- name: latest_listens
+-- The newest listens with everything that is known of them.
+SELECT * FROM mood_history -- noqa: AM04
+WHERE
+    TRUE
+    /* and_chosen */
+ORDER BY played_at_ms DESC
+LIMIT :limit;

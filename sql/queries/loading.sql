@@ -365,3 +365,41 @@ SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM d
 -- name: do_totals_add_up
 -- Whether the totals hold as many listens as there are.
 SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM listen_totals);
+
+-- name: user_keys
+-- The keys of some people, who must not be deleted between this and the commit: their listens have no row-wise foreign
+-- key in a load.
+SELECT
+    user_id,
+    user_key
+FROM users
+WHERE user_id = ANY(:ids)
+FOR KEY SHARE;
+
+-- name: track_keys
+-- The keys of some tracks.
+SELECT
+    track_id,
+    track_key
+FROM tracks
+WHERE track_id = ANY(:ids);
+
+-- name: source_keys
+-- The keys of some listen or feature sources.
+SELECT
+    source,
+    source_key
+FROM sources
+WHERE source = ANY(:ids);
+
+-- name: model_keys
+-- The keys of some model versions.
+SELECT
+    model_version,
+    model_key
+FROM models
+WHERE model_version = ANY(:ids);
+
+-- name: drop_staging
+-- PostgreSQL only: the next rows of this transaction have other columns.
+DROP TABLE staging;

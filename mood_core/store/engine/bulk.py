@@ -57,7 +57,7 @@ def _copy_and_insert(connection: Connection, statement: str, rows: pa.Table) -> 
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE staging ({types}) ON COMMIT DROP")
     _copy(connection, f"COPY staging ({names}) FROM STDIN WITH (FORMAT csv)", rows)
     done = connection.exec_driver_sql(statement).rowcount
-    connection.exec_driver_sql("DROP TABLE staging")
+    connection.execute(query("drop_staging"))
     return done
 
 

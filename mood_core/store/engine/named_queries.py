@@ -17,7 +17,7 @@ from sqlalchemy.types import UserDefinedType
 
 from mood_core.store.engine.sql_files import sql_folder
 
-_COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
+_COMMENT = re.compile(r"\s*--.*")
 _LISTS = re.compile(r"= ANY\(:(\w+)\)")
 _FOR_SQLITE = (
     (re.compile(r"= ANY\((:\w+)\)"), r"IN (SELECT value FROM json_each(\1))"),

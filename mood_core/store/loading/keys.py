@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, text
+from sqlalchemy import Connection, CursorResult
 
 from mood_core.store.engine.named_queries import query
 
+_KEYS = {"users": "user_keys", "tracks": "track_keys", "sources": "source_keys", "models": "model_keys"}
 _STUBS = {"users": "add_user", "tracks": "add_track", "sources": "add_source", "models": "add_model"}
 """The statements that add what is referred to before it is described: a lost tracks batch must not cost the listens."""
 
@@ -28,21 +29,16 @@ def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: b
 
     With ``create``, unknown ids get a row of their own and a key.
     """
-    id_column, key_column = next((text_, key) for name, text_, key in REFERENCES.values() if name == table)
-    found = _look_up(connection, table, id_column, key_column, ids)
+    found = _look_up(connection, table, ids)
     missing = [{"id": id_} for id_ in sorted(set(ids) - found.keys())]
     if create and missing:
         connection.execute(query(_STUBS[table]), missing)
-        found |= _look_up(connection, table, id_column, key_column, [row["id"] for row in missing])
+        found |= _look_up(connection, table, [row["id"] for row in missing])
     return found
 
 
-def _look_up(connection: Connection, table: str, id_column: str, key_column: str, ids: Sequence[str]) -> dict[str, int]:
-    condition, given = among(connection, id_column, ids)
-    # A person must not be deleted between this and the commit: their listens have no row-wise foreign key there.
-    lock = " FOR KEY SHARE" if table == "users" and connection.dialect.name == "postgresql" else ""
-    query = text(f"SELECT {id_column}, {key_column} FROM {table} WHERE {condition}{lock}")  # noqa: S608 - own names
-    return dict(raw_rows(connection.execute(query, {"ids": given})))
+def _look_up(connection: Connection, table: str, ids: Sequence[str]) -> dict[str, int]:
+    return dict(raw_rows(connection.execute(query(_KEYS[table]), {"ids": ids})))
 
 
 def raw_rows(result: CursorResult[Any]) -> list[tuple[Any, ...]]:

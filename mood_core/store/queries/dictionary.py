@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import inspect
 
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database, open_database
@@ -53,7 +53,7 @@ def view_meanings(database: Database) -> dict[str, ViewMeaning]:
         for file in sql_files("views", database.dialect):
             name = file.name.partition("_")[2]
             if name not in INNER:
-                columns = connection.execute(text(f"SELECT * FROM {name} LIMIT 0")).keys()  # noqa: S608
+                columns = [column["name"] for column in inspect(connection).get_columns(name)]
                 found[name] = ViewMeaning(_comment(file.text), {column: meanings[column] for column in columns})
     return found
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import text
-
 from mood_core.domain.records import MOODS
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 
 GROUPINGS = {
     "day": "local_day",
@@ -18,14 +17,6 @@ GROUPINGS = {
     "weekday": "local_weekday",
 }
 """What counts can be made by, and the column each is made by."""
-
-_COUNTS = """
-SELECT user_id, display_name, {column} AS period, coalesce(mood, 'Unlabelled') AS mood, count(*) AS listens
-FROM ({source}) AS h
-WHERE {where}
-GROUP BY user_id, display_name, {column}, coalesce(mood, 'Unlabelled')
-ORDER BY user_id, {column}
-"""
 
 _WEEK_OF = {
     # The Monday that begins the week.
@@ -61,27 +52,28 @@ class HistoryFilter:
     last_day: date | None = None
 
     def where(self) -> tuple[str, dict[str, Any]]:
-        """A SQL condition over the columns of ``mood_history``, and its parameters."""
-        conditions, values = ["1 = 1"], dict[str, Any]()
+        """The SQL ``AND ...`` over the columns of ``mood_history``, and its parameters."""
+        conditions, values = "", dict[str, Any]()
         if self.user is not None:
             is_nobodys_id = "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_id = :user)"
-            conditions.append(f"(user_id = :user OR (display_name = :user AND {is_nobodys_id}))")
+            conditions = f"AND (user_id = :user OR (display_name = :user AND {is_nobodys_id}))"
             values["user"] = self.user
         for name, operator, day in (("first_day", ">=", self.first_day), ("last_day", "<=", self.last_day)):
             if day is not None:
-                conditions.append(f"local_day {operator} :{name}")
+                conditions += f" AND local_day {operator} :{name}"
                 values[name] = day.isoformat()
-        return " AND ".join(conditions), values
+        return conditions, values
 
 
 def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[MoodCount]:
     """Listens by mood for each period of the kind ``by`` (a key of :data:`GROUPINGS`), oldest first."""
-    where, values = chosen.where()
-    source = f"SELECT mood_history.*, {_WEEK_OF[database.dialect]} AS week FROM mood_history"  # noqa: S608
-    query = _COUNTS.format(column=GROUPINGS[by], source=source, where=where)
+    chosen_days, values = chosen.where()
+    column = _WEEK_OF[database.dialect] if by == "week" else GROUPINGS[by]
+    parts = {"period": f"{column} AS period,", "by_period": f"{column},", "by_user_and_period": f"user_id, {column},"}
+    statement = query("mood_counts", and_chosen=chosen_days, **parts)
     periods: dict[tuple[str, str, str | int], dict[str, int]] = {}
     with database.read() as connection:
-        for row in connection.execute(text(query), values):
+        for row in connection.execute(statement, values):
             period = row.period if isinstance(row.period, int) else str(row.period)
             counts = periods.setdefault(
                 (row.user_id, row.display_name, period), dict.fromkeys((*MOODS, "Unlabelled"), 0)
@@ -92,10 +84,10 @@ def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[Mood
 
 def latest_listens(database: Database, chosen: HistoryFilter, limit: int) -> list[dict[str, Any]]:
     """The newest ``limit`` listens with their moods, newest first; times as ISO 8601 text."""
-    where, values = chosen.where()
-    query = f"SELECT * FROM mood_history WHERE {where} ORDER BY played_at_ms DESC LIMIT :limit"  # noqa: S608
+    chosen_days, values = chosen.where()
+    statement = query("latest_listens", and_chosen=chosen_days)
     with database.read() as connection:
-        rows = connection.execute(text(query), values | {"limit": limit}).mappings()
+        rows = connection.execute(statement, values | {"limit": limit}).mappings()
         return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 

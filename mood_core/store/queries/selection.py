@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mood_core.errors import InputError
+from mood_core.store.engine.named_queries import query
 
 
 def check_days(first_day: date | None, last_day: date | None) -> None:
@@ -36,13 +37,12 @@ class Selection:
         """The SQL ``AND ...`` that ``column`` is the key of a track heard in this selection, and its parameters."""
         if self.is_everything:
             return "", {}
-        conditions, values = ["1 = 1"], dict[str, object]()
+        conditions, values = "", dict[str, object]()
         if self.user_ids is not None:
-            conditions.append("u.user_id = ANY(:user_ids)")
+            conditions = "u.user_id = ANY(:user_ids) AND "
             values["user_ids"] = self.user_ids
         for name, operator, day in (("first_day", ">=", self.first_day), ("last_day", "<=", self.last_day)):
             if day is not None:
-                conditions.append(f"l.local_day {operator} :{name}")
+                conditions += f"l.local_day {operator} :{name} AND "
                 values[name] = day.isoformat()
-        heard = "SELECT l.track_key FROM listen_times AS l INNER JOIN users AS u ON u.user_key = l.user_key"
-        return f"AND {column} IN ({heard} WHERE {' AND '.join(conditions)})", values
+        return f"AND {column} IN ({query('heard_tracks', chosen_and=conditions).text})", values
