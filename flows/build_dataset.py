@@ -27,7 +27,7 @@ def build_dataset(playlists: Playlists, out: DatasetFile = "", user: Reader = ""
         user: The account that reads the playlists, by id or name; the first one by default.
     """
     report, file = collect_playlists(list(playlists), out or None, user or None)
-    fates = [{"fate": fate.value, "items": count} for fate, count in sorted(report.fates.items())]
+    fates = [{"fate": fate.value, "items": count} for fate, count in sorted(report.outcomes.items())]
     said = f"{report.items} items of playlists"
     if_possible(lambda: create_table_artifact(key="moodlog-dataset-fates", table=fates, description=said))
     tracks = ", ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no tracks"

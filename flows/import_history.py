@@ -13,7 +13,7 @@ from flows.progress import ProgressArtifact, asking_progress, labelling_progress
 from flows.server.calls import if_possible
 from mood_core.app.import_export import import_export, label_now
 from mood_core.app.workspace import Workspace
-from mood_core.exports.parse_row import Choice
+from mood_core.exports.parse_row import ImportFilter
 
 
 class _Progress:
@@ -58,13 +58,13 @@ def import_history(
             [Path(path) for path in paths],
             user=user,
             timezone=timezone or None,
-            choice=Choice(min_ms, keep_private, keep_videos),
+            row_filter=ImportFilter(min_ms, keep_private, keep_videos),
             dry_run=dry_run,
             progress=_Progress(),
         )
         if label and not dry_run:
             label_now(workspace, asking_progress(), labelling_progress())
-    fates = [{"fate": str(fate), "rows": count} for fate, count in sorted(report.fates.items())]
+    fates = [{"fate": str(fate), "rows": count} for fate, count in sorted(report.outcomes.items())]
     said = f"{report.rows_read} rows read"
     if_possible(lambda: create_table_artifact(key="moodlog-import-fates", table=fates, description=said))
     return report.as_dict()

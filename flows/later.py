@@ -36,7 +36,7 @@ def put_off(report: NightReport) -> str | None:
     said = []
     if report.accounts_wait_s is not None:
         at = utc_now() + timedelta(seconds=report.accounts_wait_s) + _SLACK
-        people = {} if flow_run.parameters.get("due_only") else {"people": report.put_off_accounts}
+        people = {} if flow_run.parameters.get("due_only") else {"people": report.deferred_accounts}
         parameters = {**flow_run.parameters, **people}
         said.append(_run_at(at, own, parameters, "accounts", shared_key(own, "accounts", at, parameters)))
     if report.features_wait_s is not None:

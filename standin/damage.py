@@ -9,7 +9,7 @@ from standin import payloads
 from standin.faults import Fault, FaultKind
 from standin.messages import Delivery, Response
 from standin.services import Service
-from standin.web_api import spoil_item
+from standin.web_api import damage_item
 
 _REFUSALS = {
     FaultKind.UNAUTHORIZED: (401, "The access token expired"),
@@ -59,5 +59,5 @@ def _body(fault: Fault, body: bytes) -> bytes:
 def _respelt(response: Response, track: dict[str, object] | None) -> Response:
     if response.status != 200:
         return response
-    content = spoil_item(json.loads(response.body), track)
+    content = damage_item(json.loads(response.body), track)
     return replace(response, body=json.dumps(content, ensure_ascii=False).encode())

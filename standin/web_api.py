@@ -224,7 +224,7 @@ def _bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def spoil_item(content: Any, track: dict[str, Any] | None) -> Any:
+def damage_item(content: Any, track: dict[str, Any] | None) -> Any:
     """``content`` of a list answer with ``track`` where its first track stands (for faults)."""
     if "audio_features" in content:
         content["audio_features"][:1] = [None]

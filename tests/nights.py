@@ -13,7 +13,7 @@ from mood_core.domain.records import to_ms
 from mood_core.spotify.tokens import Token
 from mood_core.store.locks.named_locks import Turn
 from mood_core.store.queries.import_rows import ImportRows
-from mood_core.usecases.imports.match_pending import match_waiting
+from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.nightly.fetch_features import fetch_features
 from mood_core.usecases.nightly.label_tracks import label_tracks
 from mood_core.usecases.nightly.night_report import NightReport
@@ -81,7 +81,7 @@ def one_night(workspace: Workspace) -> NightReport:
     pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
     report.outcomes = pull_claimed(ids, pull, workspace.accounts, workspace.now)
     with workspace.turn(Turn.LABELS):
-        match_waiting(ImportRows(workspace.database), workspace.batches, now=now)
+        match_pending(ImportRows(workspace.database), workspace.batches, now=now)
         report.features = fetch_features(
             workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=now
         )

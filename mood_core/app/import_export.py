@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mood_core.app.workspace import Workspace
 from mood_core.exports.limits import Limits
-from mood_core.exports.parse_row import Choice
+from mood_core.exports.parse_row import ImportFilter
 from mood_core.features.catalog.file_list import read_list
 from mood_core.features.catalog.names import CatalogNames
 from mood_core.settings import Settings
@@ -19,10 +19,10 @@ from mood_core.store.locks.named_locks import Turn
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.account_lock import held
-from mood_core.usecases.imports.import_export import ImportOptions, ImportReport, Progress, Silent, import_history
-from mood_core.usecases.imports.match_pending import match_waiting
+from mood_core.usecases.imports.import_export import ImportOptions, ImportReport, NoProgress, Progress, import_history
+from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.imports.owner import RegisteringBatches, check_not_forgotten, find_owner
-from mood_core.usecases.quarantine import keep_rows_aside
+from mood_core.usecases.quarantine import quarantine_rows
 
 
 def import_export(
@@ -31,7 +31,7 @@ def import_export(
     *,
     user: str | None = None,
     timezone: str | None = None,
-    choice: Choice | None = None,
+    row_filter: ImportFilter | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
@@ -56,10 +56,10 @@ def import_export(
             RegisteringBatches(lambda: workspace.batches, owner, renew),
             quarantine,
             now=now,
-            keep=lambda: keep_rows_aside(quarantine, settings.quarantine, owner.user_id),
-            options=ImportOptions(choice or Choice(), limits_of(settings), dry_run),
+            keep=lambda: quarantine_rows(quarantine, settings.quarantine, owner.user_id),
+            options=ImportOptions(row_filter or ImportFilter(), limits_of(settings), dry_run),
             catalog=catalog_names(settings, remember=not dry_run),
-            progress=progress or Silent(),
+            progress=progress or NoProgress(),
         )
     return report  # noqa: RET504 - for all that types tell, the stack may swallow an error
 
@@ -82,7 +82,7 @@ def match_names(workspace: Workspace) -> int:
     """Give plays by name their tracks, where these are known by now or stand in a catalogue file; returns how many."""
     rows, catalog = ImportRows(workspace.database), catalog_names(workspace.settings, remember=True)
     with workspace.turn(Turn.LABELS), workspace.accounts.leased():
-        return match_waiting(rows, workspace.batches, now=workspace.now(), catalog=catalog)
+        return match_pending(rows, workspace.batches, now=workspace.now(), catalog=catalog)
 
 
 def catalog_names(settings: Settings, *, remember: bool) -> CatalogNames:

@@ -160,7 +160,7 @@ class Workspace(Parts):
             StoreError: The database or the lake fails.
         """
         from mood_core.usecases.nightly.fetch_features import fetch_features
-        from mood_core.usecases.quarantine import keep_aside
+        from mood_core.usecases.quarantine import quarantine_answers
 
         now = self.now()
         with self.turn(Turn.LABELS):
@@ -174,7 +174,7 @@ class Workspace(Parts):
                 most_heard_first=most_heard_first,
                 progress=progress,
             )
-            keep_aside(report.set_aside, self.settings.quarantine, now=now)
+            quarantine_answers(report.quarantined, self.settings.quarantine, now=now)
         return report
 
     def label(
@@ -225,7 +225,7 @@ class Workspace(Parts):
         from mood_core.errors import Unavailable
         from mood_core.usecases.models.build_dataset import build_dataset
         from mood_core.usecases.people.manage_users import the_reader
-        from mood_core.usecases.quarantine import keep_aside
+        from mood_core.usecases.quarantine import quarantine_answers
 
         with self.turn(Turn.LABELS):
             table, report = build_dataset(
@@ -237,7 +237,7 @@ class Workspace(Parts):
                 now=self.now(),
                 progress=progress,
             )
-            keep_aside(report.features.set_aside, self.settings.quarantine, now=self.now())
+            quarantine_answers(report.features.quarantined, self.settings.quarantine, now=self.now())
         if report.features.stopped:
             stop = report.features.stopped[0]
             raise Unavailable(

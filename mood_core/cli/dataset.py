@@ -38,7 +38,7 @@ def command() -> None:
 def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool) -> None:
     """Collect the tracks of playlists, one mood a playlist, with their audio features.
 
-    Tracks that stand in playlists of two moods are left out, and every item's fate is told. Spotify shows an app in
+    Tracks that stand in playlists of two moods are left out, and every item's outcome is told. Spotify shows an app in
     development mode only playlists that the account owns or works on. The file is what `moodlog train` takes.
 
     \b
@@ -57,7 +57,7 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
     answer = {
         "file": str(out),
         "items": report.items,
-        "fates": {fate.value: count for fate, count in sorted(report.fates.items())},
+        "fates": {outcome.value: count for outcome, count in sorted(report.outcomes.items())},
         "tracks": dict(sorted(report.kept.items())),
     }
     click.echo(json.dumps(answer)) if as_json else _print_report(report, out)
@@ -110,8 +110,8 @@ def _print_report(report: DatasetReport, out: Path) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("what became of the items")
     table.add_column("items", justify="right")
-    for fate, count in sorted(report.fates.items()):
-        table.add_row(fate.value, str(count))
+    for outcome, count in sorted(report.outcomes.items()):
+        table.add_row(outcome.value, str(count))
     table.add_row("all", str(report.items), style="bold")
     console = Console()
     console.print(table)

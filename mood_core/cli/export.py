@@ -32,7 +32,7 @@ def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
     """
     from mood_core.store.queries.person_export import personal_rows
     from mood_core.usecases.people.export_person import Rows, earlier_names, export_person
-    from mood_core.usecases.quarantine import rows_aside
+    from mood_core.usecases.quarantine import quarantined_rows
 
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
@@ -40,7 +40,7 @@ def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
         with personal_rows(workspace.database, account.user_id) as parts:
             more: dict[str, Rows] = {
                 "earlier_names": partial(earlier_names, workspace.lake, account.user_id),
-                "quarantined_rows": partial(rows_aside, workspace.settings.quarantine, account.user_id),
+                "quarantined_rows": partial(quarantined_rows, workspace.settings.quarantine, account.user_id),
             }
             counts = export_person(parts | more, target, kind)
     if as_json:

@@ -49,7 +49,7 @@ def command(
 ) -> None:
     """Import the listening history that Spotify sends on request: zip, folder or JSON files.
 
-    Both forms are read, the extended history and the account data, mixed as they come. Every row's fate is counted;
+    Both forms are read, the extended history and the account data, mixed as they come. Every row's outcome is counted;
     importing the same again changes nothing. Nobody needs an account or an app for this.
 
     \b
@@ -61,12 +61,12 @@ def command(
     """
     from mood_core.app.import_export import import_export, label_now
     from mood_core.app.workspace import Workspace
-    from mood_core.exports.parse_row import Choice
+    from mood_core.exports.parse_row import ImportFilter
 
-    choice = Choice(min_ms, private == "keep", videos == "keep")
+    row_filter = ImportFilter(min_ms, private == "keep", videos == "keep")
     with Workspace() as workspace, _bar() as bar:
         report = import_export(
-            workspace, paths, user=user, timezone=timezone, choice=choice, dry_run=dry_run, progress=bar
+            workspace, paths, user=user, timezone=timezone, row_filter=row_filter, dry_run=dry_run, progress=bar
         )
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
@@ -121,16 +121,16 @@ def _print(report: ImportReport, *, labelled: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mood_core.exports.outcomes import MEANING, Fate
+    from mood_core.exports.outcomes import MEANING, RowOutcome
 
     table = Table("fate", "rows", "meaning", box=None, pad_edge=False)
     table.columns[1].justify = "right"
-    for name, count in report.fates.items():
-        table.add_row(name, f"{count:,}", MEANING[Fate(name)])
+    for name, count in report.outcomes.items():
+        table.add_row(name, f"{count:,}", MEANING[RowOutcome(name)])
     table.add_row("rows read", f"{report.rows_read:,}", "all of them", style="bold")
     Console().print(table)
     notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    for note in _notes(report, imported=report.fates[Fate.IMPORTED.value], labelled=labelled):
+    for note in _notes(report, imported=report.outcomes[RowOutcome.IMPORTED.value], labelled=labelled):
         notes.print(note)
 
 

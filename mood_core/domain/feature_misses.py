@@ -33,11 +33,11 @@ WITHOUT_ASKING = frozenset({NO_ISRC, NOT_A_TRACK})
 ASK_AGAIN_AFTER = tuple(timedelta(days=days) for days in (1, 3, 7, 30, 90))
 """How long to wait after the first, second, ... miss; after the last of them, its interval again and again."""
 
-NOT_LATER_THAN = timedelta(days=1)
+LATEST_PLAUSIBLE = timedelta(days=1)
 """What is dated further ahead was remembered by a clock that was wrong, and says nothing."""
 
 
-class RememberedMiss(Protocol):
+class PastMiss(Protocol):
     """A source's misses of one track: how many, the last one's date (aware UTC) and reason."""
 
     @property
@@ -48,10 +48,10 @@ class RememberedMiss(Protocol):
     def count(self) -> int: ...  # noqa: D102
 
 
-class NothingRemembered:
+class NoPastMisses:
     """A history without misses: with it, every source is asked."""
 
-    def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:  # noqa: ARG002
+    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], PastMiss]:  # noqa: ARG002
         """No miss at all."""
         return {}
 
@@ -76,10 +76,10 @@ class Rest:
 
 def rest_at(at: datetime) -> Rest:
     """Which misses rest at ``at``."""
-    return Rest(tuple(at - wait for wait in ASK_AGAIN_AFTER), at + NOT_LATER_THAN)
+    return Rest(tuple(at - wait for wait in ASK_AGAIN_AFTER), at + LATEST_PLAUSIBLE)
 
 
-def is_due(miss: RememberedMiss | None, rest: Rest) -> bool:
+def is_due(miss: PastMiss | None, rest: Rest) -> bool:
     """Whether a source may be asked at the moment of ``rest``, given what is remembered of its misses of the track."""
     return miss is None or miss.reason in WITHOUT_ASKING or not rest.holds(miss.count, miss.missed_at)
 

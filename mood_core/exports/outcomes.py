@@ -1,12 +1,12 @@
-"""What can become of a row of an export: every row read has exactly one fate."""
+"""What can become of a row of an export: every row read has exactly one outcome."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 
-class Fate(StrEnum):
-    """The fates, in the order in which they are shown."""
+class RowOutcome(StrEnum):
+    """The outcomes, in the order in which they are shown."""
 
     IMPORTED = "imported"
     DUPLICATE = "duplicate"
@@ -25,19 +25,19 @@ class Fate(StrEnum):
 
 
 MEANING = {
-    Fate.IMPORTED: "new listens",
-    Fate.DUPLICATE: "the same play again in these files",
-    Fate.ALREADY_IMPORTED: "stored by an earlier import",
-    Fate.KNOWN_FROM_POLLING: "already seen among the recent listens",
-    Fate.SAME_LISTEN: "the same play in another form of the export",
-    Fate.UNMATCHED: "kept until a track of that artist and title is known",
-    Fate.PODCAST: "podcast episodes",
-    Fate.AUDIOBOOK: "audiobooks",
-    Fate.VIDEO: "rows of the video history, left out unless --videos keep",
-    Fate.NO_URI: "rows that give no track's address",
-    Fate.LOCAL_TRACK: "files of your own, unknown to Spotify",
-    Fate.TOO_SHORT: "shorter than --min-ms",
-    Fate.PRIVATE_SESSION: "private sessions, left out by --private drop",
-    Fate.MALFORMED: "damaged rows, kept in quarantine",
+    RowOutcome.IMPORTED: "new listens",
+    RowOutcome.DUPLICATE: "the same play again in these files",
+    RowOutcome.ALREADY_IMPORTED: "stored by an earlier import",
+    RowOutcome.KNOWN_FROM_POLLING: "already seen among the recent listens",
+    RowOutcome.SAME_LISTEN: "the same play in another form of the export",
+    RowOutcome.UNMATCHED: "kept until a track of that artist and title is known",
+    RowOutcome.PODCAST: "podcast episodes",
+    RowOutcome.AUDIOBOOK: "audiobooks",
+    RowOutcome.VIDEO: "rows of the video history, left out unless --videos keep",
+    RowOutcome.NO_URI: "rows that give no track's address",
+    RowOutcome.LOCAL_TRACK: "files of your own, unknown to Spotify",
+    RowOutcome.TOO_SHORT: "shorter than --min-ms",
+    RowOutcome.PRIVATE_SESSION: "private sessions, left out by --private drop",
+    RowOutcome.MALFORMED: "damaged rows, kept in quarantine",
 }
-"""A sentence for each fate."""
+"""A sentence for each outcome."""

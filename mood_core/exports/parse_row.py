@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mood_core.domain.spotify_ids import parse_track_ref
-from mood_core.exports.outcomes import Fate
+from mood_core.exports.outcomes import RowOutcome
 from mood_core.text.sanitise import plain
 
 _LONGEST_MS = 2**31 - 1
@@ -29,7 +29,7 @@ UNKNOWN_MS = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ImportFilter:
     """What a person leaves out: plays under ``min_ms`` milliseconds; private sessions and videos unless kept."""
 
     min_ms: int = 0
@@ -69,13 +69,13 @@ class Plays:
 
 
 @dataclass(slots=True)
-class HistoryRead:
-    """An export, read. ``fates`` counts the rows that are no listens; ``tracked`` and ``named`` hold the others."""
+class ParsedExport:
+    """An export, read. ``outcomes`` counts the rows that are no listens; ``tracked`` and ``named`` hold the others."""
 
     rows_read: int = 0
     files: dict[str, int] = field(default_factory=dict)
     other_files: list[str] = field(default_factory=list)
-    fates: Counter[Fate] = field(default_factory=Counter)
+    outcomes: Counter[RowOutcome] = field(default_factory=Counter)
     tracks: dict[str, int] = field(default_factory=dict)
     track_infos: list[TrackInfo] = field(default_factory=list)
     names: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class BadRow(Exception):
     """Why a row cannot be used."""
 
 
-def take_row(row: Any, choice: Choice, result: HistoryRead, *, video: bool) -> Fate | None:
+def parse_row(row: Any, row_filter: ImportFilter, result: ParsedExport, *, video: bool) -> RowOutcome | None:
     """Keep a listen in ``result``, or say why the row is none; ``video`` rows are told by their file alone.
 
     Raises:
@@ -96,20 +96,20 @@ def take_row(row: Any, choice: Choice, result: HistoryRead, *, video: bool) -> F
     if not isinstance(row, dict):
         raise BadRow("not an object")
     if video:
-        return Fate.VIDEO
+        return RowOutcome.VIDEO
     if "ts" in row:
-        return _take_extended(row, choice, result)
+        return _take_extended(row, row_filter, result)
     if "endTime" in row:
-        return _take_account(row, "endTime", choice, result)
+        return _take_account(row, "endTime", row_filter, result)
     if "time" in row and "trackName" in row:  # of early 2018
-        return _take_account(row, "time", choice, result)
+        return _take_account(row, "time", row_filter, result)
     raise BadRow("neither ts nor endTime")
 
 
-def _take_extended(row: dict[str, Any], choice: Choice, result: HistoryRead) -> Fate | None:
+def _take_extended(row: dict[str, Any], row_filter: ImportFilter, result: ParsedExport) -> RowOutcome | None:
     uri = row.get("spotify_track_uri")
     if uri is None or uri == "":
-        return _without_uri(row, choice, result)
+        return _without_uri(row, row_filter, result)
     if not isinstance(uri, str):
         raise BadRow("spotify_track_uri is no text")
     known = result.tracks.get(uri)
@@ -117,71 +117,71 @@ def _take_extended(row: dict[str, Any], choice: Choice, result: HistoryRead) -> 
     if known is None and track_id is None:
         return _other_uri(uri)
     ended_s, ms = _seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
-    left_out = _left_out(row, ms, choice)
+    left_out = _left_out(row, ms, row_filter)
     if left_out is None:
         result.tracked.add(_new_track(uri, track_id, row, result) if track_id else result.tracks[uri], ended_s, ms)
     return left_out
 
 
-def _left_out(row: dict[str, Any], ms: int, choice: Choice) -> Fate | None:
-    if row.get("incognito_mode") is True and not choice.keep_private:
-        return Fate.PRIVATE_SESSION
-    return Fate.TOO_SHORT if ms < choice.min_ms else None
+def _left_out(row: dict[str, Any], ms: int, row_filter: ImportFilter) -> RowOutcome | None:
+    if row.get("incognito_mode") is True and not row_filter.keep_private:
+        return RowOutcome.PRIVATE_SESSION
+    return RowOutcome.TOO_SHORT if ms < row_filter.min_ms else None
 
 
-def _take_account(row: dict[str, Any], end: str, choice: Choice, result: HistoryRead) -> Fate | None:
+def _take_account(row: dict[str, Any], end: str, row_filter: ImportFilter, result: ParsedExport) -> RowOutcome | None:
     """Take a row whose time is called ``end``. What tells no length is never too short."""
     if "podcastName" in row or "episodeName" in row:
-        return Fate.PODCAST
+        return RowOutcome.PODCAST
     if not _AUDIOBOOK.isdisjoint(row):
-        return Fate.AUDIOBOOK
+        return RowOutcome.AUDIOBOOK
     artist, title = _name(row, "artistName"), _name(row, "trackName")
     if not artist or not title:
-        return Fate.NO_URI
+        return RowOutcome.NO_URI
     ended_s = _seconds(row[end], end)
     ms = UNKNOWN_MS if row.get("msPlayed") is None else _milliseconds(row["msPlayed"], "msPlayed")
-    if UNKNOWN_MS < ms < choice.min_ms:
-        return Fate.TOO_SHORT
+    if UNKNOWN_MS < ms < row_filter.min_ms:
+        return RowOutcome.TOO_SHORT
     _add_named(artist, title, ended_s, ms, result)
     return None
 
 
-def _add_named(artist: str, title: str, ended_s: int, ms: int, result: HistoryRead) -> None:
+def _add_named(artist: str, title: str, ended_s: int, ms: int, result: ParsedExport) -> None:
     result.named.add(result.names.setdefault((artist, title), len(result.names)), ended_s, ms)
 
 
-def _without_uri(row: dict[str, Any], choice: Choice, result: HistoryRead) -> Fate | None:
+def _without_uri(row: dict[str, Any], row_filter: ImportFilter, result: ParsedExport) -> RowOutcome | None:
     if row.get("audiobook_uri") or row.get("audiobook_title") or row.get("audiobook_chapter_uri"):
-        return Fate.AUDIOBOOK
+        return RowOutcome.AUDIOBOOK
     if row.get("spotify_episode_uri") or row.get("episode_name") or row.get("episode_show_name"):
-        return Fate.PODCAST
+        return RowOutcome.PODCAST
     if "spotify_track_uri" in row:
-        return Fate.NO_URI
+        return RowOutcome.NO_URI
     # Of the first histories, which told no addresses at all.
     artist, title = _name(row, "master_metadata_album_artist_name"), _name(row, "master_metadata_track_name")
     if not artist or not title:
-        return Fate.NO_URI
+        return RowOutcome.NO_URI
     ended_s, ms = _seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
-    left_out = _left_out(row, ms, choice)
+    left_out = _left_out(row, ms, row_filter)
     if left_out is None:
         # At its minute, as the account data tells the same play: the two are one row then.
         _add_named(artist, title, ended_s - ended_s % 60, ms, result)
     return left_out
 
 
-def _other_uri(uri: str) -> Fate:
-    for start, fate in (
-        ("spotify:local:", Fate.LOCAL_TRACK),
-        ("spotify:episode:", Fate.PODCAST),
-        ("spotify:audiobook:", Fate.AUDIOBOOK),
-        ("spotify:chapter:", Fate.AUDIOBOOK),
+def _other_uri(uri: str) -> RowOutcome:
+    for start, outcome in (
+        ("spotify:local:", RowOutcome.LOCAL_TRACK),
+        ("spotify:episode:", RowOutcome.PODCAST),
+        ("spotify:audiobook:", RowOutcome.AUDIOBOOK),
+        ("spotify:chapter:", RowOutcome.AUDIOBOOK),
     ):
         if uri.startswith(start):
-            return fate
+            return outcome
     raise BadRow("spotify_track_uri is no track's")
 
 
-def _new_track(uri: str, track_id: str, row: dict[str, Any], result: HistoryRead) -> int:
+def _new_track(uri: str, track_id: str, row: dict[str, Any], result: ParsedExport) -> int:
     index = result.tracks.setdefault(f"spotify:track:{track_id}", len(result.track_infos))
     if index == len(result.track_infos):
         title, artist, album = (_text(row.get(f"master_metadata_{name}")) for name in _METADATA)

@@ -1,4 +1,4 @@
-"""Reads an export into compact columns, and gives every row that is no listen its fate.
+"""Reads an export into compact columns, and gives every row that is no listen its outcome.
 
 A listen costs 16 bytes here, whatever its row held; names are kept once a track. What identifies a person or a device
 (ip address, user agent, country, user name, platform) is never looked at.
@@ -11,28 +11,28 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from mood_core.exports.limits import Limits
-from mood_core.exports.outcomes import Fate
-from mood_core.exports.parse_row import BadRow, Choice, HistoryRead, take_row
+from mood_core.exports.outcomes import RowOutcome
+from mood_core.exports.parse_row import BadRow, ImportFilter, ParsedExport, parse_row
 from mood_core.exports.rows import RowStream, is_video
 from mood_core.exports.sources import JsonFile
 
 _SCRUB = ("ip_addr", "user_agent", "username", "conn_country", "platform", "city", "region")
-_TELL_EVERY = 5_000
+_REPORT_EVERY = 5_000
 
 
 def read_history(
     files: Iterable[JsonFile],
-    choice: Choice,
+    row_filter: ImportFilter,
     limits: Limits,
     quarantine: IO[str],
     progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
-) -> HistoryRead:
+) -> ParsedExport:
     """Read all of ``files``; malformed rows go to ``quarantine``, one JSON object a line.
 
     Raises:
         InputError: A file is damaged; nothing of the result may be used then.
     """
-    reader = _Reader(choice, quarantine, progress)
+    reader = _Reader(row_filter, quarantine, progress)
     for file in files:
         reader.read(file, limits)
     return reader.result
@@ -41,9 +41,9 @@ def read_history(
 class _Reader:
     """Reads one file after the other into one result."""
 
-    def __init__(self, choice: Choice, quarantine: IO[str], progress: Callable[[int, int], None]) -> None:
-        self.result = HistoryRead()
-        self._choice, self._quarantine, self._progress = choice, quarantine, progress
+    def __init__(self, row_filter: ImportFilter, quarantine: IO[str], progress: Callable[[int, int], None]) -> None:
+        self.result = ParsedExport()
+        self._row_filter, self._quarantine, self._progress = row_filter, quarantine, progress
         self._bytes_before = 0
 
     def read(self, file: JsonFile, limits: Limits) -> None:
@@ -56,23 +56,23 @@ class _Reader:
         self._progress(self.result.rows_read, self._bytes_before)
 
     def _rows_of(self, name: str, rows: RowStream) -> int:
-        result, choice, position = self.result, self._choice, 0
-        before, fates, video = result.rows_read, result.fates, is_video(name) and not choice.keep_videos
+        result, row_filter, position = self.result, self._row_filter, 0
+        before, outcomes, video = result.rows_read, result.outcomes, is_video(name) and not row_filter.keep_videos
         for position, row in enumerate(rows, start=1):
             try:
-                fate = take_row(row, choice, result, video=video)
+                outcome = parse_row(row, row_filter, result, video=video)
             except BadRow as reason:
-                fate = Fate.MALFORMED
-                _set_aside(self._quarantine, name, position, str(reason), row)
-            if fate is not None:
-                fates[fate] += 1
-            if position % _TELL_EVERY == 0:
+                outcome = RowOutcome.MALFORMED
+                _quarantine_row(self._quarantine, name, position, str(reason), row)
+            if outcome is not None:
+                outcomes[outcome] += 1
+            if position % _REPORT_EVERY == 0:
                 self._progress(before + position, self._bytes_before + rows.read_bytes)
         result.rows_read = before + position
         return position
 
 
-def _set_aside(quarantine: IO[str], name: str, position: int, reason: str, row: Any) -> None:
+def _quarantine_row(quarantine: IO[str], name: str, position: int, reason: str, row: Any) -> None:
     kept = {"file": name, "position": position, "reason": reason}
     try:
         line = json.dumps(kept | {"row": _scrubbed(row)}, default=str)

@@ -69,10 +69,10 @@ def open_export(paths: Sequence[Path], limits: Limits) -> Iterator[list[JsonFile
                 f"the files hold {total:,} bytes of JSON, more than the {limits.total_bytes:,} of"
                 " MOODLOG_IMPORT_MAX_BYTES"
             )
-        yield _told_apart(sorted(found.values(), key=lambda file: (file.name.rpartition("/")[2], file.name)))
+        yield _with_unique_names(sorted(found.values(), key=lambda file: (file.name.rpartition("/")[2], file.name)))
 
 
-def _told_apart(files: Sequence[JsonFile]) -> list[JsonFile]:
+def _with_unique_names(files: Sequence[JsonFile]) -> list[JsonFile]:
     """Files of one name, from several zips or folders, are shown with the place from where they come."""
     count = Counter(file.name for file in files)
     return [

@@ -19,7 +19,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from mood_core.domain.feature_misses import ANY_SOURCE, NOT_A_TRACK, NOT_LATER_THAN, is_due, never_has_features, rest_at
+from mood_core.domain.feature_misses import (
+    ANY_SOURCE,
+    LATEST_PLAUSIBLE,
+    NOT_A_TRACK,
+    is_due,
+    never_has_features,
+    rest_at,
+)
 from mood_core.domain.records import FeatureMiss
 from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
 from mood_core.features.fetch_report import FetchReport
@@ -72,7 +79,7 @@ def fetch_features(
 def is_denied(source: FeatureSource, availability: SourceAvailability, at: datetime) -> bool:
     """Whether the service of ``source`` has refused this app so lately that it is left alone at ``at``."""
     since = availability.unavailable_since(service_of(source.name))
-    return since is not None and since - NOT_LATER_THAN <= at < since + source.denied_for
+    return since is not None and since - LATEST_PLAUSIBLE <= at < since + source.denied_for
 
 
 class _Walk:
@@ -86,8 +93,8 @@ class _Walk:
         availability: SourceAvailability,
         report: FetchReport,
     ) -> None:
-        self._waiting = {track.track_id: track for track in tracks}
-        self._remembered = history.remembered(tuple(self._waiting))
+        self._pending = {track.track_id: track for track in tracks}
+        self._past_misses = history.past_misses(tuple(self._pending))
         self._at = at
         self._rest = rest_at(at)
         self._availability = availability
@@ -99,9 +106,9 @@ class _Walk:
 
     def classify(self) -> Iterator[FetchResult]:
         """Take out the tracks that can never have features; yield those not yet known as such."""
-        hopeless = [track for track in self._waiting.values() if never_has_features(track)]
+        hopeless = [track for track in self._pending.values() if never_has_features(track)]
         for track in hopeless:
-            del self._waiting[track.track_id]
+            del self._pending[track.track_id]
         yield from self._without_asking(ANY_SOURCE, [(track, NOT_A_TRACK) for track in hopeless])
 
     def ask(self, source: FeatureSource) -> Iterator[FetchResult]:
@@ -129,12 +136,12 @@ class _Walk:
         due: list[Track] = []
         refused: list[tuple[Track, str]] = []
         service = service_of(source.name)
-        for track in self._waiting.values():
+        for track in self._pending.values():
             if (service, track.track_id) in self._withheld:
                 continue
             if (reason := source.cannot_ask(track)) is not None:
                 refused.append((track, reason))
-            elif not source.remote or is_due(self._remembered.get((track.track_id, source.name)), self._rest):
+            elif not source.remote or is_due(self._past_misses.get((track.track_id, source.name)), self._rest):
                 due.append(track)
         return due, refused
 
@@ -146,7 +153,7 @@ class _Walk:
 
     def _news(self, misses: Sequence[FeatureMiss]) -> tuple[FeatureMiss, ...]:
         """The misses that say something new: remembering the others would only count them up."""
-        known = self._remembered
+        known = self._past_misses
         return tuple(
             miss
             for miss in misses
@@ -157,7 +164,7 @@ class _Walk:
         try:
             result = source.fetch(batch, self._at)
         except UnexpectedPayload as error:
-            self._set_aside(source, batch, error)
+            self._quarantine(source, batch, error)
         except AccessDenied as error:
             if source.denied_for:
                 self._deny(service_of(source.name), error)
@@ -177,12 +184,12 @@ class _Walk:
             self._on_probation.remove(service)
             self._availability.mark_available(service)
         for features in result.found:
-            self._waiting.pop(features.track_id, None)
+            self._pending.pop(features.track_id, None)
         return result if source.remote else FetchResult(result.found, self._news(result.misses))
 
-    def _set_aside(self, source: FeatureSource, batch: Sequence[Track], error: UnexpectedPayload) -> None:
+    def _quarantine(self, source: FeatureSource, batch: Sequence[Track], error: UnexpectedPayload) -> None:
         log.warning("%s: an answer was set aside: %s; it begins %r", source.name, error.message, error.excerpt)
-        self._report.put_aside(source.name, error, tuple(track.track_id for track in batch))
+        self._report.quarantine(source.name, error, tuple(track.track_id for track in batch))
         self._withheld.update((service_of(source.name), track.track_id) for track in batch)
         self._unexpected_in_a_row += 1
         if self._unexpected_in_a_row >= UNEXPECTED_IN_A_ROW:

@@ -25,7 +25,7 @@ class StoppedSource:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class QuarantinedAnswer:
     """An answer that did not fit its contract: nothing of it was used, and its tracks are asked about next time."""
 
     source: str
@@ -43,7 +43,7 @@ class FetchReport:
     missed: Counter[str] = field(default_factory=Counter)
     stopped: list[StoppedSource] = field(default_factory=list)
     denied: list[StoppedSource] = field(default_factory=list)
-    set_aside: list[SetAside] = field(default_factory=list)
+    quarantined: list[QuarantinedAnswer] = field(default_factory=list)
 
     def count(self, source: str, result: FetchResult) -> None:
         """Add one batch that ``source`` answered."""
@@ -59,6 +59,6 @@ class FetchReport:
         """Note that ``service`` does not let this app ask."""
         self.denied.append(StoppedSource(service, error.message))
 
-    def put_aside(self, source: str, error: UnexpectedPayload, track_ids: tuple[str, ...]) -> None:
+    def quarantine(self, source: str, error: UnexpectedPayload, track_ids: tuple[str, ...]) -> None:
         """Note an answer of ``source`` that was not used."""
-        self.set_aside.append(SetAside(source, error.message, error.excerpt, track_ids))
+        self.quarantined.append(QuarantinedAnswer(source, error.message, error.excerpt, track_ids))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from mood_core.domain.feature_misses import RememberedMiss
+    from mood_core.domain.feature_misses import PastMiss
     from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 
 
@@ -64,7 +64,7 @@ class FeatureSource(Protocol):
 class MissHistory(Protocol):
     """What is remembered of earlier misses."""
 
-    def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:
+    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], PastMiss]:
         """The remembered misses of ``track_ids`` by (track id, source name)."""
         ...
 

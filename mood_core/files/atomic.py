@@ -23,7 +23,7 @@ NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
 """How a system says that there are no hard links on a disk, as there are none on memory sticks."""
 
 
-def draft_of(target: Path) -> Path:
+def temporary_path(target: Path) -> Path:
     """A name beside ``target`` that nobody else writes to; it begins with a dot, so that readers pass it by."""
     return target.with_name(f".{target.name}.{this_process()}@{this_host()}@{time.monotonic_ns()}.draft")
 
@@ -59,7 +59,7 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def sweep_beside(target: Path) -> int:
+def sweep_temporary(target: Path) -> int:
     """Remove what processes that have ended left of drafts of ``target``; returns how many there were."""
     return sweep(path for path in target.parent.glob(".*.draft") if path.name.startswith(f".{target.name}."))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from mood_core.files.atomic import NO_HARD_LINKS, draft_of, sweep_beside
+from mood_core.files.atomic import NO_HARD_LINKS, sweep_temporary, temporary_path
 
 _FOLDER, _FILE = 0o700, 0o600
 _LONGEST_STEM = 120
@@ -91,10 +91,10 @@ def make_private_file(path: Path) -> None:
     Raises:
         OSError: it cannot be made.
     """
-    sweep_beside(path)
+    sweep_temporary(path)
     if path.exists():
         return
-    fresh = draft_of(path)
+    fresh = temporary_path(path)
     write_private(fresh, b"")
     try:
         with contextlib.suppress(FileExistsError):

@@ -6,12 +6,12 @@ import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST_WISH_S = 30 * 86_400.0
+LONGEST_RETRY_AFTER_S = 30 * 86_400.0
 """The longest Retry-After that is believed, s. A longer one is taken for this: a slip must not silence us for years."""
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, 0 to :data:`LONGEST_WISH_S`; None where it says nothing readable.
+    """Seconds that a Retry-After header asks for, 0 to :data:`LONGEST_RETRY_AFTER_S`; None if unreadable.
 
     The header holds a number of seconds or an HTTP date, which counts from ``now``.
     """
@@ -22,7 +22,7 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
     except ValueError:
         moment = http_time(value)
         seconds = math.nan if moment is None else max((moment - now).total_seconds(), 0.0)
-    return min(seconds, LONGEST_WISH_S) if 0.0 <= seconds < math.inf else None
+    return min(seconds, LONGEST_RETRY_AFTER_S) if 0.0 <= seconds < math.inf else None
 
 
 def http_time(value: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mood_core.files.atomic import draft_of, fsync_folder
+from mood_core.files.atomic import fsync_folder, temporary_path
 from mood_core.lake.publish import write_durably
 
 _AT_FDCWD = -100
@@ -32,7 +32,7 @@ def exchange_locally(root: Path, path: str, content: pa.Buffer, gone: Sequence[s
     folder = (root / path).parent
     if swap is None or folder.is_symlink():  # the link would be exchanged, and the files behind it stay
         return False
-    fresh = draft_of(folder)
+    fresh = temporary_path(folder)
     taken = {Path(name).name for name in gone}
     try:
         done = _prepared(fresh, folder, path, content, taken) and _swapped(swap, fresh, folder, taken)

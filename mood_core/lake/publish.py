@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mood_core.files.atomic import NO_HARD_LINKS, draft_of, fsync_folder, sweep
+from mood_core.files.atomic import NO_HARD_LINKS, fsync_folder, sweep, temporary_path
 from mood_core.files.private import make_private_folder, open_private
 
 _TRIES = 5
@@ -34,7 +34,7 @@ def publish_locally(root: Path, path: str, content: pa.Buffer) -> None:
 
 
 def _publish(target: Path, content: pa.Buffer) -> None:
-    draft = draft_of(target)
+    draft = temporary_path(target)
     try:
         write_durably(draft, content)
         _link(draft, target)

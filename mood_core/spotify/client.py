@@ -132,7 +132,7 @@ class SpotifyClient:
 
     def _ask_with(self, token: str, request: Callable[[spotipy.Spotify], T]) -> T:
         def once() -> T:
-            with self._doors.lend() as api:
+            with self._doors.borrow() as api:
                 api.set_auth(token)
                 return request(api)
 

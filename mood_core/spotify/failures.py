@@ -31,7 +31,7 @@ LONGEST_SHORT_WAIT_S = 60.0
 _DEFAULT_RATE_WAIT_S = 5.0
 _DEFAULT_QUOTA_WAIT_S = 3600.0
 _MANY_MINUTES = 180
-_LONGEST_TOLD = 160
+_LONGEST_QUOTED = 160
 _EXCERPT = 200
 
 
@@ -138,7 +138,7 @@ def _denied(answer: Answer) -> str:
 
 
 def _too_many(answer: Answer) -> SourceError:
-    wait_s = wait_asked_for(answer)
+    wait_s = requested_wait_s(answer)
     if wait_s is not None and wait_s > LONGEST_SHORT_WAIT_S:
         return QuotaExceeded(
             f"Spotify's quota for {answer.call} is used up; it opens again in {_in_words(wait_s)}.",
@@ -157,7 +157,7 @@ def _in_words(wait_s: float) -> str:
     return f"{minutes:.0f} minutes" if minutes < _MANY_MINUTES else f"{minutes / 60:.0f} hours"
 
 
-def wait_asked_for(answer: Answer) -> float | None:
+def requested_wait_s(answer: Answer) -> float | None:
     """Seconds that a 429 asks to stay away, None for every other answer or where it does not say.
 
     Spotify documents a Retry-After for 429 alone; a 5xx that has one is met with the usual growing waits.
@@ -203,7 +203,7 @@ def _told(answer: Answer) -> str:
     payload = answer.payload
     text = ("" if "<" in answer.body else answer.body) if payload is None else _message(payload)
     line = "".join(character if character.isprintable() else " " for character in blotted(text, answer.secrets))
-    return " ".join(line.split())[:_LONGEST_TOLD].rstrip(".")
+    return " ".join(line.split())[:_LONGEST_QUOTED].rstrip(".")
 
 
 def _excerpt(answer: Answer) -> str:

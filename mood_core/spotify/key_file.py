@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mood_core.errors import ConfigError
-from mood_core.files.atomic import draft_of, fsync_folder, publish_new, sweep_beside
+from mood_core.files.atomic import fsync_folder, publish_new, sweep_temporary, temporary_path
 from mood_core.files.private import open_private
 
 
@@ -33,7 +33,7 @@ def read_or_make_keys(path: Path, generate: Callable[[], str]) -> list[str]:
         ConfigError: The file is damaged, or cannot be made.
     """
     with _written(path):
-        sweep_beside(path)  # a copy of the key that a killed run has left would outlive its rotation
+        sweep_temporary(path)  # a copy of the key that a killed run has left would outlive its rotation
         if not path.exists():
             _publish_first(path, _draft(path, [generate()]))
     return read_keys(path)
@@ -71,8 +71,8 @@ def _written(path: Path) -> Iterator[None]:
 
 
 def _draft(path: Path, keys: Sequence[str]) -> Path:
-    sweep_beside(path)
-    draft = draft_of(path)
+    sweep_temporary(path)
+    draft = temporary_path(path)
     with open_private(draft) as file:
         file.write("".join(f"{key}\n" for key in keys).encode("ascii"))
         file.flush()

@@ -28,7 +28,7 @@ from mood_core.errors import MoodlogError, SourceError, Unavailable
 from mood_core.http.addresses import is_loopback
 from mood_core.http.call_ledger import CallLedger
 from mood_core.http.headers import http_time
-from mood_core.spotify.failures import SOURCE, Answer, api_failure, blotted, token_failure, wait_asked_for
+from mood_core.spotify.failures import SOURCE, Answer, api_failure, blotted, requested_wait_s, token_failure
 from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, SpotifyApp
 from mood_core.spotify.quiet_logs import quiet_spotipy
 from mood_core.spotify.reading import read_body
@@ -61,7 +61,7 @@ class Pool(Generic[T]):
         self._lock = Lock()
 
     @contextmanager
-    def lend(self) -> Iterator[T]:
+    def borrow(self) -> Iterator[T]:
         """One object for the ``with`` block; the one given back last comes first, its connection being the warmest."""
         with self._lock:
             item = self._idle.pop() if self._idle else None
@@ -131,7 +131,7 @@ class FailFastSession(requests.Session):
             read_body(response)
             response.encoding = "utf-8-sig"  # JSON's one encoding, whatever the headers say
             answer = _answer(request, response, endpoint)
-            status, wait_s = answer.status, wait_asked_for(answer)
+            status, wait_s = answer.status, requested_wait_s(answer)
         except requests.RequestException as error:
             raise _no_answer(request, error) from None  # its text and its request may hold the token
         finally:

@@ -72,7 +72,7 @@ class TokenService:
             fresh.append(self._refreshed(token, info))
             persist(fresh[-1])
 
-        with self._pool.lend() as client:
+        with self._pool.borrow() as client:
             client.cache_handler = _PersistAnswer(keep)
             try:
                 client.refresh_access_token(token.refresh_token)
@@ -88,7 +88,7 @@ class TokenService:
             ConfigError: Spotify does not know the client id or secret.
             SourceError: see :mod:`mood_core.spotify.failures`.
         """
-        with self._pool.lend() as client:
+        with self._pool.borrow() as client:
             memory = client.cache_handler = MemoryCacheHandler()
             client.redirect_uri, client.code_verifier, client.code_challenge = redirect_uri, verifier, "sent before"
             try:

@@ -93,7 +93,7 @@ def csv_batches(
         with (
             file.open() as raw,
             _decompressed(raw, file) as stream,
-            _undecodable_rows_untold(damaged.note),
+            _uncounted_undecodable_rows(damaged.note),
         ):
             reader = arrow_csv.open_csv(
                 stream,
@@ -117,7 +117,7 @@ def csv_batches(
 
 
 @contextmanager
-def _undecodable_rows_untold(handler: Callable[[Any], str]) -> Iterator[None]:
+def _uncounted_undecodable_rows(handler: Callable[[Any], str]) -> Iterator[None]:
     """Keep a traceback off the terminal: pyarrow cannot show ``handler`` a damaged row that is no UTF-8, and gives up.
 
     The error that it then raises is told as the file's.

@@ -165,14 +165,14 @@ class Batches:
         forgotten, which a late writer published, is replaced by one without them.
         """
         self.complete_forgettings(now=now)
-        return self.load_left(now=now, everywhere=everywhere)
+        return self.load_unloaded(now=now, everywhere=everywhere)
 
     def complete_forgettings(self, *, now: datetime) -> None:
         """Forget completely whom a killed run was forgetting; what cannot be completed yet is left to the next run."""
         for user_id in half_forgotten(self._database):
             self._complete(user_id, now)
 
-    def load_left(self, *, now: datetime, everywhere: bool = False) -> int:
+    def load_unloaded(self, *, now: datetime, everywhere: bool = False) -> int:
         """The part of :meth:`finish` that loads batches."""
         self.problems = []
         self._lake.sweep()

@@ -12,11 +12,11 @@ from typing import IO
 
 import pyarrow as pa
 
-from mood_core.features.fetch_report import SetAside
+from mood_core.features.fetch_report import QuarantinedAnswer
 from mood_core.files.private import file_stem, make_private_folder, open_private, write_private
 
 
-def keep_aside(answers: Sequence[SetAside], folder: Path, *, now: datetime) -> list[Path]:
+def quarantine_answers(answers: Sequence[QuarantinedAnswer], folder: Path, *, now: datetime) -> list[Path]:
     """Write each of ``answers`` into a file of ``folder``, named by time and source; returns the files.
 
     A file holds the source, the reason, the answer's first characters and the ids of the tracks that were asked about.
@@ -38,7 +38,7 @@ def keep_aside(answers: Sequence[SetAside], folder: Path, *, now: datetime) -> l
     return files
 
 
-def keep_rows_aside(rows: IO[str], folder: Path, user_id: str) -> Path | None:
+def quarantine_rows(rows: IO[str], folder: Path, user_id: str) -> Path | None:
     """Copy a person's malformed ``rows`` into a file of ``folder`` that only its owner can read; None without rows.
 
     It is named by the person and by its content, so that the same rows make the same file.
@@ -56,7 +56,7 @@ def keep_rows_aside(rows: IO[str], folder: Path, user_id: str) -> Path | None:
     return path
 
 
-def drop_rows_aside(folder: Path, user_id: str) -> int:
+def delete_quarantined_rows(folder: Path, user_id: str) -> int:
     """Delete the files with a person's malformed rows; returns how many there were."""
     files = _files_of(folder, user_id)
     for path in files:
@@ -64,7 +64,7 @@ def drop_rows_aside(folder: Path, user_id: str) -> int:
     return len(files)
 
 
-def rows_aside(folder: Path, user_id: str) -> Iterator[pa.Table]:
+def quarantined_rows(folder: Path, user_id: str) -> Iterator[pa.Table]:
     """A person's quarantined rows as they came: ``file`` and ``row``, in tables of some MB; one at least."""
     schema = pa.schema([("file", pa.string()), ("row", pa.string())])
     yield schema.empty_table()

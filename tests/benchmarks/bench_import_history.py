@@ -124,16 +124,16 @@ def one(way: str, export: Path) -> dict[str, Any]:
     """Measure ``way`` in this process."""
     from mood_core.app.import_export import import_export
     from mood_core.app.workspace import Workspace
-    from mood_core.exports.parse_row import Choice
+    from mood_core.exports.parse_row import ImportFilter
 
     began, before = time.perf_counter(), time.process_time()
     if way == "parse":
         parse(export)
     else:
         with Workspace() as workspace:
-            report = import_export(workspace, [export], user="me", timezone="UTC", choice=Choice())
-        if sum(report.fates.values()) != report.rows_read:
-            raise AssertionError(report.fates)
+            report = import_export(workspace, [export], user="me", timezone="UTC", row_filter=ImportFilter())
+        if sum(report.outcomes.values()) != report.rows_read:
+            raise AssertionError(report.outcomes)
     return {
         "wall": time.perf_counter() - began,
         "cpu": time.process_time() - before,

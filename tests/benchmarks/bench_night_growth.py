@@ -69,7 +69,7 @@ def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
     from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK
     from mood_core.report.mood_markdown import mood_markdown
     from mood_core.store.queries.import_rows import ImportRows
-    from mood_core.usecases.imports.match_pending import match_waiting
+    from mood_core.usecases.imports.match_pending import match_pending
     from mood_core.usecases.nightly.fetch_features import fetch_features
     from mood_core.usecases.nightly.label_tracks import label_tracks
     from mood_core.usecases.nightly.pull_listens import PullListens
@@ -83,7 +83,7 @@ def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "paces", lambda: workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, people)
     yield "claim", lambda: workspace.accounts.claim(people, "bench", now=now, for_s=600.0)
     yield "pull", lambda: pull(people, now=now)
-    yield "match plays by name", lambda: match_waiting(ImportRows(workspace.database), batches, now=now)
+    yield "match plays by name", lambda: match_pending(ImportRows(workspace.database), batches, now=now)
     yield "features", lambda: fetch_features(workspace.feature_sources(), workspace.feature_rows, batches, now=now)
     yield "label", lambda: label_tracks(*models, batches, now=now)
     yield "summary", lambda: mood_markdown(workspace.database, now.date())

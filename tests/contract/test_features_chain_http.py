@@ -85,7 +85,7 @@ def test_recording_codes_cost_one_call_per_forty_missed_recordings_more(
     by_code = {song.track_id for song in songs if song.isrc in codes and song.track_id not in known}
     assert by_code
     assert {each.track_id for each in memory.found.values() if each.source == "reccobeats:isrc"} == by_code
-    assert (report.stopped, report.set_aside) == ([], [])
+    assert (report.stopped, report.quarantined) == ([], [])
 
 
 def test_known_tracks_and_fresh_misses_cost_nothing(standin: StandIn, client: ReccoBeatsClient) -> None:
@@ -147,8 +147,8 @@ def test_a_malformed_answer_costs_its_own_batch_alone(standin: StandIn, client: 
     standin.faults.add(Fault("wrong_shape", endpoint=FEATURES_CALL, skip=3))
     memory = Memory()
     report = run(wanted, sources, memory)
-    assert [len(each.track_ids) for each in report.set_aside] == [40]
-    aside = set(report.set_aside[0].track_ids)
+    assert [len(each.track_ids) for each in report.quarantined] == [40]
+    aside = set(report.quarantined[0].track_ids)
     assert aside.isdisjoint(memory.found)
     assert aside.isdisjoint(track_id for track_id, _ in memory.misses)
     run(wanted, sources, memory, AT + timedelta(minutes=1))

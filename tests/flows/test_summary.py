@@ -68,7 +68,7 @@ def test_a_failed_state_carries_its_report_in_an_error_that_prefect_can_raise() 
 def test_what_must_wait_is_told_apart_from_what_failed() -> None:
     waiting = PullOutcome("bo", problem="asked to wait", exit_code=75, retry_after_s=7200.0)
     report = NightReport([PullOutcome("ada", problem="broken", exit_code=1), waiting, PullOutcome("cy", new=1)])
-    assert (report.put_off_accounts, report.accounts_wait_s, report.features_wait_s) == (["bo"], 7200.0, None)
+    assert (report.deferred_accounts, report.accounts_wait_s, report.features_wait_s) == (["bo"], 7200.0, None)
     stopped = FetchReport(stopped=[StoppedSource("reccobeats", "asked to wait", 600.0), StoppedSource("x", "down")])
     assert NightReport(features=stopped).features_wait_s == 600.0
 

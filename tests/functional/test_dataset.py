@@ -14,7 +14,7 @@ from flows.cli import main
 from mood_core.classifier.training.data import read_labelled
 from mood_core.domain.records import Track, TrackKind
 from mood_core.errors import InputError
-from mood_core.usecases.models.build_dataset import DatasetReport, Fate, Playlist, collect, parse_playlist
+from mood_core.usecases.models.build_dataset import DatasetReport, ItemOutcome, Playlist, collect, parse_playlist
 from standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, point_at, workspace_of
 
@@ -85,8 +85,13 @@ def test_every_item_has_one_fate() -> None:
     report = DatasetReport()
     kept = collect([Playlist("Calm", "a"), Playlist("Sad", "b")], lambda id_: iter(playlists[id_]), report)
     assert {track_id: mood for track_id, (_, mood) in kept.items()} == {"2": "Calm"}
-    assert report.fates == {Fate.TWO_MOODS: 2, Fate.REPEATED: 1, Fate.NOT_A_TRACK: 1, Fate.LOCAL: 1}
-    assert report.fates.total() + len(kept) == 6
+    assert report.outcomes == {
+        ItemOutcome.TWO_MOODS: 2,
+        ItemOutcome.REPEATED: 1,
+        ItemOutcome.NOT_A_TRACK: 1,
+        ItemOutcome.LOCAL: 1,
+    }
+    assert report.outcomes.total() + len(kept) == 6
 
 
 @pytest.mark.parametrize("text", ["Calm", "=37i9dQZF1DWZd79rJ6a7lp", "Calm=somewhere", "Calm=https://example.org/x"])

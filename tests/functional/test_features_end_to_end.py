@@ -14,12 +14,12 @@ from sqlalchemy import text
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import Track
 from mood_core.errors import InputError
-from mood_core.features.fetch_report import SetAside
+from mood_core.features.fetch_report import QuarantinedAnswer
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import TRACKS
 from mood_core.usecases.nightly.fetch_features import fetch_features
 from mood_core.usecases.nightly.label_tracks import label_tracks
-from mood_core.usecases.quarantine import keep_aside
+from mood_core.usecases.quarantine import quarantine_answers
 from standin import Fault, FaultKind, StandIn
 from tests.conftest import NOW
 from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
@@ -137,7 +137,7 @@ def test_an_answer_that_does_not_fit_is_kept_aside_and_not_used(standin: StandIn
             workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now()
         )
         assert contents(workspace)["features"] == []
-        files = keep_aside(report.set_aside, home / "quarantine", now=workspace.now())
+        files = quarantine_answers(report.quarantined, home / "quarantine", now=workspace.now())
     assert files
     kept = json.loads(files[0].read_text(encoding="utf-8"))
     assert kept["source"].startswith("reccobeats")
@@ -146,9 +146,9 @@ def test_an_answer_that_does_not_fit_is_kept_aside_and_not_used(standin: StandIn
 
 
 def test_nothing_aside_makes_no_folder(tmp_path: Path) -> None:
-    assert keep_aside([], tmp_path / "quarantine", now=NOW) == []
+    assert quarantine_answers([], tmp_path / "quarantine", now=NOW) == []
     assert not (tmp_path / "quarantine").exists()
-    assert keep_aside([SetAside("x:y", "odd", "<", ("1",))], tmp_path / "quarantine", now=NOW)
+    assert quarantine_answers([QuarantinedAnswer("x:y", "odd", "<", ("1",))], tmp_path / "quarantine", now=NOW)
 
 
 def test_long_labelling_tells_how_far_it_is(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

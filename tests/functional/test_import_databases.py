@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from mood_core.app.import_export import import_export, match_names
 from mood_core.app.workspace import Workspace
-from mood_core.exports.parse_row import Choice
+from mood_core.exports.parse_row import ImportFilter
 from mood_core.lake.schema import Dataset
 from mood_core.settings import Settings
 from mood_core.store.queries.import_rows import ImportRows
@@ -44,7 +44,7 @@ def _workspace(home: Path, url: str) -> Workspace:
 
 
 def _import(workspace: Workspace, export: Path) -> ImportReport:
-    return import_export(workspace, [export], user="ada", timezone="Europe/Lisbon", choice=Choice())
+    return import_export(workspace, [export], user="ada", timezone="Europe/Lisbon", row_filter=ImportFilter())
 
 
 def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) 
     with _workspace(tmp_path / "home", database_url) as workspace:
         report = _import(workspace, export)
         assert report.rows_read == rows + 1
-        assert report.fates == {**fates, "malformed": 1}
+        assert report.outcomes == {**fates, "malformed": 1}
         stored = contents(workspace)
         assert len(stored["listens"]) == fates["imported"]
         # In one piece: row by row, a million of them would need more memory than there is.
@@ -62,7 +62,7 @@ def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) 
         later = unpacked(
             tmp_path / "y", {"s0.json": [music("Unheard 1", artist="x" * 240)], "endsong_0.json": [extended(1)]}
         )
-        assert _import(workspace, later).fates == {"imported": 1, "already_imported": 1}
+        assert _import(workspace, later).outcomes == {"imported": 1, "already_imported": 1}
         assert match_names(workspace) == 0
         assert len(contents(workspace)["listens"]) == fates["imported"] + 1
 
@@ -83,7 +83,7 @@ def test_stopped_at_any_write_it_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
                 _import(workspace, export)
         with _workspace(home, f"sqlite:///{home}.db") as workspace:
             report = _import(workspace, export)
-            assert sum(report.fates.values()) == report.rows_read
+            assert sum(report.outcomes.values()) == report.rows_read
             assert contents(workspace) == undisturbed
             assert _import(workspace, export).seen_before
 

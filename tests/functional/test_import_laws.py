@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from mood_core.app.import_export import import_export, match_names
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import Listen, ListenSource, Track
-from mood_core.exports.parse_row import Choice
+from mood_core.exports.parse_row import ImportFilter
 from mood_core.settings import Settings
 from mood_core.usecases.imports.import_export import ImportReport
 from mood_core.usecases.nightly.pull_listens import PullListens
@@ -65,8 +65,8 @@ def _workspace() -> Iterator[tuple[Workspace, Path]]:
 
 
 def _import(workspace: Workspace, *paths: Path) -> ImportReport:
-    report = import_export(workspace, paths, user="ada", timezone="UTC", choice=Choice())
-    assert sum(report.fates.values()) == report.rows_read
+    report = import_export(workspace, paths, user="ada", timezone="UTC", row_filter=ImportFilter())
+    assert sum(report.outcomes.values()) == report.rows_read
     return report
 
 
@@ -98,18 +98,18 @@ def test_packing_changes_nothing_and_repeating_changes_nothing(given_rows: list[
         whole = unpacked(folder, {"Streaming_History_Audio_0.json": given_rows})
         report = _import(workspace, whole)
         stored = contents(workspace)
-        assert len(stored["listens"]) == report.fates["imported"]
+        assert len(stored["listens"]) == report.outcomes["imported"]
         again = _import(workspace, whole)
         assert again.seen_before
         repacked = _import(workspace, *_split(folder / "again", given_rows, places))
         assert contents(workspace) == stored
         for other in (again, repacked):
-            assert other.fates["imported"] == other.fates["unmatched"] == 0
+            assert other.outcomes["imported"] == other.outcomes["unmatched"] == 0
             for fate in ("podcast", "audiobook", "no_uri", "malformed", "duplicate"):
-                assert other.fates[fate] == report.fates[fate]
+                assert other.outcomes[fate] == report.outcomes[fate]
     with _workspace() as (workspace, folder):
         split = _import(workspace, *_split(folder, given_rows, places))
-        assert split.fates == report.fates
+        assert split.outcomes == report.outcomes
         assert contents(workspace) == stored
 
 

@@ -18,7 +18,7 @@ from mood_core.domain.records import Track
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import TRACKS
 from mood_core.store.queries.import_rows import ImportRows
-from mood_core.usecases.imports.match_pending import match_waiting
+from mood_core.usecases.imports.match_pending import match_pending
 from standin import StandIn, TrueListen
 from tests.conftest import NOW
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
@@ -85,13 +85,13 @@ def test_a_play_without_an_address_waits_until_its_track_is_known(standin: Stand
     _import(tmp_path / "StreamingHistory_music_0.json", [row], user)
     with workspace_of(standin) as workspace:
         rows = ImportRows(workspace.database)
-        assert match_waiting(rows, workspace.batches, now=NOW) == 0
+        assert match_pending(rows, workspace.batches, now=NOW) == 0
         assert _listens(workspace, user) == 0
         track = Track("0" * 22, "A Song", ("Some One",), duration_ms=181_000)
         workspace.batches.add(TRACKS, to_table(TRACKS, [track]), now=NOW)
-        assert match_waiting(rows, workspace.batches, now=NOW) == 1
+        assert match_pending(rows, workspace.batches, now=NOW) == 1
         assert _listens(workspace, user) == 1
-        assert match_waiting(rows, workspace.batches, now=NOW) == 0
+        assert match_pending(rows, workspace.batches, now=NOW) == 0
         assert _listens(workspace, user) == 1
 
 
@@ -105,13 +105,13 @@ def test_names_are_held_against_the_waiting_plays_once_but_none_is_missed(standi
     user = standin.listeners[0].account_id
     _import(tmp_path / "StreamingHistory_music_0.json", rows_given, user)
     with workspace_of(standin) as workspace:
-        assert match_waiting(ImportRows(workspace.database), workspace.batches, now=NOW) == 0
+        assert match_pending(ImportRows(workspace.database), workspace.batches, now=NOW) == 0
         rows = _NewNamesAlone(workspace.database)
         # A batch bears the time at which its run began, so it may come after the last look and be dated before it.
         for began, title in ((NOW - timedelta(hours=6), "A Song"), (NOW + timedelta(days=40), "Another Song")):
             track = Track(f"{len(title):022}", title, ("Some One",), duration_ms=181_000)
             workspace.batches.add(TRACKS, to_table(TRACKS, [track]), now=began)
-            assert match_waiting(rows, workspace.batches, now=max(began, NOW)) == 1
+            assert match_pending(rows, workspace.batches, now=max(began, NOW)) == 1
         assert _listens(workspace, user) == 2
 
 

@@ -17,7 +17,7 @@ from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK
 from mood_core.report.account_states import account_states
 from mood_core.report.mood_markdown import mood_markdown
 from mood_core.store.queries.import_rows import ImportRows
-from mood_core.usecases.imports.match_pending import match_waiting
+from mood_core.usecases.imports.match_pending import match_pending
 from standin import StandIn
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
 
@@ -84,7 +84,7 @@ def test_no_step_of_a_night_reads_every_listen(standin: StandIn) -> None:
             now = workspace.now()
             workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, [account.user_id for account in accounts])
             assert one_night(workspace).new_listens > 0
-            match_waiting(ImportRows(workspace.database), workspace.batches, now=now)
+            match_pending(ImportRows(workspace.database), workspace.batches, now=now)
             account_states(workspace.database, accounts, now=now)
             mood_markdown(workspace.database, now.date())
         with workspace.database.read() as connection:

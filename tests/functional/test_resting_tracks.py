@@ -13,9 +13,9 @@ from sqlalchemy import text
 from mood_core.domain.feature_misses import (
     ANY_SOURCE,
     ASK_AGAIN_AFTER,
+    LATEST_PLAUSIBLE,
     NO_ISRC,
     NOT_A_TRACK,
-    NOT_LATER_THAN,
     UNKNOWN,
     rest_at,
 )
@@ -41,7 +41,7 @@ def misses() -> Iterator[Miss | None]:
     """None, and misses on both sides of each moment that counts: reason, how many, how long ago."""
     yield None
     for count, wait in ((1, ASK_AGAIN_AFTER[0]), (2, ASK_AGAIN_AFTER[1]), (6, ASK_AGAIN_AFTER[-1])):
-        for age in (wait, wait - _TICK, -NOT_LATER_THAN, -NOT_LATER_THAN - _TICK):
+        for age in (wait, wait - _TICK, -LATEST_PLAUSIBLE, -LATEST_PLAUSIBLE - _TICK):
             yield UNKNOWN, count, age
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mood_core.errors import StoreBusy
-from mood_core.files.atomic import draft_of, sweep_beside
+from mood_core.files.atomic import sweep_temporary, temporary_path
 from mood_core.lake import open_lake
 from mood_core.lake.schema import USERS
 from mood_core.store import Database
@@ -63,14 +63,15 @@ def test_an_account_is_held_against_runs_and_let_go(
 def test_drafts_of_processes_that_have_ended_are_swept_and_no_others(tmp_path: Path) -> None:
     target = tmp_path / "file.parquet"
     code = (
-        f"from mood_core.files.atomic import draft_of; from pathlib import Path; print(draft_of(Path({str(target)!r})))"
+        "from mood_core.files.atomic import temporary_path; from pathlib import Path;"
+        f" print(temporary_path(Path({str(target)!r})))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    mine, named_alike = draft_of(target), draft_of(tmp_path / "other")
+    mine, named_alike = temporary_path(target), temporary_path(tmp_path / "other")
     elsewhere = Path(str(mine).replace(socket.gethostname(), "another-host"))
     long_ago = Path(f"{str(elsewhere).removesuffix('.draft')}7.draft")
     for path in (Path(ended), mine, named_alike, elsewhere, long_ago):
         path.write_text("half")
     os.utime(long_ago, (time.time() - 90_000,) * 2)
-    assert sweep_beside(target) == 2
+    assert sweep_temporary(target) == 2
     assert sorted(tmp_path.iterdir()) == sorted([mine, named_alike, elsewhere])

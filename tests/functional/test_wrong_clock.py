@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mood_core.app.workspace import Workspace
-from mood_core.domain.feature_misses import ASK_AGAIN_AFTER, NOT_LATER_THAN, is_due, rest_at
+from mood_core.domain.feature_misses import ASK_AGAIN_AFTER, LATEST_PLAUSIBLE, is_due, rest_at
 from mood_core.domain.poll_schedule import Pace, due
 from mood_core.domain.records import FeatureMiss, Listen, ListenSource, to_ms
 from mood_core.errors import QuotaExceeded
@@ -28,7 +28,7 @@ from mood_core.store.queries.token_rows import TokenRows
 from mood_core.store.quota.calls import CallLedger
 from mood_core.store.quota.rate_budget import RateBudget
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.imports.match_pending import match_waiting
+from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.imports.write import named_table
 from mood_core.usecases.people.manage_users import change_user, the_account
 from mood_core.usecases.upkeep.check_health import Level, account_findings
@@ -212,26 +212,26 @@ def test_a_miss_of_the_future_is_asked_about_and_its_date_put_right(migrated: Da
     for moment in (NOW, NOW + AHEAD, NOW + DAY):
         miss = FeatureMiss("a", "reccobeats", "unknown", moment)
         batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, [miss]), now=moment)
-        remembered = rows.remembered(["a"])["a", "reccobeats"]
+        remembered = rows.past_misses(["a"])["a", "reccobeats"]
         assert remembered.missed_at == moment
         assert is_due(remembered, rest_at(NOW + DAY)) == (moment != NOW + DAY)
     assert remembered.count == 3
-    assert not is_due(replace(remembered, missed_at=NOW + NOT_LATER_THAN), rest_at(NOW))
+    assert not is_due(replace(remembered, missed_at=NOW + LATEST_PLAUSIBLE), rest_at(NOW))
     assert is_due(remembered, rest_at(NOW + DAY + ASK_AGAIN_AFTER[2]))
     rebuild(lake, migrated, now=NOW + DAY)
-    assert rows.remembered(["a"])["a", "reccobeats"] == remembered
+    assert rows.past_misses(["a"])["a", "reccobeats"] == remembered
 
 
 def test_names_that_came_after_a_clock_was_ahead_meet_the_plays_that_wait(migrated: Database, lake: Lake) -> None:
     batches, rows = Batches(lake, migrated), ImportRows(migrated)
     batches.add(USERS, users(("ada", "UTC")), now=NOW)
     batches.add(NAMED_PLAYS, _waiting("title a", "title b"), now=NOW)
-    assert match_waiting(rows, batches, now=NOW + AHEAD) == 0
+    assert match_pending(rows, batches, now=NOW + AHEAD) == 0
     batches.add(TRACKS, tracks("a"), now=NOW + DAY)
-    assert match_waiting(rows, batches, now=NOW + 7 * DAY) == 1
+    assert match_pending(rows, batches, now=NOW + 7 * DAY) == 1
     # By a clock that is behind, a name comes before what was done until then.
     batches.add(TRACKS, tracks("b"), now=NOW - 30 * DAY)
-    assert match_waiting(rows, batches, now=NOW + 8 * DAY) == 1
+    assert match_pending(rows, batches, now=NOW + 8 * DAY) == 1
 
 
 def _waiting(*titles: str) -> pa.Table:

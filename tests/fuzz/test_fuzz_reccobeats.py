@@ -24,7 +24,7 @@ from mood_core.store import Database
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.fetch_features import fetch_for
-from mood_core.usecases.quarantine import keep_aside
+from mood_core.usecases.quarantine import quarantine_answers
 from tests.contract.spotify_fakes import Reply, serving
 from tests.fuzz.hostile import bodies, check_sentence, fuzz, spoilt, values
 from tests.fuzz.test_fuzz_spotify import Service, header_texts, retry_afters, statuses
@@ -65,7 +65,7 @@ def test_any_answer(
     with ReccoBeatsClient(url, sleep=lambda _: None) as client:
         report = fetch_for(_TRACKS, [by_id(client, need_durations=True), by_isrc(client)], rows, batches, now=NOW)
     _check(report)
-    keep_aside(report.set_aside, tmp_path / "quarantine", now=NOW)
+    quarantine_answers(report.quarantined, tmp_path / "quarantine", now=NOW)
     assert batches.finish(now=NOW) == 0
 
 
@@ -81,5 +81,5 @@ def test_any_entries_of_spotifys_features(entries: Any) -> None:
 def _check(report: FetchReport) -> None:
     for stopped in [*report.stopped, *report.denied]:
         check_sentence(stopped.reason)
-    for answer in report.set_aside:
+    for answer in report.quarantined:
         check_sentence(answer.reason)

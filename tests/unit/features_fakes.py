@@ -57,7 +57,7 @@ class Memory:
     misses: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     found: dict[str, AudioFeatures] = field(default_factory=dict)
 
-    def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], Remembered]:
+    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], Remembered]:
         wanted = set(track_ids)
         return {key: miss for key, miss in self.misses.items() if key[0] in wanted}
 

@@ -219,7 +219,7 @@ def test_an_unexpected_answer_is_set_aside_and_the_next_batch_asked() -> None:
     assert len(first.calls) == 2
     assert step.calls == []  # what was not answered is not missing there
     assert memory.found[track_id(0)].source == "second"
-    assert [(each.excerpt, each.track_ids) for each in report.set_aside] == [("<html>", (track_id(0), track_id(1)))]
+    assert [(each.excerpt, each.track_ids) for each in report.quarantined] == [("<html>", (track_id(0), track_id(1)))]
     assert [key for key in memory.misses if key[1] == "first"] == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mood_core.http.headers import LONGEST_WISH_S, http_time, retry_after_s
+from mood_core.http.headers import LONGEST_RETRY_AFTER_S, http_time, retry_after_s
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 DAY_S = 86_400
@@ -20,7 +20,7 @@ DAY_S = 86_400
 @example(400 * DAY_S)
 def test_a_number_and_a_date_ask_for_the_same(seconds: int) -> None:
     until = NOW + timedelta(seconds=seconds)
-    expected = min(seconds, LONGEST_WISH_S)
+    expected = min(seconds, LONGEST_RETRY_AFTER_S)
     assert retry_after_s(str(seconds), NOW) == expected
     assert retry_after_s(format_datetime(until, usegmt=True), NOW) == expected
     assert http_time(format_datetime(until, usegmt=True)) == until
@@ -35,6 +35,6 @@ def test_what_says_nothing_readable_asks_for_nothing(value: str | None) -> None:
 @given(st.text())
 def test_any_header_is_read_or_ignored(value: str) -> None:
     wait = retry_after_s(value, NOW)
-    assert wait is None or 0 <= wait <= LONGEST_WISH_S
+    assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER_S
     moment = http_time(value)
     assert moment is None or moment.tzinfo is UTC

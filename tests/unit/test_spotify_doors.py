@@ -43,14 +43,14 @@ def test_a_pool_lends_each_object_to_one_borrower_at_a_time() -> None:
         return made[-1]
 
     pool = Pool(make, closed.append)
-    with pool.lend() as first, pool.lend() as second:
+    with pool.borrow() as first, pool.borrow() as second:
         assert first is not second
-    with pool.lend() as again:
+    with pool.borrow() as again:
         assert again is first
     assert len(made) == 2
     pool.close()
     assert closed == [second, first]
-    with pool.lend() as fresh:
+    with pool.borrow() as fresh:
         assert fresh not in (first, second)
 
 
@@ -61,7 +61,7 @@ def test_a_pool_under_many_threads() -> None:
 
     def borrow() -> None:
         for _ in range(200):
-            with pool.lend() as item:
+            with pool.borrow() as item:
                 if id(item) in in_use:
                     clashes.append(id(item))
                 in_use.add(id(item))

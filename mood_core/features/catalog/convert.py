@@ -87,7 +87,7 @@ def convert(file: TableFile, cache: Path, progress: Callable[[float], None]) -> 
     finally:
         shutil.rmtree(work, ignore_errors=True)
     _remove_older(target)
-    _tell_conflicts(file, summary_of(target))
+    _log_conflicts(file, summary_of(target))
     progress(1.0)
     return target
 
@@ -125,7 +125,7 @@ def _summary(counts: RowCounts, sorting: SortCounts) -> FileSummary:
     )
 
 
-def _tell_conflicts(file: TableFile, summary: FileSummary) -> None:
+def _log_conflicts(file: TableFile, summary: FileSummary) -> None:
     if summary.conflicts:
         log.warning(
             "%s: %d rows have different values for a track that has its row; the first usable one counts",

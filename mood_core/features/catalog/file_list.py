@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mood_core.errors import ConfigError, InputError
-from mood_core.files.atomic import draft_of, sweep_beside
+from mood_core.files.atomic import sweep_temporary, temporary_path
 from mood_core.files.private import write_private
 from mood_core.tabular.files import shown
 
@@ -64,8 +64,8 @@ def absolute(location: str) -> str:
 
 
 def _write(path: Path, locations: tuple[str, ...]) -> None:
-    sweep_beside(path)
-    draft = draft_of(path)
+    sweep_temporary(path)
+    draft = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(draft, "".join(f"{location}\n" for location in locations).encode())

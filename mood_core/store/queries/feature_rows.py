@@ -19,7 +19,7 @@ _MOST_HEARD = "(SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_ke
 
 
 @dataclass(frozen=True, slots=True)
-class RememberedMiss:
+class PastMiss:
     """How often a source had nothing for a track, why, and when the last time was."""
 
     reason: str
@@ -75,12 +75,12 @@ class FeatureRows:
                 for row in connection.execute(query("tracks_without_features", **parts), values | more)
             ]
 
-    def remembered(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], RememberedMiss]:
+    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], PastMiss]:
         """The remembered misses of ``track_ids`` by (track id, source name)."""
         with self._database.read() as connection:
             rows = connection.execute(query("feature_misses"), {"ids": track_ids})
             return {
-                (row.track_id, row.source): RememberedMiss(row.reason, from_ms(row.last_missed_at_ms), row.misses)
+                (row.track_id, row.source): PastMiss(row.reason, from_ms(row.last_missed_at_ms), row.misses)
                 for row in rows
             }
 

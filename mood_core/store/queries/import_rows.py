@@ -48,7 +48,7 @@ class ImportRows:
             for row in connection.execution_options(yield_per=_CHUNK).execute(query("track_names")):
                 yield row.track_id, row.name, row.artists
 
-    def waiting(self, user_id: str | None = None) -> list[tuple[str, int, str, str, int | None]]:
+    def pending_plays(self, user_id: str | None = None) -> list[tuple[str, int, str, str, int | None]]:
         """(user id, end [ms], artist, title, ms_played) of the plays whose track is not known yet."""
         statement = "pending_plays" if user_id is None else "pending_plays_of"
         with self._database.read() as connection:

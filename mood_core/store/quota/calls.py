@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms, to_ms
 from mood_core.errors import QuotaExceeded
-from mood_core.http.headers import LONGEST_WISH_S
+from mood_core.http.headers import LONGEST_RETRY_AFTER_S
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S
@@ -95,7 +95,7 @@ class CallLedger:
             if retry_after_s is None:
                 return
             if retry_after_s > LONG_WAIT_S:
-                _remember_wish(connection, endpoint, status, to_ms(now), retry_after_s, LONGEST_WISH_S)
+                _remember_wish(connection, endpoint, status, to_ms(now), retry_after_s, LONGEST_RETRY_AFTER_S)
             elif endpoint in self._paced:
                 here = int(self._wall_clock() * 1000)
                 _remember_wish(connection, _PACED, status, here, retry_after_s, LONG_WAIT_S)

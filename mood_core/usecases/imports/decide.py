@@ -1,4 +1,4 @@
-"""Decides the fate of every play of an export, and what is to be written. Pure."""
+"""Decides the outcome of every play of an export and what an import writes. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from mood_core.domain.play_matching import Play
 from mood_core.domain.records import ListenSource
-from mood_core.exports.outcomes import Fate
-from mood_core.exports.parse_row import HistoryRead
+from mood_core.exports.outcomes import RowOutcome
+from mood_core.exports.parse_row import ParsedExport
 from mood_core.usecases.imports.known_listens import Known
-from mood_core.usecases.imports.plan import Columns, columns, length_of, not_among, partners, without_duplicates
+from mood_core.usecases.imports.plan import Columns, columns, length_of, matches, not_among, without_duplicates
 
 Named = tuple[int, str, str, int | None]
 """A play by name: (end [ms since 1970], artist, title, length heard [ms; None where unknown])."""
@@ -22,44 +22,44 @@ Named = tuple[int, str, str, int | None]
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be written, and the fates of the rows that named a track.
+    """What to write, and the outcomes of the rows that name a track.
 
     Attributes:
-        extended: new listens to the second.
-        account: new listens to the minute.
-        waiting: new plays whose track is not known yet.
-        fates: of all plays.
+        extended: new listens with times to the second.
+        account: new listens with times to the minute.
+        pending: new plays whose track is not known yet.
+        outcomes: counts for all plays.
     """
 
     extended: Columns
     account: Columns
-    waiting: list[Named]
-    fates: Counter[Fate] = field(default_factory=Counter)
+    pending: list[Named]
+    outcomes: Counter[RowOutcome] = field(default_factory=Counter)
 
 
-def decide(read: HistoryRead, known: Known, kept: Collection[Named]) -> Plan:
-    """Compare ``read`` with what is ``known`` and with the plays by name that were ``kept`` before."""
-    fates: Counter[Fate] = Counter()
-    named = _named(read, fates)
+def decide(read: ParsedExport, known: Known, kept: Collection[Named]) -> Plan:
+    """Compare ``read`` with what is ``known`` and with the named plays that were stored before (``kept``)."""
+    outcomes: Counter[RowOutcome] = Counter()
+    named = _named(read, outcomes)
     account, unknown = _resolved(named, known, list(read.names))
-    waiting = [row for row in unknown if row not in kept]
-    fates[Fate.UNMATCHED] += len(waiting)
-    fates[Fate.ALREADY_IMPORTED] += len(unknown) - len(waiting)
-    told = _extended(read, fates)
+    pending = [row for row in unknown if row not in kept]
+    outcomes[RowOutcome.UNMATCHED] += len(pending)
+    outcomes[RowOutcome.ALREADY_IMPORTED] += len(unknown) - len(pending)
+    exported = _extended(read, outcomes)
     stored = _stored_before(account.grouped(known.group), known)
-    extended, told = _new_extended(told, known, stored, fates)
-    listens = _new_account(account, told, extended, known, stored, fates)
-    fates[Fate.IMPORTED] += len(extended) + len(listens)
-    return Plan(extended, listens, waiting, fates)
+    extended, exported = _new_extended(exported, known, stored, outcomes)
+    listens = _new_account(account, exported, extended, known, stored, outcomes)
+    outcomes[RowOutcome.IMPORTED] += len(extended) + len(listens)
+    return Plan(extended, listens, pending, outcomes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What polls and account data told before, by group, at the minutes that were reported.
+    """Stored plays from polling and account data, by group, at the minutes that were reported.
 
     Attributes:
-        again: the rows of account data that the export tells again.
-        others: the rest, of which is taken away what the extended history repeats.
+        again: the rows of account data that the export repeats.
+        others: the rest; plays that the extended history repeats are removed from it.
     """
 
     again: dict[int, list[Play]]
@@ -84,25 +84,25 @@ def _play(account: Columns, position: int) -> Play:
     return Play(int(account.at_ms[position]), length, ListenSource.ACCOUNT_DATA)
 
 
-def _extended(read: HistoryRead, fates: Counter[Fate]) -> Columns:
+def _extended(read: ParsedExport, outcomes: Counter[RowOutcome]) -> Columns:
     plays = read.tracked
     unique = without_duplicates(columns(plays.what, plays.ended_s, plays.ms))
-    fates[Fate.DUPLICATE] += len(plays.what) - len(unique)
+    outcomes[RowOutcome.DUPLICATE] += len(plays.what) - len(unique)
     return unique
 
 
-def _named(read: HistoryRead, fates: Counter[Fate]) -> set[tuple[int, int, int]]:
-    """The different plays by name: (number of the name, end [ms], length [ms])."""
+def _named(read: ParsedExport, outcomes: Counter[RowOutcome]) -> set[tuple[int, int, int]]:
+    """The distinct named plays: (number of the name, end [ms], duration [ms])."""
     plays = read.named
     rows = {(what, end * 1000, ms) for what, end, ms in zip(plays.what, plays.ended_s, plays.ms, strict=True)}
-    fates[Fate.DUPLICATE] += len(plays.what) - len(rows)
+    outcomes[RowOutcome.DUPLICATE] += len(plays.what) - len(rows)
     return rows
 
 
 def _resolved(
     plays: Iterable[tuple[int, int, int]], known: Known, names: Sequence[tuple[str, str]]
 ) -> tuple[Columns, list[Named]]:
-    """The plays by name whose track is known, in the order of time, and the others."""
+    """The named plays whose track is known, in chronological order, and the others."""
     found, unknown = [], []
     for what, end, ms in plays:
         track = known.track_of_name[what]
@@ -116,34 +116,36 @@ def _resolved(
     ]
 
 
-def _new_extended(plays: Columns, known: Known, stored: _Stored, fates: Counter[Fate]) -> tuple[Columns, Columns]:
-    """What is new of ``plays``; and ``plays`` without those whose stored partner the account data tells again.
+def _new_extended(
+    plays: Columns, known: Known, stored: _Stored, outcomes: Counter[RowOutcome]
+) -> tuple[Columns, Columns]:
+    """Return the new ones of ``plays``, and ``plays`` without those whose stored match the account data repeats.
 
-    That partner stands for both, so that its row finds itself and no other row is taken for it.
+    The stored match represents both, so that its row matches itself and no other row matches it.
     """
     fresh = not_among(plays, known.stored)
-    fates[Fate.ALREADY_IMPORTED] += int((~fresh).sum())
-    # What is stored already takes its partners first, so that nobody else is taken for them.
+    outcomes[RowOutcome.ALREADY_IMPORTED] += int((~fresh).sum())
+    # Stored plays are matched first, so that no other play takes their matches.
     _take_away(plays.take(~fresh).grouped(known.group), stored.others)
     candidates = plays.take(fresh)
     pool = {group: stored.again[group] + others for group, others in stored.others.items()}
     grouped = candidates.grouped(known.group)
-    taken = partners(grouped, ListenSource.EXTENDED_HISTORY, pool)
-    places, stands = np.flatnonzero(fresh), np.ones(len(plays), dtype=np.bool_)
-    for position, partner in enumerate(taken):
-        if partner is not None:
-            fates[_fate_beside(partner, ListenSource.EXTENDED_HISTORY, None)] += 1
+    taken = matches(grouped, ListenSource.EXTENDED_HISTORY, pool)
+    places, kept_rows = np.flatnonzero(fresh), np.ones(len(plays), dtype=np.bool_)
+    for position, match in enumerate(taken):
+        if match is not None:
+            outcomes[_outcome_against(match, ListenSource.EXTENDED_HISTORY, None)] += 1
             group = int(grouped.track[position])
-            if partner in stored.others[group]:
-                stored.others[group].remove(partner)
+            if match in stored.others[group]:
+                stored.others[group].remove(match)
             else:
-                stands[places[position]] = False
-    new = _without_partner(taken)
-    return _beside(candidates.take(new), grouped.take(new), known), plays.take(stands)
+                kept_rows[places[position]] = False
+    new = _without_match(taken)
+    return _with_unique_times(candidates.take(new), grouped.take(new), known), plays.take(kept_rows)
 
 
-def _beside(plays: Columns, grouped: Columns, known: Known) -> Columns:
-    """``plays``, which are new, a ms later where another source told of another play of that name at that very ms."""
+def _with_unique_times(plays: Columns, grouped: Columns, known: Known) -> Columns:
+    """Return the new ``plays``, moved by 1 ms where another source has a different play of that name at the same ms."""
     taken = set(times_of(known.others))
     at_ms = plays.at_ms.copy()
     for position in np.flatnonzero(np.isin(grouped.track, list(known.others))).tolist():
@@ -153,38 +155,38 @@ def _beside(plays: Columns, grouped: Columns, known: Known) -> Columns:
 
 
 def _take_away(plays: Columns, others: dict[int, list[Play]]) -> None:
-    for position, partner in enumerate(partners(plays, ListenSource.EXTENDED_HISTORY, others)):
-        if partner is not None:
-            others[int(plays.track[position])].remove(partner)
+    for position, match in enumerate(matches(plays, ListenSource.EXTENDED_HISTORY, others)):
+        if match is not None:
+            others[int(plays.track[position])].remove(match)
 
 
-def _fate_beside(partner: Play, source: ListenSource, ms_played: int | None) -> Fate:
-    """The fate of a row of ``source`` that repeats ``partner``."""
-    if partner.source is ListenSource.RECENTLY_PLAYED:
-        return Fate.KNOWN_FROM_POLLING
-    again = partner.source is source and partner.ms_played == ms_played
-    return Fate.ALREADY_IMPORTED if again else Fate.SAME_LISTEN
+def _outcome_against(match: Play, source: ListenSource, ms_played: int | None) -> RowOutcome:
+    """The outcome of a row of ``source`` that repeats ``match``."""
+    if match.source is ListenSource.RECENTLY_PLAYED:
+        return RowOutcome.KNOWN_FROM_POLLING
+    again = match.source is source and match.ms_played == ms_played
+    return RowOutcome.ALREADY_IMPORTED if again else RowOutcome.SAME_LISTEN
 
 
 def _new_account(
-    plays: Columns, told: Columns, written: Columns, known: Known, stored: _Stored, fates: Counter[Fate]
+    plays: Columns, exported: Columns, written: Columns, known: Known, stored: _Stored, outcomes: Counter[RowOutcome]
 ) -> Columns:
-    """What is new of ``plays``, beside what the extended history ``told`` and what of it is ``written``."""
+    """Return the new ones of ``plays``, given the ``exported`` extended history and its ``written`` part."""
     if not len(plays):
         return plays
     grouped = plays.grouped(known.group)
-    # Also what repeats a polled listen: that one was taken away from ``others``, and stands for three then.
-    more = known.stored.take(not_among(known.stored, told))
-    pool = _pool(grouped, told.grouped(known.group), more.grouped(known.group))
+    # Includes plays that repeat a polled listen: it was removed from ``others`` and would be needed for all three.
+    more = known.stored.take(not_among(known.stored, exported))
+    pool = _pool(grouped, exported.grouped(known.group), more.grouped(known.group))
     for part in (stored.again, stored.others):
         for group, some in part.items():
             pool[group].extend(some)
-    found = partners(grouped, ListenSource.ACCOUNT_DATA, pool)
-    for position, partner in enumerate(found):
-        if partner is not None:
+    found = matches(grouped, ListenSource.ACCOUNT_DATA, pool)
+    for position, match in enumerate(found):
+        if match is not None:
             length = length_of(int(plays.ms[position]))
-            fates[_fate_beside(partner, ListenSource.ACCOUNT_DATA, length)] += 1
-    fresh = _without_partner(found)
+            outcomes[_outcome_against(match, ListenSource.ACCOUNT_DATA, length)] += 1
+    fresh = _without_match(found)
     new = plays.take(fresh)
     if not len(new):
         return new
@@ -237,8 +239,8 @@ def times_of(pool: Mapping[int, Iterable[Play]]) -> Iterator[tuple[int, int]]:
     return ((name, play.at_ms) for name, plays in pool.items() for play in plays)
 
 
-def _without_partner(found: Sequence[Play | None]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.array([partner is None for partner in found], dtype=np.bool_)
+def _without_match(found: Sequence[Play | None]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.array([match is None for match in found], dtype=np.bool_)
 
 
 def _columns(track: Sequence[int], at_ms: Sequence[int], ms: Sequence[int]) -> Columns:

@@ -14,8 +14,8 @@ import numpy as np
 from mood_core.domain.records import Gap, from_ms
 from mood_core.errors import InputError
 from mood_core.exports.limits import Limits
-from mood_core.exports.outcomes import Fate
-from mood_core.exports.parse_row import Choice, HistoryRead
+from mood_core.exports.outcomes import RowOutcome
+from mood_core.exports.parse_row import ImportFilter, ParsedExport
 from mood_core.exports.reader import read_history
 from mood_core.exports.sources import digest_of, open_export
 from mood_core.store.queries.import_rows import ImportRows
@@ -35,7 +35,7 @@ class Progress(Protocol):
         """So many ``rows`` were read or written, and ``done`` of the total."""
 
 
-class Silent:
+class NoProgress:
     """Tells nobody."""
 
     def started(self, step: str, total: int) -> None:
@@ -47,12 +47,12 @@ class Silent:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of an export. ``fates`` add up to ``rows_read``; times are those of the imported listens."""
+    """What became of an export. ``outcomes`` add up to ``rows_read``; times are those of the imported listens."""
 
     user_id: str
     dry_run: bool = False
     rows_read: int = 0
-    fates: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     files: dict[str, int] = field(default_factory=dict)
     other_files: list[str] = field(default_factory=list)
     gaps_filled: int = 0
@@ -63,8 +63,9 @@ class ImportReport:
 
     def as_dict(self) -> dict[str, Any]:
         """The report for machines: plain values, times in ISO 8601."""
-        return asdict(self) | {
-            "fates": dict(self.fates),
+        values = {"fates" if name == "outcomes" else name: value for name, value in asdict(self).items()}
+        return values | {
+            "fates": dict(self.outcomes),
             "first_at": self.first_at and self.first_at.isoformat(),
             "last_at": self.last_at and self.last_at.isoformat(),
             "quarantine": self.quarantine and str(self.quarantine),
@@ -75,15 +76,16 @@ class ImportReport:
 class ImportOptions:
     """How to import: what is left out, the limits, and whether anything is written."""
 
-    choice: Choice = field(default_factory=Choice)
+    row_filter: ImportFilter = field(default_factory=ImportFilter)
     limits: Limits = field(default_factory=Limits)
     dry_run: bool = False
 
     @property
     def text(self) -> str:
-        """What decides the fates, as text."""
-        private, videos = ("keep" if self.choice.keep_private else "drop"), ",videos=keep" * self.choice.keep_videos
-        return f"min_ms={self.choice.min_ms},private={private}{videos}"
+        """The options that affect outcomes, as text."""
+        rows = self.row_filter
+        private, videos = ("keep" if rows.keep_private else "drop"), ",videos=keep" * rows.keep_videos
+        return f"min_ms={rows.min_ms},private={private}{videos}"
 
 
 def import_history(
@@ -97,7 +99,7 @@ def import_history(
     keep: Callable[[], Path | None] = lambda: None,
     options: ImportOptions = ImportOptions(),
     catalog: Catalog = no_catalog,
-    progress: Progress = Silent(),  # noqa: B008 - it has no state
+    progress: Progress = NoProgress(),  # noqa: B008 - it has no state
 ) -> ImportReport:
     """Import the export in ``paths`` for ``user_id``; unless this is a dry run, ``batches`` makes them known.
 
@@ -122,16 +124,16 @@ def import_history(
         digest = digest_of(paths)
         earlier = rows.imported(user_id, digest, options.text)
         if earlier is not None:
-            return _told_again(user_id, options, *earlier)
+            return _already_imported(user_id, options, *earlier)
         progress.started("reading", sum(file.size for file in files))
-        read = read_history(files, options.choice, options.limits, quarantine, progress)
+        read = read_history(files, options.row_filter, options.limits, quarantine, progress)
     if not read.files:
         names = ", ".join(str(path) for path in paths)
         raise InputError(f"{names}: no listening history in there; give the zip that Spotify sent or its JSON files")
     report = _import(Import(user_id, read, gather(read, user_id, rows, catalog), now), rows, batches, options, progress)
     if not options.dry_run:
         report.quarantine = keep()
-        rows.remember(user_id, digest, options.text, report.rows_read, report.fates, now=now)
+        rows.remember(user_id, digest, options.text, report.rows_read, report.outcomes, now=now)
     return report
 
 
@@ -142,14 +144,14 @@ def _import(
     plan = decide(read, what.known, rows.named(what.user_id) if read.names else ())
     gaps = _covered(rows.open_gaps(what.user_id), read, what.now)
     if not options.dry_run:
-        progress.started("writing", len(plan.extended) + len(plan.account) + len(plan.waiting))
+        progress.started("writing", len(plan.extended) + len(plan.account) + len(plan.pending))
         write(what, plan, gaps, rows.titled_among, batches, lambda done: progress(done, done))
     first, last = _reach(plan)
     return ImportReport(
         what.user_id,
         options.dry_run,
         read.rows_read,
-        Counter({fate.value: count for fate in Fate if (count := read.fates[fate] + plan.fates[fate])}),
+        Counter({each.value: count for each in RowOutcome if (count := read.outcomes[each] + plan.outcomes[each])}),
         read.files,
         read.other_files,
         len(gaps),
@@ -163,7 +165,7 @@ def _reach(plan: Plan) -> tuple[datetime | None, datetime | None]:
     return (from_ms(int(times.min())), from_ms(int(times.max()))) if len(times) else (None, None)
 
 
-def _covered(gaps: Iterable[Gap], read: HistoryRead, now: datetime) -> list[Gap]:
+def _covered(gaps: Iterable[Gap], read: ParsedExport, now: datetime) -> list[Gap]:
     """The gaps within the time of which the export tells, filled."""
     times = [time for plays in (read.tracked, read.named) if len(plays.ended_s) for time in _ends(plays.ended_s)]
     if not times:
@@ -176,10 +178,10 @@ def _ends(times: Sequence[int]) -> tuple[int, int]:
     return min(times), max(times)
 
 
-def _told_again(user_id: str, options: ImportOptions, rows_read: int, fates: dict[str, int]) -> ImportReport:
+def _already_imported(user_id: str, options: ImportOptions, rows_read: int, outcomes: dict[str, int]) -> ImportReport:
     """The report of an export that is in already: what was stored then is known now."""
     report = ImportReport(user_id, options.dry_run, rows_read, seen_before=True)
-    for name, count in fates.items():
-        stored = name in (Fate.IMPORTED, Fate.UNMATCHED)
-        report.fates[Fate.ALREADY_IMPORTED.value if stored else name] += count
+    for name, count in outcomes.items():
+        stored = name in (RowOutcome.IMPORTED, RowOutcome.UNMATCHED)
+        report.outcomes[RowOutcome.ALREADY_IMPORTED.value if stored else name] += count
     return report

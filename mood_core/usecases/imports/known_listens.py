@@ -10,7 +10,7 @@ import numpy as np
 
 from mood_core.domain.play_matching import Play
 from mood_core.domain.records import ListenSource
-from mood_core.exports.parse_row import HistoryRead
+from mood_core.exports.parse_row import ParsedExport
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.imports.plan import Columns, Ints
 from mood_core.usecases.imports.track_lookup import Catalog, NameSearch
@@ -37,7 +37,7 @@ class Known:
     catalogued: dict[str, tuple[str, str]]
 
 
-def gather(read: HistoryRead, user_id: str, rows: ImportRows, catalog: Catalog) -> Known:
+def gather(read: ParsedExport, user_id: str, rows: ImportRows, catalog: Catalog) -> Known:
     """Ask SQL for what matters to ``read``; ``catalog`` is looked through where names are still missing."""
     others = _others(user_id, rows)
     search, catalogued = _search(read, rows, others, catalog)
@@ -77,7 +77,7 @@ def _others(user_id: str, rows: ImportRows) -> dict[str, list[Play]]:
 
 
 def _search(
-    read: HistoryRead, rows: ImportRows, others: dict[str, list[Play]], catalog: Catalog
+    read: ParsedExport, rows: ImportRows, others: dict[str, list[Play]], catalog: Catalog
 ) -> tuple[NameSearch, dict[str, tuple[str, str]]]:
     search = NameSearch()
     if not read.names and not others:

@@ -21,23 +21,23 @@ _OVERLAP = timedelta(days=1)
 """A run dates what it loads by its start; none lasts longer."""
 
 
-def match_waiting(rows: ImportRows, batches: Batches, *, now: datetime, catalog: Catalog = no_catalog) -> int:
-    """Store the waiting plays whose track is known by now as listens; returns how many plays found their track.
+def match_pending(rows: ImportRows, batches: Batches, *, now: datetime, catalog: Catalog = no_catalog) -> int:
+    """Store the pending plays whose track is known by now as listens. Returns how many plays were matched to a track.
 
-    A play that another source has told of meanwhile becomes no second listen. The listens are written before the plays
-    are marked, so that a run killed in between is repeated without harm. Asks nobody; costs one query when none wait,
-    and otherwise reads the names that came since the last time: against all older ones the plays were held before.
+    A play that another source has reported in the meantime is not stored again. Listens are written before the plays
+    are marked, so it is safe to rerun after a crash. Calls no service. Costs one query without pending plays; otherwise
+    it also reads the names that were added since the last run, because older names were compared then.
     ``catalog`` holds the names in the person's catalogue files.
 
     Raises:
         InputError: A catalogue file is not what it should be.
         StoreError: The database or the lake fails.
     """
-    waiting = rows.waiting()
-    if not waiting:
+    pending = rows.pending_plays()
+    if not pending:
         return 0
     search = NameSearch()
-    for _, _, artist, title, _ in waiting:
+    for _, _, artist, title, _ in pending:
         search.want(artist, title)
     until = rows.names_matched_until()
     is_known = until is not None and until <= now  # a later one was noted by a clock that was wrong
@@ -46,7 +46,7 @@ def match_waiting(rows: ImportRows, batches: Batches, *, now: datetime, catalog:
     tracks = [Track(track_id, title, (artists,)) for track_id, (title, artists) in sorted(catalogued.items())]
     batches.add(TRACKS, to_table(TRACKS, tracks), now=now)
     found = 0
-    for user_id, plays in groupby(waiting, key=lambda play: play[0]):
+    for user_id, plays in groupby(pending, key=lambda play: play[0]):
         known = [(play[1:], track_id) for play in plays if (track_id := search.find(play[2], play[3])) is not None]
         if known:
             _store(user_id, known, search, rows, batches, now)
@@ -74,11 +74,11 @@ def _store(
     groups = [search.group_of(track_id) or 0 for _, track_id in known]
     plays = [Play(at_ms, ms_played, ListenSource.ACCOUNT_DATA) for (at_ms, _, _, ms_played), _ in known]
     stored = _stored(user_id, {track_id for _, track_id in known}, search, rows)
-    told = already_stored(
+    is_stored = already_stored(
         [(str(group), play) for group, play in zip(groups, plays, strict=True)],
         [(str(group), play) for group, some in stored.items() for play in to_the_minute(some)],
     )
-    new = [position for position, is_told in enumerate(told) if not is_told]
+    new = [position for position, done in enumerate(is_stored) if not done]
     lengths = [-1 if play.ms_played is None else play.ms_played for play in plays]
     times = moments([(groups[each], plays[each].at_ms, lengths[each]) for each in new], times_of(stored))
     listens = [

@@ -59,7 +59,7 @@ def not_among(plays: Columns, stored: Columns) -> NDArray[np.bool_]:
     return ~np.isin(_keys(plays), _keys(stored))
 
 
-def partners(plays: Columns, source: ListenSource, others: Mapping[int, Sequence[Play]]) -> list[Play | None]:
+def matches(plays: Columns, source: ListenSource, others: Mapping[int, Sequence[Play]]) -> list[Play | None]:
     """The play of another source that each of ``plays`` repeats; ``others`` are by the number in ``plays.track``."""
     result: list[Play | None] = [None] * len(plays)
     if not others:
@@ -69,8 +69,8 @@ def partners(plays: Columns, source: ListenSource, others: Mapping[int, Sequence
         by_track[int(plays.track[position])].append(position)
     for track, positions in sorted(by_track.items()):
         mine = [Play(int(plays.at_ms[index]), length_of(int(plays.ms[index])), source) for index in positions]
-        for position, partner in zip(positions, pair(others[track], mine), strict=True):
-            result[position] = partner
+        for position, match in zip(positions, pair(others[track], mine), strict=True):
+            result[position] = match
     return result
 
 

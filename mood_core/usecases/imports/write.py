@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mood_core.domain.records import Gap, ListenSource, Track
-from mood_core.exports.parse_row import HistoryRead
+from mood_core.exports.parse_row import ParsedExport
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS, LISTENS, NAMED_PLAYS, TRACKS, Dataset
 from mood_core.usecases.imports.decide import Named, Plan
@@ -32,7 +32,7 @@ class Import:
     """Whose import it is, what it read, what was known, and when it is written."""
 
     user_id: str
-    read: HistoryRead
+    read: ParsedExport
     known: Known
     now: datetime
 
@@ -67,7 +67,7 @@ def _batches(
     ):
         for start in range(0, len(plays), ROWS_A_FILE):
             yield LISTENS, _listens(what, plays.take(slice(start, start + ROWS_A_FILE)), source)
-    for rows in _parts(plan.waiting):
+    for rows in _parts(plan.pending):
         yield NAMED_PLAYS, named_table(what.user_id, rows)
     yield GAPS, to_table(GAPS, gaps)
 

@@ -18,7 +18,7 @@ from mood_core.domain.spotify_ids import parse_playlist_ref
 from mood_core.errors import InputError
 from mood_core.features.fetch_report import FetchReport
 from mood_core.features.source import FeatureSource
-from mood_core.files.atomic import draft_of, sweep_beside
+from mood_core.files.atomic import sweep_temporary, temporary_path
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import TRACKS
 from mood_core.store.queries.feature_rows import FeatureRows
@@ -28,7 +28,7 @@ from mood_core.usecases.nightly.fetch_features import fetch_for
 from mood_core.usecases.spreadsheet import without_formulas
 
 
-class Fate(StrEnum):
+class ItemOutcome(StrEnum):
     """What became of a playlist's item."""
 
     KEPT = "kept"
@@ -49,16 +49,16 @@ class Playlist:
 
 @dataclass(slots=True)
 class DatasetReport:
-    """Every item's fate, adding up to ``items``, the tracks kept by mood, and how asking for features went."""
+    """Every item's outcome, adding up to ``items``, the tracks kept by mood, and how asking for features went."""
 
-    fates: Counter[Fate] = field(default_factory=Counter)
+    outcomes: Counter[ItemOutcome] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     features: FetchReport = field(default_factory=FetchReport)
 
     @property
     def items(self) -> int:
         """How many items the playlists have in all."""
-        return self.fates.total()
+        return self.outcomes.total()
 
 
 def parse_playlist(text: str) -> Playlist:
@@ -86,16 +86,16 @@ def collect(
     for playlist in playlists:
         for item in items_of(playlist.playlist_id):
             if not isinstance(item, Track):
-                report.fates[Fate.NOT_A_TRACK] += 1
+                report.outcomes[ItemOutcome.NOT_A_TRACK] += 1
             elif item.kind is not TrackKind.TRACK:
-                report.fates[Fate.LOCAL] += 1
+                report.outcomes[ItemOutcome.LOCAL] += 1
             else:
                 tracks.setdefault(item.track_id, item)
                 moods.setdefault(item.track_id, set()).add(playlist.mood)
                 seen[item.track_id] += 1
     ambiguous = {track_id for track_id, names in moods.items() if len(names) > 1}
-    report.fates[Fate.TWO_MOODS] += sum(seen[track_id] for track_id in ambiguous)
-    report.fates[Fate.REPEATED] += sum(seen[track_id] - 1 for track_id in tracks if track_id not in ambiguous)
+    report.outcomes[ItemOutcome.TWO_MOODS] += sum(seen[track_id] for track_id in ambiguous)
+    report.outcomes[ItemOutcome.REPEATED] += sum(seen[track_id] - 1 for track_id in tracks if track_id not in ambiguous)
     return {id_: (track, next(iter(moods[id_]))) for id_, track in tracks.items() if id_ not in ambiguous}
 
 
@@ -137,8 +137,8 @@ def write_dataset(table: pa.Table, out: Path) -> None:
     """
     if out.suffix not in (".csv", ".parquet") or not out.parent.is_dir():
         raise InputError(f"--out {out}: give a .csv or .parquet file in a folder that exists")
-    sweep_beside(out)
-    part = draft_of(out)
+    sweep_temporary(out)
+    part = temporary_path(out)
     try:
         if out.suffix == ".csv":
             csv.write_csv(without_formulas(table), part)
@@ -169,9 +169,9 @@ def _rows(
     for track_id, (track, mood) in labelled.items():
         features, source = found[track_id][1:] if track_id in found else (None, None)
         if features is None:
-            report.fates[Fate.NO_FEATURES] += 1
+            report.outcomes[ItemOutcome.NO_FEATURES] += 1
             continue
-        report.fates[Fate.KEPT] += 1
+        report.outcomes[ItemOutcome.KEPT] += 1
         report.kept[mood] += 1
         yield {
             "id": track_id,

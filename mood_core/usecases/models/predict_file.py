@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from mood_core.classifier import Classifier
 from mood_core.classifier.scoring import SCORES, score_batch
-from mood_core.files.atomic import draft_of, sweep_beside
+from mood_core.files.atomic import sweep_temporary, temporary_path
 from mood_core.tabular.feature_rows import RowCounts, feature_rows
 from mood_core.tabular.files import TableFile, find_files
 
@@ -49,8 +49,8 @@ def predict_file(
     """
     counts = PredictionCounts()
     files = find_files([location])
-    sweep_beside(out)
-    part = draft_of(out)
+    sweep_temporary(out)
+    part = temporary_path(out)
     try:
         with pq.ParquetWriter(part, PREDICTIONS, compression="zstd") as writer:
             for file in files:

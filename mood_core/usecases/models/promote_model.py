@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mood_core.classifier.model_card import PLAIN_NAME, ModelCard, read_card
 from mood_core.classifier.model_limits import MOST_BYTES
 from mood_core.errors import ConfigError, InputError
-from mood_core.files.atomic import draft_of, sweep_beside
+from mood_core.files.atomic import sweep_temporary, temporary_path
 from mood_core.files.private import write_private
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ def _not_of_a_model(folder: str, names: list[str]) -> list[str]:
 def _install(new: Path, card: ModelCard, target: Path, models: Path) -> Path:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        sweep_beside(target)
-        part = draft_of(target)
+        sweep_temporary(target)
+        part = temporary_path(target)
         shutil.copytree(new, part, ignore=_not_of_a_model)
         part.rename(target)
-    sweep_beside(models / POINTER)
-    pointer = draft_of(models / POINTER)
+    sweep_temporary(models / POINTER)
+    pointer = temporary_path(models / POINTER)
     write_private(pointer, f"{card.name}/{card.version}\n".encode())
     pointer.replace(models / POINTER)
     return target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from mood_core.domain.feature_misses import NothingRemembered, Rest, rest_at
+from mood_core.domain.feature_misses import NoPastMisses, Rest, rest_at
 from mood_core.domain.records import Track
 from mood_core.features.chain import fetch_features as walk
 from mood_core.features.chain import is_denied
@@ -75,7 +75,7 @@ def fetch_for(
     answered: set[str] = set()
     answers = CollectAnswers(rows.pending, batches, now=now)
     answers.publish()
-    history: MissHistory = NothingRemembered() if ask_again else rows
+    history: MissHistory = NoPastMisses() if ask_again else rows
     for result in walk(tracks, sources, history, now, availability=rows, report=report):
         answers.keep(result)
         answered.update(features.track_id for features in result.found)

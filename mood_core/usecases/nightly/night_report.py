@@ -120,7 +120,7 @@ class NightReport:
         return Verdict.DEGRADED if self.problems else Verdict.COMPLETED
 
     @property
-    def put_off_accounts(self) -> list[str]:
+    def deferred_accounts(self) -> list[str]:
         """The accounts that are to be pulled again after a wait."""
         return [outcome.user_id for outcome in self.outcomes if outcome.retry_after_s]
 
@@ -139,7 +139,7 @@ class NightReport:
         if self.features is None:
             return []
         stopped = [f"{stop.service}: {stop.reason}" for stop in self.features.stopped]
-        return stopped + [f"{kept.source}: {kept.reason}" for kept in self.features.set_aside]
+        return stopped + [f"{kept.source}: {kept.reason}" for kept in self.features.quarantined]
 
     @property
     def exit_code(self) -> int:

@@ -92,7 +92,7 @@ class _Pending:
     outcomes: list[PullOutcome] = field(default_factory=list)
 
 
-class _Brake:
+class CircuitBreaker:
     """Stops the asking when it is of no use: at a used-up quota, or when a service fails for everybody."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class _Brake:
         if isinstance(error, QuotaExceeded) or self._failures_in_a_row >= OUTAGE_AFTER:
             self.reason = error
 
-    def not_asked(self, user_id: str) -> PullOutcome:
+    def not_called(self, user_id: str) -> PullOutcome:
         """The outcome of an account that was not reached."""
         if self.reason is None:
             raise ValueError("nothing stops the asking")
@@ -154,18 +154,18 @@ class PullListens:
         """
         outcomes: list[PullOutcome] = []
         pending = _Pending()
-        brake = _Brake()
+        breaker = CircuitBreaker()
         for user_id in user_ids:
             if self.is_stopped:
                 break
-            outcome = brake.not_asked(user_id) if brake.reason else self._pull(user_id, pending, brake, now)
+            outcome = breaker.not_called(user_id) if breaker.reason else self._pull(user_id, pending, breaker, now)
             outcomes.append(outcome)
             progress(outcome)
             if len(pending.outcomes) >= FLUSH_EVERY:
                 self._flush(pending, now)
                 pending = _Pending()
         self._flush(pending, now)
-        self._tell_why_not_asked(outcomes[brake.asked :])
+        self._log_why_not_called(outcomes[breaker.asked :])
         return outcomes
 
     @property
@@ -173,20 +173,20 @@ class PullListens:
         """Whether no further account is to be pulled."""
         return self._stop()
 
-    def _pull(self, user_id: str, pending: _Pending, brake: _Brake, now: datetime) -> PullOutcome:
+    def _pull(self, user_id: str, pending: _Pending, breaker: CircuitBreaker, now: datetime) -> PullOutcome:
         try:
             window = self._client_of(user_id).recently_played()
         except StoreError:
             raise
         except MoodlogError as error:
-            brake.failed(error)
+            breaker.failed(error)
             return self._trouble(user_id, error)
         except Exception as error:  # whatever is wrong with one account must not cost the others
             log.exception("account %s could not be pulled", user_id)
             defect = MoodlogError(f"unexpected {type(error).__name__}; the log has more")
-            brake.failed(defect)
+            breaker.failed(defect)
             return self._trouble(user_id, defect)
-        brake.worked()
+        breaker.worked()
         outcome = self._merge(user_id, window, pending, now)
         pending.outcomes.append(outcome)
         return outcome
@@ -242,7 +242,7 @@ class PullListens:
         heard = {listen.track_id for listen in pending.listens if listen.user_id not in gone}
         return {track_id: track for track_id, track in pending.tracks.items() if track_id in heard}
 
-    def _tell_why_not_asked(self, outcomes: Sequence[PullOutcome]) -> None:
+    def _log_why_not_called(self, outcomes: Sequence[PullOutcome]) -> None:
         if outcomes and outcomes[0].problem and not self._dry_run:
             self._accounts.troubled([outcome.user_id for outcome in outcomes], outcomes[0].problem)
 

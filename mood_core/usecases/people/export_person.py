@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mood_core.errors import InputError
-from mood_core.files.atomic import draft_of, publish_new, sweep_beside
+from mood_core.files.atomic import publish_new, sweep_temporary, temporary_path
 from mood_core.files.private import open_private
 from mood_core.lake import Lake
 from mood_core.lake.schema import USERS
@@ -118,8 +118,8 @@ def export_person(parts: Mapping[str, Rows], target: Path, kind: str) -> dict[st
     """
     if not target.name or target.is_dir():
         raise InputError(f"{target} is a folder; name a file with --output")
-    sweep_beside(target)
-    fresh = draft_of(target)
+    sweep_temporary(target)
+    fresh = temporary_path(target)
     try:
         try:
             counts = _write_zip(parts, fresh, kind)

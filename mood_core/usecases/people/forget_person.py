@@ -31,7 +31,7 @@ from mood_core.store.queries.tombstones import half_forgotten
 from mood_core.text.format import plural
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.manage_users import the_account
-from mood_core.usecases.quarantine import drop_rows_aside
+from mood_core.usecases.quarantine import delete_quarantined_rows
 from mood_core.usecases.remove_rows import replace_by
 
 Predicate = Callable[[pa.Table], pa.ChunkedArray]
@@ -113,12 +113,12 @@ def forget_person(
     with turn(database, Turn.UPKEEP):
         check_nothing_absent(lake, database, without)
         batches = Batches(lake, database)
-        batches.load_left(now=now, everywhere=True)
+        batches.load_unloaded(now=now, everywhere=True)
         check_nothing_unknown(lake, database)
         Forgetting(database).begin(user_id, owner, now=now)
         batches.bury(user_id, now=now)
         if quarantine is not None:
-            drop_rows_aside(quarantine, user_id)
+            delete_quarantined_rows(quarantine, user_id)
         return _forget(user_id, lake, database, now, last, progress)
 
 
@@ -132,7 +132,7 @@ def complete_forgetting(user_id: str, lake: Lake, database: Database, *, now: da
     """
     with turn_unless_held(database, Turn.UPKEEP, wait_s=wait_s):
         if user_id in half_forgotten(database):  # nobody completed it while this one waited
-            Batches(lake, database).load_left(now=now, everywhere=True)
+            Batches(lake, database).load_unloaded(now=now, everywhere=True)
             _forget(user_id, lake, database, now, lambda: None, lambda _: None)
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mood_core.errors import InputError
-from mood_core.files.atomic import draft_of, fsync_folder, sweep
+from mood_core.files.atomic import fsync_folder, sweep, temporary_path
 from mood_core.files.private import make_private_folder
 from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS
@@ -65,7 +65,7 @@ def back_up(
         raise InputError(f"{target} is there already; wait a second and run it again")
     make_private_folder(into)
     sweep(into.glob(".moodlog-*.draft"))
-    draft = draft_of(target)
+    draft = temporary_path(target)
     make_private_folder(draft)
     try:
         with turn(database, Turn.UPKEEP):
