@@ -47,7 +47,7 @@ def conform(dataset: Dataset, table: pa.Table, *, is_sorted: bool = False) -> pa
         BatchCorrupt: A column is missing, has another type, holds nulls where there must be none, or breaks a rule.
     """
     try:
-        plain = table.select(dataset.schema.names).cast(_plain(dataset.schema))
+        plain = _with_every_column(dataset, table).select(dataset.schema.names).cast(_plain(dataset.schema))
     except (KeyError, ValueError, pa.ArrowException) as error:
         raise BatchCorrupt(f"rows do not fit the dataset {dataset.name}: {error}") from error
     for field in dataset.schema:
@@ -64,6 +64,14 @@ def conform(dataset: Dataset, table: pa.Table, *, is_sorted: bool = False) -> pa
     conformed = pa.Table.from_arrays(columns, schema=dataset.schema)
     check_rows(dataset, conformed)
     return conformed
+
+
+def _with_every_column(dataset: Dataset, table: pa.Table) -> pa.Table:
+    """``table`` with empty values for columns that may be empty and that it, perhaps of an older moodlog, lacks."""
+    for field in dataset.schema:
+        if field.nullable and field.name not in table.schema.names:
+            table = table.append_column(field.name, pa.nulls(table.num_rows, field.type))
+    return table
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mood_core.domain.moods import MOOD_SETS
 from mood_core.domain.records import MOODS, TrackKind, to_ms
 from mood_core.errors import BatchCorrupt
 from mood_core.lake.schema import Dataset
@@ -42,7 +43,9 @@ _ONCE = ("forgotten", "users", "tracks", "gaps", "feature_misses", "named_plays"
 _HASHES = ("person_hash", "hash_key")
 _HASH = "^[0-9a-f]{64}$"
 
-_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mood": MOODS, "kind": tuple(TrackKind)})
+_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"mood": MOODS, "mood_set": MOOD_SETS[1:], "kind": tuple(TrackKind)}
+)
 
 
 def check_rows(dataset: Dataset, rows: pa.Table) -> None:
@@ -63,6 +66,7 @@ def check_rows(dataset: Dataset, rows: pa.Table) -> None:
         raise BatchCorrupt("rows of gaps hold one that ends before it starts")
     if dataset.name == "moods":
         _check_sums(rows)
+        _check_sets(rows)
 
 
 def _check(dataset: Dataset, field: pa.Field, column: pa.Array) -> None:
@@ -121,6 +125,14 @@ def _check_sums(rows: pa.Table) -> None:
         sums = pc.add(sums, pc.cast(rows[name], pa.float64()))
     if not _all(pc.less_equal(pc.abs(pc.subtract(sums, 1.0)), 0.0001)):
         raise BatchCorrupt("rows of moods hold probabilities that do not add up to 1")
+
+
+def _check_sets(rows: pa.Table) -> None:
+    sets = rows["mood_set"].cast(pa.string())
+    for mood in MOODS:
+        chosen = sets.filter(pc.equal(rows["mood"].cast(pa.string()), mood))
+        if not _all(pc.match_substring(chosen, mood)):
+            raise BatchCorrupt("rows of moods hold a mood_set without the mood itself")
 
 
 def _all(condition: pa.Array | pa.ChunkedArray) -> bool:

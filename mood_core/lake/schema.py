@@ -14,7 +14,7 @@ import pyarrow as pa
 SCHEMA_VERSION = 1
 """Raised when a dataset's columns change; written into every file and checked when one is read.
 
-A column that may be empty from now on leaves it as it is: every older file can be read as before.
+A column that may be empty leaves it as it is, new or old: a file without the column is read with empty values.
 """
 
 _ID = pa.dictionary(pa.int32(), pa.string())
@@ -144,10 +144,16 @@ MOODS = Dataset(
             _field("p_energetic", pa.float32(), "probability of Energetic, 0–1"),
             _field("p_happy", pa.float32(), "probability of Happy, 0–1"),
             _field("p_sad", pa.float32(), "probability of Sad, 0–1"),
-            _field("uncertain", pa.bool_(), "the highest probability is below the model card's threshold"),
+            _field("uncertain", pa.bool_(), "the set has more than one mood; without a set, the probability is low"),
             _field("out_of_distribution", pa.bool_(), "the features lie outside the training data by the card's rule"),
             _field("feature_source", _ID, "where the features came from"),
             _field("labelled_at", _TIME, "when the label was given, UTC"),
+            _field(
+                "mood_set",
+                _ID,
+                "the moods with 90% coverage, joined by a vertical bar; empty without sets",
+                nullable=True,
+            ),
         ]
     ),
     key=("track_id", "model_version"),

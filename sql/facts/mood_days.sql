@@ -4,6 +4,8 @@ SELECT
     d.day,
     d.mood,
     d.listens,
-    d.uncertain_listens
+    d.uncertain_listens,
+    d.expected_listens,
+    d.listens_variance
 FROM day_moods AS d
 INNER JOIN users AS u ON u.user_key = d.user_key;

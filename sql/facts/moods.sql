@@ -11,7 +11,8 @@ SELECT
     m.uncertain,
     m.out_of_distribution,
     m.labelled_at_ms,
-    s.source
+    s.source,
+    m.mood_set
 FROM moods AS m
 INNER JOIN tracks AS t ON t.track_key = m.track_key
 INNER JOIN models AS c ON c.model_key = m.model_key

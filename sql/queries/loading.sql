@@ -121,7 +121,7 @@ OR excluded.last_missed_at_ms < feature_misses.last_missed_at_ms - 86400000;
 -- A model version's label of a track never changes.
 INSERT INTO moods (
     track_key, model_key, mood, p_calm, p_energetic, p_happy, p_sad, uncertain, out_of_distribution, source_key,
-    labelled_at_ms
+    labelled_at_ms, mood_set
 )
 SELECT
     track_key,
@@ -134,7 +134,8 @@ SELECT
     uncertain,
     out_of_distribution,
     source_key,
-    labelled_at_ms
+    labelled_at_ms,
+    mood_set
 FROM staging
 ON CONFLICT (model_key, track_key) DO NOTHING;
 
@@ -186,7 +187,15 @@ INSERT INTO mood_days (
     uncertain_calm,
     uncertain_energetic,
     uncertain_happy,
-    uncertain_sad
+    uncertain_sad,
+    expected_calm,
+    expected_energetic,
+    expected_happy,
+    expected_sad,
+    variance_calm,
+    variance_energetic,
+    variance_happy,
+    variance_sad
 )
 SELECT
     user_key,
@@ -199,7 +208,15 @@ SELECT
     uncertain_calm,
     uncertain_energetic,
     uncertain_happy,
-    uncertain_sad
+    uncertain_sad,
+    expected_calm,
+    expected_energetic,
+    expected_happy,
+    expected_sad,
+    variance_calm,
+    variance_energetic,
+    variance_happy,
+    variance_sad
 FROM staging
 ON CONFLICT (user_key, day) DO UPDATE SET
     calm = mood_days.calm + excluded.calm,
@@ -210,7 +227,15 @@ ON CONFLICT (user_key, day) DO UPDATE SET
     uncertain_calm = mood_days.uncertain_calm + excluded.uncertain_calm,
     uncertain_energetic = mood_days.uncertain_energetic + excluded.uncertain_energetic,
     uncertain_happy = mood_days.uncertain_happy + excluded.uncertain_happy,
-    uncertain_sad = mood_days.uncertain_sad + excluded.uncertain_sad;
+    uncertain_sad = mood_days.uncertain_sad + excluded.uncertain_sad,
+    expected_calm = mood_days.expected_calm + excluded.expected_calm,
+    expected_energetic = mood_days.expected_energetic + excluded.expected_energetic,
+    expected_happy = mood_days.expected_happy + excluded.expected_happy,
+    expected_sad = mood_days.expected_sad + excluded.expected_sad,
+    variance_calm = mood_days.variance_calm + excluded.variance_calm,
+    variance_energetic = mood_days.variance_energetic + excluded.variance_energetic,
+    variance_happy = mood_days.variance_happy + excluded.variance_happy,
+    variance_sad = mood_days.variance_sad + excluded.variance_sad;
 
 -- name: add_pending_listens
 -- Index listens whose tracks have no label yet.
@@ -297,13 +322,17 @@ UPDATE epochs SET epoch = epoch + 1
 WHERE name = 'labels';
 
 -- name: label_codes
--- The labels of some tracks by the current model as codes: a mood's place by name, 4 more if uncertain; and the feature
--- source of each.
+-- The labels of some tracks by the current model as codes: a mood's place by name, 4 more if uncertain; the feature
+-- source of each; and the probabilities in units of 1e-4.
 SELECT
     m.track_key,
     CASE m.mood WHEN 'Calm' THEN 0 WHEN 'Energetic' THEN 1 WHEN 'Happy' THEN 2 WHEN 'Sad' THEN 3 END
     + 4 * m.uncertain AS code,
-    coalesce(f.source_key, 0) AS source_key
+    coalesce(f.source_key, 0) AS source_key,
+    CAST(floor(CAST(m.p_calm AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS calm,
+    CAST(floor(CAST(m.p_energetic AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS energetic,
+    CAST(floor(CAST(m.p_happy AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS happy,
+    CAST(floor(CAST(m.p_sad AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS sad
 FROM models AS c
 INNER JOIN moods AS m ON c.model_key = m.model_key
 LEFT JOIN audio_features AS f ON m.track_key = f.track_key

@@ -341,7 +341,7 @@ SELECT
     d.listens
 FROM day_moods AS d
 INNER JOIN first_people AS p ON d.user_key = p.user_key
-WHERE d.day >= :first AND d.day <= :last
+WHERE d.day >= :first AND d.day <= :last AND d.listens > 0
 ORDER BY p.user_id, d.day DESC, d.mood;
 
 -- name: recent_days
@@ -351,7 +351,7 @@ SELECT
     d.mood,
     sum(d.listens) AS listens
 FROM users AS u
-INNER JOIN day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last
+INNER JOIN day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last AND d.listens > 0
 GROUP BY d.day, d.mood;
 
 -- name: datasette_moods_by_month

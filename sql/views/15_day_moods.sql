@@ -1,11 +1,16 @@
 -- The daily counts with one row a person, day (days since 1970-01-01, on the person's own clock) and mood.
+-- expected_listens and listens_variance are the mean and variance of how many of the labelled listens have the mood
+-- under the model's probabilities, listens taken as independent (Poisson-binomial). A mood that leads no listen can
+-- still be expected.
 CREATE VIEW day_moods AS
 SELECT
     w.user_key,
     w.day,
     w.mood,
     w.listens,
-    w.uncertain_listens
+    w.uncertain_listens,
+    CAST(w.expected AS DOUBLE PRECISION) / 10000 AS expected_listens,
+    CAST(w.variance AS DOUBLE PRECISION) / 100000000 AS listens_variance
 FROM (
     SELECT
         d.user_key,
@@ -24,8 +29,22 @@ FROM (
             WHEN 'Happy' THEN d.uncertain_happy
             WHEN 'Sad' THEN d.uncertain_sad
             ELSE 0
-        END AS uncertain_listens
+        END AS uncertain_listens,
+        CASE n.mood
+            WHEN 'Calm' THEN d.expected_calm
+            WHEN 'Energetic' THEN d.expected_energetic
+            WHEN 'Happy' THEN d.expected_happy
+            WHEN 'Sad' THEN d.expected_sad
+            ELSE 0
+        END AS expected,
+        CASE n.mood
+            WHEN 'Calm' THEN d.variance_calm
+            WHEN 'Energetic' THEN d.variance_energetic
+            WHEN 'Happy' THEN d.variance_happy
+            WHEN 'Sad' THEN d.variance_sad
+            ELSE 0
+        END AS variance
     FROM mood_days AS d
     CROSS JOIN mood_names AS n
 ) AS w
-WHERE w.listens > 0
+WHERE w.listens > 0 OR w.expected > 0

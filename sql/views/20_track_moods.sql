@@ -12,6 +12,7 @@ SELECT
     m.p_energetic,
     m.p_happy,
     m.p_sad,
+    m.mood_set,
     m.uncertain,
     m.out_of_distribution,
     c.model_version,
@@ -24,7 +25,21 @@ SELECT
         WHEN (SELECT count(*) FROM audio_features AS f WHERE f.track_key = t.track_key) > 0 THEN 'not labelled yet'
         WHEN (SELECT count(*) FROM feature_misses AS n WHERE n.track_key = t.track_key) > 0 THEN 'no features known'
         ELSE 'features not asked for yet'
-    END AS unlabelled_reason
+    END AS unlabelled_reason,
+    -- In double precision: PostgreSQL would add up singles.
+    CAST(m.p_calm AS DOUBLE PRECISION) + m.p_sad AS soft,
+    CAST(m.p_energetic AS DOUBLE PRECISION) + m.p_happy AS lively,
+    CAST(m.p_calm AS DOUBLE PRECISION) + m.p_happy - m.p_energetic - m.p_sad AS mood_valence,
+    CAST(m.p_energetic AS DOUBLE PRECISION) + m.p_happy - m.p_calm - m.p_sad AS mood_energy,
+    -- Each mood is a corner at 1 or -1: the variance is 4 p (1 - p).
+    2 * sqrt(
+        (CAST(m.p_calm AS DOUBLE PRECISION) + m.p_happy)
+        * (CAST(m.p_energetic AS DOUBLE PRECISION) + m.p_sad)
+    ) AS mood_valence_sd,
+    2 * sqrt(
+        (CAST(m.p_energetic AS DOUBLE PRECISION) + m.p_happy)
+        * (CAST(m.p_calm AS DOUBLE PRECISION) + m.p_sad)
+    ) AS mood_energy_sd
 FROM tracks AS t
 LEFT JOIN models AS c ON c.is_current = 1
 LEFT JOIN moods AS m

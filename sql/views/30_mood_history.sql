@@ -20,13 +20,20 @@ SELECT
     t.p_energetic,
     t.p_happy,
     t.p_sad,
+    t.mood_set,
     t.uncertain,
     t.out_of_distribution,
     t.model_version,
     t.feature_source,
     t.unlabelled_reason,
     s.source AS listen_source,
-    l.user_key
+    l.user_key,
+    t.soft,
+    t.lively,
+    t.mood_valence,
+    t.mood_energy,
+    t.mood_valence_sd,
+    t.mood_energy_sd
 FROM listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
 INNER JOIN track_moods AS t ON l.track_key = t.track_key

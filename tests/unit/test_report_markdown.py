@@ -48,7 +48,12 @@ def test_people_of_one_name_are_not_mixed(tmp_path: Path) -> None:
             key = connection.scalar(text("SELECT user_key FROM users WHERE user_id = 'zoe'"))
             day = (NOW - datetime(1970, 1, 1, tzinfo=UTC)).days
             connection.execute(
-                text("INSERT INTO mood_days VALUES (:key, :day, 0, 0, 0, 3, 0, 0, 0, 0, 0)"), {"key": key, "day": day}
+                text(
+                    "INSERT INTO mood_days (user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm,"
+                    " uncertain_energetic, uncertain_happy, uncertain_sad)"
+                    " VALUES (:key, :day, 0, 0, 0, 3, 0, 0, 0, 0, 0)"
+                ),
+                {"key": key, "day": day},
             )
         drawn = mood_markdown(space.database, NOW.date())
         first = mood_markdown(space.database, NOW.date(), most_people=1)

@@ -6,6 +6,8 @@ for another one; a deferred transaction that reads and then writes would fail at
 
 from __future__ import annotations
 
+import math
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -31,6 +33,12 @@ _WRITE = "moodlog_write"
 _DURABLE = "moodlog_durable"
 _LOADING = "moodlog_loading"
 
+
+_MATHEMATICS = {
+    "sqrt": lambda value: None if value is None or value < 0 else math.sqrt(value),
+    "floor": lambda value: None if value is None else float(math.floor(value)),
+}
+"""What SQLite's own functions of these names return."""
 
 _TURNS: dict[str, threading.RLock] = {}
 _TURNS_LOCK = threading.Lock()
@@ -174,6 +182,16 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    _ensure_mathematics(connection)
+
+
+def _ensure_mathematics(connection: Any) -> None:
+    """Add ``sqrt`` and ``floor``, which the views use, where SQLite was built without its mathematical functions."""
+    for name, function in _MATHEMATICS.items():
+        try:
+            connection.execute(f"SELECT {name}(1.5)").fetchone()
+        except sqlite3.OperationalError:
+            connection.create_function(name, 1, function, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -26,11 +26,15 @@ from mood_core.store.queries.time_zones import ensure_offsets, outdated_zones
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time settles its days; on SQLite writers take turns
 
+# Probabilities in units of 1e-4. Not from a subquery: SQLite would fill it with every label that there is.
+_CHANCES = [f"CAST(floor(CAST(m.p_{mood.lower()} AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT)" for mood in MOODS]
 _COUNTS = ", ".join(
     [
         *(f"count(CASE WHEN m.mood = '{mood}' THEN 1 END)" for mood in MOODS),
         "count(*) - count(m.mood)",
         *(f"count(CASE WHEN m.mood = '{mood}' AND m.uncertain = 1 THEN 1 END)" for mood in MOODS),
+        *(f"coalesce(CAST(sum({chance}) AS BIGINT), 0)" for chance in _CHANCES),
+        *(f"coalesce(CAST(sum({chance} * (10000 - {chance})) AS BIGINT), 0)" for chance in _CHANCES),
     ]
 )
 _COUNT = f"""
@@ -82,10 +86,10 @@ def add_listens(connection: Connection, listens: pa.Table, inserted: int, memory
     take_turns(connection)
     user_keys = listens["user_key"].to_numpy()
     days = _local_days(connection, user_keys, listens["played_at_ms"].to_numpy() // 1000)
-    codes = _codes(connection, listens["track_key"].to_numpy(), memory)
+    codes, chances = _labels(connection, listens["track_key"].to_numpy(), memory)
     add_waiting(connection, listens.filter(pa.array(codes == UNLABELLED)))
     if inserted == listens.num_rows:
-        insert_rows(connection, "add_to_mood_days", day_counts(user_keys, days, codes))
+        insert_rows(connection, "add_to_mood_days", day_counts(user_keys, days, codes, chances))
         return
     recount_days(connection, zip(user_keys.tolist(), days.tolist(), strict=True))
 
@@ -177,6 +181,9 @@ def _offsets(connection: Connection, user_keys: NDArray[np.int64], times_s: NDAr
     return offsets
 
 
-def _codes(connection: Connection, track_keys: NDArray[np.int64], memory: Memory) -> NDArray[np.int8]:
+def _labels(
+    connection: Connection, track_keys: NDArray[np.int64], memory: Memory
+) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
     tracks, places = np.unique(track_keys, return_inverse=True)
-    return memory.label_codes(connection, tracks)[places]
+    codes, chances = memory.labels(connection, tracks)
+    return codes[places], chances[places]

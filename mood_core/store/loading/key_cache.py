@@ -17,7 +17,7 @@ from mood_core.domain.records import MOODS
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.keys import keys_of, raw_rows
 
-_Number = TypeVar("_Number", np.int8, np.int64)
+_Number = TypeVar("_Number", np.int8, np.int16, np.int64)
 
 UNLABELLED = 2 * len(MOODS)
 """The code of a track without a label. A label's code is its place in ``MOODS``, and four more if it is uncertain."""
@@ -33,6 +33,7 @@ class Remembered:
         self._keys_epoch = self._labels_epoch = _UNKNOWN
         self._keys: dict[str, int] = {}
         self._codes: NDArray[np.int8] = np.empty(0, np.int8)
+        self._chances: NDArray[np.int16] = np.empty((0, len(MOODS)), np.int16)
         self._sources: NDArray[np.int64] = np.empty(0, np.int64)
         self._heard: NDArray[np.int8] = np.empty(0, np.int8)
 
@@ -56,10 +57,15 @@ class Remembered:
         self._heard = _long_enough(self._heard, track_keys)
         self._heard[track_keys] = 1
 
-    def label_codes(self, connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int8]:
-        """The codes of the current labels of ``track_keys`` ((n,) int64, each once): (n,) int8."""
+    def labels(
+        self, connection: Connection, track_keys: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
+        """The current labels of ``track_keys`` ((n,) int64, each once): codes (n,) int8, and (n, 4) int16.
+
+        The second array has the probabilities in units of 1e-4, all 0 for a track without a label.
+        """
         self._learn(connection, track_keys)
-        return self._codes[track_keys]
+        return self._codes[track_keys], self._chances[track_keys]
 
     def feature_sources(self, connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """The source keys of the audio features of ``track_keys`` ((n,) int64, each once): (n,) int64, 0 for none."""
@@ -71,14 +77,16 @@ class Remembered:
         still = epoch == self._labels_epoch
         codes = _long_enough(self._codes if still else self._codes[:0], track_keys)
         sources = _long_enough(self._sources if still else self._sources[:0], track_keys)
+        chances = _long_enough(self._chances if still else self._chances[:0], track_keys)
         new = track_keys[codes[track_keys] == _UNKNOWN]
         if len(new):
             labels = _current_labels(connection, new)
-            codes[new], sources[new] = UNLABELLED, 0
+            codes[new], sources[new], chances[new] = UNLABELLED, 0, 0
             codes[labels[:, 0]], sources[labels[:, 0]] = labels[:, 1], labels[:, 2]
+            chances[labels[:, 0]] = labels[:, 3:]
             featured = _feature_sources(connection, new[codes[new] == UNLABELLED])
             sources[featured[:, 0]] = featured[:, 1]
-        self._codes, self._sources, self._labels_epoch = codes, sources, epoch
+        self._codes, self._chances, self._sources, self._labels_epoch = codes, chances, sources, epoch
 
 
 class Memory:
@@ -99,9 +107,11 @@ class Memory:
         self._learned |= keys_of(connection, "tracks", missing, create=True)
         return [key or self._learned[id_] for id_, key in zip(track_ids, found, strict=True)]
 
-    def label_codes(self, connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int8]:
-        """The codes of the current labels of ``track_keys`` ((n,) int64, each once): (n,) int8."""
-        return self._remembered.label_codes(connection, track_keys)
+    def labels(
+        self, connection: Connection, track_keys: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
+        """The current labels of ``track_keys``: see :meth:`Remembered.labels`."""
+        return self._remembered.labels(connection, track_keys)
 
     def feature_sources(self, connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """The source keys of the audio features of ``track_keys`` ((n,) int64, each once): (n,) int64, 0 for none."""
@@ -132,7 +142,7 @@ def labels_came(connection: Connection) -> None:
 
 def _current_labels(connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
     rows = raw_rows(connection.execute(query("label_codes"), {"ids": track_keys.tolist()}))
-    return np.array(rows, np.int64).reshape(-1, 3)
+    return np.array(rows, np.int64).reshape(-1, 3 + len(MOODS))
 
 
 def _feature_sources(connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -143,4 +153,4 @@ def _feature_sources(connection: Connection, track_keys: NDArray[np.int64]) -> N
 def _long_enough(codes: NDArray[_Number], track_keys: NDArray[np.int64]) -> NDArray[_Number]:
     """``codes`` with a place for each of ``track_keys``; new places are unknown."""
     short = int(track_keys.max(initial=0)) + 1 - len(codes)
-    return codes if short <= 0 else np.concatenate([codes, np.full(short, _UNKNOWN, codes.dtype)])
+    return codes if short <= 0 else np.concatenate([codes, np.full((short, *codes.shape[1:]), _UNKNOWN, codes.dtype)])

@@ -96,7 +96,7 @@ def _labels(model: Classifier, features: pa.Table, now: datetime, report: LabelR
     usable = in_range(matrix)
     matrix, features = matrix[usable], features.filter(pa.array(usable))
     probabilities = model.predict(matrix)
-    labels = label(probabilities, model.card.threshold)
+    labels = label(probabilities, model.card.threshold, model.card.set_thresholds)
     outside = model.out_of_distribution(matrix)
     report.unusable += int((~usable).sum())
     report.labelled += len(matrix)
@@ -112,5 +112,6 @@ def _labels(model: Classifier, features: pa.Table, now: datetime, report: LabelR
             "out_of_distribution": outside,
             "feature_source": features["feature_source"],
             "labelled_at": pa.array([to_ms(now)] * len(matrix), pa.int64()).cast(pa.timestamp("ms", "UTC")),
+            "mood_set": pa.array(labels.set_names(), pa.string()),
         }
     )

@@ -1,0 +1,51 @@
+"""The interval of a share against the exact Poisson-binomial distribution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mood_core.domain.shares import share_interval
+
+
+def _distribution(chances: list[float]) -> NDArray[np.float64]:
+    """The probability of 0 to n successes, exactly."""
+    found = np.ones(1)
+    for chance in chances:
+        found = np.convolve(found, [1 - chance, chance])
+    return found
+
+
+def _interval(chances: list[float], unlabelled: int = 0) -> tuple[float, float]:
+    variance = sum(chance * (1 - chance) for chance in chances)
+    return share_interval(sum(chances), variance, len(chances), len(chances) + unlabelled)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
+def test_the_interval_holds_ninety_percent_of_the_exact_distribution(chances: list[float]) -> None:
+    low, high = (end * len(chances) for end in _interval(chances))
+    exact = _distribution(chances)
+    counts = np.arange(len(exact))
+    assert exact[(counts >= low - 1e-9) & (counts <= high + 1e-9)].sum() >= 0.89
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.integers(0, 20))
+def test_both_ends_are_shares_and_hold_the_mean(chances: list[float], unlabelled: int) -> None:
+    low, high = _interval(chances, unlabelled)
+    listens = len(chances) + unlabelled
+    assert 0 <= low <= sum(chances) / listens + 1e-9
+    assert sum(chances) / listens - 1e-9 <= high <= len(chances) / listens
+
+
+def test_many_listens_make_it_narrow() -> None:
+    few, many = _interval([0.5] * 10), _interval([0.5] * 1000)
+    half = 0.1 * (1.6449 * 2.5**0.5 + 0.5)
+    assert few == pytest.approx((0.5 - half, 0.5 + half))
+    assert many[1] - many[0] < 0.06
+
+
+def test_no_listens_have_no_share() -> None:
+    assert share_interval(0, 0, 0, 0) == (0.0, 0.0)
