@@ -49,8 +49,9 @@ def patiently(call: Callable[[], Answer], *, for_s: float | None = None) -> Answ
     except Exception as error:
         if not is_away(error):
             raise
+        reason = str(error) or type(error).__name__
         raise Unavailable(
-            f"the Prefect server did not answer for {for_s:.0f} s ({error or type(error).__name__}); is it running?",
+            f"the Prefect server did not answer for {for_s:.0f} s ({reason}); is it running?",
             source="prefect",
         ) from error
 

@@ -113,7 +113,7 @@ def parse(export: Path) -> int:
 
 
 def _measure(way: str, export: Path, home: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", __spec__.name if __spec__ else "", "--one", way, str(export)]
+    command = [sys.executable, "-m", __spec__.name, "--one", way, str(export)]
     environment = os.environ | {"MOODLOG_HOME": str(home), "MOODLOG_DATABASE_URL": f"sqlite:///{home}/moodlog.db"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     result: dict[str, float] = json.loads(done.stdout)

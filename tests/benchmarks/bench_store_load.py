@@ -62,7 +62,7 @@ def main(total: int, ways: list[str]) -> None:
         say(f"{'way':32} {'CPU s':>8} {'replay':>8} {'MB':>6} {'bytes/listen':>13}")
         for way in ways or _runnable():
             url = servers[way.partition("-")[0]].format(way)
-            command = [sys.executable, "-m", __spec__.name if __spec__ else "", "--one", way, url, lake.root]
+            command = [sys.executable, "-m", __spec__.name, "--one", way, url, lake.root]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found = json.loads(done.stdout)
             say(

@@ -141,7 +141,7 @@ def test_a_code_works_once(standin: StandIn) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url)
     request = begin(app, app.redirect_uri, new_state())
     code = code_for(standin, request)
-    assert exchange(request, code, service_of(app))
+    assert exchange(request, code, service_of(app)).refresh_token
     with pytest.raises(ReauthorisationNeeded, match="once"):
         exchange(request, code, service_of(app))
 

@@ -79,7 +79,7 @@ def test_any_dot_env_list_pointer_and_key_file(home: Path, data: bytes) -> None:
         assert (folder := current_folder(home / "models")) is None or folder.is_relative_to(home / "models")
     (home.parent / ".env").unlink()
     with one_sentence(), Workspace() as workspace:
-        assert workspace.cipher
+        assert workspace.cipher is not None
 
 
 @given(plaintext=bodies(json.loads(token().to_json())) | values.map(as_json))
