@@ -11,11 +11,11 @@ from mood_core.cli.main import COMMANDS, LazyGroup, set_up_logging
 
 _FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "demo": ("flows.commands.demo:command", "the whole path with invented listeners: no account, no internet"),
-        "run": ("flows.commands.run:command", "the nightly run, now"),
+        "demo": ("flows.commands.demo:command", "run the pipeline with simulated listeners: no account, no internet"),
+        "run": ("flows.commands.run:command", "start the nightly run now"),
         "status": ("flows.commands.status:command", "show accounts, the schedule, gaps, coverage, batches and calls"),
-        "doctor": ("flows.commands.doctor:command", "what is wrong, and what to do"),
-        "serve": ("flows.commands.serve:command", "run all the schedules on this machine"),
+        "doctor": ("flows.commands.doctor:command", "find problems and show their remedies"),
+        "serve": ("flows.commands.serve:command", "run all schedules on this machine"),
         "setup": ("flows.commands.setup:command", "prepare a Prefect server: work pool, alerts"),
     }
 )
@@ -26,7 +26,7 @@ _FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     lazy={**COMMANDS, **_FLOW_COMMANDS},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("-v", "--verbose", count=True, help="Say more on stderr: -v what is done, -vv every detail.")
+@click.option("-v", "--verbose", count=True, help="Log more to stderr: -v for steps, -vv for every detail.")
 @click.version_option(package_name="moodlog", prog_name="moodlog")
 @click.pass_context
 def main(context: click.Context, verbose: int) -> None:
@@ -34,14 +34,14 @@ def main(context: click.Context, verbose: int) -> None:
 
     \b
     Start with:
-      moodlog demo       see it work, without an account
+      moodlog demo       try it without an account
       moodlog connect    connect your Spotify account
-      moodlog run        pull, label and store, now
-      moodlog serve      do that every night
-      moodlog history    look at your moods
+      moodlog run        pull, label and store now
+      moodlog serve      do this every night
+      moodlog history    show your moods
 
     Settings are MOODLOG_* in the environment, .env or HOME/.env; data goes to stdout, progress and logs to stderr.
-    Exit codes: 0 done, 1 failed, 2 usage, 75 try again later, 77 authorise again, 78 configuration.
+    Exit codes: 0 done, 1 failed, 2 usage, 75 try again later, 77 reconnect, 78 configuration.
     """
     context.ensure_object(dict)["verbose"] = verbose
     set_up_logging(verbose)

@@ -19,24 +19,24 @@ _ON_THE_PAGE = 12
 
 
 @click.command
-@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="How many days to live through.")
-@click.option("--listeners", type=click.IntRange(1, 50), default=5, show_default=True, help="How many people listen.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Decides all that is invented.")
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="Number of days to simulate.")
+@click.option("--listeners", type=click.IntRange(1, 50), default=5, show_default=True, help="Number of listeners.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Random seed of the data.")
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("moodlog-demo"),
     show_default=True,
-    help="Where the database and the Parquet files go.",
+    help="Folder for the database and the Parquet files.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 @click.pass_context
 def command(context: click.Context, days: int, listeners: int, seed: int, home: Path, as_json: bool) -> None:
-    """See the whole path work, without an account and without the internet.
+    """Run the whole pipeline with simulated listeners, without an account and without the internet.
 
-    Starts a stand-in of Spotify and ReccoBeats on this machine, connects invented listeners to it, lives through some
-    days with a pull every two hours, then runs the nightly flow under Prefect: listens, audio features, moods, Parquet,
-    SQL. Run it again and only what is new is added.
+    Starts a stand-in for Spotify and ReccoBeats on this machine and connects simulated listeners to it. It simulates
+    some days with a pull every two hours, then runs the nightly flow under Prefect: listens, audio features, moods,
+    Parquet, SQL. A second demo adds only new data.
 
     \b
     Examples:

@@ -45,7 +45,7 @@ def command(context: click.Context, as_json: bool) -> None:
     """Check everything a run needs, from the settings to the schedule.
 
     Settings, database, lake, model, feature sources, accounts, quota, this machine's clock, the schedule, file modes.
-    Each line is ok, a warning, or broken, with the remedy. The exit code is 0 without anything broken, else 1.
+    Each line is ok, a warning, or broken, with the remedy. The exit code is 1 if a line is broken, otherwise 0.
 
     \b
     Examples:

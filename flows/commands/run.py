@@ -18,7 +18,7 @@ from mood_core.settings import load_settings
 @click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Only this account; may be repeated.")
 @click.option("--from", "first_day", type=DAY, help="Label only tracks heard on this local day or later.")
 @click.option("--to", "last_day", type=DAY, help="Label only tracks heard on this local day or earlier.")
-@click.option("--dry-run", is_flag=True, help="Ask Spotify for new listens, but write nothing.")
+@click.option("--dry-run", is_flag=True, help="Fetch new listens from Spotify, but write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 @click.pass_context
 def command(
@@ -29,10 +29,10 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Pull recent listens, fetch features, label moods: the nightly flow, now.
+    """Run the nightly flow now: pull recent listens, fetch features, label moods.
 
-    It runs under Prefect: on the server of PREFECT_API_URL or your Prefect profile, otherwise on one of moodlog's own
-    that keeps its history in HOME. Running it twice changes nothing.
+    It uses the Prefect server of PREFECT_API_URL or your Prefect profile, otherwise moodlog's own server, which keeps
+    its history in HOME. Running it twice changes nothing.
 
     \b
     Examples:

@@ -32,26 +32,24 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=4200, show_default=True, help="Where Prefect's pages are."
-)
-@click.option("--timezone", metavar="ZONE", help="Run the schedules by this IANA zone instead of that in prefect.yaml.")
-@click.option("--show-password", is_flag=True, help="Print the password of Prefect's pages and commands, and end.")
+@click.option("--port", type=click.IntRange(1, 65535), default=4200, show_default=True, help="Port of Prefect's pages.")
+@click.option("--timezone", metavar="ZONE", help="IANA time zone of the schedules, instead of that in prefect.yaml.")
+@click.option("--show-password", is_flag=True, help="Print the password of Prefect's pages and commands, and exit.")
 @click.pass_context
 def command(context: click.Context, port: int, timezone: str | None, show_password: bool) -> None:
-    """Run all schedules on this machine: pulls who is due every half hour, labels every night.
+    """Run all schedules on this machine: pull due accounts every half hour, label every night.
 
-    Keeps going until it is stopped. Prefect's pages and the history of runs are at http://127.0.0.1:4200, unless
-    PREFECT_API_URL or your Prefect profile names a server of your own. What runs when is defined in prefect.yaml.
-    The pages ask once for the password that --show-password prints: moodlog makes it and keeps it in HOME.
-    http://127.0.0.1:4200/health answers 200 while runs start by themselves, and 503 with the problems otherwise.
+    Runs until it is stopped. Prefect's pages and the history of runs are at http://127.0.0.1:4200, unless
+    PREFECT_API_URL or your Prefect profile names your own server. Schedules are defined in prefect.yaml. The pages ask
+    once for the password that --show-password prints; moodlog generates it and stores it in HOME.
+    http://127.0.0.1:4200/health returns 200 while runs start on schedule, otherwise 503 with the problems.
 
-    Ctrl-C or SIGTERM: each run finishes its current account and ends as Cancelled, which takes up to a minute. A second
-    Ctrl-C ends at once. A night that was missed while nothing ran is made up for at the next start.
+    Ctrl-C or SIGTERM: each run finishes its current account and ends as Cancelled, which takes up to 1 minute. A second
+    Ctrl-C ends at once. If nightly runs were missed while it was off, one run at the next start replaces them.
 
     \b
-    Exit codes: 0 stopped, 75 runs cannot start by themselves, the port is in use, or another moodlog serve uses
-    MOODLOG_HOME; 78 a setting is wrong; 130 ended at once.
+    Exit codes: 0 stopped; 75 runs do not start on schedule, the port is in use, or another moodlog serve uses
+    MOODLOG_HOME; 78 a setting is wrong; 130 stopped at once.
 
     \b
     Examples:
@@ -59,7 +57,7 @@ def command(context: click.Context, port: int, timezone: str | None, show_passwo
       moodlog serve --timezone Europe/Berlin
 
     \b
-    In another terminal, what is there may be started by hand:
+    Start a deployment by hand in another terminal:
       export PREFECT_API_URL=http://127.0.0.1:4200/api
       export PREFECT_API_AUTH_STRING="$(moodlog serve --show-password)"
       prefect deployment run run-nightly/run-now -p dry_run=true

@@ -30,17 +30,19 @@ if TYPE_CHECKING:
     "--webhook",
     metavar="URL",
     type=WEBHOOK,
-    help="Send alerts there, as JSON with a text; makes the block for it. - reads the address from stdin.",
+    help="Send alerts to this URL, as JSON with a text; makes a block for it. - reads the URL from stdin.",
 )
 @click.option(
     "--deadline",
     type=CLOCK,
     default="08:00",
     show_default=True,
-    help="When the night is late, by its schedule's zone. Of several nights a day, the one next to it decides.",
+    help="Time at which the nightly run is late, in its schedule's zone. With several a day, the nearest one counts.",
 )
-@click.option("--pool-limit", type=click.IntRange(1), help="Most runs at once in the work pool, over all workers.")
-@click.option("--database", is_flag=True, help="Add moodlog's tables to a database that has others; nothing else.")
+@click.option(
+    "--pool-limit", type=click.IntRange(1), help="Maximum number of runs at once in the work pool, over all workers."
+)
+@click.option("--database", is_flag=True, help="Only add moodlog's tables to a database that has other tables.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 @click.pass_context
 def command(
@@ -52,12 +54,12 @@ def command(
     database: bool,
     as_json: bool,
 ) -> None:
-    """Prepare a Prefect server: work pool, alerts, and what else prefect.yaml cannot say. Run it again at will.
+    """Prepare a Prefect server: work pool, alerts, and other objects that prefect.yaml cannot define. Safe to rerun.
 
-    It works on the server of PREFECT_API_URL or your Prefect profile, otherwise on that of `moodlog serve`. Alerts are
-    sent when the nightly run failed or is late, when no pull starts, when an account is silent and when somebody must
-    reconnect; any Prefect notification block can carry them. They belong to the deployments that the server has now:
-    run it again after those were made anew. A run whose process has died is marked as crashed, with or without alerts.
+    It uses the server of PREFECT_API_URL or your Prefect profile, otherwise that of `moodlog serve`. Alerts are sent
+    when the nightly run failed or is late, when no pull starts, when an account is silent and when a person must
+    reconnect. Any Prefect notification block can send them. Alerts are bound to the deployments that the server has
+    now: run this again if you remake those. Runs whose process has died are marked as crashed, with or without alerts.
 
     \b
     Examples:
@@ -68,7 +70,7 @@ def command(
       moodlog setup --database
 
     \b
-    For a server with workers, the pool comes first and the alerts come last:
+    For a server with workers, make the pool first and the alerts last:
       moodlog setup
       prefect deploy --all --no-prompt
       moodlog setup --webhook https://hooks.example.org/moodlog

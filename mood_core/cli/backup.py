@@ -19,10 +19,10 @@ from mood_core.text.sanitise import plain
 def command(folder: Path, with_key: bool, as_json: bool) -> None:
     """Copy the database, the lake and your models to a new folder in FOLDER, while moodlog runs or not.
 
-    The copy is of one moment and works as it is: set MOODLOG_HOME to it, or copy it back in place of a lost home. The
-    key of Spotify's tokens stays out, so that a lost backup gives no access to anybody's account; keep it elsewhere, or
-    people connect once more. With PostgreSQL, run pg_dump first: the database is not copied then. Prefect's runs,
-    recaps, what was made of catalogue files, and settings (.env) are left out.
+    The copy is a consistent snapshot. Set MOODLOG_HOME to it, or copy it back to replace a lost home. It does not
+    contain the key of Spotify's tokens, so that a lost backup gives no access to accounts. Keep the key elsewhere, or
+    people must connect again. A PostgreSQL database is not copied: run pg_dump first. Prefect's runs, recaps,
+    converted catalogue files and settings (.env) are not copied.
 
     \b
     Examples:

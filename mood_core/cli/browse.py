@@ -28,13 +28,13 @@ _LIMITS = {"sql_time_limit_ms": 30_000}
 
 
 @click.command
-@click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="Where the pages are.")
-@click.option("--open", "open_it", is_flag=True, help="Show them in the browser.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="Port of the pages.")
+@click.option("--open", "open_it", is_flag=True, help="Open the pages in the browser.")
 def command(port: int, open_it: bool) -> None:
-    """Look through the database with Datasette: filter, facet, export as CSV or JSON.
+    """Browse the database with Datasette: filter, facet, export as CSV or JSON.
 
-    Only a browser that has opened the printed address can see it, and nothing can be changed. The address contains a
-    token, so keep it to yourself; every start has a new one. Needs the extra: pip install 'moodlog[datasette]'.
+    Only a browser that opened the printed address has access, and it cannot change anything. The address contains a
+    token: do not share it. Every start makes a new token. Needs the extra: pip install 'moodlog[datasette]'.
 
     \b
     Example:

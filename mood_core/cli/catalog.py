@@ -51,9 +51,9 @@ def catalog_places() -> CatalogPlaces:
 def command() -> None:
     """Use files of audio features that you already have.
 
-    Parquet or CSV files, folders of them, or s3:// addresses, with Spotify's features under their own names: a column
-    with Spotify ids, URIs or URLs (id, track_id, uri, spotify_id), the nine features, and the length in ms if there is
-    one. Files are looked up on this machine before any service is asked; the first file that knows a track wins.
+    These are Parquet or CSV files, folders of them, or s3:// addresses. A file needs a column with Spotify ids, URIs or
+    URLs (id, track_id, uri, spotify_id) and Spotify's nine feature names; the duration in ms is optional. The files are
+    searched before any service is called. The first file that has the track wins.
 
     \b
     Examples:
@@ -68,7 +68,7 @@ def command() -> None:
 def add(locations: tuple[str, ...]) -> None:
     """Check files or folders and use them from now on.
 
-    They stay where they are: only their places are noted. CSV files are converted once for quick look-ups.
+    The files stay where they are; only their paths are stored. CSV files are converted once for quick look-ups.
 
     \b
     Example:
@@ -87,7 +87,7 @@ def add(locations: tuple[str, ...]) -> None:
 @command.command("remove")
 @click.argument("location", metavar="PATH")
 def remove(location: str) -> None:
-    """Stop using a file or folder that was added; the file itself stays.
+    """Stop using a file or folder that was added. The file itself stays.
 
     \b
     Example:
@@ -102,7 +102,7 @@ def remove(location: str) -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def list_files(as_json: bool) -> None:
-    """Show the files in the order in which they count.
+    """Show the files in the order in which they are searched.
 
     \b
     Example:
@@ -122,9 +122,9 @@ def list_files(as_json: bool) -> None:
 @click.argument("locations", nargs=-1, metavar="[PATH]...")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def check(locations: tuple[str, ...], as_json: bool) -> None:
-    """Read files from end to end and say what they hold, or what is wrong with them.
+    """Read whole files and report their content or their problems.
 
-    Without PATH, the files in use are checked. The exit code is 2 when one is wrong.
+    Without PATH, the files in use are checked. The exit code is 2 if a file has a problem.
 
     \b
     Examples:

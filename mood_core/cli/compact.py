@@ -19,13 +19,15 @@ def _month(_context: click.Context, _option: click.Parameter, value: str | None)
 
 
 @click.command
-@click.option("--before", metavar="YYYY-MM", callback=_month, help="Merge months before this one; default: this month.")
+@click.option(
+    "--before", metavar="YYYY-MM", callback=_month, help="Merge months before this one; default: current month."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(before: str | None, as_json: bool) -> None:
-    """Merge the small Parquet files of past months into few, sorted by person and time.
+    """Merge the small Parquet files of past months into a few large ones, sorted by person and time.
 
-    Readers see the rows of the old files or of the new one at every moment; rows, ledger and SQL stay the same. Killed
-    anywhere, the next run finishes it.
+    Readers always see the rows either of the old files or of the new one. Rows, ledger and SQL stay the same. Safe to
+    rerun after a crash.
 
     \b
     Examples:

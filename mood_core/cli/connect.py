@@ -20,20 +20,20 @@ from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
 from mood_core.usecases.people.manage_users import the_account
 
 _NO_BROWSER = click.option(
-    "--no-browser", is_flag=True, help="Print the address and take the pasted answer: for servers without a browser."
+    "--no-browser", is_flag=True, help="Print the address and read the pasted redirect address, for servers."
 )
 
 
 @click.command
 @_NO_BROWSER
-@click.option("--timezone", metavar="ZONE", help="IANA time zone, like Europe/Berlin; this machine's by default.")
+@click.option("--timezone", metavar="ZONE", help="IANA time zone, like Europe/Berlin; default: this machine's.")
 def command(no_browser: bool, timezone: str | None) -> None:
-    """Connect a Spotify account: open the consent page, keep the permission, pull once.
+    """Connect a Spotify account: open the consent page, store the permission, pull once.
 
-    Needs an app of yours in Spotify's developer dashboard with the redirect URI http://127.0.0.1:8888/callback (or
-    your MOODLOG_SPOTIFY_REDIRECT_URI), and its client id in MOODLOG_SPOTIFY_CLIENT_ID. A client secret is not
-    needed. moodlog asks only to read recent listens. Several people can connect, one after the other. Somebody who
-    connects again keeps their name and time zone.
+    You need your own app in Spotify's developer dashboard with the redirect URI http://127.0.0.1:8888/callback (or
+    your MOODLOG_SPOTIFY_REDIRECT_URI). Set MOODLOG_SPOTIFY_CLIENT_ID to its client id. A client secret is not needed.
+    moodlog requests permission only to read recent listens. Several people can connect, one after the other. A person
+    who connects again keeps their name and time zone.
 
     \b
     Examples:

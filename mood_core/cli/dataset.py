@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group
 def command() -> None:
-    """Collect labelled tracks from playlists, and look at them."""
+    """Collect labelled tracks from playlists, and describe them."""
 
 
 @command.command
@@ -33,13 +33,13 @@ def command() -> None:
     "--playlist", "playlists", multiple=True, required=True, metavar="MOOD=ID", help="A playlist and its mood."
 )
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A .csv or .parquet file.")
-@click.option("--user", metavar="ID|NAME", help="The account that reads the playlists; the first one by default.")
+@click.option("--user", metavar="ID|NAME", help="The account that reads the playlists; default: the first.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool) -> None:
-    """Collect the tracks of playlists, one mood a playlist, with their audio features.
+    """Collect the tracks of playlists with their audio features. Each playlist has one mood.
 
-    Tracks that stand in playlists of two moods are left out, and every item's outcome is told. Spotify shows an app in
-    development mode only playlists that the account owns or works on. The file is what `moodlog train` takes.
+    Tracks in playlists of two moods are skipped, and the outcome of every item is reported. An app in development mode
+    can only read playlists that the account owns or edits. `moodlog train` reads the file.
 
     \b
     Example:
@@ -70,9 +70,9 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
     "words",
     multiple=True,
     metavar="WORD=MOOD",
-    help="What a word in the column of moods stands for; WORD= leaves its tracks out. Repeatable.",
+    help="Map a word in the mood column to a mood; WORD= skips its tracks. Repeatable.",
 )
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the distributions into this PNG.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the distributions to this PNG.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def describe(file: Path, words: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
     """Show how many tracks each mood has and the means of their features.

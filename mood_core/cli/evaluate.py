@@ -27,17 +27,19 @@ if TYPE_CHECKING:
     "words",
     multiple=True,
     metavar="WORD=MOOD",
-    help="What a word in the column of moods stands for; WORD= leaves its tracks out. Repeatable.",
+    help="Map a word in the mood column to a mood; WORD= skips its tracks. Repeatable.",
 )
 @click.option(
     "--model", type=click.Path(path_type=Path), default=None, help="Measure this saved model instead of the recipe."
 )
 @click.option("--folds", default=10, show_default=True, type=click.IntRange(2), help="Folds of the cross-validation.")
-@click.option("--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of it.")
-@click.option("--seed", default=0, show_default=True, help="Decides the folds and the training.")
+@click.option(
+    "--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of the cross-validation."
+)
+@click.option("--seed", default=0, show_default=True, help="Random seed of folds and training.")
 @click.option("--group-by", type=click.Choice(["artist"]), default=None, help="Keep each artist's tracks together.")
-@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Measure other models beside it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also measure baseline models.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(
     data: Path,
     words: tuple[str, ...],
@@ -50,9 +52,9 @@ def command(
     baselines: bool,
     as_json: bool,
 ) -> None:
-    """Measure the training recipe by repeated stratified cross-validation, beside baselines on the same folds.
+    """Measure the training recipe by repeated stratified cross-validation, with baselines on the same folds.
 
-    With --model, measure that saved model on the file as it is. Needs: pip install 'moodlog[train]'
+    With --model, measure that saved model on the file without training. Needs: pip install 'moodlog[train]'
 
     \b
     Examples:

@@ -15,15 +15,15 @@ from mood_core.usecases.people.manage_users import the_account
 
 
 @click.command
-@click.option("--user", required=True, metavar="ID|NAME", help="Whose data.")
+@click.option("--user", required=True, metavar="ID|NAME", help="The person.")
 @click.option("--format", "kind", type=click.Choice(["json", "csv", "parquet"]), default="json", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The zip; default: moodlog-ID.zip.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
-    """Write everything kept of a person into a zip.
+    """Write all stored data of a person to a zip.
 
-    Who they are and were called, their listens with moods, gaps, what they imported, and rows of imports in quarantine.
-    Never a token.
+    It contains the person with current and earlier names, their listens with moods, gaps, imports, and the quarantined
+    rows of their imports. It never contains a token.
 
     \b
     Examples:

@@ -17,20 +17,23 @@ _PREFECT = (
 
 
 @click.command
-@click.option("--user", required=True, metavar="ID|NAME", help="Whom to forget.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--even-without", multiple=True, metavar="FILE", help="A file of the lake that is lost for good.")
+@click.option("--user", required=True, metavar="ID|NAME", help="The person to forget.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--even-without", multiple=True, metavar="FILE", help="Continue without a lake file that is lost for good."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) -> None:
-    """Forget a person: token, listens, gaps, name; in SQL and in every Parquet file. It cannot be undone.
+    """Forget a person: delete token, listens, gaps and name from SQL and every Parquet file. This cannot be undone.
 
-    Nothing is changed where lake and ledger do not hold the same files: the person might be in one that is absent.
-    Every file is read again afterwards, and what a kill interrupts is completed by the next run. A keyed hash of the id
-    stays, so that no old file, import or late run brings them back, until they connect again or are imported by name.
-    Titles, features and moods of tracks are facts
-    of recordings and stay, but for the person's own local files. Somebody whom only the lake still knows goes as well.
-    Backups are yours to clean, and so are runs in Prefect's pages, which name people until they are deleted: after 30
-    days by moodlog's own server. `moodlog export` keeps a copy first.
+    If lake and ledger do not have the same files, nothing is changed: the person could be in a missing file. Every file
+    is read again afterwards. The next run completes a `forget` that was killed. A keyed hash of the id stays, so that
+    no old file, import or late run brings the person back, until they connect again or are imported by name. Titles,
+    features and moods of tracks stay, except those of the person's own local files. A person who is only in the lake
+    can be forgotten too.
+
+    Delete backups yourself. Runs in Prefect's pages contain names until they are deleted: moodlog's own server deletes
+    them after 30 days, on other servers delete them yourself. To keep a copy, run `moodlog export` first.
 
     \b
     Examples:

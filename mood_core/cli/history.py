@@ -18,23 +18,23 @@ from mood_core.usecases.people.manage_users import accounts_called
 
 
 @click.command
-@click.option("-u", "--user", metavar="ID|NAME", help="Whose history; everybody's by default.")
+@click.option("-u", "--user", metavar="ID|NAME", help="Show this person; default: everybody.")
 @click.option(
-    "--by", type=click.Choice([*GROUPINGS, "track"]), default="day", show_default=True, help="What to count listens by."
+    "--by", type=click.Choice([*GROUPINGS, "track"]), default="day", show_default=True, help="Group listens by this."
 )
-@click.option("--from", "first_day", type=DAY, help="From this local day on.")
-@click.option("--to", "last_day", type=DAY, help="Up to this local day.")
+@click.option("--from", "first_day", type=DAY, help="First local day.")
+@click.option("--to", "last_day", type=DAY, help="Last local day.")
 @click.option(
-    "--limit", type=click.IntRange(1, 2**31), default=100, show_default=True, help="How many listens, by track."
+    "--limit", type=click.IntRange(1, 2**31), default=100, show_default=True, help="Number of listens, with --by track."
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def command(
     user: str | None, by: str, first_day: datetime | None, last_day: datetime | None, limit: int, as_json: bool
 ) -> None:
-    """Show moods as counts of listens, on the person's own clock.
+    """Show moods as counts of listens, in the person's local time.
 
-    A week is named by its Monday, and listens without a mood are counted too. With --json, weekdays are the numbers of
-    the view mood_by_weekday, 1 for Monday to 7 for Sunday, and hours those of mood_by_hour, 0 to 23.
+    A week has the date of its Monday. Listens without a mood are counted too. With --json, weekdays are the numbers 1
+    (Monday) to 7 (Sunday), as in the view mood_by_weekday, and hours are 0 to 23, as in mood_by_hour.
 
     \b
     Examples:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("-u", "--user", metavar="ID|NAME", help="Whose history it is; a new name makes a person without account.")
-@click.option("--timezone", metavar="ZONE", help="IANA time zone of a new person; this machine's by default.")
+@click.option("-u", "--user", metavar="ID|NAME", help="The person; a new name makes a person without an account.")
+@click.option("--timezone", metavar="ZONE", help="IANA time zone of a new person; default: this machine's.")
 @click.option(
     "--min-ms",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Leave out plays shorter than this; those of unknown length stay.",
+    help="Skip plays shorter than this; plays without a duration stay.",
 )
 @click.option(
     "--private", type=click.Choice(["keep", "drop"]), default="keep", show_default=True, help="Private sessions."
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 @click.option(
     "--videos", type=click.Choice(["drop", "keep"]), default="drop", show_default=True, help="Plays of music videos."
 )
-@click.option("--label", is_flag=True, help="Fetch features and label at once, the most heard tracks first.")
-@click.option("--dry-run", is_flag=True, help="Say what would become of every row, and write nothing.")
+@click.option("--label", is_flag=True, help="Fetch features and label at once, most played tracks first.")
+@click.option("--dry-run", is_flag=True, help="Report the outcome of every row, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(
     paths: tuple[Path, ...],
@@ -49,8 +49,8 @@ def command(
 ) -> None:
     """Import the listening history that Spotify sends on request: zip, folder or JSON files.
 
-    Both forms are read, the extended history and the account data, mixed as they come. Every row's outcome is counted;
-    importing the same again changes nothing. Nobody needs an account or an app for this.
+    It reads both formats, the extended history and the account data, in any mix. Every row's outcome is counted.
+    Importing the same files again changes nothing. You need no account and no app.
 
     \b
     Examples:

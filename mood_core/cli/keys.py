@@ -14,16 +14,16 @@ from mood_core.usecases.upkeep.rotate_keys import reencrypt
 
 @click.group
 def command() -> None:
-    """Look after the key that encrypts people's tokens."""
+    """Manage the key that encrypts people's tokens."""
 
 
 @command.command
 def rotate() -> None:
-    """Make a new key, encrypt every stored token with it, and forget the old ones.
+    """Make a new key, encrypt every stored token with it, and delete the old keys.
 
-    Can be stopped anywhere and run again: until every token has the new key, the old ones stay in HOME/token.key.
-    With MOODLOG_TOKEN_KEY set, put a new key before the old ones there, separated by a comma, and run this; then take
-    the old ones out.
+    Safe to rerun after a crash: the old keys stay in HOME/token.key until every token has the new key. With
+    MOODLOG_TOKEN_KEY set, add a new key before the old ones there, separated by a comma, run this command, and then
+    remove the old ones.
     """
     no_core_dumps()
     with Workspace() as workspace:

@@ -23,7 +23,7 @@ _SHOWN = ("accounts", "listens", "api_calls")
 def command(source_url: str | None, as_json: bool) -> None:
     """Move everything to the database of MOODLOG_DATABASE_URL, from SQLite to PostgreSQL or back.
 
-    Accounts, tokens (encrypted as they are) and counted calls move as well, which `moodlog rebuild` cannot do. The lake
+    This includes accounts, tokens (still encrypted) and counted calls, which `moodlog rebuild` cannot restore. The lake
     stays where it is. Stop `moodlog serve` first, and set MOODLOG_DATABASE_URL to the new, empty database. Afterwards
     the old database refuses every command, so that only one is in use. Safe to rerun after a crash. A password for
     --from comes from PGPASSWORD or ~/.pgpass, never from the command line.

@@ -35,21 +35,21 @@ _SPOKE = 3
     "--features",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A CSV or Parquet file of audio features instead.",
+    help="Read audio features from this CSV or Parquet file.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="With --features: write Parquet here.")
 @click.option(
-    "--model", type=click.Path(path_type=Path), metavar="DIR", help="A model folder; the bundled one by default."
+    "--model", type=click.Path(path_type=Path), metavar="DIR", help="A model folder; default: the bundled model."
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def command(
     tracks: tuple[str, ...], features: Path | None, out: Path | None, model: Path | None, as_json: bool
 ) -> None:
-    """Say the mood of tracks: by Spotify id, URI or address, or from a file of features.
+    """Show the mood of tracks, by Spotify id, URI or URL, or from a file of features.
 
-    Features come from the database where they are stored, else from the sources of MOODLOG_FEATURE_SOURCES; nothing is
-    stored. A file needs an id column (id, track_id, uri or spotify_id), Spotify's nine feature names, and may have
-    duration_ms.
+    Features come from the database, or from the sources of MOODLOG_FEATURE_SOURCES if they are not stored. Nothing is
+    written to the database. A file needs an id column (id, track_id, uri or spotify_id) and Spotify's nine feature
+    names; duration_ms is optional.
 
     \b
     Examples:

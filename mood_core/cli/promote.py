@@ -15,16 +15,16 @@ from mood_core.usecases.models.promote_model import check_identity, compare, ins
 
 @click.command
 @click.argument("model", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
-@click.option("--data", type=click.Path(path_type=Path), help="Labelled tracks on which both are measured.")
-@click.option("--force", is_flag=True, help="Promote it whatever the comparison says, or without one.")
+@click.option("--data", type=click.Path(path_type=Path), help="Labelled tracks to measure both models on.")
+@click.option("--force", is_flag=True, help="Promote the model with any result, or without a comparison.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 @click.pass_context
 def command(context: click.Context, model: Path, data: Path | None, force: bool, as_json: bool) -> None:
-    """Make a model folder the current model, if it beats the one in use by more than noise.
+    """Make a model folder the current model if it is better than the current one by more than noise.
 
-    Both are measured on the same labelled tracks under one protocol; the test is paired, track by track. If one of them
-    was trained on that file, their recipes are cross-validated instead. The next run labels everything with the new
-    model and then shows its labels; the old ones stay. MOODLOG_MODEL, where it is set, goes before what is promoted.
+    Both models are measured on the same labelled tracks with one protocol; the test is paired, track by track. If one
+    of them was trained on that file, their recipes are cross-validated instead. The next run labels everything with the
+    new model and then shows its labels; the old labels stay. If MOODLOG_MODEL is set, it overrides the promoted model.
 
     \b
     Examples:

@@ -20,15 +20,15 @@ from mood_core.usecases.upkeep.rebuild import RebuildReport
 
 
 @click.command
-@click.option("--skip-damaged", is_flag=True, help="Go on without files that are missing, damaged or foreign.")
+@click.option("--skip-damaged", is_flag=True, help="Continue without files that are missing, damaged or foreign.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(skip_damaged: bool, as_json: bool) -> None:
-    """Make the SQL database again from the Parquet lake alone, row for row.
+    """Rebuild the SQL database from the Parquet lake, row by row.
 
-    It happens in one transaction: until its end everybody sees the old rows, and killed anywhere it changes nothing.
-    A database file that is damaged is moved away first; the new one keeps its accounts where they can still be read.
-    Connected accounts and their tokens are not in the lake: they stay where the database still has them. Into a new,
-    empty database the history comes back, and people connect once more.
+    This is one transaction: readers see the old rows until it ends, and a crash changes nothing. A damaged database
+    file is moved away first; the new one keeps the accounts that can still be read. Connected accounts and their
+    tokens are not in the lake: they are kept if the database still has them. With a new, empty database, the history
+    is restored and people must connect again.
 
     \b
     Examples:

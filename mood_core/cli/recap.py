@@ -18,17 +18,17 @@ from mood_core.usecases.people.manage_users import accounts_called
 
 
 @click.command
-@click.option("-u", "--user", metavar="ID|NAME", help="Whose week; everybody's by default.")
-@click.option("--week", type=DAY, help="Any day of the week; the last full week by default.")
+@click.option("-u", "--user", metavar="ID|NAME", help="Show this person; default: everybody.")
+@click.option("--week", type=DAY, help="Any day of the week; default: the last full week.")
 @click.option(
     "-o",
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw one person's as a PNG here; needs moodlog[plots].",
+    help="Draw one person's week to this PNG; needs moodlog[plots].",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def command(user: str | None, week: datetime | None, out: Path | None, as_json: bool) -> None:
-    """Tell a week in a few sentences, against the week before.
+    """Summarise a week in a few sentences, compared with the week before.
 
     \b
     Examples:

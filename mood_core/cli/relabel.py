@@ -18,14 +18,16 @@ from mood_core.usecases.models.relabel import Agreement, RelabelReport, keep_usi
 
 @click.command
 @click.option("--model", type=click.Path(path_type=Path), metavar="PATH", help="A model folder; default MOODLOG_MODEL.")
-@click.option("--drop-old", "drop", is_flag=True, help="Then drop the labels of all other versions, from the lake too.")
+@click.option(
+    "--drop-old", "drop", is_flag=True, help="Then delete the labels of all other versions, also from the lake."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(model: Path | None, drop: bool, as_json: bool) -> None:
-    """Label every known track again by another model, from stored features: nothing is fetched.
+    """Label every known track again with another model, from stored features. Nothing is fetched.
 
-    Until all are labelled everybody sees the old labels; then the new ones, all at once. The old labels stay beside
-    them until --drop-old. The model of --model is copied into MOODLOG_HOME, and later runs go on with it; where
-    MOODLOG_MODEL is set, that goes before.
+    Queries show the old labels until all tracks are labelled, then the new ones. The old labels stay stored until
+    --drop-old. The model of --model is copied to MOODLOG_HOME, and later runs use it. If MOODLOG_MODEL is set, it
+    overrides this model.
 
     \b
     Examples:

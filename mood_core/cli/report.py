@@ -17,9 +17,9 @@ from mood_core.usecases.people.manage_users import accounts_called
 
 
 @click.command
-@click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Whose moods; everybody's by default.")
-@click.option("--from", "first_day", type=DAY, help="From this local day on.")
-@click.option("--to", "last_day", type=DAY, help="Up to this local day.")
+@click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Show this person; default: everybody.")
+@click.option("--from", "first_day", type=DAY, help="First local day.")
+@click.option("--to", "last_day", type=DAY, help="Last local day.")
 @click.option(
     "-o",
     "--out",
@@ -28,14 +28,14 @@ from mood_core.usecases.people.manage_users import accounts_called
     show_default=True,
     help="The file to write.",
 )
-@click.option("--open", "open_it", is_flag=True, help="Show it in the browser.")
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 def command(
     users: tuple[str, ...], first_day: datetime | None, last_day: datetime | None, out: Path, open_it: bool
 ) -> None:
-    """Write a page to look at: mood calendar, hours, what follows what, top tracks, gaps.
+    """Write a page of moods: calendar, hours, transitions, top tracks, gaps.
 
-    One HTML file that works without a network: it can be kept, mailed or put on any web server. Every number on it
-    says which view it comes from, with the query.
+    The page is one HTML file that works without a network: store it, mail it or put it on any web server. For every
+    number it shows the view and the query.
 
     \b
     Examples:

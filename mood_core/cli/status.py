@@ -34,13 +34,13 @@ _MOST_ROWS = 200
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(as_json: bool) -> None:
-    """Show who is connected, how complete their history is, and what runs by itself.
+    """Show connected accounts, the completeness of their history, and scheduled runs.
 
-    Accounts with the days left until Spotify asks for consent again (six months after the last), how far each history
-    reaches back by source (waiting: plays of an export whose track is not known yet), possible gaps, where
-    audio features came from, the batches in the ledger, and the calls of the last 24 hours. An account is pulled every
-    so many minutes as half its window of 50 listens took to fill at the busiest of the last two weeks, from 30 minutes
-    to 12 hours, and less often where the daily budget of calls is small.
+    It shows accounts with the days until Spotify needs a new consent (six months after the last one), the range of each
+    history by source (waiting: pending plays of an export, whose track is not known yet), possible gaps, the sources of
+    audio features, the batches in the ledger, and the calls of the last 24 hours. The wait between two pulls of an
+    account is the time in which half of its window of 50 listens filled in the busiest period of the last two weeks,
+    from 30 minutes to 12 hours. With a small daily budget of calls it is longer.
 
     \b
     Examples:

@@ -24,22 +24,24 @@ from mood_core.text.sanitise import plain
     "words",
     multiple=True,
     metavar="WORD=MOOD",
-    help="What a word in the column of moods stands for; WORD= leaves its tracks out. Repeatable.",
+    help="Map a word in the mood column to a mood; WORD= skips its tracks. Repeatable.",
 )
 @click.option(
     "--out",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for models; gets NAME/VERSION.",
+    help="Folder for models; NAME/VERSION is made in it.",
 )
 @click.option("--seed", default=0, show_default=True, help="The same data, seed and libraries give the same weights.")
 @click.option("--name", default="my-moods", show_default=True, help="The model's name.")
 @click.option("--model-version", default=None, help="The model's version  [default: the next whole number]")
-@click.option("--description", default=None, help="What the data are, for the model card.")
+@click.option("--description", default=None, help="Description of the data, for the model card.")
 @click.option("--folds", default=10, show_default=True, type=click.IntRange(2), help="Folds of the cross-validation.")
-@click.option("--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of it.")
-@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Measure other models beside it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option(
+    "--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of the cross-validation."
+)
+@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also measure baseline models.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(
     data: Path,
     words: tuple[str, ...],
@@ -54,10 +56,10 @@ def command(
     baselines: bool,
     as_json: bool,
 ) -> None:
-    """Train a mood model on labelled tracks, measure it by cross-validation, and write it as a folder.
+    """Train a mood model on labelled tracks, measure it by cross-validation, and write it to a folder.
 
-    The folder holds model.keras (the model), model.tflite (its fast twin), golden.json (answers checked whenever it is
-    loaded), model_card.json and .md, and plots. Needs: pip install 'moodlog[train]'
+    The folder contains model.keras (the model), model.tflite (a fast version of it), golden.json (outputs that are
+    checked at each load), model_card.json and .md, and plots. Needs: pip install 'moodlog[train]'
 
     \b
     Examples:

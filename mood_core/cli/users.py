@@ -19,13 +19,13 @@ _USER = click.argument("user", metavar="ID|NAME")
 
 @click.group
 def command() -> None:
-    """List people; pause, resume or rename them; set their time zone. People go by id or name."""
+    """List, pause, resume or rename people, or set their time zone. Select a person by id or name."""
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def list_users(as_json: bool) -> None:
-    """List everybody, with the state of their account."""
+    """List all people, with the state of their accounts."""
     with Workspace() as workspace:
         accounts = workspace.accounts.all()
     if as_json:
@@ -48,7 +48,7 @@ def list_users(as_json: bool) -> None:
 @command.command
 @_USER
 def pause(user: str) -> None:
-    """Stop pulling an account. Its history stays; what is played meanwhile may be lost."""
+    """Stop pulling an account. Its history stays; listens during the pause may be lost."""
     with Workspace() as workspace:
         set_paused(the_account(workspace.accounts, user), workspace.accounts, paused=True)
     click.echo(f"{user} is paused; `moodlog users resume {user}` goes on.", err=True)
@@ -57,10 +57,10 @@ def pause(user: str) -> None:
 @command.command
 @_USER
 def resume(user: str) -> None:
-    """Go on pulling a paused account, or try a permission again that Spotify refused.
+    """Resume pulling a paused account, or retry a permission that Spotify refused.
 
-    Spotify has refused valid permissions before. moodlog tries a refused one again by itself, 1 hour, 6 hours, 1 day, 2
-    days and 4 days apart. This command tries it now, until six months after consent.
+    Spotify has refused valid permissions before. moodlog retries a refused permission automatically, 1 hour, 6 hours,
+    1 day, 2 days and 4 days apart. This command retries it now, until six months after consent.
     """
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
@@ -77,7 +77,7 @@ def resume(user: str) -> None:
 @_USER
 @click.argument("name")
 def rename(user: str, name: str) -> None:
-    """Call a person NAME from now on.
+    """Change a person's name to NAME.
 
     \b
     Example:
@@ -94,7 +94,7 @@ def rename(user: str, name: str) -> None:
 @_USER
 @click.argument("timezone", metavar="ZONE")
 def set_timezone(user: str, timezone: str) -> None:
-    """Count a person's days by the IANA time zone ZONE, past ones too.
+    """Set a person's time zone to the IANA zone ZONE. Past days are counted again.
 
     \b
     Example:

@@ -18,10 +18,10 @@ from mood_core.usecases.upkeep.verify_lake import Verification
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 @click.pass_context
 def command(context: click.Context, deep: bool, as_json: bool) -> None:
-    """Check that the Parquet lake, the ledger and the SQL database hold the same.
+    """Check that the Parquet lake, the ledger and the SQL database agree.
 
     Every file is read and compared with the sha256 in the ledger, and tables are counted. Each finding names the file
-    or table and says what to do. The exit code is 1 where something was found.
+    or table and says what to do. The exit code is 1 if there is a finding.
 
     \b
     Examples:
