@@ -44,10 +44,10 @@ FROM (
         SELECT
             l.user_key,
             CAST((l.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day,
-            CAST(floor(CAST(m.p_calm AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS calm,
-            CAST(floor(CAST(m.p_energetic AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS energetic,
-            CAST(floor(CAST(m.p_happy AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS happy,
-            CAST(floor(CAST(m.p_sad AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS sad
+            CAST(round(CAST(m.p_calm AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS calm,
+            CAST(round(CAST(m.p_energetic AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS energetic,
+            CAST(round(CAST(m.p_happy AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS happy,
+            CAST(round(CAST(m.p_sad AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS sad
         FROM listens AS l
         INNER JOIN users AS u ON l.user_key = u.user_key
         INNER JOIN utc_offsets AS o

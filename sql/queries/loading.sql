@@ -329,10 +329,10 @@ SELECT
     CASE m.mood WHEN 'Calm' THEN 0 WHEN 'Energetic' THEN 1 WHEN 'Happy' THEN 2 WHEN 'Sad' THEN 3 END
     + 4 * m.uncertain AS code,
     coalesce(f.source_key, 0) AS source_key,
-    CAST(floor(CAST(m.p_calm AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS calm,
-    CAST(floor(CAST(m.p_energetic AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS energetic,
-    CAST(floor(CAST(m.p_happy AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS happy,
-    CAST(floor(CAST(m.p_sad AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS sad
+    CAST(round(CAST(m.p_calm AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS calm,
+    CAST(round(CAST(m.p_energetic AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS energetic,
+    CAST(round(CAST(m.p_happy AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS happy,
+    CAST(round(CAST(m.p_sad AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS sad
 FROM models AS c
 INNER JOIN moods AS m ON c.model_key = m.model_key
 LEFT JOIN audio_features AS f ON m.track_key = f.track_key

@@ -34,12 +34,6 @@ _DURABLE = "moodlog_durable"
 _LOADING = "moodlog_loading"
 
 
-_MATHEMATICS = {
-    "sqrt": lambda value: None if value is None or value < 0 else math.sqrt(value),
-    "floor": lambda value: None if value is None else float(math.floor(value)),
-}
-"""What SQLite's own functions of these names return."""
-
 _TURNS: dict[str, threading.RLock] = {}
 _TURNS_LOCK = threading.Lock()
 
@@ -182,16 +176,19 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
-    _ensure_mathematics(connection)
+    _ensure_square_root(connection)
 
 
-def _ensure_mathematics(connection: Any) -> None:
-    """Add ``sqrt`` and ``floor``, which the views use, where SQLite was built without its mathematical functions."""
-    for name, function in _MATHEMATICS.items():
-        try:
-            connection.execute(f"SELECT {name}(1.5)").fetchone()
-        except sqlite3.OperationalError:
-            connection.create_function(name, 1, function, deterministic=True)
+def _ensure_square_root(connection: Any) -> None:
+    """Add ``sqrt``, which the views use, where SQLite was built without its mathematical functions."""
+    try:
+        connection.execute("SELECT sqrt(4)").fetchone()
+    except sqlite3.OperationalError:
+        connection.create_function("sqrt", 1, _square_root, deterministic=True)
+
+
+def _square_root(value: float | None) -> float | None:
+    return None if value is None or value < 0 else math.sqrt(value)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -26,8 +26,11 @@ from mood_core.store.queries.time_zones import ensure_offsets, outdated_zones
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time settles its days; on SQLite writers take turns
 
-# Probabilities in units of 1e-4. Not from a subquery: SQLite would fill it with every label that there is.
-_CHANCES = [f"CAST(floor(CAST(m.p_{mood.lower()} AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT)" for mood in MOODS]
+# Probabilities in units of 1e-4. The addend makes halves go up in both databases: PostgreSQL rounds them to even.
+# Not from a subquery, which SQLite would fill with every label. Not by floor(): SQLAlchemy's own raises at NULL.
+_CHANCES = [
+    f"CAST(round(CAST(m.p_{mood.lower()} AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT)" for mood in MOODS
+]
 _COUNTS = ", ".join(
     [
         *(f"count(CASE WHEN m.mood = '{mood}' THEN 1 END)" for mood in MOODS),
