@@ -8,13 +8,16 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.parameters import Certainly, Person
+from flows.server.other_server import other_server_keeps
 from mood_core.app.workspace import Workspace
 from mood_core.usecases.people.forget_person import whom_to_forget
 
 
 @flow(name="forget-person", flow_run_name="forget a person", log_prints=False, persist_result=False)
 def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: ARG001 - asked for, so that nobody slips
-    """Delete a person's listens, gaps, token and name from SQL, Parquet files and recaps. Nothing brings them back.
+    """Delete a person's listens, gaps, token and name from SQL, Parquet files, recaps and the history of runs.
+
+    Nothing brings them back. On moodlog's own server this run's parameter is blanked as well.
 
     Args:
         user: Whom to forget, by id or name.
@@ -23,6 +26,9 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
         report = workspace.forget(user_id)
-    for file in report.left:
-        get_run_logger().warning("%s may still hold them; delete it", file)
+        home = workspace.settings.home
+    for what in report.left:
+        get_run_logger().warning("%s may still hold them; delete or change it", what)
+    if said := other_server_keeps(home):
+        get_run_logger().warning("%s", said)
     return asdict(report)

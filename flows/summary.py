@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from prefect import get_run_logger
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
@@ -39,6 +40,7 @@ DEGRADED = Verdict.DEGRADED.value
 
 def conclude(report: NightReport) -> State[NightReport]:
     """Leave the artifacts of ``report`` and return the state that it deserves."""
+    report = without_forgotten(report)
     if server_answers():  # without it there is nowhere to leave anything, nor to record the state
         text = markdown(report) + _leave_pages(report)
         if_possible(lambda: create_markdown_artifact(key="moodlog-summary", markdown=text, description=_WHAT))
@@ -47,6 +49,19 @@ def conclude(report: NightReport) -> State[NightReport]:
         report_no_crash()
         return Cancelled(message=f"stopped with moodlog serve: {headline(report)}; the next run does the rest")
     return state_of(report, put_off(report))
+
+
+def without_forgotten(report: NightReport) -> NightReport:
+    """``report`` without what it says of people who were forgotten since the run began."""
+    people = {one.user_id for one in report.outcomes} | {one.user_id for one in report.permissions}
+    try:
+        with Workspace() as workspace:
+            gone = workspace.batches.gone_among(people) if people else set()
+    except StoreError:
+        return report  # the run says elsewhere that the database fails
+    outcomes = [one for one in report.outcomes if one.user_id not in gone]
+    permissions = [one for one in report.permissions if one.user_id not in gone]
+    return replace(report, outcomes=outcomes, permissions=permissions) if gone else report
 
 
 def state_of(report: NightReport, later: str | None = None) -> State[NightReport]:

@@ -62,6 +62,7 @@ def write_recap(
         ]
         home = workspace.settings.home
     _leave_pictures(recaps, home)
+    recaps = _of_those_who_stay(recaps)
     said = [" ".join(recap.sentences()) for recap in recaps]
     if said:
         shown = "\n\n".join(as_text(line) for line in said)
@@ -70,6 +71,14 @@ def write_recap(
         if wanted:
             send_message(str(wanted), "The week in moods", "\n\n".join(said))
     return said
+
+
+def _of_those_who_stay(recaps: list[Recap]) -> list[Recap]:
+    """``recaps`` without those of people who were forgotten since they were read; a picture of theirs is deleted."""
+    with Workspace() as workspace:
+        gone = workspace.batches.gone_among({recap.user_id for recap in recaps})
+        workspace.batches.sweep_elsewhere()
+    return [recap for recap in recaps if recap.user_id not in gone]
 
 
 def _people(workspace: Workspace, names: Sequence[str]) -> list[Account]:

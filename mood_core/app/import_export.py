@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from mood_core.app.workspace import Workspace
 from mood_core.exports.limits import Limits
@@ -56,12 +57,19 @@ def import_export(
             RegisteringBatches(lambda: workspace.batches, owner, renew),
             quarantine,
             now=now,
-            keep=lambda: quarantine_rows(quarantine, settings.quarantine, owner.user_id),
+            keep=lambda: quarantined(workspace, quarantine, owner.user_id),
             options=ImportOptions(row_filter or ImportFilter(), limits_of(settings), dry_run),
             catalog=catalog_names(settings, remember=not dry_run),
             progress=progress or NoProgress(),
         )
     return report  # noqa: RET504 - for all that types tell, the stack may swallow an error
+
+
+def quarantined(workspace: Workspace, rows: IO[str], user_id: str) -> Path | None:
+    """Quarantine malformed ``rows``, unless the person was forgotten since the import began."""
+    if workspace.batches.gone_among([user_id]):
+        return None
+    return quarantine_rows(rows, workspace.settings.quarantine, user_id)
 
 
 def label_now(workspace: Workspace, asked: Callable[[int, int], None], labelled: Callable[[int, int], None]) -> None:

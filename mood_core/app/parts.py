@@ -30,6 +30,7 @@ from mood_core.store.quota.rate_budget import RateBudget
 from mood_core.text.sanitise import plain
 
 if TYPE_CHECKING:
+    from mood_core.app.traces import Traces
     from mood_core.classifier import Classifier
     from mood_core.classifier.model_card import ModelCard
     from mood_core.features.source import FeatureSource
@@ -105,7 +106,14 @@ class Parts:
         """Writes batches to the lake and SQL."""
         from mood_core.usecases.batches import Batches
 
-        return Batches(self.lake, self.database)
+        return Batches(self.lake, self.database, self.elsewhere)
+
+    @property
+    def elsewhere(self) -> Traces:
+        """What HOME holds of people beside lake and SQL."""
+        from mood_core.app.traces import Traces
+
+        return Traces(self.settings.home, self.settings.quarantine)
 
     @cached_property
     def accounts(self) -> Accounts:

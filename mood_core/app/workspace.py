@@ -101,7 +101,7 @@ class Workspace(Parts):
         return days_left(authorised_at, self.now())
 
     def forget(self, user_id: str, *, without: Collection[str] = ()) -> ForgetReport:
-        """Forget ``user_id`` in SQL, in the lake, in the quarantine, and their recaps' pictures.
+        """Forget ``user_id`` in SQL, in the lake, and in what else HOME holds of people.
 
         Databases that were moved away when they were damaged are named in the report: nobody can take rows out of them.
         ``without`` names files of the ledger that are lost for good.
@@ -112,7 +112,6 @@ class Workspace(Parts):
             BatchCorrupt: A file cannot be read, so nobody can tell whether the person is in it.
             StoreError: The lake or the database fails, or the person is still in a file afterwards.
         """
-        from mood_core.report.recap_picture import forget_pictures
         from mood_core.store.engine.corruption import moved_away
         from mood_core.store.locks.leases import new_owner
         from mood_core.usecases.people.forget_person import forget_person
@@ -123,9 +122,8 @@ class Workspace(Parts):
             self.database,
             owner=new_owner(),
             now=self.now(),
-            quarantine=self.settings.quarantine,
+            elsewhere=self.elsewhere,
             without=without,
-            last=lambda: forget_pictures(self.settings.home, user_id),
         )
         return replace(report, left=(*report.left, *(str(file) for file in moved_away(self.database))))
 
@@ -283,7 +281,9 @@ class Workspace(Parts):
         """Merge the small files of every month before ``before`` (YYYY-MM); see ``usecases/upkeep/compact.py``."""
         from mood_core.usecases.upkeep.compact import compact
 
-        return compact(self.lake, self.database, now=self.now(), before=before, progress=progress)
+        return compact(
+            self.lake, self.database, now=self.now(), before=before, elsewhere=self.elsewhere, progress=progress
+        )
 
     def verify(self, *, deep: bool = False, progress: Callable[[int, int], None] = _silent) -> Verification:
         """Compare lake, ledger and SQL; see ``usecases/upkeep/verify_lake.py``."""
@@ -295,7 +295,14 @@ class Workspace(Parts):
         """Fill SQL again from the lake; see ``usecases/upkeep/rebuild.py``."""
         from mood_core.usecases.upkeep.rebuild import rebuild
 
-        return rebuild(self.lake, self.database, now=self.now(), skip_damaged=skip_damaged, progress=progress)
+        return rebuild(
+            self.lake,
+            self.database,
+            now=self.now(),
+            skip_damaged=skip_damaged,
+            elsewhere=self.elsewhere,
+            progress=progress,
+        )
 
     def back_up(
         self, into: Path, *, with_key: bool = False, progress: Callable[[int, int], None] = _silent

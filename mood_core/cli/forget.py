@@ -10,11 +10,6 @@ import click
 from mood_core.app.workspace import Workspace
 from mood_core.text.sanitise import plain
 
-_PREFECT = (
-    "Prefect's pages still show them in earlier runs; moodlog's own server deletes those after 30 days, and you can "
-    "delete them there now."
-)
-
 
 @click.command
 @click.option("--user", required=True, metavar="ID|NAME", help="The person to forget.")
@@ -32,8 +27,9 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
     features and moods of tracks stay, except those of the person's own local files. A person who is only in the lake
     can be forgotten too.
 
-    Delete backups yourself. Runs in Prefect's pages contain names until they are deleted: moodlog's own server deletes
-    them after 30 days, on other servers delete them yourself. To keep a copy, run `moodlog export` first.
+    The history of moodlog's own Prefect server is cleaned as well: the person's runs are deleted, and log lines,
+    artifacts and events of other runs that name them. Delete backups yourself, and runs on other Prefect servers. To
+    keep a copy, run `moodlog export` first.
 
     \b
     Examples:
@@ -53,10 +49,9 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
         click.echo(json.dumps({"user_id": user_id, **asdict(report)}))
     click.echo(
         f"Forgot {user_id}: {report.listens} listens; {report.rewritten} files rewritten, {report.removed} "
-        f"removed, {report.checked} read again.",
+        f"removed, {report.checked} read again; {report.runs} rows of Prefect's history removed or blanked.",
         err=True,
     )
-    click.echo(_PREFECT, err=True)
     for file in report.left:
         click.echo(plain(f"{file} may still hold them: {_advice(file)}"), err=True)
 
@@ -65,6 +60,8 @@ def _advice(file: str) -> str:
     """What to do about a file that may still hold a forgotten person."""
     if file.endswith("-wal"):
         return "another program reads the database; close it and run any moodlog command"
+    if "prefect.db: " in file:
+        return "change or delete it in Prefect's pages"
     if file.endswith(".draft"):
         return "another run was writing it; delete it in the lake if that run has ended"
     return "it was moved away when it was damaged; delete it"

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-_FOLDER = "recaps"
+FOLDER = "recaps"
+"""Where in HOME the pictures are kept."""
+
 _GROUND, _LINE, _SOFT, _INK = "#f6f5f2", "#c9c6be", "#5a606b", "#1d2025"  # those of the mood page
 _LONGEST_NAME = 32
 _LEAST_FOR_SIGN = 0.075  # of the tallest bar
@@ -33,12 +35,12 @@ def picture_name(user_id: str) -> str:
 
 def picture_file(home: Path, recap: Recap) -> Path:
     """Where the weekly recap keeps a person's picture of a week."""
-    return home / _FOLDER / str(recap.monday) / picture_name(recap.user_id)
+    return home / FOLDER / str(recap.monday) / picture_name(recap.user_id)
 
 
 def forget_pictures(home: Path, user_id: str) -> int:
     """Delete every picture that the weekly recap has kept of a person; returns how many there were."""
-    files = list((home / _FOLDER).glob(f"*/{escape(picture_name(user_id))}"))
+    files = list((home / FOLDER).glob(f"*/{escape(picture_name(user_id))}"))
     for file in files:
         file.unlink(missing_ok=True)
     return len(files)

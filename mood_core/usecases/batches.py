@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import pyarrow as pa
 from sqlalchemy import Connection
@@ -27,17 +29,21 @@ from mood_core.store.queries.ledger import (
     paths_loaded_since,
 )
 from mood_core.store.queries.tombstones import (
+    all_people,
     buried,
     drop_people,
     half_forgotten,
+    kept_out,
     lifted,
     lock_people,
+    newest_forgetting,
     tombstone_of,
     tombstones_of,
     user_ids_of,
 )
 from mood_core.text.format import plural
-from mood_core.usecases.remove_rows import has_forgotten, take_out_forgotten
+from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
+from mood_core.usecases.remove_rows import any_forgotten, has_forgotten, take_out_forgotten
 
 _WAIT_S = 60.0
 LOOK_BACK = timedelta(days=31)
@@ -54,8 +60,9 @@ class Batches:
     ``problems`` has what the last :meth:`finish` found foreign or could not load in the lake, a sentence each.
     """
 
-    def __init__(self, lake: Lake, database: Database) -> None:
+    def __init__(self, lake: Lake, database: Database, elsewhere: Elsewhere = NOWHERE) -> None:
         self.problems: list[str] = []
+        self._elsewhere = elsewhere
         self._lake = lake
         self._database = database
 
@@ -112,10 +119,10 @@ class Batches:
             StoreBusy: They are being forgotten at this moment.
             StoreError: The lake or the database refuses.
         """
+        if user_id in half_forgotten(self._database):
+            self._complete(user_id, now, wait_s=_WAIT_S)
         tombstone = tombstone_of(self._database, user_id)
         if tombstone is not None and tombstone.in_force:
-            if user_id in half_forgotten(self._database):
-                self._complete(user_id, now, wait_s=_WAIT_S)
             self.add(FORGOTTEN, lifted(tombstone, at=self.moment(now)), now=now)
 
     def moment(self, now: datetime) -> datetime:
@@ -165,12 +172,20 @@ class Batches:
         forgotten, which a late writer published, is replaced by one without them.
         """
         self.complete_forgettings(now=now)
-        return self.load_unloaded(now=now, everywhere=everywhere)
+        self.sweep_elsewhere()
+        finished = self.load_unloaded(now=now, everywhere=everywhere)
+        self._take_back_late_files(now)
+        return finished
 
     def complete_forgettings(self, *, now: datetime) -> None:
         """Forget completely whom a killed run was forgetting; what cannot be completed yet is left to the next run."""
         for user_id in half_forgotten(self._database):
             self._complete(user_id, now)
+
+    def sweep_elsewhere(self) -> None:
+        """Delete what a late run has written into HOME of people who were forgotten."""
+        if any_forgotten(self._database):
+            self._elsewhere.sweep(partial(kept_out, self._database), partial(all_people, self._database))
 
     def load_unloaded(self, *, now: datetime, everywhere: bool = False) -> int:
         """The part of :meth:`finish` that loads batches."""
@@ -192,6 +207,22 @@ class Batches:
                 " out of it"
             )
         return finished
+
+    def _take_back_late_files(self, now: datetime) -> None:
+        """Take people who were forgotten lately out of files of any month that are not loaded.
+
+        A merged file of an old month is published late where PostgreSQL ended the session of its writer in between.
+        """
+        with self._database.read() as connection:
+            if newest_forgetting(connection) < to_ms(now - LOOK_BACK):
+                return
+        for dataset in PERSONAL:
+            paths = {_batch_id(path): path for path in self._lake.paths(dataset.name)}
+            for batch_id in sorted(set(paths) - loaded_among(self._database, list(paths))):
+                with suppress(BatchCorrupt):  # `moodlog verify` names it
+                    file, _ = self._lake.stream(paths[batch_id])
+                    if has_forgotten(self._lake, self._database, file):
+                        self._without_forgotten(file, now)
 
     def loaded_since(self, dataset: Dataset, moment: datetime) -> Iterator[pa.Table]:
         """The rows of the batches of ``dataset`` that were loaded since ``moment``.
@@ -230,7 +261,7 @@ class Batches:
         from mood_core.usecases.people.forget_person import complete_forgetting  # it stands on this module
 
         try:
-            complete_forgetting(user_id, self._lake, self._database, now=now, wait_s=wait_s)
+            complete_forgetting(user_id, self._lake, self._database, self._elsewhere, now=now, wait_s=wait_s)
         except StoreError as error:
             if wait_s:
                 raise

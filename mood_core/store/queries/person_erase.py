@@ -15,6 +15,7 @@ from mood_core.store.loading.keys import among
 from mood_core.store.loading.stale_totals import mark_stale
 from mood_core.store.loading.totals import drop_unheard
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live
+from mood_core.store.queries.tombstones import BEING_FORGOTTEN
 
 LOCAL_FILE = "spotify:local:"
 """How the id of a person's own file begins."""
@@ -43,14 +44,21 @@ class Forgetting:
         )
         times = {"now": to_ms(now), "latest": to_ms(now + _LEASE + _CLOCKS_DIFFER)}
         stop = text(
-            "UPDATE accounts SET state = 'paused', state_reason = 'is being forgotten', token = NULL,"  # noqa: S608
+            "UPDATE accounts SET state = 'paused', state_reason = :reason, token = NULL,"  # noqa: S608
             f" token_version = token_version + 1, claimed_by = :owner, claimed_until_ms = :until WHERE {_KEY}"
         )
         with self._database.write(durable=True) as connection:
             holder = connection.scalar(held, {"id": user_id, **times})
             if holder and may_live(holder):
                 raise StoreBusy(f"account {user_id} is being pulled at this moment; try again in a minute")
-            connection.execute(stop, {"id": user_id, "owner": owner, "until": to_ms(now + _LEASE)})
+            until = to_ms(now + _LEASE)
+            connection.execute(stop, {"id": user_id, "reason": BEING_FORGOTTEN, "owner": owner, "until": until})
+
+    def names(self, user_id: str) -> set[str]:
+        """What the person is called."""
+        query = text("SELECT display_name FROM users WHERE user_id = :id AND display_name IS NOT NULL")
+        with self._database.read() as connection:
+            return set(connection.scalars(query, {"id": user_id}))
 
     def local_files(self, user_id: str) -> set[str]:
         """The ids of the local files that the person heard."""

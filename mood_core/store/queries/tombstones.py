@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -22,6 +22,9 @@ from mood_core.domain.records import from_ms
 from mood_core.lake.schema import FORGOTTEN
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.keys import among
+
+BEING_FORGOTTEN = "is being forgotten"
+"""The reason why an account is paused, from the moment in which a run begins to forget its person."""
 
 _LOCK = 0x70656F70  # "peop": on PostgreSQL, writers of people's rows share it, and whoever forgets has it alone
 
@@ -78,13 +81,30 @@ def newest_forgetting(connection: Connection) -> int:
 
 
 def half_forgotten(database: Database) -> list[str]:
-    """The ids of people who are still stored though they were forgotten: a run was killed in the middle."""
+    """The ids of people who are still stored though they are to be forgotten: a run was killed in the middle."""
+    begun = text(
+        "SELECT u.user_id FROM users AS u INNER JOIN accounts AS a ON a.user_key = u.user_key"
+        " WHERE a.state_reason = :reason"
+    )
     with database.read() as connection:
-        if not _keys(connection):
-            return []
-        ids = list(connection.scalars(text("SELECT user_id FROM users")))
-        found = tombstones_of(connection, ids)
-    return sorted(user_id for user_id, tombstone in found.items() if tombstone.in_force)
+        found = set(connection.scalars(begun, {"reason": BEING_FORGOTTEN}))
+        if _keys(connection):
+            ids = list(connection.scalars(text("SELECT user_id FROM users")))
+            found |= {user_id for user_id, stone in tombstones_of(connection, ids).items() if stone.in_force}
+    return sorted(found)
+
+
+def all_people(database: Database) -> list[str]:
+    """The ids of everybody whom SQL knows."""
+    with database.read() as connection:
+        return list(connection.scalars(text("SELECT user_id FROM users")))
+
+
+def kept_out(database: Database, written: Collection[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
+    """Those of ``written``, by person and time, whose person was forgotten and did not come back before that."""
+    with database.read() as connection:
+        found = tombstones_of(connection, {user_id for user_id, _ in written})
+    return {(user_id, at) for user_id, at in written if user_id in found and found[user_id].keeps_out(at)}
 
 
 def buried(database: Database, user_id: str, *, at: datetime) -> pa.Table:

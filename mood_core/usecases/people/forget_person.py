@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,8 +29,8 @@ from mood_core.store.queries.person_erase import LOCAL_FILE, Forgetting
 from mood_core.store.queries.tombstones import half_forgotten
 from mood_core.text.format import plural
 from mood_core.usecases.batches import Batches
+from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.people.manage_users import the_account
-from mood_core.usecases.quarantine import delete_quarantined_rows
 from mood_core.usecases.remove_rows import replace_by
 
 Predicate = Callable[[pa.Table], pa.ChunkedArray]
@@ -42,9 +41,9 @@ Predicate = Callable[[pa.Table], pa.ChunkedArray]
 class ForgetReport:
     """What went: listens and titles of the person's own local files from SQL.
 
-    And how many files of the lake were ``rewritten``, ``removed`` and ``checked``. ``left`` names the files that may
-    still hold the person: databases too damaged to be changed, a log that another program reads from, and temporary
-    files of other hosts.
+    And how many files of the lake were ``rewritten``, ``removed`` and ``checked``, and how many rows of Prefect's
+    history of ``runs`` named the person. ``left`` names what may still hold the person: databases too damaged to be
+    changed, a log that another program reads from, temporary files of other hosts, and settings in Prefect's pages.
     """
 
     listens: int = 0
@@ -52,6 +51,7 @@ class ForgetReport:
     rewritten: int = 0
     removed: int = 0
     checked: int = 0
+    runs: int = 0
     left: tuple[str, ...] = ()
 
 
@@ -86,6 +86,12 @@ def _in_lake(user: str, lake: Lake) -> set[str]:
     return {user} if user in found else found
 
 
+def _names_in_lake(user_id: str, lake: Lake) -> set[str]:
+    """What the person is or was called, as the lake still knows it."""
+    rows = (lake.read(path)[1].select(["user_id", "display_name"]).to_pylist() for path in lake.paths(USERS.name))
+    return {row["display_name"] for table in rows for row in table if row["user_id"] == user_id}
+
+
 def forget_person(
     user_id: str,
     lake: Lake,
@@ -93,16 +99,14 @@ def forget_person(
     *,
     owner: str,
     now: datetime,
-    quarantine: Path | None = None,
+    elsewhere: Elsewhere = NOWHERE,
     without: Collection[str] = (),
-    last: Callable[[], object] = lambda: None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ForgetReport:
     """Forget ``user_id`` everywhere; ``owner`` names this run. Killed anywhere, the next run of anything completes it.
 
-    A tombstone is written first: from then on no row of the person is stored, loaded or rebuilt. The rows that an
-    import has quarantined in the folder ``quarantine`` go as well. ``without`` names files of the ledger that are lost,
-    and ``last`` removes what lies elsewhere before the person's last row goes.
+    A tombstone is written first: from then on no row of the person is stored, loaded or rebuilt. What is kept
+    ``elsewhere`` goes before the person's last row. ``without`` names files of the ledger that are lost.
 
     Raises:
         StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
@@ -117,13 +121,13 @@ def forget_person(
         check_nothing_unknown(lake, database)
         Forgetting(database).begin(user_id, owner, now=now)
         batches.bury(user_id, now=now)
-        if quarantine is not None:
-            delete_quarantined_rows(quarantine, user_id)
-        return _forget(user_id, lake, database, now, last, progress)
+        return _forget(user_id, lake, database, now, elsewhere, progress)
 
 
-def complete_forgetting(user_id: str, lake: Lake, database: Database, *, now: datetime, wait_s: float) -> None:
-    """Complete what a killed run of :func:`forget_person` began for ``user_id``, whose tombstone stands.
+def complete_forgetting(
+    user_id: str, lake: Lake, database: Database, elsewhere: Elsewhere, *, now: datetime, wait_s: float
+) -> None:
+    """Complete what a killed run of :func:`forget_person` began for ``user_id``.
 
     Raises:
         StoreBusy: Another process is rewriting the lake, after ``wait_s`` seconds.
@@ -132,8 +136,10 @@ def complete_forgetting(user_id: str, lake: Lake, database: Database, *, now: da
     """
     with turn_unless_held(database, Turn.UPKEEP, wait_s=wait_s):
         if user_id in half_forgotten(database):  # nobody completed it while this one waited
-            Batches(lake, database).load_unloaded(now=now, everywhere=True)
-            _forget(user_id, lake, database, now, lambda: None, lambda _: None)
+            batches = Batches(lake, database)
+            batches.load_unloaded(now=now, everywhere=True)
+            batches.bury(user_id, now=now)
+            _forget(user_id, lake, database, now, elsewhere, lambda _: None)
 
 
 def check_nothing_absent(lake: Lake, database: Database, without: Collection[str] = ()) -> None:
@@ -184,10 +190,11 @@ def _forget(
     lake: Lake,
     database: Database,
     now: datetime,
-    last: Callable[[], object],
+    elsewhere: Elsewhere,
     progress: Callable[[str], None],
 ) -> ForgetReport:
     forgetting = Forgetting(database)
+    names = forgetting.names(user_id) | _names_in_lake(user_id, lake)
     work = _Forgetting(lake, database, now, progress, local=forgetting.local_files(user_id))
     work.take_out(PERSONAL, lambda rows: _is(rows, "user_id", [user_id]))
     work.check(PERSONAL, lambda rows: _is(rows, "user_id", [user_id]))
@@ -195,9 +202,10 @@ def _forget(
     if own:
         work.take_out(OF_TRACKS, lambda rows: _is(rows, "track_id", own))
         work.check(OF_TRACKS, lambda rows: _is(rows, "track_id", own))
-    last()
+    removed = elsewhere.remove(user_id, sorted(names))
+    work.report.runs = removed.runs
     work.report.listens, work.report.local_files = forgetting.end(user_id, own)
-    work.report.left = (*lake.drafts(), *forgetting.left)
+    work.report.left = (*lake.drafts(), *forgetting.left, *removed.left)
     return work.report
 
 

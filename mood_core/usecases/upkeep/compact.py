@@ -19,6 +19,7 @@ from mood_core.store.loading.load import load_batch
 from mood_core.store.locks.named_locks import Turn, turn
 from mood_core.store.queries.ledger import LedgerRow, entries
 from mood_core.usecases.batches import Batches
+from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.remove_rows import clean_lake, publish
 
 MERGED = (LISTENS, AUDIO_FEATURES, MOODS)
@@ -47,6 +48,7 @@ def compact(
     *,
     now: datetime,
     before: str | None = None,
+    elsewhere: Elsewhere = NOWHERE,
     progress: Callable[[str, float], None] = lambda _what, _share: None,
 ) -> CompactReport:
     """Merge the files of every month before ``before`` (YYYY-MM) into few; by default of all but the current one.
@@ -55,7 +57,8 @@ def compact(
     comes. A reader sees the rows of the old files or of the new one at every moment, and the ledger follows in one
     transaction. Killed anywhere, it is finished by the next run. Files that are damaged or not loaded are left alone.
 
-    ``progress`` hears which share, 0-1, of the files of which dataset is merged.
+    ``elsewhere`` is what is kept of people outside lake and SQL. ``progress`` hears which share, 0-1, of the files of
+    which dataset is merged.
 
     Raises:
         StoreBusy: Another process is rewriting the lake.
@@ -63,7 +66,9 @@ def compact(
         StoreError: The lake or the database fails; no row is lost then.
     """
     with turn(database, Turn.UPKEEP):
-        Batches(lake, database).complete_forgettings(now=now)
+        batches = Batches(lake, database, elsewhere)
+        batches.complete_forgettings(now=now)
+        batches.sweep_elsewhere()
         return _compact(lake, database, now, before, progress)
 
 

@@ -12,6 +12,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.locks.named_locks import Turn, turn
 from mood_core.store.queries.tombstones import all_tombstones
 from mood_core.usecases.batches import Batches
+from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.remove_rows import clean_lake
 from mood_core.usecases.upkeep.fill_database import fill_database
 from mood_core.usecases.upkeep.verify_lake import Finding, Progress, verify_files
@@ -34,6 +35,7 @@ def rebuild(
     *,
     now: datetime,
     skip_damaged: bool = False,
+    elsewhere: Elsewhere = NOWHERE,
     progress: Progress = lambda *_: None,
 ) -> RebuildReport:
     """Empty what the lake can fill and fill it, in one transaction: until its end everybody sees the old state.
@@ -46,6 +48,7 @@ def rebuild(
         database: migrated; it may be empty.
         now: when the ledger says that the batches were loaded.
         skip_damaged: go on without files that are missing, damaged or foreign; otherwise one of them stops it.
+        elsewhere: what is kept of people who are forgotten outside lake and SQL.
         progress: hears how many files of how many are loaded.
 
     Raises:
@@ -54,7 +57,9 @@ def rebuild(
         StoreError: The database or the lake fails; nothing is changed then.
     """
     with turn(database, Turn.UPKEEP):
-        Batches(lake, database).complete_forgettings(now=now)
+        batches = Batches(lake, database, elsewhere)
+        batches.complete_forgettings(now=now)
+        batches.sweep_elsewhere()
         lost = verify_files(lake, database).lost
         if lost and not skip_damaged:
             raise BatchCorrupt(_sentence(lost))
@@ -62,7 +67,7 @@ def rebuild(
         clean_lake(lake, database, now=now)
         filled = fill_database(lake, database, now=now, wanted=lambda path: path not in left_out, progress=progress)
         if any(path.startswith(f"{FORGOTTEN.name}/") for path in left_out):  # SQL has kept what those files said
-            Batches(lake, database).add(FORGOTTEN, all_tombstones(database), now=now)
+            batches.add(FORGOTTEN, all_tombstones(database), now=now)
     return RebuildReport(filled.files, filled.rows, lost)
 
 

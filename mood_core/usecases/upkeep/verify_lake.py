@@ -23,6 +23,10 @@ from mood_core.usecases.upkeep.compare_rows import compare_rows
 _LOADING_S, _POLL_S = 2.0, 0.2
 _RESTORE = "put it back from a backup; SQL still has its rows, and `moodlog rebuild --skip-damaged` would lose them"
 _REBUILD_LOADS = "`moodlog rebuild` loads it; a run looks at the newest months alone"
+_TAKE_OUT = (
+    "`moodlog compact` replaces it by a file without them, or removes it where it holds nobody else; only a new consent"
+    " or an import by name brings them back"
+)
 _MOVE_AWAY = "move it out of the lake: no row of it is in SQL by this file"
 
 Progress = Callable[[int, int], None]
@@ -130,6 +134,10 @@ def _look_at_all(
 def _say_what_loads(found: Verification, lake: Lake, database: Database) -> None:
     """A run looks at the newest months alone: for older files the advice is a rebuild, which loads every file."""
     unloaded = {finding.subject for finding in found.findings if finding.kind == "unloaded"}
+    forgotten = {finding.subject for finding in found.findings if finding.kind == "forgotten"}
+    # One finding a file: a file of somebody who was forgotten is never loaded as it is.
+    found.findings = [each for each in found.findings if each.kind != "unloaded" or each.subject not in forgotten]
+    unloaded -= forgotten
     if not unloaded:
         return
     newest = newest_batch(database)
@@ -176,8 +184,8 @@ def _look_for_forgotten(lake: Lake, database: Database, path: str, found: Verifi
     with suppress(BatchCorrupt):  # said already
         file, _ = lake.stream(path)
         if has_forgotten(lake, database, file):
-            problem = "holds rows of a person who was forgotten"
-            found.findings.append(Finding("forgotten", path, problem, "`moodlog compact` takes them out"))
+            problem = "holds rows of a person who was forgotten; no run or rebuild loads those rows"
+            found.findings.append(Finding("forgotten", path, problem, _TAKE_OUT))
 
 
 def _unreadable(path: str, known: LedgerRow | None, error: BatchCorrupt) -> Finding:
