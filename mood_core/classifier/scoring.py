@@ -137,14 +137,13 @@ def _columns(matrix: NDArray[np.float32], model: Model) -> list[pa.Array]:
     probabilities = model.predict(matrix)
     labels = label(probabilities, model.card.threshold, model.card.set_thresholds)
     found = positions(probabilities)
-    axes = (found.soft, found.lively, found.valence, found.energy, found.valence_sd, found.energy_sd)
     return [
         _words(labels.mood, MOODS),
         *(_numbers(column) for column in probabilities.T),
         pa.nulls(len(matrix), pa.string()) if labels.sets is None else _words(labels.sets, MOOD_SETS),
         _flags(labels.uncertain),
         _flags(model.out_of_distribution(matrix)),
-        *(_numbers(column) for column in axes),
+        *(_numbers(column) for column in found.columns().values()),
         pa.nulls(len(matrix), pa.string()),
     ]
 

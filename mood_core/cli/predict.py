@@ -16,9 +16,10 @@ from rich.progress import Progress
 
 from mood_core.app.workspace import Workspace
 from mood_core.classifier import Classifier, attribute, load_classifier
+from mood_core.classifier.headline import headline
 from mood_core.cli.mood_table import SIGNS
 from mood_core.cli.notes import tell_notes
-from mood_core.domain.moods import label
+from mood_core.domain.moods import POSITIONS, label, positions
 from mood_core.domain.records import MOODS
 from mood_core.domain.vectors import feature_matrix, range_problems
 from mood_core.errors import InputError
@@ -27,6 +28,7 @@ from mood_core.usecases.models.predict_file import PredictionCounts, predict_fil
 from mood_core.usecases.models.predict_tracks import TrackFeatures, as_table, track_id_of
 
 _SPOKE = 3
+_FIELDS = ("mood_set", "uncertain", "out_of_distribution", *POSITIONS)
 
 
 @click.command
@@ -74,6 +76,8 @@ def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> N
         found = workspace.features_of(track_ids)
         for line in _lines(found, model):
             click.echo(json.dumps(line, ensure_ascii=False) if as_json else _sentence(line))
+    if not as_json:
+        click.echo(headline(model.card), err=True)
 
 
 def _lines(found: list[TrackFeatures], model: Classifier) -> Iterator[dict[str, Any]]:
@@ -93,11 +97,13 @@ def _lines(found: list[TrackFeatures], model: Classifier) -> Iterator[dict[str, 
 
 def _judged(model: Classifier, matrix: Any) -> dict[str, Any]:
     probabilities = model.predict(matrix)
-    labels = label(probabilities, model.card.threshold)
+    labels, place = label(probabilities, model.card.threshold, model.card.set_thresholds), positions(probabilities)
     return {
         "mood": labels.names()[0],
         "probabilities": {mood: round(float(p), 6) for mood, p in zip(MOODS, probabilities[0], strict=True)},
+        "mood_set": labels.set_names()[0],
         "uncertain": bool(labels.uncertain[0]),
+        **{name: round(float(values[0]), 6) for name, values in place.columns().items()},
         "out_of_distribution": bool(model.out_of_distribution(matrix)[0]),
         "model_version": model.model_version,
         "spoke": [
@@ -112,17 +118,21 @@ def _sentence(line: dict[str, Any]) -> str:
     if line["mood"] is None:
         return f"{name} has no mood: {line['problem']}"
     shares = "  ".join(f"{SIGNS[mood][0]} {mood} {share:.0%}" for mood, share in line["probabilities"].items())
-    doubts = [
-        text
-        for key, text in (("uncertain", "uncertain"), ("out_of_distribution", "unlike the training data"))
-        if line[key]
-    ]
+    doubts = [_set(line)] if line["uncertain"] else []
+    doubts += ["unlike the training data"] if line["out_of_distribution"] else []
     doubt = f" ({', '.join(doubts)})" if doubts else ""
     text = f"{name} is a {line['mood'].upper()} song{doubt}\n  {shares}"
     if line.get("spoke"):
         parts = [_spoke(part) for part in line["spoke"][:_SPOKE]]
         text += f"\n  what spoke most: {', '.join(parts)}; features from {line['feature_source']}"
     return text
+
+
+def _set(line: dict[str, Any]) -> str:
+    """Why a label is uncertain: the other moods of its set, or that its probability is low."""
+    members = (line.get("mood_set") or "").split("|")
+    others = [mood for mood in members if mood and mood != line["mood"]]
+    return f"uncertain: with 90% coverage also {' or '.join(others)}" if others else "uncertain"
 
 
 def _spoke(part: dict[str, Any]) -> str:
@@ -140,6 +150,8 @@ def _of_file(features: Path, out: Path | None, folder: Path | None, *, as_json: 
         if out is None:
             _print_file(target, model.model_version, as_json=as_json)
     _tell_counts(counts, out)
+    if not as_json:
+        click.echo(headline(model.card), err=True)
 
 
 def _classifier(folder: Path | None) -> Classifier:
@@ -168,7 +180,7 @@ def _print_file(path: Path, model_version: str, *, as_json: bool) -> None:
                 line["problem"] = row["problem"]
             else:
                 line["probabilities"] = {mood: round(row[f"p_{mood.lower()}"], 6) for mood in MOODS}
-                line |= {"uncertain": row["uncertain"], "out_of_distribution": row["out_of_distribution"]}
+                line |= {name: row[name] for name in _FIELDS}
             click.echo(json.dumps(line) if as_json else _sentence(line))
 
 

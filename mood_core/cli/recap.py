@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from mood_core.app.workspace import Workspace
+from mood_core.classifier.headline import headline
 from mood_core.cli.day import DAY
 from mood_core.errors import InputError
 from mood_core.report.recap import last_full_week, read_recap
@@ -52,3 +53,5 @@ def command(user: str | None, week: datetime | None, out: Path | None, as_json: 
                 from mood_core.report.recap_picture import draw_recap
 
                 click.echo(f"picture: {plain(str(draw_recap(recap, out)))}", err=True)
+        if people and not as_json:
+            click.echo(headline(workspace.model_card), err=True)

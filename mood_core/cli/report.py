@@ -71,11 +71,19 @@ def write_report(
         InputError: Nobody is called so, there are too many people for a page, or the file cannot be written.
         StoreError: The database cannot be read.
     """
+    from mood_core.classifier.headline import headline
     from mood_core.report.page import render_page
     from mood_core.report.page_data import page_data
 
     people = accounts_called(workspace.accounts, users)
-    data = page_data(workspace.database, people, now=workspace.now(), first_day=first_day, last_day=last_day)
+    data = page_data(
+        workspace.database,
+        people,
+        now=workspace.now(),
+        first_day=first_day,
+        last_day=last_day,
+        quality=headline(workspace.model_card),
+    )
     try:
         write_private(out, render_page(data).encode())
     except OSError as error:

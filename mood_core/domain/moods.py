@@ -23,6 +23,9 @@ MOOD_SETS = tuple(
 )
 """The text of each set of moods by its bit mask (bit 0 is the first of ``MOODS``); the empty set is never given."""
 
+POSITIONS = ("soft", "lively", "mood_valence", "mood_energy", "mood_valence_sd", "mood_energy_sd")
+"""The columns of a position."""
+
 _SUM_TOLERANCE = 1e-4
 
 
@@ -66,6 +69,11 @@ class Positions:
     energy: NDArray[np.float32]
     valence_sd: NDArray[np.float32]
     energy_sd: NDArray[np.float32]
+
+    def columns(self) -> dict[str, NDArray[np.float32]]:
+        """The values by the names of :data:`POSITIONS`, which views, files and JSON give them."""
+        values = (self.soft, self.lively, self.valence, self.energy, self.valence_sd, self.energy_sd)
+        return dict(zip(POSITIONS, values, strict=True))
 
 
 def positions(probabilities: NDArray[np.float32]) -> Positions:

@@ -21,7 +21,7 @@ from mood_core.store.queries.selection import check_days
 MOST_PEOPLE = 12
 """How many people one page can hold."""
 
-_BY_PERIOD = tuple(name for name in QUESTIONS if name not in ("days", "path", "gaps"))
+_BY_PERIOD = tuple(name for name in QUESTIONS if name not in ("days", "months", "path", "gaps"))
 _TRAILING = ((30, "Last 30 days"), (90, "Last 90 days"), (365, "Last 365 days"))
 
 
@@ -32,6 +32,7 @@ def page_data(
     now: datetime,
     first_day: date | None = None,
     last_day: date | None = None,
+    quality: str = "",
 ) -> dict[str, Any]:
     """Everything the page shows, as plain values for JSON.
 
@@ -41,6 +42,7 @@ def page_data(
         now: when the page is made.
         first_day: leaves out local days before it.
         last_day: leaves out local days after it.
+        quality: what the page says about how right the labels are.
 
     Raises:
         InputError: Too many people for one page, or the days are the wrong way round.
@@ -52,6 +54,7 @@ def page_data(
     return {
         "made_at": now.isoformat(timespec="seconds"),
         "asked": {"first": first_day and str(first_day), "last": last_day and str(last_day)},
+        "quality": quality,
         "questions": {name: {"view": one.view, "sql": one.shown()} for name, one in QUESTIONS.items()},
         "people": [_person(database, account, first_day, last_day) for account in people],
     }
@@ -76,6 +79,8 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "name": account.display_name,
             "timezone": account.timezone,
             "days": _by_day(days),
+            "intervals": _intervals(days),
+            "months": _ask(connection, "months", span),
             "path": _ask(connection, "path", span),
             "gaps": [_gap(row, ZoneInfo(account.timezone)) for row in _ask(connection, "gaps", span)],
             "periods": [_period(connection, account.user_id, *period) for period in periods],
@@ -124,6 +129,16 @@ def _by_day(rows: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     days: dict[str, dict[str, int]] = {}
     for row in rows:
         days.setdefault(row["day"], {})[row["mood"][0]] = row["listens"]
+    return days
+
+
+def _intervals(rows: list[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
+    """By day and mood, both ends of the 90% interval of the mood's share in %."""
+    days: dict[str, dict[str, list[int]]] = {}
+    for row in rows:
+        if row["share_low"] is not None:
+            ends = [round(100 * row["share_low"]), round(100 * row["share_high"])]
+            days.setdefault(row["day"], {})[row["mood"][0]] = ends
     return days
 
 

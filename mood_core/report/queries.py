@@ -34,6 +34,8 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
     {
         "totals": Question("mood_history", "page_totals"),
         "days": Question("mood_daily", "page_days"),
+        "shares": Question("mood_history", "page_shares"),
+        "months": Question("mood_monthly", "page_months"),
         "hours": Question("mood_history", "page_hours"),
         "map": Question("mood_history with audio_features", "page_map"),
         "path": Question("mood_history with audio_features", "page_path"),
@@ -48,4 +50,4 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
         "gaps": Question("gaps", "page_gaps"),
     }
 )
-"""The questions by name; ``days``, ``path`` and ``gaps`` are asked once a person, the others for each period."""
+"""The questions by name. ``days``, ``months``, ``path`` and ``gaps`` once a person, others for each period."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,7 +19,8 @@ class Recap:
     """One person's week.
 
     ``monday`` begins it; ``listens`` and ``before`` count by mood and ``Unlabelled``, this week and the one before;
-    ``days`` counts the same for each of the seven days; ``top_track`` is title and artists of the most heard one.
+    ``days`` counts the same for each of the seven days; ``top_track`` is title and artists of the most heard one;
+    ``intervals`` has the 90% interval (0–1) of the week's share of moods that led a listen.
     """
 
     user_id: str
@@ -29,6 +30,7 @@ class Recap:
     before: dict[str, int]
     days: tuple[dict[str, int], ...]
     top_track: tuple[str, str, int] | None
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
         """What there is to say."""
@@ -62,12 +64,19 @@ class Recap:
             return []
         share, before = self.shares()[top]
         if before is None:
-            return [f"{top} led with {share:.0f} % of the listens."]
+            return [f"{top} led with {share:.0f} % of the listens.", *self._interval(top)]
         change = share - before
         points = "point" if abs(change) < 1.5 else "points"
         moved = f"{abs(change):.0f} {points} {'more' if change > 0 else 'less'} than"
         direction = "as in" if abs(change) < 0.5 else moved
-        return [f"{top} led with {share:.0f} % of the listens, {direction} the week before.", *self._largest_move(top)]
+        led = f"{top} led with {share:.0f} % of the listens, {direction} the week before."
+        return [led, *self._interval(top), *self._largest_move(top)]
+
+    def _interval(self, mood: str) -> list[str]:
+        if mood not in self.intervals:
+            return []
+        low, high = self.intervals[mood]
+        return [f"By the model's probabilities, {mood} has {100 * low:.0f} to {100 * high:.0f}% (90% interval)."]
 
     def _largest_move(self, told: str) -> list[str]:
         """The mood whose share changed most, where that is another than ``told`` and worth a word."""
@@ -104,8 +113,18 @@ def read_recap(database: Database, user_id: str, display_name: str, monday: date
         for row in connection.execute(query("page_days"), before):
             earlier[row.mood] += row.listens
         top = connection.execute(query("recap_top_track"), week).one_or_none()
+        shares = connection.execute(query("recap_shares"), {"user": user_id, "first": str(monday)}).all()
     totals = {mood: sum(day[mood] for day in days) for mood in _nothing()}
-    return Recap(user_id, display_name, monday, totals, earlier, tuple(days), (top[0], top[1], top[2]) if top else None)
+    return Recap(
+        user_id,
+        display_name,
+        monday,
+        totals,
+        earlier,
+        tuple(days),
+        (top[0], top[1], top[2]) if top else None,
+        {row.mood: (row.share_low, row.share_high) for row in shares},
+    )
 
 
 def _nothing() -> dict[str, int]:

@@ -18,6 +18,7 @@ SELECT
     p_energetic,
     p_happy,
     p_sad,
+    mood_set,
     uncertain,
     played_at_ms,
     local_day,
@@ -49,14 +50,68 @@ FROM mood_history
 WHERE user_id = :user AND local_day >= :first AND local_day <= :last;
 
 -- name: page_days
--- Listens by day and mood.
+-- Listens by day and mood, and the 90% interval of the mood's share.
 SELECT
     day,
     mood,
-    listens
+    listens,
+    share_low,
+    share_high
 FROM mood_daily
 WHERE user_id = :user AND day >= :first AND day <= :last
 ORDER BY day, mood;
+
+-- name: page_shares
+-- How many of a period's listens have each mood: by the most probable mood, and by the model's probabilities the mean
+-- and half the width of the 90% interval (Poisson-binomial distribution, normal approximation, continuity correction).
+SELECT
+    p.mood,
+    sum(p.leads) AS listens,
+    sum(p.chance) AS expected,
+    1.6449 * sqrt(sum(p.chance * (1 - p.chance))) + 0.5 AS half_width
+FROM (
+    SELECT
+        n.mood,
+        CASE WHEN h.mood = n.mood THEN 1 ELSE 0 END AS leads,
+        CAST(
+            CASE n.mood
+                WHEN 'Calm' THEN h.p_calm
+                WHEN 'Energetic' THEN h.p_energetic
+                WHEN 'Happy' THEN h.p_happy
+                ELSE h.p_sad
+            END AS DOUBLE PRECISION
+        ) AS chance
+    FROM mood_history AS h
+    CROSS JOIN mood_names AS n
+    WHERE
+        h.user_id = :user AND h.local_day >= :first AND h.local_day <= :last AND h.mood IS NOT NULL
+        AND n.mood <> 'Unlabelled'
+) AS p
+GROUP BY p.mood
+ORDER BY p.mood;
+
+-- name: page_months
+-- Shares of the moods by month with their 90% intervals.
+SELECT
+    month,
+    mood,
+    listens,
+    share,
+    share_expected,
+    share_low,
+    share_high
+FROM mood_monthly
+WHERE user_id = :user AND month >= :first AND month <= :last
+ORDER BY month, mood;
+
+-- name: recap_shares
+-- A week's moods with the 90% intervals of their shares.
+SELECT
+    mood,
+    share_low,
+    share_high
+FROM mood_weekly
+WHERE user_id = :user AND week = :first AND mood <> 'Unlabelled';
 
 -- name: page_hours
 -- Listens by weekday, hour and mood.
@@ -218,6 +273,7 @@ SELECT
     p_energetic,
     p_happy,
     p_sad,
+    mood_set,
     listens
 FROM (
     SELECT
@@ -228,6 +284,7 @@ FROM (
         p_energetic,
         p_happy,
         p_sad,
+        mood_set,
         count(*) AS listens,
         row_number() OVER (
             PARTITION BY mood
@@ -244,7 +301,7 @@ FROM (
         ) AS place
     FROM mood_history
     WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
-    GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad
+    GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad, mood_set
 ) AS ranked
 WHERE place <= 2
 ORDER BY mood, place;
@@ -259,10 +316,11 @@ SELECT
     p_energetic,
     p_happy,
     p_sad,
+    mood_set,
     count(*) AS listens
 FROM mood_history
 WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
-GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad
+GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad, mood_set
 ORDER BY
     CASE mood WHEN 'Calm' THEN p_calm WHEN 'Energetic' THEN p_energetic WHEN 'Happy' THEN p_happy ELSE p_sad END,
     count(*) DESC,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
+from mood_core.classifier.loading import bundled_folder
+from mood_core.classifier.model_card import read_card, write_card
 from mood_core.domain.records import FEATURES, MOODS
 from standin import StandIn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
@@ -111,3 +115,38 @@ def test_a_track_that_nobody_knows_has_no_mood(home: Path, standin: StandIn, mon
     line = json.loads(_moodlog("predict", "0" * 22, "--json").stdout)
     assert line["mood"] is None
     assert line["problem"]
+
+
+def _with_sets(folder: Path) -> Path:
+    """A copy of the bundled model whose card has thresholds for sets, so low that every set has several moods."""
+    shutil.copytree(bundled_folder(), folder)
+    card = read_card(folder)
+    write_card(replace(card, metrics={**card.metrics, "mood_sets": {"thresholds": dict.fromkeys(MOODS, 1e-9)}}), folder)
+    return folder
+
+
+def test_sets_and_positions_are_told(home: Path, tmp_path: Path) -> None:
+    path = _file(tmp_path / "tracks.csv", [["a" * 22, *CALM], ["b" * 22, *ENERGETIC]])
+    arguments = ("predict", "--features", str(path), "--model", str(_with_sets(tmp_path / "model")))
+    lines = [json.loads(line) for line in _moodlog(*arguments, "--json").stdout.splitlines()]
+    for line in lines:
+        members = line["mood_set"].split("|")
+        assert line["mood"] in members
+        assert line["uncertain"] == (len(members) > 1)
+        assert line["soft"] + line["lively"] == pytest.approx(1, abs=1e-4)
+        assert -1 <= line["mood_valence"] <= 1
+        assert 0 <= line["mood_energy_sd"] <= 1
+    assert lines[0]["mood_energy"] < 0 < lines[1]["mood_energy"]
+    told = _moodlog(*arguments)
+    assert "with 90% coverage also" in told.stdout
+    assert "On a curator never seen" in told.stderr
+
+
+def test_a_model_without_sets_has_none(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(bundled_folder(), folder)
+    card = read_card(folder)
+    write_card(replace(card, metrics={name: one for name, one in card.metrics.items() if name != "mood_sets"}), folder)
+    path = _file(tmp_path / "tracks.csv", [["a" * 22, *CALM]])
+    (line,) = _moodlog("predict", "--features", str(path), "--model", str(folder), "--json").stdout.splitlines()
+    assert json.loads(line)["mood_set"] is None

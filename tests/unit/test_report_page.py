@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from mood_core.cli.report import command, write_report
-from mood_core.domain.records import Listen, ListenSource, to_ms
+from mood_core.domain.records import MOODS, Listen, ListenSource, to_ms
+from mood_core.domain.shares import share_interval
 from mood_core.errors import InputError
 from mood_core.lake import schema
 from mood_core.lake.arrow_tables import to_table
@@ -27,7 +28,7 @@ def test_every_number_is_what_the_shown_query_answers(tmp_path: Path, database_u
         period = person["periods"][1]
         values = {"user": "ada", "first": period["first"], "last": period["last"]}
         with space.database.read() as connection:
-            for name in set(QUESTIONS) - {"days", "path", "gaps"}:
+            for name in set(QUESTIONS) - {"days", "months", "path", "gaps"}:
                 rows = connection.execute(text(QUESTIONS[name].shown()), values).mappings()
                 answer = [{key: _plain(value) for key, value in row.items()} for row in rows]
                 assert period[name] == answer, name
@@ -45,9 +46,10 @@ def test_what_is_asked_once_a_person_is_what_the_shown_query_answers(tmp_path: P
                     {key: _plain(value) for key, value in row.items()}
                     for row in connection.execute(text(QUESTIONS[name].shown()), values).mappings()
                 ]
-                for name in ("days", "path", "gaps")
+                for name in ("days", "months", "path", "gaps")
             }
     assert person["path"] == answers["path"]
+    assert person["months"] == answers["months"]
     assert sum(len(day) for day in person["days"].values()) == len(answers["days"])
     assert all(person["days"][row["day"]][row["mood"][0]] == row["listens"] for row in answers["days"])
     (gap,) = answers["gaps"]
@@ -170,3 +172,29 @@ def test_the_command_says_where_the_page_lies(tmp_path: Path, monkeypatch: pytes
     assert done.stdout.strip() == str(tmp_path / "page.html")
     assert "no account is connected yet" in done.stderr
     assert (tmp_path / "page.html").stat().st_size > 500_000
+
+
+def test_shares_and_days_have_intervals_of_the_models_probabilities(tmp_path: Path, database_url: str) -> None:
+    with workspace(tmp_path, database_url) as space:
+        add_history(space, 400)
+        person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
+        with space.database.read() as connection:
+            rows = connection.execute(
+                text("SELECT p_calm, p_energetic, p_happy, p_sad FROM mood_history WHERE mood IS NOT NULL")
+            ).all()
+    shares = {row["mood"]: row for row in person["periods"][0]["shares"]}
+    for place, mood in enumerate(MOODS):
+        chances = [row[place] for row in rows]
+        variance = sum(chance * (1 - chance) for chance in chances)
+        low, high = share_interval(sum(chances), variance, len(rows), len(rows))
+        found = shares[mood]
+        assert max(found["expected"] - found["half_width"], 0) / len(rows) == pytest.approx(low, abs=1e-3)
+        assert min(found["expected"] + found["half_width"], len(rows)) / len(rows) == pytest.approx(high, abs=1e-3)
+    assert person["intervals"].keys() <= person["days"].keys()
+    assert all(0 <= low <= high <= 100 for day in person["intervals"].values() for low, high in day.values())
+
+
+def test_the_page_says_how_right_the_labels_are(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        page = write_report(space, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "On a curator never seen" in page

@@ -163,3 +163,14 @@ def test_nobody_connected_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     done = CliRunner().invoke(command, [])
     assert done.exit_code == 0
     assert "No account is connected yet" in done.stderr
+
+
+def test_a_leading_mood_has_its_interval_where_there_is_one(tmp_path: Path, database_url: str) -> None:
+    recap = replace(_recap({"Happy": 3, "Sad": 1}, {}), intervals={"Happy": (0.4, 0.85)})
+    said = " ".join(recap.sentences())
+    assert "Happy has 40 to 85% (90% interval)" in said
+    with workspace(tmp_path, database_url) as space:
+        add_history(space, 400)
+        read = read_recap(space.database, "ada", "Ada", MONDAY)
+    assert set(read.intervals) == {mood for mood, count in read.listens.items() if count and mood != "Unlabelled"}
+    assert all(0 <= low < high <= 1 for low, high in read.intervals.values())

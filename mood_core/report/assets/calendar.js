@@ -60,10 +60,11 @@ function calendarSection(state) {
   const wide = Math.max(4, Math.min(short ? 64 : 19, Math.floor((inner - 64) / weeks)));
   const high = Math.min(wide, short ? 26 : 18);
   const stride = 7 * high + 40;
+  const likely = (day, mood) => { const ends = (state.person.intervals[day] || {})[mood[0]]; return ends && mood !== "Unlabelled" ? `; 90% interval ${ends[0]}–${ends[1]}%` : ""; };
   const lines = (value) => {
     const counts = dayCounts(state, value[0]);
     return [`${new Intl.DateTimeFormat("en", { weekday: "long", timeZone: "UTC" }).format(utc(value[0]))} ${written(value[0])}: ${plural(value[2], "listen")}`,
-      ...ALL.filter((mood) => counts[mood]).map((mood) => `${SIGNS[mood]} ${mood} ${counts[mood]} (${percent(counts[mood], value[2])})`),
+      ...ALL.filter((mood) => counts[mood]).map((mood) => `${SIGNS[mood]} ${mood} ${counts[mood]} (${percent(counts[mood], value[2])}${likely(value[0], mood)})`),
       ...(inGap(state, value[0]) ? ["listens may be missing"] : [])];
   };
   const outside = ranges.map((range) => daysOf({ period: { first: range[0], last: range[1] } }).filter((day) => day < first || day > last));

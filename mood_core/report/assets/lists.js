@@ -35,7 +35,8 @@ function labelsSection(id, title, finding, state) {
   const items = state.period[id].map((row) => {
     const chances = MOODS.map((mood) => [mood, row[`p_${mood.toLowerCase()}`]]);
     return el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(row.track), row.artists ? el("div", { class: "by" }, bdi(row.artists)) : null), el("span", { class: "count" }, sign(row.mood), `${row.mood} ${likely(row[`p_${row.mood.toLowerCase()}`])}`)),
-      bar(chances, 1), el("div", { class: "chances" }, ...chances.map(([mood, chance]) => el("span", {}, el("span", { "aria-hidden": "true" }, SIGNS[mood]), el("span", { class: "hidden" }, `${mood} `), ` ${likely(chance)}`))));
+      bar(chances, 1), el("div", { class: "chances" }, ...chances.map(([mood, chance]) => el("span", {}, el("span", { "aria-hidden": "true" }, SIGNS[mood]), el("span", { class: "hidden" }, `${mood} `), ` ${likely(chance)}`))),
+      row.mood_set ? el("div", { class: "by" }, `90% set: ${row.mood_set.split("|").join(", ")}`) : null);
   });
   return section(id, title, items.length ? finding : "No labelled listens in this period.", { content: [el("ol", { class: "top" }, ...items)], from: [id] }, state);
 }
@@ -44,7 +45,7 @@ function coverageSection(state) {
   const totals = state.period.totals[0];
   const open = state.person.gaps.filter((gap) => !gap.filled);
   const days = daysOf(state).length;
-  const finding = totals.listens ? `${percent(totals.labelled, totals.listens)} of the listens have a mood, ${percent(totals.uncertain || 0, totals.labelled)} of those are marked uncertain. Listens on ${number.format(totals.days)} of ${plural(days, "day")}. ${open.length ? `Listens may be missing in ${plural(open.length, "gap")}.` : "No gap is known."}` : "Nothing was heard in this period.";
+  const finding = totals.listens ? `${percent(totals.labelled, totals.listens)} of the listens have a mood, ${percent(totals.uncertain || 0, totals.labelled)} of those are uncertain${[...state.period.certain, ...state.period.doubtful].some((row) => row.mood_set) ? ": their 90% set has more than one mood" : ""}. Listens on ${number.format(totals.days)} of ${plural(days, "day")}. ${open.length ? `Listens may be missing in ${plural(open.length, "gap")}.` : "No gap is known."}` : "Nothing was heard in this period.";
   const parts = [];
   if (state.period.unlabelled.length) parts.push(el("div", {}, el("h3", {}, "Unlabelled, and why"), table("Unlabelled, and why", ["reason", "listens"], state.period.unlabelled.map((row) => [row.unlabelled_reason, row.listens]))));
   if (state.period.sources.length) parts.push(el("div", {}, el("h3", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source, row.model_version, row.listens]))));

@@ -50,6 +50,7 @@ function show(state, focus) {
 
 function start() {
   document.getElementById("made").textContent = `Made by moodlog on ${atMinute(DATA.made_at.slice(0, 16))} UTC. A listen's mood is a model's estimate of how the music sounds, not of how anybody felt.`;
+  document.getElementById("quality").textContent = DATA.quality;
   if (!DATA.people.length) { document.getElementById("lead").replaceChildren("No account is connected yet: ", el("code", {}, "moodlog connect"), " connects one."); document.querySelector(".controls").hidden = true; document.getElementById("parts").hidden = true; return; }
   const state = { person: DATA.people[0], period: DATA.people[0].periods[0], smooth: 1 };
   const [people, periods] = [document.getElementById("person"), document.getElementById("period")];

@@ -30,6 +30,18 @@ function shares(counts, mood, window) {
   });
 }
 
+/** Two shares, 0–1, as whole percents. */
+const between = (low, high) => `${Math.round(100 * low)}–${Math.round(100 * high)}%`;
+
+/** Each mood of the period with the 90% interval of its share of all listens, by the model's probabilities. */
+function intervals(state) {
+  const { listens, labelled } = state.period.totals[0];
+  return state.period.shares.map((row) => ({ ...row, range: between(Math.max(0, row.expected - row.half_width) / listens, Math.min(labelled, row.expected + row.half_width) / listens) }));
+}
+
+/** Calendar months that lie in the period, whole even where it begins or ends within one. */
+const monthsOf = (state) => state.person.months.filter((row) => row.month.slice(0, 7) >= state.period.first.slice(0, 7) && row.month <= state.period.last);
+
 function shareSection(state) {
   const { unit, keys, counts } = buckets(state);
   if (!UNITS[unit].includes(state.smooth)) state.smooth = 1;
@@ -52,11 +64,16 @@ function shareSection(state) {
   });
   const totals = Object.fromEntries(ALL.map((mood) => [mood, sum(counts.map((bucket) => bucket[mood]))]));
   const all = sum(Object.values(totals));
-  const finding = `${all ? `Over all of it ${ALL.filter((mood) => totals[mood]).map((mood) => `${mood.toLowerCase()} ${percent(totals[mood], all)}`).join(", ")}. ` : ""}A bar is a ${unit}'s listens by mood${state.smooth > 1 ? `, summed over the ${state.smooth} ${unit}s that end with it` : ""}.`;
+  const likely = intervals(state);
+  const finding = `${all ? `Over all of it ${ALL.filter((mood) => totals[mood]).map((mood) => `${mood.toLowerCase()} ${percent(totals[mood], all)}`).join(", ")}. ` : ""}${likely.length ? `By the model's probabilities ${likely.map((one) => `${one.mood.toLowerCase()} ${one.range}`).join(", ")} (90% intervals). ` : ""}A bar is a ${unit}'s listens by mood${state.smooth > 1 ? `, summed over the ${state.smooth} ${unit}s that end with it` : ""}.`;
   const walk = { count: keys.length, move: inARow(keys.length), describe: (at) => lines(at).join(", ") };
   return section("share", "Mood share over time", finding, {
     wide: true, tools: el("label", {}, "Smoothing ", choice), content: [legend(), chart("share", `Stacked bars. ${finding}`, 280, option, walk)],
-    numbers: [{ header: [unit, ...ALL], rows: keys.map((key, at) => [key, ...ALL.map((mood) => counts[at][mood])]) }], from: ["days"],
+    numbers: [
+      { header: [unit, ...ALL], rows: keys.map((key, at) => [key, ...ALL.map((mood) => counts[at][mood])]) },
+      { caption: "Shares with 90% intervals", header: ["mood", "listens", "share", "expected", "90% interval"], rows: likely.map((one) => [one.mood, one.listens, percent(one.listens, all), percent(one.expected, all), one.range]) },
+      { caption: "Shares by calendar month with 90% intervals", header: ["month", "mood", "listens", "share", "expected", "90% interval"], rows: monthsOf(state).map((row) => [row.month.slice(0, 7), row.mood, row.listens, percent(row.share, 1), row.share_expected === null ? "" : percent(row.share_expected, 1), row.share_low === null ? "" : between(row.share_low, row.share_high)]) },
+    ], from: ["days", "shares", "months"],
   }, state);
 }
 

@@ -1,0 +1,51 @@
+"""The one sentence about a model's quality that people see, read from its card: strangers first, the ceiling last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mood_core.classifier.model_card import ModelCard
+
+
+def headline(card: ModelCard) -> str:
+    """How often the model agrees with a curator never seen, inside one curator's playlists, and what is possible.
+
+    What the card does not have is left out, but for the first figure: that it was not measured is said.
+    """
+    return " ".join(_sentences(card))
+
+
+def _sentences(card: ModelCard) -> Iterator[str]:
+    metrics = card.metrics
+    if card.protocol.get("group_by") == "source":
+        yield f"On a curator never seen, {card.model_version} gives {_share(metrics, 'accuracy')} the curator's mood."
+        yield from _said("Inside one curator's playlists it is {}.", metrics, "inside", "mean", "accuracy")
+    else:
+        yield f"On a curator never seen, {card.model_version} was not measured."
+        yield from _said("Inside the playlists it was trained on, {} get the curator's mood.", metrics, "accuracy")
+    yield from _said("Two curators give {} they share the same mood.", metrics, "agreement", "share")
+    sets = metrics.get("mood_sets")
+    if sets and sets.get("left_out"):
+        yield (
+            f"The 90% sets have {sets['size']:.1f} moods on average and hold the mood of a curator never seen for "
+            f"{sets['coverage']:.0%} of the tracks."
+        )
+
+
+def _said(sentence: str, metrics: Mapping[str, Any], *path: str) -> Iterator[str]:
+    if _found(metrics, *path) is not None:
+        yield sentence.format(_share(metrics, *path))
+
+
+def _share(metrics: Mapping[str, Any], *path: str) -> str:
+    return f"{_found(metrics, *path):.0%} of the tracks"
+
+
+def _found(metrics: Mapping[str, Any], *path: str) -> float | None:
+    value: Any = metrics
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, int | float) else None

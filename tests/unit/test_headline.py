@@ -1,0 +1,43 @@
+"""What people read about a model's quality comes from its card: strangers first, the ceiling last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mood_core.classifier.headline import headline
+from mood_core.classifier.loading import bundled_folder
+from mood_core.classifier.model_card import ModelCard, read_card
+
+SETS = {"thresholds": {}, "size": 2.04, "coverage": 0.901, "left_out": {"c01": {}}}
+
+
+def _card(group_by: str | None, **metrics: Any) -> ModelCard:
+    return replace(read_card(bundled_folder()), protocol={"group_by": group_by}, metrics=metrics)
+
+
+def test_strangers_come_first_and_the_ceiling_after_the_curators_own() -> None:
+    said = headline(
+        _card(
+            "source",
+            accuracy=0.541,
+            inside={"mean": {"accuracy": 0.763}},
+            agreement={"pairs": 1080, "share": 0.773},
+            mood_sets=SETS,
+        )
+    )
+    places = [said.index(part) for part in ("never seen", "54%", "Inside", "76%", "77%", "2.0 moods", "90% of the")]
+    assert places == sorted(places)
+
+
+def test_what_was_not_measured_is_said_or_left_out() -> None:
+    said = headline(_card(None, accuracy=0.848))
+    assert "never seen" in said.partition(".")[0]
+    assert "not measured" in said
+    assert "85%" in said
+    assert headline(_card("source", accuracy=0.5, agreement={"pairs": 0, "share": None})).count("%") == 1
+    assert "not measured" in headline(_card(None))
+
+
+def test_the_bundled_model_has_a_headline() -> None:
+    assert headline(read_card(bundled_folder())).startswith("On a curator never seen")
