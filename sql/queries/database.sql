@@ -130,10 +130,6 @@ ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at_ms = exclu
 DELETE FROM schema_migrations
 WHERE name LIKE 'view/%';
 
--- name: lock_transaction
--- PostgreSQL only: wait until no other transaction holds this lock, and hold it until the end of this one.
-SELECT pg_advisory_xact_lock(:key);
-
 -- name: set_loading
 -- PostgreSQL only: tell the triggers that this transaction is a load, which has looked up each row's keys.
 SELECT set_config('moodlog.loading', 'on', TRUE);

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, Connection
 
 from mood_core.errors import LockLost
+from mood_core.store.engine.named_queries import query
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,7 @@ _LEASES: ContextVar[Leases | None] = ContextVar("leases", default=None)
 
 def raise_fence(connection: Connection, name: str) -> int:
     """Raise the number of the lock ``name``; returns it. Transactions that checked the old one end first."""
-    statement = text("UPDATE fences SET number = number + 1 WHERE name = :name RETURNING number")
-    return int(connection.execute(statement, {"name": name}).scalar_one())
+    return int(connection.execute(query("raise_fence"), {"name": name}).scalar_one())
 
 
 @contextmanager
@@ -67,14 +67,12 @@ def check_fences(connection: Connection) -> None:
     Raises:
         LockLost: Another process has acquired one of them since.
     """
-    for fence in _FENCES.get():
-        if fence.url == connection.engine.url:
-            query = f"SELECT number FROM fences WHERE name = :name{_shared(connection)}"  # noqa: S608
-            if connection.scalar(text(query), {"name": fence.name}) != fence.number:
-                raise LockLost(
-                    f"the {fence.name} lock of the database was lost, and another moodlog has acquired it since;"
-                    " nothing more was written, run this again"
-                )
+    for fence in (held for held in _FENCES.get() if held.url == connection.engine.url):
+        if connection.scalar(query("fence"), {"name": fence.name}) != fence.number:
+            raise LockLost(
+                f"the {fence.name} lock of the database was lost, and another moodlog has acquired it since;"
+                " nothing more was written, run this again"
+            )
 
 
 @contextmanager
@@ -101,14 +99,6 @@ def lost_leases(connection: Connection, leases: Leases, user_ids: set[str]) -> s
     held = user_ids & leases.numbers.keys()
     if not held:
         return set()
-    query = (
-        "SELECT u.user_id, a.lease_number FROM accounts AS a INNER JOIN users AS u ON u.user_key = a.user_key"  # noqa: S608
-        f" WHERE a.claimed_by = :owner{_shared(connection, ' OF a')}"
-    )
-    numbers = {row.user_id: row.lease_number for row in connection.execute(text(query), {"owner": leases.owner})}
+    rows = connection.execute(query("held_leases"), {"owner": leases.owner})
+    numbers = {row.user_id: row.lease_number for row in rows}
     return {user_id for user_id in held if numbers.get(user_id) != leases.numbers[user_id]}
-
-
-def _shared(connection: Connection, table: str = "") -> str:
-    """On SQLite a transaction that writes is alone anyway."""
-    return f" FOR SHARE{table}" if connection.dialect.name == "postgresql" else ""

@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from mood_core.errors import StoreBusy, StoreError
 from mood_core.files.private import NO_FOLLOW
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.fences import Fence, fenced, holds, raise_fence
 
 _WAIT_S = 60.0
@@ -71,7 +72,7 @@ def _postgresql(database: Database, what: Turn, wait_s: float) -> Iterator[None]
     key = {"family": _FAMILY, "number": list(Turn).index(what)}
     deadline = time.monotonic() + wait_s
     with database.read() as connection:
-        while not connection.scalar(text("SELECT pg_try_advisory_lock(:family, :number)"), key):
+        while not connection.scalar(query("try_lock"), key):
             if time.monotonic() > deadline:
                 raise StoreBusy(what.value)
             time.sleep(_POLL_S)
@@ -84,7 +85,7 @@ def _postgresql(database: Database, what: Turn, wait_s: float) -> Iterator[None]
 
 def _unlock(connection: Connection, key: dict[str, int]) -> None:
     try:
-        connection.scalar(text("SELECT pg_advisory_unlock(:family, :number)"), key)
+        connection.scalar(query("unlock"), key)
     except DBAPIError:
         connection.invalidate()  # the session has ended, and the lock with it
 
