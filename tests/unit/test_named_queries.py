@@ -8,8 +8,8 @@ from sqlalchemy import create_engine
 
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine import named_queries
-from mood_core.store.engine.named_queries import in_sqlite, query
-from mood_core.store.engine.sql_files import sql_folder
+from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.sql_files import in_sqlite, sql_folder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NAMES = re.compile(r"^-- name: (.*)\n(.*)$", re.MULTILINE)

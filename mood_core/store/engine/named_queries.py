@@ -1,6 +1,6 @@
 """Reads the named statements of ``sql/queries/*.sql``: ``query("gaps")`` is the one below ``-- name: gaps``.
 
-Each is written for PostgreSQL. SQLite gets the few expressions that it spells differently from ``_FOR_SQLITE``.
+Each is written for PostgreSQL; SQLite gets it from :func:`mood_core.store.engine.sql_files.in_sqlite`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ from sqlalchemy import Dialect, TextClause, bindparam, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import UserDefinedType
 
-from mood_core.store.engine.sql_files import sql_folder
+from mood_core.store.engine.sql_files import in_sqlite, sql_folder
 
 _COMMENT = re.compile(r"\s*--.*")
 _LISTS = re.compile(r"= ANY\(:(\w+)\)")
-_FOR_SQLITE = (
-    (re.compile(r"= ANY\((:\w+)\)"), r"IN (SELECT value FROM json_each(\1))"),
-    (re.compile(r"\s+FOR (?:KEY )?SHARE(?: OF \w+)?"), ""),  # a SQLite transaction that writes is alone anyway
-)
 
 
 class Query(TextClause):
@@ -57,13 +53,6 @@ def query(name: str, **parts: str) -> Query:
 
 def _as_json(values: Sequence[str | int]) -> str:
     return json.dumps(list(values))
-
-
-def in_sqlite(sql: str) -> str:
-    """``sql``, which is written for PostgreSQL, as SQLite spells it."""
-    for pattern, replacement in _FOR_SQLITE:
-        sql = pattern.sub(replacement, sql)
-    return sql
 
 
 @compiles(Query, "sqlite")

@@ -8,6 +8,15 @@ from hashlib import sha256
 from pathlib import Path
 
 _COMMENT = re.compile(r"--.*")
+_FOR_SQLITE = (
+    (re.compile(r"= ANY\((:\w+)\)"), r"IN (SELECT value FROM json_each(\1))"),
+    (re.compile(r"DATE '1970-01-01' \+ ([\w.]+)"), r"date(\1 * 86400, 'unixepoch')"),
+    (re.compile(r"\bgreatest\("), "max("),
+    (re.compile(r"\bleast\("), "min("),
+    (re.compile(r"\s+FOR (?:KEY )?SHARE(?: OF \w+)?"), ""),  # a SQLite transaction that writes is alone anyway
+)
+"""What both databases have and spell differently: PostgreSQL's expression, and SQLite's."""
+
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
@@ -33,14 +42,22 @@ def sql_folder() -> Path:
 def sql_files(kind: str, dialect: str) -> list[SqlFile]:
     """The files of ``sql/<kind>/`` that hold for ``dialect`` (sqlite or postgresql), in the order of their names.
 
-    ``NAME.sql`` holds for both; ``NAME.sqlite.sql`` and ``NAME.postgresql.sql`` for one.
+    ``NAME.sql`` holds for both and is written for PostgreSQL; ``NAME.sqlite.sql`` and ``NAME.postgresql.sql`` for one.
     """
     files = []
     for path in sorted((sql_folder() / kind).glob("*.sql")):
         name, _, only_for = path.stem.partition(".")
         if only_for in ("", dialect):
-            files.append(SqlFile(name, path.read_text(encoding="utf-8")))
+            text = path.read_text(encoding="utf-8")
+            files.append(SqlFile(name, text if only_for or dialect == "postgresql" else in_sqlite(text)))
     return files
+
+
+def in_sqlite(sql: str) -> str:
+    """``sql``, which is written for PostgreSQL, as SQLite spells it."""
+    for pattern, spelling in _FOR_SQLITE:
+        sql = pattern.sub(spelling, sql)
+    return sql
 
 
 def sql_file(kind: str, name: str) -> SqlFile:
