@@ -143,7 +143,7 @@ WHERE
     /* and_selected */
     /* and_awake */
 ORDER BY
-    /* most_heard_first */
+    /* most_heard_first: (SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key) DESC, */
     t.track_key;
 
 -- name: resting_tracks

@@ -58,7 +58,9 @@ ORDER BY g.starts_at_ms DESC, u.user_id;
 SELECT l.track_key FROM listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
 WHERE
-    /* chosen_and */
+    /* user_ids: u.user_id = ANY(:user_ids) AND */
+    /* first_day: l.local_day >= :first_day AND */
+    /* last_day: l.local_day <= :last_day AND */
     TRUE;
 
 -- name: mood_counts
@@ -72,7 +74,11 @@ SELECT
 FROM mood_history
 WHERE
     TRUE
-    /* and_chosen */
+    /* user: AND (user_id = :user OR (
+        display_name = :user AND NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_id = :user)
+    )) */
+    /* first_day: AND local_day >= :first_day */
+    /* last_day: AND local_day <= :last_day */
 GROUP BY
     user_id,
     display_name,
@@ -87,6 +93,10 @@ ORDER BY
 SELECT * FROM mood_history -- noqa: AM04
 WHERE
     TRUE
-    /* and_chosen */
+    /* user: AND (user_id = :user OR (
+        display_name = :user AND NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_id = :user)
+    )) */
+    /* first_day: AND local_day >= :first_day */
+    /* last_day: AND local_day <= :last_day */
 ORDER BY played_at_ms DESC
 LIMIT :limit;

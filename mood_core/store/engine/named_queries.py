@@ -18,6 +18,7 @@ from sqlalchemy.types import UserDefinedType
 from mood_core.store.engine.sql_files import in_sqlite, sql_folder
 
 _COMMENT = re.compile(r"\s*--.*")
+_NOT_CHOSEN = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
 _LISTS = re.compile(r"= ANY\(:(\w+)\)")
 
 
@@ -36,15 +37,23 @@ class _Values(UserDefinedType[Sequence[str | int]]):
 
 
 @cache
-def query(name: str, **parts: str) -> Query:
-    """The statement called ``name``; each of ``parts`` takes the place of the comment ``/* key */`` in it.
+def query(name: str, *options: str, **parts: str) -> Query:
+    """The statement called ``name``.
+
+    Args:
+        name: stands after ``-- name:`` above the statement.
+        options: which of the comments ``/* option: SQL */`` in the statement are part of it.
+        parts: what takes the place of the comment ``/* part */``: SQL of another statement.
 
     Raises:
         KeyError: No statement has this name.
     """
     sql = _statements()[name]
+    for option in options:
+        sql = re.sub(rf"/\* {option}: (.*?) \*/", r"\1", sql, flags=re.DOTALL)
     for key, part in parts.items():
         sql = sql.replace(f"/* {key} */", part)
+    sql = _NOT_CHOSEN.sub("", sql)
     lists = [bindparam(each, type_=_Values()) for each in dict.fromkeys(_LISTS.findall(sql))]
     found = Query(sql).bindparams(*lists)
     found.for_sqlite = text(in_sqlite(sql)).bindparams(*lists)

@@ -15,8 +15,6 @@ from mood_core.store.queries.selection import Selection
 
 _EVERYTHING = Selection()
 
-_MOST_HEARD = "(SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key) DESC,"
-
 
 @dataclass(frozen=True, slots=True)
 class PastMiss:
@@ -58,8 +56,8 @@ class FeatureRows:
         """
         selected, values = selection.tracks("t.track_key")
         awake, more = _awake(*resting) if resting else ("", {})
-        order = _MOST_HEARD if most_heard_first else ""
-        parts = {"and_selected": selected, "and_awake": awake, "most_heard_first": order}
+        options = ("most_heard_first",) if most_heard_first else ()
+        statement = query("tracks_without_features", *options, and_selected=selected, and_awake=awake)
         with self._database.read() as connection:
             return [
                 Track(
@@ -72,7 +70,7 @@ class FeatureRows:
                     row.release_date,
                     TrackKind(row.kind),
                 )
-                for row in connection.execute(query("tracks_without_features", **parts), values | more)
+                for row in connection.execute(statement, values | more)
             ]
 
     def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], PastMiss]:

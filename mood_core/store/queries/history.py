@@ -51,26 +51,18 @@ class HistoryFilter:
     first_day: date | None = None
     last_day: date | None = None
 
-    def where(self) -> tuple[str, dict[str, Any]]:
-        """The SQL ``AND ...`` over the columns of ``mood_history``, and its parameters."""
-        conditions, values = "", dict[str, Any]()
-        if self.user is not None:
-            is_nobodys_id = "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_id = :user)"
-            conditions = f"AND (user_id = :user OR (display_name = :user AND {is_nobodys_id}))"
-            values["user"] = self.user
-        for name, operator, day in (("first_day", ">=", self.first_day), ("last_day", "<=", self.last_day)):
-            if day is not None:
-                conditions += f" AND local_day {operator} :{name}"
-                values[name] = day.isoformat()
-        return conditions, values
+    def values(self) -> dict[str, str]:
+        """The parameters of a query, whose names are also its options."""
+        chosen = {"user": self.user, "first_day": self.first_day, "last_day": self.last_day}
+        return {name: str(one) for name, one in chosen.items() if one is not None}
 
 
 def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[MoodCount]:
     """Listens by mood for each period of the kind ``by`` (a key of :data:`GROUPINGS`), oldest first."""
-    chosen_days, values = chosen.where()
+    values = chosen.values()
     column = _WEEK_OF[database.dialect] if by == "week" else GROUPINGS[by]
     parts = {"period": f"{column} AS period,", "by_period": f"{column},", "by_user_and_period": f"user_id, {column},"}
-    statement = query("mood_counts", and_chosen=chosen_days, **parts)
+    statement = query("mood_counts", *values, **parts)
     periods: dict[tuple[str, str, str | int], dict[str, int]] = {}
     with database.read() as connection:
         for row in connection.execute(statement, values):
@@ -84,10 +76,9 @@ def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[Mood
 
 def latest_listens(database: Database, chosen: HistoryFilter, limit: int) -> list[dict[str, Any]]:
     """The newest ``limit`` listens with their moods, newest first; times as ISO 8601 text."""
-    chosen_days, values = chosen.where()
-    statement = query("latest_listens", and_chosen=chosen_days)
+    values = chosen.values()
     with database.read() as connection:
-        rows = connection.execute(statement, values | {"limit": limit}).mappings()
+        rows = connection.execute(query("latest_listens", *values), values | {"limit": limit}).mappings()
         return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 

@@ -37,12 +37,8 @@ class Selection:
         """The SQL ``AND ...`` that ``column`` is the key of a track heard in this selection, and its parameters."""
         if self.is_everything:
             return "", {}
-        conditions, values = "", dict[str, object]()
-        if self.user_ids is not None:
-            conditions = "u.user_id = ANY(:user_ids) AND "
-            values["user_ids"] = self.user_ids
-        for name, operator, day in (("first_day", ">=", self.first_day), ("last_day", "<=", self.last_day)):
-            if day is not None:
-                conditions += f"l.local_day {operator} :{name} AND "
-                values[name] = day.isoformat()
-        return f"AND {column} IN ({query('heard_tracks', chosen_and=conditions).text})", values
+        chosen = {"user_ids": self.user_ids, "first_day": self.first_day, "last_day": self.last_day}
+        values: dict[str, object] = {
+            name: str(one) if isinstance(one, date) else one for name, one in chosen.items() if one is not None
+        }
+        return f"AND {column} IN ({query('heard_tracks', *values).text})", values
