@@ -432,3 +432,115 @@ WHERE model_version = ANY(:ids);
 -- name: drop_staging
 -- PostgreSQL only: the next rows of this transaction have other columns.
 DROP TABLE staging;
+
+-- name: remove_all_mood_days
+-- Before every day is counted again.
+DELETE FROM mood_days;
+
+-- name: remove_mood_days_of
+-- Before the days of some people are counted again.
+DELETE FROM mood_days
+WHERE user_key = ANY(:ids);
+
+-- name: remove_mood_days
+-- Before the days of :pairs, each a person's key and a local day, are counted again.
+DELETE FROM mood_days
+WHERE
+    (user_key, day) IN (
+        SELECT
+            CAST(p.value ->> 0 AS INTEGER) AS user_key,
+            CAST(p.value ->> 1 AS INTEGER) AS day
+        FROM json_array_elements(CAST(:pairs AS JSON)) AS p
+    );
+
+-- name: count_mood_days
+-- Count listens by person, local day and mood: every listen, those of some people, or those on the days of :pairs. The
+-- days are materialized, because SQLite would take the JSON apart again for every listen. A local day lies within a day
+-- of the UTC day of the same name; the day itself decides.
+/* pairs: WITH s AS MATERIALIZED (
+    SELECT
+        CAST(p.value ->> 0 AS INTEGER) AS user_key,
+        CAST(p.value ->> 1 AS INTEGER) AS day
+    FROM json_array_elements(CAST(:pairs AS JSON)) AS p
+) */
+INSERT INTO mood_days (
+    user_key,
+    day,
+    calm,
+    energetic,
+    happy,
+    sad,
+    unlabelled,
+    uncertain_calm,
+    uncertain_energetic,
+    uncertain_happy,
+    uncertain_sad,
+    expected_calm,
+    expected_energetic,
+    expected_happy,
+    expected_sad,
+    variance_calm,
+    variance_energetic,
+    variance_happy,
+    variance_sad
+)
+SELECT
+    x.user_key,
+    x.day,
+    count(CASE WHEN x.mood = 'Calm' THEN 1 END) AS calm,
+    count(CASE WHEN x.mood = 'Energetic' THEN 1 END) AS energetic,
+    count(CASE WHEN x.mood = 'Happy' THEN 1 END) AS happy,
+    count(CASE WHEN x.mood = 'Sad' THEN 1 END) AS sad,
+    count(*) - count(x.mood) AS unlabelled,
+    count(CASE WHEN x.mood = 'Calm' AND x.uncertain = 1 THEN 1 END) AS uncertain_calm,
+    count(CASE WHEN x.mood = 'Energetic' AND x.uncertain = 1 THEN 1 END) AS uncertain_energetic,
+    count(CASE WHEN x.mood = 'Happy' AND x.uncertain = 1 THEN 1 END) AS uncertain_happy,
+    count(CASE WHEN x.mood = 'Sad' AND x.uncertain = 1 THEN 1 END) AS uncertain_sad,
+    coalesce(CAST(sum(x.calm) AS BIGINT), 0) AS expected_calm,
+    coalesce(CAST(sum(x.energetic) AS BIGINT), 0) AS expected_energetic,
+    coalesce(CAST(sum(x.happy) AS BIGINT), 0) AS expected_happy,
+    coalesce(CAST(sum(x.sad) AS BIGINT), 0) AS expected_sad,
+    coalesce(CAST(sum(x.calm * (10000 - x.calm)) AS BIGINT), 0) AS variance_calm,
+    coalesce(CAST(sum(x.energetic * (10000 - x.energetic)) AS BIGINT), 0) AS variance_energetic,
+    coalesce(CAST(sum(x.happy * (10000 - x.happy)) AS BIGINT), 0) AS variance_happy,
+    coalesce(CAST(sum(x.sad * (10000 - x.sad)) AS BIGINT), 0) AS variance_sad
+FROM (
+    -- The probabilities are in units of 1e-4.
+    SELECT
+        d.user_key,
+        d.day,
+        m.mood,
+        m.uncertain,
+        CAST(floor(CAST(m.p_calm AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS calm,
+        CAST(floor(CAST(m.p_energetic AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS energetic,
+        CAST(floor(CAST(m.p_happy AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS happy,
+        CAST(floor(CAST(m.p_sad AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS sad
+    FROM (
+        SELECT
+            l.user_key,
+            l.track_key,
+            CAST((l.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
+        FROM /* pairs: s CROSS JOIN */ listens AS l
+        INNER JOIN users AS u ON l.user_key = u.user_key
+        INNER JOIN utc_offsets AS o
+            ON u.timezone = o.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
+        WHERE
+            TRUE
+            /* ids: AND l.user_key = ANY(:ids) */
+            /* pairs: AND l.user_key = s.user_key
+            AND l.played_at_ms >= (s.day * CAST(86400 AS BIGINT) - 86400) * 1000
+            AND l.played_at_ms < (s.day * CAST(86400 AS BIGINT) + 172800) * 1000
+            AND (l.played_at_ms / 1000 + o.offset_s) / 86400 = s.day */
+    ) AS d
+    LEFT JOIN models AS c ON c.is_current = 1
+    LEFT JOIN moods AS m ON c.model_key = m.model_key AND d.track_key = m.track_key
+) AS x
+GROUP BY x.user_key, x.day;
+
+-- name: time_zones_by_key
+-- The time zones of some people.
+SELECT
+    user_key,
+    timezone
+FROM users
+WHERE user_key = ANY(:ids);

@@ -12,71 +12,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from mood_core.domain.records import MOODS
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
-from mood_core.store.loading.day_counts import DAY_COLUMNS, day_counts
+from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.day_counts import day_counts
 from mood_core.store.loading.key_cache import UNLABELLED, Memory
-from mood_core.store.loading.keys import among
 from mood_core.store.loading.pending import add_waiting, refill, take_days
 from mood_core.store.queries.time_zones import ensure_offsets, outdated_zones
 
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time settles its days; on SQLite writers take turns
-
-# Probabilities in units of 1e-4. The addend makes halves go up in both databases: PostgreSQL rounds them to even.
-# Not from a subquery, which SQLite would fill with every label. Not by floor(): SQLAlchemy's own raises at NULL.
-_CHANCES = [
-    f"CAST(round(CAST(m.p_{mood.lower()} AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT)" for mood in MOODS
-]
-_COUNTS = ", ".join(
-    [
-        *(f"count(CASE WHEN m.mood = '{mood}' THEN 1 END)" for mood in MOODS),
-        "count(*) - count(m.mood)",
-        *(f"count(CASE WHEN m.mood = '{mood}' AND m.uncertain = 1 THEN 1 END)" for mood in MOODS),
-        *(f"coalesce(CAST(sum({chance}) AS BIGINT), 0)" for chance in _CHANCES),
-        *(f"coalesce(CAST(sum({chance} * (10000 - {chance})) AS BIGINT), 0)" for chance in _CHANCES),
-    ]
-)
-_COUNT = f"""
-{{stale}}
-INSERT INTO mood_days (user_key, day, {", ".join(DAY_COLUMNS)})
-SELECT d.user_key, d.day, {_COUNTS}
-FROM (
-    SELECT l.user_key, l.track_key, CAST((l.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
-    FROM {{listens}}
-    INNER JOIN users AS u ON u.user_key = l.user_key
-    INNER JOIN utc_offsets AS o
-        ON o.timezone = u.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
-    WHERE {{condition}}
-) AS d
-LEFT JOIN models AS c ON c.is_current = 1
-LEFT JOIN moods AS m ON m.model_key = c.model_key AND m.track_key = d.track_key
-GROUP BY d.user_key, d.day
-"""  # noqa: S608
-
-# Materialized: SQLite would take the JSON apart again for every listen.
-_STALE = {
-    "sqlite": (
-        "WITH s AS MATERIALIZED (SELECT json_extract(value, '$[0]') AS user_key, json_extract(value, '$[1]') AS day"
-        " FROM json_each(:pairs))"
-    ),
-    "postgresql": (
-        "WITH s AS MATERIALIZED (SELECT (value ->> 0)::integer AS user_key, (value ->> 1)::integer AS day"
-        " FROM json_array_elements(CAST(:pairs AS json)))"
-    ),
-}
-
-# A local day lies within a day of the UTC day of the same name; the day itself decides.
-_NEAR = "s CROSS JOIN listens AS l"
-_ON_DAY = """
-    l.user_key = s.user_key
-    AND l.played_at_ms >= (s.day * CAST(86400 AS BIGINT) - 86400) * 1000
-    AND l.played_at_ms < (s.day * CAST(86400 AS BIGINT) + 172800) * 1000
-    AND (l.played_at_ms / 1000 + o.offset_s) / 86400 = s.day
-"""
 
 
 def add_listens(connection: Connection, listens: pa.Table, inserted: int, memory: Memory) -> None:
@@ -108,10 +55,8 @@ def labelled(connection: Connection, track_keys: Sequence[int]) -> None:
 def recount_days(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
     """Count the days ``pairs`` (user key, local day since 1970-01-01) again from the listens."""
     given = {"pairs": json.dumps([list(pair) for pair in sorted(set(pairs))])}
-    stale = _STALE[connection.dialect.name]
-    clear = f"{stale} DELETE FROM mood_days WHERE (user_key, day) IN (SELECT s.user_key, s.day FROM s)"  # noqa: S608
-    connection.execute(text(clear), given)
-    connection.execute(text(_COUNT.format(stale=stale, listens=_NEAR, condition=_ON_DAY)), given)
+    connection.execute(query("remove_mood_days"), given)
+    connection.execute(query("count_mood_days", "pairs"), given)
 
 
 def recount_people(connection: Connection, user_keys: Sequence[int]) -> None:
@@ -119,10 +64,8 @@ def recount_people(connection: Connection, user_keys: Sequence[int]) -> None:
     if not user_keys:
         return
     take_turns(connection)
-    condition, ids = among(connection, "user_key", user_keys)
-    connection.execute(text(f"DELETE FROM mood_days WHERE {condition}"), {"ids": ids})  # noqa: S608
-    condition, ids = among(connection, "l.user_key", user_keys)
-    connection.execute(text(_COUNT.format(stale="", listens="listens AS l", condition=condition)), {"ids": ids})
+    connection.execute(query("remove_mood_days_of"), {"ids": user_keys})
+    connection.execute(query("count_mood_days", "ids"), {"ids": user_keys})
 
 
 def follow_time_zones(database: Database) -> int:
@@ -144,8 +87,8 @@ def follow_time_zones(database: Database) -> int:
 def recount_everything(connection: Connection) -> None:
     """Count every day of everybody again: after the current model changed, and at the end of a rebuild."""
     take_turns(connection)
-    connection.execute(text("DELETE FROM mood_days"))
-    connection.execute(text(_COUNT.format(stale="", listens="listens AS l", condition="1 = 1")))
+    connection.execute(query("remove_all_mood_days"))
+    connection.execute(query("count_mood_days"))
     refill(connection)
 
 
@@ -155,7 +98,7 @@ def take_turns(connection: Connection) -> None:
     Called when the rows are in, and held until the commit: whoever comes second sees all that the first has written.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(query("lock_transaction"), {"key": _LOCK})
 
 
 def _local_days(
@@ -167,20 +110,16 @@ def _local_days(
 
 def _offsets(connection: Connection, user_keys: NDArray[np.int64], times_s: NDArray[np.int64]) -> NDArray[np.int64]:
     people, places = np.unique(user_keys, return_inverse=True)
-    condition, ids = among(connection, "user_key", people.tolist())
-    found = connection.execute(text(f"SELECT user_key, timezone FROM users WHERE {condition}"), {"ids": ids})  # noqa: S608
+    found = connection.execute(query("time_zones_by_key"), {"ids": people.tolist()})
     zone_of = {row.user_key: row.timezone for row in found}
     names = sorted(set(zone_of.values()))
     zones = np.array([names.index(zone_of[key]) for key in people.tolist()])[places]
     offsets = np.zeros(len(times_s), np.int64)
     for index, name in enumerate(names):
-        rows = connection.execute(
-            text("SELECT starts_at_ms / 1000, offset_s FROM utc_offsets WHERE timezone = :name ORDER BY starts_at_ms"),
-            {"name": name},
-        ).all()
-        starts, values = (np.array(column) for column in zip(*rows, strict=True))
+        rows = connection.execute(query("utc_offsets"), {"name": name}).all()
+        starts, _, values = (np.array(column) for column in zip(*rows, strict=True))
         here = zones == index
-        offsets[here] = values[np.searchsorted(starts, times_s[here], side="right") - 1]
+        offsets[here] = values[np.searchsorted(starts // 1000, times_s[here], side="right") - 1]
     return offsets
 
 
