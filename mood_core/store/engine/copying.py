@@ -25,7 +25,7 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[int, i
         table: [name for name in columns if name in ours[table]] for table, columns in theirs.items() if table in ours
     }
     for table in reversed(common):
-        target.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - names of our own tables, here and below
+        delete_rows(target, table)
     for done, (table, columns) in enumerate(common.items()):
         progress(done, len(common))
         _write(target, table, columns, _rows(source, table, columns, theirs[table]))
@@ -37,7 +37,7 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[int, i
 
 def row_counts(connection: Connection) -> dict[str, int]:
     """How many rows each table has."""
-    return {table: _count(connection, table) for table in tables(connection)}
+    return {table: count_rows(connection, table) for table in tables(connection)}
 
 
 def tables(connection: Connection) -> dict[str, dict[str, object]]:
@@ -89,5 +89,11 @@ def _continue_keys(connection: Connection, copied: Collection[str]) -> None:
             connection.execute(text(last))
 
 
-def _count(connection: Connection, table: str) -> int:
-    return int(connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)  # noqa: S608
+def count_rows(connection: Connection, table: str) -> int:
+    """How many rows ``table`` has."""
+    return connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0  # noqa: S608
+
+
+def delete_rows(connection: Connection, table: str) -> None:
+    """Delete every row of ``table``."""
+    connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608

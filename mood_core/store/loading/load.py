@@ -25,7 +25,7 @@ from mood_core.store.queries.ledger import LedgerEntry, enter, take_over
 from mood_core.store.queries.time_zones import ensure_offsets
 from mood_core.store.queries.tombstones import lock_people, without_forgotten
 
-_COLUMNS = re.compile(r"INSERT INTO \w+ \(([^)]+)\)")
+_COLUMNS = re.compile(r"\(([^)]+)\)")
 
 
 def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table | Iterable[pa.Table], *, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
+from mood_core.store.engine.copying import delete_rows
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.key_cache import keys_go
@@ -42,7 +43,7 @@ def set_aside(connection: Connection) -> Kept:
     rows = kept_rows(connection)
     present = set(inspect(connection).get_table_names())
     for table in (table for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO) if table in present):
-        connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+        delete_rows(connection, table)
     return rows
 
 

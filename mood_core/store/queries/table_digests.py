@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
+from mood_core.store.engine.copying import count_rows
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
 from mood_core.store.loading.stale_totals import are_stale
@@ -47,7 +48,7 @@ def digests(connection: Connection, table: str) -> Digests:
 
 def counts(connection: Connection) -> dict[str, int]:
     """How many rows each table has."""
-    return {table: connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in TABLES}  # noqa: S608
+    return {table: count_rows(connection, table) for table in TABLES}
 
 
 def rows_of_nobody(connection: Connection) -> dict[str, int]:
