@@ -511,10 +511,10 @@ FROM (
         d.day,
         m.mood,
         m.uncertain,
-        CAST(floor(CAST(m.p_calm AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS calm,
-        CAST(floor(CAST(m.p_energetic AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS energetic,
-        CAST(floor(CAST(m.p_happy AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS happy,
-        CAST(floor(CAST(m.p_sad AS DOUBLE PRECISION) * 10000 + 0.5) AS BIGINT) AS sad
+        CAST(round(CAST(m.p_calm AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS calm,
+        CAST(round(CAST(m.p_energetic AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS energetic,
+        CAST(round(CAST(m.p_happy AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS happy,
+        CAST(round(CAST(m.p_sad AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS sad
     FROM (
         SELECT
             l.user_key,
