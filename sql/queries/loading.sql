@@ -505,7 +505,8 @@ SELECT
     coalesce(CAST(sum(x.happy * (10000 - x.happy)) AS BIGINT), 0) AS variance_happy,
     coalesce(CAST(sum(x.sad * (10000 - x.sad)) AS BIGINT), 0) AS variance_sad
 FROM (
-    -- The probabilities are in units of 1e-4.
+    -- Probabilities in units of 1e-4. The addend makes halves go up in both databases: PostgreSQL rounds them to even.
+    -- Not by floor(): SQLAlchemy's own raises at NULL.
     SELECT
         d.user_key,
         d.day,
