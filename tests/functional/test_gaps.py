@@ -24,7 +24,7 @@ FOUND = [
 ]
 
 
-@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_a_gap_found_again_is_one_row(migrated: Database, tmp_path: Path, order: tuple[int, ...]) -> None:
     batches, begin = Batches(open_lake(str(tmp_path / "lake")), migrated), NOW - timedelta(days=2)
     batches.add(USERS, users(("ada", "UTC")), now=NOW)
