@@ -43,10 +43,10 @@ _OBSERVER = "prefect.FlowRunCancellingObserver"
 log = logging.getLogger(__name__)
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """Drop the traceback of a connection that ended with its server: the sentence before it says so."""
+def _only_errors(record: logging.LogRecord) -> bool:
+    """Drop what Prefect says of a connection that ended with its server: the watchdog reports that once."""
     record.exc_info = None
-    return True
+    return record.levelno >= logging.ERROR
 
 
 class HomeRunner(Runner):
@@ -58,7 +58,7 @@ class HomeRunner(Runner):
     """
 
     def __init__(self, records: RunRecords, say: Callable[[str], None]) -> None:
-        logging.getLogger(_OBSERVER).addFilter(_without_traceback)
+        logging.getLogger(_OBSERVER).addFilter(_only_errors)
         super().__init__(pause_on_shutdown=False)  # the server ends as well, so there is nothing to pause
         self.polled_at: datetime | None = None
         self.in_flight: set[str] = set()
@@ -83,12 +83,13 @@ class HomeRunner(Runner):
     async def _due(self) -> list[FlowRun]:
         """The runs that are due, without those that a later run of the same schedule makes up for.
 
-        None while the server does not answer: Prefect's runner would give up after some minutes of that.
+        None while the server does not answer: Prefect's runner would give up after some minutes of that. The watchdog
+        reports it.
         """
         try:
             runs: list[FlowRun] = await self._poll()
         except httpx.HTTPError as error:
-            log.warning("the Prefect server does not say which runs are due (%s)", type(error).__name__)
+            log.info("the Prefect server does not say which runs are due (%s)", type(error).__name__)
             return []
         self.polled_at = utc_now()
         skipped = superseded(runs, self.polled_at)

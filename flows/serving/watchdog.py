@@ -43,6 +43,7 @@ OVERDUE = timedelta(hours=6)
 _ONLY_REPORTED = "scheduler-errors"  # runs that are scheduled still start; when they run out, that is found too
 _REPEAT = timedelta(minutes=10)
 _SETTLE_S = 60.0
+_ANSWER_S = 20.0
 _MINUTE = "%Y-%m-%d %H:%M"
 log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ class Watchdog:
         import httpx
         from prefect.client.orchestration import get_client
         from prefect.exceptions import PrefectException
+        from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
         wrong: dict[str, Problem] = {}
         if self._log is not None and self._log.is_failing(now):
@@ -180,7 +182,9 @@ class Watchdog:
         if self._server is not None and self._server.has_ended:
             return None, {"server-ended": Problem("server-ended", "the Prefect server has ended")}
         try:
-            with get_client(sync_client=True) as client:
+            # With Prefect's own patience, a server that hangs would be noticed after six minutes.
+            hurried = {PREFECT_API_REQUEST_TIMEOUT: _ANSWER_S, PREFECT_CLIENT_MAX_RETRIES: 0}
+            with temporary_settings(hurried), get_client(sync_client=True) as client:
                 found = read_schedule(client, now)
                 for done in settle(client, self._records, but=self._runner.in_flight, older_s=_SETTLE_S):
                     self._say(f"{done.what}: {done.outcome}")

@@ -17,6 +17,7 @@ from mood_core.store.engine.named_queries import query
 
 _STAGED = re.compile(r"SELECT[\w\s,]+FROM staging")
 _CHUNK = 50_000
+_FEW = 200
 
 _POSTGRESQL_TYPES = {
     pa.int8(): "smallint",
@@ -41,9 +42,17 @@ def insert_rows(connection: Connection, statement: str, rows: pa.Table) -> int:
     return _execute_many(connection, sql, rows)
 
 
+def insert_few_rows(connection: Connection, statement: str, rows: pa.Table) -> int:
+    """:func:`insert_rows` for rows of integers that are mostly few: a staging table would cost more than they do."""
+    if not 0 < rows.num_rows <= _FEW:
+        return insert_rows(connection, statement, rows)
+    return _execute_many(connection, query(statement).text, rows)
+
+
 def _execute_many(connection: Connection, statement: str, rows: pa.Table) -> int:
     done = 0
-    values = f"VALUES ({', '.join('?' * rows.num_columns)})"
+    place = "?" if connection.dialect.name == "sqlite" else "%s"
+    values = f"VALUES ({', '.join([place] * rows.num_columns)})"
     sql = _STAGED.sub(values, statement)
     for chunk in rows.to_batches(max_chunksize=_CHUNK):
         columns = [column.to_pylist() for column in chunk.columns]

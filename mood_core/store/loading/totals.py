@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from mood_core.store.engine.bulk import insert_rows
+from mood_core.store.engine.bulk import insert_few_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.key_cache import Memory
@@ -37,13 +37,13 @@ def add_to_totals(connection: Connection, listens: pa.Table, inserted: int, memo
         mark_stale(connection, "a batch repeated stored listens")
         return
     users, tracks = listens["user_key"].to_numpy(), listens["track_key"].to_numpy()
-    insert_rows(
+    insert_few_rows(
         connection, "add_to_listen_totals", _by_source(users, listens["source_key"].to_numpy(), listens["played_at_ms"])
     )
     distinct, places = np.unique(tracks, return_inverse=True)
     sources = memory.feature_sources(connection, distinct)[places]
     covered = sources > 0
-    insert_rows(connection, "add_to_covered_listens", _by_source(users[covered], sources[covered]))
+    insert_few_rows(connection, "add_to_covered_listens", _by_source(users[covered], sources[covered]))
     connection.execute(query("add_heard_tracks"), {"ids": memory.hear(distinct).tolist()})
 
 
