@@ -15,7 +15,7 @@ from rich.table import Table
 from mood_core.app.workspace import Workspace
 from mood_core.cli.notes import tell_notes
 from mood_core.domain.records import FEATURES
-from mood_core.errors import ConfigError
+from mood_core.errors import ConfigError, InputError
 from mood_core.text.sanitise import plain
 from mood_core.usecases.models.build_dataset import DatasetReport, parse_playlist, write_dataset
 
@@ -132,6 +132,8 @@ def _print_means(counts: dict[str, int], means: dict[str, list[float | None]]) -
 
 
 def _draw(tracks: LabelledTracks, plot: Path) -> None:
+    if plot.exists() and not plot.is_file():
+        raise InputError(f"{plot} is not a regular file, so nothing is drawn into it; name another file")
     try:
         from mood_core.classifier.training.plots import draw_features
 

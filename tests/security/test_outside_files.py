@@ -120,6 +120,21 @@ def test_an_export_with_holes_is_refused_before_it_is_read(home: Path, tmp_path:
     assert (done.exit_code, f"{name} has no data at byte" in done.output) == (2, True), done.output
 
 
+def test_a_model_that_cannot_be_used_is_not_kept_by_relabel_though_nothing_is_to_label(home: Path, model: Path) -> None:
+    os.truncate(model / TWIN_FILE, 3 << 30)
+    done = _moodlog("relabel", "--model", str(model))
+    assert (done.exit_code, TWIN_FILE in done.output) == (78, True), done.output
+    assert not (home / "models").exists()
+
+
+@pytest.mark.parametrize("what", SPECIAL)
+def test_a_picture_is_drawn_into_files_alone(home: Path, short: Path, what: str) -> None:
+    SPECIAL[what](Path("x"))
+    write_csv(short / "good.csv", [{**row, "mood": "Happy"} for row in ROWS])
+    done = _moodlog("dataset", "describe", "good.csv", "--plot", "x")
+    assert (done.exit_code, "x is not a regular file" in done.output) == (2, True), done.output
+
+
 def test_a_pipe_that_takes_the_place_of_a_file_is_found_out(tmp_path: Path) -> None:
     (file,) = find_files([str(write_csv(tmp_path / "a.csv", ROWS))])
     Path(file.path).unlink()

@@ -51,7 +51,7 @@ def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tup
 
 
 def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+    figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
 
 
 def _confusion(measured: Measured, card: ModelCard) -> Any:

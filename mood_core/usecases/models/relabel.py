@@ -69,8 +69,9 @@ def relabel(
         StoreError: The database or the lake fails.
     """
     batches.finish(now=now)  # or what a killed run labelled and did not load would be labelled a second time
+    loaded = classifier()  # a model that cannot be used is refused, whatever there is to label
     old = rows.current_version()
-    labels = label_tracks(classifier, card, rows, models, batches, now=now, progress=progress)
+    labels = label_tracks(lambda: loaded, card, rows, models, batches, now=now, progress=progress)
     report = RelabelReport(labels)
     if old is not None and old != card.model_version:
         report.agreement = agreement(rows, old, card.model_version)
