@@ -33,7 +33,7 @@ def train_model(
         out: The folder that gets NAME/VERSION; HOME/trained by default.
         name: What the model is called.
         model_version: Its version, for example 2; the next whole number by default.
-        seed: The same data, seed and libraries give the same weights.
+        seed: Decides the folds; the weights depend on the data alone.
         folds: Folds of the cross-validation, 2 or more.
         repeats: How often it is repeated.
         baselines: Measure simpler models beside it.

@@ -272,8 +272,10 @@ class Workspace(Parts):
             ModelError: The model cannot be loaded.
         """
         from mood_core.usecases.models.check_training import check_training
+        from mood_core.usecases.models.promote_model import candidate
 
-        return check_training(self.classifier(), data, folds=folds, repeats=repeats, seed=seed, progress=progress)
+        current = candidate(self.classifier(), self.model_folder)
+        return check_training(current, data, folds=folds, repeats=repeats, seed=seed, progress=progress)
 
     # Upkeep
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 RuntimeChoice = Literal["auto", "litert", "keras"]
 
-BUNDLED_MODEL = "playlist-moods/1"
+BUNDLED_MODEL = "playlist-moods/2"
 """``name/version`` of the model that comes with moodlog."""
 
 _log = logging.getLogger(__name__)

@@ -30,6 +30,8 @@ CARD_FILE = "model_card.json"
 KERAS_FILE = "model.keras"
 TWIN_FILE = "model.tflite"
 GOLDEN_FILE = "golden.json"
+TRACKS_FILE = "trained_on.bin"
+"""Hashes of the training tracks' ids, ISRCs and features: sorted little-endian uint64, see training/identity.py."""
 
 _MOST_BYTES = 4 << 20
 

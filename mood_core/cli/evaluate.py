@@ -13,6 +13,8 @@ from mood_core.cli.training_progress import training_progress
 
 if TYPE_CHECKING:
     from mood_core.classifier.training import Evaluation
+    from mood_core.classifier.training.evaluation import GroupBy
+    from mood_core.classifier.training.metrics import Scores
 
 
 @click.command("evaluate")
@@ -36,8 +38,13 @@ if TYPE_CHECKING:
 @click.option(
     "--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of the cross-validation."
 )
-@click.option("--seed", default=0, show_default=True, help="Random seed of folds and training.")
-@click.option("--group-by", type=click.Choice(["artist"]), default=None, help="Keep each artist's tracks together.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of the folds.")
+@click.option(
+    "--group-by",
+    type=click.Choice(["artist", "source"]),
+    default=None,
+    help="Keep each artist's tracks together, or leave one source (curator) out at a time.",
+)
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also measure baseline models.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(
@@ -47,34 +54,33 @@ def command(
     folds: int,
     repeats: int,
     seed: int,
-    group_by: str | None,
+    group_by: GroupBy | None,
     *,
     baselines: bool,
     as_json: bool,
 ) -> None:
     """Measure the training recipe by repeated stratified cross-validation, with baselines on the same folds.
 
-    With --model, measure that saved model on the file without training. Needs: pip install 'moodlog[train]'
+    With --group-by source, leave one curator of the column `source` out at a time: what strangers can expect. With
+    --model, measure that saved model on the tracks it was not trained on. Needs: pip install 'moodlog[train]'
 
     \b
     Examples:
       moodlog evaluate --data moods.csv
-      moodlog evaluate --data others.csv --model models/my-moods/1 --no-baselines --json
+      moodlog evaluate --data curators.csv --group-by source
+      moodlog evaluate --data others.csv --model models/my-moods/1 --json
     """
     from mood_core.classifier.training import parse_mood_words, require_training
 
     require_training()
-    settings: dict[str, Any] = {
-        "folds": folds,
-        "repeats": repeats,
-        "seed": seed,
-        "by_artist": group_by == "artist",
-        "baselines": baselines,
-    }
     moods = parse_mood_words(words)
-    evaluation = _recipe(data, moods, settings) if model is None else _model(data, moods, model, settings)
+    if model is None:
+        settings: dict[str, Any] = {"folds": folds, "repeats": repeats, "baselines": baselines}
+        evaluation = _recipe(data, moods, {**settings, "seed": seed, "group_by": group_by})
+    else:
+        evaluation = _model(data, moods, model, {"seed": seed, "group_by": group_by})
     if evaluation.protocol.get("trained_on_this_file"):
-        click.echo("moodlog: the model was trained on this very file; these scores do not measure it", err=True)
+        click.echo("moodlog: the model was trained on these tracks; these scores do not measure it", err=True)
     if as_json:
         click.echo(json.dumps(evaluation.as_json()))
     else:
@@ -92,13 +98,16 @@ def _recipe(data: Path, words: dict[str, str], settings: dict[str, Any]) -> Eval
 
 def _model(data: Path, words: dict[str, str], model: Path, settings: dict[str, Any]) -> Evaluation:
     from mood_core.classifier import load_classifier
-    from mood_core.classifier.training import evaluate_model, read_labelled
+    from mood_core.classifier.training import evaluate_unseen, read_labelled
+    from mood_core.usecases.models.promote_model import candidate
 
     classifier = load_classifier(model, classes=None)
     tracks = read_labelled(data, classes=classifier.card.classes, minimum_tracks=0, words=words)
-    tell_notes(tracks.notes)
-    with training_progress() as progress:
-        return evaluate_model(classifier, tracks, progress=progress, **settings)
+    evaluation = evaluate_unseen(candidate(classifier, model), tracks, **settings)
+    seen = evaluation.protocol["seen_tracks"]
+    skipped = [f"{seen:,} of {len(tracks):,} tracks are left out: the model was trained on them"]
+    tell_notes([*tracks.notes, *(skipped if seen and not evaluation.protocol["trained_on_this_file"] else [])])
+    return evaluation
 
 
 def _show(evaluation: Evaluation) -> None:
@@ -106,15 +115,21 @@ def _show(evaluation: Evaluation) -> None:
     from rich.table import Table
 
     moods = list(evaluation.measured.scores.recall)
-    table = Table(
-        "model", "accuracy %", "macro-F1", "log loss", "ECE", *moods, box=None, padding=(0, 1, 0, 0), pad_edge=False
-    )
+    headings = ("model", "accuracy %", "balanced %", "log loss", "ECE", "wrong, p > .9", *moods)
+    table = Table(*headings, box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for name, measured in {"this": evaluation.measured, **evaluation.baselines}.items():
-        scores, error = measured.scores, measured.standard_errors
-        figures = [f"{value:.3f}" for value in (scores.macro_f1, scores.log_loss, scores.ece)]
-        recalls = [f"{scores.recall[mood]:.2f}" for mood in moods]
-        accuracy = f"{scores.accuracy * 100:.1f} ± {error['accuracy'] * 100:.1f}"
-        table.add_row(name.replace("_", " "), accuracy, *figures, *recalls)
+        error = measured.standard_errors["accuracy"]
+        table.add_row(name.replace("_", " "), *_cells(measured.scores, moods, error))
+    for name, scores in evaluation.measured.by_source.items():
+        table.add_row(f"  {name}", *_cells(scores, moods))
     console = Console()
     console.print(table)
-    console.print("± standard error over tracks; ECE calibration error; by mood: recall")
+    over = evaluation.protocol.get("standard_errors", "bootstrap over tracks")
+    console.print(f"± standard error ({over}); ECE calibration error; by mood: recall")
+
+
+def _cells(scores: Scores, moods: list[str], error: float | None = None) -> list[str]:
+    accuracy = f"{scores.accuracy * 100:.1f}" + (f" ± {error * 100:.1f}" if error is not None else "")
+    figures = [f"{scores.balanced_accuracy * 100:.1f}", f"{scores.log_loss:.3f}", f"{scores.ece:.3f}"]
+    recalls = [f"{scores.recall[mood]:.2f}" if mood in scores.recall else "" for mood in moods]
+    return [accuracy, *figures, f"{scores.wrong_and_sure:.1%}", *recalls]

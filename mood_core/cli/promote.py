@@ -22,9 +22,10 @@ from mood_core.usecases.models.promote_model import check_identity, compare, ins
 def command(context: click.Context, model: Path, data: Path | None, force: bool, as_json: bool) -> None:
     """Make a model folder the current model if it is better than the current one by more than noise.
 
-    Both models are measured on the same labelled tracks with one protocol; the test is paired, track by track. If one
-    of them was trained on that file, their recipes are cross-validated instead. The next run labels everything with the
-    new model and then shows its labels; the old labels stay. If MOODLOG_MODEL is set, it overrides the promoted model.
+    Both models are measured on the same labelled tracks, those that they were not trained on. The test is paired, track
+    by track, and averaged over the curators if a column `source` names them. If the file has all tracks of the new
+    model, that model is fitted again without the tracks that are judged. The next run labels everything with the new
+    model and then shows its labels; the old labels stay. If MOODLOG_MODEL is set, it overrides the promoted model.
 
     \b
     Examples:

@@ -32,7 +32,7 @@ from mood_core.text.sanitise import plain
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for models; NAME/VERSION is made in it.",
 )
-@click.option("--seed", default=0, show_default=True, help="The same data, seed and libraries give the same weights.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of the folds; the weights depend on the data alone.")
 @click.option("--name", default="my-moods", show_default=True, help="The model's name.")
 @click.option("--model-version", default=None, help="The model's version  [default: the next whole number]")
 @click.option("--description", default=None, help="Description of the data, for the model card.")
@@ -57,6 +57,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Train a mood model on labelled tracks, measure it by cross-validation, and write it to a folder.
+
+    If a column `source` names several curators, each counts the same, and the model is measured by leaving one out.
 
     The folder contains model.keras (the model), model.tflite (a fast version of it), golden.json (outputs that are
     checked at each load), model_card.json and .md, and plots. Needs: pip install 'moodlog[train]'
@@ -87,15 +89,19 @@ def command(
             progress=progress,
         )
     card = read_card(folder)
-    metrics = {key: card.metrics[key] for key in ("accuracy", "macro_f1", "log_loss", "ece", "recall")}
+    metrics = {
+        key: card.metrics[key]
+        for key in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "wrong_and_sure", "recall")
+    }
     if as_json:
         stated = {"model_version": card.model_version, "folder": str(folder), "weights_sha256": card.weights_sha256}
         click.echo(json.dumps({**stated, "threshold": card.threshold, **metrics}))
         return
     click.echo(f"{card.model_version} in {plain(str(folder))}")
     error = card.metrics["standard_errors"]["accuracy"]
+    on = "on a curator never seen" if card.protocol.get("group_by") == "source" else "inside this file"
     click.echo(
-        f"accuracy {metrics['accuracy']:.1%} ± {error:.1%}, macro-F1 {metrics['macro_f1']:.3f}, "
+        f"{on}: accuracy {metrics['accuracy']:.1%} ± {error:.1%}, balanced {metrics['balanced_accuracy']:.1%}, "
         f"log loss {metrics['log_loss']:.3f}, calibration error {metrics['ece']:.3f}; "
         f"uncertain below {card.threshold:.2f}"
     )

@@ -22,8 +22,14 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "duration_ms": ("durationms", "trackdurationms", "lengthms", "length", "duration", "trackduration"),
         "title": ("trackname", "name", "title", "track", "song", "songname", "tracktitle"),
-        "artists": ("artists", "artistname", "artistnames", "artist", "artistsname", "trackartist", "trackartists"),
+        "artists": (
+            "artists", "artistname", "artistnames", "artist", "artistsname", "trackartist", "trackartists",
+            "artisthash",
+        ),
         "mood": ("mood", "moods", "label", "labels", "moodlabel"),
+        "source": ("source", "curator", "labelsource", "labeller"),
+        "isrc": ("isrc", "trackisrc", "isrccode"),
+        "recording": ("trackkey", "recording", "recordingid"),
     }
 )  # fmt: skip
 """The names of each column but the nine features, the surest first, as :func:`plain_name` writes them."""
@@ -42,6 +48,9 @@ class Columns:
         title: read only where tracks are looked for by name.
         artists: read for names and for labelled tracks.
         mood: the labels.
+        source: who gave the labels, read for labelled tracks, as the following are.
+        isrc: the recording's ISRC.
+        recording: a name that is equal for the same recording.
         ignored: all other columns, in the order of the file.
     """
 
@@ -51,11 +60,24 @@ class Columns:
     title: str | None = None
     artists: str | None = None
     mood: str | None = None
+    source: str | None = None
+    isrc: str | None = None
+    recording: str | None = None
     ignored: tuple[str, ...] = ()
+
+    def labels(self) -> dict[str, str | None]:
+        """The columns of text that labelled tracks have besides, by our own names."""
+        return {
+            "mood": self.mood,
+            "artist": self.artists,
+            "source": self.source,
+            "isrc": self.isrc,
+            "recording": self.recording,
+        }
 
     def all_names(self, *, labelled: bool = False) -> list[str]:
         """Every column that is read, as the file names it."""
-        labels = (self.mood, self.artists) if labelled else ()
+        labels = tuple(self.labels().values()) if labelled else ()
         optional = [name for name in (self.duration, *labels) if name is not None]
         return [*self.ids, *self.features.values(), *optional]
 
@@ -92,12 +114,12 @@ def recognise(names: Sequence[str], file: str, *, labelled: bool = False) -> Col
     }
     _refuse_missing(found, by_name, names, file, labelled=labelled)
     features = {name: by_name[name][0] for name in NINE}
-    duration, title, artists, mood = (
-        next(iter(found[name]), None) for name in ("duration_ms", "title", "artists", "mood")
-    )
-    read = {*found["track_id"], *features.values(), duration, title, artists, mood}
+    one = {ours: next(iter(theirs), None) for ours, theirs in found.items()}
+    labels = {name: one[name] if labelled else None for name in ("source", "isrc", "recording")}
+    optional = (one["duration_ms"], one["title"], one["artists"], one["mood"])
+    read = {*found["track_id"], *features.values(), *optional, *labels.values()}
     ignored = tuple(name for name in names if name not in read)
-    return Columns(tuple(found["track_id"]), features, duration, title, artists, mood, ignored)
+    return Columns(tuple(found["track_id"]), features, *optional, **labels, ignored=ignored)
 
 
 def plain_name(name: str) -> str:

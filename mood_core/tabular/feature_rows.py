@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from mood_core.tabular.columns import Columns
 
-LABELS = ("mood", "artist")
-"""The columns of text that labelled rows have besides; the artist may be missing."""
+LABELS = ("mood", "artist", "source", "isrc", "recording")
+"""The columns of text that labelled rows have besides; all but the mood may be missing."""
 
 
 @dataclass(slots=True)
@@ -110,9 +110,8 @@ def _clean(batch: pa.RecordBatch, names: Mapping[str, str], check: ColumnCheck, 
 def _labelled(cleaned: pa.RecordBatch, batch: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
     import pyarrow as pa
 
-    labels = [
-        texts_of(batch.column(name)) if name else pa.nulls(len(batch)) for name in (columns.mood, columns.artists)
-    ]
+    named = columns.labels()
+    labels = [texts_of(batch.column(named[name])) if named[name] else pa.nulls(len(batch)) for name in LABELS]
     return pa.RecordBatch.from_arrays(
         [*cleaned.columns, *(each.cast(pa.string()) for each in labels)], schema=row_schema(labelled=True)
     )

@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from mood_core.classifier.training import LabelledTracks, Recipe, evaluate_recipe
-from mood_core.classifier.training.ensemble import TrainingSet, fit_ensembles
+from mood_core.classifier.training.model import fit_model, training_set
 from mood_core.domain.records import MOODS
 from tests.sealed import run_sealed
 
@@ -32,7 +32,7 @@ def main(count: int) -> None:
     """Print seconds of a training and of a ten-fold cross-validation."""
     tracks = made_up(count)
     begun = time.perf_counter()
-    fit_ensembles([TrainingSet(tracks.matrix, tracks.labels, len(MOODS))], Recipe(), 0)
+    fit_model(training_set(tracks), Recipe())
     trained = time.perf_counter()
     evaluate_recipe(tracks, repeats=1, baselines=False)
     done = time.perf_counter()

@@ -79,7 +79,7 @@ def test_python_blocks_count_what_sql_counts(
             ).all()
     monkeypatch.chdir(tmp_path / folder)
     names: dict[str, Any] = {}
-    exec(block.replace("playlist-moods/1", "model/1"), names)  # noqa: S102 - our own page
+    exec(block.replace("playlist-moods/2", "model/1"), names)  # noqa: S102 - our own page
     found = _triples(names["result"])
     assert len(found) >= 10
     assert sum(count for _, _, count in found) == 400

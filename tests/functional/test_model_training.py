@@ -13,15 +13,13 @@ from click.testing import CliRunner
 
 from mood_core.classifier import bundled_folder, load_classifier
 from mood_core.classifier.model_card import read_card
-from mood_core.classifier.training import Recipe, train_model
+from mood_core.classifier.training import train_model
 from mood_core.cli.evaluate import command as evaluate
 from mood_core.cli.train import command as train
 from mood_core.domain.records import FEATURES
 from mood_core.domain.vectors import FEATURE_RANGES
 from mood_core.errors import InputError, ModelError
 from tests.labelled_tracks import made_up_tracks
-
-SMALL = Recipe(members=2, hidden=16, minimum_steps=200, maximum_steps=200, calibration_folds=3, calibration_members=1)
 
 
 def _extreme_rows(rows: int) -> np.ndarray:
@@ -71,16 +69,15 @@ def test_the_twin_equals_the_saved_model_on_random_and_extreme_rows() -> None:
 def test_a_trained_model_repeats_loads_and_is_described(tmp_path: Path) -> None:
     data = made_up_tracks(tmp_path / "made_up.csv")
     first, second = (
-        train_model(data, tmp_path / "models", recipe=SMALL, folds=3, repeats=1, seed=4, baselines=False)
-        for _ in range(2)
+        train_model(data, tmp_path / "models", folds=3, repeats=1, seed=4, baselines=False) for _ in range(2)
     )
     assert (first.name, second.name) == ("1", "2")
     card = read_card(first)
     assert card.weights_sha256 == read_card(second).weights_sha256
-    other = train_model(data, tmp_path / "models", recipe=SMALL, folds=3, repeats=1, seed=5, baselines=False)
-    assert card.weights_sha256 != read_card(other).weights_sha256
+    other = train_model(data, tmp_path / "models", folds=3, repeats=1, seed=5, baselines=False)
+    assert card.weights_sha256 == read_card(other).weights_sha256  # the fit is convex: the seed decides only the folds
     assert {path.name for path in first.iterdir()} == {
-        *("model.keras", "model.tflite", "golden.json", "model_card.json", "model_card.md"),
+        *("model.keras", "model.tflite", "golden.json", "model_card.json", "model_card.md", "trained_on.bin"),
         *("confusion.png", "reliability.png", "coverage.png", "features.png"),
     }
     assert card.metrics["accuracy"] > 0.7
@@ -96,19 +93,19 @@ def test_a_trained_model_repeats_loads_and_is_described(tmp_path: Path) -> None:
 @pytest.mark.keras
 def test_a_swapped_file_of_another_training_is_refused(tmp_path: Path) -> None:
     data = made_up_tracks(tmp_path / "made_up.csv")
-    folder = train_model(data, tmp_path / "models", recipe=SMALL, folds=3, repeats=1, baselines=False)
+    folder = train_model(data, tmp_path / "models", folds=3, repeats=1, baselines=False)
     (folder / "model.tflite").write_bytes((bundled_folder() / "model.tflite").read_bytes())
     with pytest.raises(ModelError, match="not the file that was trained"):
         load_classifier(folder)
     with pytest.raises(InputError, match="exists already"):
-        train_model(data, tmp_path / "models", version="1", recipe=SMALL)
+        train_model(data, tmp_path / "models", version="1")
 
 
 @pytest.mark.slow
 @pytest.mark.keras
 def test_a_twin_that_is_gone_is_replaced_by_the_saved_model(tmp_path: Path) -> None:
     data = made_up_tracks(tmp_path / "made_up.csv", durations=False)
-    folder = train_model(data, tmp_path / "models", recipe=SMALL, folds=3, repeats=1, baselines=False)
+    folder = train_model(data, tmp_path / "models", folds=3, repeats=1, baselines=False)
     expected = load_classifier(folder).predict(_extreme_rows(50))
     (folder / "model.tflite").unlink()
     classifier = load_classifier(folder)
@@ -120,7 +117,7 @@ def test_a_twin_that_is_gone_is_replaced_by_the_saved_model(tmp_path: Path) -> N
 @pytest.mark.keras
 def test_other_label_sets_are_trained_and_measured_but_do_not_label(tmp_path: Path) -> None:
     data = made_up_tracks(tmp_path / "uses.csv", ("focus", "party", "sleep"))
-    folder = train_model(data, tmp_path / "models", name="uses", recipe=SMALL, folds=3, repeats=1, baselines=False)
+    folder = train_model(data, tmp_path / "models", name="uses", folds=3, repeats=1, baselines=False)
     with pytest.raises(ModelError, match="focus, party, sleep"):
         load_classifier(folder)
     arguments = ["--data", str(data), "--model", str(folder), "--no-baselines", "--json"]
@@ -129,7 +126,7 @@ def test_other_label_sets_are_trained_and_measured_but_do_not_label(tmp_path: Pa
     found = json.loads(result.stdout)
     assert set(found["recall"]) == {"focus", "party", "sleep"}
     assert found["protocol"]["trained_on_this_file"]
-    assert "trained on this very file" in result.stderr
+    assert "trained on these tracks" in result.stderr
 
 
 @pytest.mark.slow
@@ -139,9 +136,8 @@ def test_training_reads_no_other_data_than_the_file_given(tmp_path: Path) -> Non
     code = (
         "import sys; from pathlib import Path; opened = set()\n"
         "sys.addaudithook(lambda e, a: opened.add(str(a[0])) if e == 'open' else None)\n"
-        "from mood_core.classifier.training import Recipe, train_model\n"
-        "recipe = Recipe(members=1, hidden=4, minimum_steps=5, maximum_steps=5, calibration_folds=2)\n"
-        "train_model(Path(sys.argv[1]), Path(sys.argv[2]), recipe=recipe, folds=2, repeats=1, baselines=False)\n"
+        "from mood_core.classifier.training import train_model\n"
+        "train_model(Path(sys.argv[1]), Path(sys.argv[2]), folds=2, repeats=1, baselines=False)\n"
         "kinds = ('.csv', '.parquet', '.arrow', '.feather', '.tsv')\n"
         "print(sorted(p for p in opened if p.endswith(kinds) and 'site-packages' not in p))\n"
         "print([p for p in opened if '/shared/' in p or 'saved_models' in p])\n"

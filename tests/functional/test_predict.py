@@ -45,7 +45,7 @@ def test_a_file_of_features_gives_a_mood_a_row(home: Path, tmp_path: Path) -> No
     for line in lines:
         assert set(line["probabilities"]) == set(MOODS)
         assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-4)
-        assert line["model_version"] == "playlist-moods/1"
+        assert line["model_version"] == "playlist-moods/2"
         assert line["uncertain"] in (True, False)
 
 

@@ -102,6 +102,6 @@ def test_another_model_of_the_same_name_may_not_label(
         connect_listeners(workspace, standin)
         one_night(workspace)
         before = contents(workspace)
-        with pytest.raises(ModelCardMismatch, match="also called playlist-moods/1"):
-            workspace.models.recognise("playlist-moods/1", "0" * 64)
+        with pytest.raises(ModelCardMismatch, match="also called playlist-moods/2"):
+            workspace.models.recognise("playlist-moods/2", "0" * 64)
         assert contents(workspace) == before

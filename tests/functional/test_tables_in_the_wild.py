@@ -20,7 +20,7 @@ from flows.cli import main
 from mood_core.classifier.training import evaluation
 from mood_core.classifier.training.baselines import BASELINES
 from mood_core.classifier.training.data import read_labelled
-from mood_core.classifier.training.ensemble import TrainingSet
+from mood_core.classifier.training.model import training_set
 from mood_core.domain.records import FEATURES, MOODS, Track
 from mood_core.errors import InputError
 from mood_core.features.catalog.source import CatalogSource
@@ -164,7 +164,7 @@ def test_the_same_rows_under_other_headings_give_the_same_scores(home: Path, tmp
     scores = set()
     for form in ("plain", "exportify", "spotifyr", "114k"):
         (path := tmp_path / f"{form.replace(' ', '-')}.csv").write_text(_text(FORMS[form](_rows())), encoding="utf-8")
-        model = str(Path(evaluation.__file__).parents[2] / "saved_models" / "playlist-moods" / "1")
+        model = str(Path(evaluation.__file__).parents[2] / "saved_models" / "playlist-moods" / "2")
         done = _moodlog("evaluate", "--data", str(path), "--model", model, "--no-baselines", "--json")
         assert done.exit_code == 0, done.output
         scores.add(json.loads(done.stdout)["log_loss"])
@@ -199,7 +199,7 @@ def test_every_baseline_learns_from_tracks_without_durations(tmp_path: Path, nam
     rows = [{key: value for key, value in row.items() if key != "duration_ms"} for row in _rows()]
     (path := tmp_path / "x.csv").write_text(_text(rows), encoding="utf-8")
     tracks = read_labelled(path)
-    (predict,) = BASELINES[name]([TrainingSet(tracks.matrix, tracks.labels, 4)], 0)
+    predict = BASELINES[name](training_set(tracks))
     assert predict(tracks.matrix).shape == (48, 4)
 
 
@@ -241,6 +241,7 @@ def test_the_shared_labelled_tables_are_read_alike_or_refused(shared: Path) -> N
         assert (again.matrix == plain.matrix).all()
         assert (again.labels == plain.labels).all()
     assert len(read_labelled(cases / "labelled-no-duration.csv")) == len(plain)
-    for name, said in (("lower-case", "--mood"), ("loudness-0-1", "dB"), ("row-number-id", "row")):
+    assert "more than one mood" in " ".join(read_labelled(cases / "labelled-row-number-id.csv").notes)
+    for name, said in (("lower-case", "--mood"), ("loudness-0-1", "dB")):
         with pytest.raises(InputError, match=said):
             read_labelled(cases / f"labelled-{name}.csv")

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_bundled_model_serves_by_its_twin() -> None:
     classifier = load_classifier()
     assert classifier.runtime == "litert"
-    assert classifier.model_version == classifier.card.model_version == "playlist-moods/1"
+    assert classifier.model_version == classifier.card.model_version == "playlist-moods/2"
 
 
 def test_a_card_survives_writing_and_reading(folder: Path) -> None:

@@ -7,14 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.classifier.training.calibration import fit_temperature, mean_probabilities
 from mood_core.classifier.training.encoder import fit_encoder
 from mood_core.classifier.training.folds import make_folds
 from mood_core.classifier.training.metrics import accuracy_at_coverage, confusion, score, threshold_at_coverage
 from mood_core.classifier.training.promotion import paired_test
-from mood_core.classifier.training.recipe import Recipe, blurred, shuffled_rows
-from mood_core.domain.records import FEATURES
-from mood_core.domain.vectors import in_range
+from mood_core.classifier.training.softmax import fit_softmax, softmax
 from mood_core.errors import InputError
 
 
@@ -53,62 +50,53 @@ def test_coverage_keeps_the_surest() -> None:
     assert threshold_at_coverage(probabilities, labels, 0.5) == pytest.approx(0.8)
 
 
-def test_the_temperature_undoes_overconfidence() -> None:
-    random = np.random.default_rng(2)
-    logits = random.normal(size=(4_000, 1, 4)) * 1.5
-    shares = mean_probabilities(logits.astype(np.float32), 1.0)
-    labels = np.array([random.choice(4, p=row) for row in shares])
-    assert fit_temperature((logits * 1.6).astype(np.float32), labels) == pytest.approx(1.6, rel=0.1)
-
-
 @given(st.lists(st.floats(0, 1e6, width=32), min_size=2, max_size=80), st.floats(-1e6, 2e6, width=32))
 def test_the_quantile_map_ascends_and_stays_finite(values: list[float], probe: float) -> None:
     column = np.array(values, dtype=np.float32)[:, None]
     encoder = fit_encoder(column)
     queries = np.sort(np.append(column[:, 0], np.float32(probe)))[:, None]
-    encoded = encoder.encode(queries)[:, 0]
+    encoded = encoder.quantiles(queries)[:, 0]
     assert np.isfinite(encoded).all()
     assert (np.diff(encoded) >= -1e-6).all()
 
 
-def test_a_column_without_values_maps_to_nothing() -> None:
-    column = np.full((20, 1), np.nan, dtype=np.float32)
-    encoded = fit_encoder(column).encode(column)
-    assert (encoded == [0.0, 1.0]).all()
+def test_columns_without_values_map_to_nothing() -> None:
+    columns = np.full((20, 3), np.nan, dtype=np.float32)
+    inputs = fit_encoder(columns).inputs(columns)
+    assert inputs.shape == (20, 3 + 2 + 6 + 2)
+    assert (inputs[:, :-2] == 0).all()
+    assert (inputs[:, -2:] == 1).all()
 
 
-def test_blurred_rows_stay_legal_shares_and_lose_some_durations() -> None:
+def test_the_regression_is_where_its_gradient_vanishes_and_masked_moods_teach_nothing() -> None:
     random = np.random.default_rng(3)
-    row = [0.99, 0.01, 0.5, 0.0, 0.1, -5.0, 0.05, 120.0, 0.5, 200_000.0]
-    matrix = np.array([row] * 500, dtype=np.float32)
-    result = blurred(matrix, Recipe(), random)
-    assert in_range(result).all()
-    assert 0 < np.isnan(result[:, -1]).mean() < 0.5
-    assert (matrix == np.array(row, dtype=np.float32)).all()
-    assert not (result[:, FEATURES.index("energy")] == 0.5).all()
-
-
-@given(st.integers(1, 300), st.integers(1, 64), st.integers(1, 30))
-def test_every_epoch_holds_every_row(rows: int, batch: int, steps: int) -> None:
-    drawn = shuffled_rows(rows, batch, steps, np.random.default_rng(0))
-    assert drawn.shape == (steps * batch,)
-    assert drawn.min() >= 0
-    assert drawn.max() < rows
-    if steps * batch >= rows:
-        assert set(drawn[:rows].tolist()) == set(range(rows))
+    inputs = np.c_[random.normal(size=(300, 3)), np.ones(300)]
+    labels = random.integers(0, 3, 300)
+    allowed = np.ones((300, 3), dtype=bool)
+    allowed[200:, 2] = False
+    labels[200:] %= 2
+    weights, penalties = np.full(300, 1 / 300), np.full(4, 0.01)
+    found = fit_softmax(inputs, labels, allowed, weights, penalties)
+    shares = softmax(np.where(allowed, inputs @ found, -1e9))
+    gradient = inputs.T @ (weights[:, None] * (shares - np.eye(3)[labels])) + penalties[:, None] * found
+    assert np.abs(gradient).max() < 1e-8
+    split = np.r_[weights[:50] / 2, weights[50:], weights[:50] / 2]
+    twice = np.r_[np.arange(300), np.arange(50)]
+    again = fit_softmax(inputs[twice], labels[twice], allowed[twice], split, penalties)
+    np.testing.assert_allclose(again, found, atol=1e-6)
 
 
 def test_folds_part_the_rows_and_keep_groups_together() -> None:
     pytest.importorskip("sklearn")
     labels = np.tile([0, 1, 2, 3], 25)
-    groups = [f"artist {number // 4}" for number in range(100)]
+    groups = np.arange(100) // 4
     splits = make_folds(labels, 5, 2, 0, groups)
     assert len(splits) == 10
     for repeat in (0, 1):
         tested = np.concatenate([split.test for split in splits if split.repeat == repeat])
         assert sorted(tested.tolist()) == list(range(100))
     for split in splits:
-        assert not {groups[row] for row in split.train} & {groups[row] for row in split.test}
+        assert not set(groups[split.train]) & set(groups[split.test])
     with pytest.raises(InputError, match="give fewer folds"):
         make_folds(labels, 30, 1, 0)
 
@@ -121,6 +109,19 @@ def test_a_better_model_is_promoted_and_an_equal_or_worse_one_is_not() -> None:
     assert not paired_test(weak, strong, labels).promoted
     assert not paired_test(weak, weak, labels).promoted
     assert "within noise" in paired_test(weak, weak, labels).reason
+    assert "worse by" in paired_test(weak, strong, labels).reason
+
+
+def test_the_mean_over_sources_decides_and_not_the_largest_source() -> None:
+    random = np.random.default_rng(6)
+    labels = random.integers(0, 4, 900)
+    sources = np.array(["large"] * 700 + ["one"] * 100 + ["two"] * 100)
+    weak, strong = _noisy(random, labels, 1.0), _noisy(random, labels, 2.5)
+    mixed = np.where((sources == "large")[:, None], strong, weak)
+    other = np.where((sources == "large")[:, None], weak, strong)
+    assert paired_test(mixed[None], other[None], labels).promoted
+    by_source = paired_test(mixed[None], other[None], labels, sources)
+    assert (by_source.promoted, by_source.sources, by_source.log_loss_gain < 0) == (False, 3, True)
 
 
 def test_equal_models_are_seldom_promoted_by_luck() -> None:

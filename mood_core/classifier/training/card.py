@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,14 @@ from mood_core.domain.records import FEATURES, MOODS
 from mood_core.domain.vectors import FEATURE_RANGES, MAY_BE_MISSING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
 
     from mood_core.classifier.training.data import LabelledTracks
-    from mood_core.classifier.training.ensemble import Ensemble
     from mood_core.classifier.training.evaluation import Evaluation
+    from mood_core.classifier.training.model import MoodModel
     from mood_core.classifier.training.recipe import Recipe
 
 COVERAGE = 0.8
@@ -30,19 +32,22 @@ RANGE_MARGIN = 0.05
 DRIFT_BINS = 10
 
 INTENDED_USE = (
-    "Labels Spotify-style audio features of a track with the mood of the playlists that such tracks stand in, for "
+    "Labels Spotify-style audio features of a track with the mood of the playlists that such tracks are in, for "
     "a person's own listening history or a study that has their consent."
 )
 LIMITS = (
     "The labels are the playlist each track was found in, not what people said they felt: the scores measure how well "
     "playlists are told apart. Against moods annotated by people, a published comparison puts models on these "
     "features at 58.5 % F1.",
-    "Playlists of one curator: on another person's playlists with the same four names expect several points less.",
-    "Happy and Energetic overlap: part of the tracks stood in both playlists, and only one label was kept.",
+    "People mean different things by the same word. What the training's curators mean by Calm is in the table below; a "
+    "person who means something else gets labels they do not agree with.",
+    "Sad and Calm, and Happy and Energetic, overlap: most wrong labels are within these two pairs.",
     "Features of other services (AcousticBrainz, Essentia, librosa) are on other scales and must not be given to it.",
-    "The recipe's settings were chosen by cross-validation on the 552 tracks of the bundled model, so its scores on "
-    "those are flattered by some tenths of a point.",
     "It judges the recording, not the listener: a sad song may be heard in any mood.",
+)
+ONE_SOURCE = (
+    "It was trained and measured on the labels of one curator. On another person's labels expect much less: a model "
+    "trained that way fell from 84 % to 55 %."
 )
 NOT_FOR = (
     "Decisions about a person's health, including diagnosis, therapy or crisis detection.",
@@ -51,14 +56,18 @@ NOT_FOR = (
 )
 
 
-def preprocessing_of(ensemble: Ensemble) -> dict[str, Any]:
+def preprocessing_of(fitted: MoodModel) -> dict[str, Any]:
     """What the model does with raw features inside itself: the maps' points, by feature."""
     return {
-        "kind": "quantile-normal inside the model",
+        "kind": "quantile-normal places, standardised values and products of places, inside the model",
         "missing": "0 after the map, and a flag for duration_ms",
+        "values": {
+            name: [float(f"{value:.9g}") for value in pair]
+            for name, *pair in zip(FEATURES, fitted.encoder.middle, fitted.encoder.spread, strict=False)
+        },
         "knots": {
             name: [float(f"{value:.9g}") for value in knots]
-            for name, knots in zip(FEATURES, ensemble.encoder.knots, strict=True)
+            for name, knots in zip(FEATURES, fitted.encoder.knots, strict=True)
         },
     }
 
@@ -113,8 +122,9 @@ def build_card(
     description: str,
     recipe: Recipe,
     seed: int,
-    ensemble: Ensemble,
+    fitted: MoodModel,
     evaluation: Evaluation,
+    extra: Mapping[str, Any],
     weights_sha256: str,
     files: dict[str, str],
 ) -> ModelCard:
@@ -129,11 +139,11 @@ def build_card(
         threshold=threshold,
         threshold_rule=rule,
         range_margin=RANGE_MARGIN,
-        temperature=ensemble.temperature,
-        preprocessing=preprocessing_of(ensemble),
+        temperature=fitted.temperature,
+        preprocessing=preprocessing_of(fitted),
         training=_training(tracks, description, recipe, seed),
         protocol=evaluation.protocol,
-        metrics=_metrics(evaluation),
+        metrics=_rounded({**_metrics(evaluation), **extra}),
         intended_use=INTENDED_USE,
         limits=_limits(tracks),
         not_for=NOT_FOR,
@@ -150,23 +160,27 @@ def _training(tracks: LabelledTracks, description: str, recipe: Recipe, seed: in
         "sha256": tracks.sha256,
         "tracks": len(tracks),
         "by_class": tracks.counts(),
+        "by_source": _by_source(tracks),
         "without_duration": int(np.isnan(tracks.matrix[:, -1]).sum()),
         "seed": seed,
         "recipe": asdict(recipe),
     }
 
 
+def _by_source(tracks: LabelledTracks) -> dict[str, int]:
+    return dict(sorted(Counter(tracks.sources or ()).items()))
+
+
 def _limits(tracks: LabelledTracks) -> tuple[str, ...]:
     size = f"It was trained on {len(tracks)} tracks: every score carries a standard error of more than a point."
-    small = (size,) if len(tracks) < 2_000 else ()
-    return (*small, *LIMITS) if tracks.classes == MOODS else small
+    own = (*([size] if len(tracks) < 2_000 else []), *([ONE_SOURCE] if len(set(tracks.sources or ())) < 2 else []))
+    return (*own, *LIMITS) if tracks.classes == MOODS else own
 
 
 def _metrics(evaluation: Evaluation) -> dict[str, Any]:
     measured = evaluation.as_json()
     measured.pop("protocol")
-    rounded: dict[str, Any] = _rounded(measured)
-    return rounded
+    return measured
 
 
 def _rounded(value: Any) -> Any:

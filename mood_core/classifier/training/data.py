@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mood_core.classifier.training.identity import Keys, same_recordings, track_keys
 from mood_core.classifier.training.labels import expected_classes
 from mood_core.domain.records import MOODS
-from mood_core.domain.vectors import feature_matrix, range_problems
+from mood_core.domain.vectors import FEATURE_RANGES, NINE, feature_matrix, range_problems
 from mood_core.errors import InputError
 from mood_core.tabular.feature_rows import RowCounts, feature_rows, row_schema
 from mood_core.tabular.files import find_files
@@ -35,11 +36,12 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class LabelledTracks:
-    """n tracks with their labels.
+    """n labels: a track has one row for each mood that a source gave it.
 
-    ``matrix``: (n, 10) float32 raw features in the order of ``FEATURES``, NaN where the duration is missing.
-    ``labels``: (n,) int64, index into ``classes``. ``artists``: main artist by track, or None where the file has none.
-    ``notes``: what is missing in the file, what of it is not read, and which rows are left out, a sentence each.
+    ``matrix``: (n, 10) float32 raw features in the order of ``FEATURES``, NaN where missing. ``labels``: (n,) int64,
+    index into ``classes``. ``artists``, ``sources``: the main artist and who gave the label, by row, or None where the
+    file has none. ``keys``: by row, the names of its recording (see :mod:`.identity`); empty: every row is a recording
+    of its own. ``notes``: what is missing in the file, what of it is not read, and which rows are left out.
     """
 
     name: str
@@ -49,14 +51,59 @@ class LabelledTracks:
     labels: NDArray[np.int64]
     artists: tuple[str, ...] | None
     notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] | None = None
+    keys: tuple[Keys, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def counts(self) -> dict[str, int]:
-        """Tracks by class."""
+        """Rows by class."""
         totals = np.bincount(self.labels, minlength=len(self.classes))
         return {name: int(total) for name, total in zip(self.classes, totals, strict=True)}
+
+    def recordings(self) -> NDArray[np.int64]:
+        """(n,) int64, equal for rows of one recording."""
+        return same_recordings(self.keys) if self.keys else np.arange(len(self), dtype=np.int64)
+
+    def source_names(self) -> NDArray[np.str_]:
+        """(n,) the source of each row; the empty one where the file has none."""
+        return np.array(self.sources or [""] * len(self), dtype=np.str_)
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """(n, k) bool: the classes that each row's source could choose from, which are those it gave to any row."""
+        names = self.source_names()
+        result = np.zeros((len(self), len(self.classes)), dtype=np.bool_)
+        for source in np.unique(names):
+            mine = names == source
+            result[mine] = np.bincount(self.labels[mine], minlength=len(self.classes)) > 0
+        return result
+
+    def shares(self) -> NDArray[np.float64]:
+        """(n,) float64: 1 divided by the number of moods that the source gave to the recording: a soft label."""
+        _, group, counts = np.unique(
+            np.stack([np.unique(self.source_names(), return_inverse=True)[1], self.recordings()], axis=1),
+            axis=0,
+            return_inverse=True,
+            return_counts=True,
+        )
+        return np.asarray(1.0 / counts[group.ravel()])
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> LabelledTracks:
+        """The same file with only ``rows``."""
+        numbers = np.arange(len(self))[rows]
+        return replace(
+            self,
+            matrix=self.matrix[numbers],
+            labels=self.labels[numbers],
+            artists=_chosen(self.artists, numbers),
+            sources=_chosen(self.sources, numbers),
+            keys=_chosen(self.keys, numbers) or (),
+        )
+
+
+def _chosen(values: tuple[Any, ...] | None, rows: NDArray[np.int64]) -> tuple[Any, ...] | None:
+    return tuple(values[row] for row in rows) if values else None
 
 
 def read_labelled(
@@ -68,6 +115,8 @@ def read_labelled(
 ) -> LabelledTracks:
     """The labelled tracks in ``path``: a table of audio features (see :mod:`mood_core.tabular`) with a column of moods.
 
+    A column ``source`` names who gave the label. A track may have several moods, also from one source.
+
     Args:
         path: a CSV or Parquet file.
         classes: the label set to expect; None: the four moods if any of them occurs, else the labels found, sorted.
@@ -75,8 +124,8 @@ def read_labelled(
         words: moods by the words that the file has for them; a word with an empty mood is left out.
 
     Raises:
-        InputError: the file is unreadable, a column is missing or on another scale, a label is none of the classes, a
-            track has two labels, or a class has too few tracks.
+        InputError: the file is unreadable, a column is missing or on another scale, a label is none of the classes, or
+            a class has too few tracks.
     """
     file = _only_file(path)
     counts = RowCounts()
@@ -89,7 +138,7 @@ def read_labelled(
         )
     labels = [(words or {}).get(label, label) for label in table.column("mood").to_pylist()]
     expected = expected_classes(labels, classes, what=f"{path.name}, the column of moods")
-    table, labels = _without_duplicates(table, labels, path, notes)
+    table, labels, keys = _without_duplicates(table, labels, notes)
     _check_counts(labels, expected, minimum_tracks, path)
     if not set(expected) & set(MOODS):
         notes.append(
@@ -103,8 +152,10 @@ def read_labelled(
         classes=expected,
         matrix=feature_matrix(table),
         labels=np.array([index[name] for name in labels], dtype=np.int64),
-        artists=_artists(table),
+        artists=_texts(table, "artist"),
         notes=tuple(notes),
+        sources=_texts(table, "source"),
+        keys=keys,
     )
 
 
@@ -140,7 +191,7 @@ def _without_invalid(table: pa.Table, counts: RowCounts, words: Mapping[str, str
     """The rows with a mood and nine legal features; ``notes`` gets what the others lack."""
     import pyarrow as pa
 
-    problems = range_problems(feature_matrix(table))
+    problems = range_problems(_believed(table, notes))
     moods = table.column("mood").to_pylist()
     wrong = [
         problem or ("the mood is missing" if not mood else None) for problem, mood in zip(problems, moods, strict=True)
@@ -163,31 +214,47 @@ def _note(notes: list[str], found: Sequence[str], what: str) -> None:
         notes.append(f"{len(found):,} {what} {rows} left out ({'; '.join(found[:_NAMED])}{more})")
 
 
-def _without_duplicates(table: pa.Table, labels: list[str], path: Path, notes: list[str]) -> tuple[pa.Table, list[str]]:
-    """Each track once: by its id or, without one, by all its features. A track with two labels is refused."""
+def _believed(table: pa.Table, notes: list[str]) -> NDArray[np.float32]:
+    """The features to be judged: what a whole source lacks is no fault of its rows, if other sources have it."""
+    matrix = feature_matrix(table)
+    sources = np.array([value or "" for value in table.column("source").to_pylist()], dtype=np.str_)
+    for source in np.unique(sources):
+        mine = sources == source
+        absent = np.isnan(matrix[mine]).all(axis=0) & ~np.isnan(matrix).all(axis=0)
+        for column in np.flatnonzero(absent[: len(NINE)]):
+            notes.append(f"the source {str(source)!r} has no {NINE[column]}: its rows are used without")
+            matrix[mine, column] = FEATURE_RANGES[NINE[column]].minimum
+    return matrix
+
+
+def _without_duplicates(
+    table: pa.Table, labels: list[str], notes: list[str]
+) -> tuple[pa.Table, list[str], tuple[Keys, ...]]:
+    """Each recording once for each source and mood; ``notes`` gets repeated rows and tracks of several moods."""
     import pyarrow as pa
 
-    matrix = feature_matrix(table)
+    ids, isrcs, recordings, sources = (
+        table.column(name).to_pylist() for name in ("track_id", "isrc", "recording", "source")
+    )
+    keys = track_keys(feature_matrix(table), ids, isrcs, recordings)
     rows = table.column("row").to_pylist()
-    first: dict[Any, int] = {}
+    first: dict[tuple[Any, ...], int] = {}
+    moods: dict[tuple[Any, ...], set[str]] = {}
     repeated: list[str] = []
     keep = []
-    for place, track_id in enumerate(table.column("track_id").to_pylist()):
-        earlier = first.setdefault(track_id or matrix[place].tobytes(), place)
+    for place, (same, source, mood) in enumerate(zip(same_recordings(keys), sources, labels, strict=True)):
+        earlier = first.setdefault((same, source, mood), place)
+        moods.setdefault((same, source), set()).add(mood)
         keep.append(earlier == place)
-        if earlier == place:
-            continue
-        track = track_id or "a track with the same features"
-        here, there = rows[place] + 1, rows[earlier] + 1
-        if labels[earlier] != labels[place]:
-            raise InputError(
-                f"{path.name}, row {here}, column mood: {track} is {labels[place]} here and {labels[earlier]} in "
-                f"row {there}; decide for one mood or leave the track out"
-            )
-        repeated.append(f"row {here}: {track} is already in row {there}")
+        if earlier != place:
+            track = ids[place] if ids[place] and ids[place] == ids[earlier] else "a track with the same features"
+            repeated.append(f"row {rows[place] + 1}: {track} is already in row {rows[earlier] + 1}")
     _note(notes, repeated, "repeated")
+    several = sum(len(found) > 1 for found in moods.values())
+    if several:
+        notes.append(f"{several:,} tracks have more than one mood: the moods of a track share its weight")
     kept = [label for label, wanted in zip(labels, keep, strict=True) if wanted]
-    return table.filter(pa.array(keep, pa.bool_())), kept
+    return table.filter(pa.array(keep, pa.bool_())), kept, _chosen(keys, np.flatnonzero(keep)) or ()
 
 
 def _check_counts(labels: Sequence[str], expected: tuple[str, ...], minimum_tracks: int, path: Path) -> None:
@@ -202,6 +269,6 @@ def _check_counts(labels: Sequence[str], expected: tuple[str, ...], minimum_trac
             )
 
 
-def _artists(table: pa.Table) -> tuple[str, ...] | None:
-    values = table.column("artist").to_pylist()
-    return None if all(value is None for value in values) else tuple(str(value) for value in values)
+def _texts(table: pa.Table, name: str) -> tuple[str, ...] | None:
+    values = table.column(name).to_pylist()
+    return None if all(value is None for value in values) else tuple(str(value or "") for value in values)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.golden import TOLERANCE, Golden, largest_difference, write_golden
-from mood_core.classifier.model_card import GOLDEN_FILE, KERAS_FILE, TWIN_FILE
+from mood_core.classifier.model_card import GOLDEN_FILE, KERAS_FILE, TRACKS_FILE, TWIN_FILE
 from mood_core.classifier.native_noise import quiet
 from mood_core.classifier.runtimes import KerasRuntime, LiteRtRuntime
 from mood_core.classifier.training.network import saved_model
@@ -22,24 +22,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mood_core.classifier.training.ensemble import Ensemble
+    from mood_core.classifier.training.model import MoodModel
 
 GOLDEN_ROWS = 32
+_ROUNDING = 1e-4
+"""What float32 may change: the model is fitted in float64."""
 
 
-def export(ensemble: Ensemble, folder: Path, preprocessing_sha256: str, seed: int) -> None:
+def export(fitted: MoodModel, folder: Path, preprocessing_sha256: str, seed: int) -> None:
     """Write ``model.keras``, ``model.tflite`` and ``golden.json`` into ``folder``.
 
     Raises:
-        ModelError: the files do not give the trained network's answers.
+        ModelError: the files do not give the fitted model's answers.
     """
-    model = saved_model(ensemble.encoder, ensemble.members, ensemble.temperature)
+    model = saved_model(fitted)
     model.save(folder / KERAS_FILE)
     _write_twin(model, folder / TWIN_FILE)
-    inputs = golden_inputs(ensemble, seed)
+    inputs = golden_inputs(fitted, seed)
     outputs = KerasRuntime(folder / KERAS_FILE).run(inputs)
     golden = Golden(inputs, outputs, preprocessing_sha256)
-    _check(golden, ensemble.predict(inputs).astype(np.float32), "the trained network")
+    _check(golden, fitted.predict(inputs).astype(np.float32), "the fitted model", _ROUNDING)
     _check(golden, LiteRtRuntime(folder / TWIN_FILE).run(inputs), "the LiteRT twin")
     write_golden(golden, folder / GOLDEN_FILE)
 
@@ -49,7 +51,7 @@ def _write_twin(model: Any, path: Path) -> None:
         model.export(str(path), format="litert", verbose=False)
 
 
-def golden_inputs(ensemble: Ensemble, seed: int) -> NDArray[np.float32]:
+def golden_inputs(fitted: MoodModel, seed: int) -> NDArray[np.float32]:
     """(32, 10) float32: rows between the training quantiles, rows anywhere in the legal ranges, and the extremes.
 
     Every fourth lacks the duration. None is a track of the training data.
@@ -60,7 +62,7 @@ def golden_inputs(ensemble: Ensemble, seed: int) -> NDArray[np.float32]:
     typical = np.stack(
         [
             np.interp(random.random(GOLDEN_ROWS - 10), np.linspace(0, 1, len(knots)), knots)
-            for knots in ensemble.encoder.knots
+            for knots in fitted.encoder.knots
         ],
         axis=1,
     )
@@ -70,9 +72,9 @@ def golden_inputs(ensemble: Ensemble, seed: int) -> NDArray[np.float32]:
     return inputs
 
 
-def _check(golden: Golden, outputs: NDArray[np.float32], what: str) -> None:
+def _check(golden: Golden, outputs: NDArray[np.float32], what: str, tolerance: float = TOLERANCE) -> None:
     difference = largest_difference(golden, outputs)
-    if difference > TOLERANCE:
+    if difference > tolerance:
         raise ModelError(
             f"{what} differs from the saved Keras model by {difference:.2g}; report this with the data's shape"
         )
@@ -96,5 +98,5 @@ def weights_digest(path: Path) -> str:
 
 def file_digests(folder: Path) -> dict[str, str]:
     """The sha256 of every file of the model but its card."""
-    names = (KERAS_FILE, TWIN_FILE, GOLDEN_FILE)
+    names = (KERAS_FILE, TWIN_FILE, GOLDEN_FILE, TRACKS_FILE)
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}

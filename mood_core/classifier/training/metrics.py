@@ -1,4 +1,4 @@
-"""How good probabilities are: accuracy, macro-F1, recall, log loss, calibration error, coverage."""
+"""How good probabilities are: accuracy, macro-F1, recall, log loss, calibration error, wrong and sure, coverage."""
 
 from __future__ import annotations
 
@@ -15,17 +15,26 @@ if TYPE_CHECKING:
 CALIBRATION_BINS = 10
 """Equally wide bins of the top probability, as in Guo et al., On Calibration of Modern Neural Networks, 2017."""
 
+SURE = 0.9
+"""A label with a higher probability is sure."""
+
 _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What is measured of n tracks; shares in [0, 1], ``log_loss`` in nats, ``recall`` by class."""
+    """What is measured of n tracks; shares in [0, 1], ``log_loss`` in nats.
+
+    ``recall`` is by class, for the classes that occur; ``balanced_accuracy`` is its mean. ``wrong_and_sure``: the share
+    of the tracks whose label is wrong with a probability above 0.9.
+    """
 
     accuracy: float
+    balanced_accuracy: float
     macro_f1: float
     log_loss: float
     ece: float
+    wrong_and_sure: float
     recall: dict[str, float]
 
 
@@ -33,12 +42,15 @@ def score(probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes
     """The scores of (n, k) ``probabilities`` against (n,) ``labels``."""
     counts = confusion(probabilities, labels)
     recall, f1 = _recall_and_f1(counts)
+    present = counts.sum(axis=1) > 0
     return Scores(
         accuracy=float(np.trace(counts) / max(counts.sum(), 1)),
-        macro_f1=float(f1.mean()),
+        balanced_accuracy=float(recall[present].mean()),
+        macro_f1=float(f1[present].mean()),
         log_loss=float(log_losses(probabilities, labels).mean()),
         ece=expected_calibration_error(probabilities, labels),
-        recall={name: float(value) for name, value in zip(classes, recall, strict=True)},
+        wrong_and_sure=float(((probabilities.max(axis=1) > SURE) & (probabilities.argmax(axis=1) != labels)).mean()),
+        recall={name: float(value) for name, value, here in zip(classes, recall, present, strict=True) if here},
     )
 
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mood_core.classifier.golden import preprocessing_digest
 from mood_core.classifier.loading import BUNDLED_MODEL
 from mood_core.classifier.model_card import KERAS_FILE, PLAIN_NAME, ModelCard, write_card
+from mood_core.classifier.mood_sets import calibrate_sets
+from mood_core.classifier.trained_on import write_trained_on
 from mood_core.classifier.training.card import build_card, preprocessing_of
 from mood_core.classifier.training.card_text import card_markdown
+from mood_core.classifier.training.curators import agreement, meanings
 from mood_core.classifier.training.data import LabelledTracks, read_labelled
-from mood_core.classifier.training.ensemble import Ensemble, TrainingSet, fit_ensembles
 from mood_core.classifier.training.evaluation import Evaluation, evaluate_recipe
 from mood_core.classifier.training.export import export, file_digests, weights_digest
+from mood_core.classifier.training.identity import all_hashes
+from mood_core.classifier.training.measured import full_sources, measure
+from mood_core.classifier.training.model import MoodModel, fit_model, training_set
 from mood_core.classifier.training.plots import draw_plots
 from mood_core.classifier.training.recipe import Recipe
-from mood_core.errors import InputError, ModelCardMismatch
+from mood_core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from mood_core.classifier.training.evaluation import Progress
+    from mood_core.classifier.training.evaluation import GroupBy, Progress
 
 MARKDOWN_FILE = "model_card.md"
 DEFAULT_NAME = "my-moods"
@@ -48,10 +54,10 @@ def train_model(
 ) -> Path:
     """Train on all tracks in ``data``, measure by cross-validation, and write ``out``/``name``/``version``.
 
-    ``version`` None: the next whole number. The same data, seed, recipe and libraries give the same weights
-    (``weights_sha256`` in the card). Nothing but ``data`` is read; ``words``: see :func:`read_labelled`, whose notes
-    ``tell`` gets. Returns the folder, which appears whole or not at
-    all.
+    With several sources, the headline of the card is leave-one-source-out. ``version`` None: the next whole number.
+    The same data, recipe and libraries give the same weights (``weights_sha256`` in the card); ``seed`` decides the
+    folds and the golden inputs. Nothing but ``data`` is read; ``words``: see :func:`read_labelled`, whose notes
+    ``tell`` gets. Returns the folder, which appears whole or not at all.
 
     Raises:
         InputError: the data are not fit to train on, or the version exists already.
@@ -61,33 +67,75 @@ def train_model(
     folder = _new_folder(out, name, version)
     tracks = read_labelled(data, words=words)
     tell(tracks.notes)
-    evaluation = evaluate_recipe(
-        tracks, recipe=chosen, folds=folds, repeats=repeats, seed=seed, baselines=baselines, progress=progress
-    )
-    report = None if progress is None else (lambda share: progress("final model", share))
-    everything = TrainingSet(tracks.matrix, tracks.labels, len(tracks.classes))
-    ensemble = fit_ensembles([everything], chosen, seed, report)[0]
+    report = _Report(tracks, chosen, folds, repeats, seed, progress)
+    evaluation = report.headline(baselines=baselines)
+    extra = {**report.more(), "mood_sets": mood_sets(evaluation, tracks)}
+    fitted = fit_model(training_set(tracks), chosen)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".training-") as temporary:
         draft = Path(temporary) / "model"
         draft.mkdir()
-        card = _write(draft, folder, tracks, ensemble, evaluation, chosen, seed, description)
+        card = _write(draft, folder, tracks, fitted, evaluation, extra, chosen, seed, description)
         draw_plots(draft, tracks, evaluation.measured, card)
         (draft / MARKDOWN_FILE).write_text(card_markdown(card), encoding="utf-8")
         shutil.move(draft, folder)
     return folder
 
 
-def recipe_of(card: ModelCard) -> Recipe:
-    """The recipe a model was trained by.
+def mood_sets(evaluation: Evaluation, tracks: LabelledTracks) -> dict[str, Any]:
+    """The calibration of the sets of moods, from the held-out probabilities of the card's headline protocol."""
+    held_out = evaluation.measured.probabilities.mean(axis=0)
+    return calibrate_sets(held_out, tracks.labels, tracks.source_names(), classes=tracks.classes).as_json()
 
-    Raises:
-        ModelCardMismatch: this moodlog's recipe has other settings.
-    """
-    try:
-        return Recipe(**card.training["recipe"])
-    except (KeyError, TypeError) as error:
-        raise ModelCardMismatch(f"the recipe of {card.model_version} is not one of this moodlog: {error}") from error
+
+class _Report:
+    """The measurements for the card: of strangers where the file has several sources, and inside each source."""
+
+    def __init__(
+        self,
+        tracks: LabelledTracks,
+        recipe: Recipe,
+        folds: int,
+        repeats: int,
+        seed: int,
+        progress: Progress | None,
+    ) -> None:
+        self._tracks, self._recipe, self._progress = tracks, recipe, progress
+        self._folds, self._repeats, self._seed = folds, repeats, seed
+        self.by_source = len(set(tracks.sources or ())) > 1
+
+    def headline(self, *, baselines: bool) -> Evaluation:
+        """Leave-one-source-out, or cross-validation where the file has one source."""
+        repeats = 1 if self.by_source else self._repeats
+        return self._evaluate("source" if self.by_source else None, repeats, baselines=baselines)
+
+    def more(self) -> dict[str, Any]:
+        """What the card has about curators besides; nothing for one source."""
+        if not self.by_source:
+            return {}
+        inside = self._evaluate(None, 1, baselines=False).measured
+        parts = measure(inside.probabilities, self._tracks, by_source=True)
+        return {
+            "inside": {
+                "mean": asdict(parts.scores),
+                "by_source": {name: asdict(one) for name, one in parts.by_source.items()},
+            },
+            "full_sources": full_sources(self._tracks),
+            "agreement": agreement(self._tracks),
+            "meanings": meanings(self._tracks),
+        }
+
+    def _evaluate(self, group_by: GroupBy | None, repeats: int, *, baselines: bool) -> Evaluation:
+        return evaluate_recipe(
+            self._tracks,
+            recipe=self._recipe,
+            folds=self._folds,
+            repeats=repeats,
+            seed=self._seed,
+            group_by=group_by,
+            baselines=baselines,
+            progress=self._progress,
+        )
 
 
 def _new_folder(out: Path, name: str, version: str | None) -> Path:
@@ -109,13 +157,15 @@ def _write(
     draft: Path,
     folder: Path,
     tracks: LabelledTracks,
-    ensemble: Ensemble,
+    fitted: MoodModel,
     evaluation: Evaluation,
+    extra: Mapping[str, Any],
     recipe: Recipe,
     seed: int,
     description: str | None,
 ) -> ModelCard:
-    export(ensemble, draft, preprocessing_digest(preprocessing_of(ensemble)), seed)
+    export(fitted, draft, preprocessing_digest(preprocessing_of(fitted)), seed)
+    write_trained_on(all_hashes(tracks.keys), draft)
     card = build_card(
         name=folder.parent.name,
         version=folder.name,
@@ -124,8 +174,9 @@ def _write(
         description=description or f"{len(tracks)} labelled tracks from {tracks.name}",
         recipe=recipe,
         seed=seed,
-        ensemble=ensemble,
+        fitted=fitted,
         evaluation=evaluation,
+        extra=extra,
         weights_sha256=weights_digest(draft / KERAS_FILE),
         files=file_digests(draft),
     )

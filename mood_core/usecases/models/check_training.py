@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mood_core.classifier import Classifier
-    from mood_core.classifier.training import PairedTest
+    from mood_core.classifier.training import Candidate, PairedTest
 
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class TrainingCheck:
 
 
 def check_training(
-    current: Classifier,
+    current: Candidate,
     data: Path,
     *,
     folds: int = 10,
@@ -52,8 +51,8 @@ def check_training(
 ) -> TrainingCheck:
     """Compare ``current`` with the recipe, cross-validated on the labelled tracks in ``data``.
 
-    The retrained model is judged only on tracks that it has not seen; the current one may have seen some of them, so
-    that the comparison leans to its side: what is worth while here is so indeed.
+    Both are compared only on tracks that they have not seen: the retrained model leaves out each fold, and the tracks
+    that the current one was trained on do not count.
 
     Raises:
         InputError: The file is not what it should be.
@@ -62,12 +61,16 @@ def check_training(
     from mood_core.classifier.training import evaluate_recipe, paired_test, read_labelled, require_training
 
     require_training()
-    tracks = read_labelled(data, classes=current.card.classes)
+    model = current.classifier
+    tracks = read_labelled(data, classes=model.card.classes)
     for note in tracks.notes:
         log.warning("%s: %s", data.name, note)
-    if tracks.sha256 == current.card.training.get("sha256"):
-        return TrainingCheck(current.model_version, len(tracks.labels), None)
+    new = ~current.seen(tracks)
+    if new.sum() < 2:
+        return TrainingCheck(model.model_version, len(tracks), None)
     retrained = evaluate_recipe(tracks, folds=folds, repeats=repeats, seed=seed, baselines=False, progress=progress)
-    now = current.predict(tracks.matrix).astype("float64")[None]
-    test = paired_test(retrained.measured.probabilities, now, tracks.labels)
-    return TrainingCheck(current.model_version, len(tracks.labels), test)
+    now = model.predict(tracks.matrix).astype("float64")[None]
+    names = tracks.source_names()[new]
+    held_out = retrained.measured.probabilities[:, new]
+    test = paired_test(held_out, now[:, new], tracks.labels[new], names, left_out=int((~new).sum()))
+    return TrainingCheck(model.model_version, len(tracks), test)

@@ -14,7 +14,8 @@ from mood_core.files.atomic import sweep_temporary, temporary_path
 from mood_core.files.private import write_private
 
 if TYPE_CHECKING:
-    from mood_core.classifier.training import PairedTest
+    from mood_core.classifier import Classifier
+    from mood_core.classifier.training import Candidate, PairedTest
 
 POINTER = "current"
 """The file in HOME/models that names the current model's folder below it."""
@@ -39,32 +40,38 @@ def current_folder(models: Path) -> Path | None:
 
 
 def compare(
-    new: Path, current: Path, data: Path, *, progress: Callable[[str, float], None] | None = None
+    new: Path, current: Path, data: Path, *, progress: Callable[[str, float], None] = lambda _what, _share: None
 ) -> PairedTest:
-    """Compare two saved models on the labelled tracks in ``data``, under one protocol.
+    """Compare two saved models on those labelled tracks in ``data`` that are new to them.
 
-    If neither was trained on that file, the saved models themselves judge it. Otherwise their recipes are
-    cross-validated on the same folds of it, because a model flatters itself on the tracks it was trained on.
+    Tracks are recognised by id, ISRC or equal features, whatever file they come from.
 
     Raises:
-        InputError: The file is not what it should be.
+        InputError: The file is not what it should be, or too few of its tracks are new.
         ModelError: A model cannot be used, or the extra ``train`` is not installed.
     """
     from mood_core.classifier import load_classifier
-    from mood_core.classifier.training import (
-        compare_models,
-        compare_recipes,
-        read_labelled,
-        recipe_of,
-        require_training,
-    )
+    from mood_core.classifier.training import compare_models, read_labelled, require_training
 
     require_training()
-    tracks = read_labelled(data)
-    models = [load_classifier(new), load_classifier(current)]
-    if tracks.sha256 not in {model.card.training.get("sha256") for model in models}:
-        return compare_models(models[0], models[1], tracks)
-    return compare_recipes(recipe_of(models[0].card), recipe_of(models[1].card), tracks, progress=progress)
+    tracks = read_labelled(data, minimum_tracks=0)
+    progress("comparison", 0.0)
+    result = compare_models(candidate(load_classifier(new), new), candidate(load_classifier(current), current), tracks)
+    progress("comparison", 1.0)
+    return result
+
+
+def candidate(classifier: Classifier, folder: Path) -> Candidate:
+    """The loaded model of ``folder`` with the tracks it was trained on, where its card names them.
+
+    Raises:
+        ModelCardMismatch: their file is damaged.
+    """
+    from mood_core.classifier.model_card import TRACKS_FILE
+    from mood_core.classifier.trained_on import read_trained_on
+    from mood_core.classifier.training import Candidate
+
+    return Candidate(classifier, read_trained_on(folder) if TRACKS_FILE in classifier.card.files else None)
 
 
 def check_identity(new: Path, current: Path) -> ModelCard:

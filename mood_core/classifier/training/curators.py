@@ -1,0 +1,54 @@
+"""What the labels of several curators have in common, and what each of them means by a mood. Pure."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mood_core.domain.records import FEATURES
+
+if TYPE_CHECKING:
+    from mood_core.classifier.training.data import LabelledTracks
+
+_INSTRUMENTAL = 0.5
+_DESCRIBED = ("energy", "valence", "acousticness", "loudness")
+
+
+def agreement(tracks: LabelledTracks) -> dict[str, Any]:
+    """How often two sources gave a shared track the same mood: a ceiling for any model of strangers' labels.
+
+    Only sources that could choose every mood count. ``share`` is None where they share no track.
+    """
+    allowed, names, recordings = tracks.allowed(), tracks.source_names(), tracks.recordings()
+    rows_of: dict[int, list[int]] = {}
+    for row, recording in enumerate(recordings.tolist()):
+        rows_of.setdefault(recording, []).append(row)
+    same = [
+        bool(tracks.labels[one] == tracks.labels[other])
+        for rows in rows_of.values()
+        for one, other in combinations(rows, 2)
+        if names[one] != names[other] and allowed[one].all() and allowed[other].all()
+    ]
+    return {"pairs": len(same), "share": float(np.mean(same)) if same else None}
+
+
+def meanings(tracks: LabelledTracks) -> dict[str, dict[str, dict[str, float]]]:
+    """By source and mood: its ``tracks``, the share that is ``instrumental``, and medians of telling features."""
+    names = tracks.source_names()
+    return {
+        str(source): {
+            mood: _meaning(tracks, np.flatnonzero((names == source) & (tracks.labels == number)))
+            for number, mood in enumerate(tracks.classes)
+            if ((names == source) & (tracks.labels == number)).any()
+        }
+        for source in np.unique(names)
+    }
+
+
+def _meaning(tracks: LabelledTracks, rows: np.ndarray) -> dict[str, float]:
+    matrix = tracks.matrix[rows].astype(np.float64)
+    medians = {name: float(np.median(matrix[:, FEATURES.index(name)])) for name in _DESCRIBED}
+    instrumental = float((matrix[:, FEATURES.index("instrumentalness")] > _INSTRUMENTAL).mean())
+    return {"tracks": len(rows), "instrumental": instrumental, **medians}
