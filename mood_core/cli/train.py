@@ -32,7 +32,7 @@ from mood_core.text.sanitise import plain
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for models; NAME/VERSION is made in it.",
 )
-@click.option("--seed", default=0, show_default=True, help="Random seed of the folds; the weights depend on the data alone.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of the folds; it does not change the weights.")
 @click.option("--name", default="my-moods", show_default=True, help="The model's name.")
 @click.option("--model-version", default=None, help="The model's version  [default: the next whole number]")
 @click.option("--description", default=None, help="Description of the data, for the model card.")
