@@ -15,7 +15,7 @@ _FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "run": ("flows.commands.run:command", "start the nightly run now"),
         "status": ("flows.commands.status:command", "show accounts, the schedule, gaps, coverage, batches and calls"),
         "doctor": ("flows.commands.doctor:command", "find problems and show their remedies"),
-        "forget": ("flows.commands.forget:command", "delete everything of a person"),
+        "forget": ("flows.commands.forget:command", "delete all data of a person"),
         "serve": ("flows.commands.serve:command", "run all schedules on this machine"),
         "setup": ("flows.commands.setup:command", "prepare a Prefect server: work pool, alerts"),
     }

@@ -77,6 +77,21 @@ def _watch(play: Play, answer: Connection) -> None:
         answer.send(Ending(_moodlog(play), 0, ""))
 
 
+def beside(play: Play) -> int:
+    """Run ``play`` in a child of this process, to its end; returns its exit code."""
+    child = os.fork()
+    if not child:
+        log = os.open(play.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        code = 70
+        try:
+            code = _moodlog(play)
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 def _moodlog(play: Play) -> int:
     """``moodlog`` with the words of ``play``, at its time; returns the exit code."""
     setattr(Workspace.__init__, "__kwdefaults__", {"now": lambda: play.now})  # noqa: B010
