@@ -13,7 +13,7 @@ from mood_core.lake.schema import DATASETS, PERSONAL, Dataset
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.load import load_into
 from mood_core.store.queries.ledger import remove
-from mood_core.store.queries.tombstones import tombstones_of, without_forgotten
+from mood_core.store.queries.tombstones import newest_forgetting, tombstones_of, without_forgotten
 
 log = logging.getLogger(__name__)
 
@@ -119,4 +119,4 @@ def clean_lake(lake: Lake, database: Database, *, now: datetime) -> int:
 def any_forgotten(database: Database) -> bool:
     """Whether anybody was ever forgotten here."""
     with database.read() as connection:
-        return connection.exec_driver_sql("SELECT 1 FROM forgotten LIMIT 1").first() is not None
+        return newest_forgetting(connection) > 0

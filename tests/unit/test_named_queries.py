@@ -1,6 +1,8 @@
 """The statements of ``sql/queries``: each has one name and a comment, and Python runs them all and no others."""
 
+import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,27 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import in_sqlite, sql_folder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+COMPOSED = {
+    "engine/bulk.py": "a temporary table with the columns of the rows",
+    "engine/copying.py": "every table and its columns",
+    "engine/corruption.py": "a pragma of SQLite",
+    "engine/database.py": "pragmas, BEGIN and missing functions of SQLite",
+    "engine/foreign.py": "SQLite's catalogue, read before the engine may open the file",
+    "engine/migrate.py": "every view",
+    "engine/snapshot.py": "VACUUM of SQLite",
+    "loading/rebuilding.py": "every table about people and its columns",
+    "locks/named_locks.py": "the lock of an empty SQLite file",
+    "queries/person_erase.py": "every table about people; a pragma of SQLite",
+    "queries/table_digests.py": "every table about people",
+}
+"""Where SQL stands in Python, by module of ``mood_core/store``, and why."""
+
+OF_PREFECT = {"mood_core/usecases/people/run_history.py", "mood_core/usecases/people/run_history_rows.py"}
+"""These change Prefect's own database, whose tables and columns they find there."""
+
+SQL = re.compile(
+    r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|WITH|ALTER|PRAGMA|BEGIN|COPY|TRUNCATE|LOCK|SET|VACUUM|ANALYZE)\s"
+)
 NAMES = re.compile(r"^-- name: (.*)\n(.*)$", re.MULTILINE)
 
 
@@ -39,6 +62,18 @@ def test_every_statement_is_run() -> None:
 def test_every_statement_that_is_run_exists() -> None:
     known = {name for name, _ in blocks()}
     assert not set(re.findall(r'\bquery\(\s*"(\w+)"', sources())) - known
+
+
+def test_only_what_depends_on_names_of_tables_stands_in_python() -> None:
+    found = Counter(
+        str(file.relative_to(CHECKOUT)).removeprefix("mood_core/store/")
+        for package in ("mood_core", "flows")
+        for file in (CHECKOUT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value)
+    )
+    assert set(found) == {*COMPOSED, *OF_PREFECT}
+    assert sum(found[module] for module in COMPOSED) < 30
 
 
 def test_an_unknown_name_is_an_error() -> None:

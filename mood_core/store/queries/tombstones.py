@@ -16,12 +16,12 @@ from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms
 from mood_core.lake.schema import FORGOTTEN
 from mood_core.store.engine.database import Database
-from mood_core.store.loading.keys import among
+from mood_core.store.engine.named_queries import query
 
 BEING_FORGOTTEN = "is being forgotten"
 """The reason why an account is paused, from the moment in which a run begins to forget its person."""
@@ -60,9 +60,7 @@ def tombstones_of(connection: Connection, user_ids: Iterable[str]) -> dict[str, 
     ids = list(user_ids)
     for key in _keys(connection) if ids else ():
         of_hash = {person_hash(user_id, key): user_id for user_id in ids}
-        condition, given = among(connection, "person_hash", list(of_hash))
-        query = f"SELECT person_hash, hash_key, forgotten_at_ms, lifted_at_ms FROM forgotten WHERE {condition}"  # noqa: S608
-        for row in connection.execute(text(query), {"ids": given}):
+        for row in connection.execute(query("tombstones_of"), {"ids": list(of_hash)}):
             lifted = None if row.lifted_at_ms is None else from_ms(row.lifted_at_ms)
             tombstone = Tombstone(row.person_hash, row.hash_key, from_ms(row.forgotten_at_ms), lifted)
             found[of_hash[row.person_hash]] = tombstone
@@ -77,19 +75,15 @@ def tombstone_of(database: Database, user_id: str) -> Tombstone | None:
 
 def newest_forgetting(connection: Connection) -> int:
     """When somebody was forgotten last, ms; 0 where nobody was."""
-    return connection.scalar(text("SELECT max(forgotten_at_ms) FROM forgotten")) or 0
+    return connection.scalar(query("newest_forgetting")) or 0
 
 
 def half_forgotten(database: Database) -> list[str]:
     """The ids of people who are still stored though they are to be forgotten: a run was killed in the middle."""
-    begun = text(
-        "SELECT u.user_id FROM users AS u INNER JOIN accounts AS a ON a.user_key = u.user_key"
-        " WHERE a.state_reason = :reason"
-    )
     with database.read() as connection:
-        found = set(connection.scalars(begun, {"reason": BEING_FORGOTTEN}))
+        found = set(connection.scalars(query("paused_for"), {"reason": BEING_FORGOTTEN}))
         if _keys(connection):
-            ids = list(connection.scalars(text("SELECT user_id FROM users")))
+            ids = list(connection.scalars(query("every_person")))
             found |= {user_id for user_id, stone in tombstones_of(connection, ids).items() if stone.in_force}
     return sorted(found)
 
@@ -97,7 +91,7 @@ def half_forgotten(database: Database) -> list[str]:
 def all_people(database: Database) -> list[str]:
     """The ids of everybody whom SQL knows."""
     with database.read() as connection:
-        return list(connection.scalars(text("SELECT user_id FROM users")))
+        return list(connection.scalars(query("every_person")))
 
 
 def kept_out(database: Database, written: Collection[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
@@ -123,7 +117,7 @@ def lifted(tombstone: Tombstone, *, at: datetime) -> pa.Table:
 def all_tombstones(database: Database) -> pa.Table:
     """Every tombstone, as rows of the dataset ``forgotten``."""
     with database.read() as connection:
-        rows = connection.execute(text("SELECT person_hash, hash_key, forgotten_at_ms, lifted_at_ms FROM forgotten"))
+        rows = connection.execute(query("every_tombstone"))
         columns = list(zip(*rows, strict=True)) or [()] * len(FORGOTTEN.schema)
     kinds = (pa.string(), pa.string(), pa.int64(), pa.int64())
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
@@ -165,12 +159,11 @@ def user_ids_of(rows: pa.Table) -> list[str]:
 def lock_people(connection: Connection, *, alone: bool = False) -> None:
     """Let nobody be forgotten until the end of the transaction; ``alone``: wait for those who write rows of people."""
     if connection.dialect.name == "postgresql":
-        shared = "" if alone else "_shared"
-        connection.execute(text(f"SELECT pg_advisory_xact_lock{shared}(:key)"), {"key": _LOCK})
+        connection.execute(query("lock_transaction" if alone else "lock_people"), {"key": _LOCK})
 
 
 def _keys(connection: Connection) -> list[str]:
-    return list(connection.scalars(text("SELECT DISTINCT hash_key FROM forgotten ORDER BY hash_key")))
+    return list(connection.scalars(query("hash_keys")))
 
 
 def _row(hash_: str, key: str, at: datetime, lifted_at: datetime | None) -> pa.Table:

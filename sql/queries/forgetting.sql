@@ -1,0 +1,107 @@
+-- Forgetting a person: tombstones, and everything that is deleted. Rows of the tables that know people by their key are
+-- deleted table by table, by a statement that Python composes: no table that is added later is left out.
+
+-- name: tombstones_of
+-- The tombstones of some hashes.
+SELECT
+    person_hash,
+    hash_key,
+    forgotten_at_ms,
+    lifted_at_ms
+FROM forgotten
+WHERE person_hash = ANY(:ids);
+
+-- name: every_tombstone
+-- Every tombstone.
+SELECT
+    person_hash,
+    hash_key,
+    forgotten_at_ms,
+    lifted_at_ms
+FROM forgotten;
+
+-- name: newest_forgetting
+-- When somebody was forgotten last.
+SELECT max(forgotten_at_ms) FROM forgotten;
+
+-- name: hash_keys
+-- The keys by which ids are hashed.
+SELECT DISTINCT hash_key FROM forgotten
+ORDER BY hash_key;
+
+-- name: every_person
+-- The ids of everybody who is stored.
+SELECT user_id FROM users;
+
+-- name: paused_for
+-- Whose account is paused for a reason.
+SELECT u.user_id FROM users AS u
+INNER JOIN accounts AS a ON u.user_key = a.user_key
+WHERE a.state_reason = :reason;
+
+-- name: lock_people
+-- PostgreSQL only: let nobody be forgotten until the end of this transaction. Those who write rows of people share it.
+SELECT pg_advisory_xact_lock_shared(:key);
+
+-- name: lease_holder
+-- Who holds the lease of an account that is not dated further ahead than clocks differ.
+SELECT a.claimed_by FROM accounts AS a
+WHERE
+    a.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
+    AND a.claimed_until_ms BETWEEN :now AND :latest;
+
+-- name: begin_forgetting
+-- Take an account out of all pulling and drop its token.
+UPDATE accounts SET
+    state = 'paused',
+    state_reason = :reason,
+    token = NULL,
+    token_version = token_version + 1,
+    claimed_by = :owner,
+    claimed_until_ms = :until
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
+
+-- name: display_name
+-- What a person is called.
+SELECT display_name FROM users
+WHERE user_id = :id AND display_name IS NOT NULL;
+
+-- name: local_files
+-- The local files that a person heard.
+SELECT DISTINCT t.track_id FROM listens AS l
+INNER JOIN tracks AS t ON l.track_key = t.track_key
+WHERE
+    l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
+    AND t.track_id LIKE 'spotify:local:%';
+
+-- name: tracks_to_check
+-- The tracks that a person heard, and those of listens whose person is not stored.
+SELECT l.track_key FROM listens AS l
+WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
+UNION
+SELECT l.track_key FROM listens AS l
+WHERE l.user_key NOT IN (SELECT u.user_key FROM users AS u);
+
+-- name: unused_tracks
+-- Those of some tracks that nobody's rows refer to.
+SELECT t.track_key FROM tracks AS t
+WHERE
+    t.track_id = ANY(:ids)
+    AND NOT EXISTS (SELECT 1 FROM listens AS p WHERE p.track_key = t.track_key)
+    AND NOT EXISTS (SELECT 1 FROM named_plays AS p WHERE p.track_key = t.track_key);
+
+-- name: undescribed_tracks
+-- Those of some tracks that were never described: they came with the listens.
+SELECT track_key FROM tracks
+WHERE track_key = ANY(:ids) AND name = '' AND artists = '';
+
+-- name: remove_unused_tracks
+-- Delete those of some tracks that nothing refers to.
+DELETE FROM tracks
+WHERE
+    track_key = ANY(:ids)
+    AND track_key NOT IN (SELECT track_key FROM listens)
+    AND track_key NOT IN (SELECT track_key FROM named_plays WHERE track_key IS NOT NULL)
+    AND track_key NOT IN (SELECT track_key FROM audio_features)
+    AND track_key NOT IN (SELECT track_key FROM feature_misses)
+    AND track_key NOT IN (SELECT track_key FROM moods);
