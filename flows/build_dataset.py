@@ -11,7 +11,7 @@ from prefect.states import Completed
 
 from flows.parameters import DatasetFile, Playlists, Reader
 from flows.progress import asking_progress
-from flows.server.calls import if_possible
+from flows.server.retries import if_possible
 from flows.tasks import RETRYING
 from mood_core.app.workspace import Workspace
 from mood_core.usecases.models.build_dataset import DatasetReport, parse_playlist, write_dataset

@@ -45,15 +45,15 @@ def _asked(address: str, records: RunRecords | None) -> Scheduled:
     from prefect.exceptions import PrefectException
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.server.schedule import our_deployments, read_schedule
-    from flows.serving.ghost_runs import ghosts
+    from flows.server.schedule import read_schedule
+    from flows.serving.dead_runs import find_dead
     from mood_core.usecases.upkeep.check_health import Scheduled
 
     now = utc_now()
     try:
         with temporary_settings({PREFECT_API_URL: address}), get_client(sync_client=True) as client:
             found = read_schedule(client, now)
-            ghostly = tuple(ghosts(client, our_deployments(client), records, now))
+            dead = tuple(find_dead(client, records))
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
         raise Unavailable(
             f"the Prefect server at PREFECT_API_URL does not answer ({type(error).__name__}); start it, or set another",
@@ -70,6 +70,6 @@ def _asked(address: str, records: RunRecords | None) -> Scheduled:
         waits_for_worker=bool(is_idle),
         next_runs=tuple((name, at) for name, at in found.next_runs.items() if at is not None),
         unscheduled=tuple(found.unscheduled),
-        ghosts=ghostly,
+        ghosts=dead,
         is_own=records is not None,
     )

@@ -11,7 +11,7 @@ from prefect.states import Completed
 
 from flows.parameters import Folds, LabelledFile, Repeats, Seed
 from flows.progress import ProgressArtifact
-from flows.server.calls import if_possible
+from flows.server.retries import if_possible
 from flows.summary import drift_sentence
 from flows.tasks import NIGHT_S, RETRYING
 from mood_core.app.workspace import Workspace

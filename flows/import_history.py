@@ -10,7 +10,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows.parameters import Exports, Milliseconds, Person, Zone
 from flows.progress import ProgressArtifact, asking_progress, labelling_progress
-from flows.server.calls import if_possible
+from flows.server.retries import if_possible
 from mood_core.app.import_export import import_export, label_now
 from mood_core.app.workspace import Workspace
 from mood_core.exports.parse_row import ImportFilter

@@ -13,7 +13,7 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
-from flows.server.calls import patiently, this_deployment
+from flows.server.retries import this_deployment, with_retries
 from mood_core.app.workspace import utc_now
 from mood_core.errors import Unavailable
 from mood_core.usecases.nightly.night_report import NightReport
@@ -49,7 +49,7 @@ def put_off(report: NightReport) -> str | None:
 
 def _run_at(at: datetime, name: str, parameters: Mapping[str, Any], what: str, key: str) -> str | None:
     try:
-        patiently(
+        with_retries(
             lambda: run_deployment(
                 name,
                 parameters=dict(parameters),

@@ -7,7 +7,7 @@ from uuid import UUID
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from flows.server.calls import if_possible
+from flows.server.retries import if_possible
 
 WORTH_SHOWING = 200
 """Less than this is done before anybody looks."""

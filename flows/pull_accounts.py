@@ -9,8 +9,8 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
 from flows.parameters import Label, SomePeople
-from flows.server.calls import patiently
-from flows.serving.run_owners import begin_run
+from flows.server.retries import with_retries
+from flows.serving.dead_runs import begin_run
 from flows.summary import state_of
 from flows.tasks import PULL_S, pull_shard
 from mood_core.usecases.nightly.night_report import NightReport
@@ -37,5 +37,5 @@ def pull_accounts(user_ids: SomePeople, label: Label = "a shard", dry_run: bool 
     begin_run()
     report = NightReport(pull_shard(list(user_ids), label, dry_run=dry_run), dry_run=dry_run)
     table = [asdict(outcome) for outcome in report.outcomes]
-    patiently(lambda: create_table_artifact(key=OUTCOMES, table=table, description=label))
+    with_retries(lambda: create_table_artifact(key=OUTCOMES, table=table, description=label))
     return state_of(report)

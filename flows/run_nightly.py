@@ -10,7 +10,7 @@ from flows.labelling import fetch_and_label
 from flows.parameters import Day, People
 from flows.run_names import named
 from flows.selecting import selection_of
-from flows.serving.run_owners import begin_run
+from flows.serving.dead_runs import begin_run
 from flows.summary import conclude
 from flows.sync_listens import pull_all
 from flows.tasks import NIGHT_S, finish_batches, permissions_ending

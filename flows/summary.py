@@ -13,7 +13,7 @@ from prefect.states import Cancelled, Completed, Failed
 from flows.alerting.events import tell_ended_permissions
 from flows.later import put_off
 from flows.run_failed import RunFailed, report_no_crash
-from flows.server.calls import if_possible, server_answers
+from flows.server.retries import if_possible, server_answers
 from mood_core.app.workspace import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.errors import StoreError

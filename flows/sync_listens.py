@@ -10,8 +10,8 @@ from prefect.futures import wait
 
 from flows.parameters import People
 from flows.run_names import named
-from flows.serving.making_up import make_up_for_night
-from flows.serving.run_owners import begin_run
+from flows.serving.dead_runs import begin_run
+from flows.serving.replacement_runs import replace_failed_nightly_run
 from flows.sharing.choosing import choose_accounts, unpulled
 from flows.sharing.shards import split
 from flows.sharing.share import pull_shared
@@ -45,7 +45,7 @@ def sync_listens(
     """
     begin_run()
     if due_only:
-        make_up_for_night()
+        replace_failed_nightly_run()
     report = NightReport(dry_run=dry_run)
     report.finished, report.lake_problems = (0, []) if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run, due_only=due_only, share=share)

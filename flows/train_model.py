@@ -11,7 +11,7 @@ from prefect.states import Completed
 
 from flows.parameters import Folds, LabelledFile, ModelName, ModelVersion, OutputFolder, Repeats, Seed
 from flows.progress import ProgressArtifact
-from flows.server.calls import if_possible
+from flows.server.retries import if_possible
 from mood_core.settings import load_settings
 
 

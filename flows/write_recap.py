@@ -17,7 +17,7 @@ from prefect.variables import Variable
 from flows.alerting.send_message import send_message
 from flows.parameters import Block, Day, People
 from flows.run_names import named
-from flows.server.calls import if_possible, patiently
+from flows.server.retries import if_possible, with_retries
 from flows.server.setup import NOTIFY_VARIABLE, notification_block
 from flows.tasks import PULL_S
 from mood_core.app.workspace import Workspace
@@ -52,7 +52,7 @@ def write_recap(
         notify: A Prefect notification block to send it through, for example slack-webhook/moods; by default the one of
             `moodlog setup`, if any.
     """
-    wanted = notify or patiently(lambda: Variable.get(NOTIFY_VARIABLE))
+    wanted = notify or with_retries(lambda: Variable.get(NOTIFY_VARIABLE))
     if wanted:
         notification_block(str(wanted))  # a wrong name is said before anything is done
     with Workspace() as workspace:

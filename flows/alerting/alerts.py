@@ -1,19 +1,19 @@
-"""What a person is told when nights or pulls do not work, as Prefect automations.
+"""The alerts of moodlog as Prefect automations that send notifications.
 
 Alerts are bound to the id of a deployment: another flow may have a deployment of the same name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flows.alerting.automations import DONE, ENDED, RUN
-from flows.alerting.deadlines import late_after, longest_pause
 from flows.alerting.events import ACCOUNT, REAUTHORISATION, SCHEDULE, SCHEDULE_BROKEN, SILENT
-from flows.server.setup import Done
+from flows.server.schedule_times import late_after, longest_pause
+from flows.server.setup import Change
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -21,29 +21,32 @@ if TYPE_CHECKING:
     from prefect.events import AutomationCore, EventTrigger
 
 NIGHTLY, PULL = "run-nightly/nightly", "sync-listens/pull"
-"""The deployments that alerts are about, as Prefect calls them."""
+"""The deployments with alerts, as Prefect calls them."""
 
 _STARTED = {f"{RUN}.Pending", f"{RUN}.Running", f"{RUN}.AwaitingConcurrencySlot", *ENDED}
 _MISSED_PULLS = timedelta(minutes=90)
 
 
-def alerts(client: SyncPrefectClient, block_id: UUID, deadline: time, now: datetime) -> Iterator[AutomationCore | Done]:
-    """What a person is told through the notification block ``block_id``; or why an alert cannot be made yet."""
-    for name, make in ((NIGHTLY, _night_alerts), (PULL, _pull_alerts)):
-        deployment = _deployed(client, name)
+def alerts(
+    client: SyncPrefectClient, block_id: UUID, deadline: time, now: datetime
+) -> Iterator[AutomationCore | Change]:
+    """The alerts that the notification block ``block_id`` sends; a change that names the reason for a missing one."""
+    for name in (NIGHTLY, PULL):
+        deployment = _find(client, name)
+        what = f"alerts of {name}"
         if deployment is None:
             remedy = "run `prefect deploy --all` or start `moodlog serve`, then `moodlog setup` again"
-            yield Done(f"alerts of {name}", f"not made: there is no such deployment on this server; {remedy}")
+            yield Change(what, f"not made: there is no such deployment on this server; {remedy}")
         elif deployment.paused or not _active(deployment):
-            yield Done(
-                f"alerts of {name}", "not made: its schedule is paused; resume it, then run `moodlog setup` again"
-            )
+            yield Change(what, "not made: its schedule is paused; resume it, then run `moodlog setup` again")
+        elif name == NIGHTLY:
+            yield from _nightly_alerts(deployment, block_id, deadline, now)
         else:
-            yield from make(deployment, block_id, deadline, now)
-    yield from _other_alerts(block_id)
+            yield _pull_alert(deployment, block_id, now)
+    yield from _event_alerts(block_id)
 
 
-def _deployed(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
+def _find(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
     from prefect.exceptions import ObjectNotFound
 
     try:
@@ -56,7 +59,7 @@ def _active(deployment: DeploymentResponse) -> list[object]:
     return [entry.schedule for entry in deployment.schedules if entry.active]
 
 
-def _night_alerts(
+def _nightly_alerts(
     deployment: DeploymentResponse, block_id: UUID, deadline: time, now: datetime
 ) -> Iterator[AutomationCore]:
     late = late_after(_active(deployment), deadline, now)
@@ -67,23 +70,21 @@ def _night_alerts(
         block_id,
         "The nightly run {{ flow_run.state.name|lower }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url or '' }}",
     )
+    what = f"A nightly run was due, and no nightly run completed within {_spoken(late)}."
     yield _alert(
         "moodlog: nightly late",
-        f"A nightly run was due, and none completed within {_spoken(late)}.",
+        what,
         nightly_late(deployment.id, late),
         block_id,
-        f"A nightly run was due, and none completed within {_spoken(late)}. Is a worker or `moodlog serve` running?"
-        " `moodlog doctor` checks.",
+        f"{what} Is a worker or `moodlog serve` running? `moodlog doctor` checks.",
     )
 
 
-def _pull_alerts(
-    deployment: DeploymentResponse, block_id: UUID, _deadline: time, now: datetime
-) -> Iterator[AutomationCore]:
+def _pull_alert(deployment: DeploymentResponse, block_id: UUID, now: datetime) -> AutomationCore:
     pause = longest_pause(_active(deployment), now) + _MISSED_PULLS
-    yield _alert(
+    return _alert(
         "moodlog: no pull starts",
-        f"No run of the deployment pull has started for {_spoken(pause)}. Sent again as long as that lasts.",
+        f"No run of the deployment pull has started for {_spoken(pause)}. The alert repeats while that lasts.",
         no_pull_starts(deployment.id, pause),
         block_id,
         f"No pull has started for {_spoken(pause)}. Are Prefect's scheduler and a worker (or `moodlog serve`) running?"
@@ -91,17 +92,17 @@ def _pull_alerts(
     )
 
 
-def _other_alerts(block_id: UUID) -> Iterator[AutomationCore]:
+def _event_alerts(block_id: UUID) -> Iterator[AutomationCore]:
     yield _alert(
         "moodlog: the schedule is broken",
-        "`moodlog serve` found that runs do not start by their schedules.",
+        "`moodlog serve` found that scheduled runs do not start.",
         _on_event({SCHEDULE_BROKEN}, SCHEDULE),
         block_id,
         "`moodlog serve` on {{ event.resource.name }} starts no runs: {{ event.payload['problems'] }}",
     )
     yield _alert(
         "moodlog: an account needs re-authorisation",
-        "Spotify's permission for an account has ended; only its person can renew it.",
+        "Spotify's permission for an account has ended; the account's owner must renew it.",
         _on_event({REAUTHORISATION}, ACCOUNT),
         block_id,
         "Spotify's permission for {{ event.resource.name }} has ended: "
@@ -109,7 +110,7 @@ def _other_alerts(block_id: UUID) -> Iterator[AutomationCore]:
     )
     yield _alert(
         "moodlog: an account is silent",
-        "A regular listener has no new listens, or no pull of an account has worked for a day.",
+        "A regular listener has no new listens, or every pull of an account failed for a day.",
         _on_event(set(SILENT.values()), ACCOUNT),
         block_id,
         "{{ event.payload['problem'] }}",
@@ -117,61 +118,47 @@ def _other_alerts(block_id: UUID) -> Iterator[AutomationCore]:
 
 
 def nightly_failed(deployment_id: UUID) -> EventTrigger:
-    """A run of the deployment failed or crashed."""
-    from prefect.events import EventTrigger, Posture
-
-    return EventTrigger(
-        posture=Posture.Reactive,
-        expect={f"{RUN}.*"},
-        match={"prefect.resource.id": f"{RUN}.*", "prefect.state-type": ["FAILED", "CRASHED"]},
-        match_related=_of(deployment_id),
-        threshold=1,
-        within=timedelta(0),
-    )
+    """Fires when a run of the deployment fails or crashes."""
+    states = {"prefect.state-type": ["FAILED", "CRASHED"]}
+    return _trigger({f"{RUN}.*"}, f"{RUN}.*", match=states, deployment_id=deployment_id)
 
 
 def nightly_late(deployment_id: UUID, within: timedelta) -> EventTrigger:
-    """Nothing was completed ``within`` a time after a run of the deployment began, or was due and did not begin."""
-    from prefect.events import EventTrigger, Posture
-
-    return EventTrigger(
-        posture=Posture.Proactive,
-        after={f"{RUN}.Late", f"{RUN}.Pending", f"{RUN}.AwaitingConcurrencySlot"},
-        expect=set(DONE),
-        match={"prefect.resource.id": f"{RUN}.*"},
-        match_related=_of(deployment_id),
-        threshold=1,
-        within=within,
-    )
+    """Fires when a run of the deployment began, or was due, and none completed ``within`` that time."""
+    after = {f"{RUN}.Late", f"{RUN}.Pending", f"{RUN}.AwaitingConcurrencySlot"}
+    return _trigger(DONE, f"{RUN}.*", after=after, deployment_id=deployment_id, within=within)
 
 
 def no_pull_starts(deployment_id: UUID, within: timedelta) -> EventTrigger:
-    """No run of the deployment started ``within`` a time, whatever was scheduled."""
+    """Fires when no run of the deployment started ``within`` that time."""
+    return _trigger(_STARTED, f"{RUN}.*", deployment_id=deployment_id, within=within)
+
+
+def _on_event(events: Collection[str], resources: str) -> EventTrigger:
+    return _trigger(events, f"{resources}.*")
+
+
+def _trigger(
+    expect: Collection[str],
+    resources: str,
+    *,
+    match: dict[str, list[str]] | None = None,
+    deployment_id: UUID | None = None,
+    within: timedelta | None = None,
+    **conditions: Any,
+) -> EventTrigger:
+    """A trigger that fires on an event of ``expect``, or if there is none ``within`` a time."""
     from prefect.events import EventTrigger, Posture
 
+    deployment = {"prefect.resource.role": "deployment", "prefect.resource.id": f"prefect.deployment.{deployment_id}"}
     return EventTrigger(
-        posture=Posture.Proactive,
-        expect=_STARTED,
-        match={"prefect.resource.id": f"{RUN}.*"},
-        match_related=_of(deployment_id),
+        posture=Posture.Reactive if within is None else Posture.Proactive,
+        expect=set(expect),
+        match={"prefect.resource.id": resources, **(match or {})},
+        match_related=deployment if deployment_id else {},
         threshold=1,
-        within=within,
-    )
-
-
-def _of(deployment_id: UUID) -> dict[str, str | list[str]]:
-    return {"prefect.resource.role": "deployment", "prefect.resource.id": f"prefect.deployment.{deployment_id}"}
-
-
-def _on_event(events: set[str], resources: str) -> EventTrigger:
-    from prefect.events import EventTrigger, Posture
-
-    return EventTrigger(
-        posture=Posture.Reactive,
-        expect=events,
-        match={"prefect.resource.id": f"{resources}.*"},
-        threshold=1,
-        within=timedelta(0),
+        within=within or timedelta(0),
+        **conditions,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from flows.server.setup import Done
+from flows.server.setup import Change
 from flows.summary import DEGRADED
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ENDED = DONE | {f"{RUN}.Failed", f"{RUN}.TimedOut", f"{RUN}.Cancelled", f"{RUN}.
 """The events of a run that has ended."""
 
 
-def dead_runs() -> AutomationCore:
+def dead_run_automation() -> AutomationCore:
     """A run without a heartbeat becomes crashed, so that no page shows a dead process as running."""
     from prefect.client.schemas.objects import StateType
     from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture
@@ -47,13 +47,13 @@ def dead_runs() -> AutomationCore:
     )
 
 
-def set_up_automation(client: SyncPrefectClient, wanted: AutomationCore) -> Done:
+def set_up_automation(client: SyncPrefectClient, wanted: AutomationCore) -> Change:
     """Make the automation, or bring the one of its name to what is ``wanted``; one switched off by hand stays off."""
     found = client.read_automations_by_name(wanted.name)
     what = f"automation {wanted.name}"
     if not found:
         client.create_automation(wanted)
-        return Done(what, "created")
+        return Change(what, "created")
     wanted = wanted.model_copy(update={"enabled": found[0].enabled})
     client.update_automation(found[0].id, wanted)
-    return Done(what, "brought up to date")
+    return Change(what, "brought up to date")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -29,6 +29,8 @@ from mood_core.store.queries.time_zones import zone
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
+
+    from flows.server.setup import Change
 
 
 @click.command
@@ -118,16 +120,20 @@ def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Cal
     """
     import asyncio
 
+    from prefect.client.orchestration import get_client
+
     from flows.serving.home_runner import HomeRunner
+    from flows.serving.replacement_runs import replace_missed_runs
     from flows.serving.watchdog import Watchdog
 
     records = RunRecords(folder / "runs")
     deployments = read_deployments()
-    _clear_up(records, deployments, say, is_ours=runtime.server is not None)
+    _clean_up(records, say, is_own_server=runtime.server is not None)
     runner = HomeRunner(records, say)
     signal.signal(signal.SIGINT, runner.handle_sigterm)
     ids = [UUID(str(runner.add_deployment(served(deployment, timezone)))) for deployment in deployments]
-    _make_up(ids, say)
+    with get_client(sync_client=True) as client:
+        _report(replace_missed_runs(client, ids, utc_now()), say)
     say(f"Prefect's pages: {runtime.pages}")
     if runtime.server is not None:
         say("Their password: moodlog serve --show-password")
@@ -142,34 +148,28 @@ def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Cal
     say("Stopped.")
 
 
-def _clear_up(records: RunRecords, deployments: list[Deployment], say: Callable[[str], None], *, is_ours: bool) -> None:
-    """Leave nothing in the way that a run of an earlier `serve` held when its process died."""
+def _clean_up(records: RunRecords, say: Callable[[str], None], *, is_own_server: bool) -> None:
+    """End the runs of an earlier `serve` whose processes have died, and free their concurrency slots."""
     from prefect.client.orchestration import get_client
 
-    from flows.alerting.automations import dead_runs, set_up_automation
+    from flows.alerting.automations import dead_run_automation, set_up_automation
     from flows.server.setup import free_slots
-    from flows.serving.dead_runs import end_orphans, settle, settle_unrecorded
+    from flows.serving.dead_runs import end_recorded_runs, end_unrecorded_runs, wait_for_orphans
 
     records.ask_to_stop()
-    end_orphans(records)
+    wait_for_orphans(records)
     records.ask_to_go_on()
     with get_client(sync_client=True) as client:
-        set_up_automation(client, dead_runs())
-        done = list(settle(client, records))
-        done += settle_unrecorded(client, deployments) if is_ours else []
-        done += free_slots(client, deployments)
-    for one in done:
-        say(f"{one.what}: {one.outcome}")
+        set_up_automation(client, dead_run_automation())
+        _report(end_recorded_runs(client, records), say)
+        if is_own_server:
+            _report(end_unrecorded_runs(client), say)
+        _report(free_slots(client), say)
 
 
-def _make_up(deployment_ids: list[UUID], say: Callable[[str], None]) -> None:
-    from prefect.client.orchestration import get_client
-
-    from flows.serving.missed_runs import make_up
-
-    with get_client(sync_client=True) as client:
-        for done in make_up(client, deployment_ids, utc_now()):
-            say(f"{done.what}: {done.outcome}")
+def _report(changes: Iterable[Change], say: Callable[[str], None]) -> None:
+    for change in changes:
+        say(f"{change.what}: {change.outcome}")
 
 
 def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:

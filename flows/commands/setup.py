@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.alerting.webhook import WEBHOOK
-from flows.deployments import read_deployments
 from flows.server.runtime import prefect_runtime
 from mood_core.app.workspace import utc_now
 from mood_core.cli.day import CLOCK
@@ -21,7 +20,7 @@ from mood_core.settings import load_settings
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from flows.server.setup import Done
+    from flows.server.setup import Change
 
 
 @click.command
@@ -116,18 +115,17 @@ def _set_up_database(*, as_json: bool) -> None:
 
 def _set_up(
     notify: str | None, webhook: SecretStr | None, deadline: datetime, pool_limit: int | None
-) -> Iterator[Done]:
+) -> Iterator[Change]:
     from prefect.client.orchestration import get_client
 
     from flows.alerting.alerts import alerts
-    from flows.alerting.automations import dead_runs, set_up_automation
-    from flows.server.setup import Done, free_slots, notification_block, set_up_pool, set_up_variable, set_up_webhook
+    from flows.alerting.automations import dead_run_automation, set_up_automation
+    from flows.server.setup import Change, free_slots, notification_block, set_up_pool, set_up_variable, set_up_webhook
 
-    deployments = read_deployments()
     with get_client(sync_client=True) as client:
         yield set_up_pool(client, pool_limit)
-        yield set_up_automation(client, dead_runs())
-        yield from free_slots(client, deployments)
+        yield set_up_automation(client, dead_run_automation())
+        yield from free_slots(client)
         if webhook:
             notify, saved = set_up_webhook(webhook)
             yield saved
@@ -138,4 +136,4 @@ def _set_up(
             raise click.ClickException(f"the block {notify} is not saved on the server")
         yield set_up_variable(notify)
         for alert in alerts(client, block_id, deadline.time(), utc_now()):
-            yield alert if isinstance(alert, Done) else set_up_automation(client, alert)
+            yield alert if isinstance(alert, Change) else set_up_automation(client, alert)

@@ -21,6 +21,7 @@ MOST = 200
 
 def run_filter(
     *,
+    ids: Collection[UUID] | None = None,
     states: Collection[str] | None = None,
     tags: Collection[str] = (),
     due: tuple[datetime | None, datetime | None] = (None, None),
@@ -30,6 +31,7 @@ def run_filter(
     """Prefect's filter of runs that meet every condition that is given.
 
     Args:
+        ids: Ids of runs.
         states: Types of state, for example ``UNDER_WAY``.
         tags: Tags that a run has all of.
         due: Expected to start after the first and before the second time.
@@ -40,6 +42,7 @@ def run_filter(
 
     after, before = due
     conditions: dict[str, Any] = {
+        "id": {"any_": list(ids)} if ids is not None else None,
         "state": {"type": {"any_": list(states)}} if states is not None else None,
         "tags": {"all_": list(tags)} if tags else None,
         "expected_start_time": {"after_": after, "before_": before} if after or before else None,

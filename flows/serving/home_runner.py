@@ -21,7 +21,7 @@ from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.states import Cancelled
 from prefect.utilities.processutils import command_to_string
 
-from flows.serving.missed_runs import superseded
+from flows.serving.replacement_runs import superseded
 from flows.serving.run_records import RunRecords
 from mood_core.app.workspace import utc_now
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from flows.server.local_server import LocalServer
 from flows.server.schedule import ServerSchedule, read_schedule
-from flows.serving.dead_runs import settle
-from flows.serving.missed_runs import times_of
+from flows.server.schedule_times import last_and_next
+from flows.serving.dead_runs import end_recorded_runs
 from flows.serving.run_records import RunRecords
 from flows.serving.scheduler_log import SchedulerLog
 from mood_core.app.workspace import utc_now
@@ -88,7 +88,7 @@ def overdue(found: ServerSchedule, now: datetime) -> list[Problem]:
         return []
     if found.failed_since is not None:
         return [Problem("failed", f"the nightly run that ended {found.failed_since:{_MINUTE}} UTC failed")]
-    times = [times_of(one.schedule, now - OVERDUE)[0] for one in nightly.schedules if one.active]
+    times = [last_and_next(one.schedule, now - OVERDUE)[0] for one in nightly.schedules if one.active]
     due = max((at for at in times if at is not None), default=None)
     worked = max(filter(None, (found.last_success, nightly.created)), default=None)
     if due is None or worked is None or worked >= due:
@@ -186,7 +186,8 @@ class Watchdog:
             hurried = {PREFECT_API_REQUEST_TIMEOUT: _ANSWER_S, PREFECT_CLIENT_MAX_RETRIES: 0}
             with temporary_settings(hurried), get_client(sync_client=True) as client:
                 found = read_schedule(client, now)
-                for done in settle(client, self._records, but=self._runner.in_flight, older_s=_SETTLE_S):
+                starting = self._runner.in_flight
+                for done in end_recorded_runs(client, self._records, starting=starting, min_age_s=_SETTLE_S):
                     self._say(f"{done.what}: {done.outcome}")
         except (httpx.HTTPError, PrefectException, RuntimeError) as error:
             said = "the Prefect server does not answer"

@@ -23,8 +23,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
 
-from flows.server.calls import patiently
-from flows.serving.run_owners import has_died, release_leases
+from flows.server.retries import with_retries
+from flows.serving.dead_runs import has_died, release_leases
 from flows.sharing.shard_runs import crash, outcomes_of, read_runs, take
 from flows.tasks import PULL_S, pull_shard
 from mood_core.app.workspace import utc_now
@@ -140,7 +140,7 @@ class _Sharing:
         is_new = False
         while not is_new:
             shard.tries += 1
-            run = patiently(lambda: self._made(shard))
+            run = with_retries(lambda: self._made(shard))
             is_new = run.state is None or not run.state.is_final()
             shard.run_id = run.id
 
@@ -155,21 +155,21 @@ class _Sharing:
         return run  # type: ignore[no-any-return]
 
     def _runs(self) -> list[tuple[_Shard, FlowRun]]:
-        runs = patiently(lambda: read_runs(self._client, [shard.run_id for shard in self._open if shard.run_id]))
+        runs = with_retries(lambda: read_runs(self._client, [shard.run_id for shard in self._open if shard.run_id]))
         return [(shard, run) for shard in self._open for run in runs if run.id == shard.run_id]
 
     def _look_at(self, shard: _Shard, run: FlowRun) -> None:
         if run.state is None:
             return
         if run.state.is_running() and has_died(run):
-            patiently(lambda: crash(self._client, run, "its process has ended"))
+            with_retries(lambda: crash(self._client, run, "its process has ended"))
         elif run.state.is_final():
             self._open.remove(shard)
             self._ended(shard, run)
 
     def _ended(self, shard: _Shard, run: FlowRun) -> None:
         """Take the outcomes of a run that has ended; one that died is given out again, without what it did."""
-        outcomes = patiently(lambda: outcomes_of(self._client, run.id))
+        outcomes = with_retries(lambda: outcomes_of(self._client, run.id))
         self.outcomes += outcomes
         reported = {outcome.user_id for outcome in outcomes}
         rest = [user_id for user_id in shard.user_ids if user_id not in reported]
@@ -212,10 +212,10 @@ class _Sharing:
         if run.state is None:
             return False
         if run.state.is_scheduled():
-            return patiently(lambda: take(self._client, run))
+            return with_retries(lambda: take(self._client, run))
         if run.state.is_pending() and _is_stuck(run):
             get_run_logger().warning("no process began %s: pulled here", run.name)
-            patiently(lambda: crash(self._client, run, "no process began it; pulled by the run that shares it"))
+            with_retries(lambda: crash(self._client, run, "no process began it; pulled by the run that shares it"))
             return True
         return False
 

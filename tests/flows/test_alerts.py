@@ -24,7 +24,7 @@ from flows.alerting.events import SCHEDULE_BROKEN, report_schedule, report_silen
 from flows.commands.serve import served
 from flows.deployments import Deployment, read_deployments
 from flows.server.local_server import LocalServer
-from flows.server.setup import Done
+from flows.server.setup import Change
 from mood_core.usecases.nightly.find_silent_accounts import Kind, Silence
 from mood_core.usecases.nightly.night_report import NightReport, Permission
 from mood_core.usecases.nightly.pull_listens import PullOutcome
@@ -162,9 +162,9 @@ def test_alerts_follow_the_deployments(tmp_path: Path, listener: Listener) -> No
         for cron in ("*/30 * * * *", "0 3,15 * * *", "@daily"):
             _applied(replace(NAMED["nightly"], schedules=({"cron": cron, "timezone": "UTC", "slug": "n"},)))
             made = list(alerts(client, uuid4(), time(8), NOW))
-            assert len([one for one in made if not isinstance(one, Done)]) == 6
+            assert len([one for one in made if not isinstance(one, Change)]) == 6
         client.pause_deployment(again)
-        paused = next(one for one in alerts(client, uuid4(), time(8), NOW) if isinstance(one, Done))
+        paused = next(one for one in alerts(client, uuid4(), time(8), NOW) if isinstance(one, Change))
         assert "resume it" in paused.outcome
         _assert_the_address_is_a_secret(client, listener.url)
 

@@ -17,7 +17,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Completed, Pending, Running, Scheduled
 from prefect.testing.cli import invoke_and_assert
 
-from flows.alerting.automations import dead_runs, set_up_automation
+from flows.alerting.automations import dead_run_automation, set_up_automation
 from flows.deployments import read_deployments
 from flows.server.setup import free_slots
 from tests.flows.deployed import MOODLOG, PREFECT, Listener, listening, prefect_server, run, until
@@ -196,7 +196,7 @@ def test_slots_that_no_run_holds_are_freed(client: SyncPrefectClient) -> None:
     client.update_global_concurrency_limit(limit.name, GlobalConcurrencyLimitUpdate(active_slots=1))
     held = _create(client, "forget", {"user": "ada", "really": True})
     assert _begin(client, held) is StateType.PENDING
-    freed = [done.what for done in free_slots(client, read_deployments())]
+    freed = [done.what for done in free_slots(client)]
     assert freed == ["slots of rebuild"], "a run that is under way keeps its slot"
     client.set_flow_run_state(held.id, Completed(), force=True)
 
@@ -225,7 +225,7 @@ def _end_leases(home: Path) -> None:
 
 
 def test_a_run_without_a_heartbeat_is_marked_as_crashed(client: SyncPrefectClient) -> None:
-    automation = dead_runs()
+    automation = dead_run_automation()
     quick = automation.trigger.model_copy(update={"within": timedelta(seconds=10)})
     set_up_automation(client, automation.model_copy(update={"name": "died, soon", "trigger": quick}))
     dead = _create(client, "label", {})

@@ -25,8 +25,8 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import CronSchedule
 
-from flows.serving.making_up import MADE_UP
-from flows.serving.run_owners import OWNER
+from flows.serving.dead_runs import OWNER
+from flows.serving.replacement_runs import REPLACEMENT
 from standin import StandIn
 from tests.flows.cluster import cluster, kill, worker_of, workers
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, until
@@ -125,7 +125,7 @@ def _schedule(client: SyncPrefectClient, name: str, cron: str | None, *, share: 
 def _by_schedule(client: SyncPrefectClient, deployment: str, state: str | None) -> list[FlowRun]:
     """The runs of ``deployment`` that nobody started by hand, those in ``state``."""
     found = client.read_flow_runs(deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[deployment])))
-    mine = [one for one in found if one.auto_scheduled or MADE_UP in one.tags]
+    mine = [one for one in found if one.auto_scheduled or REPLACEMENT in one.tags]
     return [one for one in mine if state is None or one.state_name == state]
 
 
@@ -136,7 +136,7 @@ def _daily_soon() -> str:
 
 
 def _made_up(client: SyncPrefectClient) -> list[FlowRun]:
-    return [one for one in _by_schedule(client, "nightly", "Completed") if MADE_UP in one.tags]
+    return [one for one in _by_schedule(client, "nightly", "Completed") if REPLACEMENT in one.tags]
 
 
 def _begun(client: SyncPrefectClient) -> FlowRun | None:

@@ -19,7 +19,7 @@ from prefect.states import Crashed
 
 from flows.alerting.events import SCHEDULE_BROKEN
 from flows.server.process_lock import holder
-from flows.serving.missed_runs import make_up
+from flows.serving.replacement_runs import replace_missed_runs
 from standin import StandIn
 from tests.flows.deployed import MOODLOG, prefect_server, run, until
 from tests.flows.serving import DEFAULT_PORT, STATE, begin_a_pull, serving
@@ -91,13 +91,15 @@ def test_a_missed_run_is_tried_three_times_and_left_to_the_next_where_that_is_so
         for name, cron in (("nightly", f"{now:%M} {(now + timedelta(hours=12)):%H} * * *"), ("soon", "* * * * *")):
             schedule = DeploymentScheduleCreate(schedule=CronSchedule(cron=cron, timezone="UTC"), active=True)
             ids[name] = client.create_deployment(flow_id=flow_id, name=name, schedules=[schedule])
-        assert list(make_up(client, list(ids.values()), now)) == [], "on its first day nothing was missed"
+        assert list(replace_missed_runs(client, list(ids.values()), now)) == [], "on its first day nothing was missed"
         with closing(sqlite3.connect(home / "prefect" / "prefect.db", timeout=30)) as database, database:
             database.execute("UPDATE deployment SET created = ?", (f"{now - timedelta(days=3):%Y-%m-%d %H:%M:%S.%f}",))
         for _ in range(3):
-            (done,) = make_up(client, list(ids.values()), now)
+            (done,) = replace_missed_runs(client, list(ids.values()), now)
             assert "nightly" in done.what
-            assert list(make_up(client, list(ids.values()), datetime.now(UTC))) == [], "one run waits already"
+            assert list(replace_missed_runs(client, list(ids.values()), datetime.now(UTC))) == [], (
+                "one run waits already"
+            )
             (waiting,) = [one for one in client.read_flow_runs() if one.state is not None and one.state.is_scheduled()]
             client.set_flow_run_state(waiting.id, Crashed(), force=True)
-        assert list(make_up(client, list(ids.values()), now)) == []
+        assert list(replace_missed_runs(client, list(ids.values()), now)) == []

@@ -18,7 +18,7 @@ from prefect.states import Pending, Running
 
 import flows.sharing.share
 from flows.server.local_server import LocalServer
-from flows.serving.run_owners import OWNER, end_dead_runs
+from flows.serving.dead_runs import OWNER, end_dead_runs
 from flows.sharing.shards import split
 from flows.sync_listens import sync_listens
 from mood_core.store.locks.leases import LEASE_S
@@ -120,7 +120,7 @@ def test_a_run_waits_for_a_server_that_is_away(
 def test_a_server_that_stays_away_leaves_every_shard_to_the_run(
     listeners: StandIn, monkeypatch: pytest.MonkeyPatch, server: LocalServer
 ) -> None:
-    monkeypatch.setattr("flows.server.calls.OUTAGE_S", 2.0)
+    monkeypatch.setattr("flows.server.retries.OUTAGE_S", 2.0)
 
     def outage() -> None:
         until(lambda: listeners.calls.count("recently_played"), 300)
@@ -148,7 +148,7 @@ def test_what_dead_processes_left_is_ended(listeners: StandIn, monkeypatch: pyte
         workspace.accounts.claim(ids, f"another-host:7:{night.id}", now=workspace.now(), for_s=LEASE_S)
         picked = client.create_flow_run_from_deployment(nightly.id)
         client.set_flow_run_state(picked.id, Pending(), force=True)
-        monkeypatch.setattr("flows.serving.run_owners.NEVER_BEGAN", timedelta(0))
+        monkeypatch.setattr("flows.serving.dead_runs.PENDING_LIMIT", timedelta(0))
         assert {one.id for one in end_dead_runs(client)} == {night.id, picked.id}
         assert {client.read_flow_run(one.id).state_name for one in (night, picked)} == {"Crashed"}
         assert workspace.accounts.claim(ids, "another-host:8:x", now=workspace.now(), for_s=LEASE_S) == ids

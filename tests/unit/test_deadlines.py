@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 
-from flows.alerting.deadlines import late_after, longest_pause, start_times
-from flows.serving.missed_runs import last_and_next
+from flows.server.schedule_times import last_and_next, late_after, longest_pause, start_times
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EIGHT = time(8)
@@ -56,7 +55,7 @@ def test_a_schedule_whose_time_never_comes_has_no_start() -> None:
     never = CronSchedule(cron="0 0 30 2 *", timezone="UTC")
     assert start_times(never, NOW) == []
     assert late_after([never], EIGHT, NOW) == timedelta(hours=1)
-    assert last_and_next("0 0 30 2 *", "UTC", NOW) == (None, None)
+    assert last_and_next(never, NOW) == (None, None)
 
 
 def test_without_a_start_there_is_still_an_answer() -> None:

@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.schedules import CronSchedule
 
 from flows.server.health_route import health
-from flows.serving.missed_runs import last_and_next, superseded
+from flows.server.schedule_times import last_and_next
+from flows.serving.replacement_runs import superseded
 from flows.serving.scheduler_log import SchedulerLog
 from flows.serving.watchdog import Patience, Problem
 
@@ -43,7 +45,7 @@ def test_of_late_runs_of_one_schedule_the_newest_is_left() -> None:
     ],
 )
 def test_the_last_and_the_next_time_of_a_schedule(cron: str, last: datetime, following: datetime) -> None:
-    assert last_and_next(cron, "UTC", NOW) == (last, following)
+    assert last_and_next(CronSchedule(cron=cron, timezone="UTC"), NOW) == (last, following)
 
 
 def test_a_problem_must_last_and_is_forgotten_when_it_ends() -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from prefect.exceptions import PrefectHTTPStatusError
 
-from flows.server.calls import if_possible, is_away, patiently
+from flows.server.retries import if_possible, is_unavailable, with_retries
 from mood_core.errors import Unavailable
 
 
@@ -27,7 +27,7 @@ def _status(code: int) -> PrefectHTTPStatusError:
 
 
 def test_a_call_is_repeated_until_the_server_answers() -> None:
-    assert patiently(_answers_after([httpx.ConnectError("refused"), _status(503)])) == "here"
+    assert with_retries(_answers_after([httpx.ConnectError("refused"), _status(503)])) == "here"
 
 
 def test_a_server_that_stays_away_is_named_and_what_the_run_can_do_without_is_left() -> None:
@@ -35,7 +35,7 @@ def test_a_server_that_stays_away_is_named_and_what_the_run_can_do_without_is_le
         raise httpx.ConnectError("refused")
 
     with pytest.raises(Unavailable, match=r"Prefect server did not answer.*is it running") as caught:
-        patiently(refused, for_s=0)
+        with_retries(refused, for_s=0)
     assert caught.value.source == "prefect"
     if_possible(refused, for_s=0)
 
@@ -44,14 +44,14 @@ def test_what_the_server_refuses_is_not_repeated() -> None:
     failures: list[Exception] = [_status(409), ValueError("a defect")]
     call = _answers_after(failures)
     with pytest.raises(ValueError, match="a defect"):
-        patiently(call)
+        with_retries(call)
     with pytest.raises(PrefectHTTPStatusError):
-        patiently(call)
+        with_retries(call)
     assert failures == []
 
 
 def test_a_client_that_looks_at_the_version_first_hides_why_it_cannot() -> None:
     wrapped = RuntimeError("Failed to reach API at http://127.0.0.1/api")
     wrapped.__cause__ = httpx.ConnectError("refused")
-    assert is_away(wrapped)
-    assert not is_away(RuntimeError("something else"))
+    assert is_unavailable(wrapped)
+    assert not is_unavailable(RuntimeError("something else"))

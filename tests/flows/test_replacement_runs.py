@@ -1,4 +1,4 @@
-"""Which nights are made up for."""
+"""Which nightly runs are replaced."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running
 
-from flows.serving.making_up import MADE_UP, MOST, lost_night
+from flows.serving.replacement_runs import ATTEMPTS, REPLACEMENT, failed_nightly_run
 
 _UNREACHABLE: State[None] = Failed(message="Flow run encountered an exception: StoreUnreachable: no answer")
 
@@ -20,7 +20,7 @@ def _run(state: State[None], *tags: str, people: tuple[str, ...] = ()) -> FlowRu
 @pytest.mark.parametrize("state", [Crashed(), _UNREACHABLE], ids=["crashed", "database away"])
 def test_a_night_that_died_or_met_a_passing_failure_is_lost(state: State[None]) -> None:
     lost, before = _run(state), _run(Completed())
-    assert lost_night([lost, before]) is lost
+    assert failed_nightly_run([lost, before]) is lost
 
 
 @pytest.mark.parametrize(
@@ -36,16 +36,16 @@ def test_a_night_that_died_or_met_a_passing_failure_is_lost(state: State[None]) 
     ids=lambda state: f"{state.name} {state.message or ''}"[:20],
 )
 def test_no_other_night_is_run_again(state: State[None]) -> None:
-    assert lost_night([_run(state), _run(Crashed())]) is None
+    assert failed_nightly_run([_run(state), _run(Crashed())]) is None
 
 
 def test_a_run_for_some_people_says_nothing_of_the_night() -> None:
     lost = _run(Crashed())
-    assert lost_night([_run(Completed(), people=("ada",)), lost]) is lost
+    assert failed_nightly_run([_run(Completed(), people=("ada",)), lost]) is lost
 
 
 def test_a_night_that_dies_every_time_is_not_run_for_ever() -> None:
     night = _run(Crashed())
-    again = [_run(Crashed(), MADE_UP) for _ in range(MOST)]
-    assert lost_night([*again[1:], night]) is again[1]
-    assert lost_night([*again, night]) is None
+    again = [_run(Crashed(), REPLACEMENT) for _ in range(ATTEMPTS)]
+    assert failed_nightly_run([*again[1:], night]) is again[1]
+    assert failed_nightly_run([*again, night]) is None
