@@ -2,4 +2,4 @@
 
 from flows.quiet_logs import quiet_websockets
 
-quiet_websockets()  # here, because it must hold in each process that runs a flow, whoever starts it
+quiet_websockets()  # here, so that it holds in every process that runs a flow

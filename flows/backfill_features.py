@@ -1,25 +1,21 @@
-"""Fetches the audio features that are missing, also those that no source had the last time."""
+"""Fetches missing audio features, including those that no source had the last time."""
 
 from __future__ import annotations
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.labelling import fetch_and_label
+from flows.options import PRIVATE
 from flows.parameters import Day, People
-from flows.selecting import selection_of
+from flows.selection import selection_of
 from flows.summary import conclude
-from flows.tasks import finish_batches
+from flows.tasks import fetch_and_label, finish_batches
 from mood_core.usecases.nightly.night_report import NightReport
 
 
-@flow(name="backfill-features", flow_run_name="backfill features", log_prints=False, persist_result=False)
+@flow(name="backfill-features", flow_run_name="backfill features", **PRIVATE)
 def backfill_features(
-    people: People = (),
-    first_day: Day = None,
-    last_day: Day = None,
-    ask_again: bool = True,
-    label: bool = True,
+    people: People = (), first_day: Day = None, last_day: Day = None, ask_again: bool = True, label: bool = True
 ) -> State[NightReport]:
     """Fetch the features of every track that has none, for example after adding a catalogue file.
 
@@ -27,8 +23,8 @@ def backfill_features(
         people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
         first_day: Only tracks heard on this local day or later, for example 2026-11-01.
         last_day: Only tracks heard on this local day or earlier.
-        ask_again: Ask now what a source did not know before, instead of when it is time again.
-        label: Then label the tracks whose features were found.
+        ask_again: Repeat failed searches now, instead of when their retry is due.
+        label: Label the tracks whose features were found.
     """
     selection = selection_of(people, first_day, last_day)
     finished, problems = finish_batches()

@@ -9,11 +9,11 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows.options import NIGHT_S, RETRYING
 from flows.parameters import Folds, LabelledFile, Repeats, Seed
 from flows.progress import ProgressArtifact
+from flows.report_text import drift_sentence
 from flows.server.retries import if_possible
-from flows.summary import drift_sentence
-from flows.tasks import NIGHT_S, RETRYING
 from mood_core.app.workspace import Workspace
 from mood_core.classifier.drift import DriftReport
 from mood_core.usecases.models.check_training import TrainingCheck

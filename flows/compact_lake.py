@@ -1,4 +1,4 @@
-"""Merges the lake's small files of past months, then verifies the lake."""
+"""Merges the lake's small files of past months, and verifies the lake."""
 
 from __future__ import annotations
 
@@ -7,22 +7,16 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 
+from flows.options import NIGHT_S, PRIVATE, RETRYING
 from flows.parameters import Month
 from flows.progress import ProgressArtifact
-from flows.tasks import NIGHT_S, RETRYING
 from flows.verify_lake import verify_lake
 from mood_core.app.workspace import Workspace
 from mood_core.usecases.upkeep.compact import CompactReport
 from mood_core.usecases.upkeep.verify_lake import Verification
 
 
-@flow(
-    name="compact-lake",
-    flow_run_name="compact the lake",
-    log_prints=False,
-    persist_result=False,
-    timeout_seconds=NIGHT_S,
-)
+@flow(name="compact-lake", flow_run_name="compact the lake", timeout_seconds=NIGHT_S, **PRIVATE)
 def compact_lake(before: Month = "") -> State[Verification]:
     """Merge the small files of past months and verify the result.
 
@@ -30,7 +24,7 @@ def compact_lake(before: Month = "") -> State[Verification]:
         before: Merge months before this one, for example 2026-06; empty for all but the current month.
     """
     report = merge_files(before or None)
-    get_run_logger().info("%d files became %d", report.files_before, report.files_after)
+    get_run_logger().info("%d files merged into %d", report.files_before, report.files_after)
     state: State[Any] = verify_lake(return_state=True)
     return state
 

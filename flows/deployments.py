@@ -1,4 +1,4 @@
-"""The deployments of ``prefect.yaml``, read for ``moodlog serve``, so that there is one truth about what runs when."""
+"""Reads the deployments of ``prefect.yaml``, the only place that defines schedules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True, slots=True)
 class Concurrency:
-    """How many runs may go at once, and what becomes of one more: ``ENQUEUE`` lets it wait, ``CANCEL_NEW`` drops it."""
+    """The maximum of concurrent runs; ``ENQUEUE`` delays another run, ``CANCEL_NEW`` cancels it."""
 
     limit: int
     collision_strategy: str
@@ -21,7 +21,7 @@ class Concurrency:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One entry of ``prefect.yaml``; ``schedules`` are its cron lines with their time zones and slugs."""
+    """One deployment of ``prefect.yaml``; ``schedules`` have a cron line, a time zone and a slug."""
 
     name: str
     entrypoint: str
@@ -33,16 +33,16 @@ class Deployment:
 
 
 def deployments_file() -> Path:
-    """``prefect.yaml``: beside the package in a checkout, inside it in an installed wheel."""
+    """The path of ``prefect.yaml``: next to the package in a checkout, inside the package in a wheel."""
     packaged = _HERE / "_deploy" / "prefect.yaml"
     return packaged if packaged.is_file() else _HERE.parent / "prefect.yaml"
 
 
 def read_deployments(path: Path | None = None) -> list[Deployment]:
-    """The deployments in ``path`` (by default moodlog's own), in their order.
+    """The deployments of ``path``, by default moodlog's own file, in file order.
 
     Raises:
-        ConfigError: The file is not what Prefect expects.
+        ConfigError: The file has not the format that Prefect expects.
     """
     import yaml
 
@@ -51,7 +51,7 @@ def read_deployments(path: Path | None = None) -> list[Deployment]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
         return [_deployment(entry) for entry in entries]
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read as Prefect's deployments: {error}") from error
+        raise ConfigError(f"{path} cannot be read as deployments of Prefect: {error}") from error
 
 
 def _deployment(entry: dict[str, Any]) -> Deployment:

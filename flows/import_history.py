@@ -8,16 +8,17 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
+from flows.options import PRIVATE
 from flows.parameters import Exports, Milliseconds, Person, Zone
-from flows.progress import ProgressArtifact, asking_progress, labelling_progress
+from flows.progress import ProgressArtifact, feature_progress, labelling_progress
 from flows.server.retries import if_possible
 from mood_core.app.import_export import import_export, label_now
 from mood_core.app.workspace import Workspace
-from mood_core.exports.parse_row import ImportFilter
+from mood_core.exports.parse_row import Choice
 
 
 class _Progress:
-    """Shows an import's steps, each as a progress of its own."""
+    """Shows the progress of each step of an import."""
 
     def __init__(self) -> None:
         self._artifact, self._total = ProgressArtifact("moodlog-import", "Import"), 0
@@ -29,7 +30,7 @@ class _Progress:
         self._artifact(done, self._total)
 
 
-@flow(name="import-history", flow_run_name="import for {user}", log_prints=False, persist_result=False)
+@flow(name="import-history", flow_run_name="import for {user}", **PRIVATE)
 def import_history(
     paths: Exports,
     user: Person,
@@ -40,17 +41,17 @@ def import_history(
     label: bool = False,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """Import zips, folders or JSON files; every row's fate is counted, and importing the same again changes nothing.
+    """Import zips, folders or JSON files. The outcome of every row is counted. Importing a file again changes nothing.
 
     Args:
-        paths: Where the export lies on the machine that runs this, for example ["/data/my_spotify_data.zip"].
-        user: Whose history it is, by id or name; a new name makes a person without an account.
-        timezone: IANA time zone of a new person, for example Europe/Berlin; that of the machine by default.
-        min_ms: Leave out plays shorter than this, in ms; those of unknown length stay.
+        paths: Paths on the machine that runs this, for example ["/data/my_spotify_data.zip"].
+        user: Whose history it is, by id or name; a new name creates a person without an account.
+        timezone: IANA time zone of a new person, for example Europe/Berlin; the machine's by default.
+        min_ms: Skip plays shorter than this, in ms; plays without a duration are kept.
         keep_private: Keep the plays of private sessions.
         keep_videos: Keep the plays of music videos.
-        label: Fetch features and label at once, the most heard tracks first.
-        dry_run: Say what would become of every row, and write nothing.
+        label: Fetch features and label now, the most heard tracks first.
+        dry_run: Count the outcome of every row, but write nothing.
     """
     with Workspace() as workspace:
         report = import_export(
@@ -58,13 +59,13 @@ def import_history(
             [Path(path) for path in paths],
             user=user,
             timezone=timezone or None,
-            row_filter=ImportFilter(min_ms, keep_private, keep_videos),
+            choice=Choice(min_ms, keep_private, keep_videos),
             dry_run=dry_run,
             progress=_Progress(),
         )
         if label and not dry_run:
-            label_now(workspace, asking_progress(), labelling_progress())
-    fates = [{"fate": str(fate), "rows": count} for fate, count in sorted(report.outcomes.items())]
+            label_now(workspace, feature_progress(), labelling_progress())
+    outcomes = [{"outcome": str(outcome), "rows": count} for outcome, count in sorted(report.outcomes.items())]
     said = f"{report.rows_read} rows read"
-    if_possible(lambda: create_table_artifact(key="moodlog-import-fates", table=fates, description=said))
+    if_possible(lambda: create_table_artifact(key="moodlog-import-outcomes", table=outcomes, description=said))
     return report.as_dict()

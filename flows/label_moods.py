@@ -1,32 +1,22 @@
-"""Fetches audio features and labels moods for what is stored and not labelled yet."""
+"""Fetches audio features and labels the moods of stored tracks."""
 
 from __future__ import annotations
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.labelling import fetch_and_label
+from flows.options import NIGHT_S, PRIVATE
 from flows.parameters import Day, People
-from flows.run_names import named
-from flows.selecting import selection_of
+from flows.run_names import run_name
+from flows.selection import selection_of
 from flows.summary import conclude
-from flows.tasks import NIGHT_S, finish_batches
+from flows.tasks import fetch_and_label, finish_batches
 from mood_core.usecases.nightly.night_report import NightReport
 
 
-@flow(
-    name="label-moods",
-    flow_run_name=named("label moods"),
-    log_prints=False,
-    persist_result=False,
-    timeout_seconds=NIGHT_S,
-)
-def label_moods(
-    people: People = (),
-    first_day: Day = None,
-    last_day: Day = None,
-) -> State[NightReport]:
-    """Fetch the features of tracks that have none and label every track that has features.
+@flow(name="label-moods", flow_run_name=run_name("label moods"), timeout_seconds=NIGHT_S, **PRIVATE)
+def label_moods(people: People = (), first_day: Day = None, last_day: Day = None) -> State[NightReport]:
+    """Fetch the features of tracks that have none, and label every track that has features.
 
     Args:
         people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.

@@ -1,4 +1,4 @@
-"""Progress of long work, in Prefect's pages and in the run's log."""
+"""Shows the progress of long work in Prefect's UI and in the run's log."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from flows.server.retries import if_possible
 
 WORTH_SHOWING = 200
-"""Less than this is done before anybody looks."""
+"""The smallest number of items with a progress artifact: less is done within seconds."""
 
 _STEP = 5.0
 
 
 class ProgressArtifact:
-    """Told how much of how much is done; shows it every five per cent, where there is much and not all is done."""
+    """A progress callback that shows every 5 %, for at least :data:`WORTH_SHOWING` items."""
 
     def __init__(self, key: str, description: str) -> None:
         self._key = key
@@ -26,13 +26,13 @@ class ProgressArtifact:
         self._what = ""
 
     def __call__(self, done: int, of: int) -> None:
-        """Show that ``done`` of ``of`` is done."""
+        """Show that ``done`` of ``of`` items are done."""
         percent = 100.0 * done / max(of, 1)
         if of < WORTH_SHOWING or percent - self._shown < _STEP or (self._artifact is None and done >= of):
             return
         self._shown = percent
         get_run_logger().info("%s: %d of %d", self._description, done, of)
-        if_possible(lambda: self._show(percent), for_s=0)  # the next step shows it, and the work does not wait
+        if_possible(lambda: self._show(percent), for_s=0)  # no retries: the next step shows it
 
     def _show(self, percent: float) -> None:
         if self._artifact is None:
@@ -41,15 +41,15 @@ class ProgressArtifact:
             update_progress_artifact(self._artifact, progress=percent)
 
     def share(self, what: str, share: float) -> None:
-        """Show which ``share``, 0-1, of ``what`` is done: work in stages begins at 0 with each of them."""
+        """Show the ``share``, 0-1, of the stage ``what`` that is done; each stage starts at 0."""
         if what != self._what:
             self._what, self._shown = what, 0.0
         self(round(share * 1000), 1000)
 
 
-def asking_progress() -> ProgressArtifact:
+def feature_progress() -> ProgressArtifact:
     """The progress of fetching audio features."""
-    return ProgressArtifact("moodlog-features", "Tracks whose audio features were asked for")
+    return ProgressArtifact("moodlog-features", "Tracks whose audio features were requested")
 
 
 def labelling_progress() -> ProgressArtifact:

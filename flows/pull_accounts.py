@@ -1,4 +1,4 @@
-"""Pulls the accounts of one shard, for a run that shares its work with other workers."""
+"""Pulls the accounts of one shard, for a run that shares its accounts among workers."""
 
 from __future__ import annotations
 
@@ -8,31 +8,26 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
+from flows.options import PRIVATE, PULL_S
 from flows.parameters import Label, SomePeople
 from flows.server.retries import with_retries
 from flows.serving.dead_runs import begin_run
 from flows.summary import state_of
-from flows.tasks import PULL_S, pull_shard
+from flows.tasks import pull_shard
 from mood_core.usecases.nightly.night_report import NightReport
 
 OUTCOMES = "moodlog-shard"
-"""The artifact that takes every account's outcome to the run that shared the work."""
+"""The key of the artifact with every account's outcome, which the sharing run reads."""
 
 
-@flow(
-    name="pull-accounts",
-    flow_run_name="pull {label}",
-    log_prints=False,
-    persist_result=False,
-    timeout_seconds=PULL_S,
-)
+@flow(name="pull-accounts", flow_run_name="pull {label}", timeout_seconds=PULL_S, **PRIVATE)
 def pull_accounts(user_ids: SomePeople, label: Label = "a shard", dry_run: bool = False) -> State[NightReport]:
-    """Pull the recent listens of some accounts; `share` of the nightly run and the pull makes such runs.
+    """Pull the recent listens of some accounts; run-nightly and sync-listens start such runs with `share`.
 
     Args:
         user_ids: The ids of the accounts.
-        label: What the run is called.
-        dry_run: Ask Spotify, but write nothing.
+        label: The name of the run.
+        dry_run: Request new listens from Spotify, but write nothing.
     """
     begin_run()
     report = NightReport(pull_shard(list(user_ids), label, dry_run=dry_run), dry_run=dry_run)

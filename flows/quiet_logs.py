@@ -1,7 +1,7 @@
-"""Keeps the handshakes of WebSockets out of every log.
+"""Keeps WebSocket handshakes out of every log.
 
-The library websockets writes the headers and messages of a connection at DEBUG, and with them the password of Prefect's
-server. Levels can be changed by any later ``logging`` configuration, so a filter is set on exactly its loggers.
+At DEBUG, the library websockets logs headers and messages, with the password of Prefect's server. A filter is used
+because a later ``logging`` configuration can reset levels.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _LOGGERS = ("websockets.client", "websockets.server")
 
 
 def quiet_websockets() -> None:
-    """Let nothing below INFO out of websockets. Calling it again changes nothing."""
+    """Drop the records of websockets below INFO. Idempotent."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_from_info)
 

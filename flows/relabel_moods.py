@@ -1,4 +1,4 @@
-"""Labels everything again by another model."""
+"""Labels all tracks again with another model."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows.options import PRIVATE, RETRYING
 from flows.parameters import ModelFolder
 from flows.progress import ProgressArtifact
-from flows.tasks import RETRYING
 from mood_core.app.workspace import Workspace
 from mood_core.settings import load_settings
 from mood_core.usecases.models.relabel import RelabelReport, keep_using
 
 
-@flow(name="relabel-moods", flow_run_name="relabel moods", log_prints=False, persist_result=False)
+@flow(name="relabel-moods", flow_run_name="relabel moods", **PRIVATE)
 def relabel_moods(model: ModelFolder = "", drop_old: bool = False) -> State[RelabelReport]:
-    """Label every known track again from stored features and show the new labels, all at once.
+    """Label every known track again from stored features, and switch to the new labels at once.
 
     Args:
-        model: The model's folder, for example /data/models/my-moods/2; later runs go on with it. Empty for the current.
-        drop_old: Then drop the labels of all other versions, from SQL and from the lake.
+        model: The model's folder, for example /data/models/my-moods/2; later runs use it too. Empty for the current.
+        drop_old: Delete the labels of all other versions from SQL and from the lake.
     """
     report = label_again(model or None, drop_old=drop_old)
     message = f"{report.labels.labelled} tracks labelled by {report.labels.model_version}"
@@ -33,7 +33,7 @@ def relabel_moods(model: ModelFolder = "", drop_old: bool = False) -> State[Rela
 
 @task(name="label again", **RETRYING)
 def label_again(model: str | None, *, drop_old: bool) -> RelabelReport:
-    """Label every known track by ``model``; killed anywhere, the next run labels what is left."""
+    """Label every known track by ``model``. Safe to rerun after a crash: it labels the rest."""
     settings = load_settings()
     chosen = settings.model_copy(update={"model": Path(model)}) if model else settings
     progress = ProgressArtifact("moodlog-relabel", "Tracks labelled")

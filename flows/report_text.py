@@ -1,22 +1,145 @@
-"""A run's report on the terminal and as JSON."""
+"""The report of a run as text: Markdown for Prefect's UI, a table for the terminal, and JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
+from mood_core.report.mood_markdown import as_text
+from mood_core.text.format import plural
 
-from flows.summary import MOST_ACCOUNTS, headline, most_telling
-from mood_core.cli.plain_table import plain_table
-from mood_core.store.queries.accounts import Account
-from mood_core.usecases.nightly.night_report import NightReport
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mood_core.classifier.drift import DriftReport
+    from mood_core.report.account_states import AccountState
+    from mood_core.store.queries.accounts import Account
+    from mood_core.usecases.nightly.night_report import NightReport
+    from mood_core.usecases.nightly.pull_listens import PullOutcome
+
+MOST_ACCOUNTS = 200
+"""The maximum of rows in a table of accounts."""
+
+MOST_LINES = 50
+"""The maximum of lines in a list of the Markdown summary."""
+
+
+def headline(report: NightReport) -> str:
+    """One sentence with the run's numbers."""
+    parts = []
+    if report.outcomes:
+        parts.append(f"{plural(report.new_listens, 'new listen')} from {plural(len(report.outcomes), 'account')}")
+    if report.features is not None:
+        parts.append(f"features of {plural(report.fetched.total(), 'track')}")
+    if report.labels is not None:
+        parts.append(f"{plural(report.labels.labelled, 'track')} labelled by {report.labels.model_version}")
+    if report.problems:
+        parts.append(plural(len(report.problems), "problem"))
+    return ("dry run: " if report.dry_run else "") + (", ".join(parts) or "nothing to do")
+
+
+def markdown(report: NightReport) -> str:
+    """The summary for Prefect's UI."""
+    lines = [f"# {report.verdict.value}", "", headline(report) + ".", ""]
+    if report.finished:
+        lines += [f"Loaded {plural(report.finished, 'batch', 'batches')} that an earlier run did not load.", ""]
+    if report.new_gaps:
+        accounts = plural(report.new_gaps, "account")
+        lines += [f"Listens before the new ones of {accounts} may be missing (see the gaps).", ""]
+    if report.features is not None:
+        found = report.features
+        rows = [(name, found.asked[name], found.found[name], found.missed[name]) for name in sorted(found.asked)]
+        lines += _table(("feature source", "requested", "found", "missed"), rows)
+    if labels := report.labels:
+        if labels.labelled:
+            lines += [f"Uncertain labels: {labels.uncertain}; outside the training data: {labels.out_of_distribution}."]
+            lines += [""]
+        if labels.drift is not None and labels.drift.level != "too_few_rows":
+            lines += [drift_sentence(labels.drift), ""]
+    if report.permissions:
+        lines += [*_at_most(_permission_lines(report)), ""]
+    if report.problems:
+        problems = [f"- {as_text(problem)}" for problem in report.kinds_of_problems]
+        lines += ["## Problems", "", *_at_most(problems), ""]
+    return "\n".join(lines)
+
+
+def _permission_lines(report: NightReport) -> list[str]:
+    """Whose permission a person must renew, and how."""
+    lines = []
+    for permission in report.permissions:
+        left, id_ = permission.days_left, permission.user_id
+        renew = f"`moodlog reconnect {id_}`"
+        ends = f"ends in {plural(left or 0, 'day')}: {renew}"
+        if left is None:
+            ends = f"has ended or is refused: `moodlog users resume {id_}` tries it again, {renew} renews it"
+        lines.append(f"- Spotify's permission for {as_text(permission.display_name)} {ends}")
+    return lines
+
+
+def _at_most(lines: list[str]) -> list[str]:
+    more = len(lines) - MOST_LINES
+    return lines if more <= 0 else [*lines[:MOST_LINES], f"- and {more} more: `moodlog status` shows every account"]
+
+
+def drift_sentence(drift: DriftReport) -> str:
+    """The difference between the features of the newest tracks and the training data."""
+    said = {
+        "too_few_rows": "too few to compare",
+        "none": "no drift",
+        "notice": "some drift: labels may be a little less reliable than the model card says",
+        "warning": "**drift: this music differs from the training data, so labels are less reliable**",
+    }[drift.level]
+    worst = f"{drift.worst}, PSI {drift.psi[drift.worst]:.2f}"
+    return f"Features of the newest {drift.rows} tracks against the training data: {said} (most: {worst})."
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
+    if not rows:
+        return []
+    lines = [header, tuple("---" for _ in header), *rows]
+    return [*("| " + " | ".join(as_text(str(cell)) for cell in line) + " |" for line in lines), ""]
+
+
+def first_to_show(outcomes: Sequence[PullOutcome]) -> list[PullOutcome]:
+    """The first :data:`MOST_ACCOUNTS` outcomes: those with problems first, then gaps, then by new listens."""
+    first = sorted(outcomes, key=lambda one: (not one.problem, not one.gap, -one.new, one.user_id))
+    return first[:MOST_ACCOUNTS]
+
+
+def account_rows(outcomes: Sequence[PullOutcome], states: Mapping[str, AccountState]) -> list[dict[str, str | int]]:
+    """A row of a table artifact for each outcome; ``states`` are those of the accounts, by user id."""
+    from mood_core.report.account_states import AccountState
+
+    rows: list[dict[str, str | int]] = []
+    for outcome in outcomes:
+        state = states.get(outcome.user_id) or AccountState("", None)
+        without = [f"{count} {reason}" for reason, count in state.unlabelled.items()]
+        rows.append(
+            {
+                "name": state.display_name,
+                "problem": outcome.problem or "",
+                "new listens": outcome.new,
+                "labelled": state.labelled,
+                "unlabelled": ", ".join(without) or 0,
+                "open gaps": state.open_gaps,
+                "new gap": "possible" if outcome.gap else "",
+                "token days left": "" if state.token_days_left is None else state.token_days_left,
+                "skipped": outcome.skipped,
+                "account": outcome.user_id,
+            }
+        )
+    return rows
 
 
 def print_report(report: NightReport, accounts: Sequence[Account], console: Console) -> None:
-    """A table of accounts with their names from ``accounts``, the numbers, and what did not work."""
+    """Print a table of accounts with their names from ``accounts``, the numbers, and the problems."""
+    from rich.text import Text
+
+    from mood_core.cli.plain_table import plain_table
+
     names = {account.user_id: account.display_name for account in accounts}
-    shown = report.outcomes if len(report.outcomes) <= MOST_ACCOUNTS else most_telling(report.outcomes)
+    shown = report.outcomes if len(report.outcomes) <= MOST_ACCOUNTS else first_to_show(report.outcomes)
     rows = [
         {
             "person": names.get(outcome.user_id),
@@ -35,11 +158,12 @@ def print_report(report: NightReport, accounts: Sequence[Account], console: Cons
     if report.incident:
         console.print(f"{report.incident}.")
     if not report.outcomes:
-        console.print("No account was pulled: none is active. `moodlog connect` connects one.")
+        console.print("No account was pulled: no account is active. `moodlog connect` connects one.")
 
 
 def report_json(report: NightReport) -> dict[str, object]:
-    """The report as one JSON object."""
+    """The report as a JSON object."""
+    labels = report.labels
     return {
         "verdict": report.verdict.value.lower(),
         "dry_run": report.dry_run,
@@ -47,9 +171,9 @@ def report_json(report: NightReport) -> dict[str, object]:
         "new_gaps": report.new_gaps,
         "batches_finished": report.finished,
         "features_found": dict(report.fetched),
-        "labelled": report.labels.labelled if report.labels else 0,
-        "uncertain": report.labels.uncertain if report.labels else 0,
-        "model_version": report.labels.model_version if report.labels else None,
+        "labelled": labels.labelled if labels else 0,
+        "uncertain": labels.uncertain if labels else 0,
+        "model_version": labels.model_version if labels else None,
         "accounts": [
             {
                 "user_id": outcome.user_id,

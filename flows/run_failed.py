@@ -1,4 +1,4 @@
-"""The error that a failed run carries in its state, together with the run's report."""
+"""The error in the state of a failed run, with the run's report."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Report = TypeVar("Report")
 
 
 class RunFailed(MoodlogError, Generic[Report]):
-    """A run did not do its work; ``report`` says what it did.
+    """A run failed; ``report`` says what it did.
 
-    Prefect turns the data of a failed state into an exception and reports a crash of its engine where that is not one.
+    Prefect expects an exception as the data of a failed state, and reports a crash of its engine for any other type.
     """
 
     def __init__(self, message: str, report: Report) -> None:
@@ -22,8 +22,8 @@ class RunFailed(MoodlogError, Generic[Report]):
 
 
 def is_engine_crash(record: logging.LogRecord) -> bool:
-    """Whether a record of Prefect's engine is true: it reports an end that moodlog returned as a crash as well."""
-    from prefect.exceptions import CancelledRun  # not before its settings are decided, see flows/server/runtime.py
+    """A log filter: drops Prefect's report of a crash if moodlog returned the failed or cancelled state itself."""
+    from prefect.exceptions import CancelledRun  # imported late: see flows/server/runtime.py
 
     error = record.exc_info[1] if record.exc_info else None
     returned = isinstance(error, (RunFailed, CancelledRun))
@@ -31,7 +31,7 @@ def is_engine_crash(record: logging.LogRecord) -> bool:
 
 
 def report_no_crash() -> None:
-    """Keep the engine of this process from logging the state that a flow is about to return as a crash."""
+    """Stop Prefect's engine in this process from logging the state that a flow returns as a crash."""
     for name in ("prefect.flow_runs", "prefect.engine"):
         logger = logging.getLogger(name)
         if is_engine_crash not in logger.filters:

@@ -1,4 +1,4 @@
-"""Names of flow runs that say what ran: for whom, which days, and whether for show."""
+"""Names of flow runs with the parameters that narrow them: people, days, dry run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 _MOST_NAMED = 3
 
 
-def named(what: str) -> Callable[[], str]:
-    """A name for Prefect to ask for when a run starts: ``what`` it does, and what its parameters narrow it to."""
+def run_name(what: str) -> Callable[[], str]:
+    """A function that Prefect calls when a run starts: ``what`` it does, for which parameters."""
 
     def name() -> str:
         from prefect.runtime import flow_run
@@ -20,7 +20,7 @@ def named(what: str) -> Callable[[], str]:
 
 
 def described(what: str, parameters: Mapping[str, Any]) -> str:
-    """``what`` with those of ``parameters`` that a reader wants to know; without any it is everybody's."""
+    """``what`` followed by the parameters that narrow a run; a run without them is for all people and days."""
     parts = []
     if people := parameters.get("people"):
         more = f" and {len(people) - _MOST_NAMED} more" if len(people) > _MOST_NAMED else ""
@@ -29,7 +29,7 @@ def described(what: str, parameters: Mapping[str, Any]) -> str:
         if parameters.get(key):
             parts.append(f"{word} {parameters[key]}")
     if parameters.get("due_only"):
-        parts.append("of those due")
+        parts.append("of due accounts")
     if parameters.get("dry_run"):
         parts.append("(dry run)")
     return " ".join([what, *parts])

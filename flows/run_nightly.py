@@ -1,54 +1,43 @@
-"""The nightly run: pull listens, fetch features, label moods, and say what happened."""
+"""The nightly run: pulls listens, fetches features, labels moods and reports."""
 
 from __future__ import annotations
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.alerting.silence import look_for_silence
-from flows.labelling import fetch_and_label
+from flows.options import NIGHT_S, PRIVATE
 from flows.parameters import Day, People
-from flows.run_names import named
-from flows.selecting import selection_of
+from flows.run_names import run_name
+from flows.selection import selection_of
 from flows.serving.dead_runs import begin_run
 from flows.summary import conclude
 from flows.sync_listens import pull_all
-from flows.tasks import NIGHT_S, finish_batches, permissions_ending
+from flows.tasks import fetch_and_label, find_ending_permissions, find_silent_accounts, finish_batches
 from mood_core.usecases.nightly.night_report import NightReport
 
 
-@flow(
-    name="run-nightly",
-    flow_run_name=named("nightly run"),
-    log_prints=False,
-    persist_result=False,
-    timeout_seconds=NIGHT_S,
-)
+@flow(name="run-nightly", flow_run_name=run_name("nightly run"), timeout_seconds=NIGHT_S, **PRIVATE)
 def run_nightly(
-    people: People = (),
-    first_day: Day = None,
-    last_day: Day = None,
-    dry_run: bool = False,
-    share: bool = False,
+    people: People = (), first_day: Day = None, last_day: Day = None, dry_run: bool = False, share: bool = False
 ) -> State[NightReport]:
-    """Pull recent listens, fetch the features of new tracks, label them, and leave a summary.
+    """Pull recent listens, fetch the features of new tracks, label them, and create a summary.
 
-    One flow run with a handful of tasks: a subflow for each stage would cost a second each and show no more.
+    One flow run with a few tasks: a subflow for each stage would take 1 s more each and show no more.
 
     Args:
         people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
         first_day: Label only tracks heard on this local day or later, for example 2026-11-01.
         last_day: Label only tracks heard on this local day or earlier.
-        dry_run: Ask Spotify for new listens, but write nothing.
-        share: Share the accounts among all workers, a run for each shard, instead of pulling them all here.
+        dry_run: Request new listens from Spotify, but write nothing.
+        share: Share the accounts among all workers, with one run for each shard, instead of pulling them all here.
     """
-    selection = selection_of(people, first_day, last_day)  # what is wrong with it is said before anything is done
+    selection = selection_of(people, first_day, last_day)  # invalid parameters fail before any work
     begin_run()
     report = NightReport(dry_run=dry_run)
     report.finished, report.lake_problems = (0, []) if dry_run else finish_batches()
     report.outcomes = pull_all(people, dry_run=dry_run, share=share)
-    report.permissions = permissions_ending()
+    report.permissions = find_ending_permissions()
     if not dry_run:
         fetch_and_label(report, selection)
-        look_for_silence()
+        find_silent_accounts()
     return conclude(report)

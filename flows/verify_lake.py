@@ -6,28 +6,28 @@ from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.options import PRIVATE, RETRYING
 from flows.progress import ProgressArtifact
 from flows.run_failed import RunFailed, report_no_crash
-from flows.tasks import RETRYING
 from mood_core.app.workspace import Workspace
 from mood_core.usecases.upkeep.verify_lake import Verification
 
 
-@flow(name="verify-lake", flow_run_name="verify the lake", log_prints=False, persist_result=False)
+@flow(name="verify-lake", flow_run_name="verify the lake", **PRIVATE)
 def verify_lake(deep: bool = False) -> State[Verification]:
-    """Check every file against the ledger, and the ledger against SQL; the run fails where they differ.
+    """Compare every file with the ledger, and the ledger with SQL; the run fails if they differ.
 
     Args:
-        deep: Also compare every row, in a temporary database made from the lake.
+        deep: Compare every row as well, in a temporary database built from the lake.
     """
     found = compare(deep=deep)
     for finding in found.findings:
         get_run_logger().error("%s: %s; %s", finding.subject, finding.problem, finding.advice)
     if found.findings:
         first = found.findings[0]
-        more = f"{len(found.findings)} findings, the first: {first.subject}: {first.problem}; {first.advice}"
+        message = f"{len(found.findings)} findings, the first: {first.subject}: {first.problem}; {first.advice}"
         report_no_crash()
-        return Failed(message=more, data=RunFailed(more, found))
+        return Failed(message=message, data=RunFailed(message, found))
     return Completed(message=f"{found.files} files with {found.rows} rows agree with SQL", data=found)
 
 

@@ -1,4 +1,4 @@
-"""The weekly recap: each person's last full week as sentences and a picture, and a message where one is wanted."""
+"""The weekly recap: each person's last full week as sentences and a picture, and optionally a message."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.variables import Variable
 
 from flows.alerting.send_message import send_message
+from flows.options import PRIVATE, PULL_S
 from flows.parameters import Block, Day, People
-from flows.run_names import named
+from flows.run_names import run_name
 from flows.server.retries import if_possible, with_retries
 from flows.server.setup import NOTIFY_VARIABLE, notification_block
-from flows.tasks import PULL_S
 from mood_core.app.workspace import Workspace
 from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_folder
@@ -29,40 +29,30 @@ from mood_core.store.queries.accounts import Account
 from mood_core.usecases.people.manage_users import the_account
 
 MOST_PICTURES = 20
-"""So many pictures one run shows in Prefect's pages; all of them lie in HOME/recaps."""
+"""The maximum of pictures that one run shows in Prefect's UI; HOME/recaps has all of them."""
 
 
-@flow(
-    name="write-recap",
-    flow_run_name=named("weekly recap"),
-    log_prints=False,
-    persist_result=False,
-    timeout_seconds=PULL_S,
-)
-def write_recap(
-    people: People = (),
-    week: Day = None,
-    notify: Block = "",
-) -> list[str]:
-    """Write the recaps to HOME/recaps, show them in Prefect's UI, and send them where ``notify`` says.
+@flow(name="write-recap", flow_run_name=run_name("weekly recap"), timeout_seconds=PULL_S, **PRIVATE)
+def write_recap(people: People = (), week: Day = None, notify: Block = "") -> list[str]:
+    """Write the recaps to HOME/recaps, show them in Prefect's UI, and send them through the block ``notify``.
 
     Args:
         people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
         week: Any day of the week, for example 2026-11-18; the last full week by default.
-        notify: A Prefect notification block to send it through, for example slack-webhook/moods; by default the one of
-            `moodlog setup`, if any.
+        notify: A Prefect notification block, for example slack-webhook/moods; the one of `moodlog setup` by default,
+            if there is one.
     """
     wanted = notify or with_retries(lambda: Variable.get(NOTIFY_VARIABLE))
     if wanted:
-        notification_block(str(wanted))  # a wrong name is said before anything is done
+        notification_block(str(wanted))  # an unknown block fails before any work
     with Workspace() as workspace:
         recaps = [
             read_recap(workspace.database, one.user_id, one.display_name, _monday(workspace, one.timezone, week))
             for one in _people(workspace, people)
         ]
         home = workspace.settings.home
-    _leave_pictures(recaps, home)
-    recaps = _of_those_who_stay(recaps)
+    _save_pictures(recaps, home)
+    recaps = _without_forgotten(recaps)
     said = [" ".join(recap.sentences()) for recap in recaps]
     if said:
         shown = "\n\n".join(as_text(line) for line in said)
@@ -73,8 +63,8 @@ def write_recap(
     return said
 
 
-def _of_those_who_stay(recaps: list[Recap]) -> list[Recap]:
-    """``recaps`` without those of people who were forgotten since they were read; a picture of theirs is deleted."""
+def _without_forgotten(recaps: list[Recap]) -> list[Recap]:
+    """``recaps`` without people who were forgotten since they were read; also deletes their pictures."""
     with Workspace() as workspace:
         gone = workspace.batches.gone_among({recap.user_id for recap in recaps})
         workspace.batches.sweep_elsewhere()
@@ -91,8 +81,8 @@ def _monday(workspace: Workspace, timezone: str, week: date | None) -> date:
     return last_full_week(workspace.now().astimezone(ZoneInfo(timezone)).date())
 
 
-def _leave_pictures(recaps: list[Recap], home: Path) -> None:
-    """A picture for each week that has listens, in the folder and in Prefect's pages; none without matplotlib."""
+def _save_pictures(recaps: list[Recap], home: Path) -> None:
+    """Save a picture of each week with listens, and show it in Prefect's UI. Skipped without matplotlib."""
     from mood_core.report.recap_picture import draw_recap, picture_file
 
     for number, recap in enumerate(one for one in recaps if sum(one.listens.values())):
@@ -100,7 +90,7 @@ def _leave_pictures(recaps: list[Recap], home: Path) -> None:
         try:
             make_private_folder(out.parent)
             draw_recap(recap, out)
-        except ConfigError as error:  # the sentences are worth having without the pictures
+        except ConfigError as error:  # the sentences are useful without pictures
             get_run_logger().warning(error.message)
             return
         if number < MOST_PICTURES:

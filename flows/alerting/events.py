@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
 from prefect.logging import get_logger
 from tenacity import Retrying, stop_after_delay, wait_fixed
@@ -17,29 +17,29 @@ from mood_core.usecases.nightly.night_report import NightReport
 
 ACCOUNT = "moodlog.account"
 REAUTHORISATION = f"{ACCOUNT}.needs-reauthorisation"
-"""Spotify's permission has ended: sent once, by the run that found it out."""
+"""Spotify's permission has ended: sent once, by the run that found it."""
 
 SILENT = {kind: f"{ACCOUNT}.{kind.value}" for kind in Kind}
-"""An account has fallen silent: sent once for each silence, with ``problem`` as a sentence."""
+"""An account is silent: sent once for each silence, with the sentence ``problem``."""
 
 SCHEDULE = "moodlog.schedule"
-"""The resource of the events below is this name, a dot and the name of the host that runs ``moodlog serve``."""
+"""The resource of the events below is this name, a dot and the host name of ``moodlog serve``."""
 
 SCHEDULE_BROKEN = f"{SCHEDULE}.broken"
-"""Runs do not start by themselves: sent once by ``moodlog serve`` when it finds out, with ``problems`` as a text."""
+"""Scheduled runs do not start: sent once by ``moodlog serve``, with the text ``problems``."""
 
 SCHEDULE_RECOVERED = f"{SCHEDULE}.recovered"
-"""Runs start by themselves again."""
+"""Scheduled runs start again."""
 
 _MANY = 10
-"""More silent accounts of one kind than this are one event: an outage is one message, not thousands."""
+"""More silent accounts of one kind share one event: an outage is one message, not thousands."""
 
-_PATIENCE_S = 60.0
+_RETRY_S = 60.0
 _PAUSE_S = 2.0
 
 
-def tell_ended_permissions(report: NightReport) -> None:
-    """Tell Prefect of the accounts whose permission this run found ended; later runs do not pull them any more."""
+def report_ended_permissions(report: NightReport) -> None:
+    """Send an event for each account whose permission this run found ended; later runs do not pull it."""
     names = {permission.user_id: permission.display_name for permission in report.permissions}
     for outcome in report.outcomes:
         if outcome.exit_code == ReauthorisationNeeded.exit_code and not report.dry_run:
@@ -48,11 +48,12 @@ def tell_ended_permissions(report: NightReport) -> None:
 
 
 def report_silences(silences: Sequence[Silence]) -> None:
-    """Send an event for each of ``silences`` of which the server has none yet; one for all where they are many."""
+    """Send an event for each silence that the server has no event of; one for all of a kind if they are many."""
     for kind, event in SILENT.items():
         found = [silence for silence in silences if silence.kind is kind]
         if len(found) > _MANY:
-            _report_once(event, "many", f"{len(found)} accounts", min(one.since for one in found), _summary(found))
+            problem = f"{len(found)} accounts are silent; moodlog status shows them. The first: {found[0].sentence}"
+            _report_once(event, "many", f"{len(found)} accounts", min(one.since for one in found), problem)
             continue
         for one in found:
             _report_once(event, one.user_id, one.display_name, one.since, one.sentence)
@@ -62,10 +63,6 @@ def report_schedule(event: str, host: str, problems: str) -> None:
     """Send :data:`SCHEDULE_BROKEN` or :data:`SCHEDULE_RECOVERED` for ``moodlog serve`` on ``host``."""
     resource = {"prefect.resource.id": f"{SCHEDULE}.{host}", "prefect.resource.name": host}
     _send(event, resource, {"problems": problems})
-
-
-def _summary(silences: Sequence[Silence]) -> str:
-    return f"{len(silences)} accounts are silent; moodlog status shows them. The first: {silences[0].sentence}"
 
 
 def _report_once(event: str, user_id: str, name: str, since: datetime, problem: str) -> None:
@@ -79,36 +76,28 @@ def _account(user_id: str, name: str) -> dict[str, str]:
 
 
 def _send(event: str, resource: Mapping[str, str], payload: Mapping[str, Any]) -> None:
-    """Send an event and wait until the server has it, for a minute of outage; a failure is logged.
+    """Send an event and wait until the server has it, with retries for 60 s; log a failure.
 
-    Prefect's ``emit_event`` returns at once: what it has not sent when the server or the process ends is lost.
+    Prefect's ``emit_event`` returns at once, and loses unsent events when the server or the process ends.
     """
     sent = Event(event=event, resource=Resource(dict(resource)), payload=dict(payload))
     body = [sent.model_dump(mode="json")]
     try:
-        for attempt in Retrying(stop=stop_after_delay(_PATIENCE_S), wait=wait_fixed(_PAUSE_S), reraise=True):
+        for attempt in Retrying(stop=stop_after_delay(_RETRY_S), wait=wait_fixed(_PAUSE_S), reraise=True):
             with attempt, get_client(sync_client=True) as client:
                 client.request("POST", "/events", json=body)
-    except Exception as error:  # noqa: BLE001 - a run does not fail because nobody could be told
+    except Exception as error:  # noqa: BLE001 - a run does its work without events
         kind = type(error).__name__
-        get_logger("moodlog").warning("The event %s was not sent: %s. The alert is missing.", event, kind)
+        get_logger("moodlog").warning("Sending the event %s failed: %s. There is no alert.", event, kind)
 
 
 def _was_sent(event: str, resource_id: str, since: datetime) -> bool:
-    """Whether the server has such an event of this resource, of ``since`` or later."""
-    wanted = {
-        "event": {"name": [event]},
-        "resource": {"id": [resource_id]},
-        "occurred": {"since": since.isoformat()},
-    }
+    """Whether the server has such an event of this resource from ``since`` or later."""
+    wanted = {"event": {"name": [event]}, "resource": {"id": [resource_id]}, "occurred": {"since": since.isoformat()}}
     try:
         with get_client(sync_client=True) as client:
-            return _count(client, wanted) > 0
-    except Exception as error:  # noqa: BLE001 - rather twice than never
+            answer = client.request("POST", "/events/filter", json={"filter": wanted, "limit": 1})
+            return int(answer.json()["total"]) > 0
+    except Exception as error:  # noqa: BLE001 - a repeated event is better than none
         get_logger("moodlog").warning("Whether %s was sent before is unknown: %s.", event, type(error).__name__)
         return False
-
-
-def _count(client: SyncPrefectClient, wanted: Mapping[str, Any]) -> int:
-    answer = client.request("POST", "/events/filter", json={"filter": wanted, "limit": 1})
-    return int(answer.json()["total"])

@@ -1,4 +1,4 @@
-"""Sends a message through a notification block that a person keeps on their Prefect server."""
+"""Sends a message through a notification block of the Prefect server."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from prefect import task
 
+from flows.options import RETRYING
 from flows.server.setup import notification_block
-from flows.tasks import RETRYING
 from mood_core.errors import Unavailable
 
 
@@ -16,16 +16,16 @@ def send_message(block: str, subject: str, body: str) -> None:
     """Send a message through the notification block called ``block``, like slack-webhook/moods.
 
     Raises:
-        ConfigError: There is no such block, or it sends no notifications.
-        Unavailable: It could not be sent. What the service said is left out: it may hold the block's secret address.
+        ConfigError: The block does not exist, or it cannot send notifications.
+        Unavailable: Sending failed. The service's answer is left out: it may contain the block's secret address.
     """
     sender: Any = notification_block(block)  # Prefect types the call of a synchronous flow as a coroutine
     try:
-        # Without this, most blocks keep a failure to themselves.
+        # Without this, most blocks hide a failure.
         with sender.raise_on_failure():
             sender.notify(body, subject=subject)
-    except Exception as error:  # noqa: BLE001 - whatever library the block uses
-        message = f"the message could not be sent by the Prefect block {block} ({_kind(error)})"
+    except Exception as error:  # noqa: BLE001 - the block may use any library
+        message = f"Prefect block {block} could not send the message ({_kind(error)})"
         raise Unavailable(message, source="notification") from None
 
 

@@ -10,12 +10,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from flows.commands.run import run_nightly_flow
 from flows.server.runtime import prefect_runtime
 
 if TYPE_CHECKING:
     from mood_core.usecases.nightly.night_report import NightReport
 
-_ON_THE_PAGE = 12
+_REPORTED_PEOPLE = 12
 
 
 @click.command
@@ -46,14 +47,14 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
     """
     home = home.resolve()
     with _progress() as progress, prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
-        # Prefect's server starts meanwhile, in a process of its own.
-        from flows.demo_life import live_through, point_settings_at
+        # Prefect's server starts in the background.
+        from flows.demo_simulation import point_settings_at, simulate_days
         from standin import StandIn
 
         step = progress.add_task("starting", total=1.0)
         with StandIn(seed=seed, listeners=listeners) as standin:
             point_settings_at(standin, home)
-            live_through(
+            simulate_days(
                 standin,
                 days,
                 lambda what, share: progress.update(step, description=f"pulling, {what}", completed=share),
@@ -61,9 +62,7 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
             progress.update(step, description="waiting for Prefect", completed=1.0)
             runtime.wait_until_ready()
             progress.update(step, description="running the nightly flow")
-            from flows.running import run_flow
-
-            report = run_flow(runtime)
+            report = run_nightly_flow(runtime)
         progress.update(step, description="done")
     _show(home, report, as_json=as_json)
     context.exit(report.exit_code)
@@ -95,7 +94,7 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
     }
     with Workspace() as workspace:
         people = [account.user_id for account in workspace.accounts.all()]
-        write_report(workspace, home / "report.html", users=tuple(people[:_ON_THE_PAGE]))
+        write_report(workspace, home / "report.html", users=tuple(people[:_REPORTED_PEOPLE]))
     if as_json:
         click.echo(json.dumps(report_json(report) | places))
         return
@@ -109,5 +108,5 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    told = f"Next      MOODLOG_HOME={home} moodlog history --by weekday"
-    console.print(told, markup=False, highlight=False, soft_wrap=True)
+    following = f"Next      MOODLOG_HOME={home} moodlog history --by weekday"
+    console.print(following, markup=False, highlight=False, soft_wrap=True)

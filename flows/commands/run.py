@@ -1,17 +1,23 @@
-"""``moodlog run``: the nightly flow, now."""
+"""``moodlog run``: runs the nightly flow in this process."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from flows.running import run_flow
-from flows.server.runtime import prefect_runtime
+from flows.run_failed import RunFailed
+from flows.server.runtime import PrefectRuntime, prefect_runtime
 from mood_core.cli.day import DAY
+from mood_core.errors import MoodlogError
 from mood_core.settings import load_settings
+
+if TYPE_CHECKING:
+    from mood_core.usecases.nightly.night_report import NightReport
 
 
 @click.command
@@ -40,23 +46,17 @@ def command(
       moodlog run --user ada --dry-run
       moodlog run --from 2026-11-01 --to 2026-11-07
     """
-    from flows.selecting import selection_of
+    from flows.selection import selection_of
 
     days = (first_day.date() if first_day else None, last_day.date() if last_day else None)
-    selection_of(users, *days)  # what is wrong is said at once, not after Prefect has started
+    selection_of(users, *days)  # invalid options fail before Prefect starts
     verbose = context.obj["verbose"]
     console = Console(stderr=True)
     with prefect_runtime(load_settings().home, verbose=verbose) as runtime:
         with console.status("starting Prefect"):
             runtime.wait_until_ready()
         with console.status("pulling listens, fetching features, labelling moods"):
-            report = run_flow(
-                runtime,
-                people=users,
-                first_day=days[0],
-                last_day=days[1],
-                dry_run=dry_run,
-            )
+            report = run_nightly_flow(runtime, people=users, days=days, dry_run=dry_run)
     from flows.report_text import print_report, report_json
     from mood_core.app.workspace import Workspace
 
@@ -66,3 +66,31 @@ def command(
         with Workspace() as workspace:
             print_report(report, workspace.accounts.all(), Console())
     context.exit(report.exit_code)
+
+
+def run_nightly_flow(
+    runtime: PrefectRuntime,
+    *,
+    people: Sequence[str] = (),
+    days: tuple[date | None, date | None] = (None, None),
+    dry_run: bool = False,
+) -> NightReport:
+    """Run the nightly flow in this process, on the server of ``runtime``.
+
+    Raises:
+        MoodlogError: The error that ended the flow.
+    """
+    from flows.run_nightly import run_nightly
+    from mood_core.usecases.nightly.night_report import NightReport
+
+    state = run_nightly(people, *days, dry_run, return_state=True)
+    if state.state_details.flow_run_id is not None:
+        runtime.wait_until_recorded(str(state.state_details.flow_run_id))
+    result: object = state.result(raise_on_failure=False)
+    if isinstance(result, RunFailed):
+        result = result.report
+    if isinstance(result, BaseException):
+        raise result
+    if not isinstance(result, NightReport):
+        raise MoodlogError(f"the nightly flow ended as {state.name}: {state.message}")
+    return result

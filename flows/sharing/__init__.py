@@ -1,1 +1,1 @@
-"""Sharing the accounts of a run among workers."""
+"""Shares the accounts of a run among workers."""

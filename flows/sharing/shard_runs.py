@@ -1,15 +1,15 @@
-"""The flow runs of shards on the Prefect server: reading them, taking one from the workers, and their outcomes."""
+"""The flow runs of shards on the Prefect server: take one over from the workers, end one, read its outcomes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Completed, Crashed, Pending
 
 from flows.pull_accounts import OUTCOMES
+from flows.server.run_queries import run_filter
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 
 if TYPE_CHECKING:
@@ -19,30 +19,21 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import OrchestrationResult
 
-TAKEN = "TakenOver"
-"""The state of a shard's run that no worker had begun when the run that shares was idle."""
+TAKEN_OVER = "TakenOver"
+"""The state of a shard's run that the sharing run took over, because no worker had started it."""
 
 
-def read_runs(client: SyncPrefectClient, run_ids: Sequence[UUID]) -> list[FlowRun]:
-    """The runs ``run_ids`` as they stand."""
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+def take_over(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Take the scheduled ``run`` over from the workers; False if a worker was faster.
 
-    if not run_ids:
-        return []
-    return client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(run_ids))))
-
-
-def take(client: SyncPrefectClient, run: FlowRun) -> bool:
-    """Take the scheduled ``run`` from the workers; False where one of them was faster.
-
-    The server lets one of several pass to Pending, as it does for workers that compete for a run.
+    The server accepts the state Pending from one client only, as for workers that compete for a run.
     """
     asked: OrchestrationResult[None] = client.set_flow_run_state(
-        run.id, Pending(message="taken over by the run that shares it")
+        run.id, Pending(message="taken over by the sharing run")
     )
     if asked.status != SetStateStatus.ACCEPT:
         return False
-    client.set_flow_run_state(run.id, Completed(name=TAKEN, message="pulled by the run that shares it"))
+    client.set_flow_run_state(run.id, Completed(name=TAKEN_OVER, message="pulled by the sharing run"))
     return True
 
 
@@ -52,11 +43,9 @@ def crash(client: SyncPrefectClient, run: FlowRun, message: str) -> None:
 
 
 def outcomes_of(client: SyncPrefectClient, run_id: UUID) -> list[PullOutcome]:
-    """What the run ``run_id`` of a shard reported of its accounts; nothing where it did not come to that."""
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
+    """The outcomes that the run of a shard reported; empty if it ended before that."""
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-    artifacts = client.read_artifacts(
-        artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[OUTCOMES])),
-        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])),
-    )
+    key = ArtifactFilter(key=ArtifactFilterKey(any_=[OUTCOMES]))
+    artifacts = client.read_artifacts(artifact_filter=key, flow_run_filter=run_filter(ids=[run_id]))
     return [PullOutcome(**row) for artifact in artifacts for row in json.loads(str(artifact.data))]

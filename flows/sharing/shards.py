@@ -1,4 +1,4 @@
-"""Splits accounts into shards: the same account is always in the same shard, on every machine."""
+"""Splits accounts into shards. An account is always in the same shard, on every machine."""
 
 from __future__ import annotations
 

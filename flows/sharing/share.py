@@ -1,9 +1,9 @@
-"""Shares the accounts of a run among workers: a flow run for each shard, on whatever workers there are.
+"""Shares the accounts of a run among workers, with one flow run for each shard.
 
-The run that shares is a worker as well: as soon as it is idle it takes a shard that nobody has begun, so that a pool
-that is busy, or has no other worker, delays nothing. A shard whose process died is given out again: what was stored
-stays, the leases of the dead run are released, and nothing is stored twice. A server that does not answer is waited
-for; one that stays away leaves every shard to this run.
+The sharing run also works: when idle, it takes over a shard that no worker has started, so that a busy pool, or one
+without workers, delays nothing. A shard whose process died is submitted again: stored listens stay, the leases of the
+dead run are released, and no listen is stored twice. While the server does not answer, calls are retried; if it stays
+away, this run pulls every shard.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
 
+from flows.options import PULL_S
 from flows.server.retries import with_retries
+from flows.server.run_queries import find_runs
 from flows.serving.dead_runs import has_died, release_leases
-from flows.sharing.shard_runs import crash, outcomes_of, read_runs, take
-from flows.tasks import PULL_S, pull_shard
+from flows.sharing.shard_runs import crash, outcomes_of, take_over
+from flows.tasks import pull_shard
 from mood_core.app.workspace import utc_now
 from mood_core.errors import ConfigError, MoodlogError, Unavailable
 from mood_core.usecases.nightly.pull_listens import PullOutcome
@@ -40,23 +42,23 @@ if TYPE_CHECKING:
 DEPLOYMENT = "pull-accounts/pull-shard"
 
 LARGEST = 5_000
-"""Accounts in one shard: their ids are parameters of a run, which Prefect keeps below half a megabyte."""
+"""The maximum of accounts in one shard: their ids are parameters, which Prefect limits to 512 KB for each run."""
 
 PENDING_S = 60.0
-"""How long a run may be pending without a process: a worker starts one at once, or it has died."""
+"""How long a run may be pending without a process, which a living worker starts at once."""
 
 STARTING_S = 300.0
-"""How long a process may take to begin its run."""
+"""How long a process may take to start its run."""
 
 _POLL_S = 2.0
 _TRIES = 3
 
 
 def pull_shared(shards: Sequence[Sequence[str]], *, dry_run: bool) -> list[PullOutcome]:
-    """Pull ``shards`` of accounts, each in a flow run of its own or here; the outcomes that were reported.
+    """Pull each of ``shards`` in its own flow run or here; returns the reported outcomes.
 
     Raises:
-        ConfigError: The deployment of shards is not on the server.
+        ConfigError: The deployment pull-shard is not on the server.
         StoreError: The database or the lake fails.
     """
     parts = [_Shard(number, part) for number, part in enumerate(_small_enough(shards), start=1)]
@@ -67,7 +69,7 @@ def pull_shared(shards: Sequence[Sequence[str]], *, dry_run: bool) -> list[PullO
         except Unavailable as error:
             if error.source != "prefect":
                 raise
-            get_run_logger().warning("%s Every shard is pulled here.", error.message)
+            get_run_logger().warning("%s This run pulls every shard.", error.message)
             sharing.finish_alone()
     return sharing.outcomes
 
@@ -80,7 +82,7 @@ def _small_enough(shards: Iterable[Sequence[str]]) -> Iterator[list[str]]:
 
 @dataclass(slots=True)
 class _Shard:
-    """Accounts that one run pulls: ``run_id`` is the run of the latest of its ``tries``, ``deaths`` how many died."""
+    """The accounts of one run: ``run_id`` is the run of the latest try, ``deaths`` the number of runs that died."""
 
     number: int
     user_ids: list[str]
@@ -94,81 +96,82 @@ class _Shard:
 
     @property
     def key(self) -> str:
-        """The same for the same try at the same accounts, also where the run that shares is itself retried."""
+        """The idempotency key of one try at these accounts, also if the sharing run itself is retried."""
         accounts = sha256("\n".join(self.user_ids).encode()).hexdigest()[:16]
         return f"{this_run.id}-{self.number}-{self.tries}-{accounts}"
 
 
 class _Sharing:
-    """Gives out shards, pulls some itself, and gathers the outcomes of their accounts."""
+    """Submits shards, pulls some itself, and collects the outcomes of their accounts."""
 
     def __init__(self, client: SyncPrefectClient, shards: Sequence[_Shard], *, dry_run: bool) -> None:
         self._client = client
         self._dry_run = dry_run
         self._open = list(shards)
-        self._mine: tuple[_Shard, PrefectFuture[list[PullOutcome]]] | None = None
+        self._own: tuple[_Shard, PrefectFuture[list[PullOutcome]]] | None = None
         self.outcomes: list[PullOutcome] = []
 
     def finish(self) -> None:
-        """Return when every shard has been pulled, here or elsewhere, or given up; early when asked to stop.
+        """Return when every shard is pulled, here or by a worker, or has failed; early after a request to stop.
 
         Raises:
-            Unavailable: The Prefect server stays away.
+            Unavailable: The Prefect server does not answer.
         """
         deadline = time.monotonic() + PULL_S
         for shard in self._open:
             self._submit(shard)
-        while (self._open or self._mine) and time.monotonic() < deadline:
-            if stop_requested() and self._mine is None:
+        while (self._open or self._own) and time.monotonic() < deadline:
+            if stop_requested() and self._own is None:
                 return
             runs = self._runs()
             for shard, run in runs:
-                self._look_at(shard, run)
+                self._check(shard, run)
             self._work(runs)
         for shard in self._open:
             self._give_up(shard, f"{shard.label} did not end within {PULL_S / 3600:.0f} hours")
 
     def finish_alone(self) -> None:
-        """Pull what is left without the server. What another run still pulls has a lease, and is left to it."""
-        if self._mine is not None:
-            self._gather(*self._mine)
+        """Pull the open shards without the server. Accounts that another run pulls have leases, and are skipped."""
+        if self._own is not None:
+            self._collect(*self._own)
         for shard in self._open:
             self.outcomes += pull_shard(shard.user_ids, shard.label, dry_run=self._dry_run)
 
     def _submit(self, shard: _Shard) -> None:
-        """Make the run of the shard's next try. One that has ended is of an earlier attempt at this run."""
+        """Create the run of the shard's next try. An ended run belongs to an earlier attempt of the sharing run."""
         is_new = False
         while not is_new:
             shard.tries += 1
-            run = with_retries(lambda: self._made(shard))
+            run = with_retries(lambda: self._create_run(shard))
             is_new = run.state is None or not run.state.is_final()
             shard.run_id = run.id
 
-    def _made(self, shard: _Shard) -> FlowRun:
+    def _create_run(self, shard: _Shard) -> FlowRun:
         parameters = {"user_ids": shard.user_ids, "label": shard.label, "dry_run": self._dry_run}
         try:
             run: Any = run_deployment(DEPLOYMENT, parameters=parameters, timeout=0, idempotency_key=shard.key)
         except ObjectNotFound as error:
             raise ConfigError(
-                f"{DEPLOYMENT} is not on the Prefect server; run `prefect deploy --all`, or do not set share"
+                f"{DEPLOYMENT} is not on the Prefect server; run `prefect deploy --all`, or leave share off"
             ) from error
         return run  # type: ignore[no-any-return]
 
     def _runs(self) -> list[tuple[_Shard, FlowRun]]:
-        runs = with_retries(lambda: read_runs(self._client, [shard.run_id for shard in self._open if shard.run_id]))
+        ids = [shard.run_id for shard in self._open if shard.run_id]
+        runs = with_retries(lambda: find_runs(self._client, ids=ids)) if ids else []
         return [(shard, run) for shard in self._open for run in runs if run.id == shard.run_id]
 
-    def _look_at(self, shard: _Shard, run: FlowRun) -> None:
+    def _check(self, shard: _Shard, run: FlowRun) -> None:
         if run.state is None:
             return
         if run.state.is_running() and has_died(run):
             with_retries(lambda: crash(self._client, run, "its process has ended"))
         elif run.state.is_final():
             self._open.remove(shard)
-            self._ended(shard, run)
+            self._collect_ended(shard, run)
 
-    def _ended(self, shard: _Shard, run: FlowRun) -> None:
-        """Take the outcomes of a run that has ended; one that died is given out again, without what it did."""
+    def _collect_ended(self, shard: _Shard, run: FlowRun) -> None:
+        """Collect the outcomes of an ended run; submit the rest of its accounts again if it died."""
         outcomes = with_retries(lambda: outcomes_of(self._client, run.id))
         self.outcomes += outcomes
         reported = {outcome.user_id for outcome in outcomes}
@@ -179,9 +182,9 @@ class _Sharing:
         if run.state.is_failed():
             self._give_up(shard, f"{run.name} failed: {run.state.message}")
         elif shard.deaths + 1 >= _TRIES:
-            self._give_up(shard, f"{_TRIES} runs that were to pull it died; the workers' logs may say why")
+            self._give_up(shard, f"{_TRIES} runs of this shard died; see the workers' logs")
         else:
-            get_run_logger().warning("%s died; its accounts are given out again", run.name)
+            get_run_logger().warning("%s died; its accounts are submitted again", run.name)
             shard.deaths += 1
             release_leases([str(run.id)])
             self._submit(shard)
@@ -193,33 +196,33 @@ class _Sharing:
         ]
 
     def _work(self, runs: Sequence[tuple[_Shard, FlowRun]]) -> None:
-        """Go on for a while with the shard that is pulled here, or take another of ``runs``, or wait for the others."""
-        if self._mine is not None:
+        """Wait up to 2 s for the shard that is pulled here; or take over one of ``runs``; or wait for the workers."""
+        if self._own is not None:
             with suppress(TimeoutError):
-                self._gather(*self._mine, for_s=_POLL_S)
-                self._mine = None
+                self._collect(*self._own, for_s=_POLL_S)
+                self._own = None
             return
         for shard, run in reversed(runs) if not stop_requested() else ():
-            if shard.run_id == run.id and shard in self._open and self._is_taken(run):
+            if shard.run_id == run.id and shard in self._open and self._take_over(run):
                 self._open.remove(shard)
-                self._mine = shard, pull_shard.submit(shard.user_ids, shard.label, dry_run=self._dry_run)
+                self._own = shard, pull_shard.submit(shard.user_ids, shard.label, dry_run=self._dry_run)
                 return
         if self._open:
             time.sleep(_POLL_S)
 
-    def _is_taken(self, run: FlowRun) -> bool:
-        """Take ``run`` from the workers if nobody has begun it; False where a worker has."""
+    def _take_over(self, run: FlowRun) -> bool:
+        """Take ``run`` over from the workers; False if a worker has started it."""
         if run.state is None:
             return False
         if run.state.is_scheduled():
-            return with_retries(lambda: take(self._client, run))
+            return with_retries(lambda: take_over(self._client, run))
         if run.state.is_pending() and _is_stuck(run):
-            get_run_logger().warning("no process began %s: pulled here", run.name)
-            with_retries(lambda: crash(self._client, run, "no process began it; pulled by the run that shares it"))
+            get_run_logger().warning("no process started %s: pulled here", run.name)
+            with_retries(lambda: crash(self._client, run, "no process started it; pulled by the sharing run"))
             return True
         return False
 
-    def _gather(self, shard: _Shard, future: PrefectFuture[list[PullOutcome]], *, for_s: float | None = None) -> None:
+    def _collect(self, shard: _Shard, future: PrefectFuture[list[PullOutcome]], *, for_s: float | None = None) -> None:
         try:
             self.outcomes += future.result(timeout=for_s)
         except MoodlogError as error:

@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed, Late, Pending, Running, Scheduled
 
 from flows.alerting.alerts import NIGHTLY, PULL, alerts, nightly_late, no_pull_starts
 from flows.alerting.automations import set_up_automation
-from flows.alerting.events import SCHEDULE_BROKEN, report_schedule, report_silences, tell_ended_permissions
+from flows.alerting.events import SCHEDULE_BROKEN, report_ended_permissions, report_schedule, report_silences
 from flows.commands.serve import served
 from flows.deployments import Deployment, read_deployments
 from flows.server.local_server import LocalServer
@@ -103,7 +103,7 @@ def test_each_alert_is_sent_also_right_after_a_restart(tmp_path: Path, listener:
     with prefect_server(home, port=port) as again, get_client(sync_client=True) as client:
         assert again == api_url
         client.set_flow_run_state(night.id, Failed(message="every account failed"), force=True)
-        tell_ended_permissions(NightReport([_ended("u1")], permissions=[Permission("u1", "Bo", None)]))
+        report_ended_permissions(NightReport([_ended("u1")], permissions=[Permission("u1", "Bo", None)]))
         report_silences([ADA])
         sending.join(120)
         told = listener.wait_for("nightly failed")

@@ -88,9 +88,9 @@ def _runs_of(flow: str) -> list[FlowRun]:
 def _assert_labelling_runs_later(began: datetime) -> None:
     (night,) = _runs_of("run-nightly")
     assert night.state is not None
-    assert (night.state.name, "the rest of the features at" in str(night.state.message)) == ("Degraded", True)
+    assert (night.state.name, "deferred features run at" in str(night.state.message)) == ("Degraded", True)
     (later,) = _runs_of("label-moods")
-    assert (later.name, later.parameters) == ("what was put off (features)", {})
+    assert (later.name, later.parameters) == ("deferred features", {})
     _assert_due_in_two_hours(later, began)
 
 
@@ -103,9 +103,11 @@ def _assert_due_in_two_hours(later: FlowRun, began: datetime) -> None:
 def _assert_the_rest_runs_later(user_id: str, began: datetime) -> None:
     runs = _runs_of("run-nightly")
     # Whether the other account was asked before Spotify said this to the whole app is a matter of milliseconds.
-    told = next(run.state for run in runs if run.state is not None and "the rest of" in str(run.state.message))
+    told = next(
+        run.state for run in runs if run.state is not None and "deferred accounts run at" in str(run.state.message)
+    )
     assert told.name in {"Degraded", "Failed"}
-    later = next(run for run in runs if run.name == "what was put off (accounts)")
+    later = next(run for run in runs if run.name == "deferred accounts")
     assert user_id in later.parameters["people"]
     _assert_due_in_two_hours(later, began)
 

@@ -10,10 +10,10 @@ import pytest
 from prefect.client.schemas.objects import StateType
 from rich.console import Console
 
-from flows.report_text import print_report
+from flows.report_text import account_rows, headline, markdown, print_report
 from flows.run_failed import RunFailed
 from flows.run_names import described
-from flows.summary import account_rows, headline, markdown, state_of
+from flows.summary import state_of
 from mood_core.features.fetch_report import FetchReport, StoppedSource
 from mood_core.report.account_states import AccountState
 from mood_core.store.queries.accounts import Account
@@ -46,12 +46,12 @@ def test_some_trouble_is_degraded_and_all_trouble_is_failed() -> None:
 def test_a_state_says_its_reasons_and_tells_what_many_share_once() -> None:
     outcomes = [PullOutcome(f"u{n}", problem="the service is down", exit_code=75) for n in range(9)]
     outcomes += [PullOutcome("ada", problem="the permission has ended", exit_code=77), PullOutcome("bo", new=1)]
-    state = state_of(NightReport(outcomes), "the rest of the accounts at 2026-11-20 14:00 UTC")
+    state = state_of(NightReport(outcomes), "deferred accounts run at 2026-11-20 14:00 UTC")
     assert (state.type, state.name) == (StateType.COMPLETED, "Degraded")
     assert state.message == (
         "1 new listen from 11 accounts, 10 problems; 9 accounts (u0, u1, u2, …): the service is down; "
         "ada: the permission has ended; "
-        "the rest of the accounts at 2026-11-20 14:00 UTC"
+        "deferred accounts run at 2026-11-20 14:00 UTC"
     )
     failed = state_of(NightReport(outcomes[:9]))
     assert (failed.type, failed.name) == (StateType.FAILED, "Failed")
@@ -143,4 +143,4 @@ def test_a_run_is_named_by_what_it_is_narrowed_to() -> None:
     assert described("nightly run", {"people": None, "dry_run": False}) == "nightly run"
     narrowed = {"people": ["ada", "bo", "cy", "di"], "first_day": NOW.date(), "dry_run": True}
     assert described("nightly run", narrowed) == "nightly run for ada, bo, cy and 1 more from 2026-11-20 (dry run)"
-    assert described("pull listens", {"due_only": True}) == "pull listens of those due"
+    assert described("pull listens", {"due_only": True}) == "pull listens of due accounts"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.sharing.choosing import due_accounts
+from flows.sharing.account_selection import due_accounts
 from mood_core.domain.poll_schedule import HALF_WINDOW
 from mood_core.lake import open_lake
 from mood_core.lake.schema import LISTENS, TRACKS, USERS

@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
-from flows.report_text import report_json
-from flows.summary import markdown
+from flows.report_text import markdown, report_json
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import to_ms
 from mood_core.store.queries.accounts import Account

@@ -1,4 +1,4 @@
-"""The demo's invented life: settings that point at the stand-in, listeners who connect, and days of pulls."""
+"""Simulates days of listening for the demo: settings for the stand-in, connected listeners, and pulls."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from standin import StandIn
 from standin.listeners import Listener
 
 PULL_EVERY = timedelta(hours=2)
-"""As often as the pull deployment does it."""
+"""The time between two simulated pulls."""
 
 
 def point_settings_at(standin: StandIn, home: Path) -> None:
-    """Set this process's settings for the demo and nothing else: no setting of the person's own reaches it."""
+    """Replace all settings of this process by those of the demo."""
     for name in [name for name in os.environ if name.startswith(("MOODLOG_", "SPOTIPY_")) or name == "DATABASE_URL"]:
         del os.environ[name]
     ignore_env_file()
@@ -38,13 +38,13 @@ def point_settings_at(standin: StandIn, home: Path) -> None:
     )
 
 
-def live_through(standin: StandIn, days: int, progress: Callable[[str, float], None]) -> None:
-    """Let the stand-in's clock run from ``days`` ago, or from the last pull, to now, with a pull every two hours.
+def simulate_days(standin: StandIn, days: int, progress: Callable[[str, float], None]) -> None:
+    """Advance the stand-in's clock from ``days`` ago, or from the last pull, to now, with a pull every 2 hours.
 
     Args:
-        standin: the running stand-in.
-        days: how long ago the listeners connect, if they are new.
-        progress: told what happens and how much of it is done, 0-1.
+        standin: The running stand-in.
+        days: How long ago new listeners connect.
+        progress: Called with the simulated day and the share, 0-1, that is done.
     """
     today = utc_now()
     with Workspace(now=lambda: from_ms(to_ms(standin.clock.now()))) as workspace:
@@ -73,12 +73,12 @@ def _connect_all(workspace: Workspace, standin: StandIn) -> None:
         token = _consent(workspace, listener)
         if listener.account_id not in known:
             workspace.connect(token, listener.timezone)
-        else:  # this stand-in has another port than the last one, and tokens are not sent to another address
+        else:  # the last stand-in had another port, and a token is bound to its server's address
             workspace.keep_token(listener.account_id, token)
 
 
 def _consent(workspace: Workspace, listener: Listener) -> Token:
-    """Go through the real authorisation, with the stand-in's consent instead of a person at a browser."""
+    """Run the real authorisation with the consent of the stand-in instead of a browser."""
     addresses: list[str] = []
 
     def consent() -> str:

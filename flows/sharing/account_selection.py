@@ -1,4 +1,4 @@
-"""Which accounts a run pulls, and which of them were not pulled in the end."""
+"""Selects the accounts that a run pulls, and finds those that it did not pull."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from prefect import task
 
-from flows.tasks import RETRYING
+from flows.options import RETRYING
 from mood_core.app.workspace import Workspace
 from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.usecases.nightly.pull_account import not_pulled, still_to_pull
@@ -18,7 +18,7 @@ from mood_core.usecases.people.manage_users import accounts_called
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The accounts to pull, chosen ``at`` a time, and into how many ``shards`` they are to be split."""
+    """The accounts to pull, chosen at the time ``at``, and the number of shards."""
 
     user_ids: list[str]
     shards: int
@@ -27,28 +27,27 @@ class Chosen:
 
 @task(name="choose accounts", **RETRYING)
 def choose_accounts(people: Sequence[str], *, due_only: bool) -> Chosen:
-    """The active accounts among ``people``, or of everybody; with ``due_only`` those that are to be pulled now.
+    """The active accounts of ``people``, or all active accounts; with ``due_only`` those that are due.
 
     Raises:
         InputError: One of ``people`` is not a connected account.
     """
     with Workspace() as workspace:
         now = workspace.now()
-        active = [
-            account.user_id for account in accounts_called(workspace.accounts, people) if account.state == "active"
-        ]
+        found = accounts_called(workspace.accounts, people)
+        active = [account.user_id for account in found if account.state == "active"]
         return Chosen(due_accounts(workspace, active) if due_only else active, workspace.settings.shards, now)
 
 
-@task(name="look for accounts that were not pulled", **RETRYING)
+@task(name="find accounts that were not pulled", **RETRYING)
 def unpulled(user_ids: Collection[str], since: datetime) -> list[PullOutcome]:
-    """An outcome for each of ``user_ids`` that is active and that nobody has pulled since ``since``."""
+    """An outcome with a problem for each active account of ``user_ids`` that no run has pulled since ``since``."""
     with Workspace() as workspace:
         return [not_pulled(id_) for id_ in still_to_pull(workspace.accounts, set(user_ids), since, workspace.now())]
 
 
 def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
-    """Those of ``user_ids`` that are to be pulled now, see :mod:`mood_core.domain.poll_schedule`."""
+    """The accounts of ``user_ids`` that are due, see :mod:`mood_core.domain.poll_schedule`."""
     now = workspace.now()
     last_pulled = {account.user_id: account.last_pulled_at for account in workspace.accounts.all(user_ids)}
     paces = workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, user_ids)

@@ -1,4 +1,4 @@
-"""What the parameters of a run mean, checked before it does anything. Without Prefect, since commands ask as well."""
+"""Validates the parameters that select listens. Imports no Prefect: commands use it before Prefect starts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mood_core.usecases.people.manage_users import accounts_called
 
 
 def selection_of(people: Sequence[str], first_day: date | None, last_day: date | None) -> Selection:
-    """The listens that a run's parameters speak of; people are given by id or by name.
+    """The selection of the listens of ``people``, by id or name, between two days.
 
     Raises:
-        InputError: The days are the wrong way round, or nobody is called like one of ``people``.
+        InputError: The last day is before the first, or one of ``people`` is unknown.
     """
     check_days(first_day, last_day)
     if not people:
