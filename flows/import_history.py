@@ -14,7 +14,7 @@ from flows.progress import ProgressArtifact, feature_progress, labelling_progres
 from flows.server.retries import if_possible
 from mood_core.app.import_export import import_export, label_now
 from mood_core.app.workspace import Workspace
-from mood_core.exports.parse_row import Choice
+from mood_core.exports.parse_row import ImportFilter
 
 
 class _Progress:
@@ -59,7 +59,7 @@ def import_history(
             [Path(path) for path in paths],
             user=user,
             timezone=timezone or None,
-            choice=Choice(min_ms, keep_private, keep_videos),
+            row_filter=ImportFilter(min_ms, keep_private, keep_videos),
             dry_run=dry_run,
             progress=_Progress(),
         )

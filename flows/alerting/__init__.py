@@ -1,1 +1,1 @@
-"""What Prefect tells a person: events, the automations that wait for them, and messages."""
+"""Alerts: the events that moodlog sends, the automations that react to them, and messages."""

@@ -1,6 +1,6 @@
-"""Prefect automations as code: runs whose process has died, and how any automation is made or brought up to date.
+"""Prefect automations as code: the one that ends dead runs, and a function that creates or updates any.
 
-Prefect names events of a run after its state, so that a degraded night ends with ``flow-run.Degraded``.
+Prefect names the events of a run after its state, so a degraded run sends ``flow-run.Degraded``.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from prefect.events import AutomationCore
 
 SILENCE = timedelta(minutes=10)
-"""A run beats every three minutes, unless Prefect's settings say otherwise; after three beats missed, it is dead."""
+"""A run is dead after three missing heartbeats; it sends one every 3 minutes by default."""
 
 RUN = "prefect.flow-run"
 DONE = frozenset({f"{RUN}.Completed", f"{RUN}.{DEGRADED}"})
-"""The events of a run that did its work."""
+"""The events of a run that completed."""
 
 ENDED = DONE | {f"{RUN}.Failed", f"{RUN}.TimedOut", f"{RUN}.Cancelled", f"{RUN}.Crashed"}
-"""The events of a run that has ended."""
+"""The events of a run that ended."""
 
 
 def dead_run_automation() -> AutomationCore:
-    """A run without a heartbeat becomes crashed, so that no page shows a dead process as running."""
+    """Marks a run without a heartbeat as Crashed."""
     from prefect.client.schemas.objects import StateType
     from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture
 
     return AutomationCore(
         name="moodlog: a run has died",
-        description="A run of moodlog whose process sends no heartbeat any more is marked as crashed.",
+        description="Marks a run of moodlog as Crashed if its process sends no heartbeat.",
         trigger=EventTrigger(
             posture=Posture.Proactive,
             after={f"{RUN}.heartbeat"},
@@ -48,7 +48,7 @@ def dead_run_automation() -> AutomationCore:
 
 
 def set_up_automation(client: SyncPrefectClient, wanted: AutomationCore) -> Change:
-    """Make the automation, or bring the one of its name to what is ``wanted``; one switched off by hand stays off."""
+    """Create the automation, or update the one of its name. A disabled automation stays disabled."""
     found = client.read_automations_by_name(wanted.name)
     what = f"automation {wanted.name}"
     if not found:
@@ -56,4 +56,4 @@ def set_up_automation(client: SyncPrefectClient, wanted: AutomationCore) -> Chan
         return Change(what, "created")
     wanted = wanted.model_copy(update={"enabled": found[0].enabled})
     client.update_automation(found[0].id, wanted)
-    return Change(what, "brought up to date")
+    return Change(what, "updated")

@@ -1,4 +1,4 @@
-"""The address of a webhook as an option of a command: a secret, over https."""
+"""The type of a command option for a webhook address, which is a secret and needs https."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mood_core.http.addresses import insecure
 
 
 class Webhook(click.types.StringParamType):
-    """An https address, or http on this machine; ``-`` reads it from stdin, so that no list of processes shows it."""
+    """An https address, or http on this machine. ``-`` reads it from stdin, which hides it from process lists."""
 
     name = "URL"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The address as a SecretStr. A usage error does not repeat it."""
+        """Return the address as a SecretStr. Usage errors do not repeat it."""
         if isinstance(value, SecretStr):
             return value
         address = sys.stdin.readline().strip() if value == "-" else str(value)

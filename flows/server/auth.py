@@ -1,7 +1,7 @@
 """The password of moodlog's own Prefect server, and the proof that a server knows it.
 
-Prefect calls it an auth string: ``user:password``. It is kept in a private file in HOME/prefect and reaches other
-processes by their environment only.
+Prefect calls it an auth string: ``user:password``. A private file in HOME/prefect stores it; other processes get it
+through their environment only.
 """
 
 from __future__ import annotations
@@ -24,30 +24,25 @@ _FILE = "server-password"
 _TIMEOUT_S = 5.0
 
 
-def password_file(folder: Path) -> Path:
-    """Where the server whose history is in ``folder`` keeps its password."""
-    return folder / _FILE
-
-
 def read_or_make_password(folder: Path) -> str:
-    """The password of the server whose history is in ``folder``; it is made where there is none.
+    """The password of the server whose history is in ``folder``; created if it does not exist.
 
     Raises:
         ConfigError: The file is damaged, or the folder or the file belongs to another user.
     """
     make_private(folder)
-    path = password_file(folder)
+    path = folder / _FILE
     _check_owner(path)
     return _only(read_or_make_keys(path, lambda: f"moodlog:{secrets.token_urlsafe(32)}"), path)
 
 
 def known_password(folder: Path) -> str | None:
-    """The password of the server whose history is in ``folder``; None where none was made yet.
+    """The password of the server whose history is in ``folder``; None if it does not exist.
 
     Raises:
         ConfigError: The file is damaged, or the folder or the file belongs to another user.
     """
-    path = password_file(folder)
+    path = folder / _FILE
     if not os.path.lexists(path):
         return None
     _check_owner(folder)
@@ -62,10 +57,10 @@ def _only(lines: list[str], path: Path) -> str:
 
 
 def make_private(folder: Path) -> None:
-    """Make ``folder`` with mode 0700, and give it that mode if it is there already.
+    """Create ``folder`` with mode 0700, or set that mode.
 
     Raises:
-        ConfigError: It cannot be made, or belongs to another user.
+        ConfigError: It cannot be created, or belongs to another user.
     """
     try:
         make_private_folder(folder)
@@ -77,11 +72,11 @@ def make_private(folder: Path) -> None:
 
 
 def _check_owner(path: Path) -> None:
-    """Refuse what another user made: they would know the password. Root may use other people's folders."""
+    """Reject the file or folder of another user, who would know the password. Root may use other users' folders."""
     if os.name != "posix" or not os.path.lexists(path):
         return
     try:
-        owners = {path.lstat().st_uid, path.stat().st_uid}  # of a link, and of what it leads to
+        owners = {path.lstat().st_uid, path.stat().st_uid}  # of a link and of its target
     except OSError as error:
         raise ConfigError(f"{path} cannot be used: {error.strerror}; remove it") from None
     if os.geteuid() and not owners <= {0, os.geteuid()}:
@@ -89,12 +84,12 @@ def _check_owner(path: Path) -> None:
 
 
 def proof(password: str, nonce: str, port: int) -> str:
-    """What only a server that knows ``password`` answers to ``nonce``, on ``port`` alone: nobody can relay it."""
+    """The answer to ``nonce`` of a server that knows ``password``. It is valid for ``port`` only, so no relay works."""
     return hmac.new(password.encode(), f"moodlog-server {port} {nonce}".encode(), sha256).hexdigest()
 
 
 def is_ours(api_url: str, password: str) -> bool:
-    """Whether the server at ``api_url`` answers and proves that it knows ``password``, which is not sent to it."""
+    """Whether the server at ``api_url`` proves that it knows ``password``. The password is not sent."""
     parts = urlsplit(api_url)
     nonce = secrets.token_hex(16)
     try:
@@ -102,9 +97,9 @@ def is_ours(api_url: str, password: str) -> bool:
         connection = HTTPConnection(host, port, timeout=_TIMEOUT_S)  # no proxy, no redirect
         try:
             connection.request("GET", f"{PROOF_PATH}?{nonce}")
-            told = connection.getresponse().read(200).decode("ascii")
+            answer = connection.getresponse().read(200).decode("ascii")
         finally:
             connection.close()
     except (OSError, ValueError, HTTPException):
         return False
-    return hmac.compare_digest(told.strip().encode(), proof(password, nonce, port).encode())
+    return hmac.compare_digest(answer.strip().encode(), proof(password, nonce, port).encode())

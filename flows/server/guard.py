@@ -1,4 +1,4 @@
-"""What stands in front of moodlog's own Prefect server: own host and origin only, and the proof of its password."""
+"""Protects moodlog's own Prefect server: accepts only its own host and origin, and proves its password."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def guarded(app: App, password: str, port: int) -> App:
 
 
 class _Proof:
-    """Answers a nonce with the proof that this server knows the password; everything else goes to ``app``."""
+    """Answers a nonce with the proof that this server knows the password; ``app`` answers all other requests."""
 
     def __init__(self, app: App, password: str, port: int) -> None:
         self._app = app

@@ -1,34 +1,30 @@
-"""``/health`` for monitors, beside Prefect's API: what ``moodlog serve`` last wrote of itself, as 200 or 503.
+"""``/health`` for monitors: the last report of ``moodlog serve``, with status 200 or 503.
 
-It needs no password and names no person. ``moodlog serve`` writes the file every few seconds; where the file is missing
-or old, no ``moodlog serve`` works here, and that is a problem too.
+It needs no password and names no person. ``moodlog serve`` writes the report file every few seconds; a missing or old
+file is a problem.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from mood_core.http.loopback import App, Receive, Scope, Send
+
 PATH = "/health"
 FILE = "health.json"
 FRESH = timedelta(seconds=90)
-"""How old a report of ``moodlog serve`` may be: it writes one at least every 15 seconds."""
+"""The maximum age of a report: ``moodlog serve`` writes one at least every 15 s."""
 
-_WELL = ("ok", "starting", "checking")  # the last two: something is wrong, but for less than a minute
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+_WELL = ("ok", "starting", "checking")  # the last two: something has been wrong for less than a minute
 
 
 def with_health(app: App, file: Path) -> App:
-    """``app`` with the route ``/health`` in front of it, which answers from ``file``."""
+    """``app`` with the route ``/health``, which answers from ``file``."""
 
-    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
             await app(scope, receive, send)
             return
@@ -47,16 +43,16 @@ def with_health(app: App, file: Path) -> App:
 
 
 def health(file: Path, now: datetime) -> tuple[int, dict[str, Any]]:
-    """The status code and the report in ``file``: 200 where it is fresh and names no problem, else 503."""
+    """The status code and the report in ``file``: 200 if it is fresh and names no problem, else 503."""
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
         age = now - datetime.fromisoformat(report["checked_at"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return 503, _silent("moodlog serve has not reported yet")
+        return 503, _problem("moodlog serve has not reported yet")
     if abs(age) > FRESH:
-        return 503, report | _silent(f"moodlog serve has not reported for {age.total_seconds():.0f} s")
+        return 503, report | _problem(f"moodlog serve has not reported for {age.total_seconds():.0f} s")
     return (200 if report.get("status") in _WELL else 503), report
 
 
-def _silent(said: str) -> dict[str, Any]:
+def _problem(said: str) -> dict[str, Any]:
     return {"status": "problem", "problems": [said]}

@@ -1,6 +1,6 @@
-"""Keeps the paths of addresses out of the local server's log: the path of a webhook is a secret.
+"""Removes URL paths from the local server's log, because the path of a webhook is a secret.
 
-Prefect logs a failed notification with its traceback, which names the whole address.
+Prefect logs a failed notification with its traceback, which contains the whole URL.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ _ADDRESS = re.compile(r"(https?://)(?:[^/\s'\"@]*@)?([^/\s'\"?#]*)[/?#][^\s'\"<>
 
 
 def hide_addresses() -> None:
-    """From now on, write what goes to stdout and stderr without the paths of addresses."""
+    """Remove URL paths from stdout and stderr from now on."""
     sys.stdout, sys.stderr = _private(sys.stdout), _private(sys.stderr)
 
 
 def without_paths(text: str) -> str:
-    """``text`` with scheme and host alone of each http address."""
+    """``text`` with only the scheme and host of each URL."""
     return _ADDRESS.sub(r"\1\2/...", text)
 
 
@@ -27,13 +27,13 @@ def _private(stream: TextIO) -> TextIO:
 
 
 class _Private:
-    """A stream that writes through :func:`without_paths`. A log record is written at once, so no address is split."""
+    """A stream that writes through :func:`without_paths`. Each log record is one write, so no URL is split."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write ``text``; returns its length, as if nothing was taken out."""
+        """Write ``text`` without URL paths; returns the length of ``text``."""
         self._stream.write(without_paths(text))
         return len(text)
 

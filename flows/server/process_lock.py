@@ -1,6 +1,6 @@
-"""Lock files that are held for as long as a process lives: they tell a dead process from a living one for certain.
+"""Lock files that a process holds while it lives, to tell dead processes from living ones.
 
-The operating system releases such a lock when its process ends, however it ends; process ids alone can be reused.
+The operating system releases such a lock when its process ends, even after a crash. Process ids can be reused.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_FAR = 2**30  # Windows locks bytes: one far behind the content, so that others can read it
+_FAR = 2**30  # Windows locks bytes: one after the content, so that others can read the content
 _TRIES = 20
 _TRY_S = 0.05
 
 
 class ProcessLock:
-    """The lock of the file ``path``, for one process at a time; the file says who holds it."""
+    """An exclusive lock on the file ``path``; the file names its holder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: int | None = None
 
     def acquire(self, content: dict[str, Any]) -> bool:
-        """Take the lock and write ``content``; False where another process holds it."""
+        """Acquire the lock and write ``content``; False if another process holds it."""
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
-        for _ in range(_TRIES):  # a process that only looks whether the lock is held has it for a moment
+        for _ in range(_TRIES):  # `holder` in another process holds the lock for a moment
             if _lock(handle):
                 self._handle = handle
                 self.write(content)
@@ -46,7 +46,7 @@ class ProcessLock:
         return False
 
     def write(self, content: dict[str, Any]) -> None:
-        """Replace what the file says of its holder, who must be this process.
+        """Replace the content of the file. This process must hold the lock.
 
         Raises:
             ValueError: This process does not hold the lock.
@@ -59,24 +59,24 @@ class ProcessLock:
 
     @property
     def handles(self) -> tuple[int, ...]:
-        """The open file, for ``pass_fds`` of a process that shall hold the lock; none on Windows."""
+        """The open file, for ``pass_fds`` of a process that takes over the lock; empty on Windows."""
         return () if self._handle is None or sys.platform == "win32" else (self._handle,)
 
     def hand_over(self, content: dict[str, Any]) -> None:
-        """Leave the lock to the process that was given ``handles``; on Windows this process keeps it."""
+        """Hand the lock over to the process that got ``handles``; on Windows this process keeps it."""
         self.write(content)
         if sys.platform != "win32":
             self.close()
 
     def close(self) -> None:
-        """Let the next process have the lock; the file stays."""
+        """Release the lock; the file stays."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
 
 def holder(path: Path) -> dict[str, Any] | None:
-    """What the living process that holds the lock ``path`` wrote; None where no process holds it."""
+    """The content that the holder of the lock ``path`` wrote; None if no process holds it."""
     try:
         handle = os.open(path, os.O_RDWR | NO_FOLLOW)
     except OSError:
@@ -90,7 +90,7 @@ def holder(path: Path) -> dict[str, Any] | None:
 
 
 def read_content(path: Path) -> dict[str, Any] | None:
-    """What the last process that held ``path`` wrote; None where nothing can be read."""
+    """The content of the lock file ``path``; None if it cannot be read."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         content = json.loads(path.read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else None
@@ -105,6 +105,6 @@ def _lock(handle: int) -> bool:
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # Any other error is of a file system without locks, where the processes of one home must be told apart by hand.
+        # Other errors come from file systems without locks. There, only the user can avoid two processes for one home.
         return error.errno not in {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
     return True

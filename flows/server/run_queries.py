@@ -1,4 +1,4 @@
-"""Finds flow runs on a Prefect server: the one place that builds its filters."""
+"""Finds flow runs on a Prefect server. Only this module builds filters of flow runs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 UNDER_WAY = ("PENDING", "RUNNING", "CANCELLING")
-"""The types of state of a run that a process works on, or is about to."""
+"""The state types of a run that a process executes, or is starting."""
 
 MOST = 200
-"""How many runs the server sends at most."""
+"""The maximum of runs in one answer of the server."""
 
 
 def run_filter(
@@ -28,15 +28,15 @@ def run_filter(
     begun_after: datetime | None = None,
     scheduled_after: datetime | None = None,
 ) -> FlowRunFilter:
-    """Prefect's filter of runs that meet every condition that is given.
+    """Prefect's filter for runs that meet all given conditions.
 
     Args:
         ids: Ids of runs.
-        states: Types of state, for example ``UNDER_WAY``.
-        tags: Tags that a run has all of.
-        due: Expected to start after the first and before the second time.
-        begun_after: When they began at the earliest.
-        scheduled_after: When they are due next at the earliest; for runs that wait.
+        states: State types, for example ``UNDER_WAY``.
+        tags: Tags that each run must have.
+        due: The earliest and the latest expected start time.
+        begun_after: The earliest start time.
+        scheduled_after: The earliest next start time of scheduled runs.
     """
     from prefect.client.schemas.filters import FlowRunFilter
 
@@ -61,15 +61,15 @@ def find_runs(
     limit: int = MOST,
     **conditions: Any,
 ) -> list[FlowRun]:
-    """The runs that meet every condition that is given: see :func:`run_filter`.
+    """The runs that meet all given conditions, see :func:`run_filter`.
 
     Args:
         client: The server's client.
-        deployments: Their ids.
-        flow: The flow's name or id.
+        deployments: Ids of deployments.
+        flow: The name or id of a flow.
         sort: A name of Prefect's ``FlowRunSort``.
-        limit: At most so many.
-        **conditions: Those of :func:`run_filter`.
+        limit: The maximum of runs.
+        **conditions: Parameters of :func:`run_filter`.
     """
     from prefect.client.schemas.filters import DeploymentFilter, FlowFilter
     from prefect.client.schemas.sorting import FlowRunSort

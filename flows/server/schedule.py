@@ -1,4 +1,4 @@
-"""What a Prefect server will start by itself, and what it did: read from its runs, not from its deployments."""
+"""Reads the next and the last runs of moodlog's deployments from a Prefect server."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class ServerSchedule:
     """The schedules of moodlog's deployments on a server.
 
     Attributes:
-        deployments: those with a schedule that is switched on, as the server has them.
-        next_runs: by their names, when the next run of each is due; None where none is scheduled.
-        last_success: when the newest nightly run that did its work ended.
-        last_successes: by deployment, when the newest of its runs that did its work ended; None where none did.
-        failed_since: when the newest nightly run ended, if that one failed or crashed.
+        deployments: The deployments with an active schedule.
+        next_runs: By deployment name, when the next run is due; None if no run is scheduled.
+        last_success: When the last completed nightly run ended.
+        last_successes: By deployment name, when its last completed run ended; None without one.
+        failed_since: When the last nightly run ended, if it failed or crashed.
     """
 
     deployments: tuple[DeploymentResponse, ...]
@@ -38,21 +38,21 @@ class ServerSchedule:
 
     @property
     def unscheduled(self) -> list[str]:
-        """The deployments whose schedule is switched on and for which no run is scheduled."""
+        """The deployments with an active schedule and no scheduled run."""
         return [name for name, due in self.next_runs.items() if due is None]
 
     @property
     def nightly(self) -> DeploymentResponse | None:
-        """The deployment of the nightly run, where its schedule is switched on."""
+        """The deployment of the nightly run, if its schedule is active."""
         return next((one for one in self.deployments if one.name == NIGHTLY), None)
 
 
 def read_schedule(client: SyncPrefectClient, now: datetime) -> ServerSchedule:
-    """Ask the server what is scheduled after ``now``, and when the nightly run last succeeded."""
+    """Read which runs are scheduled after ``now``, and when runs last succeeded."""
     deployments = tuple(
         one for one in our_deployments(client) if not one.paused and any(each.active for each in one.schedules)
     )
-    worked, failed = last_success(client), _last_end(client, "FAILED", "CRASHED", flow=_FLOW)
+    worked, failed = _last_end(client, "COMPLETED", flow=_FLOW), _last_end(client, "FAILED", "CRASHED", flow=_FLOW)
     return ServerSchedule(
         deployments,
         {one.name: _next_run(client, one, now) for one in deployments},
@@ -65,13 +65,8 @@ def read_schedule(client: SyncPrefectClient, now: datetime) -> ServerSchedule:
     )
 
 
-def last_success(client: SyncPrefectClient) -> datetime | None:
-    """When the newest nightly run that did its work ended, by whatever means it was started."""
-    return _last_end(client, "COMPLETED", flow=_FLOW)
-
-
 def _last_end(client: SyncPrefectClient, *states: str, **conditions: Any) -> datetime | None:
-    """When the newest run that meets ``conditions`` and ended in one of ``states`` ended."""
+    """When the last run that meets ``conditions`` and has one of ``states`` ended."""
     runs = find_runs(client, states=states, sort="END_TIME_DESC", limit=1, **conditions)
     return runs[0].end_time if runs else None
 

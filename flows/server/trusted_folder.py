@@ -1,7 +1,7 @@
-"""Refuses what Prefect and Python would take from the working directory where others can write to it.
+"""Rejects Prefect settings and code in a working directory that other users can change.
 
-Prefect reads ``.env``, ``prefect.toml`` and ``[tool.prefect]`` of ``pyproject.toml`` there; one of its settings names a
-logging configuration, which can run any code. The processes in which ``moodlog serve`` runs flows import from there.
+Prefect reads ``.env``, ``prefect.toml`` and ``[tool.prefect]`` of ``pyproject.toml`` there. One of its settings names a
+logging configuration, which can run any code. The run processes of ``moodlog serve`` import modules from there.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _OWN_CODE = Path(__file__).resolve().parents[2]
 
 
 def refuse_untrusted_prefect_settings(*files: Path) -> None:
-    """Let the working directory's Prefect settings and ``files`` pass if they are trusted or absent.
+    """Check the Prefect settings of the working directory, and ``files``.
 
     Raises:
-        ConfigError: Others can change one of them; the message names it.
+        ConfigError: Other users can change one of them; the message names it.
     """
     try:
         here = Path.cwd()
@@ -30,15 +30,15 @@ def refuse_untrusted_prefect_settings(*files: Path) -> None:
         return  # the working directory has been deleted
     except OSError as error:
         raise ConfigError(
-            f"{error.filename} cannot be looked at: {error.strerror}. Repair it or move it away."
+            f"{error.filename} cannot be checked: {error.strerror}. Repair it or move it away."
         ) from error
 
 
 def refuse_untrusted_folder() -> None:
-    """Let the working directory pass if no one else can write to it, or if it is where moodlog itself is installed.
+    """Check the working directory. The folder in which moodlog is installed passes.
 
     Raises:
-        ConfigError: Others can change it.
+        ConfigError: Other users can change it.
     """
     here = Path.cwd()
     found = None if here == _OWN_CODE else judge_folder(here)
