@@ -1,4 +1,4 @@
-"""``moodlog demo``: the whole path with invented listeners, against a stand-in of the outside services on loopback."""
+"""``moodlog demo``: all steps with invented listeners, against a stand-in of the external services."""
 
 from __future__ import annotations
 

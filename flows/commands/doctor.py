@@ -1,4 +1,4 @@
-"""``moodlog doctor``: what is wrong, and what to do."""
+"""``moodlog doctor``: finds problems and names their remedies."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def _findings(workspace: Workspace) -> Iterator[Finding]:
 def _app(workspace: Workspace) -> Finding:
     from mood_core.spotify.callback import check_redirect_uri
 
-    if not workspace.settings.spotify_client_id and _has_imported_histories_alone(workspace):
-        said = "none is set: what was imported stays as it is, and recent listens are not pulled"
-        return Finding("app", Level.WARNING, said, "set MOODLOG_SPOTIFY_CLIENT_ID, then moodlog connect, to pull them")
+    if not workspace.settings.spotify_client_id and _has_only_imported_accounts(workspace):
+        said = "no app is set, so recent listens are not pulled; imported listens are kept"
+        return Finding("app", Level.WARNING, said, "set MOODLOG_SPOTIFY_CLIENT_ID, then run moodlog connect")
     check_redirect_uri(workspace.spotify_app.redirect_uri)
     return Finding("app", Level.OK, f"Spotify at {workspace.spotify_app.api_url}")
 
 
-def _has_imported_histories_alone(workspace: Workspace) -> bool:
+def _has_only_imported_accounts(workspace: Workspace) -> bool:
     accounts = workspace.accounts.all()
     return bool(accounts) and not any(account.authorised_at for account in accounts)
 
@@ -100,7 +100,7 @@ def _database(workspace: Workspace) -> Finding:
     from mood_core.store.engine.corruption import check_pages
 
     check_pages(workspace.database)
-    return Finding("database", Level.OK, f"{workspace.database} is whole and has this moodlog's schema")
+    return Finding("database", Level.OK, f"{workspace.database}: schema up to date, integrity check passed")
 
 
 def _lake(workspace: Workspace) -> Finding:
@@ -114,9 +114,9 @@ def _model(workspace: Workspace) -> Finding:
     model = workspace.classifier()
     shown = workspace.mood_rows.current_version()
     if shown not in (None, model.model_version):
-        said = f"{model.model_version} is set, and the labels shown are still by {shown}"
-        return Finding("model", Level.WARNING, said, "moodlog run")
-    return Finding("model", Level.OK, f"{model.model_version} checks out, run by {model.runtime}")
+        said = f"{model.model_version} is set, but the stored labels are from {shown}"
+        return Finding("model", Level.WARNING, said, "run moodlog run")
+    return Finding("model", Level.OK, f"{model.model_version} works, with {model.runtime}")
 
 
 def _sources(workspace: Workspace) -> list[Finding]:
@@ -129,10 +129,10 @@ def _sources(workspace: Workspace) -> list[Finding]:
         if row is None:
             findings.append(Finding(f"features from {name}", Level.OK, "in use"))
         else:
-            said = f"refuses this app since {row['unavailable_since'][:10]}; it is asked again 30 days later"
-            remedy = "none needed while another source answers"
+            said = f"has refused this app since {row['unavailable_since'][:10]}; moodlog retries after 30 days"
+            remedy = "nothing, while another source works"
             findings.append(Finding(f"features from {name}", Level.WARNING, said, remedy))
-    return findings or [Finding("features", Level.BROKEN, "no source is in use", "set MOODLOG_FEATURE_SOURCES")]
+    return findings or [Finding("features", Level.BROKEN, "no feature source is in use", "set MOODLOG_FEATURE_SOURCES")]
 
 
 def _accounts(workspace: Workspace) -> list[Finding]:
@@ -155,13 +155,13 @@ def _tokens(workspace: Workspace) -> list[Finding]:
 def _quota(workspace: Workspace) -> Finding:
     waits = workspace.calls.not_before()
     if waits:
-        asked = (f"{name} asked for no calls before {until:%Y-%m-%d %H:%M} UTC" for name, until in waits.items())
-        return Finding("quota", Level.WARNING, "; ".join(asked), "wait; later runs go on by themselves")
+        limits = (f"{name} is rate limited until {until:%Y-%m-%d %H:%M} UTC" for name, until in waits.items())
+        return Finding("quota", Level.WARNING, "; ".join(limits), "wait; later runs continue automatically")
     limit = workspace.settings.spotify_daily_budget
     used = workspace.calls.last_day()
-    most = max(used, key=lambda endpoint: used[endpoint], default=None)
-    said = f"most called in 24 hours: {most}, {used[most]} times" if most else "no calls in 24 hours"
-    if limit and most and used.get("me/player/recently-played", 0) >= 0.9 * limit:
+    busiest = max(used, key=lambda endpoint: used[endpoint], default=None)
+    said = f"most calls in 24 hours: {used[busiest]} of {busiest}" if busiest else "no calls in 24 hours"
+    if limit and busiest and used.get("me/player/recently-played", 0) >= 0.9 * limit:
         said += f", of a budget of {limit}"
         return Finding("quota", Level.WARNING, said, "pull less often, or ask Spotify for extended quota")
     return Finding("quota", Level.OK, said)
@@ -177,10 +177,10 @@ def _schedule(workspace: Workspace) -> list[Finding]:
     from flows.check_schedule import ask_prefect, has_served
 
     pulled = [account.last_pulled_at for account in workspace.accounts.all() if account.last_pulled_at]
-    told = ask_prefect(workspace.settings.home)
+    scheduled = ask_prefect(workspace.settings.home)
     served = has_served(workspace.settings.home)
-    finding = schedule_finding(told, max(pulled, default=None), workspace.now(), has_served=served)
-    return [finding, *ghost_findings(told)]
+    finding = schedule_finding(scheduled, max(pulled, default=None), workspace.now(), has_served=served)
+    return [finding, *ghost_findings(scheduled)]
 
 
 def _files(workspace: Workspace) -> list[Finding]:

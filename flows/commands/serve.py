@@ -1,4 +1,4 @@
-"""``moodlog serve``: all the schedules of ``prefect.yaml`` on this machine, without a work pool or a worker."""
+"""``moodlog serve``: runs the schedules of ``prefect.yaml`` on this machine, without a work pool or a worker."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def command(context: click.Context, port: int, timezone: str | None, show_passwo
             with console.status("starting Prefect"):
                 runtime.wait_until_ready()
             if runtime.server is not None and runtime.server.port != port:
-                console.print(f"Port {port} is in use by another program, so Prefect's pages are elsewhere this time.")
+                console.print(f"Port {port} is in use by another program, so Prefect's pages use another port.")
             _serve(runtime, home / "prefect", timezone, console.print)
     except KeyboardInterrupt:
         console.print("Stopped.")
@@ -93,10 +93,10 @@ def command(context: click.Context, port: int, timezone: str | None, show_passwo
 
 @contextlib.contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Keep a second ``moodlog serve`` away from this home, for as long as the context lasts.
+    """Hold the lock that prevents a second ``moodlog serve`` for this home.
 
     Raises:
-        Unavailable: There is one already.
+        Unavailable: Another process holds the lock.
     """
     make_private(folder)
     path = folder / "serve.lock"
@@ -105,7 +105,7 @@ def _only_one(folder: Path) -> Iterator[None]:
         held = holder(path) or {}
         raise Unavailable(
             f"moodlog serve already runs for {folder.parent}: process {held.get('pid')}, since {held.get('since')} UTC."
-            f" End it with `kill {held.get('pid')}`, or set another MOODLOG_HOME",
+            f" Stop it with `kill {held.get('pid')}`, or set another MOODLOG_HOME",
             source="moodlog",
         )
     with contextlib.closing(lock):
@@ -113,10 +113,10 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 
 def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Callable[[str], None]) -> None:
-    """Run the deployments until this is stopped.
+    """Run the deployments until a request to stop.
 
     Raises:
-        Unavailable: Runs do not start by themselves, and starting the server again did not help.
+        Unavailable: Scheduled runs do not start, and a restart of the server did not help.
     """
     import asyncio
 
@@ -173,7 +173,7 @@ def _report(changes: Iterable[Change], say: Callable[[str], None]) -> None:
 
 
 def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
-    """The deployment as Prefect serves it: no pool, no worker; its schedules by ``timezone`` where one is given."""
+    """The deployment for Prefect's runner, without a work pool; ``timezone`` overrides that of its schedules."""
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
 
@@ -202,5 +202,5 @@ def _limit(concurrency: Concurrency | None) -> ConcurrencyLimitConfig | None:
 
 def _when(deployment: Deployment, timezone: str | None) -> str:
     if not deployment.schedules:
-        return "by hand"
+        return "on demand"
     return ", ".join(f"{schedule['cron']} {timezone or schedule['timezone']}" for schedule in deployment.schedules)

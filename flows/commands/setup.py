@@ -1,4 +1,4 @@
-"""``moodlog setup``: what a Prefect server needs beside ``prefect.yaml``."""
+"""``moodlog setup``: sets up what ``prefect.yaml`` cannot on a Prefect server."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def command(
         _set_up_database(as_json=as_json)
         return
     if notify and webhook:
-        raise click.UsageError("give --notify for a block that there is, or --webhook to make one.")
+        raise click.UsageError("give either --notify with an existing block, or --webhook to create one.")
     console = Console(stderr=True, highlight=False)
     with prefect_runtime(load_settings().home, verbose=context.obj["verbose"]) as runtime:
         with console.status("reaching Prefect"):
@@ -93,11 +93,11 @@ def command(
         table.add_row(entry.what, entry.outcome)
     Console().print(table)
     if not (notify or webhook):
-        console.print("No alerts were asked for; --webhook URL or --notify TYPE/NAME sends them.")
+        console.print("No alerts are set up; give --webhook URL or --notify TYPE/NAME for alerts.")
 
 
 def _set_up_database(*, as_json: bool) -> None:
-    """Make moodlog's tables in the database that is set, also beside another program's. Needs no Prefect server."""
+    """Create moodlog's tables in the configured database, which may contain other tables. Needs no Prefect server."""
     from mood_core.app.workspace import make_home
     from mood_core.store.engine.database import open_database
     from mood_core.store.engine.migrate import migrate
@@ -131,9 +131,9 @@ def _set_up(
             yield saved
         if not notify:
             return
-        block_id = notification_block(notify)._block_document_id  # noqa: SLF001 - Prefect has no other name for it
+        block_id = notification_block(notify)._block_document_id  # noqa: SLF001 - it has no public name
         if block_id is None:
-            raise click.ClickException(f"the block {notify} is not saved on the server")
+            raise click.ClickException(f"the block {notify} is not saved on the Prefect server; save it there first")
         yield set_up_variable(notify)
         for alert in alerts(client, block_id, deadline.time(), utc_now()):
             yield alert if isinstance(alert, Change) else set_up_automation(client, alert)

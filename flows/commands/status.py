@@ -1,4 +1,4 @@
-"""``moodlog status`` with what runs by itself: the library's command knows nothing of Prefect."""
+"""``moodlog status`` with the schedule: the command of ``mood_core`` does not use Prefect."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from mood_core.cli.status import command as library_command
 from mood_core.cli.status import show_status
 from mood_core.errors import MoodlogError
 
-_MINUTE = "%Y-%m-%d %H:%M"
-
 
 @click.command(help=library_command.help)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
@@ -28,11 +26,11 @@ def command(as_json: bool) -> None:
 
 
 def schedule(home: Path) -> dict[str, Any]:
-    """What runs by itself: the next runs, the last night, and the problems; empty problems where all is well."""
+    """The section about scheduled runs: the next runs, the last successes, and the problems."""
     if configured_server() is None:
         folder = home / "prefect"
         if running_server(folder) is None:
-            problems = ["nothing runs by itself: moodlog serve does not run"] if has_served(home) else []
+            problems = ["no scheduled run starts: moodlog serve does not run"] if has_served(home) else []
             return _section(None, {}, {}, problems)
         _, report = health(folder / FILE, utc_now())
         if "next_runs" in report:
@@ -53,8 +51,8 @@ def _asked(home: Path) -> dict[str, Any]:
     if found.failed_since is not None:
         problems.append(f"the nightly run that ended {_iso(found.failed_since)} failed")
     if found.waits_for_worker:
-        problems.append("no worker takes the nightly run")
-    problems += [f"{ghost} is held by no process" for ghost in found.ghosts]
+        problems.append("no worker polls for the nightly run")
+    problems += [f"{dead} is held by no process" for dead in found.ghosts]
     next_runs = {name: _iso(at) for name, at in found.next_runs} | dict.fromkeys(found.unscheduled)
     return _section("Prefect", next_runs, {name: _iso(at) for name, at in found.last_successes}, problems)
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import IO
 
 from flows.server.auth import is_ours, make_private, read_or_make_password
+from flows.server.find_server import HOST, find_or_lock, listen_on, port_of, running_server, state_file
 from flows.server.guard import guarded
 from flows.server.health_route import FILE as HEALTH_FILE
 from flows.server.health_route import with_health
 from flows.server.log_privacy import hide_addresses
-from flows.server.place import HOST, find_or_lock, listen_on, port_of, running_server, state_file
 from flows.server.process_lock import ProcessLock
 from mood_core.errors import Unavailable
 from mood_core.files.private import append_private, write_private

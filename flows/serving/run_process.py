@@ -1,7 +1,7 @@
 """``python -m flows.serving.run_process FOLDER PARENT RUN``: the process of one flow run of ``moodlog serve``.
 
-It is Prefect's engine. Besides, it holds the lock of its record for as long as it lives, stops at the next safe point
-when ``moodlog serve`` stops, and does not outlive a ``moodlog serve`` that was killed.
+It is Prefect's engine. It also holds the lock of its record, stops at the next safe point when ``moodlog serve`` stops,
+and ends after a ``moodlog serve`` that was killed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ from flows.serving.run_records import RunRecords
 from mood_core.usecases.stop_request import request_stop
 
 ORPHAN_S = 10.0
-"""How long a run goes on without its ``moodlog serve``, to finish and store its current account."""
+"""How long a run continues without its ``moodlog serve``, to finish and store its current account."""
 
 _POLL_S = 0.5
 
 
 def main() -> None:
-    """Run the flow run given third for the process given second, whose records are in the folder given first."""
+    """Execute the flow run RUN of the process PARENT, which has its records in FOLDER."""
     records, parent, run_id = RunRecords(Path(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C in the terminal is for `moodlog serve`, which asks runs to stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C, `moodlog serve` asks its runs to stop
     if not records.hold(run_id):
         sys.exit(f"another process runs the flow run {run_id}")
     threading.Thread(target=_stop_in_time, args=(records, parent), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Which flow runs the ``moodlog serve`` of a home has begun: a file for each, locked while its process lives."""
+"""The flow runs that ``moodlog serve`` started: one file for each, locked by its process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STOPPING = "stopping"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A flow run that was begun here; ``process`` is that of its living process, None where none lives."""
+    """A flow run; ``process`` is the id of its process, None if that has ended."""
 
     run_id: str
     process: int | None
@@ -30,45 +30,45 @@ class RunRecords:
         self.folder = folder
 
     def begin(self, run_id: str) -> None:
-        """Note that the process of a run is about to be started."""
+        """Create the record of a run whose process is about to start."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.file(run_id).touch(mode=0o600)
 
     def hold(self, run_id: str) -> bool:
-        """Mark this process as that of a run until it ends; False where another process is."""
+        """Lock the record for this process; False if another process executes the run."""
         self.begin(run_id)
         return ProcessLock(self.file(run_id)).acquire({"pid": os.getpid()})
 
     def all(self) -> list[Record]:
-        """Every record, the oldest first."""
+        """All records, oldest first."""
         files = sorted(self.folder.glob("*.run"), key=lambda file: file.stat().st_mtime)
         return [self._record(file) for file in files]
 
     def end(self, run_id: str) -> None:
-        """Remove the record of a run that has ended."""
+        """Delete the record of an ended run."""
         self.file(run_id).unlink(missing_ok=True)
 
     def kill(self, record: Record) -> None:
-        """End the process of a run at once."""
+        """Kill the process of a run."""
         if record.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(record.process, getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def ask_to_stop(self) -> None:
-        """Ask the processes of all runs to stop at their next safe point."""
+        """Ask all run processes to stop at their next safe point."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.folder / _STOPPING).touch(mode=0o600)
 
     def ask_to_go_on(self) -> None:
-        """Take :meth:`ask_to_stop` back, for the runs that begin from now on."""
+        """Undo :meth:`ask_to_stop` for runs that start from now on."""
         (self.folder / _STOPPING).unlink(missing_ok=True)
 
     def is_stopping(self) -> bool:
-        """Whether runs are asked to stop."""
+        """Whether runs must stop."""
         return (self.folder / _STOPPING).exists()
 
     def file(self, run_id: str) -> Path:
-        """The record of a run."""
+        """The path of a record."""
         return self.folder / f"{run_id}.run"
 
     def _record(self, file: Path) -> Record:

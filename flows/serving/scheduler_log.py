@@ -1,4 +1,4 @@
-"""The errors of Prefect's scheduler in the log of the local server."""
+"""Finds errors of Prefect's scheduler in the log of the local server."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
-REMEMBERED = timedelta(minutes=3)
-"""How long an error counts: the scheduler tries again every 5 s to 60 s."""
+WINDOW = timedelta(minutes=3)
+"""How long an error counts: the scheduler retries every 5 s to 60 s."""
 
 MANY = 2
-"""One error may be a busy database; so many in that time are not."""
+"""The scheduler fails with this number of errors; one may be a busy database."""
 
 _ERROR = re.compile(r"\| (?:ERROR|CRITICAL)\b.*schedul")
 _LARGEST_READ = 1_000_000
 
 
 class SchedulerLog:
-    """Reads what was added to ``file`` since it was last asked; what stood there at first is left out."""
+    """Reads the lines that were appended to ``file`` since the last call, or since this was created."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -26,11 +26,11 @@ class SchedulerLog:
         self.last = ""
 
     def is_failing(self, now: datetime) -> bool:
-        """Whether the scheduler logged several errors in the last minutes; ``last`` is the newest of their lines."""
+        """Whether the scheduler logged several errors in the last 3 minutes; ``last`` is the newest line."""
         errors = [line for line in self._new_lines() if _ERROR.search(line)]
         if errors:
             self.last = errors[-1].strip()[:300]
-        self._seen = [at for at in self._seen if now - at <= REMEMBERED] + [now] * len(errors)
+        self._seen = [at for at in self._seen if now - at <= WINDOW] + [now] * len(errors)
         return len(self._seen) >= MANY
 
     def _new_lines(self) -> list[str]:

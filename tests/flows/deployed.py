@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from flows.server.find_server import listen_on, port_of
 from flows.server.local_server import LocalServer, local_server
-from flows.server.place import listen_on, port_of
 from tests.sealed import ROOT
 
 T = TypeVar("T")

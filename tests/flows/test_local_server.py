@@ -18,8 +18,8 @@ import pytest
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.client.orchestration import get_client
 
+from flows.server.find_server import find_or_lock, listen_on, port_of
 from flows.server.local_server import local_server
-from flows.server.place import find_or_lock, listen_on, port_of
 from flows.server.process_lock import ProcessLock, holder
 from mood_core.errors import Unavailable
 from tests.flows.deployed import prefect_server, until

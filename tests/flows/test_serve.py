@@ -57,5 +57,6 @@ def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -
             rows(connected / "prefect" / "prefect.db", "SELECT name FROM flow_run WHERE state_name = 'Running'") == []
         )
         shown = json.loads(run(*MOODLOG, "status", "--json").stdout)["schedule"]
-        assert shown["problems"] == ["nothing runs by itself: moodlog serve does not run"]
+        (problem,) = shown["problems"]
+        assert "moodlog serve does not run" in problem
         assert json.loads((connected / "prefect" / "serve.lock").read_text())["pid"] == serve.process.pid

@@ -64,7 +64,7 @@ def test_a_long_429_stops_everybody_until_the_time_it_names(home: Path, today: S
     assert "asked for none before" in CliRunner().invoke(main, ["status"]).stdout
     doctor = CliRunner().invoke(main, ["doctor", "--json"])
     quota = next(line for line in map(json.loads, doctor.stdout.splitlines()) if line["what"] == "quota")
-    assert (quota["level"], "asked for no calls before" in quota["said"]) == ("warning", True)
+    assert (quota["level"], "rate limited until" in quota["said"]) == ("warning", True)
 
     standin.clock.set(now + timedelta(minutes=119))
     again = _pull(standin)

@@ -1,4 +1,4 @@
-"""Where the local Prefect server of a folder is, which one may be used, and the lock that keeps it the only one."""
+"""Finds the local Prefect server of a folder, or acquires the lock to start the only one."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _BACKLOG = 2048
 
 
 def running_server(home: Path) -> str | None:
-    """The address of the API of the server that runs with its history in ``home``; None where none does.
+    """The API address of the running server whose history is in ``home``; None if none runs.
 
-    That server has proved that it knows the password in ``home``, so it may be sent to it.
+    The server has proved that it knows the password in ``home``, so clients may send it.
 
     Raises:
         ConfigError: ``home`` belongs to another user, or its password is damaged.
@@ -40,27 +40,27 @@ def running_server(home: Path) -> str | None:
         return None
     if password is None or not api_url.startswith(f"http://{HOST}:"):
         return None
-    # A server whose owner was killed still answers for a moment, and is about to end.
+    # A server whose owner was killed answers until it ends, a second later.
     return api_url if may_live(owner) and is_ours(api_url, password) else None
 
 
 def state_file(home: Path) -> Path:
-    """Where the address of the server that runs is kept."""
+    """The file with the address of the running server."""
     return home / "server.json"
 
 
 def find_or_lock(home: Path, *, own: bool, say: Callable[[str], None]) -> str | ProcessLock:
-    """The address of a server of another process, or the lock that lets this process start one.
+    """The address of another process's server, or the acquired lock to start one.
 
-    With ``own`` no other server is used: ``say`` reports what is waited for. A server whose owner was killed ends by
-    itself a second later, and is killed where it does not.
+    With ``own`` this waits for the lock, and ``say`` reports its holder. A server whose owner was killed ends within
+    seconds; after 15 s it is killed.
 
     Raises:
-        Unavailable: A server of another process holds the lock and does not answer within three minutes.
+        Unavailable: Another process's server holds the lock and does not answer for 3 minutes.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = home / "server.lock"
-    lock, began, is_told = ProcessLock(path), time.monotonic(), False
+    lock, began, is_reported = ProcessLock(path), time.monotonic(), False
     while True:
         running = None if own else running_server(home)
         if running:
@@ -69,11 +69,11 @@ def find_or_lock(home: Path, *, own: bool, say: Callable[[str], None]) -> str | 
             return lock
         held, waited = holder(path) or {}, time.monotonic() - began
         if may_live(str(held.get("owner", ""))):
-            if own and not is_told:
-                say(f"Waiting for process {held.get('parent')}, which uses {home}, for example a `moodlog run`.")
-                is_told = True
+            if own and not is_reported:
+                say(f"Waiting for process {held.get('parent')}, for example a `moodlog run`, which uses {home}.")
+                is_reported = True
             if not own and waited > _STARTUP_S:
-                said = f"the Prefect server of process {held.get('parent')} does not answer; end that process"
+                said = f"the Prefect server of process {held.get('parent')} does not answer; stop that process"
                 raise Unavailable(said, source="prefect")
         elif waited > _ORPHAN_S:
             _kill(held)
@@ -81,20 +81,20 @@ def find_or_lock(home: Path, *, own: bool, say: Callable[[str], None]) -> str | 
 
 
 def _kill(held: dict[str, Any]) -> None:
-    """Kill the process that wrote ``held`` into the lock that it holds."""
+    """Kill the holder of a lock, by the content of its file."""
     if isinstance(held.get("pid"), int):
         with contextlib.suppress(ProcessLookupError):
             os.kill(held["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def listen_on(wanted: int | None, *, strict: bool = False) -> socket.socket:
-    """A socket that listens on 127.0.0.1: on the port ``wanted`` where that is free, otherwise on another one.
+    """A socket that listens on 127.0.0.1: on the port ``wanted`` if it is free, otherwise on another port.
 
     Raises:
-        Unavailable: With ``strict``, ``wanted`` is not free.
+        Unavailable: The port ``wanted`` is in use, with ``strict``.
     """
     listener = socket.socket()
-    if os.name != "nt":  # there it would let two programs share the port
+    if os.name != "nt":  # on Windows this lets two programs share the port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, wanted or 0))
@@ -102,7 +102,7 @@ def listen_on(wanted: int | None, *, strict: bool = False) -> socket.socket:
     except OSError:
         listener.close()
         if strict:
-            said = f"port {wanted} of {HOST} is in use by another program; end that program, or name another --port"
+            said = f"port {wanted} of {HOST} is in use by another program; stop that program, or choose another --port"
             raise Unavailable(said, source="prefect") from None
         if not wanted:
             raise
