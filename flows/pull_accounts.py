@@ -17,7 +17,7 @@ from flows.tasks import pull_shard
 from mood_core.usecases.nightly.night_report import NightReport
 
 OUTCOMES = "moodlog-shard"
-"""The key of the artifact with every account's outcome, which the sharing run reads."""
+"""The key of the artifact with every account's outcome, which the parent run reads."""
 
 
 @flow(name="pull-accounts", flow_run_name="pull {label}", timeout_seconds=PULL_S, **PRIVATE)

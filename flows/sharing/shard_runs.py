@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import OrchestrationResult
 
 TAKEN_OVER = "TakenOver"
-"""The state of a shard's run that the sharing run took over, because no worker had started it."""
+"""The state of a shard's run that the parent run took over, because no worker had started it."""
 
 
 def take_over(client: SyncPrefectClient, run: FlowRun) -> bool:
@@ -29,11 +29,11 @@ def take_over(client: SyncPrefectClient, run: FlowRun) -> bool:
     The server accepts the state Pending from one client only, as for workers that compete for a run.
     """
     asked: OrchestrationResult[None] = client.set_flow_run_state(
-        run.id, Pending(message="taken over by the sharing run")
+        run.id, Pending(message="taken over by the parent run")
     )
     if asked.status != SetStateStatus.ACCEPT:
         return False
-    client.set_flow_run_state(run.id, Completed(name=TAKEN_OVER, message="pulled by the sharing run"))
+    client.set_flow_run_state(run.id, Completed(name=TAKEN_OVER, message="pulled by the parent run"))
     return True
 
 

@@ -1,6 +1,6 @@
 """Shares the accounts of a run among workers, with one flow run for each shard.
 
-The sharing run also works: when idle, it takes over a shard that no worker has started, so that a busy pool, or one
+The parent run also works: when idle, it takes over a shard that no worker has started, so that a busy pool, or one
 without workers, delays nothing. A shard whose process died is submitted again: stored listens stay, the leases of the
 dead run are released, and no listen is stored twice. While the server does not answer, calls are retried; if it stays
 away, this run pulls every shard.
@@ -96,7 +96,7 @@ class _Shard:
 
     @property
     def key(self) -> str:
-        """The idempotency key of one try at these accounts, also if the sharing run itself is retried."""
+        """The idempotency key of one try at these accounts, also if the parent run itself is retried."""
         accounts = sha256("\n".join(self.user_ids).encode()).hexdigest()[:16]
         return f"{this_run.id}-{self.number}-{self.tries}-{accounts}"
 
@@ -138,7 +138,7 @@ class _Sharing:
             self.outcomes += pull_shard(shard.user_ids, shard.label, dry_run=self._dry_run)
 
     def _submit(self, shard: _Shard) -> None:
-        """Create the run of the shard's next try. An ended run belongs to an earlier attempt of the sharing run."""
+        """Create the run of the shard's next try. An ended run belongs to an earlier attempt of the parent run."""
         is_new = False
         while not is_new:
             shard.tries += 1
@@ -218,7 +218,7 @@ class _Sharing:
             return with_retries(lambda: take_over(self._client, run))
         if run.state.is_pending() and _is_stuck(run):
             get_run_logger().warning("no process started %s: pulled here", run.name)
-            with_retries(lambda: crash(self._client, run, "no process started it; pulled by the sharing run"))
+            with_retries(lambda: crash(self._client, run, "no process started it; pulled by the parent run"))
             return True
         return False
 
