@@ -1,4 +1,4 @@
-"""Asks the Prefect server, where there is one, what it will start by itself and how the nightly runs went."""
+"""Reads the schedule and the last nightly runs from the Prefect server, if there is one."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.server.local_server import LocalServer, running_server
-from flows.server.runtime import configured_server
+from flows.server.find_server import running_server
+from flows.server.local_server import LocalServer
+from flows.server.runtime import configured_server, no_answer
 from flows.serving.run_records import RunRecords
 from mood_core.app.workspace import utc_now
-from mood_core.errors import Unavailable
 
 if TYPE_CHECKING:
     from mood_core.usecases.upkeep.check_health import Scheduled
 
 
 def ask_prefect(home: Path) -> Scheduled | None:
-    """What the server that is set, or moodlog's own if it runs, says of the scheduled runs; None without a server.
+    """The scheduled runs of the configured server, or of moodlog's own if it runs; None without a server.
 
     Raises:
-        Unavailable: A server is set but does not answer, or refuses.
+        Unavailable: The configured server does not answer, or refuses the request.
     """
     address = configured_server()
     if address is not None:
-        return _asked(address, None)
+        return _read(address, None)
     folder = home / "prefect"
     address = running_server(folder)
     if address is None:
         return None
     os.environ.update(LocalServer(folder, address).client_environment)
-    return _asked(address, RunRecords(folder / "runs"))
+    return _read(address, RunRecords(folder / "runs"))
 
 
 def has_served(home: Path) -> bool:
-    """Whether `moodlog serve` was ever started in ``home``; without that, a person starts runs in another way."""
+    """Whether `moodlog serve` was ever started in ``home``."""
     return (home / "prefect" / "serve.lock").exists()
 
 
-def _asked(address: str, records: RunRecords | None) -> Scheduled:
+def _read(address: str, records: RunRecords | None) -> Scheduled:
     import httpx
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.objects import DeploymentStatus
@@ -55,10 +55,7 @@ def _asked(address: str, records: RunRecords | None) -> Scheduled:
             found = read_schedule(client, now)
             dead = tuple(find_dead(client, records))
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
-        raise Unavailable(
-            f"the Prefect server at PREFECT_API_URL does not answer ({type(error).__name__}); start it, or set another",
-            source="prefect",
-        ) from None
+        raise no_answer(error) from None
     nightly = found.nightly
     is_idle = nightly is not None and nightly.work_pool_name and nightly.status is DeploymentStatus.NOT_READY
     return Scheduled(

@@ -1,4 +1,4 @@
-"""Trains a mood model; the current one stays the current one."""
+"""Trains a mood model. It does not become the current model."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows.options import PRIVATE
 from flows.parameters import Folds, LabelledFile, ModelName, ModelVersion, OutputFolder, Repeats, Seed
 from flows.progress import ProgressArtifact
 from flows.server.retries import if_possible
 from mood_core.settings import load_settings
 
 
-@flow(name="train-model", flow_run_name="train {name}", log_prints=False, persist_result=False)
+@flow(name="train-model", flow_run_name="train {name}", **PRIVATE)
 def train_model(
     data: LabelledFile = "",
     out: OutputFolder = "",
@@ -26,17 +27,17 @@ def train_model(
     repeats: Repeats = 5,
     baselines: bool = True,
 ) -> State[str]:
-    """Train a mood model on labelled tracks and measure it by cross-validation; `moodlog promote` makes it current.
+    """Train a mood model on labelled tracks and evaluate it by cross-validation; `moodlog promote` makes it current.
 
     Args:
         data: The labelled tracks, .csv or .parquet, on the machine that runs this; HOME/labelled.csv by default.
-        out: The folder that gets NAME/VERSION; HOME/trained by default.
-        name: What the model is called.
-        model_version: Its version, for example 2; the next whole number by default.
-        seed: Decides the folds; the weights depend on the data alone.
-        folds: Folds of the cross-validation, 2 or more.
-        repeats: How often it is repeated.
-        baselines: Measure simpler models beside it.
+        out: The folder in which NAME/VERSION is created; HOME/trained by default.
+        name: The name of the model.
+        model_version: The version of the model, for example 2; the next whole number by default.
+        seed: The seed of the folds; the weights depend only on the data.
+        folds: The number of cross-validation folds, 2 or more.
+        repeats: How often the cross-validation is repeated.
+        baselines: Evaluate simpler models as well.
     """
     from mood_core.classifier.model_card import read_card
     from mood_core.classifier.training import require_training, train_model

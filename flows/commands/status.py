@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from flows.check_schedule import ask_prefect, has_served
+from flows.server.find_server import running_server
 from flows.server.health_route import FILE, health
-from flows.server.local_server import running_server
 from flows.server.runtime import configured_server
 from mood_core.app.workspace import utc_now
 from mood_core.cli.status import command as library_command
@@ -35,10 +35,10 @@ def schedule(home: Path) -> dict[str, Any]:
         _, report = health(folder / FILE, utc_now())
         if "next_runs" in report:
             return _section("moodlog serve", report["next_runs"], report.get("last_successes", {}), report["problems"])
-    return _asked(home)
+    return _read(home)
 
 
-def _asked(home: Path) -> dict[str, Any]:
+def _read(home: Path) -> dict[str, Any]:
     try:
         found = ask_prefect(home)
     except MoodlogError as error:

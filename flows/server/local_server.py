@@ -1,7 +1,7 @@
-"""A Prefect server on this machine that keeps its history in HOME: found where it runs, started where it does not.
+"""Starts moodlog's own Prefect server on this machine, with its history in HOME, or uses the running one.
 
 ``python -m flows.server.local_server PORT PARENT FOLDER [SOCKET]`` is the server itself. It holds ``server.lock`` in
-its folder, so that no two servers share one history, and ends when the process that started it does. Clients need its
+its folder, so that two servers never share a history, and ends with the process that started it. Clients need its
 password: see ``flows/server/auth.py`` and ``flows/server/guard.py``.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from flows.server.auth import is_ours, make_private, read_or_make_password
-from flows.server.find_server import HOST, find_or_lock, listen_on, port_of, running_server, state_file
+from flows.server.find_server import HOST, find_or_lock, listen_on, port_of, state_file
 from flows.server.guard import guarded
 from flows.server.health_route import FILE as HEALTH_FILE
 from flows.server.health_route import with_health
@@ -31,26 +31,23 @@ from mood_core.errors import Unavailable
 from mood_core.files.private import append_private, write_private
 from mood_core.store.locks.leases import new_owner
 
-__all__ = ["LocalServer", "local_server", "running_server", "server_environment"]
-
-_MODULE = "flows.server.local_server"
 _STARTUP_S = 180.0
 _POLL_S = 0.1
-_KEPT = timedelta(days=30)
+_RETENTION = timedelta(days=30)
 _LARGEST_LOG = 10_000_000
 
-_KEEPS_RUNS = {
+_RETENTION_SETTINGS = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{_KEPT.total_seconds():.0f}",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{_RETENTION.total_seconds():.0f}",
 }
-"""Runs go with their logs and artifacts after a month: these name people, also those who were forgotten meanwhile."""
+"""Runs are deleted with their logs and artifacts after 30 days: they name people, who may have been forgotten."""
 
 
 class LocalServer:
-    """A server being started, or one that was found running. ``api_url`` is known at once; wait before using it.
+    """A server that starts, or that already runs. ``api_url`` is known at once; wait before you use it.
 
     Raises:
-        ConfigError: ``home`` cannot be made or belongs to another user, or the password in it is damaged.
+        ConfigError: ``home`` cannot be created or belongs to another user, or the password in it is damaged.
     """
 
     def __init__(self, home: Path, api_url: str) -> None:
@@ -59,56 +56,55 @@ class LocalServer:
         self._listener: socket.socket | None = None
         self._password = read_or_make_password(home)
         self.api_url = api_url
+        self.log = home / "server.log"
 
     @property
     def client_environment(self) -> dict[str, str]:
-        """Prefect's settings for programs that use this server; its password is among them."""
-        return client_environment(self._home, self.api_url, self._password)
+        """Prefect's settings for clients of this server, including its password."""
+        return {
+            **server_environment(self._home),
+            "PREFECT_API_URL": self.api_url,
+            "PREFECT_API_AUTH_STRING": self._password,
+            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
+            # A proxy would get the password, and cannot reach this machine's loopback interface.
+            "NO_PROXY": _no_proxy(),
+            "no_proxy": _no_proxy(),
+        }
 
     @property
     def is_ours(self) -> bool:
-        """Whether this process started it, and will end it."""
+        """Whether this process started the server, and will stop it."""
         return self._process is not None
 
     @property
     def ui_url(self) -> str:
-        """Where a browser shows the runs."""
+        """The address of Prefect's UI."""
         return self.api_url.removesuffix("/api")
 
     @property
     def port(self) -> int:
-        """Where on 127.0.0.1 it listens."""
-        return int(self.api_url.removesuffix("/api").rpartition(":")[2])
-
-    @property
-    def log(self) -> Path:
-        """Where a server that this process started writes its log."""
-        return _log(self._home)
+        """The server's port on 127.0.0.1."""
+        return int(self.ui_url.rpartition(":")[2])
 
     @property
     def has_ended(self) -> bool:
-        """Whether this process started it and it runs no more."""
+        """Whether this process started the server and it has ended."""
         return self._process is not None and self._process.poll() is not None
 
-    def answers(self) -> bool:
-        """Whether it answers, and proves that it is moodlog's own."""
-        return is_ours(self.api_url, self._password)
-
     def wait_until_ready(self) -> None:
-        """Wait for the server to answer.
+        """Wait until the server answers and proves that it is moodlog's own.
 
         Raises:
-            Unavailable: It ended, or does not answer within three minutes; the sentence names its log.
+            Unavailable: It ended, or does not answer within 3 minutes; the message names its log.
         """
         deadline = time.monotonic() + _STARTUP_S
-        while not self.answers():
+        while not is_ours(self.api_url, self._password):
             if self.has_ended or time.monotonic() > deadline:
-                log = self._home / "server.log"
-                raise Unavailable(f"the local Prefect server does not start; its log is {log}", source="prefect")
+                raise Unavailable(f"the local Prefect server does not start; its log is {self.log}", source="prefect")
             time.sleep(_POLL_S)
 
     def stop(self) -> None:
-        """End the server if this process started it."""
+        """Stop the server if this process started it."""
         if self._process is None:
             return
         state_file(self._home).unlink(missing_ok=True)
@@ -124,26 +120,26 @@ class LocalServer:
         self._listener = listener
         try:
             self._process = _start(self._home, listener, lock, self._password)
-        except BaseException:  # Ctrl-C as well: a lock that nobody uses would keep every later server out
+        except BaseException:  # KeyboardInterrupt as well: an unused lock would block every later server
             lock.close()
             raise
 
     def close(self) -> None:
-        """End the server if this process started it, and leave its port to others."""
+        """Stop the server if this process started it, and release its port."""
         self.stop()
         if self._listener is not None:
             self._listener.close()
 
     def restart(self, say: Callable[[str], None]) -> None:
-        """Start the server that this process started again, at the same address; wait for it as for a new one.
+        """Restart the server that this process started, at the same address; wait for it as for a new one.
 
         Raises:
-            Unavailable: Another program has taken its port meanwhile.
+            Unavailable: Another program has taken its port.
         """
         self.stop()
         lock = find_or_lock(self._home, own=True, say=say)
         listener = self._listener
-        if listener is None or listener.fileno() == -1:  # it was handed over for good, as on Windows
+        if listener is None or listener.fileno() == -1:  # on Windows, the old server got the port for good
             listener = listen_on(self.port, strict=True)
         if isinstance(lock, ProcessLock):
             self.start(listener, lock)
@@ -158,15 +154,18 @@ def local_server(
     strict: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[LocalServer]:
-    """The server whose history lies in ``home``: the one that runs, or a new one for as long as the context lasts.
+    """The running server whose history is in ``home``, or a new one that ends with the context.
 
-    A new one listens on 127.0.0.1, on ``port`` if that is free and on another one otherwise. It is not ready yet: see
-    ``wait_until_ready``. With ``own`` it is always a new one, which begins when the one that runs has ended; ``say``
-    reports what is waited for. With ``strict`` it listens on ``port`` or not at all.
+    Args:
+        home: The folder with the history.
+        port: The port on 127.0.0.1 of a new server; another one if it is in use.
+        own: Always start a new server; wait until the running one has ended.
+        strict: Fail if ``port`` is in use.
+        say: Reports what ``own`` waits for.
 
     Raises:
-        ConfigError: ``home`` cannot be made or belongs to another user, or the password in it is damaged.
-        Unavailable: With ``strict``, another program has taken ``port``.
+        ConfigError: ``home`` cannot be created or belongs to another user, or the password in it is damaged.
+        Unavailable: ``port`` is in use, with ``strict``.
     """
     make_private(home)
     found = find_or_lock(home, own=own, say=say)
@@ -192,29 +191,22 @@ def _api_url(port: int) -> str:
 
 def _start(home: Path, listener: socket.socket, lock: ProcessLock, password: str) -> subprocess.Popen[bytes]:
     port = port_of(listener)
-    environment = _KEEPS_RUNS | {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
+    environment = _RETENTION_SETTINGS | {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
     environment |= server_environment(home) | _access(port, password)
-    # The server gets the socket itself: no other user can take the port before it listens, or while it restarts.
+    # The server inherits the socket: no other user can take the port before it listens, or during a restart.
     handed = () if os.name == "nt" else (listener.fileno(),)
     if os.name == "nt":
-        listener.close()  # Windows has no descriptors to hand over
+        listener.close()  # Windows cannot pass the socket on
+    arguments = map(str, (port, os.getpid(), home, *handed))
     with _open_log(home) as log:
-        process = subprocess.Popen(  # noqa: S603 - our own module, with numbers and a folder
-            [
-                sys.executable,
-                "-m",
-                "flows.server.local_server",
-                str(port),
-                str(os.getpid()),
-                str(home),
-                *map(str, handed),
-            ],
+        process = subprocess.Popen(  # noqa: S603 - moodlog's module, with numbers and a folder
+            [sys.executable, "-m", "flows.server.local_server", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=environment,
             cwd=Path(__file__).resolve().parents[2],
-            start_new_session=True,  # Ctrl-C in the terminal is for its owner, which ends it last
+            start_new_session=True,  # on Ctrl-C in the terminal, the owner stops the server last
             pass_fds=(*lock.handles, *handed),
         )
     owner = new_owner()
@@ -225,15 +217,15 @@ def _start(home: Path, listener: socket.socket, lock: ProcessLock, password: str
 
 def _open_log(home: Path) -> IO[bytes]:
     for database in home.glob("prefect.db*"):
-        database.chmod(0o600)  # versions before this one left it to the umask
-    path = _log(home)
+        database.chmod(0o600)  # earlier versions left the mode to the umask
+    path = home / "server.log"
     if path.exists() and path.stat().st_size > _LARGEST_LOG:
         path.replace(home / "server.log.1")
     return append_private(path)
 
 
 def _access(port: int, password: str) -> dict[str, str]:
-    """Who may use a new server: clients with the password, and pages of its own origin, which ask where they are."""
+    """Settings of a new server: clients need the password, and only its own origin may use it."""
     return {
         "PREFECT_SERVER_API_AUTH_STRING": password,
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
@@ -243,27 +235,10 @@ def _access(port: int, password: str) -> dict[str, str]:
     }
 
 
-def client_environment(home: Path, api_url: str, password: str) -> dict[str, str]:
-    """Prefect's settings for programs that use the server at ``api_url``, whose history is in ``home``."""
-    return {
-        **server_environment(home),
-        "PREFECT_API_URL": api_url,
-        "PREFECT_API_AUTH_STRING": password,
-        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
-        # A proxy would get the password, and cannot reach this machine's loopback.
-        "NO_PROXY": _no_proxy(),
-        "no_proxy": _no_proxy(),
-    }
-
-
 def _no_proxy() -> str:
     given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     hosts = [host for host in given.split(",") if host.strip()]
     return ",".join(hosts if HOST in hosts or "*" in hosts else [*hosts, HOST])
-
-
-def _log(home: Path) -> Path:
-    return home / "server.log"
 
 
 def server_environment(home: Path) -> dict[str, str]:
@@ -272,9 +247,9 @@ def server_environment(home: Path) -> dict[str, str]:
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # A slot's lease outlives the server, so that a slot is never held by a run that nobody remembers.
+        # Leases of slots survive a restart of the server; without them it would count slots that no run holds.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        # An alert is sent soon after a restart: see there.
+        # Sends alerts soon after a restart, see that module.
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.server.event_order",
         "DO_NOT_TRACK": "1",
     }
@@ -287,10 +262,10 @@ def _end_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    """Serve Prefect's API and pages on the port given first, for as long as the process given second lives."""
+    """Serve Prefect's API and UI on PORT for as long as the process PARENT lives."""
     port, parent, home = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-    os.umask(0o077)  # its database names people
+    os.umask(0o077)  # the database names people
     hide_addresses()
     import uvicorn
     from prefect.server.api.server import create_app

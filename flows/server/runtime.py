@@ -1,6 +1,6 @@
-"""Where flows run when a command starts them: on the Prefect server a person has, or on one of moodlog's own.
+"""Selects the Prefect server on which a command runs flows: the configured one, or moodlog's own.
 
-Prefect reads its settings when it is first imported, so they are decided here, before that.
+Prefect reads its settings when it is first imported, so this module sets them and imports Prefect only in functions.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flows.server.local_server import LocalServer, local_server
+from flows.server.run_queries import run_filter
 from flows.server.trusted_folder import refuse_untrusted_prefect_settings
 from mood_core.app.workspace import make_home
 from mood_core.errors import ConfigError, Unavailable
@@ -24,21 +26,21 @@ _POLL_S = 0.1
 
 
 class PrefectRuntime:
-    """A Prefect server to run flows on; ``server`` is the local one, None where a person's own is used."""
+    """The Prefect server to run flows on; ``server`` is moodlog's own, None for a configured server."""
 
     def __init__(self, server: LocalServer | None) -> None:
         self.server = server
 
     @property
     def pages(self) -> str:
-        """Where a browser shows the runs, or which server was set."""
+        """The address of Prefect's UI, or of the configured server."""
         return self.server.ui_url if self.server else (configured_server() or "")
 
     def wait_until_ready(self) -> None:
-        """Wait until flows can run.
+        """Wait until the server answers.
 
         Raises:
-            Unavailable: The local server does not start, or the server that is set does not answer.
+            Unavailable: The local server does not start, or the configured server does not answer.
         """
         if self.server is not None:
             self.server.wait_until_ready()
@@ -46,9 +48,9 @@ class PrefectRuntime:
             _reach_configured_server()
 
     def wait_until_recorded(self, flow_run_id: str) -> None:
-        """Wait until the server has recorded the run's tasks, which it does some moments after they ended."""
+        """Wait until the server has recorded the run's task runs, which it does with a delay."""
         if self.server is None or not self.server.is_ours:
-            return  # a server that goes on running catches up by itself
+            return  # a server that keeps running records them later
         from prefect.logging.handlers import APILogHandler
 
         APILogHandler().flush()
@@ -67,16 +69,16 @@ def prefect_runtime(
     strict: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[PrefectRuntime]:
-    """A server to run flows on for as long as the context lasts; it is not ready yet.
+    """A server to run flows on within the context; wait until it is ready.
 
-    A server that is set by ``PREFECT_API_URL`` or the active Prefect profile is used. Otherwise it is moodlog's own,
-    whose history lies in ``home/prefect``; ``port``, ``own``, ``strict`` and ``say`` are those of ``local_server``.
+    The server of ``PREFECT_API_URL`` or of the active Prefect profile, otherwise moodlog's own with its history in
+    ``home/prefect``: ``port``, ``own``, ``strict`` and ``say`` are parameters of ``local_server``.
 
     Raises:
-        ConfigError: ``home`` cannot be made, the server's folder in it belongs to another user, or the environment
+        ConfigError: ``home`` cannot be created, the server's folder in it belongs to another user, or the environment
             names the database of another Prefect server.
     """
-    # The server keeps the whole log of a run. The terminal shows it when asked; without that, errors come as one line.
+    # The server stores the whole log of a run. The terminal shows it with -v; otherwise errors are one line.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG" if verbose > 1 else "INFO")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", ("CRITICAL", "INFO", "DEBUG")[min(verbose, 2)])
     os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -91,10 +93,10 @@ def prefect_runtime(
 
 
 def configured_server() -> str | None:
-    """The address of the person's own Prefect server, from the environment or their active Prefect profile.
+    """The API address of the configured Prefect server, from the environment or the active Prefect profile.
 
     Raises:
-        ConfigError: Others can change a file that Prefect reads its settings from.
+        ConfigError: Other users can change a file with Prefect's settings.
     """
     folder = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
     refuse_untrusted_prefect_settings(folder / "profiles.toml")
@@ -116,32 +118,35 @@ def _reach_configured_server() -> None:
     with get_client(sync_client=True) as client:
         error = client.api_healthcheck()
     if isinstance(error, httpx.HTTPStatusError):
-        return  # it is there; what it refuses, the first request says better
+        return  # it answers; the first request reports why it refuses
     if error is not None:
-        raise Unavailable(
-            f"the Prefect server at PREFECT_API_URL does not answer ({type(error).__name__}); start it, or set another",
-            source="prefect",
-        )
+        raise no_answer(error)
+
+
+def no_answer(error: Exception) -> Unavailable:
+    """The error for a configured server that does not answer."""
+    kind = type(error).__name__
+    said = f"the Prefect server at PREFECT_API_URL does not answer ({kind}); start it, or set another address"
+    return Unavailable(said, source="prefect")
 
 
 def _refuse_database_of_another_server() -> None:
-    """Keep moodlog's own server out of a database that is meant for a person's own one.
+    """Prevent moodlog's own server from using the database of another Prefect server.
 
     Raises:
-        ConfigError: A setting in the environment names such a database.
+        ConfigError: The environment names such a database.
     """
     for name in _DATABASES:
         if os.environ.get(name):
             raise ConfigError(
-                f"{name} is set, which belongs to a Prefect server of your own; set PREFECT_API_URL to use that server,"
-                f" or `unset {name}` to let moodlog keep one in MOODLOG_HOME"
+                f"{name} configures another Prefect server; set PREFECT_API_URL to use that server,"
+                f" or `unset {name}` to use moodlog's own server with its database in MOODLOG_HOME"
             )
 
 
 def _unfinished_task_runs(flow_run_id: str) -> int:
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
     with get_client(sync_client=True) as client:
-        runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
+        runs = client.read_task_runs(flow_run_filter=run_filter(ids=[UUID(flow_run_id)]))
     return sum(run.state is None or not run.state.is_final() for run in runs) if runs else 1

@@ -25,7 +25,8 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 
 from flows.server.auth import is_ours, known_password, proof, read_or_make_password
-from flows.server.local_server import LocalServer, local_server, running_server
+from flows.server.find_server import running_server
+from flows.server.local_server import LocalServer, local_server
 from mood_core.errors import ConfigError
 from mood_core.store.locks.leases import new_owner
 from tests.flows.deployed import settings_of
