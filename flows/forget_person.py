@@ -1,4 +1,4 @@
-"""Forgets a person everywhere, on request."""
+"""Deletes everything about a person, on request."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
+from flows.options import PRIVATE
 from flows.parameters import Certainly, Person
 from flows.server.other_server import other_server_keeps
 from mood_core.app.workspace import Workspace
 from mood_core.usecases.people.forget_person import whom_to_forget
 
 
-@flow(name="forget-person", flow_run_name="forget a person", log_prints=False, persist_result=False)
-def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: ARG001 - asked for, so that nobody slips
+@flow(name="forget-person", flow_run_name="forget a person", **PRIVATE)
+def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: ARG001 - a required confirmation
     """Delete a person's listens, gaps, token and name from SQL, Parquet files, recaps and the history of runs.
 
-    Nothing brings them back. On moodlog's own server this run's parameter is blanked as well.
+    This cannot be undone. On moodlog's own server, this run's parameter is removed as well.
 
     Args:
-        user: Whom to forget, by id or name.
+        user: The person to forget, by id or name.
         really: Must be true, because this cannot be undone.
     """
     with Workspace() as workspace:
@@ -28,7 +29,7 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
         report = workspace.forget(user_id)
         home = workspace.settings.home
     for what in report.left:
-        get_run_logger().warning("%s may still hold them; delete or change it", what)
+        get_run_logger().warning("%s may still contain their data; delete or change it", what)
     if said := other_server_keeps(home):
         get_run_logger().warning("%s", said)
     return asdict(report)
