@@ -12,16 +12,12 @@ _HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, slots=True)
-class Concurrency:
-    """The maximum of concurrent runs; ``ENQUEUE`` delays another run, ``CANCEL_NEW`` cancels it."""
-
-    limit: int
-    collision_strategy: str
-
-
-@dataclass(frozen=True, slots=True)
 class Deployment:
-    """One deployment of ``prefect.yaml``; ``schedules`` have a cron line, a time zone and a slug."""
+    """One deployment of ``prefect.yaml``.
+
+    ``schedules`` have a cron line, a time zone and a slug; ``concurrency`` has a limit and a collision strategy:
+    ``ENQUEUE`` delays a run above the limit, ``CANCEL_NEW`` cancels it.
+    """
 
     name: str
     entrypoint: str
@@ -29,7 +25,7 @@ class Deployment:
     tags: tuple[str, ...]
     parameters: dict[str, Any]
     schedules: tuple[dict[str, str], ...]
-    concurrency: Concurrency | None
+    concurrency: dict[str, Any] | None
 
 
 def deployments_file() -> Path:
@@ -42,7 +38,7 @@ def read_deployments(path: Path | None = None) -> list[Deployment]:
     """The deployments of ``path``, by default moodlog's own file, in file order.
 
     Raises:
-        ConfigError: The file has not the format that Prefect expects.
+        ConfigError: The file does not have the format that Prefect expects.
     """
     import yaml
 
@@ -56,7 +52,6 @@ def read_deployments(path: Path | None = None) -> list[Deployment]:
 
 def _deployment(entry: dict[str, Any]) -> Deployment:
     limit = entry.get("concurrency_limit")
-    concurrency = Concurrency(limit["limit"], limit["collision_strategy"]) if limit else None
     return Deployment(
         name=str(entry["name"]),
         entrypoint=str(entry["entrypoint"]),
@@ -64,5 +59,5 @@ def _deployment(entry: dict[str, Any]) -> Deployment:
         tags=tuple(entry.get("tags", ())),
         parameters=dict(entry.get("parameters") or {}),
         schedules=tuple(entry.get("schedules") or ()),
-        concurrency=concurrency,
+        concurrency=dict(limit) if limit else None,
     )

@@ -103,10 +103,9 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
         print_mood_table(mood_counts(workspace.database, "day", HistoryFilter()), console)
         print_report(report, workspace.accounts.all(), console)
     console.print(
-        f"\nDatabase  {places['database']}\nParquet   {places['lake']}\nReport    {places['report']}",
+        f"\nDatabase  {places['database']}\nParquet   {places['lake']}\nReport    {places['report']}\n"
+        f"Next      MOODLOG_HOME={home} moodlog history --by weekday",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
-    following = f"Next      MOODLOG_HOME={home} moodlog history --by weekday"
-    console.print(following, markup=False, highlight=False, soft_wrap=True)

@@ -84,16 +84,13 @@ def _findings(workspace: Workspace) -> Iterator[Finding]:
 def _app(workspace: Workspace) -> Finding:
     from mood_core.spotify.callback import check_redirect_uri
 
-    if not workspace.settings.spotify_client_id and _has_only_imported_accounts(workspace):
+    accounts = workspace.accounts.all()
+    is_import_only = bool(accounts) and not any(account.authorised_at for account in accounts)
+    if not workspace.settings.spotify_client_id and is_import_only:
         said = "no app is set, so recent listens are not pulled; imported listens are kept"
         return Finding("app", Level.WARNING, said, "set MOODLOG_SPOTIFY_CLIENT_ID, then run moodlog connect")
     check_redirect_uri(workspace.spotify_app.redirect_uri)
     return Finding("app", Level.OK, f"Spotify at {workspace.spotify_app.api_url}")
-
-
-def _has_only_imported_accounts(workspace: Workspace) -> bool:
-    accounts = workspace.accounts.all()
-    return bool(accounts) and not any(account.authorised_at for account in accounts)
 
 
 def _database(workspace: Workspace) -> Finding:

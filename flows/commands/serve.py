@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
-from flows.deployments import Concurrency, Deployment, read_deployments
+from flows.deployments import Deployment, read_deployments
 from flows.server.auth import make_private, read_or_make_password
 from flows.server.health_route import FILE, PATH
 from flows.server.process_lock import ProcessLock, holder
@@ -27,7 +27,6 @@ from mood_core.settings import load_settings
 from mood_core.store.queries.time_zones import zone
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
 
     from flows.server.setup import Change
@@ -174,9 +173,11 @@ def _report(changes: Iterable[Change], say: Callable[[str], None]) -> None:
 
 def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
     """The deployment for Prefect's runner, without a work pool; ``timezone`` overrides that of its schedules."""
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
 
+    limit = deployment.concurrency
     return RunnerDeployment.from_entrypoint(
         deployment.entrypoint,
         name=deployment.name,
@@ -187,17 +188,8 @@ def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
             Cron(schedule["cron"], timezone=timezone or schedule["timezone"], slug=schedule["slug"])
             for schedule in deployment.schedules
         ],
-        concurrency_limit=_limit(deployment.concurrency),
+        concurrency_limit=ConcurrencyLimitConfig.model_validate(limit) if limit else None,
     )
-
-
-def _limit(concurrency: Concurrency | None) -> ConcurrencyLimitConfig | None:
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-
-    if concurrency is None:
-        return None
-    strategy = ConcurrencyLimitStrategy(concurrency.collision_strategy)
-    return ConcurrencyLimitConfig(limit=concurrency.limit, collision_strategy=strategy)
 
 
 def _when(deployment: Deployment, timezone: str | None) -> str:

@@ -84,17 +84,12 @@ def holder(path: Path) -> dict[str, Any] | None:
     try:
         if _lock(handle):
             return None
-        return read_content(path) or {}
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return content if isinstance(content, dict) else {}
+        return {}
     finally:
         os.close(handle)
-
-
-def read_content(path: Path) -> dict[str, Any] | None:
-    """The content of the lock file ``path``; None if it cannot be read."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else None
-    return None
 
 
 def _lock(handle: int) -> bool:

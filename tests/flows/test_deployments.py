@@ -12,7 +12,7 @@ import pytest
 import yaml
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 
-from flows.deployments import Concurrency, deployments_file, read_deployments
+from flows.deployments import deployments_file, read_deployments
 
 FILE = yaml.safe_load(deployments_file().read_text(encoding="utf-8"))
 ENTRIES: list[dict[str, Any]] = FILE["deployments"]
@@ -105,8 +105,8 @@ def test_the_schedules_are_those_of_the_documentation() -> None:
         "rebuild",
         "forget",
     }
-    assert by_name["nightly"].concurrency == Concurrency(1, "ENQUEUE")
-    assert by_name["pull"].concurrency == Concurrency(1, "CANCEL_NEW")
+    assert by_name["nightly"].concurrency == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    assert by_name["pull"].concurrency == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
 
 
 def test_a_file_that_is_no_prefect_file_is_named(tmp_path: Path) -> None:
