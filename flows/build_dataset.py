@@ -28,8 +28,8 @@ def build_dataset(playlists: Playlists, out: DatasetFile = "", user: Reader = ""
     """
     report, file = collect_playlists(list(playlists), out or None, user or None)
     outcomes = [{"outcome": outcome.value, "items": count} for outcome, count in sorted(report.outcomes.items())]
-    said = f"{report.items} playlist items"
-    if_possible(lambda: create_table_artifact(key="moodlog-dataset-outcomes", table=outcomes, description=said))
+    description = f"{report.items} playlist items"
+    if_possible(lambda: create_table_artifact(key="moodlog-dataset-outcomes", table=outcomes, description=description))
     tracks = ", ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no tracks"
     return Completed(message=f"{tracks} written to {file}", data=report)
 

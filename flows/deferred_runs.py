@@ -36,15 +36,15 @@ def schedule_deferred_runs(report: NightReport) -> str | None:
     given = flow_run.parameters
     accounts = given if given.get("due_only") else {**given, "people": report.deferred_accounts}
     features = {name: given[name] for name in ("people", "first_day", "last_day") if given.get(name)}
-    said = []
+    texts = []
     for what, deployment, parameters, wait_s in (
         ("accounts", own, accounts, report.accounts_wait_s),
         ("features", _LABEL, features, report.features_wait_s),
     ):
         if wait_s is not None:
             at = utc_now() + timedelta(seconds=wait_s) + _MARGIN
-            said.append(_schedule(deployment, at, parameters, what, deferral_key(own, what, at, parameters)))
-    return ", ".join(filter(None, said)) or None
+            texts.append(_schedule(deployment, at, parameters, what, deferral_key(own, what, at, parameters)))
+    return ", ".join(filter(None, texts)) or None
 
 
 def _schedule(deployment: str, at: datetime, parameters: Mapping[str, Any], what: str, key: str) -> str | None:

@@ -30,6 +30,6 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
         home = workspace.settings.home
     for what in report.left:
         get_run_logger().warning("%s may still contain their data; delete or change it", what)
-    if said := other_server_keeps(home):
-        get_run_logger().warning("%s", said)
+    if message := other_server_keeps(home):
+        get_run_logger().warning("%s", message)
     return asdict(report)

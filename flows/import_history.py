@@ -66,6 +66,6 @@ def import_history(
         if label and not dry_run:
             label_now(workspace, feature_progress(), labelling_progress())
     outcomes = [{"outcome": str(outcome), "rows": count} for outcome, count in sorted(report.outcomes.items())]
-    said = f"{report.rows_read} rows read"
-    if_possible(lambda: create_table_artifact(key="moodlog-import-outcomes", table=outcomes, description=said))
+    description = f"{report.rows_read} rows read"
+    if_possible(lambda: create_table_artifact(key="moodlog-import-outcomes", table=outcomes, description=description))
     return report.as_dict()

@@ -84,14 +84,14 @@ def _at_most(lines: list[str]) -> list[str]:
 
 def drift_sentence(drift: DriftReport) -> str:
     """The difference between the features of the newest tracks and the training data."""
-    said = {
+    message = {
         "too_few_rows": "too few to compare",
         "none": "no drift",
         "notice": "some drift: labels may be a little less reliable than the model card says",
         "warning": "**drift: this music differs from the training data, so labels are less reliable**",
     }[drift.level]
     worst = f"{drift.worst}, PSI {drift.psi[drift.worst]:.2f}"
-    return f"Features of the newest {drift.rows} tracks against the training data: {said} (most: {worst})."
+    return f"Features of the newest {drift.rows} tracks against the training data: {message} (most: {worst})."
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:

@@ -86,8 +86,8 @@ def _create_mood_picture(report: NightReport, workspace: Workspace) -> str:
         return ""
     today = workspace.now().date()
     picture = as_data_uri(mood_picture(workspace.database, today))
-    said = "The moods of the last days, of all people"
-    if_possible(lambda: create_image_artifact(picture, key="moodlog-moods", description=said))
+    description = "The moods of the last days, of all people"
+    if_possible(lambda: create_image_artifact(picture, key="moodlog-moods", description=description))
     return "\n" + mood_markdown(workspace.database, today)
 
 
@@ -97,6 +97,6 @@ def _create_account_table(report: NightReport, workspace: Workspace) -> None:
     shown = first_to_show(report.outcomes)
     accounts = workspace.accounts.all([outcome.user_id for outcome in shown])
     states = account_states(workspace.database, accounts, now=workspace.now())
-    said = f"The last 7 days of {len(shown)} of {len(report.outcomes)} accounts, those with problems first"
+    description = f"The last 7 days of {len(shown)} of {len(report.outcomes)} accounts, those with problems first"
     table = account_rows(shown, states)
-    if_possible(lambda: create_table_artifact(key="moodlog-accounts", table=table, description=said))
+    if_possible(lambda: create_table_artifact(key="moodlog-accounts", table=table, description=description))

@@ -58,7 +58,7 @@ def train_model(
     )
     card = read_card(folder)
     text = (folder / "model_card.md").read_text(encoding="utf-8")
-    said = f"{card.model_version} in {folder}"
-    if_possible(lambda: create_markdown_artifact(key="moodlog-model-card", markdown=text, description=said))
-    said = f"{card.model_version} in {folder}, accuracy {card.metrics['accuracy']:.1%}"
-    return Completed(message=f"{said}; moodlog promote {folder} compares it with the current one", data=str(folder))
+    description = f"{card.model_version} in {folder}"
+    if_possible(lambda: create_markdown_artifact(key="moodlog-model-card", markdown=text, description=description))
+    message = f"{card.model_version} in {folder}, accuracy {card.metrics['accuracy']:.1%}"
+    return Completed(message=f"{message}; moodlog promote {folder} compares it with the current one", data=str(folder))

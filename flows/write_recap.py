@@ -53,14 +53,14 @@ def write_recap(people: People = (), week: Day = None, notify: Block = "") -> li
         home = workspace.settings.home
     _save_pictures(recaps, home)
     recaps = _without_forgotten(recaps)
-    said = [" ".join(recap.sentences()) for recap in recaps]
-    if said:
-        shown = "\n\n".join(as_text(line) for line in said)
+    sentences = [" ".join(recap.sentences()) for recap in recaps]
+    if sentences:
+        shown = "\n\n".join(as_text(line) for line in sentences)
         text = f"# The week in moods\n\n{shown}"
         if_possible(lambda: create_markdown_artifact(key="moodlog-recap", markdown=text, description="Recap"))
         if wanted:
-            send_message(str(wanted), "The week in moods", "\n\n".join(said))
-    return said
+            send_message(str(wanted), "The week in moods", "\n\n".join(sentences))
+    return sentences
 
 
 def _without_forgotten(recaps: list[Recap]) -> list[Recap]:
@@ -95,5 +95,5 @@ def _save_pictures(recaps: list[Recap], home: Path) -> None:
             return
         if number < MOST_PICTURES:
             address = "data:image/png;base64," + base64.b64encode(out.read_bytes()).decode()
-            said: dict[str, Any] = {"key": "moodlog-recap-picture", "description": as_text(recap.sentences()[0])}
-            if_possible(partial(create_image_artifact, address, **said))
+            options: dict[str, Any] = {"key": "moodlog-recap-picture", "description": as_text(recap.sentences()[0])}
+            if_possible(partial(create_image_artifact, address, **options))

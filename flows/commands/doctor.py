@@ -87,8 +87,8 @@ def _app(workspace: Workspace) -> Finding:
     accounts = workspace.accounts.all()
     is_import_only = bool(accounts) and not any(account.authorised_at for account in accounts)
     if not workspace.settings.spotify_client_id and is_import_only:
-        said = "no app is set, so recent listens are not pulled; imported listens are kept"
-        return Finding("app", Level.WARNING, said, "set MOODLOG_SPOTIFY_CLIENT_ID, then run moodlog connect")
+        message = "no app is set, so recent listens are not pulled; imported listens are kept"
+        return Finding("app", Level.WARNING, message, "set MOODLOG_SPOTIFY_CLIENT_ID, then run moodlog connect")
     check_redirect_uri(workspace.spotify_app.redirect_uri)
     return Finding("app", Level.OK, f"Spotify at {workspace.spotify_app.api_url}")
 
@@ -111,8 +111,8 @@ def _model(workspace: Workspace) -> Finding:
     model = workspace.classifier()
     shown = workspace.mood_rows.current_version()
     if shown not in (None, model.model_version):
-        said = f"{model.model_version} is set, but the stored labels are from {shown}"
-        return Finding("model", Level.WARNING, said, "run moodlog run")
+        message = f"{model.model_version} is set, but the stored labels are from {shown}"
+        return Finding("model", Level.WARNING, message, "run moodlog run")
     return Finding("model", Level.OK, f"{model.model_version} works, with {model.runtime}")
 
 
@@ -126,9 +126,9 @@ def _sources(workspace: Workspace) -> list[Finding]:
         if row is None:
             findings.append(Finding(f"features from {name}", Level.OK, "in use"))
         else:
-            said = f"has refused this app since {row['unavailable_since'][:10]}; moodlog retries after 30 days"
+            message = f"has refused this app since {row['unavailable_since'][:10]}; moodlog retries after 30 days"
             remedy = "nothing, while another source works"
-            findings.append(Finding(f"features from {name}", Level.WARNING, said, remedy))
+            findings.append(Finding(f"features from {name}", Level.WARNING, message, remedy))
     return findings or [Finding("features", Level.BROKEN, "no feature source is in use", "set MOODLOG_FEATURE_SOURCES")]
 
 
@@ -157,11 +157,11 @@ def _quota(workspace: Workspace) -> Finding:
     limit = workspace.settings.spotify_daily_budget
     used = workspace.calls.last_day()
     busiest = max(used, key=lambda endpoint: used[endpoint], default=None)
-    said = f"most calls in 24 hours: {used[busiest]} of {busiest}" if busiest else "no calls in 24 hours"
+    message = f"most calls in 24 hours: {used[busiest]} of {busiest}" if busiest else "no calls in 24 hours"
     if limit and busiest and used.get("me/player/recently-played", 0) >= 0.9 * limit:
-        said += f", of a budget of {limit}"
-        return Finding("quota", Level.WARNING, said, "pull less often, or ask Spotify for extended quota")
-    return Finding("quota", Level.OK, said)
+        message += f", of a budget of {limit}"
+        return Finding("quota", Level.WARNING, message, "pull less often, or ask Spotify for extended quota")
+    return Finding("quota", Level.OK, message)
 
 
 def _clock(workspace: Workspace) -> Finding:
@@ -191,6 +191,6 @@ def _print(findings: list[Finding]) -> None:
     for _ in range(3):
         table.add_column(overflow="fold")
     for finding in findings:
-        said = plain(finding.said) + (f"\n→ {plain(finding.remedy)}" if finding.remedy else "")
-        table.add_row(Text(finding.level.value, style=_STYLES[finding.level]), Text(plain(finding.what)), Text(said))
+        message = plain(finding.said) + (f"\n→ {plain(finding.remedy)}" if finding.remedy else "")
+        table.add_row(Text(finding.level.value, style=_STYLES[finding.level]), Text(plain(finding.what)), Text(message))
     Console().print(table)

@@ -15,8 +15,8 @@ from mood_core.text.sanitise import plain
 
 def _forget(**given: Any) -> None:
     click.get_current_context().invoke(library_command, **given)
-    if said := other_server_keeps(load_settings().home):
-        click.echo(plain(f"{said}."), err=True)
+    if warning := other_server_keeps(load_settings().home):
+        click.echo(plain(f"{warning}."), err=True)
 
 
 command = copy.copy(library_command)

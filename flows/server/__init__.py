@@ -1,1 +1,1 @@
-"""moodlog's own Prefect server, and what flows need of any other: where it is, who may use it, what it schedules."""
+"""The local Prefect server, and what flows use of any Prefect server: address, retries, queries, schedules."""

@@ -73,8 +73,8 @@ def find_or_lock(home: Path, *, own: bool, say: Callable[[str], None]) -> str | 
                 say(f"Waiting for process {held.get('parent')}, for example a `moodlog run`, which uses {home}.")
                 is_reported = True
             if not own and waited > _STARTUP_S:
-                said = f"the Prefect server of process {held.get('parent')} does not answer; stop that process"
-                raise Unavailable(said, source="prefect")
+                message = f"the Prefect server of process {held.get('parent')} does not answer; stop that process"
+                raise Unavailable(message, source="prefect")
         elif waited > _ORPHAN_S:
             _kill(held)
         time.sleep(_POLL_S)
@@ -102,8 +102,8 @@ def listen_on(wanted: int | None, *, strict: bool = False) -> socket.socket:
     except OSError:
         listener.close()
         if strict:
-            said = f"port {wanted} of {HOST} is in use by another program; stop that program, or choose another --port"
-            raise Unavailable(said, source="prefect") from None
+            message = f"port {wanted} of {HOST} is in use by another program; stop it, or choose another --port"
+            raise Unavailable(message, source="prefect") from None
         if not wanted:
             raise
         return listen_on(None)

@@ -126,8 +126,8 @@ def _reach_configured_server() -> None:
 def no_answer(error: Exception) -> Unavailable:
     """The error for a configured server that does not answer."""
     kind = type(error).__name__
-    said = f"the Prefect server at PREFECT_API_URL does not answer ({kind}); start it, or set another address"
-    return Unavailable(said, source="prefect")
+    message = f"the Prefect server at PREFECT_API_URL does not answer ({kind}); start it, or set another address"
+    return Unavailable(message, source="prefect")
 
 
 def _refuse_database_of_another_server() -> None:
