@@ -99,7 +99,7 @@ def test_setting_up_again_changes_nothing(server: Path, client: SyncPrefectClien
     ]
     assert len(after) == 7
     limited = json.loads(run(*MOODLOG, "setup", "--pool-limit", "3", "--json").stdout)
-    assert limited["work pool moodlog"] == "changed: at most 3 runs at once"
+    assert limited["work pool moodlog"].startswith("changed: at most 3")
     assert client.read_work_pool("moodlog").concurrency_limit == 3
 
 
