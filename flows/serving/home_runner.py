@@ -1,6 +1,6 @@
-"""Prefect's runner as ``moodlog serve`` needs it: no pile-up of missed runs, no orphans, and a graceful stop.
+"""Prefect's runner for ``moodlog serve``: skips superseded runs, leaves no orphan processes and stops gracefully.
 
-Prefect has no public place for these. What is replaced of its runner is replaced in ``__aenter__`` alone.
+Prefect has no public API for these. Only ``__aenter__`` replaces parts of its runner.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     from prefect.runner._flow_run_executor import ProcessStarter
 
 GRACE_S = 30.0
-"""How long runs may take to finish their current account when ``moodlog serve`` stops; then they are cancelled."""
+"""How long runs may finish their current account when ``moodlog serve`` stops, before they are cancelled."""
 
 HARD_S = 60.0
-"""How long a stop takes at most; what still runs then is killed."""
+"""The maximum duration of a stop, after which runs are killed."""
 
-AT_ONCE = 130
-"""The exit code after a second Ctrl-C, as shells have it for a program that was interrupted."""
+INTERRUPTED = 130
+"""The exit code after a second Ctrl-C, as of shells for an interrupted program."""
 
-_SKIPPED = "skipped: moodlog serve was not running at its time, and a later run makes up for it"
+_SKIPPED = "skipped: moodlog serve was not running at its time, and a later run replaces it"
 _OBSERVER = "prefect.FlowRunCancellingObserver"
 log = logging.getLogger(__name__)
 
 
 def _only_errors(record: logging.LogRecord) -> bool:
-    """Drop what Prefect says of a connection that ended with its server: the watchdog reports that once."""
+    """A log filter: drops messages about a connection that ended with its server. The watchdog reports that once."""
     record.exc_info = None
     return record.levelno >= logging.ERROR
 
@@ -53,8 +53,8 @@ class HomeRunner(Runner):
     """Runs the deployments of one home; ``say`` reports to the terminal.
 
     Attributes:
-        polled_at: when the server last said which runs are due.
-        in_flight: the ids of the runs whose process is being started or runs.
+        polled_at: When the server last returned the due runs.
+        in_flight: The ids of the runs whose process starts or runs.
     """
 
     def __init__(self, records: RunRecords, say: Callable[[str], None]) -> None:
@@ -64,43 +64,43 @@ class HomeRunner(Runner):
         self.in_flight: set[str] = set()
         self._records = records
         self._say = say
-        self._is_asked_to_stop = False
+        self._stop_requested = False
         self._idle = asyncio.Event()
         self._stop_task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Start, with the starter and the poll of this class in the place of Prefect's."""
+        """Start the runner, with this class's starter and poll instead of Prefect's."""
         await super().__aenter__()
         poller: Any = self._scheduled_run_poller
         self._poll = poller._get_scheduled_flow_runs  # noqa: SLF001 - see the module's docstring
         self._prefect_starter = poller._resolve_starter  # noqa: SLF001
         poller._get_scheduled_flow_runs = self._due  # noqa: SLF001
         poller._resolve_starter = self._starter  # noqa: SLF001
-        if self._is_asked_to_stop:  # while it started: an interrupt can be lost in a finalizer
-            self._begin_to_stop()
+        if self._stop_requested:  # during the start: a finalizer can swallow an interrupt
+            self._start_stopping()
         return self
 
     async def _due(self) -> list[FlowRun]:
-        """The runs that are due, without those that a later run of the same schedule makes up for.
+        """The due runs without superseded ones.
 
-        None while the server does not answer: Prefect's runner would give up after some minutes of that. The watchdog
-        reports it.
+        Empty while the server does not answer: Prefect's runner would give up after some minutes. The watchdog reports
+        the outage.
         """
         try:
             runs: list[FlowRun] = await self._poll()
         except httpx.HTTPError as error:
-            log.info("the Prefect server does not say which runs are due (%s)", type(error).__name__)
+            log.info("The Prefect server does not return the due runs (%s)", type(error).__name__)
             return []
         self.polled_at = utc_now()
         skipped = superseded(runs, self.polled_at)
         for run in skipped:
-            with contextlib.suppress(httpx.HTTPError):  # it is looked at again at the next poll
+            with contextlib.suppress(httpx.HTTPError):  # the next poll tries again
                 await self._client.set_flow_run_state(run.id, Cancelled(message=_SKIPPED), force=True)
         ids = {run.id for run in skipped}
         return [run for run in runs if run.id not in ids]
 
     def _starter(self, flow_run: FlowRun) -> ProcessStarter:
-        """Prefect's starter of a run, but with moodlog's process in a process group of its own, and with a record."""
+        """Prefect's starter of a run, with moodlog's process in its own process group, and with a record."""
         starter, run_id = self._prefect_starter(flow_run), str(flow_run.id)
         if isinstance(starter, EngineCommandStarter):
             arguments = [str(self._records.folder), str(os.getpid()), run_id]
@@ -108,71 +108,71 @@ class HomeRunner(Runner):
             starter._isolate_process_group = True  # noqa: SLF001
         return _Recorded(starter, self)
 
-    def began(self, run_id: str) -> None:
-        """The process of a run is about to be started."""
+    def process_starts(self, run_id: str) -> None:
+        """Record that the process of a run starts."""
         self._records.begin(run_id)
         self.in_flight.add(run_id)
         self._idle.clear()
 
-    def ended(self, run_id: str) -> None:
-        """The process of a run has ended; its record stays until its state is known to be final."""
+    def process_ended(self, run_id: str) -> None:
+        """Note that the process of a run has ended; its record stays until its state is final."""
         self.in_flight.discard(run_id)
         if not self.in_flight:
             self._idle.set()
 
     def handle_sigterm(self, *_: Any, **__: Any) -> None:
-        """Stop gracefully; asked a second time, at once. For SIGTERM, which Prefect brings here, and SIGINT."""
-        if self._is_asked_to_stop:
-            self.end_at_once(AT_ONCE)
-        self._is_asked_to_stop = True
+        """Stop gracefully; the second time, exit at once. Handles SIGTERM, which Prefect passes on, and SIGINT."""
+        if self._stop_requested:
+            self.exit_at_once(INTERRUPTED)
+        self._stop_requested = True
         if self._loop is None or not self.started:
             raise KeyboardInterrupt
-        self._loop.call_soon_threadsafe(self._begin_to_stop)
+        self._loop.call_soon_threadsafe(self._start_stopping)
 
     def stop_soon(self) -> None:
-        """Stop gracefully; for other threads."""
-        if not self._is_asked_to_stop and self._loop is not None:
-            self._is_asked_to_stop = True
-            self._loop.call_soon_threadsafe(self._begin_to_stop)
+        """Stop gracefully; callable from other threads."""
+        if not self._stop_requested and self._loop is not None:
+            self._stop_requested = True
+            self._loop.call_soon_threadsafe(self._start_stopping)
 
     @property
     def is_stopping(self) -> bool:
-        """Whether this was asked to stop."""
-        return self._is_asked_to_stop
+        """Whether a stop was requested."""
+        return self._stop_requested
 
-    def end_at_once(self, exit_code: int) -> None:
-        """Kill what runs and end this process; the next ``moodlog serve`` marks the runs as crashed."""
+    def exit_at_once(self, exit_code: int) -> None:
+        """Kill all runs and exit; the next ``moodlog serve`` marks the runs as Crashed."""
         for record in self._records.all():
             self._records.kill(record)
         sys.stderr.flush()
         os._exit(exit_code)
 
-    def _begin_to_stop(self) -> None:
+    def _start_stopping(self) -> None:
         self._stop_task = asyncio.get_running_loop().create_task(self._stop_gracefully())
 
     async def _stop_gracefully(self) -> None:
-        asyncio.get_running_loop().call_later(HARD_S, self.end_at_once, 0)
+        asyncio.get_running_loop().call_later(HARD_S, self.exit_at_once, 0)
         self.stopping = self._scheduled_run_poller.stopping = True
         self._records.ask_to_stop()
         if self.in_flight:
             many = "run finishes its" if len(self.in_flight) == 1 else "runs finish their"
-            self._say(f"Stopping: {len(self.in_flight)} {many} current account. Ctrl-C again ends at once.")
+            self._say(f"Stopping: {len(self.in_flight)} {many} current account. Press Ctrl-C again to stop at once.")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), GRACE_S)
         await self.astop()
 
 
 class _Recorded:
-    """A starter of Prefect's that reports when the process of its run begins and ends."""
+    """A starter of Prefect that reports the start and the end of its run's process."""
 
     def __init__(self, starter: ProcessStarter, runner: HomeRunner) -> None:
         self._starter = starter
         self._runner = runner
 
     async def start(self, flow_run: FlowRun, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
-        """Start the process and wait for its end, as Prefect's starters do."""
-        self._runner.began(str(flow_run.id))
+        """Run the process and wait for its end, as Prefect's starters do."""
+        self._runner.process_starts(str(flow_run.id))
         try:
             await self._starter.start(flow_run, task_status=task_status)
         finally:
-            self._runner.ended(str(flow_run.id))
+            self._runner.process_ended(str(flow_run.id))

@@ -50,7 +50,7 @@ def test_a_server_that_is_killed_is_started_again_and_a_failed_pull_is_no_crash(
         assert held is not None
         os.kill(held["pid"], signal.SIGKILL)
         serve.wait_until_said("the Prefect server has ended")
-        serve.wait_until_said("The Prefect server is started again.")
+        serve.wait_until_said("Restarting the Prefect server.")
         until(lambda: serve.health()[0] == 200 or None)
         following = begin_a_pull(serve, slow_service)
         assert until(lambda: serve.rows(STATE, following), 400) == [("Completed",)]
@@ -75,7 +75,7 @@ def test_a_scheduler_that_schedules_nothing_is_reported_and_ends_serve(slow_serv
         assert status in {0, 503}  # 0 while the server is started again
         assert report.get("scheduler", "not scheduling") == "not scheduling"
         assert serve.process.wait(timeout=600) == 75
-        assert "starting the Prefect server again did not help" in serve.said
+        assert "restart of the Prefect server did not help" in serve.said
         assert "Traceback" not in serve.said
     assert (SCHEDULE_BROKEN,) in serve.rows("SELECT event FROM events")
 

@@ -14,7 +14,7 @@ from flows.server.health_route import health
 from flows.server.schedule_times import last_and_next
 from flows.serving.replacement_runs import superseded
 from flows.serving.scheduler_log import SchedulerLog
-from flows.serving.watchdog import Patience, Problem
+from flows.serving.watchdog import FaultTimer, Problem
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -49,12 +49,12 @@ def test_the_last_and_the_next_time_of_a_schedule(cron: str, last: datetime, fol
 
 
 def test_a_problem_must_last_and_is_forgotten_when_it_ends() -> None:
-    patience, problem = Patience(timedelta(seconds=60)), Problem("nothing-scheduled", "no run is scheduled")
+    timer, problem = FaultTimer(timedelta(seconds=60)), Problem("nothing-scheduled", "no run is scheduled")
     wrong = {problem.code: problem}
-    assert patience.lasting(wrong, NOW) == []
-    assert patience.lasting(wrong, NOW + timedelta(seconds=60)) == [problem]
-    assert patience.lasting({}, NOW + timedelta(seconds=75)) == []
-    assert patience.lasting(wrong, NOW + timedelta(seconds=90)) == []
+    assert timer.lasting(wrong, NOW) == []
+    assert timer.lasting(wrong, NOW + timedelta(seconds=60)) == [problem]
+    assert timer.lasting({}, NOW + timedelta(seconds=75)) == []
+    assert timer.lasting(wrong, NOW + timedelta(seconds=90)) == []
 
 
 def test_the_errors_of_the_scheduler_count_and_those_before_it_do_not(tmp_path: Path) -> None:
