@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from mood_core.errors import ConfigError
 from mood_core.files.dotenv import EnvFileSource, Names, parsed, read_env_file
+from mood_core.files.outside import absolute
 from mood_core.http.addresses import has_login, insecure
 from mood_core.text.sanitise import plain
 
@@ -106,7 +107,7 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+        return absolute(value)
 
     @field_validator("spotify_api_url", "spotify_accounts_url", "reccobeats_url")
     @classmethod
@@ -204,7 +205,7 @@ def env_files() -> dict[Path, Names]:
     near = read_env_file(here)
     home = parsed(os.environ).get(_HOME) or (near or {}).get(_HOME)
     there = (Path(home).expanduser() if home else default_home()) / name
-    far = None if here.resolve() == there.resolve() else read_env_file(there)
+    far = None if absolute(here) == absolute(there) else read_env_file(there)
     if far and far.pop(_HOME, None):
         log.warning("MOODLOG_HOME in %s changes nothing: set it in the environment", plain(str(there)))
     return {file: names for file, names in ((here, near), (there, far)) if names is not None}

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from flows.commands.run import run_nightly_flow
 from flows.server.runtime import prefect_runtime
+from mood_core.files.outside import absolute
 
 if TYPE_CHECKING:
     from mood_core.usecases.nightly.night_report import NightReport
@@ -45,7 +46,7 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
       moodlog demo --days 30 --listeners 3
       sqlite3 moodlog-demo/moodlog.db "SELECT * FROM mood_daily LIMIT 10"
     """
-    home = home.resolve()
+    home = absolute(home)
     with _progress() as progress, prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
         # Prefect's server starts in the background.
         from flows.demo_simulation import point_settings_at, simulate_days

@@ -14,7 +14,8 @@ from typing import Any
 
 from flows.server.auth import is_ours, known_password
 from flows.server.process_lock import ProcessLock, holder
-from mood_core.errors import Unavailable
+from mood_core.errors import ConfigError, Unavailable
+from mood_core.files.outside import read_small
 from mood_core.store.locks.leases import may_live, new_owner
 
 HOST = "127.0.0.1"
@@ -34,9 +35,9 @@ def running_server(home: Path) -> str | None:
     """
     password = known_password(home)
     try:
-        state = json.loads(state_file(home).read_text(encoding="utf-8"))
+        state = json.loads(read_small(state_file(home)))
         api_url, owner = str(state["api_url"]), str(state["owner"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ConfigError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if password is None or not api_url.startswith(f"http://{HOST}:"):
         return None

@@ -9,6 +9,7 @@ import click
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli.file_progress import file_progress
+from mood_core.files.outside import absolute
 from mood_core.text.sanitise import plain
 
 
@@ -31,7 +32,7 @@ def command(folder: Path, with_key: bool, as_json: bool) -> None:
       MOODLOG_HOME=/media/backup/moodlog-20261124T031500Z moodlog verify --deep
     """
     with Workspace() as workspace, file_progress("copying") as progress:
-        report = workspace.back_up(folder.resolve(), with_key=with_key, progress=progress)
+        report = workspace.back_up(absolute(folder), with_key=with_key, progress=progress)
         key_file = workspace.settings.token_key_file
     if as_json:
         found = {"folder": str(report.folder), "database": report.database, "files": report.files}

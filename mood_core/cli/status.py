@@ -15,6 +15,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli.plain_table import plain_table
 from mood_core.cli.status_sections import sections
 from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
+from mood_core.files.outside import absolute
 from mood_core.spotify.tokens import days_left
 from mood_core.store.queries.accounts import Account
 from mood_core.store.queries.ledger import batch_counts
@@ -79,7 +80,7 @@ def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: b
 
 def _lake(url: str) -> str:
     """Where the lake is, without opening it: that would import PyArrow, half of what this command costs."""
-    return url if "://" in url else str(Path(url).expanduser().resolve())
+    return url if "://" in url else str(absolute(Path(url)))
 
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:

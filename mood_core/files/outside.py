@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mood_core.errors import InputError, MoodlogError
+from mood_core.errors import ConfigError, InputError, MoodlogError
 
 MOST_FILES = 100_000
 """Files and folders that a walk looks at before it stops."""
@@ -32,6 +32,7 @@ SMALL_BYTES = 1 << 24
 """Up to this size, data may be packed as tightly as it likes."""
 
 _MOST_MEMBERS = 10_000
+_SMALL_TEXT = 1_000_000
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -75,6 +76,30 @@ def read_bounded(path: Path, most_bytes: int, *, error: type[MoodlogError] = Inp
     if len(content) > most_bytes:
         raise _too_large(path, most_bytes, error)
     return content
+
+
+def read_small(path: Path) -> str:
+    """The text of a small file of HOME, in UTF-8. Never waits for the writer of a pipe.
+
+    Raises:
+        OSError: It is not there or cannot be read.
+        UnicodeDecodeError: It is not text.
+        ConfigError: It is not a regular file, or larger than 1 MB.
+    """
+    return read_bounded(path, _SMALL_TEXT, error=ConfigError).decode()
+
+
+def absolute(path: Path) -> Path:
+    """``path`` from the root on, with ``~`` and links resolved.
+
+    Raises:
+        ConfigError: It is a loop of links, or ``~`` names no user.
+    """
+    try:
+        return path.expanduser().resolve()
+    except (OSError, RuntimeError) as error:
+        reason = "its links form a loop" if path.is_symlink() or not str(path).startswith("~") else "~ names no user"
+        raise ConfigError(f"{path} cannot be used: {reason}; give a folder that exists or can be made") from error
 
 
 def refuse_holes(path: Path) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from mood_core.errors import BatchCorrupt, ConfigError, StoreError
+from mood_core.files.outside import absolute
 from mood_core.lake.batch_files import (
     SUFFIX,
     BatchFile,
@@ -311,7 +312,7 @@ def open_lake(url: str) -> Lake:
         ConfigError: The address is of another kind.
     """
     if "://" not in url:
-        return Lake(fs.LocalFileSystem(), str(Path(url).expanduser().resolve()))
+        return Lake(fs.LocalFileSystem(), str(absolute(Path(url))))
     if not url.startswith("s3://"):
         raise ConfigError(f"MOODLOG_LAKE_URL is {url}; a lake is a local path or s3://bucket/prefix")
     try:

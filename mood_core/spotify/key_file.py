@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mood_core.errors import ConfigError
 from mood_core.files.atomic import fsync_folder, publish_new, sweep_temporary, temporary_path
+from mood_core.files.outside import read_small
 from mood_core.files.private import open_private
 
 
@@ -19,7 +20,7 @@ def read_keys(path: Path) -> list[str]:
         ConfigError: There is no such file, or it is damaged.
     """
     try:
-        return path.read_text(encoding="ascii").split()
+        return read_small(path).split()
     except FileNotFoundError as error:
         raise ConfigError(f"there is no key in {path} yet; `moodlog connect` makes one") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -77,7 +77,7 @@ def quarantined_rows(folder: Path, user_id: str) -> Iterator[pa.Table]:
 
 def _files_of(folder: Path, user_id: str) -> list[Path]:
     named_so = re.compile(re.escape(file_stem(user_id)) + r"-[0-9a-f]{12}\.ndjson")
-    return sorted(path for path in folder.glob("*.ndjson") if named_so.fullmatch(path.name))
+    return sorted(path for path in folder.glob("*.ndjson") if named_so.fullmatch(path.name) and path.is_file())
 
 
 def _blocks(rows: IO[str]) -> Iterator[bytes]:

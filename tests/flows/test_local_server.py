@@ -56,6 +56,7 @@ def test_a_server_ends_when_its_owner_is_killed(tmp_path: Path, after_s: float) 
     assert _is_running(server)
     owner.send_signal(signal.SIGKILL)
     owner.wait()
+    owner.stdout.close()
     deadline = time.monotonic() + 120
     while _is_running(server):
         assert time.monotonic() < deadline, "the server outlives its owner"
@@ -86,6 +87,7 @@ def test_a_server_takes_the_port_of_one_whose_owner_was_killed_and_no_two_share_
             time.sleep(0.05)
         owner.kill()
         owner.wait()
+        owner.stdout.close()
         lock = second.result(timeout=120)
     assert str(owner.pid) in said[0]
     assert isinstance(lock, ProcessLock)
@@ -129,6 +131,7 @@ def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path: Path) -> None
     assert not ProcessLock(path).acquire({"who": "second"})
     process.kill()
     process.wait()
+    process.stdout.close()
     assert holder(path) is None
     second = ProcessLock(path)
     assert second.acquire({"who": "second"})

@@ -332,3 +332,26 @@ def test_a_zip_whose_members_share_their_bytes_is_measured_as_a_whole(tmp_path: 
         check_zip(tmp_path / "x.zip", 1 << 30)
     with pytest.raises(InputError, match="more than 1,000 bytes"):
         check_zip(tmp_path / "x.zip", 1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("catalog.txt", ["catalog", "list"]), ("catalog.txt", ["doctor"]), ("token.key", ["keys", "rotate"])],
+)
+def test_a_pipe_in_the_home_is_named_and_not_waited_for(home: Path, name: str, command: list[str]) -> None:
+    home.mkdir(exist_ok=True, mode=0o700)
+    os.mkfifo(home / name, 0o600)
+    result = _moodlog(*command)
+    assert result.exit_code != 0
+    assert f"{name}isanamedpipe" in "".join(result.output.split())  # doctor wraps its lines
+
+
+@pytest.mark.parametrize("setting", ["MOODLOG_HOME", "MOODLOG_LAKE_URL"])
+def test_a_loop_of_links_is_named(short: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    loop = short.resolve() / "loop"
+    loop.symlink_to(loop)
+    monkeypatch.setenv(setting, str(loop))
+    result = _moodlog("verify")
+    assert result.exit_code not in (0, 1)
+    check_sentence(result.stderr.strip().removeprefix("moodlog: "))
+    assert "loop" in result.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mood_core.errors import ConfigError, InputError
 from mood_core.files.atomic import sweep_temporary, temporary_path
+from mood_core.files.outside import read_small
 from mood_core.files.private import write_private
 from mood_core.tabular.files import shown
 
@@ -17,7 +18,7 @@ def read_list(path: Path) -> tuple[str, ...]:
         ConfigError: the list cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_small(path).splitlines()
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:

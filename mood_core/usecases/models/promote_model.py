@@ -11,6 +11,7 @@ from mood_core.classifier.model_card import PLAIN_NAME, ModelCard, read_card
 from mood_core.classifier.model_limits import MOST_BYTES
 from mood_core.errors import ConfigError, InputError
 from mood_core.files.atomic import sweep_temporary, temporary_path
+from mood_core.files.outside import read_small
 from mood_core.files.private import write_private
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def current_folder(models: Path) -> Path | None:
     """
     pointer = models / POINTER
     try:
-        name, _, version = pointer.read_text(encoding="utf-8").strip().partition("/")
+        name, _, version = read_small(pointer).strip().partition("/")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError):
