@@ -38,6 +38,15 @@ class SetScore:
     size: float
     by_mood: Mapping[str, float]
 
+    def as_json(self) -> dict[str, Any]:
+        """The score as plain values, rounded to four digits."""
+        return {
+            "tracks": self.tracks,
+            "coverage": round(self.coverage, 4),
+            "size": round(self.size, 4),
+            "by_mood": _rounded(self.by_mood),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SetCalibration:
@@ -63,15 +72,7 @@ class SetCalibration:
             "coverage": round(self.coverage, 4),
             "size": round(self.size, 4),
             "by_mood": _rounded(self.by_mood),
-            "left_out": {
-                source: {
-                    "tracks": score.tracks,
-                    "coverage": round(score.coverage, 4),
-                    "size": round(score.size, 4),
-                    "by_mood": _rounded(score.by_mood),
-                }
-                for source, score in self.left_out.items()
-            },
+            "left_out": {source: score.as_json() for source, score in self.left_out.items()},
         }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mood_core.classifier.headline import headline
 from mood_core.classifier.loading import bundled_folder
 from mood_core.classifier.model_card import ModelCard, read_card
+from mood_core.classifier.training.card_sets import sets_text
 
 SETS = {"thresholds": {}, "size": 2.04, "coverage": 0.901, "left_out": {"c01": {}}}
 
@@ -41,3 +42,22 @@ def test_what_was_not_measured_is_said_or_left_out() -> None:
 
 def test_the_bundled_model_has_a_headline() -> None:
     assert headline(read_card(bundled_folder())).startswith("On a curator never seen")
+
+
+def test_the_bundled_card_states_how_often_its_sets_hold_the_mood() -> None:
+    card = read_card(bundled_folder())
+    sets = card.metrics["mood_sets"]
+    assert card.set_thresholds is not None
+    assert sets["coverage"] >= 0.9
+    assert all(share >= 0.85 for share in sets["by_mood"].values())
+    text = sets_text(card)
+    for curator, score in sets["left_out"].items():
+        assert f"| {curator} | {score['tracks']} | {score['coverage'] * 100:.1f} | {score['size']:.2f} |" in text
+        assert f"{sets['inside'][curator]['coverage'] * 100:.1f}" in text
+    lowest = min(share for score in sets["left_out"].values() for share in score["by_mood"].values())
+    assert f"{lowest:.1%}" in text.splitlines()[-1]
+
+
+def test_a_card_of_one_curator_makes_no_claim_for_others() -> None:
+    sets = {"thresholds": {"Calm": 0.2}, "left_out": {}, "coverage": 0.9, "size": 1.3}
+    assert "nothing is known about others" in sets_text(_card(None, mood_sets=sets))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mood_core.classifier.training.card_sets import sets_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -19,6 +21,7 @@ def card_markdown(card: ModelCard) -> str:
         _section("Limits", _bullets(card.limits)),
         _section("How good it is", _results(card)),
         _section("Labels and thresholds", _decisions(card)),
+        *([_section("Sets of moods", sets_text(card))] if "mood_sets" in card.metrics else []),
         _section("Inputs", _inputs(card)),
         _section("Training data", _training(card)),
         _section("Files", _files(card)),
@@ -193,11 +196,21 @@ def _decisions(card: ModelCard) -> str:
     return _bullets(
         [
             f"Labels: {', '.join(card.classes)}, the most probable one.",
-            f"Uncertain below {card.threshold:.2f}: {card.threshold_rule}.",
+            *_uncertain(card),
             f"Out of distribution: any feature outside its training range widened by {card.range_margin:.0%} of it.",
             f"Temperature {card.temperature:g}, inside the model.",
         ]
     )
+
+
+def _uncertain(card: ModelCard) -> list[str]:
+    if card.set_thresholds is None:
+        return [f"Uncertain below {card.threshold:.2f}: {card.threshold_rule}."]
+    return [
+        "Uncertain: the set has more than one mood.",
+        f"Threshold of the top probability, for models and programs without sets: {card.threshold:.2f}: "
+        f"{card.threshold_rule}.",
+    ]
 
 
 def _inputs(card: ModelCard) -> str:

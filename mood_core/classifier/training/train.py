@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mood_core.classifier.golden import preprocessing_digest
 from mood_core.classifier.loading import BUNDLED_MODEL
 from mood_core.classifier.model_card import KERAS_FILE, PLAIN_NAME, ModelCard, write_card
-from mood_core.classifier.mood_sets import calibrate_sets
+from mood_core.classifier.mood_sets import calibrate_sets, score_sets
 from mood_core.classifier.trained_on import write_trained_on
 from mood_core.classifier.training.card import build_card, preprocessing_of
 from mood_core.classifier.training.card_text import card_markdown
@@ -21,7 +23,7 @@ from mood_core.classifier.training.data import LabelledTracks, read_labelled
 from mood_core.classifier.training.evaluation import Evaluation, evaluate_recipe
 from mood_core.classifier.training.export import export, file_digests, weights_digest
 from mood_core.classifier.training.identity import all_hashes
-from mood_core.classifier.training.measured import full_sources, measure
+from mood_core.classifier.training.measured import Measured, full_sources, measure
 from mood_core.classifier.training.model import MoodModel, fit_model, training_set
 from mood_core.classifier.training.plots import draw_plots
 from mood_core.classifier.training.recipe import Recipe
@@ -69,7 +71,7 @@ def train_model(
     tell(tracks.notes)
     report = _Report(tracks, chosen, folds, repeats, seed, progress)
     evaluation = report.headline(baselines=baselines)
-    extra = {**report.more(), "mood_sets": mood_sets(evaluation, tracks)}
+    extra = report.more() | {"mood_sets": report.sets(evaluation)}
     fitted = fit_model(training_set(tracks), chosen)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".training-") as temporary:
@@ -80,12 +82,6 @@ def train_model(
         (draft / MARKDOWN_FILE).write_text(card_markdown(card), encoding="utf-8")
         shutil.move(draft, folder)
     return folder
-
-
-def mood_sets(evaluation: Evaluation, tracks: LabelledTracks) -> dict[str, Any]:
-    """The calibration of the sets of moods, from the held-out probabilities of the card's headline protocol."""
-    held_out = evaluation.measured.probabilities.mean(axis=0)
-    return calibrate_sets(held_out, tracks.labels, tracks.source_names(), classes=tracks.classes).as_json()
 
 
 class _Report:
@@ -103,6 +99,7 @@ class _Report:
         self._tracks, self._recipe, self._progress = tracks, recipe, progress
         self._folds, self._repeats, self._seed = folds, repeats, seed
         self.by_source = len(set(tracks.sources or ())) > 1
+        self._inside: Measured | None = None
 
     def headline(self, *, baselines: bool) -> Evaluation:
         """Leave-one-source-out, or cross-validation where the file has one source."""
@@ -113,7 +110,7 @@ class _Report:
         """What the card has about curators besides; nothing for one source."""
         if not self.by_source:
             return {}
-        inside = self._evaluate(None, 1, baselines=False).measured
+        inside = self._inside = self._evaluate(None, 1, baselines=False).measured
         parts = measure(inside.probabilities, self._tracks, by_source=True)
         return {
             "inside": {
@@ -124,6 +121,21 @@ class _Report:
             "agreement": agreement(self._tracks),
             "meanings": meanings(self._tracks),
         }
+
+    def sets(self, held_out: Evaluation) -> dict[str, Any]:
+        """The calibration of the sets of moods on the headline's probabilities, and its scores inside each source."""
+        labels, sources, classes = self._tracks.labels, self._tracks.source_names(), self._tracks.classes
+        probabilities = held_out.measured.probabilities.mean(axis=0)
+        found = calibrate_sets(probabilities, labels, sources, classes=classes)
+        if self._inside is None:
+            return found.as_json()
+        inside = self._inside.probabilities.mean(axis=0)
+        thresholds = [found.thresholds[name] for name in classes]
+        scores = {
+            str(name): score_sets(inside[sources == name], labels[sources == name], thresholds, classes).as_json()
+            for name in np.unique(sources)
+        }
+        return found.as_json() | {"inside": scores}
 
     def _evaluate(self, group_by: GroupBy | None, repeats: int, *, baselines: bool) -> Evaluation:
         return evaluate_recipe(
