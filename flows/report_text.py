@@ -48,7 +48,9 @@ def markdown(report: NightReport) -> str:
         lines += [f"Listens before the new ones of {accounts} may be missing (see the gaps).", ""]
     if report.features is not None:
         found = report.features
-        rows = [(name, found.asked[name], found.found[name], found.missed[name]) for name in sorted(found.asked)]
+        rows = [
+            (name, found.requested[name], found.found[name], found.missed[name]) for name in sorted(found.requested)
+        ]
         lines += _table(("feature source", "requested", "found", "missed"), rows)
     if labels := report.labels:
         if labels.labelled:

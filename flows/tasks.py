@@ -20,7 +20,7 @@ from mood_core.store.queries.selection import Selection
 from mood_core.text.format import plural
 from mood_core.usecases.nightly.label_tracks import LabelReport
 from mood_core.usecases.nightly.night_report import NightReport, Permission, ending_permissions
-from mood_core.usecases.nightly.pull_account import pull_claimed
+from mood_core.usecases.nightly.pull_account import pull_leased
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 from mood_core.usecases.stop_request import stop_requested
 
@@ -50,7 +50,7 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
             outcomes = pull(user_ids, now=workspace.now())
         else:
             owner = owner_here(run_id) if run_id else None
-            outcomes = pull_claimed(user_ids, pull, workspace.accounts, workspace.now, owner=owner)
+            outcomes = pull_leased(user_ids, pull, workspace.accounts, workspace.now, owner=owner)
     new = sum(outcome.new for outcome in outcomes)
     get_run_logger().info("%s, %s", plural(len(outcomes), "account"), plural(new, "new listen"))
     return outcomes

@@ -1,35 +1,34 @@
-"""Every error moodlog raises on purpose, in one tree.
+"""All errors that moodlog raises, in one tree.
 
     MoodlogError                    retryable  exit code
     ├── ConfigError                 no         78   a setting is missing or wrong
-    ├── InputError                  no         2    a file or an argument is not what it should be
-    ├── SourceError                 no         1    an outside service failed us
-    │   ├── RateLimited             yes        75   asked to wait ``retry_after_s``
-    │   ├── QuotaExceeded           no         75   the day's calls are used up; come back after ``retry_after_s``
-    │   ├── Unavailable             yes        75   5xx, a timeout, a cut connection
+    ├── InputError                  no         2    a file or an argument is invalid
+    ├── SourceError                 no         1    an outside service failed
+    │   ├── RateLimited             yes        75   429 with a ``retry_after_s``
+    │   ├── QuotaExceeded           no         75   the daily quota is used up for ``retry_after_s``
+    │   ├── Unavailable             yes        75   5xx, a timeout, a closed connection
     │   ├── AccessDenied            no         78   403: the app may not use this endpoint
-    │   ├── NotFound                no         1    404: there is nothing under this id
+    │   ├── NotFound                no         1    404: there is nothing with this id
     │   ├── ReauthorisationNeeded   no         77   the person must connect again
-    │   └── UnexpectedPayload       no         1    an answer that does not fit its contract
-    │       └── GarbledPayload      yes        75   an answer that was cut or replaced on its way
+    │   └── UnexpectedPayload       no         1    a response violates its contract
+    │       └── GarbledPayload      yes        75   a response was truncated or replaced on its way
     ├── ModelError                  no         78
     │   ├── ModelNotFound           no         78   no such model folder or file
-    │   └── ModelCardMismatch       no         78   card, file and code do not belong together
+    │   └── ModelCardMismatch       no         78   card, file and code do not match
     └── StoreError                  no         1
-        ├── StoreBusy               yes        75   another writer holds the database
+        ├── StoreBusy               yes        75   another writer locks the database
         │   └── LockLost            yes        75   another process has acquired our lock or lease since
-        ├── StoreUnreachable        yes        75   the database server does not answer, or stopped in the middle
+        ├── StoreUnreachable        yes        75   the database server does not respond, or stopped
         ├── DatabaseDamaged         no         1    the database file cannot be read
         ├── SchemaOutOfDate         no         78   the database is newer than this moodlog, or was changed by hand
-        ├── LakeIncomplete          no         1    lake and ledger do not hold the same files
-        └── BatchCorrupt            no         1    a batch file is not what the ledger says
+        ├── LakeIncomplete          no         1    lake and ledger have different files
+        └── BatchCorrupt            no         1    a batch file differs from the ledger
 
-Retrying is decided by ``retryable`` alone, in one place for each failure. A message is one sentence that says what
-happened and what to do next, and never holds a token, nor what an address has before its @. Whatever a file or a server
-put into it, it is one plain line of at most 600 characters, so that nothing in it commands a terminal or forges a line
-of a log. One bad record among many is a value with a reason, not an exception.
+``retryable`` alone decides whether to retry. A message says what happened and what to do next; it contains no token and
+no credentials of a URL. It is sanitised to one line of at most 600 characters, so that text from a file or a server
+cannot control a terminal or forge log lines. One invalid record among many is a value with a reason, not an exception.
 
-Errors cross process borders, so each pickles with its attributes.
+Errors are passed between processes, so each pickles with its attributes.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ from typing import Any, ClassVar
 from mood_core.text.sanitise import plain, without_credentials
 
 _LONGEST = 600
-_END = 200  # what to do stands there
+_END = 200  # the remedy is at the end
 
 
 class MoodlogError(Exception):
-    """The root: something a person can act upon."""
+    """Root of all errors; a person can act on them."""
 
     retryable: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
@@ -78,13 +77,13 @@ class ConfigError(MoodlogError):
 
 
 class InputError(MoodlogError):
-    """A file or an argument that a person gave is not what it should be."""
+    """A file or an argument from a person is invalid."""
 
     exit_code = 2
 
 
 class SourceError(MoodlogError):
-    """An outside service failed us. ``source`` names it."""
+    """An outside service failed. ``source`` is its name."""
 
     def __init__(self, message: str, *, source: str) -> None:
         super().__init__(message)
@@ -102,17 +101,17 @@ class _RetryAfter(SourceError):
 
 
 class RateLimited(_RetryAfter):
-    """The service asked us to wait ``retry_after_s`` seconds (429)."""
+    """The service's rate limit is reached (429); retry after ``retry_after_s`` seconds."""
 
     retryable = True
 
 
 class QuotaExceeded(_RetryAfter):
-    """The day's calls are used up; nothing more is to be asked for ``retry_after_s`` seconds."""
+    """The daily quota is used up; do not call the service for ``retry_after_s`` seconds."""
 
 
 class Unavailable(SourceError):
-    """The service did not answer as a working service does: 5xx, a timeout, a cut connection."""
+    """The service is unavailable: 5xx, a timeout, a closed connection."""
 
     retryable = True
     exit_code = 75
@@ -125,17 +124,17 @@ class AccessDenied(SourceError):
 
 
 class NotFound(SourceError):
-    """The service knows nothing under this id (404)."""
+    """The service has nothing with this id (404)."""
 
 
 class ReauthorisationNeeded(SourceError):
-    """The person's permission has ended; only they can renew it."""
+    """The person's permission has expired or was revoked; only they can renew it."""
 
     exit_code = 77
 
 
 class UnexpectedPayload(SourceError):
-    """An answer that does not fit the service's contract. ``excerpt`` holds its first characters."""
+    """A response violates the service's contract. ``excerpt`` has its first characters."""
 
     def __init__(self, message: str, *, source: str, excerpt: str = "") -> None:
         super().__init__(message, source=source)
@@ -143,7 +142,7 @@ class UnexpectedPayload(SourceError):
 
 
 class GarbledPayload(UnexpectedPayload):
-    """An answer that is not even in the service's format: it was cut, or comes from a proxy on the way."""
+    """A response is not in the service's format: it was truncated, or comes from a proxy."""
 
     retryable = True
     exit_code = 75
@@ -156,48 +155,48 @@ class ModelError(MoodlogError):
 
 
 class ModelNotFound(ModelError):
-    """There is no model where one was named."""
+    """The named model does not exist."""
 
 
 class ModelCardMismatch(ModelError):
-    """The model card, the model file and this code do not belong together."""
+    """The model card, the model file and this code do not match."""
 
 
 class StoreError(MoodlogError):
-    """The database or the lake cannot do what was asked."""
+    """The database or the lake failed."""
 
 
 class StoreBusy(StoreError):
-    """Another writer holds the database for longer than we wait."""
+    """Another writer locks the database for longer than the timeout."""
 
     retryable = True
     exit_code = 75
 
 
 class LockLost(StoreBusy):
-    """An exclusive lock or a lease was lost while it was held, and another process has acquired it since."""
+    """An exclusive lock or a lease expired, and another process has acquired it since."""
 
 
 class StoreUnreachable(StoreError):
-    """The database server does not answer, or stopped in the middle of it."""
+    """The database server does not respond, or stopped during a statement."""
 
     retryable = True
     exit_code = 75
 
 
 class DatabaseDamaged(StoreError):
-    """The database file is no database any more, or pages of it are damaged."""
+    """The database file is not a database, or has damaged pages."""
 
 
 class SchemaOutOfDate(StoreError):
-    """The database was made by a newer moodlog, or its migrations were changed afterwards."""
+    """The database was created by a newer moodlog, or its migrations were changed afterwards."""
 
     exit_code = 78
 
 
 class LakeIncomplete(StoreError):
-    """A file of the ledger is absent from the lake, or the lake has one that the ledger does not know."""
+    """A file in the ledger is missing in the lake, or the lake has a file that is not in the ledger."""
 
 
 class BatchCorrupt(StoreError):
-    """A batch file is missing or not what the ledger says."""
+    """A batch file is missing or differs from the ledger."""

@@ -1,9 +1,8 @@
-"""Which process of which machine wrote a name, so that others can tell whether it still runs.
+"""Identifies processes across machines, so that others can check whether they still run.
 
-A process number alone says little: containers that share a host name each have a process 7, and a system gives the
-number of an ended process to another one. So a name also holds the boot of the kernel and the PID namespace, within
-which a number means one process, and the time that process started. Where the system has no ``/proc``, host name and
-number are all there is.
+A process id alone is not enough: containers with the same host name each have a process 7, and systems reuse the ids of
+dead processes. So an identity also contains the kernel's boot id and the PID namespace, within which an id is unique,
+and the start time of the process. Without ``/proc`` it has only the host name and the process id.
 """
 
 from __future__ import annotations
@@ -16,24 +15,24 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _BOOT_DIGITS = 12
-_ENDED = ("Z", "X")  # a zombie and a process that is being removed run no more code
+_ENDED = ("Z", "X")  # zombies and processes that are being removed run no code
 
 
 def this_host() -> str:
-    """The host name, the boot and the PID namespace of this process: ``name+boot+namespace``, or the name alone."""
+    """The host name, boot id and PID namespace of this process: ``name+boot+namespace``, or only the name."""
     place = _place()
     return f"{socket.gethostname()}+{place}" if place else socket.gethostname()
 
 
 def this_process() -> str:
-    """The number of this process and when it started, in the kernel's ticks: ``number+ticks``, or the number alone."""
+    """The id and start time of this process, in kernel ticks: ``number+ticks``, or only the id."""
     process = str(os.getpid())
     started = _started(process)
     return f"{process}+{started}" if started else process
 
 
 def may_run(host: str, process: str) -> bool:
-    """Whether ``process`` of ``host``, as named above, may still run; True where that cannot be known from here."""
+    """Whether ``process`` of ``host`` may still run; True if that cannot be determined from here."""
     number, _, started = process.partition("+")
     if host != this_host() or not number.isdecimal():
         return True
@@ -44,9 +43,9 @@ def may_run(host: str, process: str) -> bool:
 
 
 def number_may_run(host_name: str, number: str) -> bool:
-    """Whether the process ``number`` of the machine ``host_name`` may still run, where a program names no more.
+    """Whether the process ``number`` of the machine ``host_name`` may still run, for programs without full identities.
 
-    That is a guess between containers that share a host name: nothing may be taken away because of it.
+    This is a guess for containers with the same host name: nothing must be deleted because of it.
     """
     return host_name != socket.gethostname() or not number.isdecimal() or _exists(number)
 
@@ -63,7 +62,7 @@ def _exists(number: str) -> bool:
 
 def _place() -> str:
     try:
-        # The link is ``pid:[4026531836]``. It is read anew each time, because a forked process may have another one.
+        # The link is ``pid:[4026531836]``. It is read each time, because a forked process may have another one.
         namespace = (_PROC / "self/ns/pid").readlink().name
     except OSError:
         return ""
@@ -79,11 +78,11 @@ def _boot() -> str:
 
 
 def _started(number: str) -> str | None:
-    """When the process ``number`` started; "ended" for a zombie, None where the system does not say."""
+    """The start time of the process ``number``; "ended" for a zombie, None if the system does not report it."""
     try:
         stat = (_PROC / number / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    # The second field is the program's name in brackets, which may hold anything; the state and field 22 follow it.
+    # The second field is the program's name in brackets, with any characters; the state and field 22 follow it.
     fields = stat.rpartition(")")[2].split()
     return "ended" if fields[0] in _ENDED else fields[19]

@@ -1,7 +1,7 @@
-"""Every setting, read from ``MOODLOG_*`` in the environment or from ``.env``. Nothing else reads the environment.
+"""All settings, from ``MOODLOG_*`` in the environment or ``.env`` files. Nothing else reads the environment.
 
-The environment comes first, then ``.env`` of the working directory, then ``HOME/.env``. HOME is MOODLOG_HOME of the
-environment or of the working directory's ``.env``, otherwise the default. A ``.env`` that others can change is refused.
+The environment takes precedence, then ``.env`` in the working directory, then ``HOME/.env``. HOME is MOODLOG_HOME in
+the environment or in the working directory's ``.env``, or the default. A ``.env`` that others can change is refused.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from mood_core.text.sanitise import plain
 log = logging.getLogger(__name__)
 
 _HOME = "moodlog_home"
-_reads: dict[str, str | None] = {"env_file": ".env"}  # pydantic's own reader would not ask who owns the file
+_reads: dict[str, str | None] = {"env_file": ".env"}  # pydantic's own reader does not check the owner
 _Words = Annotated[tuple[str, ...], NoDecode]
 
 
 def default_home() -> Path:
-    """The platform's folder for moodlog's data."""
+    """The platform's data folder for moodlog."""
     return platformdirs.user_data_path("moodlog", appauthor=False)
 
 
 class Settings(BaseSettings):
-    """What a person can set. Relative paths are relative to the working directory."""
+    """The settings. Relative paths are relative to the working directory."""
 
     model_config = SettingsConfigDict(
         env_prefix="MOODLOG_",
@@ -64,25 +64,25 @@ class Settings(BaseSettings):
     spotify_client_secret: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_SECRET", "SPOTIPY_CLIENT_SECRET"),
-        description="its secret; not needed, and without it refresh tokens rotate",
+        description="the app's secret; optional, and without it refresh tokens rotate",
     )
     spotify_redirect_uri: str = Field(
         default="http://127.0.0.1:8888/callback",
         validation_alias=AliasChoices("MOODLOG_SPOTIFY_REDIRECT_URI", "SPOTIPY_REDIRECT_URI"),
-        description="where the browser goes after consent, exactly as the app registers it",
+        description="redirect URI after consent, exactly as registered for the app",
     )
-    spotify_api_url: str = Field(default="https://api.spotify.com/v1", description="where the Web API is asked")
-    spotify_accounts_url: str = Field(default="https://accounts.spotify.com", description="where tokens are asked for")
+    spotify_api_url: str = Field(default="https://api.spotify.com/v1", description="URL of the Web API")
+    spotify_accounts_url: str = Field(default="https://accounts.spotify.com", description="URL of the Accounts service")
     spotify_daily_budget: int = Field(
         default=500, ge=0, description="calls a day to each Spotify endpoint; 0 for no limit (extended quota)"
     )
     spotify_rate_budget: int = Field(
-        default=0, ge=0, description="calls in 30 seconds to Spotify by all workers together; 0: as fast as it answers"
+        default=0, ge=0, description="calls in 30 s to Spotify by all workers together; 0 for no limit"
     )
-    reccobeats_url: str = Field(default="https://api.reccobeats.com/v1", description="where ReccoBeats is asked")
+    reccobeats_url: str = Field(default="https://api.reccobeats.com/v1", description="URL of the ReccoBeats API")
 
     feature_sources: _Words = Field(
-        default=("catalog", "spotify", "reccobeats"), description="where audio features come from, in order"
+        default=("catalog", "spotify", "reccobeats"), description="sources of audio features, in order"
     )
     catalog: _Words = Field(default=(), description="Parquet or CSV files or folders of audio features, by comma")
     token_key: SecretStr | None = Field(
@@ -91,13 +91,13 @@ class Settings(BaseSettings):
 
     model: Path | None = Field(default=None, description="a model folder; default the bundled one")
     runtime: Literal["auto", "litert", "keras"] = Field(default="auto", description="what runs the model")
-    shards: int = Field(default=4, ge=1, le=256, description="into how many tasks the accounts of a run are split")
+    shards: int = Field(default=4, ge=1, le=256, description="tasks among which the accounts of a run are split")
 
     import_max_bytes: int = Field(default=8 * 2**30, ge=1, description="most bytes of JSON in one import, unpacked")
     import_max_files: int = Field(default=10_000, ge=1, description="most files in one archive")
-    import_max_ratio: int = Field(default=200, ge=1, description="most unpacked bytes for each packed byte of a file")
+    import_max_ratio: int = Field(default=200, ge=1, description="most unpacked bytes per packed byte of a file")
     import_max_row_bytes: int = Field(default=2**20, ge=1, description="most bytes of one row of an export")
-    import_max_depth: int = Field(default=16, ge=1, description="most folders inside each other in one archive")
+    import_max_depth: int = Field(default=16, ge=1, description="most nested folders in one archive")
 
     @field_validator("feature_sources", "catalog", mode="before")
     @classmethod
@@ -133,64 +133,64 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's names
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first, then each ``.env`` that is read."""
+        """The environment first, then each ``.env``."""
         return (init_settings, env_settings, *(EnvFileSource(settings_cls, names) for names in env_files().values()))
 
     @property
     def database(self) -> str:
-        """The database's address, password included."""
+        """The database's URL, including its password."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.home / 'moodlog.db'}"
 
     @property
     def lake(self) -> str:
-        """The lake's address."""
+        """The lake's path or URL."""
         return self.lake_url or str(self.home / "lake")
 
     @property
     def token_key_file(self) -> Path:
-        """Where the keys for tokens at rest are kept, unless ``token_key`` gives them."""
+        """The file with the keys for tokens at rest, unless ``token_key`` is set."""
         return self.home / "token.key"
 
     @property
     def models(self) -> Path:
-        """Where promoted models are kept."""
+        """The folder of promoted models."""
         return self.home / "models"
 
     @property
     def trained(self) -> Path:
-        """Where the training flow puts new models, which are not promoted yet."""
+        """The folder for new models of the training flow, which are not promoted yet."""
         return self.home / "trained"
 
     @property
     def labelled(self) -> Path:
-        """Labelled tracks to train on, where no other file is named to a flow."""
+        """The flows' default file of labelled tracks."""
         return self.home / "labelled.csv"
 
     @property
     def quarantine(self) -> Path:
-        """Where answers and rows are kept that did not fit their contract."""
+        """The folder for quarantined responses and rows."""
         return self.home / "quarantine"
 
     @property
     def catalog_list(self) -> Path:
-        """Where ``moodlog catalog add`` keeps its list of files."""
+        """The list of files of ``moodlog catalog add``."""
         return self.home / "catalog.txt"
 
     @property
     def catalog_cache(self) -> Path:
-        """Where catalogue files in CSV are kept as sorted Parquet."""
+        """The folder for conversions of CSV catalogue files to sorted Parquet."""
         return self.home / "catalog"
 
 
 def ignore_env_file() -> None:
-    """Read no ``.env`` from now on, in this process."""
+    """Stop reading ``.env`` files in this process."""
     _reads["env_file"] = None
 
 
 def env_files() -> dict[Path, Names]:
-    """Each ``.env`` that is read, with its names (in lower case) and values; the first one that has a name counts.
+    """Each ``.env`` file with its names (in lower case) and values, in order of precedence.
 
     Raises:
         ConfigError: Others can change one of them, or it cannot be read.
@@ -207,7 +207,7 @@ def env_files() -> dict[Path, Names]:
     there = (Path(home).expanduser() if home else default_home()) / name
     far = None if absolute(here) == absolute(there) else read_env_file(there)
     if far and far.pop(_HOME, None):
-        log.warning("MOODLOG_HOME in %s changes nothing: set it in the environment", plain(str(there)))
+        log.warning("MOODLOG_HOME in %s is ignored: set it in the environment", plain(str(there)))
     return {file: names for file, names in ((here, near), (there, far)) if names is not None}
 
 
@@ -215,7 +215,7 @@ def load_settings() -> Settings:
     """Read the settings.
 
     Raises:
-        ConfigError: One of them cannot be understood, or others can change a ``.env``; the message names it.
+        ConfigError: A setting is invalid, or others can change a ``.env``; the message names it.
     """
     try:
         settings = Settings()
@@ -224,7 +224,7 @@ def load_settings() -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "a setting"
         name = name if name.isupper() else f"MOODLOG_{name.upper()}"
         problem = first.get("ctx", {}).get("error") or first["msg"].lower()
-        raise ConfigError(f"{name} cannot be used: {problem}") from error
+        raise ConfigError(f"{name} is invalid: {problem}") from error
     for names in (parsed(os.environ), *env_files().values()):
         for name in map(str.upper, names):
             if name.startswith("MOODLOG_") and not name.startswith("MOODLOG_TEST_"):
@@ -233,10 +233,10 @@ def load_settings() -> Settings:
 
 
 def other_names_in_use(settings: Settings) -> dict[str, str]:
-    """Names without ``MOODLOG_`` that are set, and what becomes of each.
+    """Names without ``MOODLOG_`` that are set, and whether each is used.
 
-    ``SPOTIPY_*`` name an app of Spotify's, as for spotipy, and count where moodlog's own name is not set.
-    ``DATABASE_URL`` is usually another project's and does not count.
+    ``SPOTIPY_*`` are spotipy's names for an app; they are used if moodlog's own name is not set.
+    ``DATABASE_URL`` usually belongs to another project and is not used.
     """
     given: Names = {}
     for names in (*reversed(env_files().values()), parsed(os.environ)):
@@ -244,7 +244,7 @@ def other_names_in_use(settings: Settings) -> dict[str, str]:
     found = {}
     for name in ("client_id", "client_secret", "redirect_uri"):
         if given.get(f"spotipy_{name}") and not given.get(f"moodlog_spotify_{name}"):
-            found[f"SPOTIPY_{name.upper()}"] = f"is used, since MOODLOG_SPOTIFY_{name.upper()} is not set"
+            found[f"SPOTIPY_{name.upper()}"] = f"is used because MOODLOG_SPOTIFY_{name.upper()} is not set"
     if given.get("database_url") and settings.database_url is None:
         found["DATABASE_URL"] = "is not used: only MOODLOG_DATABASE_URL counts"
     return found
@@ -252,8 +252,8 @@ def other_names_in_use(settings: Settings) -> dict[str, str]:
 
 @cache
 def _warn_of(name: str) -> None:
-    """Say once of a name that is no setting, so that a slip of the pen is not silent."""
+    """Warn once about an unknown name, which may be a typo."""
     known = {f"MOODLOG_{field.upper()}" for field in Settings.model_fields}
     if name not in known:
         like = get_close_matches(name, sorted(known), n=1, cutoff=0.8)
-        log.warning("%s is no setting and changes nothing%s", plain(name), f"; did you mean {like[0]}?" if like else "")
+        log.warning("%s is not a setting and is ignored%s", plain(name), f"; did you mean {like[0]}?" if like else "")

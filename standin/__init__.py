@@ -1,6 +1,6 @@
-"""A stand-in for the outside services on loopback: Spotify Accounts, Spotify Web API, ReccoBeats.
+"""A fake of the outside services on loopback: Spotify Accounts, Spotify Web API, ReccoBeats.
 
-For the demo and the tests alone. As a library::
+Only for the demo and the tests. As a library::
 
     with StandIn(seed=7, listeners=5) as standin:
         standin.faults.add(Fault("rate_limited", endpoint="recently_played"))

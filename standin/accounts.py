@@ -1,4 +1,4 @@
-"""The Spotify Accounts service: consent, tokens, refreshing."""
+"""The Spotify Accounts service: consent, tokens and refreshes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REFRESH_LIFETIME_MONTHS = 6
 
 @dataclass(frozen=True, slots=True)
 class AppRegistration:
-    """What the developer registered. None accepts any secret, any loopback redirect URI."""
+    """The registered app. None accepts any secret or any loopback redirect URI."""
 
     client_secret: str | None = None
     redirect_uris: tuple[str, ...] | None = None
@@ -38,7 +38,7 @@ class _Client:
 
 
 class AccountsService:
-    """Answers ``/authorize`` and ``/api/token``."""
+    """Serves ``/authorize`` and ``/api/token``."""
 
     prefix = "/accounts"
     has_daily_quota = False
@@ -54,7 +54,7 @@ class AccountsService:
         )
 
     def caller(self, request: Request) -> Listener | None:
-        """Whoever the code or the refresh token in the form, or the query's ``listener``, speaks for."""
+        """The listener of the code or refresh token in the form, or of the query's ``listener``."""
         if request.method == "GET":
             return self._world.find(request.query.get("listener", ""))
         form = request.form
@@ -71,14 +71,14 @@ class AccountsService:
     def error(
         self, status: int, message: str, *, reason: str | None = None, retry_after_s: int | None = None
     ) -> Response:
-        """An error as RFC 6749 has it."""
+        """An error in the form of RFC 6749."""
         name = "invalid_client" if status in (401, 403) else "temporarily_unavailable"
         return json_response(
             {"error": reason or name, "error_description": message}, status, headers=retry_after(retry_after_s)
         )
 
     def authorize(self, request: Request) -> Response:
-        """Ask a person for consent, or with ``listener=<id>`` in the query take it as given and redirect at once."""
+        """Show the consent page, or with ``listener=<id>`` in the query redirect at once."""
         query = request.query
         refusal = self._refusal(query)
         if refusal:
@@ -111,12 +111,12 @@ class AccountsService:
         return self.error(400, accepted, reason="unsupported_grant_type")
 
     def issue(self, listener: Listener, client_id: str, scope: str, *, rotates: bool = True) -> dict[str, Any]:
-        """The token endpoint's answer for a consent given now, without the dance."""
+        """The token endpoint's response for a consent given now, without the authorisation flow."""
         grant = self._tokens.new_grant(listener.listener_id, client_id, scope)
         return _token_answer(self._tokens, replace(grant, rotates=rotates), with_refresh=True)
 
     def _refusal(self, query: dict[str, str]) -> str | None:
-        """Why this request cannot even be redirected."""
+        """Why this request cannot be redirected, or None."""
         if not query.get("client_id"):
             return "INVALID_CLIENT: Invalid client"
         uri = query.get("redirect_uri", "")
@@ -148,7 +148,7 @@ class AccountsService:
         return json_response(_token_answer(self._tokens, granted, with_refresh=True))
 
     def _flaw(self, grant: Grant, form: dict[str, str]) -> str | None:
-        """Why a genuine code is not to be exchanged."""
+        """Why a genuine code is not exchanged, or None."""
         if form.get("redirect_uri") != grant.redirect_uri:
             return "Invalid redirect URI"
         if grant.challenge and _challenge(form.get("code_verifier", "")) != grant.challenge:
@@ -177,7 +177,7 @@ class AccountsService:
 
 
 def is_loopback(uri: str) -> bool:
-    """Whether Spotify takes ``uri`` as a redirect over plain HTTP: 127.0.0.1 or [::1], never ``localhost``."""
+    """Whether Spotify accepts ``uri`` as a redirect over plain HTTP: 127.0.0.1 or [::1], never ``localhost``."""
     try:
         parts = urlsplit(uri)
         port = parts.port
@@ -187,7 +187,7 @@ def is_loopback(uri: str) -> bool:
 
 
 def refresh_ends_ms(authorised_ms: int) -> int:
-    """When a refresh token dies: six calendar months after the consent, on the month's last day where it is shorter."""
+    """When a refresh token expires: six calendar months after the consent, or on that month's last day."""
     authorised = from_ms(authorised_ms)
     years, month = divmod(authorised.month - 1 + REFRESH_LIFETIME_MONTHS, 12)
     year, month = authorised.year + years, month + 1
@@ -196,7 +196,7 @@ def refresh_ends_ms(authorised_ms: int) -> int:
 
 
 def _authorisation_error(query: dict[str, str]) -> str | None:
-    """What the app is told at its redirect URI instead of a code."""
+    """The error for the app's redirect URI, or None."""
     if query.get("response_type") != "code":
         return "unsupported_response_type"
     if query.get("code_challenge") and query.get("code_challenge_method") != "S256":

@@ -1,4 +1,4 @@
-"""From request to response: finds the endpoint, applies faults, limits and latency, and logs the call."""
+"""Handles requests: finds the endpoint, applies faults, limits and latency, and logs the call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DAY_S = 86_400.0
 
 
 class Application:
-    """All services behind one door. ``latency_s`` is added to every call."""
+    """All services. ``latency_s`` is added to every call."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Application:
         self.rate_limit = RollingLimit(rate_per_30s, 30.0)
 
     def answer(self, request: Request) -> Response:
-        """The response to ``request``, after the latency asked for."""
+        """The response to ``request``, after the latency."""
         if self.latency_s > 0:
             time.sleep(self.latency_s)
         for service in self._services:
@@ -67,23 +67,23 @@ class Application:
         return response
 
     def _strike(self, fault: Fault, listener: Listener | None) -> None:
-        """What a fault does before any answer."""
+        """Apply the effects of a fault that come before the response."""
         time.sleep(fault.delay_s)
         if fault.kind is FaultKind.REVOKED and listener:
             self._revoke(listener.listener_id)
 
     def _served(self, service: Service, found: Route | None, request: Request, groups: tuple[str, ...]) -> Response:
-        """What the service itself answers."""
+        """The service's own response."""
         if found is None:
             return service.error(404, "Service not found")
         return self._limited(service, found, request) or found.answer(request, *groups)
 
     def _limited(self, service: Service, found: Route, request: Request) -> Response | None:
-        """The 429 of an endpoint that was called too often."""
+        """The 429 of an endpoint that was called too often, or None."""
         if found.endpoint == "authorize":
             return None
         client = service.client(request)
-        # The rate limit guards against real bursts, so it goes by real time; the quota is one of simulated days.
+        # The rate limit protects against real bursts and uses real time; the quota uses simulated days.
         wait = self.rate_limit.wait_s(f"{service.prefix}/{client}", time.monotonic())
         if wait:
             return service.error(429, "API rate limit exceeded", retry_after_s=math.ceil(wait))

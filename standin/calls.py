@@ -1,4 +1,4 @@
-"""The log of the calls that came in. It never holds a token, a code or a secret."""
+"""The log of received calls, without tokens, codes and secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECRET = {"code", "state", "code_challenge", "code_verifier", "access_token", "
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: ``at`` by the stand-in's clock, ``listener`` the user id or None, ``fault`` the kind that hit it."""
+    """One call: ``at`` by the stand-in's clock, ``listener`` the user id or None, ``fault`` the applied kind."""
 
     at: datetime
     endpoint: str
@@ -35,7 +35,7 @@ class Call:
 
 
 class CallLog:
-    """Every call but those to the control surface: exact counts, and the newest calls themselves. Thread-safe."""
+    """All calls except those to the control API: exact counts and the newest calls. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,29 +49,29 @@ class CallLog:
             self._calls.append(call)
 
     def count(self, endpoint: str | None = None) -> int:
-        """How many calls came to ``endpoint``, or to all."""
+        """The number of calls to ``endpoint``, or of all."""
         with self._lock:
             return self._counts.total() if endpoint is None else self._counts[endpoint]
 
     def by_endpoint(self) -> dict[str, int]:
-        """The counts of the endpoints that were called, by name."""
+        """The number of calls by endpoint name."""
         with self._lock:
             return dict(sorted(self._counts.items()))
 
     def entries(self, endpoint: str | None = None, listener: str | None = None) -> list[Call]:
-        """The calls, oldest first, of one endpoint or listener (user id) where given."""
+        """The calls, oldest first, optionally of one endpoint or listener (user id)."""
         with self._lock:
             calls = list(self._calls)
         return [c for c in calls if endpoint in (None, c.endpoint) and listener in (None, c.listener)]
 
     def clear(self) -> None:
-        """Forget all calls."""
+        """Delete all calls."""
         with self._lock:
             self._counts.clear()
             self._calls.clear()
 
 
 def without_secrets(query_string: str) -> str:
-    """``query_string`` with the values of secret parameters blacked out."""
+    """``query_string`` with the values of secret parameters redacted."""
     pairs = parse_qsl(query_string, keep_blank_values=True)
     return urlencode([(key, "***" if key in _SECRET else value) for key, value in pairs])

@@ -1,4 +1,4 @@
-"""A few thousand invented tracks, the same for the same seed."""
+"""A few thousand generated tracks, deterministic by seed."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _LOCAL_FILES = 24
 _HOSTILE_EVERY = 97
 
 COVERAGE_REFERENCE = date(2026, 11, 1)
-"""Up to here ReccoBeats knows the shares reported of it; part of the rest becomes known in the weeks after."""
+"""Until then ReccoBeats knows the reported shares of tracks; some of the rest become known in the weeks after."""
 
 
 @dataclass(slots=True)
 class _Workshop:
-    """What making a catalogue needs at hand."""
+    """State while a catalogue is generated."""
 
     rng: random.Random
     songs: list[Song] = field(default_factory=list)
     artists: list[Artist] = field(default_factory=list)
 
     def identifier(self) -> str:
-        """A fresh 22-character base-62 id."""
+        """A new 22-character base-62 id."""
         return base62(self.rng.getrandbits(128))
 
     def uuid4(self) -> str:
-        """A fresh UUID."""
+        """A new UUID."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def isrc(self, released: date) -> str:
-        """A fresh ISRC: country, registrant, year, running number."""
+        """A new ISRC: country, registrant, year, running number."""
         return f"{self.pick(_ISRC_COUNTRIES)}ML0{released.year % 100:02d}{10_000 + len(self.songs):05d}"
 
     def pick(self, choices: tuple[_T, ...]) -> _T:
@@ -49,12 +49,12 @@ class _Workshop:
         return choices[int(self.rng.random() * len(choices))]
 
     def chance(self, share: float) -> bool:
-        """True in ``share`` of the cases."""
+        """True with probability ``share``."""
         return self.rng.random() < share
 
 
 def build_catalogue(seed: int, size: int = 3000) -> Catalogue:
-    """Invent ``size`` tracks, some of them re-releases of others, and a few local files besides."""
+    """Generate ``size`` tracks, some of them re-releases of others, and a few local files."""
     shop = _Workshop(random.Random(f"catalogue/{seed}"))
     siblings = int(size * _SIBLING_SHARE)
     while len(shop.songs) < size - siblings:
@@ -81,7 +81,7 @@ def _indexed(songs: tuple[Song, ...], catalogued: int) -> Catalogue:
 
 
 def _add_artist(shop: _Workshop, size: int) -> None:
-    """One artist with one to four albums; most of their songs share one mood."""
+    """Add an artist with one to four albums; most of their songs share one mood."""
     artist = Artist(shop.identifier(), shop.uuid4(), _artist_name(shop))
     shop.artists.append(artist)
     inclination = shop.pick(MOODS)
@@ -90,7 +90,7 @@ def _add_artist(shop: _Workshop, size: int) -> None:
         album = _album(shop, artist, inclination, tracks)
         for number in range(1, min(tracks, size - len(shop.songs)) + 1):
             mood = inclination if shop.chance(0.7) else shop.pick(MOODS)
-            # The first songs see to it that even the smallest catalogue has every mood.
+            # The first songs ensure that even the smallest catalogue has every mood.
             first = len(shop.songs)
             shop.songs.append(_song(shop, album, number, MOODS[first] if first < len(MOODS) else mood))
 
@@ -103,7 +103,7 @@ def _artist_name(shop: _Workshop) -> str:
 
 
 def _album(shop: _Workshop, artist: Artist, mood: str, tracks: int) -> Album:
-    # The square of a uniform draw crowds the releases towards the present, as people's listening does.
+    # The square of a uniform draw makes recent releases more frequent, like people's listening.
     age = (_LAST_RELEASE - _FIRST_RELEASE) * shop.rng.random() ** 2
     released = _LAST_RELEASE - age
     precision = "year" if released.year < 1995 and shop.chance(0.5) else "month" if shop.chance(0.01) else "day"
@@ -141,7 +141,7 @@ def _song(shop: _Workshop, album: Album, number: int, mood: str) -> Song:
 
 
 def _sibling(shop: _Workshop, original: Song) -> Song:
-    """The same recording under another Spotify id, on a compilation; ReccoBeats mostly knows the original alone."""
+    """The same recording with another Spotify id on a compilation; ReccoBeats mostly knows only the original."""
     released = min(_LAST_RELEASE, original.album.released + timedelta(days=200 + int(shop.rng.random() * 4000)))
     name = f"{original.album.name} (Deluxe)" if shop.chance(0.5) else "Best Of " + original.artists[0].name
     album = Album(shop.identifier(), name, "compilation", original.album.artist, released, "day", 20)
@@ -181,7 +181,7 @@ def _local_file(shop: _Workshop) -> Song:
 
 
 def _known_from(rng: random.Random, released: date) -> int | None:
-    """When ReccoBeats knows a track: 90 % of releases up to 2024, 50 % of 2025, 11 % of 2026 at once, some later."""
+    """When ReccoBeats knows a track: 90% of releases until 2024, 50% of 2025 and 11% of 2026 at once, some later."""
     covered = 0.9 if released.year <= 2024 else 0.5 if released.year == 2025 else 0.11
     later = 0.1 if released.year <= 2024 else 0.5
     luck, patience, weeks = rng.random(), rng.random(), 2 + rng.random() * 14

@@ -1,4 +1,4 @@
-"""A clock that can be moved: the one time every part of the stand-in goes by."""
+"""An adjustable clock that all parts of the stand-in use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mood_core.domain.records import to_ms
 
 
 class Clock:
-    """Starts at ``start`` (aware; default the real time) and runs with real time unless frozen."""
+    """A clock that starts at ``start`` (aware; default: real time) and runs in real time unless frozen."""
 
     def __init__(self, start: datetime | None = None, *, running: bool = True) -> None:
         self._lock = threading.Lock()
@@ -20,41 +20,41 @@ class Clock:
 
     @property
     def running(self) -> bool:
-        """Whether time passes by itself."""
+        """Whether the clock is not frozen."""
         return self._running
 
     def now(self) -> datetime:
-        """The current moment, aware UTC."""
+        """The current time, aware UTC."""
         with self._lock:
             return self._now()
 
     def now_ms(self) -> int:
-        """The current moment in milliseconds since 1970."""
+        """The current time in milliseconds since 1970."""
         return to_ms(self.now())
 
-    def set(self, moment: datetime) -> None:
-        """Jump to ``moment`` (aware), forwards or backwards.
+    def set(self, at: datetime) -> None:
+        """Set the clock to ``at`` (aware), forwards or backwards.
 
         Raises:
-            ValueError: ``moment`` has no time zone.
+            ValueError: ``at`` has no time zone.
         """
         with self._lock:
-            self._restart(_checked(moment))
+            self._restart(_checked(at))
 
     def advance(self, by: timedelta) -> datetime:
-        """Move by ``by`` and return the new moment."""
+        """Move the clock by ``by`` and return the new time."""
         with self._lock:
             self._restart(self._now() + by)
             return self._base
 
     def freeze(self) -> None:
-        """Stop: time moves only by :meth:`set` and :meth:`advance`."""
+        """Freeze the clock: it changes only by :meth:`set` and :meth:`advance`."""
         with self._lock:
             self._restart(self._now())
             self._running = False
 
     def resume(self) -> None:
-        """Run with real time again."""
+        """Run in real time again."""
         with self._lock:
             self._restart(self._now())
             self._running = True
@@ -69,7 +69,7 @@ class Clock:
         self._since = time.monotonic()
 
 
-def _checked(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
+def _checked(at: datetime) -> datetime:
+    if at.tzinfo is None:
         raise ValueError("the stand-in's clock needs a time with a zone")
-    return moment.astimezone(UTC)
+    return at.astimezone(UTC)

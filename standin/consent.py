@@ -1,4 +1,4 @@
-"""The page on which a person at a browser agrees or cancels."""
+"""The consent page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHOWN = 50
 
 
 def consent_page(world: World, request: Request) -> Response:
-    """A plain page listing the listeners, each a link that agrees as that person, and a link that cancels."""
+    """A page with a link to consent as each listener, and a link to cancel."""
     query = request.query
     people = "\n".join(
         f"<li><a href='{_link(query, listener=listener.listener_id)}'>Agree as {html.escape(listener.display_name)}</a>"

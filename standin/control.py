@@ -1,4 +1,4 @@
-"""The control surface over HTTP, below ``/_control``: JSON in, JSON out."""
+"""The control API over HTTP, below ``/_control``: JSON requests and responses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PREFIX = "/_control"
 
 
 class Control:
-    """Moves the clock, adds faults, tells what was called and what really happened."""
+    """Moves the clock, adds faults, and returns the calls and the true listens."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Control:
         }
 
     def answer(self, request: Request) -> Response:
-        """The response to a request below :data:`PREFIX`; 400 with an ``error`` for one that makes no sense."""
+        """The response to a request below :data:`PREFIX`; 400 with an ``error`` for an invalid request."""
         name = request.path.removeprefix(PREFIX).strip("/")
         answer = self._answers.get((request.method, name))
         if answer is None:

@@ -1,4 +1,4 @@
-"""What a fault does to a call: an answer in place of the service's, or damage to it on its way."""
+"""Applies a fault to a call: replaces the service's response or damages it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _REFUSALS = {
 
 
 def instead(fault: Fault, service: Service, endpoint: str) -> Response | None:
-    """The answer that ``fault`` gives in place of the service; None when the service is to answer."""
+    """The response of ``fault`` in place of the service's; None if the service responds."""
     if fault.kind is FaultKind.RATE_LIMITED:
         message = "Quota exceeded" if fault.reason else "API rate limit exceeded"
         return service.error(429, message, reason=fault.reason, retry_after_s=fault.retry_after_s)
     if fault.kind is FaultKind.SERVER_ERROR:
         return service.error(fault.status, "Service unavailable")
-    if fault.kind is FaultKind.INVALID_GRANT:  # of a permission that is valid
+    if fault.kind is FaultKind.INVALID_GRANT:  # for a valid permission
         return service.error(400, "Refresh token revoked", reason="invalid_grant")
     if fault.kind is FaultKind.CUT_BEFORE_ANSWER:
         return Response(0, delivery=Delivery.CUT_BEFORE)
-    # At the token endpoint the service itself says what has become of a revoked token.
+    # The token endpoint reports revoked tokens itself.
     if fault.kind not in _REFUSALS or (fault.kind is FaultKind.REVOKED and endpoint == "token"):
         return None
     return service.error(*_REFUSALS[FaultKind(fault.kind)])
 
 
 def damaged(fault: Fault, response: Response) -> Response:
-    """``response`` as ``fault`` lets it arrive."""
+    """``response`` with the damage of ``fault``."""
     if fault.kind is FaultKind.CUT_MID_BODY:
         return replace(response, delivery=Delivery.CUT_MIDWAY)
     if fault.kind is FaultKind.NULL_TRACK:

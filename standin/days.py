@@ -1,4 +1,4 @@
-"""What one listener plays on one local day: a pure function of the seed, the listener and the date."""
+"""The plays of one listener on one local day: a pure function of the seed, the listener and the date."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from standin.songs import Catalogue
 
 _QUIET_DAY = 0.04
 _BURST_DAY_LISTENS = 200
-_DAY_ENDS_MINUTE = 28 * 60  # a night out ends by four in the morning, before the next day's first session
+_DAY_ENDS_MINUTE = 28 * 60  # nights end at 4:00, before the next day's first session
 _LOOP_CHANCE = 0.02
 _CUT_SHORT_CHANCE = 0.07
 _LOCAL_CHANCE = 0.03
-_SHORTEST_MS = 30_000  # Spotify counts nothing shorter as a play
+_SHORTEST_MS = 30_000  # Spotify does not count shorter plays
 _PLAYED_AT_START_CHANCE = 0.2
 
 
 class Play(NamedTuple):
-    """One play: the song's index and, in ms since 1970, when it started and ended, ``played_at``, and its appearance.
+    """One play: the song's index and, in ms since 1970, its start, end, ``played_at`` and time of appearance.
 
-    ``played_ms`` is the start or the end: Spotify gives now the one, now the other. ``context`` numbers a playlist,
-    -1 for none.
+    ``played_ms`` is the start or the end, because Spotify reports either. ``context`` is the number of a playlist, -1
+    for none.
     """
 
     song: int
@@ -38,7 +38,7 @@ class Play(NamedTuple):
 
 
 class DayPlanner:
-    """Invents days for the listeners of one world. ``burst_share`` of the days have some 200 plays."""
+    """Generates days for the listeners of one world. ``burst_share`` of the days have about 200 plays."""
 
     def __init__(self, seed: int, catalogue: Catalogue, *, burst_share: float = 0.0) -> None:
         self._seed = seed
@@ -47,7 +47,7 @@ class DayPlanner:
         self._released = tuple(song.album.released.toordinal() for song in catalogue.songs)
 
     def plays(self, listener: Listener, day: date) -> tuple[Play, ...]:
-        """The plays of the listener's local ``day`` (until four at night), in order, ``played_ms`` strictly rising."""
+        """The plays of the listener's local ``day`` (until 4:00), with strictly increasing ``played_ms``."""
         rng = random.Random(f"day/{self._seed}/{listener.index}/{day.toordinal()}")
         count = self._count(rng, listener, day)
         slots = listener.weekends if day.weekday() >= 5 else listener.weekdays
@@ -81,7 +81,7 @@ class DayPlanner:
         latest: int,
         wanted: int,
     ) -> list[Play]:
-        """Plays one after another from ``start``; the mood changes now and then, a song may run in a loop."""
+        """Consecutive plays from ``start``; the mood sometimes changes, and a song may play in a loop."""
         mood = _weighted(rng, slot.moods)
         context = int(rng.random() * 12) - 6
         song, repeats, plays, now = 0, 0, list[Play](), start
@@ -104,7 +104,7 @@ class DayPlanner:
         if listener.has_local_files and rng.random() < _LOCAL_CHANCE:
             return self._catalogue.local[int(rng.random() * 3 + listener.index * 3) % len(self._catalogue.local)]
         shelf = self._catalogue.by_mood[MOODS[mood]]
-        # A uniform power of the shelf's length is Zipf-distributed: rank r comes up in proportion to 1/r.
+        # A uniform power of the shelf's length is Zipf-distributed: rank r is proportional to 1/r.
         rank = int(len(shelf) ** rng.random()) - 1
         stride, offset, today = _coprime(listener.strides[mood], len(shelf)), listener.offsets[mood], day.toordinal()
         for step in range(len(shelf)):
@@ -123,7 +123,7 @@ class DayPlanner:
 
 
 def _offline(rng: random.Random, plays: list[Play]) -> list[Play]:
-    """The session was played offline: all of it appears at once, half an hour to six hours after its end."""
+    """Make a session offline: all plays appear at once, 30 minutes to 6 hours after its end."""
     if not plays:
         return plays
     appears = plays[-1].ended_ms + int((0.5 + 5.5 * rng.random()) * 3_600_000)

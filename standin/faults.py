@@ -1,4 +1,4 @@
-"""Faults on request: what can go wrong with an outside service, when asked for, to whom, how often."""
+"""Fault injection: failures of an outside service, by time, endpoint and listener."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from standin.world import iso
 
 
 class FaultKind(StrEnum):
-    """What goes wrong."""
+    """Kind of failure."""
 
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
@@ -34,22 +34,22 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong.
+    """One failure.
 
     Attributes:
-        kind: What goes wrong.
+        kind: The kind of failure.
         endpoint: An endpoint's name as in the call log; None for all.
         listener: A listener's user or account id; None for all.
-        times: After how many hits it is over; None for never.
-        probability: Share of the matching calls that it hits.
-        skip: How many matching calls it lets pass first.
-        retry_after_s: Of ``rate_limited``: the Retry-After header.
-        reason: Of ``rate_limited``: ``QUOTA_EXCEEDED`` for the daily quota's form.
-        delay_s: How long the answer is held back before.
-        status: Of ``server_error``: the status.
-        starts_at: The moment of the stand-in's clock (aware, or ISO 8601 text) before which it hits nothing.
-        ends_at: The moment from which it hits nothing more.
-        body: Of ``wrong_shape`` and ``malformed_json``: the body to send instead.
+        times: Number of affected calls; None for no limit.
+        probability: Fraction of the matching calls to affect.
+        skip: Number of matching calls to pass first.
+        retry_after_s: For ``rate_limited``: the Retry-After header.
+        reason: For ``rate_limited``: ``QUOTA_EXCEEDED`` for the form of the daily quota.
+        delay_s: Delay before the response.
+        status: For ``server_error``: the status.
+        starts_at: Start by the stand-in's clock (aware, or ISO 8601 text).
+        ends_at: End (exclusive) by the stand-in's clock.
+        body: For ``wrong_shape`` and ``malformed_json``: the body to send instead.
     """
 
     kind: FaultKind | str
@@ -68,12 +68,12 @@ class Fault:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))
-        object.__setattr__(self, "starts_at", _moment(self.starts_at))
-        object.__setattr__(self, "ends_at", _moment(self.ends_at))
+        object.__setattr__(self, "starts_at", _aware(self.starts_at))
+        object.__setattr__(self, "ends_at", _aware(self.ends_at))
 
     def in_force(self, now: datetime) -> bool:
-        """Whether ``now`` lies between ``starts_at`` and ``ends_at``."""
-        starts, ends = _moment(self.starts_at), _moment(self.ends_at)
+        """Whether ``now`` is between ``starts_at`` and ``ends_at``."""
+        starts, ends = _aware(self.starts_at), _aware(self.ends_at)
         return (starts is None or starts <= now) and (ends is None or now < ends)
 
     def as_json(self) -> dict[str, Any]:
@@ -81,11 +81,11 @@ class Fault:
         return {name: iso(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()}
 
 
-def _moment(value: datetime | str | None) -> datetime | None:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    if moment is not None and moment.tzinfo is None:
-        raise ValueError("a fault starts and ends at times with a zone")
-    return moment
+def _aware(value: datetime | str | None) -> datetime | None:
+    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if time is not None and time.tzinfo is None:
+        raise ValueError("starts_at and ends_at need a time zone")
+    return time
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class _Armed:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults in force, first added first tried; at most one hits a call. Thread-safe, seeded."""
+    """The active faults, tried in the order of adding; at most one affects a call. Thread-safe, seeded."""
 
     seed: int = 0
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -112,17 +112,17 @@ class Faults:
         self._rng = random.Random(f"faults/{self.seed}")
 
     def add(self, *faults: Fault) -> None:
-        """Put ``faults`` in force."""
+        """Activate ``faults``."""
         with self._lock:
             self._armed += [_Armed(fault) for fault in faults]
 
     def clear(self) -> None:
-        """End all faults."""
+        """Remove all faults."""
         with self._lock:
             self._armed.clear()
 
     def take(self, endpoint: str, listener_names: tuple[str, ...]) -> Fault | None:
-        """The fault that hits this call, if any."""
+        """The fault that affects this call, if any."""
         with self._lock:
             for armed in self._armed:
                 if self._hits(armed, endpoint, listener_names):
@@ -131,7 +131,7 @@ class Faults:
         return None
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The faults that are not over, with their ``hits`` so far."""
+        """The active faults with their ``hits`` so far."""
         with self._lock:
             return [{**armed.fault.as_json(), "hits": armed.hits} for armed in self._armed if not armed.over()]
 

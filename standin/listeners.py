@@ -1,4 +1,4 @@
-"""The people who listen: who they are, where they live and what their days look like."""
+"""The listeners: names, time zones and daily habits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from standin.songs import base62
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A time of day at which a listener tends to play music: local start in minutes, how often, how much, what."""
+    """A time of day with music: local start in minutes, probability, duration and moods."""
 
     name: str
     start_minute: int
@@ -27,7 +27,7 @@ class Slot:
 class Listener:
     """One person. ``listener_id`` is Spotify's user id, ``account_id`` the stable one, ``timezone`` an IANA name.
 
-    ``strides`` and ``offsets`` turn a rank among the favourites of a mood into a track.
+    ``strides`` and ``offsets`` map a rank among the favourites of a mood to a track.
     """
 
     index: int
@@ -44,7 +44,7 @@ class Listener:
     offsets: tuple[int, ...]
 
 
-# Chances of Calm, Energetic, Happy, Sad.
+# Probabilities of Calm, Energetic, Happy, Sad.
 _WAKING = (0.25, 0.25, 0.45, 0.05)
 _TRAVELLING = (0.15, 0.35, 0.3, 0.2)
 _FOCUSED = (0.75, 0.05, 0.1, 0.1)
@@ -74,7 +74,7 @@ _WEEKEND = (
 
 
 def invent_listener(seed: int, index: int, listens_per_day: tuple[float, float] = (20, 70)) -> Listener:
-    """The listener number ``index`` (from 0) of the world ``seed``; a pure function."""
+    """Listener number ``index`` (from 0) of the world ``seed``; a pure function."""
     rng = random.Random(f"listener/{seed}/{index}")
     name = names.LISTENER_NAMES[index % len(names.LISTENER_NAMES)]
     low, high = listens_per_day
@@ -106,7 +106,7 @@ def account_id_of(seed: int, index: int) -> str:
 
 
 def _personal(rng: random.Random, slot: Slot) -> Slot:
-    """The slot as this person keeps it: earlier or later, more or less often, their own taste."""
+    """Vary the slot for one person: time, frequency and taste."""
     taste = [weight * (0.5 + rng.random()) for weight in slot.moods]
     total = sum(taste)
     calm, energetic, happy, sad = (weight / total for weight in taste)

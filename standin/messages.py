@@ -1,4 +1,4 @@
-"""Requests and responses as values: what the services read and return, whoever carries them."""
+"""Requests and responses as values, independent of the HTTP server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters; of a repeated one the last."""
+        """The query's parameters; the last value of repeated ones."""
         return dict(parse_qsl(self.query_string, keep_blank_values=True))
 
     @property
@@ -40,7 +40,7 @@ class Request:
 
     @property
     def user_agent(self) -> str:
-        """The client's ``User-Agent``, empty when it sent none."""
+        """The client's ``User-Agent``, or an empty string."""
         return self.headers.get("user-agent", "")
 
 
@@ -56,5 +56,5 @@ class Response:
 
 
 def json_response(content: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    """A response holding ``content`` as JSON."""
+    """A response with ``content`` as JSON."""
     return Response(status, json.dumps(content, ensure_ascii=False).encode(), headers=headers)

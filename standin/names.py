@@ -1,4 +1,4 @@
-"""Words that invented artists, albums, titles and listeners are named with."""
+"""Words for the names of generated artists, albums, titles and listeners."""
 
 from __future__ import annotations
 
@@ -86,4 +86,4 @@ TIMEZONES = (
     "Europe/Berlin", "America/New_York", "Asia/Tokyo", "Africa/Lagos", "Australia/Sydney", "America/Sao_Paulo",
     "Asia/Kolkata", "Europe/London", "America/Los_Angeles", "Pacific/Auckland",
 )  # fmt: skip
-"""Where listeners live, in turn: several continents, with and without daylight saving time, both hemispheres."""
+"""The listeners' time zones: several continents, with and without daylight saving time, both hemispheres."""

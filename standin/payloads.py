@@ -1,4 +1,4 @@
-"""Spotify's JSON forms, as the Web API of 2026 gives them to apps in development mode."""
+"""Spotify's JSON objects, as returned by the Web API of 2026 to apps in development mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPEN = "https://open.spotify.com"
 
 
 def user(listener: Listener) -> dict[str, Any]:
-    """The private user object, without the fields that development mode lost (country, email, product, ...)."""
+    """The private user object without the fields that development mode lacks (country, email, product, ...)."""
     return {
         "account_id": listener.account_id,
         "display_name": listener.display_name,
@@ -26,7 +26,7 @@ def user(listener: Listener) -> dict[str, Any]:
 
 
 def track(song: Song) -> dict[str, Any]:
-    """The full track object; without popularity and available_markets, which are gone."""
+    """The full track object, without the removed popularity and available_markets."""
     if song.is_local:
         return _local_track(song)
     return {
@@ -46,7 +46,7 @@ def track(song: Song) -> dict[str, Any]:
 
 
 def audio_features(song: Song) -> dict[str, Any]:
-    """The audio features object of Spotify's own endpoint."""
+    """The audio features object of Spotify's endpoint."""
     return {
         **song.features._asdict(),
         "type": "audio_features",
@@ -59,7 +59,7 @@ def audio_features(song: Song) -> dict[str, Any]:
 
 
 def episode() -> dict[str, Any]:
-    """An episode, as it stands where a track is expected."""
+    """An episode in place of a track."""
     return {
         "audio_preview_url": None,
         "description": "An invented episode.",
@@ -79,7 +79,7 @@ def episode() -> dict[str, Any]:
 
 
 class PlayHistory:
-    """Writes plays as JSON text; every track's text is made once, since many thousands of answers repeat it."""
+    """Serialises plays as JSON; caches the text of every track, because thousands of responses repeat it."""
 
     def __init__(self, world: World, playlist_ids: tuple[str, ...]) -> None:
         self._world = world
@@ -101,7 +101,7 @@ def _context(playlist_id: str) -> dict[str, Any]:
 
 
 def _reference(kind: str, identifier: str) -> dict[str, Any]:
-    """What every Spotify object says about itself."""
+    """The reference fields of every Spotify object."""
     return {
         "external_urls": {"spotify": f"{_OPEN}/{kind}/{identifier}"},
         "href": f"{_API}/{kind}s/{identifier}",
@@ -129,7 +129,7 @@ def _album(album: Album) -> dict[str, Any]:
 
 
 def _nothing(kind: str) -> dict[str, Any]:
-    """What an object outside Spotify's catalogue says about itself."""
+    """The reference fields of an object outside Spotify's catalogue."""
     return {"external_urls": {}, "href": None, "id": None, "type": kind, "uri": None}
 
 

@@ -1,4 +1,4 @@
-"""A few invented playlists, one or two per mood, as people use them to say what a mood is."""
+"""A few generated playlists, one or two per mood, like those that people make for a mood."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LENGTH = 130
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """A playlist; ``songs`` are indices into the catalogue, a local file among them."""
+    """A playlist; ``songs`` are indices into the catalogue, including a local file."""
 
     playlist_id: str
     name: str
@@ -22,7 +22,7 @@ class Playlist:
 
 
 def build_playlists(seed: int, catalogue: Catalogue) -> tuple[Playlist, ...]:
-    """One playlist per mood, in the moods' order, and one more for Calm and for Happy that strays."""
+    """One playlist per mood, in order, and one more each for Calm and Happy with some songs of other moods."""
     rng = random.Random(f"playlists/{seed}")
     plain = [_playlist(rng, catalogue, f"{mood} songs", mood, stray=0.0) for mood in MOODS]
     mixed = [_playlist(rng, catalogue, f"My {mood.lower()} mix", mood, stray=0.15) for mood in ("Calm", "Happy")]
@@ -32,11 +32,11 @@ def build_playlists(seed: int, catalogue: Catalogue) -> tuple[Playlist, ...]:
 def _playlist(rng: random.Random, catalogue: Catalogue, name: str, mood: str, *, stray: float) -> Playlist:
     playlist_id = base62(rng.getrandbits(128))
     songs: dict[int, None] = {}
-    # A small catalogue gives shorter playlists: no more draws than twice the length.
+    # At most twice the length in draws, so a small catalogue makes shorter playlists.
     for _ in range(2 * _LENGTH):
         shelf = catalogue.by_mood[MOODS[int(rng.random() * len(MOODS))] if rng.random() < stray else mood]
         songs[shelf[int(rng.random() * len(shelf))]] = None
-    # One song that every playlist holds, and a local file: both are to be told apart by whoever reads them.
+    # One song that is in every playlist, and a local file: readers must handle both.
     ordered = [catalogue.by_mood["Happy"][0], *songs][:_LENGTH]
     ordered.insert(7, catalogue.local[0])
     return Playlist(playlist_id, name, mood, tuple(dict.fromkeys(ordered)))

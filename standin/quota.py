@@ -1,4 +1,4 @@
-"""Limits on calls within a rolling span: Spotify's daily quota per endpoint, and its rate limit of 30 seconds."""
+"""Rolling limits of calls: Spotify's daily quota per endpoint, and its rate limit over 30 s."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 
 
 class RollingLimit:
-    """At most ``limit`` calls per key in any ``span_s`` seconds; None is no limit. Thread-safe."""
+    """At most ``limit`` calls per key in any ``span_s`` seconds; None for no limit. Thread-safe."""
 
     def __init__(self, limit: int | None, span_s: float) -> None:
         self.limit = limit
@@ -16,7 +16,7 @@ class RollingLimit:
         self._times: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def wait_s(self, key: str, now_s: float) -> float:
-        """0 and one call counted, or the seconds until ``key`` may call again."""
+        """Count a call and return 0, or return the seconds until ``key`` may call again."""
         if self.limit is None:
             return 0.0
         with self._lock:

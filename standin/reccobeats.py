@@ -1,4 +1,4 @@
-"""The ReccoBeats API, the slice that moodlog uses."""
+"""The part of the ReccoBeats API that moodlog uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REFUSED_AGENTS = re.compile(r"(python-requests|python-httpx|python-urllib)/|\Z"
 
 
 class ReccoBeats:
-    """Answers below ``/reccobeats/v1``. No key; the default user agents of HTTP libraries are turned away."""
+    """Serves ``/reccobeats/v1``. Needs no key; refuses the default user agents of HTTP libraries."""
 
     prefix = "/reccobeats/v1"
     has_daily_quota = False
@@ -32,11 +32,11 @@ class ReccoBeats:
         )
 
     def caller(self, _request: Request) -> Listener | None:
-        """Nobody: the calls are anonymous."""
+        """None: the calls are anonymous."""
         return None
 
     def client(self, _request: Request) -> str:
-        """One for all."""
+        """The same for all callers."""
         return ""
 
     def error(
@@ -47,11 +47,11 @@ class ReccoBeats:
         return json_response(content, status, headers=retry_after(retry_after_s))
 
     def audio_features(self, request: Request) -> Response:
-        """The features of up to 40 tracks; unknown ones are left out, the order is the service's own."""
+        """The features of up to 40 tracks without unknown ones, in the service's own order."""
         return self._content(request, _features)
 
     def track(self, request: Request) -> Response:
-        """The metadata of up to 40 tracks, in the same way."""
+        """The metadata of up to 40 tracks, like :meth:`audio_features`."""
         return self._content(request, _track)
 
     def _content(self, request: Request, form: Any) -> Response:
@@ -73,7 +73,7 @@ class ReccoBeats:
         return json_response(content, 400)
 
     def _known(self, identifier: str) -> list[Song]:
-        """What the service knows by a Spotify id, an ISRC or its own UUID."""
+        """The known songs with a Spotify id, an ISRC or a UUID."""
         catalogue = self._world.catalogue
         one = catalogue.by_id.get(identifier) or catalogue.by_uuid.get(identifier)
         songs = (one,) if one else catalogue.by_isrc.get(identifier.upper(), ())

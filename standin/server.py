@@ -1,4 +1,4 @@
-"""The HTTP server: sockets, keep-alive, and connections that are cut on purpose. Loopback only."""
+"""The HTTP server: sockets, keep-alive and deliberately closed connections. Only on loopback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LARGEST_BODY = 1_000_000
 
 
 class HttpServer(ThreadingHTTPServer):
-    """Serves ``answer`` on 127.0.0.1; port 0 picks a free one. ``now`` dates the responses."""
+    """Serves ``answer`` on 127.0.0.1; port 0 chooses a free port. ``now`` dates the responses."""
 
     daemon_threads = True
     block_on_close = False
@@ -35,26 +35,26 @@ class HttpServer(ThreadingHTTPServer):
 
     @property
     def base_url(self) -> str:
-        """The server's address without a path."""
+        """The server's URL without a path."""
         return f"http://{HOST}:{self.server_port}"
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in a thread of its own, remembered so that closing can end it."""
+        """Serve a connection in its own thread; it is tracked so that :meth:`server_close` can end it."""
         with self._open_lock:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget and close a connection."""
+        """Close a connection and stop tracking it."""
         with self._open_lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are everyday."""
+        """Ignore clients that disconnect."""
 
     def server_close(self) -> None:
-        """Stop listening and end the connections that clients keep alive."""
+        """Stop listening and close keep-alive connections."""
         super().server_close()
         with self._open_lock:
             connections = list(self._open)
@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def _cut(self, *, reset: bool) -> None:
-        """End the connection; with ``reset`` so that the client sees it torn down."""
+        """Close the connection; ``reset`` sends a TCP reset."""
         self.close_connection = True
         if reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -123,4 +123,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Nothing on stderr; the call log has it all."""
+        """Log nothing to stderr; the call log has all calls."""

@@ -1,4 +1,4 @@
-"""What the three services share: routes, and the forms in which each reports an error."""
+"""The common interface of the three services: routes and errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from standin.messages import Request, Response
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint: its name in faults and call log, and what answers it; the pattern's groups become arguments."""
+    """One endpoint: its name in faults and the call log, and its handler; the pattern's groups are arguments."""
 
     endpoint: str
     method: str
@@ -22,37 +22,37 @@ class Route:
 
 
 def route(endpoint: str, method: str, pattern: str, answer: Callable[..., Response]) -> Route:
-    """A route whose whole path, below its service's prefix, is ``pattern``."""
+    """A route whose whole path below the service's prefix matches ``pattern``."""
     return Route(endpoint, method, re.compile(pattern + r"/?\Z"), answer)
 
 
 class Service(Protocol):
-    """One of the services: where it lies, what it answers, how it fails."""
+    """One of the services."""
 
     @property
     def prefix(self) -> str:
-        """The start of its paths."""
+        """The prefix of its paths."""
 
     @property
     def has_daily_quota(self) -> bool:
-        """Whether the daily quota per endpoint is this service's."""
+        """Whether the service has a daily quota per endpoint."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """Its endpoints."""
 
     def caller(self, request: Request) -> Listener | None:
-        """The listener on whose behalf the request comes, as far as it can be told."""
+        """The listener of the request, if known."""
 
     def client(self, request: Request) -> str:
-        """The app that calls, for quotas."""
+        """The calling app, for quotas."""
 
     def error(
         self, status: int, message: str, *, reason: str | None = None, retry_after_s: int | None = None
     ) -> Response:
-        """An error in this service's own form."""
+        """An error in this service's form."""
 
 
 def retry_after(seconds: int | None) -> tuple[tuple[str, str], ...]:
-    """The Retry-After header, where there is one to send."""
+    """The Retry-After header, if any."""
     return () if seconds is None else (("Retry-After", str(seconds)),)

@@ -1,4 +1,4 @@
-"""What the catalogue is made of: artists, albums, songs."""
+"""Artists, albums and songs of the catalogue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BASE62 = string.digits + string.ascii_lowercase + string.ascii_uppercase
 
 @dataclass(frozen=True, slots=True)
 class Artist:
-    """An invented artist. ``artist_id`` is empty for a local file's."""
+    """A generated artist. ``artist_id`` is empty for a local file."""
 
     artist_id: str
     uuid: str
@@ -22,7 +22,7 @@ class Artist:
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """An album; ``release_date`` is written to ``precision`` (day, month, year), ``released`` is the whole date."""
+    """An album; ``release_date`` has ``precision`` (day, month, year), ``released`` is the full date."""
 
     album_id: str
     name: str
@@ -42,7 +42,7 @@ class Album:
 class Song:
     """A track of the catalogue, or a local file (``track_id`` is then its ``spotify:local:`` URI, ``isrc`` empty).
 
-    ``known_from_ms`` is when ReccoBeats knows it by its Spotify id, None for never.
+    ``known_from_ms`` is when ReccoBeats starts to know its Spotify id, None for never.
     """
 
     index: int
@@ -63,7 +63,7 @@ class Song:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All songs: ``songs`` in order of ``index`` (local files last), and the ways to find them."""
+    """All songs: ``songs`` by ``index`` (local files last), and lookups."""
 
     songs: tuple[Song, ...]
     by_id: dict[str, Song]
@@ -74,7 +74,7 @@ class Catalogue:
 
 
 def base62(number: int, length: int = 22) -> str:
-    """``number`` in base 62, its last ``length`` digits."""
+    """The last ``length`` digits of ``number`` in base 62."""
     digits = []
     for _ in range(length):
         number, rest = divmod(number, 62)

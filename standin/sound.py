@@ -1,7 +1,7 @@
-"""Audio features of invented tracks: believable distributions per mood, correlated, in Spotify's legal ranges.
+"""Audio features of generated tracks: realistic, correlated distributions per mood in Spotify's valid ranges.
 
-Fractions are logistic-normal around a median; loudness and tempo are normal. One hidden *intensity* moves energy,
-loudness and (inversely) acousticness together, one hidden *brightness* valence and danceability, as in real catalogues.
+Fractions are logistic-normal around a median; loudness and tempo are normal. A latent *intensity* correlates energy,
+loudness and (inversely) acousticness, and a latent *brightness* valence and danceability, as in real catalogues.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import NamedTuple
 from mood_core.domain.records import MOODS
 
 AMBIGUOUS_SHARE = 0.08
-"""Share of tracks that stand between two moods."""
+"""Fraction of tracks between two moods."""
 
 
 class Spread(NamedTuple):
-    """A centre and a spread: of the logit for fractions, plain for loudness [dB] and tempo [BPM]."""
+    """A centre and a spread: of the logit for fractions, of the value for loudness [dB] and tempo [BPM]."""
 
     centre: float
     sigma: float
 
 
 class Profile(NamedTuple):
-    """What tracks of one mood sound like; ``duration_s`` is log-normal, its sigma of the logarithm."""
+    """The distributions of one mood; ``duration_s`` is log-normal, with the sigma of the logarithm."""
 
     acousticness: Spread
     danceability: Spread
@@ -39,7 +39,7 @@ class Profile(NamedTuple):
 
 
 class Features(NamedTuple):
-    """A track's audio features by Spotify's names and units, without its duration."""
+    """A track's audio features with Spotify's names and units, without the duration."""
 
     acousticness: float
     danceability: float
@@ -86,7 +86,7 @@ PROFILES: dict[str, Profile] = {
 
 
 def draw_profile(rng: random.Random, mood: str) -> Profile:
-    """The profile a track of ``mood`` is drawn from; for a few, half-way to another mood's."""
+    """The profile for a track of ``mood``; for a few tracks, half-way to another mood's profile."""
     if rng.random() >= AMBIGUOUS_SHARE:
         return PROFILES[mood]
     other = PROFILES[MOODS[int(rng.random() * len(MOODS))]]
@@ -125,7 +125,7 @@ def draw_duration_ms(rng: random.Random, profile: Profile) -> int:
 
 def _fraction(spread: Spread, deviation: float) -> float:
     value = 1 / (1 + math.exp(-(spread.centre + spread.sigma * deviation)))
-    # Spotify gives three significant digits, and 0 for the faintest instrumentalness.
+    # Spotify returns three significant digits, and 0 for very low instrumentalness.
     return float(f"{value:.3g}") if value > 1e-6 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The stand-in as a whole: world, services, control and server, put together."""
+"""The stand-in: world, services, control API and server."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from standin.world import TrueListen, World
 
 
 class StandIn:
-    """A stand-in for Spotify and ReccoBeats on loopback, serving from a thread of its own.
+    """A stand-in for Spotify and ReccoBeats on loopback that serves in a thread.
 
     Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
     Args:
-        seed: Decides the catalogue, the listeners and all that they play.
-        listeners: How many people there are.
-        now: Where the clock starts (aware); None is the real time.
-        frozen: Whether the clock stands still unless moved.
-        port: The port on 127.0.0.1; 0 picks a free one.
+        seed: Seed of the catalogue, the listeners and their plays.
+        listeners: Number of listeners.
+        now: Start time of the clock (aware); None for real time.
+        frozen: Whether the clock is frozen.
+        port: The port on 127.0.0.1; 0 for a free one.
         latency_s: Added to every call of a service.
         audio_features: Whether the app has extended quota, so that Spotify's ``/audio-features`` and batch ``/tracks``
-            answer; otherwise they give 403.
-        daily_quota: Calls per app and Web API endpoint in any 24 hours of the clock; None is no limit.
-        rate_per_30s: Calls per app and service in any 30 real seconds; None is no limit.
+            work; otherwise they return 403.
+        daily_quota: Calls per app and Web API endpoint in any 24 hours of the clock; None for no limit.
+        rate_per_30s: Calls per app and service in any 30 real seconds; None for no limit.
         client_secret: The app's secret; None accepts any.
         redirect_uris: The app's registered redirect URIs; None accepts any on loopback.
-        listens_per_day: The range that the listeners' mean number of listens a day is drawn from.
-        burst_share: Share of the days on which a listener plays some 200 tracks.
+        listens_per_day: The range of the listeners' mean number of listens a day.
+        burst_share: Fraction of the days on which a listener plays about 200 tracks.
         catalogue_size: Number of tracks.
     """
 
@@ -117,7 +117,7 @@ class StandIn:
         """Listen and serve.
 
         Raises:
-            OSError: The port is taken.
+            OSError: The port is in use.
         """
         self._server = HttpServer(self._port, self._answer, self.clock.now)
         self._thread = threading.Thread(
@@ -126,7 +126,7 @@ class StandIn:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop serving and end every connection. Harmless when not started."""
+        """Stop serving and close every connection. Does nothing if not started."""
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
@@ -136,7 +136,7 @@ class StandIn:
 
     @property
     def base_url(self) -> str:
-        """The address without a path. Raises RuntimeError before :meth:`start`."""
+        """The URL without a path. Raises RuntimeError before :meth:`start`."""
         if self._server is None:
             raise RuntimeError("the stand-in is not started")
         return self._server.base_url
@@ -158,12 +158,12 @@ class StandIn:
 
     @property
     def control_url(self) -> str:
-        """Where the control surface lies."""
+        """The URL of the control API."""
         return self.base_url + control.PREFIX
 
     @property
     def listeners(self) -> list[Listener]:
-        """Everybody, in order."""
+        """All listeners, in order."""
         return list(self.world.listeners())
 
     @property
@@ -176,7 +176,7 @@ class StandIn:
         self._application.latency_s = seconds
 
     def truth(self, listener_id: str, start: datetime, end: datetime) -> list[TrueListen]:
-        """The listens that really happened with ``start <= played_at < end``, oldest first.
+        """The true listens with ``start <= played_at < end``, oldest first.
 
         Raises:
             KeyError: There is no such listener.
@@ -184,13 +184,13 @@ class StandIn:
         return self.world.truth(self._found(listener_id), start, end)
 
     def revoke(self, listener_id: str) -> None:
-        """The person withdraws their consent: all their tokens are dead until they consent again."""
+        """Revoke a person's consent: their tokens are invalid until they consent again."""
         self._tokens.revoke(self._found(listener_id).listener_id)
 
     def issue_tokens(
         self, listener_id: str, *, client_id: str = "demo", scope: str = RECENTLY_PLAYED_SCOPE, rotates: bool = True
     ) -> dict[str, Any]:
-        """A consent given now, without the dance: what the token endpoint would answer to its code."""
+        """The token endpoint's response for a consent given now, without the authorisation flow."""
         return self._accounts.issue(self._found(listener_id), client_id, scope, rotates=rotates)
 
     def _found(self, listener_id: str) -> Listener:

@@ -1,7 +1,7 @@
 """Codes, access tokens and refresh tokens: signed and self-describing.
 
-The key comes from the seed, so a stand-in started again with the same seed accepts what an earlier one issued. What
-was revoked, used or rotated is remembered by the process in which it happened.
+The key depends on the seed, so a restarted stand-in with the same seed accepts earlier tokens. Revocations, used codes
+and rotations are stored in memory only.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ CODE_LIFETIME_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a person (or, with ``listener`` empty, the app itself) agreed to.
+    """The consent of a person or, with ``listener`` empty, of the app itself.
 
     Attributes:
         kind: ``code``, ``access`` or ``refresh``.
         listener: The user id.
         client_id: The app.
-        scope: Space-separated scopes.
-        authorised_ms: When the person agreed, in ms since 1970.
-        issued_ms: When this token was issued.
-        family: The same for all tokens that go back to one consent.
+        scope: Scopes, separated by spaces.
+        authorised_ms: Time of the consent, ms since 1970.
+        issued_ms: Time of issue of this token, ms since 1970.
+        family: The same for all tokens of one consent.
         generation: Counts the rotations of the refresh token.
         epoch: Counts the listener's revocations before the consent.
-        rotates: Whether each refresh brings a new refresh token (PKCE without a secret).
-        challenge: Of a code: the PKCE challenge, empty for none.
-        redirect_uri: Of a code: where it was sent.
+        rotates: Whether each refresh returns a new refresh token (PKCE without a secret).
+        challenge: For a code: the PKCE challenge, or empty.
+        redirect_uri: For a code: its redirect URI.
     """
 
     kind: str
@@ -78,7 +78,7 @@ class TokenOffice:
         return _spelt(kind, payload, self._signature(payload))
 
     def read(self, token: str, kind: str) -> Grant | None:
-        """The grant in ``token``; None when it is not a token of ``kind`` that this seed issued."""
+        """The grant in ``token``; None if it is not a token of ``kind`` from this seed."""
         try:
             payload_text, signature_text = token[2:].split(".")
             payload, signature = _bytes(payload_text), _bytes(signature_text)
@@ -90,7 +90,7 @@ class TokenOffice:
         return grant if grant.kind == kind else None
 
     def revoked(self, grant: Grant) -> bool:
-        """Whether the person withdrew their consent after giving this one."""
+        """Whether the person has revoked this consent."""
         return grant.epoch < self._epochs.get(grant.listener, 0)
 
     def expired(self, grant: Grant, lifetime_s: int) -> bool:
@@ -98,19 +98,19 @@ class TokenOffice:
         return self._now_ms() >= grant.issued_ms + lifetime_s * 1000
 
     def revoke(self, listener: str) -> None:
-        """The person withdraws their consent: every token so far is dead."""
+        """Revoke a person's consent and all its tokens."""
         with self._lock:
             self._epochs[listener] = self._epochs.get(listener, 0) + 1
 
     def use_code(self, grant: Grant) -> bool:
-        """Use up a code; False when it was used before."""
+        """Use a code; False if it was used before."""
         with self._lock:
             fresh = grant.family not in self._used_codes
             self._used_codes.add(grant.family)
             return fresh
 
     def rotate(self, grant: Grant) -> Grant | None:
-        """The next generation of a rotating refresh token; None when this one was rotated away before."""
+        """The next generation of a rotating refresh token; None if this one was rotated before."""
         with self._lock:
             if grant.generation < self._generations.get(grant.family, 0):
                 return None

@@ -1,4 +1,4 @@
-"""The Spotify Web API, the slice that moodlog uses, in its development-mode form of 2026."""
+"""The part of the Spotify Web API that moodlog uses, in its development mode of 2026."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TRACKS_PER_CALL = 50
 
 
 class _Refused(Exception):
-    """The request is answered with ``response`` and nothing else."""
+    """The request is refused with ``response``."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class _Refused(Exception):
 
 
 class WebApi:
-    """Answers below ``/spotify/v1``. ``extended_quota``: an older app, for which the batch endpoints still work."""
+    """Serves ``/spotify/v1``. ``extended_quota``: an older app, for which the batch endpoints still work."""
 
     prefix = "/spotify/v1"
     has_daily_quota = True
@@ -62,12 +62,12 @@ class WebApi:
         )
 
     def caller(self, request: Request) -> Listener | None:
-        """Whom the access token speaks for, be it valid or not."""
+        """The listener of the access token, valid or not."""
         grant = self._tokens.read(_bearer(request), "access")
         return None if grant is None else self._world.find(grant.listener)
 
     def client(self, request: Request) -> str:
-        """The app that the access token was issued to."""
+        """The app of the access token."""
         grant = self._tokens.read(_bearer(request), "access")
         return "" if grant is None else grant.client_id
 
@@ -85,7 +85,7 @@ class WebApi:
         return json_response(payloads.user(self._person(grant)))
 
     def recently_played(self, request: Request, grant: Grant) -> Response:
-        """The person's last listens, newest first, out of the window of 50."""
+        """The person's last listens, newest first, from the window of 50."""
         listener = self._person(grant)
         if RECENTLY_PLAYED_SCOPE not in grant.scope.split():
             raise _Refused(self.error(403, "Insufficient client scope"))
@@ -115,7 +115,7 @@ class WebApi:
         return json_response({"tracks": [song and payloads.track(song) for song in songs]})
 
     def audio_features(self, request: Request, _grant: Grant) -> Response:
-        """Several tracks' features, null for an unknown one; 403 in development mode."""
+        """The features of several tracks, null for unknown ones; 403 in development mode."""
         ids = self._ids(request, _FEATURES_PER_CALL)
         songs = [self._world.catalogue.by_id.get(track_id) for track_id in ids]
         return json_response({"audio_features": [song and payloads.audio_features(song) for song in songs]})
@@ -161,13 +161,13 @@ class WebApi:
         if not plays:
             return f'{{"items": [], "next": null, "cursors": null, "limit": {limit}, "href": "{own}"}}'
         newest, oldest = plays[0].played_ms, plays[-1].played_ms
-        # As Spotify does, a full page names a next one, be there anything on it or not.
+        # Like Spotify's, a full page has a next page even if that is empty.
         following = f'"{href}?before={oldest}&limit={limit}"' if len(plays) == limit else "null"
         cursors = f'{{"after": "{newest}", "before": "{oldest}"}}'
         return f'{{"items": [{items}], "next": {following}, "cursors": {cursors}, "limit": {limit}, "href": "{own}"}}'
 
     def _checked(self, answer: Any) -> Any:
-        """``answer`` behind the check of the access token."""
+        """``answer`` with a check of the access token."""
 
         def checked(request: Request, *groups: str) -> Response:
             try:
@@ -225,7 +225,7 @@ def _bearer(request: Request) -> str:
 
 
 def damage_item(content: Any, track: dict[str, Any] | None) -> Any:
-    """``content`` of a list answer with ``track`` where its first track stands (for faults)."""
+    """``content`` of a list response with ``track`` in place of its first track (for faults)."""
     if "audio_features" in content:
         content["audio_features"][:1] = [None]
     for item in content.get("items", [])[:1]:

@@ -1,4 +1,4 @@
-"""The world behind the services: listeners, their days, and what of them can be seen at a moment."""
+"""The simulated world: listeners, their days, and the listens that are visible at a point in time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from standin.listeners import Listener, account_id_of, invent_listener, listener
 from standin.songs import Song
 
 WINDOW = 50
-"""How many of the newest visible listens Spotify shows; older ones cannot be had."""
+"""Number of newest visible listens that Spotify returns."""
 _CACHED_DAYS = 4096
 _LOOK_BACK_DAYS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class TrueListen:
-    """A listen that really happened. All times aware UTC; ``visible_at`` is when Spotify first shows it."""
+    """A true listen. All times are aware UTC; ``visible_at`` is when Spotify first returns it."""
 
     played_at: datetime
     track_id: str
@@ -40,7 +40,7 @@ class TrueListen:
 
 
 class World:
-    """``listeners`` people living by ``seed``; thread-safe."""
+    """``listeners`` people, generated from ``seed``; thread-safe."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class World:
         return (self.listener(index) for index in range(self.size))
 
     def find(self, name: str) -> Listener | None:
-        """The listener with this user id or account id."""
+        """The listener with this user id or account id, or None."""
         if not self._index_of:
             ids = {listener_id_of(index): index for index in range(self.size)}
             self._index_of = ids | {account_id_of(self.seed, index): index for index in range(self.size)}
@@ -82,9 +82,9 @@ class World:
         return None if index is None else self.listener(index)
 
     def move(self, listener: Listener, day: date, timezone: str) -> None:
-        """From ``day`` on the listener lives by ``timezone`` (an IANA name); on that day they travel and play nothing.
+        """Change the listener's ``timezone`` (an IANA name) from ``day`` on; on that day they play nothing.
 
-        To be called before anything is asked of that day.
+        Call it before that day is generated.
         """
         self._moves[listener.index] = sorted([*self._moves.get(listener.index, []), (day, timezone)])
 
@@ -122,7 +122,7 @@ class World:
         for back in range(_LOOK_BACK_DAYS):
             plays = self.day(listener, today - timedelta(days=back))
             visible += [play for play in plays if play.visible_ms <= now_ms]
-            # One day more than needed: a night out reaches into the next date.
+            # One additional day, because nights end on the next date.
             if enough:
                 break
             enough = len(visible) >= WINDOW
@@ -150,11 +150,11 @@ class World:
         )
 
 
-def iso(moment: datetime) -> str:
-    """``moment`` as Spotify writes it: UTC, milliseconds, ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+def iso(time: datetime) -> str:
+    """``time`` in Spotify's format: UTC, milliseconds, ``Z``."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
 
 
 def _latest_day(moment_ms: int) -> date:
-    """The date where it changes first: no listener's calendar is ahead of it."""
+    """The date in the time zone that is furthest ahead."""
     return (from_ms(moment_ms) + timedelta(hours=14)).date()

@@ -16,7 +16,7 @@ from typing import Any
 from mood_core.app.workspace import Workspace
 from mood_core.errors import MoodlogError
 from mood_core.lake import BatchFile, Lake
-from mood_core.usecases.nightly.pull_account import pull_claimed
+from mood_core.usecases.nightly.pull_account import pull_leased
 from mood_core.usecases.nightly.pull_listens import ListenClient, PullListens, Window
 from mood_core.usecases.upkeep.compact import compact
 
@@ -90,7 +90,7 @@ def _night(workspace: Workspace, _: str, user_ids: Sequence[str]) -> Callable[[]
         return StoppingClient(workspace.spotify.for_user(user_id), stops=user_id == user_ids[-1])
 
     pull = PullListens(client, workspace.listens, workspace.accounts, workspace.batches)
-    return lambda: pull_claimed(user_ids, pull, workspace.accounts, workspace.now)
+    return lambda: pull_leased(user_ids, pull, workspace.accounts, workspace.now)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.nightly.fetch_features import fetch_features
 from mood_core.usecases.nightly.label_tracks import label_tracks
 from mood_core.usecases.nightly.night_report import NightReport
-from mood_core.usecases.nightly.pull_account import pull_claimed
+from mood_core.usecases.nightly.pull_account import pull_leased
 from mood_core.usecases.nightly.pull_listens import PullListens
 from standin import StandIn
 
@@ -79,7 +79,7 @@ def one_night(workspace: Workspace) -> NightReport:
     report = NightReport(finished=workspace.batches.finish(now=now))
     ids = [account.user_id for account in workspace.accounts.all() if account.state == "active"]
     pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
-    report.outcomes = pull_claimed(ids, pull, workspace.accounts, workspace.now)
+    report.outcomes = pull_leased(ids, pull, workspace.accounts, workspace.now)
     with workspace.turn(Turn.LABELS):
         match_pending(ImportRows(workspace.database), workspace.batches, now=now)
         report.features = fetch_features(

@@ -1,7 +1,7 @@
-"""How a mood looks, wherever it is drawn: its colour and its sign.
+"""Colours and symbols of the moods.
 
-The colours are those of Okabe and Ito, which people with colour-blind eyes can tell apart. The page's style
-(assets/page.css), its script (assets/basics.js) and the Grafana dashboard say the same; a test compares them.
+The colours are Okabe and Ito's, which colour-blind people can distinguish. The report page's style (assets/page.css)
+and script (assets/basics.js) and the Grafana dashboard use the same ones; a test compares them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from types import MappingProxyType
 COLOURS: Mapping[str, str] = MappingProxyType(
     {"Calm": "#56b4e9", "Energetic": "#d55e00", "Happy": "#e69f00", "Sad": "#0072b2", "Unlabelled": "#b9bcc2"}
 )
-"""The fill of each mood, in the order in which moods are stacked."""
+"""Fill colours, in stacking order."""
 
 SIGNS: Mapping[str, str] = MappingProxyType(
     {"Calm": "○", "Energetic": "▲", "Happy": "●", "Sad": "▽", "Unlabelled": "·"}
 )
-"""The sign that stands with the colour."""
+"""Symbols that are shown with the colours."""
 
 INKS: Mapping[str, str] = MappingProxyType(dict.fromkeys(COLOURS, "#111111") | {"Sad": "#ffffff"})
-"""What is legible on the fill."""
+"""Text colours that are legible on the fill."""

@@ -1,6 +1,6 @@
-"""From probabilities to moods: the decision, apart from the model that gave the probabilities.
+"""Turns probabilities into moods, independent of the model.
 
-Everything here is computed from the four probabilities of a track, in the order of ``MOODS``.
+All functions use the four probabilities of a track, in the order of ``MOODS``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOOD_SETS = tuple(
     "|".join(mood for place, mood in enumerate(MOODS) if mask >> place & 1) for mask in range(2 ** len(MOODS))
 )
-"""The text of each set of moods by its bit mask (bit 0 is the first of ``MOODS``); the empty set is never given."""
+"""The text of each mood set by its bit mask (bit 0 is the first of ``MOODS``). The empty set does not occur."""
 
 POSITIONS = ("soft", "lively", "mood_valence", "mood_energy", "mood_valence_sd", "mood_energy_sd")
 """The columns of a position."""
@@ -34,9 +34,9 @@ class Labels:
     """The decisions for n tracks.
 
     ``mood``: (n,) int8, index into :data:`mood_core.domain.records.MOODS`. ``confidence``: (n,) float32 in [0, 1], the
-    probability of that mood. ``sets``: (n,) int8, index into :data:`MOOD_SETS`; None where the model has no thresholds
-    for sets. ``uncertain``: (n,) bool, the set has more than one mood; without sets, the confidence is below the
-    card's threshold.
+    probability of that mood. ``sets``: (n,) int8, index into :data:`MOOD_SETS`; None if the model has no set
+    thresholds. ``uncertain``: (n,) bool, the set has more than one mood; without sets, the confidence is below the
+    model card's threshold.
     """
 
     mood: NDArray[np.int8]
@@ -45,19 +45,19 @@ class Labels:
     sets: NDArray[np.int8] | None = None
 
     def names(self) -> list[str]:
-        """The moods' names, one a track."""
+        """The mood names, one per track."""
         return [MOODS[index] for index in self.mood]
 
     def set_names(self) -> list[str] | list[None]:
-        """The sets as text such as ``Calm|Sad``, one a track; all None without sets."""
+        """The sets as text such as ``Calm|Sad``, one per track; all None without sets."""
         return [None] * len(self.mood) if self.sets is None else [MOOD_SETS[mask] for mask in self.sets]
 
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """Where n tracks lie on the plane of valence and energy.
+    """Positions of n tracks on the plane of valence and energy.
 
-    Each mood stands for a corner of Russell's circumplex: Happy (1, 1), Energetic (-1, 1), Sad (-1, -1), Calm (1, -1).
+    Each mood is a corner of Russell's circumplex: Happy (1, 1), Energetic (-1, 1), Sad (-1, -1), Calm (1, -1).
     ``valence`` and ``energy``: (n,) float32 in [-1, 1], the expected corner under the probabilities; ``valence_sd`` and
     ``energy_sd``: (n,) float32 in [0, 1], its standard deviation, 0 where the model is certain. ``soft`` is the
     probability of Calm or Sad, ``lively`` that of Energetic or Happy.
@@ -77,7 +77,7 @@ class Positions:
 
 
 def positions(probabilities: NDArray[np.float32]) -> Positions:
-    """The positions of the rows of an (n, 4) float32 matrix in the order of ``MOODS``."""
+    """Return the positions for an (n, 4) float32 matrix with columns in the order of ``MOODS``."""
     calm, energetic, happy, sad = probabilities.T
     soft, lively = calm + sad, energetic + happy
     pleasant, unpleasant = calm + happy, energetic + sad
@@ -86,7 +86,7 @@ def positions(probabilities: NDArray[np.float32]) -> Positions:
         lively,
         pleasant - unpleasant,
         lively - soft,
-        # Of a value that is 1 or -1: the variance is 4 p (1 - p).
+        # The variance of a value that is 1 or -1 is 4 p (1 - p).
         2 * np.sqrt(pleasant * unpleasant),
         2 * np.sqrt(lively * soft),
     )
@@ -95,9 +95,9 @@ def positions(probabilities: NDArray[np.float32]) -> Positions:
 def set_members(
     probabilities: NDArray[np.floating[Any]], thresholds: Sequence[float] | NDArray[np.floating[Any]]
 ) -> NDArray[np.bool_]:
-    """(n, k) bool: which classes are in each row's set, given (n, k) ``probabilities`` and (k,) ``thresholds``.
+    """Return (n, k) bool: the members of each row's set, given (n, k) ``probabilities`` and (k,) ``thresholds``.
 
-    A class is in it if its probability reaches its threshold; the most probable one always is.
+    A class is a member if its probability reaches its threshold; the most probable class always is.
     """
     return _members(probabilities, thresholds, probabilities.argmax(axis=1))
 
@@ -115,9 +115,9 @@ def _members(
 def label(
     probabilities: NDArray[np.float32], threshold: float, set_thresholds: Sequence[float] | None = None
 ) -> Labels:
-    """The most probable mood of each row of an (n, 4) float32 matrix in the order of ``MOODS``.
+    """Return the most probable mood of each row of an (n, 4) float32 matrix with columns in the order of ``MOODS``.
 
-    A tie goes to the first in that order. ``threshold`` in [0, 1] and ``set_thresholds`` are the model card's.
+    Ties go to the first in that order. ``threshold`` in [0, 1] and ``set_thresholds`` are the model card's.
 
     Raises:
         ModelError: the matrix has another shape, or a row is not a probability distribution within 1e-4.
@@ -135,7 +135,7 @@ def label(
 def _check(probabilities: NDArray[np.float32]) -> None:
     if probabilities.ndim != 2 or probabilities.shape[1] != len(MOODS):
         raise ModelError(
-            f"the model gave the shape {probabilities.shape} where (n, {len(MOODS)}) is due; use a model of these moods"
+            f"the model returned the shape {probabilities.shape}, not (n, {len(MOODS)}); use a model of these moods"
         )
     sums = probabilities @ np.ones(len(MOODS), probabilities.dtype)
     if not len(sums) or (probabilities.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE):  # NaN fails both
@@ -143,6 +143,6 @@ def _check(probabilities: NDArray[np.float32]) -> None:
     good = (np.abs(sums - 1) <= _SUM_TOLERANCE) & (probabilities >= 0).all(axis=1)
     row = int(np.flatnonzero(~good)[0])
     raise ModelError(
-        f"the model gave no probability distribution for row {row}: {probabilities[row].tolist()}; "
+        f"the model returned no probability distribution for row {row}: {probabilities[row].tolist()}; "
         "check the features' ranges before labelling"
     )

@@ -1,9 +1,9 @@
-"""How often to pull an account: often enough that its window of 50 listens never overflows, and no oftener.
+"""Decides how often to pull an account: often enough that the 50-item window never overflows.
 
-The rule: pull as often as half a window was filled at the person's busiest in the last two weeks, between 30 minutes
-and 12 hours; two hours while nothing is known. The busiest stretch counts, not the mean, because one evening of
-listening must not be lost after days of silence. Who did not fill half a window in two weeks waits 12 hours: at that
-pace a window lasts a month. Where the quota does not allow that for everybody, all wait longer.
+The interval is the shortest time in which the person filled half a window in the last two weeks, limited to 30 minutes
+to 12 hours. It is 2 hours without data. The busiest period counts and not the mean, so that one evening of listening
+after quiet days is not lost. Accounts that did not fill half a window in two weeks have an interval of 12 hours: at
+that pace a window lasts a month. If the quota does not allow these intervals, all of them become longer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Pace:
     """How fast a person listened in the last two weeks.
 
     Attributes:
-        plays: how many plays there were.
+        plays: number of plays.
         half_window: the shortest time from one play to the 25th after it; None with fewer than 26 plays.
     """
 
@@ -35,23 +35,23 @@ class Pace:
 
 
 def interval(pace: Pace) -> timedelta:
-    """How long to wait between two pulls of a person who listens at ``pace``."""
+    """The time between two pulls of a person who listens at ``pace``."""
     if not pace.plays:
         return UNKNOWN
     return min(max(pace.half_window or LONGEST, SHORTEST), LONGEST)
 
 
 def within_quota(accounts: int, daily_budget: int | None) -> timedelta:
-    """The shortest wait at which ``accounts`` use no more than 80 % of ``daily_budget`` calls a day."""
+    """The shortest interval at which ``accounts`` use at most 80% of ``daily_budget`` calls a day."""
     if not daily_budget:
         return timedelta(0)
     return timedelta(days=accounts / (daily_budget * _QUOTA_SHARE))
 
 
 def reason(pace: Pace, floor: timedelta) -> str:
-    """Why a person waits as long as they do, for people; ``floor`` is what the quota allows."""
+    """Explain an account's interval; ``floor`` is the shortest one that the quota allows."""
     if floor > interval(pace):
-        return "the daily budget of calls allows no more"
+        return "limited by the daily call budget"
     if not pace.plays:
         return "no plays in two weeks"
     if pace.half_window is None:
@@ -67,10 +67,10 @@ def due(
     now: datetime,
     daily_budget: int | None,
 ) -> list[str]:
-    """Those of the accounts in ``last_pulled`` that are to be pulled ``now``, in the order of their ids.
+    """Return the accounts in ``last_pulled`` that are due ``now``, sorted by id.
 
-    A minute early counts as due, so that a schedule whose runs begin some seconds apart does not skip every other one.
-    So does a pull later than ``now``, which a wrong clock has dated.
+    An account is due up to a minute early, so that a schedule with some seconds of jitter does not skip every other
+    run. An account with a last pull after ``now``, from a wrong clock, is due too.
     """
     floor = within_quota(len(last_pulled), daily_budget)
     return [

@@ -1,12 +1,12 @@
-"""Merging the window of recent listens into what is stored. Pure.
+"""Merges the window of recent listens into the stored listens and detects gaps. Pure.
 
-Spotify shows the last 50 listens and nothing older. Listens can appear hours late and then stand before others that
-were seen already, so the whole window is compared with what is stored, every time.
+Spotify returns only the last 50 listens. Listens can appear hours late, before others that are stored already, so each
+pull compares the whole window with the stored listens.
 
-When the window is full and its oldest listen is not stored yet, that listen stands at the edge of what can be seen:
-others before it may have dropped out unseen. Between it and the newest stored listen before it is a gap. Mostly that
-is everything since the last pull, after more than 50 plays; or a part of a long offline session that appeared among
-listens already stored. Nobody can see late listens that stood below the window as a whole.
+When the window is full and its oldest listen is not stored yet, older listens may have left the window before they were
+seen. The time between that listen and the newest stored one before it is a gap. Usually more than 50 plays since the
+last pull cause it, or a long offline session that appears between stored listens. Late listens that are older than the
+whole window cannot be detected.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Key = tuple[datetime, str]
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a window brings: the listens that are not stored yet, oldest first, and the gap that may be before them."""
+    """Result of a merge: the listens that are not stored yet, oldest first, and the gap before them, if any."""
 
     new: tuple[Listen, ...]
     gap: Gap | None
@@ -39,15 +39,15 @@ def merge_window(
     before: datetime | None,
     now: datetime,
 ) -> Merged:
-    """Compare a window with what is stored.
+    """Compare a window with the stored listens.
 
     Args:
         user_id: whose window it is.
         listens: the window's listens.
-        full: whether it had as many items as it can have.
-        oldest_at: the time of its oldest item, whatever that was; None in an empty window.
-        stored: the person's stored listens from ``oldest_at`` on, whatever source they came from.
-        before: the time of the newest stored listen before ``oldest_at``; None where there is none.
+        full: whether it has the maximum number of items.
+        oldest_at: the time of its oldest item of any kind; None if the window is empty.
+        stored: the person's stored listens since ``oldest_at``, from all sources.
+        before: the time of the newest stored listen before ``oldest_at``; None if there is none.
         now: when the window was read.
     """
     by_key = {(listen.played_at, listen.track_id): listen for listen in listens}
@@ -59,5 +59,5 @@ def merge_window(
 
 
 def _reaches_what_is_stored(window: Collection[Key], stored: Collection[Key]) -> bool:
-    """Whether the window's oldest listen is stored; where nothing in it is a listen, whether anything that late is."""
+    """Whether the window's oldest listen is stored; for a window without listens, whether any listen since it is."""
     return min(window) in stored if window else bool(stored)

@@ -1,6 +1,6 @@
-"""The facts moodlog handles, as frozen dataclasses.
+"""moodlog's records as frozen dataclasses.
 
-All times are aware UTC ``datetime`` values with millisecond precision. Numbers carry Spotify's names and units.
+All times are aware UTC ``datetime`` values with millisecond precision. Numbers have Spotify's names and units.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 MOODS = ("Calm", "Energetic", "Happy", "Sad")
-"""The moods in their one order: alphabetical, as in every probability vector, model card and SQL column list."""
+"""The moods in alphabetical order, as in every probability vector, model card and SQL column list."""
 
 FEATURES = (
     "acousticness",
@@ -24,11 +24,11 @@ FEATURES = (
     "valence",
     "duration_ms",
 )
-"""The audio features in their one order. 0–1 but for loudness [dB], tempo [BPM] and duration_ms [ms]."""
+"""The audio features in the order of every matrix. 0–1 except loudness [dB], tempo [BPM] and duration_ms [ms]."""
 
 
 class ListenSource(StrEnum):
-    """Where a listen was seen."""
+    """The source of a listen."""
 
     RECENTLY_PLAYED = "recently_played"
     EXTENDED_HISTORY = "extended_history"
@@ -36,7 +36,7 @@ class ListenSource(StrEnum):
 
 
 class TrackKind(StrEnum):
-    """What was played; only a ``TRACK`` can have audio features."""
+    """Kind of the played item; only a ``TRACK`` can have audio features."""
 
     TRACK = "track"
     LOCAL = "local"
@@ -79,7 +79,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class AudioFeatures:
-    """A track's audio features, all nine from one ``source``; ``duration_ms`` may be unknown there."""
+    """A track's audio features, all from one ``source``; ``duration_ms`` may be unknown."""
 
     track_id: str
     acousticness: float
@@ -98,7 +98,7 @@ class AudioFeatures:
 
 @dataclass(frozen=True, slots=True)
 class FeatureMiss:
-    """A source was asked for a track's features at ``missed_at`` and had none that can be used."""
+    """A source had no usable features of a track at ``missed_at``."""
 
     track_id: str
     source: str
@@ -108,9 +108,9 @@ class FeatureMiss:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Listens may be missing between ``starts_at`` and ``ends_at``, both stored and so exclusive.
+    """Listens may be missing between ``starts_at`` and ``ends_at`` (exclusive: listens at both times are stored).
 
-    ``filled_at`` is set once an import covered it.
+    ``filled_at`` is set once an import covers the gap.
     """
 
     user_id: str
@@ -122,17 +122,17 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """An account's token as it is kept: encrypted, with a ``version`` that grows with every write."""
+    """An account's encrypted token; ``version`` increases with every write."""
 
     ciphertext: bytes
     version: int
 
 
-def to_ms(moment: datetime) -> int:
-    """Milliseconds since 1970-01-01T00:00Z of an aware ``moment``, rounded down."""
-    if moment.tzinfo is None:
+def to_ms(time: datetime) -> int:
+    """Milliseconds since 1970-01-01T00:00Z of an aware ``time``, rounded down."""
+    if time.tzinfo is None:
         raise ValueError("a time without a zone")
-    delta = moment - _EPOCH
+    delta = time - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
 
 

@@ -1,7 +1,7 @@
-"""Spotify's ids, and the ways in which people and programs write them: the only place that knows their form.
+"""Parses Spotify's ids, URIs and URLs. No other module knows their form.
 
-A reference is an id of 22 letters and digits, a URI (``spotify:track:ID``) or an address on ``spotify.com``, with or
-without ``https://``, a language (``/intl-pt_BR/``), a slash at the end, and a query or fragment.
+A reference is an id of 22 letters and digits, a URI (``spotify:track:ID``) or a URL on ``spotify.com``, with or without
+``https://``, a language (``/intl-pt_BR/``), a trailing slash, and a query or fragment.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 ID_PATTERN = "[0-9A-Za-z]{22}"
-"""An id, as a regular expression for Python, RE2 and JSON schemas alike."""
+"""An id, as a regular expression for Python, RE2 and JSON schemas."""
 
 _REFERENCE = (
     r"\s*(?:spotify:(?:user:[^:\s]+:)?{kind}:|(?:https?://)?(?:open|play|api)\.spotify\.com/(?:[^/?#\s]+/){{0,4}}{kind}s?/)?"
@@ -17,10 +17,10 @@ _REFERENCE = (
 )
 
 TRACK_PATTERN = f"^{_REFERENCE.format(kind='track')}$"
-"""A reference to a track; the group ``id`` is its id. For Python and RE2."""
+"""A reference to a track, for Python and RE2; the group ``id`` is its id."""
 
 PLAYLIST_PATTERN = _REFERENCE.format(kind="playlist").replace("(?P<id>", "(?:")
-"""A reference to a playlist, without anchors and named groups, for JSON schemas."""
+"""A reference to a playlist, for JSON schemas: without anchors and named groups."""
 
 _TRACK = re.compile(_REFERENCE.format(kind="track"))
 _PLAYLIST = re.compile(_REFERENCE.format(kind="playlist"))
@@ -28,17 +28,17 @@ _SAFE = re.compile("[0-9A-Za-z]{1,64}")
 
 
 def parse_track_ref(text: str) -> str | None:
-    """The track id in ``text``, or None where it is not a reference to a track."""
+    """The track id in ``text``, or None if it is not a reference to a track."""
     match = _TRACK.fullmatch(text)
     return match["id"] if match else None
 
 
 def parse_playlist_ref(text: str) -> str | None:
-    """The playlist id in ``text``, or None where it is not a reference to a playlist."""
+    """The playlist id in ``text``, or None if it is not a reference to a playlist."""
     match = _PLAYLIST.fullmatch(text)
     return match["id"] if match else None
 
 
 def is_safe_id(text: str) -> bool:
-    """Whether ``text`` can stand in a list of ids or in a path: letters and digits only, of any kind of id."""
+    """Whether ``text`` is safe in a list of ids or in a path: only letters and digits. Holds for ids of every kind."""
     return _SAFE.fullmatch(text) is not None

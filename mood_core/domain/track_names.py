@@ -1,9 +1,9 @@
-"""Compares artists and titles that are written differently in different places. Pure.
+"""Normalises artists and titles so that different spellings can be compared. Pure.
 
-The rule, in this order: Unicode NFKC, case folded, accents kept; "feat." and "with" in brackets dropped;
-suffixes that name the same recording dropped ("- 2011 Remaster", "- Remastered 2009", "- Mono", "- Single Version",
-"- Radio Edit" stays: it is another recording); "&" and "and" alike; every other sign a blank. Live, acoustic, demo and
-remix versions stay different.
+The steps: Unicode NFKC and case folding, accents are kept; "feat." and "with" in brackets are dropped; suffixes of the
+same recording are dropped ("- 2011 Remaster", "- Remastered 2009", "- Mono", "- Single Version"; not "- Radio Edit",
+which is another recording); "&" becomes "and"; every other symbol becomes a space. Live, acoustic, demo and remix
+versions stay different.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ _SIGNS = re.compile(r"[\W_]+")
 
 
 def plain_title(title: str) -> str:
-    """``title`` as it is compared; a title of signs alone stays as it is."""
+    """The normalised ``title``; a title of symbols only is just case-folded."""
     folded = unicodedata.normalize("NFKC", title).casefold()
     return _plain(_SAME_RECORDING.sub("", _GUESTS.sub("", folded))) or folded.strip()
 
 
 def plain_artist(artist: str) -> str:
-    """``artist`` as it is compared."""
+    """The normalised ``artist``."""
     folded = unicodedata.normalize("NFKC", artist).casefold()
     return _plain(folded) or folded.strip()
 
 
 def artist_spellings(artists: str) -> list[str]:
-    """The comparable names under which the main artist of "A, B, C" may stand: A; A, B; A, B, C."""
+    """The normalised names that the main artist of "A, B, C" may have: A; A, B; A, B, C."""
     parts = artists.split(", ")
     return [plain_artist(", ".join(parts[:count])) for count in range(1, len(parts) + 1)]
 
 
 def one_name(title: str, artists: str) -> str:
-    """What all recordings of one name by the main artist of "A, B" have in common; empty without a title."""
+    """A key that all recordings of one title by the main artist of "A, B" share; empty without a title."""
     return f"{plain_artist(artists.partition(', ')[0])}\n{plain_title(title)}" if title else ""
 
 

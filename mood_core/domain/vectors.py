@@ -1,6 +1,6 @@
-"""Audio features as a matrix for the model, and the one definition of which values are legal.
+"""Audio features as a matrix for the model, and the definition of valid values.
 
-Pure functions: a row that must not be labelled is a value with a reason, never an exception.
+Pure functions. A row that must not be labelled is a value with a reason, not an exception.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAY_BE_MISSING = frozenset({"duration_ms"})
-"""The features a source may leave out; the model treats their absence inside itself."""
+"""Features that a source may omit; the model handles missing values."""
 
 NINE = tuple(name for name in FEATURES if name not in MAY_BE_MISSING)
-"""The features that must all be there, in their one order."""
+"""The required features, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureRange:
-    """The closed interval of legal values of one feature, in ``unit``."""
+    """The closed interval of valid values of one feature, in ``unit``."""
 
     minimum: float
     maximum: float
@@ -45,19 +45,19 @@ FEATURE_RANGES: Mapping[str, FeatureRange] = MappingProxyType(
         "energy": _SHARE,
         "instrumentalness": _SHARE,
         "liveness": _SHARE,
-        # Spotify gives −60 for silence and a few dB above 0 for heavily clipped masters.
+        # Spotify reports −60 for silence and a few dB above 0 for heavily clipped masters.
         "loudness": FeatureRange(-100.0, 10.0, "dB"),
         "speechiness": _SHARE,
-        # 0 stands for "no beat found".
+        # 0 means "no beat found".
         "tempo": FeatureRange(0.0, 300.0, "BPM"),
         "valence": _SHARE,
-        # Below a second the value is almost surely in seconds; above a day, in microseconds.
+        # Values below a second are probably in seconds; values above a day, in microseconds.
         "duration_ms": FeatureRange(1_000.0, 86_400_000.0, "ms"),
     }
 )
-"""What each feature may be, in the order of :data:`mood_core.domain.records.FEATURES`. Outside it nothing is labelled.
+"""Valid ranges, in the order of :data:`mood_core.domain.records.FEATURES`. Rows outside them are not labelled.
 
-Source: Spotify's reference of the audio features; the margins beyond it are what real catalogues hold.
+Source: Spotify's reference of the audio features, extended by values that real catalogues contain.
 """
 
 SHARES = tuple(position for position, name in enumerate(FEATURES) if FEATURE_RANGES[name] is _SHARE)
@@ -65,9 +65,9 @@ SHARES = tuple(position for position, name in enumerate(FEATURES) if FEATURE_RAN
 
 
 def feature_matrix(table: pa.Table | pa.RecordBatch) -> NDArray[np.float32]:
-    """The features of ``table`` as an (n, 10) float32 matrix, columns in the order of ``FEATURES``.
+    """Return the features of ``table`` as an (n, 10) float32 matrix with columns in the order of ``FEATURES``.
 
-    Nulls become NaN; a ``duration_ms`` column that is absent is all NaN. Other columns are ignored.
+    Nulls become NaN; without a ``duration_ms`` column its values are NaN. Other columns are ignored.
 
     Raises:
         InputError: one of the other nine columns is absent or not numeric.
@@ -93,12 +93,12 @@ def _column(table: pa.Table | pa.RecordBatch, name: str) -> NDArray[np.float32]:
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise InputError(f"the column {name} holds {column.type}, not numbers; convert it before labelling")
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    with np.errstate(over="ignore"):  # unlike Arrow's, NumPy's conversion makes a too large number infinite
+    with np.errstate(over="ignore"):  # NumPy converts too large numbers to infinity, Arrow fails
         return np.concatenate([np.empty(0, np.float32), *(_values(chunk).astype(np.float32) for chunk in chunks)])
 
 
 def _values(chunk: pa.Array) -> NDArray[Any]:
-    """The numbers of ``chunk``, NaN for null. Not by ``to_numpy``, which imports pandas wherever it is installed."""
+    """The numbers of ``chunk``, NaN for null. ``to_numpy`` is not used because it imports pandas if installed."""
     if not len(chunk):
         return np.empty(0)
     if chunk.null_count:
@@ -108,7 +108,7 @@ def _values(chunk: pa.Array) -> NDArray[Any]:
 
 
 def in_range(matrix: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) bool: whether each row of an (n, 10) float32 ``matrix`` may be labelled."""
+    """Return (n,) bool: whether each row of an (n, 10) float32 ``matrix`` may be labelled."""
     _check_shape(matrix)
     good = np.ones(len(matrix), dtype=np.bool_)
     for position, name in enumerate(FEATURES):
@@ -117,7 +117,7 @@ def in_range(matrix: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def range_problems(matrix: NDArray[np.float32]) -> list[str | None]:
-    """Per row of an (n, 10) float32 ``matrix``: None, or the sentence why it must not be labelled."""
+    """Return, per row of an (n, 10) float32 ``matrix``, None or the reason why it must not be labelled."""
     problems: list[str | None] = [None] * len(matrix)
     for row in np.flatnonzero(~in_range(matrix)):
         problems[row] = _problem(matrix[row])
@@ -143,7 +143,7 @@ def _problem(row: NDArray[np.float32]) -> str:
 
 
 def describe_problem(name: str, value: float) -> str:
-    """The sentence that says why ``value`` is not a legal value of the feature ``name``."""
+    """Explain why ``value`` is not a valid value of the feature ``name``."""
     allowed = FEATURE_RANGES[name]
     if np.isnan(value):
         return f"{name} is missing"

@@ -1,1 +1,1 @@
-"""The only door to listening histories that Spotify exports: zips, folders and files of JSON."""
+"""Reads the listening histories that Spotify exports: zips, folders and JSON files."""

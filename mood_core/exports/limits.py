@@ -1,4 +1,4 @@
-"""How much an archive may hold before it is refused."""
+"""Size limits for an export."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is still believable of a listening history. All of them are settings.
+    """Limits above which an export is refused. All of them are settings.
 
     Attributes:
-        total_bytes: of all JSON files together, unpacked.
-        ratio: unpacked bytes for each packed byte of one member; JSON of listens stays below 40.
+        total_bytes: unpacked size of all JSON files together.
+        ratio: unpacked bytes per packed byte of one member; JSON of listens stays below 40.
         members: files in one archive.
-        row_bytes: of one row, give or take a block of reading.
-        depth: folders inside each other.
+        row_bytes: size of one row, with a tolerance of one read block.
+        depth: nested folders.
     """
 
     total_bytes: int = 8 * 2**30

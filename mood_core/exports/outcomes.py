@@ -1,4 +1,4 @@
-"""What can become of a row of an export: every row read has exactly one outcome."""
+"""Outcomes of the rows of an export: every row has exactly one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RowOutcome(StrEnum):
-    """The outcomes, in the order in which they are shown."""
+    """Outcomes in display order."""
 
     IMPORTED = "imported"
     DUPLICATE = "duplicate"
@@ -26,18 +26,18 @@ class RowOutcome(StrEnum):
 
 MEANING = {
     RowOutcome.IMPORTED: "new listens",
-    RowOutcome.DUPLICATE: "the same play again in these files",
+    RowOutcome.DUPLICATE: "duplicates of a play in these files",
     RowOutcome.ALREADY_IMPORTED: "stored by an earlier import",
-    RowOutcome.KNOWN_FROM_POLLING: "already seen among the recent listens",
+    RowOutcome.KNOWN_FROM_POLLING: "already stored by a pull",
     RowOutcome.SAME_LISTEN: "the same play in another form of the export",
-    RowOutcome.UNMATCHED: "kept until a track of that artist and title is known",
+    RowOutcome.UNMATCHED: "stored until a track of that artist and title is known",
     RowOutcome.PODCAST: "podcast episodes",
     RowOutcome.AUDIOBOOK: "audiobooks",
-    RowOutcome.VIDEO: "rows of the video history, left out unless --videos keep",
-    RowOutcome.NO_URI: "rows that give no track's address",
-    RowOutcome.LOCAL_TRACK: "files of your own, unknown to Spotify",
+    RowOutcome.VIDEO: "rows of the video history, dropped without --videos keep",
+    RowOutcome.NO_URI: "rows without a track URI",
+    RowOutcome.LOCAL_TRACK: "local files that Spotify does not know",
     RowOutcome.TOO_SHORT: "shorter than --min-ms",
-    RowOutcome.PRIVATE_SESSION: "private sessions, left out by --private drop",
-    RowOutcome.MALFORMED: "damaged rows, kept in quarantine",
+    RowOutcome.PRIVATE_SESSION: "private sessions, dropped by --private drop",
+    RowOutcome.MALFORMED: "malformed rows, quarantined",
 }
-"""A sentence for each outcome."""
+"""Descriptions of the outcomes."""

@@ -1,4 +1,4 @@
-"""Takes one row of an export: a listen into the columns, anything else with the reason why it is none."""
+"""Parses one row of an export: adds a listen to the columns, or returns why the row is not a listen."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _LONGEST_MS = 2**31 - 1
 _LATEST_S = 4_102_444_800  # the year 2100
 _SHORTEST_TIME = len("2024-03-01 10:00")
 _LONGEST_TEXT = 1_000  # characters
-_LONGEST_NAME = 250  # characters, which may be up to four bytes each
-_LONGEST_NAME_BYTES = 1_000  # two of them and a time fit into a key of PostgreSQL
+_LONGEST_NAME = 250  # characters of up to four bytes
+_LONGEST_NAME_BYTES = 1_000  # two names and a time fit into a PostgreSQL index key
 _DIGITS = re.compile("[0-9]{1,10}")
 _METADATA = ("track_name", "album_artist_name", "album_album_name")
 _AUDIOBOOK = frozenset(("audiobookName", "audiobookTitle", "chapterName", "authorName", "bookName"))
 
 
 UNKNOWN_MS = -1
-"""The length of a play that tells none, in a column of lengths."""
+"""Value of the duration column for plays without a duration."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportFilter:
-    """What a person leaves out: plays under ``min_ms`` milliseconds; private sessions and videos unless kept."""
+    """Rows to drop: plays shorter than ``min_ms`` milliseconds; private sessions and videos unless kept."""
 
     min_ms: int = 0
     keep_private: bool = True
@@ -39,7 +39,7 @@ class ImportFilter:
 
 @dataclass(slots=True)
 class TrackInfo:
-    """What an export says of a track."""
+    """Description of a track in an export."""
 
     track_id: str
     name: str
@@ -54,7 +54,7 @@ class Plays:
     Attributes:
         what: index of the track (or of the name).
         ended_s: end of the play, s since 1970 UTC.
-        ms: how long it was heard, ms; -1 where that is unknown.
+        ms: play duration, ms; -1 if unknown.
     """
 
     what: array[int] = field(default_factory=lambda: array("i"))
@@ -70,7 +70,7 @@ class Plays:
 
 @dataclass(slots=True)
 class ParsedExport:
-    """An export, read. ``outcomes`` counts the rows that are no listens; ``tracked`` and ``named`` hold the others."""
+    """A parsed export. ``outcomes`` counts rows that are not listens; ``tracked`` and ``named`` hold the listens."""
 
     rows_read: int = 0
     files: dict[str, int] = field(default_factory=dict)
@@ -84,14 +84,14 @@ class ParsedExport:
 
 
 class BadRow(Exception):
-    """Why a row cannot be used."""
+    """A row is invalid; the message is the reason."""
 
 
 def parse_row(row: Any, row_filter: ImportFilter, result: ParsedExport, *, video: bool) -> RowOutcome | None:
-    """Keep a listen in ``result``, or say why the row is none; ``video`` rows are told by their file alone.
+    """Add a listen to ``result``, or return why the row is not one. Only the file's name marks ``video`` rows.
 
     Raises:
-        BadRow: It cannot be used.
+        BadRow: The row is invalid.
     """
     if not isinstance(row, dict):
         raise BadRow("not an object")
@@ -101,7 +101,7 @@ def parse_row(row: Any, row_filter: ImportFilter, result: ParsedExport, *, video
         return _take_extended(row, row_filter, result)
     if "endTime" in row:
         return _take_account(row, "endTime", row_filter, result)
-    if "time" in row and "trackName" in row:  # of early 2018
+    if "time" in row and "trackName" in row:  # early 2018
         return _take_account(row, "time", row_filter, result)
     raise BadRow("neither ts nor endTime")
 
@@ -111,7 +111,7 @@ def _take_extended(row: dict[str, Any], row_filter: ImportFilter, result: Parsed
     if uri is None or uri == "":
         return _without_uri(row, row_filter, result)
     if not isinstance(uri, str):
-        raise BadRow("spotify_track_uri is no text")
+        raise BadRow("spotify_track_uri is not a string")
     known = result.tracks.get(uri)
     track_id = parse_track_ref(uri) if known is None else None
     if known is None and track_id is None:
@@ -130,7 +130,7 @@ def _left_out(row: dict[str, Any], ms: int, row_filter: ImportFilter) -> RowOutc
 
 
 def _take_account(row: dict[str, Any], end: str, row_filter: ImportFilter, result: ParsedExport) -> RowOutcome | None:
-    """Take a row whose time is called ``end``. What tells no length is never too short."""
+    """Parse a row of account data whose time is the field ``end``. A row without a duration is never too short."""
     if "podcastName" in row or "episodeName" in row:
         return RowOutcome.PODCAST
     if not _AUDIOBOOK.isdisjoint(row):
@@ -157,14 +157,14 @@ def _without_uri(row: dict[str, Any], row_filter: ImportFilter, result: ParsedEx
         return RowOutcome.PODCAST
     if "spotify_track_uri" in row:
         return RowOutcome.NO_URI
-    # Of the first histories, which told no addresses at all.
+    # The first exports have no URIs at all.
     artist, title = _name(row, "master_metadata_album_artist_name"), _name(row, "master_metadata_track_name")
     if not artist or not title:
         return RowOutcome.NO_URI
     ended_s, ms = _seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
     left_out = _left_out(row, ms, row_filter)
     if left_out is None:
-        # At its minute, as the account data tells the same play: the two are one row then.
+        # Rounded down to the minute like account data, so that both forms of the play become one row.
         _add_named(artist, title, ended_s - ended_s % 60, ms, result)
     return left_out
 
@@ -178,7 +178,7 @@ def _other_uri(uri: str) -> RowOutcome:
     ):
         if uri.startswith(start):
             return outcome
-    raise BadRow("spotify_track_uri is no track's")
+    raise BadRow("spotify_track_uri is not a track URI")
 
 
 def _new_track(uri: str, track_id: str, row: dict[str, Any], result: ParsedExport) -> int:
@@ -191,7 +191,7 @@ def _new_track(uri: str, track_id: str, row: dict[str, Any], result: ParsedExpor
 
 
 def _text(value: Any) -> str | None:
-    """A text as databases take it, or None for what is none."""
+    """``value`` as text that every database accepts; None if it is not text."""
     return plain(value)[:_LONGEST_TEXT] if isinstance(value, str) and value else None
 
 
@@ -200,21 +200,21 @@ def _name(row: dict[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadRow(f"{name} is no text")
+        raise BadRow(f"{name} is not a string")
     if len(value) > _LONGEST_NAME and len(value.encode()) > _LONGEST_NAME_BYTES:
         raise BadRow(f"{name} is longer than {_LONGEST_NAME_BYTES} bytes")
     return plain(value)
 
 
 def _seconds(value: Any, name: str) -> int:
-    """The moment ``value`` in s since 1970; without a zone it is UTC, which some older exports spell out."""
+    """The time ``value`` in s since 1970. Without a zone it is UTC; some older exports append " UTC"."""
     try:
         if len(value) < _SHORTEST_TIME:
-            raise BadRow(f"{name} is no time of day")
-        moment = datetime.fromisoformat(value.removesuffix(" UTC"))
-        seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+            raise BadRow(f"{name} has no time of day")
+        time = datetime.fromisoformat(value.removesuffix(" UTC"))
+        seconds = int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
     except (AttributeError, ValueError, TypeError, OverflowError):
-        raise BadRow(f"{name} is no time") from None
+        raise BadRow(f"{name} is not a time") from None
     if not 0 <= seconds < _LATEST_S:
         raise BadRow(f"{name} is not a time since 1970")
     return seconds
@@ -228,7 +228,7 @@ def _milliseconds(value: Any, name: str) -> int:
 
 
 def _whole(value: Any, name: str) -> int:
-    """The number ``value``; exports until 2019 wrote it as a text."""
+    """The whole number ``value``; exports until 2019 have it as a string."""
     if (isinstance(value, str) and _DIGITS.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
         return int(value)
-    raise BadRow(f"{name} is no whole number")
+    raise BadRow(f"{name} is not a whole number")

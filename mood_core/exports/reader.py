@@ -1,7 +1,7 @@
-"""Reads an export into compact columns, and gives every row that is no listen its outcome.
+"""Reads an export into compact columns and counts the outcome of every row that is not a listen.
 
-A listen costs 16 bytes here, whatever its row held; names are kept once a track. What identifies a person or a device
-(ip address, user agent, country, user name, platform) is never looked at.
+A listen takes 16 bytes; names are stored once per track. Fields that identify a person or a device (IP address, user
+agent, country, user name, platform) are never read.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def read_history(
     quarantine: IO[str],
     progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
 ) -> ParsedExport:
-    """Read all of ``files``; malformed rows go to ``quarantine``, one JSON object a line.
+    """Read all of ``files``; malformed rows are written to ``quarantine``, one JSON object per line.
 
     Raises:
-        InputError: A file is damaged; nothing of the result may be used then.
+        InputError: A file is damaged; discard the result.
     """
     reader = _Reader(row_filter, quarantine, progress)
     for file in files:
@@ -39,7 +39,7 @@ def read_history(
 
 
 class _Reader:
-    """Reads one file after the other into one result."""
+    """Reads files into one result."""
 
     def __init__(self, row_filter: ImportFilter, quarantine: IO[str], progress: Callable[[int, int], None]) -> None:
         self.result = ParsedExport()
@@ -77,12 +77,12 @@ def _quarantine_row(quarantine: IO[str], name: str, position: int, reason: str, 
     try:
         line = json.dumps(kept | {"row": _scrubbed(row)}, default=str)
     except RecursionError:
-        line = json.dumps(kept | {"row": None, "note": "nested too deeply to be kept"})
+        line = json.dumps(kept | {"row": None, "note": "nested too deeply to store"})
     quarantine.write(line + "\n")
 
 
 def _scrubbed(value: Any) -> Any:
-    """``value`` without what would identify a person or a device."""
+    """``value`` without fields that identify a person or a device."""
     if isinstance(value, dict):
         return {key: _scrubbed(inner) for key, inner in value.items() if not str(key).lower().startswith(_SCRUB)}
     return [_scrubbed(inner) for inner in value] if isinstance(value, list) else value

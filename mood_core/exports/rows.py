@@ -1,4 +1,4 @@
-"""Streams the rows of one JSON file and finds out by their content whether they are a listening history."""
+"""Streams the rows of one JSON file and detects by their content whether they are a listening history."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mood_core.errors import InputError
 from mood_core.exports.limits import Limits
 from mood_core.exports.sources import JsonFile
 
-_LOOKED_AT = 100  # rows by which a file is recognised
+_LOOKED_AT = 100  # rows that are inspected to detect the form
 _BLOCK = 2**18
-_DEEPEST = 4_000  # a history nests two deep, but brackets in titles are counted as well
+_DEEPEST = 4_000  # a history has two levels, but brackets in titles count too
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _BOM = b"\xef\xbb\xbf"
@@ -37,17 +37,17 @@ class Form(Enum):
 
 
 class RowStream:
-    """The rows of one JSON file, read as they are asked for: memory stays flat. Iterate over it once.
+    """The rows of one JSON file, streamed with constant memory. Iterate over it once.
 
     Attributes:
-        form: which form of a history it is; None where it is no history, and then it gives no rows.
+        form: the form of the history; None if the file is not a history, which yields no rows.
     """
 
     def __init__(self, file: JsonFile, limits: Limits) -> None:
-        """Read as much as is needed to know the form.
+        """Read as much as is needed to detect the form.
 
         Raises:
-            InputError: A history's JSON is cut short or damaged, or no list; iterating may raise it as well.
+            InputError: A history's JSON is truncated, damaged or not a list. Iterating may raise it too.
         """
         self._guarded = _Guarded(file, limits)
         self._rows: Iterator[Any] = iter(())
@@ -55,7 +55,7 @@ class RowStream:
 
     @property
     def read_bytes(self) -> int:
-        """How many bytes were read so far."""
+        """Number of bytes read so far."""
         return self._guarded.read_bytes
 
     def __iter__(self) -> Iterator[Any]:
@@ -81,7 +81,7 @@ class RowStream:
 
 
 def is_video(name: str) -> bool:
-    """Whether a file called ``name`` is the video history: the only sign there is of it."""
+    """Whether a file called ``name`` is the video history. Its rows do not say so."""
     plain = unicodedata.normalize("NFKD", name.rpartition("/")[2]).casefold()
     return "video" in "".join(letter for letter in plain if not unicodedata.combining(letter))
 
@@ -108,23 +108,23 @@ def _stream(file: JsonFile, guarded: _Guarded) -> Generator[Any, None, None]:
                 yield row
         except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError, MemoryError) as error:
             raise InputError(
-                f"{file.name} is damaged or cut short near byte {guarded.read_bytes:,} ({_reason(error)}); "
+                f"{file.name} is damaged or truncated near byte {guarded.read_bytes:,} ({_reason(error)}); "
                 "nothing was imported: download the export again or leave this file out"
             ) from error
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what ``error`` says: the others show the row, in bytes where it is no UTF-8."""
-    told = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
-    first: str = told.decode("utf-8", "replace").strip().partition("\n")[0]
+    """The first line of ``error``: the others show the row, as bytes if it is not UTF-8."""
+    text = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
+    first: str = text.decode("utf-8", "replace").strip().partition("\n")[0]
     return first or type(error).__name__
 
 
 class _Guarded:
-    """A file without its byte-order mark that never gives more than it promised, nor a row of any size.
+    """A file without its byte-order mark that enforces its declared size and the limit of a row.
 
     Attributes:
-        is_list: whether it is one list of rows; until 2019 they came one after the other, as objects of their own.
+        is_list: whether it is one list of rows; exports until 2019 have a sequence of objects.
     """
 
     def __init__(self, file: JsonFile, limits: Limits) -> None:
@@ -139,15 +139,15 @@ class _Guarded:
         self.is_list = True
 
     def begin(self, content: IO[bytes]) -> None:
-        """Read from ``content``, which must be a list or objects.
+        """Start to read ``content``, which must be a list or a sequence of objects.
 
         Raises:
-            InputError: It is something else.
+            InputError: It is neither.
         """
         self._content = content
         first = content.read(_BLOCK)
         if first.startswith(_OTHER_ENCODINGS):
-            raise InputError(f"{self._name} is written in UTF-16; save it in UTF-8, as Spotify does, or leave it out")
+            raise InputError(f"{self._name} is encoded as UTF-16; save it as UTF-8 or leave it out")
         self.read_bytes = len(first)
         self._first = first.removeprefix(_BOM)
         start = self._first.strip()[:1]
@@ -156,24 +156,24 @@ class _Guarded:
             self._refuse()
 
     def refuse_other_objects(self) -> None:
-        """The rows that were read are none of a history.
+        """Check that a file that is not a history is at least a list.
 
         Raises:
-            InputError: They did not even stand in a list.
+            InputError: It is not a list.
         """
         if not self.is_list:
             self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise InputError(f"{self._name} is no list of plays; download the export again or leave this file out")
+        raise InputError(f"{self._name} is not a list of plays; download the export again or leave this file out")
 
     def row_done(self) -> None:
-        """A row was completed with what was read so far."""
+        """Note that a row is complete."""
         self._row_began = self.read_bytes
         self._opened = 0
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes; a parser asks for none at first, to see what kind they are."""
+        """The next bytes; a parser first reads 0 bytes to detect their type."""
         if size == 0:
             return b""
         if self._first:
@@ -183,19 +183,19 @@ class _Guarded:
         block = self._content.read(size if size >= 0 else _BLOCK)
         self.read_bytes += len(block)
         if self.read_bytes > self._most:
-            raise InputError(f"{self._name} unpacks to more than it says; it is no export of Spotify's")
+            raise InputError(f"{self._name} unpacks to more than its declared size; download the export again")
         if self.read_bytes - self._row_began > self._most_of_a_row:
             raise InputError(
-                f"{self._name} holds a row larger than MOODLOG_IMPORT_MAX_ROW_BYTES allows; no export of Spotify's does"
+                f"{self._name} has a row larger than MOODLOG_IMPORT_MAX_ROW_BYTES; download the export again"
             )
         self._refuse_abyss(block)
         return block
 
     def _refuse_abyss(self, block: bytes) -> None:
-        """Refuse what is nested so deeply that the parser would need all memory there is for it."""
+        """Refuse nesting so deep that the parser would run out of memory."""
         before = self._opened
         self._opened += block.count(b"[") + block.count(b"{")
         if self._opened > _DEEPEST:
             steps = map(_STEP.__getitem__, block.translate(None, _NO_BRACKETS))
             if before + max(accumulate(steps), default=0) > _DEEPEST:
-                raise InputError(f"{self._name} is nested deeper than a listening history can be; leave it out")
+                raise InputError(f"{self._name} is nested too deeply for a listening history; leave it out")

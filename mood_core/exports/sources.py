@@ -1,4 +1,4 @@
-"""Finds the JSON files of an export: in a zip, in folders, or given one by one. Nothing is unpacked to disk."""
+"""Finds the JSON files of an export in zips, folders and single files. Nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from mood_core.files.outside import files_below, kind_of, open_regular, refuse_h
 
 _SAYS_UTF8 = 0x800
 _ENCRYPTED = 0x1
-_SMALL = 2**20  # what is smaller than this may be packed as tightly as it likes
+_SMALL = 2**20  # files below this size may have any compression ratio
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True)
 class JsonFile:
-    """One JSON file: its ``name`` as shown, unpacked ``size`` in bytes, and where it lies: ``path``, or in a zip."""
+    """One JSON file: its displayed ``name``, unpacked ``size`` in bytes, and location: ``path``, or in a zip."""
 
     name: str
     size: int
@@ -40,7 +40,7 @@ class JsonFile:
         """Read its bytes.
 
         Raises:
-            InputError: It is damaged or was cut short.
+            InputError: It is damaged or truncated.
         """
         try:
             with open_regular(self.path) if self.archive is None else self.archive.open(self.member) as file:
@@ -53,7 +53,7 @@ class JsonFile:
 
 @contextmanager
 def open_export(paths: Sequence[Path], limits: Limits) -> Iterator[list[JsonFile]]:
-    """The JSON files of ``paths`` (zips, folders, files), each once, ordered by name; they can be read inside.
+    """Open the JSON files of ``paths`` (zips, folders, files), each once, sorted by name.
 
     Raises:
         InputError: A path does not exist, or an archive is damaged, hostile, encrypted or larger than ``limits`` allow.
@@ -73,7 +73,7 @@ def open_export(paths: Sequence[Path], limits: Limits) -> Iterator[list[JsonFile
 
 
 def _with_unique_names(files: Sequence[JsonFile]) -> list[JsonFile]:
-    """Files of one name, from several zips or folders, are shown with the place from where they come."""
+    """Add the zip or folder to the names of files that have the same name."""
     count = Counter(file.name for file in files)
     return [
         file if count[file.name] == 1 else replace(file, name=f"{file.path}/{file.member}".rstrip("/"))
@@ -82,7 +82,7 @@ def _with_unique_names(files: Sequence[JsonFile]) -> list[JsonFile]:
 
 
 def digest_of(paths: Sequence[Path]) -> str:
-    """A hex digest of the bytes of all files below ``paths``, whatever they are called."""
+    """A hex digest of the bytes of all files below ``paths``, independent of their names."""
     digests = set()
     for path in paths:
         for file in _files_below(path) if path.is_dir() else [path]:
@@ -106,11 +106,11 @@ def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
             f"{path} is {what}, which is not read; give the zip that Spotify sent, its folder, or its files"
         )
     else:
-        raise InputError(f"{path} is no file or folder; give the zip that Spotify sent, its folder, or its JSON files")
+        raise InputError(f"{path} does not exist; give the zip that Spotify sent, its folder, or its JSON files")
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """What may be read of a folder; links lead elsewhere and are left alone."""
+    """The readable files of a folder. Links are not followed: they may lead out of it."""
     for path in sorted(files_below(folder, follow_links=False)):
         if path.suffix.lower() in (".json", ".zip") and not _is_litter(path.relative_to(folder).as_posix()):
             yield path
@@ -133,7 +133,7 @@ def _members(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile
     try:
         archive = opened.enter_context(zipfile.ZipFile(path))
     except _UNREADABLE as error:
-        raise InputError(f"{path.name} is no whole zip file ({error}); download the export again") from error
+        raise InputError(f"{path.name} is not a complete zip file ({error}); download the export again") from error
     infos = [info for info in archive.infolist() if not info.is_dir()]
     if len(infos) > limits.members:
         raise InputError(
@@ -148,19 +148,17 @@ def _members(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile
 
 
 def _each_once(archive: str, infos: Iterable[zipfile.ZipInfo]) -> Iterable[zipfile.ZipInfo]:
-    """``infos`` without those that are there a second time: whoever packs an export again may add a file twice."""
+    """``infos`` without duplicates, which repacking an export can add."""
     found: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         first = found.setdefault(info.filename, info)
         if (first.CRC, first.file_size) != (info.CRC, info.file_size):
-            raise InputError(
-                f"{archive} holds two files of one name, {_name_of(info)}, that differ; unpack the right one"
-            )
+            raise InputError(f"{archive} holds two different files named {_name_of(info)}; unpack the right one")
     return found.values()
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:
-    """A member's name. Some programs, those of a Mac among them, write UTF-8 and do not say so."""
+    """A member's name. Some programs, such as macOS's, write UTF-8 without the flag for it."""
     if info.flag_bits & _SAYS_UTF8:
         return info.filename
     try:
@@ -178,18 +176,18 @@ def _check(archive: str, info: zipfile.ZipInfo, limits: Limits) -> None:
 
 
 def _problem(info: zipfile.ZipInfo, limits: Limits) -> str | None:
-    """Why a member is refused; that of a file that would not be read as well, for it speaks of the archive."""
+    """Why a member is refused, or None. Members that are not read are checked too."""
     parts = info.filename.replace("\\", "/").split("/")
     if not _name_of(info).isprintable():
-        return "has a name that cannot be shown; Spotify's exports hold none"
+        return "has a name that cannot be displayed; download the export again"
     if info.flag_bits & _ENCRYPTED:
         return "is encrypted; unpack it with its password first and import the folder"
     if stat.S_ISLNK(info.external_attr >> 16):
-        return "is a symbolic link; Spotify's exports hold none"
+        return "is a symbolic link, which Spotify's exports never contain; download the export again"
     if ".." in parts or parts[0] == "" or _DRIVE.match(parts[0]):
-        return "points outside the archive; Spotify's exports never do"
+        return "points outside the archive, which Spotify's exports never do; download the export again"
     if len(parts) > limits.depth:
-        return f"lies more than {limits.depth} folders deep (MOODLOG_IMPORT_MAX_DEPTH)"
+        return f"is more than {limits.depth} folders deep (MOODLOG_IMPORT_MAX_DEPTH)"
     if info.file_size > limits.total_bytes:
         return f"is larger than the {limits.total_bytes:,} bytes of MOODLOG_IMPORT_MAX_BYTES"
     if info.file_size > _SMALL and info.file_size > limits.ratio * max(info.compress_size, 1):
@@ -200,5 +198,5 @@ def _problem(info: zipfile.ZipInfo, limits: Limits) -> str | None:
 
 
 def _is_litter(name: str) -> bool:
-    """MacOS adds files of its own to a zip and to foreign disks."""
+    """Whether macOS added the file to a zip or a foreign disk."""
     return "__MACOSX" in name.split("/") or name.rpartition("/")[2].startswith(".")

@@ -1,6 +1,5 @@
-"""Where audio features come from: a chain of sources, asked in order, each in the fewest calls it allows.
+"""Audio features from a chain of sources, called in order with as few calls as possible.
 
-Read :mod:`~mood_core.features.source` for what a source is, :mod:`~mood_core.features.chain` for how they are walked
-and :mod:`~mood_core.features.registry` for the names a person may list. A new source is one file here and one entry
-there.
+:mod:`~mood_core.features.source` defines a source, :mod:`~mood_core.features.chain` calls them in order, and
+:mod:`~mood_core.features.registry` maps their names. A new source is one file here and one entry there.
 """

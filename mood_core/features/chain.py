@@ -1,17 +1,16 @@
-"""The walk along the feature sources: in their order, in full batches, nothing asked twice.
+"""Calls the feature sources in order, in full batches, without repeating calls.
 
-Source by source over all tracks that are still without features, because only so every call is a full one. Each batch
-is handed out before the next is asked, so that a caller who stores it can be stopped anywhere and resumed.
+Each source is called for all tracks that still have no features, so that its batches are full. Each batch is yielded
+before the next call, so that a caller that stores it can stop and resume at any time.
 
-What a failure means:
+Failures:
 
-* A source that fails (asked to wait, out of quota, down) is left alone for the rest of the run, all its steps with it.
-  Its unanswered tracks are *not* misses; the sources after it may answer them, since every source in the list is good
-  enough, and what nobody answered is asked again next time.
-* A source that denies access is left alone for its ``denied_for``; then one call tries again. Where that is zero, the
-  denial is a failure like any other; else it is how the service treats this app, and no trouble of the run.
-* An answer that does not fit its contract is set aside whole: its tracks go on to the next service, not to the next
-  step of the same one, for they are not missing there. The second such answer in a row stops the service.
+* A source that fails (rate limit, used-up quota, unavailable) is not called again in this run, nor are its other steps.
+  Its remaining tracks are *not* feature misses: the next sources are called for them, and so is the next run.
+* A source that denies access is not called for ``denied_for``; then one call retries it. If ``denied_for`` is zero, the
+  denial is a failure like others; otherwise it is expected and not a problem of the run.
+* A response that violates its contract is quarantined as a whole: its tracks go to the next service, but not to the
+  next step of the same service, because they are not missing there. Two in a row stop the service.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from mood_core.features.source import FeatureSource, MissHistory, SourceAvailability
 
 UNEXPECTED_IN_A_ROW = 2
-"""So many answers in a row that do not fit the contract, and the service has changed rather than slipped."""
+"""Consecutive contract violations after which a service is stopped: it has probably changed."""
 
 log = logging.getLogger(__name__)
 
@@ -54,36 +53,36 @@ def fetch_features(
     availability: SourceAvailability,
     report: FetchReport | None = None,
 ) -> Iterator[FetchResult]:
-    """Yield what each batch brought, for ``tracks`` whose features are not stored yet.
+    """Yield the result of each batch, for ``tracks`` whose features are not stored yet.
 
     Args:
-        tracks: what is asked about; repeated ids are asked once.
+        tracks: the tracks to look up; duplicates are looked up once.
         sources: the chain, in order.
-        history: the misses remembered; a (track, source) pair that is not due at ``at`` is not asked.
-        at: the time of the run, aware UTC; the date of everything found or missed.
-        availability: the services that refuse this app.
-        report: filled while walking, for the run's summary.
+        history: past feature misses; a (track, source) pair that is not due at ``at`` is skipped.
+        at: the time of the run, aware UTC; the date of all features and feature misses.
+        availability: the services that deny access to this app.
+        report: filled during the calls, for the run's summary.
 
     Yields:
-        Results to be stored at once: features found, and misses to remember (the store counts them up).
+        Results to store at once: features and feature misses (the store counts them).
 
     Raises:
-        InputError: a catalogue file is not what it should be.
+        InputError: a catalogue file is invalid.
     """
     walk = _Walk(tracks, history, at, availability, report if report is not None else FetchReport())
     yield from walk.classify()
     for source in sources:
-        yield from walk.ask(source)
+        yield from walk.call(source)
 
 
 def is_denied(source: FeatureSource, availability: SourceAvailability, at: datetime) -> bool:
-    """Whether the service of ``source`` has refused this app so lately that it is left alone at ``at``."""
+    """Whether the service of ``source`` has denied access so recently that it is not called at ``at``."""
     since = availability.unavailable_since(service_of(source.name))
     return since is not None and since - LATEST_PLAUSIBLE <= at < since + source.denied_for
 
 
 class _Walk:
-    """One run's state: which tracks are still without features, and which services are out."""
+    """State of one run: the tracks without features and the stopped services."""
 
     def __init__(
         self,
@@ -101,23 +100,23 @@ class _Walk:
         self._report = report
         self._stopped: set[str] = set()
         self._on_probation: set[str] = set()
-        self._withheld: set[tuple[str, str]] = set()
+        self._skipped: set[tuple[str, str]] = set()
         self._unexpected_in_a_row = 0
 
     def classify(self) -> Iterator[FetchResult]:
-        """Take out the tracks that can never have features; yield those not yet known as such."""
-        hopeless = [track for track in self._pending.values() if never_has_features(track)]
-        for track in hopeless:
+        """Remove the tracks that can never have features; yield their misses that are new."""
+        excluded = [track for track in self._pending.values() if never_has_features(track)]
+        for track in excluded:
             del self._pending[track.track_id]
-        yield from self._without_asking(ANY_SOURCE, [(track, NOT_A_TRACK) for track in hopeless])
+        yield from self._without_call(ANY_SOURCE, [(track, NOT_A_TRACK) for track in excluded])
 
-    def ask(self, source: FeatureSource) -> Iterator[FetchResult]:
-        """Ask ``source`` about every waiting track that is due, batch by batch."""
+    def call(self, source: FeatureSource) -> Iterator[FetchResult]:
+        """Call ``source`` for every pending track that is due, batch by batch."""
         service = service_of(source.name)
         if service in self._stopped or not self._access(source):
             return
         due, refused = self._due(source)
-        yield from self._without_asking(source.name, refused)
+        yield from self._without_call(source.name, refused)
         self._unexpected_in_a_row = 0
         for batch in _full_batches(source, due):
             if service in self._stopped:
@@ -137,22 +136,22 @@ class _Walk:
         refused: list[tuple[Track, str]] = []
         service = service_of(source.name)
         for track in self._pending.values():
-            if (service, track.track_id) in self._withheld:
+            if (service, track.track_id) in self._skipped:
                 continue
-            if (reason := source.cannot_ask(track)) is not None:
+            if (reason := source.skip_reason(track)) is not None:
                 refused.append((track, reason))
             elif not source.remote or is_due(self._past_misses.get((track.track_id, source.name)), self._rest):
                 due.append(track)
         return due, refused
 
-    def _without_asking(self, source: str, refused: Sequence[tuple[Track, str]]) -> Iterator[FetchResult]:
+    def _without_call(self, source: str, refused: Sequence[tuple[Track, str]]) -> Iterator[FetchResult]:
         misses = tuple(FeatureMiss(track.track_id, source, reason, self._at) for track, reason in refused)
         news = self._news(misses)
         if news:
             yield FetchResult(misses=news)
 
     def _news(self, misses: Sequence[FeatureMiss]) -> tuple[FeatureMiss, ...]:
-        """The misses that say something new: remembering the others would only count them up."""
+        """The misses that are new or have a new reason; storing others would only increase their count."""
         known = self._past_misses
         return tuple(
             miss
@@ -173,10 +172,10 @@ class _Walk:
         except SourceError as error:
             self._stop(source, error)
         else:
-            return self._answered(source, result)
+            return self._succeeded(source, result)
         return None
 
-    def _answered(self, source: FeatureSource, result: FetchResult) -> FetchResult:
+    def _succeeded(self, source: FeatureSource, result: FetchResult) -> FetchResult:
         self._unexpected_in_a_row = 0
         self._report.count(source.name, result)
         service = service_of(source.name)
@@ -188,31 +187,31 @@ class _Walk:
         return result if source.remote else FetchResult(result.found, self._news(result.misses))
 
     def _quarantine(self, source: FeatureSource, batch: Sequence[Track], error: UnexpectedPayload) -> None:
-        log.warning("%s: an answer was set aside: %s; it begins %r", source.name, error.message, error.excerpt)
+        log.warning("%s: a response was quarantined: %s; it begins %r", source.name, error.message, error.excerpt)
         self._report.quarantine(source.name, error, tuple(track.track_id for track in batch))
-        self._withheld.update((service_of(source.name), track.track_id) for track in batch)
+        self._skipped.update((service_of(source.name), track.track_id) for track in batch)
         self._unexpected_in_a_row += 1
         if self._unexpected_in_a_row >= UNEXPECTED_IN_A_ROW:
             self._stop(source, error)
 
     def _deny(self, service: str, error: AccessDenied) -> None:
-        log.info("%s denies access and is left alone for a while: %s", service, error.message)
+        log.info("%s denies access and is not called for a while: %s", service, error.message)
         self._availability.mark_unavailable(service, self._at, error.message)
         self._stopped.add(service)
         self._report.deny(service, error)
 
     def _stop(self, source: FeatureSource, error: SourceError) -> None:
         service = service_of(source.name)
-        log.warning("%s is left alone for the rest of this run: %s", service, error.message)
+        log.warning("%s is not called for the rest of this run: %s", service, error.message)
         self._stopped.add(service)
         self._report.stop(service, error)
 
 
 def _full_batches(source: FeatureSource, tracks: Sequence[Track]) -> Iterator[list[Track]]:
-    """``tracks`` in batches of ``batch_size`` distinct questions; those with the same question stay together."""
-    by_question: dict[str, list[Track]] = {}
+    """``tracks`` in batches of ``batch_size`` distinct lookup keys; tracks with the same key stay together."""
+    by_key: dict[str, list[Track]] = {}
     for track in tracks:
-        by_question.setdefault(source.question(track), []).append(track)
-    groups = list(by_question.values())
+        by_key.setdefault(source.lookup_key(track), []).append(track)
+    groups = list(by_key.values())
     for start in range(0, len(groups), source.batch_size):
         yield [track for group in groups[start : start + source.batch_size] for track in group]

@@ -1,4 +1,4 @@
-"""What a walk along the chain of sources did, for the run's summary."""
+"""Results of calling the chain of sources, for the run's summary."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoppedSource:
-    """A ``service`` that is left alone for the rest of the run, why, and for how long it asked to be [s].
+    """A ``service`` that is not called for the rest of the run, the reason, and its Retry-After [s].
 
-    In :attr:`FetchReport.stopped` that is a trouble of this run; in :attr:`FetchReport.denied` it is how the service
-    treats this app, which was noted and is no trouble.
+    In :attr:`FetchReport.stopped` it is a problem of this run; in :attr:`FetchReport.denied` it is an expected denial.
     """
 
     service: str
@@ -26,7 +25,7 @@ class StoppedSource:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedAnswer:
-    """An answer that did not fit its contract: nothing of it was used, and its tracks are asked about next time."""
+    """A response that violates its contract: it was not used, and the next run looks up its tracks again."""
 
     source: str
     reason: str
@@ -36,9 +35,9 @@ class QuarantinedAnswer:
 
 @dataclass(slots=True)
 class FetchReport:
-    """Counts of tracks by source name, and what went wrong. It grows while the chain is walked."""
+    """Counts of tracks by source name, and problems; filled while the sources are called."""
 
-    asked: Counter[str] = field(default_factory=Counter)
+    requested: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
     stopped: list[StoppedSource] = field(default_factory=list)
@@ -46,19 +45,19 @@ class FetchReport:
     quarantined: list[QuarantinedAnswer] = field(default_factory=list)
 
     def count(self, source: str, result: FetchResult) -> None:
-        """Add one batch that ``source`` answered."""
-        self.asked[source] += len(result.found) + len(result.misses)
+        """Count the result of one batch of ``source``."""
+        self.requested[source] += len(result.found) + len(result.misses)
         self.found[source] += len(result.found)
         self.missed[source] += len(result.misses)
 
     def stop(self, service: str, error: SourceError) -> None:
-        """Note that ``service`` is left alone because of ``error``."""
+        """Record that ``service`` is stopped because of ``error``."""
         self.stopped.append(StoppedSource(service, error.message, getattr(error, "retry_after_s", None)))
 
     def deny(self, service: str, error: AccessDenied) -> None:
-        """Note that ``service`` does not let this app ask."""
+        """Record that ``service`` denies access to this app."""
         self.denied.append(StoppedSource(service, error.message))
 
     def quarantine(self, source: str, error: UnexpectedPayload, track_ids: tuple[str, ...]) -> None:
-        """Note an answer of ``source`` that was not used."""
+        """Record a response of ``source`` that was not used."""
         self.quarantined.append(QuarantinedAnswer(source, error.message, error.excerpt, track_ids))

@@ -1,4 +1,4 @@
-"""The feature sources by the names a person lists in ``MOODLOG_FEATURE_SOURCES``.
+"""The feature sources by their names in ``MOODLOG_FEATURE_SOURCES``.
 
 A new source is one file in this package and one entry in :data:`SOURCES`.
 """
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceParts:
-    """What the sources are made of; one that lacks its part is left out of the chain.
+    """Parts that sources are made of; a source without its part is not in the chain.
 
     Attributes:
-        catalog: locations of the person's own files.
-        catalog_cache: folder for what CSV files are converted into.
-        catalog_progress: told (file, share done) while one is converted.
-        spotify: Spotify's endpoint, where an app is connected.
+        catalog: locations of the person's catalogue files.
+        catalog_cache: folder for conversions of CSV files.
+        catalog_progress: receives (file, fraction done) during a conversion.
+        spotify: Spotify's endpoint, if an app is configured.
         reccobeats: ReccoBeats' client.
-        need_durations: whether the model cannot do without ``duration_ms``.
+        need_durations: whether the model requires ``duration_ms``.
     """
 
     catalog: Sequence[str] = ()
@@ -68,11 +68,11 @@ def _reccobeats(parts: SourceParts) -> tuple[FeatureSource, ...]:
 SOURCES: Mapping[str, Callable[[SourceParts], tuple[FeatureSource, ...]]] = MappingProxyType(
     {"catalog": _catalog, "spotify": _spotify, "reccobeats": _reccobeats}
 )
-"""What makes each source of its parts; a name may stand for several steps."""
+"""Factories of the sources; a name may have several steps."""
 
 
 def build_sources(names: Sequence[str], parts: SourceParts) -> tuple[FeatureSource, ...]:
-    """The chain that ``names`` list, in their order; a name given twice counts once.
+    """The chain of the sources ``names``, in order; duplicates count once.
 
     Raises:
         ConfigError: a name is not one of :data:`SOURCES`.
@@ -81,7 +81,7 @@ def build_sources(names: Sequence[str], parts: SourceParts) -> tuple[FeatureSour
     unknown = [name for name in plain if name not in SOURCES]
     if unknown:
         raise ConfigError(
-            f"MOODLOG_FEATURE_SOURCES names {', '.join(unknown)}, which is no feature source; "
+            f"MOODLOG_FEATURE_SOURCES contains {', '.join(unknown)}, which is not a feature source; "
             f"choose from {', '.join(SOURCES)}"
         )
     return tuple(source for name in plain for source in SOURCES[name](parts))

@@ -1,4 +1,4 @@
-"""What a feature source is, and what the chain asks of its surroundings."""
+"""Protocols of a feature source and of what the chain requires."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What came of one batch: every track asked stands exactly once, in ``found`` or in ``misses``."""
+    """The result of one batch: every track is exactly once in ``found`` or in ``misses``."""
 
     found: tuple[AudioFeatures, ...] = ()
     misses: tuple[FeatureMiss, ...] = ()
 
 
 class FeatureSource(Protocol):
-    """One place that may know tracks' audio features.
+    """A source of audio features.
 
     Attributes:
-        name: ``service`` or ``service:step``. What stops a service stops all its steps; misses are remembered by name.
-        batch_size: how many distinct questions one ``fetch`` takes at most.
-        remote: whether asking costs calls. What a remote source did not know is remembered and asked again later; a
-            local one is looked up every time, so that a newly added file answers at once.
-        denied_for: how long the answer "access denied" is believed before one more call tries again; zero where it is
-            no settled answer but a trouble of the run.
+        name: ``service`` or ``service:step``. A stopped service stops all its steps; misses are stored by name.
+        batch_size: maximum number of distinct lookup keys per ``fetch``.
+        remote: whether lookups cost calls. Feature misses of a remote source are stored and retried later; a local
+            source is called every time, so that a new file is used at once.
+        denied_for: how long "access denied" is believed before a retry; zero if it is a temporary problem.
     """
 
     @property
@@ -42,49 +41,49 @@ class FeatureSource(Protocol):
     @property
     def denied_for(self) -> timedelta: ...  # noqa: D102
 
-    def cannot_ask(self, track: Track) -> str | None:
-        """Why this source cannot be asked about ``track`` at all (a reason of a miss), or None."""
+    def skip_reason(self, track: Track) -> str | None:
+        """Why this source cannot look up ``track`` (a reason of a feature miss), or None."""
         ...
 
-    def question(self, track: Track) -> str:
-        """What the source is asked by: tracks with the same question (releases of a recording) share a place."""
+    def lookup_key(self, track: Track) -> str:
+        """The key of ``track`` in a lookup; tracks with the same key, such as releases of a recording, share it."""
         ...
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
-        """Ask up to ``batch_size`` questions about distinct ``tracks``; ``at`` (aware UTC) dates found and missed.
+        """Look up distinct ``tracks`` with up to ``batch_size`` keys; ``at`` (aware UTC) dates the result.
 
         Raises:
-            SourceError: the source did not answer; nothing is known about these tracks.
-            UnexpectedPayload: it answered what its contract does not allow; nothing of the answer is used.
-            InputError: a file of features is not what it should be.
+            SourceError: the source failed; nothing is known about these tracks.
+            UnexpectedPayload: the response violates the contract and is not used.
+            InputError: a catalogue file is invalid.
         """
         ...
 
 
 class MissHistory(Protocol):
-    """What is remembered of earlier misses."""
+    """Stored feature misses."""
 
     def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], PastMiss]:
-        """The remembered misses of ``track_ids`` by (track id, source name)."""
+        """The past misses of ``track_ids`` by (track id, source name)."""
         ...
 
 
 class SourceAvailability(Protocol):
-    """Which services refuse this app, and since when."""
+    """Services that deny access to this app, and since when."""
 
     def unavailable_since(self, source: str) -> datetime | None:
-        """When ``source`` last refused us, or None."""
+        """When ``source`` last denied access, or None."""
         ...
 
     def mark_unavailable(self, source: str, at: datetime, reason: str) -> None:
-        """Remember that ``source`` refused us at ``at``."""
+        """Record that ``source`` denied access at ``at``."""
         ...
 
     def mark_available(self, source: str) -> None:
-        """Forget that ``source`` ever refused us."""
+        """Delete the record that ``source`` denied access."""
         ...
 
 
 def service_of(source_name: str) -> str:
-    """The service behind a source's name: ``reccobeats`` of ``reccobeats:isrc``."""
+    """The service in a source's name: ``reccobeats`` for ``reccobeats:isrc``."""
     return source_name.partition(":")[0]

@@ -1,4 +1,4 @@
-"""Spotify's own audio features, for apps that still have that endpoint (at most 100 ids a call)."""
+"""Spotify's audio features, for apps with access to that endpoint (at most 100 ids per call)."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ BATCH_SIZE = 100
 
 
 class AudioFeaturesCall(Protocol):
-    """The endpoint ``GET /audio-features``: one entry per id, None where Spotify does not know the track."""
+    """The endpoint ``GET /audio-features``: one entry per id, None if Spotify does not know the track."""
 
     def __call__(self, ids: Sequence[str], /) -> Sequence[Mapping[str, object] | None]:
         """The entries of up to 100 ``ids``.
 
         Raises:
             AccessDenied: the app may not use this endpoint.
-            SourceError: Spotify did not answer.
+            SourceError: Spotify failed.
         """
         ...
 
 
 class SpotifySource:
-    """Audio features by Spotify id, joined on the entries' ``id``."""
+    """Audio features by Spotify id, matched by the entries' ``id``."""
 
     name = NAME
     batch_size = BATCH_SIZE
@@ -45,11 +45,11 @@ class SpotifySource:
     def __init__(self, call: AudioFeaturesCall) -> None:
         self._call = call
 
-    def cannot_ask(self, track: Track) -> str | None:  # noqa: ARG002 - every track has an id
+    def skip_reason(self, track: Track) -> str | None:  # noqa: ARG002 - every track has an id
         """None: every track has an id."""
         return None
 
-    def question(self, track: Track) -> str:
+    def lookup_key(self, track: Track) -> str:
         """The track's id."""
         return track.track_id
 
@@ -78,7 +78,7 @@ def _features(track_id: str, entry: Mapping[str, object] | None, at: datetime) -
 
 
 def _by_id(entries: object) -> dict[str, Mapping[str, object]]:
-    """The entries by their own id: Spotify answers in order, but nothing is to hang on that."""
+    """The entries by their own id, so that nothing depends on their order."""
     if not isinstance(entries, list | tuple):
         raise _unexpected("is not a list", entries)
     by_id: dict[str, Mapping[str, object]] = {}
@@ -92,5 +92,5 @@ def _by_id(entries: object) -> dict[str, Mapping[str, object]]:
 
 
 def _unexpected(what: str, payload: object) -> UnexpectedPayload:
-    message = f"Spotify's answer with audio features {what}; it was not used"
+    message = f"Spotify's response with audio features {what}; it was not used"
     return UnexpectedPayload(message, source=NAME, excerpt=repr(payload)[:200])

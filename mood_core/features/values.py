@@ -1,6 +1,6 @@
-"""From a source's nine values to a record, or to the reason why not. Pure.
+"""Converts a source's values to a record. Pure.
 
-All nine values of a record come from one answer of one source: none is filled in, defaulted or mixed.
+All required values of a record come from one response of one source: none is filled in, defaulted or mixed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def audio_features(
     track_id: str, values: Mapping[str, object], *, source: str, at: datetime, duration_ms: object = None
 ) -> AudioFeatures | None:
-    """The record of ``values`` (by feature name), or None when one of the nine is missing or illegal.
+    """The record of ``values`` (by feature name), or None if a required one is missing or invalid.
 
-    An illegal ``duration_ms`` [ms] is left out: it is optional.
+    An invalid ``duration_ms`` [ms] is dropped: it is optional.
     """
     nine = {name: legal_value(name, values.get(name)) for name in NINE}
     if None in nine.values():
@@ -36,11 +36,11 @@ def audio_features(
 
 
 def legal_value(name: str, value: object) -> float | None:
-    """``value`` as a float where it is a number in the legal range of the feature ``name``, else None."""
+    """``value`` as a float if it is a number in the valid range of the feature ``name``, otherwise None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     allowed = FEATURE_RANGES[name]
-    # NaN and ints too large for a float stop here as well.
+    # This also excludes NaN and integers that are too large for a float.
     if not allowed.minimum <= value <= allowed.maximum:
         return None
     return float(value)

@@ -1,7 +1,6 @@
-"""Drafts: hidden files and folders beside a target, named by the process that writes them.
+"""Temporary files and folders: hidden, in the folder of their target, and named by the process that writes them.
 
-A draft of a process that has ended is nobody's, and whoever writes there next takes it away at once. One of another
-host, of which nothing can be known, is taken away after a day.
+The next writer deletes temporary files of dead local processes at once, and those of other hosts after a day.
 """
 
 from __future__ import annotations
@@ -20,38 +19,38 @@ _NAME = re.compile(r"\.(?P<process>\d+(?:\+\d+)?)@(?P<host>[^@]+)@\d+\.draft$")
 _A_DAY_S = 86_400
 
 NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
-"""How a system says that there are no hard links on a disk, as there are none on memory sticks."""
+"""Errors of a file system without hard links, such as on memory sticks."""
 
 
 def temporary_path(target: Path) -> Path:
-    """A name beside ``target`` that nobody else writes to; it begins with a dot, so that readers pass it by."""
+    """A unique path in the folder of ``target``; its name starts with a dot, so that readers ignore it."""
     return target.with_name(f".{target.name}.{this_process()}@{this_host()}@{time.monotonic_ns()}.draft")
 
 
-def publish_new(draft: Path, target: Path) -> None:
-    """Give the whole private file ``draft`` the name ``target``, which nothing may have yet.
+def publish_new(temporary: Path, target: Path) -> None:
+    """Rename the private file ``temporary`` to ``target``, which must not exist.
 
-    By a link, which never replaces. Where there are none, the name is taken by an empty file first.
+    A hard link never replaces a file. Without hard links, an empty file reserves the name first.
 
     Raises:
-        FileExistsError: ``target`` is there already.
-        OSError: It cannot be made.
+        FileExistsError: ``target`` exists.
+        OSError: It cannot be created.
     """
     try:
-        os.link(draft, target)
+        os.link(temporary, target)
     except OSError as error:
         if error.errno not in NO_HARD_LINKS:
             raise
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        draft.replace(target)
+        temporary.replace(target)
     else:
-        draft.unlink()
+        temporary.unlink()
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` survive a power cut."""
+    """Flush the names in ``folder`` to disk."""
     if os.name == "nt":
-        return  # Windows has no handle to a folder that could be flushed
+        return  # Windows cannot flush folders
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -60,12 +59,12 @@ def fsync_folder(folder: Path) -> None:
 
 
 def sweep_temporary(target: Path) -> int:
-    """Remove what processes that have ended left of drafts of ``target``; returns how many there were."""
+    """Delete temporary files of ``target`` from dead processes; returns their number."""
     return sweep(path for path in target.parent.glob(".*.draft") if path.name.startswith(f".{target.name}."))
 
 
 def sweep(paths: Iterable[Path]) -> int:
-    """Remove those of ``paths`` that are abandoned drafts; returns how many."""
+    """Delete the temporary files among ``paths`` from dead processes; returns their number."""
     swept = 0
     for path in sorted(paths):
         if _is_abandoned(path):
@@ -84,5 +83,5 @@ def _is_abandoned(path: Path) -> bool:
     try:
         is_old = time.time() - path.stat().st_mtime > _A_DAY_S
     except FileNotFoundError:
-        return False  # its process has just published it
+        return False  # just published
     return is_old or not may_run(named["host"], named["process"])

@@ -1,4 +1,4 @@
-"""``.env`` files: read where they are trusted, and given to pydantic as a source of settings."""
+"""Reads trusted ``.env`` files and passes them to pydantic as a source of settings."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mood_core.errors import ConfigError
 from mood_core.files.trusted import read_trusted
 
 Names = dict[str, str | None]
-"""Names in lower case and their values; empty values are left out."""
+"""Values by names in lower case, without empty values."""
 
 
 def parsed(values: Mapping[str, str | None]) -> Names:
-    """``values`` by names in lower case, without the empty ones."""
+    """``values`` by names in lower case, without empty values."""
     return dict(parse_env_vars(values, case_sensitive=False, ignore_empty=True))
 
 
 def read_env_file(path: Path) -> Names | None:
-    """What the ``.env`` file ``path`` sets; None where there is no such file.
+    """The settings in the ``.env`` file ``path``; None if it does not exist.
 
     Raises:
         ConfigError: Others can change it, or it cannot be read.
@@ -32,12 +32,12 @@ def read_env_file(path: Path) -> Names | None:
     if text is None:
         return None
     if "\0" in text:
-        raise ConfigError(f"{path} cannot be read: it has a null character. Write one NAME=value a line.")
+        raise ConfigError(f"{path} cannot be read: it contains a null character. Write one NAME=value per line.")
     return parsed(dotenv_values(stream=StringIO(text)))
 
 
 class EnvFileSource(EnvSettingsSource):
-    """Settings from what a ``.env`` file has set."""
+    """Settings from a ``.env`` file."""
 
     def __init__(self, settings_cls: type[BaseSettings], names: Names) -> None:
         self._names = names

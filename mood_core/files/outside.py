@@ -1,8 +1,7 @@
-"""Files that come from outside: opened only when they are regular files, read only up to a limit.
+"""Opens files from outside: only regular files, and only up to a size limit.
 
-Whoever opens a named pipe waits for a writer, perhaps for ever; a sparse file or an archive of a few kilobytes can
-unpack to more than a machine has memory; a folder can contain a link to itself. So every file that a person, a service
-or another program gives us is opened here.
+Opening a named pipe can block forever; a sparse file or a small archive can unpack to more than the memory; a folder
+can contain a link to itself. So every file from a person, a service or another program is opened here.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from typing import Any
 from mood_core.errors import ConfigError, InputError, MoodlogError
 
 MOST_FILES = 100_000
-"""Files and folders that a walk looks at before it stops."""
+"""Limit of files and folders in a walk."""
 
 DEEPEST = 16
-"""Folders inside each other that a walk enters."""
+"""Limit of nested folders in a walk."""
 
 MOST_RATIO = 200
-"""Unpacked bytes for each packed byte. Tables and JSON of tracks stay below 40."""
+"""Limit of unpacked bytes per packed byte. Tables and JSON of tracks stay below 40."""
 
 SMALL_BYTES = 1 << 24
-"""Up to this size, data may be packed as tightly as it likes."""
+"""Up to this size, data may have any compression ratio."""
 
 _MOST_MEMBERS = 10_000
 _SMALL_TEXT = 1_000_000
@@ -45,20 +44,20 @@ _KINDS = (
 def open_regular(
     path: Path, *, most_bytes: int | None = None, error: type[MoodlogError] = InputError
 ) -> io.BufferedReader:
-    """Open ``path`` for reading. Never waits: not for the writer of a pipe, not for a device.
+    """Open ``path`` for reading. Never blocks on a pipe or a device.
 
     Args:
         path: the file; links to files are followed.
         most_bytes: refuse larger files.
-        error: what is raised for a file that is not regular or too large.
+        error: the error to raise if the file is not regular or too large.
 
     Raises:
-        OSError: it is not there or cannot be read.
+        OSError: it does not exist or cannot be read.
     """
     _check(path, path.stat(), most_bytes, error)
     opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        _check(path, os.fstat(opened), most_bytes, error)  # it may have been exchanged since
+        _check(path, os.fstat(opened), most_bytes, error)  # it may have been replaced since
         return os.fdopen(opened, "rb")
     except BaseException:
         os.close(opened)
@@ -69,7 +68,7 @@ def read_bounded(path: Path, most_bytes: int, *, error: type[MoodlogError] = Inp
     """The bytes of the regular file ``path``.
 
     Raises:
-        OSError: it is not there or cannot be read.
+        OSError: it does not exist or cannot be read.
     """
     with open_regular(path, most_bytes=most_bytes, error=error) as file:
         content = file.read(most_bytes + 1)
@@ -103,61 +102,61 @@ def absolute(path: Path) -> Path:
 
 
 def refuse_holes(path: Path) -> None:
-    """Refuse a file with parts that were never written: they read as zeros, which no export, table or archive has.
+    """Refuse a sparse file, whose holes read as zeros; no export, table or archive has them.
 
-    Such a file can claim any size without taking room on the disk; interrupted downloads leave them too.
+    A sparse file can have any size without using disk space; interrupted downloads are sparse too.
 
     Raises:
         InputError: ``path`` has a hole.
-        OSError: it is not there or cannot be read.
+        OSError: it does not exist or cannot be read.
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         try:
             hole = os.lseek(file.fileno(), 0, os.SEEK_HOLE) if size and hasattr(os, "SEEK_HOLE") else size
         except OSError:
-            return  # the file system does not know
+            return  # not supported by the file system
     if hole < size:
-        raise InputError(f"{path} has no data at byte {hole:,} of {size:,}: it is not complete. Get it again")
+        raise InputError(f"{path} has no data at byte {hole:,} of {size:,}: it is incomplete. Download it again")
 
 
 def kind_of(mode: int) -> str | None:
-    """What a file of ``mode`` is where it is not a regular file."""
+    """The kind of a file with ``mode`` if it is not a regular file, otherwise None."""
     return next((what for test, what in _KINDS if test(mode)), None)
 
 
 def files_below(folder: Path, *, follow_links: bool) -> Iterator[Path]:
-    """The regular files in ``folder`` and the folders in it, by name; each real folder and file once.
+    """The regular files below ``folder``, sorted by name; each real folder and file once.
 
     Raises:
-        InputError: there are too many of them.
+        InputError: there are too many files and folders.
         OSError: a folder cannot be read.
     """
     seen: set[tuple[int, int]] = set()
-    waiting = [(folder, 0)]
-    while waiting:
-        path, depth = waiting.pop()
+    pending = [(folder, 0)]
+    while pending:
+        path, depth = pending.pop()
         try:
             found = path.stat()
         except OSError:
-            continue  # a link to nothing
+            continue  # a broken link
         if (found.st_dev, found.st_ino) in seen:
             continue
         seen.add((found.st_dev, found.st_ino))
         if len(seen) > MOST_FILES:
-            raise InputError(f"{folder} holds more than {MOST_FILES:,} files and folders; name a smaller folder")
+            raise InputError(f"{folder} has more than {MOST_FILES:,} files and folders; name a smaller folder")
         if stat.S_ISREG(found.st_mode):
             yield path
         elif stat.S_ISDIR(found.st_mode) and depth <= DEEPEST:
             inner = sorted(path.iterdir(), reverse=True)
-            waiting += [(each, depth + 1) for each in inner if follow_links or not each.is_symlink()]
+            pending += [(each, depth + 1) for each in inner if follow_links or not each.is_symlink()]
 
 
 def check_zip(path: Path, most_bytes: int, *, error: type[MoodlogError] = InputError) -> None:
-    """Check that the zip ``path`` unpacks to at most ``most_bytes``. A file that is no zip passes.
+    """Check that the zip ``path`` unpacks to at most ``most_bytes``. A file that is not a zip passes.
 
     Raises:
-        OSError: it is not there or cannot be read.
+        OSError: it does not exist or cannot be read.
     """
     with open_regular(path, error=error) as file:
         try:
@@ -165,19 +164,19 @@ def check_zip(path: Path, most_bytes: int, *, error: type[MoodlogError] = InputE
         except (zipfile.BadZipFile, NotImplementedError, ValueError):
             return
     if len(members) > _MOST_MEMBERS:
-        raise error(f"{path} holds {len(members):,} files, more than {_MOST_MEMBERS:,}; get it from its maker again")
+        raise error(f"{path} has {len(members):,} files, more than {_MOST_MEMBERS:,}; get it from its source again")
     if sum(member.file_size for member in members) > most_bytes:
         raise _too_large(path, most_bytes, error, "unpacks to")
-    packed = os.path.getsize(path)  # noqa: PTH202 - members can overlap: the file as a whole is what was packed
+    packed = os.path.getsize(path)  # noqa: PTH202 - members can overlap, so their sizes do not add up
     if sum(member.file_size for member in members) > max(MOST_RATIO * packed, SMALL_BYTES):
-        raise error(f"{path} unpacks to more than {MOST_RATIO} times its size; get it from its maker again")
+        raise error(f"{path} unpacks to more than {MOST_RATIO} times its size; get it from its source again")
 
 
 class BoundedUnpacking(io.RawIOBase):
-    """Reads ``unpacked``, whose bytes come from ``packed``, and stops at a ratio that no table of tracks has.
+    """Reads ``unpacked``, whose bytes come from ``packed``, up to the limit :data:`MOST_RATIO`.
 
     Args:
-        name: how messages name the file.
+        name: the file's name in messages.
         unpacked: has ``read(size)``.
         packed: has ``tell()``, in packed bytes.
     """
@@ -194,7 +193,7 @@ class BoundedUnpacking(io.RawIOBase):
         """The next ``size`` bytes.
 
         Raises:
-            InputError: the data unpack to more than ``MOST_RATIO`` times their size.
+            InputError: the data unpacks to more than ``MOST_RATIO`` times its size.
         """
         block = bytes(self._unpacked.read(size))
         self._bytes += len(block)
@@ -211,14 +210,14 @@ def _check(path: Path, found: os.stat_result, most_bytes: int | None, error: typ
         what = kind_of(found.st_mode) or "not a file"
         raise error(f"{path} is {what}, which is not read; give a regular file")
     if found.st_dev in _kernel_devices():
-        raise error(f"{path} is a file of the kernel, which is not read; give a regular file")
+        raise error(f"{path} is a kernel file, which is not read; give a regular file")
     if most_bytes is not None and found.st_size > most_bytes:
         raise _too_large(path, most_bytes, error)
 
 
 @cache
 def _kernel_devices() -> frozenset[int]:
-    """The devices of ``/proc`` and ``/sys``: files there claim to be regular, and some block or have no size."""
+    """The devices of ``/proc`` and ``/sys``, whose files look regular although some block or have no size."""
     found = set()
     for folder in ("/proc", "/sys"):
         with contextlib.suppress(OSError):
@@ -229,5 +228,5 @@ def _kernel_devices() -> frozenset[int]:
 
 def _too_large(path: Path, most_bytes: int, error: type[MoodlogError], has: str = "has") -> MoodlogError:
     return error(
-        f"{path} {has} more than {most_bytes:,} bytes, the limit for such a file; check that it is the right one"
+        f"{path} {has} more than {most_bytes:,} bytes, the limit for such a file; check that it is the right file"
     )

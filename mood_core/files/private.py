@@ -1,4 +1,4 @@
-"""Files and folders that only their owner can read, whatever the umask: they hold people's listens, names and keys."""
+"""Files and folders that only their owner can read, independent of the umask, for listens, names and keys."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LONGEST_STEM = 120
 _PR_SET_DUMPABLE = 4  # of <linux/prctl.h>
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-"""A flag for ``os.open``: fail where the name is a symbolic link, which somebody else may have placed there."""
+"""A flag for ``os.open``: fail for a symbolic link, which another user may have created."""
 
 
 def file_stem(identifier: str) -> str:
-    """``identifier`` as the stem of a file's name that stays in its folder: what may not stand there is written out."""
+    """``identifier`` as a safe file name stem: special characters are percent-encoded."""
     stem = quote(identifier, safe="")
     if len(stem) > _LONGEST_STEM:
         stem = f"{stem[:_LONGEST_STEM]}-{sha256(identifier.encode()).hexdigest()[:12]}"
@@ -31,31 +31,31 @@ def file_stem(identifier: str) -> str:
 
 
 def make_private_folder(folder: Path) -> list[Path]:
-    """Make ``folder`` and its missing parents, mode 0700; returns those made, the innermost first. Others stay.
+    """Create ``folder`` and its missing parents with mode 0700; returns the created folders, innermost first.
 
     Raises:
-        OSError: one cannot be made.
+        OSError: a folder cannot be created.
     """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(mode=_FOLDER, exist_ok=True)
     if not missing and not folder.is_dir():
-        raise NotADirectoryError(20, "it is no folder", str(folder))
+        raise NotADirectoryError(20, "it is not a folder", str(folder))
     return missing
 
 
 def open_private(path: Path, *, new: bool = False) -> IO[bytes]:
-    """Open ``path`` for writing from its start; where it is not there yet, with mode 0600. ``new``: it must not be.
+    """Open ``path`` for writing and truncate it; a new file has mode 0600. ``new``: it must not exist.
 
     Raises:
-        OSError: it cannot be opened, is a symbolic link, or is there though it must not.
+        OSError: it cannot be opened, is a symbolic link, or exists although ``new``.
     """
     flags = os.O_WRONLY | os.O_CREAT | NO_FOLLOW | getattr(os, "O_BINARY", 0) | (os.O_EXCL if new else os.O_TRUNC)
     return os.fdopen(_open_regular(path, flags), "wb")
 
 
 def append_private(path: Path) -> IO[bytes]:
-    """Open ``path`` for writing at its end; where it is not there yet, with mode 0600.
+    """Open ``path`` for appending; a new file has mode 0600.
 
     Raises:
         OSError: it cannot be opened or is a symbolic link.
@@ -65,7 +65,7 @@ def append_private(path: Path) -> IO[bytes]:
 
 
 def _open_regular(path: Path, flags: int) -> int:
-    # Without waiting: a named pipe that nobody reads from fails at once, any other is refused.
+    # Non-blocking: a named pipe without a reader fails at once, other pipes are refused.
     opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), _FILE)
     if not stat.S_ISREG(os.fstat(opened).st_mode):
         os.close(opened)
@@ -74,7 +74,7 @@ def _open_regular(path: Path, flags: int) -> int:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write ``content`` into the private file ``path``.
+    """Write ``content`` to the private file ``path``.
 
     Raises:
         OSError: it cannot be written.
@@ -84,12 +84,12 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Make an empty private file at ``path`` unless there is one, without ever opening that.
+    """Create an empty private file at ``path`` unless it exists; an existing file is not opened.
 
-    For SQLite: closing a file that another connection of this process holds would drop its locks.
+    For SQLite: closing a file that another connection of this process uses would drop its locks.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     sweep_temporary(path)
     if path.exists():
@@ -113,11 +113,11 @@ def _link_empty(fresh: Path, path: Path) -> None:
 
 
 def no_core_dumps() -> None:
-    """Keep the memory of this process, which holds secrets, out of core dumps.
+    """Disable core dumps of this process, whose memory contains secrets.
 
-    The limit also holds for children and for macOS. Linux ignores it where core dumps go to a program, as systemd and
-    Ubuntu set it up; a process that is not dumpable leaves none at all, and other processes of this user, root's apart,
-    can read neither its memory nor its environment.
+    The limit also applies to child processes and to macOS. Linux ignores it if core dumps are piped to a program, as
+    with systemd and on Ubuntu. A process that is not dumpable leaves no core dump, and other processes of this user
+    except root's cannot read its memory or environment.
     """
     with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
         import resource

@@ -1,15 +1,15 @@
-"""Whether a file may be believed: by who owns it and who can change it, not by the place where it is.
+"""Whether to trust a file, by its owner and permissions and not by its path.
 
-A file is trusted where it, its folder, and every symbolic link on the way to it belong to this user or to root, and no
-one else can write to them. A folder like ``/tmp`` counts as writable by others, although it is sticky: others can put a
-file there first. Two things are no reason for distrust, because they are usual and let nobody in:
+A file is trusted if it, its folder, and every symbolic link on the way to it belong to this user or to root, and other
+users cannot write to them. A folder like ``/tmp`` counts as writable by others although it is sticky: others can create
+a file there first. Two common cases are harmless:
 
-- write permission of a group that is private to the owner: it has the owner's name and no other member (the way of
-  Debian, Ubuntu and Fedora, whose umask is 002). Where the file has an access control list, its group bits may stand
-  for anybody, and it is not trusted;
-- that others can read the file. ``moodlog doctor`` reports that.
+- write permission of a group that is private to the owner: it has the owner's name and no other member (as on Debian,
+  Ubuntu and Fedora, whose umask is 002). With an access control list, the group bits may apply to other users, and the
+  file is not trusted;
+- read permission of other users, which ``moodlog doctor`` reports.
 
-On Windows, permissions are kept elsewhere, and every file is trusted.
+On Windows, permissions are not checked and every file is trusted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_LINKS = 40
 
 @dataclass(frozen=True, slots=True)
 class Distrust:
-    """Why the file or folder ``path`` is not trusted, and what to do."""
+    """Why the file or folder ``path`` is not trusted, and the remedy."""
 
     path: Path
     reason: str
@@ -38,10 +38,10 @@ class Distrust:
 
 
 def distrust(path: Path) -> Distrust | None:
-    """Why ``path`` is not trusted; None where it is, or where there is no such file.
+    """Why ``path`` is not trusted; None if it is trusted or does not exist.
 
     Raises:
-        OSError: It cannot be looked at.
+        OSError: It cannot be inspected.
     """
     if sys.platform == "win32":
         return None
@@ -58,16 +58,16 @@ def distrust(path: Path) -> Distrust | None:
 
 
 def judge_folder(path: Path) -> Distrust | None:
-    """Why others can change what is in the folder ``path``; None where they cannot.
+    """Why others can change the contents of the folder ``path``; None if they cannot.
 
     Raises:
-        OSError: It cannot be looked at.
+        OSError: It cannot be inspected.
     """
     return None if sys.platform == "win32" else _judge(path, path.stat())
 
 
 def read_trusted(path: Path) -> str | None:
-    """The text of the small configuration file ``path``; None where there is no such file (a folder is none).
+    """The text of the small configuration file ``path``; None if it is not a file.
 
     Raises:
         ConfigError: It is not trusted, not a regular file, larger than 1 MB, or not UTF-8.
@@ -78,17 +78,17 @@ def read_trusted(path: Path) -> str | None:
     except (FileNotFoundError, IsADirectoryError):
         return None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} cannot be read: it is not UTF-8. Write one NAME=value a line.") from error
+        raise ConfigError(f"{path} cannot be read: it is not UTF-8. Write one NAME=value per line.") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}. Repair it or move it away.") from error
 
 
 def refuse_untrusted(path: Path) -> None:
-    """Let ``path`` pass if it is trusted or absent.
+    """Check that ``path`` is trusted or does not exist.
 
     Raises:
         ConfigError: It is not trusted; the message has the file, its owner or mode, and the remedy.
-        OSError: It cannot be looked at.
+        OSError: It cannot be inspected.
     """
     found = distrust(path)
     if found is not None:
@@ -96,21 +96,21 @@ def refuse_untrusted(path: Path) -> None:
 
 
 def read_small(path: Path) -> str | None:
-    """The text of the file ``path``, whoever owns it; None where it is a folder.
+    """The text of the file ``path`` with any owner; None for a folder.
 
     Raises:
         ConfigError: It is not a regular file, or larger than 1 MB.
         UnicodeDecodeError: It is not UTF-8.
         OSError: It cannot be read.
     """
-    # Without O_NONBLOCK, opening a FIFO waits for its writer.
+    # Without O_NONBLOCK, opening a FIFO blocks until it has a writer.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             return None
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{path} is not a regular file; replace it by one, or move it away.")
+            raise ConfigError(f"{path} is not a regular file; replace it by one or move it away.")
         content = file.read(LARGEST_BYTES + 1)
     if len(content) > LARGEST_BYTES:
         raise ConfigError(f"{path} is larger than 1 MB; configuration files are small. Move it away.")
@@ -118,7 +118,7 @@ def read_small(path: Path) -> str | None:
 
 
 def _steps(path: Path) -> Iterator[Path]:
-    """``path``, and the target of each symbolic link on the way to what it leads to."""
+    """``path``, and the target of each symbolic link on the way to its final target."""
     current = Path.cwd() / path
     for _ in range(_MOST_LINKS):
         yield current
@@ -139,7 +139,7 @@ if sys.platform != "win32":
             mine = f"If it is yours, run `chown {user_name(os.geteuid())} {path}` as root"
             return Distrust(path, reason, f"{mine}; otherwise move to another folder")
         if stat.S_ISLNK(status.st_mode):
-            return None  # a link has no mode of its own
+            return None  # links have no mode
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             remedy = "Replace it by a regular file, or move it away"
             return Distrust(path, f"is {kind_of(status.st_mode) or 'not a regular file'}", remedy)
@@ -155,7 +155,7 @@ if sys.platform != "win32":
         return me if os.geteuid() == 0 else f"{me} or root"
 
     def _is_private_group(path: Path, status: os.stat_result) -> bool:
-        """Whether the group is that of its owner alone."""
+        """Whether the group is private to its owner."""
         try:
             group = grp.getgrgid(status.st_gid)
             owner = pwd.getpwnam(group.gr_name)

@@ -1,4 +1,4 @@
-"""Addresses of services: whether one may receive secrets, and the origin that a token belongs to."""
+"""URLs of services: whether they may receive secrets, and the origin that a token belongs to."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def insecure(url: str) -> str | None:
-    """Why no secret may be sent to ``url``; None where it is https, or http to this machine itself."""
+    """Why ``url`` must not receive secrets; None for https, and for http to this machine."""
     parts = _split(url)
     if parts is None:
         return "it must be an http or https address"
     if has_login(url):
-        return "it must have no user name and no password before its host: logs and messages show addresses"
+        return "it must not contain a user name or password: logs and messages show URLs"
     if parts.scheme == "http" and not is_loopback(url):
-        return "it must be https, since it gets private data; http is for this machine (127.0.0.1, ::1, localhost)"
+        return "it must be https because it receives private data; http is only for 127.0.0.1, ::1 and localhost"
     return None
 
 
 def has_login(url: str) -> bool:
-    """Whether ``url`` has a user name or a password before its host."""
+    """Whether ``url`` contains a user name or password."""
     return "@" in url.partition("://")[2].partition("/")[0].partition("?")[0]
 
 
 def shown(url: str) -> str:
-    """``url`` as a message may repeat it: what is before an ``@`` may be a password."""
+    """``url`` for messages, hidden if it may contain a password (before an ``@``)."""
     return "not shown" if "@" in url else repr(url)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether ``url`` leads to this machine itself."""
+    """Whether ``url`` points to this machine."""
     parts = _split(url)
     host = (parts.hostname or "") if parts else ""
     try:
@@ -41,7 +41,7 @@ def is_loopback(url: str) -> bool:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port of ``url``, the port only where it is not the scheme's own: ``https://example.org``.
+    """Scheme, host and non-default port of ``url``, such as ``https://example.org``.
 
     Raises:
         ValueError: ``url`` is not an http or https address.
@@ -55,7 +55,7 @@ def origin(url: str) -> str:
 
 
 def _split(url: str) -> SplitResult | None:
-    # HTTP libraries disagree about a backslash: one that ends the host for them may not end it here.
+    # HTTP libraries disagree whether a backslash ends the host.
     if "\\" in url or any(character.isspace() or not character.isprintable() for character in url):
         return None
     try:

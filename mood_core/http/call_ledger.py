@@ -1,4 +1,4 @@
-"""The count of calls to an outside service, as its client sees it; ``store/quota/calls.py`` keeps it in SQL."""
+"""Protocol of the call ledger, which counts calls to a service; ``store/quota/calls.py`` implements it in SQL."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class CallLedger(Protocol):
     """
 
     def before_call(self, endpoint: str) -> None:
-        """Count a request that is about to be sent, retries included.
+        """Count a request before it is sent, including retries.
 
         Raises:
-            QuotaExceeded: The budget is used up, or the Retry-After of an earlier response is not over yet.
+            QuotaExceeded: The budget is used up, or the Retry-After of an earlier response has not expired.
         """
         ...
 
@@ -24,9 +24,9 @@ class CallLedger(Protocol):
 
         Args:
             endpoint: As in :meth:`before_call`.
-            status: The HTTP status; 0 where no complete response came (timeout, closed connection).
-            retry_after_s: The response's Retry-After in seconds, None where it has none. Above 60 s the quota is used
-                up, and the endpoint must not be called before that time.
+            status: The HTTP status; 0 without a complete response (timeout, closed connection).
+            retry_after_s: The response's Retry-After in seconds, or None. Above 60 s the quota is used up, and the
+                endpoint must not be called before that time.
         """
         ...
 

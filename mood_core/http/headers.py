@@ -1,4 +1,4 @@
-"""Times in the headers of HTTP answers: dates, and for how long a service asks to be left alone. Pure."""
+"""Parses times in the headers of HTTP responses: dates and Retry-After. Pure."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_RETRY_AFTER_S = 30 * 86_400.0
-"""The longest Retry-After that is believed, s. A longer one is taken for this: a slip must not silence us for years."""
+"""Upper limit of Retry-After, s, so that a wrong value does not stop calls for years."""
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, 0 to :data:`LONGEST_RETRY_AFTER_S`; None if unreadable.
+    """A Retry-After header in seconds, 0 to :data:`LONGEST_RETRY_AFTER_S`; None if unreadable.
 
-    The header holds a number of seconds or an HTTP date, which counts from ``now``.
+    The header has a number of seconds, or an HTTP date, which is compared with ``now``.
     """
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
-        moment = http_time(value)
-        seconds = math.nan if moment is None else max((moment - now).total_seconds(), 0.0)
+        time = http_time(value)
+        seconds = math.nan if time is None else max((time - now).total_seconds(), 0.0)
     return min(seconds, LONGEST_RETRY_AFTER_S) if 0.0 <= seconds < math.inf else None
 
 
 def http_time(value: str | None) -> datetime | None:
-    """The aware UTC time of an HTTP date header, None where it cannot be read."""
+    """The aware UTC time of an HTTP date header, None if unreadable."""
     try:
-        moment = parsedate_to_datetime(value) if value else None
-        if moment is None:
+        time = parsedate_to_datetime(value) if value else None
+        if time is None:
             return None
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

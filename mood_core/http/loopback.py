@@ -1,7 +1,7 @@
-"""Protection of HTTP servers on loopback against web pages: own host and own origin only, no frames, no CORS.
+"""Protects HTTP servers on loopback against web pages: only own host and origin, no frames, no CORS.
 
-A browser sends requests to 127.0.0.1 for any page that it shows, and a page whose DNS name resolves to 127.0.0.1 (DNS
-rebinding) even reads the answers. Host, Origin and Sec-Fetch-Site are set by the browser, so a page cannot forge them.
+A browser sends requests to 127.0.0.1 for any page, and a page whose DNS name resolves to 127.0.0.1 (DNS rebinding) can
+even read the responses. The browser sets Host, Origin and Sec-Fetch-Site, so a page cannot forge them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _LOOPBACK = re.compile(rb"(127(\.[0-9]{1,3}){3}|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _HARDENING: tuple[Header, ...] = (
     (b"x-frame-options", b"DENY"),
-    # A script from elsewhere could read the password that Prefect's pages keep; these need no such script.
+    # A foreign script could read the password that Prefect's pages store; they need no foreign scripts.
     (
         b"content-security-policy",
         b"script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; connect-src 'self'; object-src 'none'; "
@@ -33,9 +33,9 @@ _HARDENING: tuple[Header, ...] = (
 
 
 def refusal(headers: Iterable[Header], *, is_get: bool) -> str | None:
-    """Why a request with these ``headers`` is refused; None for one that this machine's own programs or pages sent.
+    """Why to refuse a request with these ``headers``; None for requests of local programs and own pages.
 
-    Another origin may only link here: navigate a whole tab with GET.
+    Another origin may only link here, that is, navigate a whole tab with GET.
     """
     found: dict[bytes, list[bytes]] = {}
     for name, value in headers:
@@ -53,7 +53,7 @@ def refusal(headers: Iterable[Header], *, is_get: bool) -> str | None:
 
 
 class LoopbackGuard:
-    """ASGI middleware: refuses what ``refusal`` refuses, on HTTP and WebSocket, and adds headers for browsers."""
+    """ASGI middleware that applies ``refusal`` to HTTP and WebSocket requests and adds security headers."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -84,7 +84,7 @@ def _without_cors(headers: Iterable[Header]) -> list[Header]:
 
 
 async def refuse(scope: Scope, send: Send, why: str) -> None:
-    """Answer a request with 403 and ``why``; a WebSocket is closed before it opens, which uvicorn answers with 403."""
+    """Respond with 403 and ``why``; a WebSocket is closed before it opens, for which uvicorn sends 403."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": why})
     else:
@@ -94,7 +94,7 @@ async def refuse(scope: Scope, send: Send, why: str) -> None:
 async def answer(
     send: Send, status: int, text: str, *, content_type: str = "text/plain", headers: Sequence[Header] = ()
 ) -> None:
-    """Send a whole response that no cache keeps."""
+    """Send a complete response that must not be cached."""
     body = text.encode()
     fixed = [
         (b"content-type", f"{content_type}; charset=utf-8".encode()),

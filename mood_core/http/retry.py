@@ -1,4 +1,4 @@
-"""The one owner of short waits: how often and how patiently a failed request to Spotify is repeated."""
+"""Retry policy of failed requests to Spotify, with exponential backoff and short Retry-After waits."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How a failed request is repeated.
+    """How to retry a failed request.
 
     Attributes:
-        attempts: tries in all, the first included.
-        total_wait_s: waits of one call never add up to more than this; then the failure is raised.
-        total_request_s: once the tries themselves have taken this long, there is no other one: a server that lets
-            requests time out is not to hold up everybody else.
-        backoff_s: the first wait after a 5xx, a timeout or a cut connection is up to twice this, doubling from there,
-            each drawn at random so that workers do not come back in step.
-        longest_backoff_s: the longest single such wait.
+        attempts: number of attempts, including the first.
+        total_wait_s: limit of all waits of one call; then the failure is raised.
+        total_request_s: limit of the time of all attempts, after which there is no retry, so that a server whose
+            requests time out does not delay other accounts.
+        backoff_s: half the upper limit of the first wait after a 5xx, a timeout or a closed connection; doubles with
+            each attempt. Waits are random, so that workers do not retry at the same time.
+        longest_backoff_s: limit of a single backoff.
         sleep: how to wait; tests pass their own.
     """
 
@@ -40,10 +40,10 @@ class RetryPolicy:
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, request: Callable[[], T]) -> T:
-        """The result of ``request``, repeated while it fails with a ``SourceError`` that is ``retryable``.
+        """The result of ``request``, retried while it fails with a retryable ``SourceError``.
 
         Raises:
-            SourceError: the last failure, as it was.
+            SourceError: the last failure.
         """
         retrying = Retrying(
             sleep=self.sleep,

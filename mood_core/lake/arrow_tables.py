@@ -1,4 +1,4 @@
-"""Turns records into Arrow tables of their dataset."""
+"""Converts records to Arrow tables."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mood_core.lake.schema import USERS, Dataset
 
 
 def to_table(dataset: Dataset, records: Iterable[Any]) -> pa.Table:
-    """A table in ``dataset``'s schema with a row for each record, whose attributes are named as the columns are.
+    """A table in ``dataset``'s schema with one row per record; attributes have the names of the columns.
 
     Raises:
-        BatchCorrupt: A text cannot be written as Unicode, as one with a lone surrogate.
+        BatchCorrupt: A text is not valid Unicode, such as a lone surrogate.
     """
     rows = list(records)
     return _table(dataset, {field.name: [getattr(row, field.name) for row in rows] for field in dataset.schema})
 
 
 def users_table(users: Iterable[User], recorded_at: datetime) -> pa.Table:
-    """The rows of ``users`` as recorded at ``recorded_at``. Raises as :func:`to_table`."""
+    """The rows of ``users`` as recorded at ``recorded_at``. Raises like :func:`to_table`."""
     rows = list(users)
     given = {name: [getattr(row, name) for row in rows] for name in USERS.schema.names if name != "recorded_at"}
     return _table(USERS, {**given, "recorded_at": [recorded_at] * len(rows)})
@@ -34,7 +34,7 @@ def _table(dataset: Dataset, values: Mapping[str, list[Any]]) -> pa.Table:
     try:
         columns = [_column(field, values[field.name]) for field in dataset.schema]
     except UnicodeEncodeError as error:
-        raise BatchCorrupt(f"rows of {dataset.name} hold text that is no Unicode; nothing of them was kept") from error
+        raise BatchCorrupt(f"rows of {dataset.name} contain invalid Unicode; they were not stored") from error
     return pa.Table.from_arrays(columns, schema=dataset.schema)
 
 
@@ -50,5 +50,5 @@ def _column(field: pa.Field, values: list[Any]) -> pa.Array:
     return pa.array(values, field.type)
 
 
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else to_ms(moment)
+def _ms(time: datetime | None) -> int | None:
+    return None if time is None else to_ms(time)

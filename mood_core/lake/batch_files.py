@@ -1,4 +1,4 @@
-"""What a batch file is called, what it carries, and how rows become its bytes and back."""
+"""Names, metadata and serialisation of batch files."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PEOPLE_CHUNK = 100_000
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """A published batch: where it lies and what the ledger says of it.
+    """A published batch and its ledger entry.
 
     ``path`` is relative to the lake's root, ``sha256`` the hex digest of the whole file; ``created_at`` orders batches.
-    A compacted file holds the rows of the batches it ``replaces``.
+    A compacted file contains the rows of the batches it ``replaces``.
     """
 
     batch_id: str
@@ -44,12 +44,12 @@ def conform(dataset: Dataset, table: pa.Table, *, is_sorted: bool = False) -> pa
     """``table`` in the dataset's exact schema, sorted by its key unless it ``is_sorted`` already.
 
     Raises:
-        BatchCorrupt: A column is missing, has another type, holds nulls where there must be none, or breaks a rule.
+        BatchCorrupt: A column is missing, has another type, contains forbidden nulls, or violates a rule.
     """
     try:
         plain = _with_every_column(dataset, table).select(dataset.schema.names).cast(_plain(dataset.schema))
     except (KeyError, ValueError, pa.ArrowException) as error:
-        raise BatchCorrupt(f"rows do not fit the dataset {dataset.name}: {error}") from error
+        raise BatchCorrupt(f"rows do not match the dataset {dataset.name}: {error}") from error
     for field in dataset.schema:
         if not field.nullable and plain.column(field.name).null_count:
             raise BatchCorrupt(f"rows of {dataset.name} have no {field.name}")
@@ -75,15 +75,15 @@ def _with_every_column(dataset: Dataset, table: pa.Table) -> pa.Table:
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:
-    """``schema`` without dictionaries, every field nullable: missing values are then found field by field."""
+    """``schema`` without dictionaries and with nullable fields, so that nulls are reported per field."""
     kinds = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in schema]
     return pa.schema(list(zip(schema.names, kinds, strict=True)))
 
 
 def batch_id_of(table: pa.Table, created_at: datetime, *, compacted: bool = False) -> str:
-    """An id that sorts by time and is the same for the same rows: ``20261124T081300123Z-<16 hex digits>``.
+    """A deterministic id that sorts by time: ``20261124T081300123Z-<16 hex digits>``.
 
-    That of a compacted file has a ``c`` before the digits, so that a listing tells which files replace others.
+    The id of a compacted file has a ``c`` before the digits, so that a listing shows which files replace others.
     """
     digest = sha256()
     with pa.ipc.new_stream(_Digesting(digest), table.schema) as stream:
@@ -93,7 +93,7 @@ def batch_id_of(table: pa.Table, created_at: datetime, *, compacted: bool = Fals
 
 
 def is_compacted(path: str) -> bool:
-    """Whether the name of a batch file says that it replaces others."""
+    """Whether a batch file replaces others, by its name."""
     return "Z-c" in path.rpartition("/")[2] and len(path.rpartition("-")[2]) == len(f"c{'0' * 16}{SUFFIX}")
 
 
@@ -107,7 +107,7 @@ def to_parquet(
 ) -> pa.Buffer:
     """The bytes of a batch file: zstd, dictionaries for ids, deltas for times, and its identity as metadata.
 
-    Every page carries a checksum, so that a flipped bit is noticed without a ledger.
+    Every page has a checksum, so that a flipped bit is detected without the ledger.
     """
     metadata = {
         _META + "batch_id": batch_id,
@@ -133,10 +133,10 @@ def to_parquet(
 
 
 def open_parquet(path: str, source: pa.NativeFile, digest: str, byte_count: int) -> tuple[BatchFile, pq.ParquetFile]:
-    """Describe the batch file that ``source`` reads; ``path`` is where it lies in the lake, ``digest`` its sha256.
+    """Open the batch file ``source``; ``path`` is its path in the lake, ``digest`` its sha256.
 
     Raises:
-        BatchCorrupt: It is no Parquet, not one of moodlog's, of another schema version, or renamed.
+        BatchCorrupt: It is not Parquet, not from moodlog, has another schema version, or was renamed.
     """
     with _readable(path):
         parquet = pq.ParquetFile(source, page_checksum_verification=True)
@@ -149,7 +149,7 @@ def tables_of(file: BatchFile, parquet: pq.ParquetFile, chunk: int) -> Iterator[
     """The rows of a batch file in tables of up to ``chunk`` rows, in their dataset's schema.
 
     Raises:
-        BatchCorrupt: A page is damaged, or rows do not fit the dataset.
+        BatchCorrupt: A page is damaged, or rows do not match the dataset.
     """
     with _readable(file.path):
         for batch in parquet.iter_batches(chunk):
@@ -157,10 +157,10 @@ def tables_of(file: BatchFile, parquet: pq.ParquetFile, chunk: int) -> Iterator[
 
 
 def listed(path: str, source: pa.NativeFile, name: str) -> tuple[str, ...]:
-    """What a batch file's metadata ``name`` (``replaces`` or ``model_version``) lists; nothing where it has none.
+    """The list in a batch file's metadata ``name`` (``replaces`` or ``model_version``); empty without it.
 
     Raises:
-        BatchCorrupt: It is no Parquet file.
+        BatchCorrupt: It is not a Parquet file.
     """
     with _readable(path):
         metadata = pq.ParquetFile(source).schema_arrow.metadata or {}
@@ -168,10 +168,10 @@ def listed(path: str, source: pa.NativeFile, name: str) -> tuple[str, ...]:
 
 
 def people_in(path: str, source: pa.NativeFile) -> set[str]:
-    """The distinct values of the column ``user_id``; none where the file has no such column.
+    """The distinct values of the column ``user_id``; empty without the column.
 
     Raises:
-        BatchCorrupt: It is no Parquet file, or a page is damaged.
+        BatchCorrupt: It is not a Parquet file, or a page is damaged.
     """
     found: set[str] = set()
     with _readable(path):
@@ -207,7 +207,7 @@ def _described(path: str, metadata: dict[str, str], digest: str, row_count: int,
 
 
 class _Digesting:
-    """A file that keeps only the digest of what is written to it."""
+    """A file that only computes the digest of its content."""
 
     closed = False
 
@@ -219,7 +219,7 @@ class _Digesting:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is buffered."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""

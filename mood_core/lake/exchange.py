@@ -1,4 +1,4 @@
-"""Replaces several files of a folder by one in a single step, where the operating system can exchange two folders."""
+"""Replaces several files of a folder by one atomically, if the operating system can exchange two folders."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _AT_FDCWD = -100
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), and RENAME_SWAP of macOS's renamex_np(3)
 
 
-def exchange_locally(root: Path, path: str, content: pa.Buffer, gone: Sequence[str]) -> bool:
-    """Put ``content`` at ``root/path`` and take the files ``gone`` of the same folder away, in one step.
+def exchange_locally(root: Path, path: str, content: pa.Buffer, removed: Sequence[str]) -> bool:
+    """Write ``content`` to ``root/path`` and remove the files ``removed`` of the same folder, atomically.
 
-    A folder made beside it (its name begins with a dot, which readers ignore) gets the new file and links to the files
-    that stay; then the two change places. What somebody published meanwhile is linked over. Returns False, and changes
-    nothing, where the system cannot do it.
+    A temporary folder (its name starts with a dot, which readers ignore) gets the new file and links to the remaining
+    files; then the folders are exchanged. Files that were published in the meantime are linked too. Returns False
+    without changes if the system cannot exchange folders.
 
     Raises:
-        OSError: It is done, but the disk does not confirm it.
+        OSError: The exchange is done, but fsync failed.
     """
     swap = _swap()
     folder = (root / path).parent
-    if swap is None or folder.is_symlink():  # the link would be exchanged, and the files behind it stay
+    if swap is None or folder.is_symlink():  # exchanging would replace the link, not the folder
         return False
     fresh = temporary_path(folder)
-    taken = {Path(name).name for name in gone}
+    taken = {Path(name).name for name in removed}
     try:
         done = _prepared(fresh, folder, path, content, taken) and _swapped(swap, fresh, folder, taken)
         if done:
@@ -61,7 +61,7 @@ def _swapped(swap: Callable[[bytes, bytes], int], fresh: Path, folder: Path, tak
     try:
         _link_missing(fresh, folder, taken)
     except OSError:
-        # What was published meanwhile must not go with the old folder.
+        # Files published in the meantime must not be removed with the old folder.
         return swap(os.fsencode(fresh), os.fsencode(folder)) != 0
     return True
 
@@ -73,7 +73,7 @@ def _link_missing(source: Path, target: Path, taken: set[str]) -> None:
 
 
 def _swap() -> Callable[[bytes, bytes], int] | None:
-    """The system's call that exchanges two paths and returns 0 when it has."""
+    """The system call that exchanges two paths and returns 0 on success."""
     try:
         library = ctypes.CDLL(None, use_errno=True)
         if platform.system() == "Linux":

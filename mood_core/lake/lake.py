@@ -1,4 +1,4 @@
-"""The lake: a folder of batch files that are published whole or not at all, and never changed afterwards."""
+"""The lake: a folder of immutable batch files that are published atomically."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mood_core.lake.batch_files import (
     to_parquet,
 )
 from mood_core.lake.exchange import exchange_locally
-from mood_core.lake.publish import entries_below, is_no_file, publish_locally, sweep_leftovers
+from mood_core.lake.publish import entries_below, is_irregular, publish_locally, sweep_leftovers
 from mood_core.lake.schema import DATASETS, SCHEMA_VERSION, Dataset
 
 _BATCH = re.compile(rf"/\w+/month=[^/]*/[^./][^/]*{re.escape(SUFFIX)}")
@@ -46,16 +46,16 @@ class Lake:
 
     @property
     def is_local(self) -> bool:
-        """Whether the lake lies on a local disk."""
+        """Whether the lake is on a local disk."""
         return isinstance(self._files, fs.LocalFileSystem)
 
     def write(self, dataset: Dataset, table: pa.Table, *, created_at: datetime) -> BatchFile:
-        """Publish the rows of ``table`` as one immutable file and return what the ledger needs to know of it.
+        """Publish the rows of ``table`` as one immutable file and return its ledger entry.
 
-        The same rows at the same ``created_at`` make the same file: writing them twice changes nothing.
+        Idempotent: the same rows with the same ``created_at`` make the same file.
 
         Raises:
-            BatchCorrupt: The rows do not fit the dataset's schema.
+            BatchCorrupt: The rows do not match the dataset's schema.
             StoreError: The lake cannot be written.
         """
         rows = conform(dataset, table)
@@ -75,10 +75,10 @@ class Lake:
         )
 
     def read(self, path: str) -> tuple[BatchFile, pa.Table]:
-        """The batch at ``path`` (relative to the root), described and in its dataset's schema.
+        """The batch at ``path`` (relative to the root) and its rows in the dataset's schema.
 
         Raises:
-            BatchCorrupt: The file is missing, damaged, renamed or of another schema version.
+            BatchCorrupt: The file is missing, damaged or renamed, or has another schema version.
         """
         file, tables = self.stream(path)
         rows = list(tables)
@@ -87,10 +87,10 @@ class Lake:
         ].schema.empty_table()
 
     def stream(self, path: str) -> tuple[BatchFile, Iterator[pa.Table]]:
-        """Like :meth:`read`, with the rows in tables of up to 50,000: memory stays flat whatever the file's size.
+        """Like :meth:`read`, with the rows in tables of up to 50,000 and constant memory.
 
         Raises:
-            BatchCorrupt: As for :meth:`read`; a damaged page only when its rows are reached.
+            BatchCorrupt: As for :meth:`read`; for a damaged page when its rows are reached.
         """
         digest, size = sha256(), 0
         with self._reading(path) as source:
@@ -102,28 +102,28 @@ class Lake:
         return file, tables_of(file, parquet, _CHUNK)
 
     def paths(self, dataset: str, *, since: datetime | None = None) -> list[str]:
-        """Paths of the dataset's batches, oldest first; with ``since``, only months from its month on are looked at.
+        """Paths of the dataset's batches, oldest first; ``since`` excludes earlier months.
 
-        A batch that a compacted file replaces is left out, also in the moment when both files lie there.
+        Batches that a compacted file replaces are excluded, also while both files exist.
         """
         found = self._found(dataset, since)
-        gone = set(self._superseded(found))
-        return [path for path in found if path not in gone]
+        replaced = set(self._superseded(found))
+        return [path for path in found if path not in replaced]
 
     def superseded(self, dataset: str) -> list[str]:
-        """Paths of batches that a compacted file replaces and that still lie there."""
+        """Paths of existing batches that a compacted file replaces."""
         return self._superseded(self._found(dataset, None))
 
     def compact(
         self, dataset: Dataset, table: pa.Table, replaced: Sequence[BatchFile], *, inherited: Sequence[str] = ()
     ) -> BatchFile:
-        """Publish one file in place of ``replaced``, which hold the rows of ``table`` and are of one month.
+        """Publish one file in place of ``replaced``, which contain the rows of ``table`` and are of one month.
 
-        ``inherited`` are ids of batches that those replace themselves and the ledger may still hold.
+        ``inherited`` are ids of batches that ``replaced`` replace themselves and that the ledger may still contain.
 
-        On a local disk the month's folder changes in one step where the system can exchange two folders: whoever lists
-        it sees the old files or the new one, never both and never neither. Elsewhere the new file comes first, and
-        :meth:`paths` leaves out what it replaces. The old files are gone afterwards.
+        On a local disk the month's folder changes atomically if the system can exchange two folders: a listing shows
+        the old files or the new file. Otherwise the new file is published first, and :meth:`paths` excludes the files
+        it replaces. The old files are deleted afterwards.
 
         Raises:
             StoreError: The lake cannot be written.
@@ -137,14 +137,14 @@ class Lake:
         old = [file.path for file in replaced if file.path != path]
         if not self._exchanged(path, content, old):
             self._publish(path, content)
-            for gone in old:
-                self.remove(gone)
+            for each in old:
+                self.remove(each)
         digest = sha256(memoryview(content)).hexdigest()
         count, size = rows.num_rows, content.size
         return BatchFile(batch_id, dataset.name, path, digest, count, size, SCHEMA_VERSION, created_at, replaces)
 
     def copy(self, path: str, folder: Path) -> int:
-        """Copy the file at ``path`` as it is to the same place below the local ``folder``; returns its bytes.
+        """Copy the file at ``path`` to the same path below the local ``folder``; returns its size in bytes.
 
         Raises:
             BatchCorrupt: The file is missing or cannot be read.
@@ -156,7 +156,7 @@ class Lake:
         return int(content.size)
 
     def people(self, path: str) -> set[str]:
-        """The ids of the people in the file at ``path``; only that column is read.
+        """The ids of the people in the file at ``path``; reads only that column.
 
         Raises:
             BatchCorrupt: The file is missing or cannot be read.
@@ -165,7 +165,7 @@ class Lake:
             return people_in(path, source)
 
     def model_versions(self, path: str) -> tuple[str, ...]:
-        """The model versions whose labels the file at ``path`` holds, by its metadata.
+        """The model versions of the labels in the file at ``path``, from its metadata.
 
         Raises:
             BatchCorrupt: The file is missing or cannot be read.
@@ -174,7 +174,7 @@ class Lake:
             return listed(path, source, "model_version")
 
     def remove(self, path: str) -> None:
-        """Delete the file at ``path``; nothing happens where there is none.
+        """Delete the file at ``path`` if it exists.
 
         Raises:
             StoreError: The lake cannot be written.
@@ -187,9 +187,9 @@ class Lake:
             raise StoreError(f"{path} cannot be removed from the lake {self.root}: {error}") from error
 
     def foreign(self, *, since: datetime | None = None) -> list[str]:
-        """Paths in the datasets' folders that are not batch files by their name: files, links, pipes and the like.
+        """Paths in the datasets' folders that are not batch files by their name: files, links, pipes and so on.
 
-        With ``since``, older months are not looked at.
+        ``since`` excludes earlier months.
         """
         first = f"month={since.astimezone(UTC):%Y-%m}" if since else ""
         return sorted(
@@ -200,7 +200,7 @@ class Lake:
         )
 
     def _everything(self, dataset: str, first: str) -> Iterator[str]:
-        """``/dataset/...`` of all that is not a folder, without months before ``first``."""
+        """``/dataset/...`` of all entries that are not folders, without months before ``first``."""
         root = self._at(dataset)
         if self.is_local:
             found = entries_below(Path(root), lambda folder: _is_old(folder.name, first))
@@ -214,19 +214,19 @@ class Lake:
             files = (info.path for info in inside if info.type == fs.FileType.File)
             yield from (f"/{dataset}/{path.removeprefix(root).lstrip('/')}" for path in files)
 
-    def drafts(self) -> list[str]:
-        """Paths of files that a writer has not published, or did not live to publish; on a local disk only."""
+    def temporary_files(self) -> list[str]:
+        """Paths of files that a running or crashed writer has not published; only on a local disk."""
         found = [*Path(self.root).glob("*/.*.draft"), *Path(self.root).glob("*/*/.*.draft")] if self.is_local else []
         return sorted(str(path.relative_to(self.root)) for path in found)
 
     def sweep(self) -> int:
-        """Remove what writers that were killed left unpublished; returns how many files and folders went."""
+        """Delete unpublished files and folders of crashed writers; returns their number."""
         return sweep_leftovers(Path(self.root)) if self.is_local else 0
 
     @contextmanager
     def _reading(self, path: str, *, keep_open: bool = False) -> Iterator[pa.NativeFile]:
-        if self.is_local and is_no_file(Path(self._at(path))):
-            raise BatchCorrupt(f"{path} is a folder, a link or a pipe; the file itself must lie there")
+        if self.is_local and is_irregular(Path(self._at(path))):
+            raise BatchCorrupt(f"{path} is a folder, a link or a pipe; replace it by a regular file")
         try:
             source = self._files.open_input_file(self._at(path))
         except FileNotFoundError as error:
@@ -249,7 +249,7 @@ class Lake:
         return sorted(present[id_] for id_ in replaced if id_ in present)
 
     def replaces(self, path: str) -> tuple[str, ...]:
-        """The ids of the batches that the file at ``path`` replaces; none unless it is a compacted one."""
+        """The ids of the batches that the file at ``path`` replaces; empty unless it is compacted."""
         if not is_compacted(path):
             return ()
         if path not in self._replaces:
@@ -268,11 +268,11 @@ class Lake:
             if self.is_local:
                 publish_locally(Path(self.root), path, content)
             else:
-                # One upload becomes visible when it is complete, and not before.
+                # An upload becomes visible when it is complete.
                 with self._files.open_output_stream(self._at(path)) as sink:
                     sink.write(content)
         except OSError as error:
-            raise StoreError(f"the lake {self.root} cannot be written: {error}; nothing of {path} was kept") from error
+            raise StoreError(f"the lake {self.root} cannot be written: {error}; {path} was not stored") from error
 
     def _months(self, dataset: str) -> Iterator[str]:
         yield from (info.base_name for info in self._list(dataset) if info.base_name.startswith("month="))
@@ -293,7 +293,7 @@ class Lake:
 
 
 def _is_batch(path: str) -> bool:
-    """Whether a batch may lie at ``/<dataset>/month=.../<name>``: deeper or elsewhere nobody reads it."""
+    """Whether ``path`` has the form ``/<dataset>/month=.../<name>``; files elsewhere are not read."""
     return bool(_BATCH.fullmatch(path))
 
 
@@ -309,12 +309,12 @@ def open_lake(url: str) -> Lake:
     """Open the lake at ``url``: a local path or ``s3://bucket/prefix`` (endpoint and keys from the AWS environment).
 
     Raises:
-        ConfigError: The address is of another kind.
+        ConfigError: The URL has another form.
     """
     if "://" not in url:
         return Lake(fs.LocalFileSystem(), str(absolute(Path(url))))
     if not url.startswith("s3://"):
-        raise ConfigError(f"MOODLOG_LAKE_URL is {url}; a lake is a local path or s3://bucket/prefix")
+        raise ConfigError(f"MOODLOG_LAKE_URL is {url}; set it to a local path or s3://bucket/prefix")
     try:
         files, root = fs.FileSystem.from_uri(url)
     except (pa.ArrowInvalid, OSError) as error:

@@ -1,4 +1,4 @@
-"""Publishing on a local disk: a file appears whole, survives a power cut, and never replaces another."""
+"""Publishes files on a local disk: atomically, durably, and without replacing others."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TRIES = 5
 
 
 def publish_locally(root: Path, path: str, content: pa.Buffer) -> None:
-    """Write ``content`` to ``root/path``: temporary name, fsync, link, fsync of the folder. An existing file stays.
+    """Write ``content`` to ``root/path``: temporary file, fsync, link, fsync of the folder. An existing file is kept.
 
     Raises:
-        OSError: The disk refuses; nothing is left at ``path`` then.
+        OSError: Writing failed; there is nothing at ``path``.
     """
     target = root / path
     _make_folders(root, target.parent)
@@ -27,63 +27,61 @@ def publish_locally(root: Path, path: str, content: pa.Buffer) -> None:
         try:
             _publish(target, content)
             break
-        except FileNotFoundError:  # the folder was exchanged for another, in which this draft does not lie
+        except FileNotFoundError:  # the folder was exchanged for one without the temporary file
             if not left:
                 raise
     fsync_folder(target.parent)
 
 
 def _publish(target: Path, content: pa.Buffer) -> None:
-    draft = temporary_path(target)
+    temporary = temporary_path(target)
     try:
-        write_durably(draft, content)
-        _link(draft, target)
+        write_durably(temporary, content)
+        _link(temporary, target)
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_durably(path: Path, content: pa.Buffer) -> None:
-    """Write a new file whose bytes survive a power cut; its name does so once its folder was flushed."""
+    """Write a new file and fsync it; its name is durable after an fsync of the folder."""
     with open_private(path, new=True) as file:
         file.write(memoryview(content))
         file.flush()
         os.fsync(file.fileno())
 
 
-def is_no_file(path: Path) -> bool:
-    """Whether something lies at ``path`` that is no file of its own.
+def is_irregular(path: Path) -> bool:
+    """Whether ``path`` exists and is not a regular file.
 
-    Whoever opens a pipe waits for ever, and whoever removes a link leaves the rows behind it where they are.
+    Opening a pipe could block forever, and deleting a link would not delete the rows in its target.
     """
     try:
         return not stat.S_ISREG(path.lstat().st_mode)
     except OSError:
-        return False  # opening it says what is wrong
+        return False  # opening it reports the error
 
 
 def entries_below(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path]:
-    """All that is not a folder below ``folder``: files, links, pipes and the like.
+    """All entries below ``folder`` that are not folders: files, links, pipes and so on.
 
-    Links are not followed but those of whole months.
-
-    Folders that ``skip`` accepts are not entered.
+    Only links to whole months are followed. Folders that ``skip`` accepts are not entered.
     """
-    waiting = [folder]
-    while waiting:
+    pending = [folder]
+    while pending:
         try:
-            entries = list(os.scandir(waiting.pop()))
+            entries = list(os.scandir(pending.pop()))
         except FileNotFoundError:
             continue
         for entry in entries:
-            # A month may be on another disk, and a link lead to it.
+            # A month may be a link to another disk.
             if not entry.is_dir(follow_symlinks=Path(entry.path).parent == folder and entry.name.startswith("month=")):
                 yield Path(entry.path)
             elif not skip(Path(entry.path)):
-                waiting.append(Path(entry.path))
+                pending.append(Path(entry.path))
 
 
 def sweep_leftovers(root: Path) -> int:
-    """Remove the files and folders of writers that died before they published; returns how many."""
+    """Delete unpublished files and folders of crashed writers; returns their number."""
     return sweep([*root.glob("*/.*.draft"), *root.glob("*/*/.*.draft")])
 
 
@@ -91,7 +89,7 @@ def _link(temporary: Path, target: Path) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        return  # the name is a digest of the rows: whoever was first wrote the same
+        return  # the name is a digest of the rows, so the content is the same
     except OSError as error:
         if error.errno not in NO_HARD_LINKS:
             raise

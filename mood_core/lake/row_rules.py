@@ -1,7 +1,7 @@
-"""What the rows of each dataset must be beyond their types: at least as strict as the database's own constraints.
+"""Rules for the rows of each dataset beyond their types, at least as strict as the database's constraints.
 
-A file with a row that SQL refuses could never be loaded, and every later run would stop at it. So rows are held against
-these rules before a file is published, and again when a file is read, which may come from elsewhere.
+A file with a row that SQL refuses could never be loaded, and every later run would stop at it. So rows are checked
+before a file is published, and again when a file is read, because it may be foreign.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from mood_core.errors import BatchCorrupt
 from mood_core.lake.schema import Dataset
 
 _LONGEST_BYTES: Mapping[str, int] = MappingProxyType({"artist": 1000, "title": 1000})
-_LONGEST_ID_BYTES = 2000  # keys longer than 2,704 bytes are refused by PostgreSQL's index
-_LATEST_MS = to_ms(datetime(9000, 1, 1, tzinfo=UTC))  # what local time makes of it is still a year of four digits
+_LONGEST_ID_BYTES = 2000  # PostgreSQL's index refuses keys longer than 2,704 bytes
+_LATEST_MS = to_ms(datetime(9000, 1, 1, tzinfo=UTC))  # the local time still has a year of four digits
 _SHARES = ("acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness", "valence")
 _PROBABILITIES = tuple(f"p_{mood.lower()}" for mood in MOODS)
 
@@ -35,10 +35,10 @@ _BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
         **dict.fromkeys((*_SHARES, *_PROBABILITIES), (0.0, 1.0)),
     }
 )
-"""The closed interval of legal values by column, times in ms since 1970; other times begin with 1970."""
+"""The closed interval of valid values by column, times in ms since 1970; other times start at 1970."""
 
 _ONCE = ("forgotten", "users", "tracks", "gaps", "feature_misses", "named_plays")
-"""Datasets of which a later row changes an earlier one, so that SQL cannot take two of one key in a batch."""
+"""Datasets whose later rows update earlier ones, so that a batch must not contain two rows of one key."""
 
 _HASHES = ("person_hash", "hash_key")
 _HASH = "^[0-9a-f]{64}$"
@@ -49,21 +49,21 @@ _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def check_rows(dataset: Dataset, rows: pa.Table) -> None:
-    """Hold ``rows``, which are in the dataset's schema, against the rules.
+    """Check ``rows``, which are in the dataset's schema, against the rules.
 
     Raises:
-        BatchCorrupt: a value is none that the database takes; the sentence names the column.
+        BatchCorrupt: the database would refuse a value; the message names the column.
     """
     try:
-        rows.validate(full=True)  # text in a file from elsewhere may be no UTF-8
+        rows.validate(full=True)  # text in a foreign file may be invalid UTF-8
     except pa.ArrowInvalid as error:
         raise BatchCorrupt(f"rows of {dataset.name} are damaged ({str(error).splitlines()[0]})") from error
     for field in dataset.schema:
         _check(dataset, field, rows.column(field.name).combine_chunks())
     if dataset.name in _ONCE and _repeats(rows, dataset.key):
-        raise BatchCorrupt(f"rows of {dataset.name} hold two with the same {', '.join(dataset.key)}")
+        raise BatchCorrupt(f"rows of {dataset.name} have a duplicate key {', '.join(dataset.key)}")
     if dataset.name == "gaps" and not _all(pc.less(rows["starts_at"], rows["ends_at"])):
-        raise BatchCorrupt("rows of gaps hold one that ends before it starts")
+        raise BatchCorrupt("rows of gaps have one that ends before it starts")
     if dataset.name == "moods":
         _check_sums(rows)
         _check_sets(rows)
@@ -85,21 +85,21 @@ def _check(dataset: Dataset, field: pa.Field, column: pa.Array) -> None:
 
 
 def _check_bounds(dataset: Dataset, name: str, values: pa.Array, least: float, most: float) -> None:
-    # A comparison with NaN is false, so that NaN is refused as well.
+    # Comparisons with NaN are false, so that NaN is refused too.
     if not _all(pc.and_(pc.greater_equal(values, least), pc.less_equal(values, most))):
-        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} out of range")
+        raise BatchCorrupt(f"rows of {dataset.name} have {name} out of range")
 
 
 def _check_text(dataset: Dataset, name: str, values: pa.Array, *, is_key: bool) -> None:
     if pc.any(pc.match_substring(values, "\0")).as_py():
-        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} with a NUL character")
+        raise BatchCorrupt(f"rows of {dataset.name} have {name} with a NUL character")
     most = _LONGEST_BYTES.get(name, _LONGEST_ID_BYTES)
     if is_key and (pc.max(pc.binary_length(values)).as_py() or 0) > most:
-        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} of more than {most} bytes")
+        raise BatchCorrupt(f"rows of {dataset.name} have {name} of more than {most} bytes")
     if name in _HASHES and not _all(pc.match_substring_regex(values, _HASH)):
-        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} that is not 64 hex digits")
+        raise BatchCorrupt(f"rows of {dataset.name} have {name} that is not 64 hex digits")
     if name in _WORDS and not set(values.to_pylist()) <= set(_WORDS[name]):
-        raise BatchCorrupt(f"rows of {dataset.name} hold a {name} that is none of {', '.join(_WORDS[name])}")
+        raise BatchCorrupt(f"rows of {dataset.name} have {name} that is not one of {', '.join(_WORDS[name])}")
 
 
 def _check_zones(zones: pa.Array) -> None:
@@ -107,7 +107,8 @@ def _check_zones(zones: pa.Array) -> None:
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError):
-            raise BatchCorrupt(f"rows of users hold {name[:60]!r}, which is no time zone on this machine") from None
+            message = f"rows of users have the time zone {name[:60]!r}, which this machine does not know"
+            raise BatchCorrupt(message) from None
 
 
 def _repeats(rows: pa.Table, key: tuple[str, ...]) -> bool:
@@ -124,7 +125,7 @@ def _check_sums(rows: pa.Table) -> None:
     for name in _PROBABILITIES[1:]:
         sums = pc.add(sums, pc.cast(rows[name], pa.float64()))
     if not _all(pc.less_equal(pc.abs(pc.subtract(sums, 1.0)), 0.0001)):
-        raise BatchCorrupt("rows of moods hold probabilities that do not add up to 1")
+        raise BatchCorrupt("rows of moods have probabilities that do not add up to 1")
 
 
 def _check_sets(rows: pa.Table) -> None:
@@ -136,5 +137,5 @@ def _check_sets(rows: pa.Table) -> None:
 
 
 def _all(condition: pa.Array | pa.ChunkedArray) -> bool:
-    """Whether it holds for every row that has a value."""
+    """Whether it is true for every row with a value."""
     return pc.all(condition).as_py() is not False

@@ -1,7 +1,7 @@
 """The Arrow schemas of the lake's datasets: the contract between producers, Parquet and SQL, and the data dictionary.
 
-Every batch file holds rows of exactly one dataset in exactly its schema. Each field carries its description and unit
-as metadata, so the files explain themselves wherever they are opened.
+Every batch file contains rows of one dataset in exactly its schema. Each field has its description and unit as
+metadata, so that the files are self-describing.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
-"""Raised when a dataset's columns change; written into every file and checked when one is read.
+"""Incremented when a dataset's columns change; written to every file and checked on reading.
 
-A column that may be empty leaves it as it is, new or old: a file without the column is read with empty values.
+It does not change for nullable columns, new or old: a file without the column is read with nulls.
 """
 
 _ID = pa.dictionary(pa.int32(), pa.string())
@@ -24,7 +24,7 @@ _NAMES = pa.list_(pa.field("item", pa.string(), nullable=False))
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One kind of fact: its ``name`` (folder in the lake, table in SQL), Arrow ``schema`` and natural ``key``."""
+    """A dataset: its ``name`` (folder in the lake, table in SQL), Arrow ``schema`` and natural ``key``."""
 
     name: str
     schema: pa.Schema
@@ -191,7 +191,7 @@ DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (FORGOTTEN, USERS, TRACKS, LISTENS, GAPS, AUDIO_FEATURES, FEATURE_MISSES, MOODS, NAMED_PLAYS)
 }
-"""All datasets by name, in the order in which their batches are loaded: what the others depend on comes first."""
+"""All datasets by name in loading order: dependencies come first."""
 
 PERSONAL = tuple(dataset for dataset in DATASETS.values() if "user_id" in dataset.schema.names)
 """Datasets whose rows belong to a person."""
@@ -199,4 +199,4 @@ PERSONAL = tuple(dataset for dataset in DATASETS.values() if "user_id" in datase
 OF_TRACKS = tuple(
     dataset for dataset in DATASETS.values() if dataset not in PERSONAL and "track_id" in dataset.schema.names
 )
-"""Datasets whose rows are facts of recordings."""
+"""Datasets whose rows describe recordings."""

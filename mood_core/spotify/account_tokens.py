@@ -1,20 +1,19 @@
-"""One account's access token, refreshed safely while other workers do the same.
+"""One account's access token, refreshed safely by concurrent workers.
 
-**Many workers.** A refresh token that Spotify rotates can be spent once. So each try of a refresh happens under a lease
-in the repository, and only after reading the token again there, since another worker may have refreshed it meanwhile.
-A worker that does not get the lease waits a moment and reads again. No lease is held while a failed try waits for the
-next. Should a holder be suspended beyond its lease, the compare and swap of :meth:`TokenRepository.write` and the
-second look on ``invalid_grant`` keep the account whole.
+**Concurrency.** Spotify rotates refresh tokens: each can be used once. So each refresh attempt acquires a lease in the
+repository and reads the token again, because another worker may have refreshed it in the meantime. A worker that does
+not get the lease waits briefly and reads again. No lease is held while a failed attempt waits for the next one. If a
+holder is suspended beyond its lease, the compare-and-swap of :meth:`TokenRepository.write` and the check after
+``invalid_grant`` keep the account consistent.
 
-**A crash.** A try is: (1) claim the lease, (2) ask Spotify, (3) write the answer and end the lease, (4) use the token.
-A crash before Spotify received (2), or after (3), costs nothing: the stored refresh token is valid, and the lease of a
-process that has ended on this host is nobody's (that of another host runs out within a minute). Between Spotify's
-rotation in (2) and the commit of (3) the only copy of the new refresh token is in flight or in this process; if the
-process dies there *and* Spotify no longer takes the old one, the next refresh gets ``invalid_grant`` and the account
-waits for its person (the old token is tried again for some days, see ``usecases/people/try_permissions.py``). No client
-can close that window, since nobody can store a token before receiving it. It is as small as it gets: nothing but
-parsing and one commit lies in it, and a repository that is busy is asked again before giving up,
-with the token kept for this object's next call.
+**Crashes.** An attempt (1) acquires the lease, (2) calls Spotify, (3) writes the response and releases the lease, and
+(4) uses the token. A crash before Spotify receives (2) or after (3) loses nothing: the stored refresh token is valid,
+leases of dead local processes are released at once, and leases of other hosts expire within a minute. Between Spotify's
+rotation in (2) and the commit of (3), the only copy of the new refresh token is in flight or in this process. After a
+crash there, if Spotify no longer accepts the old token, the next refresh gets ``invalid_grant`` and the account needs
+re-authorisation (the old token is retried for some days, see ``usecases/people/try_permissions.py``). No client can
+avoid this window, but it contains only parsing and one commit; a busy repository is retried, and the token is kept for
+the next call of this object.
 """
 
 from __future__ import annotations
@@ -35,54 +34,54 @@ from mood_core.spotify.ports import TokenRepository
 from mood_core.spotify.tokens import SPOTIFY, Issuer, Token, TokenCipher
 
 LEASE_S = 45.0
-"""Longer than one try of a refresh: connecting, the answer, and a repository that is busy at first."""
+"""Longer than one refresh attempt: connecting, the response, and a repository that is busy at first."""
 
 _POLL_S = 0.25
 _POLLS = 200
-"""Another worker's lease is waited for until it has run out."""
+"""Another worker's lease is waited for until it expires."""
 
 _WRITES = 6
 _LONGEST_WRITE_WAIT_S = 4.0
 
 
 class RefreshEndpoint(Protocol):
-    """Where refresh tokens are spent; :class:`~mood_core.spotify.token_service.TokenService` is Spotify's."""
+    """Refreshes tokens; :class:`~mood_core.spotify.token_service.TokenService` implements it for Spotify."""
 
     def refresh(self, token: Token, persist: Callable[[Token], None]) -> Token:
-        """The next token after ``token``, which ``persist`` has taken before this returns."""
+        """Return the successor of ``token`` after calling ``persist`` with it."""
         ...
 
 
 class AccessTokens(Protocol):
-    """Where a client gets its access token."""
+    """Provides access tokens to a client."""
 
     def access_token(self) -> str:
-        """A token that is good for at least another minute."""
+        """Return a token that is valid for at least a minute."""
         ...
 
     def renewed(self, rejected: str) -> str:
-        """Another token than ``rejected``, which Spotify did not accept."""
+        """Return another token than ``rejected``, which Spotify did not accept."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FixedToken:
-    """The token of an account that is just being connected, and so not stored yet."""
+    """The token of an account that is being connected and is not stored yet."""
 
     token: Token
 
     def access_token(self) -> str:
-        """The token's access token."""
+        """The access token."""
         return self.token.access_token
 
     def renewed(self, rejected: str) -> str:  # noqa: ARG002 - the protocol's
-        """Never: there is only this token.
+        """Fail: there is only this token.
 
         Raises:
             ReauthorisationNeeded: always.
         """
         raise ReauthorisationNeeded(
-            "Spotify does not accept the access token it has just given; run `moodlog connect` again.", source=SOURCE
+            "Spotify does not accept the access token it has just issued; run `moodlog connect` again.", source=SOURCE
         )
 
 
@@ -93,19 +92,19 @@ class _Held:
 
 
 class _Superseded(Exception):
-    """Another worker stored a newer token first; ours is not to be used."""
+    """Another worker stored a newer token first; ours must not be used."""
 
 
 class AccountTokens:
-    """The stored token of one account. For one thread; other workers are kept apart by the repository.
+    """The stored token of one account. Not thread-safe; the repository coordinates workers.
 
     Args:
         user_id: the account.
-        repository: where its token is kept.
-        cipher: how it is encrypted there.
+        repository: stores the token.
+        cipher: encrypts it.
         service: Spotify's token endpoint.
-        issuer: the services that tokens are sent to; a stored token of other services is refused.
-        retry: how a refresh that fails for a short reason is repeated; its ``sleep`` does all the waiting here.
+        issuer: the services that receive tokens; a stored token of other services is refused.
+        retry: the retry policy of refreshes; its ``sleep`` is used for all waits.
         clock: this machine's time, aware UTC.
     """
 
@@ -133,12 +132,12 @@ class AccountTokens:
         self._is_leased = False
 
     def access_token(self) -> str:
-        """An access token that is good for another minute, refreshed and persisted first where needed.
+        """Return an access token that is valid for at least a minute; refreshes and persists it if needed.
 
         Raises:
-            ReauthorisationNeeded: the account has no token, or its permission has ended.
+            ReauthorisationNeeded: the account has no token, or its permission has expired.
             ConfigError: the token key or the app's credentials are wrong.
-            SourceError: Spotify failed, also after a few tries, or another worker's refresh takes too long.
+            SourceError: Spotify failed after all retries, or another worker's refresh takes too long.
             StoreError: the repository failed.
         """
         if self._held is None or not self._held.token.is_fresh(self._clock()):
@@ -146,12 +145,12 @@ class AccountTokens:
         return self._held.token.access_token
 
     def renewed(self, rejected: str) -> str:
-        """Another access token than ``rejected``, which Spotify answered with 401. Raises as :meth:`access_token`."""
+        """Return another access token than ``rejected``, which got a 401. Raises like :meth:`access_token`."""
         self._held = self._usable(rejected=rejected)
         return self._held.token.access_token
 
     def check_stored(self) -> None:
-        """Read the stored token; asks nobody.
+        """Read the stored token without calling Spotify.
 
         Raises:
             ReauthorisationNeeded: there is none.
@@ -160,7 +159,7 @@ class AccountTokens:
         self._read()
 
     def refresh_now(self) -> None:
-        """Refresh the stored token, also where its access token is fresh. Raises as :meth:`access_token`."""
+        """Refresh the stored token even if its access token is fresh. Raises like :meth:`access_token`."""
         self._held = self._usable(rejected=self._read().token.access_token)
 
     def _usable(self, rejected: str | None) -> _Held:
@@ -176,7 +175,7 @@ class AccountTokens:
         )
 
     def _read_or_refresh(self, rejected: str | None) -> _Held | None:
-        """The stored token, refreshed where it is not usable; None while another worker is at it."""
+        """The stored token, refreshed if it is not usable; None while another worker refreshes it."""
         held = self._read()
         if self._is_usable(held, rejected):
             return held
@@ -203,7 +202,7 @@ class AccountTokens:
         return _Held(token, held.version + 1)
 
     def _second_look(self, held: _Held, ended: ReauthorisationNeeded) -> _Held:
-        """The token that another worker or a reconnect stored meanwhile; without one the permission has ended."""
+        """The token that another worker or a reconnect stored in the meantime; without one, raise ``ended``."""
         now_stored = self._read()
         if now_stored.version != held.version:
             return now_stored
@@ -243,11 +242,11 @@ class AccountTokens:
             authorised_at=token.authorised_at,
             expected_version=version,
         )
-        self._is_leased = self._is_leased and not written  # what is written ends the lease, in the same transaction
+        self._is_leased = self._is_leased and not written  # a write releases the lease in the same transaction
         return written
 
     def _save_left_over(self) -> None:
-        """Store the token that an earlier call of this process received but could not persist."""
+        """Store the token that an earlier call of this object received but could not persist."""
         if self._unsaved is None:
             return
         with suppress(_Superseded):
@@ -255,10 +254,10 @@ class AccountTokens:
 
 
 def refuse_foreign_token(user_id: str, token: Token, issuer: Issuer) -> None:
-    """Let ``token`` pass if it belongs to the services of ``issuer``.
+    """Check that ``token`` belongs to the services of ``issuer``.
 
     Raises:
-        ConfigError: It belongs to others. The account keeps its state: with the setting put back, it works.
+        ConfigError: It belongs to others. The account's state does not change: it works again with the old setting.
     """
     for mine, theirs, setting in (
         (token.issuer.accounts, issuer.accounts, "MOODLOG_SPOTIFY_ACCOUNTS_URL"),
@@ -266,7 +265,7 @@ def refuse_foreign_token(user_id: str, token: Token, issuer: Issuer) -> None:
     ):
         if mine != theirs:
             raise ConfigError(
-                f"The token of account {user_id} belongs to {mine} and is not sent to {theirs}. Set {setting} back, "
+                f"The token of account {user_id} belongs to {mine} and is not sent to {theirs}. Restore {setting}, "
                 f"or run `moodlog reconnect {user_id}` for a new consent."
             )
 
@@ -274,11 +273,11 @@ def refuse_foreign_token(user_id: str, token: Token, issuer: Issuer) -> None:
 def store_new_token(
     user_id: str, token: Token, repository: TokenRepository, cipher: TokenCipher, *, issuer: Issuer | None = None
 ) -> None:
-    """Store the token of a fresh authorisation by ``issuer``, in the place of any older one.
+    """Store the token of a new authorisation by ``issuer``, replacing any older one.
 
     Raises:
-        StoreError: the repository does not know the account.
+        StoreError: the account does not exist in the repository.
     """
     ciphertext = cipher.encrypt((token if issuer is None else replace(token, issuer=issuer)).to_json())
     if not repository.write(user_id, ciphertext, authorised_at=token.authorised_at, expected_version=None):
-        raise StoreError(f"The token of account {user_id} could not be stored, since the account is not known there.")
+        raise StoreError(f"The token of account {user_id} was not stored: no such account. Run `moodlog connect`.")

@@ -1,4 +1,4 @@
-"""The Authorization Code flow with PKCE: from the address a person opens to the token their consent gives.
+"""The Authorization Code flow with PKCE, from the URL that a person opens to the token.
 
 Reference: https://developer.spotify.com/documentation/web-api/tutorials/code-pkce-flow
 """
@@ -32,9 +32,9 @@ class Authorisation:
     """One request for a person's permission.
 
     Attributes:
-        address: what the person opens in a browser. It holds the challenge, not the verifier.
-        redirect_uri: where the browser is sent afterwards.
-        state: the random text that comes back unchanged, 43 characters.
+        address: the URL that the person opens in a browser. It contains the challenge, not the verifier.
+        redirect_uri: the URL to which the browser is redirected.
+        state: the random text that is returned unchanged, 43 characters.
         verifier: the random text behind the challenge (RFC 7636), 86 characters.
     """
 
@@ -45,7 +45,7 @@ class Authorisation:
 
 
 def new_state() -> str:
-    """Random text that ties the browser's answer to its request, 43 characters."""
+    """Random text that ties the redirect to its request, 43 characters."""
     return secrets.token_urlsafe(32)
 
 
@@ -85,19 +85,19 @@ def authorise(
     timeout_s: float = TIMEOUT_S,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Token:
-    """A token by the person's consent in a browser on this machine.
+    """Get a token by the person's consent in a browser on this machine.
 
     Args:
         app: the registered app.
         service: Spotify's token endpoint.
-        show: told the address, for a person whose browser does not open.
-        open_browser: opens the address, for instance ``webbrowser.open``.
+        show: receives the URL, for a person whose browser does not open.
+        open_browser: opens the URL, for instance ``webbrowser.open``.
         timeout_s: how long to wait for the consent, seconds.
         clock: this machine's time, aware UTC.
 
     Raises:
         ConfigError: the redirect URI, its port, the app's credentials or this machine's clock is wrong.
-        ReauthorisationNeeded: the person declined or did not answer, or the code is not good any more.
+        ReauthorisationNeeded: the person declined or did not respond, or the code is no longer valid.
         SourceError: Spotify failed.
     """
     state = new_state()
@@ -117,11 +117,11 @@ def authorise_by_hand(
     ask: Callable[[], str],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Token:
-    """A token by the person's consent on another machine: ``ask`` gets the address they ended up at, or its code.
+    """Get a token by the person's consent on another machine; ``ask`` returns the redirect URL or its code.
 
     Raises:
-        InputError: what was pasted is neither.
-        ConfigError, ReauthorisationNeeded, SourceError: as :func:`authorise`.
+        InputError: the pasted text is neither.
+        ConfigError, ReauthorisationNeeded, SourceError: like :func:`authorise`.
     """
     request = begin(app, app.redirect_uri, new_state())
     show(request.address)
@@ -129,13 +129,13 @@ def authorise_by_hand(
 
 
 def parse_pasted(text: str, request: Authorisation) -> str:
-    """The code in a pasted redirect address, whose state is checked, or the bare code.
+    """The code in a pasted redirect URL, whose state is checked, or the bare code.
 
-    A bare code carries no state; it still works only with the verifier of its own ``request``.
+    A bare code has no state; it still works only with the verifier of its own ``request``.
 
     Raises:
         InputError: it is neither.
-        ConfigError, ReauthorisationNeeded: the address says that Spotify or the person refused, or its state differs.
+        ConfigError, ReauthorisationNeeded: Spotify or the person refused according to the URL, or its state differs.
     """
     pasted = text.strip().strip("\"'<>").strip()
     if "://" not in pasted and "code=" not in pasted and "error=" not in pasted:
@@ -156,11 +156,11 @@ def exchange(
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Token:
-    """The token that ``code`` buys, by the verifier of its own ``request``.
+    """Exchange ``code`` for a token, with the verifier of its own ``request``.
 
     Raises:
         ConfigError: the redirect URI or the app's credentials are wrong, or the clock is more than 5 minutes off.
-        ReauthorisationNeeded: the code is used, expired or of another request.
+        ReauthorisationNeeded: the code was used, is expired or belongs to another request.
         SourceError: Spotify failed.
     """
     try:
@@ -176,13 +176,13 @@ def check_clock(now: datetime, spotify_time: datetime) -> None:
     """Compare this machine's clock with Spotify's.
 
     Raises:
-        ConfigError: they differ by more than 5 minutes, which would spoil the times of tokens and listens.
+        ConfigError: they differ by more than 5 minutes, which would make the times of tokens and listens wrong.
     """
     skew = now - spotify_time
     if abs(skew) > MAX_CLOCK_SKEW:
         minutes, side = abs(skew) / timedelta(minutes=1), "ahead of" if skew > timedelta() else "behind"
         raise ConfigError(
-            f"This machine's clock is {minutes:.0f} minutes {side} Spotify's; set it by network time (NTP) and "
+            f"This machine's clock is {minutes:.0f} minutes {side} Spotify's; synchronise it (NTP) and "
             "run the command again."
         )
 
@@ -190,7 +190,7 @@ def check_clock(now: datetime, spotify_time: datetime) -> None:
 def _code_refused(refused: ReauthorisationNeeded, request: Authorisation) -> ConfigError | ReauthorisationNeeded:
     if "redirect" in refused.message.lower():
         return ConfigError(
-            f"Spotify does not know the redirect URI {request.redirect_uri}; register exactly that at "
+            f"Spotify does not know the redirect URI {request.redirect_uri}; register exactly this URI at "
             "https://developer.spotify.com/dashboard and run the command again."
         )
     return ReauthorisationNeeded(
@@ -201,6 +201,5 @@ def _code_refused(refused: ReauthorisationNeeded, request: Authorisation) -> Con
 
 def _nothing_pasted() -> InputError:
     return InputError(
-        "That is neither the address the browser was sent to, which has ?code=... in it, nor a code; "
-        "run the command again."
+        "The pasted text is neither the redirect URL, which contains ?code=..., nor a code; run the command again."
     )

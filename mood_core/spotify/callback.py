@@ -1,4 +1,4 @@
-"""The loopback server that catches the browser's redirect after the person's consent."""
+"""The loopback server that receives the browser's redirect after the person's consent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """What the browser brought back: a one-time ``code``, or an ``error`` such as ``access_denied``."""
+    """The result in a redirect: a one-time ``code``, or an ``error`` such as ``access_denied``."""
 
     code: str | None = field(default=None, repr=False)
     state: str | None = field(default=None, repr=False)
@@ -45,21 +45,21 @@ class Redirect:
 
 
 def parse_redirect(query: str) -> Redirect | None:
-    """The redirect in a URL's query, None where it holds neither a code nor an error."""
+    """The redirect in a URL's query, None if it has neither a code nor an error."""
     fields = {name: values[0] for name, values in parse_qs(query, keep_blank_values=False).items()}
     redirect = Redirect(fields.get("code"), fields.get("state"), fields.get("error"))
     return redirect if redirect.code or redirect.error else None
 
 
 def code_of(redirect: Redirect, state: str) -> str:
-    """The code of a ``redirect`` that answers the request made with ``state``, compared in constant time.
+    """The code of a ``redirect`` for the request with ``state``, which is compared in constant time.
 
     Raises:
-        ReauthorisationNeeded: it answers another request, or the person declined.
+        ReauthorisationNeeded: it belongs to another request, or the person declined.
     """
     if not hmac.compare_digest((redirect.state or "").encode(), state.encode()):
         raise ReauthorisationNeeded(
-            "The browser's answer belongs to another authorisation (its state differs); run the command again and use "
+            "The redirect belongs to another authorisation (its state differs); run the command again and use "
             "the page that it opens.",
             source=SOURCE,
         )
@@ -76,12 +76,12 @@ def _refused(error: str) -> ConfigError | ReauthorisationNeeded:
         )
     shown = error if error.isidentifier() and len(error) < 50 else "unknown error"
     return ConfigError(
-        f"Spotify refused the authorisation request ({shown}); check the app at https://developer.spotify.com/dashboard."
+        f"Spotify refused the authorisation ({shown}); check the app at https://developer.spotify.com/dashboard."
     )
 
 
 def check_redirect_uri(uri: str) -> None:
-    """Whether Spotify takes ``uri``: https, or http on 127.0.0.1 or [::1], never localhost.
+    """Check that Spotify accepts ``uri``: https, or http on 127.0.0.1 or [::1], never localhost.
 
     Raises:
         ConfigError: it does not.
@@ -89,7 +89,7 @@ def check_redirect_uri(uri: str) -> None:
     if not _is_acceptable(uri):
         raise ConfigError(
             f"MOODLOG_SPOTIFY_REDIRECT_URI is {shown(uri)}, which Spotify does not accept; use "
-            "http://127.0.0.1:8888/callback and register exactly that at https://developer.spotify.com/dashboard."
+            "http://127.0.0.1:8888/callback and register it at https://developer.spotify.com/dashboard."
         )
 
 
@@ -102,24 +102,23 @@ def _is_acceptable(uri: str) -> bool:
         if parts.scheme == "https":
             return bool(host)
         return parts.scheme == "http" and ipaddress.ip_address(host).is_loopback
-    except ValueError:  # no address, no port or no URL
+    except ValueError:  # invalid host, port or URL
         return False
 
 
 class CallbackServer:
-    """Listens on the redirect URI's own loopback address for the answer to the request made with ``state``.
+    """Listens on the redirect URI's loopback address for the redirect of the request with ``state``.
 
-    It serves while its ``with`` block runs, from a thread of its own: a browser in the terminal may block the caller.
-
-    Other paths get 404 and are not the answer, and neither is a request without a code or an error: browsers ask for
-    icons, and open connections they never use. A redirect URI without a port listens on a free one, which Spotify
-    allows for loopback addresses.
+    It serves in a thread while its ``with`` block runs, because a browser in the terminal may block the caller. Other
+    paths get 404, and requests without a code or an error are ignored: browsers request icons and open connections
+    that they never use. For a redirect URI without a port it uses a free one, which Spotify allows for loopback
+    addresses.
 
     Attributes:
-        redirect_uri: the address to send to Spotify, with the port that is listened on.
+        redirect_uri: the URI to send to Spotify, with the port of the server.
 
     Raises:
-        ConfigError: the URI is not an http loopback address, or its port is taken.
+        ConfigError: the URI is not an http loopback address, or its port is in use.
     """
 
     def __init__(self, redirect_uri: str, state: str) -> None:
@@ -127,7 +126,7 @@ class CallbackServer:
         parts = urlsplit(redirect_uri)
         if parts.scheme != "http" or parts.hostname is None:
             raise ConfigError(
-                f"{redirect_uri!r} is not on this machine, so no answer can be caught there; use --no-browser, or "
+                f"{redirect_uri!r} is not on this machine, so the redirect cannot be received; use --no-browser, or "
                 "http://127.0.0.1:8888/callback."
             )
         self._server = _listen(parts.hostname, parts.port or 0, parts.path or "/", state, redirect_uri)
@@ -136,16 +135,16 @@ class CallbackServer:
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def wait(self, timeout_s: float) -> str:
-        """The code that the browser brings within ``timeout_s`` seconds.
+        """Wait up to ``timeout_s`` seconds for the code.
 
         Raises:
-            ReauthorisationNeeded: nobody came in time, the person declined, or the state differs.
+            ReauthorisationNeeded: no redirect came in time, the person declined, or the state differs.
         """
         try:
             redirect = self._server.redirects.get(timeout=timeout_s)
         except Empty:
             raise ReauthorisationNeeded(
-                f"No answer came within {timeout_s:.0f} s; if Spotify's page said 'Invalid redirect URI', register "
+                f"No redirect came within {timeout_s:.0f} s; if Spotify's page said 'Invalid redirect URI', register "
                 f"exactly {self.redirect_uri} at https://developer.spotify.com/dashboard, then run the command again.",
                 source=SOURCE,
             ) from None
@@ -165,7 +164,7 @@ class CallbackServer:
 
 class _LoopbackServer(ThreadingHTTPServer):
     daemon_threads = True
-    allow_reuse_address = os.name != "nt"  # on Windows it would let two programs share the port
+    allow_reuse_address = os.name != "nt"  # on Windows it lets two programs share the port
 
     def __init__(self, host: str, port: int, path: str, state: str) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -180,7 +179,7 @@ class _LoopbackServer(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that hangs up is no news, and a traceback could show the code."""
+        """Ignore browsers that hang up; a traceback could contain the code."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -191,24 +190,24 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         redirect = parse_redirect(query)
         if path != self.server.path or redirect is None or not self._is_navigation():
-            self._answer(404, "Nothing here", "This address only takes Spotify's answer to moodlog.")
+            self._answer(404, "Not found", "This address only receives Spotify's redirect to moodlog.")
             return
         try:
             code_of(redirect, self.server.state)
         except (ConfigError, ReauthorisationNeeded):
-            self._answer(400, "Not connected", "The account was not connected. The terminal tells why.")
+            self._answer(400, "Not connected", "The account was not connected. See the terminal for the reason.")
         else:
-            self._answer(200, "Thank you", "moodlog goes on in the terminal. You can close this page.")
+            self._answer(200, "Thank you", "moodlog continues in the terminal. You can close this page.")
         self.server.redirects.put(redirect)
 
     def _is_navigation(self) -> bool:
-        """Whether a tab was sent here, as Spotify does it: no request of another page's script, image or frame."""
+        """Whether a tab was redirected here: not a request by another page's script, image or frame."""
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
         return refusal(headers, is_get=True) is None
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Answer what is no request without showing it: the base class would repeat its line, which may hold a code."""
-        self._answer(code, "Nothing here", "This address only takes Spotify's answer to moodlog.")
+        """Respond to malformed requests without repeating the request line, which may contain a code."""
+        self._answer(code, "Not found", "This address only receives Spotify's redirect to moodlog.")
 
     def _answer(self, status: int, title: str, text: str) -> None:
         body = _PAGE.format(title=title, text=text).encode()
@@ -220,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Nothing: the request line holds the code."""
+        """Log nothing: the request line contains the code."""
 
 
 def _listen(host: str, port: int, path: str, state: str, redirect_uri: str) -> _LoopbackServer:
@@ -228,6 +227,6 @@ def _listen(host: str, port: int, path: str, state: str, redirect_uri: str) -> _
         return _LoopbackServer(host, port, path, state)
     except OSError as error:
         raise ConfigError(
-            f"Cannot listen on {redirect_uri} ({error.strerror}); stop what uses port {port}, or set "
+            f"Cannot listen on {redirect_uri} ({error.strerror}); stop the program that uses port {port}, or set "
             "MOODLOG_SPOTIFY_REDIRECT_URI to another port and register it at https://developer.spotify.com/dashboard."
         ) from None

@@ -1,4 +1,4 @@
-"""What moodlog asks of the Spotify Web API for one account."""
+"""Client of the Spotify Web API for one account."""
 
 from __future__ import annotations
 
@@ -38,51 +38,51 @@ T = TypeVar("T")
 
 
 class SpotifyClient:
-    """The Web API as one account sees it; for one thread at a time. Made by :class:`SpotifyClients`.
+    """The Web API for one account; not thread-safe. Made by :class:`SpotifyClients`.
 
     Every method raises:
-        RateLimited, Unavailable: also after a few tries.
-        QuotaExceeded: the day's calls are used up; nothing is waited for.
-        ReauthorisationNeeded: the permission has ended, or Spotify rejects even a fresh access token.
-        AccessDenied: the app, or this account in it, may not do that.
-        UnexpectedPayload: the answer does not fit its contract.
+        RateLimited, Unavailable: still after all retries.
+        QuotaExceeded: the daily quota is used up; raised without waiting.
+        ReauthorisationNeeded: the permission has expired, or Spotify rejects even a fresh access token.
+        AccessDenied: the app, or this account in it, has no access.
+        UnexpectedPayload: the response violates its contract.
         ConfigError: the app's credentials or the token key are wrong.
     """
 
-    def __init__(self, user_id: str, tokens: AccessTokens, doors: Pool[spotipy.Spotify], retry: RetryPolicy) -> None:
+    def __init__(self, user_id: str, tokens: AccessTokens, pool: Pool[spotipy.Spotify], retry: RetryPolicy) -> None:
         self._user_id = user_id
         self._tokens = tokens
-        self._doors = doors
+        self._pool = pool
         self._retry = retry
 
     def profile(self) -> Profile:
-        """Whose account it is."""
+        """The profile of the account."""
         return parse_profile(self._ask(lambda api: api.me()))
 
     def recently_played(self) -> ListenWindow:
-        """The whole window of recent listens: always all 50, never by a cursor, since listens can appear hours late."""
+        """The whole window of 50 recent listens, without a cursor, because listens can appear hours late."""
         payload = self._ask(lambda api: api.current_user_recently_played(limit=WINDOW_SIZE))
         return parse_window(payload, self._user_id)
 
     def audio_features(self, track_ids: Sequence[str]) -> list[dict[str, object] | None]:
-        """Spotify's audio features of at most 100 tracks, in their order; None for a track it has none for.
+        """Spotify's audio features of at most 100 tracks, in the same order; None for a track without features.
 
         Raises:
-            InputError: too many ids, or one that is no track id.
-            AccessDenied: this app has no access to them, as most have not.
+            InputError: too many ids, or an invalid track id.
+            AccessDenied: this app has no access to audio features, like most apps.
         """
         if len(track_ids) > FEATURES_PER_CALL:
-            raise InputError(f"Spotify gives the features of at most {FEATURES_PER_CALL} tracks a call.")
+            raise InputError(f"Spotify returns the features of at most {FEATURES_PER_CALL} tracks per call.")
         ids = [_checked(track_id, "track") for track_id in track_ids]
         if not ids:
             return []
         return parse_audio_features(self._ask(lambda api: {"audio_features": api.audio_features(ids)}), ids)
 
     def track(self, track_id: str) -> Track | None:
-        """A track by its id, None where Spotify does not know it.
+        """A track by its id, None if Spotify does not know it.
 
         Raises:
-            InputError: that is no track id.
+            InputError: the track id is invalid.
         """
         known = _checked(track_id, "track")
         try:
@@ -91,13 +91,13 @@ class SpotifyClient:
             return None
 
     def playlist_items(self, playlist_id: str) -> Iterator[Track | SkippedItem]:
-        """The items of a playlist in order, page by page; episodes and unreadable items as :class:`SkippedItem`.
+        """The items of a playlist in order; episodes and unreadable items as :class:`SkippedItem`.
 
-        Since 2026-02 Spotify shows apps in development mode only playlists that the person owns or works on.
+        Since 2026-02, apps in development mode only see playlists that the person owns or collaborates on.
 
         Raises:
-            InputError: that is no playlist id.
-            NotFound: there is no such playlist.
+            InputError: the playlist id is invalid.
+            NotFound: the playlist does not exist.
         """
         return self._playlist_entries(_checked(playlist_id, "playlist"))
 
@@ -113,17 +113,17 @@ class SpotifyClient:
         try:
             return self._page(playlist_id, "items", 0)
         except (AccessDenied, NotFound):
-            return self._page(playlist_id, "tracks", 0)  # the name before 2026, still the only one on some servers
+            return self._page(playlist_id, "tracks", 0)  # the name before 2026, which some servers still use
 
     def _page(self, playlist_id: str, endpoint: str, offset: int) -> PlaylistPage:
-        """A page by its offset; the address in the answer's ``next`` may be another server's, and is not followed."""
+        """A page by its offset. The URL in ``next`` is not followed: it may belong to another server."""
         path = (
             f"playlists/{playlist_id}/{endpoint}?limit={_PLAYLIST_PAGE}&offset={offset}&additional_types=track,episode"
         )
         return parse_playlist_page(self._ask(lambda api: api.next({"next": f"{api.prefix}{path}"})), endpoint, offset)
 
     def _ask(self, request: Callable[[spotipy.Spotify], T]) -> T:
-        """``request`` with a good access token, which is renewed once where Spotify does not accept it."""
+        """Run ``request`` with a valid access token, which is renewed once if Spotify rejects it."""
         token = self._tokens.access_token()
         try:
             return self._ask_with(token, request)
@@ -132,7 +132,7 @@ class SpotifyClient:
 
     def _ask_with(self, token: str, request: Callable[[spotipy.Spotify], T]) -> T:
         def once() -> T:
-            with self._doors.borrow() as api:
+            with self._pool.borrow() as api:
                 api.set_auth(token)
                 return request(api)
 
@@ -140,14 +140,14 @@ class SpotifyClient:
 
 
 class SpotifyClients:
-    """Makes clients that share connections. One a process; any number of threads may take their clients from it.
+    """Makes clients that share connections. Thread-safe; use one per process.
 
     Args:
         app: the registered app.
-        repository: where accounts' tokens are kept.
-        cipher: how they are encrypted there.
-        ledger: counts every request and refuses those beyond the quota.
-        retry: how short failures are repeated; its ``sleep`` does all the waiting here.
+        repository: stores the accounts' tokens.
+        cipher: encrypts them.
+        ledger: counts every request and refuses requests beyond the quota.
+        retry: the retry policy; its ``sleep`` is used for all waits.
         clock: this machine's time, aware UTC.
     """
 
@@ -167,27 +167,27 @@ class SpotifyClients:
         self._issuer = app.issuer
         self._retry = retry if retry is not None else RetryPolicy()
         self._clock = clock
-        self._doors = api_pool(app, ledger)
+        self._pool = api_pool(app, ledger)
         self._accounts = accounts_pool(app, ledger)
         self.token_service = TokenService(self._accounts, self._retry, clock)
 
     def for_user(self, user_id: str) -> SpotifyClient:
-        """A client of the account whose token the repository keeps."""
-        return SpotifyClient(user_id, self._tokens_of(user_id), self._doors, self._retry)
+        """A client of an account with a stored token."""
+        return SpotifyClient(user_id, self._tokens_of(user_id), self._pool, self._retry)
 
     def try_permission(self, user_id: str) -> None:
-        """Refresh the stored token of the account now. If Spotify accepts it, the account is active again.
+        """Refresh the stored token of the account. If Spotify accepts it, the account is active again.
 
         Raises:
-            ReauthorisationNeeded: Spotify refuses it.
-            ConfigError: the app's credentials, its addresses or the token key are wrong.
+            ReauthorisationNeeded: Spotify rejects it.
+            ConfigError: the app's credentials, its URLs or the token key are wrong.
             SourceError: Spotify failed in another way.
             StoreError: the repository failed.
         """
         self._tokens_of(user_id).refresh_now()
 
     def check_token(self, user_id: str) -> None:
-        """Let the stored token of the account pass if it can be decrypted and belongs to the app's services.
+        """Check that the stored token of the account can be decrypted and belongs to the app's services.
 
         Raises:
             ConfigError: it does not.
@@ -207,12 +207,12 @@ class SpotifyClients:
         )
 
     def for_token(self, token: Token, user_id: str = "") -> SpotifyClient:
-        """A client with a token that is not stored yet, to ask for the profile of an account being connected."""
-        return SpotifyClient(user_id, FixedToken(token), self._doors, self._retry)
+        """A client with a token that is not stored yet, to read the profile of an account that is being connected."""
+        return SpotifyClient(user_id, FixedToken(token), self._pool, self._retry)
 
     def close(self) -> None:
         """Close the open connections."""
-        self._doors.close()
+        self._pool.close()
         self._accounts.close()
 
     def __enter__(self) -> Self:
@@ -223,7 +223,7 @@ class SpotifyClients:
 
 
 def _checked(identifier: str, kind: str) -> str:
-    """The id itself: spotipy would also take URIs and URLs, but a caller that means one has made a mistake."""
+    """Return a valid id. spotipy also accepts URIs and URLs, which callers must not pass."""
     if not is_safe_id(identifier):
-        raise InputError(f"{identifier!r} is no Spotify {kind} id; an id is letters and digits alone.")
+        raise InputError(f"{identifier!r} is not a Spotify {kind} id; give an id of letters and digits only.")
     return identifier

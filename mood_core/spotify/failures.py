@@ -1,4 +1,4 @@
-"""Failed answers of Spotify turned into moodlog's errors: pure functions of status, headers and body."""
+"""Converts failed responses of Spotify to moodlog's errors: pure functions of status, headers and body."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from mood_core.errors import (
 from mood_core.http.headers import retry_after_s
 
 SOURCE = "spotify"
-"""``SourceError.source`` of every error raised here."""
+"""``SourceError.source`` of the errors in this module."""
 
 LONGEST_SHORT_WAIT_S = 60.0
-"""A longer Retry-After is not a rate limit to wait out, but a quota that is used up."""
+"""A longer Retry-After means a used-up quota and not a rate limit."""
 
 _DEFAULT_RATE_WAIT_S = 5.0
 _DEFAULT_QUOTA_WAIT_S = 3600.0
@@ -37,16 +37,16 @@ _EXCERPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer as far as failures are concerned.
+    """The parts of an HTTP response that classify failures.
 
     Attributes:
-        call: the request, for people ("GET /v1/me").
+        call: the request as shown in messages ("GET /v1/me").
         status: the HTTP status.
-        body: its text.
-        headers: its headers, looked up as they are written here.
-        secrets: what was sent and must not be told, should the service echo it.
-        now: when it was given, for a Retry-After that is a date.
-        payload: the body as a JSON object, None where it is none.
+        body: the text of the body.
+        headers: the headers.
+        secrets: secrets of the request, which are redacted if the service echoes them.
+        now: the time of the response, for a Retry-After that is a date.
+        payload: the body as a JSON object, None if it is not one.
     """
 
     call: str
@@ -58,12 +58,12 @@ class Answer:
     payload: dict[str, object] | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # Decoded once, for a window of listens has 100,000 bytes.
+        # Decoded once: a window of listens has 100,000 bytes.
         object.__setattr__(self, "payload", _json_object(self.body))
 
 
 def api_failure(answer: Answer) -> MoodlogError | None:
-    """The error that a Web API ``answer`` stands for, None where it is a success."""
+    """The error of a Web API response, None for a success."""
     match answer.status:
         case 401:
             return ReauthorisationNeeded(
@@ -72,11 +72,11 @@ def api_failure(answer: Answer) -> MoodlogError | None:
         case 403:
             return AccessDenied(_denied(answer), source=SOURCE)
         case 404 | 410:
-            return NotFound(f"Spotify knows nothing under {answer.call} ({answer.status}).", source=SOURCE)
+            return NotFound(f"Spotify has nothing at {answer.call} ({answer.status}); check the id.", source=SOURCE)
     failure = _common_failure(answer)
     if failure is None and answer.payload is None:
         failure = UnexpectedPayload(
-            f"Spotify's answer to {answer.call} is no JSON object; the next run tries again.",
+            f"Spotify's response to {answer.call} is not a JSON object; the next run retries it.",
             source=SOURCE,
             excerpt=_excerpt(answer),
         )
@@ -84,22 +84,22 @@ def api_failure(answer: Answer) -> MoodlogError | None:
 
 
 def token_failure(answer: Answer) -> MoodlogError | None:
-    """The error that an ``answer`` of the token endpoint stands for, None where it is a success.
+    """The error of a response of the token endpoint, None for a success.
 
-    No excerpt is kept of a wrong success, since it may hold tokens.
+    The error of an invalid success has no excerpt, which could contain tokens.
     """
     if answer.status in {400, 401, 403}:
         return _oauth_failure(answer)
     failure = _common_failure(answer)
     if failure is None and not _is_token_answer(answer.payload):
         failure = UnexpectedPayload(
-            "Spotify's answer to a token request holds no token; the next run tries again.", source=SOURCE
+            "Spotify's response to a token request has no token; the next run retries it.", source=SOURCE
         )
     return failure
 
 
 def _is_token_answer(payload: dict[str, object] | None) -> bool:
-    """Whether it has what is needed, in the right types (RFC 6749, 5.1)."""
+    """Whether it has the required fields with the right types (RFC 6749, 5.1)."""
     if payload is None:
         return False
     token, lifetime = payload.get("access_token"), payload.get("expires_in")
@@ -114,11 +114,11 @@ def _common_failure(answer: Answer) -> MoodlogError | None:
         return _too_many(answer)
     if answer.status >= 500 or answer.status in {408, 425}:
         return Unavailable(
-            f"Spotify answered {answer.status} to {answer.call}; this usually passes within minutes.", source=SOURCE
+            f"Spotify responded with {answer.status} to {answer.call}; try again in some minutes.", source=SOURCE
         )
     if answer.status < 400:
         return UnexpectedPayload(
-            f"Spotify answered {answer.call} with a redirect ({answer.status}); "
+            f"Spotify responded to {answer.call} with a redirect ({answer.status}); "
             "check MOODLOG_SPOTIFY_API_URL and MOODLOG_SPOTIFY_ACCOUNTS_URL.",
             source=SOURCE,
         )
@@ -126,11 +126,11 @@ def _common_failure(answer: Answer) -> MoodlogError | None:
 
 
 def _denied(answer: Answer) -> str:
-    told = _told(answer)
+    text = _refusal_text(answer)
     remedy = "check what the app may use at https://developer.spotify.com/dashboard"
-    if "scope" in told.lower():
-        remedy = "run `moodlog reconnect` and grant what is asked for"
-    elif "not registered" in told.lower() or answer.call.endswith("/me"):
+    if "scope" in text.lower():
+        remedy = "run `moodlog reconnect` and grant the requested permissions"
+    elif "not registered" in text.lower() or answer.call.endswith("/me"):
         remedy = "add the person under User Management of the app at https://developer.spotify.com/dashboard"
     elif answer.call.endswith("/audio-features"):
         remedy = "apps registered since 2024-11-27 have no access to it; leave spotify out of MOODLOG_FEATURE_SOURCES"
@@ -141,12 +141,12 @@ def _too_many(answer: Answer) -> SourceError:
     wait_s = requested_wait_s(answer)
     if wait_s is not None and wait_s > LONGEST_SHORT_WAIT_S:
         return QuotaExceeded(
-            f"Spotify's quota for {answer.call} is used up; it opens again in {_in_words(wait_s)}.",
+            f"Spotify's quota for {answer.call} is used up; it is available again in {_in_words(wait_s)}.",
             source=SOURCE,
             retry_after_s=wait_s,
         )
     return RateLimited(
-        f"Spotify asks to slow down with {answer.call}; try again in a minute.",
+        f"Spotify's rate limit for {answer.call} is reached; try again in a minute.",
         source=SOURCE,
         retry_after_s=_DEFAULT_RATE_WAIT_S if wait_s is None else wait_s,
     )
@@ -158,10 +158,10 @@ def _in_words(wait_s: float) -> str:
 
 
 def requested_wait_s(answer: Answer) -> float | None:
-    """Seconds that a 429 asks to stay away, None for every other answer or where it does not say.
+    """The Retry-After of a 429 [s], None for other responses and without the header.
 
-    Spotify documents a Retry-After for 429 alone; a 5xx that has one is met with the usual growing waits.
-    A used up quota is always told as more than 60 s, also where the Retry-After is shorter or absent.
+    Spotify documents Retry-After only for 429; it is ignored for 5xx, which are retried with growing waits. For a
+    used-up quota the result is always more than 60 s, even if the Retry-After is shorter or missing.
     """
     if answer.status != 429:
         return None
@@ -175,41 +175,41 @@ def _oauth_failure(answer: Answer) -> MoodlogError:
     match oauth_error(answer.body):
         case "invalid_grant":
             return ReauthorisationNeeded(
-                f"Spotify no longer accepts this permission ({_told(answer) or 'invalid_grant'}); "
+                f"Spotify no longer accepts this permission ({_refusal_text(answer) or 'invalid_grant'}); "
                 "run `moodlog reconnect`.",
                 source=SOURCE,
             )
         case "invalid_client" | "unauthorized_client":
             return ConfigError(
-                f"Spotify does not know this app ({_told(answer) or 'invalid_client'}); check "
+                f"Spotify does not know this app ({_refusal_text(answer) or 'invalid_client'}); check "
                 "MOODLOG_SPOTIFY_CLIENT_ID and MOODLOG_SPOTIFY_CLIENT_SECRET against the developer dashboard."
             )
     return SourceError(f"Spotify refused {answer.call} ({answer.status}{_quoted(answer)}).", source=SOURCE)
 
 
 def oauth_error(body: str) -> str | None:
-    """The ``error`` code of an OAuth error body (RFC 6749, 5.2), None where there is none."""
+    """The ``error`` code of an OAuth error body (RFC 6749, 5.2), or None."""
     error = (_json_object(body) or {}).get("error")
     return error if isinstance(error, str) else None
 
 
 def _quoted(answer: Answer) -> str:
-    told = _told(answer)
-    return f": {told}" if told else ""
+    text = _refusal_text(answer)
+    return f": {text}" if text else ""
 
 
-def _told(answer: Answer) -> str:
-    """What the service says about its refusal, as one short printable line."""
+def _refusal_text(answer: Answer) -> str:
+    """The service's reason for its refusal, as one short printable line."""
     payload = answer.payload
     text = ("" if "<" in answer.body else answer.body) if payload is None else _message(payload)
-    line = "".join(character if character.isprintable() else " " for character in blotted(text, answer.secrets))
+    line = "".join(character if character.isprintable() else " " for character in redacted(text, answer.secrets))
     return " ".join(line.split())[:_LONGEST_QUOTED].rstrip(".")
 
 
 def _excerpt(answer: Answer) -> str:
-    """The start of a body that is no JSON, such as a proxy's page; half a JSON text would tell a person's listens."""
+    """The start of a body that is not JSON, such as a proxy's page. Truncated JSON could contain a person's listens."""
     text = answer.body.lstrip()
-    return "" if text.startswith(("{", "[", '"')) else blotted(text, answer.secrets)[:_EXCERPT]
+    return "" if text.startswith(("{", "[", '"')) else redacted(text, answer.secrets)[:_EXCERPT]
 
 
 def _message(payload: dict[str, object]) -> str:
@@ -218,8 +218,8 @@ def _message(payload: dict[str, object]) -> str:
     return message if isinstance(message, str) else ""
 
 
-def blotted(text: str, secrets: tuple[str, ...]) -> str:
-    """``text`` with a sign in the place of each of ``secrets``."""
+def redacted(text: str, secrets: tuple[str, ...]) -> str:
+    """``text`` with each of ``secrets`` redacted."""
     for secret in secrets:
         text = text.replace(secret, "…")
     return text

@@ -1,4 +1,4 @@
-"""The private file of the keys that encrypt tokens at rest: the newest first, one a line."""
+"""The private file with the keys that encrypt tokens at rest: newest first, one per line."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ def read_keys(path: Path) -> list[str]:
     """The keys in ``path``, newest first.
 
     Raises:
-        ConfigError: There is no such file, or it is damaged.
+        ConfigError: The file is missing or damaged.
     """
     try:
         return read_small(path).split()
     except FileNotFoundError as error:
-        raise ConfigError(f"there is no key in {path} yet; `moodlog connect` makes one") from error
+        raise ConfigError(f"there is no key in {path} yet; run `moodlog connect` to create one") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the key file {path} cannot be read; put it back from a backup") from error
+        raise ConfigError(f"the key file {path} cannot be read; restore it from a backup") from error
 
 
 def read_or_make_keys(path: Path, generate: Callable[[], str]) -> list[str]:
-    """The keys in ``path``; where there is no such file, it is made with one that ``generate`` gives.
+    """The keys in ``path``; a missing file is created with a key from ``generate``.
 
     Raises:
-        ConfigError: The file is damaged, or cannot be made.
+        ConfigError: The file is damaged or cannot be created.
     """
     with _written(path):
-        sweep_temporary(path)  # a copy of the key that a killed run has left would outlive its rotation
+        sweep_temporary(path)  # a key left by a crashed run would outlive its rotation
         if not path.exists():
             _publish_first(path, _draft(path, [generate()]))
     return read_keys(path)
 
 
 def _publish_first(path: Path, fresh: Path) -> None:
-    """Give ``fresh`` the name ``path``: whoever is first decides, and nobody reads half a key."""
+    """Rename ``fresh`` to ``path`` atomically unless another process was first."""
     try:
         with contextlib.suppress(FileExistsError):
             publish_new(fresh, path)
@@ -51,7 +51,7 @@ def _publish_first(path: Path, fresh: Path) -> None:
 
 
 def write_keys(path: Path, keys: Sequence[str]) -> None:
-    """Write ``keys``, newest first, into ``path``; it changes whole or not at all, and a power cut loses none.
+    """Write ``keys``, newest first, to ``path`` atomically and durably.
 
     Raises:
         ConfigError: The file cannot be written.
@@ -67,15 +67,15 @@ def _written(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigError(
-            f"the key file {path} cannot be written ({error.strerror}); make room or make its folder writable"
+            f"the key file {path} cannot be written ({error.strerror}); free disk space or make its folder writable"
         ) from error
 
 
 def _draft(path: Path, keys: Sequence[str]) -> Path:
     sweep_temporary(path)
-    draft = temporary_path(path)
-    with open_private(draft) as file:
+    temporary = temporary_path(path)
+    with open_private(temporary) as file:
         file.write("".join(f"{key}\n" for key in keys).encode("ascii"))
         file.flush()
         os.fsync(file.fileno())
-    return draft
+    return temporary

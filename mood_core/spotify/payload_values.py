@@ -1,4 +1,4 @@
-"""Single values out of untrusted JSON: usable, or None. Nothing here raises."""
+"""Extracts single values from untrusted JSON: a valid value or None. Nothing here raises."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from mood_core.text.sanitise import plain
 _MAX_INT32 = 2**31 - 1
 _FIRST_YEAR, _LAST_YEAR = 2000, 3000
 _MOST_ID_BYTES = 2000
-"""What PostgreSQL still takes into an index."""
+"""Limit for a key in a PostgreSQL index."""
 
 
 def identifier(value: object) -> str | None:
-    """A usable id: some printable text. Its form is Spotify's business."""
+    """An id: any printable text, because Spotify defines its form."""
     if not isinstance(value, str) or not value or not value.isprintable():
         return None
     return value if len(value.encode()) <= _MOST_ID_BYTES else None
 
 
 def text(value: object) -> str | None:
-    """Text without what databases or terminals would stumble over; None for empty text."""
+    """Text that is safe for databases and terminals; None for empty text."""
     return plain(value) if isinstance(value, str) and value else None
 
 
 def names(entries: object) -> tuple[str, ...]:
-    """The names of a list of objects that have one, in their order."""
+    """The names in a list of objects, in order; objects without a name are skipped."""
     if not isinstance(entries, list):
         return ()
     found = (text(entry.get("name")) for entry in entries if isinstance(entry, dict))
@@ -33,28 +33,28 @@ def names(entries: object) -> tuple[str, ...]:
 
 
 def part(value: object) -> dict[str, object]:
-    """An optional object; whatever else stands in its place counts as empty."""
+    """An optional object; other values count as empty."""
     return value if isinstance(value, dict) else {}
 
 
 def utc_time(value: object) -> datetime | None:
-    """An ISO 8601 time with a zone as aware UTC, cut to milliseconds; None where no play can have been then."""
+    """An ISO 8601 time with a zone as aware UTC, truncated to ms; None if invalid or before any possible play."""
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
+        time = datetime.fromisoformat(value)
+        if time.tzinfo is None:
             return None
-        moment = moment.astimezone(UTC)
+        time = time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    if not _FIRST_YEAR <= moment.year < _LAST_YEAR:
+    if not _FIRST_YEAR <= time.year < _LAST_YEAR:
         return None
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def milliseconds(value: object) -> int | None:
-    """A length in whole milliseconds that fits 32 bits; None for 0 as well, which stands for "not known"."""
+    """A duration in whole milliseconds that fits 32 bits; None also for 0, which means "unknown"."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 1 <= value <= _MAX_INT32 else None

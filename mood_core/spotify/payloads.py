@@ -1,7 +1,7 @@
-"""The Web API's answers turned into records: pure functions from decoded JSON, which is never trusted.
+"""Converts the Web API's responses to records: pure functions of decoded, untrusted JSON.
 
-An item that cannot be read becomes a :class:`SkippedItem` with its reason and the others are kept; an answer whose very
-frame is wrong raises :class:`~mood_core.errors.UnexpectedPayload`. Nothing else is raised, whatever comes in.
+An invalid item becomes a :class:`SkippedItem` with its reason, and the others are kept. A response with an invalid
+structure raises :class:`~mood_core.errors.UnexpectedPayload`. Nothing else is raised for any input.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.payload_values import identifier, milliseconds, names, part, text, utc_time
 
 WINDOW_SIZE = 50
-"""The most listens that ``recently-played`` ever shows: older ones are gone."""
+"""Number of listens that ``recently-played`` returns at most."""
 
-_LONGEST_PLAYLIST = 20_000  # twice what Spotify allows: the end also where a server always names a next page
+_LONGEST_PLAYLIST = 20_000  # twice Spotify's limit: stops if a server never ends its pages
 _LOCAL_PREFIX = "spotify:local:"
 
 
 class SkipReason(StrEnum):
-    """Why an item of an answer is no listen, or no track."""
+    """Why an item is not a listen or not a track."""
 
     EPISODE = "episode"
     NO_TRACK = "no_track"
@@ -34,7 +34,7 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SkippedItem:
-    """An item that was left out. ``position`` counts from 0 in the answer; ``detail`` tells which field is wrong."""
+    """A skipped item. ``position`` counts from 0 in the response; ``detail`` names the invalid field."""
 
     reason: SkipReason
     position: int
@@ -43,7 +43,7 @@ class SkippedItem:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Whose account it is. ``account_id`` is Spotify's stable id, the older ``id`` where a server does not tell it."""
+    """An account's profile. ``account_id`` is Spotify's stable id, or the older ``id`` if the server has no other."""
 
     account_id: str
     display_name: str
@@ -51,14 +51,14 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class ListenWindow:
-    """All that Spotify shows of a person's recent listens.
+    """A person's recent listens as returned by Spotify.
 
     Attributes:
         listens: oldest first, each (played_at, track) once.
-        tracks: the distinct tracks of ``listens``, in the order of their first play.
-        skipped: the items that are no listens, with their reasons.
-        full: whether the answer had as many items as it can have, so that older listens may have dropped out.
-        oldest_at: the oldest time in the answer, that of skipped items included; None where no item has one.
+        tracks: the distinct tracks of ``listens``, ordered by first play.
+        skipped: the items that are not listens, with their reasons.
+        full: whether the response has the maximum number of items, so that older listens may be missing.
+        oldest_at: the oldest time in the response, including skipped items; None if no item has one.
     """
 
     listens: tuple[Listen, ...]
@@ -69,7 +69,7 @@ class ListenWindow:
 
 
 class _Skip(Exception):
-    """This item is left out."""
+    """The item is skipped."""
 
     def __init__(self, reason: SkipReason, detail: str = "") -> None:
         super().__init__(reason, detail)
@@ -78,23 +78,23 @@ class _Skip(Exception):
 
 
 def parse_profile(payload: object) -> Profile:
-    """The profile in an answer of ``/me``.
+    """The profile in a response of ``/me``.
 
     Raises:
-        UnexpectedPayload: there is no id in it.
+        UnexpectedPayload: it has no id.
     """
     fields = _frame(payload, "me")
     account_id = identifier(fields.get("account_id")) or identifier(fields.get("id"))
     if account_id is None:
-        _reject("me", "neither account_id nor id is there")
+        _reject("me", "it has neither account_id nor id")
     return Profile(account_id, text(fields.get("display_name")) or account_id)
 
 
 def parse_window(payload: object, user_id: str) -> ListenWindow:
-    """The listens in an answer of ``/me/player/recently-played``.
+    """The listens in a response of ``/me/player/recently-played``.
 
     Raises:
-        UnexpectedPayload: there is no list of items, or not one of its items can be read.
+        UnexpectedPayload: it has no list of items, or all items are invalid.
     """
     items = _items(payload, "me/player/recently-played")
     listens: dict[tuple[datetime, str], Listen] = {}
@@ -109,7 +109,7 @@ def parse_window(payload: object, user_id: str) -> ListenWindow:
         listens.setdefault((listen.played_at, listen.track_id), listen)
         tracks.setdefault(track.track_id, track)
     if items and all(skip.reason is SkipReason.MALFORMED for skip in skipped) and not listens:
-        _reject("me/player/recently-played", f"not one of {len(items)} items can be read, {skipped[0].detail}")
+        _reject("me/player/recently-played", f"none of {len(items)} items can be read: {skipped[0].detail}")
     ordered = tuple(listens[key] for key in sorted(listens))
     return ListenWindow(
         listens=ordered,
@@ -121,7 +121,7 @@ def parse_window(payload: object, user_id: str) -> ListenWindow:
 
 
 def parse_track(payload: object) -> Track:
-    """The track in an answer of ``/tracks/{id}``.
+    """The track in a response of ``/tracks/{id}``.
 
     Raises:
         UnexpectedPayload: it cannot be read as a track.
@@ -134,7 +134,7 @@ def parse_track(payload: object) -> Track:
 
 @dataclass(frozen=True, slots=True)
 class PlaylistPage:
-    """A page of a playlist, from ``/playlists/{id}/<endpoint>``. ``next_offset`` is None on the last one."""
+    """A page of a playlist, from ``/playlists/{id}/<endpoint>``. ``next_offset`` is None on the last page."""
 
     entries: tuple[Track | SkippedItem, ...]
     endpoint: str
@@ -142,10 +142,10 @@ class PlaylistPage:
 
 
 def parse_playlist_page(payload: object, endpoint: str, offset: int) -> PlaylistPage:
-    """One page of ``/playlists/{id}/items`` or, with ``track`` in the place of ``item``, of ``/playlists/{id}/tracks``.
+    """One page of ``/playlists/{id}/items`` or, with ``track`` instead of ``item``, of ``/playlists/{id}/tracks``.
 
     Raises:
-        UnexpectedPayload: there is no list of items.
+        UnexpectedPayload: it has no list of items.
     """
     name = f"playlists/{{id}}/{endpoint}"
     items = _items(payload, name)
@@ -158,16 +158,16 @@ def parse_playlist_page(payload: object, endpoint: str, offset: int) -> Playlist
 
 
 def parse_audio_features(payload: object, track_ids: Sequence[str]) -> list[dict[str, object] | None]:
-    """The entries of an answer of ``/audio-features``, in the order of ``track_ids``; None for an unknown track.
+    """The entries of a response of ``/audio-features``, in the order of ``track_ids``; None for an unknown track.
 
-    Spotify puts null in an unknown track's place. Where a server leaves it out instead, the ids decide.
+    Spotify returns null for an unknown track. If a server omits it instead, entries are matched by id.
 
     Raises:
-        UnexpectedPayload: there is no list of entries, or one is neither an object nor null.
+        UnexpectedPayload: it has no list of entries, or one is neither an object nor null.
     """
     entries = _frame(payload, "audio-features").get("audio_features")
     if not isinstance(entries, list) or not all(isinstance(entry, dict | None) for entry in entries):
-        _reject("audio-features", "audio_features is no list of objects and nulls")
+        _reject("audio-features", "audio_features is not a list of objects and nulls")
     if len(entries) == len(track_ids):
         return entries
     by_id = {identifier(entry.get("id")): entry for entry in entries if entry is not None}
@@ -176,25 +176,25 @@ def parse_audio_features(payload: object, track_ids: Sequence[str]) -> list[dict
 
 def _entry(item: object, position: int) -> Track | SkippedItem:
     try:
-        fields = _object(item, "the item is no object")
+        fields = _object(item, "the item is not an object")
         return _track(fields.get("item") or fields.get("track"))
     except _Skip as skip:
         return SkippedItem(skip.reason, position, skip.detail)
 
 
 def _listen(item: object, user_id: str) -> tuple[Listen, Track]:
-    fields = _object(item, "the item is no object")
+    fields = _object(item, "the item is not an object")
     track = _track(fields.get("track"))
     played_at = utc_time(fields.get("played_at"))
     if played_at is None:
-        raise _Skip(SkipReason.MALFORMED, "played_at is no time with a zone")
+        raise _Skip(SkipReason.MALFORMED, "played_at is not a time with a zone")
     return Listen(user_id, played_at, track.track_id, ListenSource.RECENTLY_PLAYED), track
 
 
 def _track(payload: object) -> Track:
     if payload is None:
         raise _Skip(SkipReason.NO_TRACK)
-    fields = _object(payload, "track is no object")
+    fields = _object(payload, "track is not an object")
     if fields.get("type") == "episode":
         raise _Skip(SkipReason.EPISODE)
     track_id, kind = _identity(fields)
@@ -212,7 +212,7 @@ def _track(payload: object) -> Track:
 
 
 def _identity(track: Mapping[str, object]) -> tuple[str, TrackKind]:
-    """A track's id; a person's own file has none and goes by its URI."""
+    """A track's id; for a local file, its URI."""
     track_id, uri = identifier(track.get("id")), identifier(track.get("uri"))
     if track_id is not None:
         return track_id, TrackKind.TRACK
@@ -235,15 +235,15 @@ def _times(items: Sequence[object]) -> list[datetime]:
 def _items(payload: object, endpoint: str) -> list[object]:
     items = _frame(payload, endpoint).get("items")
     if not isinstance(items, list):
-        _reject(endpoint, "items is no list")
+        _reject(endpoint, "items is not a list")
     return items
 
 
 def _frame(payload: object, endpoint: str) -> dict[str, object]:
     if not isinstance(payload, dict):
-        _reject(endpoint, "it is no JSON object")
+        _reject(endpoint, "it is not a JSON object")
     return payload
 
 
 def _reject(endpoint: str, what: str) -> NoReturn:
-    raise UnexpectedPayload(f"Spotify's answer to {endpoint} does not fit its contract: {what}.", source=SOURCE)
+    raise UnexpectedPayload(f"Spotify's response to {endpoint} violates its contract: {what}.", source=SOURCE)

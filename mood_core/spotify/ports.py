@@ -1,4 +1,4 @@
-"""What the Spotify package needs from the rest of moodlog: settings of the app, a token repository, a call ledger."""
+"""Protocols and settings that the Spotify package requires: the app, a token repository and a call ledger."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ DEFAULT_REDIRECT_URI = "http://127.0.0.1:8888/callback"
 
 @dataclass(frozen=True, slots=True)
 class SpotifyApp:
-    """The app registered in Spotify's developer dashboard, and where its services are reached.
+    """The app registered in Spotify's developer dashboard, and the URLs of its services.
 
-    ``client_secret`` is optional: with PKCE a client id is enough. The URLs are kept without a trailing slash.
+    ``client_secret`` is optional: PKCE needs only a client id. URLs are stored without a trailing slash.
 
     Raises:
         ConfigError: the client id is empty, or a URL is neither https nor http to this machine.
@@ -51,7 +51,7 @@ class SpotifyApp:
 
     @property
     def issuer(self) -> Issuer:
-        """Whose tokens are used here: those of another accounts service or Web API are not sent to these."""
+        """The issuer of usable tokens: tokens of other services are not sent to these."""
         return Issuer(origin(self.accounts_url), origin(self.api_url))
 
 
@@ -65,28 +65,28 @@ def _base_url(url: str, setting: str) -> str:
 
 
 class TokenRepository(Protocol):
-    """Where encrypted tokens are kept, shared by all workers."""
+    """Stores encrypted tokens; shared by all workers."""
 
     def read(self, user_id: str) -> StoredToken | None:
-        """The account's stored token, or None where there is none."""
+        """The account's stored token, or None."""
         ...
 
     def write(self, user_id: str, ciphertext: bytes, *, authorised_at: datetime, expected_version: int | None) -> bool:
-        """Store a token if the stored version is still ``expected_version``; None stores whatever is there.
+        """Store a token if the stored version is still ``expected_version``; None stores it unconditionally.
 
-        Durable when it returns True; False, and nothing written, where another worker was first. What was written in
-        place of ``expected_version`` ends the account's lease: nobody has to refresh what is fresh.
+        Returns True if the token is stored durably, False if another worker was first. A write with
+        ``expected_version`` also releases the account's refresh lease, since the token is fresh.
         """
         ...
 
     def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
-        """Take the account's refresh lease for ``for_s`` seconds; False while another owner's lease runs."""
+        """Acquire the account's refresh lease for ``for_s`` seconds; False while another owner holds it."""
         ...
 
     def release_refresh(self, user_id: str, owner: str) -> None:
-        """Give the lease back; nothing happens where ``owner`` does not hold it."""
+        """Release the lease; does nothing if ``owner`` does not hold it."""
         ...
 
     def mark_reauthorisation_needed(self, user_id: str, reason: str, *, expected_version: int) -> None:
-        """Record that the token of ``expected_version`` was refused; nothing happens where another one is stored."""
+        """Record that the token of ``expected_version`` was rejected; does nothing if another version is stored."""
         ...

@@ -1,8 +1,8 @@
-"""Keeps spotipy's request logs out of every handler.
+"""Suppresses spotipy's request logs.
 
-spotipy writes each request's Authorization header, and the token endpoint's form with codes and tokens, at DEBUG, and
-redirect addresses with codes at INFO. Levels can be changed by any later ``logging`` configuration, so a filter is
-set on exactly the loggers that spotipy writes to. urllib3's own records hold method, path and status alone.
+spotipy logs each request's Authorization header and the token endpoint's form, with codes and tokens, at DEBUG, and
+redirect URLs with codes at INFO. Later ``logging`` configuration can change levels, so a filter is set on the loggers
+that spotipy uses. urllib3's records contain only method, path and status.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _SPOTIPY_LOGGERS = ("spotipy.client", "spotipy.oauth2", "spotipy.cache_handler",
 
 
 class _WarningsOnly(logging.Filter):
-    """Lets a record through from WARNING on."""
+    """Passes records at WARNING and above."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno >= logging.WARNING
@@ -23,6 +23,6 @@ _FILTER = _WarningsOnly()
 
 
 def quiet_spotipy() -> None:
-    """Let nothing below WARNING out of spotipy. Called where a spotipy object is built; calling it again is free."""
+    """Suppress spotipy's records below WARNING. Called before a spotipy object is made; idempotent."""
     for name in _SPOTIPY_LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)

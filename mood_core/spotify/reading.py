@@ -1,4 +1,4 @@
-"""Reads an answer's body within a time and a size: requests' own timeout starts anew with every byte that comes."""
+"""Reads a response body with a total time and size limit: requests' own timeout restarts with every byte."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_body(response: requests.Response) -> None:
 
     Raises:
         requests.Timeout: it is not complete after ``WITHIN_S`` seconds.
-        requests.ConnectionError: the connection was cut, or the body cannot be decoded.
+        requests.ConnectionError: the connection was closed, or the body cannot be decoded.
         UnexpectedPayload: it has more than ``MOST_BYTES`` bytes.
     """
     ends_at, body = time.monotonic() + WITHIN_S, bytearray()
@@ -31,9 +31,9 @@ def read_body(response: requests.Response) -> None:
             body += chunk
             _check(len(body), ends_at)
     except ReadTimeoutError as error:
-        raise requests.Timeout("the answer stopped") from error
+        raise requests.Timeout("the response stopped") from error
     except HTTPError as error:
-        raise requests.ConnectionError("the answer was cut") from error
+        raise requests.ConnectionError("the response was truncated") from error
     finally:
         if not response.raw.isclosed():
             response.close()
@@ -42,6 +42,6 @@ def read_body(response: requests.Response) -> None:
 
 def _check(size: int, ends_at: float) -> None:
     if size > MOST_BYTES:
-        raise UnexpectedPayload(f"Spotify's answer has more than {MOST_BYTES} bytes; it was not read.", source=SOURCE)
+        raise UnexpectedPayload(f"Spotify's response has more than {MOST_BYTES} bytes; it was not read.", source=SOURCE)
     if time.monotonic() > ends_at:
-        raise requests.Timeout("the answer takes too long")
+        raise requests.Timeout("the response takes too long")

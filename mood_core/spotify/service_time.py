@@ -1,4 +1,4 @@
-"""What time it is at Spotify: an answer's Date header, for whoever doubts this machine's clock."""
+"""Spotify's current time from a response's Date header, to check this machine's clock."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mood_core.spotify.session import TIMEOUT_S, USER_AGENT
 
 
 def spotify_time(accounts_url: str) -> datetime | None:
-    """The time of the Accounts service at ``accounts_url``, aware UTC, to the second; None where its answer tells none.
+    """The time of the Accounts service at ``accounts_url``, aware UTC, to the second; None if it sends no Date.
 
-    Costs no call of the Web API's quota, and needs neither app nor account.
+    Uses no call of the Web API's quota and needs no app or account.
 
     Raises:
         Unavailable: The service cannot be reached.

@@ -1,11 +1,11 @@
-"""spotipy objects whose sessions count each request, turn failures into moodlog's errors and never retry by themselves.
+"""spotipy objects whose sessions count each request, raise moodlog's errors and do not retry.
 
-spotipy's own retries sleep for the whole Retry-After inside the call and report a used up 5xx as 429, so its session is
-replaced by :class:`FailFastSession`: every failure is classified with the whole answer at hand, before spotipy sees it.
+spotipy's own retries sleep for the whole Retry-After inside the call and report an exhausted 5xx as 429. So its session
+is replaced by :class:`FailFastSession`, which classifies failures from the whole response before spotipy sees them.
 
-A requests session is not to be shared by threads, and spotipy closes its session when it is collected. So spotipy
-objects live in a :class:`Pool` together with their sessions: a thread borrows one for a call and gives it back, and a
-thousand accounts in turn use one open connection.
+Threads must not share a requests session, and spotipy closes its session when it is garbage-collected. So spotipy
+objects and their sessions are kept in a :class:`Pool`: a thread borrows one for a call and returns it, and a thousand
+accounts use one open connection one after the other.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from mood_core.errors import MoodlogError, SourceError, Unavailable
 from mood_core.http.addresses import is_loopback
 from mood_core.http.call_ledger import CallLedger
 from mood_core.http.headers import http_time
-from mood_core.spotify.failures import SOURCE, Answer, api_failure, blotted, requested_wait_s, token_failure
+from mood_core.spotify.failures import SOURCE, Answer, api_failure, redacted, requested_wait_s, token_failure
 from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, SpotifyApp
 from mood_core.spotify.quiet_logs import quiet_spotipy
 from mood_core.spotify.reading import read_body
 
 TIMEOUT_S = (5.0, 15.0)
-"""How long to wait for a connection, and for each piece of an answer."""
+"""Timeouts for a connection and for each part of a response."""
 
 SCOPE = "user-read-recently-played"
-"""All that is asked for; ``/me`` needs no scope."""
+"""The requested scope; ``/me`` needs none."""
 
 USER_AGENT = "moodlog"
 
 NO_ANSWER = 0
-"""The status told to the ledger where no whole answer came."""
+"""The status that the call ledger records without a complete response."""
 
 T = TypeVar("T")
 Classifier = Callable[[Answer], MoodlogError | None]
@@ -52,7 +52,7 @@ _SECRET_FIELDS = {"refresh_token", "code", "code_verifier", "client_secret"}
 
 
 class Pool(Generic[T]):
-    """Lends objects that only one thread may use at a time; makes one where none is idle."""
+    """A pool of objects that only one thread may use at a time; makes one if none is idle."""
 
     def __init__(self, make: Callable[[], T], close: Callable[[T], None]) -> None:
         self._make = make
@@ -62,7 +62,7 @@ class Pool(Generic[T]):
 
     @contextmanager
     def borrow(self) -> Iterator[T]:
-        """One object for the ``with`` block; the one given back last comes first, its connection being the warmest."""
+        """Borrow an object for the ``with`` block; the last one returned comes first: its connection is open."""
         with self._lock:
             item = self._idle.pop() if self._idle else None
         if item is None:
@@ -74,7 +74,7 @@ class Pool(Generic[T]):
                 self._idle.append(item)
 
     def close(self) -> None:
-        """Close what is idle; the pool may be used again."""
+        """Close idle objects; the pool stays usable."""
         with self._lock:
             idle, self._idle = self._idle, []
         for item in idle:
@@ -82,9 +82,9 @@ class Pool(Generic[T]):
 
 
 class _Payload(dict[str, object]):
-    """A decoded answer whose text tells nothing: spotipy writes it out at each call, for a log that nobody sees.
+    """A response body whose repr hides its contents.
 
-    That took as long as decoding it, and a person's listens belong in no log.
+    spotipy formats it for a suppressed log at each call, which took as long as decoding. Logs must not contain listens.
     """
 
     def __repr__(self) -> str:
@@ -94,11 +94,11 @@ class _Payload(dict[str, object]):
 class FailFastSession(requests.Session):
     """A session that sends each request once, counts it, and raises moodlog's errors for every failure.
 
-    It follows no redirect, keeps no cookie, and takes no credentials from a ``.netrc`` file, which requests would put
-    in the place of the person's token.
+    It follows no redirects, stores no cookies and ignores ``.netrc`` files, whose credentials would replace the
+    person's token.
 
     Attributes:
-        answered_at: the time that the last answer's Date header tells, aware UTC; None where it has none.
+        answered_at: the Date header of the last response, aware UTC; None without one.
     """
 
     def __init__(self, base_url: str, classify: Classifier, ledger: CallLedger) -> None:
@@ -110,7 +110,7 @@ class FailFastSession(requests.Session):
         self.headers["User-Agent"] = USER_AGENT
         self.auth = _as_it_is
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.trust_env = not is_loopback(base_url)  # a proxy for the internet cannot reach this machine's own server
+        self.trust_env = not is_loopback(base_url)  # an internet proxy cannot reach this machine
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=1, max_retries=0)
         self.mount("http://", adapter)
         self.mount("https://", adapter)
@@ -119,7 +119,7 @@ class FailFastSession(requests.Session):
         """Send ``request`` once.
 
         Raises:
-            MoodlogError: what the failure means, see :mod:`mood_core.spotify.failures`.
+            MoodlogError: the failure as classified by :mod:`mood_core.spotify.failures`.
         """
         request.url = _without_trailing_slash(str(request.url))
         endpoint = endpoint_name(request.url, self._base_path)
@@ -129,11 +129,11 @@ class FailFastSession(requests.Session):
         try:
             response = super().send(request, **kwargs)
             read_body(response)
-            response.encoding = "utf-8-sig"  # JSON's one encoding, whatever the headers say
+            response.encoding = "utf-8-sig"  # JSON is always UTF-8, whatever the headers say
             answer = _answer(request, response, endpoint)
             status, wait_s = answer.status, requested_wait_s(answer)
         except requests.RequestException as error:
-            raise _no_answer(request, error) from None  # its text and its request may hold the token
+            raise _no_answer(request, error) from None  # its text and request may contain the token
         finally:
             self._ledger.after_call(endpoint, status, wait_s)
         self.answered_at = http_time(response.headers.get("Date"))
@@ -163,7 +163,7 @@ def api_pool(app: SpotifyApp, ledger: CallLedger) -> Pool[spotipy.Spotify]:
 
 
 def accounts_pool(app: SpotifyApp, ledger: CallLedger) -> Pool[spotipy.SpotifyPKCE]:
-    """A pool of spotipy clients of the Accounts service; with a client secret they send it as HTTP Basic."""
+    """A pool of spotipy clients of the Accounts service; a client secret is sent as HTTP Basic."""
 
     def make() -> spotipy.SpotifyPKCE:
         quiet_spotipy()
@@ -172,7 +172,7 @@ def accounts_pool(app: SpotifyApp, ledger: CallLedger) -> Pool[spotipy.SpotifyPK
             session.auth = (app.client_id, app.client_secret.get_secret_value())
         client = spotipy.SpotifyPKCE(
             client_id=app.client_id,
-            redirect_uri=app.redirect_uri or DEFAULT_REDIRECT_URI,  # for an empty one spotipy reads the environment
+            redirect_uri=app.redirect_uri or DEFAULT_REDIRECT_URI,  # without one, spotipy reads the environment
             scope=SCOPE,
             cache_handler=MemoryCacheHandler(),
             requests_session=session,
@@ -188,27 +188,27 @@ def accounts_pool(app: SpotifyApp, ledger: CallLedger) -> Pool[spotipy.SpotifyPK
 
 
 def endpoint_name(url: str, base_path: str) -> str:
-    """The name under which calls of ``url`` are counted, such as ``tracks/{id}``; the token endpoint is ``token``."""
+    """The endpoint name for the call ledger, such as ``tracks/{id}``; ``token`` for the token endpoint."""
     path = urlsplit(url).path.removeprefix(base_path).strip("/")
     return "token" if path == "api/token" else _ID_IN_PATH.sub(r"\1/{id}", path)
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """No authentication by the session; being there keeps requests from looking into ``.netrc``."""
+    """No authentication by the session; without it requests would read ``.netrc``."""
     return request
 
 
 def _without_trailing_slash(url: str) -> str:
-    """Spotipy asks for ``me/`` and ``audio-features/?ids=``, which a strict server does not know."""
+    """Spotipy calls ``me/`` and ``audio-features/?ids=``, which a strict server rejects."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=parts.path.rstrip("/")))
 
 
 def _answer(request: requests.PreparedRequest, response: requests.Response, endpoint: str) -> Answer:
     headers, secrets = response.headers, _secrets_of(request)
-    # An echoed access token must not be kept with an answer set aside, nor as a title. The token endpoint may repeat
-    # a refresh token: it is still the right one.
-    body = response.text if endpoint == "token" else blotted(response.text, secrets)
+    # An echoed access token must not be stored in a quarantined response or as a title. The token endpoint may repeat
+    # a refresh token, which is then still valid.
+    body = response.text if endpoint == "token" else redacted(response.text, secrets)
     return Answer(
         call=_call(request),
         status=response.status_code,
@@ -220,7 +220,7 @@ def _answer(request: requests.PreparedRequest, response: requests.Response, endp
 
 
 def _secrets_of(request: requests.PreparedRequest) -> tuple[str, ...]:
-    """What was sent and must never be told again: the Authorization header's value, the token form's secret fields."""
+    """The secrets of a request: the Authorization header's value and the token form's secret fields."""
     authorization = str(request.headers.get("Authorization", "")).partition(" ")[2]
     form = request.body if isinstance(request.body, str) else ""
     fields = [value for name, value in parse_qsl(form) if name in _SECRET_FIELDS]
@@ -229,9 +229,10 @@ def _secrets_of(request: requests.PreparedRequest) -> tuple[str, ...]:
 
 def _no_answer(request: requests.PreparedRequest, error: requests.RequestException) -> SourceError:
     host = urlsplit(str(request.url)).netloc.rpartition("@")[2]
-    what = "did not answer in time" if isinstance(error, requests.Timeout) else "could not be reached or hung up"
+    is_slow = isinstance(error, requests.Timeout)
+    what = "did not respond in time" if is_slow else "could not be reached or closed the connection"
     return Unavailable(
-        f"{host} {what} on {_call(request)} ({type(error).__name__}); check the network, or try again later.",
+        f"{host} {what} on {_call(request)} ({type(error).__name__}); check the network or try again later.",
         source=SOURCE,
     )
 

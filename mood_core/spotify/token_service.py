@@ -1,8 +1,8 @@
-"""Spotify's token endpoint, by spotipy's PKCE client: a code for a token, a refresh token for the next access token.
+"""Spotify's token endpoint through spotipy's PKCE client: exchanges codes and refreshes tokens.
 
-Spotify rotates refresh tokens of PKCE clients, and the old one dies with the answer. So the answer of a refresh is
-handed to a spotipy ``CacheHandler`` that persists it before anything else happens; nobody sees the new access token
-until the new refresh token is safe.
+Spotify rotates the refresh tokens of PKCE clients, and the response invalidates the old one. So a spotipy
+``CacheHandler`` persists the response of a refresh first; the new access token is not used before the new refresh token
+is stored.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _YEAR_S = 366 * 86_400
 
 
 class _PersistAnswer(CacheHandler):  # type: ignore[misc]  # spotipy is untyped
-    """spotipy's cache, reduced to what a refresh needs of it: hand each answer to ``persist`` at once."""
+    """A spotipy cache that passes each response to ``persist`` at once."""
 
     def __init__(self, persist: Callable[[dict[str, Any]], None]) -> None:
         self._persist = persist
 
     def get_cached_token(self) -> None:
-        """Nothing: who asks for a refresh has read the repository already."""
+        """Nothing: the caller has read the repository already."""
 
     def save_token_to_cache(self, token_info: dict[str, Any]) -> None:
         """Persist ``token_info`` before spotipy returns it."""
@@ -38,11 +38,11 @@ class _PersistAnswer(CacheHandler):  # type: ignore[misc]  # spotipy is untyped
 
 
 class TokenService:
-    """The token endpoint; may be used by many threads.
+    """The token endpoint; thread-safe.
 
     Args:
         pool: spotipy's PKCE clients, see :func:`mood_core.spotify.session.accounts_pool`.
-        retry: how an exchange that fails for a short reason is repeated.
+        retry: the retry policy of exchanges.
         clock: this machine's time, aware UTC.
     """
 
@@ -57,12 +57,12 @@ class TokenService:
         self._clock = clock
 
     def refresh(self, token: Token, persist: Callable[[Token], None]) -> Token:
-        """The next token after ``token``, asked for once; persisted when this returns.
+        """Refresh ``token`` with a single call; the new token is persisted when this returns.
 
-        ``persist`` is called before anyone sees the new token; its errors pass through.
+        ``persist`` is called before the new token is returned; its errors are not caught.
 
         Raises:
-            ReauthorisationNeeded: the permission has ended or was taken back (``invalid_grant``).
+            ReauthorisationNeeded: the permission has expired or was revoked (``invalid_grant``).
             ConfigError: Spotify does not know the client id or secret.
             SourceError: see :mod:`mood_core.spotify.failures`.
         """
@@ -81,15 +81,15 @@ class TokenService:
         return fresh[-1]
 
     def exchange(self, code: str, *, redirect_uri: str, verifier: str) -> tuple[Token, datetime | None]:
-        """The token that a one-time ``code`` buys, and the service's own time where its answer tells it.
+        """Exchange a one-time ``code``; returns the token and the service's time, if its response has a Date.
 
         Raises:
-            ReauthorisationNeeded: the code is used, expired or of another request (``invalid_grant``).
+            ReauthorisationNeeded: the code was used, is expired or belongs to another request (``invalid_grant``).
             ConfigError: Spotify does not know the client id or secret.
             SourceError: see :mod:`mood_core.spotify.failures`.
         """
         with self._pool.borrow() as client:
-            memory = client.cache_handler = MemoryCacheHandler()
+            handler = client.cache_handler = MemoryCacheHandler()
             client.redirect_uri, client.code_verifier, client.code_challenge = redirect_uri, verifier, "sent before"
             try:
                 self._retry.run(lambda: client.get_access_token(code, check_cache=False))
@@ -97,7 +97,7 @@ class TokenService:
                 client.code_verifier = client.code_challenge = None
                 client.cache_handler = MemoryCacheHandler()
             answered_at: datetime | None = client.session.answered_at
-        return self._first(memory.token_info), answered_at
+        return self._first(handler.token_info), answered_at
 
     def _first(self, info: dict[str, Any]) -> Token:
         now = self._clock()
@@ -127,6 +127,6 @@ def _refresh_token(info: dict[str, Any]) -> str:
     value = info.get("refresh_token")
     if not isinstance(value, str) or not value:
         raise UnexpectedPayload(
-            "Spotify's answer to the authorisation holds no refresh token; run `moodlog connect` again.", source=SOURCE
+            "Spotify's response to the authorisation has no refresh token; run `moodlog connect` again.", source=SOURCE
         )
     return value

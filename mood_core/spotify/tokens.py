@@ -1,4 +1,4 @@
-"""A person's token: what it holds, how it is encrypted at rest, and when the permission behind it ends."""
+"""A person's token, its encryption at rest, and the expiry of the permission."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from mood_core.errors import ConfigError
 
 PERMISSION_MONTHS = 6
-"""Refresh tokens die this many calendar months after the person authorised; refreshing does not extend it.
+"""Refresh tokens expire this many calendar months after the consent; refreshing does not extend them.
 
 Spotify's rule since 2026-07-20: https://developer.spotify.com/documentation/web-api/tutorials/refreshing-tokens
 """
@@ -23,28 +23,28 @@ _EARLY = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Where a token belongs, by origin: refresh tokens go to ``accounts`` alone, access tokens to ``api`` alone."""
+    """The origins that may receive a token: refresh tokens only ``accounts``, access tokens only ``api``."""
 
     accounts: str
     api: str
 
 
 SPOTIFY = Issuer("https://accounts.spotify.com", "https://api.spotify.com")
-"""Spotify's own services. A token that was stored before tokens had an issuer belongs to them."""
+"""Spotify's services. Tokens that were stored before tokens had an issuer belong to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What Spotify gave for one person. Its repr shows neither token.
+    """The tokens of one person. The repr hides them.
 
     Attributes:
-        access_token: sent with each request; lives an hour.
-        refresh_token: buys the next access token; may change with each refresh.
-        expires_at: when the access token ends, aware UTC.
-        scope: what was granted, space-separated.
-        authorised_at: when the person consented, aware UTC; never moves on refresh.
-        issuer: the services it may be sent to. It is stored inside what is encrypted, so nobody without the key
-            can change it.
+        access_token: sent with each request; valid for an hour.
+        refresh_token: exchanged for the next access token; may change with each refresh.
+        expires_at: when the access token expires, aware UTC.
+        scope: granted scopes, separated by spaces.
+        authorised_at: time of the consent, aware UTC; does not change on refresh.
+        issuer: the services that may receive it. It is encrypted with the token, so it cannot be changed without the
+            key.
     """
 
     access_token: str = field(repr=False)
@@ -55,11 +55,11 @@ class Token:
     issuer: Issuer = SPOTIFY
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the access token lives for at least another minute."""
+        """Whether the access token is valid for at least a minute."""
         return now < self.expires_at - _EARLY
 
     def refreshed(self, access_token: str, refresh_token: str | None, expires_at: datetime, scope: str | None) -> Token:
-        """This token after a refresh; what the answer leaves out stays as it is."""
+        """This token after a refresh; values that are missing in the response do not change."""
         return replace(
             self,
             access_token=access_token,
@@ -69,7 +69,7 @@ class Token:
         )
 
     def to_json(self) -> bytes:
-        """The token as UTF-8 JSON, secrets included: only ever to be encrypted."""
+        """The token as UTF-8 JSON with its secrets; only for encryption."""
         return json.dumps(
             {
                 "access_token": self.access_token,
@@ -86,7 +86,7 @@ class Token:
         """The token that :meth:`to_json` wrote.
 
         Raises:
-            ConfigError: the bytes are no token.
+            ConfigError: the bytes are not a token.
         """
         try:
             fields = json.loads(data)
@@ -128,7 +128,7 @@ class TokenCipher:
         return self._fernet.encrypt(plaintext)
 
     def decrypt(self, ciphertext: bytes) -> bytes:
-        """What was encrypted with any of the keys.
+        """Decrypt ``ciphertext`` with any of the keys.
 
         Raises:
             ConfigError: none of the keys fits.
@@ -157,15 +157,15 @@ _WRONG_KEY = (
 
 
 def permission_ends_at(authorised_at: datetime) -> datetime:
-    """When the permission given at ``authorised_at`` ends: six calendar months later, or that month's last day."""
+    """When a permission given at ``authorised_at`` expires: six calendar months later, or on that month's last day."""
     years, month = divmod(authorised_at.month - 1 + PERMISSION_MONTHS, 12)
     year, month = authorised_at.year + years, month + 1
     return authorised_at.replace(year=year, month=month, day=min(authorised_at.day, monthrange(year, month)[1]))
 
 
 def days_left(authorised_at: datetime, now: datetime) -> int:
-    """Whole days until the permission ends; negative once it has ended.
+    """Whole days until the permission expires; negative after that.
 
-    Nobody consents in the future: where the clock was ahead then, they consented by ``now``.
+    A consent in the future comes from a wrong clock and counts as ``now``.
     """
     return (permission_ends_at(min(authorised_at, now)) - now) // timedelta(days=1)

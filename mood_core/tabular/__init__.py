@@ -1,1 +1,1 @@
-"""The one reader of tables of audio features: CSV and Parquet files as people have them."""
+"""Reads tables of audio features from any common CSV or Parquet file."""

@@ -1,4 +1,4 @@
-"""Turns a file's own columns into one form: a bare Spotify id and float64 features. Pure but for the check's counts."""
+"""Converts a file's columns to bare Spotify ids and float64 features. Pure except for the counts of the check."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def find_id_column(batch: pa.RecordBatch, columns: Columns) -> str | None:
-    """The surest of the id columns that does hold Spotify ids, by the rows of ``batch``; None where none does."""
+    """The first of the id columns that contains Spotify ids in the rows of ``batch``; None if none does."""
     import pyarrow.compute as pc
 
     for name in columns.ids:
@@ -31,22 +31,22 @@ def find_id_column(batch: pa.RecordBatch, columns: Columns) -> str | None:
 
 
 def choose_id_column(batch: pa.RecordBatch, columns: Columns, file: str) -> str:
-    """As :func:`find_id_column`.
+    """Like :func:`find_id_column`.
 
     Raises:
-        InputError: there is none; the sentence names one column and an example.
+        InputError: there is none; the message names a column and an example.
     """
     if (found := find_id_column(batch, columns)) is not None:
         return found
     name = columns.ids[0]
     example = next((value for value in batch.column(name).slice(0, 100).to_pylist() if value is not None), "nothing")
     raise InputError(
-        f"{file}: the column {name!r} holds {str(example)[:60]!r}, which is not a Spotify track id, URI or URL"
+        f"{file}: the column {name!r} contains {str(example)[:60]!r}, which is not a Spotify track id, URI or URL"
     )
 
 
 def track_ids(column: pa.Array) -> pa.Array | None:
-    """The bare Spotify ids in ``column`` (ids, URIs or URLs), null where there is none; None for columns of no text."""
+    """The bare Spotify ids in ``column`` (ids, URIs or URLs), null for other text; None if the column is not text."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -55,7 +55,7 @@ def track_ids(column: pa.Array) -> pa.Array | None:
 
 
 def as_text(column: pa.Array) -> pa.Array | None:
-    """``column`` as strings where it holds text in any of Arrow's forms, else None."""
+    """``column`` as strings if it has any of Arrow's text types, otherwise None."""
     import pyarrow as pa
 
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
@@ -66,7 +66,7 @@ def as_text(column: pa.Array) -> pa.Array | None:
 def feature_values(
     batch: pa.RecordBatch, names: Mapping[str, str], check: ColumnCheck
 ) -> dict[str, NDArray[np.float64]]:
-    """The features of ``batch`` by our names, (n,) float64 each, NaN where missing or not a number.
+    """The features of ``batch`` by moodlog's names, (n,) float64 each; NaN for missing values and text.
 
     Raises:
         InputError: a column is neither numbers nor text.
@@ -82,7 +82,7 @@ def _numbers(column: pa.Array, name: str, own_name: str, check: ColumnCheck) -> 
     if text is not None:
         column = _parsed(text, name, check)
     if not _numeric(column.type):
-        raise InputError(f"{check.file}: the column {own_name!r} holds {column.type} values; give numbers")
+        raise InputError(f"{check.file}: the column {own_name!r} has {column.type} values; give numbers")
     values: NDArray[np.float64] = np.asarray(
         column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64
     )
@@ -100,7 +100,7 @@ def _parsed(text: pa.Array, name: str, check: ColumnCheck) -> pa.Array:
         numeric = pc.match_substring_regex(trimmed, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$")
         wrong = trimmed.filter(pc.invert(pc.fill_null(numeric, fill_value=True)))
         check.not_a_number(name, len(wrong), wrong[0].as_py())
-        # Arrow reads no leading plus sign.
+        # Arrow does not parse a leading plus sign.
         plain = pc.utf8_ltrim(pc.if_else(numeric, trimmed, pa.scalar(None, pa.string())), "+")
         return plain.cast(pa.float64())
 
@@ -112,7 +112,7 @@ def _numeric(kind: Any) -> bool:
 
 
 def is_bare(column: pa.Array) -> bool:
-    """Whether a column is plain text and all of it are Spotify ids as they stand, or null."""
+    """Whether a column is text and every value is a bare Spotify id or null."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -121,14 +121,14 @@ def is_bare(column: pa.Array) -> bool:
 
 
 def is_plain_number(kind: pa.DataType) -> bool:
-    """Whether a column of this type reads as Python's own numbers."""
+    """Whether values of this type convert to Python numbers."""
     import pyarrow as pa
 
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def texts_of(column: pa.Array) -> pa.Array:
-    """``column`` as text, whatever it holds; of a list its first part, trimmed, null where it is empty."""
+    """``column`` of any type as trimmed text; the first item of lists, null for empty values."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""Which of a table's columns are which, by their names. Pure."""
+"""Recognises a table's columns by their names. Pure."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "recording": ("trackkey", "recording", "recordingid"),
     }
 )  # fmt: skip
-"""The names of each column but the nine features, the surest first, as :func:`plain_name` writes them."""
+"""Names of the columns other than features, in order of preference, normalised by :func:`plain_name`."""
 
 _MOST_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names, as the file writes them, of what is read.
+    """The file's own names of the columns that are read; optional ones are None if missing.
 
     Attributes:
-        ids: the columns that may hold Spotify ids, the surest first; their content decides.
-        features: the nine, by feature name.
-        duration: the duration in ms. Like all that follow, None where there is no such column.
-        title: read only where tracks are looked for by name.
-        artists: read for names and for labelled tracks.
+        ids: columns that may contain Spotify ids, in order of preference; their content decides.
+        features: required features, by feature name.
+        duration: the duration in ms.
+        title: read only for searches by name.
+        artists: read for searches by name and for labelled tracks.
         mood: the labels.
-        source: who gave the labels, read for labelled tracks, as the following are.
+        source: who assigned the labels; read only for labelled tracks, like the following columns.
         isrc: the recording's ISRC.
-        recording: a name that is equal for the same recording.
-        ignored: all other columns, in the order of the file.
+        recording: an id that is equal for the same recording.
+        ignored: all other columns, in file order.
     """
 
     ids: tuple[str, ...]
@@ -66,7 +66,7 @@ class Columns:
     ignored: tuple[str, ...] = ()
 
     def labels(self) -> dict[str, str | None]:
-        """The columns of text that labelled tracks have besides, by our own names."""
+        """The additional text columns of labelled tracks, by moodlog's names."""
         return {
             "mood": self.mood,
             "artist": self.artists,
@@ -76,35 +76,35 @@ class Columns:
         }
 
     def all_names(self, *, labelled: bool = False) -> list[str]:
-        """Every column that is read, as the file names it."""
+        """The file's names of all columns that are read."""
         labels = tuple(self.labels().values()) if labelled else ()
         optional = [name for name in (self.duration, *labels) if name is not None]
         return [*self.ids, *self.features.values(), *optional]
 
     def of(self, id_column: str | None) -> dict[str, str]:
-        """What is read, as the file names it, by our own names, ``id_column`` being the one with the ids."""
+        """The file's column names by moodlog's names; ``id_column`` is the column with the ids."""
         found = {"track_id": id_column, **self.features, "duration_ms": self.duration}
         return {ours: theirs for ours, theirs in found.items() if theirs is not None}
 
     def notes(self) -> list[str]:
-        """What a person should know: what is missing, and what is not read."""
-        notes = [] if self.duration else ["no column of durations (duration_ms): moods rest on the other nine features"]
+        """Messages about missing columns and columns that are not read."""
+        notes = [] if self.duration else ["no duration column (duration_ms): moods use only the other features"]
         return [*notes, f"columns that are not read: {_some(self.ignored)}"] if self.ignored else notes
 
 
 def recognise(names: Sequence[str], file: str, *, labelled: bool = False) -> Columns:
-    """The columns among ``names``, whatever their order, capitals, spaces and punctuation.
+    """Recognise columns in any order and with any capitals, spaces and punctuation.
 
     Args:
         names: all of the file's columns.
-        file: how messages name the file.
-        labelled: whether a column of moods is needed instead of one of ids.
+        file: the file's name in messages.
+        labelled: whether a mood column is required instead of an id column.
 
     Raises:
-        InputError: a column that is needed is missing, or two could be the same feature.
+        InputError: a required column is missing, or two columns could be the same feature.
     """
     by_name: dict[str, list[str]] = {}
-    usable = {name for name, count in Counter(names).items() if count == 1}  # a name twice names no column
+    usable = {name for name, count in Counter(names).items() if count == 1}  # duplicate names are ambiguous
     for name in names:
         by_name.setdefault(plain_name(name), []).append(name)
     _refuse_twins(by_name, file)
@@ -123,7 +123,7 @@ def recognise(names: Sequence[str], file: str, *, labelled: bool = False) -> Col
 
 
 def plain_name(name: str) -> str:
-    """A column name without what people vary: capitals, spaces and punctuation."""
+    """A column name in lower case without spaces and punctuation."""
     return re.sub(r"[\W_]+", "", name.lower())
 
 
@@ -132,7 +132,7 @@ def _refuse_twins(by_name: Mapping[str, Sequence[str]], file: str) -> None:
         twins = by_name.get(name, ())
         if len(twins) > 1:
             raise InputError(
-                f"{file}: the columns {' and '.join(map(repr, twins))} both name {name}; leave one of them"
+                f"{file}: the columns {' and '.join(map(repr, twins))} both mean {name}; remove one of them"
             )
 
 
@@ -145,11 +145,9 @@ def _refuse_missing(
     labelled: bool,
 ) -> None:
     if labelled and not found["mood"]:
-        raise InputError(f"{file}: no column with moods; name it mood or label. Found {_some(names)}")
+        raise InputError(f"{file}: no mood column; name it mood or label. Found {_some(names)}")
     if not labelled and not found["track_id"]:
-        raise InputError(
-            f"{file}: no column with Spotify track ids; one of these is needed: id, track_id, uri, spotify_id"
-        )
+        raise InputError(f"{file}: no column with Spotify track ids; add one of these: id, track_id, uri, spotify_id")
     missing = [name for name in NINE if name not in by_name]
     if missing:
         raise InputError(f"{file}: the columns {', '.join(missing)} are missing; found {_some(names)}")

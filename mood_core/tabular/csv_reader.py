@@ -1,4 +1,4 @@
-"""Reads a CSV file as a stream of text columns: delimiter, encoding, compression and damaged rows are handled here."""
+"""Streams a CSV file as text columns; handles delimiter, encoding, compression and damaged rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """How a CSV file is written, and which of its columns are read."""
+    """The format of a CSV file, and the columns to read."""
 
     delimiter: str
     encoding: str
@@ -38,7 +38,7 @@ class CsvForm:
 
 @dataclass(slots=True)
 class DamagedRows:
-    """Rows with the wrong number of cells: how many were left out, and the first one's row number and beginning."""
+    """Rows with the wrong number of cells: the number of skipped rows, and the first one's row number and start."""
 
     count: int = 0
     row: int | None = None
@@ -46,25 +46,25 @@ class DamagedRows:
     runaway: bool = False
 
     def note(self, row: Any) -> str:
-        """Take pyarrow's ``InvalidRow``; the answer "skip" leaves it out."""
+        """Record pyarrow's ``InvalidRow``; returning "skip" skips it."""
         self.count += 1
         self.row = self.row or row.number
         self.example = self.example or row.text[:60]
-        # A quote that never closes swallows every line after it as one row.
+        # An unclosed quote turns all following lines into one row.
         self.runaway = self.runaway or row.text.count("\n") > 20
         return "skip"
 
 
 def csv_form(file: TableFile, *, labelled: bool = False) -> CsvForm:
-    """What the head of ``file`` says about it. ``labelled``: whether it must have moods instead of ids.
+    """Detect the format of ``file`` from its start. ``labelled``: whether it must have moods instead of ids.
 
     Raises:
-        InputError: it is empty, binary, or its header lacks a column.
+        InputError: it is empty or binary, or a required column is missing.
     """
     head = _head(file)
     encoding = next((name for bom, name in _BOMS.items() if head.startswith(bom)), "utf-8")
     if head.startswith(b"PAR1") or (encoding == "utf-8" and b"\0" in head):
-        raise InputError(f"{file.location}: this is a binary file, not a CSV; name Parquet files .parquet")
+        raise InputError(f"{file.location}: this is a binary file, not a CSV; rename Parquet files to .parquet")
     header = _header_line(head, encoding, file)
     delimiter, names = max(_split_every_way(header), key=lambda each: len(each[1]))
     return CsvForm(delimiter, encoding, recognise(names, file.location, labelled=labelled))
@@ -77,12 +77,12 @@ def csv_batches(
     at_byte: Callable[[int], None],
     names: Sequence[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The columns ``names`` (those named in ``form``), as text (null where missing), under the file's own names.
+    """The columns ``names`` of ``form`` as text (null for missing values), under the file's own names.
 
-    ``at_byte`` is told how far the reading is, in bytes of the file.
+    ``at_byte`` receives the position in the file, in bytes.
 
     Raises:
-        InputError: the file cannot be read as a CSV.
+        InputError: the file is not a valid CSV.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -118,16 +118,16 @@ def csv_batches(
 
 @contextmanager
 def _uncounted_undecodable_rows(handler: Callable[[Any], str]) -> Iterator[None]:
-    """Keep a traceback off the terminal: pyarrow cannot show ``handler`` a damaged row that is no UTF-8, and gives up.
+    """Suppress the traceback of pyarrow, which cannot pass a damaged row to ``handler`` if it is not UTF-8.
 
-    The error that it then raises is told as the file's.
+    pyarrow then raises an error, which is reported as an error of the file.
     """
-    tell = sys.unraisablehook
-    sys.unraisablehook = lambda news: None if news.object == handler else tell(news)
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda error: None if error.object == handler else hook(error)
     try:
         yield
     finally:
-        sys.unraisablehook = tell
+        sys.unraisablehook = hook
 
 
 def _head(file: TableFile) -> bytes:
@@ -150,8 +150,8 @@ def _decompressed(raw: Any, file: TableFile) -> Any:
 
 
 def _header_line(head: bytes, encoding: str, file: TableFile) -> str:
-    # A multi-byte character may be cut at the end of the head; the header lies before it.
-    # Only one mark of the byte order is none of the first name.
+    # A multi-byte character may be truncated at the end of the sample, after the header.
+    # Only one byte-order mark is removed from the first name.
     text = head.decode(encoding, errors="replace").removeprefix("\ufeff" if encoding == "utf-8" else "")
     line = next((line for line in io.StringIO(text, newline=None) if line.strip()), "").rstrip("\n")
     if "\ufffd" in line or (not line.isprintable() and not line.replace("\t", "").isprintable()):
@@ -167,8 +167,8 @@ def _split_every_way(header: str) -> Iterator[tuple[str, list[str]]]:
 def _unreadable(file: TableFile, error: Exception, row: int) -> InputError:
     if "straddling" in str(error) or "block_size" in str(error):
         return InputError(
-            f"{file.location}, row {row:,}: the row is longer than {_BLOCK_BYTES >> 20} MB; close the quote that is"
-            " open there, or remove the row"
+            f"{file.location}, row {row:,}: the row is longer than {_BLOCK_BYTES >> 20} MB; close the open quote"
+            " there, or remove the row"
         )
     if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error) or "UTF-8" in str(error):
         return InputError(f"{file.location}, row {row:,} or after it: the text is not UTF-8; save the file in UTF-8")

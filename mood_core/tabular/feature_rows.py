@@ -1,4 +1,4 @@
-"""A table of audio features as a checked stream of rows in one form, whatever it calls and writes things."""
+"""Streams a table of audio features as checked rows in one schema."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from mood_core.tabular.columns import Columns
 
 LABELS = ("mood", "artist", "source", "isrc", "recording")
-"""The columns of text that labelled rows have besides; all but the mood may be missing."""
+"""Additional text columns of labelled rows; all except the mood may be missing."""
 
 
 @dataclass(slots=True)
 class RowCounts:
-    """What became of a table's rows: ``read`` in all, of which those ``without_id`` are left out.
+    """Counts of a table's rows: ``read`` in total; rows ``without_id`` are dropped.
 
-    ``unusable`` ones have an id but lack a legal value; ``damaged`` ones could not even be read. ``notes`` say once
-    what is missing in the table, what of it is not read, and which optional values were left out. ``called`` tells
-    the table's own name of each column.
+    ``unusable`` rows have an id and an invalid or missing value; ``damaged`` rows could not be read. ``notes`` describe
+    missing columns, columns that are not read, and dropped optional values. ``called`` has the table's own name of
+    each column.
     """
 
     read: int = 0
@@ -46,13 +46,12 @@ class RowCounts:
 def feature_rows(
     file: TableFile, counts: RowCounts, at_byte: Callable[[int], None] = lambda _: None, *, labelled: bool = False
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of :func:`row_schema`, in file order; ``at_byte`` is told how far the reading is.
+    """Batches of :func:`row_schema`, in file order; ``at_byte`` receives the position in the file.
 
-    ``labelled``: the rows have a mood; those without an id are kept.
+    ``labelled``: the rows have a mood; rows without an id are kept.
 
     Raises:
-        InputError: the file is not what it should be; it may come after the last batch, so nothing is to be used
-            before the stream has ended.
+        InputError: the file is invalid. This may be raised after the last batch, so use no row before the end.
     """
     columns, batches = _raw(file, counts, at_byte, labelled=labelled)
     counts.notes += columns.notes()
@@ -71,7 +70,7 @@ def feature_rows(
 
 
 def row_schema(*, labelled: bool = False) -> pa.Schema:
-    """The form of the rows: the bare id, its row number in the file, whether all nine features are legal, the ten."""
+    """The schema of the rows: bare id, row number in the file, whether the features are valid, and the features."""
     import pyarrow as pa
 
     fields = [("track_id", pa.string()), ("row", pa.int64()), ("usable", pa.bool_())]
@@ -100,7 +99,7 @@ def _clean(batch: pa.RecordBatch, names: Mapping[str, str], check: ColumnCheck, 
     rows = np.arange(counts.read, counts.read + batch.num_rows, dtype=np.int64)
     counts.read += batch.num_rows
     if ids is None:
-        raise InputError(f"{check.file}: the column {names['track_id']!r} does not hold text throughout")
+        raise InputError(f"{check.file}: the column {names['track_id']!r} contains values that are not text; give text")
     counts.without_id += ids.null_count
     counts.unusable += int((~usable & np.asarray(ids.is_valid())).sum())
     arrays = [ids, pa.array(rows), pa.array(usable), *(_nullable(values.get(name), len(rows)) for name in FEATURES)]
@@ -127,7 +126,7 @@ def _judge_damage(file: TableFile, counts: RowCounts) -> None:
     damaged = counts.damaged
     if damaged.runaway or is_too_many(damaged.count, counts.read + damaged.count):
         where = f" in row {damaged.row:,}" if damaged.row else ""
-        what = "a quote is open" if damaged.runaway else f"{damaged.count} rows have the wrong number of cells"
+        what = "a quote is not closed" if damaged.runaway else f"{damaged.count} rows have the wrong number of cells"
         raise InputError(
             f"{file.location}: {what}, the first is{where} {damaged.example!r};"
             " check the delimiter and close the quotes"

@@ -1,4 +1,4 @@
-"""Finds tables of audio features: paths, folders and s3:// addresses, in the order they were listed."""
+"""Finds tables of audio features at paths, folders and s3:// URLs, in order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
 
 
 class FileFormat(StrEnum):
-    """How a table is written."""
+    """Format of a table."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -32,10 +32,10 @@ class TableFile:
     """One table of features.
 
     Attributes:
-        location: what a person would type for it, without secrets.
+        location: its path or URL as a person would type it, without secrets.
         path: its path inside ``filesystem`` (a ``pyarrow.fs.FileSystem``).
         size: bytes.
-        mtime_ns: when it was last written, ns since 1970; 0 where the file system does not say.
+        mtime_ns: modification time, ns since 1970; 0 if the file system has none.
     """
 
     location: str
@@ -47,11 +47,11 @@ class TableFile:
 
     @property
     def name(self) -> str:
-        """The last part of its path, for provenance and messages."""
+        """The file name, for provenance and messages."""
         return self.path.rsplit("/", 1)[-1]
 
     def open(self) -> Any:
-        """Open it as a ``pyarrow.NativeFile``, which can seek. Never waits for the writer of a named pipe.
+        """Open it as a seekable ``pyarrow.NativeFile``. Never blocks on a named pipe.
 
         Raises:
             InputError: it is not a regular file.
@@ -66,11 +66,11 @@ class TableFile:
 
 
 def find_files(locations: Sequence[str]) -> tuple[TableFile, ...]:
-    """The tables in the order of ``locations``, a folder's by name; one listed twice counts once.
+    """The tables in the order of ``locations``, those in a folder sorted by name; duplicates count once.
 
     Raises:
-        InputError: a location is not there, is empty of features, or cannot be read.
-        Unavailable: an object store did not answer.
+        InputError: a location does not exist, contains no tables, or cannot be read.
+        Unavailable: an object store did not respond.
     """
     files: dict[tuple[str, str], TableFile] = {}
     for location in locations:
@@ -80,37 +80,37 @@ def find_files(locations: Sequence[str]) -> tuple[TableFile, ...]:
 
 
 def shown(location: str) -> str:
-    """``location`` as it may be told: without the key and secret that an s3:// address can carry."""
+    """``location`` for messages: without the key and secret that an s3:// URL can contain."""
     return re.sub(r"(?<=://)[^/@]*@", "", location)
 
 
-def _files_at(location: str, told: str) -> Iterator[TableFile]:
+def _files_at(location: str, name: str) -> Iterator[TableFile]:
     from pyarrow import fs
 
-    filesystem, path = _resolve(location, told)
+    filesystem, path = _resolve(location, name)
     try:
         info = filesystem.get_file_info(path)
         if info.type == fs.FileType.NotFound:
-            raise InputError(f"the file {told} does not exist; check the path")
+            raise InputError(f"the file {name} does not exist; check the path")
         if info.type != fs.FileType.Directory:
-            _check_kind(told, filesystem, path)
-            yield _file(told, info, filesystem, _format_of(info.path) or FileFormat.CSV)
+            _check_kind(name, filesystem, path)
+            yield _file(name, info, filesystem, _format_of(info.path) or FileFormat.CSV)
             return
         found = _inside(filesystem, path)
     except OSError as error:
-        raise _cannot_read(told, error) from error
-    yield from _in_folder(told, path, sorted(found, key=lambda each: str(each.path)), filesystem)
+        raise _cannot_read(name, error) from error
+    yield from _in_folder(name, path, sorted(found, key=lambda each: str(each.path)), filesystem)
 
 
-def _check_kind(told: str, filesystem: Any, path: str) -> None:
+def _check_kind(name: str, filesystem: Any, path: str) -> None:
     from pyarrow import fs
 
     if isinstance(filesystem, fs.LocalFileSystem) and (what := kind_of(Path(path).stat().st_mode)) is not None:
-        raise InputError(f"{told} is {what}, which is not read; give a regular file")
+        raise InputError(f"{name} is {what}, which is not read; give a regular file")
 
 
 def _inside(filesystem: Any, folder: str) -> Sequence[Any]:
-    """What a folder holds at any depth; on a local disk each real file once, whatever links lead to it."""
+    """The contents of a folder at any depth; on a local disk each real file once, whatever links point to it."""
     from pyarrow import fs
 
     if not isinstance(filesystem, fs.LocalFileSystem):
@@ -131,14 +131,14 @@ def _in_folder(location: str, folder: str, found: Sequence[Any], filesystem: Any
         any_file = True
         yield _file(f"{location.partition('?')[0].rstrip('/')}/{relative}", info, filesystem, file_format)
     if not any_file:
-        raise InputError(f"the folder {location} holds no .csv or .parquet file; name the file or another folder")
+        raise InputError(f"the folder {location} has no .csv or .parquet file; name a file or another folder")
 
 
 def _file(location: str, info: Any, filesystem: Any, file_format: FileFormat) -> TableFile:
     return TableFile(location, info.path, filesystem, info.size or 0, info.mtime_ns or 0, file_format)
 
 
-def _resolve(location: str, told: str) -> tuple[Any, str]:
+def _resolve(location: str, name: str) -> tuple[Any, str]:
     import pyarrow as pa
     from pyarrow import fs
 
@@ -147,16 +147,16 @@ def _resolve(location: str, told: str) -> tuple[Any, str]:
     try:
         filesystem, path = fs.FileSystem.from_uri(location)
     except (pa.ArrowException, ValueError) as error:
-        raise _no_address(told) from error
+        raise _no_address(name) from error
     except OSError as error:
-        raise _cannot_read(told, error) from error
+        raise _cannot_read(name, error) from error
     if not path.strip("/"):
-        raise _no_address(told)
+        raise _no_address(name)
     return filesystem, path
 
 
-def _no_address(told: str) -> InputError:
-    return InputError(f"the address {told} is not one we can open; give a path or s3://bucket/...")
+def _no_address(name: str) -> InputError:
+    return InputError(f"the address {name} cannot be opened; give a path or s3://bucket/...")
 
 
 def _format_of(path: str) -> FileFormat | None:

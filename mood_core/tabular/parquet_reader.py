@@ -1,4 +1,4 @@
-"""Reads the columns of a Parquet file under their own names, without reading what is not asked for."""
+"""Reads only the required columns of a Parquet file, under their own names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mood_core.tabular.files import TableFile
 
 READ_BUFFER = 1 << 20
-"""Bytes read ahead in each column: row groups of any size are streamed instead of held."""
+"""Readahead per column, bytes: row groups of any size are streamed."""
 
 _BATCH_ROWS = 1 << 15
 _SAMPLE_ROWS = 1 << 13
@@ -31,7 +31,7 @@ def open_parquet(file: TableFile) -> Iterator[Any]:
     """``file`` as an open ``pyarrow.parquet.ParquetFile``.
 
     Raises:
-        InputError: it is empty, cut, or not Parquet.
+        InputError: it is empty, truncated, or not Parquet.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -51,9 +51,9 @@ def open_parquet(file: TableFile) -> Iterator[Any]:
 
 
 def _check_size(file: TableFile, metadata: Any) -> None:
-    """Refuse what unpacks to far more than any table of tracks."""
+    """Refuse files that unpack to far more than any table of tracks."""
     if metadata.num_rows > max(_MOST_ROWS, MOST_RATIO * file.size):
-        raise InputError(f"{file.location}: the file declares {metadata.num_rows:,} rows, too many for its size")
+        raise InputError(f"{file.location}: {metadata.num_rows:,} rows are too many for its size; write the file again")
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         packed = sum(group.column(column).total_compressed_size for column in range(group.num_columns))
@@ -65,17 +65,17 @@ def _check_size(file: TableFile, metadata: Any) -> None:
 
 
 def parquet_columns(file: TableFile, *, labelled: bool = False) -> Columns:
-    """Which columns of ``file`` are which. ``labelled``: whether it must have moods instead of ids.
+    """Recognise the columns of ``file``. ``labelled``: whether it must have moods instead of ids.
 
     Raises:
-        InputError: it is not Parquet, or lacks a column.
+        InputError: it is not Parquet, or a required column is missing.
     """
     with open_parquet(file) as opened:
         return recognise(opened.schema_arrow.names, file.location, labelled=labelled)
 
 
 def parquet_batches(file: TableFile, names: Sequence[str], at_byte: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
-    """The columns ``names`` of ``file``, in file order. ``at_byte`` is told how far the reading is, about.
+    """The columns ``names`` of ``file``, in file order. ``at_byte`` receives the approximate position, in bytes.
 
     Raises:
         InputError: the file cannot be read.
@@ -90,7 +90,7 @@ def parquet_batches(file: TableFile, names: Sequence[str], at_byte: Callable[[in
 
 
 def parquet_sample(file: TableFile, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Up to 8,192 rows each of the first, the middle and the last row group of ``file``.
+    """Up to 8,192 rows from each of the first, middle and last row groups of ``file``.
 
     Raises:
         InputError: the file cannot be read.
@@ -105,5 +105,5 @@ def parquet_sample(file: TableFile, names: Sequence[str]) -> Iterator[pa.RecordB
 
 
 def _valid(batch: pa.RecordBatch) -> pa.RecordBatch:
-    batch.validate(full=True)  # text in a Parquet file may be anything
+    batch.validate(full=True)  # Parquet text may be invalid UTF-8
     return batch

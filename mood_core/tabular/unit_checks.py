@@ -1,8 +1,8 @@
-"""Whether a file's columns are what their names say: seconds for ms, percentages, swapped columns are refused.
+"""Checks the units of a file's columns: refuses seconds instead of ms, percentages, and swapped columns.
 
-A single odd value makes its own row invalid and no more: the public data sets hold a few. But a column of which more
-than one value in a hundred is illegal was written on another scale, and then its legal-looking values are wrong as
-well. The duration is optional: its illegal values are left out and counted, and never refuse a file.
+A single invalid value only makes its row invalid: public data sets contain a few. But a column with more than 1%
+invalid values has another scale, so that its valid-looking values are wrong too. The duration is optional: its invalid
+values are dropped and counted, and never refuse a file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ILLEGAL_SHARE = 0.01
-"""More illegal values than this share of a column, and more than one, and the file is refused."""
+"""A file is refused if more than this fraction of a column, and more than one value, is invalid."""
 
 _SAMPLE = 20_000
 _SLOWEST_TYPICAL_TEMPO = 20.0
@@ -27,18 +27,18 @@ _SHORTEST_TYPICAL_MS = 10_000.0
 
 
 def is_too_many(wrong: int, of: int) -> bool:
-    """Whether ``wrong`` values or rows of ``of`` speak against the whole file, and not only against themselves."""
+    """Whether ``wrong`` invalid values or rows of ``of`` are too many to accept the file."""
     return wrong > max(1, ILLEGAL_SHARE * of) or (wrong > 0 and wrong == of)
 
 
 class ColumnCheck:
-    """Takes a file's values batch by batch and says at the end whether they can be believed.
+    """Checks a file's values batch by batch and decides at the end whether to accept the file.
 
     Args:
-        file: how messages name the file.
-        columns: the file's own column names by ours.
+        file: the file's name in messages.
+        columns: the file's column names by moodlog's names.
 
-    ``dropped`` has the optional columns that are not used, with the reason.
+    ``dropped`` contains unused optional columns with the reason.
     """
 
     def __init__(self, file: str, columns: Mapping[str, str]) -> None:
@@ -54,15 +54,15 @@ class ColumnCheck:
         self.rows = 0
 
     def not_a_number(self, name: str, count: int, example: str) -> None:
-        """Note ``count`` cells of the feature ``name`` that are text, like ``example``."""
+        """Record ``count`` cells of the feature ``name`` that are text, such as ``example``."""
         self._present[name] += count
         self._illegal[name] += count
-        self._problems.setdefault(name, f"holds {example[:40]!r}, which is not a number")
+        self._problems.setdefault(name, f"contains {example[:40]!r}, which is not a number")
 
     def add(self, values: dict[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-        """Take a batch, (n,) float64 by feature with NaN for missing; return which rows are usable, (n,) bool.
+        """Check a batch, (n,) float64 by feature with NaN for missing; returns which rows are usable, (n,) bool.
 
-        Optional values that cannot be believed become NaN in ``values``.
+        Invalid optional values become NaN in ``values``.
         """
         import numpy as np
 
@@ -82,32 +82,32 @@ class ColumnCheck:
         return usable
 
     def finish(self) -> None:
-        """Judge the columns.
+        """Check the columns as a whole.
 
         Raises:
-            InputError: one of them is not what its name says; the sentence names file, column and an example.
+            InputError: a column has wrong values or units; the message names file, column and an example.
         """
         if self.rows == 0:
-            raise InputError(f"{self.file}: there is no row under the header")
+            raise InputError(f"{self.file}: the file has a header but no rows")
         for name, column in self._columns.items():
             if name in NINE:
                 self._judge(name, column)
 
     def notes(self) -> list[str]:
-        """What is said about optional columns whose values were left out."""
+        """Messages about optional columns with dropped values."""
         dropped = [
             f"the column {self._columns[name]!r} is not used: it {why}; {_advice(name)}"
             for name, why in self.dropped.items()
         ]
         return dropped + [
-            f"{self._illegal[name]:,} values of the column {self._columns[name]!r} are left out: it"
+            f"{self._illegal[name]:,} values of the column {self._columns[name]!r} are dropped: it"
             f" {self._problems[name]}; {_advice(name)}"
             for name in MAY_BE_MISSING
             if self._illegal[name] and name not in self.dropped
         ]
 
     def _optional(self, name: str, column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``column`` without what cannot be believed: all of it where the first batch is on another scale."""
+        """``column`` without invalid values; without any values if the first batch has another scale."""
         import numpy as np
 
         if self.rows == 0 and is_too_many(self._illegal[name], self._present[name]):
@@ -136,11 +136,11 @@ class ColumnCheck:
             raise self._refusal(column, "is empty", "fill it or leave the file out")
         if is_too_many(self._illegal[name], present):
             raise self._refusal(column, self._problems[name], _advice(name))
-        if (doubt := self._doubt(name)) is not None:
-            raise self._refusal(column, doubt, _advice(name))
+        if (problem := self._implausible(name)) is not None:
+            raise self._refusal(column, problem, _advice(name))
 
-    def _doubt(self, name: str) -> str | None:
-        """What a column's typical value says against it although all its values are legal."""
+    def _implausible(self, name: str) -> str | None:
+        """Why a column's typical value is implausible although all its values are valid, or None."""
         typical = self._typical(name)
         if typical is None:
             return None
@@ -155,7 +155,7 @@ class ColumnCheck:
 
         samples = self._samples[name]
         values = np.concatenate(samples) if samples else np.empty(0)
-        # A tempo of 0 says "no beat found" and nothing about the unit.
+        # A tempo of 0 means "no beat found", so it says nothing about the unit.
         values = values[~np.isnan(values) & ((values != 0) | (name != "tempo"))]
         return float(np.median(values)) if len(values) else None
 
@@ -165,7 +165,7 @@ class ColumnCheck:
 
 def _problem(name: str, value: float) -> str:
     sentence = describe_problem(name, value)
-    what = f"holds {value:g}" + sentence.removeprefix(f"{name} is {value:g}")
+    what = f"contains {value:g}" + sentence.removeprefix(f"{name} is {value:g}")
     share = FEATURE_RANGES[name].maximum == 1
     return f"{what}: it looks like percentages" if share and 1 < value <= 100 else what
 

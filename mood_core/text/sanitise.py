@@ -1,4 +1,4 @@
-"""Text from outside as it may be kept and shown: nothing in it commands a terminal, and every database takes it."""
+"""Sanitises text from outside, so that it is safe for terminals and databases."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _CREDENTIALS = re.compile(r"(?<=://)\S*@")
 
 
 def without_credentials(text: str) -> str:
-    """``text`` without what stands before the @ of an address in it: a name, a password or keys."""
+    """``text`` without the credentials (before the @) of URLs in it."""
     return _CREDENTIALS.sub("", text)
 
 
 def plain(text: str) -> str:
-    """``text`` with blanks for line breaks and tabs, and U+FFFD for control characters, NUL and lone surrogates.
+    """``text`` with spaces for line breaks and tabs, and U+FFFD for control characters, NUL and lone surrogates.
 
-    Signs that only direct how text is written, such as the right-to-left mark, stay.
+    Invisible formatting characters, such as the right-to-left mark, are kept.
     """
     return text if text.isprintable() else text.translate(_PLAIN)

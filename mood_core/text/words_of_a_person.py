@@ -1,4 +1,4 @@
-"""Finds a person's id and names in texts, JSON and bytes, however they are escaped there."""
+"""Finds a person's id and names in text, JSON and bytes, including escaped forms."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 FORGOTTEN = "[forgotten]"
-"""What stands where a person was named."""
+"""Replaces the names of a person."""
 
 
 class WordsOfAPerson:
-    """An id and names; each counts where no letter, digit or underscore stands beside it. Empty ones are left out."""
+    """An id and names, matched as whole words. Empty ones are ignored."""
 
     def __init__(self, words: Collection[str]) -> None:
         given = sorted({word.strip() for word in words} - {""}, key=len, reverse=True)
@@ -33,17 +33,17 @@ class WordsOfAPerson:
         return bool(self._text.search(_bare(text)))
 
     def in_bytes(self, content: bytes) -> Iterator[re.Match[bytes]]:
-        """Where the UTF-8 text ``content`` names the person."""
+        """The matches of the person's names in the UTF-8 text ``content``."""
         return self._bytes.finditer(content)
 
     def are_in(self, value: object) -> bool:
-        """Whether a column's ``value``, text or JSON, names the person."""
+        """Whether a column's ``value`` (text or JSON) names the person."""
         if not isinstance(value, str) or not any(part in value for part in self._plain):
             return False
         return any(self.name(text) for text in _texts(_parsed(value)))
 
     def blanked(self, value: str) -> str:
-        """A column's ``value``, text or JSON, with each text in it that names the person replaced."""
+        """A column's ``value`` (text or JSON); every text in it that names the person is replaced."""
         parsed = _parsed(value)
         if isinstance(parsed, str):
             return (json.dumps(FORGOTTEN) if value.startswith('"') else FORGOTTEN) if self.name(parsed) else value
@@ -56,7 +56,7 @@ def _forms(word: str) -> set[str]:
 
 
 def _bare(text: str) -> str:
-    """``text`` without what escapes it: line breaks and backslashes of JSON and markdown, entities of HTML."""
+    """``text`` without escapes: line breaks and backslashes of JSON and Markdown, and HTML entities."""
     return html.unescape(re.sub(r"\\[nrt]", " ", text).replace("\\", ""))
 
 
@@ -66,7 +66,7 @@ def _pattern(forms: Collection[str]) -> re.Pattern[str]:
 
 
 def _longest_plain(form: str) -> str:
-    """The longest part of ``form`` that is written the same way everywhere."""
+    """The longest part of ``form`` that needs no escaping."""
     return max(re.findall(r"[0-9A-Za-z]+", form), key=len, default="")
 
 
@@ -88,7 +88,7 @@ def _texts(value: object) -> Iterator[str]:
     elif isinstance(value, str):
         yield value
     elif value is not None and not isinstance(value, bool):
-        yield str(value)  # an id of digits alone, such as that of an old account
+        yield str(value)  # old accounts have numeric ids
 
 
 def _changed(value: Any, change: Callable[[str], str]) -> Any:

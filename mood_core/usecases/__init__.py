@@ -1,1 +1,1 @@
-"""The use cases, free of Prefect: plain functions that get their collaborators as arguments."""
+"""Use cases, independent of Prefect: functions that receive their collaborators as arguments."""

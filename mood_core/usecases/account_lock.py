@@ -1,4 +1,4 @@
-"""Holds a person's account while something reads what is stored of them and then writes: no pull comes in between."""
+"""Leases an account while a use case reads a person's rows and then writes, so that no pull runs in between."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mood_core.store.queries.accounts import Accounts
 
 @contextmanager
 def held(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Iterator[Callable[[], None]]:
-    """Hold the account ``user_id``, waiting up to a minute for a run that pulls it; yields what renews the lease.
+    """Lease the account ``user_id``; waits up to a minute for a run that pulls it. Yields a function that renews.
 
-    An account that nobody pulls needs no holding.
+    An account without a Spotify connection needs no lease.
 
     Raises:
-        StoreBusy: A run is still pulling it.
+        StoreBusy: Another run still holds the lease.
         StoreError: The database fails.
     """
     owner, deadline = new_owner(), time.monotonic() + WAIT_S
@@ -27,11 +27,11 @@ def held(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Itera
         if not any(account.state == "active" for account in accounts.all([user_id])):
             break
         if time.monotonic() > deadline:
-            raise StoreBusy(f"account {user_id} is being pulled at this moment; try again in a minute")
+            raise StoreBusy(f"account {user_id} is being pulled; try again in a minute")
         time.sleep(POLL_S)
     try:
         with accounts.leased(owner):
             yield Renewal(lambda: accounts.claim([user_id], owner, now=now(), for_s=LEASE_S))
     finally:
-        with suppress(StoreError):  # it must not hide what was done, or why that failed; the lease ends by itself
+        with suppress(StoreError):  # the lease expires anyway; this must not hide the result or an earlier error
             accounts.release(owner)

@@ -1,4 +1,4 @@
-"""Parquet first, then SQL: the one way facts get in."""
+"""Writes facts: Parquet first, then SQL. All facts are stored through :class:`Batches`."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ from mood_core.usecases.remove_rows import any_forgotten, has_forgotten, take_ou
 
 _WAIT_S = 60.0
 LOOK_BACK = timedelta(days=31)
-"""How far before the newest batch a run looks for files that are not loaded."""
+"""How far before the newest batch a run searches for files that are not loaded."""
 
-_MOMENT = timedelta(milliseconds=1)
+_TICK = timedelta(milliseconds=1)
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 class Batches:
     """Writes batches to the lake and loads them into SQL.
 
-    ``problems`` has what the last :meth:`finish` found foreign or could not load in the lake, a sentence each.
+    ``problems`` lists the foreign files that the last :meth:`finish` found and the files it could not load.
     """
 
     def __init__(self, lake: Lake, database: Database, elsewhere: Elsewhere = NOWHERE) -> None:
@@ -67,82 +67,81 @@ class Batches:
         self._database = database
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime, created_at: datetime | None = None) -> int:
-        """Publish ``rows`` as one batch file, then load it; returns how many rows it has. No rows, no file.
+        """Publish ``rows`` as one batch file, then load it; returns the number of rows. Without rows, no file is made.
 
-        The batch is dated by :meth:`moment`. With ``created_at``, the same rows are the same batch at any time: adding
-        them again after a kill changes nothing. Rows of people are left out where the person was forgotten, or has been
-        since this run read what it writes.
+        :meth:`batch_time` dates the batch. With ``created_at`` this is idempotent: the same rows make the same batch,
+        also after a crash. Rows of forgotten people are dropped, also if they were forgotten since this run read its
+        input.
 
         Raises:
-            LockLost: Another run has acquired the exclusive lock or the account that this one held; no file is made.
-            StoreError: The lake or the database refuses. A file that was published is loaded by the next run.
+            LockLost: Another run has acquired this run's exclusive lock or account lease; no file is made.
+            StoreError: The lake or the database fails. The next run loads a file that was published.
         """
         if rows.num_rows == 0:
             return 0
-        # The file is published inside the transaction: between the checks and the commit nobody can take over.
+        # The file is published inside the transaction, so that no other run can acquire the lock before the commit.
         with self._database.load() as connection:
             wanted = self._allowed(connection, dataset, rows)
             if wanted.num_rows == 0:
                 return 0
-            file = self._lake.write(dataset, wanted, created_at=created_at or self._moment(connection, now))
+            file = self._lake.write(dataset, wanted, created_at=created_at or self._batch_time(connection, now))
             if created_at and loaded_among_in(connection, [file.batch_id]):
                 return file.row_count
             found, published = self._lake.stream(file.path)
             if found.sha256 != file.sha256:
-                raise BatchCorrupt(f"{file.path} lies in the lake with other bytes; move it away and run again")
-            memory = self._database.remembered.begin(connection)
-            load_into(connection, file, published, memory, now=now)
-        memory.committed()
+                raise BatchCorrupt(f"{file.path} exists in the lake with different content; move it away and run again")
+            cache = self._database.remembered.begin(connection)
+            load_into(connection, file, published, cache, now=now)
+        cache.committed()
         return file.row_count
 
     def gone_among(self, user_ids: Collection[str]) -> set[str]:
-        """Those of ``user_ids`` of whom :meth:`add` stores nothing, because they were forgotten."""
+        """The forgotten people among ``user_ids``, whose rows :meth:`add` drops."""
         with self._database.read() as connection:
             return _gone(connection, user_ids)
 
     def bury(self, user_id: str, *, now: datetime) -> None:
-        """Write the tombstone of ``user_id``: from now on no row of theirs is stored or loaded.
+        """Write the tombstone of ``user_id``: from now on, no row of theirs is stored or loaded.
 
         Raises:
-            StoreError: The lake or the database refuses. A file that was published is loaded by the next run.
+            StoreError: The lake or the database fails. The next run loads a file that was published.
         """
         tombstone = tombstone_of(self._database, user_id)
         if tombstone is None or not tombstone.in_force:
-            self.add(FORGOTTEN, buried(self._database, user_id, at=self.moment(now)), now=now)
+            self.add(FORGOTTEN, buried(self._database, user_id, at=self.batch_time(now)), now=now)
 
     def welcome(self, user_id: str, *, now: datetime) -> None:
-        """Lift the tombstone of ``user_id``, who gives a new consent. Rows from before it stay out.
+        """Lift the tombstone of ``user_id`` after a new consent. Rows from before the consent are still dropped.
 
-        Where a run that forgot them was killed, it is completed first.
+        An interrupted `moodlog forget` of the person is completed first.
 
         Raises:
-            StoreBusy: They are being forgotten at this moment.
-            StoreError: The lake or the database refuses.
+            StoreBusy: The person is being forgotten right now.
+            StoreError: The lake or the database fails.
         """
         if user_id in half_forgotten(self._database):
             self._complete(user_id, now, wait_s=_WAIT_S)
         tombstone = tombstone_of(self._database, user_id)
         if tombstone is not None and tombstone.in_force:
-            self.add(FORGOTTEN, lifted(tombstone, at=self.moment(now)), now=now)
+            self.add(FORGOTTEN, lifted(tombstone, at=self.batch_time(now)), now=now)
 
-    def moment(self, now: datetime) -> datetime:
-        """``now``, or a millisecond after the newest batch where a clock was put back.
+    def batch_time(self, now: datetime) -> datetime:
+        """``now``, or a millisecond after the newest batch if the clock was set back.
 
-        No batch may be older than what it comes after, or as old: of some facts the first row counts, of others the
-        last one.
+        Every batch must be newer than all earlier ones, because for some facts the first row wins, for others the last.
         """
         with self._database.read() as connection:
-            return self._moment(connection, now)
+            return self._batch_time(connection, now)
 
-    def _moment(self, connection: Connection, now: datetime) -> datetime:
+    def _batch_time(self, connection: Connection, now: datetime) -> datetime:
         newest = newest_batch_in(connection)
-        return now if newest is None else max(now, newest + _MOMENT)
+        return now if newest is None else max(now, newest + _TICK)
 
     def _allowed(self, connection: Connection, dataset: Dataset, rows: pa.Table) -> pa.Table:
-        """``rows`` without those of people who were forgotten.
+        """``rows`` without the rows of forgotten people.
 
         Raises:
-            LockLost: Another run has acquired the account of somebody else in ``rows``.
+            LockLost: Another run has acquired the account lease of another person in ``rows``.
         """
         lock_people(connection, alone=dataset is FORGOTTEN)
         if dataset not in PERSONAL:
@@ -156,20 +155,20 @@ class Batches:
             )
         if gone:
             log.warning(
-                "left out the %s of %s forgotten meanwhile", dataset.name, plural(len(gone), "person", "people")
+                "dropped the %s of %s forgotten in the meantime", dataset.name, plural(len(gone), "person", "people")
             )
         return drop_people(rows, sorted(gone))
 
     def finish(self, *, now: datetime, everywhere: bool = False) -> int:
-        """Load what an earlier run published but did not live to load; returns how many batches.
+        """Load batches that an interrupted run published but did not load; returns their number.
 
-        Only the months around the ledger's newest batch and later are looked at, because every run begins with this:
-        its cost does not grow with the history. Where a wrong clock dated that batch ahead of ``now``, those around
-        ``now`` are, too. What rewrites old files looks ``everywhere``. A damaged or foreign file is named in the log
-        and costs no other. Local days follow what the time zone database says by now.
+        Only the months since the ledger's newest batch are searched, and those around ``now`` if a wrong clock dated
+        that batch in the future. Every run starts with this, so its cost must not grow with the history. Use
+        ``everywhere`` after old files were rewritten. Damaged and foreign files are logged and do not stop the others.
+        Local days are updated to the current time zone database.
 
-        A person whom a killed run was forgetting is forgotten completely, and a file with rows of somebody who was
-        forgotten, which a late writer published, is replaced by one without them.
+        Interrupted runs of `moodlog forget` are completed. Files with rows of forgotten people, published by a run that
+        was late, are replaced by files without them.
         """
         self.complete_forgettings(now=now)
         self.sweep_elsewhere()
@@ -178,7 +177,7 @@ class Batches:
         return finished
 
     def complete_forgettings(self, *, now: datetime) -> None:
-        """Forget completely whom a killed run was forgetting; what cannot be completed yet is left to the next run."""
+        """Complete interrupted runs of `moodlog forget`; the next run retries those that fail."""
         for user_id in half_forgotten(self._database):
             self._complete(user_id, now)
 
@@ -188,7 +187,7 @@ class Batches:
             self._elsewhere.sweep(partial(kept_out, self._database), partial(all_people, self._database))
 
     def load_unloaded(self, *, now: datetime, everywhere: bool = False) -> int:
-        """The part of :meth:`finish` that loads batches."""
+        """Load the batches, as a part of :meth:`finish`."""
         self.problems = []
         self._lake.sweep()
         follow_time_zones(self._database)
@@ -203,15 +202,15 @@ class Batches:
         if foreign := self._lake.foreign(since=since):
             verb = "file is" if len(foreign) == 1 else "files are"
             self.problems.append(
-                f"{len(foreign)} {verb} foreign to the lake, such as {foreign[0]}; move what `moodlog verify` names"
-                " out of it"
+                f"{len(foreign)} {verb} foreign to the lake, such as {foreign[0]}; move the files that `moodlog verify`"
+                " names out of it"
             )
         return finished
 
     def _take_back_late_files(self, now: datetime) -> None:
-        """Take people who were forgotten lately out of files of any month that are not loaded.
+        """Remove recently forgotten people from files of any month that are not loaded.
 
-        A merged file of an old month is published late where PostgreSQL ended the session of its writer in between.
+        A compacted file of an old month is published late if PostgreSQL ended its writer's session in between.
         """
         with self._database.read() as connection:
             if newest_forgetting(connection) < to_ms(now - LOOK_BACK):
@@ -224,13 +223,13 @@ class Batches:
                     if has_forgotten(self._lake, self._database, file):
                         self._without_forgotten(file, now)
 
-    def loaded_since(self, dataset: Dataset, moment: datetime) -> Iterator[pa.Table]:
-        """The rows of the batches of ``dataset`` that were loaded since ``moment``.
+    def loaded_since(self, dataset: Dataset, since: datetime) -> Iterator[pa.Table]:
+        """The rows of the batches of ``dataset`` that were loaded since a time.
 
         Raises:
             StoreError: The lake cannot be read.
         """
-        for path in paths_loaded_since(self._database, dataset.name, moment):
+        for path in paths_loaded_since(self._database, dataset.name, since):
             _, rows = self._lake.stream(path)
             yield from rows
 
@@ -241,10 +240,10 @@ class Batches:
                 return self._without_forgotten(file, now)
             loaded = load_batch(self._database, file, rows, now=now)
         except BatchCorrupt as error:
-            self.problems.append(f"not loaded: {error.message}; `moodlog verify` says more")
-            log.error("not loaded: %s; `moodlog verify` says more", error.message)  # noqa: TRY400 - it is told whole
+            self.problems.append(f"not loaded: {error.message}; run `moodlog verify` for details")
+            log.error("not loaded: %s; run `moodlog verify` for details", error.message)  # noqa: TRY400 - expected
             return False
-        log.info("loaded %s, which an earlier run had published", path)
+        log.info("loaded %s, which an interrupted run had published", path)
         return loaded
 
     def _without_forgotten(self, file: BatchFile, now: datetime) -> bool:
@@ -252,24 +251,24 @@ class Batches:
             with turn_unless_held(self._database, Turn.UPKEEP):
                 take_out_forgotten(self._lake, self._database, file, now=now)
         except StoreBusy as error:
-            log.warning("not loaded: %s holds rows of a forgotten person, and %s", file.path, error.message)
+            log.warning("not loaded: %s has rows of a forgotten person, and %s", file.path, error.message)
             return False
-        log.info("took a forgotten person out of %s, which a late run had published", file.path)
+        log.info("removed a forgotten person from %s, which a late run had published", file.path)
         return True
 
     def _complete(self, user_id: str, now: datetime, *, wait_s: float = 0.0) -> None:
-        from mood_core.usecases.people.forget_person import complete_forgetting  # it stands on this module
+        from mood_core.usecases.people.forget_person import complete_forgetting  # it imports this module
 
         try:
             complete_forgetting(user_id, self._lake, self._database, self._elsewhere, now=now, wait_s=wait_s)
         except StoreError as error:
             if wait_s:
                 raise
-            log.warning("somebody is forgotten in part: %s; the next run goes on", error.message)
+            log.warning("a person is only partly forgotten: %s; the next run continues", error.message)
 
 
 def _gone(connection: Connection, user_ids: Collection[str]) -> set[str]:
-    """Those of ``user_ids`` who were forgotten, or have been since this run read what it writes."""
+    """The people among ``user_ids`` who were forgotten, also since this run read its input."""
     leases = leases_of(connection)
     since = leases.since if leases else None
     return {

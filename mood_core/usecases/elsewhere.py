@@ -1,4 +1,4 @@
-"""What is kept of people outside the lake and SQL, as forgetting a person needs it."""
+"""Protocol for data about people outside the lake and SQL, which forgetting a person deletes."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from datetime import datetime
 from typing import Protocol
 
 Written = tuple[str, datetime]
-"""A person's id, and when something of theirs was written."""
+"""A person's id, and the time when data of theirs was written."""
 
 Gone = Callable[[Collection[Written]], set[Written]]
-"""Those of some writings that must not be kept, because the person was forgotten."""
+"""Selects the items to delete because the person was forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """How many rows of Prefect's history named the person, and what may still hold them, for a person to look at."""
+    """The number of deleted rows of Prefect's history, and what may still contain the person and needs a check."""
 
     runs: int = 0
     left: tuple[str, ...] = ()
 
 
 class Elsewhere(Protocol):
-    """The files in HOME that hold or name people."""
+    """The files in HOME that contain or name people."""
 
     def remove(self, user_id: str, names: Collection[str]) -> Removed:
-        """Delete what is kept of the person, who is also called ``names``. Safe to repeat.
+        """Delete the data of the person, who also has the names ``names``. Idempotent.
 
         Raises:
-            StoreError: Something cannot be changed now; the next run tries again.
+            StoreError: Some data cannot be changed now; the next run retries it.
         """
 
     def sweep(self, gone: Gone, known: Callable[[], Collection[str]]) -> int:
-        """Delete what a late run has written of people who were forgotten; returns how many files went.
+        """Delete data of forgotten people that a late run has written; returns the number of files.
 
-        ``known`` gives the ids of the people whom SQL knows.
+        ``known`` returns the ids of the people in SQL.
         """
 
 
 class Nowhere:
-    """Nothing is kept elsewhere."""
+    """No data elsewhere."""
 
     def remove(self, user_id: str, names: Collection[str]) -> Removed:  # noqa: ARG002
         """See :class:`Elsewhere`."""

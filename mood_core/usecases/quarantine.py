@@ -1,4 +1,4 @@
-"""Keeps answers and rows that did not fit their contract, for a person to look at. Nothing of them is used."""
+"""Quarantines responses and rows that violate their contract, for a person to inspect. They are not used."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mood_core.files.private import file_stem, make_private_folder, open_private
 
 
 def quarantine_answers(answers: Sequence[QuarantinedAnswer], folder: Path, *, now: datetime) -> list[Path]:
-    """Write each of ``answers`` into a file of ``folder``, named by time and source; returns the files.
+    """Write each of ``answers`` to a file in ``folder``, named by time and source; returns the files.
 
-    A file holds the source, the reason, the answer's first characters and the ids of the tracks that were asked about.
+    A file has the source, the reason, the first characters of the response and the ids of the requested tracks.
     """
     if answers:
         make_private_folder(folder)
@@ -39,9 +39,9 @@ def quarantine_answers(answers: Sequence[QuarantinedAnswer], folder: Path, *, no
 
 
 def quarantine_rows(rows: IO[str], folder: Path, user_id: str) -> Path | None:
-    """Copy a person's malformed ``rows`` into a file of ``folder`` that only its owner can read; None without rows.
+    """Copy a person's malformed ``rows`` to a private file in ``folder``; returns None without rows.
 
-    It is named by the person and by its content, so that the same rows make the same file.
+    The file is named by the person and its content, so that the same rows make the same file.
     """
     digest = sha256()
     for block in _blocks(rows):
@@ -57,7 +57,7 @@ def quarantine_rows(rows: IO[str], folder: Path, user_id: str) -> Path | None:
 
 
 def delete_quarantined_rows(folder: Path, user_id: str) -> int:
-    """Delete the files with a person's malformed rows; returns how many there were."""
+    """Delete the files with a person's malformed rows; returns their number."""
     files = _files_of(folder, user_id)
     for path in files:
         path.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ def delete_quarantined_rows(folder: Path, user_id: str) -> int:
 
 
 def quarantined_rows(folder: Path, user_id: str) -> Iterator[pa.Table]:
-    """A person's quarantined rows as they came: ``file`` and ``row``, in tables of some MB; one at least."""
+    """A person's quarantined rows in their original form: ``file`` and ``row``, in at least one table of some MB."""
     schema = pa.schema([("file", pa.string()), ("row", pa.string())])
     yield schema.empty_table()
     for path in _files_of(folder, user_id):

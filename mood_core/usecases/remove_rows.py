@@ -1,4 +1,4 @@
-"""Takes rows out of a file of the lake: a new file without them replaces it, in the lake and in the ledger."""
+"""Removes rows from a file of the lake: a new file without them replaces it in the lake and in the ledger."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 
 def replace_by(lake: Lake, database: Database, file: BatchFile, others: pa.Table, *, now: datetime) -> bool:
-    """Leave only the rows ``others`` of ``file``; returns whether a file is left.
+    """Replace ``file`` by one with the rows ``others``; returns whether there is one.
 
-    The file is published inside the transaction, so that nobody who has lost the exclusive lock publishes it. Killed
-    between the two, the new file is loaded by the next run.
+    The file is published inside the transaction, so that a process that lost the exclusive lock cannot publish it.
+    After a crash in between, the next run loads the new file.
 
     Raises:
         LockLost: Another process has acquired the exclusive lock since; nothing is changed then.
@@ -48,7 +48,7 @@ def publish(
     now: datetime,
     inherited: tuple[str, ...] = (),
 ) -> BatchFile:
-    """Publish ``rows`` in place of the files ``replaced``, and load them where the ledger does not know all of these.
+    """Publish ``rows`` in place of the files ``replaced``; load them unless the ledger has all of these files.
 
     Raises:
         LockLost: Another process has acquired the exclusive lock since; nothing is changed then.
@@ -56,14 +56,14 @@ def publish(
     """
     with database.load() as connection:
         made = lake.compact(dataset, rows, replaced, inherited=inherited)
-        memory = database.remembered.begin(connection)
-        load_into(connection, made, rows, memory, now=now)
-    memory.committed()
+        cache = database.remembered.begin(connection)
+        load_into(connection, made, rows, cache, now=now)
+    cache.committed()
     return made
 
 
 def has_forgotten(lake: Lake, database: Database, file: BatchFile) -> bool:
-    """Whether ``file`` holds rows of somebody who was forgotten and gave no consent before it was made.
+    """Whether ``file`` has rows of a forgotten person without a consent from before the file was made.
 
     Raises:
         BatchCorrupt: The file cannot be read.
@@ -78,7 +78,7 @@ def has_forgotten(lake: Lake, database: Database, file: BatchFile) -> bool:
 
 
 def take_out_forgotten(lake: Lake, database: Database, file: BatchFile, *, now: datetime) -> None:
-    """Replace ``file`` by one without the rows of people who were forgotten. The caller holds the lock of the lake.
+    """Replace ``file`` by one without the rows of forgotten people. The caller holds the lock of the lake.
 
     Raises:
         BatchCorrupt: The file cannot be read.
@@ -91,10 +91,10 @@ def take_out_forgotten(lake: Lake, database: Database, file: BatchFile, *, now: 
 
 
 def clean_lake(lake: Lake, database: Database, *, now: datetime) -> int:
-    """Take forgotten people out of every file of the lake; returns how many files held any.
+    """Remove forgotten people from every file of the lake; returns the number of files with rows of them.
 
-    Such a file comes back from a backup, or from a run that was late. The caller holds the lock of the lake. Damaged
-    files stay as they are: `verify` names them.
+    Such a file comes from a backup or from a run that was late. The caller holds the lock of the lake. Damaged files
+    are not changed: `moodlog verify` names them.
 
     Raises:
         StoreError: The lake or the database fails.
@@ -112,11 +112,11 @@ def clean_lake(lake: Lake, database: Database, *, now: datetime) -> int:
                     take_out_forgotten(lake, database, file, now=now)
                     cleaned += 1
             except BatchCorrupt as error:
-                log.error("left as it is: %s; `moodlog verify` says more", error.message)  # noqa: TRY400
+                log.error("not changed: %s; run `moodlog verify` for details", error.message)  # noqa: TRY400
     return cleaned
 
 
 def any_forgotten(database: Database) -> bool:
-    """Whether anybody was ever forgotten here."""
+    """Whether any person was forgotten here."""
     with database.read() as connection:
         return newest_forgetting(connection) > 0

@@ -1,4 +1,4 @@
-"""Whether this process was asked to stop: long work then ends at its next safe point instead of being cut off."""
+"""A stop request for this process: long work then ends at its next safe point."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _requested = Event()
 
 
 def request_stop() -> None:
-    """Ask the work of this process to end: the current account is finished, and nothing new is begun."""
+    """Request a stop: the current account is completed, and no new work starts."""
     _requested.set()
 
 
 def stop_requested() -> bool:
-    """Whether this process was asked to stop."""
+    """Whether a stop was requested."""
     return _requested.is_set()

@@ -180,7 +180,7 @@ def test_variations_are_understood_or_refused(description: Description, client: 
         try:
             assert ask() is not None
         except UnexpectedPayload as error:
-            assert "does not fit its contract" in error.message  # noqa: PT017 - the other outcome is a record
+            assert "violates its contract" in error.message  # noqa: PT017 - the other outcome is a record
     assert description.complaints == []
 
 

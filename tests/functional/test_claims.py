@@ -13,10 +13,10 @@ import pytest
 from mood_core.app.workspace import Workspace
 from mood_core.errors import StoreUnreachable
 from mood_core.store.locks.leases import Renewal, may_live, new_owner, owner_here
-from mood_core.store.queries.accounts import NOT_ASKED
+from mood_core.store.queries.accounts import NOT_CALLED
 from mood_core.store.queries.ledger import loaded_among
 from mood_core.usecases.nightly.night_report import NightReport, Verdict
-from mood_core.usecases.nightly.pull_account import HELD, pull_claimed
+from mood_core.usecases.nightly.pull_account import HELD, pull_leased
 from mood_core.usecases.nightly.pull_listens import ListenClient, PullListens, PullOutcome
 from standin import StandIn
 from tests.databases import postgres_of_its_own
@@ -70,7 +70,7 @@ def test_accounts_with_trouble_of_their_own_come_last(standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
         ids, now = connect_listeners(workspace, standin), workspace.now()
         workspace.accounts.troubled([ids[0]], "Spotify answered 500")
-        workspace.accounts.troubled([ids[1]], f"{NOT_ASKED}Spotify answered 500")
+        workspace.accounts.troubled([ids[1]], f"{NOT_CALLED}Spotify answered 500")
         assert workspace.accounts.claim(ids, new_owner(), now=now, for_s=60) == [ids[1], ids[2], ids[0]]
 
 
@@ -160,4 +160,4 @@ def _pulled(
         return client
 
     pull = PullListens(client_of, workspace.listens, workspace.accounts, workspace.batches)
-    return pull_claimed(ids, pull, workspace.accounts, workspace.now, owner=owner)
+    return pull_leased(ids, pull, workspace.accounts, workspace.now, owner=owner)

@@ -114,7 +114,7 @@ WRONG: dict[str, tuple[Upset, tuple[str, ...], str | None, int, str]] = {
     "localhost": (
         _setting("MOODLOG_SPOTIFY_REDIRECT_URI", "http://localhost:8888/callback"), (), None, 78, "http://127.0.0.1:8888",
     ),
-    "port taken": (_taken, (), None, 78, "stop what uses port"),
+    "port taken": (_taken, (), None, 78, "MOODLOG_SPOTIFY_REDIRECT_URI"),
     "no such zone": (lambda *_: None, ("--timezone", "Mars/Base"), None, 2, "Mars/Base"),
     "clock ahead": (lambda standin, _: standin.clock.advance(timedelta(hours=-1)), (), None, 78, "60 minutes ahead"),
     "clock behind": (lambda standin, _: standin.clock.advance(timedelta(hours=2)), (), None, 78, "120 minutes behind"),

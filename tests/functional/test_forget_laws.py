@@ -121,7 +121,7 @@ class Forgetting(RuleBasedStateMachine):
             self._later()
             rows = listens([(person, self.now, self._track(person)), ("grace", self.now, self._track("grace"))])
             if {"ada", "grace"} <= self.known:
-                self.lake.write(LISTENS, rows, created_at=self.batches.moment(self.now))
+                self.lake.write(LISTENS, rows, created_at=self.batches.batch_time(self.now))
 
     @rule()
     def keep_a_copy(self) -> None:

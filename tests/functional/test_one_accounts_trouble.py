@@ -51,26 +51,26 @@ TROUBLES = {
     "revoked": Trouble(FaultKind.REVOKED, "reconnect", 77, state="needs_reauthorisation", times=1),
     "403": Trouble(FaultKind.FORBIDDEN, "denies", 78, most_calls=1),
     "429 short, then well": Trouble(FaultKind.RATE_LIMITED, times=2, detail={"retry_after_s": 7}),
-    "429 short, always": Trouble(FaultKind.RATE_LIMITED, "slow down", 75, detail={"retry_after_s": 7}),
+    "429 short, always": Trouble(FaultKind.RATE_LIMITED, "rate limit", 75, detail={"retry_after_s": 7}),
     "500 once": Trouble(FaultKind.SERVER_ERROR, times=1, detail={"status": 500}),
     "500": Trouble(FaultKind.SERVER_ERROR, "500", 75, detail={"status": 500}),
     "502": Trouble(FaultKind.SERVER_ERROR, "502", 75, detail={"status": 502}),
     "503": Trouble(FaultKind.SERVER_ERROR, "503", 75, detail={"status": 503}),
-    "timeout": Trouble(FaultKind.SLOW, "did not answer in time", 75, detail={"delay_s": 1.2}),
-    "cut before the answer": Trouble(FaultKind.CUT_BEFORE_ANSWER, "hung up", 75),
-    "cut in the answer": Trouble(FaultKind.CUT_MID_BODY, "hung up", 75),
+    "timeout": Trouble(FaultKind.SLOW, "did not respond in time", 75, detail={"delay_s": 1.2}),
+    "cut before the answer": Trouble(FaultKind.CUT_BEFORE_ANSWER, "closed the connection", 75),
+    "cut in the answer": Trouble(FaultKind.CUT_MID_BODY, "closed the connection", 75),
     "cut once": Trouble(FaultKind.CUT_MID_BODY, times=1),
     "malformed JSON": Trouble(FaultKind.MALFORMED_JSON, "JSON", 1, most_calls=1),
-    "another shape": Trouble(FaultKind.WRONG_SHAPE, "does not fit its contract", 1, most_calls=1),
+    "another shape": Trouble(FaultKind.WRONG_SHAPE, "violates its contract", 1, most_calls=1),
     "items that are no listens": Trouble(
-        FaultKind.WRONG_SHAPE, "does not fit its contract", 1, most_calls=1, detail={"body": '{"items": [7, null]}'}
+        FaultKind.WRONG_SHAPE, "violates its contract", 1, most_calls=1, detail={"body": '{"items": [7, null]}'}
     ),
     "an empty answer": Trouble(FaultKind.EMPTY_BODY, "JSON", 1, most_calls=1),
     "tokens: 503": Trouble(FaultKind.SERVER_ERROR, "503", 75, endpoint="token"),
     "tokens: malformed JSON": Trouble(
         FaultKind.MALFORMED_JSON, "token", 1, endpoint="token", most_calls=1, loses_the_token=True
     ),
-    "tokens: cut": Trouble(FaultKind.CUT_BEFORE_ANSWER, "hung up", 75, endpoint="token"),
+    "tokens: cut": Trouble(FaultKind.CUT_BEFORE_ANSWER, "closed the connection", 75, endpoint="token"),
     "a null track": Trouble(FaultKind.NULL_TRACK, most_calls=1),
     "an episode": Trouble(FaultKind.EPISODE_ITEM, most_calls=1),
 }

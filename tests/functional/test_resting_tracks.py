@@ -12,11 +12,11 @@ from sqlalchemy import text
 
 from mood_core.domain.feature_misses import (
     ANY_SOURCE,
-    ASK_AGAIN_AFTER,
     LATEST_PLAUSIBLE,
     NO_ISRC,
     NOT_A_TRACK,
     UNKNOWN,
+    WAITS_AFTER_MISSES,
     rest_at,
 )
 from mood_core.domain.records import FeatureMiss, Track, TrackKind, to_ms
@@ -40,7 +40,7 @@ Miss = tuple[str, int, timedelta]
 def misses() -> Iterator[Miss | None]:
     """None, and misses on both sides of each moment that counts: reason, how many, how long ago."""
     yield None
-    for count, wait in ((1, ASK_AGAIN_AFTER[0]), (2, ASK_AGAIN_AFTER[1]), (6, ASK_AGAIN_AFTER[-1])):
+    for count, wait in ((1, WAITS_AFTER_MISSES[0]), (2, WAITS_AFTER_MISSES[1]), (6, WAITS_AFTER_MISSES[-1])):
         for age in (wait, wait - _TICK, -LATEST_PLAUSIBLE, -LATEST_PLAUSIBLE - _TICK):
             yield UNKNOWN, count, age
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mood_core.store.locks.leases import new_owner
-from mood_core.usecases.nightly.pull_account import pull_claimed
+from mood_core.usecases.nightly.pull_account import pull_leased
 from mood_core.usecases.nightly.pull_listens import PullListens
 from standin import StandIn
 from tests.nights import connect_listeners, point_at, truth, workspace_of
@@ -27,7 +27,7 @@ def test_a_pull_that_is_asked_to_stop_finishes_its_account_and_releases_the_othe
         pull = PullListens(
             workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches, stop=stop
         )
-        outcomes = pull_claimed(ids, pull, workspace.accounts, workspace.now)
+        outcomes = pull_leased(ids, pull, workspace.accounts, workspace.now)
         assert [outcome.user_id for outcome in outcomes] == ids[:1]
         assert outcomes[0].new == len(truth(standin)[ids[0]]) > 0
         pulled = {account.user_id for account in workspace.accounts.all() if account.last_pulled_at}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mood_core.app.workspace import Workspace
-from mood_core.domain.feature_misses import ASK_AGAIN_AFTER, LATEST_PLAUSIBLE, is_due, rest_at
+from mood_core.domain.feature_misses import LATEST_PLAUSIBLE, WAITS_AFTER_MISSES, is_due, rest_at
 from mood_core.domain.poll_schedule import Pace, due
 from mood_core.domain.records import FeatureMiss, Listen, ListenSource, to_ms
 from mood_core.errors import QuotaExceeded
@@ -217,7 +217,7 @@ def test_a_miss_of_the_future_is_asked_about_and_its_date_put_right(migrated: Da
         assert is_due(remembered, rest_at(NOW + DAY)) == (moment != NOW + DAY)
     assert remembered.count == 3
     assert not is_due(replace(remembered, missed_at=NOW + LATEST_PLAUSIBLE), rest_at(NOW))
-    assert is_due(remembered, rest_at(NOW + DAY + ASK_AGAIN_AFTER[2]))
+    assert is_due(remembered, rest_at(NOW + DAY + WAITS_AFTER_MISSES[2]))
     rebuild(lake, migrated, now=NOW + DAY)
     assert rows.past_misses(["a"])["a", "reccobeats"] == remembered
 

@@ -100,10 +100,10 @@ class FakeSource:
     refuses: Callable[[Track], str | None] = lambda _track: None
     calls: list[list[str]] = field(default_factory=list)
 
-    def cannot_ask(self, track: Track) -> str | None:
+    def skip_reason(self, track: Track) -> str | None:
         return self.refuses(track)
 
-    def question(self, track: Track) -> str:
+    def lookup_key(self, track: Track) -> str:
         return track.isrc or track.track_id
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:

@@ -87,7 +87,7 @@ def test_check_counts_rows_and_fails_where_one_file_is_wrong(home: Path, tmp_pat
         "unusable": 1,
         "left_out": 2,
         "conflicts": 1,
-        "notes": ["no column of durations (duration_ms): moods rest on the other nine features"],
+        "notes": ["no duration column (duration_ms): moods use only the other features"],
         "problem": None,
     }
     (tmp_path / "empty.parquet").write_bytes(b"")

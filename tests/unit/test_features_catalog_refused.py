@@ -168,14 +168,14 @@ def test_an_address_of_no_known_kind_is_named(location: str) -> None:
 
 
 def test_a_folder_without_features_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no"):
+    with pytest.raises(InputError, match="name a file or another folder"):
         find_files([str(tmp_path)])
 
 
 def test_a_scale_that_only_some_rows_are_on_is_refused(tmp_path: Path) -> None:
     rows = [{**row, "id": track_id(int(row["id"]) + 60 * n)} for n in range(5) for row in ROWS]
     rows[:6] = [{**row, "danceability": 55} for row in rows[:6]]
-    with pytest.raises(InputError, match="'danceability' holds 55"):
+    with pytest.raises(InputError, match="'danceability' contains 55"):
         look_up(write_csv(tmp_path / "a.csv", rows), cache=tmp_path / "cache")
 
 
@@ -184,7 +184,7 @@ def test_a_scale_that_only_some_row_groups_are_on_is_refused(part: int, tmp_path
     rows = [{**row, "id": track_id(int(row["id"]) + 60 * n)} for n in range(10) for row in ROWS]
     rows[60 * part : 60 * part + 60] = [{**row, "valence": 60} for row in rows[60 * part : 60 * part + 60]]
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet", row_group_size=60)
-    with pytest.raises(InputError, match="'valence' holds 60"):
+    with pytest.raises(InputError, match="'valence' contains 60"):
         look_up(tmp_path / "x.parquet", cache=tmp_path / "cache")
 
 

@@ -107,7 +107,7 @@ def test_misses_are_not_asked_again_before_they_are_due() -> None:
     memory, _ = walk(tracks(3), [source])
     _, report = walk(tracks(3), [source], memory, at=AT + timedelta(hours=23))
     assert len(source.calls) == 1
-    assert report.asked["fake"] == 0
+    assert report.requested["fake"] == 0
     walk(tracks(3), [source], memory, at=AT + timedelta(days=1))
     assert len(source.calls) == 2
     assert {miss.count for miss in memory.misses.values()} == {2}

@@ -103,8 +103,8 @@ def test_without_a_recording_code_there_is_nothing_to_ask() -> None:
     result = source.fetch(tracks(2), AT)
     assert client.asked == []
     assert [each.reason for each in result.misses] == [NO_ISRC, NO_ISRC]
-    assert source.cannot_ask(tracks(1)[0]) == NO_ISRC
-    assert source.cannot_ask(tracks(1, isrc=True)[0]) is None
+    assert source.skip_reason(tracks(1)[0]) == NO_ISRC
+    assert source.skip_reason(tracks(1, isrc=True)[0]) is None
 
 
 def test_lengths_are_not_asked_for_unless_needed() -> None:

@@ -86,6 +86,6 @@ def test_a_small_quota_makes_everybody_wait() -> None:
 def test_every_wait_has_its_reason() -> None:
     evening = _pace([3 * number for number in range(60)])
     assert reason(evening, timedelta(0)) == "25 plays in 75 min at the busiest"
-    assert reason(evening, timedelta(hours=3)) == "the daily budget of calls allows no more"
+    assert reason(evening, timedelta(hours=3)) == "limited by the daily call budget"
     assert reason(_pace([1, 2]), timedelta(0)) == "only 2 plays in two weeks"
     assert reason(Pace(), timedelta(0)) == "no plays in two weeks"

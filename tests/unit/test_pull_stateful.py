@@ -69,8 +69,8 @@ class Shelf:
         self.gaps: list[tuple[datetime, datetime]] = []
         self.problem: str | None = None
 
-    def newest_before(self, user_id: str, moment: datetime) -> datetime | None:
-        return max((at for at, *_ in self.listens if at < moment), default=None)
+    def newest_before(self, user_id: str, before: datetime) -> datetime | None:
+        return max((at for at, *_ in self.listens if at < before), default=None)
 
     def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]:
         return {(at, track) for at, track, *_ in self.listens if at >= since}

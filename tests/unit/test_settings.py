@@ -118,7 +118,7 @@ def test_an_address_that_gets_secrets_is_https_or_this_machine(monkeypatch: pyte
         "https://",
     ):
         monkeypatch.setenv(name, bad)
-        with pytest.raises(ConfigError, match=f"{name} cannot be used"):
+        with pytest.raises(ConfigError, match=f"{name} is invalid"):
             load_settings()
 
 
@@ -136,7 +136,7 @@ def test_an_address_with_a_login_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigError, match=f"{name} cannot be used: it must have no") as caught:
+    with pytest.raises(ConfigError, match=f"{name} is invalid: it must") as caught:
         load_settings()
     assert "planted" not in caught.value.message
 
@@ -155,8 +155,8 @@ def test_a_misspelt_name_is_told_once_with_the_one_that_was_meant(
     load_settings()
     load_settings()
     assert [record.getMessage() for record in caplog.records] == [
-        "MOODLOG_SHARD is no setting and changes nothing; did you mean MOODLOG_SHARDS?",
-        "MOODLOG_SPOTIFY_CLIENTID is no setting and changes nothing; did you mean MOODLOG_SPOTIFY_CLIENT_ID?",
+        "MOODLOG_SHARD is not a setting and is ignored; did you mean MOODLOG_SHARDS?",
+        "MOODLOG_SPOTIFY_CLIENTID is not a setting and is ignored; did you mean MOODLOG_SPOTIFY_CLIENT_ID?",
     ]
 
 
@@ -176,5 +176,5 @@ def test_a_wrong_setting_is_named_in_one_sentence(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as caught:
         load_settings()
-    assert caught.value.message.startswith(f"{name} cannot be used: ")
+    assert caught.value.message.startswith(f"{name} is invalid: ")
     assert "\n" not in caught.value.message

@@ -151,7 +151,7 @@ def test_an_empty_window_holds_nothing_and_is_not_full() -> None:
 
 
 def test_a_window_that_cannot_be_read_at_all_is_a_changed_contract() -> None:
-    with pytest.raises(UnexpectedPayload, match="not one of 2 items"):
+    with pytest.raises(UnexpectedPayload, match="none of 2 items"):
         window({"track": 1}, {"track": {}, "played_at": 3})
 
 

@@ -1,1 +1,1 @@
-"""Catalogues: files of audio features."""
+"""Catalogues: local files of audio features."""

@@ -1,4 +1,4 @@
-"""Keeps each CSV file's features as sorted Parquet in a cache folder, made once for as long as the file is the same."""
+"""Converts CSV files of features to sorted Parquet in a cache folder, once per version of a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mood_core.tabular.files import TableFile
 
 VERSION = 2
-"""Raised when the form of the converted files or the rules of reading change: older ones are then made again."""
+"""Incremented when the format of converted files or the reading rules change; older conversions are then redone."""
 
 _STALE_AFTER_S = 24 * 3600
 _READING_SHARE = 0.8
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FileSummary:
-    """What a file of features holds: ``rows`` read, ``unusable`` ones among them, and distinct ``tracks`` kept.
+    """Counts of a file of features: ``rows`` read, ``unusable`` ones among them, and distinct ``tracks`` kept.
 
-    A row is unusable where one of the nine features is missing or illegal. Rows left out: ``duplicates`` (the same
-    values again), ``conflicts`` (other values for a track that has its row), ``without_id`` and ``damaged`` (the wrong
-    number of cells). ``notes`` say what is missing in the file, and what of it is not read.
+    A row is unusable if a required feature is missing or invalid. Dropped rows: ``duplicates`` (equal values),
+    ``conflicts`` (different values for a track that has a row), ``without_id`` and ``damaged`` (wrong number of
+    cells). ``notes`` list missing columns and columns that are not read.
     """
 
     rows: int
@@ -53,35 +53,35 @@ class FileSummary:
 
 
 def forget(file: TableFile, cache: Path) -> None:
-    """Clear away the conversion of ``file``, if there is one."""
+    """Delete the conversion of ``file``, if any."""
     cached_path(file, cache).unlink(missing_ok=True)
 
 
 def cached_path(file: TableFile, cache: Path) -> Path:
-    """Where the conversion of ``file``, as it is now, lies in ``cache``: named by its place, size and time."""
+    """The path in ``cache`` of the conversion of ``file``; its name depends on path, size and modification time."""
     place = _digest(f"{file.filesystem.type_name}:{file.path}")
     state = _digest(f"{VERSION}:{file.size}:{file.mtime_ns}")
     return cache / f"{place}-{state}.parquet"
 
 
 def convert(file: TableFile, cache: Path, progress: Callable[[float], None]) -> Path:
-    """The sorted form of ``file``, made now unless it is there. ``progress`` is told the share done, 0 to 1.
+    """Return the sorted conversion of ``file``, made if needed. ``progress`` receives the fraction done, 0 to 1.
 
     Raises:
-        InputError: the file is not what it should be; nothing is left behind.
+        InputError: the file is invalid; nothing is written.
         ConfigError: the cache folder cannot be written.
     """
     target = cached_path(file, cache)
     if _is_whole(target):
         return target
     try:
-        # What may be made here is a person's own folder, the place of their keys and database too.
+        # The folder may be the person's data folder, which also contains keys and the database.
         cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         cache.mkdir(exist_ok=True, mode=0o700)
         _remove_stale(cache)
         work = _fresh_folder(cache)
     except OSError as error:
-        raise ConfigError(f"the cache folder {cache} cannot be written ({error.strerror})") from error
+        raise ConfigError(f"the cache folder {cache} cannot be written ({error.strerror}); make it writable") from error
     try:
         _make(file, work, progress).replace(target)
     finally:
@@ -93,7 +93,7 @@ def convert(file: TableFile, cache: Path, progress: Callable[[float], None]) -> 
 
 
 def summary_of(converted: Path) -> FileSummary:
-    """What is kept about the file that ``converted`` was made from."""
+    """The summary of the file that ``converted`` was made from."""
     from pyarrow import parquet
 
     metadata = parquet.read_metadata(converted).metadata or {}
@@ -128,14 +128,14 @@ def _summary(counts: RowCounts, sorting: SortCounts) -> FileSummary:
 def _log_conflicts(file: TableFile, summary: FileSummary) -> None:
     if summary.conflicts:
         log.warning(
-            "%s: %d rows have different values for a track that has its row; the first usable one counts",
+            "%s: %d rows have different values for a track that has a row already; the first usable row counts",
             file.location,
             summary.conflicts,
         )
 
 
 def _is_whole(converted: Path) -> bool:
-    """Whether the conversion is there and readable to its end, where Parquet keeps what it needs."""
+    """Whether the conversion exists and has a readable Parquet footer."""
     import pyarrow as pa
 
     try:
@@ -154,14 +154,14 @@ def _fresh_folder(cache: Path) -> Path:
 
 
 def _remove_stale(cache: Path) -> None:
-    """Clear away what a killed conversion left; one that may still be running is let be."""
+    """Delete temporary files of crashed conversions, but not of running ones."""
     for folder in cache.glob(f"{_WORK_PREFIX}*"):
         if time.time() - folder.stat().st_mtime > _STALE_AFTER_S:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_older(target: Path) -> None:
-    """Clear away the conversions of earlier states of the same file."""
+    """Delete conversions of earlier versions of the same file."""
     place = target.name.partition("-")[0]
     for older in target.parent.glob(f"{place}-*.parquet"):
         if older != target:

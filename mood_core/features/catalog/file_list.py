@@ -1,4 +1,4 @@
-"""The person's own list of catalogue files: a text file, one location a line, in the order in which they count."""
+"""The person's list of catalogue files: a text file with one location per line, in priority order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mood_core.tabular.files import shown
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """The locations in the list at ``path``, none where there is no list yet.
+    """The locations in the list at ``path``; empty without a list.
 
     Raises:
         ConfigError: the list cannot be read.
@@ -27,15 +27,15 @@ def read_list(path: Path) -> tuple[str, ...]:
 
 
 def add_to_list(path: Path, location: str) -> bool:
-    """Put ``location`` at the end of the list; False where it stands there already.
+    """Append ``location`` to the list; returns False if it is listed already.
 
     Raises:
-        InputError: the location holds a secret, which the list is no place for.
+        InputError: the location contains a secret, which the list must not.
         ConfigError: the list cannot be read or written.
     """
     if shown(location) != location:
         raise InputError(
-            f"the address {shown(location)} holds a key; leave it out and set AWS_ACCESS_KEY_ID and"
+            f"the address {shown(location)} contains a key; remove it and set AWS_ACCESS_KEY_ID and"
             " AWS_SECRET_ACCESS_KEY instead"
         )
     locations = read_list(path)
@@ -46,10 +46,10 @@ def add_to_list(path: Path, location: str) -> bool:
 
 
 def remove_from_list(path: Path, location: str) -> None:
-    """Take ``location`` out of the list; the file itself stays.
+    """Remove ``location`` from the list; the file is not deleted.
 
     Raises:
-        InputError: it does not stand in the list.
+        InputError: it is not in the list.
         ConfigError: the list cannot be read or written.
     """
     locations = read_list(path)
@@ -60,16 +60,17 @@ def remove_from_list(path: Path, location: str) -> None:
 
 
 def absolute(location: str) -> str:
-    """``location`` so that it means the same from any working directory."""
+    """``location`` as an absolute path; URLs do not change."""
     return location if "://" in location else str(Path(location).expanduser().absolute())
 
 
 def _write(path: Path, locations: tuple[str, ...]) -> None:
     sweep_temporary(path)
-    draft = temporary_path(path)
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(draft, "".join(f"{location}\n" for location in locations).encode())
-        draft.replace(path)
+        write_private(temporary, "".join(f"{location}\n" for location in locations).encode())
+        temporary.replace(path)
     except OSError as error:
-        raise ConfigError(f"the list of catalogue files {path} cannot be written ({error.strerror})") from error
+        message = f"the list of catalogue files {path} cannot be written ({error.strerror}); make it writable"
+        raise ConfigError(message) from error

@@ -1,4 +1,4 @@
-"""Looks up tracks in a catalogue file: only the row groups that may hold them are read, in small batches."""
+"""Looks up tracks in a catalogue file; reads only the row groups that may contain them, in small batches."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _BATCH_ROWS = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class LookupTable:
-    """A Parquet file that can be looked up by bare track id: the person's own, or the conversion of their file.
+    """A Parquet file for lookups by bare track id: the person's file or a conversion of it.
 
     Attributes:
         name: the person's file, for provenance.
-        path: where the Parquet lies in ``filesystem``.
-        columns: the Parquet's column names by ours.
+        path: the path of the Parquet file in ``filesystem``.
+        columns: the Parquet column names by moodlog's names.
     """
 
     name: str
@@ -40,10 +40,10 @@ class LookupTable:
     columns: Mapping[str, str]
 
     def rows(self, ids: Sequence[str]) -> Iterator[tuple[str, dict[str, object]]]:
-        """The rows of the tracks ``ids`` as (track id, values by feature name), in file order, duplicates and all.
+        """The rows of the tracks ``ids`` as (track id, values by feature name), in file order, including duplicates.
 
         Raises:
-            InputError: the file cannot be read any more.
+            InputError: the file is no longer readable.
         """
         import pyarrow as pa
 
@@ -69,7 +69,7 @@ class LookupTable:
         parquet = dataset.dataset(self.path, format=file_format, filesystem=self.filesystem)
         wanted = pc.field(self.columns["track_id"]).isin(pa.array(ids, pa.string()))
         columns = {ours: pc.field(theirs) for ours, theirs in self.columns.items()}
-        # Little read ahead: memory is to stay flat, and the row groups' statistics leave out most of the file.
+        # Little readahead keeps memory constant; row group statistics exclude most of the file.
         scanner = parquet.scanner(
             columns=columns, filter=wanted, batch_size=_BATCH_ROWS, batch_readahead=2, fragment_readahead=1
         )
@@ -77,10 +77,10 @@ class LookupTable:
 
 
 def open_table(file: TableFile, cache: Path, progress: Callable[[float], None]) -> LookupTable:
-    """``file``, checked and ready to be looked up: as it is where that is possible, else converted into ``cache``.
+    """Check ``file`` and open it for lookups: directly if possible, otherwise converted into ``cache``.
 
     Raises:
-        InputError: the file is not what it should be.
+        InputError: the file is invalid.
         ConfigError: the cache folder cannot be written.
     """
     if file.format is FileFormat.PARQUET and (own := _direct_columns(file)) is not None:
@@ -94,7 +94,7 @@ def open_table(file: TableFile, cache: Path, progress: Callable[[float], None]) 
 
 
 def _direct_columns(file: TableFile) -> dict[str, str] | None:
-    """The Parquet file's columns by ours where it can be looked up as it is: bare ids, numbers as numbers."""
+    """The Parquet column names by moodlog's, or None if it needs a conversion; bare ids and numbers do not."""
     columns = parquet_columns(file)
     names: dict[str, str] = {}
     check: ColumnCheck | None = None

@@ -1,4 +1,4 @@
-"""The titles and artists in the person's own files of features, for plays that an export names without an address."""
+"""Titles and artists in the person's catalogue files, for plays that an export names without a URI."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
 
 
 class CatalogNames:
-    """Looks through the catalogue's files; what was looked for in vain is not looked for again in the same files.
+    """Searches the catalogue's files; failed searches are cached until the files change.
 
     Args:
         locations: files, folders and s3:// addresses.
-        memory: a small file that remembers the last search; None to remember nothing.
+        cache: a small file with the last failed search; None for no cache.
     """
 
-    def __init__(self, locations: Sequence[str], memory: Path | None) -> None:
-        self._locations, self._memory = tuple(locations), memory
+    def __init__(self, locations: Sequence[str], cache: Path | None) -> None:
+        self._locations, self._cache = tuple(locations), cache
 
     def __call__(self, missing: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
-        """(track id, title, artists as "A, B") of every row that has them all, for a search for ``missing``.
+        """(track id, title, artists as "A, B") of every complete row, for a search for ``missing``.
 
         Raises:
-            InputError: a file is not what it should be.
-            Unavailable: an object store did not answer.
+            InputError: a file is invalid.
+            Unavailable: an object store did not respond.
         """
         files = find_files(self._locations) if missing else ()
         digest = _digest(files, missing)
-        if not files or (self._memory and self._memory.is_file() and self._memory.read_text("ascii") == digest):
+        if not files or (self._cache and self._cache.is_file() and self._cache.read_text("ascii") == digest):
             return
         for file in files:
             yield from names_in(file)
-        if self._memory is not None:
-            self._memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_private(self._memory, digest.encode("ascii"))
+        if self._cache is not None:
+            self._cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(self._cache, digest.encode("ascii"))
 
 
 def names_in(file: TableFile) -> Iterator[tuple[str, str, str]]:
-    """The names in ``file``; none where it has no columns of titles and artists.
+    """The names in ``file``; empty without columns for titles and artists.
 
     Raises:
         InputError: the file cannot be read.
@@ -68,7 +68,7 @@ def names_in(file: TableFile) -> Iterator[tuple[str, str, str]]:
 
 
 def _raw(file: TableFile) -> Iterator[tuple[Columns, Iterator[pa.RecordBatch]]]:
-    """The columns of ``file`` and its batches; nothing where names are missing in it."""
+    """The columns of ``file`` and its batches; empty without columns for names."""
     form = csv_form(file) if file.format is FileFormat.CSV else None
     columns = form.columns if form else parquet_columns(file)
     if columns.title is None or columns.artists is None:
@@ -87,7 +87,7 @@ def _whole(ids: list[str], titles: list[str], artists: list[str]) -> Iterator[tu
 
 
 def artists_of(written: str) -> str:
-    """Artists as "A, B", whether they were written as a list of Python's, or between semicolons."""
+    """Artists as "A, B", from a Python list or separated by semicolons."""
     if written.startswith("["):
         try:
             found = ast.literal_eval(written)

@@ -1,4 +1,4 @@
-"""Reads catalogue files from end to end and says what they hold, or what is wrong with each."""
+"""Reads whole catalogue files and reports their contents or problems."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """What was found in one file, or in one location that holds none.
+    """Result of checking one file, or one location without files.
 
     Attributes:
         location: the file.
-        rows: rows read; 0 where it is refused.
-        unusable: rows with a missing or illegal value.
+        rows: rows read; 0 if it is refused.
+        unusable: rows with a missing or invalid value.
         left_out: rows without a Spotify id or with the wrong number of cells.
-        conflicts: rows with other values for a track that has its row; None where that was not counted (Parquet).
-        notes: what is missing in it, and what of it is not read.
-        problem: the sentence why it is refused, or None.
+        conflicts: rows with different values for a track that has a row; None if not counted (Parquet).
+        notes: missing columns and columns that are not read.
+        problem: why it is refused, or None.
     """
 
     location: str
@@ -39,9 +39,9 @@ class CheckedFile:
 
 
 def check_files(locations: Sequence[str], cache: Path, progress: Callable[[str, float], None]) -> Iterator[CheckedFile]:
-    """Check every file at ``locations`` whole; CSV files are converted into ``cache`` on the way.
+    """Check every file at ``locations``; converts CSV files into ``cache``.
 
-    ``progress`` is told (file, share done). A wrong file is a value here, not an exception.
+    ``progress`` receives (file, fraction done). An invalid file is a value and not an exception.
 
     Raises:
         ConfigError: the cache folder cannot be written.
@@ -57,11 +57,11 @@ def check_files(locations: Sequence[str], cache: Path, progress: Callable[[str, 
 
 
 def _checked(file: TableFile, cache: Path, progress: Callable[[str, float], None]) -> CheckedFile:
-    def told(share: float) -> None:
-        progress(file.location, share)
+    def report(fraction: float) -> None:
+        progress(file.location, fraction)
 
     try:
-        return _csv(file, cache, told) if file.format is FileFormat.CSV else _parquet(file, told)
+        return _csv(file, cache, report) if file.format is FileFormat.CSV else _parquet(file, report)
     except (InputError, SourceError) as error:
         return CheckedFile(file.location, problem=error.message)
 

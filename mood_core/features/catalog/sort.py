@@ -1,8 +1,8 @@
-"""Sorts a stream of rows by track id on disk, one row a track, with memory that does not grow with the stream.
+"""External sort of a stream of rows by track id, with one row per track and constant memory.
 
-An external sort: rows go into buckets by the first two characters of their id, in the ids' own order; then bucket
-after bucket is sorted in memory and appended to the result. Spotify's ids are 128-bit numbers in base 62, so their
-first two characters spread evenly over some 500 values.
+Rows are distributed to buckets by the first two characters of their id; then each bucket is sorted in memory and
+appended to the result. Spotify's ids are 128-bit numbers in base 62, so their first two characters are distributed
+evenly over about 500 values.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _ROW_GROUP = 1 << 14
 
 @dataclass(slots=True)
 class SortCounts:
-    """Distinct ``tracks`` written, and rows left out: ``duplicates`` and ``conflicts``.
+    """Distinct ``tracks`` written, and dropped rows: ``duplicates`` and ``conflicts``.
 
-    A duplicate says what the kept row says; a conflict has other values.
+    A duplicate has the values of the kept row; a conflict has different values.
     """
 
     tracks: int = 0
@@ -46,10 +46,10 @@ def sort_to_parquet(
     progress: Callable[[float], None],
     metadata: Callable[[SortCounts], dict[str, str]],
 ) -> None:
-    """Write ``rows`` to ``target``, sorted by ``track_id`` in row groups of 16,384, fsynced; ``work`` is for scratch.
+    """Write ``rows`` to ``target``, sorted by ``track_id`` in row groups of 16,384 and fsynced; ``work`` is scratch.
 
-    Of a track's rows the first usable one is kept, or the first one where none is. ``progress`` is told the share of
-    the merging done, which begins when the stream has ended. ``metadata`` is written into the file.
+    The first usable row of each track is kept, or the first row if none is usable. ``progress`` receives the fraction
+    of merged buckets; merging starts at the end of the stream. ``metadata`` is written to the file.
     """
     from pyarrow import parquet
 
@@ -72,7 +72,7 @@ def _written_schema() -> pa.Schema:
 
 
 def _write_buckets(rows: Iterable[pa.RecordBatch], work: Path) -> list[Path]:
-    """The buckets' files in the order of their ids."""
+    """The bucket files, sorted by id."""
     import pyarrow as pa
 
     writers: dict[int, Any] = {}
@@ -104,7 +104,7 @@ def _split(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
 
 
 def _bucket_of(ids: pa.Array) -> NDArray[np.int64]:
-    """The bucket of each of the 22-character ``ids``, in their order."""
+    """The bucket of each of the 22-character ``ids``, in the same order."""
     import numpy as np
     import pyarrow as pa
 

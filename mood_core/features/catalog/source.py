@@ -1,6 +1,6 @@
-"""The person's own files of features as a feature source: looked up on this machine, at no call.
+"""The person's catalogue files as a feature source, without calls to a service.
 
-The first file listed that holds usable values for a track wins. The source of what is found says which file it was:
+The first listed file with usable values for a track wins. The source name of the features contains the file:
 ``catalog:<file name>``.
 """
 
@@ -34,9 +34,9 @@ class CatalogSource:
     """Audio features from Parquet and CSV files.
 
     Args:
-        locations: files, folders and s3:// addresses; the first that knows a track wins.
-        cache: the folder for what CSV files are converted into.
-        progress: told (file, share done) while a file is converted, which happens once.
+        locations: files, folders and s3:// addresses, in priority order.
+        cache: the folder for conversions of CSV files.
+        progress: receives (file, fraction done) while a file is converted, which happens once.
     """
 
     name = SOURCE
@@ -53,28 +53,28 @@ class CatalogSource:
         self._tables: tuple[LookupTable, ...] | None = None
 
     def prepare(self) -> None:
-        """Check every file and convert what has to be, once; ``fetch`` does it where it has not been done.
+        """Check every file and convert CSV files, once; ``fetch`` calls it if needed.
 
         Raises:
-            InputError: a file is not what it should be.
+            InputError: a file is invalid.
             ConfigError: the cache folder cannot be written.
-            Unavailable: an object store did not answer.
+            Unavailable: an object store did not respond.
         """
         if self._tables is None:
             self._tables = tuple(
                 open_table(file, self._cache, self._progress_of(file.location)) for file in find_files(self._locations)
             )
 
-    def cannot_ask(self, track: Track) -> str | None:  # noqa: ARG002 - every track has an id
+    def skip_reason(self, track: Track) -> str | None:  # noqa: ARG002 - every track has an id
         """None: every track has an id."""
         return None
 
-    def question(self, track: Track) -> str:
+    def lookup_key(self, track: Track) -> str:
         """The track's id."""
         return track.track_id
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
-        """See :class:`~mood_core.features.source.FeatureSource`; any number of tracks at once."""
+        """See :class:`~mood_core.features.source.FeatureSource`; accepts any number of tracks."""
         self.prepare()
         found: dict[str, AudioFeatures] = {}
         known: set[str] = set()
@@ -90,14 +90,14 @@ class CatalogSource:
         return FetchResult(tuple(found[track.track_id] for track in tracks if track.track_id in found), misses)
 
     def _progress_of(self, location: str) -> Callable[[float], None]:
-        tell = self._progress
-        return (lambda _: None) if tell is None else (lambda share: tell(location, share))
+        progress = self._progress
+        return (lambda _: None) if progress is None else (lambda share: progress(location, share))
 
 
 def _look_up(
     table: LookupTable, wanted: Sequence[str], at: datetime, found: dict[str, AudioFeatures], known: set[str]
 ) -> None:
-    """Add to ``found`` what ``table`` has of ``wanted``, and to ``known`` all it has rows of."""
+    """Add the usable rows of ``wanted`` in ``table`` to ``found``, and all its track ids to ``known``."""
     conflicts: set[str] = set()
     for track_id, values in table.rows(wanted):
         known.add(track_id)
@@ -111,7 +111,7 @@ def _look_up(
     if conflicts:
         example = min(conflicts)
         log.warning(
-            "%s: rows with different values for %d of the tracks, such as %s; the first usable one counts",
+            "%s: rows with different values for %d of the tracks, such as %s; the first usable row counts",
             table.name,
             len(conflicts),
             example,

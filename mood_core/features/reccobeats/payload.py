@@ -1,11 +1,12 @@
-"""ReccoBeats' answers as entries, and the rule of what is used of them. Pure.
+"""Parses ReccoBeats' responses. Pure.
 
-An answer is ``{"content": [...]}`` with an object for each track the service knows. It is refused whole when it is not
-of that form, or when more than half of its entries cannot be joined to what was asked: the service has changed, and
-to go on would make misses of tracks it knows. A few entries that cannot be joined are left out, for refusing them
-would keep their neighbours from being known, run after run. Unknown fields and entries nobody asked for are ignored.
-Of several entries for one track or recording the first usable one in the order of their Spotify id and UUID counts,
-whatever order the service gave them in. A missing or illegal value spoils its own entry alone.
+A response is ``{"content": [...]}`` with an object for each known track. It is refused as a whole if it has another
+form, or if more than half of its entries cannot be matched to the request: the service has probably changed, and
+continuing would record misses for tracks it knows. A few unmatched entries are skipped, because refusing them would
+block the others in every run. Unknown fields and entries that were not requested are ignored.
+
+Of several entries for a track or recording, the first usable one by Spotify id and UUID counts, independent of the
+order in the response. A missing or invalid value makes only its own entry invalid.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 class Entry:
     """One entry of ``content`` with all its values.
 
-    ``track_id`` is the Spotify id its ``href`` names, None where it names none; ``isrc`` is normalised.
+    ``track_id`` is the Spotify id in its ``href``, or None; ``isrc`` is normalised.
     """
 
     track_id: str | None
@@ -41,27 +42,27 @@ class Entry:
 
 
 def read_entries(payload: object) -> tuple[Entry, ...]:
-    """The entries of an answer, ordered by Spotify id and UUID.
+    """The entries of a response, sorted by Spotify id and UUID.
 
     Raises:
-        UnexpectedPayload: it has no ``content``, or what stands there are not objects.
+        UnexpectedPayload: it has no ``content``, or its entries are not objects.
     """
     content = payload.get("content") if isinstance(payload, dict) else None
     if not isinstance(content, list):
         raise unexpected("has no list named content", payload)
     objects = [item for item in content if isinstance(item, dict)]
     if 2 * len(objects) < len(content):
-        raise unexpected("holds entries that are not objects", content)
+        raise unexpected("has entries that are not objects", content)
     return in_order(map(_entry, objects))
 
 
 def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """``entries`` ordered by Spotify id and UUID."""
+    """``entries`` sorted by Spotify id and UUID."""
     return tuple(sorted(entries, key=lambda entry: (entry.track_id or "", entry.uuid)))
 
 
 def by_key(entries: Sequence[Entry], key: Callable[[Entry], str | None]) -> dict[str, list[Entry]]:
-    """The entries that have a ``key``, by it.
+    """The entries that have a ``key``, grouped by it.
 
     Raises:
         UnexpectedPayload: more than half of them have none.
@@ -72,16 +73,16 @@ def by_key(entries: Sequence[Entry], key: Callable[[Entry], str | None]) -> dict
             groups.setdefault(name, []).append(entry)
     joined = sum(map(len, groups.values()))
     if 2 * joined < len(entries):
-        raise unexpected("holds entries that name no Spotify track or recording", [each.values for each in entries])
+        raise unexpected("has entries that name no Spotify track or recording", [each.values for each in entries])
     if joined < len(entries):
-        log.warning("ReccoBeats: %d entries name no Spotify track or recording; left out", len(entries) - joined)
+        log.warning("ReccoBeats: skipped %d entries without a Spotify track or recording", len(entries) - joined)
     return groups
 
 
 def normalised_isrc(isrc: object) -> str | None:
-    """An ISRC as it is compared: capitals and digits, no hyphens; None where it cannot be one.
+    """A normalised ISRC: capitals and digits without hyphens; None if it cannot be an ISRC.
 
-    It should have 12 characters, but labels' mistakes are in use too; what nobody knows is simply not found.
+    It should have 12 characters, but malformed codes are in use too; unknown codes are simply not found.
     """
     if not isinstance(isrc, str):
         return None
@@ -90,18 +91,18 @@ def normalised_isrc(isrc: object) -> str | None:
 
 
 def unexpected(what: str, payload: object) -> UnexpectedPayload:
-    """The error for an answer that ``what``, with the payload's first characters."""
+    """The error for a response; ``what`` completes "ReccoBeats' response ...". Has the payload's first characters."""
     text = payload if isinstance(payload, str) else repr(payload)
     return UnexpectedPayload(_not_used(what), source=SERVICE, excerpt=text[:EXCERPT_LENGTH])
 
 
 def garbled(what: str, body: str) -> GarbledPayload:
-    """The error for an answer that ``what`` and may come whole the next time, with its first characters."""
+    """The retryable error for a response that was probably truncated or replaced. See :func:`unexpected`."""
     return GarbledPayload(_not_used(what), source=SERVICE, excerpt=body[:EXCERPT_LENGTH])
 
 
 def _not_used(what: str) -> str:
-    return f"ReccoBeats' answer {what}; it was not used"
+    return f"ReccoBeats' response {what}; it was not used"
 
 
 def _entry(item: Mapping[str, object]) -> Entry:

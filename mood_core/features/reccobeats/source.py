@@ -1,4 +1,4 @@
-"""ReccoBeats as feature sources: by Spotify id, then by ISRC for other releases of the same recording."""
+"""ReccoBeats as feature sources: by Spotify id, and by ISRC for other releases of the same recording."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH_SIZE = 40
 
 
 class ReccoBeatsCalls(Protocol):
-    """What the sources need of :class:`~mood_core.features.reccobeats.client.ReccoBeatsClient`."""
+    """The part of :class:`~mood_core.features.reccobeats.client.ReccoBeatsClient` that the sources use."""
 
     def audio_features(self, ids: Sequence[str]) -> tuple[Entry, ...]:
         """Entries with audio features of up to 40 Spotify ids or ISRCs."""
@@ -37,9 +37,9 @@ class ReccoBeatsCalls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReccoBeatsSource:
-    """One call for up to 40 ids or recording codes. Made by :func:`by_id` and :func:`by_isrc`.
+    """One call for up to 40 ids or ISRCs. Made by :func:`by_id` and :func:`by_isrc`.
 
-    With ``need_durations``, one more call for the tracks just found whose length is not known.
+    ``need_durations`` makes one more call for the found tracks without a known duration.
     """
 
     name: str
@@ -49,15 +49,15 @@ class ReccoBeatsSource:
     need_durations: bool = False
     batch_size: int = BATCH_SIZE
     remote: bool = True
-    # Unlike Spotify's, a refusal is about a request's looks or a blocked address: a trouble, and it passes.
+    # Unlike Spotify's, a denial concerns the request's form or a blocked address: a temporary problem.
     denied_for: timedelta = timedelta(0)
 
-    def cannot_ask(self, track: Track) -> str | None:
-        """``no_isrc`` where the source goes by recording code and the track's is not known."""
+    def skip_reason(self, track: Track) -> str | None:
+        """``no_isrc`` if the source looks up by ISRC and the track has none."""
         return NO_ISRC if self.track_key(track) is None else None
 
-    def question(self, track: Track) -> str:
-        """The id, or the recording code that releases of one recording share."""
+    def lookup_key(self, track: Track) -> str:
+        """The id, or the ISRC that releases of one recording share."""
         return self.track_key(track) or track.track_id
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
@@ -72,7 +72,7 @@ class ReccoBeatsSource:
             if (usable := self._usable(track, entries, at)) is not None:
                 found.append(usable)
             else:
-                reason = self.cannot_ask(track) or (UNUSABLE if entries else UNKNOWN)
+                reason = self.skip_reason(track) or (UNUSABLE if entries else UNKNOWN)
                 misses.append(FeatureMiss(track.track_id, self.name, reason, at))
         return FetchResult(self._with_durations(found, tracks), tuple(misses))
 
@@ -104,19 +104,19 @@ class ReccoBeatsSource:
         )
 
     def _durations(self, ids: Sequence[str]) -> dict[str | None, int]:
-        """Lengths [ms] by Spotify id, of the entry itself: a recording's releases share the ISRC and so the length."""
+        """Durations [ms] by the entry's Spotify id: releases of a recording share the ISRC and so the duration."""
         lengths = {entry.track_id: entry.values.get("durationMs") for entry in self.client.tracks(ids)}
         legal = {track_id: legal_value("duration_ms", length) for track_id, length in lengths.items()}
         return {track_id: round(length) for track_id, length in legal.items() if length is not None}
 
 
 def by_id(client: ReccoBeatsCalls, *, need_durations: bool = False) -> ReccoBeatsSource:
-    """The tracks themselves, by Spotify id."""
+    """Look up tracks by Spotify id."""
     return ReccoBeatsSource(BY_ID, client, lambda track: track.track_id, lambda entry: entry.track_id, need_durations)
 
 
 def by_isrc(client: ReccoBeatsCalls, *, need_durations: bool = False) -> ReccoBeatsSource:
-    """Other releases of the same recordings, by ISRC: a release the service does not know, of a recording it does."""
+    """Look up recordings by ISRC, for releases that the service does not know by id."""
     return ReccoBeatsSource(
         BY_ISRC, client, lambda track: normalised_isrc(track.isrc), lambda entry: entry.isrc, need_durations
     )

@@ -16,7 +16,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.fences import Leases, leased
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live, run_of
 
-NOT_ASKED = "not asked: "
+NOT_CALLED = "not asked: "
 """How the problem of an account begins that was not reached, because something stopped the asking for everybody."""
 
 _UNRELEASED: set[str] = set()
@@ -161,7 +161,7 @@ def _is_free_for(owner: str, holder: str) -> bool:
 
 
 def _has_trouble(problem: str | None) -> bool:
-    return problem is not None and not problem.startswith(NOT_ASKED)
+    return problem is not None and not problem.startswith(NOT_CALLED)
 
 
 def _account(row: Row[tuple[object, ...]]) -> Account:

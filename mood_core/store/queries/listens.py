@@ -16,10 +16,10 @@ class ListenStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def newest_before(self, user_id: str, moment: datetime) -> datetime | None:
-        """When the newest of a person's stored listens before ``moment`` was played; None where there is none."""
+    def newest_before(self, user_id: str, before: datetime) -> datetime | None:
+        """When the newest of a person's stored listens before a time was played; None where there is none."""
         with self._database.read() as connection:
-            values = {"id": user_id, "moment": to_ms(moment)}
+            values = {"id": user_id, "moment": to_ms(before)}
             newest = connection.scalar(query("newest_listen_before"), values)
         return None if newest is None else from_ms(newest)
 

@@ -17,7 +17,7 @@ from mood_core.usecases.imports.known_listens import Known
 from mood_core.usecases.imports.plan import Columns, columns, length_of, matches, not_among, without_duplicates
 
 Named = tuple[int, str, str, int | None]
-"""A play by name: (end [ms since 1970], artist, title, length heard [ms; None where unknown])."""
+"""A play by name: (end [ms since 1970], artist, title, duration [ms] or None)."""
 
 
 @dataclass(slots=True)
@@ -193,11 +193,11 @@ def _new_account(
     rows = zip(grouped.track[fresh].tolist(), new.at_ms.tolist(), new.ms.tolist(), strict=True)
     here = _pool(grouped, written.grouped(known.group), known.stored.grouped(known.group))
     taken = chain(times_of(here), times_of(known.others))
-    return Columns(new.track, np.array(moments(list(rows), taken), np.int64), new.ms)
+    return Columns(new.track, np.array(free_times(list(rows), taken), np.int64), new.ms)
 
 
 def _pool(wanted: Columns, *sources: Columns) -> dict[int, list[Play]]:
-    """The plays to the second of the groups that are ``wanted``; a place for those whose plays tell no length, too."""
+    """The plays to the second of the ``wanted`` groups, with an entry per group that has plays without duration."""
     pool: dict[int, list[Play]] = defaultdict(list)
     for group in np.unique(wanted.track[wanted.ms < 0]).tolist():
         pool[group] = []
@@ -210,18 +210,18 @@ def _pool(wanted: Columns, *sources: Columns) -> dict[int, list[Play]]:
 
 
 def to_the_minute(plays: Iterable[Play]) -> list[Play]:
-    """Account data that had to move by some ms within its minute, back at the minute that was reported."""
+    """Round account data, which is stored some ms later if its minute was taken, back to the reported minute."""
     return [
         replace(play, at_ms=play.at_ms - play.at_ms % 1000) if play.source is ListenSource.ACCOUNT_DATA else play
         for play in plays
     ]
 
 
-def moments(plays: Sequence[tuple[int, int, int]], taken: Iterable[tuple[int, int]]) -> list[int]:
-    """When each of ``plays`` (name, reported time [ms], length [ms or -1]) is stored, in ms since 1970.
+def free_times(plays: Sequence[tuple[int, int, int]], taken: Iterable[tuple[int, int]]) -> list[int]:
+    """Return the time to store for each of ``plays`` (name, reported time [ms], duration [ms or -1]), ms since 1970.
 
-    That is the first ms from the reported time on that no play of the name has, so that each keeps a row of its own.
-    ``taken`` are the names and times of the plays that are stored already.
+    It is the first ms since the reported time that is free for the name, so that each play has its own row. ``taken``
+    are the names and times of stored plays.
     """
     used = set(taken)
     times = [0] * len(plays)
@@ -235,7 +235,7 @@ def moments(plays: Sequence[tuple[int, int, int]], taken: Iterable[tuple[int, in
 
 
 def times_of(pool: Mapping[int, Iterable[Play]]) -> Iterator[tuple[int, int]]:
-    """The names and times of the plays of ``pool``."""
+    """The (name, time) pairs of the plays in ``pool``."""
     return ((name, play.at_ms) for name, plays in pool.items() for play in plays)
 
 

@@ -1,4 +1,4 @@
-"""Imports an export: reads it whole, decides what is new, then writes; a damaged file changes nothing at all."""
+"""Imports an export: reads all of it, decides what is new, then writes. A damaged file changes nothing."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from mood_core.usecases.imports.write import Import, Writer, write
 
 
 class Progress(Protocol):
-    """Hears how far an import is."""
+    """Receives the progress of an import."""
 
     def started(self, step: str, total: int) -> None:
-        """``step`` begins, of ``total`` (bytes when "reading", rows when "writing")."""
+        """``step`` begins with ``total`` units (bytes for "reading", rows for "writing")."""
 
     def __call__(self, rows: int, done: int, /) -> None:
-        """So many ``rows`` were read or written, and ``done`` of the total."""
+        """``rows`` have been read or written, and ``done`` of the total."""
 
 
 class NoProgress:
-    """Tells nobody."""
+    """Ignores progress."""
 
     def started(self, step: str, total: int) -> None:
         """See :class:`Progress`."""
@@ -47,7 +47,7 @@ class NoProgress:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of an export. ``outcomes`` add up to ``rows_read``; times are those of the imported listens."""
+    """Result of an import. ``outcomes`` add up to ``rows_read``; times are those of the imported listens."""
 
     user_id: str
     dry_run: bool = False
@@ -62,7 +62,7 @@ class ImportReport:
     quarantine: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for machines: plain values, times in ISO 8601."""
+        """The report as JSON values, times in ISO 8601."""
         values = {"fates" if name == "outcomes" else name: value for name, value in asdict(self).items()}
         return values | {
             "fates": dict(self.outcomes),
@@ -74,7 +74,7 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How to import: what is left out, the limits, and whether anything is written."""
+    """Import options: the row filter, the limits, and whether to write."""
 
     row_filter: ImportFilter = field(default_factory=ImportFilter)
     limits: Limits = field(default_factory=Limits)
@@ -101,24 +101,24 @@ def import_history(
     catalog: Catalog = no_catalog,
     progress: Progress = NoProgress(),  # noqa: B008 - it has no state
 ) -> ImportReport:
-    """Import the export in ``paths`` for ``user_id``; unless this is a dry run, ``batches`` makes them known.
+    """Import the export in ``paths`` for ``user_id``.
 
     Args:
         paths: zips, folders or JSON files.
-        user_id: whose history it is.
-        rows: questions to SQL.
-        batches: where facts go.
-        quarantine: takes malformed rows, one JSON object a line.
+        user_id: the person whose history it is.
+        rows: SQL queries.
+        batches: writes batches; not used in a dry run.
+        quarantine: receives malformed rows, one JSON object per line.
         now: the date of the batches.
-        keep: makes a file of what the quarantine took, before the export counts as imported: a run that is killed in
-            between finds it again.
-        options: what is left out, the limits, and whether to write.
-        catalog: the names in the person's catalogue files; looked through only where a play by name needs it.
-        progress: hears how far it is.
+        keep: saves the quarantined rows to a file before the export is recorded as imported, so that they survive a
+            crash.
+        options: the row filter, the limits, and whether to write.
+        catalog: the names in the person's catalogue files; read only if a play by name needs them.
+        progress: receives the progress.
 
     Raises:
-        InputError: A path holds no listening history, is damaged, or is larger than the limits; nothing is written.
-        StoreError: The database or the lake fails. Running it again goes on.
+        InputError: A path has no listening history, is damaged, or exceeds the limits; nothing is written.
+        StoreError: The database or the lake fails. Running the import again continues it.
     """
     with open_export(paths, options.limits) as files:
         digest = digest_of(paths)
@@ -129,7 +129,7 @@ def import_history(
         read = read_history(files, options.row_filter, options.limits, quarantine, progress)
     if not read.files:
         names = ", ".join(str(path) for path in paths)
-        raise InputError(f"{names}: no listening history in there; give the zip that Spotify sent or its JSON files")
+        raise InputError(f"{names}: no listening history found; give the zip that Spotify sent or its JSON files")
     report = _import(Import(user_id, read, gather(read, user_id, rows, catalog), now), rows, batches, options, progress)
     if not options.dry_run:
         report.quarantine = keep()
@@ -166,7 +166,7 @@ def _reach(plan: Plan) -> tuple[datetime | None, datetime | None]:
 
 
 def _covered(gaps: Iterable[Gap], read: ParsedExport, now: datetime) -> list[Gap]:
-    """The gaps within the time of which the export tells, filled."""
+    """The gaps within the period of the export, marked as filled."""
     times = [time for plays in (read.tracked, read.named) if len(plays.ended_s) for time in _ends(plays.ended_s)]
     if not times:
         return []
@@ -179,7 +179,7 @@ def _ends(times: Sequence[int]) -> tuple[int, int]:
 
 
 def _already_imported(user_id: str, options: ImportOptions, rows_read: int, outcomes: dict[str, int]) -> ImportReport:
-    """The report of an export that is in already: what was stored then is known now."""
+    """The report of an export that was imported before: its stored rows count as already imported."""
     report = ImportReport(user_id, options.dry_run, rows_read, seen_before=True)
     for name, count in outcomes.items():
         stored = name in (RowOutcome.IMPORTED, RowOutcome.UNMATCHED)

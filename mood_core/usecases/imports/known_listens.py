@@ -1,4 +1,4 @@
-"""Gathers what is known already when an import decides: stored plays, and the tracks that names belong to."""
+"""Loads what an import compares an export with: stored plays, and the tracks of names."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from mood_core.usecases.imports.track_lookup import Catalog, NameSearch
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of an export's tracks, which are numbered: those with an address first.
+    """What is known about an export's tracks. Tracks are numbered; those with a URI come first.
 
     Attributes:
         ids: the track of each number.
-        group: the number that stands for each number's name; recordings that are called alike share one.
-        stored: plays that an extended history told of before.
-        others: by group, plays that polls and account data told of.
-        track_of_name: the number of each name of the account data, -1 where no track is known.
-        catalogued: (title, artist) of tracks that only the catalogue files know.
+        group: the group of each number; recordings with the same name share one.
+        stored: stored plays from extended histories.
+        others: by group, stored plays from polling and account data.
+        track_of_name: the number of each name in the account data; -1 if no track is known.
+        catalogued: (title, artist) of tracks that only the catalogue files have.
     """
 
     ids: list[str]
@@ -38,7 +38,7 @@ class Known:
 
 
 def gather(read: ParsedExport, user_id: str, rows: ImportRows, catalog: Catalog) -> Known:
-    """Ask SQL for what matters to ``read``; ``catalog`` is looked through where names are still missing."""
+    """Load from SQL what is relevant to ``read``; ``catalog`` is searched for names that SQL does not have."""
     others = _others(user_id, rows)
     search, catalogued = _search(read, rows, others, catalog)
     ids = _Numbers(info.track_id for info in read.track_infos)
@@ -54,7 +54,7 @@ def gather(read: ParsedExport, user_id: str, rows: ImportRows, catalog: Catalog)
 
 
 class _Numbers:
-    """Numbers tracks in the order in which they come."""
+    """Numbers tracks in the order of their first use."""
 
     def __init__(self, track_ids: Iterable[str]) -> None:
         self.all: list[str] = []
@@ -104,7 +104,7 @@ def _groups(ids: Sequence[str], search: NameSearch) -> Ints:
 
 
 def _stored(user_id: str, rows: ImportRows, ids: Sequence[str]) -> Columns:
-    """What extended histories told of these tracks before."""
+    """The stored plays of these tracks from extended histories."""
     keys = rows.track_keys(ids)
     number_of = {keys[track_id]: number for number, track_id in enumerate(ids) if track_id in keys}
     parts = [np.empty((0, 3), dtype=np.int64)]

@@ -1,4 +1,4 @@
-"""Gives plays that an export named by artist and title alone their track, once a track of that name is known."""
+"""Matches pending plays, which have only artist and title, to a track once a track of that name is known."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.imports.decide import Named, moments, times_of, to_the_minute
+from mood_core.usecases.imports.decide import Named, free_times, times_of, to_the_minute
 from mood_core.usecases.imports.track_lookup import Catalog, NameSearch, no_catalog
 from mood_core.usecases.imports.write import named_table
 
 _OVERLAP = timedelta(days=1)
-"""A run dates what it loads by its start; none lasts longer."""
+"""Longer than any run: a run dates the rows it loads by its start."""
 
 
 def match_pending(rows: ImportRows, batches: Batches, *, now: datetime, catalog: Catalog = no_catalog) -> int:
@@ -30,7 +30,7 @@ def match_pending(rows: ImportRows, batches: Batches, *, now: datetime, catalog:
     ``catalog`` holds the names in the person's catalogue files.
 
     Raises:
-        InputError: A catalogue file is not what it should be.
+        InputError: A catalogue file is invalid.
         StoreError: The database or the lake fails.
     """
     pending = rows.pending_plays()
@@ -40,7 +40,7 @@ def match_pending(rows: ImportRows, batches: Batches, *, now: datetime, catalog:
     for _, _, artist, title, _ in pending:
         search.want(artist, title)
     until = rows.names_matched_until()
-    is_known = until is not None and until <= now  # a later one was noted by a clock that was wrong
+    is_known = until is not None and until <= now  # a later time comes from a wrong clock
     search.add(_names_since(until - _OVERLAP, batches) if until and is_known else rows.track_names())
     catalogued = search.add_from(catalog)
     tracks = [Track(track_id, title, (artists,)) for track_id, (title, artists) in sorted(catalogued.items())]
@@ -55,9 +55,9 @@ def match_pending(rows: ImportRows, batches: Batches, *, now: datetime, catalog:
     return found
 
 
-def _names_since(moment: datetime, batches: Batches) -> Iterator[tuple[str, str, str]]:
-    """(track id, title, artists) of the tracks that were loaded since ``moment``."""
-    for table in batches.loaded_since(TRACKS, moment):
+def _names_since(since: datetime, batches: Batches) -> Iterator[tuple[str, str, str]]:
+    """(track id, title, artists) of the tracks that were loaded since a time."""
+    for table in batches.loaded_since(TRACKS, since):
         for row in table.select(["track_id", "name", "artists", "kind"]).to_pylist():
             if row["name"] and row["kind"] == TrackKind.TRACK:
                 yield row["track_id"], row["name"], ", ".join(row["artists"])
@@ -80,7 +80,7 @@ def _store(
     )
     new = [position for position, done in enumerate(is_stored) if not done]
     lengths = [-1 if play.ms_played is None else play.ms_played for play in plays]
-    times = moments([(groups[each], plays[each].at_ms, lengths[each]) for each in new], times_of(stored))
+    times = free_times([(groups[each], plays[each].at_ms, lengths[each]) for each in new], times_of(stored))
     listens = [
         Listen(user_id, from_ms(at_ms), known[each][1], ListenSource.ACCOUNT_DATA, plays[each].ms_played)
         for each, at_ms in zip(new, times, strict=True)
@@ -91,7 +91,7 @@ def _store(
 
 
 def _stored(user_id: str, track_ids: set[str], search: NameSearch, rows: ImportRows) -> dict[int, list[Play]]:
-    """The person's stored plays of these tracks and of those called alike, by group."""
+    """The person's stored plays of these tracks and of tracks with the same name, by group."""
     alike = {each: search.group_of(each) or 0 for track_id in track_ids for each in search.called_like(track_id)}
     plays: dict[int, list[Play]] = defaultdict(list)
     for track_id, at_ms, ms_played, source in rows.listens_but_extended(user_id):

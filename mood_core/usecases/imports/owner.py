@@ -1,4 +1,4 @@
-"""Whose history an import is: a known person, or one who is made for it and needs no account."""
+"""Finds the person whose history is imported, or creates one; no Spotify account is needed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from mood_core.usecases.people.connect_account import register_user
 
 _SIGNS = re.compile(r"[\W_]+")
 
-NOBODY = "me"
-"""What a person is called who gave no name."""
+DEFAULT_NAME = "me"
+"""The name of a person who gave none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The person of a history; ``new`` holds what is to be recorded of one who is not known yet."""
+    """The person whose history it is; ``new`` is set if they are not stored yet."""
 
     user_id: str
     new: User | None = None
@@ -36,19 +36,17 @@ class Owner:
 def find_owner(
     accounts: Accounts, user: str | None, timezone: str | None, machine_zone: Callable[[], str], *, now: datetime
 ) -> Owner:
-    """The person called ``user`` (an id or a name), or the only one known, or a new one.
+    """Return the person ``user`` (an id or a name), or the only one stored, or a new one.
 
     Raises:
-        InputError: Several people may be meant, or ``timezone`` is no IANA name.
+        InputError: Several people match, or ``timezone`` is not an IANA name.
     """
     known = accounts.all([user] if user else None)
     if len(known) > 1:
-        raise InputError(
-            "several people are known here; say whose history it is by --user, `moodlog status` lists them"
-        )
+        raise InputError("several people match; name the person with --user ID, `moodlog status` lists the ids")
     if known:
         return Owner(known[0].user_id)
-    name = user or NOBODY
+    name = user or DEFAULT_NAME
     user_id = f"local-{_SIGNS.sub('-', name.casefold()).strip('-') or 'person'}"
     if accounts.all([user_id]):
         return Owner(user_id)
@@ -57,7 +55,7 @@ def find_owner(
 
 
 def check_not_forgotten(database: Database, owner: Owner, user: str | None) -> None:
-    """Stop where the person of an import was forgotten, unless the import names them as ``user``.
+    """Check that the person of an import was not forgotten, unless the import names them as ``user``.
 
     Raises:
         InputError: They were forgotten.
@@ -66,16 +64,15 @@ def check_not_forgotten(database: Database, owner: Owner, user: str | None) -> N
     if user is None and tombstone is not None and tombstone.in_force:
         name = owner.new.display_name if owner.new else owner.user_id
         raise InputError(
-            f"the person called {name} was forgotten on {tombstone.forgotten_at:%Y-%m-%d}; if they want their history"
-            f" stored again, name them: --user {name}"
+            f"{name} was forgotten on {tombstone.forgotten_at:%Y-%m-%d}; use --user {name} to store their history again"
         )
 
 
 class RegisteringBatches:
-    """Writes batches; a new person is recorded before the first one, so that a refused export makes nobody."""
+    """Writes batches. Stores a new person before the first batch, so that a refused export creates no person."""
 
     def __init__(self, batches: Callable[[], Batches], owner: Owner, renew: Callable[[], None]) -> None:
-        """``batches`` gives where facts go, once there is something to write; ``renew`` holds on to the account."""
+        """``batches`` is called when there is something to write; ``renew`` renews the lease of the account."""
         self._batches, self._new, self._renew = batches, owner.new, renew
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
@@ -90,5 +87,5 @@ class RegisteringBatches:
             self._new = None
         added = self._batches().add(dataset, rows, now=now)
         if added < rows.num_rows:
-            raise InputError("this person was forgotten during the import; nothing more of it was stored")
+            raise InputError("this person was forgotten during the import; the import stopped")
         return added

@@ -1,4 +1,4 @@
-"""Plays of an export as columns, and what can be told of them by comparing. Pure."""
+"""Plays of an export as columns, and comparisons of them. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Plays as columns of one length: number of the track, end [ms since 1970], length heard [ms, -1 where unknown]."""
+    """Plays as columns of equal length: track number, end [ms since 1970], duration [ms, -1 if unknown]."""
 
     track: Ints
     at_ms: Ints
@@ -29,23 +29,23 @@ class Columns:
         return len(self.track)
 
     def take(self, which: NDArray[np.bool_] | Ints | slice) -> Columns:
-        """The plays ``which`` (a mask, positions or a slice) alone."""
+        """Only the plays ``which`` (a mask, positions or a slice)."""
         return Columns(self.track[which], self.at_ms[which], self.ms[which])
 
     def grouped(self, group: Ints) -> Columns:
-        """The same plays with the number of their group for that of their track."""
+        """The same plays with group numbers instead of track numbers."""
         return Columns(group[self.track] if len(self) else self.track, self.at_ms, self.ms)
 
 
 def columns(track: Iterable[int], ended_s: Iterable[int], ms: Iterable[int]) -> Columns:
-    """Columns of what was read, its times in seconds."""
+    """Columns of plays whose times are in seconds."""
     return Columns(
         np.asarray(track, dtype=np.int64), np.asarray(ended_s, dtype=np.int64) * 1000, np.asarray(ms, dtype=np.int64)
     )
 
 
 def without_duplicates(plays: Columns) -> Columns:
-    """One play for each track and second, the longest heard, in the order of time."""
+    """The longest play for each track and second, in chronological order."""
     keys = _keys(plays)
     order = np.lexsort((-plays.ms, keys))
     first = np.ones(len(order), dtype=np.bool_)
@@ -55,12 +55,12 @@ def without_duplicates(plays: Columns) -> Columns:
 
 
 def not_among(plays: Columns, stored: Columns) -> NDArray[np.bool_]:
-    """Which of ``plays`` are not stored to the second."""
+    """Return a mask of the ``plays`` that are not in ``stored``, compared to the second."""
     return ~np.isin(_keys(plays), _keys(stored))
 
 
 def matches(plays: Columns, source: ListenSource, others: Mapping[int, Sequence[Play]]) -> list[Play | None]:
-    """The play of another source that each of ``plays`` repeats; ``others`` are by the number in ``plays.track``."""
+    """Return the play that each of ``plays`` repeats, or None; ``others`` are by the number in ``plays.track``."""
     result: list[Play | None] = [None] * len(plays)
     if not others:
         return result
@@ -75,7 +75,7 @@ def matches(plays: Columns, source: ListenSource, others: Mapping[int, Sequence[
 
 
 def length_of(ms: int) -> int | None:
-    """The length that a column of lengths says."""
+    """A value of the duration column as a duration, None if unknown."""
     return None if ms < 0 else ms
 
 

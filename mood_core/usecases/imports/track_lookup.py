@@ -1,4 +1,4 @@
-"""Finds tracks by artist and title, and tells which tracks are recordings of one name."""
+"""Finds tracks by artist and title, and groups tracks with the same name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from mood_core.domain.track_names import artist_spellings, plain_artist, plain_t
 _Name = tuple[str, str]
 
 TrackNames = Iterable[tuple[str, str, str]]
-"""(track id, title, artists as "A, B") of many tracks."""
+"""(track id, title, artists as "A, B") of tracks."""
 
 Catalog = Callable[[Sequence[_Name]], TrackNames]
-"""Gives the names in the person's catalogue files, for a search for (artist, title) that were not found elsewhere."""
+"""Returns the names in the person's catalogue files; its argument is the (artist, title) pairs still missing."""
 
 
 def no_catalog(_missing: Sequence[_Name]) -> TrackNames:
@@ -21,11 +21,11 @@ def no_catalog(_missing: Sequence[_Name]) -> TrackNames:
 
 
 class NameSearch:
-    """Tracks that are called as somebody calls them, compared by the rule of :mod:`mood_core.domain.track_names`.
+    """Searches tracks by name; names are normalised by :mod:`mood_core.domain.track_names`.
 
-    Spotify gives one song several ids (single, album, another country's release), and the sources of a listen may each
-    tell another one. So all tracks of one wanted name are one *group*; of a group, the lowest id stands for the name.
-    Memory grows with what is wanted, not with what is looked through.
+    Spotify has several ids for one song (single, album, another country's release), and the sources of a listen may
+    report different ones. So all tracks of one wanted name form a *group*, represented by its lowest id. Memory grows
+    with the wanted names, not with the tracks that are searched.
     """
 
     def __init__(self) -> None:
@@ -36,22 +36,22 @@ class NameSearch:
         self._group_of: dict[str, int] = {}
 
     def want(self, artist: str, title: str) -> None:
-        """Look for the tracks that an export calls so."""
+        """Search for the tracks of a name in an export."""
         self._want((plain_artist(artist), plain_title(title)))
 
     def want_track(self, title: str, artists: str) -> None:
-        """Look for the tracks that are called as a known one, by "A, B"."""
+        """Search for the tracks with the same name as a known track by "A, B"."""
         plain = plain_title(title)
         self._want(*((artist, plain) for artist in artist_spellings(artists)))
 
     def missing(self) -> list[_Name]:
-        """What is wanted and was not found yet, as it is compared: (artist, title)."""
+        """The normalised (artist, title) pairs that were not found yet."""
         return sorted(name for name, group in self._wanted.items() if self._root(group) not in self._members)
 
     def add(self, tracks: TrackNames, *, only_missing: bool = False) -> dict[str, _Name]:
-        """Look through ``tracks``; returns (title, artists) of those wanted, by track id.
+        """Search ``tracks``; returns (title, artists) of the matches, by track id.
 
-        With ``only_missing``, a name that was found before takes no more of them.
+        With ``only_missing``, names that were found before are ignored.
         """
         done = {self._root(group) for group in self._members} if only_missing else set()
         found: dict[str, _Name] = {}
@@ -65,12 +65,12 @@ class NameSearch:
         return found
 
     def add_from(self, catalog: Catalog) -> dict[str, _Name]:
-        """Look through ``catalog`` for what is missing still; returns (title, artists) of what was found, by id."""
+        """Search ``catalog`` for the missing names; returns (title, artists) of the matches, by track id."""
         missing = self.missing()
         return self.add(catalog(missing), only_missing=True) if missing else {}
 
     def find(self, artist: str, title: str) -> str | None:
-        """The track called so, or None."""
+        """The track with that name, or None."""
         group = self._wanted.get((plain_artist(artist), plain_title(title)))
         members = None if group is None else self._members.get(self._root(group))
         return min(members) if members else None
@@ -81,7 +81,7 @@ class NameSearch:
         return None if group is None else self._root(group)
 
     def called_like(self, track_id: str) -> frozenset[str]:
-        """All found tracks of the same name, the track itself among them; none where it was not found."""
+        """All matches with the same name, including the track itself; empty if it was not found."""
         group = self.group_of(track_id)
         return frozenset() if group is None else frozenset(self._members[group])
 

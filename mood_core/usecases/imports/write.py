@@ -1,4 +1,4 @@
-"""Writes what an import decided: tracks, listens, plays that wait, and filled gaps, batch by batch."""
+"""Writes an import plan: tracks, listens, pending plays and filled gaps, batch by batch."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ ROWS_A_FILE = 100_000
 
 
 class Writer(Protocol):
-    """Where facts go: Parquet first, then SQL."""
+    """Writes batches: Parquet first, then SQL."""
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """Whose import it is, what it read, what was known, and when it is written."""
+    """The person, the parsed export, what was known before, and the time of writing."""
 
     user_id: str
     read: ParsedExport
@@ -45,9 +45,9 @@ def write(
     batches: Writer,
     progress: Callable[[int], None],
 ) -> None:
-    """Write ``plan``; stopped anywhere and decided again, the rest is written. Gaps come last, once they are filled.
+    """Write ``plan``. Safe to rerun after a crash: a new plan contains the rest. Filled gaps are written last.
 
-    ``described`` tells which tracks have a title already; ``progress`` hears how many rows are written.
+    ``described`` returns the tracks that have a title already; ``progress`` receives the number of written rows.
     """
     done = 0
     for dataset, table in _batches(what, plan, gaps, described):
@@ -73,7 +73,7 @@ def _batches(
 
 
 def _new_tracks(what: Import, plan: Plan, described: Callable[[Sequence[str]], set[str]]) -> list[Track]:
-    """The tracks of ``plan`` that nobody has described yet, as the export or a catalogue file describes them."""
+    """The tracks of ``plan`` without a stored description, as the export or a catalogue file describes them."""
     numbers = np.unique(np.concatenate([plan.extended.track, plan.account.track])).tolist()
     heard = sorted(what.known.ids[number] for number in numbers)
     known = described(heard)
@@ -98,7 +98,7 @@ def _listens(what: Import, plays: Columns, source: ListenSource) -> pa.Table:
 
 
 def named_table(user_id: str, rows: Sequence[Named], track_ids: Sequence[str] | None = None) -> pa.Table:
-    """Plays by name in the dataset's schema, with their tracks where those are known."""
+    """Plays by name in the dataset's schema, with their tracks if known."""
     ends, artists, titles, lengths = zip(*rows, strict=True)
     return pa.table(
         {

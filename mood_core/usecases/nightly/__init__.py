@@ -1,1 +1,1 @@
-"""What a night does: pull listens, fetch features, label tracks, report."""
+"""The nightly run: pull listens, fetch features, label tracks, report."""

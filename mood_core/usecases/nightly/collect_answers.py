@@ -1,4 +1,4 @@
-"""Collects the answers of feature sources, so that one batch file takes many of them and a kill loses none."""
+"""Collects the responses of feature sources into few batch files without losing any in a crash."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mood_core.store.queries.pending_answers import PendingAnswer, PendingAnswer
 from mood_core.usecases.batches import Batches
 
 PUBLISH_EVERY = 2_000
-"""Rows in one batch file: 50 full answers of ReccoBeats."""
+"""Rows per batch file: 50 full responses of ReccoBeats."""
 
 _DATASETS = (AUDIO_FEATURES, FEATURE_MISSES)
 
 
 class CollectAnswers:
-    """Keeps each answer in SQL at once, and publishes 2,000 rows as one batch."""
+    """Stores each response in SQL at once, and publishes every 2,000 rows as one batch."""
 
     def __init__(self, pending: PendingAnswers, batches: Batches, *, now: datetime) -> None:
         self._pending = pending
@@ -31,7 +31,7 @@ class CollectAnswers:
         self._rows = 0
 
     def keep(self, result: FetchResult) -> None:
-        """Store what one answer brought; it survives the end of this process.
+        """Store one response durably.
 
         Raises:
             StoreError: The database or the lake fails.
@@ -39,7 +39,7 @@ class CollectAnswers:
         tables = [(AUDIO_FEATURES, to_table(AUDIO_FEATURES, result.found))]
         tables.append((FEATURE_MISSES, to_table(FEATURE_MISSES, result.misses)))
         rows = sum(table.num_rows for _, table in tables)
-        if rows >= PUBLISH_EVERY:  # a catalogue file answers for many tracks at once
+        if rows >= PUBLISH_EVERY:  # a catalogue file returns many tracks at once
             for dataset, table in tables:
                 self._batches.add(dataset, table, now=self._now)
             return
@@ -49,14 +49,14 @@ class CollectAnswers:
             self.publish()
 
     def publish(self) -> None:
-        """Make a batch of every pending row, also of those that an earlier run left.
+        """Publish all pending rows as batches, including those of an earlier run.
 
         Raises:
-            StoreError: The database or the lake fails; the rows stay pending then.
+            StoreError: The database or the lake fails; the rows stay pending.
         """
         if self._pending.count():
             for dataset in _DATASETS:
-                sealed = self._pending.seal(dataset.name, self._batches.moment(self._now))
+                sealed = self._pending.seal(dataset.name, self._batches.batch_time(self._now))
                 for created_at, answers in groupby(sealed, key=lambda answer: answer.created_at):
                     self._publish(dataset, list(answers), created_at)
         self._rows = 0
@@ -80,7 +80,7 @@ def _read(arrow: str) -> pa.Table:
 
 
 def _once_each(dataset: Dataset, tables: Sequence[pa.Table]) -> pa.Table:
-    """The rows of ``tables``, the first of each key: a batch holds none twice."""
+    """Deduplicate the rows of ``tables`` by key; the first row wins."""
     rows = pa.concat_tables(tables).unify_dictionaries()
     keys = zip(*(rows[name].to_pylist() for name in dataset.key), strict=True)
     first = {key: number for number, key in reversed(list(enumerate(keys)))}

@@ -1,4 +1,4 @@
-"""Fetches the audio features of every track that has none yet, once for each track ever."""
+"""Fetches the audio features of every track that has none."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def fetch_features(
     most_heard_first: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
-    """Fetch the features of the selected tracks that have none, the longest known or ``most_heard_first``.
+    """Fetch the features of the selected tracks that have none, oldest first or ``most_heard_first``.
 
-    See :func:`fetch_for`. Tracks that every source is to be asked about later are not even read.
+    See :func:`fetch_for`. Tracks whose feature misses rest for every source are not read.
     """
-    CollectAnswers(rows.pending, batches, now=now).publish()  # what a run that was killed left is known, not wanting
+    CollectAnswers(rows.pending, batches, now=now).publish()  # responses of an interrupted run
     resting = None if ask_again else _resting(sources, rows, now)
     wanting = rows.tracks_without_features(selection, resting=resting, most_heard_first=most_heard_first)
     return fetch_for(wanting, sources, rows, batches, now=now, ask_again=ask_again, progress=progress)
@@ -43,7 +43,7 @@ def fetch_features(
 def _resting(
     sources: Sequence[FeatureSource], availability: SourceAvailability, now: datetime
 ) -> tuple[Sequence[str], Rest] | None:
-    """The sources that may be asked and whose misses rest; None where there is none, or a local one, asked always."""
+    """The remote sources that may be called; None if there is none, or a local source, which is always called."""
     askable = [source for source in sources if not is_denied(source, availability, now)]
     if not askable or not all(source.remote for source in askable):
         return None
@@ -60,15 +60,14 @@ def fetch_for(
     ask_again: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
-    """Walk the chain of ``sources`` over ``tracks``; each answer is stored before the next question.
+    """Fetch the features of ``tracks`` from the chain of ``sources``; stores each response before the next call.
 
-    It can be stopped anywhere and run again with nothing asked twice: answers stay pending in SQL until a batch file
-    takes many of them, at the latest when this ends or begins again. With ``ask_again``, sources that had nothing
-    for a track are asked now and not when it is time again. ``progress`` hears how many of how many tracks were
-    answered, with features or without.
+    Safe to rerun after a crash, without repeating calls: responses are pending in SQL until a batch file is published,
+    at the latest at the end or at the next start. ``ask_again`` ignores past feature misses. ``progress`` receives the
+    number of completed tracks, with or without features, and of all tracks.
 
     Raises:
-        InputError: A catalogue file is not what it should be.
+        InputError: A catalogue file is invalid.
         StoreError: The database or the lake fails.
     """
     report = FetchReport()

@@ -1,9 +1,9 @@
-"""Finds the accounts that have fallen silent: no new listens from a regular listener, or no pull that worked.
+"""Finds silent accounts: no new listens from a regular listener, or no successful pull.
 
-- No listens: the person listened on at least 10 of 21 days, then on none for 3 whole days, while pulls worked.
-- Not pulled: no pull of the active account has worked for a day, or for twice the wait that the call budget imposes.
+- No listens: the person listened on at least 10 of 21 days, then on none for 3 full days, while pulls succeeded.
+- Not pulled: no successful pull of the active account for a day, or for twice the interval that the quota imposes.
 
-A silence is reported for 6 days after it has begun to count, so that a night that is missed does not hide it.
+A silence is reported for 6 days, so that a missed night does not hide it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """An account that has been silent ``since`` a time: the start of its last day with listens, or its last pull."""
+    """A silent account; ``since`` is the start of its last day with listens, or its last successful pull."""
 
     user_id: str
     display_name: str
@@ -43,25 +43,25 @@ class Silence:
 
     @property
     def sentence(self) -> str:
-        """What happened, and what to do."""
+        """What happened and what to do."""
         if self.kind is Kind.NOT_PULLED:
             why = f": {self.problem}" if self.problem else ""
             since = f"{self.since:%Y-%m-%d %H:%M} UTC"
-            return f"No pull of {self.display_name} has worked since {since}{why}. Run moodlog doctor."
+            return f"No pull of {self.display_name} has succeeded since {since}{why}. Run `moodlog doctor`."
         return (
-            f"{self.display_name} listened regularly and has no new listens since {self.since:%Y-%m-%d}, although pulls"
-            " work. If there were listens, ask whether a private session is on or another Spotify account is in use."
+            f"{self.display_name} listened regularly but has no new listens since {self.since:%Y-%m-%d}. Pulls succeed."
+            " Ask whether they use a private session or another Spotify account."
         )
 
 
 def find_silent(
     database: Database, accounts: Sequence[Account], *, now: datetime, daily_budget: int | None
 ) -> list[Silence]:
-    """The silent ones among ``accounts``, in their order."""
+    """The silent accounts among ``accounts``, in the same order."""
     active = [account for account in accounts if account.state == "active"]
     waits = max(NOT_PULLED, 2 * within_quota(len(active), daily_budget))
     today = now.date()
-    # The UTC day can be a day ahead of the person's own: 3 whole days are over on the fifth.
+    # The UTC day can be a day ahead of the person's day: 3 full days are over on the fifth.
     latest = today - timedelta(days=NO_LISTENS_DAYS + 1)
     earliest = latest - REPORTED_FOR
     quiet = last_days(

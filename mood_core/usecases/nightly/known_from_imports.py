@@ -1,4 +1,4 @@
-"""Which listens of a window an export has told of already, so that none becomes two. Pure."""
+"""Finds the polled listens that an import has stored already, so that they are not stored twice. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mood_core.domain.records import Listen, ListenSource, Track, to_ms
 from mood_core.domain.track_names import one_name
 
 REACH = timedelta(minutes=3)
-"""So far before a polled listen its play is looked for: an export's time lies at most a minute and a half before it."""
+"""Search range before a polled listen: the time in an export is at most a minute and a half earlier."""
 
 Imported = tuple[Track, datetime, int | None, str]
-"""A listen of an export: (track, played_at, ms_played, source)."""
+"""A listen from an export: (track, played_at, ms_played, source)."""
 
 
 def imported_already(polled: Sequence[Listen], imported: Sequence[Imported], tracks: Sequence[Track]) -> set[Key]:
-    """The keys of those of the ``polled`` listens that one of the ``imported`` ones tells of.
+    """The keys of the ``polled`` listens that describe the same play as one of the ``imported`` listens.
 
-    An export may tell another of Spotify's ids for the same song, so a song goes by its name wherever that is known.
+    An export may contain a different Spotify id of the same song, so songs are compared by name if it is known.
     """
     if not imported:
         return set()
@@ -37,9 +37,9 @@ def imported_already(polled: Sequence[Listen], imported: Sequence[Imported], tra
     return {(listen.played_at, listen.track_id) for listen, is_known in zip(polled, known, strict=True) if is_known}
 
 
-def covers(imported: Sequence[Imported], moment: datetime) -> bool:
-    """Whether an export reaches beyond ``moment``, and so tells all that was before it."""
-    return any(at >= moment for _, at, _, _ in imported)
+def covers(imported: Sequence[Imported], time: datetime) -> bool:
+    """Whether an export reaches beyond ``time``, so that all listens before it are known."""
+    return any(at >= time for _, at, _, _ in imported)
 
 
 def _name(track: Track) -> str:

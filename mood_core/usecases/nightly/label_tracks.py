@@ -26,9 +26,9 @@ _EVERYTHING = Selection()
 
 @dataclass(slots=True)
 class LabelReport:
-    """How many tracks were ``labelled`` by ``model_version``; how many labels are ``uncertain`` or outside.
+    """Numbers of tracks ``labelled`` by ``model_version``, and of labels that are ``uncertain`` or outside.
 
-    ``drift`` compares the features of the newest tracks with the training data; None where nothing new was labelled.
+    ``drift`` compares the features of the newest tracks with the training data; None if no track was labelled.
     """
 
     model_version: str
@@ -50,22 +50,22 @@ def label_tracks(
     selection: Selection = _EVERYTHING,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> LabelReport:
-    """Give every selected track with stored features a label by the model, then show its labels.
+    """Label every selected track with stored features, then show the labels of this model version.
 
-    The version is shown once it has labelled everything: a selection never hides the labels of the version before.
+    A version is shown once it has labelled all tracks, so that a selection never hides the labels of the last version.
 
     Args:
         classifier: loads the model; called only when there is something to label.
-        card: its card, which can be read without loading it.
+        card: the model card.
         rows: the features and labels in SQL.
-        models: which weights each model version stands for.
-        batches: where labels go.
+        models: the weights of each model version.
+        batches: writes the labels.
         now: the date of the labels.
-        selection: whose listens on which days; everything by default.
-        progress: hears how many of how many tracks are done so far.
+        selection: people and days whose listens to label; all by default.
+        progress: receives the number of labelled tracks and of all tracks.
 
     Raises:
-        ModelError: The model cannot be used, or another one of its name has labelled here; nothing is labelled then.
+        ModelError: The model is unusable, or a different model with its name has labelled here. No track is labelled.
         StoreError: The database or the lake fails.
     """
     model_version = card.model_version
@@ -87,7 +87,7 @@ def label_tracks(
 
 
 def _how_many(first: pa.Table, rows: MoodRows, model_version: str, selection: Selection) -> int:
-    """How many tracks there are to label: counted only where the ``first`` page does not hold them all."""
+    """The number of tracks to label; queried only if the ``first`` page does not contain all of them."""
     return first.num_rows if first.num_rows < PAGE else rows.count_unlabelled(model_version, selection)
 
 

@@ -1,4 +1,4 @@
-"""What a run did, in numbers and reasons. Pure."""
+"""The result of a run: counts and problems. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NAMED = 3
 _INCIDENT_FROM = 3
 
 WARN_DAYS = 30
-"""So many days before a permission ends, the summary begins to say so."""
+"""Days before a permission expires from which the summary warns."""
 
 
 class Verdict(StrEnum):
-    """How a run ended. ``DEGRADED``: done, but not all of it; the report's problems say what is missing."""
+    """Result of a run. ``DEGRADED``: partly done; the report's problems list what is missing."""
 
     COMPLETED = "Completed"
     DEGRADED = "Degraded"
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """An account whose permission ends soon: ``days_left`` until then, or None where it has ended."""
+    """An account whose permission expires soon: ``days_left`` until then, or None if it has expired."""
 
     user_id: str
     display_name: str
@@ -40,7 +40,7 @@ class Permission:
 
 
 def ending_permissions(accounts: Sequence[Account], days_left: Callable[[datetime], int]) -> list[Permission]:
-    """The permissions among ``accounts`` that end within 30 days or have ended; ``days_left`` counts from consent."""
+    """The permissions that expire within 30 days or have expired; ``days_left`` maps the time of consent to days."""
     permissions = []
     for account in accounts:
         if account.state == "needs_reauthorisation":
@@ -53,11 +53,10 @@ def ending_permissions(accounts: Sequence[Account], days_left: Callable[[datetim
 
 @dataclass(slots=True)
 class NightReport:
-    """A run's outcome.
+    """The result of a run.
 
-    ``finished`` counts batches that an earlier run had left; stages that did not run are None. ``permissions`` are
-    those that a person must renew: from 30 days before their end, and once they have ended. ``lake_problems`` say which
-    files of the lake are foreign or could not be loaded.
+    ``finished`` counts loaded batches of an interrupted run. Stages that did not run are None. ``permissions`` are
+    those that a person must renew. ``lake_problems`` name foreign files of the lake and files that could not be loaded.
     """
 
     outcomes: list[PullOutcome] = field(default_factory=list)
@@ -70,39 +69,39 @@ class NightReport:
 
     @property
     def new_listens(self) -> int:
-        """Listens that were not stored before."""
+        """Number of listens that were not stored before."""
         return sum(outcome.new for outcome in self.outcomes)
 
     @property
     def new_gaps(self) -> int:
-        """Accounts before whose listens a gap may exist."""
+        """Number of accounts with a possible gap before their new listens."""
         return sum(outcome.gap for outcome in self.outcomes)
 
     @property
     def fetched(self) -> Counter[str]:
-        """Tracks whose features were found, by source."""
+        """Number of tracks whose features were found, by source."""
         return Counter() if self.features is None else self.features.found
 
     @property
     def problems(self) -> list[str]:
-        """What did not work, a sentence each."""
+        """Descriptions of all problems."""
         accounts = [f"{outcome.user_id}: {outcome.problem}" for outcome in self.outcomes if outcome.problem]
         return accounts + self._features_problems() + self.lake_problems
 
     @property
     def incident(self) -> str | None:
-        """A sentence where Spotify refused the permissions of 3 or more accounts and of most; None otherwise."""
+        """A description if Spotify refused the permissions of at least 3 accounts and of most; otherwise None."""
         refused = sum(outcome.exit_code == ReauthorisationNeeded.exit_code for outcome in self.outcomes)
         if refused < _INCIDENT_FROM or 2 * refused <= len(self.outcomes):
             return None
         return (
-            f"Spotify refused the permissions of {refused} of {len(self.outcomes)} accounts at once: this looks like "
-            "an incident at Spotify. moodlog tries them again by itself for a week; wait before anybody reconnects"
+            f"Spotify refused the permissions of {refused} of {len(self.outcomes)} accounts at once: probably an "
+            "incident at Spotify. moodlog retries automatically for a week; do not reconnect accounts yet"
         )
 
     @property
     def kinds_of_problems(self) -> list[str]:
-        """What did not work, a sentence for each kind of it, the most common first; up to 3 accounts are named."""
+        """Problems grouped by description, the most common first, with the names of up to 3 accounts."""
         accounts: dict[str, list[str]] = {}
         for outcome in self.outcomes:
             if outcome.problem:
@@ -114,24 +113,24 @@ class NightReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Failed when there were accounts and none could be pulled; degraded when anything else is missing."""
+        """Failed if no account could be pulled; degraded if anything else is missing."""
         if self.outcomes and all(outcome.problem for outcome in self.outcomes):
             return Verdict.FAILED
         return Verdict.DEGRADED if self.problems else Verdict.COMPLETED
 
     @property
     def deferred_accounts(self) -> list[str]:
-        """The accounts that are to be pulled again after a wait."""
+        """The accounts to retry after a wait."""
         return [outcome.user_id for outcome in self.outcomes if outcome.retry_after_s]
 
     @property
     def accounts_wait_s(self) -> float | None:
-        """How long to wait with those accounts [s]; None where there are none."""
+        """Wait before these accounts are retried [s]; None without such accounts."""
         return max((outcome.retry_after_s for outcome in self.outcomes if outcome.retry_after_s), default=None)
 
     @property
     def features_wait_s(self) -> float | None:
-        """How long to wait with the features that a source did not give [s]; None where none asked us to."""
+        """Wait before the missing features are retried [s]; None if no source sent a Retry-After."""
         stopped = [] if self.features is None else self.features.stopped
         return max((stop.retry_after_s for stop in stopped if stop.retry_after_s), default=None)
 
@@ -143,7 +142,7 @@ class NightReport:
 
     @property
     def exit_code(self) -> int:
-        """0 when the run did what could be done; 75 when a quota stopped it; what all accounts failed by; else 1."""
+        """0 for success; 75 if a quota stopped the run; the exit code that all accounts share; otherwise 1."""
         codes = {outcome.exit_code for outcome in self.outcomes if outcome.problem}
         if self.verdict is Verdict.FAILED:
             return codes.pop() if len(codes) == 1 else 1
@@ -152,7 +151,7 @@ class NightReport:
 
 
 def _named(user_ids: Sequence[str]) -> str:
-    """A few accounts by their ids, many by their number and the first ones."""
+    """The ids of few accounts; of many, their number and the first ids."""
     if len(user_ids) <= _NAMED:
         return ", ".join(user_ids)
     return f"{len(user_ids)} accounts ({', '.join(user_ids[:_NAMED])}, …)"

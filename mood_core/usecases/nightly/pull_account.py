@@ -1,4 +1,4 @@
-"""Pulls accounts whose leases it acquires, and waits a while for those that another run holds."""
+"""Pulls accounts while it holds their leases; waits for leases that another run holds."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mood_core.store.locks.leases import CLOCKS_DIFFER_S, LEASE_S, POLL_S, WAIT_
 from mood_core.store.queries.accounts import Accounts
 from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
 
-HELD = f"not pulled: another run still held it after {WAIT_S:.0f} s; the next pull tries it again"
-"""The problem of an account that another run holds."""
+HELD = f"not pulled: another run still held its lease after {WAIT_S:.0f} s; the next pull retries it"
+"""The problem of an account whose lease another run holds."""
 
-UNREPORTED = "not pulled: the run that was to pull it ended without saying why; see the worker's log"
-"""The problem of an account of which no outcome arrived."""
+UNREPORTED = "not pulled: the run that should pull it ended without a result; see the worker's log"
+"""The problem of an account without an outcome."""
 
 log = logging.getLogger(__name__)
 
 
-def pull_claimed(
+def pull_leased(
     user_ids: Sequence[str],
     pull: PullListens,
     accounts: Accounts,
@@ -29,12 +29,11 @@ def pull_claimed(
     *,
     owner: str | None = None,
 ) -> list[PullOutcome]:
-    """Pull ``user_ids``, each leased meanwhile; returns the outcomes, also of accounts that another run still holds.
+    """Pull ``user_ids`` with a lease on each; returns the outcomes, including accounts that another run still holds.
 
-    An account that another run has pulled since this began is left out: nothing is asked twice. An import holds an
-    account as well, and pulls nothing. ``owner`` is who holds the leases, by default somebody new. One that is named
-    after its run inherits the leases of an earlier attempt at the run. A pull that is asked to stop returns what
-    it has done.
+    Accounts that another run has pulled since the start are skipped. An import also leases an account, but does not
+    pull it. ``owner`` owns the leases, by default a new owner. An owner named after its run inherits the leases of an
+    earlier attempt of the run. After a stop request the outcomes so far are returned.
 
     Raises:
         StoreError: The database or the lake fails.
@@ -43,16 +42,16 @@ def pull_claimed(
     outcomes: list[PullOutcome] = []
     left = list(user_ids)
     while left:
-        claimed = accounts.claim(left, owner, now=clock(), for_s=LEASE_S)
-        renew = Renewal(lambda ids=claimed: accounts.claim(ids, owner, now=clock(), for_s=LEASE_S))  # type: ignore[misc]
+        leased = accounts.claim(left, owner, now=clock(), for_s=LEASE_S)
+        renew = Renewal(lambda ids=leased: accounts.claim(ids, owner, now=clock(), for_s=LEASE_S))  # type: ignore[misc]
         try:
             with accounts.leased(owner):
-                outcomes += pull(claimed, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]
+                outcomes += pull(leased, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]
         finally:
-            _release(accounts, owner, claimed)
+            _release(accounts, owner, leased)
         if pull.is_stopped:
             return outcomes
-        left = still_to_pull(accounts, set(left) - set(claimed), now, clock())
+        left = still_to_pull(accounts, set(left) - set(leased), now, clock())
         if time.monotonic() > deadline:
             break
         if left:
@@ -61,21 +60,21 @@ def pull_claimed(
 
 
 def _release(accounts: Accounts, owner: str, user_ids: Sequence[str]) -> None:
-    """Release leases, if the database takes it: that must not hide what was pulled, or why it failed."""
+    """Release leases. A failure is only logged, so that it does not hide the outcomes or an earlier error."""
     try:
         if user_ids:
             accounts.release(owner, user_ids)
     except StoreError as error:
-        log.warning("the leases of %d accounts end by themselves, or with this run: %s", len(user_ids), error.message)
+        log.warning("leases of %d accounts were not released and will expire: %s", len(user_ids), error.message)
 
 
 def not_pulled(user_id: str) -> PullOutcome:
-    """The outcome of an account of which no task or run says anything."""
+    """The outcome of an account for which no task or run returned one."""
     return PullOutcome(user_id, problem=UNREPORTED, exit_code=StoreBusy.exit_code)
 
 
 def still_to_pull(accounts: Accounts, user_ids: set[str], since: datetime, now: datetime) -> list[str]:
-    """Those of ``user_ids`` that are active and that nobody has pulled between ``since`` and ``now``."""
+    """The active accounts among ``user_ids`` without a pull between ``since`` and ``now``."""
     latest = now + timedelta(seconds=CLOCKS_DIFFER_S)
     return [
         account.user_id

@@ -1,4 +1,4 @@
-"""Pulls the recent listens of many accounts; each account's trouble is its own."""
+"""Pulls the recent listens of many accounts; an error of one account does not affect the others."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mood_core.domain.records import Gap, Listen, Track
 from mood_core.errors import MoodlogError, QuotaExceeded, StoreError, Unavailable
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS, LISTENS, TRACKS
-from mood_core.store.queries.accounts import NOT_ASKED
+from mood_core.store.queries.accounts import NOT_CALLED
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.known_from_imports import REACH, Imported, covers, imported_already
 
 FLUSH_EVERY = 100
-"""Accounts whose listens go into one batch: few enough that a crash costs little, enough that files stay few."""
+"""Accounts per batch: few enough that a crash loses little, enough that files stay few."""
 
 OUTAGE_AFTER = 5
-"""So many accounts in a row for which the service is unavailable, each after its own tries, and it is down."""
+"""Consecutive accounts with an unavailable service, each after its retries, that open the circuit breaker."""
 
 log = logging.getLogger(__name__)
 
 
 class Window(Protocol):
-    """A window of recent listens, as the Spotify package reads it."""
+    """A window of recent listens as the Spotify package returns it."""
 
     @property
     def listens(self) -> tuple[Listen, ...]: ...  # noqa: D102
@@ -42,7 +42,7 @@ class Window(Protocol):
 
 
 class ListenClient(Protocol):
-    """One account's door to its recent listens."""
+    """Client for the recent listens of one account."""
 
     def recently_played(self) -> Window:
         """The whole window."""
@@ -50,16 +50,16 @@ class ListenClient(Protocol):
 
 
 class StoredListens(Protocol):
-    """What merging needs to know of the stored listens."""
+    """Queries for stored listens that merging needs."""
 
-    def newest_before(self, user_id: str, moment: datetime) -> datetime | None: ...  # noqa: D102
+    def newest_before(self, user_id: str, before: datetime) -> datetime | None: ...  # noqa: D102
     def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]: ...  # noqa: D102
     def described_among(self, track_ids: Sequence[str]) -> set[str]: ...  # noqa: D102
     def imported_since(self, user_id: str, since: datetime) -> list[Imported]: ...  # noqa: D102
 
 
 class AccountLog(Protocol):
-    """Where the outcome of each account's pull is kept."""
+    """Stores the outcome of each account's pull."""
 
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None: ...  # noqa: D102
     def troubled(self, user_ids: Sequence[str], problem: str) -> None: ...  # noqa: D102
@@ -67,10 +67,10 @@ class AccountLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PullOutcome:
-    """What became of one account: how many ``new`` listens, how many items ``skipped``, whether a ``gap`` may exist.
+    """Outcome of one account: numbers of ``new`` listens and ``skipped`` items, and whether a ``gap`` may exist.
 
-    ``problem`` says why it could not be pulled, ``exit_code`` is that error's, and ``retry_after_s`` says when it is
-    worth trying again, where that is known.
+    ``problem`` is why the pull failed, ``exit_code`` is that error's, and ``retry_after_s`` is the wait before a retry,
+    if known.
     """
 
     user_id: str
@@ -84,7 +84,7 @@ class PullOutcome:
 
 @dataclass(slots=True)
 class _Pending:
-    """What was pulled and is not written yet."""
+    """Pulled rows that are not written yet."""
 
     listens: list[Listen] = field(default_factory=list)
     tracks: dict[str, Track] = field(default_factory=dict)
@@ -93,36 +93,36 @@ class _Pending:
 
 
 class CircuitBreaker:
-    """Stops the asking when it is of no use: at a used-up quota, or when a service fails for everybody."""
+    """Circuit breaker: stops calling Spotify after a used-up quota or repeated failures."""
 
     def __init__(self) -> None:
         self.reason: MoodlogError | None = None
-        self.asked = 0
+        self.called = 0
         self._failures_in_a_row = 0
 
-    def worked(self) -> None:
-        """An account was pulled."""
-        self.asked += 1
+    def succeeded(self) -> None:
+        """Record a successful pull."""
+        self.called += 1
         self._failures_in_a_row = 0
 
     def failed(self, error: MoodlogError) -> None:
-        """An account could not be pulled, because of ``error``."""
-        self.asked += 1
+        """Record a failed pull."""
+        self.called += 1
         self._failures_in_a_row = self._failures_in_a_row + 1 if isinstance(error, Unavailable) else 0
         if isinstance(error, QuotaExceeded) or self._failures_in_a_row >= OUTAGE_AFTER:
             self.reason = error
 
     def not_called(self, user_id: str) -> PullOutcome:
-        """The outcome of an account that was not reached."""
+        """The outcome of an account that was not called."""
         if self.reason is None:
-            raise ValueError("nothing stops the asking")
+            raise ValueError("the circuit breaker is closed")
         wait_s = getattr(self.reason, "retry_after_s", None)
-        problem = f"{NOT_ASKED}{self.reason.message}"
+        problem = f"{NOT_CALLED}{self.reason.message}"
         return PullOutcome(user_id, problem=problem, exit_code=self.reason.exit_code, retry_after_s=wait_s)
 
 
 class PullListens:
-    """The use case, with its collaborators."""
+    """The use case with its collaborators."""
 
     def __init__(
         self,
@@ -144,13 +144,13 @@ class PullListens:
     def __call__(
         self, user_ids: Sequence[str], *, now: datetime, progress: Callable[[PullOutcome], None] = lambda _: None
     ) -> list[PullOutcome]:
-        """Pull the accounts ``user_ids`` one after the other; returns an outcome for each, in their order.
+        """Pull the accounts ``user_ids`` one after the other; returns their outcomes in the same order.
 
-        A used-up quota stops the asking at once, and so does a service that fails for five accounts in a row: the
-        accounts that were not reached say so in their outcome. Once ``stop`` says so, the rest has no outcome.
+        A used-up quota opens the circuit breaker at once, as do five consecutive accounts with an unavailable service.
+        The outcomes of the remaining accounts have the reason. After ``stop`` returns true, the rest has no outcome.
 
         Raises:
-            StoreError: The database or the lake fails; that is nobody's own trouble.
+            StoreError: The database or the lake fails, which affects all accounts.
         """
         outcomes: list[PullOutcome] = []
         pending = _Pending()
@@ -165,12 +165,12 @@ class PullListens:
                 self._flush(pending, now)
                 pending = _Pending()
         self._flush(pending, now)
-        self._log_why_not_called(outcomes[breaker.asked :])
+        self._log_why_not_called(outcomes[breaker.called :])
         return outcomes
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no further account is to be pulled."""
+        """Whether to stop before the next account."""
         return self._stop()
 
     def _pull(self, user_id: str, pending: _Pending, breaker: CircuitBreaker, now: datetime) -> PullOutcome:
@@ -181,12 +181,12 @@ class PullListens:
         except MoodlogError as error:
             breaker.failed(error)
             return self._trouble(user_id, error)
-        except Exception as error:  # whatever is wrong with one account must not cost the others
+        except Exception as error:  # a defect with one account must not stop the others
             log.exception("account %s could not be pulled", user_id)
-            defect = MoodlogError(f"unexpected {type(error).__name__}; the log has more")
+            defect = MoodlogError(f"unexpected {type(error).__name__}; see the log")
             breaker.failed(defect)
             return self._trouble(user_id, defect)
-        breaker.worked()
+        breaker.succeeded()
         outcome = self._merge(user_id, window, pending, now)
         pending.outcomes.append(outcome)
         return outcome
@@ -215,7 +215,7 @@ class PullListens:
     def _before(
         self, user_id: str, window: Window, unknown: Sequence[Listen], imported: Sequence[Imported]
     ) -> datetime | None:
-        """The newest stored listen before the window; None where none is, or where nothing can be lost between them."""
+        """The newest stored listen before the window; None if there is none, or if no listen can be missing between."""
         oldest = window.oldest_at
         is_all_stored = bool(window.listens) and not unknown
         if oldest is None or not window.full or is_all_stored or covers(imported, oldest):
@@ -228,14 +228,14 @@ class PullListens:
         tracks = self._tracks_to_store(pending)
         described = self._stored.described_among(list(tracks)) if tracks else set()
         news = [track for track_id, track in sorted(tracks.items()) if track_id not in described]
-        # Tracks first, so that a listen never stands without its title; gaps before the listens that would hide them.
+        # Tracks first, so that every listen has its title; gaps before listens, which would hide them.
         self._batches.add(TRACKS, to_table(TRACKS, news), now=now)
         self._batches.add(GAPS, to_table(GAPS, pending.gaps), now=now)
         self._batches.add(LISTENS, to_table(LISTENS, pending.listens), now=now)
         self._accounts.pulled([outcome.user_id for outcome in pending.outcomes], at=now)
 
     def _tracks_to_store(self, pending: _Pending) -> Mapping[str, Track]:
-        """The tracks of ``pending``, but those that only people heard who have been forgotten meanwhile."""
+        """The tracks of ``pending`` without those that only people forgotten in the meantime listened to."""
         gone = self._batches.gone_among({outcome.user_id for outcome in pending.outcomes})
         if not gone:
             return pending.tracks

@@ -25,5 +25,5 @@ def register_user(user: User, keep_token: Callable[[str], None], batches: Batche
     """
     zone(user.timezone)
     batches.welcome(user.user_id, now=now)
-    batches.add(USERS, users_table([user], recorded_at=batches.moment(now)), now=now)
+    batches.add(USERS, users_table([user], recorded_at=batches.batch_time(now)), now=now)
     keep_token(user.user_id)

@@ -205,7 +205,7 @@ def _forget(
     removed = elsewhere.remove(user_id, sorted(names))
     work.report.runs = removed.runs
     work.report.listens, work.report.local_files = forgetting.end(user_id, own)
-    work.report.left = (*lake.drafts(), *forgetting.left, *removed.left)
+    work.report.left = (*lake.temporary_files(), *forgetting.left, *removed.left)
     return work.report
 
 

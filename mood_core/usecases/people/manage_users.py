@@ -72,7 +72,7 @@ def change_user(
     if timezone is not None:
         zone(timezone)
         user = replace(user, timezone=timezone)
-    batches.add(USERS, users_table([user], recorded_at=batches.moment(now)), now=now)
+    batches.add(USERS, users_table([user], recorded_at=batches.batch_time(now)), now=now)
     return user
 
 
