@@ -67,7 +67,7 @@ SHARES = tuple(position for position, name in enumerate(FEATURES) if FEATURE_RAN
 def feature_matrix(table: pa.Table | pa.RecordBatch) -> NDArray[np.float32]:
     """Return the features of ``table`` as an (n, 10) float32 matrix with columns in the order of ``FEATURES``.
 
-    Nulls become NaN; without a ``duration_ms`` column its values are NaN. Other columns are ignored.
+    Nulls and durations of 0 become NaN; without a ``duration_ms`` column its values are NaN. Other columns are ignored.
 
     Raises:
         InputError: one of the other nine columns is absent or not numeric.
@@ -77,6 +77,8 @@ def feature_matrix(table: pa.Table | pa.RecordBatch) -> NDArray[np.float32]:
     for position, name in enumerate(FEATURES):
         if name in names:
             matrix[:, position] = _column(table, name)
+            if name in MAY_BE_MISSING:  # services write 0 where they do not know it
+                matrix[matrix[:, position] == 0, position] = np.nan
         elif name in MAY_BE_MISSING:
             matrix[:, position] = np.nan
         else:

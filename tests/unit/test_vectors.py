@@ -97,3 +97,11 @@ def test_the_two_judgements_always_agree(rows: list[list[float]]) -> None:
 def test_another_shape_is_refused() -> None:
     with pytest.raises(InputError, match="10 columns"):
         in_range(np.zeros((3, 9), dtype=np.float32))
+
+
+def test_a_duration_of_zero_is_a_missing_one_everywhere() -> None:
+    columns = {name: [0.0, 0.5] for name in FEATURES[:-1]}
+    matrix = feature_matrix(pa.table({**columns, "duration_ms": [0, 200_000]}))
+    assert np.isnan(matrix[0, -1])
+    assert matrix[1, -1] == 200_000
+    assert range_problems(matrix) == [None, None]
