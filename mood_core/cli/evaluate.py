@@ -46,6 +46,18 @@ if TYPE_CHECKING:
     help="Keep each artist's tracks together, or leave one source (curator) out at a time.",
 )
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also measure baseline models.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["public"]),
+    default=None,
+    help="Run the frozen public benchmark on its ten curators.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="With --protocol: write the results to this JSON file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def command(
     data: Path,
@@ -57,6 +69,8 @@ def command(
     group_by: GroupBy | None,
     *,
     baselines: bool,
+    protocol: str | None,
+    out: Path | None,
     as_json: bool,
 ) -> None:
     """Measure the training recipe by repeated stratified cross-validation, with baselines on the same folds.
@@ -69,11 +83,15 @@ def command(
       moodlog evaluate --data moods.csv
       moodlog evaluate --data curators.csv --group-by source
       moodlog evaluate --data others.csv --model models/my-moods/1 --json
+      moodlog evaluate --data curators.csv --protocol public --out results.json
     """
     from mood_core.classifier.training import parse_mood_words, require_training
 
     require_training()
     moods = parse_mood_words(words)
+    if protocol is not None:
+        _public(data, out, as_json=as_json)
+        return
     if model is None:
         settings: dict[str, Any] = {"folds": folds, "repeats": repeats, "baselines": baselines}
         evaluation = _recipe(data, moods, {**settings, "seed": seed, "group_by": group_by})
@@ -85,6 +103,32 @@ def command(
         click.echo(json.dumps(evaluation.as_json()))
     else:
         _show(evaluation)
+
+
+def _public(data: Path, out: Path | None, *, as_json: bool) -> None:
+    from mood_core.classifier.training import read_labelled
+    from mood_core.classifier.training.public_protocol import frozen_hashes, run_protocol
+    from mood_core.domain.records import MOODS
+
+    tracks = read_labelled(data, classes=MOODS)
+    tell_notes(tracks.notes)
+    with training_progress() as progress:
+        found = run_protocol(tracks, frozen_hashes(), progress=progress)
+    text = json.dumps(found, indent=1)
+    if out is not None:
+        out.write_text(text + "\n", encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for part in ("strangers", "inside"):
+        mean, interval = found[part]["mean"], found[part]["interval_95"]
+        figures = (
+            f"{name.replace('_', ' ')} {mean[name]:.3f} ({interval[name][0]:.3f} to {interval[name][1]:.3f})"
+            for name in mean
+        )
+        click.echo(f"{part}: {', '.join(figures)}")
+    for name, one in found["canaries"].items():
+        click.echo(f"canary {name.replace('_', ' ')}: {'passed' if one['passed'] else 'FAILED'}")
 
 
 def _recipe(data: Path, words: dict[str, str], settings: dict[str, Any]) -> Evaluation:
