@@ -122,7 +122,7 @@ def test_a_message_that_fails_is_tried_again_and_never_told_of_with_its_address(
     assert len(told) == 2
     with _listening([404]) as (url, told):
         _save_block("gone", url)
-        with pytest.raises(Unavailable, match=r"custom-webhook/gone \(HTTP 404\)"):
+        with pytest.raises(Unavailable, match=r"custom-webhook/gone .*HTTP 404"):
             quick("custom-webhook/gone", "moods", "a week")
     assert SECRET not in caplog.text
 
@@ -174,7 +174,7 @@ def test_a_night_leaves_its_summary_accounts_and_picture(server: str, home: Path
     with Workspace() as space:
         add_history(space, 400)
     report = NightReport([PullOutcome("ada", new=4)], labels=LabelReport("model/1", labelled=3))
-    state = flow(persist_result=False)(conclude)(report, return_state=True)
+    state = flow(persist_result=False, validate_parameters=False)(conclude)(report, return_state=True)
     assert state.name == "Completed"
     row = json.loads(_artifacts("moodlog-accounts")[0].data)[0]
     assert (row["account"], row["new listens"], row["open gaps"]) == ("ada", 4, 1)
