@@ -21,17 +21,18 @@ def headline(card: ModelCard) -> str:
 def _sentences(card: ModelCard) -> Iterator[str]:
     metrics = card.metrics
     if card.protocol.get("group_by") == "source":
-        yield f"On a curator never seen, {card.model_version} gives {_share(metrics, 'accuracy')} the curator's mood."
-        yield from _said("Inside one curator's playlists it is {}.", metrics, "inside", "mean", "accuracy")
+        share = _share(metrics, "accuracy")
+        yield f"On a curator never seen, {card.model_version} agrees with the curator on {share}."
+        yield from _said("Inside one curator's playlists it agrees on {}.", metrics, "inside", "mean", "accuracy")
     else:
         yield f"On a curator never seen, {card.model_version} was not measured."
-        yield from _said("Inside the playlists it was trained on, {} get the curator's mood.", metrics, "accuracy")
-    yield from _said("Two curators give {} they share the same mood.", metrics, "agreement", "share")
+        yield from _said("Inside the playlists it was trained on, it agrees on {}.", metrics, "accuracy")
+    yield from _said("Two curators agree on {} that they share.", metrics, "agreement", "share")
     sets = metrics.get("mood_sets")
     if sets and sets.get("left_out"):
         yield (
-            f"The 90% sets have {sets['size']:.1f} moods on average and hold the mood of a curator never seen for "
-            f"{sets['coverage']:.0%} of the tracks."
+            f"The 90% sets have {sets['size']:.1f} moods on average; on a curator never seen they hold the curator's "
+            f"mood for {sets['coverage']:.0%} of the tracks."
         )
 
 
