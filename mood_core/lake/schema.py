@@ -44,7 +44,7 @@ USERS = Dataset(
     pa.schema(
         [
             _field("user_id", pa.string(), "Spotify's stable id of the account"),
-            _field("display_name", pa.string(), "the name shown to people"),
+            _field("display_name", pa.string(), "the person's name"),
             _field("timezone", pa.string(), "IANA name of the person's time zone, which decides their local day"),
             _field("connected_at", _TIME, "when the account was first connected, UTC"),
             _field("recorded_at", _TIME, "when this row was written, UTC; the latest row of a user counts"),
@@ -61,7 +61,7 @@ TRACKS = Dataset(
             _field("name", pa.string(), "title"),
             _field("artists", _NAMES, "artists' names, main artist first"),
             _field("album", pa.string(), "album title", nullable=True),
-            _field("duration_ms", pa.int32(), "length of the recording, ms", nullable=True),
+            _field("duration_ms", pa.int32(), "duration of the recording, ms", nullable=True),
             _field("isrc", pa.string(), "International Standard Recording Code", nullable=True),
             _field("release_date", pa.string(), "YYYY, YYYY-MM or YYYY-MM-DD, as Spotify gives it", nullable=True),
             _field("kind", _ID, "track, or local for a person's own file"),
@@ -77,7 +77,7 @@ LISTENS = Dataset(
             _field("user_id", _ID, "who listened"),
             _field("played_at", _TIME, "when the play was reported, UTC, ms"),
             _field("track_id", _ID, "what was played"),
-            _field("ms_played", pa.int32(), "how long it was heard, ms; unknown for polled listens", nullable=True),
+            _field("ms_played", pa.int32(), "duration of the play, ms; unknown for polled listens", nullable=True),
             _field("source", _ID, "recently_played, extended_history or account_data"),
         ]
     ),
@@ -112,7 +112,7 @@ AUDIO_FEATURES = Dataset(
             _feature("speechiness", "presence of spoken words, 0–1"),
             _feature("tempo", "estimated tempo, BPM"),
             _feature("valence", "musical positiveness, 0–1"),
-            _field("duration_ms", pa.int32(), "length of the recording, ms", nullable=True),
+            _field("duration_ms", pa.int32(), "duration of the recording, ms", nullable=True),
             _field("source", _ID, "the feature source that gave all nine values"),
             _field("fetched_at", _TIME, "when they were fetched, UTC"),
         ]
@@ -125,9 +125,9 @@ FEATURE_MISSES = Dataset(
     pa.schema(
         [
             _field("track_id", pa.string(), "the track"),
-            _field("source", _ID, "the feature source that was asked"),
+            _field("source", _ID, "the feature source that was queried"),
             _field("reason", _ID, "why there are no features: unknown, unusable, no_isrc, not_a_track"),
-            _field("missed_at", _TIME, "when it was asked, UTC"),
+            _field("missed_at", _TIME, "when it was queried, UTC"),
         ]
     ),
     key=("track_id", "source"),
@@ -145,7 +145,7 @@ MOODS = Dataset(
             _field("p_happy", pa.float32(), "probability of Happy, 0–1"),
             _field("p_sad", pa.float32(), "probability of Sad, 0–1"),
             _field("uncertain", pa.bool_(), "the set has more than one mood; without a set, the probability is low"),
-            _field("out_of_distribution", pa.bool_(), "the features lie outside the training data by the card's rule"),
+            _field("out_of_distribution", pa.bool_(), "the features are outside the training data, by the card's rule"),
             _field("feature_source", _ID, "where the features came from"),
             _field("labelled_at", _TIME, "when the label was given, UTC"),
             _field(
@@ -164,10 +164,10 @@ NAMED_PLAYS = Dataset(
     pa.schema(
         [
             _field("user_id", _ID, "who listened"),
-            _field("ended_at", _TIME, "the end of the play as an export tells it, UTC"),
-            _field("artist", pa.string(), "artist as the export writes it"),
-            _field("title", pa.string(), "title as the export writes it"),
-            _field("ms_played", pa.int32(), "how long it was heard, ms; unknown in early 2018", nullable=True),
+            _field("ended_at", _TIME, "the end of the play in the export, UTC"),
+            _field("artist", pa.string(), "artist, as spelled in the export"),
+            _field("title", pa.string(), "title, as spelled in the export"),
+            _field("ms_played", pa.int32(), "duration of the play, ms; unknown in early 2018", nullable=True),
             _field("track_id", _ID, "the track, once one of that artist and title is known", nullable=True),
         ]
     ),
@@ -179,7 +179,7 @@ FORGOTTEN = Dataset(
     pa.schema(
         [
             _field("person_hash", pa.string(), "HMAC-SHA256 of a forgotten person's id, hex digits"),
-            _field("hash_key", pa.string(), "the key of that hash, random, one for an installation, hex digits"),
+            _field("hash_key", pa.string(), "the random key of that hash, one per installation, hex digits"),
             _field("forgotten_at", _TIME, "when the person was last forgotten, UTC"),
             _field("lifted_at", _TIME, "when the person gave a new consent or import, UTC", nullable=True),
         ]

@@ -1,4 +1,4 @@
--- The active accounts whose last day with listens lies between two days, and that listened on many days before.
+-- The active accounts whose last day with listens is between two days, and that listened on many days before.
 SELECT
     u.user_id,
     max(d.day) AS last_day

@@ -1,4 +1,4 @@
--- Which were everybody's calmest days? Days with fewer than ten listens say too little.
+-- What were the calmest days of each person? Days with fewer than ten listens are skipped.
 WITH days AS (
     SELECT
         display_name,

@@ -1,4 +1,4 @@
--- Which was everybody's calmest month? The share of Calm among labelled listens, in percent.
+-- What was the calmest month of each person? The share of Calm among labelled listens, in percent.
 SELECT
     display_name,
     substr(CAST(day AS TEXT), 1, 7) AS month,

@@ -1,4 +1,4 @@
--- What do people hear in the morning (5 to 11 o'clock) and in the evening (18 to 23 o'clock)?
+-- What do people play in the morning (5 to 11 o'clock) and in the evening (18 to 23 o'clock)?
 SELECT
     display_name,
     CASE WHEN hour < 12 THEN 'morning' ELSE 'evening' END AS part_of_day,

@@ -1,4 +1,4 @@
--- What were the longest runs of days that one mood led?
+-- What were the longest streaks of days with the same leading mood?
 SELECT
     display_name,
     mood,

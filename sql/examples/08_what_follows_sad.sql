@@ -1,4 +1,4 @@
--- What do people play after something sad?
+-- What do people play after a sad track?
 SELECT
     display_name,
     to_mood,

@@ -1,4 +1,4 @@
--- Which three tracks stand for each of a person's moods?
+-- Which three tracks did each person play most, for each mood?
 SELECT
     display_name,
     mood,

@@ -1,4 +1,4 @@
--- How do everybody's moods develop, week by week?
+-- How do each person's moods change, week by week?
 SELECT
     week,
     mood,

@@ -1,4 +1,4 @@
--- How do weekends differ from working days? Shares of labelled listens, in percent.
+-- How do weekends differ from weekdays? Shares of labelled listens, in percent.
 SELECT
     display_name,
     mood,

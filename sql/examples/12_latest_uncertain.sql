@@ -1,4 +1,4 @@
--- Of which tracks heard lately is the model not sure?
+-- Which tracks that were played recently have an uncertain label?
 SELECT
     display_name,
     played_at_ms,

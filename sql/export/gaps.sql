@@ -1,4 +1,4 @@
--- When listens of theirs may be missing.
+-- The periods in which listens of the person may be missing.
 SELECT
     u.user_id,
     g.starts_at_ms,

@@ -1,4 +1,4 @@
--- The exports that were imported for them.
+-- The exports that were imported for the person.
 SELECT
     u.user_id,
     f.digest,

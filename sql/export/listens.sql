@@ -1,5 +1,5 @@
--- Their listens with track and mood.
--- The columns of the view, whatever it has by now.
+-- The person's listens with track and mood.
+-- All columns that the view has now.
 SELECT * -- noqa: AM04
 FROM mood_history
 WHERE user_id = :id

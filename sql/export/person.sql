@@ -1,4 +1,4 @@
--- Who they are, and how their account stands; never a token.
+-- The person and the state of their account; never a token.
 SELECT
     u.user_id,
     u.display_name,

@@ -1,4 +1,4 @@
--- Plays that an export named by artist and title alone.
+-- Plays that an export names only by artist and title.
 SELECT
     u.user_id,
     p.ended_at_ms,

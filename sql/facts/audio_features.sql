@@ -1,4 +1,4 @@
--- The audio features of every track that has some.
+-- The audio features of every track that has them.
 SELECT
     substr(t.track_id, 1, 1) AS part,
     t.track_id,

@@ -1,4 +1,4 @@
--- What a source was asked in vain.
+-- Every feature miss.
 SELECT
     substr(t.track_id, 1, 1) AS part,
     t.track_id,

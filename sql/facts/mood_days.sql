@@ -1,4 +1,4 @@
--- The daily counts, which are worked out from the listens.
+-- The daily counts, computed from the listens.
 SELECT
     u.user_id,
     d.day,

@@ -1,4 +1,4 @@
--- Everybody who is known.
+-- Every person.
 SELECT
     user_id,
     display_name,

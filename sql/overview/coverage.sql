@@ -1,4 +1,4 @@
--- feature_coverage, answered from the totals.
+-- The rows of feature_coverage, from the totals.
 WITH heard AS (
     SELECT
         f.source_key,

@@ -1,4 +1,4 @@
--- feature_coverage_by_person, answered from the totals.
+-- The rows of feature_coverage_by_person, from the totals.
 WITH played AS (
     SELECT
         user_key,

@@ -1,4 +1,4 @@
--- How far each person's history goes back, by source, answered from the totals; 'waiting': pending plays.
+-- The range of each person's history by source, from the totals; 'waiting': pending plays.
 SELECT
     u.user_id,
     s.source,

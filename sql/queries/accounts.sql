@@ -1,4 +1,4 @@
--- Accounts and their leases: who is connected, and which run works on whom.
+-- Accounts and their leases: who is connected, and which run pulls which account.
 
 -- name: accounts
 -- Every account, ordered by user id, with the time of the newest stored listen.
@@ -19,12 +19,12 @@ LEFT JOIN accounts AS a ON u.user_key = a.user_key
 ORDER BY u.user_id;
 
 -- name: lease_owners
--- Every owner of an account lease, also of one that has ended.
+-- Every owner of an account lease, also of an expired one.
 SELECT DISTINCT claimed_by FROM accounts
 WHERE claimed_by IS NOT NULL;
 
 -- name: acquire_account_leases
--- Acquire or renew the leases of active accounts that are free, have ended, or belong to one of the owners in :free.
+-- Acquire or renew the leases of active accounts that are free or expired, or belong to one of the owners in :free.
 UPDATE accounts SET
     claimed_by = :owner,
     claimed_until_ms = :until,
@@ -36,7 +36,7 @@ WHERE
 RETURNING (SELECT u.user_id FROM users AS u WHERE u.user_key = accounts.user_key) AS user_id, last_problem;
 
 -- name: lease_numbers
--- The accounts that an owner holds, with the numbers of their leases.
+-- The accounts that an owner has leased, with the fencing numbers of the leases.
 SELECT
     u.user_id,
     a.lease_number
@@ -55,11 +55,11 @@ UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0
 WHERE claimed_by = :owner;
 
 -- name: drop_leases
--- Release every lease of everybody: in a copy of the database, whose accounts no run works on.
+-- Release every lease of every owner: in a copy of the database, where no run pulls accounts.
 UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0, refresh_owner = NULL, refresh_until_ms = 0;
 
 -- name: lease_holders
--- Who holds a lease of an account or of a token refresh that has not ended.
+-- The owners of leases of accounts and token refreshes that have not expired.
 SELECT claimed_by AS holder FROM accounts
 WHERE claimed_by IS NOT NULL AND claimed_until_ms > :now
 UNION
@@ -85,7 +85,7 @@ UPDATE accounts SET
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: listening_paces
--- By person: the plays since a time, and the shortest time from one play to the one that is :plays later.
+-- By person: the plays since a time, and the shortest time between a play and the play that is :plays later.
 SELECT
     user_id,
     count(*) AS plays,

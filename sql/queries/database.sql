@@ -21,7 +21,7 @@ INSERT INTO database_moves (direction, other, at_ms) VALUES (:direction, :other,
 DELETE FROM database_moves;
 
 -- name: lock_for_move
--- PostgreSQL only: let nobody write while the rows are copied.
+-- PostgreSQL only: block all writes while the rows are copied.
 LOCK TABLE users, accounts, batches, api_calls IN EXCLUSIVE MODE;
 
 -- name: rows_in_use
@@ -29,7 +29,7 @@ LOCK TABLE users, accounts, batches, api_calls IN EXCLUSIVE MODE;
 SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM batches) + (SELECT count(*) FROM accounts);
 
 -- name: identity_columns
--- PostgreSQL only: the columns whose values the database counts up.
+-- PostgreSQL only: the columns with values that the database generates.
 SELECT
     table_name,
     column_name
@@ -52,7 +52,7 @@ WHERE timezone = :name
 ORDER BY starts_at_ms;
 
 -- name: utc_offsets_in_use
--- The stored offsets of every time zone that somebody has.
+-- The stored offsets of every time zone in use.
 SELECT
     u.timezone,
     o.starts_at_ms,
@@ -72,7 +72,7 @@ WHERE timezone = :name;
 INSERT INTO utc_offsets (timezone, starts_at_ms, ends_at_ms, offset_s) VALUES (:name, :start, :end, :offset);
 
 -- name: people_in_zone
--- Who has a time zone.
+-- The people with a time zone.
 SELECT user_key FROM users
 WHERE timezone = :name;
 
@@ -98,7 +98,7 @@ WHERE
 ORDER BY c.relname;
 
 -- name: own_columns
--- PostgreSQL only: how many columns of moodlog's bookkeeping there are.
+-- PostgreSQL only: the number of columns of moodlog's table of migrations.
 SELECT count(*) FROM pg_attribute
 WHERE
     attrelid = to_regclass('schema_migrations')
@@ -106,7 +106,7 @@ WHERE
     AND attname IN ('name', 'sha256', 'applied_at_ms');
 
 -- name: create_migrations_table
--- The bookkeeping of applied migrations and views.
+-- The table of applied migrations and views.
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name TEXT PRIMARY KEY,
     sha256 TEXT NOT NULL,
@@ -131,5 +131,5 @@ DELETE FROM schema_migrations
 WHERE name LIKE 'view/%';
 
 -- name: set_loading
--- PostgreSQL only: tell the triggers that this transaction is a load, which has looked up each row's keys.
+-- PostgreSQL only: mark this transaction for the triggers as a load, which has looked up each row's keys.
 SELECT set_config('moodlog.loading', 'on', TRUE);

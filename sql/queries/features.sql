@@ -1,7 +1,7 @@
--- Audio features: which tracks have none, which sources had none for them, and answers that are in no batch yet.
+-- Audio features: tracks without features, feature misses, and responses that are not in a batch yet.
 
 -- name: stored_features
--- Some tracks with their ten audio features, where they are stored. The duration is the source's own, or the track's.
+-- Some tracks with their ten stored audio features. The duration is that of the source, or that of the track.
 SELECT
     t.track_id,
     t.name,
@@ -40,7 +40,7 @@ INNER JOIN sources AS s ON m.source_key = s.source_key
 WHERE t.track_id = ANY(:ids);
 
 -- name: unavailable_since
--- When a feature source last refused this app.
+-- The time at which a feature source last refused this app.
 SELECT unavailable_since_ms FROM source_availability
 WHERE source = :source;
 
@@ -64,7 +64,7 @@ FROM source_availability
 ORDER BY source;
 
 -- name: keep_pending_answer
--- Store the rows of an answer until a batch holds them.
+-- Store the rows of a response until they are in a batch.
 INSERT INTO pending_answers (answer_id, dataset, row_count, arrow) VALUES (:answer_id, :dataset, :row_count, :arrow);
 
 -- name: seal_pending_answers
@@ -85,7 +85,7 @@ WHERE dataset = :dataset
 ORDER BY created_at_ms, answer_id;
 
 -- name: count_pending_answers
--- How many rows are pending.
+-- The number of pending rows.
 SELECT coalesce(sum(row_count), 0) FROM pending_answers;
 
 -- name: remove_pending_answers
@@ -116,7 +116,7 @@ FROM feature_coverage_by_person
 ORDER BY display_name, user_id;
 
 -- name: feature_coverage_by_year
--- Coverage by year of release, from the view, the newest first.
+-- Coverage by year of release, from the view, newest first.
 SELECT
     release_year,
     tracks,
@@ -126,7 +126,7 @@ FROM feature_coverage_by_year
 ORDER BY release_year DESC;
 
 -- name: tracks_without_features
--- The tracks that have no audio features yet, the longest known first.
+-- The tracks without audio features, oldest first.
 SELECT
     t.track_id,
     t.name,
@@ -147,8 +147,9 @@ ORDER BY
     t.track_key;
 
 -- name: resting_tracks
--- The tracks that can never have features, and those about which each of :sources has a recent miss or cannot be asked.
--- A miss is recent after a time for how many there were; /* when_misses */ stands for the times of the first ones.
+-- The tracks that can never have features, and those for which each of :sources has a recent miss or is unavailable.
+-- How long a miss is recent depends on the number of misses; /* when_misses */ is replaced by the times of the first
+-- ones.
 SELECT m.track_key FROM feature_misses AS m
 INNER JOIN sources AS s ON m.source_key = s.source_key
 INNER JOIN tracks AS r ON m.track_key = r.track_key

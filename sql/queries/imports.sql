@@ -1,4 +1,4 @@
--- What an import asks: stored listens, known names, plays without a known track, and what was imported before.
+-- Queries of an import: stored listens, known names, pending plays, and earlier imports.
 
 -- name: extended_listens
 -- A person's listens from extended streaming histories.
@@ -27,7 +27,7 @@ WHERE
 ORDER BY l.played_at_ms, t.track_id;
 
 -- name: track_names
--- Title and artists of every described track, in the order of their ids.
+-- Title and artists of every track that has them, ordered by id.
 SELECT
     track_id,
     name,
@@ -63,7 +63,7 @@ WHERE p.track_key IS NULL AND u.user_id = :user
 ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
 
 -- name: named_plays
--- Every play of a person that an export contained by name.
+-- Every play of a person that an export names by artist and title.
 SELECT
     p.ended_at_ms,
     p.artist,
@@ -73,12 +73,12 @@ FROM named_plays AS p
 WHERE p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
 
 -- name: names_matched_until
--- Until when new names were compared with the pending plays.
+-- The time until which new names were compared with the pending plays.
 SELECT until_ms FROM done_until
 WHERE step = 'match names';
 
 -- name: set_names_matched_until
--- Record that every name that came before :until was compared with the pending plays.
+-- Record that every name from before :until was compared with the pending plays.
 INSERT INTO done_until (step, until_ms) VALUES ('match names', :until)
 ON CONFLICT (step) DO UPDATE SET until_ms = excluded.until_ms;
 

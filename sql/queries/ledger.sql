@@ -1,7 +1,7 @@
 -- The ledger of batches: which files of the lake are in SQL.
 
 -- name: enter_batch
--- Add a batch; returns nothing where the ledger has it. On PostgreSQL a second loader waits here for the first one.
+-- Add a batch; returns nothing if the ledger has it. On PostgreSQL a second loader waits here for the first one.
 INSERT INTO batches (
     batch_id, dataset, path, sha256, row_count, byte_count, schema_version, created_at_ms, loaded_at_ms
 )
@@ -12,7 +12,7 @@ ON CONFLICT (batch_id) DO NOTHING
 RETURNING batch_id;
 
 -- name: remove_batches
--- Take batches out of the ledger.
+-- Remove batches from the ledger.
 DELETE FROM batches
 WHERE batch_id = ANY(:ids);
 
@@ -29,7 +29,7 @@ FROM batches
 ORDER BY path;
 
 -- name: known_batches
--- Those of some batches that are in the ledger.
+-- The batches of a list that are in the ledger.
 SELECT batch_id FROM batches
 WHERE batch_id = ANY(:ids);
 
@@ -55,5 +55,5 @@ GROUP BY dataset
 ORDER BY dataset;
 
 -- name: lock_batches
--- PostgreSQL only: keep every loader and every pull out while the tables are emptied and filled again.
+-- PostgreSQL only: block every loader and every pull while the tables are emptied and filled again.
 LOCK TABLE batches, accounts IN EXCLUSIVE MODE;

@@ -1,4 +1,4 @@
--- Stored listens, gaps and tracks, as a pull asks for them.
+-- Stored listens, gaps and tracks, for a pull.
 
 -- name: newest_listen_before
 -- The time of a person's newest listen before a time.
@@ -6,7 +6,7 @@ SELECT max(played_at_ms) FROM listens
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND played_at_ms < :moment;
 
 -- name: listens_since
--- A person's listens from a time on: when, and which track.
+-- A person's listens from a time on: time and track.
 SELECT
     l.played_at_ms,
     t.track_id
@@ -32,17 +32,17 @@ WHERE
     AND s.source <> 'recently_played';
 
 -- name: described_tracks
--- Those of some tracks whose title and length are stored.
+-- The tracks of a list whose title and duration are stored.
 SELECT track_id FROM tracks
 WHERE track_id = ANY(:ids) AND name <> '' AND (duration_ms IS NOT NULL OR kind = 'local');
 
 -- name: titled_tracks
--- Those of some tracks whose title is stored.
+-- The tracks of a list whose title is stored.
 SELECT track_id FROM tracks
 WHERE track_id = ANY(:ids) AND name <> '';
 
 -- name: gaps
--- Every possible gap, the newest first.
+-- Every possible gap, newest first.
 SELECT
     u.user_id,
     g.starts_at_ms,
@@ -54,7 +54,7 @@ INNER JOIN users AS u ON g.user_key = u.user_key
 ORDER BY g.starts_at_ms DESC, u.user_id;
 
 -- name: heard_tracks
--- The tracks that somebody heard, by person and local day.
+-- The tracks that were played, by person and local day.
 SELECT l.track_key FROM listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
 WHERE
@@ -89,7 +89,7 @@ ORDER BY
     mood;
 
 -- name: latest_listens
--- The newest listens with everything that is known of them.
+-- The newest listens with all columns of the view.
 SELECT * FROM mood_history -- noqa: AM04
 WHERE
     TRUE

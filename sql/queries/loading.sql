@@ -1,8 +1,8 @@
--- Loading: rows of a batch go from the table staging into their own. On SQLite the rows come as VALUES instead.
+-- Loading: move the rows of a batch from the table staging to their own table. On SQLite the rows are VALUES instead.
 
 -- name: load_users
--- The latest row of a person counts, but for when they first connected (0 stands for not known yet). That holds in
--- whatever order rows come: one that a killed run has published may be loaded after a later one.
+-- The latest row of a person counts, except for the time of the first connection (0 means not known yet). This works in
+-- any order of rows: a batch that a killed run published can be loaded after a later one.
 INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms)
 SELECT
     user_id,
@@ -27,7 +27,7 @@ ON CONFLICT (user_id) DO UPDATE SET
     END;
 
 -- name: load_tracks
--- What becomes known of a track fills in what was not; nothing known is ever lost.
+-- New data of a track fills empty columns; known data is never lost.
 INSERT INTO tracks (track_id, name, artists, album, duration_ms, isrc, release_date, kind)
 SELECT
     track_id,
@@ -49,7 +49,7 @@ ON CONFLICT (track_id) DO UPDATE SET
     kind = excluded.kind;
 
 -- name: load_listens
--- A listen that is stored stays as it is.
+-- A stored listen never changes.
 INSERT INTO listens (user_key, played_at_ms, track_key, ms_played, source_key)
 SELECT
     user_key,
@@ -61,8 +61,8 @@ FROM staging
 ON CONFLICT (user_key, played_at_ms, track_key) DO NOTHING;
 
 -- name: load_gaps
--- A gap, once filled, stays filled. One found again from the same listen on, because a run was killed before it could
--- store what it had seen, reaches as far as the further of the two.
+-- A filled gap stays filled. If a gap is found again from the same listen on, because a run was killed before it stored
+-- its listens, the later end counts.
 INSERT INTO gaps (user_key, starts_at_ms, ends_at_ms, found_at_ms, filled_at_ms)
 SELECT
     user_key,
@@ -76,7 +76,7 @@ ON CONFLICT (user_key, starts_at_ms) DO UPDATE SET
     filled_at_ms = coalesce(gaps.filled_at_ms, excluded.filled_at_ms);
 
 -- name: load_audio_features
--- The first features of a track stay: all its labels trace to them.
+-- The first features of a track stay, because its labels are based on them.
 INSERT INTO audio_features (
     track_key, acousticness, danceability, energy, instrumentalness, liveness, loudness, speechiness, tempo, valence,
     duration_ms, source_key, fetched_at_ms
@@ -99,8 +99,8 @@ FROM staging
 ON CONFLICT (track_key) DO NOTHING;
 
 -- name: load_feature_misses
--- A later miss counts once more; the same one again changes nothing. One that stands more than a day (86,400,000 ms)
--- later than what comes after it was dated by a clock that was wrong.
+-- A later miss is counted; a duplicate changes nothing. A stored miss that is more than a day (86,400,000 ms) later
+-- than the next one was dated by a wrong clock.
 INSERT INTO feature_misses (track_key, source_key, reason, misses, first_missed_at_ms, last_missed_at_ms)
 SELECT
     track_key,
@@ -140,7 +140,7 @@ FROM staging
 ON CONFLICT (model_key, track_key) DO NOTHING;
 
 -- name: load_named_plays
--- A play whose track became known keeps it.
+-- A play keeps its track once that is known.
 INSERT INTO named_plays (user_key, ended_at_ms, artist, title, ms_played, track_key)
 SELECT
     user_key,
@@ -154,7 +154,7 @@ ON CONFLICT (user_key, ended_at_ms, artist, title, coalesce(ms_played, -1)) DO U
     track_key = coalesce(named_plays.track_key, excluded.track_key);
 
 -- name: load_forgotten
--- The latest times count, in whatever order the rows come.
+-- The latest times count, in any order of rows.
 INSERT INTO forgotten (person_hash, hash_key, forgotten_at_ms, lifted_at_ms)
 SELECT
     person_hash,
@@ -281,12 +281,12 @@ FROM staging
 ON CONFLICT (user_key, source_key) DO UPDATE SET listens = covered_listens.listens + excluded.listens;
 
 -- name: add_user
--- A person whom rows mention before they are described.
+-- A person in rows that are loaded before the person's own row.
 INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms) VALUES (:id, :id, 'UTC', 0, 0)
 ON CONFLICT (user_id) DO NOTHING;
 
 -- name: add_track
--- A track that rows mention before it is described: a lost batch of tracks must not cost the listens.
+-- A track in rows that are loaded before the track's own row: a lost batch of tracks must not lose the listens.
 INSERT INTO tracks (track_id, name, artists, kind) VALUES (:id, '', '', 'track')
 ON CONFLICT (track_id) DO NOTHING;
 
@@ -301,29 +301,29 @@ INSERT INTO models (model_version) VALUES (:id)
 ON CONFLICT (model_version) DO NOTHING;
 
 -- name: keys_version
--- The version of track keys that caches hold. Shared with other loads; whoever deletes tracks waits for their end.
+-- The version of the cached track keys. The lock is shared with other loads; a deletion of tracks waits for their end.
 SELECT epoch FROM epochs
 WHERE name = 'keys'
 FOR SHARE;
 
 -- name: labels_version
--- The version of labels and feature sources that caches hold.
+-- The version of the cached labels and feature sources.
 SELECT epoch FROM epochs
 WHERE name = 'labels';
 
 -- name: invalidate_keys
--- Let every process drop the track keys in its cache.
+-- Invalidate the cached track keys of every process.
 UPDATE epochs SET epoch = epoch + 1
 WHERE name = 'keys';
 
 -- name: invalidate_labels
--- Let every process drop the labels and feature sources in its cache.
+-- Invalidate the cached labels and feature sources of every process.
 UPDATE epochs SET epoch = epoch + 1
 WHERE name = 'labels';
 
 -- name: label_codes
--- The labels of some tracks by the current model as codes: a mood's place by name, 4 more if uncertain; the feature
--- source of each; and the probabilities in units of 1e-4.
+-- The labels of some tracks by the current model as codes (the mood's position by name, plus 4 if uncertain), their
+-- feature sources, and the probabilities in units of 1e-4.
 SELECT
     m.track_key,
     CASE m.mood WHEN 'Calm' THEN 0 WHEN 'Energetic' THEN 1 WHEN 'Happy' THEN 2 WHEN 'Sad' THEN 3 END
@@ -359,7 +359,7 @@ LEFT JOIN moods AS m ON c.model_key = m.model_key AND l.track_key = m.track_key
 WHERE m.track_key IS NULL;
 
 -- name: pending_days
--- The people and local days on which some tracks without a label were heard.
+-- The people and local days with listens of some tracks without a label.
 SELECT DISTINCT
     w.user_key,
     CAST((w.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
@@ -370,7 +370,7 @@ INNER JOIN utc_offsets AS o
 WHERE w.track_key = ANY(:ids);
 
 -- name: remove_pending_listens
--- Take labelled tracks out of the index.
+-- Remove labelled tracks from the index.
 DELETE FROM waiting_listens
 WHERE track_key = ANY(:ids);
 
@@ -388,16 +388,16 @@ ON CONFLICT (reason) DO NOTHING;
 SELECT 1 FROM stale_totals;
 
 -- name: do_days_add_up
--- Whether the daily counts hold as many listens as there are.
+-- Whether the daily counts add up to the number of listens.
 SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM day_moods);
 
 -- name: do_totals_add_up
--- Whether the totals hold as many listens as there are.
+-- Whether the totals add up to the number of listens.
 SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM listen_totals);
 
 -- name: user_keys
--- The keys of some people, who must not be deleted between this and the commit: their listens have no row-wise foreign
--- key in a load.
+-- The keys of some people. They must not be deleted before the commit: a load has no foreign key check per row for
+-- listens.
 SELECT
     user_id,
     user_key

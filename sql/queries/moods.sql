@@ -1,22 +1,22 @@
--- Labels and the models that gave them: which tracks have none, and which model's labels people see.
+-- Labels and their models: tracks without a label, and the current model, whose labels the views show.
 
 -- name: set_model_weights
--- Record which weights a model version stands for, once.
+-- Record the weights of a model version, once.
 UPDATE models SET weights_sha256 = :weights
 WHERE model_version = :id AND weights_sha256 IS NULL;
 
 -- name: model_weights
--- Which weights a model version stands for.
+-- The weights of a model version.
 SELECT weights_sha256 FROM models
 WHERE model_version = :id;
 
 -- name: current_model
--- The key of the model whose labels people see.
+-- The key of the current model.
 SELECT model_key FROM models
 WHERE is_current = 1;
 
 -- name: hide_labels
--- Show no model's labels.
+-- Show the labels of no model.
 UPDATE models SET is_current = 0
 WHERE is_current = 1;
 
@@ -32,12 +32,12 @@ WHERE
     );
 
 -- name: has_current_labels
--- Whether the model whose labels people see has any.
+-- Whether the current model has labels.
 SELECT 1 FROM models AS c
 WHERE c.is_current = 1 AND EXISTS (SELECT 1 FROM moods AS m WHERE m.model_key = c.model_key);
 
 -- name: current_version
--- The model version whose labels people see.
+-- The version of the current model.
 SELECT model_version FROM models
 WHERE is_current = 1;
 
@@ -47,8 +47,8 @@ UPDATE models SET is_current = 1
 WHERE model_version = :id;
 
 -- name: unlabelled_tracks
--- The next stored features of tracks that a model version has not labelled. The duration is the source's own, or the
--- track's.
+-- The next stored features of tracks that a model version has not labelled. The duration is that of the source, or that
+-- of the track.
 SELECT
     f.track_key,
     t.track_id,
@@ -145,7 +145,7 @@ ORDER BY distance DESC, t.track_id
 LIMIT :limit;
 
 -- name: old_labels
--- The number of labels of every model version that people do not see.
+-- The number of labels of each model version that is not current.
 SELECT
     c.model_version,
     count(m.track_key) AS labels
@@ -156,11 +156,11 @@ GROUP BY c.model_version
 ORDER BY c.model_version;
 
 -- name: remove_old_labels
--- Remove the labels that people do not see.
+-- Remove the labels of model versions that are not current.
 DELETE FROM moods
 WHERE model_key IN (SELECT model_key FROM models WHERE is_current = 0);
 
 -- name: remove_old_models
--- Remove the model versions without labels that people see.
+-- Remove the model versions that are not current.
 DELETE FROM models
 WHERE is_current = 0;

@@ -1,4 +1,4 @@
--- Calls to outside services: how many there were, how many there may be, and who asked for none.
+-- Calls to external services: counts, budgets and rate limits.
 
 -- name: count_call
 -- Count a call in its minute.
@@ -6,13 +6,13 @@ INSERT INTO api_calls (endpoint, minute_ms, calls) VALUES (:endpoint, :minute, 1
 ON CONFLICT (endpoint, minute_ms) DO UPDATE SET calls = api_calls.calls + 1;
 
 -- name: count_failure
--- Count a call as failed; never more failures than calls.
+-- Count a call as failed; there are never more failures than calls.
 INSERT INTO api_calls (endpoint, minute_ms, calls, failures) VALUES (:endpoint, :minute, 1, 1)
 ON CONFLICT (endpoint, minute_ms) DO UPDATE SET
     failures = CASE WHEN api_calls.failures < api_calls.calls THEN api_calls.failures + 1 ELSE api_calls.failures END;
 
 -- name: keep_retry_after
--- Store a Retry-After. The later of two counts, unless a clock that is ahead stored it.
+-- Store a Retry-After. The later of two counts, unless it was stored by a clock that was ahead.
 INSERT INTO rate_limits (endpoint, not_before_ms, reason, asked_at_ms) VALUES (:endpoint, :until, :reason, :asked_at)
 ON CONFLICT (endpoint) DO UPDATE SET
     not_before_ms = excluded.not_before_ms,
@@ -41,14 +41,14 @@ GROUP BY endpoint
 ORDER BY endpoint;
 
 -- name: lock_endpoint
--- PostgreSQL only: let one transaction at a time count the calls to an endpoint. It does not wait for the disk: a power
--- cut may lose the last counts.
+-- PostgreSQL only: only one transaction at a time counts the calls to an endpoint. It does not wait for the disk: a
+-- power cut can lose the last counts.
 SELECT
     set_config('synchronous_commit', 'off', TRUE) AS durability,
     pg_advisory_xact_lock(hashtext('api_calls/' || :endpoint)) AS locked;
 
 -- name: rate_limits
--- Every Retry-After that has not expired, without the row of the short ones.
+-- Every Retry-After that has not expired, without the row of the short waits.
 SELECT
     endpoint,
     not_before_ms
@@ -57,7 +57,7 @@ WHERE not_before_ms > :now AND asked_at_ms <= :latest AND endpoint <> :paced
 ORDER BY endpoint;
 
 -- name: rate_limits_of_endpoint
--- What an endpoint asked for, and the row of the short waits.
+-- The Retry-After of an endpoint, and the row of the short waits.
 SELECT
     endpoint,
     not_before_ms,
@@ -66,7 +66,7 @@ FROM rate_limits
 WHERE endpoint IN (:endpoint, :paced);
 
 -- name: take_from_rate_budget
--- Add one call to a service's rate budget. What is further ahead than :latest was stored by a clock that was wrong.
+-- Add one call to a service's rate budget. A time later than :latest was stored by a wrong clock.
 INSERT INTO rate_budgets (service, paid_until_us) VALUES (:service, :now + :step)
 ON CONFLICT (service) DO UPDATE
     SET

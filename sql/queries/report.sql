@@ -1,12 +1,12 @@
--- What pages, recaps and summaries show. The mood page prints the statements page_* for its readers; while it is made,
--- they read a copy of one person's rows of mood_history. :first and :last are local days, both included.
+-- Queries of pages, recaps and summaries. The mood page prints the statements page_* for its readers. While the page is
+-- made, they read a copy of one person's rows of mood_history. :first and :last are local days, both included.
 
 -- name: drop_report_listens
 -- Remove the copy of another person.
 DROP TABLE IF EXISTS report_listens;
 
 -- name: copy_report_listens
--- Copy what the page needs of a person's rows of mood_history: it asks about many periods.
+-- Copy a person's rows of mood_history for the page, because it queries many periods.
 CREATE TEMPORARY TABLE report_listens AS
 SELECT
     user_id,
@@ -31,11 +31,11 @@ FROM mood_history
 WHERE user_id = :user;
 
 -- name: index_report_days
--- Find the copied rows of a period.
+-- Index the copied rows by period.
 CREATE INDEX report_listens_local_day ON report_listens (local_day);
 
 -- name: index_report_times
--- Find the copied rows that follow one another.
+-- Index the copied rows by time.
 CREATE INDEX report_listens_played_at_ms ON report_listens (played_at_ms);
 
 -- name: page_totals
@@ -188,7 +188,7 @@ GROUP BY a.mood, b.mood
 ORDER BY a.mood, b.mood;
 
 -- name: page_streaks
--- The longest runs of days led by one mood.
+-- The longest streaks of days with the same leading mood.
 SELECT
     mood,
     first_day,
@@ -222,7 +222,7 @@ GROUP BY feature_source, model_version
 ORDER BY listens DESC, feature_source;
 
 -- name: page_tracks
--- The most heard tracks of each mood.
+-- The most played tracks of each mood.
 SELECT
     mood,
     track_id,
@@ -245,7 +245,7 @@ WHERE place <= 8
 ORDER BY mood, place;
 
 -- name: page_artists
--- The most heard artists of each mood.
+-- The most played artists of each mood.
 SELECT
     mood,
     artists,
@@ -340,7 +340,7 @@ WHERE u.user_id = :user
 ORDER BY g.starts_at_ms DESC;
 
 -- name: listens_by_reason
--- Some people's listens since a time: by the reason why they have no mood, NULL for those that have one.
+-- Some people's listens since a time, by the reason for a missing mood; NULL for listens with a mood.
 SELECT
     u.user_id,
     t.unlabelled_reason,
@@ -363,7 +363,7 @@ WHERE u.user_id = ANY(:ids) AND g.filled_at_ms IS NULL
 GROUP BY u.user_id;
 
 -- name: recap_top_track
--- A person's most heard track of a period.
+-- A person's most played track of a period.
 SELECT
     track,
     artists,
@@ -375,11 +375,11 @@ ORDER BY count(*) DESC, track_id
 LIMIT 1;
 
 -- name: count_people
--- How many people there are.
+-- The number of people.
 SELECT count(*) FROM users;
 
 -- name: recent_days_by_person
--- The first :most people's listens by day and mood. By integer day, in the order of the rows on the disk; the view
+-- The listens of the first :most people by day and mood. By integer day, in the order of the rows on disk; the view
 -- mood_daily shows the same rows with dates.
 WITH first_people AS (
     SELECT
@@ -403,7 +403,7 @@ WHERE d.day >= :first AND d.day <= :last AND d.listens > 0
 ORDER BY p.user_id, d.day DESC, d.mood;
 
 -- name: recent_days
--- Everybody's listens by day and mood. By integer day, in the order of the rows on the disk.
+-- The listens of all people by day and mood. By integer day, in the order of the rows on disk.
 SELECT
     d.day,
     d.mood,
@@ -424,7 +424,7 @@ GROUP BY month, mood
 ORDER BY month, mood;
 
 -- name: datasette_longest_streaks
--- Longest runs of days led by one mood.
+-- Longest streaks of days with the same leading mood.
 SELECT
     display_name,
     mood,
@@ -448,7 +448,7 @@ FROM mood_transitions
 ORDER BY display_name, from_mood, to_mood;
 
 -- name: datasette_top_tracks
--- The most heard tracks of a mood.
+-- The most played tracks of a mood.
 SELECT
     display_name,
     mood,

@@ -1,4 +1,4 @@
--- Encrypted tokens: replaced only where nobody else has replaced them meanwhile, and refreshed under a lease.
+-- Encrypted tokens: replaced only if no other process has replaced them meanwhile, and refreshed under a lease.
 
 -- name: stored_token
 -- An account's token and its version.
@@ -20,7 +20,7 @@ INNER JOIN users AS u ON a.user_key = u.user_key
 ORDER BY u.user_id;
 
 -- name: connect_account
--- Store a token, whatever is stored, and make the account active.
+-- Store a token, replacing any stored one, and make the account active.
 INSERT INTO accounts (user_key, token, token_version, authorised_at_ms)
 SELECT
     user_key,
@@ -40,8 +40,8 @@ ON CONFLICT (user_key) DO UPDATE SET
     permission_retry_at_ms = NULL;
 
 -- name: store_refreshed_token
--- Replace the token of a version and end the refresh lease. Spotify has accepted the permission, so an account that it
--- had refused is active again.
+-- Replace the token of a version and release the refresh lease. Spotify has accepted the permission, so an account that
+-- it had refused is active again.
 UPDATE accounts SET
     token = :token,
     token_version = token_version + 1,
@@ -60,12 +60,12 @@ UPDATE accounts SET token = :token, token_version = token_version + 1
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND token_version = :expected;
 
 -- name: refresh_owner
--- Who has the account's refresh lease, also where it has ended.
+-- The owner of the account's refresh lease, also of an expired one.
 SELECT refresh_owner FROM accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND refresh_owner IS NOT NULL;
 
 -- name: acquire_refresh_lease
--- Acquire or renew the account's refresh lease where it is free or has ended; :dead is an owner that has died.
+-- Acquire or renew the account's refresh lease if it is free or expired; :dead is an owner that has died.
 UPDATE accounts SET refresh_owner = :owner, refresh_until_ms = :until
 WHERE
     user_key = (SELECT user_key FROM users WHERE user_id = :id)
@@ -77,7 +77,7 @@ UPDATE accounts SET refresh_owner = NULL, refresh_until_ms = 0
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND refresh_owner = :owner;
 
 -- name: permission_tries
--- How often a refused permission was tried again, and when it will be.
+-- The number of retries of a refused permission, and the time of the next retry.
 SELECT
     state,
     permission_tries,
@@ -86,7 +86,7 @@ FROM accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND token_version = :expected;
 
 -- name: mark_reauthorisation_needed
--- Record that Spotify refused the token of a version, and when it is tried again.
+-- Record that Spotify refused the token of a version, and the time of the next retry.
 UPDATE accounts SET
     state = 'needs_reauthorisation',
     state_reason = :reason,

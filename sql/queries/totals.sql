@@ -1,7 +1,7 @@
 -- The totals that `moodlog status` shows.
 
 -- name: has_totals
--- Whether anything was counted yet.
+-- Whether there are totals.
 SELECT 1 FROM listen_totals;
 
 -- name: add_heard_tracks
@@ -12,7 +12,7 @@ WHERE track_key = ANY(:ids)
 ON CONFLICT (track_key) DO NOTHING;
 
 -- name: cover_pending_listens
--- Count the listens of tracks that got audio features just now and have no label yet.
+-- Count the listens of tracks that have new audio features and no label yet.
 INSERT INTO covered_listens (user_key, source_key, listens)
 SELECT
     w.user_key,
@@ -25,18 +25,18 @@ GROUP BY w.user_key, f.source_key
 ON CONFLICT (user_key, source_key) DO UPDATE SET listens = covered_listens.listens + excluded.listens;
 
 -- name: tracks_with_features
--- Those of some tracks that have audio features.
+-- The tracks of a list that have audio features.
 SELECT track_key FROM audio_features
 WHERE track_key = ANY(:ids);
 
 -- name: labelled_tracks
--- Those of some tracks that have a label by the current model.
+-- The tracks of a list that have a label by the current model.
 SELECT m.track_key FROM models AS c
 INNER JOIN moods AS m ON c.model_key = m.model_key
 WHERE c.is_current = 1 AND m.track_key = ANY(:ids);
 
 -- name: remove_unheard_tracks
--- Take those of some tracks out that have no listen any more.
+-- Remove the tracks of a list that no longer have a listen.
 DELETE FROM heard_tracks
 WHERE track_key = ANY(:ids) AND track_key NOT IN (SELECT track_key FROM listens);
 

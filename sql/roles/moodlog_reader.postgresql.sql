@@ -1,5 +1,5 @@
--- What analysts may read: moodlog's views, and nothing else. Tokens lie in a table, which a view's reader cannot reach.
--- Run after every migration, because a view that is made anew has no grants; does nothing where the role is not wanted.
+-- Grants for analysts: they can read moodlog's views and nothing else. Tokens are in a table, which this role cannot
+-- read. Runs after every migration, because a new view has no grants; does nothing if the role does not exist.
 DO $$
 DECLARE
     view_name TEXT;

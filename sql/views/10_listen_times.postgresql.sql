@@ -1,4 +1,4 @@
--- Every listen with its time in UTC and on the person's own clock. The ground the other views stand on.
+-- Every listen with its time in UTC and in the person's local time. The other views are based on it.
 CREATE VIEW listen_times AS
 SELECT
     l.user_key,
@@ -13,7 +13,7 @@ SELECT
     extract(ISODOW FROM to_timestamp(l.played_at_ms / 1000 + o.offset_s) AT TIME ZONE 'UTC')::integer AS local_weekday
 FROM listens AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
--- The one period of this listen by the index, instead of all periods of the zone.
+-- Finds the period of this listen with the index, instead of reading all periods of the zone.
 CROSS JOIN LATERAL (
     SELECT p.offset_s FROM utc_offsets AS p
     WHERE p.timezone = u.timezone AND p.starts_at_ms <= l.played_at_ms

@@ -1,4 +1,4 @@
--- Every listen with its time in UTC and on the person's own clock. The ground the other views stand on.
+-- Every listen with its time in UTC and in the person's local time. The other views are based on it.
 CREATE VIEW listen_times AS
 SELECT
     l.user_key,
@@ -12,7 +12,7 @@ SELECT
     CAST(strftime('%H', l.played_at_ms / 1000 + o.offset_s, 'unixepoch') AS INTEGER) AS local_hour,
     CAST(strftime('%w', l.played_at_ms / 1000 + o.offset_s + 518400, 'unixepoch') AS INTEGER) + 1 AS local_weekday
 FROM users AS u
--- SQLite keeps the order of a CROSS JOIN: a person's listens come in the order of time, and the newest need no sorting.
+-- SQLite keeps the order of a CROSS JOIN: a person's listens are read in time order, and the newest need no sorting.
 CROSS JOIN listens AS l
 CROSS JOIN utc_offsets AS o
 WHERE

@@ -1,4 +1,4 @@
--- The daily counts with one row a person, day (days since 1970-01-01, on the person's own clock) and mood.
+-- The daily counts, one row per person, day (days since 1970-01-01, in the person's local time) and mood.
 -- expected_listens and listens_variance are the mean and variance of how many of the labelled listens have the mood
 -- under the model's probabilities, listens taken as independent (Poisson-binomial). A mood that leads no listen can
 -- still be expected.

@@ -1,4 +1,4 @@
--- One row a track: its mood by the current model, or the reason why it has none.
+-- One row per track: its mood by the current model, or the reason why it has none.
 CREATE VIEW track_moods AS
 SELECT
     t.track_key,

@@ -1,5 +1,6 @@
--- Every listen with its mood: what people query. Newest last by played_at_ms; local_* are on the person's own clock;
--- local_weekday is 1 for Monday to 7 for Sunday. mood is NULL where a track is unlabelled; unlabelled_reason says why.
+-- Every listen with its mood: the main view for queries. Order by played_at_ms to sort by time. local_* columns are in
+-- the person's local time; local_weekday is 1 (Monday) to 7 (Sunday). mood is NULL if a track is unlabelled;
+-- unlabelled_reason says why.
 CREATE VIEW mood_history AS
 SELECT
     u.user_id,

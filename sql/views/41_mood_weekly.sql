@@ -1,7 +1,8 @@
--- One row a person, week (named by its Monday) and mood ('Unlabelled' for listens without one): how many listens, and
--- their share of that week's listens (0-1). share_expected is the mean share under the model's probabilities, share_low
--- and share_high its 90% interval (a normal approximation of the Poisson-binomial distribution, with continuity
--- correction; repeated plays count as independent, which makes it too narrow where few tracks are played often).
+-- One row per person, week (the date of its Monday) and mood ('Unlabelled' for listens without one): number of listens,
+-- and their share of that week's listens (0-1). share_expected is the mean share under the model's probabilities,
+-- share_low and share_high its 90% interval (a normal approximation of the Poisson-binomial distribution, with
+-- continuity correction; repeated plays count as independent, which makes it too narrow where few tracks are played
+-- often).
 CREATE VIEW mood_weekly AS
 SELECT
     s.user_id,

@@ -1,4 +1,4 @@
--- One row a week (named by its Monday) and mood over all people: how many listens, and their share of that week's
+-- One row per week (the date of its Monday) and mood over all people: number of listens, and their share of that week's
 -- listens (0-1).
 CREATE VIEW mood_weekly_everybody AS
 SELECT

@@ -1,5 +1,5 @@
--- One row a person, weekday (1 for Monday to 7 for Sunday, on the person's own clock) and mood ('Unlabelled' for
--- listens without one): how many listens, and their share of that weekday's listens (0-1).
+-- One row per person, weekday (1 for Monday to 7 for Sunday, in the person's local time) and mood ('Unlabelled' for
+-- listens without one): number of listens, and their share of that weekday's listens (0-1).
 CREATE VIEW mood_by_weekday AS
 SELECT
     d.user_id,

@@ -1,5 +1,6 @@
--- One row a run of days on which the same mood led a person's labelled listens: first and last local day, how many days
--- and listens. A day without labelled listens ends a run; where moods tie on a day, the first by name leads.
+-- One row per streak of days on which the same mood was the most frequent among a person's labelled listens: first and
+-- last local day, number of days and listens. A day without labelled listens ends a streak. If moods tie on a day, the
+-- first by name leads.
 CREATE VIEW mood_streaks AS
 SELECT
     d.user_id,
@@ -10,7 +11,7 @@ SELECT
     d.days,
     d.listens
 FROM (
-    -- Windows instead of a GROUP BY: a condition on the person then reaches the innermost table.
+    -- Window functions instead of GROUP BY: a condition on the person is then pushed down to the innermost table.
     SELECT
         r.user_id,
         r.display_name,

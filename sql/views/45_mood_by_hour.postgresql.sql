@@ -1,5 +1,5 @@
--- One row a person, hour of the day (0-23, on the person's own clock) and mood ('Unlabelled' for listens without one):
--- how many listens, and their share of that hour's listens (0-1).
+-- One row per person, hour of the day (0-23, in the person's local time) and mood ('Unlabelled' for listens without
+-- one): number of listens, and their share of that hour's listens (0-1).
 CREATE VIEW mood_by_hour AS
 SELECT
     d.user_id,
@@ -24,8 +24,8 @@ FROM (
             l.track_key,
             CAST((l.played_at_ms / 1000 + o.offset_s) / 3600 % 24 AS INTEGER) AS hour
         FROM users AS u
-        -- Period by period: each is one stretch of the person's listens in the index. OFFSET keeps the planner to this;
-        -- it would compare each listen with all periods.
+        -- One period at a time: each is one range of the person's listens in the index. OFFSET forces this plan;
+        -- otherwise the planner compares each listen with all periods.
         INNER JOIN utc_offsets AS o ON u.timezone = o.timezone
         CROSS JOIN LATERAL (
             SELECT
@@ -36,8 +36,8 @@ FROM (
             OFFSET 0 -- noqa: AM09
         ) AS l
     ) AS h
-    -- Label by label by the index: PostgreSQL would hash everybody's labels for one person's listens. There is one
-    -- label at most; LIMIT is what keeps the planner to this.
+    -- Finds each label with the index: PostgreSQL would hash all labels for one person's listens. There is one
+    -- label at most; LIMIT forces this plan.
     LEFT JOIN LATERAL (
         SELECT x.mood FROM moods AS x
         WHERE

@@ -1,5 +1,5 @@
--- One row a person, hour of the day (0-23, on the person's own clock) and mood ('Unlabelled' for listens without one):
--- how many listens, and their share of that hour's listens (0-1).
+-- One row per person, hour of the day (0-23, in the person's local time) and mood ('Unlabelled' for listens without
+-- one): number of listens, and their share of that hour's listens (0-1).
 CREATE VIEW mood_by_hour AS
 SELECT
     d.user_id,
@@ -24,7 +24,7 @@ FROM (
             l.track_key,
             CAST((l.played_at_ms / 1000 + o.offset_s) / 3600 % 24 AS INTEGER) AS hour
         FROM users AS u
-        -- Period by period: each is one stretch of the person's listens in the index.
+        -- One period at a time: each is one range of the person's listens in the index.
         INNER JOIN utc_offsets AS o ON u.timezone = o.timezone
         INNER JOIN listens AS l
             ON u.user_key = l.user_key AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms

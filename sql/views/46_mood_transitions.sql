@@ -1,5 +1,5 @@
--- One row a person and pair of moods that followed each other: how often a listen of from_mood was followed by one of
--- to_mood within half an hour, and the share of that among what followed from_mood (0-1).
+-- One row per person and pair of moods: how often a listen of from_mood was followed by one of to_mood within half an
+-- hour, and its share of all listens that followed from_mood (0-1).
 CREATE VIEW mood_transitions AS
 SELECT
     d.user_id,
@@ -18,7 +18,7 @@ FROM (
         a.mood AS from_mood,
         b.mood AS to_mood,
         count(*) AS transitions
-    -- SQLite keeps the order of a CROSS JOIN. Without statistics it would begin with moods, or read all earlier listens
+    -- SQLite keeps the order of a CROSS JOIN. Without statistics it would start with moods, or read all earlier listens
     -- for each listen, and take minutes.
     FROM users AS u
     CROSS JOIN listens AS l

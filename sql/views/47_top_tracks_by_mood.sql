@@ -1,5 +1,5 @@
--- One row a person, mood and track heard: how many listens, and the track's place among that person's tracks of that
--- mood (1 is the most heard; ties by track id).
+-- One row per person, mood and track: number of listens, and the track's rank among that person's tracks of that mood
+-- (1 is the most played; ties by track id).
 CREATE VIEW top_tracks_by_mood AS
 SELECT
     d.user_id,

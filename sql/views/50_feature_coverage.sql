@@ -1,5 +1,5 @@
--- One row a feature source ('none' for tracks without features): how many tracks and listens it covers, and their
--- shares (0-1).
+-- One row per feature source ('none' for tracks without features): number of tracks and listens that it covers, and
+-- their shares (0-1).
 CREATE VIEW feature_coverage AS
 WITH plays AS (
     SELECT

@@ -1,4 +1,4 @@
--- One row a person: how many of their listens are of tracks with audio features, and the share (0-1).
+-- One row per person: number of their listens of tracks with audio features, and the share (0-1).
 CREATE VIEW feature_coverage_by_person AS
 SELECT
     u.user_id,

@@ -1,5 +1,5 @@
--- One row a year of release ('unknown' where it is not known): how many of its tracks have audio features, and the
--- share (0-1).
+-- One row per year of release ('unknown' if it is not known): number of its tracks with audio features, and the share
+-- (0-1).
 CREATE VIEW feature_coverage_by_year AS
 SELECT
     coalesce(substr(t.release_date, 1, 4), 'unknown') AS release_year,
