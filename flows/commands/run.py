@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @click.command
 @click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Only this account; may be repeated.")
-@click.option("--from", "first_day", type=DAY, help="Label only tracks heard on this local day or later.")
-@click.option("--to", "last_day", type=DAY, help="Label only tracks heard on this local day or earlier.")
+@click.option("--from", "first_day", type=DAY, help="Label only tracks played on this local day or later.")
+@click.option("--to", "last_day", type=DAY, help="Label only tracks played on this local day or earlier.")
 @click.option("--dry-run", is_flag=True, help="Fetch new listens from Spotify, but write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 @click.pass_context

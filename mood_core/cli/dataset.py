@@ -75,7 +75,7 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the distributions to this PNG.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 def describe(file: Path, words: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
-    """Show how many tracks each mood has and the means of their features.
+    """Show the number of tracks of each mood and the means of their features.
 
     \b
     Examples:

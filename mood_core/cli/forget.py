@@ -27,8 +27,8 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
     features and moods of tracks stay, except those of the person's own local files. A person who is only in the lake
     can be forgotten too.
 
-    The history of moodlog's own Prefect server is cleaned as well: the person's runs are deleted, and log lines,
-    artifacts and events of other runs that name them. Delete backups yourself, and runs on other Prefect servers. To
+    In the history of moodlog's own Prefect server, the person's runs are deleted, and log lines, artifacts and events
+    of other runs that name the person. Delete backups yourself, and runs on other Prefect servers. To
     keep a copy, run `moodlog export` first.
 
     \b

@@ -28,10 +28,18 @@ if TYPE_CHECKING:
     help="Skip plays shorter than this; plays without a duration stay.",
 )
 @click.option(
-    "--private", type=click.Choice(["keep", "drop"]), default="keep", show_default=True, help="Private sessions."
+    "--private",
+    type=click.Choice(["keep", "drop"]),
+    default="keep",
+    show_default=True,
+    help="Keep or drop plays of private sessions.",
 )
 @click.option(
-    "--videos", type=click.Choice(["drop", "keep"]), default="drop", show_default=True, help="Plays of music videos."
+    "--videos",
+    type=click.Choice(["drop", "keep"]),
+    default="drop",
+    show_default=True,
+    help="Keep or drop plays of music videos.",
 )
 @click.option("--label", is_flag=True, help="Fetch features and label at once, most played tracks first.")
 @click.option("--dry-run", is_flag=True, help="Report the outcome of every row, and write nothing.")

@@ -434,16 +434,16 @@ WHERE model_version = ANY(:ids);
 DROP TABLE staging;
 
 -- name: remove_all_mood_days
--- Before every day is counted again.
+-- Remove all daily counts, before they are counted again.
 DELETE FROM mood_days;
 
 -- name: remove_mood_days_of
--- Before the days of some people are counted again.
+-- Remove the daily counts of some people, before they are counted again.
 DELETE FROM mood_days
 WHERE user_key = ANY(:ids);
 
 -- name: remove_mood_days
--- Before the days of :pairs, each a person's key and a local day, are counted again.
+-- Remove the daily counts of :pairs (each a person's key and a local day), before they are counted again.
 DELETE FROM mood_days
 WHERE
     (user_key, day) IN (
@@ -454,9 +454,9 @@ WHERE
     );
 
 -- name: count_mood_days
--- Count listens by person, local day and mood: every listen, those of some people, or those on the days of :pairs. The
--- days are materialized, because SQLite would take the JSON apart again for every listen. A local day lies within a day
--- of the UTC day of the same name; the day itself decides.
+-- Count listens by person, local day and mood: all listens, those of some people, or those on the days of :pairs. The
+-- days are materialized, because SQLite would parse the JSON again for every listen. A local day is within one day of
+-- the UTC day with the same date, which limits the search; the local day decides.
 /* pairs: WITH s AS MATERIALIZED (
     SELECT
         CAST(p.value ->> 0 AS INTEGER) AS user_key,
@@ -505,8 +505,8 @@ SELECT
     coalesce(CAST(sum(x.happy * (10000 - x.happy)) AS BIGINT), 0) AS variance_happy,
     coalesce(CAST(sum(x.sad * (10000 - x.sad)) AS BIGINT), 0) AS variance_sad
 FROM (
-    -- Probabilities in units of 1e-4. The addend makes halves go up in both databases: PostgreSQL rounds them to even.
-    -- Not by floor(): SQLAlchemy's own raises at NULL.
+    -- Probabilities in units of 1e-4. The addend rounds halves up in both databases; PostgreSQL would round them to even.
+    -- floor() is not used: SQLAlchemy replaces it on SQLite with a function that fails at NULL.
     SELECT
         d.user_key,
         d.day,

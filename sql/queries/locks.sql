@@ -1,7 +1,7 @@
--- Exclusive locks and the numbers that keep whoever lost one from writing.
+-- Exclusive locks and their fencing numbers, which stop a process without the lock from writing.
 
 -- name: try_lock
--- PostgreSQL only: acquire a lock for this session unless another one holds it.
+-- PostgreSQL only: acquire a lock for this session, unless another session holds it.
 SELECT pg_try_advisory_lock(:family, :number);
 
 -- name: unlock
@@ -13,19 +13,19 @@ SELECT pg_advisory_unlock(:family, :number);
 SELECT pg_advisory_xact_lock(:key);
 
 -- name: raise_fence
--- Raise the number of a lock.
+-- Raise the fencing number of a lock.
 UPDATE fences SET number = number + 1
 WHERE name = :name
 RETURNING number;
 
 -- name: fence
--- The number of a lock, which stays as it is until this transaction ends.
+-- The fencing number of a lock, locked until this transaction ends.
 SELECT number FROM fences
 WHERE name = :name
 FOR SHARE;
 
 -- name: held_leases
--- The account leases of an owner, which stay as they are until this transaction ends.
+-- The account leases of an owner, locked until this transaction ends.
 SELECT
     u.user_id,
     a.lease_number

@@ -41,7 +41,7 @@ DELETE FROM heard_tracks
 WHERE track_key = ANY(:ids) AND track_key NOT IN (SELECT track_key FROM listens);
 
 -- name: remove_listen_totals
--- Before all are counted again.
+-- Remove the totals, before they are counted again.
 DELETE FROM listen_totals;
 
 -- name: count_listen_totals
@@ -57,7 +57,7 @@ FROM listens
 GROUP BY user_key, source_key;
 
 -- name: remove_covered_listens
--- Before all are counted again.
+-- Remove the totals, before they are counted again.
 DELETE FROM covered_listens;
 
 -- name: count_covered_listens
@@ -72,7 +72,7 @@ INNER JOIN audio_features AS f ON l.track_key = f.track_key
 GROUP BY l.user_key, f.source_key;
 
 -- name: remove_heard_tracks
--- Before all are found again.
+-- Remove all played tracks, before they are found again.
 DELETE FROM heard_tracks;
 
 -- name: find_heard_tracks
