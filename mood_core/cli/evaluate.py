@@ -75,7 +75,7 @@ def command(
 ) -> None:
     """Measure the training recipe by repeated stratified cross-validation, with baselines on the same folds.
 
-    With --group-by source, leave one curator of the column `source` out at a time: what strangers can expect. With
+    With --group-by source, leave one curator of the column `source` out at a time, to measure new curators. With
     --model, measure that saved model on the tracks it was not trained on. Needs: pip install 'moodlog[train]'
 
     \b
