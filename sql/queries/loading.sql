@@ -505,7 +505,7 @@ SELECT
     coalesce(CAST(sum(x.happy * (10000 - x.happy)) AS BIGINT), 0) AS variance_happy,
     coalesce(CAST(sum(x.sad * (10000 - x.sad)) AS BIGINT), 0) AS variance_sad
 FROM (
-    -- Probabilities in units of 1e-4. The addend rounds halves up in both databases; PostgreSQL would round them to even.
+    -- Probabilities in units of 1e-4. The addend rounds halves up in both databases; PostgreSQL rounds them to even.
     -- floor() is not used: SQLAlchemy replaces it on SQLite with a function that fails at NULL.
     SELECT
         d.user_key,
