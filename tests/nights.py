@@ -11,7 +11,7 @@ from sqlalchemy import text
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import to_ms
 from mood_core.spotify.tokens import Token
-from mood_core.store.locks.named_locks import Turn
+from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.nightly.fetch_features import fetch_features
@@ -80,7 +80,7 @@ def one_night(workspace: Workspace) -> NightReport:
     ids = [account.user_id for account in workspace.accounts.all() if account.state == "active"]
     pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
     report.outcomes = pull_leased(ids, pull, workspace.accounts, workspace.now)
-    with workspace.turn(Turn.LABELS):
+    with workspace.lock(NamedLock.LABELS):
         match_pending(ImportRows(workspace.database), workspace.batches, now=now)
         report.features = fetch_features(
             workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=now

@@ -15,11 +15,11 @@ from mood_core.features.catalog.file_list import read_list
 from mood_core.features.catalog.names import CatalogNames
 from mood_core.settings import Settings
 from mood_core.store.engine.database import Database
-from mood_core.store.engine.read_only import unchanged
-from mood_core.store.locks.named_locks import Turn
+from mood_core.store.engine.read_only import read_only
+from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.import_rows import ImportRows
-from mood_core.usecases.account_lock import held
+from mood_core.usecases.account_lock import account_lock
 from mood_core.usecases.imports.import_export import ImportOptions, ImportReport, NoProgress, Progress, import_history
 from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.imports.owner import RegisteringBatches, check_not_forgotten, find_owner
@@ -89,7 +89,7 @@ def label_now(workspace: Workspace, asked: Callable[[int, int], None], labelled:
 def match_names(workspace: Workspace) -> int:
     """Give plays by name their tracks, where these are known by now or stand in a catalogue file; returns how many."""
     rows, catalog = ImportRows(workspace.database), catalog_names(workspace.settings, remember=True)
-    with workspace.turn(Turn.LABELS), workspace.accounts.leased():
+    with workspace.lock(NamedLock.LABELS), workspace.accounts.leased():
         return match_pending(rows, workspace.batches, now=workspace.now(), catalog=catalog)
 
 
@@ -114,10 +114,10 @@ def limits_of(settings: Settings) -> Limits:
 def _database(workspace: Workspace, *, dry_run: bool) -> Iterator[Database]:
     """The database to import into, with what an earlier run left over loaded; a dry run only looks at it."""
     if dry_run:
-        with unchanged(workspace.settings.database, now=workspace.now()) as database:
+        with read_only(workspace.settings.database, now=workspace.now()) as database:
             yield database
     else:
-        with workspace.turn(Turn.UPKEEP):
+        with workspace.lock(NamedLock.UPKEEP):
             workspace.batches.finish(now=workspace.now())
             yield workspace.database
 
@@ -126,7 +126,9 @@ def _database(workspace: Workspace, *, dry_run: bool) -> Iterator[Database]:
 def _holding(workspace: Workspace, user_id: str, *, dry_run: bool) -> Iterator[Callable[[], None]]:
     """Hold the account, so that no pull comes in between; a dry run takes nothing."""
     with ExitStack() as stack:
-        yield (lambda: None) if dry_run else stack.enter_context(held(workspace.accounts, user_id, workspace.now))
+        yield (
+            (lambda: None) if dry_run else stack.enter_context(account_lock(workspace.accounts, user_id, workspace.now))
+        )
 
 
 def machine_zone() -> str:

@@ -18,7 +18,7 @@ from mood_core.settings import Settings, load_settings, other_names_in_use
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.moves import refuse_moved
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.listens import ListenStore
@@ -194,9 +194,9 @@ class Parts:
         self._closing.callback(clients.close)
         return clients
 
-    def turn(self, what: Turn) -> AbstractContextManager[None]:
+    def lock(self, what: NamedLock) -> AbstractContextManager[None]:
         """Be the only process that does ``what`` on this database; see :mod:`mood_core.store.locks.named_locks`."""
-        return turn(self.database, what)
+        return named_lock(self.database, what)
 
     @property
     def model_folder(self) -> Path:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mood_core.app.parts import Parts, make_home, utc_now
 from mood_core.domain.records import User
-from mood_core.store.locks.named_locks import Turn
+from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.selection import Selection
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Workspace(Parts):
         from mood_core.usecases.quarantine import quarantine_answers
 
         now = self.now()
-        with self.turn(Turn.LABELS):
+        with self.lock(NamedLock.LABELS):
             report = fetch_features(
                 self.feature_sources(),
                 self.feature_rows,
@@ -187,7 +187,7 @@ class Workspace(Parts):
         from mood_core.usecases.nightly.label_tracks import label_tracks
 
         parts = self.classifier, self.model_card, self.mood_rows, self.models, self.batches
-        with self.turn(Turn.LABELS):
+        with self.lock(NamedLock.LABELS):
             return label_tracks(*parts, now=self.now(), selection=selection, progress=progress)
 
     # Models
@@ -203,7 +203,7 @@ class Workspace(Parts):
         from mood_core.usecases.models.relabel import relabel
 
         parts = self.classifier, self.model_card, self.mood_rows, self.models, self.batches
-        with self.turn(Turn.LABELS):
+        with self.lock(NamedLock.LABELS):
             report = relabel(*parts, now=self.now(), progress=progress)
         if drop_old:
             report.dropped = drop_old_labels(self.mood_rows, self.lake, self.database)
@@ -225,7 +225,7 @@ class Workspace(Parts):
         from mood_core.usecases.people.manage_users import the_reader
         from mood_core.usecases.quarantine import quarantine_answers
 
-        with self.turn(Turn.LABELS):
+        with self.lock(NamedLock.LABELS):
             table, report = build_dataset(
                 playlists,
                 self.spotify.for_user(the_reader(self.accounts, user)).playlist_items,

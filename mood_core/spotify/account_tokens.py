@@ -179,14 +179,14 @@ class AccountTokens:
         held = self._read()
         if self._is_usable(held, rejected):
             return held
-        if not self._repository.claim_refresh(self._user_id, self._owner, LEASE_S):
+        if not self._repository.acquire_refresh_lease(self._user_id, self._owner, LEASE_S):
             return None
         self._is_leased = True
         try:
             return self._refresh_under_lease(rejected)
         finally:
             if self._is_leased:
-                self._repository.release_refresh(self._user_id, self._owner)
+                self._repository.release_refresh_lease(self._user_id, self._owner)
                 self._is_leased = False
 
     def _refresh_under_lease(self, rejected: str | None) -> _Held:

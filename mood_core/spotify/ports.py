@@ -79,11 +79,11 @@ class TokenRepository(Protocol):
         """
         ...
 
-    def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
+    def acquire_refresh_lease(self, user_id: str, owner: str, for_s: float) -> bool:
         """Acquire the account's refresh lease for ``for_s`` seconds; False while another owner holds it."""
         ...
 
-    def release_refresh(self, user_id: str, owner: str) -> None:
+    def release_refresh_lease(self, user_id: str, owner: str) -> None:
         """Release the lease; does nothing if ``owner`` does not hold it."""
         ...
 

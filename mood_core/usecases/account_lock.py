@@ -13,7 +13,7 @@ from mood_core.store.queries.accounts import Accounts
 
 
 @contextmanager
-def held(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Iterator[Callable[[], None]]:
+def account_lock(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Iterator[Callable[[], None]]:
     """Lease the account ``user_id``; waits up to a minute for a run that pulls it. Yields a function that renews.
 
     An account without a Spotify connection needs no lease.
@@ -23,7 +23,7 @@ def held(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Itera
         StoreError: The database fails.
     """
     owner, deadline = new_owner(), time.monotonic() + WAIT_S
-    while not accounts.claim([user_id], owner, now=now(), for_s=LEASE_S):
+    while not accounts.acquire_leases([user_id], owner, now=now(), for_s=LEASE_S):
         if not any(account.state == "active" for account in accounts.all([user_id])):
             break
         if time.monotonic() > deadline:
@@ -31,7 +31,7 @@ def held(accounts: Accounts, user_id: str, now: Callable[[], datetime]) -> Itera
         time.sleep(POLL_S)
     try:
         with accounts.leased(owner):
-            yield Renewal(lambda: accounts.claim([user_id], owner, now=now(), for_s=LEASE_S))
+            yield Renewal(lambda: accounts.acquire_leases([user_id], owner, now=now(), for_s=LEASE_S))
     finally:
         with suppress(StoreError):  # the lease expires anyway; this must not hide the result or an earlier error
             accounts.release(owner)

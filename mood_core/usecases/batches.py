@@ -20,7 +20,7 @@ from mood_core.store.loading.daily import follow_time_zones
 from mood_core.store.loading.load import load_batch, load_into
 from mood_core.store.loading.totals import refresh_totals
 from mood_core.store.locks.fences import leases_of, lost_leases
-from mood_core.store.locks.named_locks import Turn, turn_unless_held
+from mood_core.store.locks.named_locks import NamedLock, named_lock_unless_held
 from mood_core.store.queries.ledger import (
     loaded_among,
     loaded_among_in,
@@ -30,7 +30,6 @@ from mood_core.store.queries.ledger import (
 )
 from mood_core.store.queries.tombstones import (
     all_people,
-    buried,
     drop_people,
     half_forgotten,
     kept_out,
@@ -38,12 +37,13 @@ from mood_core.store.queries.tombstones import (
     lock_people,
     newest_forgetting,
     tombstone_of,
+    tombstone_row,
     tombstones_of,
     user_ids_of,
 )
 from mood_core.text.format import plural
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
-from mood_core.usecases.remove_rows import any_forgotten, has_forgotten, take_out_forgotten
+from mood_core.usecases.remove_rows import any_forgotten, has_forgotten, remove_forgotten
 
 _WAIT_S = 60.0
 LOOK_BACK = timedelta(days=31)
@@ -90,7 +90,7 @@ class Batches:
             found, published = self._lake.stream(file.path)
             if found.sha256 != file.sha256:
                 raise BatchCorrupt(f"{file.path} exists in the lake with different content; move it away and run again")
-            cache = self._database.remembered.begin(connection)
+            cache = self._database.key_cache.begin(connection)
             load_into(connection, file, published, cache, now=now)
         cache.committed()
         return file.row_count
@@ -100,7 +100,7 @@ class Batches:
         with self._database.read() as connection:
             return _gone(connection, user_ids)
 
-    def bury(self, user_id: str, *, now: datetime) -> None:
+    def add_tombstone(self, user_id: str, *, now: datetime) -> None:
         """Write the tombstone of ``user_id``: from now on, no row of theirs is stored or loaded.
 
         Raises:
@@ -108,9 +108,9 @@ class Batches:
         """
         tombstone = tombstone_of(self._database, user_id)
         if tombstone is None or not tombstone.in_force:
-            self.add(FORGOTTEN, buried(self._database, user_id, at=self.batch_time(now)), now=now)
+            self.add(FORGOTTEN, tombstone_row(self._database, user_id, at=self.batch_time(now)), now=now)
 
-    def welcome(self, user_id: str, *, now: datetime) -> None:
+    def lift_tombstone(self, user_id: str, *, now: datetime) -> None:
         """Lift the tombstone of ``user_id`` after a new consent. Rows from before the consent are still dropped.
 
         An interrupted `moodlog forget` of the person is completed first.
@@ -248,8 +248,8 @@ class Batches:
 
     def _without_forgotten(self, file: BatchFile, now: datetime) -> bool:
         try:
-            with turn_unless_held(self._database, Turn.UPKEEP):
-                take_out_forgotten(self._lake, self._database, file, now=now)
+            with named_lock_unless_held(self._database, NamedLock.UPKEEP):
+                remove_forgotten(self._lake, self._database, file, now=now)
         except StoreBusy as error:
             log.warning("not loaded: %s has rows of a forgotten person, and %s", file.path, error.message)
             return False

@@ -56,7 +56,7 @@ def publish(
     """
     with database.load() as connection:
         made = lake.compact(dataset, rows, replaced, inherited=inherited)
-        cache = database.remembered.begin(connection)
+        cache = database.key_cache.begin(connection)
         load_into(connection, made, rows, cache, now=now)
     cache.committed()
     return made
@@ -77,7 +77,7 @@ def has_forgotten(lake: Lake, database: Database, file: BatchFile) -> bool:
     return any(stone.keeps_out(file.created_at) for stone in stones.values())
 
 
-def take_out_forgotten(lake: Lake, database: Database, file: BatchFile, *, now: datetime) -> None:
+def remove_forgotten(lake: Lake, database: Database, file: BatchFile, *, now: datetime) -> None:
     """Replace ``file`` by one without the rows of forgotten people. The caller holds the lock of the lake.
 
     Raises:
@@ -109,7 +109,7 @@ def clean_lake(lake: Lake, database: Database, *, now: datetime) -> int:
             try:
                 file, _ = lake.stream(path)
                 if has_forgotten(lake, database, file):
-                    take_out_forgotten(lake, database, file, now=now)
+                    remove_forgotten(lake, database, file, now=now)
                     cleaned += 1
             except BatchCorrupt as error:
                 log.error("not changed: %s; run `moodlog verify` for details", error.message)  # noqa: TRY400

@@ -81,7 +81,7 @@ def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "finish", lambda: batches.finish(now=now)
     yield "accounts", workspace.accounts.all
     yield "paces", lambda: workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, people)
-    yield "claim", lambda: workspace.accounts.claim(people, "bench", now=now, for_s=600.0)
+    yield "claim", lambda: workspace.accounts.acquire_leases(people, "bench", now=now, for_s=600.0)
     yield "pull", lambda: pull(people, now=now)
     yield "match plays by name", lambda: match_pending(ImportRows(workspace.database), batches, now=now)
     yield "features", lambda: fetch_features(workspace.feature_sources(), workspace.feature_rows, batches, now=now)

@@ -87,7 +87,7 @@ def core(_people: Path) -> int:
     def pull(part: list[str]) -> int:
         with Workspace() as own:
             now = own.now()
-            claimed = own.accounts.claim(part, new_owner(), now=now, for_s=600.0)
+            claimed = own.accounts.acquire_leases(part, new_owner(), now=now, for_s=600.0)
             pull_all = PullListens(own.spotify.for_user, own.listens, own.accounts, own.batches)
             return sum(outcome.new for outcome in pull_all(claimed, now=now))
 

@@ -54,7 +54,7 @@ class MemoryTokens:
                 self.leases.pop(user_id, None)
             return True
 
-    def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
+    def acquire_refresh_lease(self, user_id: str, owner: str, for_s: float) -> bool:
         with self._lock:
             holder, until = self.leases.get(user_id, ("", 0.0))
             if holder not in ("", owner) and time.monotonic() < until:
@@ -62,7 +62,7 @@ class MemoryTokens:
             self.leases[user_id] = (owner, time.monotonic() + for_s)
             return True
 
-    def release_refresh(self, user_id: str, owner: str) -> None:
+    def release_refresh_lease(self, user_id: str, owner: str) -> None:
         with self._lock:
             if self.leases.get(user_id, ("", 0.0))[0] == owner:
                 del self.leases[user_id]

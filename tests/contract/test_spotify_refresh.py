@@ -187,7 +187,7 @@ def test_workers_whose_token_is_rejected_at_once_renew_it_once(repository: Memor
 def test_a_lease_that_another_worker_left_behind_is_waited_for(
     repository: MemoryTokens, cipher: TokenCipher, expired: Token
 ) -> None:
-    repository.claim_refresh("person", "crashed", 0.2)
+    repository.acquire_refresh_lease("person", "crashed", 0.2)
     with serving(answer=Rotating()) as server:
         worker = Worker(server.url, repository, cipher, sleep=lambda _: time.sleep(0.02))
         assert worker.tokens.access_token() == "access-2"
@@ -196,7 +196,7 @@ def test_a_lease_that_another_worker_left_behind_is_waited_for(
 def test_a_lease_that_never_ends_is_not_waited_for_without_end(
     repository: MemoryTokens, cipher: TokenCipher, expired: Token
 ) -> None:
-    repository.claim_refresh("person", "stuck", 10_000)
+    repository.acquire_refresh_lease("person", "stuck", 10_000)
     waits: list[float] = []
     with serving(answer=Rotating()) as server, pytest.raises(Unavailable, match="Another worker"):
         Worker(server.url, repository, cipher, sleep=waits.append).tokens.access_token()
@@ -227,10 +227,10 @@ def test_the_token_is_read_again_under_the_lease(cipher: TokenCipher) -> None:
     """Another worker's whole refresh fits between reading and claiming."""
 
     class Overtaken(MemoryTokens):
-        def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
+        def acquire_refresh_lease(self, user_id: str, owner: str, for_s: float) -> bool:
             newer = token("access-2", "refresh-2")
             self.write("person", cipher.encrypt(newer.to_json()), authorised_at=AUTHORISED_AT, expected_version=1)
-            return super().claim_refresh(user_id, owner, for_s)
+            return super().acquire_refresh_lease(user_id, owner, for_s)
 
     repository = Overtaken()
     store_new_token("person", token(lives=EXPIRED), repository, cipher)

@@ -21,7 +21,7 @@ from mood_core.errors import LockLost
 from mood_core.lake.schema import PERSONAL
 from mood_core.store import Database
 from mood_core.store.locks.leases import new_owner
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.usecases.nightly.pull_listens import PullListens
 from standin import StandIn
 from tests.nights import connect_listeners, contents, settings_for, workspace_of
@@ -170,11 +170,11 @@ def test_a_lease_that_another_run_has_acquired_since_lets_nothing_be_written(ids
     first, second = new_owner(), new_owner()
     with workspace_of(standin) as workspace:
         now = workspace.now()
-        assert workspace.accounts.claim(ids, first, now=now, for_s=60) == ids
+        assert workspace.accounts.acquire_leases(ids, first, now=now, for_s=60) == ids
         files = workspace.lake.paths("listens")
         with workspace.accounts.leased(first):
             late = now + timedelta(seconds=61)
-            assert workspace.accounts.claim(ids[:1], second, now=late, for_s=60) == ids[:1]
+            assert workspace.accounts.acquire_leases(ids[:1], second, now=late, for_s=60) == ids[:1]
             workspace.accounts.release(second)
             with pytest.raises(LockLost, match=ids[0]):
                 _pull(workspace, ids)
@@ -185,7 +185,7 @@ def test_a_lease_that_another_run_has_acquired_since_lets_nothing_be_written(ids
 
 def test_a_lock_that_was_lost_unnoticed_lets_nothing_be_committed(migrated: Database) -> None:
     insert = "INSERT INTO sources (source) VALUES ('late')"
-    with turn(migrated, Turn.UPKEEP):
+    with named_lock(migrated, NamedLock.UPKEEP):
         with migrated.write() as connection:
             connection.execute(text("UPDATE fences SET number = number + 1 WHERE name = 'upkeep'"))
         with pytest.raises(LockLost, match="run this again"), migrated.write() as connection:

@@ -20,7 +20,7 @@ from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, GAPS, LISTENS, MOODS, OF_TRACKS, PERSONAL, TRACKS
 from mood_core.store.loading import rebuilding
 from mood_core.store.locks.leases import new_owner
-from mood_core.store.queries.person_erase import Forgetting
+from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.usecases import remove_rows as take_out
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.imports.write import named_table
@@ -181,7 +181,9 @@ def test_nothing_happens_without_a_yes(ids: list[str], standin: StandIn) -> None
 
 def test_an_account_that_is_being_pulled_is_not_touched(ids: list[str], standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
-        workspace.accounts.claim([ids[0]], new_owner(), now=datetime.now(UTC), for_s=600.0)  # the command's clock
+        workspace.accounts.acquire_leases(
+            [ids[0]], new_owner(), now=datetime.now(UTC), for_s=600.0
+        )  # the command's clock
     assert _moodlog("forget", "--user", ids[0], "--yes").exit_code != 0
     with workspace_of(standin) as workspace:
         assert workspace.tokens.read(ids[0]) is not None
@@ -192,7 +194,7 @@ DOORS = {
     "publish": (take_out, "publish"),
     "remove": (take_out, "remove"),
     "check": (module._Forgetting, "check"),
-    "end": (Forgetting, "end"),
+    "end": (PersonErasure, "end"),
 }
 
 

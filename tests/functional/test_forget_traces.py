@@ -14,7 +14,7 @@ from mood_core.app.import_export import quarantined
 from mood_core.files.private import file_stem
 from mood_core.lake.schema import LISTENS
 from mood_core.report.recap_picture import picture_name
-from mood_core.store.queries.person_erase import Forgetting
+from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.usecases.nightly.pull_listens import PullListens
 from mood_core.usecases.quarantine import quarantine_rows
 from standin import StandIn
@@ -62,7 +62,7 @@ def test_a_forget_that_another_run_completes_clears_quarantine_and_pictures(
     completed_by: str,
 ) -> None:
     theirs, others = (_leave_traces(home, tmp_path, user_id) for user_id in ids[:2])
-    real = getattr(Forgetting, killed_at)
+    real = getattr(PersonErasure, killed_at)
 
     def killed(*given: object, **named: object) -> None:
         if killed_at == "begin":
@@ -70,7 +70,7 @@ def test_a_forget_that_another_run_completes_clears_quarantine_and_pictures(
         raise Killed
 
     with workspace_of(standin) as workspace, monkeypatch.context() as patch:
-        patch.setattr(Forgetting, killed_at, killed)
+        patch.setattr(PersonErasure, killed_at, killed)
         if killed_at == "end":
             patch.setattr("mood_core.app.traces.delete_quarantined_rows", lambda *_: 0)
         with pytest.raises(Killed):

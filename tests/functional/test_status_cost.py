@@ -22,7 +22,7 @@ from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
 from mood_core.store.loading.stale_totals import are_stale, mark_stale
 from mood_core.store.queries.overview import coverage, coverage_by_person, reach
-from mood_core.store.queries.person_erase import Forgetting
+from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.upkeep.rebuild import rebuild
 from tests.store_data import NOW, features, listens, moods, query, set_current, tracks, users
@@ -78,7 +78,7 @@ def test_totals_follow_listens_features_labels_and_forgetting(batches: Batches, 
         labels = dict.fromkeys(sorted(featured)[::2], "Calm")
         batches.add(MOODS, moods(labels), now=NOW + timedelta(hours=hour, minutes=2))
     assert not _is_stale(migrated)
-    Forgetting(migrated).end("bob", [])
+    PersonErasure(migrated).end("bob", [])
     assert _shown(migrated) == _from_the_listens(migrated)
     _listen(batches, 20, _NAMES)
     assert _shown(migrated) == _from_the_listens(migrated)

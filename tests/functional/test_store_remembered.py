@@ -91,7 +91,7 @@ def test_whoever_deletes_tracks_waits_for_a_running_load(batches: Batches, migra
     if migrated.dialect == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     with migrated.load() as loading:
-        migrated.remembered.begin(loading)
+        migrated.key_cache.begin(loading)
         with pytest.raises(StoreError, match="lock timeout"):
             _delete_unheard(migrated)
     _delete_unheard(migrated)

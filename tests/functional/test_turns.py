@@ -18,28 +18,31 @@ from mood_core.lake.schema import USERS
 from mood_core.store import Database
 from mood_core.store.loading.load import load_batch
 from mood_core.store.locks.leases import new_owner
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.usecases import account_lock as hold_account
-from mood_core.usecases.account_lock import held
+from mood_core.usecases.account_lock import account_lock
 from tests.store_data import NOW, users
 
 
 def test_a_turn_is_had_by_one_at_a_time_and_another_kind_goes_on(migrated: Database) -> None:
-    with turn(migrated, Turn.UPKEEP):
-        with pytest.raises(StoreBusy, match="another moodlog is importing"), turn(migrated, Turn.UPKEEP, wait_s=0.3):
+    with named_lock(migrated, NamedLock.UPKEEP):
+        with (
+            pytest.raises(StoreBusy, match="another moodlog is importing"),
+            named_lock(migrated, NamedLock.UPKEEP, wait_s=0.3),
+        ):
             pass
-        with turn(migrated, Turn.LABELS, wait_s=0.3), migrated.write() as connection:
+        with named_lock(migrated, NamedLock.LABELS, wait_s=0.3), migrated.write() as connection:
             connection.exec_driver_sql("INSERT INTO sources (source) VALUES ('meanwhile')")
-    with turn(migrated, Turn.UPKEEP, wait_s=0.3):
+    with named_lock(migrated, NamedLock.UPKEEP, wait_s=0.3):
         pass
 
 
 def test_a_turn_ends_with_an_error_in_it(migrated: Database) -> None:
-    with pytest.raises(ZeroDivisionError), turn(migrated, Turn.LABELS):
+    with pytest.raises(ZeroDivisionError), named_lock(migrated, NamedLock.LABELS):
         _ = 1 / 0
-    with turn(migrated, Turn.LABELS, wait_s=0.3):
+    with named_lock(migrated, NamedLock.LABELS, wait_s=0.3):
         pass
 
 
@@ -51,12 +54,12 @@ def test_an_account_is_held_against_runs_and_let_go(
     TokenRows(migrated).write("ada", b"secret", authorised_at=NOW, expected_version=None)
     accounts, another = Accounts(migrated), new_owner()
     monkeypatch.setattr(hold_account, "WAIT_S", 0.3)
-    with held(accounts, "ada", lambda: NOW):
-        assert accounts.claim(["ada"], another, now=NOW, for_s=60) == []
-    assert accounts.claim(["ada"], another, now=NOW, for_s=60) == ["ada"]
-    with pytest.raises(StoreBusy, match="ada is being pulled"), held(accounts, "ada", lambda: NOW):
+    with account_lock(accounts, "ada", lambda: NOW):
+        assert accounts.acquire_leases(["ada"], another, now=NOW, for_s=60) == []
+    assert accounts.acquire_leases(["ada"], another, now=NOW, for_s=60) == ["ada"]
+    with pytest.raises(StoreBusy, match="ada is being pulled"), account_lock(accounts, "ada", lambda: NOW):
         pass
-    with held(accounts, "nobody", lambda: NOW):
+    with account_lock(accounts, "nobody", lambda: NOW):
         pass
 
 

@@ -15,7 +15,7 @@ from mood_core.lake import Lake, open_lake
 from mood_core.lake.schema import LISTENS
 from mood_core.store import Database, open_database
 from mood_core.store.locks.leases import new_owner
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.usecases.batches import LOOK_BACK, Batches
 from mood_core.usecases.people.forget_person import forget_person
 from mood_core.usecases.upkeep.backup import back_up
@@ -39,7 +39,7 @@ def test_compaction_and_imports_at_every_step_are_no_difference(lake: Lake, migr
 
     def meanwhile(done: int, of: int) -> None:
         steps.append((done, of))
-        with turn(other, Turn.UPKEEP, wait_s=0):  # nobody is held up while files and rows are read
+        with named_lock(other, NamedLock.UPKEEP, wait_s=0):  # nobody is held up while files and rows are read
             pass
         if len(steps) % 7 == 1 and len(steps) < 40:
             at = NOW - timedelta(days=90, minutes=len(steps))

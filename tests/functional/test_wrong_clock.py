@@ -23,7 +23,7 @@ from mood_core.store.locks.leases import new_owner
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.import_rows import ImportRows
-from mood_core.store.queries.person_erase import Forgetting
+from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.store.quota.calls import CallLedger
 from mood_core.store.quota.rate_budget import RateBudget
@@ -193,17 +193,17 @@ def test_leases_of_another_host_whose_clock_was_ahead_hold_nothing(
     with Workspace(now=lambda: NOW) as workspace:
         ids = connect_listeners(workspace, configured)
         accounts = Accounts(workspace.database)
-        assert accounts.claim(ids, "another-host:7:x", now=NOW + AHEAD, for_s=600) == ids
-        assert accounts.claim(ids, new_owner(), now=NOW, for_s=600) == ids
-        accounts.claim(ids[-1:], "another-host:7:x", now=NOW + AHEAD, for_s=600)
-        Forgetting(workspace.database).begin(ids[-1], new_owner(), now=NOW)
+        assert accounts.acquire_leases(ids, "another-host:7:x", now=NOW + AHEAD, for_s=600) == ids
+        assert accounts.acquire_leases(ids, new_owner(), now=NOW, for_s=600) == ids
+        accounts.acquire_leases(ids[-1:], "another-host:7:x", now=NOW + AHEAD, for_s=600)
+        PersonErasure(workspace.database).begin(ids[-1], new_owner(), now=NOW)
         ahead = TokenRows(workspace.database, wall_clock=(NOW + AHEAD).timestamp)
-        assert ahead.claim_refresh(ids[0], "x", 45.0)
+        assert ahead.acquire_refresh_lease(ids[0], "x", 45.0)
         with workspace.database.write() as connection:
             connection.exec_driver_sql("UPDATE accounts SET refresh_owner = 'another-host:7:x'")
         here = TokenRows(workspace.database, wall_clock=NOW.timestamp)
-        assert here.claim_refresh(ids[0], "y", 45.0)
-        assert not TokenRows(workspace.database, wall_clock=NOW.timestamp).claim_refresh(ids[0], "z", 45.0)
+        assert here.acquire_refresh_lease(ids[0], "y", 45.0)
+        assert not TokenRows(workspace.database, wall_clock=NOW.timestamp).acquire_refresh_lease(ids[0], "z", 45.0)
 
 
 def test_a_miss_of_the_future_is_asked_about_and_its_date_put_right(migrated: Database, lake: Lake) -> None:

@@ -74,9 +74,9 @@ def test_any_value_written(held: tuple[Database, dict[str, Any]], who: str, trac
     tokens, accounts = TokenRows(database), Accounts(database)
     for write in (
         lambda: tokens.write(who, b"x", authorised_at=NOW, expected_version=None),
-        lambda: tokens.claim_refresh(who, track, 1.0),
+        lambda: tokens.acquire_refresh_lease(who, track, 1.0),
         lambda: tokens.mark_reauthorisation_needed(who, track, expected_version=1),
-        lambda: accounts.claim([who], track, now=NOW, for_s=1.0),
+        lambda: accounts.acquire_leases([who], track, now=NOW, for_s=1.0),
         lambda: accounts.troubled(who, track),
         lambda: accounts.release(who),
     ):

@@ -319,8 +319,8 @@ def test_a_layer_of_a_million_units_is_refused(model: Path) -> None:
 
 def test_weights_are_measured_before_they_are_read(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("h5py")
-    monkeypatch.setattr(model_limits, "MOST_BYTES", 50_000)
-    with pytest.raises(ModelError, match="50,000 bytes of weights"):
+    monkeypatch.setattr(model_limits, "MOST_BYTES", 1_000)
+    with pytest.raises(ModelError, match="1,000 bytes of weights"):
         model_limits.check_weights(model / KERAS_FILE)
 
 

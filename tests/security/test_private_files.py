@@ -21,7 +21,7 @@ from mood_core.features.catalog.file_list import add_to_list
 from mood_core.files.private import append_private, file_stem, make_private_file, write_private
 from mood_core.spotify.key_file import write_keys
 from mood_core.store import open_database
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.usecases.people.export_person import _csv
 from standin import StandIn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
@@ -145,16 +145,16 @@ def _link_at(path: Path, target: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize("what", list(Turn))
-def test_a_lock_file_that_is_a_link_is_refused_and_its_target_untouched(tmp_path: Path, what: Turn) -> None:
+@pytest.mark.parametrize("what", list(NamedLock))
+def test_a_lock_file_that_is_a_link_is_refused_and_its_target_untouched(tmp_path: Path, what: NamedLock) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'moodlog.db'}")
     target = _link_at(tmp_path / f"moodlog.db-{what.name.lower()}", tmp_path / "victim")
-    with pytest.raises(StoreError, match=r"symbolic link; remove it"), turn(database, what):
+    with pytest.raises(StoreError, match=r"symbolic link; remove it"), named_lock(database, what):
         pass
     dangling = tmp_path / "not-there"
     (tmp_path / f"moodlog.db-{what.name.lower()}").unlink()
     (tmp_path / f"moodlog.db-{what.name.lower()}").symlink_to(dangling)
-    with pytest.raises(StoreError, match="symbolic link"), turn(database, what):
+    with pytest.raises(StoreError, match="symbolic link"), named_lock(database, what):
         pass
     database.close()
     assert (target.read_text(), dangling.exists()) == ("precious", False)

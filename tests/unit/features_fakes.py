@@ -44,7 +44,7 @@ def features(of: str, source: str = "fake", at: datetime = AT) -> AudioFeatures:
 
 
 @dataclass
-class Remembered:
+class KeyCache:
     reason: str
     missed_at: datetime
     count: int
@@ -54,10 +54,10 @@ class Remembered:
 class Memory:
     """A store in memory: it takes results as a store would, and is the history of the next run."""
 
-    misses: dict[tuple[str, str], Remembered] = field(default_factory=dict)
+    misses: dict[tuple[str, str], KeyCache] = field(default_factory=dict)
     found: dict[str, AudioFeatures] = field(default_factory=dict)
 
-    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], Remembered]:
+    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], KeyCache]:
         wanted = set(track_ids)
         return {key: miss for key, miss in self.misses.items() if key[0] in wanted}
 
@@ -68,7 +68,7 @@ class Memory:
         for miss in result.misses:
             key = (miss.track_id, miss.source)
             count = self.misses[key].count + 1 if key in self.misses else 1
-            self.misses[key] = Remembered(miss.reason, miss.missed_at, count)
+            self.misses[key] = KeyCache(miss.reason, miss.missed_at, count)
 
 
 @dataclass

@@ -27,7 +27,7 @@ from mood_core.errors import (
 from mood_core.features.chain import fetch_features
 from mood_core.features.fetch_report import FetchReport
 from mood_core.features.source import FetchResult
-from tests.unit.features_fakes import AT, Availability, FakeSource, Memory, Remembered, track_id, tracks
+from tests.unit.features_fakes import AT, Availability, FakeSource, KeyCache, Memory, track_id, tracks
 
 
 def walk(
@@ -125,7 +125,7 @@ def test_local_files_are_classified_once_and_never_asked() -> None:
     memory, _ = walk([local], [source])
     memory, _ = walk([local], [source], memory, at=AT + timedelta(days=200))
     assert source.calls == []
-    assert memory.misses == {(local.track_id, ANY_SOURCE): Remembered(NOT_A_TRACK, AT, 1)}
+    assert memory.misses == {(local.track_id, ANY_SOURCE): KeyCache(NOT_A_TRACK, AT, 1)}
 
 
 def test_a_track_the_source_cannot_be_asked_about_is_noted_once_and_takes_no_place_in_a_call() -> None:
@@ -134,7 +134,7 @@ def test_a_track_the_source_cannot_be_asked_about_is_noted_once_and_takes_no_pla
     memory, _ = walk(tracks(3), [source])
     assert source.calls == [[track_id(0), track_id(2)]]
     walk(tracks(3), [source], memory, at=AT + timedelta(hours=1))
-    assert memory.misses[track_id(1), "fake"] == Remembered(NO_ISRC, AT, 1)
+    assert memory.misses[track_id(1), "fake"] == KeyCache(NO_ISRC, AT, 1)
     lacking.clear()
     walk(tracks(3), [source], memory, at=AT + timedelta(hours=2))
     assert source.calls[1:] == [[track_id(1)]]

@@ -82,13 +82,13 @@ class Repository:
         self.lease = self.lease if expected_version is None else None
         return True
 
-    def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
+    def acquire_refresh_lease(self, user_id: str, owner: str, for_s: float) -> bool:
         if self.lease is not None and self.lease[0] != owner and self.clock() < self.lease[1]:
             return False
         self.lease = (owner, self.clock() + timedelta(seconds=for_s))
         return True
 
-    def release_refresh(self, user_id: str, owner: str) -> None:
+    def release_refresh_lease(self, user_id: str, owner: str) -> None:
         if self.lease is not None and self.lease[0] == owner:
             self.lease = None
 
@@ -146,7 +146,7 @@ class Workers(RuleBasedStateMachine):
     @rule(worker=st.integers(0, 2))
     def killed_under_lease(self, worker: int) -> None:
         """A worker that claimed the lease and died before it asked."""
-        self.repository.claim_refresh("person", f"dead-{worker}", 45)
+        self.repository.acquire_refresh_lease("person", f"dead-{worker}", 45)
 
     @rule(worker=st.integers(0, 2), rejected=st.booleans())
     def ask(self, worker: int, rejected: bool) -> None:

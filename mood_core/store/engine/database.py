@@ -24,7 +24,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.fences import check_fences
 
 if TYPE_CHECKING:
-    from mood_core.store.loading.key_cache import Remembered
+    from mood_core.store.loading.key_cache import KeyCache
 
 _BUSY_TIMEOUT_MS = 60_000
 _DAMAGED = ("malformed", "not a database")
@@ -51,11 +51,11 @@ class Database:
         self._loading = engine.execution_options(**{_WRITE: True, _LOADING: True})
 
     @cached_property
-    def remembered(self) -> Remembered:
+    def key_cache(self) -> KeyCache:
         """What this process remembers of tracks. NumPy is imported here: commands that load nothing do without it."""
-        from mood_core.store.loading.key_cache import Remembered
+        from mood_core.store.loading.key_cache import KeyCache
 
-        return Remembered()
+        return KeyCache()
 
     @property
     def dialect(self) -> str:

@@ -16,7 +16,7 @@ from mood_core.store.engine.migrate import is_current, migrate
 
 
 @contextmanager
-def unchanged(url: str, *, now: datetime) -> Iterator[Database]:
+def read_only(url: str, *, now: datetime) -> Iterator[Database]:
     """The database at ``url`` as it is; an empty one elsewhere, thrown away afterwards, where there is none.
 
     Raises:

@@ -19,7 +19,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.day_counts import day_counts
 from mood_core.store.loading.key_cache import UNLABELLED, Memory
-from mood_core.store.loading.pending import add_waiting, refill, take_days
+from mood_core.store.loading.pending import add_pending, refill, take_days
 from mood_core.store.queries.time_zones import ensure_offsets, outdated_zones
 
 _DAY_S = 86_400
@@ -33,11 +33,11 @@ def add_listens(connection: Connection, listens: pa.Table, inserted: int, memory
     """
     if not inserted:
         return
-    take_turns(connection)
+    serialise_counts(connection)
     user_keys = listens["user_key"].to_numpy()
     days = _local_days(connection, user_keys, listens["played_at_ms"].to_numpy() // 1000)
     codes, chances = _labels(connection, listens["track_key"].to_numpy(), memory)
-    add_waiting(connection, listens.filter(pa.array(codes == UNLABELLED)))
+    add_pending(connection, listens.filter(pa.array(codes == UNLABELLED)))
     if inserted == listens.num_rows:
         insert_rows(connection, "add_to_mood_days", day_counts(user_keys, days, codes, chances))
         return
@@ -48,7 +48,7 @@ def labelled(connection: Connection, track_keys: Sequence[int]) -> None:
     """Count the days again on which any of ``track_keys``, labelled just now by the current model, was heard."""
     if not track_keys:
         return
-    take_turns(connection)
+    serialise_counts(connection)
     recount_days(connection, take_days(connection, track_keys))
 
 
@@ -63,7 +63,7 @@ def recount_people(connection: Connection, user_keys: Sequence[int]) -> None:
     """Count every day of these people again."""
     if not user_keys:
         return
-    take_turns(connection)
+    serialise_counts(connection)
     connection.execute(query("remove_mood_days_of"), {"ids": user_keys})
     connection.execute(query("count_mood_days", "ids"), {"ids": user_keys})
 
@@ -86,13 +86,13 @@ def follow_time_zones(database: Database) -> int:
 
 def recount_everything(connection: Connection) -> None:
     """Count every day of everybody again: after the current model changed, and at the end of a rebuild."""
-    take_turns(connection)
+    serialise_counts(connection)
     connection.execute(query("remove_all_mood_days"))
     connection.execute(query("count_mood_days"))
     refill(connection)
 
 
-def take_turns(connection: Connection) -> None:
+def serialise_counts(connection: Connection) -> None:
     """Let only one transaction at a time settle its days.
 
     Called when the rows are in, and held until the commit: whoever comes second sees all that the first has written.

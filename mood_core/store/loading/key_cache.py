@@ -26,7 +26,7 @@ _MOST_KEYS = 300_000  # some 60 MB
 _UNKNOWN = -1
 
 
-class Remembered:
+class KeyCache:
     """What this process remembers of one database. Safe to share between threads: they can only ask twice."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Remembered:
 class Memory:
     """What one transaction knows of tracks. What it learns of keys is remembered only once it has committed."""
 
-    def __init__(self, remembered: Remembered, keys: dict[str, int]) -> None:
+    def __init__(self, remembered: KeyCache, keys: dict[str, int]) -> None:
         self._remembered = remembered
         self._keys = keys
         self._learned: dict[str, int] = {}
@@ -110,7 +110,7 @@ class Memory:
     def labels(
         self, connection: Connection, track_keys: NDArray[np.int64]
     ) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
-        """The current labels of ``track_keys``: see :meth:`Remembered.labels`."""
+        """The current labels of ``track_keys``: see :meth:`KeyCache.labels`."""
         return self._remembered.labels(connection, track_keys)
 
     def feature_sources(self, connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -130,12 +130,12 @@ class Memory:
             self._remembered.hear(track_keys)
 
 
-def keys_go(connection: Connection) -> None:
+def invalidate_keys(connection: Connection) -> None:
     """Wait for running loads, keep others from beginning, and let every process forget the keys it remembers."""
     connection.execute(query("invalidate_keys"))
 
 
-def labels_came(connection: Connection) -> None:
+def invalidate_labels(connection: Connection) -> None:
     """Let every process forget the labels and feature sources it remembers, once this transaction commits."""
     connection.execute(query("invalidate_labels"))
 

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.loading.daily import add_listens, labelled, recount_people, take_turns
-from mood_core.store.loading.key_cache import Memory, labels_came
+from mood_core.store.loading.daily import add_listens, labelled, recount_people, serialise_counts
+from mood_core.store.loading.key_cache import Memory, invalidate_labels
 from mood_core.store.loading.keyed_rows import with_keys
 from mood_core.store.loading.totals import add_to_totals, features_came, without_features
 from mood_core.store.queries.ledger import LedgerEntry, enter, take_over
@@ -40,7 +40,7 @@ def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table | Iterable
     """
     with database.load() as connection:
         lock_people(connection)
-        memory = database.remembered.begin(connection)
+        memory = database.key_cache.begin(connection)
         loaded = load_into(connection, entry, rows, memory, now=now)
     memory.committed()
     return loaded
@@ -79,8 +79,8 @@ def load_into(
         if keep_days:
             _keep_days(connection, entry.dataset, keyed, moved, inserted, memory)
         if new and inserted:
-            take_turns(connection)
-            labels_came(connection)
+            serialise_counts(connection)
+            invalidate_labels(connection)
             features_came(connection, new, inserted)
     return True
 
@@ -100,8 +100,8 @@ def _keep_days(
         if inserted:
             add_to_totals(connection, keyed, inserted, memory)
     elif dataset == "moods" and inserted:
-        take_turns(connection)
-        labels_came(connection)
+        serialise_counts(connection)
+        invalidate_labels(connection)
         current = connection.scalar(query("current_model"))
         of_current = keyed.filter(pc.equal(keyed["model_key"], current)) if current else keyed.slice(0, 0)
         labelled(connection, of_current["track_key"].unique().to_pylist())

@@ -14,7 +14,7 @@ from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.named_queries import query
 
 
-def add_waiting(connection: Connection, listens: pa.Table) -> None:
+def add_pending(connection: Connection, listens: pa.Table) -> None:
     """Remember ``listens`` (``track_key``, ``user_key``, ``played_at_ms``), whose tracks have no label yet."""
     if listens.num_rows and connection.scalar(query("current_model")):
         insert_rows(connection, "add_pending_listens", listens.select(["track_key", "user_key", "played_at_ms"]))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from mood_core.store.engine.copying import delete_rows
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.daily import recount_everything
-from mood_core.store.loading.key_cache import keys_go
+from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.keys import keys_of
 from mood_core.store.loading.totals import recount_totals
 
@@ -33,9 +33,9 @@ Kept = dict[str, list[dict[str, Any]]]
 """What stands in SQL alone: by table, its rows with the text id of the person beside the key."""
 
 
-def set_aside(connection: Connection) -> Kept:
+def keep_rows(connection: Connection) -> Kept:
     """Read what the lake does not hold, then empty every table that it fills. Other writers wait for the end."""
-    keys_go(
+    invalidate_keys(
         connection
     )  # first, as loads do: whoever took the tables before it would wait for a load that waits for them
     if connection.dialect.name == "postgresql":  # on SQLite the transaction has begun IMMEDIATE
@@ -56,7 +56,7 @@ def kept_rows(connection: Connection) -> Kept:
     return rows
 
 
-def put_back(connection: Connection, kept: Kept) -> None:
+def restore_rows(connection: Connection, kept: Kept) -> None:
     """Write what was set aside, show the model that was shown (or the newest), and count all days."""
     write_kept(connection, kept)
     if connection.scalar(query("has_current_labels")) is None:

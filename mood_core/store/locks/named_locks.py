@@ -30,7 +30,7 @@ _POLL_S = 0.2
 _FAMILY = 0x6D6F6F64  # "mood", the first half of PostgreSQL's key
 
 
-class Turn(Enum):
+class NamedLock(Enum):
     """What is done by one process at a time; the value says what the others are told."""
 
     UPKEEP = "another moodlog is importing, compacting, rebuilding, verifying or forgetting; try again when it is done"
@@ -41,7 +41,7 @@ class Turn(Enum):
 
 
 @contextmanager
-def turn(database: Database, what: Turn, *, wait_s: float = _WAIT_S) -> Iterator[None]:
+def named_lock(database: Database, what: NamedLock, *, wait_s: float = _WAIT_S) -> Iterator[None]:
     """Have the turn for as long as the context lasts; waits up to ``wait_s`` seconds for another process.
 
     Raises:
@@ -58,18 +58,18 @@ def turn(database: Database, what: Turn, *, wait_s: float = _WAIT_S) -> Iterator
 
 
 @contextmanager
-def turn_unless_held(database: Database, what: Turn, *, wait_s: float = _WAIT_S) -> Iterator[None]:
-    """Like :func:`turn`, inside a function whose caller may hold the lock already."""
+def named_lock_unless_held(database: Database, what: NamedLock, *, wait_s: float = _WAIT_S) -> Iterator[None]:
+    """Like :func:`named_lock`, inside a function whose caller may hold the lock already."""
     if holds(database.engine.url, what.name.lower()):
         yield
     else:
-        with turn(database, what, wait_s=wait_s):
+        with named_lock(database, what, wait_s=wait_s):
             yield
 
 
 @contextmanager
-def _postgresql(database: Database, what: Turn, wait_s: float) -> Iterator[None]:
-    key = {"family": _FAMILY, "number": list(Turn).index(what)}
+def _postgresql(database: Database, what: NamedLock, wait_s: float) -> Iterator[None]:
+    key = {"family": _FAMILY, "number": list(NamedLock).index(what)}
     deadline = time.monotonic() + wait_s
     with database.read() as connection:
         while not connection.scalar(query("try_lock"), key):
@@ -91,7 +91,7 @@ def _unlock(connection: Connection, key: dict[str, int]) -> None:
 
 
 @contextmanager
-def _sqlite(database: Database, what: Turn, wait_s: float) -> Iterator[None]:
+def _sqlite(database: Database, what: NamedLock, wait_s: float) -> Iterator[None]:
     path = f"{database.engine.url.database}-{what.name.lower()}"
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | NO_FOLLOW, 0o600))

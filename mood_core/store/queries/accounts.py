@@ -65,7 +65,7 @@ class Accounts:
         names = wanted - {account.user_id for account in accounts}
         return [account for account in accounts if account.user_id in wanted or account.display_name in names]
 
-    def claim(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
+    def acquire_leases(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
         """Acquire the leases of active accounts for ``owner``; returns the accounts that no other living run holds.
 
         They come in the order of their ids, those with a problem of their own last. Claiming again renews the lease,

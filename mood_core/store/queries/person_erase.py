@@ -11,7 +11,7 @@ from mood_core.domain.records import to_ms
 from mood_core.errors import StoreBusy
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.loading.key_cache import keys_go
+from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.stale_totals import mark_stale
 from mood_core.store.loading.totals import drop_unheard
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live
@@ -26,7 +26,7 @@ _NOBODYS = "user_key NOT IN (SELECT user_key FROM users)"
 _THEIRS = "user_key = (SELECT user_key FROM users WHERE user_id = :id)"
 
 
-class Forgetting:
+class PersonErasure:
     """The rows of people who want to be forgotten."""
 
     def __init__(self, database: Database) -> None:
@@ -64,7 +64,7 @@ class Forgetting:
         """
         listens = 0
         with self._database.write(durable=True) as connection:
-            keys_go(connection)
+            invalidate_keys(connection)
             tracks = list(connection.scalars(query("tracks_to_check"), {"id": user_id}))
             for table in _tables(connection):
                 gone = connection.execute(text(f"DELETE FROM {table} WHERE {_THEIRS}"), {"id": user_id})  # noqa: S608

@@ -53,7 +53,7 @@ class TokenRows:
             values = {"id": user_id, "token": ciphertext, "expected": expected_version}
             return connection.execute(query("replace_ciphertext"), values).rowcount > 0
 
-    def claim_refresh(self, user_id: str, owner: str, for_s: float) -> bool:
+    def acquire_refresh_lease(self, user_id: str, owner: str, for_s: float) -> bool:
         """Take the account's refresh lease for ``for_s`` seconds; False while the lease of a living other runs."""
         now, owner = int(self._wall_clock() * 1000), owner_here(owner)
         with self._database.write() as connection:
@@ -64,7 +64,7 @@ class TokenRows:
             values = {"owner": owner, "dead": dead, "id": user_id, **times}
             return connection.execute(query("acquire_refresh_lease"), values).rowcount > 0
 
-    def release_refresh(self, user_id: str, owner: str) -> None:
+    def release_refresh_lease(self, user_id: str, owner: str) -> None:
         """Give the lease back; nothing happens where ``owner`` does not hold it."""
         with self._database.write() as connection:
             connection.execute(query("release_refresh_lease"), {"id": user_id, "owner": owner_here(owner)})

@@ -101,7 +101,7 @@ def kept_out(database: Database, written: Collection[tuple[str, datetime]]) -> s
     return {(user_id, at) for user_id, at in written if user_id in found and found[user_id].keeps_out(at)}
 
 
-def buried(database: Database, user_id: str, *, at: datetime) -> pa.Table:
+def tombstone_row(database: Database, user_id: str, *, at: datetime) -> pa.Table:
     """The row of the dataset ``forgotten`` that says that ``user_id`` was forgotten ``at``."""
     with database.read() as connection:
         keys = _keys(connection)

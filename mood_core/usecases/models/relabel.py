@@ -13,7 +13,7 @@ from mood_core.classifier.model_card import ModelCard
 from mood_core.domain.records import MOODS
 from mood_core.lake import Lake
 from mood_core.store.engine.database import Database
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.ledger import entries, remove
 from mood_core.store.queries.model_rows import ModelRows
 from mood_core.store.queries.mood_rows import MoodRows
@@ -111,7 +111,7 @@ def drop_old(rows: MoodRows, lake: Lake, database: Database) -> dict[str, int]:
         StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake fails.
     """
-    with turn(database, Turn.UPKEEP):
+    with named_lock(database, NamedLock.UPKEEP):
         return _drop_old(rows, lake, database)
 
 

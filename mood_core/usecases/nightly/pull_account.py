@@ -42,8 +42,8 @@ def pull_leased(
     outcomes: list[PullOutcome] = []
     left = list(user_ids)
     while left:
-        leased = accounts.claim(left, owner, now=clock(), for_s=LEASE_S)
-        renew = Renewal(lambda ids=leased: accounts.claim(ids, owner, now=clock(), for_s=LEASE_S))  # type: ignore[misc]
+        leased = accounts.acquire_leases(left, owner, now=clock(), for_s=LEASE_S)
+        renew = Renewal(lambda ids=leased: accounts.acquire_leases(ids, owner, now=clock(), for_s=LEASE_S))  # type: ignore[misc]
         try:
             with accounts.leased(owner):
                 outcomes += pull(leased, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]

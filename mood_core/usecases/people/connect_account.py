@@ -24,6 +24,6 @@ def register_user(user: User, keep_token: Callable[[str], None], batches: Batche
         StoreError: The database or the lake fails.
     """
     zone(user.timezone)
-    batches.welcome(user.user_id, now=now)
+    batches.lift_tombstone(user.user_id, now=now)
     batches.add(USERS, users_table([user], recorded_at=batches.batch_time(now)), now=now)
     keep_token(user.user_id)

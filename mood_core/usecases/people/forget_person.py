@@ -22,10 +22,10 @@ from mood_core.errors import InputError, LakeIncomplete, StoreError
 from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS, LISTENS, OF_TRACKS, PERSONAL, USERS, Dataset
 from mood_core.store.engine.database import Database
-from mood_core.store.locks.named_locks import Turn, turn, turn_unless_held
+from mood_core.store.locks.named_locks import NamedLock, named_lock, named_lock_unless_held
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.ledger import entries
-from mood_core.store.queries.person_erase import LOCAL_FILE, Forgetting
+from mood_core.store.queries.person_erase import LOCAL_FILE, PersonErasure
 from mood_core.store.queries.tombstones import half_forgotten
 from mood_core.text.format import plural
 from mood_core.usecases.batches import Batches
@@ -114,13 +114,13 @@ def forget_person(
         BatchCorrupt: A file cannot be read, so nobody can tell whether the person is in it.
         StoreError: The lake or the database fails, or the person is still in a file afterwards.
     """
-    with turn(database, Turn.UPKEEP):
+    with named_lock(database, NamedLock.UPKEEP):
         check_nothing_absent(lake, database, without)
         batches = Batches(lake, database)
         batches.load_unloaded(now=now, everywhere=True)
         check_nothing_unknown(lake, database)
-        Forgetting(database).begin(user_id, owner, now=now)
-        batches.bury(user_id, now=now)
+        PersonErasure(database).begin(user_id, owner, now=now)
+        batches.add_tombstone(user_id, now=now)
         return _forget(user_id, lake, database, now, elsewhere, progress)
 
 
@@ -134,11 +134,11 @@ def complete_forgetting(
         BatchCorrupt: A file cannot be read.
         StoreError: The lake or the database fails.
     """
-    with turn_unless_held(database, Turn.UPKEEP, wait_s=wait_s):
+    with named_lock_unless_held(database, NamedLock.UPKEEP, wait_s=wait_s):
         if user_id in half_forgotten(database):  # nobody completed it while this one waited
             batches = Batches(lake, database)
             batches.load_unloaded(now=now, everywhere=True)
-            batches.bury(user_id, now=now)
+            batches.add_tombstone(user_id, now=now)
             _forget(user_id, lake, database, now, elsewhere, lambda _: None)
 
 
@@ -193,7 +193,7 @@ def _forget(
     elsewhere: Elsewhere,
     progress: Callable[[str], None],
 ) -> ForgetReport:
-    forgetting = Forgetting(database)
+    forgetting = PersonErasure(database)
     names = forgetting.names(user_id) | _names_in_lake(user_id, lake)
     work = _Forgetting(lake, database, now, progress, local=forgetting.local_files(user_id))
     work.take_out(PERSONAL, lambda rows: _is(rows, "user_id", [user_id]))

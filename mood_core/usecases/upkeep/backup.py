@@ -19,7 +19,7 @@ from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.snapshot import snapshot
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def back_up(
     draft = temporary_path(target)
     make_private_folder(draft)
     try:
-        with turn(database, Turn.UPKEEP):
+        with named_lock(database, NamedLock.UPKEEP):
             report = _copy(lake, database, draft, target, progress)
         for path in others:
             _copy_other(path, draft / path.name)

@@ -16,7 +16,7 @@ from mood_core.lake.batch_files import conform
 from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, LISTENS, MOODS, Dataset
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.load import load_batch
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.ledger import LedgerRow, entries
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
@@ -65,7 +65,7 @@ def compact(
         LockLost: Another process has begun to rewrite it meanwhile; nothing was changed since.
         StoreError: The lake or the database fails; no row is lost then.
     """
-    with turn(database, Turn.UPKEEP):
+    with named_lock(database, NamedLock.UPKEEP):
         batches = Batches(lake, database, elsewhere)
         batches.complete_forgettings(now=now)
         batches.sweep_elsewhere()

@@ -20,7 +20,7 @@ from mood_core.lake import Lake
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.snapshot import snapshot
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.ledger import LedgerRow, entries, entries_in
 from mood_core.store.queries.mood_rows import MoodRows, current_version
 from mood_core.store.queries.table_digests import TABLES, Digests, digests
@@ -78,11 +78,11 @@ def _frozen(database: Database, folder: Path) -> Iterator[Connection]:
     """
     if database.file is None:
         with database.read() as connection:
-            with turn(database, Turn.UPKEEP):
+            with named_lock(database, NamedLock.UPKEEP):
                 current_version(connection)  # the first query decides which state is read
             yield connection
         return
-    with turn(database, Turn.UPKEEP):
+    with named_lock(database, NamedLock.UPKEEP):
         snapshot(database.file, folder / "sql.db")
     with closing(open_database(f"sqlite:///{folder / 'sql.db'}")) as copy, copy.read() as connection:
         yield connection

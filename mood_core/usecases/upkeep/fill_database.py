@@ -10,7 +10,7 @@ from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.load import load_into
-from mood_core.store.loading.rebuilding import put_back, set_aside
+from mood_core.store.loading.rebuilding import keep_rows, restore_rows
 
 
 @dataclass(slots=True)
@@ -43,15 +43,15 @@ def fill_database(
     """
     filled = Filled()
     with database.load() as connection:
-        kept = set_aside(connection)
+        kept = keep_rows(connection)
         # Listed now that nobody else can load: what was loaded a moment ago is emptied and must be filled again.
         paths = [path for dataset in DATASETS for path in lake.paths(dataset) if wanted(path)]
-        memory = database.remembered.begin(connection)
+        memory = database.key_cache.begin(connection)
         for path in paths:
             file, tables = lake.stream(path)
             load_into(connection, file, tables, memory, now=now, keep_days=False)
             filled.files += 1
             filled.rows += file.row_count
             progress(filled.files, len(paths))
-        put_back(connection, kept)
+        restore_rows(connection, kept)
     return filled

@@ -23,7 +23,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.engine.moves import mark, marked, unmark
 from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import may_live
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 
 _CARRIED = ("accounts", "api_calls", "rate_limits", "rate_budgets", "users", "listens", "batches")
 
@@ -50,7 +50,7 @@ def move_database(
         StoreBusy: A run works on the source.
         StoreError: A database fails, or the copy differs. The source is still the one in use then.
     """
-    with turn(source, Turn.UPKEEP), turn(source, Turn.LABELS):
+    with named_lock(source, NamedLock.UPKEEP), named_lock(source, NamedLock.LABELS):
         was_copied = _is_moved(source, target)
         if not was_copied:
             _copy(source, target, now, progress)

@@ -9,7 +9,7 @@ from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
 from mood_core.lake.schema import FORGOTTEN
 from mood_core.store.engine.database import Database
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.tombstones import all_tombstones
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
@@ -56,7 +56,7 @@ def rebuild(
         StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake fails; nothing is changed then.
     """
-    with turn(database, Turn.UPKEEP):
+    with named_lock(database, NamedLock.UPKEEP):
         batches = Batches(lake, database, elsewhere)
         batches.complete_forgettings(now=now)
         batches.sweep_elsewhere()

@@ -12,7 +12,7 @@ from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
-from mood_core.store.locks.named_locks import Turn, turn
+from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.ledger import LedgerRow, entries, entries_in, newest_batch
 from mood_core.store.queries.table_digests import counts, days_add_up, rows_of_nobody, totals_add_up
 from mood_core.store.queries.tombstones import half_forgotten
@@ -90,7 +90,7 @@ def _confirm(lake: Lake, database: Database, found: Verification) -> None:
     suspects = {finding.subject for finding in found.findings}
     if suspects:
         again = Verification()
-        with turn(database, Turn.UPKEEP):
+        with named_lock(database, NamedLock.UPKEEP):
             _look_at_all(lake, database, again, wanted=suspects.__contains__)
         found.findings = again.findings
 
@@ -204,7 +204,7 @@ def _half_forgotten(database: Database) -> list[Finding]:
     """People whom a killed run was forgetting; one that goes on holds the lock."""
     if not half_forgotten(database):
         return []
-    with turn(database, Turn.UPKEEP):
+    with named_lock(database, NamedLock.UPKEEP):
         if not half_forgotten(database):
             return []
     problem = "still has a person who was being forgotten when that run was killed"
