@@ -88,6 +88,8 @@ def _shoot_prefect(browser: Browser, home: Path) -> None:
         with get_client(sync_client=True) as client:
             found = {artifact.key: artifact.id for artifact in client.read_artifacts()}
         page = browser.new_page(viewport={"width": 1200, "height": 900}, color_scheme="light")
+        password = os.environ["PREFECT_API_AUTH_STRING"]
+        page.add_init_script(f"localStorage.setItem('prefect-password', btoa('{password}'))")  # as the login does
         page.goto(f"{runtime.pages}/artifacts/artifact/{found['moodlog-summary']}")
         page.get_by_text("From the view mood_daily").wait_for()
         page.screenshot(path=_OUT / "prefect.png")

@@ -23,7 +23,7 @@ from mood_core.lake.schema import LISTENS, USERS
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.queries.accounts import Accounts
-from mood_core.store.queries.person_erase import Forgetting
+from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.manage_users import set_paused
@@ -97,8 +97,8 @@ _ACCOUNT: dict[str, Event] = {
     ),
     "users pause": _pause(True),  # noqa: FBT003
     "users resume": _pause(False),  # noqa: FBT003
-    "forget begins": lambda database, _: Forgetting(database).begin(_USER, "here:1:x", now=_NOW),
-    "forget ends": lambda database, _: Forgetting(database).end(_USER, []),
+    "forget begins": lambda database, _: PersonErasure(database).begin(_USER, "here:1:x", now=_NOW),
+    "forget ends": lambda database, _: PersonErasure(database).end(_USER, []),
 }
 
 
@@ -114,7 +114,7 @@ def _claim(owner: str, after: timedelta) -> Event:
     def event(database: Database, _lake: Lake) -> None:
         if not Accounts(database).all()[0].authorised_at:
             TokenRows(database).write(_USER, b"t", authorised_at=_NOW, expected_version=None)
-        Accounts(database).claim([_USER], f"elsewhere:1:{owner}", now=_NOW + after, for_s=600)
+        Accounts(database).acquire_leases([_USER], f"elsewhere:1:{owner}", now=_NOW + after, for_s=600)
 
     return event
 
