@@ -190,7 +190,7 @@ def test_an_account_that_is_being_pulled_is_not_touched(ids: list[str], standin:
 
 
 DOORS = {
-    "bury": (Batches, "bury"),
+    "add_tombstone": (Batches, "add_tombstone"),
     "publish": (take_out, "publish"),
     "remove": (take_out, "remove"),
     "check": (module._Forgetting, "check"),
@@ -201,7 +201,7 @@ DOORS = {
 @pytest.mark.parametrize(
     ("door", "nth", "completed_by"),
     [
-        ("bury", 1, "forget"),
+        ("add_tombstone", 1, "forget"),
         ("publish", 1, "a night"),
         ("publish", 1, "compact"),
         ("publish", 1, "rebuild"),

@@ -22,6 +22,7 @@ TINY = {
     "bench_features_chain": ["60"],
     "bench_import_history": ["200"],
     "bench_model_predict": ["500"],
+    "bench_model_score": ["500"],
     "bench_model_serving": ["500"],
     "bench_model_training": ["80"],
     "bench_night_growth": ["kept", "1000", "2"],

@@ -27,7 +27,8 @@ from tests.store_data import all_digests, small_history
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _DAYS = st.none() | st.dates() | st.sampled_from([date.min, date.max])
 _INJECTIONS = ["' OR '1'='1", "ada' --", "%", "_", "ada%", "\\", ":user", "%(user)s", "?", "$1", "{user}", "\\x00"]
-_WHO = texts | st.sampled_from(_INJECTIONS)
+# Hypothesis draws words from the code as well, so also the people who are there.
+_WHO = (texts | st.sampled_from(_INJECTIONS)).filter(lambda who: who.lower() not in {"ada", "grace"})
 
 
 @pytest.fixture
