@@ -26,13 +26,16 @@ class Traces:
         self._quarantine = quarantine
 
     def remove(self, user_id: str, names: Collection[str]) -> Removed:
-        """Delete the person's quarantined rows and pictures, and what names them in Prefect's history.
+        """Delete the person's quarantined rows, pictures and pages, and what names them in Prefect's history.
 
         Raises:
             StoreError: The history cannot be changed now.
         """
         delete_quarantined_rows(self._quarantine, user_id)
         forget_pictures(self._home, user_id)
+        for page in self._home.glob("*.html"):  # `moodlog demo` writes one here
+            if page.is_file() and user_id.encode() in page.read_bytes():
+                page.unlink(missing_ok=True)
         return remove_from_history(self._home / "prefect", [user_id, *names])
 
     def sweep(self, gone: Gone, known: Callable[[], Collection[str]]) -> int:

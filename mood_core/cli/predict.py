@@ -166,6 +166,8 @@ def _output(out: Path | None) -> Iterator[Path]:
     if out is not None:
         if not out.parent.is_dir():
             raise InputError(f"--out {out}: there is no folder {out.parent}")
+        if out.is_symlink() or (out.exists() and not out.is_file()):
+            raise InputError(f"--out {out} is not a regular file and is not replaced; give another name")
         yield out
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 
 def find_id_column(batch: pa.RecordBatch, columns: Columns) -> str | None:
-    """The first of the id columns that contains Spotify ids in the rows of ``batch``; None if none does."""
+    """The first of the id columns whose filled cells in ``batch`` are mostly Spotify ids; None if there is none.
+
+    Cells without an id do not count: a collection of several sources has ids for some of them only.
+    """
     import pyarrow.compute as pc
 
     for name in columns.ids:
+        text = as_text(batch.column(name))
+        filled = 0 if text is None else pc.sum(pc.not_equal(pc.utf8_trim_whitespace(text), "")).as_py() or 0
         ids = track_ids(batch.column(name))
-        if ids is not None and (pc.count(ids).as_py() or 0) * 2 > batch.num_rows:
+        if ids is not None and (pc.count(ids).as_py() or 0) * 2 > filled:
             return name
     return None
 

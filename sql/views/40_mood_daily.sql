@@ -18,7 +18,7 @@ SELECT
     END AS share_low,
     CASE
         WHEN s.mood <> 'Unlabelled'
-            THEN CAST(round(CAST(least(s.mean + s.half, s.labelled) / s.all_listens AS NUMERIC), 4) AS DOUBLE PRECISION)
+            THEN CAST(round(CAST(least(s.mean + s.half, 1.0 * s.labelled) / s.all_listens AS NUMERIC), 4) AS DOUBLE PRECISION)
     END AS share_high
 FROM (
     SELECT

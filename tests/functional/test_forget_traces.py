@@ -62,6 +62,10 @@ def test_a_forget_that_another_run_completes_clears_quarantine_and_pictures(
     completed_by: str,
 ) -> None:
     theirs, others = (_leave_traces(home, tmp_path, user_id) for user_id in ids[:2])
+    theirs += [home / "report.html"]
+    others += [home / "other.html"]
+    for user_id, traces in ((ids[0], theirs), (ids[1], others)):
+        traces[-1].write_text(f'<script>{{"user_id":"{user_id}"}}</script>', encoding="utf-8")
     real = getattr(PersonErasure, killed_at)
 
     def killed(*given: object, **named: object) -> None:

@@ -147,6 +147,20 @@ def test_shares_have_the_intervals_of_their_probabilities(
         assert (low, high) == pytest.approx(expected, abs=5e-4)
 
 
+@pytest.mark.parametrize("view", ["mood_daily", "mood_weekly", "mood_monthly"])
+def test_the_interval_of_few_listens_ends_at_the_labelled_ones(migrated: Database, tmp_path: Path, view: str) -> None:
+    batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+    batches.add(USERS, users(("ada", "UTC")), now=NOW)
+    batches.add(TRACKS, tracks("t1", "unknown"), now=NOW)
+    batches.add(AUDIO_FEATURES, features(["t1"]), now=NOW)
+    batches.add(LABELS, _labels(["t1"]), now=NOW)
+    set_current(migrated, "m/1")
+    batches.add(LISTENS, listens([("ada", DAY, "t1"), ("ada", DAY + timedelta(minutes=5), "unknown")]), now=NOW)
+    columns = "share_low, share_expected, share_high"
+    ((low, mean, high),) = query(migrated, f"SELECT {columns} FROM {view} WHERE mood <> 'Unlabelled'")  # noqa: S608
+    assert low <= mean < high == 0.5  # one of two listens has a label
+
+
 def _plays(database: Database, person: str, first: str, last: str) -> list[str]:
     rows = query(database, "SELECT track_id, CAST(local_day AS TEXT) FROM mood_history WHERE user_id = :p", p=person)
     return [track for track, day in rows if first <= day <= last]

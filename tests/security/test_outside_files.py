@@ -355,3 +355,14 @@ def test_a_loop_of_links_is_named(short: Path, monkeypatch: pytest.MonkeyPatch, 
     assert result.exit_code not in (0, 1)
     check_sentence(result.stderr.strip().removeprefix("moodlog: "))
     assert "loop" in result.stderr
+
+
+@pytest.mark.parametrize("what", SPECIAL)
+def test_predict_replaces_only_regular_files(what: str, short: Path) -> None:
+    (short / "features.csv").write_text("id,energy\n", encoding="utf-8")
+    out = SPECIAL[what](Path("out.parquet"))
+    before = out.lstat().st_mode
+    result = _moodlog("predict", "--features", "features.csv", "--out", str(out))
+    assert result.exit_code != 0
+    assert "out.parquet is not a regular file" in " ".join(result.output.split())
+    assert out.lstat().st_mode == before

@@ -1,7 +1,8 @@
-"""Every link in the project's pages that stays inside it leads to a file, and to a heading of it."""
+"""Links in the project's pages lead to a file and a heading of it, and code in them can be copied."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -52,3 +53,20 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert _dead(page) == ["there.md#nothing", "gone.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_in_pages_is_python(page: Path) -> None:
+    for code in re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        ast.parse(code)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_line_of_shell_has_one_command(page: Path) -> None:
+    for code in re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        assert not re.search(r"#.*\b(make|moodlog) [a-z-]+ +(#|--)", code), code
+
+
+def test_the_two_commands_of_the_readme_are_lines() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"^make demo\b.*\nmake test\b", readme, re.MULTILINE)
