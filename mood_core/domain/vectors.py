@@ -100,12 +100,18 @@ def _column(table: pa.Table | pa.RecordBatch, name: str) -> NDArray[np.float32]:
 
 
 def _values(chunk: pa.Array) -> NDArray[Any]:
-    """The numbers of ``chunk``, NaN for null. ``to_numpy`` is not used because it imports pandas if installed."""
+    """The numbers of ``chunk``, NaN for null.
+
+    ``to_numpy`` and ``to_pandas_dtype`` import pandas, the second one in PyArrow 22 even if it is not installed.
+    """
+    import pyarrow as pa
+
     if not len(chunk):
         return np.empty(0)
     if chunk.null_count:
         chunk = chunk.cast("float64", safe=False).fill_null(np.nan)
-    kind = np.dtype(chunk.type.to_pandas_dtype())
+    letter = "f" if pa.types.is_floating(chunk.type) else "u" if pa.types.is_unsigned_integer(chunk.type) else "i"
+    kind = np.dtype(f"{letter}{chunk.type.bit_width // 8}")
     return np.frombuffer(chunk.buffers()[1], kind)[chunk.offset : chunk.offset + len(chunk)]
 
 

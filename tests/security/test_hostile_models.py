@@ -107,6 +107,7 @@ def test_a_model_that_brings_code_runs_none(
     assert not canary.exists()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # its code leaves a file open
 def test_the_lambda_would_run_without_safe_mode(folder: Path, tmp_path: Path) -> None:
     """The canary works: what the tests above see not happening does happen where nobody is careful."""
     keras, _ = import_tensorflow()
