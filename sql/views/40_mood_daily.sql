@@ -18,7 +18,7 @@ SELECT
     END AS share_low,
     CASE
         WHEN s.mood <> 'Unlabelled'
-            THEN CAST(round(CAST(least(s.mean + s.half, 1.0 * s.labelled) / s.all_listens AS NUMERIC), 4) AS DOUBLE PRECISION)
+            THEN CAST(round(CAST(least(s.mean + s.half, s.labelled) / s.all_listens AS NUMERIC), 4) AS DOUBLE PRECISION)
     END AS share_high
 FROM (
     SELECT
@@ -29,7 +29,7 @@ FROM (
         g.listens,
         g.uncertain_listens,
         sum(g.listens) OVER (PARTITION BY g.user_id, g.day) AS all_listens,
-        sum(CASE WHEN g.mood <> 'Unlabelled' THEN g.listens ELSE 0 END)
+        sum(CASE WHEN g.mood <> 'Unlabelled' THEN 1.0 * g.listens ELSE 0.0 END)
             OVER (PARTITION BY g.user_id, g.day) AS labelled,
         CASE WHEN g.mood <> 'Unlabelled' THEN g.expected_listens END AS mean,
         CASE WHEN g.mood <> 'Unlabelled' THEN 1.6449 * sqrt(g.listens_variance) + 0.5 END AS half
