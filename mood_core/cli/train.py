@@ -99,9 +99,11 @@ def command(
         return
     click.echo(f"{card.model_version} in {plain(str(folder))}")
     error = card.metrics["standard_errors"]["accuracy"]
+    is_set = card.set_thresholds is not None
+    uncertain = "a set of more than one mood is uncertain" if is_set else f"uncertain below {card.threshold:.2f}"
     on = "on a curator never seen" if card.protocol.get("group_by") == "source" else "inside this file"
     click.echo(
         f"{on}: accuracy {metrics['accuracy']:.1%} ± {error:.1%}, balanced {metrics['balanced_accuracy']:.1%}, "
         f"log loss {metrics['log_loss']:.3f}, calibration error {metrics['ece']:.3f}; "
-        f"uncertain below {card.threshold:.2f}"
+        f"{uncertain}"
     )
