@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from io import StringIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from mood_core.app.workspace import Workspace
 from mood_core.exports.limits import Limits
@@ -23,6 +25,7 @@ from mood_core.usecases.account_lock import account_lock
 from mood_core.usecases.imports.import_export import ImportOptions, ImportReport, NoProgress, Progress, import_history
 from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.imports.owner import RegisteringBatches, check_not_forgotten, find_owner
+from mood_core.usecases.imports.write import DryRun
 from mood_core.usecases.quarantine import quarantine_rows
 
 
@@ -54,7 +57,7 @@ def import_export(
             paths,
             owner.user_id,
             ImportRows(database),
-            RegisteringBatches(lambda: workspace.batches, owner, renew),
+            DryRun() if dry_run else RegisteringBatches(lambda: workspace.batches, owner, renew),
             quarantine,
             now=now,
             keep=lambda: quarantined(workspace, quarantine, owner.user_id),
@@ -90,7 +93,17 @@ def match_names(workspace: Workspace) -> int:
     """Give plays by name their tracks, where these are known by now or stand in a catalogue file; returns how many."""
     rows, catalog = ImportRows(workspace.database), catalog_names(workspace.settings, remember=True)
     with workspace.lock(NamedLock.LABELS), workspace.accounts.leased():
-        return match_pending(rows, workspace.batches, now=workspace.now(), catalog=catalog)
+        return match_pending(
+            rows,
+            workspace.batches,
+            now=workspace.now(),
+            catalog=catalog,
+            quarantine=lambda user_id, invalid: quarantined(workspace, _lines(invalid), user_id),
+        )
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> IO[str]:
+    return StringIO("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 def catalog_names(settings: Settings, *, remember: bool) -> CatalogNames:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mood_core.text.format import plural
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -152,7 +154,9 @@ def _notes(report: ImportReport, *, imported: int, labelled: bool) -> Iterator[s
     if report.dry_run:
         yield "Dry run: nothing was written."
     if report.quarantine:
-        yield f"Damaged rows: {report.quarantine}"
+        yield f"Malformed rows, with file, position and reason: {report.quarantine}"
+    if report.repaired:
+        yield f"{plural(report.repaired, 'broken character')} in names replaced by \N{REPLACEMENT CHARACTER}."
     if report.gaps_filled:
         yield f"Possible gaps filled: {report.gaps_filled}."
     if imported and not report.dry_run and not labelled:

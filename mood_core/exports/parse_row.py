@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from mood_core.domain.bounds import CLOCKS_DIFFER, EARLIEST_PLAY, LONGEST_MS, LONGEST_NAME_BYTES
 from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.text.sanitise import plain
 
-_LONGEST_MS = 2**31 - 1
-_LATEST_S = 4_102_444_800  # the year 2100
+_EARLIEST_S = int(EARLIEST_PLAY.timestamp())
 _SHORTEST_TIME = len("2024-03-01 10:00")
 _LONGEST_TEXT = 1_000  # characters
-_LONGEST_NAME = 250  # characters of up to four bytes
-_LONGEST_NAME_BYTES = 1_000  # two names and a time fit into a PostgreSQL index key
+_LONGEST_NAME = LONGEST_NAME_BYTES // 4  # characters of up to four bytes
 _DIGITS = re.compile("[0-9]{1,10}")
 _METADATA = ("track_name", "album_artist_name", "album_album_name")
 _AUDIOBOOK = frozenset(("audiobookName", "audiobookTitle", "chapterName", "authorName", "bookName"))
@@ -70,9 +69,13 @@ class Plays:
 
 @dataclass(slots=True)
 class ParsedExport:
-    """A parsed export. ``outcomes`` counts rows that are not listens; ``tracked`` and ``named`` hold the listens."""
+    """A parsed export. ``outcomes`` counts rows that are not listens; ``tracked`` and ``named`` hold the listens.
+
+    ``repaired`` counts the broken characters of names that were replaced.
+    """
 
     rows_read: int = 0
+    repaired: int = 0
     files: dict[str, int] = field(default_factory=dict)
     other_files: list[str] = field(default_factory=list)
     outcomes: Counter[RowOutcome] = field(default_factory=Counter)
@@ -87,86 +90,116 @@ class BadRow(Exception):
     """A row is invalid; the message is the reason."""
 
 
-def parse_row(row: Any, row_filter: ImportFilter, result: ParsedExport, *, video: bool) -> RowOutcome | None:
-    """Add a listen to ``result``, or return why the row is not one. Only the file's name marks ``video`` rows.
+class RowParser:
+    """Parses rows into ``result``; plays later than ``now`` are invalid."""
 
-    Raises:
-        BadRow: The row is invalid.
-    """
-    if not isinstance(row, dict):
-        raise BadRow("not an object")
-    if video:
-        return RowOutcome.VIDEO
-    if "ts" in row:
-        return _take_extended(row, row_filter, result)
-    if "endTime" in row:
-        return _take_account(row, "endTime", row_filter, result)
-    if "time" in row and "trackName" in row:  # early 2018
-        return _take_account(row, "time", row_filter, result)
-    raise BadRow("neither ts nor endTime")
+    def __init__(self, row_filter: ImportFilter, now: datetime) -> None:
+        self.result = ParsedExport()
+        self._filter = row_filter
+        self._latest_s = int((now + CLOCKS_DIFFER).timestamp())
 
+    def parse(self, row: Any, *, video: bool) -> RowOutcome | None:
+        """Add a listen to the result, or return why the row is not one. Only the file's name marks ``video`` rows.
 
-def _take_extended(row: dict[str, Any], row_filter: ImportFilter, result: ParsedExport) -> RowOutcome | None:
-    uri = row.get("spotify_track_uri")
-    if uri is None or uri == "":
-        return _without_uri(row, row_filter, result)
-    if not isinstance(uri, str):
-        raise BadRow("spotify_track_uri is not a string")
-    known = result.tracks.get(uri)
-    track_id = parse_track_ref(uri) if known is None else None
-    if known is None and track_id is None:
-        return _other_uri(uri)
-    ended_s, ms = _seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
-    left_out = _left_out(row, ms, row_filter)
-    if left_out is None:
-        result.tracked.add(_new_track(uri, track_id, row, result) if track_id else result.tracks[uri], ended_s, ms)
-    return left_out
+        Raises:
+            BadRow: The row is invalid.
+        """
+        if not isinstance(row, dict):
+            raise BadRow("not an object")
+        if video:
+            return RowOutcome.VIDEO
+        if "ts" in row:
+            return self._extended(row)
+        if "endTime" in row:
+            return self._account(row, "endTime")
+        if "time" in row and "trackName" in row:  # early 2018
+            return self._account(row, "time")
+        raise BadRow("neither ts nor endTime")
 
+    def _extended(self, row: dict[str, Any]) -> RowOutcome | None:
+        uri = row.get("spotify_track_uri")
+        if uri is None or uri == "":
+            return self._without_uri(row)
+        if not isinstance(uri, str):
+            raise BadRow("spotify_track_uri is not a string")
+        index = self.result.tracks.get(uri)
+        if index is None:
+            track_id = parse_track_ref(uri)
+            if track_id is None:
+                return _other_uri(uri)
+            index = self._new_track(uri, track_id, row)
+        ended_s, ms = self._seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
+        left_out = self._left_out(row, ms)
+        if left_out is None:
+            self.result.tracked.add(index, ended_s, ms)
+        return left_out
 
-def _left_out(row: dict[str, Any], ms: int, row_filter: ImportFilter) -> RowOutcome | None:
-    if row.get("incognito_mode") is True and not row_filter.keep_private:
-        return RowOutcome.PRIVATE_SESSION
-    return RowOutcome.TOO_SHORT if ms < row_filter.min_ms else None
+    def _new_track(self, uri: str, track_id: str, row: dict[str, Any]) -> int:
+        result = self.result
+        index = result.tracks.setdefault(f"spotify:track:{track_id}", len(result.track_infos))
+        if index == len(result.track_infos):
+            title, artist, album = (_text(row.get(f"master_metadata_{name}")) for name in _METADATA)
+            result.track_infos.append(TrackInfo(track_id, title or "", artist or "", album))
+        result.tracks[uri] = index
+        return index
 
+    def _left_out(self, row: dict[str, Any], ms: int) -> RowOutcome | None:
+        if row.get("incognito_mode") is True and not self._filter.keep_private:
+            return RowOutcome.PRIVATE_SESSION
+        return RowOutcome.TOO_SHORT if ms < self._filter.min_ms else None
 
-def _take_account(row: dict[str, Any], end: str, row_filter: ImportFilter, result: ParsedExport) -> RowOutcome | None:
-    """Parse a row of account data whose time is the field ``end``. A row without a duration is never too short."""
-    if "podcastName" in row or "episodeName" in row:
-        return RowOutcome.PODCAST
-    if not _AUDIOBOOK.isdisjoint(row):
-        return RowOutcome.AUDIOBOOK
-    artist, title = _name(row, "artistName"), _name(row, "trackName")
-    if not artist or not title:
-        return RowOutcome.NO_URI
-    ended_s = _seconds(row[end], end)
-    ms = UNKNOWN_MS if row.get("msPlayed") is None else _milliseconds(row["msPlayed"], "msPlayed")
-    if UNKNOWN_MS < ms < row_filter.min_ms:
-        return RowOutcome.TOO_SHORT
-    _add_named(artist, title, ended_s, ms, result)
-    return None
+    def _account(self, row: dict[str, Any], end: str) -> RowOutcome | None:
+        """Parse a row of account data whose time is the field ``end``. A row without a duration is never too short."""
+        if "podcastName" in row or "episodeName" in row:
+            return RowOutcome.PODCAST
+        if not _AUDIOBOOK.isdisjoint(row):
+            return RowOutcome.AUDIOBOOK
+        artist, title = _name(row, "artistName"), _name(row, "trackName")
+        if not artist or not title:
+            return RowOutcome.NO_URI
+        ended_s = self._seconds(row[end], end)
+        ms = UNKNOWN_MS if row.get("msPlayed") is None else _milliseconds(row["msPlayed"], "msPlayed")
+        if UNKNOWN_MS < ms < self._filter.min_ms:
+            return RowOutcome.TOO_SHORT
+        self._add_named(artist, title, ended_s, ms)
+        return None
 
+    def _without_uri(self, row: dict[str, Any]) -> RowOutcome | None:
+        if row.get("audiobook_uri") or row.get("audiobook_title") or row.get("audiobook_chapter_uri"):
+            return RowOutcome.AUDIOBOOK
+        if row.get("spotify_episode_uri") or row.get("episode_name") or row.get("episode_show_name"):
+            return RowOutcome.PODCAST
+        if "spotify_track_uri" in row:
+            return RowOutcome.NO_URI
+        # The first exports have no URIs at all.
+        artist, title = _name(row, "master_metadata_album_artist_name"), _name(row, "master_metadata_track_name")
+        if not artist or not title:
+            return RowOutcome.NO_URI
+        ended_s, ms = self._seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
+        left_out = self._left_out(row, ms)
+        if left_out is None:
+            # Rounded down to the minute like account data, so that both forms of the play become one row.
+            self._add_named(artist, title, ended_s - ended_s % 60, ms)
+        return left_out
 
-def _add_named(artist: str, title: str, ended_s: int, ms: int, result: ParsedExport) -> None:
-    result.named.add(result.names.setdefault((artist, title), len(result.names)), ended_s, ms)
+    def _add_named(self, artist: str, title: str, ended_s: int, ms: int) -> None:
+        result = self.result
+        result.named.add(result.names.setdefault((artist, title), len(result.names)), ended_s, ms)
 
-
-def _without_uri(row: dict[str, Any], row_filter: ImportFilter, result: ParsedExport) -> RowOutcome | None:
-    if row.get("audiobook_uri") or row.get("audiobook_title") or row.get("audiobook_chapter_uri"):
-        return RowOutcome.AUDIOBOOK
-    if row.get("spotify_episode_uri") or row.get("episode_name") or row.get("episode_show_name"):
-        return RowOutcome.PODCAST
-    if "spotify_track_uri" in row:
-        return RowOutcome.NO_URI
-    # The first exports have no URIs at all.
-    artist, title = _name(row, "master_metadata_album_artist_name"), _name(row, "master_metadata_track_name")
-    if not artist or not title:
-        return RowOutcome.NO_URI
-    ended_s, ms = _seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
-    left_out = _left_out(row, ms, row_filter)
-    if left_out is None:
-        # Rounded down to the minute like account data, so that both forms of the play become one row.
-        _add_named(artist, title, ended_s - ended_s % 60, ms, result)
-    return left_out
+    def _seconds(self, value: Any, name: str) -> int:
+        """The time ``value`` in s since 1970. Without a zone it is UTC; some older exports append " UTC"."""
+        try:
+            if len(value) < _SHORTEST_TIME:
+                raise BadRow(f"{name} has no time of day")
+            time = datetime.fromisoformat(value.removesuffix(" UTC"))
+            seconds = int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+        except (AttributeError, ValueError, TypeError, OverflowError):
+            raise BadRow(f"{name} is not a time") from None
+        if seconds < _EARLIEST_S:
+            raise BadRow(f"{name} is before the year {EARLIEST_PLAY.year}")
+        if seconds > self._latest_s:
+            raise BadRow(f"{name} is in the future by this machine's clock")
+        return seconds
 
 
 def _other_uri(uri: str) -> RowOutcome:
@@ -181,15 +214,6 @@ def _other_uri(uri: str) -> RowOutcome:
     raise BadRow("spotify_track_uri is not a track URI")
 
 
-def _new_track(uri: str, track_id: str, row: dict[str, Any], result: ParsedExport) -> int:
-    index = result.tracks.setdefault(f"spotify:track:{track_id}", len(result.track_infos))
-    if index == len(result.track_infos):
-        title, artist, album = (_text(row.get(f"master_metadata_{name}")) for name in _METADATA)
-        result.track_infos.append(TrackInfo(track_id, title or "", artist or "", album))
-    result.tracks[uri] = index
-    return index
-
-
 def _text(value: Any) -> str | None:
     """``value`` as text that every database accepts; None if it is not text."""
     return plain(value)[:_LONGEST_TEXT] if isinstance(value, str) and value else None
@@ -201,28 +225,14 @@ def _name(row: dict[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise BadRow(f"{name} is not a string")
-    if len(value) > _LONGEST_NAME and len(value.encode()) > _LONGEST_NAME_BYTES:
-        raise BadRow(f"{name} is longer than {_LONGEST_NAME_BYTES} bytes")
+    if len(value) > _LONGEST_NAME and len(value.encode()) > LONGEST_NAME_BYTES:
+        raise BadRow(f"{name} is longer than {LONGEST_NAME_BYTES} bytes")
     return plain(value)
-
-
-def _seconds(value: Any, name: str) -> int:
-    """The time ``value`` in s since 1970. Without a zone it is UTC; some older exports append " UTC"."""
-    try:
-        if len(value) < _SHORTEST_TIME:
-            raise BadRow(f"{name} has no time of day")
-        time = datetime.fromisoformat(value.removesuffix(" UTC"))
-        seconds = int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
-    except (AttributeError, ValueError, TypeError, OverflowError):
-        raise BadRow(f"{name} is not a time") from None
-    if not 0 <= seconds < _LATEST_S:
-        raise BadRow(f"{name} is not a time since 1970")
-    return seconds
 
 
 def _milliseconds(value: Any, name: str) -> int:
     number = value if type(value) is int else _whole(value, name)
-    if not 0 <= number <= _LONGEST_MS:
+    if not 0 <= number <= LONGEST_MS:
         raise BadRow(f"{name} is out of range")
     return number
 

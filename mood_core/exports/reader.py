@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import IO, Any
 
 from mood_core.exports.limits import Limits
 from mood_core.exports.outcomes import RowOutcome
-from mood_core.exports.parse_row import BadRow, ImportFilter, ParsedExport, parse_row
+from mood_core.exports.parse_row import BadRow, ImportFilter, ParsedExport, RowParser
 from mood_core.exports.rows import RowStream, is_video
 from mood_core.exports.sources import JsonFile
 
@@ -26,13 +27,17 @@ def read_history(
     limits: Limits,
     quarantine: IO[str],
     progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
+    *,
+    now: datetime,
 ) -> ParsedExport:
     """Read all of ``files``; malformed rows are written to ``quarantine``, one JSON object per line.
+
+    Plays later than ``now`` are malformed.
 
     Raises:
         InputError: A file is damaged; discard the result.
     """
-    reader = _Reader(row_filter, quarantine, progress)
+    reader = _Reader(RowParser(row_filter, now), row_filter, quarantine, progress)
     for file in files:
         reader.read(file, limits)
     return reader.result
@@ -41,8 +46,10 @@ def read_history(
 class _Reader:
     """Reads files into one result."""
 
-    def __init__(self, row_filter: ImportFilter, quarantine: IO[str], progress: Callable[[int, int], None]) -> None:
-        self.result = ParsedExport()
+    def __init__(
+        self, parser: RowParser, row_filter: ImportFilter, quarantine: IO[str], progress: Callable[[int, int], None]
+    ) -> None:
+        self.result, self._parse = parser.result, parser.parse
         self._row_filter, self._quarantine, self._progress = row_filter, quarantine, progress
         self._bytes_before = 0
 
@@ -52,15 +59,16 @@ class _Reader:
             self.result.other_files.append(file.name)
         else:
             self.result.files[file.name] = self._rows_of(file.name, rows)
+            self.result.repaired += rows.repaired
         self._bytes_before += file.size
         self._progress(self.result.rows_read, self._bytes_before)
 
     def _rows_of(self, name: str, rows: RowStream) -> int:
-        result, row_filter, position = self.result, self._row_filter, 0
-        before, outcomes, video = result.rows_read, result.outcomes, is_video(name) and not row_filter.keep_videos
+        result, parse, position = self.result, self._parse, 0
+        before, outcomes, video = result.rows_read, result.outcomes, is_video(name) and not self._row_filter.keep_videos
         for position, row in enumerate(rows, start=1):
             try:
-                outcome = parse_row(row, row_filter, result, video=video)
+                outcome = parse(row, video=video)
             except BadRow as reason:
                 outcome = RowOutcome.MALFORMED
                 _quarantine_row(self._quarantine, name, position, str(reason), row)

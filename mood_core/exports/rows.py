@@ -22,6 +22,12 @@ _DEEPEST = 4_000  # a history has two levels, but brackets in titles count too
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _BOM = b"\xef\xbb\xbf"
+_SURROGATE = re.compile(
+    rb"(\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)  # group 1 is valid: another escape, or a pair of surrogates
+_OPEN_ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{0,4}(\\(u[0-9a-fA-F]{0,3})?)?)?$")
+_ESCAPE_BYTES = 12  # a pair of surrogates
+_MORE = 4_096  # read to complete an escape at the end of a block
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)[^/]*$", re.IGNORECASE)
 _EXTENDED = {"ms_played", "spotify_track_uri", "master_metadata_track_name"}
@@ -57,6 +63,11 @@ class RowStream:
     def read_bytes(self) -> int:
         """Number of bytes read so far."""
         return self._guarded.read_bytes
+
+    @property
+    def repaired(self) -> int:
+        """Number of lone surrogates, which are not Unicode text, that were replaced so far."""
+        return self._guarded.repaired
 
     def __iter__(self) -> Iterator[Any]:
         return self._rows
@@ -123,6 +134,8 @@ def _reason(error: Exception) -> str:
 class _Guarded:
     """A file without its byte-order mark that enforces its declared size and the limit of a row.
 
+    Escapes of lone surrogates, at which the parser would stop, are replaced by that of U+FFFD.
+
     Attributes:
         is_list: whether it is one list of rows; exports until 2019 have a sequence of objects.
     """
@@ -136,6 +149,7 @@ class _Guarded:
         self._first = b""
         self._content: IO[bytes] = io.BytesIO()
         self.read_bytes = 0
+        self.repaired = 0
         self.is_list = True
 
     def begin(self, content: IO[bytes]) -> None:
@@ -176,11 +190,14 @@ class _Guarded:
         """The next bytes; a parser first reads 0 bytes to detect their type."""
         if size == 0:
             return b""
-        if self._first:
-            block, self._first = self._first, b""
-            self._refuse_abyss(block)
-            return block
-        block = self._content.read(size if size >= 0 else _BLOCK)
+        block, self._first = self._first or self._next(size if size >= 0 else _BLOCK), b""
+        while _OPEN_ESCAPE.search(block[-_ESCAPE_BYTES:]) and (more := self._next(_MORE)):
+            block += more
+        self._refuse_abyss(block)
+        return self._repaired(block)
+
+    def _next(self, size: int) -> bytes:
+        block = self._content.read(size)
         self.read_bytes += len(block)
         if self.read_bytes > self._most:
             raise InputError(f"{self._name} unpacks to more than its declared size; download the export again")
@@ -188,8 +205,18 @@ class _Guarded:
             raise InputError(
                 f"{self._name} has a row larger than MOODLOG_IMPORT_MAX_ROW_BYTES; download the export again"
             )
-        self._refuse_abyss(block)
         return block
+
+    def _repaired(self, block: bytes) -> bytes:
+        if b"\\ud" not in block and b"\\uD" not in block:
+            return block
+        return _SURROGATE.sub(self._repair, block)
+
+    def _repair(self, match: re.Match[bytes]) -> bytes:
+        if match[1] is not None:
+            return match[1]
+        self.repaired += 1
+        return rb"\ufffd"
 
     def _refuse_abyss(self, block: bytes) -> None:
         """Refuse nesting so deep that the parser would run out of memory."""

@@ -7,29 +7,28 @@ before a file is published, and again when a file is read, because it may be for
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mood_core.domain.bounds import LONGEST_MS, LONGEST_NAME_BYTES, STORED_MS
 from mood_core.domain.moods import MOOD_SETS
-from mood_core.domain.records import MOODS, TrackKind, to_ms
+from mood_core.domain.records import MOODS, TrackKind
 from mood_core.errors import BatchCorrupt
 from mood_core.lake.schema import Dataset
 
-_LONGEST_BYTES: Mapping[str, int] = MappingProxyType({"artist": 1000, "title": 1000})
+_LONGEST_BYTES: Mapping[str, int] = MappingProxyType(dict.fromkeys(("artist", "title"), LONGEST_NAME_BYTES))
 _LONGEST_ID_BYTES = 2000  # PostgreSQL's index refuses keys longer than 2,704 bytes
-_LATEST_MS = to_ms(datetime(9000, 1, 1, tzinfo=UTC))  # the local time still has a year of four digits
 _SHARES = ("acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness", "valence")
 _PROBABILITIES = tuple(f"p_{mood.lower()}" for mood in MOODS)
 
 _BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
-        "played_at": (1, _LATEST_MS),
-        "ms_played": (0, 2**31 - 1),
-        "duration_ms": (1, 2**31 - 1),
+        "played_at": STORED_MS,
+        "ms_played": (0, LONGEST_MS),
+        "duration_ms": (1, LONGEST_MS),
         "loudness": (-100.0, 20.0),
         "tempo": (0.0, 400.0),
         **dict.fromkeys((*_SHARES, *_PROBABILITIES), (0.0, 1.0)),
@@ -71,7 +70,7 @@ def check_rows(dataset: Dataset, rows: pa.Table) -> None:
 
 def _check(dataset: Dataset, field: pa.Field, column: pa.Array) -> None:
     if pa.types.is_timestamp(field.type):
-        _check_bounds(dataset, field.name, column.cast(pa.int64()), *_BOUNDS.get(field.name, (0, _LATEST_MS)))
+        _check_bounds(dataset, field.name, column.cast(pa.int64()), *_BOUNDS.get(field.name, (0, STORED_MS[1])))
     elif field.name in _BOUNDS:
         _check_bounds(dataset, field.name, column, *_BOUNDS[field.name])
     elif pa.types.is_dictionary(field.type):

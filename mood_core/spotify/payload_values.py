@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from mood_core.domain.bounds import EARLIEST_PLAY, LONGEST_MS
 from mood_core.text.sanitise import plain
 
-_MAX_INT32 = 2**31 - 1
-_FIRST_YEAR, _LAST_YEAR = 2000, 3000
+_LAST_YEAR = 3000
 _MOST_ID_BYTES = 2000
 """Limit for a key in a PostgreSQL index."""
 
@@ -48,7 +48,7 @@ def utc_time(value: object) -> datetime | None:
         time = time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    if not _FIRST_YEAR <= time.year < _LAST_YEAR:
+    if time < EARLIEST_PLAY or time.year >= _LAST_YEAR:
         return None
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
@@ -57,4 +57,4 @@ def milliseconds(value: object) -> int | None:
     """A duration in whole milliseconds that fits 32 bits; None also for 0, which means "unknown"."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if 1 <= value <= _MAX_INT32 else None
+    return int(value) if 1 <= value <= LONGEST_MS else None

@@ -6,6 +6,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,10 @@ def test_rows_of_the_wrong_kind_are_set_aside_with_their_place(
         (extended(1) | {"ts": None}, "ts is not a time"),
         (extended(1) | {"ts": 1_709_287_242}, "ts is not a time"),
         (extended(1, ts="2024-02-30T10:00:00Z"), "ts is not a time"),
-        (extended(1, ts="1969-12-31T10:00:00Z"), "ts is not a time since 1970"),
+        (extended(1, ts="1969-12-31T10:00:00Z"), "ts is before the year 2000"),
+        (extended(1, ts="1970-01-01T00:00:00Z"), "ts is before the year 2000"),
+        (music("Song", "1970-01-01 00:00"), "endTime is before the year 2000"),
+        (extended(1, ts=f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"), "ts is in the future"),
         (extended(1, ms=None), "ms_played is not a whole number"),
         (extended(1, ms="200 s"), "ms_played is not a whole number"),
         (extended(1, ms="99999999999"), "ms_played is not a whole number"),
@@ -243,12 +247,13 @@ def test_rows_of_the_wrong_kind_are_set_aside_with_their_place(
     ]
     right = [extended(1, ms=200_000.0), extended(2) | {"ts": "2024-03-01T10:00:42.123+01:00"}]
     rows = [*(row for row, _ in wrong), *right]
-    report = run(unpacked(tmp_path / "x", {"Streaming_History_Audio_1.json": rows}))
-    assert report["fates"] == {"imported": 2, "malformed": len(wrong)}
+    export = unpacked(tmp_path / "x", {"Streaming_History_Audio_1.json": rows})
+    dry, report = run(export, "--dry-run"), run(export)
+    assert report["fates"] == dry["fates"] == {"imported": 2, "malformed": len(wrong)}
     kept = [json.loads(line) for line in Path(report["quarantine"]).read_text("ascii").splitlines()]
-    assert [(line["position"], line["reason"]) for line in kept] == [
-        (position, reason) for position, (_, reason) in enumerate(wrong, start=1)
-    ]
+    assert [line["position"] for line in kept] == list(range(1, len(wrong) + 1))
+    for line, (_, reason) in zip(kept, wrong, strict=True):
+        assert line["reason"].startswith(reason)
     assert all(line["file"] == "Streaming_History_Audio_1.json" for line in kept)
     assert Path(report["quarantine"]).stat().st_mode & 0o077 == 0
 

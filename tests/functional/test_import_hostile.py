@@ -21,6 +21,9 @@ from hypothesis import strategies as st
 
 from flows.cli import main
 from mood_core.app.workspace import Workspace
+from mood_core.exports.limits import Limits
+from mood_core.exports.rows import RowStream
+from mood_core.exports.sources import JsonFile
 from tests.exports import content, episode, extended, music, of_2021, unpacked, zipped
 
 NAME = "Streaming_History_Audio_2024.json"
@@ -173,6 +176,35 @@ def test_what_no_database_takes_is_kept_from_it(run: Callable[..., Result], tmp_
     with Workspace() as workspace, workspace.database.read() as connection:
         names = [row[0] for row in connection.exec_driver_sql("SELECT name FROM tracks ORDER BY track_id")]
     assert names == ["a\N{REPLACEMENT CHARACTER}b", "x" * 1000]
+
+
+def test_lone_surrogates_are_replaced_and_reported(run: Callable[..., Result], tmp_path: Path) -> None:
+    rows = [extended(1, master_metadata_track_name="Song \udc00"), extended(2, "2024-03-02T10:00:00Z")]
+    path = zipped(tmp_path / "x.zip", {NAME: json.dumps(rows)})
+    done = run(path)
+    assert done.exit_code == 0, done.output
+    assert "1 broken character" in done.stderr
+    with Workspace() as workspace, workspace.database.read() as connection:
+        names = [row[0] for row in connection.exec_driver_sql("SELECT name FROM tracks ORDER BY track_id")]
+    assert names == ["Song \N{REPLACEMENT CHARACTER}", "Song 2"]
+
+
+units = st.sampled_from(["\ud83d", "\ude00", "\udc00", "\\", "u", "d", "8", '"', "x", "\u0041"])
+
+
+@given(st.lists(units, max_size=12).map("".join), st.integers(0, 40))
+@settings(max_examples=300, deadline=None)
+def test_any_escapes_are_read_as_python_reads_them(text: str, padding: int) -> None:
+    """Also where a block of the file ends within an escape; lone surrogates become U+FFFD."""
+    content = b" " * (2**18 - padding) + json.dumps([{"ts": text, "ms_played": 1}]).encode()
+    expected = json.loads(content)[0]["ts"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, NAME)
+        path.write_bytes(content)
+        stream = RowStream(JsonFile(NAME, len(content), path), Limits())
+        (row,) = list(stream)
+    assert row["ts"] == expected
+    assert stream.repaired == expected.count("\N{REPLACEMENT CHARACTER}")
 
 
 floats = st.floats(allow_nan=False, allow_infinity=False)

@@ -17,6 +17,9 @@ from mood_core.app.import_export import match_names
 from mood_core.app.workspace import Workspace
 from mood_core.domain.vectors import NINE
 from mood_core.features.catalog.names import CatalogNames, artists_of
+from mood_core.lake.schema import NAMED_PLAYS
+from mood_core.usecases.imports.write import named_table
+from mood_core.usecases.upkeep.verify_lake import verify
 from tests.exports import extended, music, track_id, unpacked
 
 PLAUSIBLE = {"loudness": -8.0, "tempo": 100.0}
@@ -120,6 +123,24 @@ def test_the_same_search_in_the_same_files_is_made_once(tmp_path: Path) -> None:
     _csv(file, (2, "Song 2", "The Invented"), (1, "Song 1", "The Invented"))
     assert len(list(names([*missing, ("the invented", "song 3")]))) == 2
     assert list(names([])) == []
+
+
+def test_a_pending_play_with_an_invalid_time_stops_no_night(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, home: Path
+) -> None:
+    """Older versions stored 1970 as the time of pending plays, which SQL refuses for a listen."""
+    run("import", unpacked(tmp_path / "x", {"StreamingHistory0.json": [music("Song 1")]}), "--user", "ada")
+    with Workspace() as workspace:
+        invalid = named_table("local-ada", [(0, "The Invented", "Song 1", 200_000)])
+        workspace.batches.add(NAMED_PLAYS, invalid, now=workspace.now())
+    run("import", unpacked(tmp_path / "y", {"endsong_0.json": [extended(1, "2020-01-01T00:00:00Z")]}))
+    with Workspace() as workspace:
+        assert match_names(workspace) == 1
+        assert match_names(workspace) == 0
+        assert verify(workspace.lake, workspace.database, now=workspace.now(), deep=True).findings == []
+    assert len(_listens()) == 2
+    (quarantined,) = (home / "quarantine").glob("local-ada-*.ndjson")
+    assert json.loads(quarantined.read_text("ascii"))["row"]["title"] == "Song 1"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from flows.parameters import Playlist as PlaylistParameter
 from mood_core.domain.records import MOODS, Track
 from mood_core.domain.spotify_ids import is_safe_id, parse_playlist_ref, parse_track_ref
 from mood_core.errors import InputError
-from mood_core.exports.parse_row import ImportFilter, ParsedExport, parse_row
+from mood_core.exports.parse_row import ImportFilter, RowParser
 from mood_core.features.catalog.source import CatalogSource
 from mood_core.features.reccobeats.payload import read_entries
 from mood_core.usecases.models.build_dataset import parse_playlist
@@ -70,12 +70,13 @@ def _predict(reference: str, _: Path) -> str | None:
 
 def _history(reference: str, _: Path) -> str | None:
     row = {"ts": "2024-03-01T10:00:00Z", "ms_played": 60_000, "spotify_track_uri": reference}
-    result = ParsedExport()
+    parser = RowParser(ImportFilter(), AT)
     try:
-        parse_row(row, ImportFilter(), result, video=False)
+        parser.parse(row, video=False)
     except Exception:  # noqa: BLE001 - whatever it says of a row that is none
         return None
-    return result.track_infos[0].track_id if result.track_infos else None
+    infos = parser.result.track_infos
+    return infos[0].track_id if infos else None
 
 
 def _reccobeats(reference: str, _: Path) -> str | None:

@@ -36,6 +36,11 @@ class Plan:
     pending: list[Named]
     outcomes: Counter[RowOutcome] = field(default_factory=Counter)
 
+    @property
+    def new_rows(self) -> int:
+        """Number of rows to write."""
+        return len(self.extended) + len(self.account) + len(self.pending)
+
 
 def decide(read: ParsedExport, known: Known, kept: Collection[Named]) -> Plan:
     """Compare ``read`` with what is ``known`` and with the named plays that were stored before (``kept``)."""

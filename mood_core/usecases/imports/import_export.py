@@ -47,7 +47,10 @@ class NoProgress:
 
 @dataclass(slots=True)
 class ImportReport:
-    """Result of an import. ``outcomes`` add up to ``rows_read``; times are those of the imported listens."""
+    """Result of an import. ``outcomes`` add up to ``rows_read``; times are those of the imported listens.
+
+    ``repaired`` counts the broken characters of names that were replaced.
+    """
 
     user_id: str
     dry_run: bool = False
@@ -60,6 +63,7 @@ class ImportReport:
     last_at: datetime | None = None
     seen_before: bool = False
     quarantine: Path | None = None
+    repaired: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values, times in ISO 8601."""
@@ -107,7 +111,7 @@ def import_history(
         paths: zips, folders or JSON files.
         user_id: the person whose history it is.
         rows: SQL queries.
-        batches: writes batches; not used in a dry run.
+        batches: writes batches, or only checks them in a dry run.
         quarantine: receives malformed rows, one JSON object per line.
         now: the date of the batches.
         keep: saves the quarantined rows to a file before the export is recorded as imported, so that they survive a
@@ -126,7 +130,7 @@ def import_history(
         if earlier is not None:
             return _already_imported(user_id, options, *earlier)
         progress.started("reading", sum(file.size for file in files))
-        read = read_history(files, options.row_filter, options.limits, quarantine, progress)
+        read = read_history(files, options.row_filter, options.limits, quarantine, progress, now=now)
     if not read.files:
         names = ", ".join(str(path) for path in paths)
         raise InputError(f"{names}: no listening history found; give the zip that Spotify sent or its JSON files")
@@ -143,9 +147,8 @@ def _import(
     read = what.read
     plan = decide(read, what.known, rows.named(what.user_id) if read.names else ())
     gaps = _covered(rows.open_gaps(what.user_id), read, what.now)
-    if not options.dry_run:
-        progress.started("writing", len(plan.extended) + len(plan.account) + len(plan.pending))
-        write(what, plan, gaps, rows.titled_among, batches, lambda done: progress(done, done))
+    progress.started("checking" if options.dry_run else "writing", plan.new_rows)
+    write(what, plan, gaps, rows.titled_among, batches, lambda done: progress(done, done))
     first, last = _reach(plan)
     return ImportReport(
         what.user_id,
@@ -157,6 +160,7 @@ def _import(
         len(gaps),
         first,
         last,
+        repaired=read.repaired,
     )
 
 

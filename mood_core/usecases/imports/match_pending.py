@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
+from mood_core.domain.bounds import STORED_MS
 from mood_core.domain.play_matching import Play, already_stored
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind, from_ms
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS
 from mood_core.store.queries.import_rows import ImportRows
+from mood_core.text.format import plural
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.imports.decide import Named, free_times, times_of, to_the_minute
 from mood_core.usecases.imports.track_lookup import Catalog, NameSearch, no_catalog
@@ -20,14 +24,27 @@ from mood_core.usecases.imports.write import named_table
 _OVERLAP = timedelta(days=1)
 """Longer than any run: a run dates the rows it loads by its start."""
 
+Quarantine = Callable[[str, Sequence[dict[str, Any]]], object]
+"""Quarantines invalid rows of a person, by id."""
 
-def match_pending(rows: ImportRows, batches: Batches, *, now: datetime, catalog: Catalog = no_catalog) -> int:
+log = logging.getLogger(__name__)
+
+
+def match_pending(
+    rows: ImportRows,
+    batches: Batches,
+    *,
+    now: datetime,
+    catalog: Catalog = no_catalog,
+    quarantine: Quarantine = lambda _user_id, _rows: None,
+) -> int:
     """Store the pending plays whose track is known by now as listens. Returns how many plays were matched to a track.
 
     A play that another source has reported in the meantime is not stored again. Listens are written before the plays
     are marked, so it is safe to rerun after a crash. Calls no service. Costs one query without pending plays; otherwise
     it also reads the names that were added since the last run, because older names were compared then.
-    ``catalog`` holds the names in the person's catalogue files.
+    ``catalog`` holds the names in the person's catalogue files. A play with an invalid time, which an older version
+    stored, is quarantined and no longer pending.
 
     Raises:
         InputError: A catalogue file is invalid.
@@ -48,11 +65,21 @@ def match_pending(rows: ImportRows, batches: Batches, *, now: datetime, catalog:
     found = 0
     for user_id, plays in groupby(pending, key=lambda play: play[0]):
         known = [(play[1:], track_id) for play in plays if (track_id := search.find(play[2], play[3])) is not None]
+        invalid = [play for play, _ in known if not STORED_MS[0] <= play[0] <= STORED_MS[1]]
+        if invalid:
+            quarantine(user_id, [_quarantined(play) for play in invalid])
+            log.warning("%s quarantined: the time is out of range", plural(len(invalid), "pending play"))
         if known:
             _store(user_id, known, search, rows, batches, now)
-        found += len(known)
+        found += len(known) - len(invalid)
     rows.names_matched(now)
     return found
+
+
+def _quarantined(play: Named) -> dict[str, Any]:
+    ended_at_ms, artist, title, ms_played = play
+    row = {"ended_at_ms": ended_at_ms, "artist": artist, "title": title, "ms_played": ms_played}
+    return {"reason": "the time is out of range", "row": row}
 
 
 def _names_since(since: datetime, batches: Batches) -> Iterator[tuple[str, str, str]]:
@@ -78,7 +105,11 @@ def _store(
         [(str(group), play) for group, play in zip(groups, plays, strict=True)],
         [(str(group), play) for group, some in stored.items() for play in to_the_minute(some)],
     )
-    new = [position for position, done in enumerate(is_stored) if not done]
+    new = [
+        position
+        for position, done in enumerate(is_stored)
+        if not done and STORED_MS[0] <= plays[position].at_ms <= STORED_MS[1]
+    ]
     lengths = [-1 if play.ms_played is None else play.ms_played for play in plays]
     times = free_times([(groups[each], plays[each].at_ms, lengths[each]) for each in new], times_of(stored))
     listens = [

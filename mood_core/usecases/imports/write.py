@@ -13,6 +13,7 @@ import pyarrow as pa
 from mood_core.domain.records import Gap, ListenSource, Track
 from mood_core.exports.parse_row import ParsedExport
 from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.batch_files import conform
 from mood_core.lake.schema import GAPS, LISTENS, NAMED_PLAYS, TRACKS, Dataset
 from mood_core.usecases.imports.decide import Named, Plan
 from mood_core.usecases.imports.known_listens import Known
@@ -25,6 +26,18 @@ class Writer(Protocol):
     """Writes batches: Parquet first, then SQL."""
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int: ...  # noqa: D102
+
+
+class DryRun:
+    """Checks batches as the lake does, and writes nothing."""
+
+    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:  # noqa: ARG002 - see Writer
+        """Check ``rows``; returns their number.
+
+        Raises:
+            BatchCorrupt: The lake would refuse them.
+        """
+        return conform(dataset, rows).num_rows
 
 
 @dataclass(frozen=True, slots=True)
