@@ -37,7 +37,8 @@ class DryRun:
         Raises:
             BatchCorrupt: The lake would refuse them.
         """
-        return conform(dataset, rows).num_rows
+        conform(dataset, rows)
+        return int(rows.num_rows)
 
 
 @dataclass(frozen=True, slots=True)
