@@ -16,8 +16,9 @@ from typing import Any
 from mood_core.app.workspace import Workspace
 from mood_core.errors import MoodlogError
 from mood_core.lake import BatchFile, Lake
+from mood_core.spotify.payloads import ListenWindow
 from mood_core.usecases.nightly.pull_account import pull_leased
-from mood_core.usecases.nightly.pull_listens import ListenClient, PullListens, Window
+from mood_core.usecases.nightly.pull_listens import ListenClient, PullListens
 from mood_core.usecases.upkeep.compact import compact
 
 
@@ -59,7 +60,7 @@ class StoppingClient:
     def __init__(self, client: ListenClient, *, stops: bool) -> None:
         self._client, self._stops = client, stops
 
-    def recently_played(self) -> Window:
+    def recently_played(self) -> ListenWindow:
         """The whole window."""
         window = self._client.recently_played()
         if self._stops:

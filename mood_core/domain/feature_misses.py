@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime, timedelta
 
-from mood_core.domain.records import TrackKind
+from mood_core.domain.records import Track, TrackKind
 from mood_core.domain.spotify_ids import is_safe_id
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from mood_core.domain.records import Track
 
 UNKNOWN = "unknown"
 """The source does not know the track."""
@@ -37,23 +31,17 @@ LATEST_PLAUSIBLE = timedelta(days=1)
 """Dates further in the future come from a wrong clock and are ignored."""
 
 
-class PastMiss(Protocol):
-    """A source's misses of one track: their count, and the last one's date (aware UTC) and reason."""
+@dataclass(frozen=True, slots=True)
+class PastMiss:
+    """A source's misses of one track: the last one's reason and date (aware UTC), and their count."""
 
-    @property
-    def reason(self) -> str: ...  # noqa: D102 - described in the class
-    @property
-    def missed_at(self) -> datetime: ...  # noqa: D102
-    @property
-    def count(self) -> int: ...  # noqa: D102
+    reason: str
+    missed_at: datetime
+    count: int
 
 
-class NoPastMisses:
-    """A history without misses: every source is called."""
-
-    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], PastMiss]:  # noqa: ARG002
-        """No misses."""
-        return {}
+PastMisses = Mapping[tuple[str, str], PastMiss]
+"""Past misses by (track id, source name)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,27 +16,22 @@ Failures:
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from mood_core.domain.feature_misses import (
     ANY_SOURCE,
     LATEST_PLAUSIBLE,
     NOT_A_TRACK,
+    PastMisses,
     is_due,
     never_has_features,
     rest_at,
 )
-from mood_core.domain.records import FeatureMiss
+from mood_core.domain.records import FeatureMiss, Track
 from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
-from mood_core.features.fetch_report import FetchReport
-from mood_core.features.source import FetchResult, service_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-
-    from mood_core.domain.records import Track
-    from mood_core.features.source import FeatureSource, MissHistory, SourceAvailability
+from mood_core.features.fetch_report import FetchReport, QuarantinedAnswer, StoppedSource
+from mood_core.features.source import FeatureSource, FetchResult, SourceAvailability, service_of
 
 UNEXPECTED_IN_A_ROW = 2
 """Consecutive contract violations after which a service is stopped: it has probably changed."""
@@ -47,7 +42,7 @@ log = logging.getLogger(__name__)
 def fetch_features(
     tracks: Sequence[Track],
     sources: Sequence[FeatureSource],
-    history: MissHistory,
+    past_misses: PastMisses,
     at: datetime,
     *,
     availability: SourceAvailability,
@@ -58,7 +53,7 @@ def fetch_features(
     Args:
         tracks: the tracks to look up; duplicates are looked up once.
         sources: the chain, in order.
-        history: past feature misses; a (track, source) pair that is not due at ``at`` is skipped.
+        past_misses: the stored feature misses; a (track, source) pair that is not due at ``at`` is skipped.
         at: the time of the run, aware UTC; the date of all features and feature misses.
         availability: the services that deny access to this app.
         report: filled during the calls, for the run's summary.
@@ -69,7 +64,7 @@ def fetch_features(
     Raises:
         InputError: a catalogue file is invalid.
     """
-    walk = _Walk(tracks, history, at, availability, report if report is not None else FetchReport())
+    walk = _Walk(tracks, past_misses, at, availability, report if report is not None else FetchReport())
     yield from walk.classify()
     for source in sources:
         yield from walk.call(source)
@@ -87,13 +82,13 @@ class _Walk:
     def __init__(
         self,
         tracks: Sequence[Track],
-        history: MissHistory,
+        past_misses: PastMisses,
         at: datetime,
         availability: SourceAvailability,
         report: FetchReport,
     ) -> None:
         self._pending = {track.track_id: track for track in tracks}
-        self._past_misses = history.past_misses(tuple(self._pending))
+        self._past_misses = past_misses
         self._at = at
         self._rest = rest_at(at)
         self._availability = availability
@@ -152,11 +147,10 @@ class _Walk:
 
     def _news(self, misses: Sequence[FeatureMiss]) -> tuple[FeatureMiss, ...]:
         """The misses that are new or have a new reason; storing others would only increase their count."""
-        known = self._past_misses
         return tuple(
             miss
             for miss in misses
-            if (earlier := known.get((miss.track_id, miss.source))) is None or earlier.reason != miss.reason
+            if (earlier := self._past_misses.get((miss.track_id, miss.source))) is None or earlier.reason != miss.reason
         )
 
     def _fetch(self, source: FeatureSource, batch: Sequence[Track]) -> FetchResult | None:
@@ -188,7 +182,8 @@ class _Walk:
 
     def _quarantine(self, source: FeatureSource, batch: Sequence[Track], error: UnexpectedPayload) -> None:
         log.warning("%s: a response was quarantined: %s; it begins %r", source.name, error.message, error.excerpt)
-        self._report.quarantine(source.name, error, tuple(track.track_id for track in batch))
+        track_ids = tuple(track.track_id for track in batch)
+        self._report.quarantined.append(QuarantinedAnswer(source.name, error.message, error.excerpt, track_ids))
         self._skipped.update((service_of(source.name), track.track_id) for track in batch)
         self._unexpected_in_a_row += 1
         if self._unexpected_in_a_row >= UNEXPECTED_IN_A_ROW:
@@ -198,13 +193,14 @@ class _Walk:
         log.info("%s denies access and is not called for a while: %s", service, error.message)
         self._availability.mark_unavailable(service, self._at, error.message)
         self._stopped.add(service)
-        self._report.deny(service, error)
+        self._report.denied.append(StoppedSource(service, error.message))
 
     def _stop(self, source: FeatureSource, error: SourceError) -> None:
         service = service_of(source.name)
         log.warning("%s is not called for the rest of this run: %s", service, error.message)
         self._stopped.add(service)
-        self._report.stop(service, error)
+        wait_s = getattr(error, "retry_after_s", None)
+        self._report.stopped.append(StoppedSource(service, error.message, wait_s))
 
 
 def _full_batches(source: FeatureSource, tracks: Sequence[Track]) -> Iterator[list[Track]]:

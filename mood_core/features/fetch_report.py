@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
-    from mood_core.features.source import FetchResult
+from mood_core.features.source import FetchResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +46,3 @@ class FetchReport:
         self.requested[source] += len(result.found) + len(result.misses)
         self.found[source] += len(result.found)
         self.missed[source] += len(result.misses)
-
-    def stop(self, service: str, error: SourceError) -> None:
-        """Record that ``service`` is stopped because of ``error``."""
-        self.stopped.append(StoppedSource(service, error.message, getattr(error, "retry_after_s", None)))
-
-    def deny(self, service: str, error: AccessDenied) -> None:
-        """Record that ``service`` denies access to this app."""
-        self.denied.append(StoppedSource(service, error.message))
-
-    def quarantine(self, source: str, error: UnexpectedPayload, track_ids: tuple[str, ...]) -> None:
-        """Record a response of ``source`` that was not used."""
-        self.quarantined.append(QuarantinedAnswer(source, error.message, error.excerpt, track_ids))

@@ -1,16 +1,13 @@
-"""Protocols of a feature source and of what the chain requires."""
+"""Protocols of a feature source and of the record of denied services."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime, timedelta
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
-
-    from mood_core.domain.feature_misses import PastMiss
-    from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
+from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +54,6 @@ class FeatureSource(Protocol):
             UnexpectedPayload: the response violates the contract and is not used.
             InputError: a catalogue file is invalid.
         """
-        ...
-
-
-class MissHistory(Protocol):
-    """Stored feature misses."""
-
-    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], PastMiss]:
-        """The past misses of ``track_ids`` by (track id, source name)."""
         ...
 
 

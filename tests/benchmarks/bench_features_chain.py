@@ -39,7 +39,7 @@ def _walk(standin: StandIn, tracks: list[Track], memory: Memory, at: datetime, b
     with ReccoBeatsClient(standin.reccobeats_url) as client:
         sources = build_sources(["reccobeats"], SourceParts(reccobeats=client))
         waiting = [track for track in tracks if track.track_id not in memory.found]
-        run = fetch_features(waiting, sources, memory, at, availability=Availability(), report=report)
+        run = fetch_features(waiting, sources, memory.past_misses, at, availability=Availability(), report=report)
         for result in islice(run, batches):
             memory.store(result)
     seconds = time.perf_counter() - start

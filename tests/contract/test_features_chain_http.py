@@ -58,7 +58,7 @@ def run(
 ) -> FetchReport:
     report = FetchReport()
     waiting = [track for track in wanted if track.track_id not in memory.found]
-    results = fetch_features(waiting, sources, memory, at, availability=Availability(), report=report)
+    results = fetch_features(waiting, sources, memory.past_misses, at, availability=Availability(), report=report)
     for result in islice(results, stop_after):
         memory.store(result)
     return report

@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.domain.records import Listen, ListenSource, Track
 from mood_core.exports.parse_row import ImportFilter
 from mood_core.settings import Settings
+from mood_core.spotify.payloads import ListenWindow
 from mood_core.usecases.imports.import_export import ImportReport
 from mood_core.usecases.nightly.pull_listens import PullListens
 from tests.exports import (
@@ -179,26 +180,15 @@ def evenings(draw: st.DrawFn) -> list[Heard]:
     return plays
 
 
-@dataclass(frozen=True)
-class _Window:
-    """What the account's door would give."""
-
-    listens: tuple[Listen, ...]
-    tracks: tuple[Track, ...]
-    skipped: tuple[str, ...] = field(default=())
-    full: bool = False
-    oldest_at: datetime | None = None
-
-
 def _poll(workspace: Workspace, plays: Sequence[Heard]) -> None:
     listens = tuple(sorted((play.polled() for play in plays), key=lambda listen: listen.played_at))
     tracks = tuple(Track(track_id(play.track), f"Song {play.song}", ("The Invented",), None, 1) for play in plays)
 
-    class _Door:
-        def recently_played(self) -> Any:
-            return _Window(listens, tracks)
+    class _Client:
+        def recently_played(self) -> ListenWindow:
+            return ListenWindow(listens, tracks, skipped=(), full=False, oldest_at=None)
 
-    pull = PullListens(lambda _: _Door(), workspace.listens, workspace.accounts, workspace.batches)
+    pull = PullListens(lambda _: _Client(), workspace.listens, workspace.accounts, workspace.batches)
     assert pull(["local-ada"], now=NOW)[0].problem is None
 
 

@@ -96,7 +96,8 @@ def test_whoever_is_asked_about_by_the_walk_is_not_passed_over(
     rows: FeatureRows, migrated: Database, lake: Lake
 ) -> None:
     everything, chain = rows.tracks_without_features(), sources()
-    results = list(walk(everything, chain, rows, NOW, availability=rows))
+    misses = rows.past_misses([track.track_id for track in everything])
+    results = list(walk(everything, chain, misses, NOW, availability=rows))
     told = {miss.track_id for result in results for miss in result.misses}
     awake = rows.tracks_without_features(resting=([BY_ID, BY_ISRC], rest_at(NOW)))
     assert {track.track_id for track in awake} == told

@@ -28,7 +28,7 @@ from mood_core.usecases.quarantine import quarantine_answers
 from tests.contract.spotify_fakes import Reply, serving
 from tests.fuzz.hostile import bodies, check_sentence, fuzz, spoilt, values
 from tests.fuzz.test_fuzz_spotify import Service, header_texts, retry_afters, statuses
-from tests.unit.features_fakes import Availability, Memory
+from tests.unit.features_fakes import Availability
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _TRACKS = [
@@ -74,7 +74,7 @@ def test_any_answer(
 def test_any_entries_of_spotifys_features(entries: Any) -> None:
     report = FetchReport()
     source = SpotifySource(lambda _ids: entries)
-    list(fetch_features(_TRACKS, [source], Memory(), NOW, availability=Availability(), report=report))
+    list(fetch_features(_TRACKS, [source], {}, NOW, availability=Availability(), report=report))
     _check(report)
 
 

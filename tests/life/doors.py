@@ -12,6 +12,7 @@ from mood_core.domain.records import Listen, ListenSource, Track, User
 from mood_core.errors import ReauthorisationNeeded, Unavailable
 from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.client import SpotifyClients
+from mood_core.spotify.payloads import ListenWindow
 from mood_core.usecases.nightly.pull_listens import ListenClient
 from mood_core.usecases.people.connect_account import register_user
 from standin import Fault, FaultKind, StandIn, TrueListen
@@ -40,15 +41,6 @@ class Door(Protocol):
     def client_of(self, user_id: str) -> ListenClient:
         """What pulling uses."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    listens: tuple[Listen, ...]
-    tracks: tuple[Track, ...]
-    full: bool
-    oldest_at: datetime | None
-    skipped: tuple[object, ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,7 +73,7 @@ class InProcess:
     def client_of(self, user_id: str) -> ListenClient:
         return _InProcessClient(self, user_id)
 
-    def window(self, user_id: str) -> _Window:
+    def window(self, user_id: str) -> ListenWindow:
         if any(self.clock.now() in span for span in self.scenario.service_down):
             raise Unavailable("Spotify is down", source="spotify")
         if user_id in self._dead:
@@ -93,7 +85,7 @@ class InProcess:
         listens = tuple(Listen(user_id, play.played_at, play.track_id, ListenSource.RECENTLY_PLAYED) for play in shown)
         tracks = {play.track_id: _track(play) for play in shown}
         oldest = shown[0].played_at if shown else None
-        return _Window(listens, tuple(tracks.values()), len(shown) == WINDOW, oldest)
+        return ListenWindow(listens, tuple(tracks.values()), (), len(shown) == WINDOW, oldest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +93,7 @@ class _InProcessClient:
     door: InProcess
     user_id: str
 
-    def recently_played(self) -> _Window:
+    def recently_played(self) -> ListenWindow:
         return self.door.window(self.user_id)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from mood_core.domain.feature_misses import UNKNOWN
+from mood_core.domain.feature_misses import UNKNOWN, PastMiss
 from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 from mood_core.features.source import FetchResult
 from mood_core.features.values import audio_features
@@ -44,22 +44,16 @@ def features(of: str, source: str = "fake", at: datetime = AT) -> AudioFeatures:
 
 
 @dataclass
-class KeyCache:
-    reason: str
-    missed_at: datetime
-    count: int
-
-
-@dataclass
 class Memory:
-    """A store in memory: it takes results as a store would, and is the history of the next run."""
+    """A store in memory: it takes results as a store would, and has the feature misses for the next run."""
 
-    misses: dict[tuple[str, str], KeyCache] = field(default_factory=dict)
+    misses: dict[tuple[str, str], PastMiss] = field(default_factory=dict)
     found: dict[str, AudioFeatures] = field(default_factory=dict)
 
-    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], KeyCache]:
-        wanted = set(track_ids)
-        return {key: miss for key, miss in self.misses.items() if key[0] in wanted}
+    @property
+    def past_misses(self) -> dict[tuple[str, str], PastMiss]:
+        """The misses before a run: later ones do not change it."""
+        return dict(self.misses)
 
     def store(self, result: FetchResult) -> None:
         for each in result.found:
@@ -68,7 +62,7 @@ class Memory:
         for miss in result.misses:
             key = (miss.track_id, miss.source)
             count = self.misses[key].count + 1 if key in self.misses else 1
-            self.misses[key] = KeyCache(miss.reason, miss.missed_at, count)
+            self.misses[key] = PastMiss(miss.reason, miss.missed_at, count)
 
 
 @dataclass

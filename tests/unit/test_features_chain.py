@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.domain.feature_misses import ANY_SOURCE, NO_ISRC, NOT_A_TRACK, UNKNOWN
+from mood_core.domain.feature_misses import ANY_SOURCE, NO_ISRC, NOT_A_TRACK, UNKNOWN, PastMiss
 from mood_core.domain.records import Track, TrackKind
 from mood_core.errors import (
     AccessDenied,
@@ -27,7 +27,7 @@ from mood_core.errors import (
 from mood_core.features.chain import fetch_features
 from mood_core.features.fetch_report import FetchReport
 from mood_core.features.source import FetchResult
-from tests.unit.features_fakes import AT, Availability, FakeSource, KeyCache, Memory, track_id, tracks
+from tests.unit.features_fakes import AT, Availability, FakeSource, Memory, track_id, tracks
 
 
 def walk(
@@ -43,7 +43,7 @@ def walk(
     report = FetchReport()
     waiting = [track for track in wanted if track.track_id not in memory.found]
     for result in fetch_features(
-        waiting, sources, memory, at, availability=availability or Availability(), report=report
+        waiting, sources, memory.past_misses, at, availability=availability or Availability(), report=report
     ):
         memory.store(result)
     return memory, report
@@ -125,7 +125,7 @@ def test_local_files_are_classified_once_and_never_asked() -> None:
     memory, _ = walk([local], [source])
     memory, _ = walk([local], [source], memory, at=AT + timedelta(days=200))
     assert source.calls == []
-    assert memory.misses == {(local.track_id, ANY_SOURCE): KeyCache(NOT_A_TRACK, AT, 1)}
+    assert memory.misses == {(local.track_id, ANY_SOURCE): PastMiss(NOT_A_TRACK, AT, 1)}
 
 
 def test_a_track_the_source_cannot_be_asked_about_is_noted_once_and_takes_no_place_in_a_call() -> None:
@@ -134,7 +134,7 @@ def test_a_track_the_source_cannot_be_asked_about_is_noted_once_and_takes_no_pla
     memory, _ = walk(tracks(3), [source])
     assert source.calls == [[track_id(0), track_id(2)]]
     walk(tracks(3), [source], memory, at=AT + timedelta(hours=1))
-    assert memory.misses[track_id(1), "fake"] == KeyCache(NO_ISRC, AT, 1)
+    assert memory.misses[track_id(1), "fake"] == PastMiss(NO_ISRC, AT, 1)
     lacking.clear()
     walk(tracks(3), [source], memory, at=AT + timedelta(hours=2))
     assert source.calls[1:] == [[track_id(1)]]
@@ -247,7 +247,7 @@ def test_a_wrong_file_ends_the_run() -> None:
 def test_a_run_stopped_anywhere_and_resumed_asks_nothing_twice(known: set[int], size: int, stop_after: int) -> None:
     sources = [FakeSource("a", ids(*sorted(known)[::2]), size), FakeSource("b", ids(*known), size)]
     memory = Memory()
-    first_run = fetch_features(tracks(30), sources, memory, AT, availability=Availability())
+    first_run = fetch_features(tracks(30), sources, memory.past_misses, AT, availability=Availability())
     for result in islice(first_run, stop_after):
         memory.store(result)
     walk(tracks(30), sources, memory, at=AT + timedelta(minutes=5))
@@ -261,7 +261,7 @@ def test_a_run_stopped_anywhere_and_resumed_asks_nothing_twice(known: set[int], 
 def test_a_run_killed_before_it_could_store_asks_that_one_batch_again(size: int, lost: int) -> None:
     source = FakeSource(batch_size=size)
     memory = Memory()
-    run = fetch_features(tracks(30), [source], memory, AT, availability=Availability())
+    run = fetch_features(tracks(30), [source], memory.past_misses, AT, availability=Availability())
     for result in islice(run, lost):
         memory.store(result)
     next(run)
@@ -278,7 +278,7 @@ def test_one_source_s_unexpected_answer_does_not_count_against_the_next() -> Non
 
 def test_results_account_for_every_track() -> None:
     source = FakeSource(known=ids(1, 3))
-    results: list[FetchResult] = list(fetch_features(tracks(5), [source], Memory(), AT, availability=Availability()))
+    results: list[FetchResult] = list(fetch_features(tracks(5), [source], {}, AT, availability=Availability()))
     found = [each.track_id for result in results for each in result.found]
     missed = [each.track_id for result in results for each in result.misses]
     assert sorted(found + missed) == [track_id(n) for n in range(5)]

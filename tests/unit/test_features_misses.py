@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE, is_due, never_has_features, rest_at
+from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE, PastMiss, is_due, never_has_features, rest_at
 from mood_core.domain.records import Track, TrackKind
-from tests.unit.features_fakes import AT, KeyCache, track_id
+from tests.unit.features_fakes import AT, track_id
 
 
 @pytest.mark.parametrize(("count", "days"), [(1, 1), (2, 3), (3, 7), (4, 30), (5, 90), (6, 90), (50, 90)])
 @pytest.mark.parametrize("reason", [UNKNOWN, UNUSABLE])
 def test_misses_are_asked_again_at_growing_intervals(count: int, days: int, reason: str) -> None:
-    miss = KeyCache(reason, AT, count)
+    miss = PastMiss(reason, AT, count)
     due = AT + timedelta(days=days)
     assert not is_due(miss, rest_at(due - timedelta(milliseconds=1)))
     assert is_due(miss, rest_at(due))
@@ -25,7 +25,7 @@ def test_what_was_never_missed_is_due() -> None:
 
 
 def test_a_missing_recording_code_is_no_miss_to_wait_for() -> None:
-    assert is_due(KeyCache(NO_ISRC, AT, 1), rest_at(AT))
+    assert is_due(PastMiss(NO_ISRC, AT, 1), rest_at(AT))
 
 
 @given(count=st.integers(min_value=1, max_value=1000), hours=st.integers(min_value=0, max_value=100 * 24))

@@ -20,6 +20,9 @@ from mood_core.domain.play_matching import Play, already_stored
 from mood_core.domain.records import Listen, ListenSource, Track, to_ms
 from mood_core.errors import MoodlogError, QuotaExceeded, ReauthorisationNeeded, Unavailable
 from mood_core.lake.schema import Dataset
+from mood_core.spotify.payloads import ListenWindow
+from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.known_from_imports import Imported
 from mood_core.usecases.nightly.pull_listens import PullListens
@@ -48,17 +51,6 @@ class RealPlay:
     @property
     def key(self) -> tuple[datetime, str]:
         return self.shown_at, self.track
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A window as the Spotify package hands it over."""
-
-    listens: tuple[Listen, ...]
-    full: bool
-    oldest_at: datetime | None
-    tracks: tuple[Track, ...] = ()
-    skipped: tuple[object, ...] = ()
 
 
 class Shelf:
@@ -117,15 +109,16 @@ class Life(RuleBasedStateMachine):
         self.shelf = Shelf()
         self.failing: MoodlogError | None = None
         self.loops = False
-        batches = cast(Batches, self.shelf)
-        self.pull_listens = PullListens(lambda _: self, self.shelf, self.shelf, batches)
+        self.pull_listens = PullListens(
+            lambda _: self, cast(ListenStore, self.shelf), cast(Accounts, self.shelf), cast(Batches, self.shelf)
+        )
 
-    def recently_played(self) -> Seen:
+    def recently_played(self) -> ListenWindow:
         if self.failing:
             raise self.failing
         window = self._window()
         listens = tuple(Listen("ada", *play.key, ListenSource.RECENTLY_PLAYED) for play in window)
-        return Seen(listens, len(window) == SIZE, window[0].shown_at if window else None)
+        return ListenWindow(listens, (), (), len(window) == SIZE, window[0].shown_at if window else None)
 
     def _window(self) -> list[RealPlay]:
         return sorted(self.reported, key=lambda play: play.shown_at)[-SIZE:]

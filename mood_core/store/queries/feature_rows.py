@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
+from mood_core.domain.feature_misses import PastMiss, PastMisses, Rest
 from mood_core.domain.records import FEATURES, Track, TrackKind, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -14,24 +13,6 @@ from mood_core.store.queries.pending_answers import PendingAnswers
 from mood_core.store.queries.selection import Selection
 
 _EVERYTHING = Selection()
-
-
-@dataclass(frozen=True, slots=True)
-class PastMiss:
-    """How often a source had nothing for a track, why, and when the last time was."""
-
-    reason: str
-    missed_at: datetime
-    count: int
-
-
-class Rest(Protocol):
-    """Misses too fresh to ask again: dated after the date for their count (the last one for more) and up to a day."""
-
-    @property
-    def after(self) -> Sequence[datetime]: ...  # noqa: D102 - described in the class
-    @property
-    def until(self) -> datetime: ...  # noqa: D102
 
 
 class FeatureRows:
@@ -73,7 +54,7 @@ class FeatureRows:
                 for row in connection.execute(statement, values | more)
             ]
 
-    def past_misses(self, track_ids: Sequence[str]) -> Mapping[tuple[str, str], PastMiss]:
+    def past_misses(self, track_ids: Sequence[str]) -> PastMisses:
         """The remembered misses of ``track_ids`` by (track id, source name)."""
         with self._database.read() as connection:
             rows = connection.execute(query("feature_misses"), {"ids": track_ids})

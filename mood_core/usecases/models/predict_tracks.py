@@ -8,7 +8,6 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from mood_core.domain.feature_misses import NoPastMisses
 from mood_core.domain.records import FEATURES, Track
 from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.errors import InputError
@@ -59,7 +58,7 @@ def features_of(
     report = FetchReport()
     found = {
         features.track_id: features
-        for result in fetch_features(wanting, sources, NoPastMisses(), now, availability=rows, report=report)
+        for result in fetch_features(wanting, sources, {}, now, availability=rows, report=report)
         for features in result.found
     }
     reason = "; ".join(stop.reason for stop in report.stopped) or "no feature source knows the track"

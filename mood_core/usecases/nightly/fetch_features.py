@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from mood_core.domain.feature_misses import NoPastMisses, Rest, rest_at
+from mood_core.domain.feature_misses import Rest, rest_at
 from mood_core.domain.records import Track
 from mood_core.features.chain import fetch_features as walk
 from mood_core.features.chain import is_denied
 from mood_core.features.fetch_report import FetchReport
-from mood_core.features.source import FeatureSource, MissHistory, SourceAvailability
+from mood_core.features.source import FeatureSource, SourceAvailability
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.selection import Selection
 from mood_core.usecases.batches import Batches
@@ -74,8 +74,8 @@ def fetch_for(
     answered: set[str] = set()
     answers = CollectAnswers(rows.pending, batches, now=now)
     answers.publish()
-    history: MissHistory = NoPastMisses() if ask_again else rows
-    for result in walk(tracks, sources, history, now, availability=rows, report=report):
+    past_misses = {} if ask_again else rows.past_misses([track.track_id for track in tracks])
+    for result in walk(tracks, sources, past_misses, now, availability=rows, report=report):
         answers.keep(result)
         answered.update(features.track_id for features in result.found)
         answered.update(miss.track_id for miss in result.misses)

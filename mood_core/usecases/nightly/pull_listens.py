@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -13,7 +13,9 @@ from mood_core.domain.records import Gap, Listen, Track
 from mood_core.errors import MoodlogError, QuotaExceeded, StoreError, Unavailable
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS, LISTENS, TRACKS
-from mood_core.store.queries.accounts import NOT_CALLED
+from mood_core.spotify.payloads import ListenWindow
+from mood_core.store.queries.accounts import NOT_CALLED, Accounts
+from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.known_from_imports import REACH, Imported, covers, imported_already
 
@@ -26,43 +28,12 @@ OUTAGE_AFTER = 5
 log = logging.getLogger(__name__)
 
 
-class Window(Protocol):
-    """A window of recent listens as the Spotify package returns it."""
-
-    @property
-    def listens(self) -> tuple[Listen, ...]: ...  # noqa: D102
-    @property
-    def tracks(self) -> tuple[Track, ...]: ...  # noqa: D102
-    @property
-    def skipped(self) -> Collection[object]: ...  # noqa: D102
-    @property
-    def full(self) -> bool: ...  # noqa: D102
-    @property
-    def oldest_at(self) -> datetime | None: ...  # noqa: D102
-
-
 class ListenClient(Protocol):
     """Client for the recent listens of one account."""
 
-    def recently_played(self) -> Window:
+    def recently_played(self) -> ListenWindow:
         """The whole window."""
         ...
-
-
-class StoredListens(Protocol):
-    """Queries for stored listens that merging needs."""
-
-    def newest_before(self, user_id: str, before: datetime) -> datetime | None: ...  # noqa: D102
-    def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]: ...  # noqa: D102
-    def described_among(self, track_ids: Sequence[str]) -> set[str]: ...  # noqa: D102
-    def imported_since(self, user_id: str, since: datetime) -> list[Imported]: ...  # noqa: D102
-
-
-class AccountLog(Protocol):
-    """Stores the outcome of each account's pull."""
-
-    def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None: ...  # noqa: D102
-    def troubled(self, user_ids: Sequence[str], problem: str) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +98,8 @@ class PullListens:
     def __init__(
         self,
         client_of: Callable[[str], ListenClient],
-        stored: StoredListens,
-        accounts: AccountLog,
+        stored: ListenStore,
+        accounts: Accounts,
         batches: Batches,
         *,
         dry_run: bool = False,
@@ -191,7 +162,7 @@ class PullListens:
         pending.outcomes.append(outcome)
         return outcome
 
-    def _merge(self, user_id: str, window: Window, pending: _Pending, now: datetime) -> PullOutcome:
+    def _merge(self, user_id: str, window: ListenWindow, pending: _Pending, now: datetime) -> PullOutcome:
         oldest = window.oldest_at
         stored = self._stored.stored_since(user_id, oldest) if oldest else set()
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
@@ -213,7 +184,7 @@ class PullListens:
         return PullOutcome(user_id, len(merged.new), len(window.skipped), merged.gap is not None)
 
     def _before(
-        self, user_id: str, window: Window, unknown: Sequence[Listen], imported: Sequence[Imported]
+        self, user_id: str, window: ListenWindow, unknown: Sequence[Listen], imported: Sequence[Imported]
     ) -> datetime | None:
         """The newest stored listen before the window; None if there is none, or if no listen can be missing between."""
         oldest = window.oldest_at
