@@ -241,7 +241,7 @@ class Parts:
         """Spotify's own features, asked in the name of the first account whose permission holds."""
         active = [account.user_id for account in self.accounts.all() if account.state == "active"]
 
-        def ask(track_ids: Sequence[str], /) -> Sequence[Mapping[str, object] | None]:
+        def ask(track_ids: Sequence[str]) -> Sequence[Mapping[str, object] | None]:
             for user_id in active[:-1]:
                 with contextlib.suppress(ReauthorisationNeeded):
                     return self.spotify.for_user(user_id).audio_features(track_ids)

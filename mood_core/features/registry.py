@@ -5,23 +5,17 @@ A new source is one file in this package and one entry in :data:`SOURCES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from mood_core.errors import ConfigError
 from mood_core.features.catalog.source import CatalogSource
+from mood_core.features.reccobeats.client import ReccoBeatsClient
 from mood_core.features.reccobeats.source import by_id, by_isrc
-from mood_core.features.spotify import SpotifySource
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from mood_core.features.reccobeats.source import ReccoBeatsCalls
-    from mood_core.features.source import FeatureSource
-    from mood_core.features.spotify import AudioFeaturesCall
+from mood_core.features.source import FeatureSource
+from mood_core.features.spotify import AudioFeaturesCall, SpotifySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +35,7 @@ class SourceParts:
     catalog_cache: Path | None = None
     catalog_progress: Callable[[str, float], None] | None = None
     spotify: AudioFeaturesCall | None = None
-    reccobeats: ReccoBeatsCalls | None = None
+    reccobeats: ReccoBeatsClient | None = None
     need_durations: bool = False
 
 
@@ -58,11 +52,7 @@ def _spotify(parts: SourceParts) -> tuple[FeatureSource, ...]:
 def _reccobeats(parts: SourceParts) -> tuple[FeatureSource, ...]:
     if parts.reccobeats is None:
         return ()
-    durations = parts.need_durations
-    return (
-        by_id(parts.reccobeats, need_durations=durations),
-        by_isrc(parts.reccobeats, need_durations=durations),
-    )
+    return tuple(make(parts.reccobeats, need_durations=parts.need_durations) for make in (by_id, by_isrc))
 
 
 SOURCES: Mapping[str, Callable[[SourceParts], tuple[FeatureSource, ...]]] = MappingProxyType(

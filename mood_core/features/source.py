@@ -19,7 +19,7 @@ class FetchResult:
 
 
 class FeatureSource(Protocol):
-    """A source of audio features.
+    """A source of audio features; inherit from it for the defaults.
 
     Attributes:
         name: ``service`` or ``service:step``. A stopped service stops all its steps; misses are stored by name.
@@ -38,13 +38,13 @@ class FeatureSource(Protocol):
     @property
     def denied_for(self) -> timedelta: ...  # noqa: D102
 
-    def skip_reason(self, track: Track) -> str | None:
-        """Why this source cannot look up ``track`` (a reason of a feature miss), or None."""
-        ...
+    def skip_reason(self, track: Track) -> str | None:  # noqa: ARG002 - for sources that override it
+        """Why this source cannot look up ``track`` (a reason of a feature miss), or None; by default None."""
+        return None
 
     def lookup_key(self, track: Track) -> str:
-        """The key of ``track`` in a lookup; tracks with the same key, such as releases of a recording, share it."""
-        ...
+        """The key of ``track`` in a lookup, by default its id. Releases of a recording may share a key."""
+        return track.track_id
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """Look up distinct ``tracks`` with up to ``batch_size`` keys; ``at`` (aware UTC) dates the result.

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from mood_core.domain.feature_misses import UNKNOWN, UNUSABLE
-from mood_core.domain.records import AudioFeatures, FeatureMiss
+from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 from mood_core.errors import UnexpectedPayload
-from mood_core.features.source import FetchResult
+from mood_core.features.source import FeatureSource, FetchResult
 from mood_core.features.values import audio_features
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from mood_core.domain.records import Track
 
 NAME = "spotify"
 BATCH_SIZE = 100
 
-
-class AudioFeaturesCall(Protocol):
-    """The endpoint ``GET /audio-features``: one entry per id, None if Spotify does not know the track."""
-
-    def __call__(self, ids: Sequence[str], /) -> Sequence[Mapping[str, object] | None]:
-        """The entries of up to 100 ``ids``.
-
-        Raises:
-            AccessDenied: the app may not use this endpoint.
-            SourceError: Spotify failed.
-        """
-        ...
+AudioFeaturesCall = Callable[[Sequence[str]], Sequence[Mapping[str, object] | None]]
+"""``GET /audio-features``: an entry per id, None for an unknown track. Raises AccessDenied or SourceError."""
 
 
-class SpotifySource:
+class SpotifySource(FeatureSource):
     """Audio features by Spotify id, matched by the entries' ``id``."""
 
     name = NAME
@@ -44,14 +28,6 @@ class SpotifySource:
 
     def __init__(self, call: AudioFeaturesCall) -> None:
         self._call = call
-
-    def skip_reason(self, track: Track) -> str | None:  # noqa: ARG002 - every track has an id
-        """None: every track has an id."""
-        return None
-
-    def lookup_key(self, track: Track) -> str:
-        """The track's id."""
-        return track.track_id
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """One call for up to 100 ``tracks``. See :class:`~mood_core.features.source.FeatureSource`."""

@@ -5,14 +5,11 @@ All required values of a record come from one response of one source: none is fi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime
 
 from mood_core.domain.records import AudioFeatures
 from mood_core.domain.vectors import FEATURE_RANGES, NINE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
 
 
 def audio_features(

@@ -1,18 +1,16 @@
-"""Retry policy of failed requests to Spotify, with exponential backoff and short Retry-After waits."""
+"""Retry policy of failed requests, with exponential backoff and short Retry-After waits."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from mood_core.errors import RateLimited, SourceError
-
-if TYPE_CHECKING:
-    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
@@ -29,6 +27,7 @@ class RetryPolicy:
         backoff_s: half the upper limit of the first wait after a 5xx, a timeout or a closed connection; doubles with
             each attempt. Waits are random, so that workers do not retry at the same time.
         longest_backoff_s: limit of a single backoff.
+        longest_retry_after_s: a failure with a longer Retry-After is raised at once.
         sleep: how to wait; tests pass their own.
     """
 
@@ -37,6 +36,7 @@ class RetryPolicy:
     total_request_s: float = 25.0
     backoff_s: float = 0.5
     longest_backoff_s: float = 20.0
+    longest_retry_after_s: float = math.inf
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, request: Callable[[], T]) -> T:
@@ -45,14 +45,14 @@ class RetryPolicy:
         Raises:
             SourceError: the last failure.
         """
-        retrying = Retrying(
-            sleep=self.sleep,
-            retry=retry_if_exception(_is_short),
-            wait=self._wait_s,
-            stop=self._is_enough,
-            reraise=True,
+        is_short = retry_if_exception(self._is_short)
+        return Retrying(sleep=self.sleep, retry=is_short, wait=self._wait_s, stop=self._is_enough, reraise=True)(
+            request
         )
-        return retrying(request)
+
+    def _is_short(self, error: BaseException) -> bool:
+        is_long = isinstance(error, RateLimited) and error.retry_after_s > self.longest_retry_after_s
+        return isinstance(error, SourceError) and error.retryable and not is_long
 
     def _wait_s(self, state: RetryCallState) -> float:
         backoff = wait_random_exponential(multiplier=self.backoff_s, max=self.longest_backoff_s, min=self.backoff_s / 2)
@@ -67,7 +67,3 @@ class RetryPolicy:
             or request_s >= self.total_request_s
             or state.idle_for + state.upcoming_sleep > self.total_wait_s
         )
-
-
-def _is_short(error: BaseException) -> bool:
-    return isinstance(error, SourceError) and error.retryable

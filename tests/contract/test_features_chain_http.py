@@ -18,6 +18,7 @@ from mood_core.features.fetch_report import FetchReport
 from mood_core.features.reccobeats.client import ReccoBeatsClient
 from mood_core.features.registry import SourceParts, build_sources
 from mood_core.features.source import FeatureSource
+from mood_core.http.retry import RetryPolicy
 from standin import Fault, StandIn
 from standin.songs import Song
 from tests.unit.features_fakes import AT, Availability, Memory
@@ -33,7 +34,7 @@ def standin() -> Iterator[StandIn]:
 
 @pytest.fixture
 def client(standin: StandIn) -> Iterator[ReccoBeatsClient]:
-    with ReccoBeatsClient(standin.reccobeats_url, sleep=lambda _: None) as made:
+    with ReccoBeatsClient(standin.reccobeats_url, retry=RetryPolicy(sleep=lambda _: None)) as made:
         yield made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,8 @@ from mood_core.errors import (
     UnexpectedPayload,
 )
 from mood_core.features.reccobeats.client import (
-    ATTEMPTS,
     AUDIO_FEATURES,
-    LONGEST_WAIT_S,
+    RETRY,
     TRACK,
     ReccoBeatsClient,
     user_agent,
@@ -45,7 +45,7 @@ def client_of(*replies: Reply, **options: Any) -> Iterator[tuple[ReccoBeatsClien
     pauses: list[float] = []
     with (
         serving(*replies) as server,
-        ReccoBeatsClient(f"{server.url}/v1", sleep=pauses.append, **options) as client,
+        ReccoBeatsClient(f"{server.url}/v1", retry=replace(RETRY, sleep=pauses.append), **options) as client,
     ):
         yield client, server, pauses
 
@@ -85,9 +85,9 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
 
 def test_a_short_wait_is_waited_out_as_asked() -> None:
     limited = Reply(429, headers={"Retry-After": "7"})
-    with client_of(limited, GOOD, jitter=lambda: 0.25) as (client, _, pauses):
+    with client_of(limited, GOOD) as (client, _, pauses):
         client.audio_features([ID])
-    assert pauses == [7.25]
+    assert [7 < pause < 8 for pause in pauses] == [True]
 
 
 def test_the_longest_short_wait_is_still_ours_and_the_next_longer_is_not() -> None:
@@ -105,36 +105,33 @@ def test_without_a_readable_retry_after_our_own_pauses_are_used_and_then_a_minut
     limited = Reply(429, headers={} if header is None else {"Retry-After": header})
     with client_of(limited) as (client, server, pauses), pytest.raises(RateLimited) as caught:
         client.audio_features([ID])
-    assert caught.value.retry_after_s == LONGEST_WAIT_S
-    assert len(server.seen) == ATTEMPTS
-    assert len(pauses) == ATTEMPTS - 1
+    assert caught.value.retry_after_s == 60.0
+    assert len(server.seen) == RETRY.attempts
+    assert len(pauses) == RETRY.attempts - 1
 
 
 def test_pauses_grow_and_are_jittered() -> None:
-    with client_of(Reply(503), jitter=lambda: 1.0) as (client, _, longest), pytest.raises(Unavailable):
+    with client_of(Reply(503)) as (client, _, pauses), pytest.raises(Unavailable):
         client.audio_features([ID])
-    with client_of(Reply(503), jitter=lambda: 0.0) as (client, _, shortest), pytest.raises(Unavailable):
-        client.audio_features([ID])
-    assert longest == [0.5, 1.0, 2.0, 4.0]
-    assert shortest == [each / 2 for each in longest]
+    assert [0.25 <= pause <= longest for pause, longest in zip(pauses, (0.5, 1.0, 2.0, 4.0), strict=True)] == [True] * 4
 
 
 @pytest.mark.parametrize(
     ("reply", "error", "requests"),
     [
-        (Reply(500), Unavailable, ATTEMPTS),
-        (Reply(502, "<html>bad gateway</html>"), Unavailable, ATTEMPTS),
-        (Reply(408), Unavailable, ATTEMPTS),
+        (Reply(500), Unavailable, RETRY.attempts),
+        (Reply(502, "<html>bad gateway</html>"), Unavailable, RETRY.attempts),
+        (Reply(408), Unavailable, RETRY.attempts),
         (Reply(403, "error code: 1010"), AccessDenied, 1),
         (Reply(404, "nothing here"), UnexpectedPayload, 1),
         (Reply(301, headers={"Location": "https://x.example/"}), UnexpectedPayload, 1),
         (Reply(204, b""), UnexpectedPayload, 1),
-        (Reply(200, "<html>maintenance</html>"), UnexpectedPayload, ATTEMPTS),
-        (Reply(200, b"\xff\xfe\x00"), UnexpectedPayload, ATTEMPTS),
+        (Reply(200, "<html>maintenance</html>"), UnexpectedPayload, RETRY.attempts),
+        (Reply(200, b"\xff\xfe\x00"), UnexpectedPayload, RETRY.attempts),
         (Reply(200, "[" * 100_000), UnexpectedPayload, 1),
         (Reply(200, {"content": [None]}), UnexpectedPayload, 1),
         (Reply(200, {"items": []}), UnexpectedPayload, 1),
-        (Reply(200, {"content": []}, cut=3), Unavailable, ATTEMPTS),
+        (Reply(200, {"content": []}, cut=3), Unavailable, RETRY.attempts),
     ],
 )
 def test_an_odd_answer_is_an_error_of_its_kind_in_one_line(
@@ -204,7 +201,10 @@ def test_a_service_that_hangs_is_unavailable() -> None:
 def test_a_service_that_is_not_there_is_unavailable() -> None:
     with serving(GOOD) as server:
         address = server.url
-    with ReccoBeatsClient(address, sleep=lambda _: None) as client, pytest.raises(Unavailable, match="reached"):
+    with (
+        ReccoBeatsClient(address, retry=replace(RETRY, sleep=lambda _: None)) as client,
+        pytest.raises(Unavailable, match="reached"),
+    ):
         client.audio_features([ID])
 
 

@@ -107,14 +107,14 @@ def spotify(standin: StandIn, _tmp: Path, stack: ExitStack) -> Rig:
 
 def reccobeats_by_id(standin: StandIn, _tmp: Path, stack: ExitStack) -> Rig:
     songs = recordings(standin)[:150]
-    client = stack.enter_context(ReccoBeatsClient(standin.reccobeats_url, sleep=lambda _: None))
+    client = stack.enter_context(ReccoBeatsClient(standin.reccobeats_url, retry=RetryPolicy(sleep=lambda _: None)))
     known = [as_track(song) for song in songs]
     return Rig(by_id(client), known, truth_of(songs), standin, "reccobeats_audio_features")
 
 
 def reccobeats_by_isrc(standin: StandIn, _tmp: Path, stack: ExitStack) -> Rig:
     songs = (siblings(standin) + recordings(standin))[:150]
-    client = stack.enter_context(ReccoBeatsClient(standin.reccobeats_url, sleep=lambda _: None))
+    client = stack.enter_context(ReccoBeatsClient(standin.reccobeats_url, retry=RetryPolicy(sleep=lambda _: None)))
     known = [as_track(song) for song in songs]
     return Rig(by_isrc(client), known, truth_of(songs), standin, "reccobeats_audio_features")
 

@@ -84,7 +84,7 @@ def test_a_redirect_takes_no_token_elsewhere(repository: MemoryTokens, cipher: T
         serving(Reply()) as thief,
         serving(Reply(status, headers={"Location": f"{thief.url}/api/token"})) as server,
         SpotifyClients(app_at(server.url), repository, cipher, retry=RetryPolicy(sleep=lambda _: None)) as clients,
-        ReccoBeatsClient(server.url, sleep=lambda _: None) as reccobeats,
+        ReccoBeatsClient(server.url, retry=RetryPolicy(sleep=lambda _: None)) as reccobeats,
     ):
         store_new_token("fresh", token(of=app_at(server.url)), repository, cipher)
         store_new_token("tired", token(lives=EXPIRED, of=app_at(server.url)), repository, cipher)

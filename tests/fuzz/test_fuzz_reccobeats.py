@@ -17,6 +17,7 @@ from mood_core.features.fetch_report import FetchReport
 from mood_core.features.reccobeats.client import ReccoBeatsClient
 from mood_core.features.reccobeats.source import by_id, by_isrc
 from mood_core.features.spotify import SpotifySource
+from mood_core.http.retry import RetryPolicy
 from mood_core.lake import open_lake
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import TRACKS
@@ -62,7 +63,7 @@ def test_any_answer(
     batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
     batches.add(TRACKS, to_table(TRACKS, _TRACKS), now=NOW)
     rows = FeatureRows(migrated)
-    with ReccoBeatsClient(url, sleep=lambda _: None) as client:
+    with ReccoBeatsClient(url, retry=RetryPolicy(sleep=lambda _: None)) as client:
         report = fetch_for(_TRACKS, [by_id(client, need_durations=True), by_isrc(client)], rows, batches, now=NOW)
     _check(report)
     quarantine_answers(report.quarantined, tmp_path / "quarantine", now=NOW)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE
 from mood_core.errors import UnexpectedPayload
+from mood_core.features.reccobeats.client import ReccoBeatsClient
 from mood_core.features.reccobeats.payload import Entry, read_entries
 from mood_core.features.reccobeats.source import by_id, by_isrc
 from tests.unit.features_fakes import AT, VALUES, track_id, tracks
@@ -23,7 +24,7 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
 
 
 @dataclass
-class FakeClient:
+class FakeClient(ReccoBeatsClient):
     """Gives the same answer to every call, as entries of the service's payload."""
 
     content: list[dict[str, Any]]

@@ -7,30 +7,23 @@ The first listed file with usable values for a track wins. The source name of th
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from mood_core.domain.feature_misses import UNKNOWN, UNUSABLE
-from mood_core.domain.records import AudioFeatures, FeatureMiss
-from mood_core.features.catalog.lookup import open_table
-from mood_core.features.source import FetchResult
+from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
+from mood_core.features.catalog.lookup import LookupTable, open_table
+from mood_core.features.source import FeatureSource, FetchResult
 from mood_core.features.values import audio_features
 from mood_core.tabular.files import SOURCE, find_files
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from mood_core.domain.records import Track
-    from mood_core.features.catalog.lookup import LookupTable
 
 BATCH_SIZE = 10_000
 
 log = logging.getLogger(__name__)
 
 
-class CatalogSource:
+class CatalogSource(FeatureSource):
     """Audio features from Parquet and CSV files.
 
     Args:
@@ -64,14 +57,6 @@ class CatalogSource:
             self._tables = tuple(
                 open_table(file, self._cache, self._progress_of(file.location)) for file in find_files(self._locations)
             )
-
-    def skip_reason(self, track: Track) -> str | None:  # noqa: ARG002 - every track has an id
-        """None: every track has an id."""
-        return None
-
-    def lookup_key(self, track: Track) -> str:
-        """The track's id."""
-        return track.track_id
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """See :class:`~mood_core.features.source.FeatureSource`; accepts any number of tracks."""
@@ -109,10 +94,5 @@ def _look_up(
         if found.setdefault(track_id, features) != features:
             conflicts.add(track_id)
     if conflicts:
-        example = min(conflicts)
-        log.warning(
-            "%s: rows with different values for %d of the tracks, such as %s; the first usable row counts",
-            table.name,
-            len(conflicts),
-            example,
-        )
+        message = "%s: rows with different values for %d of the tracks, such as %s; the first usable row counts"
+        log.warning(message, table.name, len(conflicts), min(conflicts))

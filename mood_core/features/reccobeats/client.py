@@ -1,29 +1,27 @@
 """Client for the ReccoBeats API: requests, retries, and the meaning of each status.
 
-All retries of ReccoBeats are here. Server errors, timeouts, closed connections and truncated bodies are retried with
-exponential backoff and jitter. A short Retry-After of a 429 is waited for, a long one is raised.
+Server errors, timeouts, closed connections and truncated bodies are retried. A short Retry-After of a 429 is waited
+for, a long one is raised.
 """
 
 from __future__ import annotations
 
-import random
-import time
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from mood_core.errors import AccessDenied, ConfigError, MoodlogError, RateLimited, Unavailable
+from mood_core.errors import AccessDenied, ConfigError, RateLimited, Unavailable
 from mood_core.features.reccobeats.payload import SERVICE, Entry, garbled, in_order, read_entries, unexpected
 from mood_core.http.addresses import insecure, shown
 from mood_core.http.call_ledger import CallLedger, NullCallLedger
 from mood_core.http.headers import retry_after_s
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from mood_core.http.retry import RetryPolicy
 
 BASE_URL = "https://api.reccobeats.com/v1"
 IDS_PER_CALL = 40
@@ -31,15 +29,12 @@ AUDIO_FEATURES = "reccobeats/audio-features"
 TRACK = "reccobeats/track"
 """Endpoint names in the call ledger."""
 
-ATTEMPTS = 5
-LONGEST_WAIT_S = 60.0
+RETRY = RetryPolicy(attempts=5, total_wait_s=math.inf, total_request_s=math.inf, longest_retry_after_s=60.0)
 """A longer Retry-After is raised, for the scheduler to wait."""
 UNSTATED_WAIT_S = 60.0
-"""Retry-After of the error for a 429 without a readable Retry-After, after all retries."""
+"""Retry-After of the error for a 429 without a readable Retry-After."""
 # Enough to find two unreadable ids among 40, and a limit for a service that refuses everything.
 _MOST_REFUSALS = 13
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 20.0
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
@@ -56,8 +51,7 @@ class ReccoBeatsClient:
     Args:
         base_url: the API's URL with its version path.
         ledger: counts every request, and may refuse it.
-        sleep: waits the given seconds.
-        jitter: returns a number in [0, 1).
+        retry: the retry policy.
         timeout: timeout of one request.
 
     Raises:
@@ -69,8 +63,7 @@ class ReccoBeatsClient:
         base_url: str = BASE_URL,
         *,
         ledger: CallLedger | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
+        retry: RetryPolicy = RETRY,
         timeout: httpx.Timeout = _TIMEOUT,
     ) -> None:
         _check_address(base_url)
@@ -82,14 +75,7 @@ class ReccoBeatsClient:
             mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
         )
         self._ledger = ledger if ledger is not None else NullCallLedger()
-        self._jitter = jitter
-        self._retrying = Retrying(
-            retry=retry_if_exception(_worth_another_try),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=self._pause,
-            sleep=sleep,
-            reraise=True,
-        )
+        self._retry = retry
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +111,7 @@ class ReccoBeatsClient:
         refusals = 0
         while pending:
             part = pending.pop(0)
-            payload = self._retrying(self._once, path, endpoint, ",".join(part))
+            payload = self._retry.run(partial(self._once, path, endpoint, ",".join(part)))
             if not isinstance(payload, _Refused):
                 entries += read_entries(payload)
                 continue
@@ -153,14 +139,6 @@ class ReccoBeatsClient:
             return _Refused(response.text)
         _check_status(response, wait_s)
         return _json(response)
-
-    def _pause(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(error, RateLimited) and error.retry_after_s > 0:
-            # Slightly longer than requested, with jitter between workers.
-            return error.retry_after_s + self._jitter()
-        longest: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (state.attempt_number - 1))
-        return longest * (0.5 + 0.5 * self._jitter())
 
 
 def user_agent() -> str:
@@ -205,9 +183,3 @@ def _json(response: httpx.Response) -> object:
         raise garbled("is not JSON", response.text) from error
     except RecursionError as error:
         raise unexpected("is nested too deeply", response.text) from error
-
-
-def _worth_another_try(error: BaseException) -> bool:
-    if isinstance(error, RateLimited):
-        return error.retry_after_s <= LONGEST_WAIT_S
-    return isinstance(error, MoodlogError) and error.retryable

@@ -13,14 +13,11 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.errors import GarbledPayload, UnexpectedPayload
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 SERVICE = "reccobeats"
 EXCERPT_LENGTH = 200

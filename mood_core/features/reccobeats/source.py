@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime, timedelta
 
 from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE
-from mood_core.domain.records import AudioFeatures, FeatureMiss
+from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
+from mood_core.features.reccobeats.client import ReccoBeatsClient
 from mood_core.features.reccobeats.payload import SERVICE, Entry, by_key, normalised_isrc
 from mood_core.features.source import FetchResult
 from mood_core.features.values import audio_features, legal_value
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
-
-    from mood_core.domain.records import Track
-
 BY_ID = SERVICE
 BY_ISRC = f"{SERVICE}:isrc"
 BATCH_SIZE = 40
-
-
-class ReccoBeatsCalls(Protocol):
-    """The part of :class:`~mood_core.features.reccobeats.client.ReccoBeatsClient` that the sources use."""
-
-    def audio_features(self, ids: Sequence[str]) -> tuple[Entry, ...]:
-        """Entries with audio features of up to 40 Spotify ids or ISRCs."""
-        ...
-
-    def tracks(self, ids: Sequence[str]) -> tuple[Entry, ...]:
-        """Entries with ``durationMs`` [ms] of up to 40 Spotify ids."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +26,7 @@ class ReccoBeatsSource:
     """
 
     name: str
-    client: ReccoBeatsCalls
+    client: ReccoBeatsClient
     track_key: Callable[[Track], str | None]
     entry_key: Callable[[Entry], str | None]
     need_durations: bool = False
@@ -110,12 +93,12 @@ class ReccoBeatsSource:
         return {track_id: round(length) for track_id, length in legal.items() if length is not None}
 
 
-def by_id(client: ReccoBeatsCalls, *, need_durations: bool = False) -> ReccoBeatsSource:
+def by_id(client: ReccoBeatsClient, *, need_durations: bool = False) -> ReccoBeatsSource:
     """Look up tracks by Spotify id."""
     return ReccoBeatsSource(BY_ID, client, lambda track: track.track_id, lambda entry: entry.track_id, need_durations)
 
 
-def by_isrc(client: ReccoBeatsCalls, *, need_durations: bool = False) -> ReccoBeatsSource:
+def by_isrc(client: ReccoBeatsClient, *, need_durations: bool = False) -> ReccoBeatsSource:
     """Look up recordings by ISRC, for releases that the service does not know by id."""
     return ReccoBeatsSource(
         BY_ISRC, client, lambda track: normalised_isrc(track.isrc), lambda entry: entry.isrc, need_durations
