@@ -88,6 +88,5 @@ def _consent(workspace: Workspace, listener: Listener) -> Token:
             raise ConfigError(f"the stand-in refused consent with HTTP {answer.status_code}")
         return str(answer.headers["location"])
 
-    return authorise_by_hand(
-        workspace.spotify_app, workspace.spotify.token_service, show=addresses.append, ask=consent, clock=workspace.now
-    )
+    service = workspace.spotify.token_service
+    return authorise_by_hand(workspace.spotify_app, service, show=addresses.append, ask=consent)

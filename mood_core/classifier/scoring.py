@@ -136,14 +136,13 @@ def _sparse_columns(matrix: NDArray[np.float32], usable: NDArray[np.bool_], mode
 def _columns(matrix: NDArray[np.float32], model: Model) -> list[pa.Array]:
     probabilities = model.predict(matrix)
     labels = label(probabilities, model.card.threshold, model.card.set_thresholds)
-    found = positions(probabilities)
     return [
         _words(labels.mood, MOODS),
         *(_numbers(column) for column in probabilities.T),
         pa.nulls(len(matrix), pa.string()) if labels.sets is None else _words(labels.sets, MOOD_SETS),
         _flags(labels.uncertain),
         _flags(model.out_of_distribution(matrix)),
-        *(_numbers(column) for column in found.columns().values()),
+        *(_numbers(column) for column in positions(probabilities).values()),
         pa.nulls(len(matrix), pa.string()),
     ]
 

@@ -103,7 +103,7 @@ def _judged(model: Classifier, matrix: Any) -> dict[str, Any]:
         "probabilities": {mood: round(float(p), 6) for mood, p in zip(MOODS, probabilities[0], strict=True)},
         "mood_set": labels.set_names()[0],
         "uncertain": bool(labels.uncertain[0]),
-        **{name: round(float(values[0]), 6) for name, values in place.columns().items()},
+        **{name: round(float(values[0]), 6) for name, values in place.items()},
         "out_of_distribution": bool(model.out_of_distribution(matrix)[0]),
         "model_version": model.model_version,
         "spoke": [

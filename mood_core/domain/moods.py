@@ -53,62 +53,34 @@ class Labels:
         return [None] * len(self.mood) if self.sets is None else [MOOD_SETS[mask] for mask in self.sets]
 
 
-@dataclass(frozen=True, slots=True)
-class Positions:
-    """Positions of n tracks on the plane of valence and energy.
+def positions(probabilities: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Return the columns :data:`POSITIONS` for an (n, 4) float32 matrix with columns in the order of ``MOODS``.
 
     Each mood is a corner of Russell's circumplex: Happy (1, 1), Energetic (-1, 1), Sad (-1, -1), Calm (1, -1).
-    ``valence`` and ``energy``: (n,) float32 in [-1, 1], the expected corner under the probabilities; ``valence_sd`` and
-    ``energy_sd``: (n,) float32 in [0, 1], its standard deviation, 0 where the model is certain. ``soft`` is the
-    probability of Calm or Sad, ``lively`` that of Energetic or Happy.
+    ``mood_valence`` and ``mood_energy`` in [-1, 1] are the expected corner under the probabilities; ``mood_valence_sd``
+    and ``mood_energy_sd`` in [0, 1] are its standard deviation, 0 where the model is certain. ``soft`` is the
+    probability of Calm or Sad, ``lively`` that of Energetic or Happy. Each is (n,) float32.
     """
-
-    soft: NDArray[np.float32]
-    lively: NDArray[np.float32]
-    valence: NDArray[np.float32]
-    energy: NDArray[np.float32]
-    valence_sd: NDArray[np.float32]
-    energy_sd: NDArray[np.float32]
-
-    def columns(self) -> dict[str, NDArray[np.float32]]:
-        """The values by the names of :data:`POSITIONS`, which views, files and JSON give them."""
-        values = (self.soft, self.lively, self.valence, self.energy, self.valence_sd, self.energy_sd)
-        return dict(zip(POSITIONS, values, strict=True))
-
-
-def positions(probabilities: NDArray[np.float32]) -> Positions:
-    """Return the positions for an (n, 4) float32 matrix with columns in the order of ``MOODS``."""
     calm, energetic, happy, sad = probabilities.T
     soft, lively = calm + sad, energetic + happy
     pleasant, unpleasant = calm + happy, energetic + sad
-    return Positions(
-        soft,
-        lively,
-        pleasant - unpleasant,
-        lively - soft,
-        # The variance of a value that is 1 or -1 is 4 p (1 - p).
-        2 * np.sqrt(pleasant * unpleasant),
-        2 * np.sqrt(lively * soft),
-    )
+    # The variance of a value that is 1 or -1 is 4 p (1 - p).
+    deviations = 2 * np.sqrt(pleasant * unpleasant), 2 * np.sqrt(lively * soft)
+    return dict(zip(POSITIONS, (soft, lively, pleasant - unpleasant, lively - soft, *deviations), strict=True))
 
 
 def set_members(
-    probabilities: NDArray[np.floating[Any]], thresholds: Sequence[float] | NDArray[np.floating[Any]]
+    probabilities: NDArray[np.floating[Any]],
+    thresholds: Sequence[float] | NDArray[np.floating[Any]],
+    best: NDArray[np.intp] | None = None,
 ) -> NDArray[np.bool_]:
     """Return (n, k) bool: the members of each row's set, given (n, k) ``probabilities`` and (k,) ``thresholds``.
 
-    A class is a member if its probability reaches its threshold; the most probable class always is.
+    A class is a member if its probability reaches its threshold; the most probable class always is. ``best``: (n,), the
+    most probable classes, if they are known already.
     """
-    return _members(probabilities, thresholds, probabilities.argmax(axis=1))
-
-
-def _members(
-    probabilities: NDArray[np.floating[Any]],
-    thresholds: Sequence[float] | NDArray[np.floating[Any]],
-    best: NDArray[np.intp],
-) -> NDArray[np.bool_]:
     members = probabilities >= np.asarray(thresholds, probabilities.dtype)
-    members[np.arange(len(probabilities)), best] = True
+    members[np.arange(len(probabilities)), probabilities.argmax(axis=1) if best is None else best] = True
     return members
 
 
@@ -127,7 +99,7 @@ def label(
     confidence = probabilities[np.arange(len(probabilities)), mood].astype(np.float32)
     if set_thresholds is None:
         return Labels(mood.astype(np.int8), confidence, confidence < np.float32(threshold))
-    members = _members(probabilities, set_thresholds, mood)
+    members = set_members(probabilities, set_thresholds, mood)
     sets = np.packbits(members, axis=1, bitorder="little")[:, 0].astype(np.int8)
     return Labels(mood.astype(np.int8), confidence, (sets & (sets - 1)) != 0, sets)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms
 from mood_core.errors import InputError
-from mood_core.report.queries import QUESTIONS
+from mood_core.report.queries import VIEWS, page_query, page_sql
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
@@ -21,7 +21,7 @@ from mood_core.store.queries.selection import check_days
 MOST_PEOPLE = 12
 """How many people one page can hold."""
 
-_BY_PERIOD = tuple(name for name in QUESTIONS if name not in ("days", "months", "path", "gaps"))
+_BY_PERIOD = tuple(name for name in VIEWS if name not in ("days", "months", "path", "gaps"))
 _TRAILING = ((30, "Last 30 days"), (90, "Last 90 days"), (365, "Last 365 days"))
 
 
@@ -55,7 +55,7 @@ def page_data(
         "made_at": now.isoformat(timespec="seconds"),
         "asked": {"first": first_day and str(first_day), "last": last_day and str(last_day)},
         "quality": quality,
-        "questions": {name: {"view": one.view, "sql": one.shown()} for name, one in QUESTIONS.items()},
+        "questions": {name: {"view": view, "sql": page_sql(name)} for name, view in VIEWS.items()},
         "people": [_person(database, account, first_day, last_day) for account in people],
     }
 
@@ -98,7 +98,7 @@ def _period(connection: Connection, user_id: str, label: str, first: date, last:
 def _ask(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
     return [
         {column: _plain(value) for column, value in row.items()}
-        for row in connection.execute(QUESTIONS[name].asked(), values).mappings()
+        for row in connection.execute(page_query(name), values).mappings()
     ]
 
 

@@ -1,53 +1,44 @@
-"""The questions that the mood page asks, each a statement of ``sql/queries/report.sql`` that anybody can run.
+"""The queries of the mood page: the statements ``page_...`` of ``sql/queries/report.sql``.
 
-``:user``, ``:first`` and ``:last`` are the person's id and the first and last local day, both included.
+Their parameters ``:user``, ``:first`` and ``:last`` are the person's id and the first and last local day, inclusive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from sqlalchemy import TextClause, text
 
 from mood_core.store.engine.named_queries import query
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One question: the ``view`` it asks, and the name of its ``statement``."""
-
-    view: str
-    statement: str
-
-    def shown(self) -> str:
-        """The SQL for people, with its three parameters."""
-        return query(self.statement).text
-
-    def asked(self) -> TextClause:
-        """The same question to ``report_listens``, a copy of one person's rows of ``mood_history``."""
-        return text(self.shown().replace("mood_history", "report_listens"))
-
-
-QUESTIONS: Mapping[str, Question] = MappingProxyType(
+VIEWS = MappingProxyType(
     {
-        "totals": Question("mood_history", "page_totals"),
-        "days": Question("mood_daily", "page_days"),
-        "shares": Question("mood_history", "page_shares"),
-        "months": Question("mood_monthly", "page_months"),
-        "hours": Question("mood_history", "page_hours"),
-        "map": Question("mood_history with audio_features", "page_map"),
-        "path": Question("mood_history with audio_features", "page_path"),
-        "transitions": Question("mood_history", "page_transitions"),
-        "streaks": Question("mood_streaks", "page_streaks"),
-        "unlabelled": Question("mood_history", "page_unlabelled"),
-        "sources": Question("mood_history", "page_sources"),
-        "tracks": Question("mood_history", "page_tracks"),
-        "artists": Question("mood_history", "page_artists"),
-        "certain": Question("mood_history", "page_certain"),
-        "doubtful": Question("mood_history", "page_doubtful"),
-        "gaps": Question("gaps", "page_gaps"),
+        "totals": "mood_history",
+        "days": "mood_daily",
+        "shares": "mood_history",
+        "months": "mood_monthly",
+        "hours": "mood_history",
+        "map": "mood_history with audio_features",
+        "path": "mood_history with audio_features",
+        "transitions": "mood_history",
+        "streaks": "mood_streaks",
+        "unlabelled": "mood_history",
+        "sources": "mood_history",
+        "tracks": "mood_history",
+        "artists": "mood_history",
+        "certain": "mood_history",
+        "doubtful": "mood_history",
+        "gaps": "gaps",
     }
 )
-"""The questions by name. ``days``, ``months``, ``path`` and ``gaps`` once a person, others for each period."""
+"""The views of each query. ``days``, ``months``, ``path`` and ``gaps`` run once per person, others once per period."""
+
+
+def page_sql(name: str) -> str:
+    """The SQL of the query ``name``, as the page shows it."""
+    return query(f"page_{name}").text
+
+
+def page_query(name: str) -> TextClause:
+    """The query ``name`` on ``report_listens``, a copy of one person's rows of ``mood_history``."""
+    return text(page_sql(name).replace("mood_history", "report_listens"))

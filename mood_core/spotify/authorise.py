@@ -10,7 +10,6 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from mood_core.errors import ConfigError, InputError, ReauthorisationNeeded
@@ -23,8 +22,6 @@ from mood_core.spotify.tokens import Token
 
 TIMEOUT_S = 300.0
 """How long to wait for the person's consent."""
-
-MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,6 @@ def authorise(
     show: Callable[[str], object],
     open_browser: Callable[[str], object],
     timeout_s: float = TIMEOUT_S,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Token:
     """Get a token by the person's consent in a browser on this machine.
 
@@ -93,7 +89,6 @@ def authorise(
         show: receives the URL, for a person whose browser does not open.
         open_browser: opens the URL, for instance ``webbrowser.open``.
         timeout_s: how long to wait for the consent, seconds.
-        clock: this machine's time, aware UTC.
 
     Raises:
         ConfigError: the redirect URI, its port, the app's credentials or this machine's clock is wrong.
@@ -106,7 +101,7 @@ def authorise(
         show(request.address)
         open_browser(request.address)
         code = server.wait(timeout_s)
-    return exchange(request, code, service, clock=clock)
+    return exchange(request, code, service)
 
 
 def authorise_by_hand(
@@ -115,7 +110,6 @@ def authorise_by_hand(
     *,
     show: Callable[[str], object],
     ask: Callable[[], str],
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Token:
     """Get a token by the person's consent on another machine; ``ask`` returns the redirect URL or its code.
 
@@ -125,7 +119,7 @@ def authorise_by_hand(
     """
     request = begin(app, app.redirect_uri, new_state())
     show(request.address)
-    return exchange(request, parse_pasted(ask(), request), service, clock=clock)
+    return exchange(request, parse_pasted(ask(), request), service)
 
 
 def parse_pasted(text: str, request: Authorisation) -> str:
@@ -149,13 +143,7 @@ def parse_pasted(text: str, request: Authorisation) -> str:
     return code_of(redirect, request.state)
 
 
-def exchange(
-    request: Authorisation,
-    code: str,
-    service: TokenService,
-    *,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Token:
+def exchange(request: Authorisation, code: str, service: TokenService) -> Token:
     """Exchange ``code`` for a token, with the verifier of its own ``request``.
 
     Raises:
@@ -164,27 +152,9 @@ def exchange(
         SourceError: Spotify failed.
     """
     try:
-        token, spotify_time = service.exchange(code, redirect_uri=request.redirect_uri, verifier=request.verifier)
+        return service.exchange(code, redirect_uri=request.redirect_uri, verifier=request.verifier)
     except ReauthorisationNeeded as refused:
         raise _code_refused(refused, request) from None
-    if spotify_time is not None:
-        check_clock(clock(), spotify_time)
-    return token
-
-
-def check_clock(now: datetime, spotify_time: datetime) -> None:
-    """Compare this machine's clock with Spotify's.
-
-    Raises:
-        ConfigError: they differ by more than 5 minutes, which would make the times of tokens and listens wrong.
-    """
-    skew = now - spotify_time
-    if abs(skew) > MAX_CLOCK_SKEW:
-        minutes, side = abs(skew) / timedelta(minutes=1), "ahead of" if skew > timedelta() else "behind"
-        raise ConfigError(
-            f"This machine's clock is {minutes:.0f} minutes {side} Spotify's; synchronise it (NTP) and "
-            "run the command again."
-        )
 
 
 def _code_refused(refused: ReauthorisationNeeded, request: Authorisation) -> ConfigError | ReauthorisationNeeded:

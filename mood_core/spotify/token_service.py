@@ -14,13 +14,14 @@ from typing import Any
 import spotipy
 from spotipy.cache_handler import CacheHandler, MemoryCacheHandler
 
-from mood_core.errors import UnexpectedPayload
+from mood_core.errors import ConfigError, UnexpectedPayload
 from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.session import Pool
 from mood_core.spotify.tokens import Token
 
 _YEAR_S = 366 * 86_400
+_MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
 class _PersistAnswer(CacheHandler):  # type: ignore[misc]  # spotipy is untyped
@@ -80,12 +81,12 @@ class TokenService:
                 client.cache_handler = MemoryCacheHandler()
         return fresh[-1]
 
-    def exchange(self, code: str, *, redirect_uri: str, verifier: str) -> tuple[Token, datetime | None]:
-        """Exchange a one-time ``code``; returns the token and the service's time, if its response has a Date.
+    def exchange(self, code: str, *, redirect_uri: str, verifier: str) -> Token:
+        """Exchange a one-time ``code`` for a token.
 
         Raises:
             ReauthorisationNeeded: the code was used, is expired or belongs to another request (``invalid_grant``).
-            ConfigError: Spotify does not know the client id or secret.
+            ConfigError: Spotify does not know the client id or secret, or the clock is more than 5 minutes off.
             SourceError: see :mod:`mood_core.spotify.failures`.
         """
         with self._pool.borrow() as client:
@@ -96,8 +97,11 @@ class TokenService:
             finally:
                 client.code_verifier = client.code_challenge = None
                 client.cache_handler = MemoryCacheHandler()
-            answered_at: datetime | None = client.session.answered_at
-        return self._first(handler.token_info), answered_at
+            spotify_time: datetime | None = client.session.answered_at
+        token = self._first(handler.token_info)
+        if spotify_time is not None:
+            check_clock(self._clock(), spotify_time)
+        return token
 
     def _first(self, info: dict[str, Any]) -> Token:
         now = self._clock()
@@ -116,6 +120,21 @@ class TokenService:
             rotated if isinstance(rotated, str) else None,
             self._clock() + _lifetime(info),
             info["scope"] if isinstance(info.get("scope"), str) else None,
+        )
+
+
+def check_clock(now: datetime, spotify_time: datetime) -> None:
+    """Compare this machine's clock with Spotify's.
+
+    Raises:
+        ConfigError: they differ by more than 5 minutes, which would make the times of tokens and listens wrong.
+    """
+    skew = now - spotify_time
+    if abs(skew) > _MAX_CLOCK_SKEW:
+        minutes, side = abs(skew) / timedelta(minutes=1), "ahead of" if skew > timedelta() else "behind"
+        raise ConfigError(
+            f"This machine's clock is {minutes:.0f} minutes {side} Spotify's; synchronise it (NTP) and "
+            "run the command again."
         )
 
 

@@ -239,5 +239,5 @@ def scripted(url: str, waits: list[float] | None = None, ledger: NotingLedger | 
     return clients.for_user("person")
 
 
-def service_of(app: SpotifyApp) -> TokenService:
-    return TokenService(accounts_pool(app, NotingLedger()), RetryPolicy(sleep=lambda _: None))
+def service_of(app: SpotifyApp, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> TokenService:
+    return TokenService(accounts_pool(app, NotingLedger()), RetryPolicy(sleep=lambda _: None), clock)

@@ -25,12 +25,12 @@ from mood_core.spotify.authorise import (
     authorise_by_hand,
     begin,
     challenge_of,
-    check_clock,
     exchange,
     new_state,
     parse_pasted,
 )
 from mood_core.spotify.callback import parse_redirect
+from mood_core.spotify.token_service import check_clock
 from standin import StandIn
 from tests.contract.spotify_fakes import Reply, app_at, service_of, serving
 
@@ -209,7 +209,7 @@ def test_a_clock_that_is_off_is_told_by_how_much(standin: StandIn, minutes: int,
     request = begin(app, app.redirect_uri, new_state())
     code = code_for(standin, request)
     with pytest.raises(ConfigError, match=f"{abs(minutes)} minutes {side}"):
-        exchange(request, code, service_of(app), clock=lambda: datetime.now(UTC) + timedelta(minutes=minutes))
+        exchange(request, code, service_of(app, lambda: datetime.now(UTC) + timedelta(minutes=minutes)))
 
 
 def test_a_clock_that_is_a_little_off_is_fine() -> None:

@@ -15,7 +15,6 @@ import pytest
 
 from mood_core.domain.moods import label, positions
 from mood_core.domain.records import MOODS
-from mood_core.domain.shares import share_interval
 from mood_core.errors import BatchCorrupt, StoreError
 from mood_core.lake import open_lake
 from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, TRACKS, USERS
@@ -25,6 +24,7 @@ from mood_core.store.engine.database import open_database
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.upkeep.compare_rows import compare_rows
 from mood_core.usecases.upkeep.rebuild import rebuild
+from tests.shares import share_interval
 from tests.store_data import (
     NOW,
     all_digests,
@@ -101,14 +101,7 @@ def test_sets_and_positions_are_in_the_views(migrated: Database) -> None:
             row = NAMES.index(track)
             assert chosen == sets[row]
             assert uncertain == ("|" in chosen)
-            expected = [
-                axis[row]
-                for axis in (
-                    *(places.soft, places.lively, places.valence, places.energy),
-                    *(places.valence_sd, places.energy_sd),
-                )
-            ]
-            assert numbers == pytest.approx(expected, abs=2e-4)
+            assert numbers == pytest.approx([axis[row] for axis in places.values()], abs=2e-4)
 
 
 @pytest.mark.usefixtures("batches")

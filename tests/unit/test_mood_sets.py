@@ -133,9 +133,9 @@ def test_positions_are_means_and_deviations_of_the_corners(matrix: NDArray[np.fl
     for axis, places in corners.items():
         mean = matrix.astype(np.float64) @ places
         deviation = np.sqrt((matrix * (places - mean[:, None]) ** 2).sum(axis=1))
-        np.testing.assert_allclose(getattr(found, axis), mean, atol=1e-5)
-        np.testing.assert_allclose(getattr(found, f"{axis}_sd"), deviation, atol=1e-4)
-    np.testing.assert_allclose(found.soft + found.lively, 1, atol=1e-5)
+        np.testing.assert_allclose(found[f"mood_{axis}"], mean, atol=1e-5)
+        np.testing.assert_allclose(found[f"mood_{axis}_sd"], deviation, atol=1e-4)
+    np.testing.assert_allclose(found["soft"] + found["lively"], 1, atol=1e-5)
 
 
 def _card(**metrics: object) -> ModelCard:

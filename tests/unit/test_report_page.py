@@ -11,14 +11,14 @@ from sqlalchemy import text
 
 from mood_core.cli.report import command, write_report
 from mood_core.domain.records import MOODS, Listen, ListenSource, to_ms
-from mood_core.domain.shares import share_interval
 from mood_core.errors import InputError
 from mood_core.lake import schema
 from mood_core.lake.arrow_tables import to_table
 from mood_core.report.page import render_page
 from mood_core.report.page_data import _plain, page_data
-from mood_core.report.queries import QUESTIONS
+from mood_core.report.queries import VIEWS, page_sql
 from tests.report_history import NAMES, NOW, add_history, workspace
+from tests.shares import share_interval
 
 
 def test_every_number_is_what_the_shown_query_answers(tmp_path: Path, database_url: str) -> None:
@@ -28,8 +28,8 @@ def test_every_number_is_what_the_shown_query_answers(tmp_path: Path, database_u
         period = person["periods"][1]
         values = {"user": "ada", "first": period["first"], "last": period["last"]}
         with space.database.read() as connection:
-            for name in set(QUESTIONS) - {"days", "months", "path", "gaps"}:
-                rows = connection.execute(text(QUESTIONS[name].shown()), values).mappings()
+            for name in set(VIEWS) - {"days", "months", "path", "gaps"}:
+                rows = connection.execute(text(page_sql(name)), values).mappings()
                 answer = [{key: _plain(value) for key, value in row.items()} for row in rows]
                 assert period[name] == answer, name
                 assert answer, name
@@ -44,7 +44,7 @@ def test_what_is_asked_once_a_person_is_what_the_shown_query_answers(tmp_path: P
             answers = {
                 name: [
                     {key: _plain(value) for key, value in row.items()}
-                    for row in connection.execute(text(QUESTIONS[name].shown()), values).mappings()
+                    for row in connection.execute(text(page_sql(name)), values).mappings()
                 ]
                 for name in ("days", "months", "path", "gaps")
             }

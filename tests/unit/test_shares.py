@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mood_core.domain.shares import share_interval
+from tests.shares import share_interval
 
 
 def _distribution(chances: list[float]) -> NDArray[np.float64]:
