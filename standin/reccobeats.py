@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from standin.clock import Clock
@@ -48,19 +49,19 @@ class ReccoBeats:
 
     def audio_features(self, request: Request) -> Response:
         """The features of up to 40 tracks without unknown ones, in the service's own order."""
-        return self._content(request, _features)
+        return self._content(request, _features, self._is_known)
 
     def track(self, request: Request) -> Response:
-        """The metadata of up to 40 tracks, like :meth:`audio_features`."""
-        return self._content(request, _track)
+        """The metadata of up to 40 tracks: also of other releases of a recording with features."""
+        return self._content(request, _track, self._is_described)
 
-    def _content(self, request: Request, form: Any) -> Response:
+    def _content(self, request: Request, form: Any, is_listed: Callable[[Song], bool]) -> Response:
         if _REFUSED_AGENTS.match(request.user_agent):
             return Response(403, b"error code: 1010", "text/plain; charset=UTF-8")
         ids = [part.strip() for part in request.query.get("ids", "").split(",") if part.strip()]
         if not 1 <= len(ids) <= IDS_PER_CALL:
             return self._bad_ids(request)
-        found = {song.uuid: song for identifier in ids for song in self._known(identifier)}
+        found = {song.uuid: song for identifier in ids for song in self._called(identifier) if is_listed(song)}
         return json_response({"content": [form(found[key]) for key in sorted(found, key=_shuffled)]})
 
     def _bad_ids(self, request: Request) -> Response:
@@ -72,13 +73,17 @@ class ReccoBeats:
         }
         return json_response(content, 400)
 
-    def _known(self, identifier: str) -> list[Song]:
-        """The known songs with a Spotify id, an ISRC or a UUID."""
+    def _called(self, identifier: str) -> Sequence[Song]:
+        """The songs with a Spotify id, an ISRC or a UUID."""
         catalogue = self._world.catalogue
         one = catalogue.by_id.get(identifier) or catalogue.by_uuid.get(identifier)
-        songs = (one,) if one else catalogue.by_isrc.get(identifier.upper(), ())
-        now = self._clock.now_ms()
-        return [song for song in songs if song.known_from_ms is not None and song.known_from_ms <= now]
+        return (one,) if one else catalogue.by_isrc.get(identifier.upper(), ())
+
+    def _is_known(self, song: Song) -> bool:
+        return song.known_from_ms is not None and song.known_from_ms <= self._clock.now_ms()
+
+    def _is_described(self, song: Song) -> bool:
+        return any(map(self._is_known, (song, *self._world.catalogue.by_isrc.get(song.isrc, ()))))
 
 
 def _shuffled(key: str) -> bytes:

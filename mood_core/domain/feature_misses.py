@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from mood_core.domain.recordings import is_recording_id
 from mood_core.domain.records import Track, TrackKind
 from mood_core.domain.spotify_ids import is_safe_id
 
@@ -13,15 +14,19 @@ UNKNOWN = "unknown"
 """The source does not know the track."""
 UNUSABLE = "unusable"
 """The source knows the track, but a required value is missing or outside its valid range."""
+OTHER_DURATION = "other_duration"
+"""The source knows a recording with the track's ISRC, but of another duration: labels reuse codes."""
 NO_ISRC = "no_isrc"
-"""The source needs a recording code that is not known for the track."""
+"""The source needs an ISRC that neither the store nor the source itself knows for the track."""
+NO_SPOTIFY_ID = "no_spotify_id"
+"""The source needs a Spotify id, but the recording is known by its ISRC only."""
 NOT_A_TRACK = "not_a_track"
 """No source can have features for it: a local file or an episode."""
 
 ANY_SOURCE = "any"
 """The source name of ``NOT_A_TRACK`` misses, which hold for every source."""
 
-WITHOUT_CALL = frozenset({NO_ISRC, NOT_A_TRACK})
+WITHOUT_CALL = frozenset({NO_SPOTIFY_ID, NOT_A_TRACK})
 """Reasons found without calling the source: as soon as they no longer hold, the source is called."""
 
 WAITS_AFTER_MISSES = tuple(timedelta(days=days) for days in (1, 3, 7, 30, 90))
@@ -67,12 +72,16 @@ def rest_at(at: datetime) -> Rest:
     return Rest(tuple(at - wait for wait in WAITS_AFTER_MISSES), at + LATEST_PLAUSIBLE)
 
 
-def is_due(miss: PastMiss | None, rest: Rest) -> bool:
-    """Whether a source may be called at the time of ``rest``, given its past misses of the track."""
-    return miss is None or miss.reason in WITHOUT_CALL or not rest.holds(miss.count, miss.missed_at)
+def is_due(miss: PastMiss | None, rest: Rest, isrc: str | None = None) -> bool:
+    """Whether a source may be called at the time of ``rest``, given its past misses of a track with ``isrc``."""
+    if miss is None or miss.reason in WITHOUT_CALL or (miss.reason == NO_ISRC and isrc is not None):
+        return True
+    return not rest.holds(miss.count, miss.missed_at)
 
 
 def never_has_features(track: Track) -> bool:
-    """Whether no source can know ``track``: it is a local file, an episode, or has no Spotify id."""
+    """Whether no source can know ``track``: it is a local file, an episode, or has neither a Spotify id nor an ISRC."""
+    if track.kind is not TrackKind.TRACK:
+        return True
     # Ids are sent as a comma-separated list: another character would change the neighbouring ids.
-    return track.kind is not TrackKind.TRACK or not is_safe_id(track.track_id)
+    return not is_safe_id(track.track_id) and not (is_recording_id(track.track_id) and track.isrc)

@@ -135,7 +135,9 @@ class _Walk:
                 continue
             if (reason := source.skip_reason(track)) is not None:
                 refused.append((track, reason))
-            elif not source.remote or is_due(self._past_misses.get((track.track_id, source.name)), self._rest):
+            elif not source.remote or is_due(
+                self._past_misses.get((track.track_id, source.name)), self._rest, track.isrc
+            ):
                 due.append(track)
         return due, refused
 
@@ -176,6 +178,7 @@ class _Walk:
         if service in self._on_probation:
             self._on_probation.remove(service)
             self._availability.mark_available(service)
+        self._pending.update((track.track_id, track) for track in result.learned)
         for features in result.found:
             self._pending.pop(features.track_id, None)
         return result if source.remote else FetchResult(result.found, self._news(result.misses))

@@ -12,10 +12,14 @@ from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """The result of one batch: every track is exactly once in ``found`` or in ``misses``."""
+    """The result of one batch: every track is exactly once in ``found`` or in ``misses``.
+
+    ``learned`` has those tracks whose ISRC or duration was not known before, with it.
+    """
 
     found: tuple[AudioFeatures, ...] = ()
     misses: tuple[FeatureMiss, ...] = ()
+    learned: tuple[Track, ...] = ()
 
 
 class FeatureSource(Protocol):

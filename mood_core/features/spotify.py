@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from mood_core.domain.feature_misses import UNKNOWN, UNUSABLE
+from mood_core.domain.feature_misses import NO_SPOTIFY_ID, UNKNOWN, UNUSABLE
+from mood_core.domain.recordings import is_recording_id
 from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 from mood_core.errors import UnexpectedPayload
 from mood_core.features.source import FeatureSource, FetchResult
@@ -28,6 +29,10 @@ class SpotifySource(FeatureSource):
 
     def __init__(self, call: AudioFeaturesCall) -> None:
         self._call = call
+
+    def skip_reason(self, track: Track) -> str | None:
+        """``no_spotify_id`` for a recording that is known by its ISRC only."""
+        return NO_SPOTIFY_ID if is_recording_id(track.track_id) else None
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """One call for up to 100 ``tracks``. See :class:`~mood_core.features.source.FeatureSource`."""

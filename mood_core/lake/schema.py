@@ -57,7 +57,11 @@ TRACKS = Dataset(
     "tracks",
     pa.schema(
         [
-            _field("track_id", pa.string(), "Spotify's track id, or the spotify:local: URI of a local file"),
+            _field(
+                "track_id",
+                pa.string(),
+                "Spotify's track id, the spotify:local: URI of a local file, or isrc:CODE",
+            ),
             _field("name", pa.string(), "title"),
             _field("artists", _NAMES, "artists' names, main artist first"),
             _field("album", pa.string(), "album title", nullable=True),
@@ -126,7 +130,11 @@ FEATURE_MISSES = Dataset(
         [
             _field("track_id", pa.string(), "the track"),
             _field("source", _ID, "the feature source that was queried"),
-            _field("reason", _ID, "why there are no features: unknown, unusable, no_isrc, not_a_track"),
+            _field(
+                "reason",
+                _ID,
+                "why there are no features: unknown, unusable, other_duration, no_isrc, no_spotify_id, not_a_track",
+            ),
             _field("missed_at", _TIME, "when it was queried, UTC"),
         ]
     ),

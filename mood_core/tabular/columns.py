@@ -48,9 +48,9 @@ class Columns:
         title: read only for searches by name.
         artists: read for searches by name and for labelled tracks.
         mood: the labels.
-        source: who assigned the labels; read only for labelled tracks, like the following columns.
+        source: who assigned the labels; read only for labelled tracks.
         isrc: the recording's ISRC.
-        recording: an id that is equal for the same recording.
+        recording: an id that is equal for the same recording; read only for labelled tracks.
         ignored: all other columns, in file order.
     """
 
@@ -77,13 +77,13 @@ class Columns:
 
     def all_names(self, *, labelled: bool = False) -> list[str]:
         """The file's names of all columns that are read."""
-        labels = tuple(self.labels().values()) if labelled else ()
+        labels = tuple(self.labels().values()) if labelled else (self.isrc,)
         optional = [name for name in (self.duration, *labels) if name is not None]
         return [*self.ids, *self.features.values(), *optional]
 
     def of(self, id_column: str | None) -> dict[str, str]:
         """The file's column names by moodlog's names; ``id_column`` is the column with the ids."""
-        found = {"track_id": id_column, **self.features, "duration_ms": self.duration}
+        found = {"track_id": id_column, **self.features, "duration_ms": self.duration, "isrc": self.isrc}
         return {ours: theirs for ours, theirs in found.items() if theirs is not None}
 
     def notes(self) -> list[str]:
@@ -115,7 +115,7 @@ def recognise(names: Sequence[str], file: str, *, labelled: bool = False) -> Col
     _refuse_missing(found, by_name, names, file, labelled=labelled)
     features = {name: by_name[name][0] for name in NINE}
     one = {ours: next(iter(theirs), None) for ours, theirs in found.items()}
-    labels = {name: one[name] if labelled else None for name in ("source", "isrc", "recording")}
+    labels = {name: one[name] if labelled else None for name in ("source", "recording")} | {"isrc": one["isrc"]}
     optional = (one["duration_ms"], one["title"], one["artists"], one["mood"])
     read = {*found["track_id"], *features.values(), *optional, *labels.values()}
     ignored = tuple(name for name in names if name not in read)

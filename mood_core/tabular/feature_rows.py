@@ -62,7 +62,8 @@ def feature_rows(
             counts.called = columns.of(ids)
             check = ColumnCheck(file.location, counts.called)
         cleaned = _clean(batch, counts.called, check, counts)
-        yield _labelled(cleaned, batch, columns) if labelled else cleaned.filter(cleaned.column("track_id").is_valid())
+        rows = _with_texts(cleaned, batch, columns, labelled=labelled)
+        yield rows if labelled else rows.filter(rows.column("track_id").is_valid())
     check = check or ColumnCheck(file.location, {})
     _judge_damage(file, counts)
     check.finish()
@@ -70,12 +71,16 @@ def feature_rows(
 
 
 def row_schema(*, labelled: bool = False) -> pa.Schema:
-    """The schema of the rows: bare id, row number in the file, whether the features are valid, and the features."""
+    """The schema of the rows: bare id, row number in the file, whether the features are valid, features, and texts."""
     import pyarrow as pa
 
     fields = [("track_id", pa.string()), ("row", pa.int64()), ("usable", pa.bool_())]
-    labels = [(name, pa.string()) for name in LABELS] if labelled else []
-    return pa.schema([*fields, *((name, pa.float64()) for name in FEATURES), *labels])
+    texts = [(name, pa.string()) for name in _texts(labelled=labelled)]
+    return pa.schema([*fields, *((name, pa.float64()) for name in FEATURES), *texts])
+
+
+def _texts(*, labelled: bool) -> tuple[str, ...]:
+    return LABELS if labelled else ("isrc",)
 
 
 def _raw(
@@ -103,16 +108,17 @@ def _clean(batch: pa.RecordBatch, names: Mapping[str, str], check: ColumnCheck, 
     counts.without_id += ids.null_count
     counts.unusable += int((~usable & np.asarray(ids.is_valid())).sum())
     arrays = [ids, pa.array(rows), pa.array(usable), *(_nullable(values.get(name), len(rows)) for name in FEATURES)]
-    return pa.RecordBatch.from_arrays(arrays, schema=row_schema())
+    return pa.RecordBatch.from_arrays(arrays, names=row_schema().names[: len(arrays)])
 
 
-def _labelled(cleaned: pa.RecordBatch, batch: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
+def _with_texts(cleaned: pa.RecordBatch, batch: pa.RecordBatch, columns: Columns, *, labelled: bool) -> pa.RecordBatch:
     import pyarrow as pa
 
     named = columns.labels()
-    labels = [texts_of(batch.column(named[name])) if named[name] else pa.nulls(len(batch)) for name in LABELS]
+    names = _texts(labelled=labelled)
+    texts = [texts_of(batch.column(named[name])) if named[name] else pa.nulls(len(batch)) for name in names]
     return pa.RecordBatch.from_arrays(
-        [*cleaned.columns, *(each.cast(pa.string()) for each in labels)], schema=row_schema(labelled=True)
+        [*cleaned.columns, *(each.cast(pa.string()) for each in texts)], schema=row_schema(labelled=labelled)
     )
 
 

@@ -160,9 +160,9 @@ INNER JOIN sources AS s ON m.source_key = s.source_key
 INNER JOIN tracks AS r ON m.track_key = r.track_key
 WHERE
     s.source = ANY(:sources)
-    AND CASE m.reason
-        WHEN 'no_isrc' THEN r.isrc IS NULL
-        WHEN 'not_a_track' THEN FALSE
+    AND CASE
+        WHEN m.reason = 'not_a_track' OR (m.reason = 'no_isrc' AND r.isrc IS NOT NULL) THEN FALSE
+        WHEN m.reason = 'no_spotify_id' THEN TRUE
         ELSE
             m.last_missed_at_ms > CASE m.misses WHEN 0 THEN :after /* when_misses */ ELSE :after END
             AND m.last_missed_at_ms <= :until

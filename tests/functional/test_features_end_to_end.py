@@ -32,7 +32,7 @@ def _settings(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _add_tracks(workspace: Workspace, standin: StandIn, count: int) -> None:
-    # Without recording codes, so that only the calls by id are counted.
+    # Without recording codes, so that only the calls by id are counted: none of those tracks has another release.
     songs = standin.world.catalogue.songs[:count]
     tracks = [Track(song.track_id, song.name, ("x",), duration_ms=song.duration_ms) for song in songs]
     workspace.batches.add(TRACKS, to_table(TRACKS, tracks), now=workspace.now())
@@ -45,7 +45,24 @@ def test_unknown_tracks_cost_one_call_for_forty_and_known_ones_none(standin: Sta
             before = standin.calls.count("reccobeats_audio_features")
             fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
             assert standin.calls.count("reccobeats_audio_features") - before == expected
-        assert standin.calls.count("reccobeats_track") == 0
+        assert standin.calls.count("reccobeats_track") == 1
+
+
+def test_the_codes_of_imported_tracks_are_learned_and_kept_in_the_lake(standin: StandIn) -> None:
+    now, catalogue = standin.clock.now_ms(), standin.world.catalogue
+    known = {song.isrc for song in catalogue.songs if song.known_from_ms is not None and song.known_from_ms <= now}
+    siblings = [song for song in catalogue.songs if song.known_from_ms is None and song.isrc in known]
+    imported = [Track(song.track_id, song.name, ("x",)) for song in siblings]
+    with workspace_of(standin) as workspace:
+        workspace.batches.add(TRACKS, to_table(TRACKS, imported), now=workspace.now())
+        workspace.fetch_features()
+        workspace.rebuild()
+        stored = workspace.feature_rows.stored([song.track_id for song in siblings])
+    for song in siblings:
+        track, features, source = stored[song.track_id]
+        assert (track.name, track.isrc, track.duration_ms) == (song.name, song.isrc, song.duration_ms)
+        assert features is not None
+        assert source == "reccobeats:isrc"
 
 
 def test_many_answers_make_few_files_and_a_kill_costs_no_call(standin: StandIn) -> None:

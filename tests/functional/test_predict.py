@@ -103,6 +103,18 @@ def test_a_track_by_id_uri_or_address(home: Path, standin: StandIn, monkeypatch:
     assert {part["feature"] for part in line["spoke"]} == set(FEATURES)
 
 
+def test_a_track_known_by_another_release_of_its_recording_alone(
+    home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_at(standin, monkeypatch)
+    now, catalogue = standin.clock.now_ms(), standin.world.catalogue
+    known = {song.isrc for song in catalogue.songs if song.known_from_ms is not None and song.known_from_ms <= now}
+    sibling = next(song for song in catalogue.songs if song.known_from_ms is None and song.isrc in known)
+    line = json.loads(_moodlog("predict", sibling.track_id, "--json").stdout)
+    assert line["mood"] in MOODS
+    assert line["feature_source"] == "reccobeats:isrc"
+
+
 def test_what_is_no_track_is_refused(home: Path) -> None:
     refused = _moodlog("predict", "yesterday")
     assert refused.exit_code == 2

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from mood_core.domain.records import Track
 from mood_core.features.catalog.source import CatalogSource
 from mood_core.tabular.files import find_files
 from tests.unit.catalog_files import ROWS, Row, changed, either_format, look_up, renamed, write_csv, write_parquet
@@ -198,3 +199,25 @@ def test_a_few_odd_cells_spoil_their_own_rows_alone(tmp_path: Path) -> None:
     rows[0]["energy"], rows[1]["tempo"], rows[2]["loudness"], rows[3]["valence"] = "loud", 999, None, 1.5
     found = look_up(write_csv(tmp_path / "a.csv", rows), cache=tmp_path / "cache")
     assert {track_id(n) for n in range(1, 61)} - set(found) == {track_id(n) for n in (1, 2, 3, 4)}
+
+
+@either_format
+def test_a_recording_is_found_by_its_code_where_the_durations_agree(
+    write: Callable[[Path, Sequence[Row]], Path], tmp_path: Path
+) -> None:
+    rows = [{**row, "ISRC": f"gb-aaa-26-{number:05d}"} for number, row in enumerate(ROWS, start=1)]
+    file = write(tmp_path / ("mine.parquet" if write is write_parquet else "mine.csv"), rows)
+    source = CatalogSource([str(file)], tmp_path / "cache")
+    other, reused, bare, own = (
+        Track("a" * 22, "Song", ("A",), duration_ms=181_000, isrc="GBAAA2600007"),
+        Track("b" * 22, "Song", ("A",), duration_ms=900_000, isrc="GBAAA2600008"),
+        Track("isrc:GBAAA2600007", "Song", ("A",), isrc="GBAAA2600007"),
+        Track(track_id(9), "Song", ("A",), duration_ms=900_000),
+    )
+    result = source.fetch([other, reused, bare, own], AT)
+    assert [(each.track_id, each.energy) for each in result.found] == [
+        (other.track_id, pytest.approx(0.07)),
+        (bare.track_id, pytest.approx(0.07)),
+        (own.track_id, pytest.approx(0.09)),
+    ]
+    assert [(each.track_id, each.reason) for each in result.misses] == [(reused.track_id, "other_duration")]

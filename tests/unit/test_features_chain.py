@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.domain.feature_misses import ANY_SOURCE, NO_ISRC, NOT_A_TRACK, UNKNOWN, PastMiss
+from mood_core.domain.feature_misses import ANY_SOURCE, NO_SPOTIFY_ID, NOT_A_TRACK, UNKNOWN, PastMiss
 from mood_core.domain.records import Track, TrackKind
 from mood_core.errors import (
     AccessDenied,
@@ -130,11 +130,11 @@ def test_local_files_are_classified_once_and_never_asked() -> None:
 
 def test_a_track_the_source_cannot_be_asked_about_is_noted_once_and_takes_no_place_in_a_call() -> None:
     lacking = {track_id(1)}
-    source = FakeSource(batch_size=2, refuses=lambda track: NO_ISRC if track.track_id in lacking else None)
+    source = FakeSource(batch_size=2, refuses=lambda track: NO_SPOTIFY_ID if track.track_id in lacking else None)
     memory, _ = walk(tracks(3), [source])
     assert source.calls == [[track_id(0), track_id(2)]]
     walk(tracks(3), [source], memory, at=AT + timedelta(hours=1))
-    assert memory.misses[track_id(1), "fake"] == PastMiss(NO_ISRC, AT, 1)
+    assert memory.misses[track_id(1), "fake"] == PastMiss(NO_SPOTIFY_ID, AT, 1)
     lacking.clear()
     walk(tracks(3), [source], memory, at=AT + timedelta(hours=2))
     assert source.calls[1:] == [[track_id(1)]]

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE, PastMiss, is_due, never_has_features, rest_at
+from mood_core.domain.feature_misses import (
+    NO_ISRC,
+    NO_SPOTIFY_ID,
+    UNKNOWN,
+    UNUSABLE,
+    PastMiss,
+    is_due,
+    never_has_features,
+    rest_at,
+)
 from mood_core.domain.records import Track, TrackKind
 from tests.unit.features_fakes import AT, track_id
 
@@ -24,8 +33,10 @@ def test_what_was_never_missed_is_due() -> None:
     assert is_due(None, rest_at(AT))
 
 
-def test_a_missing_recording_code_is_no_miss_to_wait_for() -> None:
-    assert is_due(PastMiss(NO_ISRC, AT, 1), rest_at(AT))
+def test_a_missing_recording_code_is_no_miss_to_wait_for_once_it_is_known() -> None:
+    assert not is_due(PastMiss(NO_ISRC, AT, 1), rest_at(AT))
+    assert is_due(PastMiss(NO_ISRC, AT, 1), rest_at(AT), "GBAAA2600001")
+    assert is_due(PastMiss(NO_SPOTIFY_ID, AT, 1), rest_at(AT))
 
 
 @given(count=st.integers(min_value=1, max_value=1000), hours=st.integers(min_value=0, max_value=100 * 24))
@@ -43,6 +54,8 @@ def test_intervals_never_shrink(count: int, hours: int) -> None:
         (Track("spotify:local:A:B:Song:200", "Song", ("A",)), True),
         (Track("spotify:episode:4rOoJ6Egrf8K2IrywzwOMk", "Episode", ("A",)), True),
         (Track("", "Song", ("A",)), True),
+        (Track("isrc:GBAAA2600001", "Song", ("A",), isrc="GBAAA2600001"), False),
+        (Track("isrc:GBAAA2600001", "Song", ("A",)), True),
         (Track(f"{track_id(1)},{track_id(2)}", "Two in one", ("A",)), True),
     ],
 )

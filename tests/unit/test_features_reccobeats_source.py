@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE
+from mood_core.domain.feature_misses import NO_ISRC, NO_SPOTIFY_ID, OTHER_DURATION, UNKNOWN, UNUSABLE
+from mood_core.domain.records import Track
 from mood_core.errors import UnexpectedPayload
 from mood_core.features.reccobeats.client import ReccoBeatsClient
 from mood_core.features.reccobeats.payload import Entry, read_entries
@@ -79,8 +80,8 @@ def test_an_answer_by_code_needs_no_id() -> None:
         [entry(1, href=None, isrc="GBAAA2600000"), entry(2, href=None, isrc="GBAAA2600001")], {2: 200_000}
     )
     result = by_isrc(client, need_durations=True).fetch(tracks(2, isrc=True), AT)
-    assert [each.duration_ms for each in result.found] == [None, None]
-    assert client.asked_lengths == []
+    assert [each.duration_ms for each in result.found] == [None, 200_000]
+    assert client.asked_lengths == [["uuid-1", "uuid-2"]]
 
 
 def test_an_answer_that_can_be_joined_to_nothing_makes_no_misses() -> None:
@@ -98,14 +99,52 @@ def test_releases_of_one_recording_share_one_place_in_the_call() -> None:
     assert [each.track_id for each in result.found] == [track_id(n) for n in range(3)]
 
 
-def test_without_a_recording_code_there_is_nothing_to_ask() -> None:
-    client = FakeClient([])
-    source = by_isrc(client)
-    result = source.fetch(tracks(2), AT)
-    assert client.asked == []
-    assert [each.reason for each in result.misses] == [NO_ISRC, NO_ISRC]
-    assert source.skip_reason(tracks(1)[0]) == NO_ISRC
-    assert source.skip_reason(tracks(1, isrc=True)[0]) is None
+def test_a_code_that_is_not_known_is_learned_with_the_duration() -> None:
+    client = FakeClient([entry(1)], {1: 200_000})
+    wanted = [tracks(3)[1], tracks(3)[2], replace(tracks(1, isrc=True)[0], duration_ms=180_000)]
+    result = by_isrc(client).fetch(wanted, AT)
+    assert client.asked_lengths == [[track_id(1), track_id(2)], [track_id(1)]]
+    assert client.asked == [["GBAAA2600001", "GBAAA2600000"]]
+    assert result.learned == (replace(wanted[0], isrc="GBAAA2600001", duration_ms=200_000),)
+    assert [(each.track_id, each.duration_ms) for each in result.found] == [(track_id(1), 200_000)]
+    assert [(each.track_id, each.reason) for each in result.misses] == [(track_id(2), NO_ISRC), (track_id(0), UNKNOWN)]
+
+
+def test_a_recording_without_a_spotify_id_is_looked_up_by_its_code_alone() -> None:
+    recording = Track("isrc:GBAAA2600001", "Song", ("Artist",), duration_ms=200_000, isrc="GBAAA2600001")
+    client = FakeClient([entry(1)], {1: 201_000})
+    assert by_id(client).skip_reason(recording) == NO_SPOTIFY_ID
+    assert by_isrc(client).skip_reason(recording) is None
+    assert [each.track_id for each in by_isrc(client).fetch([recording], AT).found] == [recording.track_id]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "agree"),
+    [
+        (200_000, 203_000, True),
+        (200_000, 204_100, False),
+        (600_000, 588_500, True),
+        (600_000, 587_900, False),
+        (200_000, 900_000, False),
+        (None, 900_000, True),
+        (200_000, None, True),
+    ],
+)
+def test_a_code_that_is_reused_for_a_recording_of_another_duration_gives_nothing(
+    ours: int | None, theirs: int | None, *, agree: bool
+) -> None:
+    client = FakeClient([entry(500, isrc="GBAAA2600000")], {500: theirs})
+    result = by_isrc(client).fetch([replace(tracks(1, isrc=True)[0], duration_ms=ours)], AT)
+    assert bool(result.found) is agree
+    assert [each.reason for each in result.misses] == ([] if agree else [OTHER_DURATION])
+
+
+def test_of_several_recordings_with_one_code_the_one_of_the_same_duration_counts() -> None:
+    client = FakeClient(
+        [entry(4, isrc="GBAAA2600000"), entry(5, isrc="GBAAA2600000", energy=0.7)], {4: 900_000, 5: 199_000}
+    )
+    result = by_isrc(client).fetch([replace(tracks(1, isrc=True)[0], duration_ms=200_000)], AT)
+    assert [(each.energy, each.duration_ms) for each in result.found] == [(0.7, 199_000)]
 
 
 def test_lengths_are_not_asked_for_unless_needed() -> None:

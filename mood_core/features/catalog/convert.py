@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mood_core.features.catalog.sort import SortCounts
     from mood_core.tabular.files import TableFile
 
-VERSION = 2
+VERSION = 3
 """Incremented when the format of converted files or the reading rules change; older conversions are then redone."""
 
 _STALE_AFTER_S = 24 * 3600

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mood_core.domain.recordings import normalised_isrc
 from mood_core.domain.records import FEATURES
 from mood_core.errors import InputError
 from mood_core.features.catalog.convert import convert
@@ -26,7 +27,7 @@ _BATCH_ROWS = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class LookupTable:
-    """A Parquet file for lookups by bare track id: the person's file or a conversion of it.
+    """A Parquet file for lookups by bare track id or by ISRC: the person's file or a conversion of it.
 
     Attributes:
         name: the person's file, for provenance.
@@ -45,19 +46,28 @@ class LookupTable:
         Raises:
             InputError: the file is no longer readable.
         """
+        for row in self._rows("track_id", ids):
+            yield str(row["track_id"]), row
+
+    def rows_by_isrc(self, isrcs: Sequence[str]) -> Iterator[tuple[str, dict[str, object]]]:
+        """The rows of recordings as (normalised ISRC, values), like :meth:`rows`; empty without a column for it."""
+        if "isrc" in self.columns and isrcs:
+            for row in self._rows("isrc", isrcs):
+                yield normalised_isrc(row["isrc"]) or "", row
+
+    def _rows(self, key: str, wanted: Sequence[str]) -> Iterator[dict[str, object]]:
         import pyarrow as pa
 
         try:
-            for batch in self._batches(ids):
-                for row in batch.to_pylist():
-                    yield row.pop("track_id"), row
+            for batch in self._batches(key, wanted):
+                yield from batch.to_pylist()
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).partition("\n")[0][:200]
             raise InputError(
                 f"the file {self.name} cannot be read ({reason}); check it with `moodlog catalog check`"
             ) from error
 
-    def _batches(self, ids: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, key: str, keys: Sequence[str]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
         import pyarrow.compute as pc
         from pyarrow import dataset
@@ -67,7 +77,10 @@ class LookupTable:
         )
         file_format = dataset.ParquetFileFormat(default_fragment_scan_options=streamed)
         parquet = dataset.dataset(self.path, format=file_format, filesystem=self.filesystem)
-        wanted = pc.field(self.columns["track_id"]).isin(pa.array(ids, pa.string()))
+        field = pc.field(self.columns[key])
+        if key == "isrc":  # row group statistics exclude nothing here: the whole column is read
+            field = pc.utf8_upper(pc.replace_substring_regex(field, pattern="[- ]", replacement=""))
+        wanted = field.isin(pa.array(keys, pa.string()))
         columns = {ours: pc.field(theirs) for ours, theirs in self.columns.items()}
         # Little readahead keeps memory constant; row group statistics exclude most of the file.
         scanner = parquet.scanner(
@@ -88,9 +101,8 @@ def open_table(file: TableFile, cache: Path, progress: Callable[[float], None]) 
     from pyarrow import fs
 
     converted = convert(file, cache, progress)
-    return LookupTable(
-        file.name, str(converted), fs.LocalFileSystem(), {name: name for name in ("track_id", *FEATURES)}
-    )
+    names = {name: name for name in ("track_id", *FEATURES, "isrc")}
+    return LookupTable(file.name, str(converted), fs.LocalFileSystem(), names)
 
 
 def _direct_columns(file: TableFile) -> dict[str, str] | None:
@@ -111,4 +123,5 @@ def _direct_columns(file: TableFile) -> dict[str, str] | None:
 
 def _as_it_is(batch: pa.RecordBatch, names: Mapping[str, str]) -> bool:
     numbers = (batch.column(names[name]).type for name in FEATURES if name in names)
-    return is_bare(batch.column(names["track_id"])) and all(map(is_plain_number, numbers))
+    codes_are_text = "isrc" not in names or str(batch.column(names["isrc"]).type) == "string"
+    return codes_are_text and is_bare(batch.column(names["track_id"])) and all(map(is_plain_number, numbers))

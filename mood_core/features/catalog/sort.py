@@ -68,7 +68,8 @@ def sort_to_parquet(
 def _written_schema() -> pa.Schema:
     import pyarrow as pa
 
-    return pa.schema([("track_id", pa.string()), *((name, pa.float64()) for name in FEATURES)])
+    features = ((name, pa.float64()) for name in FEATURES)
+    return pa.schema([("track_id", pa.string()), *features, ("isrc", pa.string())])
 
 
 def _write_buckets(rows: Iterable[pa.RecordBatch], work: Path) -> list[Path]:

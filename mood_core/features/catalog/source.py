@@ -7,11 +7,12 @@ The first listed file with usable values for a track wins. The source name of th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from mood_core.domain.feature_misses import UNKNOWN, UNUSABLE
+from mood_core.domain.feature_misses import OTHER_DURATION, UNKNOWN, UNUSABLE
+from mood_core.domain.recordings import durations_agree, normalised_isrc
 from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 from mood_core.features.catalog.lookup import LookupTable, open_table
 from mood_core.features.source import FeatureSource, FetchResult
@@ -61,38 +62,78 @@ class CatalogSource(FeatureSource):
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """See :class:`~mood_core.features.source.FeatureSource`; accepts any number of tracks."""
         self.prepare()
-        found: dict[str, AudioFeatures] = {}
-        known: set[str] = set()
+        search = _Search(tracks, at)
         for table in self._tables or ():
-            wanted = [track.track_id for track in tracks if track.track_id not in found]
-            if wanted:
-                _look_up(table, wanted, at, found, known)
-        misses = tuple(
-            FeatureMiss(track.track_id, SOURCE, UNUSABLE if track.track_id in known else UNKNOWN, at)
-            for track in tracks
-            if track.track_id not in found
-        )
-        return FetchResult(tuple(found[track.track_id] for track in tracks if track.track_id in found), misses)
+            search.by_id(table)
+        for table in self._tables or ():
+            search.by_isrc(table)
+        return search.result()
 
     def _progress_of(self, location: str) -> Callable[[float], None]:
         progress = self._progress
         return (lambda _: None) if progress is None else (lambda share: progress(location, share))
 
 
-def _look_up(
-    table: LookupTable, wanted: Sequence[str], at: datetime, found: dict[str, AudioFeatures], known: set[str]
-) -> None:
-    """Add the usable rows of ``wanted`` in ``table`` to ``found``, and all its track ids to ``known``."""
-    conflicts: set[str] = set()
-    for track_id, values in table.rows(wanted):
-        known.add(track_id)
-        features = audio_features(
-            track_id, values, source=f"{SOURCE}:{table.name}", at=at, duration_ms=values.get("duration_ms")
+class _Search:
+    """Searches the tables for ``tracks``; the first usable row counts, by id before ISRC."""
+
+    def __init__(self, tracks: Sequence[Track], at: datetime) -> None:
+        self._tracks = tracks
+        self._at = at
+        self._found: dict[str, AudioFeatures] = {}
+        self._reasons: dict[str, str] = {}
+
+    def by_id(self, table: LookupTable) -> None:
+        """Search ``table`` for the ids of the tracks that were not found yet."""
+        wanted = {track.track_id: [track] for track in self._wanted()}
+        if wanted:
+            self._add(table, table.rows(list(wanted)), wanted)
+
+    def by_isrc(self, table: LookupTable) -> None:
+        """Search ``table`` for the ISRCs of the tracks that were not found yet; their durations must agree."""
+        wanted: dict[str, list[Track]] = {}
+        for track in self._wanted():
+            if (isrc := normalised_isrc(track.isrc)) is not None:
+                wanted.setdefault(isrc, []).append(track)
+        self._add(table, table.rows_by_isrc(list(wanted)), wanted, compare_durations=True)
+
+    def result(self) -> FetchResult:
+        """The features and the misses, in the order of the tracks."""
+        ids = [track.track_id for track in self._tracks]
+        misses = (
+            FeatureMiss(each, SOURCE, self._reasons.get(each, UNKNOWN), self._at)
+            for each in ids
+            if each not in self._found
         )
-        if features is None:
-            continue
-        if found.setdefault(track_id, features) != features:
-            conflicts.add(track_id)
-    if conflicts:
-        message = "%s: rows with different values for %d of the tracks, such as %s; the first usable row counts"
-        log.warning(message, table.name, len(conflicts), min(conflicts))
+        return FetchResult(tuple(self._found[each] for each in ids if each in self._found), tuple(misses))
+
+    def _wanted(self) -> list[Track]:
+        return [track for track in self._tracks if track.track_id not in self._found]
+
+    def _add(
+        self,
+        table: LookupTable,
+        rows: Iterable[tuple[str, Mapping[str, object]]],
+        wanted: Mapping[str, Sequence[Track]],
+        *,
+        compare_durations: bool = False,
+    ) -> None:
+        conflicts: set[str] = set()
+        for key, values in rows:
+            for track in wanted.get(key, ()):
+                features = audio_features(
+                    track.track_id,
+                    values,
+                    source=f"{SOURCE}:{table.name}",
+                    at=self._at,
+                    duration_ms=values.get("duration_ms"),
+                )
+                if features is None:
+                    self._reasons[track.track_id] = UNUSABLE
+                elif compare_durations and not durations_agree(track.duration_ms, features.duration_ms):
+                    self._reasons.setdefault(track.track_id, OTHER_DURATION)
+                elif self._found.setdefault(track.track_id, features) != features:
+                    conflicts.add(track.track_id)
+        if conflicts:
+            message = "%s: rows with different values for %d of the tracks, such as %s; the first usable row counts"
+            log.warning(message, table.name, len(conflicts), min(conflicts))

@@ -12,10 +12,10 @@ order in the response. A missing or invalid value makes only its own entry inval
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mood_core.domain.recordings import normalised_isrc
 from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.errors import GarbledPayload, UnexpectedPayload
 
@@ -74,17 +74,6 @@ def by_key(entries: Sequence[Entry], key: Callable[[Entry], str | None]) -> dict
     if joined < len(entries):
         log.warning("ReccoBeats: skipped %d entries without a Spotify track or recording", len(entries) - joined)
     return groups
-
-
-def normalised_isrc(isrc: object) -> str | None:
-    """A normalised ISRC: capitals and digits without hyphens; None if it cannot be an ISRC.
-
-    It should have 12 characters, but malformed codes are in use too; unknown codes are simply not found.
-    """
-    if not isinstance(isrc, str):
-        return None
-    compact = isrc.replace("-", "").replace(" ", "").upper()
-    return compact if re.fullmatch(r"[A-Z0-9]{6,20}", compact) else None
 
 
 def unexpected(what: str, payload: object) -> UnexpectedPayload:

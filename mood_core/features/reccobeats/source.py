@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mood_core.domain.feature_misses import NO_ISRC, UNKNOWN, UNUSABLE
+from mood_core.domain.feature_misses import NO_ISRC, NO_SPOTIFY_ID, OTHER_DURATION, UNKNOWN, UNUSABLE
+from mood_core.domain.recordings import durations_agree, is_recording_id, normalised_isrc
 from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 from mood_core.features.reccobeats.client import ReccoBeatsClient
-from mood_core.features.reccobeats.payload import SERVICE, Entry, by_key, normalised_isrc
+from mood_core.features.reccobeats.payload import SERVICE, Entry, by_key
 from mood_core.features.source import FetchResult
 from mood_core.features.values import audio_features, legal_value
 
@@ -17,18 +18,21 @@ BY_ID = SERVICE
 BY_ISRC = f"{SERVICE}:isrc"
 BATCH_SIZE = 40
 
+_Usable = tuple[AudioFeatures, Entry]
+
 
 @dataclass(frozen=True, slots=True)
 class ReccoBeatsSource:
     """One call for up to 40 ids or ISRCs. Made by :func:`by_id` and :func:`by_isrc`.
 
-    ``need_durations`` makes one more call for the found tracks without a known duration.
+    By id, ``need_durations`` makes one more call for the found tracks without a known duration. By ISRC, one call
+    before it reads the ISRC and duration of tracks without an ISRC, and one after it reads the durations of what was
+    found, because a code may be reused by a recording of another duration.
     """
 
     name: str
     client: ReccoBeatsClient
-    track_key: Callable[[Track], str | None]
-    entry_key: Callable[[Entry], str | None]
+    by_code: bool = False
     need_durations: bool = False
     batch_size: int = BATCH_SIZE
     remote: bool = True
@@ -36,70 +40,103 @@ class ReccoBeatsSource:
     denied_for: timedelta = timedelta(0)
 
     def skip_reason(self, track: Track) -> str | None:
-        """``no_isrc`` if the source looks up by ISRC and the track has none."""
-        return NO_ISRC if self.track_key(track) is None else None
+        """``no_spotify_id`` if the source looks up by id and the recording is known by its ISRC only."""
+        return None if self.by_code or not is_recording_id(track.track_id) else NO_SPOTIFY_ID
 
     def lookup_key(self, track: Track) -> str:
         """The id, or the ISRC that releases of one recording share."""
-        return self.track_key(track) or track.track_id
+        return self._key(track) or track.track_id
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """See :class:`~mood_core.features.source.FeatureSource`."""
-        keys = list(dict.fromkeys(key for key in map(self.track_key, tracks) if key is not None))
-        known = by_key(self.client.audio_features(keys), self.entry_key) if keys else {}
-        found: list[tuple[AudioFeatures, Entry]] = []
+        learned = self._learn(tracks) if self.by_code else {}
+        described = [learned.get(track.track_id, track) for track in tracks]
+        keys = list(dict.fromkeys(key for key in map(self._key, described) if key is not None))
+        known = by_key(self.client.audio_features(keys), self._entry_key) if keys else {}
+        entries = [known.get(self._key(track) or "", []) for track in described]
+        usable = [list(self._usable(track, some, at)) for track, some in zip(described, entries, strict=True)]
+        timed = self._with_durations(described, usable)
+        found: list[AudioFeatures] = []
         misses: list[FeatureMiss] = []
-        for track in tracks:
-            key = self.track_key(track)
-            entries = known.get(key, []) if key is not None else []
-            if (usable := self._usable(track, entries, at)) is not None:
-                found.append(usable)
+        for track, some, candidates in zip(described, entries, timed, strict=True):
+            agreeing = [each for each in candidates if self._agrees(track, each)]
+            if agreeing:
+                found.append(agreeing[0])
             else:
-                reason = self.skip_reason(track) or (UNUSABLE if entries else UNKNOWN)
+                reason = OTHER_DURATION if candidates else UNUSABLE if some else self._unknown(track)
                 misses.append(FeatureMiss(track.track_id, self.name, reason, at))
-        return FetchResult(self._with_durations(found, tracks), tuple(misses))
+        return FetchResult(tuple(found), tuple(misses), tuple(learned.values()))
 
-    def _usable(self, track: Track, entries: Iterable[Entry], at: datetime) -> tuple[AudioFeatures, Entry] | None:
+    def _key(self, track: Track) -> str | None:
+        return normalised_isrc(track.isrc) if self.by_code else track.track_id
+
+    def _entry_key(self, entry: Entry) -> str | None:
+        return entry.isrc if self.by_code else entry.track_id
+
+    def _unknown(self, track: Track) -> str:
+        return UNKNOWN if self._key(track) else NO_ISRC
+
+    def _agrees(self, track: Track, features: AudioFeatures) -> bool:
+        return not self.by_code or durations_agree(track.duration_ms, features.duration_ms)
+
+    def _learn(self, tracks: Sequence[Track]) -> dict[str, Track]:
+        """The tracks without an ISRC that the service knows by id, with its ISRC, and its duration if we have none."""
+        lacking = [track for track in tracks if self._key(track) is None]
+        ids = [track.track_id for track in lacking]
+        entries = {entry.track_id: entry for entry in reversed(self.client.tracks(ids))} if ids else {}
+        return {
+            track.track_id: replace(track, isrc=entry.isrc, duration_ms=track.duration_ms or _duration(entry))
+            for track in lacking
+            if (entry := entries.get(track.track_id)) is not None and entry.isrc is not None
+        }
+
+    def _usable(self, track: Track, entries: Sequence[Entry], at: datetime) -> Iterator[_Usable]:
         for entry in entries:
             duration = entry.values.get("durationMs")
             features = audio_features(track.track_id, entry.values, source=self.name, at=at, duration_ms=duration)
             if features is not None:
-                return features, entry
-        return None
+                yield features, entry
 
     def _with_durations(
-        self, found: Sequence[tuple[AudioFeatures, Entry]], tracks: Sequence[Track]
-    ) -> tuple[AudioFeatures, ...]:
-        known = {track.track_id for track in tracks if track.duration_ms is not None}
+        self, tracks: Sequence[Track], usable: Sequence[Sequence[_Usable]]
+    ) -> list[list[AudioFeatures]]:
+        """The features of ``usable``, with the durations that are needed and not in the entries themselves."""
         lacking = [
-            entry.track_id
-            for features, entry in found
-            if entry.track_id is not None and features.duration_ms is None and features.track_id not in known
+            key
+            for track, candidates in zip(tracks, usable, strict=True)
+            if (self.by_code if track.duration_ms is not None else self.need_durations)
+            for features, entry in (candidates if self.by_code else candidates[:1])
+            if features.duration_ms is None and (key := entry.track_id or entry.uuid)
         ]
-        if not self.need_durations or not lacking:
-            return tuple(features for features, _ in found)
         durations = self._durations(list(dict.fromkeys(lacking)))
-        return tuple(
-            features
-            if features.duration_ms is not None
-            else replace(features, duration_ms=durations.get(entry.track_id))
-            for features, entry in found
-        )
+        return [[_timed(features, entry, durations) for features, entry in each] for each in usable]
 
-    def _durations(self, ids: Sequence[str]) -> dict[str | None, int]:
-        """Durations [ms] by the entry's Spotify id: releases of a recording share the ISRC and so the duration."""
-        lengths = {entry.track_id: entry.values.get("durationMs") for entry in self.client.tracks(ids)}
-        legal = {track_id: legal_value("duration_ms", length) for track_id, length in lengths.items()}
-        return {track_id: round(length) for track_id, length in legal.items() if length is not None}
+    def _durations(self, ids: Sequence[str]) -> dict[str, int]:
+        """Durations [ms] by Spotify id and by the service's own id."""
+        found: dict[str, int] = {}
+        for start in range(0, len(ids), BATCH_SIZE):
+            for entry in self.client.tracks(ids[start : start + BATCH_SIZE]):
+                if (duration := _duration(entry)) is not None:
+                    found |= {key: duration for key in (entry.track_id, entry.uuid) if key}
+        return found
+
+
+def _timed(features: AudioFeatures, entry: Entry, durations: Mapping[str, int]) -> AudioFeatures:
+    if features.duration_ms is not None:
+        return features
+    return replace(features, duration_ms=durations.get(entry.track_id or entry.uuid))
+
+
+def _duration(entry: Entry) -> int | None:
+    duration = legal_value("duration_ms", entry.values.get("durationMs"))
+    return None if duration is None else round(duration)
 
 
 def by_id(client: ReccoBeatsClient, *, need_durations: bool = False) -> ReccoBeatsSource:
     """Look up tracks by Spotify id."""
-    return ReccoBeatsSource(BY_ID, client, lambda track: track.track_id, lambda entry: entry.track_id, need_durations)
+    return ReccoBeatsSource(BY_ID, client, need_durations=need_durations)
 
 
 def by_isrc(client: ReccoBeatsClient, *, need_durations: bool = False) -> ReccoBeatsSource:
     """Look up recordings by ISRC, for releases that the service does not know by id."""
-    return ReccoBeatsSource(
-        BY_ISRC, client, lambda track: normalised_isrc(track.isrc), lambda entry: entry.isrc, need_durations
-    )
+    return ReccoBeatsSource(BY_ISRC, client, by_code=True, need_durations=need_durations)

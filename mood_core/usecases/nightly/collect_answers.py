@@ -11,14 +11,14 @@ import pyarrow as pa
 
 from mood_core.features.source import FetchResult
 from mood_core.lake.arrow_tables import to_table
-from mood_core.lake.schema import AUDIO_FEATURES, FEATURE_MISSES, Dataset
+from mood_core.lake.schema import AUDIO_FEATURES, FEATURE_MISSES, TRACKS, Dataset
 from mood_core.store.queries.pending_answers import PendingAnswer, PendingAnswers
 from mood_core.usecases.batches import Batches
 
 PUBLISH_EVERY = 2_000
 """Rows per batch file: 50 full responses of ReccoBeats."""
 
-_DATASETS = (AUDIO_FEATURES, FEATURE_MISSES)
+_DATASETS = (TRACKS, AUDIO_FEATURES, FEATURE_MISSES)
 
 
 class CollectAnswers:
@@ -36,8 +36,8 @@ class CollectAnswers:
         Raises:
             StoreError: The database or the lake fails.
         """
-        tables = [(AUDIO_FEATURES, to_table(AUDIO_FEATURES, result.found))]
-        tables.append((FEATURE_MISSES, to_table(FEATURE_MISSES, result.misses)))
+        answers = (result.learned, result.found, result.misses)
+        tables = [(dataset, to_table(dataset, rows)) for dataset, rows in zip(_DATASETS, answers, strict=True)]
         rows = sum(table.num_rows for _, table in tables)
         if rows >= PUBLISH_EVERY:  # a catalogue file returns many tracks at once
             for dataset, table in tables:

@@ -1,0 +1,40 @@
+"""Recordings: their codes (ISRC), ids of tracks that have only a code, and whether two durations agree. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_PREFIX = "isrc:"
+_ABSOLUTE_MS = 3_000
+_RELATIVE = 0.02
+
+
+def normalised_isrc(isrc: object) -> str | None:
+    """A normalised ISRC: capitals and digits without hyphens; None if it cannot be an ISRC.
+
+    It should have 12 characters, but malformed codes are in use too; unknown codes are simply not found.
+    """
+    if not isinstance(isrc, str):
+        return None
+    compact = isrc.replace("-", "").replace(" ", "").upper()
+    return compact if re.fullmatch(r"[A-Z0-9]{6,20}", compact) else None
+
+
+def recording_id(isrc: str) -> str:
+    """The track id of a recording that is known by its normalised ``isrc``, but not by a Spotify id."""
+    return _PREFIX + isrc
+
+
+def is_recording_id(track_id: str) -> bool:
+    """Whether ``track_id`` was made by :func:`recording_id`."""
+    return track_id.startswith(_PREFIX)
+
+
+def durations_agree(one_ms: float | None, other_ms: float | None) -> bool:
+    """Whether two durations [ms] may be of one recording: within 3 s or 2% of the longer one, or one is unknown.
+
+    Labels reuse codes: without this check, a song of 200 s was labelled from a recording of 900 s.
+    """
+    if one_ms is None or other_ms is None:
+        return True
+    return abs(one_ms - other_ms) <= max(_ABSOLUTE_MS, _RELATIVE * max(one_ms, other_ms))
