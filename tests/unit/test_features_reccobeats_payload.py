@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.recordings import normalised_isrc
 from mood_core.errors import UnexpectedPayload
-from mood_core.features.reccobeats.payload import EXCERPT_LENGTH, by_key, normalised_isrc, read_entries
+from mood_core.features.reccobeats.payload import EXCERPT_LENGTH, by_key, read_entries
 from tests.unit.features_fakes import VALUES, track_id
 
 JSON = st.recursive(
