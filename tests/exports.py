@@ -25,10 +25,43 @@ OTHER_FILES: dict[str, Any] = {
     "Userdata.json": {"username": "nobody", "country": "ZZ"},
     "UserPrompts.json": [],
     "Wrapped2024.json": {"topTracks": {"topTracks": []}},
-    "YourLibrary.json": {"tracks": [{"artist": "The Invented", "track": "Song 1", "uri": "spotify:track:" + "1" * 22}]},
+    "YourLibrary.json": {
+        "tracks": [],
+        "albums": [{"artist": "The Invented", "album": "First", "uri": "spotify:album:a"}],
+    },
     "YourSoundCapsule.json": {"stats": [], "highlights": []},
 }
 """The other JSON files of the account data, none of them a listening history."""
+
+
+def playlists(*numbers: int, title: str = "Song {}") -> dict[str, Any]:
+    """A file of playlists with these songs, an episode and a local track, as in the account data."""
+    songs = [
+        {"trackName": title.format(number), "artistName": "The Invented", "albumName": "First", "trackUri": uri(number)}
+        for number in numbers
+    ]
+    nothing = {"track": None, "episode": None, "localTrack": None}
+    items = [
+        *(nothing | {"track": song, "addedDate": "2024-03-01"} for song in songs),
+        nothing | {"episode": {"episodeName": "E", "showName": "S", "episodeUri": f"spotify:episode:{track_id(1)}"}},
+        nothing | {"localTrack": {"uri": "spotify:local:A:B:C:100"}},
+    ]
+    return {"playlists": [{"name": "secret-list", "collaborators": ["secret-person"], "items": items}]}
+
+
+def library(*numbers: int) -> dict[str, Any]:
+    """A library with these songs, as in the account data."""
+    songs = [
+        {"artist": "The Invented", "album": "First", "track": f"Song {number}", "uri": uri(number)}
+        for number in numbers
+    ]
+    album = {"artist": "secret-artist", "album": "Song 9", "uri": f"spotify:album:{track_id(9)}"}
+    return {"albums": [album] * 5_000, "tracks": songs, "shows": [], "bannedTracks": [], "other": ["secret-word"]}
+
+
+def uri(number: int) -> str:
+    """The URI of a made-up track."""
+    return f"spotify:track:{track_id(number)}"
 
 
 def track_id(number: int) -> str:

@@ -16,12 +16,14 @@ from mood_core.text.sanitise import plain
 
 _EARLIEST_S = int(EARLIEST_PLAY.timestamp())
 _SHORTEST_TIME = len("2024-03-01 10:00")
-_LONGEST_TEXT = 1_000  # characters
 _LONGEST_NAME = LONGEST_NAME_BYTES // 4  # characters of up to four bytes
 _DIGITS = re.compile("[0-9]{1,10}")
 _METADATA = ("track_name", "album_artist_name", "album_album_name")
 _AUDIOBOOK = frozenset(("audiobookName", "audiobookTitle", "chapterName", "authorName", "bookName"))
 
+
+LONGEST_TEXT = 1_000
+"""Longest name of a track that is stored, characters."""
 
 UNKNOWN_MS = -1
 """Value of the duration column for plays without a duration."""
@@ -71,11 +73,14 @@ class Plays:
 class ParsedExport:
     """A parsed export. ``outcomes`` counts rows that are not listens; ``tracked`` and ``named`` hold the listens.
 
+    ``addresses`` are title and artist of the tracks in playlists and libraries, by id; ``address_files`` counts them.
     ``repaired`` counts the broken characters of names that were replaced.
     """
 
     rows_read: int = 0
     repaired: int = 0
+    addresses: dict[str, tuple[str, str]] = field(default_factory=dict)
+    address_files: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
     other_files: list[str] = field(default_factory=list)
     outcomes: Counter[RowOutcome] = field(default_factory=Counter)
@@ -216,7 +221,7 @@ def _other_uri(uri: str) -> RowOutcome:
 
 def _text(value: Any) -> str | None:
     """``value`` as text that every database accepts; None if it is not text."""
-    return plain(value)[:_LONGEST_TEXT] if isinstance(value, str) and value else None
+    return plain(value)[:LONGEST_TEXT] if isinstance(value, str) and value else None
 
 
 def _name(row: dict[str, Any], name: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import IO, Any
 
+from mood_core.exports.addresses import read_addresses
 from mood_core.exports.limits import Limits
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.exports.parse_row import BadRow, ImportFilter, ParsedExport, RowParser
@@ -56,12 +57,20 @@ class _Reader:
     def read(self, file: JsonFile, limits: Limits) -> None:
         rows = RowStream(file, limits)
         if rows.form is None:
-            self.result.other_files.append(file.name)
+            self._read_other(file, limits)
         else:
             self.result.files[file.name] = self._rows_of(file.name, rows)
             self.result.repaired += rows.repaired
         self._bytes_before += file.size
         self._progress(self.result.rows_read, self._bytes_before)
+
+    def _read_other(self, file: JsonFile, limits: Limits) -> None:
+        addresses = read_addresses(file, limits)
+        if addresses:
+            self.result.address_files[file.name] = len(addresses)
+            self.result.addresses.update((track_id, (title, artist)) for track_id, title, artist in addresses)
+        else:
+            self.result.other_files.append(file.name)
 
     def _rows_of(self, name: str, rows: RowStream) -> int:
         result, parse, position = self.result, self._parse, 0

@@ -107,10 +107,21 @@ def _form_of(rows: list[Any]) -> Form | None:
     return None
 
 
-def _stream(file: JsonFile, guarded: _Guarded) -> Generator[Any, None, None]:
+def stream_objects(file: JsonFile, limits: Limits, prefix: str) -> Generator[Any, None, None]:
+    """The values at ``prefix`` (in ijson's notation) of a file that is one object; none of a list.
+
+    Raises:
+        InputError: The JSON is truncated or damaged.
+    """
+    return _stream(file, _Guarded(file, limits), prefix)
+
+
+def _stream(file: JsonFile, guarded: _Guarded, place: str = "") -> Generator[Any, None, None]:
     with file.open() as content:
         guarded.begin(content)
-        prefix = "item" if guarded.is_list else ""
+        if place and guarded.is_list:
+            return
+        prefix = place or "item" * guarded.is_list
         try:
             for row in ijson.items(
                 guarded, prefix, multiple_values=not guarded.is_list, use_float=True, buf_size=_BLOCK
@@ -223,6 +234,7 @@ class _Guarded:
         before = self._opened
         self._opened += block.count(b"[") + block.count(b"{")
         if self._opened > _DEEPEST:
-            steps = map(_STEP.__getitem__, block.translate(None, _NO_BRACKETS))
-            if before + max(accumulate(steps), default=0) > _DEEPEST:
+            depths = list(accumulate(map(_STEP.__getitem__, block.translate(None, _NO_BRACKETS)), initial=before))
+            if max(depths) > _DEEPEST:
                 raise InputError(f"{self._name} is nested too deeply for a listening history; leave it out")
+            self._opened = max(depths[-1], 0)

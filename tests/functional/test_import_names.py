@@ -20,7 +20,7 @@ from mood_core.features.catalog.names import CatalogNames, artists_of
 from mood_core.lake.schema import NAMED_PLAYS
 from mood_core.usecases.imports.write import named_table
 from mood_core.usecases.upkeep.verify_lake import verify
-from tests.exports import extended, music, track_id, unpacked
+from tests.exports import extended, library, music, playlists, track_id, unpacked
 
 PLAUSIBLE = {"loudness": -8.0, "tempo": 100.0}
 VALUES = ",".join(str(PLAUSIBLE.get(name, 0.5)) for name in NINE)
@@ -123,6 +123,62 @@ def test_the_same_search_in_the_same_files_is_made_once(tmp_path: Path) -> None:
     _csv(file, (2, "Song 2", "The Invented"), (1, "Song 1", "The Invented"))
     assert len(list(names([*missing, ("the invented", "song 3")]))) == 2
     assert list(names([])) == []
+
+
+def test_the_exports_own_playlists_and_library_name_its_plays(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, home: Path
+) -> None:
+    plays = [music(f"Song {number}", f"2024-03-01 10:{number:02}") for number in range(1, 8)]
+    files: dict[str, Any] = {
+        "MyData/StreamingHistory_music_0.json": plays,
+        "MyData/Playlist1.json": playlists(1, 2),
+        "MyData/Playlist2.json": playlists(3, 30, 13, title="Song 3 - 2011 Remaster"),
+        "MyData/YourLibrary.json": library(4, 5),
+        "MyData/Identity.json": {"displayName": "secret-name"},
+        "MyData/Playlist3.json": '{"playlists": [{"items": [',
+    }
+    export = unpacked(tmp_path / "x", files)
+    dry, report = run("import", export, "--dry-run"), run("import", export)
+    assert report["fates"] == dry["fates"] == {"imported": 5, "unmatched": 2}
+    assert report["address_files"] == {
+        "MyData/Playlist1.json": 2,
+        "MyData/Playlist2.json": 3,
+        "MyData/YourLibrary.json": 2,
+    }
+    assert [row[0] for row in _listens()] == [track_id(number) for number in range(1, 6)]  # the lowest of three ids
+    with Workspace() as workspace, workspace.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM tracks").scalar_one() == 5
+    stored = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+    assert b"secret" not in stored
+    assert run("import", export)["fates"] == {"already_imported": 7}
+
+
+def test_rows_that_are_dropped_and_later_exports_name_plays_too(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    plays = [
+        music("Song 1", "2024-03-01 10:00"),
+        music("Song 2", "2024-03-01 10:10"),
+        music("Song 3", "2024-03-01 10:20"),
+    ]
+    account = {"StreamingHistory_music_0.json": plays, "endsong_0.json": [extended(3, "2024-03-02T10:00:00Z", 5)]}
+    first = run("import", unpacked(tmp_path / "x", account), "--min-ms", "30000")
+    assert first["fates"] == {"imported": 1, "unmatched": 2, "too_short": 1}
+    later = {"StreamingHistory_music_1.json": [music("Song 9")], "YourLibrary.json": library(2)}
+    assert run("import", unpacked(tmp_path / "y", later))["fates"] == {"unmatched": 1}
+    with Workspace() as workspace:
+        assert match_names(workspace) == 1
+    assert [row[0] for row in _listens()] == [track_id(2), track_id(3)]
+
+
+def test_an_import_with_pending_plays_is_repeated_when_asked(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    export = unpacked(tmp_path / "x", {"StreamingHistory0.json": [music("Song 1"), music("Song 2")]})
+    assert run("import", export)["fates"] == {"unmatched": 2}
+    run("import", unpacked(tmp_path / "y", {"endsong_0.json": [extended(1, "2020-01-01T00:00:00Z")]}))
+    again = run("import", export)
+    assert (again["fates"], again["seen_before"]) == ({"imported": 1, "already_imported": 1}, False)
 
 
 def test_a_pending_play_with_an_invalid_time_stops_no_night(

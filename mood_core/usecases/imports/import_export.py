@@ -49,7 +49,8 @@ class NoProgress:
 class ImportReport:
     """Result of an import. ``outcomes`` add up to ``rows_read``; times are those of the imported listens.
 
-    ``repaired`` counts the broken characters of names that were replaced.
+    ``address_files`` counts the tracks in playlists and libraries; ``repaired`` counts the broken characters of names
+    that were replaced.
     """
 
     user_id: str
@@ -64,6 +65,7 @@ class ImportReport:
     seen_before: bool = False
     quarantine: Path | None = None
     repaired: int = 0
+    address_files: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values, times in ISO 8601."""
@@ -127,7 +129,7 @@ def import_history(
     with open_export(paths, options.limits) as files:
         digest = digest_of(paths)
         earlier = rows.imported(user_id, digest, options.text)
-        if earlier is not None:
+        if earlier is not None and RowOutcome.UNMATCHED not in earlier[1]:  # the tracks of others may be known now
             return _already_imported(user_id, options, *earlier)
         progress.started("reading", sum(file.size for file in files))
         read = read_history(files, options.row_filter, options.limits, quarantine, progress, now=now)
@@ -161,6 +163,7 @@ def _import(
         first,
         last,
         repaired=read.repaired,
+        address_files=read.address_files,
     )
 
 

@@ -26,7 +26,8 @@ class Known:
         stored: stored plays from extended histories.
         others: by group, stored plays from polling and account data.
         track_of_name: the number of each name in the account data; -1 if no track is known.
-        catalogued: (title, artist) of tracks that only the catalogue files have.
+        named: (title, artist) of tracks that only the export's playlists and library or the catalogue files have.
+        for_pending: tracks of pending plays of the person.
     """
 
     ids: list[str]
@@ -34,13 +35,16 @@ class Known:
     stored: Columns
     others: dict[int, list[Play]]
     track_of_name: list[int]
-    catalogued: dict[str, tuple[str, str]]
+    named: dict[str, tuple[str, str]]
+    for_pending: set[str]
 
 
 def gather(read: ParsedExport, user_id: str, rows: ImportRows, catalog: Catalog) -> Known:
     """Load from SQL what is relevant to ``read``; ``catalog`` is searched for names that SQL does not have."""
     others = _others(user_id, rows)
-    search, catalogued = _search(read, rows, others, catalog)
+    pending = {play[2:4] for play in rows.pending_plays(user_id)}
+    search, named = _search(read, rows, others, pending, catalog)
+    for_pending = {track_id for name in pending if (track_id := search.find(*name)) is not None}
     ids = _Numbers(info.track_id for info in read.track_infos)
     found = [search.find(artist, title) for artist, title in read.names]
     names = [-1 if track_id is None else ids.of(track_id) for track_id in found]
@@ -50,7 +54,7 @@ def gather(read: ParsedExport, user_id: str, rows: ImportRows, catalog: Catalog)
     by_group: dict[int, list[Play]] = defaultdict(list)
     for track_id, plays in others.items():
         by_group[int(group[ids.of(track_id)])].extend(plays)
-    return Known(ids.all, group, _stored(user_id, rows, ids.all), by_group, names, catalogued)
+    return Known(ids.all, group, _stored(user_id, rows, ids.all), by_group, names, named, for_pending)
 
 
 class _Numbers:
@@ -77,12 +81,16 @@ def _others(user_id: str, rows: ImportRows) -> dict[str, list[Play]]:
 
 
 def _search(
-    read: ParsedExport, rows: ImportRows, others: dict[str, list[Play]], catalog: Catalog
+    read: ParsedExport,
+    rows: ImportRows,
+    others: dict[str, list[Play]],
+    pending: set[tuple[str, str]],
+    catalog: Catalog,
 ) -> tuple[NameSearch, dict[str, tuple[str, str]]]:
     search = NameSearch()
-    if not read.names and not others:
+    if not read.names and not others and not pending:
         return search, {}
-    for artist, title in read.names:
+    for artist, title in (*read.names, *pending):
         search.want(artist, title)
     if others:
         for track_id, title, artists in rows.track_names():
@@ -90,7 +98,9 @@ def _search(
                 search.want_track(title, artists)
     search.add((info.track_id, info.name, info.artist) for info in read.track_infos if info.name)
     search.add(rows.track_names())
-    return search, search.add_from(catalog) if read.names else {}
+    addresses = ((track_id, *name) for track_id, name in read.addresses.items())
+    named = search.add(addresses, only_missing=True)
+    return search, named | (search.add_from(catalog) if read.names else {})
 
 
 def _groups(ids: Sequence[str], search: NameSearch) -> Ints:

@@ -87,12 +87,12 @@ def _batches(
 
 
 def _new_tracks(what: Import, plan: Plan, described: Callable[[Sequence[str]], set[str]]) -> list[Track]:
-    """The tracks of ``plan`` without a stored description, as the export or a catalogue file describes them."""
+    """The tracks of ``plan`` and of pending plays that have no stored description yet."""
     numbers = np.unique(np.concatenate([plan.extended.track, plan.account.track])).tolist()
-    heard = sorted(what.known.ids[number] for number in numbers)
+    heard = sorted({what.known.ids[number] for number in numbers} | what.known.for_pending)
     known = described(heard)
     tracks = [Track(info.track_id, info.name, (info.artist,), info.album) for info in what.read.track_infos]
-    tracks += [Track(track_id, title, (artists,)) for track_id, (title, artists) in what.known.catalogued.items()]
+    tracks += [Track(track_id, title, (artists,)) for track_id, (title, artists) in what.known.named.items()]
     described_here = {track.track_id: track for track in tracks if track.name}
     return [described_here[track_id] for track_id in heard if track_id in described_here and track_id not in known]
 
