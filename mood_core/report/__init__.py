@@ -1,1 +1,1 @@
-"""What people look at: the mood page and the recap, drawn from the views that everybody can query."""
+"""Reports for people: the mood page, the recap and Datasette's metadata, all from the SQL views."""

@@ -1,4 +1,4 @@
-"""How each account stands after a run: what of its newest listens has a mood, open gaps, and the permission's days."""
+"""The state of each account after a run: recent listens with and without a mood, open gaps, days of the permission."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
 
 WINDOW = timedelta(days=7)
-"""Listens as new as this are counted."""
+"""The period whose listens are counted."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class AccountState:
 
 
 def account_states(database: Database, accounts: Sequence[Account], *, now: datetime) -> dict[str, AccountState]:
-    """The state of each of ``accounts`` by user id. ``token_days_left`` is None where no permission is kept.
+    """The state of each of ``accounts`` by user id. ``token_days_left`` is None without a stored permission.
 
     Raises:
         StoreError: The database cannot be read.

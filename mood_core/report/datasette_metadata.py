@@ -1,4 +1,4 @@
-"""What Datasette is told about the database: what each view holds, facets, and questions people ask."""
+"""Metadata for Datasette: the meaning of each view, facets, and example queries."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ QUERIES = {
     "moods-by-month": ("Listens by month and mood", "datasette_moods_by_month"),
     "longest-streaks": ("Longest runs of days led by one mood", "datasette_longest_streaks"),
     "what-follows-what": ("How often one mood follows another within half an hour", "datasette_what_follows_what"),
-    "top-tracks": ("The most heard tracks of a mood: Calm, Energetic, Happy or Sad", "datasette_top_tracks"),
+    "top-tracks": ("The most played tracks of a mood: Calm, Energetic, Happy or Sad", "datasette_top_tracks"),
 }
-"""Canned queries by name: the title and the name of the statement, over views alone."""
+"""Canned queries by name: the title and the name of the statement. They read only views."""
 
 _FACETS: dict[str, dict[str, Any]] = {
     "mood_history": {"facets": ["mood", "display_name"], "sortable_columns": ["played_at"]},
     "mood_daily": {"facets": ["mood", "display_name"]},
     "mood_weekly": {"facets": ["mood", "display_name"]},
 }
-_ADVICE = (
-    "Each view says what its columns mean. The tables that the views stand on are hidden, accounts cannot be read here."
-)
+_ADVICE = "Each view describes its columns. The tables behind the views are hidden, and accounts cannot be read here."
 
 
 def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]:
@@ -47,10 +45,10 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
         "description_html": _welcome(quote(database_name)),
         "databases": {
             database_name: {
-                "description": f"Begin with a query, or with mood_history: every listen with its mood. {_ADVICE}",
+                "description": f"Start with a query, or with mood_history: every listen with its mood. {_ADVICE}",
                 "queries": {name: {"title": title, "sql": query(sql).text} for name, (title, sql) in QUERIES.items()},
                 "tables": tables | views | refused,
-                # Free SQL could read what is refused above.
+                # Free SQL could read the accounts.
                 "allow_sql": False,
             }
         },
@@ -60,4 +58,4 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
 def _welcome(folder: str) -> str:
     links = [("mood_history", "every listen with its mood"), *((name, title) for name, (title, _) in QUERIES.items())]
     items = "".join(f'<li><a href="{folder}/{name}">{words}</a></li>' for name, words in links)
-    return f"<p>What was heard, and its moods. Begin with:</p><ul>{items}</ul><p>{_ADVICE}</p>"
+    return f"<p>Listens and their moods. Start with:</p><ul>{items}</ul><p>{_ADVICE}</p>"

@@ -1,4 +1,4 @@
-"""The last days' moods as a markdown table, for places that show text alone: the artifact of a nightly run."""
+"""The last days' moods as a Markdown table, for places that show only text: an artifact of the nightly run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _EPOCH = date(1970, 1, 1)
 
 
 def mood_markdown(database: Database, today: date, *, days: int = 7, most_people: int = 20) -> str:
-    """A markdown table of the ``days`` up to ``today``: a row for each person and day, a column for each mood.
+    """A Markdown table of the ``days`` up to ``today``: a row for each person and day, a column for each mood.
 
-    Only the first ``most_people`` people by id are drawn; the last line says so.
+    Shows the first ``most_people`` people by id; if there are more, the last line says so.
 
     Raises:
         StoreError: The database cannot be read.
@@ -27,7 +27,7 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
     counted: dict[tuple[str, str], dict[int, dict[str, int]]] = {}
     with database.read() as connection:
         people = connection.scalar(query("count_people"))
-        # A day more: it is tomorrow already for some.
+        # One more day: in some time zones it is tomorrow already.
         span = {"first": last - days + 1, "last": last + 1, "most": most_people}
         for row in connection.execute(query("recent_days_by_person"), span):
             counted.setdefault((row.user_id, row.display_name), {}).setdefault(row.day, {})[row.mood] = row.listens
@@ -41,7 +41,7 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
             lines.append(_row([as_text(name), str(_EPOCH + timedelta(days=day)), *counts, str(sum(listens.values()))]))
     lines += ["", "From the view mood_daily."]
     if people and people > most_people:
-        lines.append(f"Of {people} people the first {most_people} by id are shown.")
+        lines.append(f"The first {most_people} of {people} people by id are shown.")
     return "\n".join(lines)
 
 
@@ -50,5 +50,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def as_text(name: str) -> str:
-    """A name from outside as markdown that shows it as it is: no markup, on one line."""
+    """A name from outside, escaped for Markdown, on one line."""
     return name.translate(_ESCAPED)

@@ -1,4 +1,4 @@
-"""Renders the mood page: one HTML file that needs no network and runs no script but its own."""
+"""Renders the mood page: one HTML file that needs no network and runs only its own scripts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 _SCRIPTS = ("basics.js", "calendar.js", "share.js", "charts.js", "map.js", "lists.js", "main.js")
 _MOST_PLAIN = 1_000_000
-"""Characters of data up to which a page can be read as it is, in an editor or by a browser of before 2023."""
+"""Up to this many characters, the data stays plain JSON, which editors and browsers from before 2023 can read."""
 
 
 def render_page(data: dict[str, Any]) -> str:
     """The page for the ``data`` of :func:`mood_core.report.page_data.page_data`.
 
-    Data stands in the page as JSON in which no markup can begin, and the page's own policy allows the scripts and the
-    style by their hashes: no name in a history can become anything but text.
+    The data is embedded as JSON without markup characters, and the page's content security policy allows only the
+    project's scripts and style, by hash. So names in a history are always shown as text.
     """
     from jinja2 import Environment, PackageLoader
     from markupsafe import Markup
@@ -32,7 +32,7 @@ def render_page(data: dict[str, Any]) -> str:
         script=Markup(script),  # noqa: S704
         style=Markup(style),  # noqa: S704
         data_type=data_type,
-        data=Markup(written),  # noqa: S704 - no markup can begin in it
+        data=Markup(written),  # noqa: S704 - it has no markup characters
     )
 
 
@@ -46,7 +46,7 @@ def _script() -> str:
 
 
 def _data(data: dict[str, Any]) -> tuple[str, str]:
-    """The data's media type, and the data: plain JSON, or where that is long JSON in zlib's format in base64."""
+    """The media type and the data: JSON, or if it is long, zlib-compressed JSON in base64."""
     plain = _json(data)
     if len(plain) <= _MOST_PLAIN:
         return "application/json", plain
@@ -61,7 +61,7 @@ def _json(data: dict[str, Any]) -> str:
 
 
 def _packed(value: Any) -> Any:
-    """The same values with the columns of each list of rows said once: a third of the size."""
+    """``value`` with the column names of each list of rows written once: a third of the size."""
     if isinstance(value, dict):
         return {name: _packed(one) for name, one in value.items()}
     if not isinstance(value, list) or not value or not isinstance(value[0], dict):

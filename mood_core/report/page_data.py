@@ -1,4 +1,4 @@
-"""Gathers what the mood page shows: for each person and period, the answers to the page's questions."""
+"""Collects the data of the mood page: the results of its queries for each person and period."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mood_core.store.queries.accounts import Account
 from mood_core.store.queries.selection import check_days
 
 MOST_PEOPLE = 12
-"""How many people one page can hold."""
+"""Maximum number of people on a page."""
 
 _BY_PERIOD = tuple(name for name in VIEWS if name not in ("days", "months", "path", "gaps"))
 _TRAILING = ((30, "Last 30 days"), (90, "Last 90 days"), (365, "Last 365 days"))
@@ -34,18 +34,18 @@ def page_data(
     last_day: date | None = None,
     quality: str = "",
 ) -> dict[str, Any]:
-    """Everything the page shows, as plain values for JSON.
+    """The data of the page, as plain values for JSON.
 
     Args:
-        database: where the views are asked.
-        people: whose page it is; at most :data:`MOST_PEOPLE`.
-        now: when the page is made.
+        database: has the views.
+        people: the people on the page; at most :data:`MOST_PEOPLE`.
+        now: the date of the page.
         first_day: leaves out local days before it.
         last_day: leaves out local days after it.
-        quality: what the page says about how right the labels are.
+        quality: a sentence about the accuracy of the labels.
 
     Raises:
-        InputError: Too many people for one page, or the days are the wrong way round.
+        InputError: Too many people for one page, or the first day is after the last.
         StoreError: The database cannot be read.
     """
     if len(people) > MOST_PEOPLE:
@@ -61,7 +61,7 @@ def page_data(
 
 
 def _person(database: Database, account: Account, first_day: date | None, last_day: date | None) -> dict[str, Any]:
-    # A transaction that is never committed: the copy is gone when it ends.
+    # The transaction is rolled back, which removes the copy.
     with database.read() as connection:
         connection.execute(query("drop_report_listens"))
         connection.execute(query("copy_report_listens"), {"user": account.user_id})
@@ -72,7 +72,7 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "first": str(first_day or "0001-01-01"),
             "last": str(last_day or "9999-12-31"),
         }
-        days = _ask(connection, "days", span)
+        days = _rows(connection, "days", span)
         periods = _periods([row["day"] for row in days], first_day, last_day)
         person = {
             "user_id": account.user_id,
@@ -80,9 +80,9 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "timezone": account.timezone,
             "days": _by_day(days),
             "intervals": _intervals(days),
-            "months": _ask(connection, "months", span),
-            "path": _ask(connection, "path", span),
-            "gaps": [_gap(row, ZoneInfo(account.timezone)) for row in _ask(connection, "gaps", span)],
+            "months": _rows(connection, "months", span),
+            "path": _rows(connection, "path", span),
+            "gaps": [_gap(row, ZoneInfo(account.timezone)) for row in _rows(connection, "gaps", span)],
             "periods": [_period(connection, account.user_id, *period) for period in periods],
         }
         connection.rollback()
@@ -91,11 +91,11 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
 
 def _period(connection: Connection, user_id: str, label: str, first: date, last: date) -> dict[str, Any]:
     values = {"user": user_id, "first": str(first), "last": str(last)}
-    answers: dict[str, Any] = {name: _ask(connection, name, values) for name in _BY_PERIOD}
+    answers: dict[str, Any] = {name: _rows(connection, name, values) for name in _BY_PERIOD}
     return {"label": label, "first": str(first), "last": str(last)} | answers
 
 
-def _ask(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
+def _rows(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
     return [
         {column: _plain(value) for column, value in row.items()}
         for row in connection.execute(page_query(name), values).mappings()
@@ -103,7 +103,7 @@ def _ask(connection: Connection, name: str, values: dict[str, str]) -> list[dict
 
 
 def _gap(row: dict[str, Any], zone: ZoneInfo) -> dict[str, str | bool]:
-    """A gap on the person's own clock, to the minute."""
+    """A gap in the person's time zone, to the minute."""
     starts, ends = (from_ms(row[name]).astimezone(zone) for name in ("starts_at_ms", "ends_at_ms"))
     return {
         "starts_at": f"{starts:%Y-%m-%d %H:%M}",
@@ -113,7 +113,7 @@ def _gap(row: dict[str, Any], zone: ZoneInfo) -> dict[str, str | bool]:
 
 
 def _periods(days: list[str], first_day: date | None, last_day: date | None) -> list[tuple[str, date, date]]:
-    """The periods to choose from: all of it, the last days where there are more, and each calendar year."""
+    """The selectable periods: all days, the trailing periods that are shorter, and each calendar year."""
     if not days:
         today = date.min if last_day is None else last_day
         return [("All", first_day or today, last_day or today)]
@@ -133,7 +133,7 @@ def _by_day(rows: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
 
 
 def _intervals(rows: list[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
-    """By day and mood, both ends of the 90% interval of the mood's share in %."""
+    """The 90% interval of each mood's share in %, by day and mood."""
     days: dict[str, dict[str, list[int]]] = {}
     for row in rows:
         if row["share_low"] is not None:

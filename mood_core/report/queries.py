@@ -26,8 +26,8 @@ VIEWS = MappingProxyType(
         "sources": "mood_history",
         "tracks": "mood_history",
         "artists": "mood_history",
-        "certain": "mood_history",
-        "doubtful": "mood_history",
+        "confident": "mood_history",
+        "uncertain": "mood_history",
         "gaps": "gaps",
     }
 )

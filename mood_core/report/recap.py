@@ -1,4 +1,4 @@
-"""A week in a few sentences, against the week before. The counts are sums of the view ``mood_daily``."""
+"""A week in a few sentences, compared with the week before. The counts are sums of the view ``mood_daily``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.text.format import date_range, plural
 
-_WORTH_SAYING = 3.0  # points of a share
+_NOTABLE_CHANGE = 3.0  # percentage points
 
 
 @dataclass(frozen=True, slots=True)
 class Recap:
     """One person's week.
 
-    ``monday`` begins it; ``listens`` and ``before`` count by mood and ``Unlabelled``, this week and the one before;
-    ``days`` counts the same for each of the seven days; ``top_track`` is title and artists of the most heard one;
-    ``intervals`` has the 90% interval (0–1) of the week's share of moods that led a listen.
+    It starts on ``monday``; ``listens`` and ``before`` count by mood and ``Unlabelled``, this week and the one before;
+    ``days`` counts the same for each of the seven days; ``top_track`` has title, artists and plays of the most played
+    track; ``intervals`` has the 90% interval (0–1) of each mood's share.
     """
 
     user_id: str
@@ -33,25 +33,25 @@ class Recap:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
-        """What there is to say."""
+        """The recap as sentences."""
         total, earlier = sum(self.listens.values()), sum(self.before.values())
         week = f"in the week of {date_range(self.monday, self.monday + timedelta(days=6))}"
         if not total:
             known = f"; the week before had {plural(earlier, 'listen')}" if earlier else ""
             return [f"{self.display_name} has no stored listens {week}{known}."]
         times = plural(total, "time")
-        said = [f"{self.display_name} listened {times} {week}{_compared(total, earlier)}."]
-        said += self._moods()
+        sentences = [f"{self.display_name} listened {times} {week}{_compared(total, earlier)}."]
+        sentences += self._moods()
         if self.top_track:
             title, artists, heard = self.top_track
             by = f" by {artists}" if artists else ""
-            said.append(f"Most heard: {title}{by}, {plural(heard, 'time')}.")
+            sentences.append(f"Most played: {title}{by}, {plural(heard, 'time')}.")
         if without := self.listens["Unlabelled"]:
-            said.append(f"{plural(without, 'listen')} {'has' if without == 1 else 'have'} no mood.")
-        return said
+            sentences.append(f"{plural(without, 'listen')} {'has' if without == 1 else 'have'} no mood.")
+        return sentences
 
     def shares(self) -> dict[str, tuple[float, float | None]]:
-        """Each mood's share of all listens in %, this week and the week before (None where that had no listens)."""
+        """Each mood's share of all listens in %, this week and the week before (None if that had no listens)."""
         total, earlier = sum(self.listens.values()), sum(self.before.values())
         return {
             mood: (100 * count / max(total, 1), 100 * self.before[mood] / earlier if earlier else None)
@@ -64,13 +64,13 @@ class Recap:
             return []
         share, before = self.shares()[top]
         if before is None:
-            return [f"{top} led with {share:.0f} % of the listens.", *self._interval(top)]
+            return [f"{top} led with {share:.0f}% of the listens.", *self._interval(top)]
         change = share - before
         points = "point" if abs(change) < 1.5 else "points"
         moved = f"{abs(change):.0f} {points} {'more' if change > 0 else 'less'} than"
         direction = "as in" if abs(change) < 0.5 else moved
-        led = f"{top} led with {share:.0f} % of the listens, {direction} the week before."
-        return [led, *self._interval(top), *self._largest_move(top)]
+        led = f"{top} led with {share:.0f}% of the listens, {direction} the week before."
+        return [led, *self._interval(top), *self._largest_change(top)]
 
     def _interval(self, mood: str) -> list[str]:
         if mood not in self.intervals:
@@ -78,35 +78,35 @@ class Recap:
         low, high = self.intervals[mood]
         return [f"By the model's probabilities, {mood} has {100 * low:.0f} to {100 * high:.0f}% (90% interval)."]
 
-    def _largest_move(self, told: str) -> list[str]:
-        """The mood whose share changed most, where that is another than ``told`` and worth a word."""
-        moves = {mood: now - (before or 0) for mood, (now, before) in self.shares().items() if mood in MOODS}
-        mood = max(MOODS, key=lambda one: abs(moves[one]))
-        if mood == told or abs(moves[mood]) < _WORTH_SAYING:
+    def _largest_change(self, reported: str) -> list[str]:
+        """The mood whose share changed most, unless it is ``reported`` already or changed little."""
+        changes = {mood: now - (before or 0) for mood, (now, before) in self.shares().items() if mood in MOODS}
+        mood = max(MOODS, key=lambda one: abs(changes[one]))
+        if mood == reported or abs(changes[mood]) < _NOTABLE_CHANGE:
             return []
         now, before = self.shares()[mood]
-        return [f"{mood} {'rose' if moves[mood] > 0 else 'fell'} most, from {before:.0f} % to {now:.0f} %."]
+        return [f"{mood} {'rose' if changes[mood] > 0 else 'fell'} most, from {before:.0f}% to {now:.0f}%."]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain values."""
+        """The recap as plain values for JSON."""
         return asdict(self) | {"monday": str(self.monday), "sentences": self.sentences()}
 
 
 def last_full_week(today: date) -> date:
-    """The Monday of the last week that has ended."""
+    """The Monday of the last completed week."""
     return today - timedelta(days=today.weekday() + 7)
 
 
 def read_recap(database: Database, user_id: str, display_name: str, monday: date) -> Recap:
-    """The recap of the week that ``monday`` begins.
+    """The recap of the week that starts on ``monday``.
 
     Raises:
         StoreError: The database cannot be read.
     """
     week = {"user": user_id, "first": str(monday), "last": str(monday + timedelta(days=6))}
     before = {"user": user_id, "first": str(monday - timedelta(days=7)), "last": str(monday - timedelta(days=1))}
-    days = [_nothing() for _ in range(7)]
-    earlier = _nothing()
+    days = [_zeros() for _ in range(7)]
+    earlier = _zeros()
     with database.read() as connection:
         for row in connection.execute(query("page_days"), week):
             days[(date.fromisoformat(str(row.day)) - monday).days][row.mood] = row.listens
@@ -114,7 +114,7 @@ def read_recap(database: Database, user_id: str, display_name: str, monday: date
             earlier[row.mood] += row.listens
         top = connection.execute(query("recap_top_track"), week).one_or_none()
         shares = connection.execute(query("recap_shares"), {"user": user_id, "first": str(monday)}).all()
-    totals = {mood: sum(day[mood] for day in days) for mood in _nothing()}
+    totals = {mood: sum(day[mood] for day in days) for mood in _zeros()}
     return Recap(
         user_id,
         display_name,
@@ -127,7 +127,7 @@ def read_recap(database: Database, user_id: str, display_name: str, monday: date
     )
 
 
-def _nothing() -> dict[str, int]:
+def _zeros() -> dict[str, int]:
     return dict.fromkeys((*MOODS, "Unlabelled"), 0)
 
 

@@ -1,4 +1,4 @@
-"""The recap as one small picture: the week's seven days by mood, and each mood's share against the week before."""
+"""The recap as a picture: the seven days by mood, and each mood's share compared with the week before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FOLDER = "recaps"
-"""Where in HOME the pictures are kept."""
+"""The folder of the pictures in HOME."""
 
 _GROUND, _LINE, _SOFT, _INK = "#f6f5f2", "#c9c6be", "#5a606b", "#1d2025"  # those of the mood page
 _LONGEST_NAME = 32
@@ -29,17 +29,17 @@ _LEAST_FOR_SIGN = 0.075  # of the tallest bar
 
 
 def picture_name(user_id: str) -> str:
-    """The file name of a person's picture: their id, with every character that a file name may not have written out."""
+    """The file name of a person's picture: their id, percent-encoded."""
     return f"{file_stem(user_id)}.png"
 
 
 def picture_file(home: Path, recap: Recap) -> Path:
-    """Where the weekly recap keeps a person's picture of a week."""
+    """The path of a person's picture of a week."""
     return home / FOLDER / str(recap.monday) / picture_name(recap.user_id)
 
 
 def forget_pictures(home: Path, user_id: str) -> int:
-    """Delete every picture that the weekly recap has kept of a person; returns how many there were."""
+    """Delete all pictures of a person; returns their number."""
     files = list((home / FOLDER).glob(f"*/{escape(picture_name(user_id))}"))
     for file in files:
         file.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def draw_recap(recap: Recap, out: Path) -> Path:
 
 
 def recap_figure(recap: Recap) -> Figure:
-    """The picture, for a phone: a square whose smallest words can be read where a chat shows it 6 cm wide."""
+    """The picture: a square whose smallest text is legible at a width of 6 cm, as in a chat on a phone."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 7.2), dpi=150, facecolor=_GROUND)
@@ -104,7 +104,7 @@ def _draw_days(axes: Any, recap: Recap) -> None:
         if total:
             axes.text(at, total + most * 0.02, plural(total), ha="center", va="bottom", fontsize=14, color=_INK)
     if not any(bottoms):
-        axes.text(3, 0.5, "Nothing was heard", ha="center", va="center", fontsize=15, color=_SOFT)
+        axes.text(3, 0.5, "No listens", ha="center", va="center", fontsize=15, color=_SOFT)
     axes.set_xticks(range(7), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], color=_SOFT, fontsize=14)
     axes.set_xlim(-0.5, 6.5)
     axes.set_ylim(0, most * 1.1)
@@ -122,11 +122,11 @@ def _draw_shares(axes: Any, recap: Recap) -> None:
     widest = max(10, *(max(now, before or 0) for now, before in recap.shares().values()))
     for at, (mood, (now, before)) in enumerate(recap.shares().items()):
         axes.barh(at, now, color=COLOURS[mood], height=0.6)
-        said = f"{now:.0f} %" if sum(recap.listens.values()) or before is not None else "–"
+        text = f"{now:.0f}%" if sum(recap.listens.values()) or before is not None else "–"
         if before is not None:
             axes.plot([before, before], [at - 0.42, at + 0.42], color=_INK, linewidth=3, solid_capstyle="butt")
-            said += f", was {before:.0f} %"
-        axes.text(max(now, before or 0) + widest * 0.04, at, said, va="center_baseline", fontsize=14, color=_INK)
+            text += f", was {before:.0f}%"
+        axes.text(max(now, before or 0) + widest * 0.04, at, text, va="center_baseline", fontsize=14, color=_INK)
     axes.set_xlim(0, widest * 1.75)
     axes.set_yticks(range(len(SIGNS)), [f"{mood} {sign}" for mood, sign in SIGNS.items()], color=_INK, fontsize=15)
     axes.invert_yaxis()
@@ -134,7 +134,7 @@ def _draw_shares(axes: Any, recap: Recap) -> None:
 
 
 def _bare(axes: Any, kept: str) -> None:
-    """No frame but a faint line at the side that is ``kept``, and ticks there alone."""
+    """Remove the frame and the ticks, except a faint line and the ticks at the side ``kept``."""
     axes.set_facecolor("none")
     axes.tick_params(length=0, pad=8)
     axes.spines[[side for side in ("top", "right", "left", "bottom") if side != kept]].set_visible(False)
@@ -143,7 +143,7 @@ def _bare(axes: Any, kept: str) -> None:
 
 
 def _can_draw(name: str) -> bool:
-    """Whether matplotlib's own font has every character, and all run from left to right: it orders no others."""
+    """Whether matplotlib's font has every character, and all are left-to-right: matplotlib cannot order others."""
     known = _characters()
     return all(ord(sign) in known and unicodedata.bidirectional(sign) not in ("R", "AL", "AN") for sign in name)
 

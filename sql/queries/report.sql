@@ -263,7 +263,7 @@ FROM (
 WHERE place <= 8
 ORDER BY mood, place;
 
--- name: page_certain
+-- name: page_confident
 -- The two tracks of each mood with the most confident labels.
 SELECT
     track,
@@ -306,7 +306,7 @@ FROM (
 WHERE place <= 2
 ORDER BY mood, place;
 
--- name: page_doubtful
+-- name: page_uncertain
 -- The tracks with the least confident labels.
 SELECT
     track,

@@ -274,7 +274,7 @@ def test_tiles_lists_and_coverage_are_the_views(browser: Any, history: tuple[Wor
     tiles = page.locator(".tiles b").all_inner_texts()
     assert tiles[0] == f"{totals.n}"
     assert tiles[3] == f"{totals.heard}"
-    assert tiles[5] == f"{100 * totals.labelled / totals.n:.0f} %"
+    assert tiles[5] == f"{100 * totals.labelled / totals.n:.0f}%"
     tops = _rows(space, "SELECT mood, track, listens FROM top_tracks_by_mood ORDER BY mood, place")
     shown = page.locator("#tracks li").all()
     assert len(shown) == len(tops)
@@ -288,7 +288,7 @@ def test_tiles_lists_and_coverage_are_the_views(browser: Any, history: tuple[Wor
     unlabelled = _rows(space, "SELECT unlabelled_reason, count(*) AS n FROM unlabelled_listens GROUP BY 1")
     cells = page.locator("#coverage table").first.locator("tbody td").all_inner_texts()
     assert cells == [str(value) for row in unlabelled for value in row]
-    assert page.locator("#certain li").count() == page.locator("#doubtful li").count() == len(NAMES) - 1
+    assert page.locator("#confident li").count() == page.locator("#uncertain li").count() == len(NAMES) - 1
     _close(page)
 
 

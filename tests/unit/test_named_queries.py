@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from mood_core.lake.schema import DATASETS
+from mood_core.report.queries import VIEWS
 from mood_core.store.engine import named_queries
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import in_sqlite, sql_folder
@@ -55,7 +56,8 @@ def test_each_statement_says_what_it_does() -> None:
 
 
 def test_every_statement_is_run() -> None:
-    code = sources() + "".join(f'"load_{dataset}"' for dataset in DATASETS)
+    composed = [f'"load_{dataset}"' for dataset in DATASETS] + [f'"page_{name}"' for name in VIEWS]
+    code = sources() + "".join(composed)
     assert not [name for name, _ in blocks() if f'"{name}"' not in code]
 
 

@@ -59,7 +59,7 @@ def test_people_of_one_name_are_not_mixed(tmp_path: Path) -> None:
         first = mood_markdown(space.database, NOW.date(), most_people=1)
     assert drawn.count("| &lt;img") == 8
     assert first.count("| &lt;img") == 7
-    assert "Of 2 people the first 1 by id are shown." in first
+    assert "The first 1 of 2 people by id are shown." in first
 
 
 @pytest.mark.parametrize("name", ["a|b", "[x](javascript:alert(1))", "`x`", "<b>", "**x**", "a\nb"])

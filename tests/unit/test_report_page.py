@@ -83,10 +83,10 @@ def test_a_recording_released_twice_stands_once_among_the_labels(tmp_path: Path,
         with space.database.write() as connection:
             connection.execute(text("UPDATE tracks SET name = 'twice', artists = 'Somebody'"))
         person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
-    doubtful = person["periods"][0]["doubtful"]
-    moods = [row["mood"] for row in doubtful]
+    uncertain = person["periods"][0]["uncertain"]
+    moods = [row["mood"] for row in uncertain]
     assert sorted(set(moods)) == sorted(moods)
-    assert sum(row["listens"] for row in doubtful) == person["periods"][0]["totals"][0]["labelled"]
+    assert sum(row["listens"] for row in uncertain) == person["periods"][0]["totals"][0]["labelled"]
 
 
 def test_the_map_puts_a_half_into_the_next_cell_on_every_database(tmp_path: Path, database_url: str) -> None:

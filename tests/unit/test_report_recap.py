@@ -33,21 +33,21 @@ def test_last_full_week_has_ended(day: date) -> None:
 def test_sentences_compare_with_the_week_before() -> None:
     said = _recap({"Happy": 6, "Sad": 2}, {"Happy": 2, "Sad": 2}).sentences()
     assert said[0].endswith("listened 8 times in the week of 16–22 Nov 2026, 4 more than the week before.")
-    assert said[1] == "Happy led with 75 % of the listens, 25 points more than the week before."
+    assert said[1] == "Happy led with 75% of the listens, 25 points more than the week before."
     assert len(said) == 2
 
 
 def test_the_largest_move_is_told_where_it_is_not_the_leading_moods() -> None:
     said = _recap({"Happy": 5, "Sad": 1, "Calm": 2, "Energetic": 2}, {"Happy": 5, "Sad": 5}).sentences()
-    assert said[1] == "Happy led with 50 % of the listens, as in the week before."
-    assert said[2] == "Sad fell most, from 50 % to 10 %."
+    assert said[1] == "Happy led with 50% of the listens, as in the week before."
+    assert said[2] == "Sad fell most, from 50% to 10%."
 
 
 def test_a_move_of_less_than_three_points_is_not_worth_a_word() -> None:
     # Happy falls by two points, Sad rises by two: nobody would notice.
     assert len(_recap({"Happy": 68, "Sad": 32}, {"Happy": 70, "Sad": 30}).sentences()) == 2
     little = _recap({"Happy": 66, "Sad": 31, "Calm": 3}, {"Happy": 68, "Sad": 32}).sentences()
-    assert little[2] == "Calm rose most, from 0 % to 3 %."
+    assert little[2] == "Calm rose most, from 0% to 3%."
 
 
 def test_few_and_many_are_worded_right() -> None:

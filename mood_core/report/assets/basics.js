@@ -2,7 +2,7 @@ const MOODS = ["Calm", "Energetic", "Happy", "Sad"];
 const ALL = [...MOODS, "Unlabelled"];
 const SIGNS = { Calm: "○", Energetic: "▲", Happy: "●", Sad: "▽", Unlabelled: "·" };
 const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-/** Rows come with their columns said once. */
+/** Rows as objects: the data contains the column names once. */
 const unpack = (_, value) => value && value.columns && value.rows ? value.rows.map((row) => Object.fromEntries(row.map((one, at) => [value.columns[at], one]))) : value;
 let DATA;
 
@@ -13,16 +13,16 @@ async function readData() {
   return JSON.parse(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text(), unpack);
 }
 const charts = [];
-/** Thousands apart by a narrow space, which means the same everywhere; a comma or a point does not. */
+/** Thousands are separated by a narrow space, which has the same meaning in every country. */
 const number = { format: (value) => new Intl.NumberFormat("en").format(value).replaceAll(",", "\u202f") };
 const LONG_NAME = 120;
 
 const plural = (count, word) => `${number.format(count)} ${word}${count === 1 ? "" : "s"}`;
-const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)} %` : "–");
+const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)}%` : "–");
 const MONTH_NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-/** A day, a month or a year as people write it, never broken over lines: 24 Nov 2026, Nov 2026, 2026. */
+/** A day, month or year for people, without line breaks: 24 Nov 2026, Nov 2026, 2026. */
 const written = (day) => { const [year, month, date] = day.split("-"); return [date && Number(date), month && MONTH_NAMES[month - 1], year].filter(Boolean).join("\u00a0"); };
-/** Two days; what they share is said once: 2–7 Nov 2026, 25 Sep – 24 Nov 2026. */
+/** A range of days without repeated parts: 2–7 Nov 2026, 25 Sep – 24 Nov 2026. */
 function spanned(first, last) {
   if (first === last) return written(first);
   if (first.slice(0, 7) === last.slice(0, 7)) return `${Number(first.slice(8))}–${written(last)}`;
@@ -42,7 +42,7 @@ function el(tag, attributes = {}, ...children) {
 }
 
 const sign = (mood) => el("span", { class: `sign ${mood}`, "aria-hidden": "true" }, SIGNS[mood]);
-/** A name as text, isolated from what stands around it; the rest of a very long one is shown when asked for. */
+/** A name as text, isolated from the direction of the surrounding text; a long one can be expanded. */
 function bdi(text) {
   const letters = Array.from(text);
   if (letters.length <= LONG_NAME) return el("bdi", {}, text);
@@ -52,7 +52,7 @@ const sum = (values) => values.reduce((total, value) => total + value, 0);
 const dayCount = (day, mood) => (day && day[mood[0]]) || 0;
 const dayTotal = (day) => sum(ALL.map((mood) => dayCount(day, mood)));
 
-/** The mood that leads a count by mood; the first by name where they tie, as in the views; null without one. */
+/** The most frequent mood; ties go to the first by name, as in the views; null without one. */
 function leading(counts) {
   let best = null;
   for (const mood of MOODS) if ((counts[mood] || 0) > (best ? counts[best] : 0)) best = mood;
@@ -80,7 +80,7 @@ function table(caption, header, rows) {
       el("tbody", {}, ...rows.map((row) => line("td", row)))));
 }
 
-/** The SQL of a question with this person's and period's values in it. */
+/** The SQL of a query with the values of this person and period. */
 function query(name, person, period) {
   const quoted = (value) => `'${value.replaceAll("'", "''")}'`;
   const values = { ":user": quoted(person.user_id), ":first": quoted(period.first), ":last": quoted(period.last) };
@@ -89,7 +89,7 @@ function query(name, person, period) {
 
 const oneOrMore = (list, one, more) => (list.length > 1 ? more : one);
 
-/** What stands under each picture, shut: its numbers as tables, and the queries of the views that they come from. */
+/** The collapsed part below each picture: its numbers as tables, and the SQL queries. */
 function foot(title, numbers, from, state) {
   const tables = numbers.filter((one) => one.rows.length);
   const views = [...new Set(from.map((name) => DATA.questions[name].view))];
@@ -108,7 +108,7 @@ function foot(title, numbers, from, state) {
   return holder;
 }
 
-/** A section with what every one has: heading, finding, content, the numbers as tables, and the queries behind them. */
+/** A section: heading, finding, content, the numbers as tables, and the SQL queries. */
 function section(id, title, finding, { wide = false, tools = null, content = [], numbers = [], from = [] }, state) {
   return el("section", { id, class: wide ? "wide" : undefined, "aria-labelledby": `${id}-title` },
     el("div", { class: "head" }, el("h2", { id: `${id}-title` }, title), tools), el("p", { class: "finding" }, finding), ...content,
@@ -116,8 +116,8 @@ function section(id, title, finding, { wide = false, tools = null, content = [],
 }
 
 /**
- * A place for a chart, drawn once it stands in the page. With ``walk``, arrow keys go through its values: ``count`` of
- * them, ``move`` from one and a key to another, ``describe`` one in words, ``at`` its place in the chart's series.
+ * A container for a chart, which is drawn once it is in the document. With ``walk``, arrow keys move between its values:
+ * their ``count``, ``move`` from a value by a key, ``describe`` a value in words, ``at`` its index in the series.
  */
 function chart(id, label, height, option, walk = null) {
   const place = el("div", { class: "chart", id: `${id}-chart`, role: walk ? "application" : "img", "aria-roledescription": walk ? "chart" : undefined,
@@ -143,7 +143,7 @@ function leave(one) {
   one.drawn.dispatchAction({ type: "downplay" });
 }
 
-/** How a mark looks while its words are shown: framed. */
+/** The style of a highlighted mark: framed. */
 const framed = () => ({ style: { stroke: css("ink"), lineWidth: 2 } });
 
 const STEPS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
@@ -163,10 +163,10 @@ function step(one, event) {
   document.getElementById("live").textContent = describe(one.now);
 }
 
-/** From one value to the next one of ``count``, whichever key; it goes round at the ends. */
+/** Move to the next of ``count`` values, with wrap-around. */
 const inARow = (count) => (now, right, down) => (now + right + down + count) % count;
 
-/** From value to value on a grid with holes, ``places`` being [x, y] in reading order: to the nearest one that way. */
+/** Move on a grid with holes to the nearest value in that direction; ``places`` are [x, y] in reading order. */
 function onAGrid(places) {
   return (now, right, down) => {
     if (right) return (now + right + places.length) % places.length;
@@ -179,7 +179,7 @@ function onAGrid(places) {
   };
 }
 
-/** Where words about a mark stand: above it, else below it, else beside it, never on it. */
+/** The position of a tooltip: above the mark, else below, else beside it, never on it. */
 function notOn([x, y], params, place, mark, { contentSize: [wide, high], viewSize: [width, height] }) {
   const { x: left, y: top, width: across, height: down } = mark || { x, y, width: 0, height: 0 };
   const [right, bottom] = [left + across, top + down];
@@ -206,7 +206,7 @@ function glyph(mood, x, y, size, ink) {
   const points = [[x, y - r * up], [x + r, y + r * 0.8 * up], [x - r, y + r * 0.8 * up]];
   return { type: "polygon", silent: true, shape: { points }, style: up > 0 ? { fill: ink } : { fill: "none", stroke: ink, lineWidth: Math.max(1, size / 7) } };
 }
-/** Black or white, whichever stands out more on a mood's colour, laid over the card as thinly as ``opacity`` says. */
+/** Black or white, whichever has more contrast on a mood's colour, drawn on the card with ``opacity``. */
 function inkOn(mood, opacity = 1) {
   const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.length === 4 ? hex[(at + 1) / 2].repeat(2) : hex.slice(at, at + 2), 16) / 255);
   const [over, under] = [channels(colour(mood)), channels(css("card"))];

@@ -10,7 +10,7 @@ function daysOf(state) {
   return found;
 }
 
-/** Ranges of the period that are drawn as a calendar each: its months where they are few, else years, or half years on a phone. */
+/** The ranges of the period with one calendar each: months if they are few, else years, or half years on a phone. */
 function calendars(state, narrow) {
   const { first, last } = state.period;
   const months = [`${first.slice(0, 7)}-01`, addDays(`${addDays(`${last.slice(0, 7)}-01`, 31).slice(0, 7)}-01`, -1)];
@@ -27,10 +27,10 @@ function dayCounts(state, day) {
   return Object.fromEntries(ALL.map((mood) => [mood, dayCount(state.person.days[day], mood)]));
 }
 
-/** Whether listens of that day may be missing: it touches a gap that nothing has filled. */
+/** Whether listens of that day may be missing: it is in an open gap. */
 const inGap = (state, day) => state.person.gaps.some((gap) => !gap.filled && gap.starts_at.slice(0, 10) <= day && day <= gap.ends_at.slice(0, 10));
 
-/** Up and down go by a day, left and right by a week: to the next day with listens that way, or nowhere. */
+/** Up and down move by a day, left and right by a week: to the next day with listens in that direction, if any. */
 function amongDays(days) {
   return (now, right, down) => {
     if (down) return Math.max(0, Math.min(days.length - 1, now + down));
@@ -69,7 +69,7 @@ function calendarSection(state) {
   };
   const outside = ranges.map((range) => daysOf({ period: { first: range[0], last: range[1] } }).filter((day) => day < first || day > last));
   const best = leading(leads);
-  const finding = best ? `${best} led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens. A fuller colour is a larger share of the day's labelled listens, a grey foot the share without a mood. Blank days have no listens${outside.some((part) => part.length) ? ", shaded ones lie outside the period" : ""}.` : "No day with a labelled listen in this period.";
+  const finding = best ? `${best} led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens. A fuller colour is a larger share of the day's labelled listens, a grey part the share without a mood. Blank days have no listens${outside.some((part) => part.length) ? ", shaded ones lie outside the period" : ""}.` : "No day with a labelled listen in this period.";
   const within = (range, list, dayOf) => list.filter((one) => dayOf(one) >= range[0] && dayOf(one) <= range[1]);
   const byRange = ranges.map((range) => within(range, values, (value) => value[0]));
   const option = () => ({
@@ -119,7 +119,7 @@ function calendarSection(state) {
   }, state);
 }
 
-/** One day: the leading mood's colour and sign, and a grey foot for what has no mood. */
+/** One day: the colour and sign of the leading mood, and a grey part for listens without a mood. */
 function drawDay(api, wide, high) {
   const [x, y] = api.coord(api.value(0));
   const mood = ALL[api.value(1)];

@@ -25,11 +25,11 @@ function streaksSection(state) {
   return section("streaks", "Longest streaks", finding, { content: [el("ol", { class: "top" }, ...items)], from: ["streaks"] }, state);
 }
 
-/** A moment of a clock, YYYY-MM-DD HH:MM, as people write it. */
+/** A local time, YYYY-MM-DD HH:MM, for people. */
 const atMinute = (moment) => `${written(moment.slice(0, 10))}, ${moment.slice(11)}`;
 
-/** A probability in %, never rounded to a certainty: the model has none. */
-const likely = (chance) => (chance >= 0.995 ? "> 99 %" : chance < 0.005 ? "< 1 %" : percent(chance, 1));
+/** A probability in %, never rounded to 0 or 100. */
+const likely = (chance) => (chance >= 0.995 ? "> 99%" : chance < 0.005 ? "< 1%" : percent(chance, 1));
 
 function labelsSection(id, title, finding, state) {
   const items = state.period[id].map((row) => {
@@ -45,7 +45,7 @@ function coverageSection(state) {
   const totals = state.period.totals[0];
   const open = state.person.gaps.filter((gap) => !gap.filled);
   const days = daysOf(state).length;
-  const finding = totals.listens ? `${percent(totals.labelled, totals.listens)} of the listens have a mood, ${percent(totals.uncertain || 0, totals.labelled)} of those are uncertain${[...state.period.certain, ...state.period.doubtful].some((row) => row.mood_set) ? ": their 90% set has more than one mood" : ""}. Listens on ${number.format(totals.days)} of ${plural(days, "day")}. ${open.length ? `Listens may be missing in ${plural(open.length, "gap")}.` : "No gap is known."}` : "Nothing was heard in this period.";
+  const finding = totals.listens ? `${percent(totals.labelled, totals.listens)} of the listens have a mood, ${percent(totals.uncertain || 0, totals.labelled)} of those are uncertain${[...state.period.confident, ...state.period.uncertain].some((row) => row.mood_set) ? ": their 90% set has more than one mood" : ""}. Listens on ${number.format(totals.days)} of ${plural(days, "day")}. ${open.length ? `Listens may be missing in ${plural(open.length, "gap")}.` : "No gap is known."}` : "There are no listens in this period.";
   const parts = [];
   if (state.period.unlabelled.length) parts.push(el("div", {}, el("h3", {}, "Unlabelled, and why"), table("Unlabelled, and why", ["reason", "listens"], state.period.unlabelled.map((row) => [row.unlabelled_reason, row.listens]))));
   if (state.period.sources.length) parts.push(el("div", {}, el("h3", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source, row.model_version, row.listens]))));

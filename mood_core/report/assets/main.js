@@ -1,4 +1,4 @@
-const PARTS = { calendar: "Calendar", share: "Share", hours: "Hours", transitions: "Transitions", map: "Map", streaks: "Streaks", tracks: "Tracks", artists: "Artists", certain: "Certain labels", doubtful: "Doubtful labels", coverage: "Coverage and gaps" };
+const PARTS = { calendar: "Calendar", share: "Share", hours: "Hours", transitions: "Transitions", map: "Map", streaks: "Streaks", tracks: "Tracks", artists: "Artists", confident: "Confident labels", uncertain: "Uncertain labels", coverage: "Coverage and gaps" };
 
 function tiles(state) {
   const totals = state.period.totals[0];
@@ -19,8 +19,8 @@ function tiles(state) {
 function lead(state) {
   const { first, last } = DATA.asked;
   if (!Object.keys(state.person.days).length && (first || last)) return `No listens are stored${first ? ` from ${written(first)} on` : ""}${last ? ` up to ${written(last)}` : ""}.`;
-  if (!Object.keys(state.person.days).length) return ["No listens are stored yet: ", el("code", {}, "moodlog run"), " pulls the last fifty, ", el("code", {}, "moodlog import"), " takes a whole history. The moods are here once the page is made again."];
-  return `Moods of the music heard ${spanned(state.period.first, state.period.last)}, on the clock of ${state.person.timezone}.`;
+  if (!Object.keys(state.person.days).length) return ["No listens are stored yet: ", el("code", {}, "moodlog run"), " pulls the last 50, ", el("code", {}, "moodlog import"), " imports a whole history. Then make the page again."];
+  return `Moods of the listens of ${spanned(state.period.first, state.period.last)}, in the time zone ${state.person.timezone}.`;
 }
 
 function show(state, focus) {
@@ -37,10 +37,10 @@ function show(state, focus) {
   if (!Object.keys(state.person.days).length) { main.replaceChildren(); return; }
   main.replaceChildren(tiles(state), el("div", { class: "grid" },
     calendarSection(state), shareSection(state), hoursSection(state), transitionsSection(state), mapSection(state), streaksSection(state),
-    topSection("tracks", "Top tracks by mood", "The most heard tracks of each mood.", state.period.tracks, (row) => row.track, (row) => row.artists, state),
-    topSection("artists", "Top artists by mood", "The most heard artists of each mood, together where tracks name them together.", state.period.artists, (row) => row.artists, () => null, state),
-    labelsSection("certain", "Most certain labels", "Where the model has the least doubt; the bar shows its four probabilities.", state),
-    labelsSection("doubtful", "Most doubtful labels", "Where the moods are nearly even: read these with care.", state),
+    topSection("tracks", "Top tracks by mood", "The most played tracks of each mood.", state.period.tracks, (row) => row.track, (row) => row.artists, state),
+    topSection("artists", "Top artists by mood", "The most played artists of each mood. Artists of one track count as one.", state.period.artists, (row) => row.artists, () => null, state),
+    labelsSection("confident", "Most confident labels", "The bar shows the model's four probabilities.", state),
+    labelsSection("uncertain", "Most uncertain labels", "The moods have similar probabilities: use these labels with care.", state),
     coverageSection(state)));
   drawCharts();
   const parts = [...main.querySelectorAll("section")].map((one) => el("a", { href: `#${one.id}` }, PARTS[one.id]));
@@ -49,7 +49,7 @@ function show(state, focus) {
 }
 
 function start() {
-  document.getElementById("made").textContent = `Made by moodlog on ${atMinute(DATA.made_at.slice(0, 16))} UTC. A listen's mood is a model's estimate of how the music sounds, not of how anybody felt.`;
+  document.getElementById("made").textContent = `Made by moodlog on ${atMinute(DATA.made_at.slice(0, 16))} UTC. A listen's mood is a model's estimate of how the music sounds, not of how somebody felt.`;
   document.getElementById("quality").textContent = DATA.quality;
   if (!DATA.people.length) { document.getElementById("lead").replaceChildren("No account is connected yet: ", el("code", {}, "moodlog connect"), " connects one."); document.querySelector(".controls").hidden = true; document.getElementById("parts").hidden = true; return; }
   const state = { person: DATA.people[0], period: DATA.people[0].periods[0], smooth: 1 };
@@ -67,5 +67,5 @@ function start() {
   show(state);
 }
 readData().then((data) => { DATA = data; start(); }, () => {
-  document.getElementById("lead").textContent = "This browser cannot unpack so large a page; open it in a newer one, or make a page for each person.";
+  document.getElementById("lead").textContent = "This browser cannot unpack a page of this size; use a newer browser, or make one page per person.";
 });

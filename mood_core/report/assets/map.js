@@ -1,4 +1,4 @@
-/** An ellipse around half of a mood's listens: the shape of their spread, as large as the half of them that lie inside. */
+/** An ellipse with the shape of the spread of a mood's listens that contains half of them. */
 function region(rows) {
   const total = sum(rows.map((row) => row.listens));
   const mean = (of) => sum(rows.map((row) => of(row) * row.listens)) / total;
@@ -24,7 +24,7 @@ function region(rows) {
   return { total, mx, my, points, cells: rows.length };
 }
 
-/** Words on small plates, each moved towards the middle until it covers none before it, nor a corner's word. */
+/** Labels with a background, each moved towards the centre until it overlaps no earlier label and no corner label. */
 function drawPlates(api, wanted, corners) {
   const placed = [];
   const taken = corners.map(([, x, y, align]) => {
@@ -50,7 +50,7 @@ function drawPlates(api, wanted, corners) {
 
 const MOST_MONTHS = 24;
 
-/** The path's stops: the months, or the years where months would be too many to follow. Means weigh by listens. */
+/** The points of the path: the months, or the years if there are many months. Means are weighted by listens. */
 function pathOf(state) {
   const months = state.person.path.filter((row) => row.month >= state.period.first.slice(0, 7) && row.month <= state.period.last.slice(0, 7));
   if (months.length <= MOST_MONTHS) return { unit: "month", months, stops: months.map((row) => ({ ...row, when: row.month })) };
@@ -93,7 +93,7 @@ function mapSection(state) {
       { id: "path", type: "line", data: stops.map((row) => [row.valence, row.energy]), symbol: "circle", symbolSize: (value, found) => (ends(found.dataIndex) ? 9 : 6), lineStyle: { color: css("ink"), width: 1.5 }, itemStyle: { color: css("ink"), borderColor: css("card"), borderWidth: 1 }, z: 6 },
       { id: "corners", type: "scatter", silent: true, symbolSize: 0.1, label: { show: true, fontSize: 12, color: css("soft"), position: "inside" }, z: 7, data: corners.map(([name, x, y, align]) => ({ value: [x, y], label: { formatter: name, align } })) },
       { id: "names", type: "custom", silent: true, clip: false, z: 8, data: [[0, 0]], renderItem: (params, api) => drawPlates(api, [
-        // A single mark needs no plate, which would hide it: its shape says the mood.
+        // A single mark needs no label, which would hide it.
         ...regions.filter((one) => one.cells > 1).map((one) => ({ x: one.mx, y: one.my, words: `${SIGNS[one.mood]} ${one.mood}`, size: 12, weight: 600, ink: css("ink"), beside: 0 })),
         ...stops.filter((_, at) => ends(at)).map((row) => ({ x: row.valence, y: row.energy, words: written(row.when), size: 11, weight: 400, ink: css("soft"), beside: 9 })),
       ], corners) },

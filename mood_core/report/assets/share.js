@@ -1,4 +1,4 @@
-/** What listens are summed by, so that some 30 to 130 bars are drawn, and the smoothings that suit it. */
+/** The unit by which listens are summed, so that there are about 30 to 130 bars, and its smoothings. */
 const UNITS = { day: [7, 28], week: [4, 13], month: [3, 12] };
 
 function unitOf(length) {
@@ -21,7 +21,7 @@ function buckets(state) {
   return { unit, keys: [...found.keys()], counts: [...found.values()] };
 }
 
-/** Shares in %, of the sum over ``window`` buckets that end with each one; null where nothing was heard. */
+/** Shares in %, of the sum over ``window`` buckets that end with each one; null without listens. */
 function shares(counts, mood, window) {
   return counts.map((_, at) => {
     const part = counts.slice(Math.max(0, at - window + 1), at + 1);
@@ -39,7 +39,7 @@ function intervals(state) {
   return state.period.shares.map((row) => ({ ...row, range: between(Math.max(0, row.expected - row.half_width) / listens, Math.min(labelled, row.expected + row.half_width) / listens) }));
 }
 
-/** Calendar months that lie in the period, whole even where it begins or ends within one. */
+/** The calendar months of the period, complete even if the period starts or ends within one. */
 const monthsOf = (state) => state.person.months.filter((row) => row.month.slice(0, 7) >= state.period.first.slice(0, 7) && row.month <= state.period.last);
 
 function shareSection(state) {
@@ -49,14 +49,14 @@ function shareSection(state) {
   choice.value = String(state.smooth);
   choice.addEventListener("change", () => { state.smooth = Number(choice.value); show(state, "smooth"); });
   const drawn = Object.fromEntries(ALL.map((mood) => [mood, shares(counts, mood, state.smooth)]));
-  const lines = (at) => [`${unit === "week" ? "week from " : ""}${written(keys[at])}: ${plural(sum(Object.values(counts[at])), "listen")}`, ...ALL.map((mood) => `${SIGNS[mood]} ${mood} ${drawn[mood][at] ?? "–"} %`)];
+  const lines = (at) => [`${unit === "week" ? "week from " : ""}${written(keys[at])}: ${plural(sum(Object.values(counts[at])), "listen")}`, ...ALL.map((mood) => `${SIGNS[mood]} ${mood} ${drawn[mood][at] ?? "–"}%`)];
   const oneYear = unit !== "month" && keys[0].slice(0, 4) === keys[keys.length - 1].slice(0, 4);
   const label = (key) => (oneYear ? written(key).slice(0, -5) : written(key));
   const option = (width) => ({
     tooltip: { ...tooltip((found) => lines(found[0].dataIndex)), trigger: "axis" },
     grid: { left: 44, right: width > 560 ? 118 : 30, top: 10, bottom: 28 },
     xAxis: { type: "category", data: keys, axisLabel: { color: css("soft"), hideOverlap: true, formatter: label }, axisLine: { lineStyle: { color: css("line") } }, axisTick: { show: false } },
-    yAxis: { type: "value", max: 100, axisLabel: { color: css("soft"), formatter: "{value} %" }, splitLine: { lineStyle: { color: css("line") } } },
+    yAxis: { type: "value", max: 100, axisLabel: { color: css("soft"), formatter: "{value}%" }, splitLine: { lineStyle: { color: css("line") } } },
     series: [
       ...ALL.map((mood) => ({ name: mood, type: "bar", stack: "all", barMaxWidth: 72, barCategoryGap: keys.length > 60 ? "6%" : "12%", itemStyle: { color: colour(mood), borderColor: css("card"), borderWidth: keys.length > 60 ? 0 : 0.5 }, data: drawn[mood] })),
       { id: "names", type: "custom", silent: true, clip: false, tooltip: { show: false }, data: [[keys.length - 1, 0]], renderItem: (params, api) => drawNames(params, api, drawn, width > 560) },
@@ -65,7 +65,7 @@ function shareSection(state) {
   const totals = Object.fromEntries(ALL.map((mood) => [mood, sum(counts.map((bucket) => bucket[mood]))]));
   const all = sum(Object.values(totals));
   const likely = intervals(state);
-  const finding = `${all ? `Over all of it ${ALL.filter((mood) => totals[mood]).map((mood) => `${mood.toLowerCase()} ${percent(totals[mood], all)}`).join(", ")}. ` : ""}${likely.length ? `By the model's probabilities ${likely.map((one) => `${one.mood.toLowerCase()} ${one.range}`).join(", ")} (90% intervals). ` : ""}A bar is a ${unit}'s listens by mood${state.smooth > 1 ? `, summed over the ${state.smooth} ${unit}s that end with it` : ""}.`;
+  const finding = `${all ? `In the whole period ${ALL.filter((mood) => totals[mood]).map((mood) => `${mood.toLowerCase()} ${percent(totals[mood], all)}`).join(", ")}. ` : ""}${likely.length ? `By the model's probabilities ${likely.map((one) => `${one.mood.toLowerCase()} ${one.range}`).join(", ")} (90% intervals). ` : ""}A bar is a ${unit}'s listens by mood${state.smooth > 1 ? `, summed over the ${state.smooth} ${unit}s that end with it` : ""}.`;
   const walk = { count: keys.length, move: inARow(keys.length), describe: (at) => lines(at).join(", ") };
   return section("share", "Mood share over time", finding, {
     wide: true, tools: el("label", {}, "Smoothing ", choice), content: [legend(), chart("share", `Stacked bars. ${finding}`, 280, option, walk)],
@@ -77,7 +77,7 @@ function shareSection(state) {
   }, state);
 }
 
-/** Each mood's sign, and its word where there is room, beside its part of the last bar. */
+/** Each mood's sign, with its name if there is room, beside its part of the last bar. */
 function drawNames(params, api, drawn, words) {
   const last = drawn.Calm.findLastIndex((value) => value !== null);
   if (last < 0) return { type: "group", children: [] };
