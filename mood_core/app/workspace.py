@@ -258,7 +258,7 @@ class Workspace(Parts):
 
     def measure_drift(self) -> DriftReport:
         """Measure how far the features of the newest tracks are from the training data."""
-        from mood_core.usecases.nightly.measure_drift import measure_drift
+        from mood_core.usecases.nightly.label_tracks import measure_drift
 
         return measure_drift(self.mood_rows, self.model_card)
 

@@ -5,18 +5,15 @@ All functions use the four probabilities of a track, in the order of ``MOODS``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mood_core.domain.records import MOODS
 from mood_core.errors import ModelError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 MOOD_SETS = tuple(
     "|".join(mood for place, mood in enumerate(MOODS) if mask >> place & 1) for mask in range(2 ** len(MOODS))

@@ -156,9 +156,5 @@ def describe_problem(name: str, value: float) -> str:
     if np.isnan(value):
         return f"{name} is missing"
     span = f"{allowed.minimum:,.9g} to {allowed.maximum:,.9g}" + ("" if allowed.unit == "0–1" else f" {allowed.unit}")
-    hint = ": it looks like seconds, give milliseconds" if _looks_like_seconds(name, value) else ""
+    hint = ": it looks like seconds, give milliseconds" if name == "duration_ms" and 0 < value < allowed.minimum else ""
     return f"{name} is {value:g}, outside {span}{hint}"
-
-
-def _looks_like_seconds(name: str, value: float) -> bool:
-    return name == "duration_ms" and 0 < value < FEATURE_RANGES[name].minimum

@@ -22,7 +22,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -31,6 +30,7 @@ from mood_core.errors import ConfigError, ReauthorisationNeeded, StoreError, Una
 from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.ports import TokenRepository
+from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import SPOTIFY, Issuer, Token, TokenCipher
 
 LEASE_S = 45.0
@@ -44,26 +44,6 @@ _WRITES = 6
 _LONGEST_WRITE_WAIT_S = 4.0
 
 
-class RefreshEndpoint(Protocol):
-    """Refreshes tokens; :class:`~mood_core.spotify.token_service.TokenService` implements it for Spotify."""
-
-    def refresh(self, token: Token, persist: Callable[[Token], None]) -> Token:
-        """Return the successor of ``token`` after calling ``persist`` with it."""
-        ...
-
-
-class AccessTokens(Protocol):
-    """Provides access tokens to a client."""
-
-    def access_token(self) -> str:
-        """Return a token that is valid for at least a minute."""
-        ...
-
-    def renewed(self, rejected: str) -> str:
-        """Return another token than ``rejected``, which Spotify did not accept."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class FixedToken:
     """The token of an account that is being connected and is not stored yet."""
@@ -74,7 +54,7 @@ class FixedToken:
         """The access token."""
         return self.token.access_token
 
-    def renewed(self, rejected: str) -> str:  # noqa: ARG002 - the protocol's
+    def renewed(self, rejected: str) -> str:  # noqa: ARG002 - like AccountTokens
         """Fail: there is only this token.
 
         Raises:
@@ -113,7 +93,7 @@ class AccountTokens:
         user_id: str,
         repository: TokenRepository,
         cipher: TokenCipher,
-        service: RefreshEndpoint,
+        service: TokenService,
         *,
         issuer: Issuer = SPOTIFY,
         retry: RetryPolicy | None = None,

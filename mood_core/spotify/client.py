@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self, TypeVar
 
@@ -13,7 +14,7 @@ from mood_core.domain.spotify_ids import is_safe_id
 from mood_core.errors import AccessDenied, InputError, NotFound, ReauthorisationNeeded
 from mood_core.http.call_ledger import CallLedger, NullCallLedger
 from mood_core.http.retry import RetryPolicy
-from mood_core.spotify.account_tokens import AccessTokens, AccountTokens, FixedToken
+from mood_core.spotify.account_tokens import AccountTokens, FixedToken
 from mood_core.spotify.payloads import (
     WINDOW_SIZE,
     ListenWindow,
@@ -37,6 +38,7 @@ _PLAYLIST_PAGE = 50
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
 class SpotifyClient:
     """The Web API for one account; not thread-safe. Made by :class:`SpotifyClients`.
 
@@ -49,11 +51,10 @@ class SpotifyClient:
         ConfigError: the app's credentials or the token key are wrong.
     """
 
-    def __init__(self, user_id: str, tokens: AccessTokens, pool: Pool[spotipy.Spotify], retry: RetryPolicy) -> None:
-        self._user_id = user_id
-        self._tokens = tokens
-        self._pool = pool
-        self._retry = retry
+    _user_id: str
+    _tokens: AccountTokens | FixedToken
+    _pool: Pool[spotipy.Spotify]
+    _retry: RetryPolicy
 
     def profile(self) -> Profile:
         """The profile of the account."""
@@ -206,9 +207,9 @@ class SpotifyClients:
             clock=self._clock,
         )
 
-    def for_token(self, token: Token, user_id: str = "") -> SpotifyClient:
+    def for_token(self, token: Token) -> SpotifyClient:
         """A client with a token that is not stored yet, to read the profile of an account that is being connected."""
-        return SpotifyClient(user_id, FixedToken(token), self._pool, self._retry)
+        return SpotifyClient("", FixedToken(token), self._pool, self._retry)
 
     def close(self) -> None:
         """Close the open connections."""

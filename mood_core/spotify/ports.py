@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from mood_core.domain.records import StoredToken
 from mood_core.errors import ConfigError
 from mood_core.http.addresses import insecure, origin, shown
 from mood_core.spotify.tokens import SPOTIFY, Issuer
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mood_core.domain.records import StoredToken
 
 API_URL = f"{SPOTIFY.api}/v1"
 ACCOUNTS_URL = SPOTIFY.accounts

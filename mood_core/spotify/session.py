@@ -108,7 +108,7 @@ class FailFastSession(requests.Session):
         self._ledger = ledger
         self.answered_at: datetime | None = None
         self.headers["User-Agent"] = USER_AGENT
-        self.auth = _as_it_is
+        self.auth = lambda request: request  # without it, requests would read .netrc
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.trust_env = not is_loopback(base_url)  # an internet proxy cannot reach this machine
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=1, max_retries=0)
@@ -191,11 +191,6 @@ def endpoint_name(url: str, base_path: str) -> str:
     """The endpoint name for the call ledger, such as ``tracks/{id}``; ``token`` for the token endpoint."""
     path = urlsplit(url).path.removeprefix(base_path).strip("/")
     return "token" if path == "api/token" else _ID_IN_PATH.sub(r"\1/{id}", path)
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """No authentication by the session; without it requests would read ``.netrc``."""
-    return request
 
 
 def _without_trailing_slash(url: str) -> str:

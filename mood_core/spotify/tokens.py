@@ -136,7 +136,10 @@ class TokenCipher:
         try:
             return self._fernet.decrypt(ciphertext)
         except InvalidToken:
-            raise ConfigError(_WRONG_KEY) from None
+            raise ConfigError(
+                "A stored token was encrypted with another key than MOODLOG_TOKEN_KEY; "
+                "put the old key back, or run `moodlog reconnect` for each account."
+            ) from None
 
     def rotate(self, ciphertext: bytes) -> bytes:
         """``ciphertext`` encrypted again with the newest key.
@@ -144,16 +147,7 @@ class TokenCipher:
         Raises:
             ConfigError: none of the keys fits.
         """
-        try:
-            return self._fernet.rotate(ciphertext)
-        except InvalidToken:
-            raise ConfigError(_WRONG_KEY) from None
-
-
-_WRONG_KEY = (
-    "A stored token was encrypted with another key than MOODLOG_TOKEN_KEY; "
-    "put the old key back, or run `moodlog reconnect` for each account."
-)
+        return self.encrypt(self.decrypt(ciphertext))
 
 
 def permission_ends_at(authorised_at: datetime) -> datetime:

@@ -13,6 +13,7 @@ from mood_core.domain.records import StoredToken
 from mood_core.errors import ReauthorisationNeeded, StoreBusy, Unavailable
 from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import AccountTokens, store_new_token
+from mood_core.spotify.token_service import TokenService
 from mood_core.spotify.tokens import Token, TokenCipher
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -24,7 +25,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-class Endpoint:
+class Endpoint(TokenService):
     """Takes each refresh token once; ``troubles`` hit the next calls, one each."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:

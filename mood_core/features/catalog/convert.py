@@ -8,19 +8,14 @@ import logging
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mood_core.errors import ConfigError
-from mood_core.features.catalog.sort import sort_to_parquet
+from mood_core.features.catalog.sort import SortCounts, sort_to_parquet
 from mood_core.tabular.feature_rows import RowCounts, feature_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mood_core.features.catalog.sort import SortCounts
-    from mood_core.tabular.files import TableFile
+from mood_core.tabular.files import TableFile
 
 VERSION = 3
 """Incremented when the format of converted files or the reading rules change; older conversions are then redone."""
@@ -79,7 +74,7 @@ def convert(file: TableFile, cache: Path, progress: Callable[[float], None]) -> 
         cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         cache.mkdir(exist_ok=True, mode=0o700)
         _remove_stale(cache)
-        work = _fresh_folder(cache)
+        work = Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=cache))
     except OSError as error:
         raise ConfigError(f"the cache folder {cache} cannot be written ({error.strerror}); make it writable") from error
     try:
@@ -87,7 +82,9 @@ def convert(file: TableFile, cache: Path, progress: Callable[[float], None]) -> 
     finally:
         shutil.rmtree(work, ignore_errors=True)
     _remove_older(target)
-    _log_conflicts(file, summary_of(target))
+    if conflicts := summary_of(target).conflicts:
+        message = "%s: %d rows have different values for a track that has a row already; the first usable row counts"
+        log.warning(message, file.location, conflicts)
     progress(1.0)
     return target
 
@@ -125,15 +122,6 @@ def _summary(counts: RowCounts, sorting: SortCounts) -> FileSummary:
     )
 
 
-def _log_conflicts(file: TableFile, summary: FileSummary) -> None:
-    if summary.conflicts:
-        log.warning(
-            "%s: %d rows have different values for a track that has a row already; the first usable row counts",
-            file.location,
-            summary.conflicts,
-        )
-
-
 def _is_whole(converted: Path) -> bool:
     """Whether the conversion exists and has a readable Parquet footer."""
     import pyarrow as pa
@@ -147,10 +135,6 @@ def _is_whole(converted: Path) -> bool:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _fresh_folder(cache: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=cache))
 
 
 def _remove_stale(cache: Path) -> None:

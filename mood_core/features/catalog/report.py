@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from mood_core.errors import InputError, SourceError
 from mood_core.features.catalog.convert import convert, summary_of
 from mood_core.tabular.feature_rows import RowCounts, feature_rows
 from mood_core.tabular.files import FileFormat, TableFile, find_files, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)

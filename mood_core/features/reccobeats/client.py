@@ -160,7 +160,9 @@ def _check_status(response: httpx.Response, wait_s: float | None) -> None:
     if status == 200:
         return
     if status == 429:
-        raise _rate_limited(wait_s)
+        retry_after = UNSTATED_WAIT_S if wait_s is None else wait_s
+        message = f"ReccoBeats' rate limit is reached; the next request is allowed in {retry_after:.0f} s"
+        raise RateLimited(message, source=SERVICE, retry_after_s=retry_after)
     if status == 403:
         message = "ReccoBeats refuses requests (403); a later run retries it"
         raise AccessDenied(message, source=SERVICE)
@@ -168,12 +170,6 @@ def _check_status(response: httpx.Response, wait_s: float | None) -> None:
         message = f"ReccoBeats responded with {status}; the next run retries it"
         raise Unavailable(message, source=SERVICE)
     raise unexpected(f"has the status {status}", response.text)
-
-
-def _rate_limited(wait_s: float | None) -> RateLimited:
-    retry_after = UNSTATED_WAIT_S if wait_s is None else wait_s
-    message = f"ReccoBeats' rate limit is reached; the next request is allowed in {retry_after:.0f} s"
-    return RateLimited(message, source=SERVICE, retry_after_s=retry_after)
 
 
 def _json(response: httpx.Response) -> object:

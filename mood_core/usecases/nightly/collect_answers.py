@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
@@ -21,14 +22,14 @@ PUBLISH_EVERY = 2_000
 _DATASETS = (TRACKS, AUDIO_FEATURES, FEATURE_MISSES)
 
 
+@dataclass(slots=True)
 class CollectAnswers:
-    """Stores each response in SQL at once, and publishes every 2,000 rows as one batch."""
+    """Stores each response in SQL at once, and publishes every 2,000 rows as one batch, dated ``now``."""
 
-    def __init__(self, pending: PendingAnswers, batches: Batches, *, now: datetime) -> None:
-        self._pending = pending
-        self._batches = batches
-        self._now = now
-        self._rows = 0
+    pending: PendingAnswers
+    batches: Batches
+    now: datetime
+    _rows: int = field(default=0, init=False)
 
     def keep(self, result: FetchResult) -> None:
         """Store one response durably.
@@ -41,9 +42,9 @@ class CollectAnswers:
         rows = sum(table.num_rows for _, table in tables)
         if rows >= PUBLISH_EVERY:  # a catalogue file returns many tracks at once
             for dataset, table in tables:
-                self._batches.add(dataset, table, now=self._now)
+                self.batches.add(dataset, table, now=self.now)
             return
-        self._pending.keep({dataset.name: (table.num_rows, _written(table)) for dataset, table in tables if table})
+        self.pending.keep({dataset.name: (table.num_rows, _written(table)) for dataset, table in tables if table})
         self._rows += rows
         if self._rows >= PUBLISH_EVERY:
             self.publish()
@@ -54,17 +55,17 @@ class CollectAnswers:
         Raises:
             StoreError: The database or the lake fails; the rows stay pending.
         """
-        if self._pending.count():
+        if self.pending.count():
             for dataset in _DATASETS:
-                sealed = self._pending.seal(dataset.name, self._batches.batch_time(self._now))
+                sealed = self.pending.seal(dataset.name, self.batches.batch_time(self.now))
                 for created_at, answers in groupby(sealed, key=lambda answer: answer.created_at):
                     self._publish(dataset, list(answers), created_at)
         self._rows = 0
 
     def _publish(self, dataset: Dataset, answers: Sequence[PendingAnswer], created_at: datetime) -> None:
         rows = _once_each(dataset, [_read(answer.arrow) for answer in answers])
-        self._batches.add(dataset, rows, now=self._now, created_at=created_at)
-        self._pending.remove([answer.answer_id for answer in answers])
+        self.batches.add(dataset, rows, now=self.now, created_at=created_at)
+        self.pending.remove([answer.answer_id for answer in answers])
 
 
 def _written(table: pa.Table) -> str:

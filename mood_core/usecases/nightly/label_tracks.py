@@ -9,7 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from mood_core.classifier import Classifier
-from mood_core.classifier.drift import DriftReport
+from mood_core.classifier.drift import DriftReport, feature_drift
 from mood_core.classifier.model_card import ModelCard
 from mood_core.domain.moods import label
 from mood_core.domain.records import MOODS, to_ms
@@ -19,7 +19,9 @@ from mood_core.store.queries.model_rows import ModelRows
 from mood_core.store.queries.mood_rows import PAGE, MoodRows
 from mood_core.store.queries.selection import Selection
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.nightly.measure_drift import measure_drift
+
+NEWEST = 1000
+"""Number of tracks whose drift is measured: those whose features were fetched last."""
 
 _EVERYTHING = Selection()
 
@@ -84,6 +86,11 @@ def label_tracks(
     if current is None or (current != model_version and selection.is_everything):
         rows.set_current(model_version)
     return report
+
+
+def measure_drift(rows: MoodRows, card: ModelCard) -> DriftReport:
+    """Compare the features of the newest tracks with the training data of ``card``."""
+    return feature_drift(feature_matrix(rows.newest_features(NEWEST)), card)
 
 
 def _how_many(first: pa.Table, rows: MoodRows, model_version: str, selection: Selection) -> int:

@@ -49,7 +49,7 @@ def pull_leased(
                 outcomes += pull(leased, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]
         finally:
             _release(accounts, owner, leased)
-        if pull.is_stopped:
+        if pull.stop():
             return outcomes
         left = still_to_pull(accounts, set(left) - set(leased), now, clock())
         if time.monotonic() > deadline:

@@ -92,25 +92,16 @@ class CircuitBreaker:
         return PullOutcome(user_id, problem=problem, exit_code=self.reason.exit_code, retry_after_s=wait_s)
 
 
+@dataclass(frozen=True, slots=True)
 class PullListens:
-    """The use case with its collaborators."""
+    """The use case with its collaborators. ``dry_run`` stores nothing; ``stop`` returns true to end before the rest."""
 
-    def __init__(
-        self,
-        client_of: Callable[[str], ListenClient],
-        stored: ListenStore,
-        accounts: Accounts,
-        batches: Batches,
-        *,
-        dry_run: bool = False,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self._client_of = client_of
-        self._stored = stored
-        self._accounts = accounts
-        self._batches = batches
-        self._dry_run = dry_run
-        self._stop = stop
+    client_of: Callable[[str], ListenClient]
+    stored: ListenStore
+    accounts: Accounts
+    batches: Batches
+    dry_run: bool = field(default=False, kw_only=True)
+    stop: Callable[[], bool] = field(default=lambda: False, kw_only=True)
 
     def __call__(
         self, user_ids: Sequence[str], *, now: datetime, progress: Callable[[PullOutcome], None] = lambda _: None
@@ -127,7 +118,7 @@ class PullListens:
         pending = _Pending()
         breaker = CircuitBreaker()
         for user_id in user_ids:
-            if self.is_stopped:
+            if self.stop():
                 break
             outcome = breaker.not_called(user_id) if breaker.reason else self._pull(user_id, pending, breaker, now)
             outcomes.append(outcome)
@@ -139,14 +130,9 @@ class PullListens:
         self._log_why_not_called(outcomes[breaker.called :])
         return outcomes
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether to stop before the next account."""
-        return self._stop()
-
     def _pull(self, user_id: str, pending: _Pending, breaker: CircuitBreaker, now: datetime) -> PullOutcome:
         try:
-            window = self._client_of(user_id).recently_played()
+            window = self.client_of(user_id).recently_played()
         except StoreError:
             raise
         except MoodlogError as error:
@@ -164,9 +150,9 @@ class PullListens:
 
     def _merge(self, user_id: str, window: ListenWindow, pending: _Pending, now: datetime) -> PullOutcome:
         oldest = window.oldest_at
-        stored = self._stored.stored_since(user_id, oldest) if oldest else set()
+        stored = self.stored.stored_since(user_id, oldest) if oldest else set()
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
-        imported = self._stored.imported_since(user_id, unknown[0].played_at - REACH) if unknown else []
+        imported = self.stored.imported_since(user_id, unknown[0].played_at - REACH) if unknown else []
         merged = merge_window(
             user_id,
             window.listens,
@@ -191,35 +177,35 @@ class PullListens:
         is_all_stored = bool(window.listens) and not unknown
         if oldest is None or not window.full or is_all_stored or covers(imported, oldest):
             return None
-        return self._stored.newest_before(user_id, oldest)
+        return self.stored.newest_before(user_id, oldest)
 
     def _flush(self, pending: _Pending, now: datetime) -> None:
-        if self._dry_run or not pending.outcomes:
+        if self.dry_run or not pending.outcomes:
             return
         tracks = self._tracks_to_store(pending)
-        described = self._stored.described_among(list(tracks)) if tracks else set()
+        described = self.stored.described_among(list(tracks)) if tracks else set()
         news = [track for track_id, track in sorted(tracks.items()) if track_id not in described]
         # Tracks first, so that every listen has its title; gaps before listens, which would hide them.
-        self._batches.add(TRACKS, to_table(TRACKS, news), now=now)
-        self._batches.add(GAPS, to_table(GAPS, pending.gaps), now=now)
-        self._batches.add(LISTENS, to_table(LISTENS, pending.listens), now=now)
-        self._accounts.pulled([outcome.user_id for outcome in pending.outcomes], at=now)
+        self.batches.add(TRACKS, to_table(TRACKS, news), now=now)
+        self.batches.add(GAPS, to_table(GAPS, pending.gaps), now=now)
+        self.batches.add(LISTENS, to_table(LISTENS, pending.listens), now=now)
+        self.accounts.pulled([outcome.user_id for outcome in pending.outcomes], at=now)
 
     def _tracks_to_store(self, pending: _Pending) -> Mapping[str, Track]:
         """The tracks of ``pending`` without those that only people forgotten in the meantime listened to."""
-        gone = self._batches.gone_among({outcome.user_id for outcome in pending.outcomes})
+        gone = self.batches.gone_among({outcome.user_id for outcome in pending.outcomes})
         if not gone:
             return pending.tracks
         heard = {listen.track_id for listen in pending.listens if listen.user_id not in gone}
         return {track_id: track for track_id, track in pending.tracks.items() if track_id in heard}
 
     def _log_why_not_called(self, outcomes: Sequence[PullOutcome]) -> None:
-        if outcomes and outcomes[0].problem and not self._dry_run:
-            self._accounts.troubled([outcome.user_id for outcome in outcomes], outcomes[0].problem)
+        if outcomes and outcomes[0].problem and not self.dry_run:
+            self.accounts.troubled([outcome.user_id for outcome in outcomes], outcomes[0].problem)
 
     def _trouble(self, user_id: str, error: MoodlogError) -> PullOutcome:
         log.warning("account %s: %s", user_id, error.message)
-        if not self._dry_run:
-            self._accounts.troubled([user_id], error.message)
+        if not self.dry_run:
+            self.accounts.troubled([user_id], error.message)
         wait_s = getattr(error, "retry_after_s", None)
         return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
