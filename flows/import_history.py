@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 
 from flows.options import PRIVATE
@@ -64,7 +64,9 @@ def import_history(
             progress=_Progress(),
         )
         if label and not dry_run:
-            label_now(workspace, feature_progress(), labelling_progress())
+            fetched = label_now(workspace, feature_progress(), labelling_progress())
+            for stopped in fetched.stopped:
+                get_run_logger().warning("%s did not answer for all tracks: %s", stopped.service, stopped.reason)
     outcomes = [{"outcome": str(outcome), "rows": count} for outcome, count in sorted(report.outcomes.items())]
     description = f"{report.rows_read} rows read"
     if_possible(lambda: create_table_artifact(key="moodlog-import-outcomes", table=outcomes, description=description))

@@ -15,6 +15,7 @@ from mood_core.exports.limits import Limits
 from mood_core.exports.parse_row import ImportFilter
 from mood_core.features.catalog.file_list import read_list
 from mood_core.features.catalog.names import CatalogNames
+from mood_core.features.fetch_report import FetchReport
 from mood_core.settings import Settings
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.read_only import read_only
@@ -52,15 +53,16 @@ def import_export(
         database = stack.enter_context(_database(workspace, dry_run=dry_run))
         owner = find_owner(Accounts(database), user, timezone, machine_zone, now=now)
         check_not_forgotten(database, owner, user)
-        renew = stack.enter_context(_holding(workspace, owner.user_id, dry_run=dry_run))
+        user_id = owner.user.user_id
+        renew = stack.enter_context(_holding(workspace, user_id, dry_run=dry_run))
         report = import_history(
             paths,
-            owner.user_id,
+            owner.user,
             ImportRows(database),
             DryRun() if dry_run else RegisteringBatches(lambda: workspace.batches, owner, renew),
             quarantine,
             now=now,
-            keep=lambda: quarantined(workspace, quarantine, owner.user_id),
+            keep=lambda: quarantined(workspace, quarantine, user_id),
             options=ImportOptions(row_filter or ImportFilter(), limits_of(settings), dry_run),
             catalog=catalog_names(settings, remember=not dry_run),
             progress=progress or NoProgress(),
@@ -75,18 +77,21 @@ def quarantined(workspace: Workspace, rows: IO[str], user_id: str) -> Path | Non
     return quarantine_rows(rows, workspace.settings.quarantine, user_id)
 
 
-def label_now(workspace: Workspace, asked: Callable[[int, int], None], labelled: Callable[[int, int], None]) -> None:
-    """Match plays by name, fetch missing features (the most heard tracks first) and label, without a run.
+def label_now(
+    workspace: Workspace, asked: Callable[[int, int], None], labelled: Callable[[int, int], None]
+) -> FetchReport:
+    """Match plays by name, fetch missing features (most played tracks first) and label, without a run.
 
-    ``asked`` hears for how many of how many tracks features were asked, ``labelled`` how many have a label.
+    ``asked`` receives for how many of how many tracks features were requested, ``labelled`` how many have a label.
 
     Raises:
         InputError: A catalogue file is not what it should be.
         StoreError: The database or the lake fails.
     """
     match_names(workspace)
-    workspace.fetch_features(most_heard_first=True, progress=asked)
+    fetched = workspace.fetch_features(most_heard_first=True, progress=asked)
     workspace.label(progress=labelled)
+    return fetched
 
 
 def match_names(workspace: Workspace) -> int:

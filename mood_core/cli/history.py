@@ -1,4 +1,4 @@
-"""``moodlog history``: a person's moods by day, week, hour, weekday or track."""
+"""``moodlog history``: a person's moods by day, week, month, hour, weekday or track."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from mood_core.store.queries.history import GROUPINGS, HistoryFilter, MoodCount,
 from mood_core.store.queries.selection import check_days
 from mood_core.usecases.people.manage_users import accounts_called
 
+_MOST_DAYS = 100
+
 
 @click.command
 @click.option("-u", "--user", metavar="ID|NAME", help="Show this person; default: everybody.")
 @click.option(
-    "--by", type=click.Choice([*GROUPINGS, "track"]), default="day", show_default=True, help="Group listens by this."
+    "--by",
+    type=click.Choice([*GROUPINGS, "track"]),
+    help=f"Group listens by this; default: day, or month for more than {_MOST_DAYS} days.",
 )
 @click.option("--from", "first_day", type=DAY, help="First local day.")
 @click.option("--to", "last_day", type=DAY, help="Last local day.")
@@ -29,12 +33,13 @@ from mood_core.usecases.people.manage_users import accounts_called
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 def command(
-    user: str | None, by: str, first_day: datetime | None, last_day: datetime | None, limit: int, as_json: bool
+    user: str | None, by: str | None, first_day: datetime | None, last_day: datetime | None, limit: int, as_json: bool
 ) -> None:
     """Show moods as counts of listens, in the person's local time.
 
-    A week has the date of its Monday. Listens without a mood are counted too. With --json, weekdays are the numbers 1
-    (Monday) to 7 (Sunday), as in the view mood_by_weekday, and hours are 0 to 23, as in mood_by_hour.
+    A week has the date of its Monday. Listens without a mood are counted too. With --json, the default is always the
+    day, weekdays are the numbers 1 (Monday) to 7 (Sunday), as in the view mood_by_weekday, and hours are 0 to 23, as in
+    mood_by_hour.
 
     \b
     Examples:
@@ -53,7 +58,11 @@ def command(
             listens = latest_listens(workspace.database, chosen, limit)
             _write(listens) if as_json else print_listens(listens, Console())
         else:
-            counts = mood_counts(workspace.database, by, chosen)
+            counts = mood_counts(workspace.database, by or "day", chosen)
+            if by is None and not as_json and len({count.period for count in counts}) > _MOST_DAYS:
+                by, counts = "month", mood_counts(workspace.database, "month", chosen)
+                click.echo("Shown by month; `moodlog history --by day` shows days.", err=True)
+            by = by or "day"
             if as_json:
                 _write([_line(count, by) for count in counts])
             else:

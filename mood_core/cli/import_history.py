@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -15,7 +15,8 @@ from mood_core.text.format import plural
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-    from mood_core.usecases.imports.import_export import ImportReport
+    from mood_core.features.fetch_report import StoppedSource
+    from mood_core.usecases.imports.achieved import Achieved
 
 
 @click.command("import")
@@ -71,21 +72,50 @@ def command(
     """
     from mood_core.app.import_export import import_export, label_now
     from mood_core.app.workspace import Workspace
+    from mood_core.cli.import_report import conclusion, print_notes, print_outcomes
     from mood_core.exports.parse_row import ImportFilter
+    from mood_core.usecases.imports.achieved import NOT_REQUESTED
 
     row_filter = ImportFilter(min_ms, private == "keep", videos == "keep")
     with Workspace() as workspace, _bar() as bar:
         report = import_export(
             workspace, paths, user=user, timezone=timezone, row_filter=row_filter, dry_run=dry_run, progress=bar
         )
-    if as_json:
-        click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
-    else:
-        _print(report, labelled=label)
-    # After the table: should a source fail now, the person still knows what became of their rows.
-    if label and not dry_run:
-        with Workspace() as workspace, _bar() as bar:
-            label_now(workspace, bar.asking, bar.labelling)
+    if not as_json:
+        print_outcomes(report)
+    fetched = None
+    try:
+        if label and not dry_run:
+            with Workspace() as workspace, _bar() as bar:
+                fetched = label_now(workspace, bar.asking, bar.labelling)
+    finally:  # if labelling fails, the import itself is still reported
+        state = None if dry_run else _state(report.user_id)
+        if as_json:
+            result = report.as_dict() | {"achieved": state and state.as_dict()}
+            click.echo(json.dumps(result, ensure_ascii=False))
+        elif state:
+            print_notes(conclusion(report, state))
+    if fetched and fetched.stopped and state and NOT_REQUESTED in state.missing:
+        _raise_unavailable(fetched.stopped[0], state.missing[NOT_REQUESTED])
+
+
+def _state(user_id: str) -> Achieved:
+    from mood_core.app.workspace import Workspace
+    from mood_core.store.queries.import_rows import ImportRows
+    from mood_core.usecases.imports.achieved import achieved
+
+    with Workspace() as workspace:
+        return achieved(user_id, ImportRows(workspace.database))
+
+
+def _raise_unavailable(stopped: StoppedSource, tracks: int) -> NoReturn:
+    from mood_core.errors import Unavailable
+
+    raise Unavailable(
+        f"{stopped.service} did not answer ({stopped.reason}), so {plural(tracks, 'track')} have no features yet; the "
+        "import is complete: run `moodlog run` later to label the rest",
+        source=stopped.service,
+    )
 
 
 class _Bar:
@@ -125,39 +155,3 @@ def _bar() -> Iterator[_Bar]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         yield _Bar(bars)
-
-
-def _print(report: ImportReport, *, labelled: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from mood_core.exports.outcomes import MEANING, RowOutcome
-
-    table = Table("fate", "rows", "meaning", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
-    for name, count in report.outcomes.items():
-        table.add_row(name, f"{count:,}", MEANING[RowOutcome(name)])
-    table.add_row("rows read", f"{report.rows_read:,}", "all of them", style="bold")
-    Console().print(table)
-    notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    for note in _notes(report, imported=report.outcomes[RowOutcome.IMPORTED.value], labelled=labelled):
-        notes.print(note)
-
-
-def _notes(report: ImportReport, *, imported: int, labelled: bool) -> Iterator[str]:
-    if report.other_files:
-        yield f"No listening history, left alone: {', '.join(report.other_files)}"
-    if report.seen_before:
-        yield "These very files were imported before."
-    if report.first_at and report.last_at:
-        yield f"New listens from {report.first_at:%Y-%m-%d} to {report.last_at:%Y-%m-%d}."
-    if report.dry_run:
-        yield "Dry run: nothing was written."
-    if report.quarantine:
-        yield f"Malformed rows, with file, position and reason: {report.quarantine}"
-    if report.repaired:
-        yield f"{plural(report.repaired, 'broken character')} in names replaced by \N{REPLACEMENT CHARACTER}."
-    if report.gaps_filled:
-        yield f"Possible gaps filled: {report.gaps_filled}."
-    if imported and not report.dry_run and not labelled:
-        yield "Next: `moodlog run` fetches features and labels moods."

@@ -82,6 +82,23 @@ WHERE step = 'match names';
 INSERT INTO done_until (step, until_ms) VALUES ('match names', :until)
 ON CONFLICT (step) DO UPDATE SET until_ms = excluded.until_ms;
 
+-- name: tracks_by_reason
+-- The tracks that a person played, and their listens, by the reason why they have no mood; NULL if they have one.
+SELECT
+    t.unlabelled_reason,
+    count(*) AS tracks,
+    CAST(sum(h.listens) AS BIGINT) AS listens
+FROM (
+    SELECT
+        l.track_key,
+        count(*) AS listens
+    FROM listens AS l
+    WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+    GROUP BY l.track_key
+) AS h
+INNER JOIN track_moods AS t ON h.track_key = t.track_key
+GROUP BY t.unlabelled_reason;
+
 -- name: open_gaps
 -- A person's gaps that are not filled, oldest first.
 SELECT

@@ -38,6 +38,7 @@ Run = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def run(home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "catalog")
     monkeypatch.setenv("MOODLOG_DATABASE_URL", database_url)
 
     def invoke(*words: object) -> dict[str, Any]:

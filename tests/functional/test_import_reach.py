@@ -109,13 +109,64 @@ def test_labels_at_once_ask_as_little_as_can_be_and_begin_with_the_most_heard(
     report = _run("import", export, "--timezone", "UTC", "--label")
     assert report["fates"] == {"imported": len(rows)}
     asked = standin.calls.entries("reccobeats_audio_features", None)
-    assert [parse_qs(call.query)["ids"][0].split(",") for call in asked] == [
+    by_id = asked[:3]  # the rest ask by ISRC
+    assert [parse_qs(call.query)["ids"][0].split(",") for call in by_id] == [
         heard[::-1][start : start + 40] for start in (0, 40, 80)
     ]
     assert standin.calls.by_endpoint().keys() <= {"reccobeats_audio_features", "reccobeats_track"}
     with Workspace() as workspace, workspace.database.read() as connection:
         labelled = connection.exec_driver_sql("SELECT count(*) FROM mood_history WHERE mood IS NOT NULL").scalar_one()
     assert labelled > len(rows) / 2
+
+
+def test_the_end_of_an_import_says_what_was_achieved_and_what_to_do(
+    home: Path, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_at(standin, monkeypatch)
+    monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "reccobeats")
+    listener = standin.listeners[0]
+    heard = {each.track_id for each in standin.truth(listener.listener_id, NOW - 30 * DAY, NOW) if not each.is_local}
+    rows = [
+        extended(number, f"2024-03-01T{number // 60:02}:{number % 60:02}:00Z") | _uri(track_id)
+        for number, track_id in enumerate(sorted(heard)[:40])
+    ]
+    files = {"endsong_0.json": rows, "s0.json": [music("Unheard of")]}
+    export = zipped(tmp_path / "x.zip", files)
+    first = CliRunner().invoke(main, ["import", str(export), "--user", "ada", "--timezone", "Europe/Lisbon"])
+    for words in ("ada (local-ada)", "Europe/Lisbon", "moodlog users set-timezone local-ada", "1 play pending"):
+        assert words in first.stderr
+    for words in ("40 features not asked for yet", "spotify.com/account/privacy", "moodlog run"):
+        assert words in first.stderr
+    again = CliRunner().invoke(main, ["import", str(export), "--user", "ada", "--label"])
+    assert "moodlog report --open" in again.stderr
+    assert "moodlog run" not in again.stderr
+    state = _run("import", export, "--user", "ada")["achieved"]
+    assert state["tracks"] == state["tracks_labelled"] + sum(state["missing"].values()) == 40
+    assert 20 < state["tracks_labelled"] == state["tracks_with_features"]
+
+
+def test_sources_that_do_not_answer_are_one_sentence_and_an_exit_code(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "reccobeats")
+    monkeypatch.setenv("MOODLOG_RECCOBEATS_URL", "http://127.0.0.1:9")
+    export = zipped(tmp_path / "x.zip", {"endsong_0.json": [extended(1)]})
+    done = CliRunner().invoke(main, ["import", str(export), "--timezone", "UTC", "--label", "--json"])
+    assert done.exit_code == 75
+    assert json.loads(done.stdout)["achieved"]["missing"] == {"features not asked for yet": 1}
+    (sentence,) = (line for line in done.stderr.splitlines() if line.startswith("moodlog:"))
+    assert "reccobeats did not answer" in sentence
+    assert "moodlog run" in sentence
+
+
+def test_a_long_history_is_shown_by_month(home: Path, tmp_path: Path) -> None:
+    rows = [extended(1, f"{MARCH + number * DAY:%Y-%m-%dT%H:%M:%SZ}") for number in range(120)]
+    _run("import", zipped(tmp_path / "x.zip", {"endsong_0.json": rows}), "--timezone", "UTC")
+    shown = CliRunner().invoke(main, ["history"])
+    assert [month in shown.stdout for month in ("2024-03", "2024-06", "2024-03-01")] == [True, True, False]
+    assert "--by day" in shown.stderr
+    assert "2024-03-01" in CliRunner().invoke(main, ["history", "--to", "2024-04-30"]).stdout
+    assert len(CliRunner().invoke(main, ["history", "--json"]).stdout.splitlines()) == 120
 
 
 def _uri(track_id: str) -> dict[str, str]:

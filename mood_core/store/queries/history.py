@@ -1,4 +1,4 @@
-"""A person's moods, counted by day, week, hour, weekday or track, from the views that everybody can query."""
+"""A person's moods, counted by day, week, month, hour, weekday or track, from the views that everybody can query."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from mood_core.store.engine.named_queries import query
 GROUPINGS = {
     "day": "local_day",
     "week": "week",
+    "month": "month",
     "hour": "local_hour",
     "weekday": "local_weekday",
 }
 """What counts can be made by, and the column each is made by."""
 
-_WEEK_OF = {
-    # The Monday that begins the week.
-    "sqlite": "date(local_day, '-' || (local_weekday - 1) || ' days')",
-    "postgresql": "local_day - (local_weekday - 1)",
+_COMPUTED = {
+    # A week is shown as the Monday that begins it.
+    "week": {
+        "sqlite": "date(local_day, '-' || (local_weekday - 1) || ' days')",
+        "postgresql": "local_day - (local_weekday - 1)",
+    },
+    "month": {"sqlite": "substr(local_day, 1, 7)", "postgresql": "to_char(local_day, 'YYYY-MM')"},
 }
 
 
@@ -29,7 +33,8 @@ _WEEK_OF = {
 class MoodCount:
     """One person's listens in one ``period``, by mood; ``Unlabelled`` counts those without one.
 
-    A period is a day or a week's Monday (YYYY-MM-DD), an hour (0-23), or a weekday (1 for Monday to 7 for Sunday).
+    A period is a day or a week's Monday (YYYY-MM-DD), a month (YYYY-MM), an hour (0-23), or a weekday (1 for Monday to
+    7 for Sunday).
     """
 
     user_id: str
@@ -60,7 +65,7 @@ class HistoryFilter:
 def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[MoodCount]:
     """Listens by mood for each period of the kind ``by`` (a key of :data:`GROUPINGS`), oldest first."""
     values = chosen.values()
-    column = _WEEK_OF[database.dialect] if by == "week" else GROUPINGS[by]
+    column = _COMPUTED[by][database.dialect] if by in _COMPUTED else GROUPINGS[by]
     parts = {"period": f"{column} AS period,", "by_period": f"{column},", "by_user_and_period": f"user_id, {column},"}
     statement = query("mood_counts", *values, **parts)
     periods: dict[tuple[str, str, str | int], dict[str, int]] = {}

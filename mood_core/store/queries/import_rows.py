@@ -70,6 +70,11 @@ class ImportRows:
         with self._database.read() as connection:
             return {tuple(row) for row in connection.execute(query("named_plays"), {"user": user_id})}
 
+    def tracks_by_reason(self, user_id: str) -> list[tuple[str | None, int, int]]:
+        """(reason, tracks, listens): why tracks that a person played have no mood; the reason is None if they have."""
+        with self._database.read() as connection:
+            return [tuple(row) for row in connection.execute(query("tracks_by_reason"), {"user": user_id})]
+
     def open_gaps(self, user_id: str) -> list[Gap]:
         """A person's gaps that are not filled, oldest first."""
         with self._database.read() as connection:

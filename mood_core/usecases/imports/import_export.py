@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
-from mood_core.domain.records import Gap, from_ms
+from mood_core.domain.records import Gap, User, from_ms
 from mood_core.errors import InputError
 from mood_core.exports.limits import Limits
 from mood_core.exports.outcomes import RowOutcome
@@ -49,11 +49,13 @@ class NoProgress:
 class ImportReport:
     """Result of an import. ``outcomes`` add up to ``rows_read``; times are those of the imported listens.
 
-    ``address_files`` counts the tracks in playlists and libraries; ``repaired`` counts the broken characters of names
-    that were replaced.
+    ``account_data`` counts the plays without a track id, ``address_files`` the tracks in playlists and libraries, and
+    ``repaired`` the broken characters of names that were replaced.
     """
 
     user_id: str
+    display_name: str
+    timezone: str
     dry_run: bool = False
     rows_read: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -65,6 +67,7 @@ class ImportReport:
     seen_before: bool = False
     quarantine: Path | None = None
     repaired: int = 0
+    account_data: int = 0
     address_files: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -96,7 +99,7 @@ class ImportOptions:
 
 def import_history(
     paths: Sequence[Path],
-    user_id: str,
+    user: User,
     rows: ImportRows,
     batches: Writer,
     quarantine: IO[str],
@@ -107,11 +110,11 @@ def import_history(
     catalog: Catalog = no_catalog,
     progress: Progress = NoProgress(),  # noqa: B008 - it has no state
 ) -> ImportReport:
-    """Import the export in ``paths`` for ``user_id``.
+    """Import the export in ``paths`` for ``user``.
 
     Args:
         paths: zips, folders or JSON files.
-        user_id: the person whose history it is.
+        user: the person whose history it is.
         rows: SQL queries.
         batches: writes batches, or only checks them in a dry run.
         quarantine: receives malformed rows, one JSON object per line.
@@ -128,23 +131,24 @@ def import_history(
     """
     with open_export(paths, options.limits) as files:
         digest = digest_of(paths)
-        earlier = rows.imported(user_id, digest, options.text)
+        earlier = rows.imported(user.user_id, digest, options.text)
         if earlier is not None and RowOutcome.UNMATCHED not in earlier[1]:  # the tracks of others may be known now
-            return _already_imported(user_id, options, *earlier)
+            return _already_imported(user, options, *earlier)
         progress.started("reading", sum(file.size for file in files))
         read = read_history(files, options.row_filter, options.limits, quarantine, progress, now=now)
     if not read.files:
         names = ", ".join(str(path) for path in paths)
         raise InputError(f"{names}: no listening history found; give the zip that Spotify sent or its JSON files")
-    report = _import(Import(user_id, read, gather(read, user_id, rows, catalog), now), rows, batches, options, progress)
+    known = gather(read, user.user_id, rows, catalog)
+    report = _import(user, Import(user.user_id, read, known, now), rows, batches, options, progress)
     if not options.dry_run:
         report.quarantine = keep()
-        rows.remember(user_id, digest, options.text, report.rows_read, report.outcomes, now=now)
+        rows.remember(user.user_id, digest, options.text, report.rows_read, report.outcomes, now=now)
     return report
 
 
 def _import(
-    what: Import, rows: ImportRows, batches: Writer, options: ImportOptions, progress: Progress
+    user: User, what: Import, rows: ImportRows, batches: Writer, options: ImportOptions, progress: Progress
 ) -> ImportReport:
     read = what.read
     plan = decide(read, what.known, rows.named(what.user_id) if read.names else ())
@@ -153,7 +157,9 @@ def _import(
     write(what, plan, gaps, rows.titled_among, batches, lambda done: progress(done, done))
     first, last = _reach(plan)
     return ImportReport(
-        what.user_id,
+        user.user_id,
+        user.display_name,
+        user.timezone,
         options.dry_run,
         read.rows_read,
         Counter({each.value: count for each in RowOutcome if (count := read.outcomes[each] + plan.outcomes[each])}),
@@ -164,6 +170,7 @@ def _import(
         last,
         repaired=read.repaired,
         address_files=read.address_files,
+        account_data=len(read.named.what),
     )
 
 
@@ -185,9 +192,10 @@ def _ends(times: Sequence[int]) -> tuple[int, int]:
     return min(times), max(times)
 
 
-def _already_imported(user_id: str, options: ImportOptions, rows_read: int, outcomes: dict[str, int]) -> ImportReport:
+def _already_imported(user: User, options: ImportOptions, rows_read: int, outcomes: dict[str, int]) -> ImportReport:
     """The report of an export that was imported before: its stored rows count as already imported."""
-    report = ImportReport(user_id, options.dry_run, rows_read, seen_before=True)
+    person = user.user_id, user.display_name, user.timezone
+    report = ImportReport(*person, options.dry_run, rows_read, seen_before=True)
     for name, count in outcomes.items():
         stored = name in (RowOutcome.IMPORTED, RowOutcome.UNMATCHED)
         report.outcomes[RowOutcome.ALREADY_IMPORTED.value if stored else name] += count

@@ -27,10 +27,10 @@ DEFAULT_NAME = "me"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The person whose history it is; ``new`` is set if they are not stored yet."""
+    """The person whose history it is; ``is_new`` if they are not stored yet."""
 
-    user_id: str
-    new: User | None = None
+    user: User
+    is_new: bool = False
 
 
 def find_owner(
@@ -44,14 +44,12 @@ def find_owner(
     known = accounts.all([user] if user else None)
     if len(known) > 1:
         raise InputError("several people match; name the person with --user ID, `moodlog status` lists the ids")
-    if known:
-        return Owner(known[0].user_id)
     name = user or DEFAULT_NAME
     user_id = f"local-{_SIGNS.sub('-', name.casefold()).strip('-') or 'person'}"
-    if accounts.all([user_id]):
-        return Owner(user_id)
+    for account in known or accounts.all([user_id]):
+        return Owner(User(account.user_id, account.display_name, account.timezone, account.connected_at))
     zone(timezone or machine_zone())
-    return Owner(user_id, User(user_id, name, timezone or machine_zone(), now))
+    return Owner(User(user_id, name, timezone or machine_zone(), now), is_new=True)
 
 
 def check_not_forgotten(database: Database, owner: Owner, user: str | None) -> None:
@@ -60,9 +58,9 @@ def check_not_forgotten(database: Database, owner: Owner, user: str | None) -> N
     Raises:
         InputError: They were forgotten.
     """
-    tombstone = tombstone_of(database, owner.user_id)
+    tombstone = tombstone_of(database, owner.user.user_id)
     if user is None and tombstone is not None and tombstone.in_force:
-        name = owner.new.display_name if owner.new else owner.user_id
+        name = owner.user.display_name
         raise InputError(
             f"{name} was forgotten on {tombstone.forgotten_at:%Y-%m-%d}; use --user {name} to store their history again"
         )
@@ -73,7 +71,7 @@ class RegisteringBatches:
 
     def __init__(self, batches: Callable[[], Batches], owner: Owner, renew: Callable[[], None]) -> None:
         """``batches`` is called when there is something to write; ``renew`` renews the lease of the account."""
-        self._batches, self._new, self._renew = batches, owner.new, renew
+        self._batches, self._new, self._renew = batches, owner.user if owner.is_new else None, renew
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
         """See :meth:`~mood_core.usecases.batches.Batches.add`.

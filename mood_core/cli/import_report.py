@@ -1,0 +1,85 @@
+"""The result of an import as text: every outcome, what was achieved, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from mood_core.exports.outcomes import MEANING, RowOutcome
+from mood_core.text.format import plural
+from mood_core.usecases.imports.achieved import NOT_LABELLED, NOT_REQUESTED, Achieved
+from mood_core.usecases.imports.import_export import ImportReport
+
+_WEAKER_FORM = (
+    "Account data is the weaker form: one year, times to the minute, no track ids. The extended streaming history goes "
+    "back to your first day: request it at https://www.spotify.com/account/privacy/ and import it as well. "
+    "Each play is stored once."
+)
+
+
+def print_outcomes(report: ImportReport) -> None:
+    """Print the outcome of every row to stdout, and notes to stderr."""
+    table = Table("outcome", "rows", "meaning", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for name, count in report.outcomes.items():
+        table.add_row(name, f"{count:,}", MEANING[RowOutcome(name)])
+    table.add_row("rows read", f"{report.rows_read:,}", "all of them", style="bold")
+    Console().print(table)
+    print_notes(_notes(report))
+
+
+def print_notes(notes: Iterator[str]) -> None:
+    """Print ``notes`` to stderr, a line each."""
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    for note in notes:
+        console.print(note)
+
+
+def _notes(report: ImportReport) -> Iterator[str]:
+    if report.other_files:
+        yield f"Skipped, because they are no listening histories: {', '.join(report.other_files)}"
+    if report.address_files:
+        yield f"URIs of tracks read from {', '.join(report.address_files)}."
+    if report.seen_before:
+        yield "The same files were imported before."
+    if report.quarantine:
+        yield f"Malformed rows, with file, position and reason: {report.quarantine}"
+    if report.repaired:
+        yield f"{plural(report.repaired, 'broken character')} in names replaced by \N{REPLACEMENT CHARACTER}."
+    if report.first_at and report.last_at:
+        yield f"New listens from {report.first_at:%Y-%m-%d} to {report.last_at:%Y-%m-%d}."
+    if report.gaps_filled:
+        yield f"Possible gaps filled: {report.gaps_filled}."
+    if report.dry_run:
+        yield f"Dry run for {_person(report)}: nothing was written."
+
+
+def conclusion(report: ImportReport, state: Achieved) -> Iterator[str]:
+    """Lines on what the person has now, and the next command."""
+    yield f"{_person(report)} has {plural(state.listens, 'listen')} of {plural(state.tracks, 'track')}."
+    yield (
+        f"Days are in the time zone {report.timezone}; to change it: moodlog users set-timezone {report.user_id} ZONE"
+    )
+    if state.tracks:
+        yield f"Tracks with features: {state.tracks_with_features}. Tracks labelled: {state.tracks_labelled}."
+    if state.missing:
+        reasons = [f"{count} {reason}" for reason, count in sorted(state.missing.items())]
+        yield f"Tracks without a label: {', '.join(reasons)}."
+    if state.pending_plays:
+        yield f"{plural(state.pending_plays, 'play')} pending: no track of their artist and title is known yet."
+    if report.account_data:
+        yield _WEAKER_FORM
+    yield from _next(state)
+
+
+def _next(state: Achieved) -> Iterator[str]:
+    if state.missing.keys() & {NOT_LABELLED, NOT_REQUESTED}:
+        yield "Next: `moodlog run` fetches features and labels moods; then `moodlog report --open` shows them."
+    elif state.tracks_labelled:
+        yield "Next: `moodlog report --open` shows the moods."
+
+
+def _person(report: ImportReport) -> str:
+    return f"{report.display_name} ({report.user_id})"

@@ -1,0 +1,46 @@
+"""What an import achieved for its person: tracks with features and labels, and why others have none."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mood_core.store.queries.import_rows import ImportRows
+
+
+@dataclass(frozen=True, slots=True)
+class Achieved:
+    """All stored listens of a person, from any source.
+
+    ``missing`` counts the tracks without a label by the reason; ``pending_plays`` wait until their track is known.
+    """
+
+    listens: int
+    tracks: int
+    tracks_with_features: int
+    tracks_labelled: int
+    missing: dict[str, int]
+    pending_plays: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts as JSON values."""
+        return asdict(self)
+
+
+NOT_LABELLED, NOT_REQUESTED = "not labelled yet", "features not asked for yet"
+"""Reasons of the view ``track_moods`` that the next run removes."""
+
+
+def achieved(user_id: str, rows: ImportRows) -> Achieved:
+    """Count what is stored of a person."""
+    by_reason = rows.tracks_by_reason(user_id)
+    missing = {reason: tracks for reason, tracks, _ in by_reason if reason is not None}
+    labelled = sum(tracks for reason, tracks, _ in by_reason if reason is None)
+    return Achieved(
+        listens=sum(listens for _, _, listens in by_reason),
+        tracks=labelled + sum(missing.values()),
+        tracks_with_features=labelled + missing.get(NOT_LABELLED, 0),
+        tracks_labelled=labelled,
+        missing=missing,
+        pending_plays=len(rows.pending_plays(user_id)),
+    )
