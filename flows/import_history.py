@@ -14,7 +14,7 @@ from flows.progress import ProgressArtifact, feature_progress, labelling_progres
 from flows.server.retries import if_possible
 from mood_core.app.import_export import import_export, label_now
 from mood_core.app.workspace import Workspace
-from mood_core.exports.parse_row import ImportFilter
+from mood_core.exports.parse_row import SHORTEST_LISTEN_MS, ImportFilter
 
 
 class _Progress:
@@ -35,9 +35,8 @@ def import_history(
     paths: Exports,
     user: Person,
     timezone: Zone = "",
-    min_ms: Milliseconds = 0,
+    min_ms: Milliseconds = SHORTEST_LISTEN_MS,
     keep_private: bool = True,
-    keep_videos: bool = False,
     label: bool = False,
     dry_run: bool = False,
 ) -> dict[str, Any]:
@@ -47,9 +46,8 @@ def import_history(
         paths: Paths on the machine that runs this, for example ["/data/my_spotify_data.zip"].
         user: Whose history it is, by id or name; a new name creates a person without an account.
         timezone: IANA time zone of a new person, for example Europe/Berlin; the machine's by default.
-        min_ms: Skip plays shorter than this, in ms; plays without a duration are kept.
+        min_ms: Skip plays shorter than this, in ms; 0 keeps all. Plays without a duration are kept.
         keep_private: Keep the plays of private sessions.
-        keep_videos: Keep the plays of music videos.
         label: Fetch features and label now, the most heard tracks first.
         dry_run: Count the outcome of every row, but write nothing.
     """
@@ -59,7 +57,7 @@ def import_history(
             [Path(path) for path in paths],
             user=user,
             timezone=timezone or None,
-            row_filter=ImportFilter(min_ms, keep_private, keep_videos),
+            row_filter=ImportFilter(min_ms, keep_private),
             dry_run=dry_run,
             progress=_Progress(),
         )

@@ -231,9 +231,9 @@ def counted(files: dict[str, Any]) -> tuple[int, Counter[str]]:
     parsed = {name: _parsed(content(rows).decode("utf-8-sig")) for name, rows in histories.items()}
     fates: Counter[str] = Counter()
     seen: set[tuple[Any, ...]] = set()
-    for name, rows in parsed.items():
+    for rows in parsed.values():
         for row in rows:
-            fates["video" if "Video" in name else _kind(row, seen)] += 1
+            fates[_kind(row, seen)] += 1
     return sum(map(len, parsed.values())), fates
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from mood_core.exports.parse_row import SHORTEST_LISTEN_MS
 from mood_core.text.format import plural
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 @click.option(
     "--min-ms",
     type=click.IntRange(0),
-    default=0,
+    default=SHORTEST_LISTEN_MS,
     show_default=True,
-    help="Skip plays shorter than this; plays without a duration stay.",
+    help="Skip plays shorter than this; 0 keeps all. Plays without a duration are kept.",
 )
 @click.option(
     "--private",
@@ -36,13 +37,6 @@ if TYPE_CHECKING:
     default="keep",
     show_default=True,
     help="Keep or drop plays of private sessions.",
-)
-@click.option(
-    "--videos",
-    type=click.Choice(["drop", "keep"]),
-    default="drop",
-    show_default=True,
-    help="Keep or drop plays of music videos.",
 )
 @click.option("--label", is_flag=True, help="Fetch features and label at once, most played tracks first.")
 @click.option("--dry-run", is_flag=True, help="Report the outcome of every row, and write nothing.")
@@ -53,7 +47,6 @@ def command(
     timezone: str | None,
     min_ms: int,
     private: str,
-    videos: str,
     label: bool,
     dry_run: bool,
     as_json: bool,
@@ -76,7 +69,7 @@ def command(
     from mood_core.exports.parse_row import ImportFilter
     from mood_core.usecases.imports.achieved import NOT_REQUESTED
 
-    row_filter = ImportFilter(min_ms, private == "keep", videos == "keep")
+    row_filter = ImportFilter(min_ms, private == "keep")
     with Workspace() as workspace, _bar() as bar:
         report = import_export(
             workspace, paths, user=user, timezone=timezone, row_filter=row_filter, dry_run=dry_run, progress=bar

@@ -50,6 +50,8 @@ def _notes(report: ImportReport) -> Iterator[str]:
         yield f"{plural(report.repaired, 'broken character')} in names replaced by \N{REPLACEMENT CHARACTER}."
     if report.first_at and report.last_at:
         yield f"New listens from {report.first_at:%Y-%m-%d} to {report.last_at:%Y-%m-%d}."
+    if report.shorter_kept:
+        yield f"{plural(report.shorter_kept, 'stored listen')} of earlier imports shorter than --min-ms: kept."
     if report.gaps_filled:
         yield f"Possible gaps filled: {report.gaps_filled}."
     if report.dry_run:

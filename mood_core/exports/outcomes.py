@@ -16,10 +16,9 @@ class RowOutcome(StrEnum):
     UNMATCHED = "unmatched"
     PODCAST = "podcast"
     AUDIOBOOK = "audiobook"
-    VIDEO = "video"
     NO_URI = "no_uri"
     LOCAL_TRACK = "local_track"
-    TOO_SHORT = "too_short"
+    SKIPPED = "skipped"
     PRIVATE_SESSION = "private_session"
     MALFORMED = "malformed"
 
@@ -33,10 +32,9 @@ MEANING = {
     RowOutcome.UNMATCHED: "stored until a track of that artist and title is known",
     RowOutcome.PODCAST: "podcast episodes",
     RowOutcome.AUDIOBOOK: "audiobooks",
-    RowOutcome.VIDEO: "rows of the video history, dropped without --videos keep",
     RowOutcome.NO_URI: "rows without a track URI",
     RowOutcome.LOCAL_TRACK: "local files that Spotify does not know",
-    RowOutcome.TOO_SHORT: "shorter than --min-ms",
+    RowOutcome.SKIPPED: "skipped: shorter than --min-ms (30 s by default)",
     RowOutcome.PRIVATE_SESSION: "private sessions, dropped by --private drop",
     RowOutcome.MALFORMED: "malformed rows, quarantined",
 }

@@ -22,6 +22,9 @@ _METADATA = ("track_name", "album_artist_name", "album_album_name")
 _AUDIOBOOK = frozenset(("audiobookName", "audiobookTitle", "chapterName", "authorName", "bookName"))
 
 
+SHORTEST_LISTEN_MS = 30_000
+"""A shorter play is a skip, as Spotify, ListenBrainz and Last.fm count."""
+
 LONGEST_TEXT = 1_000
 """Longest name of a track that is stored, characters."""
 
@@ -31,11 +34,10 @@ UNKNOWN_MS = -1
 
 @dataclass(frozen=True, slots=True)
 class ImportFilter:
-    """Rows to drop: plays shorter than ``min_ms`` milliseconds; private sessions and videos unless kept."""
+    """Rows to drop: plays shorter than ``min_ms`` milliseconds, and private sessions unless kept."""
 
-    min_ms: int = 0
+    min_ms: int = SHORTEST_LISTEN_MS
     keep_private: bool = True
-    keep_videos: bool = False
 
 
 @dataclass(slots=True)
@@ -103,16 +105,16 @@ class RowParser:
         self._filter = row_filter
         self._latest_s = int((now + CLOCKS_DIFFER).timestamp())
 
-    def parse(self, row: Any, *, video: bool) -> RowOutcome | None:
-        """Add a listen to the result, or return why the row is not one. Only the file's name marks ``video`` rows.
+    def parse(self, row: Any) -> RowOutcome | None:
+        """Add a listen to the result, or return why the row is not one.
+
+        A music video is a listen: account data has them among the songs, and nothing in a row marks them.
 
         Raises:
             BadRow: The row is invalid.
         """
         if not isinstance(row, dict):
             raise BadRow("not an object")
-        if video:
-            return RowOutcome.VIDEO
         if "ts" in row:
             return self._extended(row)
         if "endTime" in row:
@@ -151,7 +153,7 @@ class RowParser:
     def _left_out(self, row: dict[str, Any], ms: int) -> RowOutcome | None:
         if row.get("incognito_mode") is True and not self._filter.keep_private:
             return RowOutcome.PRIVATE_SESSION
-        return RowOutcome.TOO_SHORT if ms < self._filter.min_ms else None
+        return RowOutcome.SKIPPED if ms < self._filter.min_ms else None
 
     def _account(self, row: dict[str, Any], end: str) -> RowOutcome | None:
         """Parse a row of account data whose time is the field ``end``. A row without a duration is never too short."""
@@ -165,7 +167,7 @@ class RowParser:
         ended_s = self._seconds(row[end], end)
         ms = UNKNOWN_MS if row.get("msPlayed") is None else _milliseconds(row["msPlayed"], "msPlayed")
         if UNKNOWN_MS < ms < self._filter.min_ms:
-            return RowOutcome.TOO_SHORT
+            return RowOutcome.SKIPPED
         self._add_named(artist, title, ended_s, ms)
         return None
 

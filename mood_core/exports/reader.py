@@ -15,7 +15,7 @@ from mood_core.exports.addresses import read_addresses
 from mood_core.exports.limits import Limits
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.exports.parse_row import BadRow, ImportFilter, ParsedExport, RowParser
-from mood_core.exports.rows import RowStream, is_video
+from mood_core.exports.rows import RowStream
 from mood_core.exports.sources import JsonFile
 
 _SCRUB = ("ip_addr", "user_agent", "username", "conn_country", "platform", "city", "region")
@@ -38,7 +38,7 @@ def read_history(
     Raises:
         InputError: A file is damaged; discard the result.
     """
-    reader = _Reader(RowParser(row_filter, now), row_filter, quarantine, progress)
+    reader = _Reader(RowParser(row_filter, now), quarantine, progress)
     for file in files:
         reader.read(file, limits)
     return reader.result
@@ -47,11 +47,9 @@ def read_history(
 class _Reader:
     """Reads files into one result."""
 
-    def __init__(
-        self, parser: RowParser, row_filter: ImportFilter, quarantine: IO[str], progress: Callable[[int, int], None]
-    ) -> None:
+    def __init__(self, parser: RowParser, quarantine: IO[str], progress: Callable[[int, int], None]) -> None:
         self.result, self._parse = parser.result, parser.parse
-        self._row_filter, self._quarantine, self._progress = row_filter, quarantine, progress
+        self._quarantine, self._progress = quarantine, progress
         self._bytes_before = 0
 
     def read(self, file: JsonFile, limits: Limits) -> None:
@@ -74,10 +72,10 @@ class _Reader:
 
     def _rows_of(self, name: str, rows: RowStream) -> int:
         result, parse, position = self.result, self._parse, 0
-        before, outcomes, video = result.rows_read, result.outcomes, is_video(name) and not self._row_filter.keep_videos
+        before, outcomes = result.rows_read, result.outcomes
         for position, row in enumerate(rows, start=1):
             try:
-                outcome = parse(row, video=video)
+                outcome = parse(row)
             except BadRow as reason:
                 outcome = RowOutcome.MALFORMED
                 _quarantine_row(self._quarantine, name, position, str(reason), row)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import unicodedata
 from collections.abc import Generator, Iterator
 from enum import Enum
 from itertools import accumulate, chain, islice
@@ -89,12 +88,6 @@ class RowStream:
         else:
             self._rows = chain(first, rows)
         return form
-
-
-def is_video(name: str) -> bool:
-    """Whether a file called ``name`` is the video history. Its rows do not say so."""
-    plain = unicodedata.normalize("NFKD", name.rpartition("/")[2]).casefold()
-    return "video" in "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def _form_of(rows: list[Any]) -> Form | None:

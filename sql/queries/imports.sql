@@ -82,6 +82,12 @@ WHERE step = 'match names';
 INSERT INTO done_until (step, until_ms) VALUES ('match names', :until)
 ON CONFLICT (step) DO UPDATE SET until_ms = excluded.until_ms;
 
+-- name: listens_shorter_than
+-- The number of a person's listens that are shorter than :min_ms.
+SELECT count(*) AS listens
+FROM listens AS l
+WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user) AND l.ms_played < :min_ms;
+
 -- name: tracks_by_reason
 -- The tracks that a person played, and their listens, by the reason why they have no mood; NULL if they have one.
 SELECT

@@ -131,7 +131,7 @@ def one(way: str, export: Path) -> dict[str, Any]:
         parse(export)
     else:
         with Workspace() as workspace:
-            report = import_export(workspace, [export], user="me", timezone="UTC", row_filter=ImportFilter())
+            report = import_export(workspace, [export], user="me", timezone="UTC", row_filter=ImportFilter(min_ms=0))
         if sum(report.outcomes.values()) != report.rows_read:
             raise AssertionError(report.outcomes)
     return {

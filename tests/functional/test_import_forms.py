@@ -76,7 +76,12 @@ FORMS: dict[str, dict[str, Any]] = {
         "SearchQueries.json": OTHER_FILES["SearchQueries.json"],
     },
     "account data of 2019": {
-        "MyData/StreamingHistory0.json": [music("Song 1"), music("Song 1"), music("Song 1", ms=0), music("Ðå Ü", ms=1)],
+        "MyData/StreamingHistory0.json": [
+            music("Song 1"),
+            music("Song 1"),
+            music("Song 1", ms=30_000),
+            music("Ðå Ü", ms=31_000),
+        ],
         "MyData/StreamingHistory1.json": [music("Song 1"), music("Song 2")],
         **{f"MyData/{name}": rows for name, rows in OTHER_FILES.items()},
     },
@@ -150,7 +155,7 @@ def test_a_zip_that_was_packed_again_may_hold_a_file_twice(run: Callable[..., di
 def test_names_in_a_zip_that_does_not_say_that_they_are_utf8(
     run: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    """A Mac packs so. The video history is known by its name alone."""
+    """A Mac packs so."""
     path = zipped(tmp_path / "mac.zip", {"Historique vidéo.json": [extended(9)], "Historique écouté.json": SONGS[:2]})
     packed = bytearray(path.read_bytes())
     for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -161,7 +166,7 @@ def test_names_in_a_zip_that_does_not_say_that_they_are_utf8(
     path.write_bytes(packed)
     report = run(path)
     assert report["files"] == {"Historique vidéo.json": 1, "Historique écouté.json": 2}
-    assert report["fates"] == {"imported": 2, "video": 1}
+    assert report["fates"] == {"imported": 3}
 
 
 @pytest.mark.parametrize(
@@ -288,26 +293,28 @@ def test_what_is_left_out_by_choice_is_counted_too(run: Callable[..., dict[str, 
     ]
     files = {"endsong_0.json": rows, "StreamingHistory0.json": [music("S", ms=29_999), music("S", ms=30_000)]}
     path = zipped(tmp_path / "x.zip", files)
-    assert run(path, "--min-ms", "30000", "--private", "drop")["fates"] == {
-        "imported": 2,
-        "unmatched": 1,
-        "too_short": 2,
-        "private_session": 1,
-    }
-    assert run(path)["fates"] == {"imported": 2, "already_imported": 3, "unmatched": 1}
+    first = run(path, "--private", "drop")
+    assert first["fates"] == {"imported": 2, "unmatched": 1, "skipped": 2, "private_session": 1}
+    assert first["shorter_kept"] == 0
+    assert run(path, "--min-ms", 0)["fates"] == {"imported": 2, "already_imported": 3, "unmatched": 1}
+    before = _listens()
+    higher = run(path, "--min-ms", 60_000)
+    assert higher["fates"] == {"already_imported": 2, "skipped": 4}
+    assert (higher["shorter_kept"], _listens()) == (2, before)
+    done = CliRunner().invoke(main, ["import", str(path), "--min-ms", "50000"])
+    assert "2 stored listens" in done.stderr
 
 
-def test_music_videos_are_listens_for_those_who_want_them(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
-    video = [extended(9), episode(3), chapter(1), extended(8, ms=5)]
-    path = zipped(tmp_path / "x.zip", {"Streaming_History_Video_2024.json": video, "endsong_0.json": [extended(8)]})
-    assert run(path)["fates"] == {"imported": 1, "video": 4}
-    assert run(path, "--videos", "keep")["fates"] == {
-        "imported": 1,
-        "already_imported": 1,
-        "duplicate": 1,
-        "podcast": 1,
-        "audiobook": 1,
-    }
+def test_music_videos_are_listens_in_every_form_and_under_every_name(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """Account data has them among the songs, and nothing in a row marks them."""
+    video = [extended(9, "2024-03-01T10:00:42Z"), episode(3), chapter(1)]
+    account = [music("Song 9", "2024-03-01 10:00"), podcast(3)]
+    for number, name in enumerate(("Streaming_History_Video_2024.json", "Verlauf.json")):
+        files = {name: video, "StreamingHistory_music_0.json": account}
+        fates = run(zipped(tmp_path / f"{number}.zip", files), "--user", f"person {number}")["fates"]
+        assert fates == {"imported": 1, "same_listen": 1, "podcast": 2, "audiobook": 1}
 
 
 def test_a_dry_run_writes_nothing_at_all(run: Callable[..., dict[str, Any]], tmp_path: Path, home: Path) -> None:

@@ -66,7 +66,7 @@ def _workspace() -> Iterator[tuple[Workspace, Path]]:
 
 
 def _import(workspace: Workspace, *paths: Path) -> ImportReport:
-    report = import_export(workspace, paths, user="ada", timezone="UTC", row_filter=ImportFilter())
+    report = import_export(workspace, paths, user="ada", timezone="UTC", row_filter=ImportFilter(min_ms=0))
     assert sum(report.outcomes.values()) == report.rows_read
     return report
 

@@ -162,8 +162,8 @@ def test_rows_that_are_dropped_and_later_exports_name_plays_too(
         music("Song 3", "2024-03-01 10:20"),
     ]
     account = {"StreamingHistory_music_0.json": plays, "endsong_0.json": [extended(3, "2024-03-02T10:00:00Z", 5)]}
-    first = run("import", unpacked(tmp_path / "x", account), "--min-ms", "30000")
-    assert first["fates"] == {"imported": 1, "unmatched": 2, "too_short": 1}
+    first = run("import", unpacked(tmp_path / "x", account))
+    assert first["fates"] == {"imported": 1, "unmatched": 2, "skipped": 1}
     later = {"StreamingHistory_music_1.json": [music("Song 9")], "YourLibrary.json": library(2)}
     assert run("import", unpacked(tmp_path / "y", later))["fates"] == {"unmatched": 1}
     with Workspace() as workspace:

@@ -72,7 +72,7 @@ def _history(reference: str, _: Path) -> str | None:
     row = {"ts": "2024-03-01T10:00:00Z", "ms_played": 60_000, "spotify_track_uri": reference}
     parser = RowParser(ImportFilter(), AT)
     try:
-        parser.parse(row, video=False)
+        parser.parse(row)
     except Exception:  # noqa: BLE001 - whatever it says of a row that is none
         return None
     infos = parser.result.track_infos

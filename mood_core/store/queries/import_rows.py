@@ -70,6 +70,11 @@ class ImportRows:
         with self._database.read() as connection:
             return {tuple(row) for row in connection.execute(query("named_plays"), {"user": user_id})}
 
+    def listens_shorter_than(self, min_ms: int, user_id: str) -> int:
+        """Number of a person's stored listens that are shorter than ``min_ms`` milliseconds."""
+        with self._database.read() as connection:
+            return int(connection.scalar(query("listens_shorter_than"), {"user": user_id, "min_ms": min_ms}) or 0)
+
     def tracks_by_reason(self, user_id: str) -> list[tuple[str | None, int, int]]:
         """(reason, tracks, listens): why tracks that a person played have no mood; the reason is None if they have."""
         with self._database.read() as connection:

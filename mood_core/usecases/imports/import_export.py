@@ -50,7 +50,8 @@ class ImportReport:
     """Result of an import. ``outcomes`` add up to ``rows_read``; times are those of the imported listens.
 
     ``account_data`` counts the plays without a track id, ``address_files`` the tracks in playlists and libraries, and
-    ``repaired`` the broken characters of names that were replaced.
+    ``repaired`` the broken characters of names that were replaced; ``shorter_kept`` counts stored listens that are
+    shorter than the limit of this import.
     """
 
     user_id: str
@@ -68,6 +69,7 @@ class ImportReport:
     quarantine: Path | None = None
     repaired: int = 0
     account_data: int = 0
+    shorter_kept: int = 0
     address_files: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,8 +95,7 @@ class ImportOptions:
     def text(self) -> str:
         """The options that affect outcomes, as text."""
         rows = self.row_filter
-        private, videos = ("keep" if rows.keep_private else "drop"), ",videos=keep" * rows.keep_videos
-        return f"min_ms={rows.min_ms},private={private}{videos}"
+        return f"from_ms={rows.min_ms},private={'keep' if rows.keep_private else 'drop'}"
 
 
 def import_history(
@@ -171,6 +172,7 @@ def _import(
         repaired=read.repaired,
         address_files=read.address_files,
         account_data=len(read.named.what),
+        shorter_kept=rows.listens_shorter_than(options.row_filter.min_ms, user.user_id),
     )
 
 
