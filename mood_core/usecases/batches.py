@@ -23,9 +23,7 @@ from mood_core.store.locks.fences import leases_of, lost_leases
 from mood_core.store.locks.named_locks import NamedLock, named_lock_unless_held
 from mood_core.store.queries.ledger import (
     loaded_among,
-    loaded_among_in,
     newest_batch,
-    newest_batch_in,
     paths_loaded_since,
 )
 from mood_core.store.queries.tombstones import (
@@ -85,7 +83,7 @@ class Batches:
             if wanted.num_rows == 0:
                 return 0
             file = self._lake.write(dataset, wanted, created_at=created_at or self._batch_time(connection, now))
-            if created_at and loaded_among_in(connection, [file.batch_id]):
+            if created_at and loaded_among(connection, [file.batch_id]):
                 return file.row_count
             found, published = self._lake.stream(file.path)
             if found.sha256 != file.sha256:
@@ -134,7 +132,7 @@ class Batches:
             return self._batch_time(connection, now)
 
     def _batch_time(self, connection: Connection, now: datetime) -> datetime:
-        newest = newest_batch_in(connection)
+        newest = newest_batch(connection)
         return now if newest is None else max(now, newest + _TICK)
 
     def _allowed(self, connection: Connection, dataset: Dataset, rows: pa.Table) -> pa.Table:

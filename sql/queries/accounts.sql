@@ -13,7 +13,7 @@ SELECT
     a.last_pulled_at_ms,
     a.last_problem,
     a.permission_retry_at_ms,
-    (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_ms
+    (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_at_ms
 FROM users AS u
 LEFT JOIN accounts AS a ON u.user_key = a.user_key
 ORDER BY u.user_id;
@@ -45,14 +45,11 @@ INNER JOIN users AS u ON a.user_key = u.user_key
 WHERE a.claimed_by = :owner;
 
 -- name: release_account_leases
--- Release an owner's leases of some accounts.
+-- Release an owner's leases: all, or those of some accounts.
 UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0
-WHERE claimed_by = :owner AND user_key IN (SELECT user_key FROM users WHERE user_id = ANY(:user_ids));
-
--- name: release_all_account_leases
--- Release every lease of an owner.
-UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0
-WHERE claimed_by = :owner;
+WHERE
+    /* user_ids: user_key IN (SELECT user_key FROM users WHERE user_id = ANY(:user_ids)) AND */
+    claimed_by = :owner;
 
 -- name: drop_leases
 -- Release every lease of every owner: in a copy of the database, where no run pulls accounts.
@@ -100,3 +97,16 @@ FROM (
     WHERE l.played_at_ms >= :since AND u.user_id = ANY(:user_ids)
 ) AS spans
 GROUP BY user_id;
+
+-- name: regular_listeners_without_listens
+-- The active accounts whose last day with listens is between two days, and that listened on many days before.
+SELECT
+    u.user_id,
+    max(d.day) AS last_day
+FROM mood_days AS d
+INNER JOIN users AS u ON d.user_key = u.user_key
+INNER JOIN accounts AS a ON u.user_key = a.user_key
+WHERE a.state = 'active' AND d.day >= :since
+GROUP BY u.user_id
+HAVING max(d.day) BETWEEN :earliest AND :latest AND count(*) >= :days
+ORDER BY u.user_id;

@@ -10,6 +10,7 @@ SELECT
     t.duration_ms,
     t.isrc,
     t.release_date,
+    t.kind,
     s.source,
     f.acousticness AS f_acousticness,
     f.danceability AS f_danceability,

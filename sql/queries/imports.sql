@@ -37,7 +37,7 @@ WHERE name <> '' AND kind = 'track'
 ORDER BY track_id;
 
 -- name: pending_plays
--- The plays whose track is not known yet.
+-- The plays whose track is not known yet: all, or those of a person.
 SELECT
     u.user_id,
     p.ended_at_ms,
@@ -46,20 +46,9 @@ SELECT
     p.ms_played
 FROM named_plays AS p
 INNER JOIN users AS u ON p.user_key = u.user_key
-WHERE p.track_key IS NULL
-ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
-
--- name: pending_plays_of
--- A person's plays whose track is not known yet.
-SELECT
-    u.user_id,
-    p.ended_at_ms,
-    p.artist,
-    p.title,
-    p.ms_played
-FROM named_plays AS p
-INNER JOIN users AS u ON p.user_key = u.user_key
-WHERE p.track_key IS NULL AND u.user_id = :user
+WHERE
+    p.track_key IS NULL
+    /* user: AND u.user_id = :user */
 ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
 
 -- name: named_plays

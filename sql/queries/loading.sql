@@ -349,7 +349,7 @@ WHERE track_key = ANY(:ids);
 -- name: index_pending_listens
 -- Find again every listen whose track has no label by the current model.
 INSERT INTO waiting_listens (track_key, user_key, played_at_ms)
-SELECT DISTINCT
+SELECT
     l.track_key,
     l.user_key,
     l.played_at_ms
@@ -436,6 +436,11 @@ DROP TABLE staging;
 -- name: remove_all_mood_days
 -- Remove all daily counts, before they are counted again.
 DELETE FROM mood_days;
+
+-- name: every_person_key
+-- The keys of all people.
+SELECT user_key FROM users
+ORDER BY user_key;
 
 -- name: remove_mood_days_of
 -- Remove the daily counts of some people, before they are counted again.

@@ -5,10 +5,10 @@
 SELECT 1 FROM listen_totals;
 
 -- name: add_heard_tracks
--- Add tracks that have a listen.
+-- Add tracks that have a listen. SQLite needs WHERE before ON CONFLICT.
 INSERT INTO heard_tracks (track_key)
-SELECT track_key FROM tracks
-WHERE track_key = ANY(:ids)
+SELECT value FROM unnest(CAST(:ids AS INTEGER[])) AS value
+WHERE TRUE
 ON CONFLICT (track_key) DO NOTHING;
 
 -- name: cover_pending_listens
@@ -83,3 +83,126 @@ SELECT DISTINCT track_key FROM listens;
 -- name: totals_are_fresh
 -- The totals may be used again.
 DELETE FROM stale_totals;
+
+-- name: coverage
+-- The rows of the view feature_coverage.
+WITH heard AS (
+    SELECT
+        f.source_key,
+        count(*) AS tracks
+    FROM heard_tracks AS h
+    LEFT JOIN audio_features AS f ON h.track_key = f.track_key
+    GROUP BY f.source_key
+),
+
+played AS (
+    SELECT
+        c.source_key,
+        sum(c.listens) AS listens
+    FROM covered_listens AS c
+    GROUP BY c.source_key
+),
+
+together AS (
+    SELECT sum(listens) AS listens FROM played
+),
+
+covered AS (
+    SELECT
+        coalesce(s.source, 'none') AS feature_source,
+        h.tracks,
+        coalesce(p.listens, (SELECT sum(t.listens) FROM listen_totals AS t) - coalesce(a.listens, 0)) AS listens
+    FROM heard AS h
+    LEFT JOIN sources AS s ON h.source_key = s.source_key
+    LEFT JOIN played AS p ON h.source_key = p.source_key
+    CROSS JOIN together AS a
+)
+
+SELECT
+    feature_source,
+    tracks,
+    CAST(listens AS BIGINT) AS listens,
+    CAST(round(1.0 * tracks / sum(tracks) OVER (), 4) AS DOUBLE PRECISION) AS track_share,
+    CAST(round(1.0 * listens / sum(listens) OVER (), 4) AS DOUBLE PRECISION) AS listen_share
+FROM covered
+ORDER BY feature_source;
+
+-- name: coverage_by_person
+-- The rows of the view feature_coverage_by_person.
+WITH played AS (
+    SELECT
+        user_key,
+        sum(listens) AS listens
+    FROM listen_totals
+    GROUP BY user_key
+),
+
+covered AS (
+    SELECT
+        user_key,
+        sum(listens) AS listens
+    FROM covered_listens
+    GROUP BY user_key
+)
+
+SELECT
+    u.user_id,
+    u.display_name,
+    CAST(p.listens AS BIGINT) AS listens,
+    CAST(coalesce(c.listens, 0) AS BIGINT) AS covered_listens,
+    CAST(round(1.0 * coalesce(c.listens, 0) / p.listens, 4) AS DOUBLE PRECISION) AS listen_share
+FROM users AS u
+INNER JOIN played AS p ON u.user_key = p.user_key
+LEFT JOIN covered AS c ON u.user_key = c.user_key
+ORDER BY u.display_name, u.user_id;
+
+-- name: reach
+-- The range of each person's history by source; 'waiting': pending plays. With the option, every listen is counted.
+WITH totals AS (
+    SELECT
+        user_key,
+        source_key,
+        listens,
+        first_played_at_ms,
+        last_played_at_ms
+    FROM listen_totals
+    /* stale: WHERE FALSE
+    UNION ALL
+    SELECT
+        user_key,
+        source_key,
+        count(*) AS listens,
+        min(played_at_ms) AS first_played_at_ms,
+        max(played_at_ms) AS last_played_at_ms
+    FROM listens
+    GROUP BY user_key, source_key */
+)
+
+SELECT
+    u.user_id,
+    s.source,
+    t.listens,
+    t.first_played_at_ms AS first_at_ms,
+    t.last_played_at_ms AS last_at_ms
+FROM totals AS t
+INNER JOIN users AS u ON t.user_key = u.user_key
+INNER JOIN sources AS s ON t.source_key = s.source_key
+UNION ALL
+SELECT
+    u.user_id,
+    'waiting' AS source,
+    p.listens,
+    p.first_at_ms,
+    p.last_at_ms
+FROM (
+    SELECT
+        n.user_key,
+        count(*) AS listens,
+        min(n.ended_at_ms) AS first_at_ms,
+        max(n.ended_at_ms) AS last_at_ms
+    FROM named_plays AS n
+    WHERE n.track_key IS NULL
+    GROUP BY n.user_key
+) AS p
+INNER JOIN users AS u ON p.user_key = u.user_key
+ORDER BY user_id, source;

@@ -1,11 +1,11 @@
-"""Copies every row of one moodlog database into another one, between SQLite and PostgreSQL, keys included."""
+"""Copies all rows of a moodlog database to another one, keys included; also from SQLite to PostgreSQL and back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import REAL, Connection, inspect, text
+from sqlalchemy import REAL, Connection, inspect
 
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.daily import recount_everything
@@ -16,16 +16,17 @@ _ROWS = 20_000
 
 
 def copy_rows(source: Connection, target: Connection, progress: Callable[[int, int], None] = lambda *_: None) -> None:
-    """Replace every row of ``target`` by those of ``source``.
+    """Replace all rows of ``target`` by those of ``source``.
 
-    Both are in a write transaction, and have the same migrations. Leases stay behind: their holders work on the source.
+    Both are in a write transaction, and have the same migrations. Leases are not copied, because their owners work on
+    ``source``.
     """
     theirs, ours = tables(source), tables(target)
     common = {
         table: [name for name in columns if name in ours[table]] for table, columns in theirs.items() if table in ours
     }
     for table in reversed(common):
-        delete_rows(target, table)
+        target.execute(query("delete_rows", table=table))
     for done, (table, columns) in enumerate(common.items()):
         progress(done, len(common))
         _write(target, table, columns, _rows(source, table, columns, theirs[table]))
@@ -36,12 +37,12 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[int, i
 
 
 def row_counts(connection: Connection) -> dict[str, int]:
-    """How many rows each table has."""
-    return {table: count_rows(connection, table) for table in tables(connection)}
+    """The number of rows of each table."""
+    return {table: connection.scalar(query("count_rows", table=table)) for table in tables(connection)}
 
 
 def tables(connection: Connection) -> dict[str, dict[str, object]]:
-    """The columns of each table with their types, those tables first that others refer to."""
+    """The columns of each table with their types; tables that others refer to come first."""
     inspector = inspect(connection)
     names = [name for name, _ in inspector.get_sorted_table_and_fkc_names() if name]
     columns = inspector.get_multi_columns()
@@ -55,45 +56,40 @@ def tables(connection: Connection) -> dict[str, dict[str, object]]:
 def _rows(
     connection: Connection, table: str, columns: Sequence[str], types: Mapping[str, object]
 ) -> Iterator[list[tuple[Any, ...]]]:
-    # PostgreSQL writes a four-byte number by its shortest digits, which are another eight-byte number.
+    # PostgreSQL formats a four-byte number with its shortest digits, which are another eight-byte number.
     is_short = connection.dialect.name == "postgresql"
     wanted = [
         f"CAST({name} AS DOUBLE PRECISION)" if is_short and isinstance(types[name], REAL) else name for name in columns
     ]
-    query = f"SELECT {', '.join(wanted)} FROM {table}"  # noqa: S608
-    result = connection.exec_driver_sql(query, execution_options={"stream_results": True})
+    statement = query("all_rows", columns=", ".join(wanted), table=table)
+    result = connection.execute(statement, execution_options={"stream_results": True})
     while rows := result.fetchmany(_ROWS):
         yield [tuple(row) for row in rows]
 
 
 def _write(connection: Connection, table: str, columns: Sequence[str], parts: Iterator[list[tuple[Any, ...]]]) -> None:
-    names = ", ".join(columns)
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
     for rows in parts:
         if connection.dialect.name == "sqlite":
-            places = ", ".join("?" * len(columns))
-            connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)  # noqa: S608
+            insert = query("insert_row", table=table, columns=names, values=places)
+            connection.exec_driver_sql(insert.text, rows)
             continue
         cursor = connection.connection.cursor()
-        with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        with cursor.copy(query("copy_rows", table=table, columns=names).text) as copy:
             for row in rows:
                 copy.write_row(row)
 
 
 def _continue_keys(connection: Connection, copied: Collection[str]) -> None:
-    """Let PostgreSQL give new keys after those that were copied."""
+    """Make PostgreSQL generate new keys after the copied ones."""
     if connection.dialect.name != "postgresql":
         return
     for name, column in connection.execute(query("identity_columns")).all():
         if name in copied:
-            last = f"SELECT setval(pg_get_serial_sequence('{name}', '{column}'), max({column})) FROM {name}"  # noqa: S608
-            connection.execute(text(last))
+            connection.execute(query("continue_keys", table=name, column=column))
 
 
-def count_rows(connection: Connection, table: str) -> int:
-    """How many rows ``table`` has."""
-    return connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0  # noqa: S608
-
-
-def delete_rows(connection: Connection, table: str) -> None:
-    """Delete every row of ``table``."""
-    connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+def tables_about_people(connection: Connection) -> list[str]:
+    """The tables with a column ``user_key``, in alphabetical order, so that no table added later is left out."""
+    columns = inspect(connection).get_multi_columns()
+    return sorted(table for (_, table), found in columns.items() if "user_key" in {each["name"] for each in found})

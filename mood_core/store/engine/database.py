@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from mood_core.errors import ConfigError, DatabaseDamaged, StoreBusy, StoreError, StoreUnreachable
 from mood_core.files.private import make_private_file, make_private_folder
-from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.named_queries import Query, query
 from mood_core.store.locks.fences import check_fences
 
 if TYPE_CHECKING:
@@ -110,6 +110,31 @@ class Database:
         """
         with _translated(self), self._reading.connect() as connection:
             yield connection
+
+    def rows(self, statement: Query, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
+        """All rows of one query. Raises like :meth:`read`."""
+        with self.read() as connection:
+            return connection.execute(statement, values).all()
+
+    def scalars(self, statement: Query, values: Mapping[str, Any] | None = None) -> list[Any]:
+        """The first column of all rows of one query. Raises like :meth:`read`."""
+        return [row[0] for row in self.rows(statement, values)]
+
+    def scalar(self, statement: Query, values: Mapping[str, Any] | None = None) -> Any:
+        """The first column of the first row of one query; None without rows. Raises like :meth:`read`."""
+        with self.read() as connection:
+            return connection.scalar(statement, values)
+
+    def run(
+        self,
+        statement: Query,
+        values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        *,
+        durable: bool = False,
+    ) -> int:
+        """Run one statement in its own transaction; returns the number of changed rows. Raises like :meth:`write`."""
+        with self.write(durable=durable) as connection:
+            return connection.execute(statement, values).rowcount
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -1,4 +1,4 @@
-"""Whether a database is another program's. moodlog makes its tables in a new database, or where it is told to."""
+"""Finds out whether a database belongs to another program. moodlog needs a new database, or an explicit permission."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _CREATES = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW)(?: IF NOT EXISTS)? 
 
 
 def refuse_foreign(database: Database) -> None:
-    """Let ``database`` pass if it has no tables, or has moodlog's. It is only read.
+    """Accept ``database`` if it has no tables, or has moodlog's tables. It is only read.
 
     Raises:
-        ConfigError: It has tables of something else and none of moodlog's.
+        ConfigError: It has tables of another program and none of moodlog's.
         StoreError: It cannot be read.
     """
     tables = foreign_tables(database)
@@ -35,10 +35,10 @@ def refuse_foreign(database: Database) -> None:
 
 
 def refuse_clashes(database: Database) -> None:
-    """Let a database of another program pass if none of its tables has the name of one of moodlog's.
+    """Accept a database of another program if none of its tables has the name of one of moodlog's.
 
     Raises:
-        ConfigError: One has.
+        ConfigError: A table has such a name.
         StoreError: It cannot be read.
     """
     files = [*sql_files("migrations", database.dialect), *sql_files("views", database.dialect)]
@@ -52,7 +52,7 @@ def refuse_clashes(database: Database) -> None:
 
 
 def foreign_tables(database: Database) -> list[str]:
-    """The tables of a database that has none of moodlog's; none where moodlog's are among them.
+    """The tables of a database without moodlog's tables; empty if it has them.
 
     Raises:
         StoreError: It cannot be read.
@@ -66,21 +66,21 @@ def foreign_tables(database: Database) -> list[str]:
 
 
 def _of_sqlite(file: Path) -> list[str]:
-    """By a connection of its own: the engine's would change the file's journal mode."""
+    """Uses a separate connection, because the engine would change the file's journal mode."""
     if not file.is_file() or file.stat().st_size == 0:
         return []
     try:
         uri = f"{file.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT_S)) as connection:
-            columns = {row[1] for row in connection.execute("PRAGMA table_info(schema_migrations)")}
-            if {"name", "sha256", "applied_at_ms"} <= columns:
+            columns = connection.execute(query("sqlite_columns").text, {"table": "schema_migrations"})
+            if {"name", "sha256", "applied_at_ms"} <= {name for name, _ in columns}:
                 return []
-            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            names = connection.execute(query("sqlite_tables").text)
             return [name for (name,) in names if not name.startswith("sqlite_")]
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise StoreBusy(f"another program is writing to {file}; try again in a minute") from error
-        return []  # whoever opens it for good says what is wrong with it
+        return []  # the next connection reports the error
     except sqlite3.DatabaseError:
         return []
 

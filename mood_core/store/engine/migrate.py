@@ -1,6 +1,6 @@
-"""Brings a database to this moodlog's schema: migrations once each, views whenever their files change.
+"""Updates a database to the schema of this moodlog: each migration once, views whenever their files change.
 
-All of it happens in one transaction, which both databases can roll back whole, and one process at a time.
+Everything happens in one transaction, which both databases can roll back, and in one process at a time.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from mood_core.store.engine.foreign import refuse_clashes, refuse_foreign
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import SqlFile, earlier_digests, sql_files
 
-_LOCK = 0x6D6F6F64  # "mood": the advisory lock that keeps two migrating processes apart on PostgreSQL
+_LOCK = 0x6D6F6F64  # "mood": the advisory lock of a migration on PostgreSQL
 
-_VIEW = "view/"  # what stands before a view's name in the bookkeeping
+_VIEW = "view/"  # prefix of the names of views in schema_migrations
 
 
 def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[str]:
-    """Apply what is missing and return the names of what was applied, oldest first. Does nothing the second time.
+    """Apply the missing migrations and return their names, oldest first. Idempotent.
 
     A database of another program is refused. With ``adopt``, moodlog's tables are added to it.
 
     Raises:
-        ConfigError: The database is another program's; with ``adopt``, a table of its has the name of one of ours.
+        ConfigError: The database belongs to another program; with ``adopt``, a table has the name of one of ours.
         SchemaOutOfDate: The database has migrations that this moodlog does not know, or one of them was changed.
         StoreError: The database cannot be reached or a migration fails; nothing is changed then.
     """
@@ -44,7 +44,7 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
         done = _applied(connection)
         _check(files, done)
         missing = [file for file in files if file.name not in done]
-        # Views go first: a migration may change what they stand on.
+        # Views are removed first: a migration may change their tables.
         _drop_views(connection, list(_views_of(done)))
         for file in missing:
             _run_script(connection, file)
@@ -58,7 +58,7 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
 
 
 def is_current(database: Database) -> bool:
-    """Whether nothing is missing.
+    """Whether all migrations and views are applied.
 
     Raises:
         SchemaOutOfDate: The database has migrations that this moodlog does not know, or one of them was changed.
@@ -73,7 +73,7 @@ def is_current(database: Database) -> bool:
 
 
 def _lock(connection: Connection) -> None:
-    # On SQLite the transaction itself is the lock: it began IMMEDIATE.
+    # On SQLite the transaction itself is the lock, because it began IMMEDIATE.
     if connection.dialect.name == "postgresql":
         connection.execute(query("lock_transaction"), {"key": _LOCK})
 
@@ -98,23 +98,20 @@ def _record(connection: Connection, name: str, digest: str, now: datetime) -> No
 
 
 def _drop_views(connection: Connection, old: list[str]) -> None:
-    # Only our own are dropped, the last first. A person's view that stands on one of them stops this, by the database.
+    # Only our own views, the last first. The database refuses it if a user's own view is based on one of them.
     for name in sorted(old, reverse=True):
-        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name.partition('_')[2]}")
+        connection.execute(query("drop_view", view=name.partition("_")[2]))
     connection.execute(query("remove_view_records"))
 
 
 def _run_script(connection: Connection, file: SqlFile) -> None:
-    as_it_stands = {"no_parameters": True}
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(file.text, execution_options=as_it_stands)
-        return
-    for statement in _statements(file.text):
-        connection.exec_driver_sql(statement, execution_options=as_it_stands)
+    statements = [file.text] if connection.dialect.name == "postgresql" else _statements(file.text)
+    for statement in statements:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The statements of a SQLite script; SQLite itself says where each is complete."""
+    """The statements of a SQLite script; SQLite itself finds the end of each."""
     pending = ""
     for line in script.splitlines(keepends=True):
         pending += line

@@ -1,6 +1,6 @@
 """Reads the named statements of ``sql/queries/*.sql``: ``query("gaps")`` is the one below ``-- name: gaps``.
 
-Each is written for PostgreSQL; SQLite gets it from :func:`mood_core.store.engine.sql_files.in_sqlite`.
+Statements are written for PostgreSQL; :func:`mood_core.store.engine.sql_files.in_sqlite` translates them for SQLite.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from mood_core.store.engine.sql_files import in_sqlite, sql_folder
 
 _COMMENT = re.compile(r"\s*--.*")
 _NOT_CHOSEN = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
-_LISTS = re.compile(r"= ANY\(:(\w+)\)")
+_LISTS = re.compile(r"(?:= ANY\(|unnest\(CAST\():(\w+)")
 
 
 class Query(TextClause):
-    """A statement that both databases understand. A parameter in ``= ANY(:name)`` takes a list of any length."""
+    """A statement for both databases. A parameter in ``= ANY(:name)`` takes a list of any length."""
 
     inherit_cache = True
     for_sqlite: TextClause
+
+    def in_sqlite(self) -> str:
+        """The SQL for a connection of the module sqlite3; a list is passed as JSON."""
+        return self.for_sqlite.text
 
 
 class _Values(UserDefinedType[Sequence[str | int]]):
@@ -41,9 +45,9 @@ def query(name: str, *options: str, **parts: str) -> Query:
     """The statement called ``name``.
 
     Args:
-        name: stands after ``-- name:`` above the statement.
-        options: which of the comments ``/* option: SQL */`` in the statement are part of it.
-        parts: what takes the place of the comment ``/* part */``: SQL of another statement.
+        name: the name after ``-- name:`` above the statement.
+        options: the comments ``/* option: SQL */`` that become a part of the statement.
+        parts: SQL for each comment ``/* part */`` or identifier ``any_part`` in the statement.
 
     Raises:
         KeyError: No statement has this name.
@@ -52,7 +56,7 @@ def query(name: str, *options: str, **parts: str) -> Query:
     for option in options:
         sql = re.sub(rf"/\* {option}: (.*?) \*/", r"\1", sql, flags=re.DOTALL)
     for key, part in parts.items():
-        sql = sql.replace(f"/* {key} */", part)
+        sql = part.join(re.split(rf"/\* {key} \*/|\bany_{key}\b", sql))
     sql = _NOT_CHOSEN.sub("", sql)
     lists = [bindparam(each, type_=_Values()) for each in dict.fromkeys(_LISTS.findall(sql))]
     found = Query(sql).bindparams(*lists)

@@ -10,6 +10,7 @@ from pathlib import Path
 _COMMENT = re.compile(r"--.*")
 _FOR_SQLITE = (
     (re.compile(r"= ANY\((:\w+)\)"), r"IN (SELECT value FROM json_each(\1))"),
+    (re.compile(r"unnest\(CAST\((:\w+) AS INTEGER\[\]\)\)"), r"json_each(\1)"),
     (re.compile(r"DATE '1970-01-01' \+ ([\w.]+)"), r"date(\1 * 86400, 'unixepoch')"),
     (re.compile(r"CAST\(date_trunc\('month', (date\([^()]*\))\) AS DATE\)"), r"date(\1, 'start of month')"),
     (re.compile(r"json_array_elements\(CAST\((:\w+) AS JSON\)\)"), r"json_each(\1)"),

@@ -1,7 +1,7 @@
-"""Keeps ``mood_days`` right, in the transaction that changes what it counts: listens by person and local day, by mood.
+"""Updates ``mood_days`` in the transaction that changes its counts: listens by person, local day and mood.
 
-New listens are counted here and added. Whatever is less simple (listens that were stored before, labels, time
-zones) has the days it touches counted again from the listens.
+New listens are counted here and added. After other changes (listens that were stored before, labels, time zones), the
+days concerned are counted again from the listens.
 """
 
 from __future__ import annotations
@@ -18,34 +18,30 @@ from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.day_counts import day_counts
-from mood_core.store.loading.key_cache import UNLABELLED, Memory
+from mood_core.store.loading.key_cache import UNLABELLED, TrackLabels
 from mood_core.store.loading.pending import add_pending, refill, take_days
 from mood_core.store.queries.time_zones import ensure_offsets, outdated_zones
 
 _DAY_S = 86_400
-_LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time settles its days; on SQLite writers take turns
+_LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time updates the counts; SQLite has one writer anyway
 
 
-def add_listens(connection: Connection, listens: pa.Table, inserted: int, memory: Memory) -> None:
+def add_listens(connection: Connection, listens: pa.Table, inserted: int, labels: TrackLabels) -> None:
     """Count ``listens`` (``user_key``, ``played_at_ms``, ``track_key``), of which ``inserted`` were not stored before.
 
-    Where some were, the days are counted again instead.
+    If some were stored before, the days are counted again instead. ``labels`` are those of the tracks of ``listens``.
     """
-    if not inserted:
-        return
-    serialise_counts(connection)
     user_keys = listens["user_key"].to_numpy()
     days = _local_days(connection, user_keys, listens["played_at_ms"].to_numpy() // 1000)
-    codes, chances = _labels(connection, listens["track_key"].to_numpy(), memory)
-    add_pending(connection, listens.filter(pa.array(codes == UNLABELLED)))
+    add_pending(connection, listens.filter(pa.array(labels.codes == UNLABELLED)))
     if inserted == listens.num_rows:
-        insert_rows(connection, "add_to_mood_days", day_counts(user_keys, days, codes, chances))
-        return
-    recount_days(connection, zip(user_keys.tolist(), days.tolist(), strict=True))
+        insert_rows(connection, "add_to_mood_days", day_counts(user_keys, days, labels.codes, labels.chances))
+    else:
+        recount_days(connection, zip(user_keys.tolist(), days.tolist(), strict=True))
 
 
 def labelled(connection: Connection, track_keys: Sequence[int]) -> None:
-    """Count the days again on which any of ``track_keys``, labelled just now by the current model, was heard."""
+    """Count the days with listens of ``track_keys`` again, which the current model has just labelled."""
     if not track_keys:
         return
     serialise_counts(connection)
@@ -69,10 +65,10 @@ def recount_people(connection: Connection, user_keys: Sequence[int]) -> None:
 
 
 def follow_time_zones(database: Database) -> int:
-    """Take over what this machine's time zone database says by now of the zones in use.
+    """Update the offsets of the zones in use from this machine's time zone database.
 
-    A government may change its clocks after somebody was connected. The days of those whom it concerns are counted
-    again; returns how many people that are. What this machine does not know stays as it is.
+    A government may change its time zone after a person was connected. The days of these people are counted again;
+    returns their number. Zones that this machine does not know stay as they are.
     """
     with database.read() as connection:
         names = outdated_zones(connection)
@@ -85,17 +81,21 @@ def follow_time_zones(database: Database) -> int:
 
 
 def recount_everything(connection: Connection) -> None:
-    """Count every day of everybody again: after the current model changed, and at the end of a rebuild."""
+    """Count every day of all people again: after a change of the current model, and at the end of a rebuild."""
     serialise_counts(connection)
     connection.execute(query("remove_all_mood_days"))
-    connection.execute(query("count_mood_days"))
+    if connection.dialect.name == "postgresql":
+        connection.execute(query("count_mood_days"))
+    else:  # SQLite would sort all listens in memory
+        for key in list(connection.scalars(query("every_person_key"))):
+            connection.execute(query("count_mood_days", "ids"), {"ids": [key]})
     refill(connection)
 
 
 def serialise_counts(connection: Connection) -> None:
-    """Let only one transaction at a time settle its days.
+    """Let only one transaction at a time update the counts, so that the next one sees all rows of this one.
 
-    Called when the rows are in, and held until the commit: whoever comes second sees all that the first has written.
+    Called after the rows were inserted; the lock is held until the commit.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(query("lock_transaction"), {"key": _LOCK})
@@ -121,11 +121,3 @@ def _offsets(connection: Connection, user_keys: NDArray[np.int64], times_s: NDAr
         here = zones == index
         offsets[here] = values[np.searchsorted(starts // 1000, times_s[here], side="right") - 1]
     return offsets
-
-
-def _labels(
-    connection: Connection, track_keys: NDArray[np.int64], memory: Memory
-) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
-    tracks, places = np.unique(track_keys, return_inverse=True)
-    codes, chances = memory.labels(connection, tracks)
-    return codes[places], chances[places]

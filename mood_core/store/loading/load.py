@@ -1,7 +1,7 @@
 """Loads a batch into its SQL table: rows and ledger entry in one transaction, so that a replay changes nothing.
 
-The text ids of a batch are turned into the store's integer keys in Arrow, once for each distinct id; then all rows go
-in by the one statement ``load_<dataset>`` of ``sql/queries/loading.sql``.
+The ids of a batch are replaced by integer keys in Arrow, once for each distinct id. Then all rows are inserted by one
+statement, ``load_<dataset>`` of ``sql/queries/loading.sql``.
 """
 
 from __future__ import annotations
@@ -10,29 +10,31 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from mood_core.lake import BatchFile
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.daily import add_listens, labelled, recount_people, serialise_counts
-from mood_core.store.loading.key_cache import Memory, invalidate_labels
+from mood_core.store.loading.key_cache import LoadCache, invalidate_labels
 from mood_core.store.loading.keyed_rows import with_keys
 from mood_core.store.loading.totals import add_to_totals, features_came, without_features
-from mood_core.store.queries.ledger import LedgerEntry, enter, take_over
+from mood_core.store.queries.ledger import enter, take_over
 from mood_core.store.queries.time_zones import ensure_offsets
 from mood_core.store.queries.tombstones import lock_people, without_forgotten
 
 _COLUMNS = re.compile(r"\(([^)]+)\)")
 
 
-def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table | Iterable[pa.Table], *, now: datetime) -> bool:
+def load_batch(database: Database, file: BatchFile, rows: pa.Table | Iterable[pa.Table], *, now: datetime) -> bool:
     """Load ``rows`` (in their dataset's schema) and write the ledger entry; False if it was loaded before.
 
-    Rows may come as one table or, for files of any size, as one after the other; then they are only asked for when the
-    ledger does not know the batch.
+    Rows are one table or, for files of any size, an iterable of tables, which is read only if the ledger does not have
+    the batch.
 
     Raises:
         StoreBusy: Another writer held the database for too long.
@@ -40,44 +42,44 @@ def load_batch(database: Database, entry: LedgerEntry, rows: pa.Table | Iterable
     """
     with database.load() as connection:
         lock_people(connection)
-        memory = database.key_cache.begin(connection)
-        loaded = load_into(connection, entry, rows, memory, now=now)
-    memory.committed()
+        cache = database.key_cache.begin(connection)
+        loaded = load_into(connection, file, rows, cache, now=now)
+    cache.committed()
     return loaded
 
 
 def load_into(
     connection: Connection,
-    entry: LedgerEntry,
+    file: BatchFile,
     rows: pa.Table | Iterable[pa.Table],
-    memory: Memory,
+    cache: LoadCache,
     *,
     now: datetime,
-    keep_days: bool = True,
+    keep_counts: bool = True,
 ) -> bool:
-    """:func:`load_batch` inside a transaction. Without ``keep_days``, the caller counts the days again afterwards.
+    """:func:`load_batch` inside a transaction. Without ``keep_counts``, the caller counts days and totals afterwards.
 
-    The rows of a compacted file are in already where the ledger holds every batch that it replaces. Rows of people who
-    were forgotten, and gave no new consent before the batch was made, are left out.
+    The rows of a compacted file are in SQL already if the ledger has every batch that it replaces. Rows of people who
+    were forgotten, and gave no new consent before the batch was made, are dropped.
     """
-    if not enter(connection, entry, now):
+    if not enter(connection, file, now):
         return False
-    if take_over(connection, entry):
+    if take_over(connection, file):
         return True
-    statement = f"load_{entry.dataset}"
+    statement = f"load_{file.dataset}"
     columns = _columns_of(query(statement).text)
     for given in [rows] if isinstance(rows, pa.Table) else rows:
-        table = without_forgotten(connection, given, entry.created_at)
+        table = without_forgotten(connection, given, file.created_at)
         if not table.num_rows:
             continue
-        moved = _moving(connection, table) if entry.dataset == "users" else []
-        keyed = with_keys(connection, table, memory.track_keys).select(columns)
-        new = _newly_featured(connection, entry.dataset, keyed, keep_days)
+        moved = _moving(connection, table) if file.dataset == "users" else []
+        keyed = with_keys(connection, table, cache.track_keys).select(columns)
+        new = _newly_featured(connection, file.dataset, keyed, keep_counts)
         inserted = insert_rows(connection, statement, keyed)
-        if entry.dataset == "users":
+        if file.dataset == "users":
             moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
-        if keep_days:
-            _keep_days(connection, entry.dataset, keyed, moved, inserted, memory)
+        if keep_counts:
+            _update_counts(connection, file.dataset, keyed, moved, inserted, cache)
         if new and inserted:
             serialise_counts(connection)
             invalidate_labels(connection)
@@ -85,20 +87,22 @@ def load_into(
     return True
 
 
-def _newly_featured(connection: Connection, dataset: str, keyed: pa.Table, keep_days: bool) -> list[int]:
-    """The tracks that get their first audio features by ``keyed``."""
-    if dataset != "audio_features" or not keep_days:
+def _newly_featured(connection: Connection, dataset: str, keyed: pa.Table, keep_counts: bool) -> list[int]:
+    """The tracks whose first audio features are in ``keyed``."""
+    if dataset != "audio_features" or not keep_counts:
         return []
     return without_features(connection, keyed["track_key"].to_pylist())
 
 
-def _keep_days(
-    connection: Connection, dataset: str, keyed: pa.Table, moved: list[int], inserted: int, memory: Memory
+def _update_counts(
+    connection: Connection, dataset: str, keyed: pa.Table, moved: list[int], inserted: int, cache: LoadCache
 ) -> None:
-    if dataset == "listens":
-        add_listens(connection, keyed, inserted, memory)
-        if inserted:
-            add_to_totals(connection, keyed, inserted, memory)
+    if dataset == "listens" and inserted:
+        serialise_counts(connection)
+        tracks, places = np.unique(keyed["track_key"].to_numpy(), return_inverse=True)
+        labels = cache.labels(connection, tracks).at(places)
+        add_listens(connection, keyed, inserted, labels)
+        add_to_totals(connection, keyed, inserted, labels.sources, cache.hear(tracks))
     elif dataset == "moods" and inserted:
         serialise_counts(connection)
         invalidate_labels(connection)
@@ -110,7 +114,7 @@ def _keep_days(
 
 
 def _moving(connection: Connection, users: pa.Table) -> list[int]:
-    """The keys of stored people for whom ``users`` gives another time zone."""
+    """The keys of stored people with another time zone in ``users``."""
     zones = dict(zip(users["user_id"].to_pylist(), users["timezone"].to_pylist(), strict=True))
     rows = connection.execute(query("time_zones_of"), {"ids": list(zones)})
     return [row.user_key for row in rows if zones[row.user_id] != row.timezone]

@@ -1,4 +1,4 @@
-"""Whether the kept totals may be used: a row in ``stale_totals`` says why not."""
+"""Whether the kept totals may be used: a row in ``stale_totals`` is a reason why not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mood_core.store.engine.named_queries import query
 
 
 def mark_stale(connection: Connection, reason: str) -> None:
-    """Have the totals counted again by the next run; until then nobody uses them."""
+    """Mark the totals as unusable until the next run counts them again."""
     connection.execute(query("mark_totals_stale"), {"reason": reason})
 
 

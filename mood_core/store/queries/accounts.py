@@ -1,4 +1,4 @@
-"""People and their accounts: who is connected, their encrypted tokens, and who is being pulled by whom."""
+"""Accounts: their states, and the leases of the runs that pull them."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row
-
-from mood_core.domain.records import from_ms, to_ms
+from mood_core.domain.records import to_ms
 from mood_core.errors import StoreError
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.fences import Leases, leased
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live, run_of
+from mood_core.store.queries.times import with_times
 
 NOT_CALLED = "not asked: "
-"""How the problem of an account begins that was not reached, because something stopped the asking for everybody."""
+"""Prefix of the problem of an account that a run did not reach, because something stopped all calls."""
 
 _UNRELEASED: set[str] = set()
-"""Owners in this process that are done and could not say so, because the database was down."""
+"""Owners in this process whose release failed because the database was down."""
 
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's account as it stands.
+    """A person's account.
 
-    ``state`` is active, paused, needs_reauthorisation, or unconnected where no token is kept here. A refused permission
-    is tried again at ``permission_retry_at``, None where that is not planned.
+    ``state`` is active, paused, needs_reauthorisation, or unconnected (no token is stored). A refused permission is
+    tried again at ``permission_retry_at``; None if no retry is planned.
     """
 
     user_id: str
@@ -55,10 +54,9 @@ class Accounts:
     def all(self, user_ids: Sequence[str] | None = None) -> list[Account]:
         """Every account, or those of ``user_ids`` (an id or a display name each), ordered by user id.
 
-        An id means its account alone, also where somebody else has taken it for a display name.
+        An id selects its account alone, even if another person has it as display name.
         """
-        with self._database.read() as connection:
-            accounts = [_account(row) for row in connection.execute(query("accounts"))]
+        accounts = [Account(**with_times(row)) for row in self._database.rows(query("accounts"))]
         if user_ids is None:
             return accounts
         wanted = set(user_ids)
@@ -68,9 +66,9 @@ class Accounts:
     def acquire_leases(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
         """Acquire the leases of active accounts for ``owner``; returns the accounts that no other living run holds.
 
-        They come in the order of their ids, those with a problem of their own last. Claiming again renews the lease,
-        which ends ``for_s`` seconds after ``now``. A lease belongs to a run: a retry of the run inherits it, also in
-        another process.
+        They are ordered by id, accounts with a problem of their own last. Acquiring again renews the lease, which ends
+        ``for_s`` seconds after ``now``. A lease belongs to a run: a retry of the run inherits it, also in another
+        process.
         """
         if not user_ids:
             return []
@@ -82,15 +80,15 @@ class Accounts:
             free = [owner, *(holder for holder in holders if _is_free_for(owner, holder))]
             values = {"owner": owner, "user_ids": user_ids, "free": free, **times}
             rows = connection.execute(query("acquire_account_leases"), values)
-            claimed = [(_has_trouble(row.last_problem), row.user_id) for row in rows]
-        return [user_id for _, user_id in sorted(claimed)]
+            acquired = [(_has_problem(row.last_problem), row.user_id) for row in rows]
+        return [user_id for _, user_id in sorted(acquired)]
 
     @contextmanager
     def leased(self, owner: str | None = None) -> Iterator[None]:
-        """Write rows of people only while ``owner`` holds the accounts that it holds now.
+        """Write rows of people only while ``owner`` holds its present leases.
 
-        Batches that are added meanwhile are refused where another run has acquired one of these accounts since. With or
-        without an owner, rows of somebody who has been forgotten since are left out: what is written was read before.
+        A batch is refused if another run has acquired one of these accounts since. Rows of people who were forgotten
+        since are dropped, with or without an owner, because the rows may have been read before.
         """
         from mood_core.store.queries.tombstones import newest_forgetting
 
@@ -102,29 +100,26 @@ class Accounts:
             yield
 
     def release(self, owner: str, user_ids: Sequence[str] | None = None) -> None:
-        """Release the leases that ``owner`` holds: all, or those of ``user_ids``.
+        """Release the leases of ``owner``: all, or those of ``user_ids``.
 
-        Where the database does not take that, whoever claims next in this process gets them.
+        If the database fails, the next owner in this process that acquires these leases gets them.
         """
+        options = () if user_ids is None else ("user_ids",)
         try:
-            with self._database.write() as connection:
-                if user_ids is None:
-                    connection.execute(query("release_all_account_leases"), {"owner": owner})
-                else:
-                    connection.execute(query("release_account_leases"), {"owner": owner, "user_ids": user_ids})
+            self._database.run(query("release_account_leases", *options), {"owner": owner, "user_ids": user_ids})
         except StoreError:
             _UNRELEASED.add(owner)
             raise
 
     def release_run(self, run: str) -> None:
-        """Release every lease of the run called ``run``, which has died, whatever process of it holds them."""
+        """Release every lease of ``run``, which has died, in whatever process it held them."""
         with self._database.write() as connection:
             holders = connection.scalars(query("lease_owners"))
             for owner in [holder for holder in holders if run_of(holder) == run]:
-                connection.execute(query("release_all_account_leases"), {"owner": owner})
+                connection.execute(query("release_account_leases"), {"owner": owner})
 
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None:
-        """Record that these accounts were pulled without trouble."""
+        """Record that these accounts were pulled without a problem."""
         self._for_each(user_ids, "record_pull", to_ms(at))
 
     def troubled(self, user_ids: Sequence[str], problem: str) -> None:
@@ -132,54 +127,28 @@ class Accounts:
         self._for_each(user_ids, "record_problem", problem)
 
     def paces(self, since: datetime, plays: int, user_ids: Sequence[str]) -> dict[str, tuple[int, timedelta | None]]:
-        """How fast each of ``user_ids`` listened since ``since``, by user id, for those who did.
+        """The listening pace of each of ``user_ids`` since ``since``, by user id; without people who did not listen.
 
-        How many plays there were, and the shortest time from one to the one that is ``plays`` later, if there was one.
+        A pace is the number of plays, and the shortest time between a play and the play that is ``plays`` later.
         """
-        with self._database.read() as connection:
-            values = {"since": to_ms(since), "plays": plays, "user_ids": user_ids}
-            rows = connection.execute(query("listening_paces"), values)
-            return {
-                row.user_id: (row.plays, None if row.shortest_ms is None else timedelta(milliseconds=row.shortest_ms))
-                for row in rows
-            }
+        values = {"since": to_ms(since), "plays": plays, "user_ids": user_ids}
+        return {
+            row.user_id: (row.plays, None if row.shortest_ms is None else timedelta(milliseconds=row.shortest_ms))
+            for row in self._database.rows(query("listening_paces"), values)
+        }
 
     def set_state(self, user_id: str, state: str, reason: str | None = None) -> bool:
-        """Set an account's state; False where there is no such account. ``active`` clears what was wrong before."""
-        with self._database.write() as connection:
-            values = {"state": state, "reason": reason, "id": user_id}
-            return connection.execute(query("set_account_state"), values).rowcount > 0
+        """Set an account's state; False if there is no such account. ``active`` clears the last problem."""
+        return self._database.run(query("set_account_state"), {"state": state, "reason": reason, "id": user_id}) > 0
 
     def _for_each(self, user_ids: Sequence[str], statement: str, value: object) -> None:
         if user_ids:
-            with self._database.write() as connection:
-                connection.execute(query(statement), [{"value": value, "id": user_id} for user_id in user_ids])
+            self._database.run(query(statement), [{"value": value, "id": user_id} for user_id in user_ids])
 
 
 def _is_free_for(owner: str, holder: str) -> bool:
     return run_of(holder) == run_of(owner) or holder in _UNRELEASED or not may_live(holder)
 
 
-def _has_trouble(problem: str | None) -> bool:
+def _has_problem(problem: str | None) -> bool:
     return problem is not None and not problem.startswith(NOT_CALLED)
-
-
-def _account(row: Row[tuple[object, ...]]) -> Account:
-    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
-    return Account(
-        values["user_id"],
-        values["display_name"],
-        values["timezone"],
-        from_ms(values["connected_at_ms"]),
-        values["state"],
-        values["state_reason"],
-        _time(values["authorised_at_ms"]),
-        _time(values["last_pulled_at_ms"]),
-        values["last_problem"],
-        _time(values["newest_listen_ms"]),
-        _time(values["permission_retry_at_ms"]),
-    )
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else from_ms(milliseconds)

@@ -1,4 +1,4 @@
-"""A person's moods, counted by day, week, month, hour, weekday or track, from the views that everybody can query."""
+"""Listens by mood and day, week, month, hour or weekday, and the newest listens, from the public views."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUPINGS = {
     "hour": "local_hour",
     "weekday": "local_weekday",
 }
-"""What counts can be made by, and the column each is made by."""
+"""The kinds of periods, and the column of each."""
 
 _COMPUTED = {
     # A week is shown as the Monday that begins it.
@@ -31,7 +31,7 @@ _COMPUTED = {
 
 @dataclass(frozen=True, slots=True)
 class MoodCount:
-    """One person's listens in one ``period``, by mood; ``Unlabelled`` counts those without one.
+    """One person's listens in one ``period`` by mood; ``Unlabelled`` counts those without a mood.
 
     A period is a day or a week's Monday (YYYY-MM-DD), a month (YYYY-MM), an hour (0-23), or a weekday (1 for Monday to
     7 for Sunday).
@@ -50,14 +50,14 @@ class MoodCount:
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """Whose history (an id or a name; None: everybody), on which local days (both included)."""
+    """The person (an id or a name; None for all people) and the local days (both included) of a query."""
 
     user: str | None = None
     first_day: date | None = None
     last_day: date | None = None
 
     def values(self) -> dict[str, str]:
-        """The parameters of a query, whose names are also its options."""
+        """The parameters of the query; their names are also its options."""
         chosen = {"user": self.user, "first_day": self.first_day, "last_day": self.last_day}
         return {name: str(one) for name, one in chosen.items() if one is not None}
 
@@ -69,22 +69,18 @@ def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[Mood
     parts = {"period": f"{column} AS period,", "by_period": f"{column},", "by_user_and_period": f"user_id, {column},"}
     statement = query("mood_counts", *values, **parts)
     periods: dict[tuple[str, str, str | int], dict[str, int]] = {}
-    with database.read() as connection:
-        for row in connection.execute(statement, values):
-            period = row.period if isinstance(row.period, int) else str(row.period)
-            counts = periods.setdefault(
-                (row.user_id, row.display_name, period), dict.fromkeys((*MOODS, "Unlabelled"), 0)
-            )
-            counts[row.mood] = row.listens
+    for row in database.rows(statement, values):
+        period = row.period if isinstance(row.period, int) else str(row.period)
+        counts = periods.setdefault((row.user_id, row.display_name, period), dict.fromkeys((*MOODS, "Unlabelled"), 0))
+        counts[row.mood] = row.listens
     return [MoodCount(*key, counts) for key, counts in periods.items()]
 
 
 def latest_listens(database: Database, chosen: HistoryFilter, limit: int) -> list[dict[str, Any]]:
     """The newest ``limit`` listens with their moods, newest first; times as ISO 8601 text."""
     values = chosen.values()
-    with database.read() as connection:
-        rows = connection.execute(query("latest_listens", *values), values | {"limit": limit}).mappings()
-        return [{name: _plain(value) for name, value in row.items()} for row in rows]
+    rows = database.rows(query("latest_listens", *values), values | {"limit": limit})
+    return [{name: _plain(value) for name, value in row._asdict().items()} for row in rows]
 
 
 def _plain(value: Any) -> Any:

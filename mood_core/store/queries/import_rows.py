@@ -1,4 +1,4 @@
-"""What an import asks of SQL: a person's stored listens, known names, waiting plays, gaps, and what was imported."""
+"""Queries of an import: stored listens, known names, pending plays, gaps, and earlier imports."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from mood_core.domain.records import Gap, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.keys import keys_of
+from mood_core.store.queries.times import with_times
 
 _CHUNK = 50_000
 
 
 class ImportRows:
-    """Questions of the import to one database."""
+    """Queries of an import to one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def track_keys(self, track_ids: Sequence[str]) -> dict[str, int]:
-        """The keys of those of ``track_ids`` that are stored."""
+        """The keys of the stored tracks among ``track_ids``."""
         with self._database.read() as connection:
             return keys_of(connection, "tracks", track_ids)
 
     def titled_among(self, track_ids: Sequence[str]) -> set[str]:
-        """Those of ``track_ids`` whose title is stored already."""
-        with self._database.read() as connection:
-            return set(connection.scalars(query("titled_tracks"), {"ids": track_ids}))
+        """The tracks of ``track_ids`` whose title is stored."""
+        return set(self._database.scalars(query("titled_tracks"), {"ids": track_ids}))
 
     def extended_listens(self, user_id: str) -> Iterator[Sequence[tuple[int, int, int | None]]]:
         """A person's listens from extended histories, in chunks of (track key, played_at [ms], ms_played)."""
@@ -39,36 +39,31 @@ class ImportRows:
 
     def listens_but_extended(self, user_id: str) -> list[tuple[str, int, int | None, str]]:
         """A person's polled listens and those from account data: (track id, played_at [ms], ms_played, source)."""
-        with self._database.read() as connection:
-            return [tuple(row) for row in connection.execute(query("listens_but_extended"), {"user": user_id})]
+        return [tuple(row) for row in self._database.rows(query("listens_but_extended"), {"user": user_id})]
 
     def track_names(self) -> Iterator[tuple[str, str, str]]:
-        """(track id, title, artists) of every described track, in the order of their ids."""
+        """(track id, title, artists) of every described track, ordered by id."""
         with self._database.read() as connection:
             for row in connection.execution_options(yield_per=_CHUNK).execute(query("track_names")):
                 yield row.track_id, row.name, row.artists
 
     def pending_plays(self, user_id: str | None = None) -> list[tuple[str, int, str, str, int | None]]:
         """(user id, end [ms], artist, title, ms_played) of the plays whose track is not known yet."""
-        statement = "pending_plays" if user_id is None else "pending_plays_of"
-        with self._database.read() as connection:
-            return [tuple(row) for row in connection.execute(query(statement), {"user": user_id})]
+        options = () if user_id is None else ("user",)
+        return [tuple(row) for row in self._database.rows(query("pending_plays", *options), {"user": user_id})]
 
     def names_matched_until(self) -> datetime | None:
-        """Until when the names that came were held against the waiting plays; None before the first time."""
-        with self._database.read() as connection:
-            until = connection.scalar(query("names_matched_until"))
+        """The time until which new names were compared with the pending plays; None before the first time."""
+        until = self._database.scalar(query("names_matched_until"))
         return None if until is None else from_ms(until)
 
     def names_matched(self, until: datetime) -> None:
-        """Note that every name that came before ``until`` was held against the waiting plays."""
-        with self._database.write() as connection:
-            connection.execute(query("set_names_matched_until"), {"until": to_ms(until)})
+        """Record that every name from before ``until`` was compared with the pending plays."""
+        self._database.run(query("set_names_matched_until"), {"until": to_ms(until)})
 
     def named(self, user_id: str) -> set[tuple[int, str, str, int | None]]:
-        """(end [ms], artist, title, ms_played) of every play that was ever kept by name."""
-        with self._database.read() as connection:
-            return {tuple(row) for row in connection.execute(query("named_plays"), {"user": user_id})}
+        """(end [ms], artist, title, ms_played) of every play that an export named by artist and title."""
+        return {tuple(row) for row in self._database.rows(query("named_plays"), {"user": user_id})}
 
     def listens_shorter_than(self, min_ms: int, user_id: str) -> int:
         """Number of a person's stored listens that are shorter than ``min_ms`` milliseconds."""
@@ -82,23 +77,16 @@ class ImportRows:
 
     def open_gaps(self, user_id: str) -> list[Gap]:
         """A person's gaps that are not filled, oldest first."""
-        with self._database.read() as connection:
-            return [
-                Gap(user_id, from_ms(row.starts_at_ms), from_ms(row.ends_at_ms), from_ms(row.found_at_ms))
-                for row in connection.execute(query("open_gaps"), {"user": user_id})
-            ]
+        return [Gap(user_id, **with_times(row)) for row in self._database.rows(query("open_gaps"), {"user": user_id})]
 
     def imported(self, user_id: str, digest: str, options: str) -> tuple[int, dict[str, int]] | None:
-        """Rows and fates of an earlier import of the same bytes with the same options; None if there was none."""
-        values = {"user": user_id, "digest": digest, "options": options}
-        with self._database.read() as connection:
-            row = connection.execute(query("imported_file"), values).first()
-        return None if row is None else (row.rows_read, json.loads(row.fates))
+        """Rows and outcomes of an earlier import of the same bytes with the same options; None without one."""
+        rows = self._database.rows(query("imported_file"), {"user": user_id, "digest": digest, "options": options})
+        return (rows[0].rows_read, json.loads(rows[0].fates)) if rows else None
 
     def remember(
         self, user_id: str, digest: str, options: str, rows_read: int, fates: Mapping[str, int], *, now: datetime
     ) -> None:
-        """Note that an export is in as a whole."""
+        """Record that an export was imported as a whole."""
         values = {"user": user_id, "digest": digest, "options": options, "rows": rows_read, "at": to_ms(now)}
-        with self._database.write() as connection:
-            connection.execute(query("record_imported_file"), values | {"fates": json.dumps(dict(fates))})
+        self._database.run(query("record_imported_file"), values | {"fates": json.dumps(dict(fates))})

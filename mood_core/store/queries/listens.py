@@ -1,4 +1,4 @@
-"""Questions about stored listens and tracks that merging a pulled window needs."""
+"""Stored listens and tracks, as needed to merge a window of recently played tracks."""
 
 from __future__ import annotations
 
@@ -17,28 +17,22 @@ class ListenStore:
         self._database = database
 
     def newest_before(self, user_id: str, before: datetime) -> datetime | None:
-        """When the newest of a person's stored listens before a time was played; None where there is none."""
-        with self._database.read() as connection:
-            values = {"id": user_id, "moment": to_ms(before)}
-            newest = connection.scalar(query("newest_listen_before"), values)
+        """The time of a person's newest stored listen before a time; None if there is none."""
+        newest = self._database.scalar(query("newest_listen_before"), {"id": user_id, "moment": to_ms(before)})
         return None if newest is None else from_ms(newest)
 
     def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]:
         """(played_at, track id) of a person's stored listens from ``since`` on."""
-        with self._database.read() as connection:
-            rows = connection.execute(query("listens_since"), {"id": user_id, "since": to_ms(since)})
-            return {(from_ms(row.played_at_ms), row.track_id) for row in rows}
+        rows = self._database.rows(query("listens_since"), {"id": user_id, "since": to_ms(since)})
+        return {(from_ms(row.played_at_ms), row.track_id) for row in rows}
 
     def imported_since(self, user_id: str, since: datetime) -> list[tuple[Track, datetime, int | None, str]]:
         """(track, played_at, ms_played, source) of a person's listens from ``since`` on that were not polled."""
-        with self._database.read() as connection:
-            rows = connection.execute(query("imported_listens_since"), {"id": user_id, "since": to_ms(since)})
-            return [
-                (Track(row.track_id, row.name, (row.artists,)), from_ms(row.played_at_ms), row.ms_played, row.source)
-                for row in rows
-            ]
+        return [
+            (Track(row.track_id, row.name, (row.artists,)), from_ms(row.played_at_ms), row.ms_played, row.source)
+            for row in self._database.rows(query("imported_listens_since"), {"id": user_id, "since": to_ms(since)})
+        ]
 
     def described_among(self, track_ids: Sequence[str]) -> set[str]:
-        """Those of ``track_ids`` whose title and length are stored already."""
-        with self._database.read() as connection:
-            return set(connection.scalars(query("described_tracks"), {"ids": track_ids}))
+        """The tracks of ``track_ids`` whose title and duration are stored."""
+        return set(self._database.scalars(query("described_tracks"), {"ids": track_ids}))

@@ -1,4 +1,4 @@
-"""Models in SQL: which weights each model version stands for."""
+"""Model versions in SQL and the weights behind them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class ModelRows:
         self._database = database
 
     def recognise(self, model_version: str, weights_sha256: str) -> None:
-        """Remember what ``model_version`` stands for, or check it.
+        """Record the weights of ``model_version``, or compare them with the recorded ones.
 
         Raises:
-            ModelCardMismatch: The labels of this version came from other weights.
+            ModelCardMismatch: The stored labels of this version come from other weights.
         """
         with self._database.write() as connection:
             connection.execute(query("add_model"), {"id": model_version})

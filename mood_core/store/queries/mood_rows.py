@@ -1,4 +1,4 @@
-"""Moods in SQL: which tracks want a label by a model, and which model's labels people see."""
+"""Labels in SQL: tracks without a label, and the current model, whose labels the views show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _EVERYTHING = Selection()
 
 PAGE = 50_000
-"""So many tracks :meth:`MoodRows.unlabelled` hands out at once."""
+"""The number of tracks in a table of :meth:`MoodRows.unlabelled`."""
 
 
 class MoodRows:
@@ -30,8 +30,8 @@ class MoodRows:
     def unlabelled(self, model_version: str, selection: Selection = _EVERYTHING) -> Iterator[pa.Table]:
         """Stored features of selected tracks without a label by ``model_version``, in tables of up to 50,000 rows.
 
-        Columns: ``track_id``, the ten features (float64, ``duration_ms`` nullable) and ``feature_source``. The nine
-        features are of one source; the duration is that source's own or, where it gave none, the track's own.
+        Columns: ``track_id``, the ten features (float64, ``duration_ms`` nullable) and ``feature_source``. Nine
+        features are from that source; the duration is from it too or, if it has none, from the track.
         """
         import pyarrow as pa
 
@@ -39,9 +39,8 @@ class MoodRows:
         statement = query("unlabelled_tracks", and_selected=selected)
         after = -1
         while True:
-            with self._database.read() as connection:
-                page = {"after": after, "version": model_version, "page": PAGE}
-                rows = connection.execute(statement, values | page).all()
+            page = {"after": after, "version": model_version, "page": PAGE}
+            rows = self._database.rows(statement, values | page)
             if not rows:
                 return
             after = rows[-1].track_key
@@ -50,28 +49,25 @@ class MoodRows:
             yield pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
     def count_unlabelled(self, model_version: str, selection: Selection = _EVERYTHING) -> int:
-        """How many selected tracks have features and no label by ``model_version``."""
+        """The number of selected tracks with features and without a label by ``model_version``."""
         selected, values = selection.tracks("f.track_key")
-        with self._database.read() as connection:
-            statement = query("count_unlabelled_tracks", and_selected=selected)
-            return int(connection.scalar(statement, values | {"version": model_version}) or 0)
+        statement = query("count_unlabelled_tracks", and_selected=selected)
+        return int(self._database.scalar(statement, values | {"version": model_version}))
 
     def newest_features(self, limit: int) -> pa.Table:
-        """The ten features of the ``limit`` tracks whose features were fetched last, as in ``unlabelled``."""
+        """The ten features of the ``limit`` tracks whose features were fetched last, as in :meth:`unlabelled`."""
         import pyarrow as pa
 
-        with self._database.read() as connection:
-            rows = connection.execute(query("newest_features"), {"limit": limit}).all()
+        rows = self._database.rows(query("newest_features"), {"limit": limit})
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(FEATURES)
         return pa.table({name: pa.array(column, pa.float64()) for name, column in zip(FEATURES, columns, strict=True)})
 
     def current_version(self) -> str | None:
-        """The model version whose labels people see; None before the first label."""
-        with self._database.read() as connection:
-            return current_version(connection)
+        """The current model version; None before the first label."""
+        return current_version(self._database)
 
     def set_current(self, model_version: str) -> None:
-        """Show the labels of ``model_version`` from now on, all at once."""
+        """Make ``model_version`` the current model: the views show all its labels at once."""
         from mood_core.store.loading.daily import recount_everything
         from mood_core.store.loading.totals import recount_stale
 
@@ -83,18 +79,14 @@ class MoodRows:
             recount_stale(connection)
 
     def agreement(self, old: str, new: str) -> dict[tuple[str, str], int]:
-        """By (mood by ``old``, mood by ``new``): how many tracks that both versions have labelled."""
-        with self._database.read() as connection:
-            rows = connection.execute(query("label_agreement"), {"old": old, "new": new})
-            return {(row[0], row[1]): row[2] for row in rows}
+        """By (mood by ``old``, mood by ``new``): the number of tracks that both versions have labelled."""
+        rows = self._database.rows(query("label_agreement"), {"old": old, "new": new})
+        return {(row.old_mood, row.new_mood): row.tracks for row in rows}
 
     def moved_most(self, old: str, new: str, limit: int) -> list[dict[str, Any]]:
         """The tracks whose probabilities differ most; ``distance`` is half the sum of the differences, 0 to 1."""
-        with self._database.read() as connection:
-            rows = connection.execute(
-                query("labels_that_moved_most"), {"old": old, "new": new, "limit": limit}
-            ).mappings()
-            return [dict(row) for row in rows]
+        values = {"old": old, "new": new, "limit": limit}
+        return [row._asdict() for row in self._database.rows(query("labels_that_moved_most"), values)]
 
     def drop_old(self) -> list[tuple[str, int]]:
         """Remove the labels of every version but the current one; returns each version with its number of labels."""
@@ -107,7 +99,7 @@ class MoodRows:
         return dropped
 
 
-def current_version(connection: Connection) -> str | None:
-    """The model version whose labels people see; None before the first label."""
-    version: str | None = connection.scalar(query("current_version"))
+def current_version(source: Database | Connection) -> str | None:
+    """The current model version; None before the first label."""
+    version: str | None = source.scalar(query("current_version"))
     return version

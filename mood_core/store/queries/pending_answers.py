@@ -1,4 +1,4 @@
-"""Answers of feature sources between the question and the batch file that will hold them."""
+"""Responses of feature sources that are stored until a batch file has their rows."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from mood_core.domain.records import from_ms, to_ms
+from mood_core.domain.records import to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.queries.times import with_times
 
 
 @dataclass(frozen=True, slots=True)
 class PendingAnswer:
-    """Rows of one dataset: ``arrow`` is a stream in base64; ``created_at`` is the date of the batch to be made."""
+    """Rows of one dataset: ``arrow`` is an IPC stream in base64; ``created_at`` is the date of their future batch."""
 
     answer_id: str
     dataset: str
@@ -30,7 +31,7 @@ class PendingAnswers:
         self._database = database
 
     def keep(self, rows: Mapping[str, tuple[int, str]]) -> None:
-        """Store what one answer brought, in one transaction: by dataset, the number of its rows and their stream.
+        """Store the rows of one response in one transaction: by dataset, their number and their stream.
 
         Raises:
             StoreError: The database fails.
@@ -40,29 +41,23 @@ class PendingAnswers:
             for dataset, (count, arrow) in rows.items()
         ]
         if values:
-            with self._database.write() as connection:
-                connection.execute(query("keep_pending_answer"), values)
+            self._database.run(query("keep_pending_answer"), values)
 
     def seal(self, dataset: str, created_at: datetime) -> list[PendingAnswer]:
-        """All pending answers with rows of ``dataset``, the batches to make of them one after the other.
+        """All pending answers with rows of ``dataset``, batch by batch.
 
-        Those that belong to no batch yet belong to the one of ``created_at`` from now on.
+        Answers that belong to no batch yet are assigned to the batch of ``created_at``.
         """
         with self._database.write() as connection:
             connection.execute(query("seal_pending_answers"), {"dataset": dataset, "at": to_ms(created_at)})
             found = connection.execute(query("pending_answers"), {"dataset": dataset}).all()
-        return [
-            PendingAnswer(row.answer_id, row.dataset, row.row_count, row.arrow, from_ms(row.created_at_ms))
-            for row in found
-        ]
+        return [PendingAnswer(**with_times(row)) for row in found]
 
     def count(self) -> int:
-        """How many rows are pending."""
-        with self._database.read() as connection:
-            return int(connection.scalar(query("count_pending_answers")) or 0)
+        """The number of pending rows."""
+        return int(self._database.scalar(query("count_pending_answers")))
 
     def remove(self, answer_ids: Sequence[str]) -> None:
-        """Remove answers whose rows a loaded batch holds."""
+        """Remove answers whose rows are in a loaded batch."""
         if answer_ids:
-            with self._database.write() as connection:
-                connection.execute(query("remove_pending_answers"), {"ids": answer_ids})
+            self._database.run(query("remove_pending_answers"), {"ids": answer_ids})

@@ -1,4 +1,4 @@
-"""Everything SQL knows of one person, for them to take along. Tokens stay: they open an account."""
+"""Everything in SQL about one person, for an export. Tokens are left out, because they open the account."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ PART_OF: Mapping[str, str] = MappingProxyType(
         "imported_files": "imports",
     }
 )
-"""In which part of an export the rows of a table about people are."""
+"""By table about people: the part of an export that contains its rows."""
 
 _COUNTED = "is counted from the listens, which are exported"
-_WORKING = "says which process works on the account, and nothing of the person"
+_WORKING = "names the process that works on the account, and contains nothing about the person"
 NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
     {
         "mood_days": _COUNTED,
@@ -43,7 +43,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "accounts.lease_number": _WORKING,
     }
 )
-"""Tables and columns about people that an export leaves out, and why."""
+"""Tables and columns about people that are not in an export, with the reasons."""
 
 _PARTS = tuple(dict.fromkeys(PART_OF.values()))
 _CHUNK_ROWS = 10_000
@@ -54,9 +54,9 @@ Rows = Callable[[], Iterator[pa.Table]]
 
 @contextmanager
 def personal_rows(database: Database, user_id: str) -> Iterator[dict[str, Rows]]:
-    """The ``person``, their ``listens`` with track and mood, their ``gaps``, and what they imported: one snapshot.
+    """A snapshot of the ``person``, their ``listens`` with track and mood, ``gaps``, ``plays_by_name`` and ``imports``.
 
-    ``plays_by_name`` are the plays that an export named by artist and title alone, ``imports`` the exports themselves.
+    ``plays_by_name`` are the plays that an imported file names by artist and title, ``imports`` the imported files.
     Each part can be read inside the block, more than once, and is never in memory as a whole.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which part of the history a run is about: some people, some days, or all of it."""
+"""The part of the history that a run processes: some people, some days, or everything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mood_core.store.engine.named_queries import query
 
 
 def check_days(first_day: date | None, last_day: date | None) -> None:
-    """Refuse days that are the wrong way round; None leaves an end open.
+    """Refuse days in the wrong order; None leaves an end open.
 
     Raises:
         InputError: The first day is after the last.
@@ -30,11 +30,11 @@ class Selection:
 
     @property
     def is_everything(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether the selection is the whole history."""
         return self.user_ids is None and self.first_day is None and self.last_day is None
 
     def tracks(self, column: str) -> tuple[str, dict[str, object]]:
-        """The SQL ``AND ...`` that ``column`` is the key of a track heard in this selection, and its parameters."""
+        """The SQL ``AND ...`` for ``column`` as the key of a track played in this selection, and its parameters."""
         if self.is_everything:
             return "", {}
         chosen = {"user_ids": self.user_ids, "first_day": self.first_day, "last_day": self.last_day}

@@ -1,4 +1,4 @@
-"""What a database holds of the lake's facts, as digests by person or track: two databases that hold the same agree."""
+"""Digests of the rows that come from the lake, by person or track, to compare two databases."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Any
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 
-from mood_core.store.engine.copying import count_rows
+from mood_core.store.engine.copying import tables_about_people
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
 from mood_core.store.loading.stale_totals import are_stale
@@ -28,15 +28,15 @@ TABLES = (
     "named_plays",
     "mood_days",
 )
-"""The tables whose rows come from the lake; ``sql/facts`` says how each is read."""
+"""The tables whose rows come from the lake; ``sql/facts`` has the query of each."""
 
 
 Digests = dict[str, tuple[int, int]]
-"""By the first column, a person or the first character of a track's id: how many rows, and a sum of their digests."""
+"""By the first column (a person, or the first character of track ids): the number of rows, and a sum of digests."""
 
 
 def digests(connection: Connection, table: str) -> Digests:
-    """What ``table`` holds; the sums are the same in any order of the rows."""
+    """The digests of ``table``, which do not depend on the order of rows."""
     result: Digests = {}
     facts = text(sql_file("facts", table).text)
     with connection.execute(facts, execution_options={"yield_per": _CHUNK}) as rows:
@@ -47,33 +47,32 @@ def digests(connection: Connection, table: str) -> Digests:
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """How many rows each table has."""
-    return {table: count_rows(connection, table) for table in TABLES}
+    """The number of rows of each table."""
+    return {table: connection.scalar(query("count_rows", table=table)) for table in TABLES}
 
 
 def rows_of_nobody(connection: Connection) -> dict[str, int]:
-    """How many rows of each table about people belong to a person whom the table ``users`` does not know."""
-    found = inspect(connection)
-    names = [
-        name for name in found.get_table_names() if "user_key" in {each["name"] for each in found.get_columns(name)}
-    ]
-    orphans = "SELECT count(*) FROM {table} WHERE user_key NOT IN (SELECT user_key FROM users)"
-    rows = {name: connection.scalar(text(orphans.format(table=name))) or 0 for name in sorted(names) if name != "users"}
-    return {name: count for name, count in rows.items() if count}
+    """By table about people: the number of rows whose person is not in the table ``users``; without zeros."""
+    rows = {
+        table: connection.scalar(query("count_rows_of_nobody", table=table))
+        for table in tables_about_people(connection)
+        if table != "users"
+    }
+    return {table: count for table, count in rows.items() if count}
 
 
 def days_add_up(connection: Connection) -> bool:
-    """Whether the daily counts hold as many listens as there are."""
+    """Whether the daily counts add up to the number of listens."""
     return bool(connection.scalar(query("do_days_add_up")))
 
 
 def totals_add_up(connection: Connection) -> bool:
-    """Whether the totals hold as many listens as there are, or are marked to be counted again."""
+    """Whether the totals add up to the number of listens, or are marked as stale."""
     return are_stale(connection) or bool(connection.scalar(query("do_totals_add_up")))
 
 
 def _digest(values: Any) -> int:
-    # Single precision on PostgreSQL, double on SQLite: its bits in single precision are what both keep. Digits are not,
-    # because they round a number in the middle to one side or the other, depending on what is left behind it.
+    # PostgreSQL stores single precision, SQLite double: the bits in single precision are equal. Rounded decimal digits
+    # are not, because a number in the middle can be rounded to either side.
     plain = [_SINGLE.pack(value) if isinstance(value, float) else value for value in values]
     return int.from_bytes(blake2b(repr(plain).encode(), digest_size=8).digest(), "big")

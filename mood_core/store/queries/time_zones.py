@@ -1,7 +1,8 @@
-"""Keeps the offsets from UTC of the time zones in use, so that plain SQL knows local days on both databases."""
+"""Stores the offsets from UTC of the time zones in use, so that both databases can compute local days in plain SQL."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from mood_core.errors import InputError
 from mood_core.store.engine.named_queries import query
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)
-_EVER_MS = 2**53  # beyond any time a listen can have, and exact in every number type
+_EVER_MS = 2**53  # later than any listen, and exact in every number type
 _STEP = timedelta(days=7)  # no zone has changed twice within a week since 2000
 
 
@@ -46,7 +47,7 @@ def offset_periods(name: str) -> Iterator[tuple[int, int, int]]:
 
 
 def outdated_zones(connection: Connection) -> list[str]:
-    """The zones of people whose stored offsets are not those that this machine knows; without any it does not know."""
+    """The zones in use whose stored offsets differ from this machine's; without zones that it does not know."""
     stored: dict[str, list[tuple[int, int, int]]] = {}
     for name, *period in connection.execute(query("utc_offsets_in_use")):
         stored.setdefault(name, []).append(tuple(period))
@@ -59,9 +60,9 @@ def outdated_zones(connection: Connection) -> list[str]:
 
 
 def ensure_offsets(connection: Connection, names: Iterable[str]) -> list[int]:
-    """Write the offsets of the zones ``names`` where they differ from what is stored.
+    """Store the offsets of the zones ``names`` if they differ from the stored ones.
 
-    Returns the keys of the people whose zone's offsets were written.
+    Returns the keys of the people in the changed zones.
     """
     written: list[int] = []
     for name in sorted(set(names)):
@@ -84,13 +85,8 @@ def _offset_s(info: ZoneInfo, moment: datetime) -> int:
 
 
 def _change_between(info: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The first whole second after ``before`` with the offset that holds at ``after``."""
-    new = _offset_s(info, after)
-    low, high = int(before.timestamp()), int(after.timestamp())
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _offset_s(info, datetime.fromtimestamp(middle, UTC)) == new:
-            high = middle
-        else:
-            low = middle
-    return datetime.fromtimestamp(high, UTC)
+    """The first whole second after ``before`` with the same offset as ``after``."""
+    new, first = _offset_s(info, after), int(before.timestamp()) + 1
+    seconds = range(first, int(after.timestamp()) + 1)
+    place = bisect_left(seconds, 1, key=lambda at: int(_offset_s(info, datetime.fromtimestamp(at, UTC)) == new))
+    return datetime.fromtimestamp(seconds[place], UTC)

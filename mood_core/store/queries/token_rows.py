@@ -1,4 +1,4 @@
-"""Encrypted tokens in SQL: compare and swap, and a lease so that two workers never refresh one account at once."""
+"""Encrypted tokens in SQL: compare and swap, and a lease so that two workers never refresh the same account."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live, owner_here
 
 PERMISSION_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=2), timedelta(days=4))
-"""How long after a refusal a permission is tried again by itself, and after each further one. Then no more."""
+"""Waits before the automatic retries of a refused permission: after the first refusal, the second, and so on."""
 
 
 class TokenRows:
-    """The token columns of the accounts. Leases use this machine's wall clock, planned tries the time of the data."""
+    """The token columns of the accounts. Leases use this machine's wall clock, planned retries the clock ``now``."""
 
     def __init__(
         self,
@@ -30,31 +30,27 @@ class TokenRows:
         self._wall_clock = wall_clock
 
     def read(self, user_id: str) -> StoredToken | None:
-        """The account's stored token, or None where there is none."""
-        with self._database.read() as connection:
-            row = connection.execute(query("stored_token"), {"id": user_id}).first()
-        return None if row is None else StoredToken(bytes(row.token), row.token_version)
+        """The account's stored token; None without one."""
+        rows = self._database.rows(query("stored_token"), {"id": user_id})
+        return StoredToken(bytes(rows[0].token), rows[0].token_version) if rows else None
 
     def write(self, user_id: str, ciphertext: bytes, *, authorised_at: datetime, expected_version: int | None) -> bool:
-        """Store a token if the stored version is ``expected_version``; with None, whatever is stored.
+        """Store a token if the stored version is ``expected_version``; None stores it unconditionally.
 
-        Storing in place of a version ends the refresh lease as well, since there is nothing left to refresh: one
-        transaction less for each account of a night. Spotify has then accepted the permission, so an account that it
-        had refused is active again. Storing whatever is stored is what connecting does, which makes it active too.
+        With a version, this also releases the refresh lease, which saves a transaction per account and night. In both
+        cases Spotify has accepted the permission, so a refused account becomes active again.
         """
         values = {"id": user_id, "token": ciphertext, "at": to_ms(authorised_at), "expected": expected_version}
-        with self._database.write(durable=True) as connection:
-            statement = "connect_account" if expected_version is None else "store_refreshed_token"
-            return connection.execute(query(statement), values).rowcount > 0
+        statement = query("connect_account") if expected_version is None else query("store_refreshed_token")
+        return self._database.run(statement, values, durable=True) > 0
 
     def replace_ciphertext(self, user_id: str, ciphertext: bytes, *, expected_version: int) -> bool:
-        """Store the same token encrypted anew, if the stored version is still ``expected_version``."""
-        with self._database.write(durable=True) as connection:
-            values = {"id": user_id, "token": ciphertext, "expected": expected_version}
-            return connection.execute(query("replace_ciphertext"), values).rowcount > 0
+        """Store the same token with another encryption, if the stored version is still ``expected_version``."""
+        values = {"id": user_id, "token": ciphertext, "expected": expected_version}
+        return self._database.run(query("replace_ciphertext"), values, durable=True) > 0
 
     def acquire_refresh_lease(self, user_id: str, owner: str, for_s: float) -> bool:
-        """Take the account's refresh lease for ``for_s`` seconds; False while the lease of a living other runs."""
+        """Acquire the account's refresh lease for ``for_s`` seconds; False while another living owner holds it."""
         now, owner = int(self._wall_clock() * 1000), owner_here(owner)
         with self._database.write() as connection:
             held_by = connection.scalar(query("refresh_owner"), {"id": user_id})
@@ -65,15 +61,14 @@ class TokenRows:
             return connection.execute(query("acquire_refresh_lease"), values).rowcount > 0
 
     def release_refresh_lease(self, user_id: str, owner: str) -> None:
-        """Give the lease back; nothing happens where ``owner`` does not hold it."""
-        with self._database.write() as connection:
-            connection.execute(query("release_refresh_lease"), {"id": user_id, "owner": owner_here(owner)})
+        """Release the lease if ``owner`` holds it."""
+        self._database.run(query("release_refresh_lease"), {"id": user_id, "owner": owner_here(owner)})
 
     def mark_reauthorisation_needed(self, user_id: str, reason: str, *, expected_version: int) -> None:
-        """Record that Spotify refused the token of ``expected_version``, unless another one is stored by now.
+        """Record that Spotify refused the token of ``expected_version``, unless another version is stored by now.
 
-        The token is kept. The first refusal plans when it is tried again, and each planned try that fails plans the
-        next; a try before its time changes no plan.
+        The token is kept. The first refusal plans a retry, and each planned retry that fails plans the next one; an
+        earlier retry changes no plan.
         """
         now = self._now()
         with self._database.write() as connection:

@@ -1,8 +1,8 @@
-"""Tombstones: who was forgotten, so that no file, import or late writer brings their rows back.
+"""Tombstones of forgotten people, so that no file, import or late run brings their rows back.
 
-A person is named by an HMAC of their id. Its key is random and made once for an installation; it lies beside the
-hashes, in SQL and in the lake. So a tombstone names nobody, and cannot be compared with those of another installation;
-whoever holds the database and suspects an id can confirm that it was forgotten here.
+A person is identified by an HMAC of their id. Its key is random, one per installation, and is stored with the hashes in
+SQL and in the lake. So a tombstone contains no name and cannot be compared with those of another installation. A person
+with the database and an id can find out whether the id was forgotten here.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from mood_core.domain.records import from_ms
 from mood_core.lake.schema import FORGOTTEN
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.queries.times import with_times
 
 BEING_FORGOTTEN = "is being forgotten"
-"""The reason why an account is paused, from the moment in which a run begins to forget its person."""
+"""Why an account is paused, from the time at which a run begins to forget its person."""
 
-_LOCK = 0x70656F70  # "peop": on PostgreSQL, writers of people's rows share it, and whoever forgets has it alone
+_LOCK = 0x70656F70  # "peop": on PostgreSQL, writers of people's rows share it, and forgetting holds it exclusively
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """When a person was forgotten and, after a new consent, when that was lifted."""
+    """When a person was forgotten and, after a new consent, when the tombstone was lifted."""
 
     person_hash: str
     hash_key: str
@@ -40,7 +40,7 @@ class Tombstone:
 
     @property
     def in_force(self) -> bool:
-        """Whether no row of the person may be stored at all."""
+        """Whether no row of the person may be stored."""
         return self.lifted_at is None or self.lifted_at <= self.forgotten_at
 
     def keeps_out(self, created_at: datetime) -> bool:
@@ -55,31 +55,29 @@ def person_hash(user_id: str, hash_key: str) -> str:
 
 
 def tombstones_of(connection: Connection, user_ids: Iterable[str]) -> dict[str, Tombstone]:
-    """The tombstones of those of ``user_ids`` who were forgotten, also of those who came back."""
+    """The tombstones of ``user_ids``, also lifted ones, by user id."""
     found: dict[str, Tombstone] = {}
     ids = list(user_ids)
     for key in _keys(connection) if ids else ():
         of_hash = {person_hash(user_id, key): user_id for user_id in ids}
         for row in connection.execute(query("tombstones_of"), {"ids": list(of_hash)}):
-            lifted = None if row.lifted_at_ms is None else from_ms(row.lifted_at_ms)
-            tombstone = Tombstone(row.person_hash, row.hash_key, from_ms(row.forgotten_at_ms), lifted)
-            found[of_hash[row.person_hash]] = tombstone
+            found[of_hash[row.person_hash]] = Tombstone(**with_times(row))
     return found
 
 
 def tombstone_of(database: Database, user_id: str) -> Tombstone | None:
-    """The tombstone of ``user_id``, also where it was lifted; None for somebody who was never forgotten."""
+    """The tombstone of ``user_id``, also a lifted one; None for a person who was never forgotten."""
     with database.read() as connection:
         return tombstones_of(connection, [user_id]).get(user_id)
 
 
 def newest_forgetting(connection: Connection) -> int:
-    """When somebody was forgotten last, ms; 0 where nobody was."""
+    """When a person was forgotten last, ms; 0 without tombstones."""
     return connection.scalar(query("newest_forgetting")) or 0
 
 
 def half_forgotten(database: Database) -> list[str]:
-    """The ids of people who are still stored though they are to be forgotten: a run was killed in the middle."""
+    """The ids of people who are only partly forgotten, because a run was killed."""
     with database.read() as connection:
         found = set(connection.scalars(query("paused_for"), {"reason": BEING_FORGOTTEN}))
         if _keys(connection):
@@ -89,43 +87,37 @@ def half_forgotten(database: Database) -> list[str]:
 
 
 def all_people(database: Database) -> list[str]:
-    """The ids of everybody whom SQL knows."""
-    with database.read() as connection:
-        return list(connection.scalars(query("every_person")))
+    """The ids of all people in SQL."""
+    return database.scalars(query("every_person"))
 
 
 def kept_out(database: Database, written: Collection[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
-    """Those of ``written``, by person and time, whose person was forgotten and did not come back before that."""
+    """The entries of ``written``, by person and time, that a tombstone of the person keeps out."""
     with database.read() as connection:
         found = tombstones_of(connection, {user_id for user_id, _ in written})
     return {(user_id, at) for user_id, at in written if user_id in found and found[user_id].keeps_out(at)}
 
 
 def tombstone_row(database: Database, user_id: str, *, at: datetime) -> pa.Table:
-    """The row of the dataset ``forgotten`` that says that ``user_id`` was forgotten ``at``."""
-    with database.read() as connection:
-        keys = _keys(connection)
+    """The row of the dataset ``forgotten`` that records that ``user_id`` was forgotten ``at``."""
+    keys = _keys(database)
     key = keys[0] if keys else secrets.token_hex(32)
     return _row(person_hash(user_id, key), key, at, None)
 
 
 def lifted(tombstone: Tombstone, *, at: datetime) -> pa.Table:
-    """The row of the dataset ``forgotten`` that says that the person came back ``at``."""
+    """The row of the dataset ``forgotten`` that records that the tombstone was lifted ``at``."""
     return _row(tombstone.person_hash, tombstone.hash_key, tombstone.forgotten_at, at)
 
 
 def all_tombstones(database: Database) -> pa.Table:
     """Every tombstone, as rows of the dataset ``forgotten``."""
-    with database.read() as connection:
-        rows = connection.execute(query("every_tombstone"))
-        columns = list(zip(*rows, strict=True)) or [()] * len(FORGOTTEN.schema)
-    kinds = (pa.string(), pa.string(), pa.int64(), pa.int64())
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    return pa.table(dict(zip(FORGOTTEN.schema.names, arrays, strict=True))).cast(FORGOTTEN.schema)
+    rows = [with_times(row) for row in database.rows(query("every_tombstone"))]
+    return pa.Table.from_pylist(rows, schema=FORGOTTEN.schema)
 
 
 def without_forgotten(connection: Connection, rows: pa.Table, created_at: datetime) -> pa.Table:
-    """``rows`` of a batch of ``created_at`` without those of people who were forgotten and gave no consent since."""
+    """``rows`` of a batch of ``created_at`` without those that a tombstone keeps out."""
     if "user_id" not in rows.schema.names:
         return rows
     found = tombstones_of(connection, user_ids_of(rows))
@@ -133,7 +125,7 @@ def without_forgotten(connection: Connection, rows: pa.Table, created_at: dateti
 
 
 def drop_people(rows: pa.Table, user_ids: Sequence[str]) -> pa.Table:
-    """``rows`` without those of ``user_ids``, and without what only those mention in a column's dictionary."""
+    """``rows`` without those of ``user_ids``, and without values of dictionaries that only those rows have."""
     if not user_ids:
         return rows
     gone = pc.is_in(rows["user_id"].cast(pa.string()), pa.array(user_ids, pa.string()))
@@ -157,13 +149,13 @@ def user_ids_of(rows: pa.Table) -> list[str]:
 
 
 def lock_people(connection: Connection, *, alone: bool = False) -> None:
-    """Let nobody be forgotten until the end of the transaction; ``alone``: wait for those who write rows of people."""
+    """Block forgetting until the end of the transaction; ``alone``: block writers of people's rows too."""
     if connection.dialect.name == "postgresql":
         connection.execute(query("lock_transaction" if alone else "lock_people"), {"key": _LOCK})
 
 
-def _keys(connection: Connection) -> list[str]:
-    return list(connection.scalars(query("hash_keys")))
+def _keys(source: Database | Connection) -> list[str]:
+    return list(source.scalars(query("hash_keys")))
 
 
 def _row(hash_: str, key: str, at: datetime, lifted_at: datetime | None) -> pa.Table:

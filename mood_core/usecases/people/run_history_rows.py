@@ -1,6 +1,6 @@
-"""Rows of the history of flow runs that name a person: which go, and of which only the name goes.
+"""Rows of the history of flow runs that name a person: deletes them, or only the name in them.
 
-Tables and columns are read from the file: what a later Prefect adds is history by default, and goes.
+Tables and columns are read from the file. Tables of a later Prefect count as history, and their rows are deleted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from mood_core.store.engine.named_queries import query
 from mood_core.text.words_of_a_person import WordsOfAPerson
 
 _SETTINGS = (
@@ -25,7 +26,7 @@ _SETTINGS = (
     "work_pool",
     "work_queue",
 )
-"""What a person has set: it is reported and stays, because a deployment without its parameter does something else."""
+"""Settings, which are reported and not changed: a deployment without its parameter would do something else."""
 
 _PREFECTS = (
     "agent",
@@ -40,10 +41,10 @@ _PREFECTS = (
     "flow",
     "worker",
 )
-"""What Prefect needs itself; moodlog writes no person into it."""
+"""Tables of Prefect itself, into which moodlog writes no names of people."""
 
 _BLANKED = ("flow_run", "flow_run_state", "task_run", "task_run_state")
-"""What a run cannot do without: only the texts in them that name the person go."""
+"""Rows that running flows need: only texts that name the person are blanked."""
 
 _WORDS_OF_PREFECT = (
     "created_by",
@@ -60,10 +61,10 @@ _WORDS_OF_PREFECT = (
     "type",
     "work_queue_name",
 )
-"""Columns whose texts are Prefect's own, and names of code: somebody may be called Completed."""
+"""Columns with Prefect's own words and names of code: a person may be called Completed."""
 
 _KEYS = ("cache_key", "idempotency_key")
-_ENDED = "('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED')"
+_OF_RUNS = {"log": "flow_run_id", "artifact": "flow_run_id", "artifact_collection": "flow_run_id", "flow_run": "id"}
 _AT_ONCE = 500
 
 
@@ -76,9 +77,9 @@ class HistoryRows:
         opened.create_function("names_person", 1, person.are_in, deterministic=True)
 
     def remove(self) -> int:
-        """Delete or blank them; returns how many there were."""
-        count = self._delete_waiting_runs() + self._delete_runs(f"state_type IN {_ENDED}")
-        tables = [str(row[0]) for row in self._opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        """Delete or blank them; returns their number."""
+        count = self._delete_waiting_runs() + self._delete_ended_runs()
+        tables = [str(name) for (name,) in self._opened.execute(query("sqlite_tables").text)]
         for table in sorted(set(tables) - {*_SETTINGS, *_PREFECTS}):
             if not table.startswith("sqlite_"):
                 count += self._blank(table) if table in _BLANKED else self._delete(table)
@@ -88,27 +89,26 @@ class HistoryRows:
         """``table id`` of each setting that names the person."""
         for table in _SETTINGS:
             if condition := self._condition(table):
-                for (id_,) in self._opened.execute(f'SELECT id FROM "{table}" WHERE {condition}'):  # noqa: S608
+                for (id_,) in self._opened.execute(query("prefect_ids", table=table, condition=condition).text):
                     yield f"{table.replace('_', ' ')} {id_}"
 
     def _delete_waiting_runs(self) -> int:
-        """Take the person out of runs that have not begun; one that is for nobody else is deleted."""
+        """Remove the person from runs that have not started; delete runs for this person alone."""
         condition = self._condition("flow_run")
-        query = (
-            f"SELECT id, parameters FROM flow_run WHERE run_count = 0 AND state_type = 'SCHEDULED' AND ({condition})"  # noqa: S608
-        )
-        waiting = self._opened.execute(query).fetchall() if condition else []
+        if not condition:
+            return 0
+        waiting = self._opened.execute(query("prefect_waiting_runs", condition=condition).text).fetchall()
         mine = []
         for id_, parameters in waiting:
             kept = self._without_them(parameters)
             if kept is None:
                 mine.append(id_)
             else:
-                self._opened.execute("UPDATE flow_run SET parameters = ? WHERE id = ?", (kept, id_))
+                self._opened.execute(query("set_prefect_parameters").text, {"parameters": kept, "id": id_})
         return self._delete_by_id(mine)
 
     def _without_them(self, parameters: str) -> str | None:
-        """``parameters`` with lists that no longer hold the person; None where they would narrow the run no more."""
+        """``parameters`` with lists without the person; None if a list becomes empty or another value names them."""
         values = json.loads(parameters or "{}")
         for name, value in values.items():
             if isinstance(value, list):
@@ -118,33 +118,29 @@ class HistoryRows:
         changed = json.dumps(values)
         return None if self._person.are_in(changed) else changed
 
-    def _delete_runs(self, which: str) -> int:
+    def _delete_ended_runs(self) -> int:
         condition = self._condition("flow_run")
         if not condition:
             return 0
-        query = f"SELECT id FROM flow_run WHERE {which} AND ({condition})"  # noqa: S608
-        return self._delete_by_id([row[0] for row in self._opened.execute(query)])
+        ended = self._opened.execute(query("prefect_ended_runs", condition=condition).text)
+        return self._delete_by_id([id_ for (id_,) in ended])
 
     def _delete_by_id(self, runs: list[str]) -> int:
-        """Delete ``runs`` with their logs and artifacts; states, task runs and inputs go with them by the schema."""
+        """Delete ``runs`` with their logs and artifacts; the schema deletes states, task runs and inputs with them."""
         for some in _parts(runs):
-            marks = ", ".join("?" * len(some))
             with self._transaction():
-                for table in ("log", "artifact", "artifact_collection"):
-                    self._opened.execute(f"DELETE FROM {table} WHERE flow_run_id IN ({marks})", some)  # noqa: S608
-                self._opened.execute(f"DELETE FROM flow_run WHERE id IN ({marks})", some)  # noqa: S608
+                for table, column in _OF_RUNS.items():
+                    delete = query("delete_prefect_runs", table=table, column=column).in_sqlite()
+                    self._opened.execute(delete, {"ids": json.dumps(some)})
         return len(runs)
 
     def _delete(self, table: str) -> int:
         condition = self._condition(table)
         rows = self._rows(table, condition)
+        delete = query("delete_prefect_rows", table=table, condition=condition).in_sqlite()
         for some in _parts(rows):
-            marks = ", ".join("?" * len(some))
             with self._transaction():
-                self._opened.execute(
-                    f'DELETE FROM "{table}" WHERE rowid IN ({marks}) AND ({condition})',  # noqa: S608
-                    some,
-                )
+                self._opened.execute(delete, {"ids": json.dumps(some)})
         return len(rows)
 
     def _blank(self, table: str) -> int:
@@ -156,31 +152,33 @@ class HistoryRows:
         return len(rows)
 
     def _blank_row(self, table: str, columns: list[str], row: int) -> None:
-        names = ", ".join(f'"{name}"' for name in columns)
-        found = self._opened.execute(f'SELECT {names} FROM "{table}" WHERE rowid = ?', (row,)).fetchone()  # noqa: S608
+        texts = query("prefect_texts", table=table, columns=", ".join(f'"{name}"' for name in columns))
+        found = self._opened.execute(texts.text, {"row": row}).fetchone()
         for name, value in zip(columns, found or (), strict=bool(found)):
             if self._person.are_in(value):
                 new = None if name in _KEYS else self._person.blanked(value)
-                self._opened.execute(f'UPDATE "{table}" SET "{name}" = ? WHERE rowid = ?', (new, row))  # noqa: S608
+                change = query("set_prefect_text", table=table, column=f'"{name}"')
+                self._opened.execute(change.text, {"value": new, "row": row})
 
     def _rows(self, table: str, condition: str) -> list[int]:
         if not condition:
             return []
-        return [row[0] for row in self._opened.execute(f'SELECT rowid FROM "{table}" WHERE {condition}')]  # noqa: S608
+        rows = self._opened.execute(query("prefect_rows", table=table, condition=condition).text)
+        return [row for (row,) in rows]
 
     def _condition(self, table: str) -> str:
         return " OR ".join(f'names_person("{name}")' for name in self._columns(table))
 
     def _columns(self, table: str) -> list[str]:
-        """The columns of ``table`` that hold texts of people."""
-        found = self._opened.execute(f'PRAGMA table_info("{table}")').fetchall()
-        kinds = {row[1]: row[2].upper() for row in found}
+        """The columns of ``table`` with texts of people."""
+        found = self._opened.execute(query("sqlite_columns").text, {"table": table})
+        kinds = {name: kind.upper() for name, kind in found}
         is_text = {name for name, kind in kinds.items() if kind in ("JSON", "TEXT") or kind.startswith("VARCHAR")}
         return sorted(is_text - set(_WORDS_OF_PREFECT))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """One that no other program comes between; short, because the server waits meanwhile."""
+        """A transaction that blocks other writers; short, because the server waits for it."""
         self._opened.execute("BEGIN IMMEDIATE")
         try:
             yield

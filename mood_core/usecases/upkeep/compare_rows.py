@@ -21,7 +21,7 @@ from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.snapshot import snapshot
 from mood_core.store.locks.named_locks import NamedLock, named_lock
-from mood_core.store.queries.ledger import LedgerRow, entries, entries_in
+from mood_core.store.queries.ledger import LedgerRow, entries
 from mood_core.store.queries.mood_rows import MoodRows, current_version
 from mood_core.store.queries.table_digests import TABLES, Digests, digests
 from mood_core.usecases.upkeep.fill_database import fill_database
@@ -56,7 +56,7 @@ def compare_rows(lake: Lake, database: Database, now: datetime, progress: Progre
 def _compare(lake: Lake, database: Database, now: datetime, progress: Progress) -> list[Difference]:
     with tempfile.TemporaryDirectory(prefix="moodlog-verify-") as folder:
         with _frozen(database, Path(folder)) as connection:
-            ledger, current = entries_in(connection), current_version(connection)
+            ledger, current = entries(connection), current_version(connection)
             steps = len(ledger) + 2 * len(TABLES)
             ours = _held(connection, lambda done: progress(done, steps))
         done = len(TABLES)

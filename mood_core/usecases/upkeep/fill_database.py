@@ -46,10 +46,10 @@ def fill_database(
         kept = keep_rows(connection)
         # Listed now that nobody else can load: what was loaded a moment ago is emptied and must be filled again.
         paths = [path for dataset in DATASETS for path in lake.paths(dataset) if wanted(path)]
-        memory = database.key_cache.begin(connection)
+        cache = database.key_cache.begin(connection)
         for path in paths:
             file, tables = lake.stream(path)
-            load_into(connection, file, tables, memory, now=now, keep_days=False)
+            load_into(connection, file, tables, cache, now=now, keep_counts=False)
             filled.files += 1
             filled.rows += file.row_count
             progress(filled.files, len(paths))

@@ -13,7 +13,7 @@ from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
 from mood_core.store.locks.named_locks import NamedLock, named_lock
-from mood_core.store.queries.ledger import LedgerRow, entries, entries_in, newest_batch
+from mood_core.store.queries.ledger import LedgerRow, entries, newest_batch
 from mood_core.store.queries.table_digests import counts, days_add_up, rows_of_nobody, totals_add_up
 from mood_core.store.queries.tombstones import half_forgotten
 from mood_core.usecases.batches import LOOK_BACK
@@ -213,7 +213,7 @@ def _half_forgotten(database: Database) -> list[Finding]:
 
 def _compare_counts(database: Database) -> list[Finding]:
     with database.read() as connection:  # of one moment: runs go on loading
-        ledger, stored, days_are_right = entries_in(connection), counts(connection), days_add_up(connection)
+        ledger, stored, days_are_right = entries(connection), counts(connection), days_add_up(connection)
         totals_are_right = totals_add_up(connection)
         nobodys = rows_of_nobody(connection)
     recorded = dict.fromkeys(DATASETS, 0)

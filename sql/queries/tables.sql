@@ -1,0 +1,62 @@
+-- Statements for any table. Python fills in the names of tables and columns, which it reads from the database:
+-- query("count_rows", table="users") puts users in the place of any_table.
+
+-- name: count_rows
+-- The number of rows.
+SELECT count(*) FROM any_table;
+
+-- name: all_rows
+-- The columns of all rows.
+SELECT any_columns FROM any_table;
+
+-- name: delete_rows
+-- Delete every row.
+DELETE FROM any_table;
+
+-- name: insert_row
+-- Insert one row.
+INSERT INTO any_table (any_columns) VALUES (any_values);
+
+-- name: copy_rows
+-- PostgreSQL only: insert the rows that the client sends.
+COPY any_table (any_columns) FROM STDIN;
+
+-- name: continue_keys
+-- PostgreSQL only: generate new keys after the existing ones.
+SELECT setval(pg_get_serial_sequence('any_table', 'any_column'), max(any_column)) FROM any_table;
+
+-- name: rows_with_person
+-- All rows, with the ids of their people beside the keys.
+SELECT
+    o.*, -- noqa: AM04
+    u.user_id
+FROM any_table AS o
+INNER JOIN users AS u ON o.user_key = u.user_key;
+
+-- name: delete_rows_of_person
+-- Delete a person's rows.
+DELETE FROM any_table
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
+
+-- name: delete_rows_of_nobody
+-- Delete rows whose person is not stored.
+DELETE FROM any_table
+WHERE user_key NOT IN (SELECT u.user_key FROM users AS u);
+
+-- name: count_rows_of_nobody
+-- The number of rows whose person is not stored.
+SELECT count(*) FROM any_table
+WHERE user_key NOT IN (SELECT u.user_key FROM users AS u);
+
+-- name: delete_rows_of_tracks
+-- Delete the rows of some tracks.
+DELETE FROM any_table
+WHERE track_key = ANY(:ids);
+
+-- name: drop_view
+-- Remove a view.
+DROP VIEW IF EXISTS any_view;
+
+-- name: update_statistics
+-- Update the statistics for the query planner.
+ANALYZE;
