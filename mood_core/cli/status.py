@@ -29,7 +29,7 @@ from mood_core.store.queries.overview import (
 )
 from mood_core.text.sanitise import plain
 
-_MOST_ROWS = 200
+_MOST_ROWS = 50
 
 
 @click.command

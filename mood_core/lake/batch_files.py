@@ -80,6 +80,31 @@ def _plain(schema: pa.Schema) -> pa.Schema:
     return pa.schema(list(zip(schema.names, kinds, strict=True)))
 
 
+def batch_file(
+    dataset: Dataset, table: pa.Table, created_at: datetime, replaces: tuple[str, ...] = ()
+) -> tuple[BatchFile, pa.Buffer]:
+    """The batch file with the rows of ``table``, in place of the batches ``replaces``, and its bytes.
+
+    Raises:
+        BatchCorrupt: The rows do not match the dataset.
+    """
+    rows = conform(dataset, table)
+    batch_id = batch_id_of(rows, created_at, compacted=bool(replaces))
+    content = to_parquet(dataset, rows, batch_id, created_at, replaces)
+    file = BatchFile(
+        batch_id,
+        dataset.name,
+        path_of(dataset.name, batch_id, created_at),
+        sha256=sha256(memoryview(content)).hexdigest(),
+        row_count=rows.num_rows,
+        byte_count=content.size,
+        schema_version=SCHEMA_VERSION,
+        created_at=created_at.astimezone(UTC),
+        replaces=replaces,
+    )
+    return file, content
+
+
 def batch_id_of(table: pa.Table, created_at: datetime, *, compacted: bool = False) -> str:
     """A deterministic id that sorts by time: ``20261124T081300123Z-<16 hex digits>``.
 

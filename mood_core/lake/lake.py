@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,21 +16,18 @@ from mood_core.files.outside import absolute
 from mood_core.lake.batch_files import (
     SUFFIX,
     BatchFile,
-    batch_id_of,
-    conform,
+    batch_file,
     is_compacted,
     listed,
     open_parquet,
-    path_of,
     people_in,
     tables_of,
-    to_parquet,
 )
 from mood_core.lake.exchange import exchange_locally
-from mood_core.lake.publish import entries_below, is_irregular, publish_locally, sweep_leftovers
-from mood_core.lake.schema import DATASETS, SCHEMA_VERSION, Dataset
+from mood_core.lake.foreign_files import foreign_files
+from mood_core.lake.publish import is_irregular, publish_locally, sweep_leftovers
+from mood_core.lake.schema import DATASETS, Dataset
 
-_BATCH = re.compile(rf"/\w+/month=[^/]*/[^./][^/]*{re.escape(SUFFIX)}")
 _BLOCK = 1 << 20
 _CHUNK = 50_000
 
@@ -58,21 +54,9 @@ class Lake:
             BatchCorrupt: The rows do not match the dataset's schema.
             StoreError: The lake cannot be written.
         """
-        rows = conform(dataset, table)
-        batch_id = batch_id_of(rows, created_at)
-        path = path_of(dataset.name, batch_id, created_at)
-        content = to_parquet(dataset, rows, batch_id, created_at)
-        self._publish(path, content)
-        return BatchFile(
-            batch_id,
-            dataset.name,
-            path,
-            sha256=sha256(memoryview(content)).hexdigest(),
-            row_count=rows.num_rows,
-            byte_count=content.size,
-            schema_version=SCHEMA_VERSION,
-            created_at=created_at.astimezone(UTC),
-        )
+        file, content = batch_file(dataset, table, created_at)
+        self._publish(file.path, content)
+        return file
 
     def read(self, path: str) -> tuple[BatchFile, pa.Table]:
         """The batch at ``path`` (relative to the root) and its rows in the dataset's schema.
@@ -128,20 +112,14 @@ class Lake:
         Raises:
             StoreError: The lake cannot be written.
         """
-        created_at = max(file.created_at for file in replaced)
-        rows = conform(dataset, table)
-        batch_id = batch_id_of(rows, created_at, compacted=True)
-        path = path_of(dataset.name, batch_id, created_at)
         replaces = (*(file.batch_id for file in replaced), *inherited)
-        content = to_parquet(dataset, rows, batch_id, created_at, replaces)
-        old = [file.path for file in replaced if file.path != path]
-        if not self._exchanged(path, content, old):
-            self._publish(path, content)
+        made, content = batch_file(dataset, table, max(file.created_at for file in replaced), replaces)
+        old = [file.path for file in replaced if file.path != made.path]
+        if not self._exchanged(made.path, content, old):
+            self._publish(made.path, content)
             for each in old:
                 self.remove(each)
-        digest = sha256(memoryview(content)).hexdigest()
-        count, size = rows.num_rows, content.size
-        return BatchFile(batch_id, dataset.name, path, digest, count, size, SCHEMA_VERSION, created_at, replaces)
+        return made
 
     def copy(self, path: str, folder: Path) -> int:
         """Copy the file at ``path`` to the same path below the local ``folder``; returns its size in bytes.
@@ -191,28 +169,7 @@ class Lake:
 
         ``since`` excludes earlier months.
         """
-        first = f"month={since.astimezone(UTC):%Y-%m}" if since else ""
-        return sorted(
-            path.lstrip("/")
-            for dataset in DATASETS
-            for path in self._everything(dataset, first)
-            if not _is_draft(path) and not _is_batch(path)
-        )
-
-    def _everything(self, dataset: str, first: str) -> Iterator[str]:
-        """``/dataset/...`` of all entries that are not folders, without months before ``first``."""
-        root = self._at(dataset)
-        if self.is_local:
-            found = entries_below(Path(root), lambda folder: _is_old(folder.name, first))
-            yield from (f"/{dataset}/{path.relative_to(root).as_posix()}" for path in found)
-            return
-        for top in self._list(dataset):
-            inside = [top]
-            if top.type == fs.FileType.Directory:
-                selector = fs.FileSelector(top.path, recursive=True, allow_not_found=True)
-                inside = [] if _is_old(top.base_name, first) else self._files.get_file_info(selector)
-            files = (info.path for info in inside if info.type == fs.FileType.File)
-            yield from (f"/{dataset}/{path.removeprefix(root).lstrip('/')}" for path in files)
+        return foreign_files(self._files, self.root, _month(since))
 
     def temporary_files(self) -> list[str]:
         """Paths of files that a running or crashed writer has not published; only on a local disk."""
@@ -240,8 +197,8 @@ class Lake:
                 source.close()
 
     def _found(self, dataset: str, since: datetime | None) -> list[str]:
-        first = f"month={since.astimezone(UTC):%Y-%m}" if since else ""
-        return sorted(path for month in self._months(dataset) if month >= first for path in self._in(dataset, month))
+        months = [info.base_name for info in self._list(dataset) if info.base_name.startswith("month=")]
+        return sorted(path for month in months if month >= _month(since) for path in self._in(dataset, month))
 
     def _superseded(self, paths: list[str]) -> list[str]:
         present = {path.rpartition("/")[2].removesuffix(SUFFIX): path for path in paths}
@@ -274,9 +231,6 @@ class Lake:
         except OSError as error:
             raise StoreError(f"the lake {self.root} cannot be written: {error}; {path} was not stored") from error
 
-    def _months(self, dataset: str) -> Iterator[str]:
-        yield from (info.base_name for info in self._list(dataset) if info.base_name.startswith("month="))
-
     def _in(self, dataset: str, month: str) -> Iterator[str]:
         yield from (
             f"{dataset}/{month}/{info.base_name}"
@@ -292,17 +246,8 @@ class Lake:
         return f"{self.root}/{path}"
 
 
-def _is_batch(path: str) -> bool:
-    """Whether ``path`` has the form ``/<dataset>/month=.../<name>``; files elsewhere are not read."""
-    return bool(_BATCH.fullmatch(path))
-
-
-def _is_old(folder: str, first: str) -> bool:
-    return folder.startswith("month=") and folder < first
-
-
-def _is_draft(path: str) -> bool:
-    return any(part.startswith(".") and part.endswith(".draft") for part in path.split("/"))
+def _month(since: datetime | None) -> str:
+    return f"month={since.astimezone(UTC):%Y-%m}" if since else ""
 
 
 def open_lake(url: str) -> Lake:

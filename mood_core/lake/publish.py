@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -59,25 +58,6 @@ def is_irregular(path: Path) -> bool:
         return not stat.S_ISREG(path.lstat().st_mode)
     except OSError:
         return False  # opening it reports the error
-
-
-def entries_below(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path]:
-    """All entries below ``folder`` that are not folders: files, links, pipes and so on.
-
-    Only links to whole months are followed. Folders that ``skip`` accepts are not entered.
-    """
-    pending = [folder]
-    while pending:
-        try:
-            entries = list(os.scandir(pending.pop()))
-        except FileNotFoundError:
-            continue
-        for entry in entries:
-            # A month may be a link to another disk.
-            if not entry.is_dir(follow_symlinks=Path(entry.path).parent == folder and entry.name.startswith("month=")):
-                yield Path(entry.path)
-            elif not skip(Path(entry.path)):
-                pending.append(Path(entry.path))
 
 
 def sweep_leftovers(root: Path) -> int:

@@ -12,14 +12,13 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from mood_core.domain.records import to_ms
-from mood_core.errors import BatchCorrupt, LockLost, StoreBusy, StoreError
+from mood_core.errors import BatchCorrupt, StoreBusy, StoreError
 from mood_core.lake import BatchFile, Lake
 from mood_core.lake.schema import DATASETS, FORGOTTEN, PERSONAL, Dataset
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.daily import follow_time_zones
 from mood_core.store.loading.load import load_batch, load_into
 from mood_core.store.loading.totals import refresh_totals
-from mood_core.store.locks.fences import leases_of, lost_leases
 from mood_core.store.locks.named_locks import NamedLock, named_lock_unless_held
 from mood_core.store.queries.ledger import (
     loaded_among,
@@ -28,18 +27,14 @@ from mood_core.store.queries.ledger import (
 )
 from mood_core.store.queries.tombstones import (
     all_people,
-    drop_people,
     half_forgotten,
     kept_out,
     lifted,
-    lock_people,
     newest_forgetting,
     tombstone_of,
     tombstone_row,
-    tombstones_of,
-    user_ids_of,
 )
-from mood_core.text.format import plural
+from mood_core.usecases.allowed_rows import allowed_rows, forgotten_among
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.remove_rows import any_forgotten, has_forgotten, remove_forgotten
 
@@ -79,7 +74,7 @@ class Batches:
             return 0
         # The file is published inside the transaction, so that no other run can acquire the lock before the commit.
         with self._database.load() as connection:
-            wanted = self._allowed(connection, dataset, rows)
+            wanted = allowed_rows(connection, dataset, rows)
             if wanted.num_rows == 0:
                 return 0
             file = self._lake.write(dataset, wanted, created_at=created_at or self._batch_time(connection, now))
@@ -96,7 +91,7 @@ class Batches:
     def gone_among(self, user_ids: Collection[str]) -> set[str]:
         """The forgotten people among ``user_ids``, whose rows :meth:`add` drops."""
         with self._database.read() as connection:
-            return _gone(connection, user_ids)
+            return forgotten_among(connection, user_ids)
 
     def add_tombstone(self, user_id: str, *, now: datetime) -> None:
         """Write the tombstone of ``user_id``: from now on, no row of theirs is stored or loaded.
@@ -135,28 +130,6 @@ class Batches:
         newest = newest_batch(connection)
         return now if newest is None else max(now, newest + _TICK)
 
-    def _allowed(self, connection: Connection, dataset: Dataset, rows: pa.Table) -> pa.Table:
-        """``rows`` without the rows of forgotten people.
-
-        Raises:
-            LockLost: Another run has acquired the account lease of another person in ``rows``.
-        """
-        lock_people(connection, alone=dataset is FORGOTTEN)
-        if dataset not in PERSONAL:
-            return rows
-        people, leases = set(user_ids_of(rows)), leases_of(connection)
-        gone = _gone(connection, people)
-        lost = lost_leases(connection, leases, people - gone) if leases else set()
-        if lost:
-            raise LockLost(
-                f"another run has acquired the account {min(lost)} since; nothing was written, run this again"
-            )
-        if gone:
-            log.warning(
-                "dropped the %s of %s forgotten in the meantime", dataset.name, plural(len(gone), "person", "people")
-            )
-        return drop_people(rows, sorted(gone))
-
     def finish(self, *, now: datetime, everywhere: bool = False) -> int:
         """Load batches that an interrupted run published but did not load; returns their number.
 
@@ -194,9 +167,7 @@ class Batches:
         since = min(newest, now) - LOOK_BACK if newest and not everywhere else None
         finished = 0
         for dataset in DATASETS:
-            paths = {_batch_id(path): path for path in self._lake.paths(dataset, since=since)}
-            for batch_id in sorted(set(paths) - loaded_among(self._database, list(paths))):
-                finished += self._load(paths[batch_id], now)
+            finished += sum(self._load(path, now) for path in self._unloaded(dataset, since))
         if foreign := self._lake.foreign(since=since):
             verb = "file is" if len(foreign) == 1 else "files are"
             self.problems.append(
@@ -214,12 +185,18 @@ class Batches:
             if newest_forgetting(connection) < to_ms(now - LOOK_BACK):
                 return
         for dataset in PERSONAL:
-            paths = {_batch_id(path): path for path in self._lake.paths(dataset.name)}
-            for batch_id in sorted(set(paths) - loaded_among(self._database, list(paths))):
+            for path in self._unloaded(dataset.name):
                 with suppress(BatchCorrupt):  # `moodlog verify` names it
-                    file, _ = self._lake.stream(paths[batch_id])
+                    file, _ = self._lake.stream(path)
                     if has_forgotten(self._lake, self._database, file):
                         self._without_forgotten(file, now)
+
+    def _unloaded(self, dataset: str, since: datetime | None = None) -> list[str]:
+        """Paths of the files that are not in the ledger, oldest first."""
+        paths = {
+            path.rpartition("/")[2].removesuffix(".parquet"): path for path in self._lake.paths(dataset, since=since)
+        }
+        return [paths[batch_id] for batch_id in sorted(paths.keys() - loaded_among(self._database, list(paths)))]
 
     def loaded_since(self, dataset: Dataset, since: datetime) -> Iterator[pa.Table]:
         """The rows of the batches of ``dataset`` that were loaded since a time.
@@ -263,18 +240,3 @@ class Batches:
             if wait_s:
                 raise
             log.warning("a person is only partly forgotten: %s; the next run continues", error.message)
-
-
-def _gone(connection: Connection, user_ids: Collection[str]) -> set[str]:
-    """The people among ``user_ids`` who were forgotten, also since this run read its input."""
-    leases = leases_of(connection)
-    since = leases.since if leases else None
-    return {
-        user_id
-        for user_id, stone in tombstones_of(connection, user_ids).items()
-        if stone.in_force or (since is not None and to_ms(stone.forgotten_at) > since)
-    }
-
-
-def _batch_id(path: str) -> str:
-    return path.rpartition("/")[2].removesuffix(".parquet")

@@ -216,11 +216,13 @@ def _peak_mb() -> float:
 
 def _cpu(url: str) -> float:
     own = os.times()
-    return own.user + own.system + (_server_cpu(url) if url.startswith("postgresql") else 0.0)
+    return own.user + own.system + server_cpu(url)
 
 
-def _server_cpu(url: str) -> float:
-    """Seconds of CPU that the server's processes have used so far, those that ended included."""
+def server_cpu(url: str) -> float:
+    """Seconds of CPU that PostgreSQL's processes have used so far, those that ended included; 0 for SQLite."""
+    if not url.startswith("postgresql"):
+        return 0.0
     engine = create_engine(url)
     with engine.connect() as connection:
         backend = connection.scalar(text("SELECT pg_backend_pid()"))

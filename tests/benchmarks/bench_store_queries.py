@@ -1,13 +1,16 @@
 """How long the questions that people ask take, in a database that is filled from a lake of made-up listens.
 
 ``python -m tests.benchmarks.bench_store_queries [FOLDER] [LISTENS] [sqlite|postgresql]`` keeps lake and SQLite file in
-FOLDER, so that a second run measures at once. Milliseconds, the median of seven warm runs. Beside them DuckDB asks the
-Parquet files of the lake the same.
+FOLDER, so that a second run measures at once. Milliseconds, the median of seven warm runs. DuckDB runs the same queries
+on the Parquet files of the lake. At the end, `moodlog status` runs five times with FOLDER as HOME: seconds of CPU (with
+PostgreSQL's) and peak memory.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -23,7 +26,7 @@ from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.loading.load import load_batch
 from mood_core.store.queries.mood_rows import MoodRows
-from tests.benchmarks.bench_store_load import say
+from tests.benchmarks.bench_store_load import say, server_cpu
 from tests.benchmarks.listening import context, ids, listens
 from tests.sealed import given_path, run_sealed
 
@@ -84,6 +87,9 @@ def main(folder: Path, total: int, dialect: str) -> None:
             say(f"{question:32} {median_ms(database, sql):10.1f}")
         for question, sql in ASKED_OF_THE_LAKE.items():
             say(f"{'DuckDB: ' + question:32} {duckdb_ms(folder / 'lake', sql):10.1f}")
+        connect_all(database)
+        for _ in range(5):
+            say("moodlog status: {:.2f} s of CPU, {:.0f} MB".format(*status_cost(folder, url)))
 
 
 def fill(lake: Lake, database: Database) -> None:
@@ -99,6 +105,27 @@ def fill(lake: Lake, database: Database) -> None:
     with database.write() as connection:
         connection.execute(text("ANALYZE"))
     say(f"filled in {time.perf_counter() - start:.0f} s")
+
+
+def connect_all(database: Database) -> None:
+    """Make every account active, so that `moodlog status` reports the wait between its pulls."""
+    with database.write() as connection:
+        connection.execute(
+            text("INSERT INTO accounts (user_key, token) SELECT user_key, NULL FROM users ON CONFLICT DO NOTHING")
+        )
+
+
+def status_cost(home: Path, url: str) -> tuple[float, float]:
+    """The seconds of CPU, with the database server's, and the peak MB of one `moodlog status`."""
+    environment = os.environ | {"MOODLOG_HOME": str(home), "MOODLOG_DATABASE_URL": url}
+    before = server_cpu(url)
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "status"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, code, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(code)
+    if process.returncode:
+        raise SystemExit("moodlog status failed")
+    return used.ru_utime + used.ru_stime + server_cpu(url) - before, used.ru_maxrss / 1024
 
 
 def duckdb_ms(lake: Path, sql: str) -> float:

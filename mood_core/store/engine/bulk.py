@@ -1,7 +1,6 @@
-"""Puts many rows through one INSERT: by executemany on SQLite, by COPY and a staging table on PostgreSQL.
+"""Inserts many rows with one statement: executemany on SQLite, COPY to a staging table on PostgreSQL.
 
-Both run inside the transaction of the connection they are given. Measured against every other way, each is the fastest
-that can share SQLAlchemy's transaction.
+Both run in the transaction of the given connection. In benchmarks, each was the fastest way to do so.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _POSTGRESQL_TYPES = {
 def insert_rows(connection: Connection, statement: str, rows: pa.Table) -> int:
     """Run the named ``statement``, which inserts the columns of ``rows`` in their order from a table ``staging``.
 
-    Memory stays flat: rows pass in chunks of 50,000. Returns how many rows of the table were inserted or changed.
+    Rows are sent in chunks of 50,000, in constant memory. Returns the number of inserted or changed rows.
     """
     if rows.num_rows == 0:
         return 0
@@ -43,7 +42,7 @@ def insert_rows(connection: Connection, statement: str, rows: pa.Table) -> int:
 
 
 def insert_few_rows(connection: Connection, statement: str, rows: pa.Table) -> int:
-    """:func:`insert_rows` for rows of integers that are mostly few: a staging table would cost more than they do."""
+    """Like :func:`insert_rows`, without a staging table for up to 200 rows of integers, which are faster without it."""
     if not 0 < rows.num_rows <= _FEW:
         return insert_rows(connection, statement, rows)
     return _execute_many(connection, query(statement).text, rows)

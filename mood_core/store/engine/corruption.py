@@ -1,4 +1,4 @@
-"""A database file that is damaged: found, moved away, and asked for what only it has."""
+"""Damaged SQLite files: finds them, moves them away, and reads the data that only they have."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _PARTS = ("", "-wal", "-shm")
 
 
 def check_pages(database: Database) -> None:
-    """Read every page of a SQLite file; PostgreSQL looks after its own.
+    """Read every page of a SQLite file; does nothing on PostgreSQL.
 
     Raises:
-        DatabaseDamaged: One of them is damaged.
+        DatabaseDamaged: A page is damaged.
         StoreError: The database cannot be read at all.
     """
     if database.dialect != "sqlite":
@@ -32,7 +32,7 @@ def check_pages(database: Database) -> None:
 
 
 def move_away(file: Path, *, now: datetime) -> Path:
-    """Rename the SQLite database ``file`` to ``<name>.damaged-<time>`` beside it, and return that.
+    """Rename the SQLite database ``file`` to ``<name>.damaged-<time>`` in the same folder; returns the new path.
 
     Raises:
         StoreError: It cannot be renamed.
@@ -48,13 +48,13 @@ def move_away(file: Path, *, now: datetime) -> Path:
 
 
 def moved_away(database: Database) -> list[Path]:
-    """The files in which damaged databases lie that were moved away from the place of ``database``, by name."""
+    """The damaged files that were moved away from the path of ``database``, by name."""
     file = database.file
     return [] if file is None else sorted(file.parent.glob(f"{glob.escape(file.name)}.damaged-*"))
 
 
 def accounts_of(file: Path) -> Kept:
-    """The accounts and their tokens, as far as a damaged database still gives them: all or none."""
+    """The accounts and tokens in a damaged database; empty if they cannot be read."""
     damaged = open_database(f"sqlite:///{file}")
     try:
         with damaged.read() as connection:

@@ -1,7 +1,7 @@
-"""Connections to SQLite and PostgreSQL, with the transactions moodlog relies on.
+"""Connections and transactions of SQLite and PostgreSQL.
 
-SQLite runs in WAL mode: readers never wait for a writer. A write transaction begins IMMEDIATE and waits up to a minute
-for another one; a deferred transaction that reads and then writes would fail at once, whatever the timeout.
+SQLite uses WAL mode: readers never wait for a writer. A write transaction begins IMMEDIATE and waits up to a minute for
+another one. A deferred transaction that reads and then writes would fail immediately, whatever the timeout.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _DURABLE = "moodlog_durable"
 _LOADING = "moodlog_loading"
 
 
-_TURNS: dict[str, threading.RLock] = {}
-_TURNS_LOCK = threading.Lock()
+_WRITERS: dict[str, threading.RLock] = {}
+_WRITERS_LOCK = threading.Lock()
 
 
 class Database:
@@ -43,8 +43,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._turn = _turn_of(engine)
-        # PostgreSQL would otherwise show each statement what was committed meanwhile.
+        self._one_writer = _one_writer(engine)
+        # Otherwise PostgreSQL shows each statement what was committed in the meantime.
         self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if self.file is None else engine
         self._writing = engine.execution_options(**{_WRITE: True})
         self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})
@@ -52,7 +52,7 @@ class Database:
 
     @cached_property
     def key_cache(self) -> KeyCache:
-        """What this process remembers of tracks. NumPy is imported here: commands that load nothing do without it."""
+        """The cached keys of this process. NumPy is imported here, because many commands load nothing."""
         from mood_core.store.loading.key_cache import KeyCache
 
         return KeyCache()
@@ -64,14 +64,14 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """Where a SQLite database lies; None for PostgreSQL."""
+        """The file of a SQLite database; None for PostgreSQL."""
         return Path(str(self.engine.url.database)) if self.dialect == "sqlite" else None
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
         """A transaction that may write: committed at the end, rolled back on any error.
 
-        With ``durable`` its commit survives a power cut also on SQLite: for what no lake can bring back.
+        With ``durable``, the commit survives a power cut on SQLite too: for data that is not in the lake.
 
         Raises:
             StoreBusy: Another writer held the database for longer than a minute.
@@ -79,23 +79,18 @@ class Database:
             StoreError: The database cannot be reached or refuses the data.
         """
         engine = self._durable if durable else self._writing
-        with _translated(self), self._turn, engine.begin() as connection:
+        with _translated(self), self._one_writer, engine.begin() as connection:
             check_fences(connection)
             yield connection
 
     @contextmanager
     def load(self) -> Iterator[Connection]:
-        """A transaction like :meth:`write` for rows whose keys were looked up in it.
+        """A transaction like :meth:`write` for rows whose keys were looked up in it. Raises like :meth:`write`.
 
-        The database then does not look up each row's keys a second time, a third of the time of a big batch. Nobody can
-        take a key away meanwhile: on SQLite there is no other writer, on PostgreSQL people and keys are locked.
-
-        Raises:
-            StoreBusy: Another writer held the database for longer than a minute.
-            LockLost: Another process has acquired an exclusive lock that this one held.
-            StoreError: The database cannot be reached or refuses the data.
+        The database does not check the foreign keys again, which takes a third of the time of a large batch. No key can
+        be deleted in the meantime: SQLite has no other writer, and on PostgreSQL people and keys are locked.
         """
-        with _translated(self), self._turn, self._loading.begin() as connection:
+        with _translated(self), self._one_writer, self._loading.begin() as connection:
             if self.dialect == "postgresql":
                 connection.execute(query("set_loading"))
             check_fences(connection)
@@ -103,7 +98,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, from one consistent state.
+        """A transaction that only reads one consistent snapshot.
 
         Raises:
             StoreError: The database cannot be reached.
@@ -148,11 +143,10 @@ class Database:
 def open_database(url: str) -> Database:
     """Open the database at ``url`` (``sqlite:///...`` or ``postgresql+psycopg://...``).
 
-    The folder of a SQLite file is made where it is missing. Nothing is migrated yet: see
-    :func:`mood_core.store.engine.migrate.migrate`.
+    A missing folder of a SQLite file is created. :func:`mood_core.store.engine.migrate.migrate` creates the tables.
 
     Raises:
-        ConfigError: The address is not one of the two kinds.
+        ConfigError: The address has another form.
     """
     try:
         parsed = make_url(url)
@@ -169,7 +163,7 @@ def open_database(url: str) -> Database:
 
 
 def _engine(url: URL | str, **options: Any) -> Engine:
-    """An engine whose logs and errors tell statements without their values: those are people's listens and tokens."""
+    """An engine whose logs and errors have no parameters of statements: those are people's listens and tokens."""
     return create_engine(url, hide_parameters=True, **options)
 
 
@@ -179,7 +173,7 @@ def _sqlite(file: str) -> Engine:
     path = Path(file).expanduser()
     try:
         make_private_folder(path.parent)
-        make_private_file(path)  # SQLite gives -wal and -shm the mode of the file beside them
+        make_private_file(path)  # SQLite gives -wal and -shm the mode of this file
     except OSError as error:
         raise ConfigError(f"the database {path} cannot be made: {error.strerror}") from error
     engine = _engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
@@ -189,7 +183,7 @@ def _sqlite(file: str) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # The driver's own transaction handling would commit before DDL and begin deferred; "begin" below takes its place.
+    # The driver's own transactions commit before DDL and begin deferred; _begin_sqlite replaces them.
     connection.isolation_level = None
     for pragma in (
         f"busy_timeout = {_BUSY_TIMEOUT_MS}",
@@ -197,7 +191,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys = ON",
         "wal_autocheckpoint = 10000",
         "temp_store = MEMORY",
-        # Deleted rows are overwritten with zeros instead of staying in the file until their place is used again.
+        # Deleted rows are overwritten with zeros at once.
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -205,7 +199,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _ensure_square_root(connection: Any) -> None:
-    """Add ``sqrt``, which the views use, where SQLite was built without its mathematical functions."""
+    """Add ``sqrt``, which the views use, if SQLite was built without its mathematical functions."""
     try:
         connection.execute("SELECT sqrt(4)").fetchone()
     except sqlite3.OperationalError:
@@ -221,26 +215,26 @@ def _begin_sqlite(connection: Connection) -> None:
     if not options.get(_WRITE):
         connection.exec_driver_sql("BEGIN")
         return
-    # NORMAL: losing power may drop the last transactions whole, with their ledger rows; the lake brings them back.
+    # NORMAL: a power cut can lose the last transactions, with their ledger rows; the lake restores them.
     wanted = {"synchronous": "FULL" if options.get(_DURABLE) else "NORMAL"}
     wanted["foreign_keys"] = "OFF" if options.get(_LOADING) else "ON"
     for pragma, value in wanted.items():
-        # A pull writes once for each call: what stands already is not said again.
+        # A pull writes after each call, so unchanged pragmas are not repeated.
         if connection.info.get(pragma) != value:
             connection.exec_driver_sql(f"PRAGMA {pragma} = {value}")
             connection.info[pragma] = value
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _turn_of(engine: Engine) -> AbstractContextManager[object]:
-    """Where this process's writers wait for each other.
+def _one_writer(engine: Engine) -> AbstractContextManager[object]:
+    """A lock for the writers of this process.
 
-    SQLite takes one writer at a time and lets the others sleep between tries; a queue wakes the next one at once.
+    SQLite allows one writer at a time, and the others sleep between attempts; this lock wakes the next one at once.
     """
     if engine.dialect.name != "sqlite":
         return nullcontext()
-    with _TURNS_LOCK:
-        return _TURNS.setdefault(str(engine.url.database), threading.RLock())
+    with _WRITERS_LOCK:
+        return _WRITERS.setdefault(str(engine.url.database), threading.RLock())
 
 
 @contextmanager
@@ -261,14 +255,14 @@ def _translated(database: Database) -> Iterator[None]:
         if any(sign in str(error.orig) for sign in _DAMAGED):
             problem = f"the database {database} is damaged ({_first_line(error)})"
             raise DatabaseDamaged(f"{problem}; `moodlog rebuild` moves it away and makes it again") from error
-        # PostgreSQL's own error tells the whole row, which a log must not.
+        # PostgreSQL's own error contains the whole row, which must not be logged.
         raise StoreError(f"the database {database} refused the data: {_first_line(error)}") from None
 
 
 def _is_gone(error: OperationalError) -> bool:
-    """Whether a server does not answer, or went away in the middle; not whether it refuses who asks."""
+    """Whether the server does not answer or the connection was lost; not whether it refuses the login."""
     state = getattr(error.orig, "sqlstate", "")
-    if state is None:  # no server said anything, or nothing that the driver could read
+    if state is None:  # no answer, or none that the driver could read
         return not any(sign in str(error.orig) for sign in ("authentication failed", "does not exist", "pg_hba.conf"))
     return state.startswith(_GONE)
 

@@ -1,4 +1,4 @@
-"""Marks of a database that was moved, or into which another is being moved: only one of the two is in use."""
+"""Marks of a moved database and of the unfinished target of a move, so that only one of the two is in use."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mood_core.store.engine.named_queries import query
 
 
 def refuse_moved(database: Database) -> None:
-    """Let ``database`` pass if it is the one in use.
+    """Accept ``database`` if it is the one in use.
 
     Raises:
-        ConfigError: It was moved to another one, or a move into it has not finished.
+        ConfigError: It was moved to another database, or a move into it has not finished.
         StoreError: It cannot be read.
     """
     with database.read() as connection:
@@ -32,18 +32,18 @@ def refuse_moved(database: Database) -> None:
 
 
 def mark(connection: Connection, direction: str, other: Database, now: datetime) -> None:
-    """Mark that this database goes ``to`` the ``other``, or that the ``other`` is being moved into it (``from``)."""
+    """Mark this database as moved ``to`` the ``other``, or as the unfinished target of a move ``from`` it."""
     connection.execute(query("remove_move_marks"))
     values = {"direction": direction, "other": str(other), "at": to_ms(now)}
     connection.execute(query("mark_move"), values)
 
 
 def unmark(connection: Connection) -> None:
-    """Remove the marks: this database is in use."""
+    """Remove the marks, because this database is in use."""
     connection.execute(query("remove_move_marks"))
 
 
 def marked(connection: Connection, direction: str) -> str | None:
-    """The other database of the mark ``direction``; None where there is no such mark."""
+    """The other database of the mark ``direction``; None without such a mark."""
     other: str | None = connection.scalar(query("move_mark"), {"direction": direction})
     return other

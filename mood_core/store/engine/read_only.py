@@ -1,4 +1,4 @@
-"""A database to look at without changing it, even where there is none yet."""
+"""Opens a database for a dry run, also if it does not exist yet."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mood_core.store.engine.migrate import is_current, migrate
 
 @contextmanager
 def read_only(url: str, *, now: datetime) -> Iterator[Database]:
-    """The database at ``url`` as it is; an empty one elsewhere, thrown away afterwards, where there is none.
+    """The database at ``url`` without changes; a temporary empty one if it does not exist.
 
     Raises:
-        ConfigError: The address is of no kind that is known.
-        SchemaOutOfDate: The database is of an older moodlog: what it holds could be read only after a change.
+        ConfigError: The address has another form.
+        SchemaOutOfDate: The database has the schema of an older moodlog, so that it cannot be read without a change.
         StoreError: It cannot be reached.
     """
     if not _has_no_file(url):
@@ -43,7 +43,7 @@ def read_only(url: str, *, now: datetime) -> Iterator[Database]:
 
 
 def _has_no_file(url: str) -> bool:
-    """Whether ``url`` is a SQLite file that does not exist: opening it would make one."""
+    """Whether ``url`` is a SQLite file that does not exist; opening it would create it."""
     if not url.startswith("sqlite"):
         return False
     file = make_url(url).database

@@ -1,4 +1,4 @@
-"""A copy of a SQLite database from one moment, whatever is written to it meanwhile."""
+"""Copies a SQLite database at one point in time, while other programs write to it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _WAIT_S = 60.0
 
 
 def snapshot(source: Path, target: Path) -> None:
-    """Copy the database file ``source`` to the new private file ``target``, which survives a power cut afterwards.
+    """Copy the database file ``source`` to the new private file ``target`` and fsync it.
 
-    It holds what is committed at this moment, also what is still in the write-ahead log, and nothing of deleted rows.
+    The copy has everything that is committed, also in the write-ahead log, and no remains of deleted rows.
 
     Raises:
         StoreBusy: Another program holds the database for longer than a minute.
         DatabaseDamaged: The database file is damaged.
         StoreError: The database cannot be read or the copy cannot be written.
     """
-    # make_private_file would need a hard link, which memory sticks do not have.
+    # make_private_file needs hard links, which memory sticks do not have.
     open_private(target, new=True).close()
     try:
         with closing(sqlite3.connect(source, timeout=_WAIT_S, isolation_level=None)) as connection:

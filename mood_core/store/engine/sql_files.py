@@ -1,4 +1,4 @@
-"""Finds the project's SQL files: in the top-level ``sql`` folder of a checkout, or inside an installed wheel."""
+"""Finds the SQL files: in the folder ``sql`` of a checkout, or in an installed wheel."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ _FOR_SQLITE = (
     (re.compile(r"\bleast\("), "min("),
     (re.compile(r"\s+FOR (?:KEY )?SHARE(?: OF \w+)?"), ""),  # a SQLite transaction that writes is alone anyway
 )
-"""What both databases have and spell differently: PostgreSQL's expression, and SQLite's."""
+"""Expressions that differ: PostgreSQL's and SQLite's."""
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
 class SqlFile:
-    """One SQL file: its ``name`` without the dialect, its whole ``text`` and that text's ``sha256``."""
+    """One SQL file: its ``name`` without the dialect, its ``text`` and the ``sha256`` of the text."""
 
     name: str
     text: str
 
     @property
     def sha256(self) -> str:
-        """Hex digest of what is executed, by which a changed file is noticed; comments and line breaks may change."""
+        """Hex digest of the executed SQL, to detect changed files; comments and line breaks do not count."""
         return sha256(" ".join(_COMMENT.sub("", self.text).split()).encode()).hexdigest()
 
 
 def sql_folder() -> Path:
-    """The folder of SQL files. A wheel carries it as ``mood_core/_sql``; a checkout has it beside ``mood_core``."""
+    """The folder of SQL files: ``mood_core/_sql`` in a wheel, ``sql`` in a checkout."""
     packaged = _PACKAGE / "_sql"
     return packaged if packaged.is_dir() else _PACKAGE.parent / "sql"
 
 
 def sql_files(kind: str, dialect: str) -> list[SqlFile]:
-    """The files of ``sql/<kind>/`` that hold for ``dialect`` (sqlite or postgresql), in the order of their names.
+    """The files of ``sql/<kind>/`` for ``dialect`` (sqlite or postgresql), in the order of their names.
 
-    ``NAME.sql`` holds for both and is written for PostgreSQL; ``NAME.sqlite.sql`` and ``NAME.postgresql.sql`` for one.
+    ``NAME.sql`` is for both and is written for PostgreSQL; ``NAME.sqlite.sql`` and ``NAME.postgresql.sql`` are for one.
     """
     files = []
     for path in sorted((sql_folder() / kind).glob("*.sql")):
@@ -58,7 +58,7 @@ def sql_files(kind: str, dialect: str) -> list[SqlFile]:
 
 
 def in_sqlite(sql: str) -> str:
-    """``sql``, which is written for PostgreSQL, as SQLite spells it."""
+    """``sql``, which is written for PostgreSQL, translated for SQLite."""
     for pattern, spelling in _FOR_SQLITE:
         sql = pattern.sub(spelling, sql)
     return sql
@@ -70,7 +70,7 @@ def sql_file(kind: str, name: str) -> SqlFile:
 
 
 def earlier_digests(migration: str) -> set[str]:
-    """The digests that earlier versions recorded for ``migration``: of the whole file, comments included."""
+    """The digests that earlier versions recorded for ``migration``, of the whole file with comments."""
     lines = (sql_folder() / "migrations" / "earlier_digests.txt").read_text(encoding="utf-8").splitlines()
     recorded = [line.split() for line in lines if not line.startswith("#")]
     return {digest for digest, file in recorded if file.partition(".")[0] == migration}

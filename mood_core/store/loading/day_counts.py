@@ -1,4 +1,4 @@
-"""Counts listens by person and local day, with one column a mood, as the table ``mood_days`` holds them."""
+"""Counts listens by person and local day, with one column for each mood, as in the table ``mood_days``."""
 
 from __future__ import annotations
 

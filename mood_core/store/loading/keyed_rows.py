@@ -1,4 +1,4 @@
-"""Turns the columns of a batch into those of its table: text ids at the edges, integer keys inside."""
+"""Converts the columns of a batch to those of its table: integer keys instead of ids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from mood_core.store.loading.keys import REFERENCES, keys_of
 
 KeysOfTracks = Callable[[Connection, Sequence[str]], list[int]]
-"""Gives the keys of track ids in their order, and unknown ones a key."""
+"""Returns the keys of track ids in their order; an unknown id gets a key."""
 
 
 def with_keys(connection: Connection, rows: pa.Table, track_keys: KeysOfTracks) -> pa.Table:
@@ -38,7 +38,7 @@ def with_keys(connection: Connection, rows: pa.Table, track_keys: KeysOfTracks) 
 def _add_keys(
     connection: Connection, rows: pa.Table, columns: dict[str, pa.ChunkedArray], track_keys: KeysOfTracks
 ) -> None:
-    # The dataset that describes a table's rows brings their ids itself.
+    # A dataset that describes the rows of a table has their ids, not keys.
     describes = {"display_name": "user_id", "artists": "track_id"}
     own = {id_ for marker, id_ in describes.items() if marker in columns}
     for name, (table, _, key) in REFERENCES.items():

@@ -11,7 +11,7 @@ from mood_core.store.engine.named_queries import query
 
 _KEYS = {"users": "user_keys", "tracks": "track_keys", "sources": "source_keys", "models": "model_keys"}
 _STUBS = {"users": "add_user", "tracks": "add_track", "sources": "add_source", "models": "add_model"}
-"""The statements that add what is referred to before it is described: a lost tracks batch must not cost the listens."""
+"""Statements that add a row before its description is loaded: a lost batch of tracks must not lose the listens."""
 
 REFERENCES = {
     "user_id": ("users", "user_id", "user_key"),
@@ -20,13 +20,13 @@ REFERENCES = {
     "feature_source": ("sources", "source", "source_key"),
     "model_version": ("models", "model_version", "model_key"),
 }
-"""By the column of a batch: the table it refers to, that table's text column and its key column."""
+"""By column of a batch: the table that it refers to, with its id column and its key column."""
 
 
 def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: bool = False) -> dict[str, int]:
     """The integer keys of ``ids`` in ``table`` (users, tracks, sources or models); unknown ids are left out.
 
-    With ``create``, unknown ids get a row of their own and a key.
+    With ``create``, unknown ids get a row and a key.
     """
     found = _look_up(connection, table, ids)
     missing = [{"id": id_} for id_ in sorted(set(ids) - found.keys())]
@@ -41,5 +41,5 @@ def _look_up(connection: Connection, table: str, ids: Sequence[str]) -> dict[str
 
 
 def raw_rows(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
-    """All rows as the driver's own tuples: a quarter of the time of SQLAlchemy's rows, which counts for 100,000 ids."""
+    """All rows as tuples of the driver, in a quarter of the time of SQLAlchemy's rows."""
     return [*result.cursor.fetchall()] if result.returns_rows else []

@@ -1,8 +1,8 @@
-"""Fencing numbers: whoever lost an exclusive lock or a lease, without noticing, cannot commit any more.
+"""Fencing numbers: a process that lost an exclusive lock or a lease without noticing cannot commit.
 
-A lock can be lost while its holder works: a database server ends the session that holds it, a laptop sleeps past the
-end of a lease. Each acquisition raises a number in SQL. Every transaction that writes first checks that the numbers
-its thread holds are the current ones, and keeps them from being raised until it ends.
+A lock can be lost while its holder works: a database server ends the session, or a laptop sleeps longer than a lease.
+Each acquisition increments a number in SQL. Every write transaction first checks that the numbers of its context are
+current, and blocks increments until it ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mood_core.store.engine.named_queries import query
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """An exclusive lock that is held: of the database at ``url``, by ``name``, with its ``number``."""
+    """An acquired exclusive lock of the database at ``url``: its ``name`` and fencing ``number``."""
 
     url: URL
     name: str
@@ -29,7 +29,7 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """The accounts that ``owner`` holds, with their numbers by user id; ``since``: the newest forgetting then, ms."""
+    """The account leases of ``owner``: fencing numbers by user id; ``since``: time of the newest tombstone then, ms."""
 
     url: URL
     since: int
@@ -42,13 +42,13 @@ _LEASES: ContextVar[Leases | None] = ContextVar("leases", default=None)
 
 
 def raise_fence(connection: Connection, name: str) -> int:
-    """Raise the number of the lock ``name``; returns it. Transactions that checked the old one end first."""
+    """Increment the number of the lock ``name`` and return it, after transactions with the old number have ended."""
     return int(connection.execute(query("raise_fence"), {"name": name}).scalar_one())
 
 
 @contextmanager
 def fenced(fence: Fence) -> Iterator[None]:
-    """Check ``fence`` in every transaction of this context that writes."""
+    """Check ``fence`` in every write transaction of this context."""
     token = _FENCES.set((*_FENCES.get(), fence))
     try:
         yield
@@ -62,7 +62,7 @@ def holds(url: URL, name: str) -> bool:
 
 
 def check_fences(connection: Connection) -> None:
-    """Hold the locks of this context until the end of the transaction.
+    """Check the locks of this context and keep them until the end of the transaction.
 
     Raises:
         LockLost: Another process has acquired one of them since.
@@ -77,7 +77,7 @@ def check_fences(connection: Connection) -> None:
 
 @contextmanager
 def leased(leases: Leases) -> Iterator[None]:
-    """Check ``leases`` whenever rows of people are written in this context."""
+    """Check ``leases`` before rows of people are written in this context."""
     token = _LEASES.set(leases)
     try:
         yield
@@ -86,15 +86,15 @@ def leased(leases: Leases) -> Iterator[None]:
 
 
 def leases_of(connection: Connection) -> Leases | None:
-    """What this context holds in the database of ``connection``."""
+    """The leases of this context in the database of ``connection``."""
     leases = _LEASES.get()
     return leases if leases and leases.url == connection.engine.url else None
 
 
 def lost_leases(connection: Connection, leases: Leases, user_ids: set[str]) -> set[str]:
-    """Those of ``user_ids`` whose lease another run has acquired since; the others are held until the transaction ends.
+    """The people of ``user_ids`` whose lease another run has acquired; the other leases are kept until the end.
 
-    Who is not in ``leases`` is held by nobody, and lost to nobody.
+    People without a lease in ``leases`` do not count.
     """
     held = user_ids & leases.numbers.keys()
     if not held:

@@ -1,8 +1,8 @@
-"""Who holds an account while pulling it, and whether they still live.
+"""Owners of leases, and whether their processes still run.
 
-An owner is named by host, process and a random part. A claim of a process of this host that has ended is nobody's at
-once, so that a run that was killed can be repeated without waiting; a claim from another host ends when its lease does.
-A lease that ends later than any honest one was taken by a clock that was wrong, and is none.
+An owner is named by host, process and a random part. Leases of a dead process of this host are released at once, so
+that a killed run can be repeated without waiting; a lease of another host expires. A lease that ends too far in the
+future was acquired with a wrong clock and does not count.
 """
 
 from __future__ import annotations
@@ -14,46 +14,43 @@ from uuid import uuid4
 from mood_core.processes import may_run, this_host, this_process
 
 CLOCKS_DIFFER_S = 600.0
-"""The clocks of machines that share a database differ by less: a time further ahead is of a clock that was wrong."""
+"""Clocks of machines that share a database differ by less; a time further in the future comes from a wrong clock."""
 
 LEASE_S = 600.0
-"""How long an account stays claimed when nobody renews the claim."""
+"""The duration of an account lease that is not renewed."""
 
 WAIT_S = 60.0
-"""How long somebody waits for an account that another holds, and then goes on without it."""
+"""How long a run waits for an account with another owner before it continues without it."""
 
 POLL_S = 0.5
-"""How often they look whether it is free."""
+"""The interval between two attempts."""
 
 _RENEW_S = 60.0
 
 
 def new_owner() -> str:
-    """A name for whoever claims something in this process."""
+    """A new owner in this process."""
     return owner_here(uuid4().hex)
 
 
 def owner_here(name: str) -> str:
-    """What calls itself ``name``, as an owner in this process of this host: see :mod:`mood_core.processes`."""
+    """The owner called ``name`` in this process of this host: see :mod:`mood_core.processes`."""
     return f"{this_host()}:{this_process()}:{name}"
 
 
 def run_of(owner: str) -> str:
-    """What ``owner`` calls itself: for a flow run its id, the same in every process that executes the run."""
+    """The name of ``owner``: for a flow run its id, the same in every process that executes the run."""
     return owner.rpartition(":")[2]
 
 
 def may_live(owner: str) -> bool:
-    """Whether the process that took a claim may still run; True where that cannot be known from here."""
+    """Whether the process of ``owner`` may still run; True if this host cannot know."""
     host, _, rest = owner.partition(":")
     return may_run(host, rest.partition(":")[0])
 
 
 class Renewal:
-    """Renews a claim now and then: calling it often costs nothing.
-
-    ``renew`` is called at most once a minute of real time.
-    """
+    """Renews a lease; calls ``renew`` at most once a minute."""
 
     def __init__(self, renew: Callable[[], object], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._renew = renew
@@ -61,7 +58,7 @@ class Renewal:
         self._last = clock()
 
     def __call__(self) -> None:
-        """Renew the claim if a minute has passed."""
+        """Renew the lease if a minute has passed."""
         if self._clock() - self._last >= _RENEW_S:
             self._renew()
             self._last = self._clock()

@@ -1,9 +1,8 @@
-"""Turns: what only one process may do at a time, whatever the number of workers and hosts.
+"""Exclusive locks: tasks for one process at a time, across workers and hosts.
 
-A turn belongs to its process and ends with it, however that ends. On PostgreSQL it is an advisory lock; on SQLite it
-is the lock of an empty database beside the real one, so that everything else goes on meanwhile. A process that loses it
-without noticing, because its session was ended, cannot commit once another one has acquired it: see
-:mod:`mood_core.store.locks.fences`.
+A lock ends with its process. On PostgreSQL it is an advisory lock, on SQLite the lock of an empty database file beside
+the real one, so that other work continues. A process that loses the lock without noticing, because its session was
+ended, cannot commit after another one has acquired it: see :mod:`mood_core.store.locks.fences`.
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ _FAMILY = 0x6D6F6F64  # "mood", the first half of PostgreSQL's key
 
 
 class NamedLock(Enum):
-    """What is done by one process at a time; the value says what the others are told."""
+    """Tasks for one process at a time; the value is the message for the other processes."""
 
     UPKEEP = "another moodlog is importing, compacting, rebuilding, verifying or forgetting; try again when it is done"
-    """Old files are rewritten, or must not be meanwhile: two rewriters would undo each other's work."""
+    """Rewrites old files, or needs them unchanged."""
 
     LABELS = "another run is fetching audio features or labelling; try again when it is done"
-    """Tracks are chosen, asked about and labelled: two runs would ask and label twice."""
+    """Fetches audio features and labels tracks, which two runs would do twice."""
 
 
 @contextmanager
 def named_lock(database: Database, what: NamedLock, *, wait_s: float = _WAIT_S) -> Iterator[None]:
-    """Have the turn for as long as the context lasts; waits up to ``wait_s`` seconds for another process.
+    """Hold the lock inside the context; waits up to ``wait_s`` seconds for another process.
 
     Raises:
-        StoreBusy: Another process still has it.
-        LockLost: It was lost meanwhile, and another process has acquired it.
+        StoreBusy: Another process still holds it.
+        LockLost: It was lost, and another process has acquired it.
         StoreError: The database cannot be reached.
     """
     with (_postgresql if database.dialect == "postgresql" else _sqlite)(database, what, wait_s):
@@ -76,7 +75,7 @@ def _postgresql(database: Database, what: NamedLock, wait_s: float) -> Iterator[
             if time.monotonic() > deadline:
                 raise StoreBusy(what.value)
             time.sleep(_POLL_S)
-        connection.commit()  # the lock is the session's; a transaction left open would hold up the vacuum
+        connection.commit()  # the lock belongs to the session; an open transaction would block the vacuum
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Counts calls to outside services and remembers who asked to be left alone, for all workers together."""
+"""Counts calls to external services and stores their Retry-After, for all workers."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ _MINUTE_MS = 60_000
 _DAY = timedelta(hours=24)
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
 LONG_WAIT_S = 60.0
-"""A Retry-After above this is not waited for: the endpoint is left alone until then, by every worker.
+"""With a longer Retry-After, no worker calls the endpoint until then. Workers wait for a shorter one.
 
-A shorter one is waited out, by every worker too: a rate limit is one of the app.
+Both hold for all workers, because Spotify limits the app.
 """
 
 _PACED = "paced"
-"""The row of ``rate_limits`` that holds the short waits, in this machine's time and not in that of the data."""
+"""The row of ``rate_limits`` for short waits, by this machine's clock instead of ``now``."""
 
 
 class CallLedger:
-    """The calls of a rolling day by endpoint, a budget for some, and the times before which nothing is asked.
+    """The calls of the last 24 hours by endpoint, daily budgets, and rate limits.
 
-    What is dated further ahead than clocks differ was noted by one that was wrong, and neither counts nor holds. A wish
-    to be left alone is dated by when it was uttered, so it holds exactly as long as it says, up to 30 days.
+    Calls and limits dated too far in the future come from a wrong clock and do not count. Retry-After is stored with
+    the time it was received, so it expires exactly when it says, after at most 30 days.
 
     Args:
         database: shared by all workers.
-        now: gives the current time.
+        now: returns the current time.
         budget: the calls allowed in 24 hours, by endpoint.
-        paced: the endpoints that share one rate limit: a short Retry-After of one holds back the calls to all.
-        rate: how many of those there may be in 30 seconds; None where only the service says so.
-        wall_clock: this machine's seconds since 1970, by which short waits go.
-        sleep: waits.
+        paced: endpoints that share one rate limit; a short Retry-After of one delays the calls to all of them.
+        rate: the limit of these calls in 30 seconds; None to follow Retry-After alone.
+        wall_clock: returns this machine's time in seconds since 1970, for short waits.
+        sleep: waits for a number of seconds.
     """
 
     def __init__(
@@ -65,17 +65,17 @@ class CallLedger:
         self._sleep = sleep
 
     def before_call(self, endpoint: str) -> None:
-        """Count the call and wait for its turn, or refuse it.
+        """Count the call and wait as the rate limits require, or refuse it.
 
-        One transaction decides, so that workers together stay inside the budgets; the wait comes after it.
+        One transaction decides, so that all workers together respect the budgets; the wait comes after it.
 
         Raises:
-            QuotaExceeded: The service asked to be left alone for longer, or the day's budget is used up.
+            QuotaExceeded: The service sent a long Retry-After, or the daily budget is used up.
         """
         now = self._now()
         with self._database.write() as connection:
             if self._database.dialect == "postgresql":
-                # Two that count at once would both see room for one; SQLite lets one writer in at a time anyway.
+                # Two concurrent calls would both see room for one; SQLite has one writer anyway.
                 connection.execute(query("lock_endpoint"), {"endpoint": endpoint})
             wait_s = self._respect_not_before(connection, endpoint, now)
             self._respect_budget(connection, endpoint, now)
@@ -86,7 +86,7 @@ class CallLedger:
             self._sleep(wait_s)
 
     def after_call(self, endpoint: str, status: int, retry_after_s: float | None) -> None:
-        """Note a failed call (``status`` 0 or from 400 on), and remember a wish to be left alone."""
+        """Record a failed call (``status`` 0 or from 400 on) and its Retry-After."""
         if 0 < status < 400:
             return
         now = self._now()
@@ -95,18 +95,15 @@ class CallLedger:
             if retry_after_s is None:
                 return
             if retry_after_s > LONG_WAIT_S:
-                _remember_wish(connection, endpoint, status, to_ms(now), retry_after_s, LONGEST_RETRY_AFTER_S)
+                _store_limit(connection, endpoint, status, to_ms(now), retry_after_s, LONGEST_RETRY_AFTER_S)
             elif endpoint in self._paced:
                 here = int(self._wall_clock() * 1000)
-                _remember_wish(connection, _PACED, status, here, retry_after_s, LONG_WAIT_S)
+                _store_limit(connection, _PACED, status, here, retry_after_s, LONG_WAIT_S)
 
     def last_day(self) -> dict[str, int]:
         """Calls of the last 24 hours by endpoint."""
-        with self._database.read() as connection:
-            now = self._now()
-            times = {"since": to_ms(now - _DAY), "until": to_ms(now + _CLOCKS_DIFFER)}
-            rows = connection.execute(query("calls_by_endpoint"), times)
-            return {row.endpoint: row.calls for row in rows}
+        times = {"since": to_ms(self._now() - _DAY), "until": _latest(self._now())}
+        return {row.endpoint: row.calls for row in self._database.rows(query("calls_by_endpoint"), times)}
 
     @property
     def budgets(self) -> dict[str, int]:
@@ -114,20 +111,17 @@ class CallLedger:
         return dict(self._budget)
 
     def not_before(self) -> dict[str, datetime]:
-        """The endpoints that asked to be left alone and until when, while that is still to come."""
-        with self._database.read() as connection:
-            now = self._now()
-            values = {"now": to_ms(now), "latest": _latest(now), "paced": _PACED}
-            rows = connection.execute(query("rate_limits"), values)
-            return {row.endpoint: from_ms(row.not_before_ms) for row in rows}
+        """By endpoint with a long Retry-After: the time at which it expires."""
+        values = {"now": to_ms(self._now()), "latest": _latest(self._now()), "paced": _PACED}
+        return {row.endpoint: from_ms(row.not_before_ms) for row in self._database.rows(query("rate_limits"), values)}
 
     def _respect_not_before(self, connection: Connection, endpoint: str, now: datetime) -> float:
-        """The seconds that a short wish to be left alone still has to go."""
+        """The remaining seconds of a short Retry-After."""
         rows = connection.execute(query("rate_limits_of_endpoint"), {"endpoint": endpoint, "paced": _PACED})
         held = {row.endpoint: row for row in rows}
-        wish = held.get(endpoint)
-        if wish is not None and to_ms(now) < wish.not_before_ms and wish.asked_at_ms <= _latest(now):
-            not_before = from_ms(wish.not_before_ms)
+        limit = held.get(endpoint)
+        if limit is not None and to_ms(now) < limit.not_before_ms and limit.asked_at_ms <= _latest(now):
+            not_before = from_ms(limit.not_before_ms)
             raise QuotaExceeded(
                 f"{endpoint} asked for no calls before {not_before:%Y-%m-%d %H:%M} UTC; run again after that",
                 source=endpoint,
@@ -142,7 +136,7 @@ class CallLedger:
         limit = self._budget.get(endpoint)
         if limit is None:
             return
-        times = {"since": to_ms(now - _DAY) - _MINUTE_MS, "until": to_ms(now + _CLOCKS_DIFFER)}
+        times = {"since": to_ms(now - _DAY) - _MINUTE_MS, "until": _latest(now)}
         used = connection.execute(query("calls_of_endpoint"), {"endpoint": endpoint, **times}).one()
         if used.calls < limit:
             return
@@ -155,10 +149,10 @@ class CallLedger:
         )
 
 
-def _remember_wish(
+def _store_limit(
     connection: Connection, endpoint: str, status: int, asked_at_ms: int, wait_s: float, longest_s: float
 ) -> None:
-    """Note that ``endpoint`` asked to be left alone for ``wait_s``, of which at most ``longest_s`` is believed."""
+    """Store a Retry-After of ``wait_s`` seconds, limited to ``longest_s``."""
     values = {
         "endpoint": endpoint,
         "until": asked_at_ms + int(min(wait_s, longest_s) * 1000),
@@ -171,7 +165,7 @@ def _remember_wish(
 
 
 def _latest(now: datetime) -> int:
-    """The latest time, in ms, at which somebody can have asked: one noted later is of a clock that was ahead."""
+    """The latest plausible time of a stored call or limit, ms; a later one comes from a wrong clock."""
     return to_ms(now + _CLOCKS_DIFFER)
 
 

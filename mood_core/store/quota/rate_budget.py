@@ -1,7 +1,7 @@
-"""A token bucket that all workers of one app share: it tells each call how long to wait for its turn.
+"""A token bucket that all workers of one app share (generic cell rate algorithm).
 
-Kept as one time in one row: when every call that was granted so far will have had its share (the generic cell rate
-algorithm). Turns are given in the order of asking, whichever worker asks, and asking costs one statement.
+Its state is one time in one row: when all granted calls will have used their share. Calls are granted in the order of
+the requests of all workers, with one statement each.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S
 
 SPAN_S = 30.0
-"""Spotify's limit is one of calls in any 30 seconds."""
+"""Spotify limits the calls in any 30 seconds."""
 
-_LATE_S = 1.0  # a granted call may reach the service so much later than its turn
+_LATE_S = 1.0  # a granted call may reach the service this much later
 _BURST_SHARE = 0.1
 
 
 class RateBudget:
     """At most ``calls`` (1 or more) to ``service`` in any ``span_s`` seconds, by the wall clocks of the machines.
 
-    A tenth of them may come at once; the others follow evenly.
+    A tenth of them may be made at once; the others follow evenly.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class RateBudget:
         self._step_us = round((span_s + _LATE_S) * 1_000_000 / (calls - self._burst + 1))
 
     def take(self, connection: Connection) -> float:
-        """Take the next turn, in the caller's transaction; returns in how many seconds it comes."""
+        """Grant the next call, in the caller's transaction; returns the seconds to wait before it."""
         now = round(self._wall_clock() * 1_000_000)
         latest = now + self._burst * self._step_us + round(CLOCKS_DIFFER_S * 1_000_000)
         values = {"service": self._service, "now": now, "latest": latest, "step": self._step_us}

@@ -1,0 +1,52 @@
+"""Finds files in the folders of the datasets that are not batch files: other files, links, pipes and so on."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyarrow import fs
+
+from mood_core.lake.batch_files import SUFFIX
+from mood_core.lake.schema import DATASETS
+
+_BATCH = re.compile(rf"\w+/month=[^/]*/[^./][^/]*{re.escape(SUFFIX)}")
+_TEMPORARY = re.compile(r"(.*/)?\.[^/]*\.draft(/.*)?")
+
+
+def foreign_files(files: fs.FileSystem, root: str, first: str) -> list[str]:
+    """Paths relative to ``root`` of files whose path is not that of a batch, without months before ``first``."""
+    found = _local if isinstance(files, fs.LocalFileSystem) else _remote
+    paths = (f"{dataset}/{path}" for dataset in DATASETS for path in found(files, f"{root}/{dataset}", first))
+    return sorted(path for path in paths if not _BATCH.fullmatch(path) and not _TEMPORARY.fullmatch(path))
+
+
+def _remote(files: fs.FileSystem, folder: str, first: str) -> Iterator[str]:
+    for top in files.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
+        inside = [top]
+        if top.type == fs.FileType.Directory:
+            selector = fs.FileSelector(top.path, recursive=True, allow_not_found=True)
+            inside = [] if _is_old(top.base_name, first) else files.get_file_info(selector)
+        yield from (info.path.removeprefix(folder).lstrip("/") for info in inside if info.type == fs.FileType.File)
+
+
+def _local(_files: fs.FileSystem, folder: str, first: str) -> Iterator[str]:
+    """All entries that are not folders. Only links to whole months are followed, which may be on another disk."""
+    pending = [Path(folder)]
+    while pending:
+        try:
+            entries = list(os.scandir(pending.pop()))
+        except FileNotFoundError:
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if not entry.is_dir(follow_symlinks=path.parent == Path(folder) and entry.name.startswith("month=")):
+                yield path.relative_to(folder).as_posix()
+            elif not _is_old(entry.name, first):
+                pending.append(path)
+
+
+def _is_old(folder: str, first: str) -> bool:
+    return folder.startswith("month=") and folder < first
