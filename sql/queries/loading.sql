@@ -1,16 +1,11 @@
--- Loading: move the rows of a batch from the table staging to their own table. On SQLite the rows are VALUES instead.
+-- Loading: move the rows of a batch from the table staging to their own table. The columns of staging are those of the
+-- INSERT, in the same order. On SQLite the rows are VALUES instead.
 
 -- name: load_users
 -- The latest row of a person counts, except for the time of the first connection (0 means not known yet). This works in
 -- any order of rows: a batch that a killed run published can be loaded after a later one.
 INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms)
-SELECT
-    user_id,
-    display_name,
-    timezone,
-    connected_at_ms,
-    recorded_at_ms
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_id) DO UPDATE SET
     display_name = CASE
         WHEN excluded.recorded_at_ms >= users.recorded_at_ms THEN excluded.display_name ELSE users.display_name
@@ -29,16 +24,7 @@ ON CONFLICT (user_id) DO UPDATE SET
 -- name: load_tracks
 -- New data of a track fills empty columns; known data is never lost.
 INSERT INTO tracks (track_id, name, artists, album, duration_ms, isrc, release_date, kind)
-SELECT
-    track_id,
-    name,
-    artists,
-    album,
-    duration_ms,
-    isrc,
-    release_date,
-    kind
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (track_id) DO UPDATE SET
     name = excluded.name,
     artists = excluded.artists,
@@ -51,26 +37,14 @@ ON CONFLICT (track_id) DO UPDATE SET
 -- name: load_listens
 -- A stored listen never changes.
 INSERT INTO listens (user_key, played_at_ms, track_key, ms_played, source_key)
-SELECT
-    user_key,
-    played_at_ms,
-    track_key,
-    ms_played,
-    source_key
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, played_at_ms, track_key) DO NOTHING;
 
 -- name: load_gaps
 -- A filled gap stays filled. If a gap is found again from the same listen on, because a run was killed before it stored
 -- its listens, the later end counts.
 INSERT INTO gaps (user_key, starts_at_ms, ends_at_ms, found_at_ms, filled_at_ms)
-SELECT
-    user_key,
-    starts_at_ms,
-    ends_at_ms,
-    found_at_ms,
-    filled_at_ms
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, starts_at_ms) DO UPDATE SET
     ends_at_ms = CASE WHEN excluded.ends_at_ms > gaps.ends_at_ms THEN excluded.ends_at_ms ELSE gaps.ends_at_ms END,
     filled_at_ms = coalesce(gaps.filled_at_ms, excluded.filled_at_ms);
@@ -81,35 +55,14 @@ INSERT INTO audio_features (
     track_key, acousticness, danceability, energy, instrumentalness, liveness, loudness, speechiness, tempo, valence,
     duration_ms, source_key, fetched_at_ms
 )
-SELECT
-    track_key,
-    acousticness,
-    danceability,
-    energy,
-    instrumentalness,
-    liveness,
-    loudness,
-    speechiness,
-    tempo,
-    valence,
-    duration_ms,
-    source_key,
-    fetched_at_ms
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (track_key) DO NOTHING;
 
 -- name: load_feature_misses
 -- A later miss is counted; a duplicate changes nothing. A stored miss that is more than a day (86,400,000 ms) later
 -- than the next one was dated by a wrong clock.
 INSERT INTO feature_misses (track_key, source_key, reason, misses, first_missed_at_ms, last_missed_at_ms)
-SELECT
-    track_key,
-    source_key,
-    reason,
-    misses,
-    first_missed_at_ms,
-    last_missed_at_ms
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (track_key, source_key) DO UPDATE SET
     reason = excluded.reason,
     misses = feature_misses.misses + 1,
@@ -123,45 +76,20 @@ INSERT INTO moods (
     track_key, model_key, mood, p_calm, p_energetic, p_happy, p_sad, uncertain, out_of_distribution, source_key,
     labelled_at_ms, mood_set
 )
-SELECT
-    track_key,
-    model_key,
-    mood,
-    p_calm,
-    p_energetic,
-    p_happy,
-    p_sad,
-    uncertain,
-    out_of_distribution,
-    source_key,
-    labelled_at_ms,
-    mood_set
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (model_key, track_key) DO NOTHING;
 
 -- name: load_named_plays
 -- A play keeps its track once that is known.
 INSERT INTO named_plays (user_key, ended_at_ms, artist, title, ms_played, track_key)
-SELECT
-    user_key,
-    ended_at_ms,
-    artist,
-    title,
-    ms_played,
-    track_key
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, ended_at_ms, artist, title, coalesce(ms_played, -1)) DO UPDATE SET
     track_key = coalesce(named_plays.track_key, excluded.track_key);
 
 -- name: load_forgotten
 -- The latest times count, in any order of rows.
 INSERT INTO forgotten (person_hash, hash_key, forgotten_at_ms, lifted_at_ms)
-SELECT
-    person_hash,
-    hash_key,
-    forgotten_at_ms,
-    lifted_at_ms
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (person_hash) DO UPDATE SET
     forgotten_at_ms = CASE
         WHEN excluded.forgotten_at_ms > forgotten.forgotten_at_ms
@@ -177,47 +105,11 @@ ON CONFLICT (person_hash) DO UPDATE SET
 -- name: add_to_mood_days
 -- Add counts of new listens to the daily counts.
 INSERT INTO mood_days (
-    user_key,
-    day,
-    calm,
-    energetic,
-    happy,
-    sad,
-    unlabelled,
-    uncertain_calm,
-    uncertain_energetic,
-    uncertain_happy,
-    uncertain_sad,
-    expected_calm,
-    expected_energetic,
-    expected_happy,
-    expected_sad,
-    variance_calm,
-    variance_energetic,
-    variance_happy,
-    variance_sad
+    user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm, uncertain_energetic, uncertain_happy,
+    uncertain_sad, expected_calm, expected_energetic, expected_happy, expected_sad, variance_calm, variance_energetic,
+    variance_happy, variance_sad
 )
-SELECT
-    user_key,
-    day,
-    calm,
-    energetic,
-    happy,
-    sad,
-    unlabelled,
-    uncertain_calm,
-    uncertain_energetic,
-    uncertain_happy,
-    uncertain_sad,
-    expected_calm,
-    expected_energetic,
-    expected_happy,
-    expected_sad,
-    variance_calm,
-    variance_energetic,
-    variance_happy,
-    variance_sad
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, day) DO UPDATE SET
     calm = mood_days.calm + excluded.calm,
     energetic = mood_days.energetic + excluded.energetic,
@@ -240,23 +132,13 @@ ON CONFLICT (user_key, day) DO UPDATE SET
 -- name: add_pending_listens
 -- Index listens whose tracks have no label yet.
 INSERT INTO waiting_listens (track_key, user_key, played_at_ms)
-SELECT
-    track_key,
-    user_key,
-    played_at_ms
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (track_key, user_key, played_at_ms) DO NOTHING;
 
 -- name: add_to_listen_totals
 -- Add counts of new listens to the totals by person and listen source.
 INSERT INTO listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
-SELECT
-    user_key,
-    source_key,
-    listens,
-    first_played_at_ms,
-    last_played_at_ms
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, source_key) DO UPDATE SET
     listens = listen_totals.listens + excluded.listens,
     first_played_at_ms = CASE
@@ -273,11 +155,7 @@ ON CONFLICT (user_key, source_key) DO UPDATE SET
 -- name: add_to_covered_listens
 -- Add counts of new listens to the totals by person and feature source.
 INSERT INTO covered_listens (user_key, source_key, listens)
-SELECT
-    user_key,
-    source_key,
-    listens
-FROM staging
+SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, source_key) DO UPDATE SET listens = covered_listens.listens + excluded.listens;
 
 -- name: add_user
@@ -469,25 +347,9 @@ WHERE
     FROM json_array_elements(CAST(:pairs AS JSON)) AS p
 ) */
 INSERT INTO mood_days (
-    user_key,
-    day,
-    calm,
-    energetic,
-    happy,
-    sad,
-    unlabelled,
-    uncertain_calm,
-    uncertain_energetic,
-    uncertain_happy,
-    uncertain_sad,
-    expected_calm,
-    expected_energetic,
-    expected_happy,
-    expected_sad,
-    variance_calm,
-    variance_energetic,
-    variance_happy,
-    variance_sad
+    user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm, uncertain_energetic, uncertain_happy,
+    uncertain_sad, expected_calm, expected_energetic, expected_happy, expected_sad, variance_calm, variance_energetic,
+    variance_happy, variance_sad
 )
 SELECT
     x.user_key,
