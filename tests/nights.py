@@ -89,7 +89,6 @@ def one_night(workspace: Workspace) -> NightReport:
             workspace.classifier,
             workspace.model_card,
             workspace.mood_rows,
-            workspace.models,
             workspace.batches,
             now=now,
         )

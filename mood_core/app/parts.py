@@ -22,7 +22,6 @@ from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.listens import ListenStore
-from mood_core.store.queries.model_rows import ModelRows
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.store.quota.calls import CallLedger
@@ -134,11 +133,6 @@ class Parts:
     def mood_rows(self) -> MoodRows:
         """Stored labels."""
         return MoodRows(self.database)
-
-    @cached_property
-    def models(self) -> ModelRows:
-        """The models whose labels are stored."""
-        return ModelRows(self.database)
 
     @cached_property
     def calls(self) -> CallLedger:

@@ -186,7 +186,7 @@ class Workspace(Parts):
         """
         from mood_core.usecases.nightly.label_tracks import label_tracks
 
-        parts = self.classifier, self.model_card, self.mood_rows, self.models, self.batches
+        parts = self.classifier, self.model_card, self.mood_rows, self.batches
         with self.lock(NamedLock.LABELS):
             return label_tracks(*parts, now=self.now(), selection=selection, progress=progress)
 
@@ -202,7 +202,7 @@ class Workspace(Parts):
         from mood_core.usecases.models.relabel import drop_old as drop_old_labels
         from mood_core.usecases.models.relabel import relabel
 
-        parts = self.classifier, self.model_card, self.mood_rows, self.models, self.batches
+        parts = self.classifier, self.model_card, self.mood_rows, self.batches
         with self.lock(NamedLock.LABELS):
             report = relabel(*parts, now=self.now(), progress=progress)
         if drop_old:

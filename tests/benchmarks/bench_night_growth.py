@@ -77,7 +77,7 @@ def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
     now, batches = workspace.now(), workspace.batches
     people = [account.user_id for account in workspace.accounts.all() if account.state == "active"]
     pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, batches)
-    models = (workspace.classifier, workspace.model_card, workspace.mood_rows, workspace.models)
+    models = (workspace.classifier, workspace.model_card, workspace.mood_rows)
     yield "finish", lambda: batches.finish(now=now)
     yield "accounts", workspace.accounts.all
     yield "paces", lambda: workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, people)
@@ -118,7 +118,7 @@ def _prepare(stored: int) -> None:
         lake, database, version = workspace.lake, workspace.database, workspace.model_card.model_version
         if lake.paths(USERS.name):
             return
-        workspace.models.recognise(version, workspace.model_card.weights_sha256)
+        workspace.mood_rows.recognise(version, workspace.model_card.weights_sha256)
         workspace.mood_rows.set_current(version)
         for dataset, table in _facts(workspace, version, stored) if stored else [(USERS, context()[USERS])]:
             lake.write(dataset, table, created_at=NOW)

@@ -84,9 +84,7 @@ def main(total: int, dialect: str) -> None:
         model = workspace.classifier()
         model.predict = timed("model", model.predict)  # type: ignore[method-assign]
         start = time.perf_counter()
-        report = label_tracks(
-            lambda: model, workspace.model_card, workspace.mood_rows, workspace.models, batches, now=workspace.now()
-        )
+        report = label_tracks(lambda: model, workspace.model_card, workspace.mood_rows, batches, now=workspace.now())
         whole = time.perf_counter() - start
     stages = timed.seconds
     stages["SQL"] = stages.pop("Parquet and SQL") - stages["Parquet"]

@@ -111,7 +111,6 @@ def test_a_track_that_becomes_known_labels_its_old_listens(standin: StandIn) -> 
             workspace.classifier,
             workspace.model_card,
             workspace.mood_rows,
-            workspace.models,
             workspace.batches,
             now=workspace.now(),
         )
@@ -180,7 +179,6 @@ def test_long_labelling_tells_how_far_it_is(standin: StandIn, monkeypatch: pytes
             workspace.classifier,
             workspace.model_card,
             workspace.mood_rows,
-            workspace.models,
             workspace.batches,
             now=workspace.now(),
             progress=lambda done, of: told.append((done, of)),

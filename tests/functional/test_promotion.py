@@ -103,5 +103,5 @@ def test_another_model_of_the_same_name_may_not_label(
         one_night(workspace)
         before = contents(workspace)
         with pytest.raises(ModelCardMismatch, match="also called playlist-moods/2"):
-            workspace.models.recognise("playlist-moods/2", "0" * 64)
+            workspace.mood_rows.recognise("playlist-moods/2", "0" * 64)
         assert contents(workspace) == before

@@ -16,19 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError
 
-from mood_core.errors import ConfigError, DatabaseDamaged, StoreBusy, StoreError, StoreUnreachable
+from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_file, make_private_folder
 from mood_core.store.engine.named_queries import Query, query
+from mood_core.store.engine.translated import translated
 from mood_core.store.locks.fences import check_fences
 
 if TYPE_CHECKING:
     from mood_core.store.loading.key_cache import KeyCache
 
 _BUSY_TIMEOUT_MS = 60_000
-_DAMAGED = ("malformed", "not a database")
-_GONE = ("08", "57P0")  # connection exceptions; shutting down, crashed or starting up
 _WRITE = "moodlog_write"
 _DURABLE = "moodlog_durable"
 _LOADING = "moodlog_loading"
@@ -79,7 +78,7 @@ class Database:
             StoreError: The database cannot be reached or refuses the data.
         """
         engine = self._durable if durable else self._writing
-        with _translated(self), self._one_writer, engine.begin() as connection:
+        with translated(self), self._one_writer, engine.begin() as connection:
             check_fences(connection)
             yield connection
 
@@ -90,7 +89,7 @@ class Database:
         The database does not check the foreign keys again, which takes a third of the time of a large batch. No key can
         be deleted in the meantime: SQLite has no other writer, and on PostgreSQL people and keys are locked.
         """
-        with _translated(self), self._one_writer, self._loading.begin() as connection:
+        with translated(self), self._one_writer, self._loading.begin() as connection:
             if self.dialect == "postgresql":
                 connection.execute(query("set_loading"))
             check_fences(connection)
@@ -103,7 +102,7 @@ class Database:
         Raises:
             StoreError: The database cannot be reached.
         """
-        with _translated(self), self._reading.connect() as connection:
+        with translated(self), self._reading.connect() as connection:
             yield connection
 
     def rows(self, statement: Query, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
@@ -235,40 +234,6 @@ def _one_writer(engine: Engine) -> AbstractContextManager[object]:
         return nullcontext()
     with _WRITERS_LOCK:
         return _WRITERS.setdefault(str(engine.url.database), threading.RLock())
-
-
-@contextmanager
-def _translated(database: Database) -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        if "locked" in str(error.orig) or "busy" in str(error.orig):
-            raise StoreBusy(f"another program is writing to {database}; try again in a minute") from error
-        if _is_gone(error):
-            raise StoreUnreachable(f"the database {database} does not answer: {_first_line(error)}") from error
-        raise StoreError(f"the database {database} cannot be used: {_first_line(error)}") from error
-    except NoSuchModuleError as error:
-        raise ConfigError(f"no driver for {database}") from error
-    except UnicodeEncodeError:
-        raise StoreError(f"the database {database} takes no text with lone surrogates") from None
-    except DBAPIError as error:
-        if any(sign in str(error.orig) for sign in _DAMAGED):
-            problem = f"the database {database} is damaged ({_first_line(error)})"
-            raise DatabaseDamaged(f"{problem}; `moodlog rebuild` moves it away and makes it again") from error
-        # PostgreSQL's own error contains the whole row, which must not be logged.
-        raise StoreError(f"the database {database} refused the data: {_first_line(error)}") from None
-
-
-def _is_gone(error: OperationalError) -> bool:
-    """Whether the server does not answer or the connection was lost; not whether it refuses the login."""
-    state = getattr(error.orig, "sqlstate", "")
-    if state is None:  # no answer, or none that the driver could read
-        return not any(sign in str(error.orig) for sign in ("authentication failed", "does not exist", "pg_hba.conf"))
-    return state.startswith(_GONE)
-
-
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
 
 
 def _without_password(url: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from mood_core.domain.records import FEATURES
+from mood_core.errors import ModelCardMismatch
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.selection import Selection
@@ -77,6 +78,22 @@ class MoodRows:
             connection.execute(query("show_labels"), {"id": model_version})
             recount_everything(connection)
             recount_stale(connection)
+
+    def recognise(self, model_version: str, weights_sha256: str) -> None:
+        """Record the weights of ``model_version``, or compare them with the recorded ones.
+
+        Raises:
+            ModelCardMismatch: The stored labels of this version come from other weights.
+        """
+        with self._database.write() as connection:
+            connection.execute(query("add_model"), {"id": model_version})
+            connection.execute(query("set_model_weights"), {"id": model_version, "weights": weights_sha256})
+            stored = connection.scalar(query("model_weights"), {"id": model_version})
+        if stored != weights_sha256:
+            raise ModelCardMismatch(
+                f"this database has labels by another model that is also called {model_version}; train yours with "
+                "another --name or --model-version"
+            )
 
     def agreement(self, old: str, new: str) -> dict[tuple[str, str], int]:
         """By (mood by ``old``, mood by ``new``): the number of tracks that both versions have labelled."""

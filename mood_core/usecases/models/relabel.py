@@ -15,7 +15,6 @@ from mood_core.lake import Lake
 from mood_core.store.engine.database import Database
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.ledger import entries, remove
-from mood_core.store.queries.model_rows import ModelRows
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.models.promote_model import install
@@ -53,7 +52,6 @@ def relabel(
     classifier: Callable[[], Classifier],
     card: ModelCard,
     rows: MoodRows,
-    models: ModelRows,
     batches: Batches,
     *,
     now: datetime,
@@ -71,7 +69,7 @@ def relabel(
     batches.finish(now=now)  # or what a killed run labelled and did not load would be labelled a second time
     loaded = classifier()  # a model that cannot be used is refused, whatever there is to label
     old = rows.current_version()
-    labels = label_tracks(lambda: loaded, card, rows, models, batches, now=now, progress=progress)
+    labels = label_tracks(lambda: loaded, card, rows, batches, now=now, progress=progress)
     report = RelabelReport(labels)
     if old is not None and old != card.model_version:
         report.agreement = agreement(rows, old, card.model_version)

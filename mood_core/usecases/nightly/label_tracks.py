@@ -15,7 +15,6 @@ from mood_core.domain.moods import label
 from mood_core.domain.records import MOODS, to_ms
 from mood_core.domain.vectors import feature_matrix, in_range
 from mood_core.lake.schema import MOODS as MOODS_DATASET
-from mood_core.store.queries.model_rows import ModelRows
 from mood_core.store.queries.mood_rows import PAGE, MoodRows
 from mood_core.store.queries.selection import Selection
 from mood_core.usecases.batches import Batches
@@ -45,7 +44,6 @@ def label_tracks(
     classifier: Callable[[], Classifier],
     card: ModelCard,
     rows: MoodRows,
-    models: ModelRows,
     batches: Batches,
     *,
     now: datetime,
@@ -60,7 +58,6 @@ def label_tracks(
         classifier: loads the model; called only when there is something to label.
         card: the model card.
         rows: the features and labels in SQL.
-        models: the weights of each model version.
         batches: writes the labels.
         now: the date of the labels.
         selection: people and days whose listens to label; all by default.
@@ -71,7 +68,7 @@ def label_tracks(
         StoreError: The database or the lake fails.
     """
     model_version = card.model_version
-    models.recognise(model_version, card.weights_sha256)
+    rows.recognise(model_version, card.weights_sha256)
     report = LabelReport(model_version)
     model: Classifier | None = None
     of = 0
