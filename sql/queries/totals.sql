@@ -40,12 +40,8 @@ WHERE c.is_current = 1 AND m.track_key = ANY(:ids);
 DELETE FROM heard_tracks
 WHERE track_key = ANY(:ids) AND track_key NOT IN (SELECT track_key FROM listens);
 
--- name: remove_listen_totals
--- Remove the totals, before they are counted again.
-DELETE FROM listen_totals;
-
 -- name: count_listen_totals
--- Count every listen by person and listen source.
+-- Count the listens of all or some people by person and listen source.
 INSERT INTO listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
 SELECT
     user_key,
@@ -54,14 +50,13 @@ SELECT
     min(played_at_ms) AS first_played_at_ms,
     max(played_at_ms) AS last_played_at_ms
 FROM listens
+WHERE
+    TRUE
+    /* ids: AND user_key = ANY(:ids) */
 GROUP BY user_key, source_key;
 
--- name: remove_covered_listens
--- Remove the totals, before they are counted again.
-DELETE FROM covered_listens;
-
 -- name: count_covered_listens
--- Count every listen by person and feature source.
+-- Count the listens of all or some people by person and feature source.
 INSERT INTO covered_listens (user_key, source_key, listens)
 SELECT
     l.user_key,
@@ -69,20 +64,15 @@ SELECT
     count(*) AS listens
 FROM listens AS l
 INNER JOIN audio_features AS f ON l.track_key = f.track_key
+WHERE
+    TRUE
+    /* ids: AND l.user_key = ANY(:ids) */
 GROUP BY l.user_key, f.source_key;
-
--- name: remove_heard_tracks
--- Remove all played tracks, before they are found again.
-DELETE FROM heard_tracks;
 
 -- name: find_heard_tracks
 -- Find every track that has a listen.
 INSERT INTO heard_tracks (track_key)
 SELECT DISTINCT track_key FROM listens;
-
--- name: totals_are_fresh
--- The totals may be used again.
-DELETE FROM stale_totals;
 
 -- name: coverage
 -- The rows of the view feature_coverage.

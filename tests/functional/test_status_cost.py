@@ -20,7 +20,10 @@ from flows.cli import main
 from mood_core.lake import open_lake
 from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.stale_totals import are_stale, mark_stale
+from mood_core.store.loading.totals import recount_totals
 from mood_core.store.queries.overview import coverage, coverage_by_person, reach
 from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.usecases.batches import Batches
@@ -117,6 +120,23 @@ def test_a_rebuild_counts_the_totals(batches: Batches, migrated: Database, tmp_p
     assert _shown(migrated) == _from_the_listens(migrated)
 
 
+def test_no_recount_sorts_the_listens_of_all_people_in_memory(batches: Batches, migrated: Database) -> None:
+    if migrated.dialect != "sqlite":
+        pytest.skip("PostgreSQL sorts on the disk what does not fit into work_mem")
+    _listen(batches, 1, _NAMES)
+    run: list[tuple[str, Any]] = []
+    event.listen(migrated.engine, "before_cursor_execute", lambda *args: run.append((args[2], args[3])))
+    with migrated.write() as connection:
+        recount_everything(connection)
+        recount_totals(connection)
+    counted = [each for each in run if "INSERT INTO" in each[0] and "count(" in each[0]]
+    assert len(counted) == 3 * len(query(migrated, "SELECT user_key FROM users"))
+    for sql, values in counted:
+        with migrated.read() as connection:
+            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+        assert not [step for step in plan if step.startswith(("SCAN l", "SCAN listens"))], plan
+
+
 @contextmanager
 def _steps() -> Iterator[list[int]]:
     """Counts the instructions, in hundreds, that SQLite's virtual machine runs on every new connection."""
@@ -154,6 +174,16 @@ def test_status_costs_the_same_whatever_the_number_of_listens(home: Path) -> Non
     database.close()
     assert sum(row["listens"] for row in json.loads(result.stdout)["coverage"]) == 9_300
     assert costs[1] <= costs[0] * 1.2 + 5
+
+
+def test_a_long_table_of_status_ends_with_where_the_rest_is(home: Path) -> None:
+    database = open_database(f"sqlite:///{home / 'moodlog.db'}")
+    migrate(database, now=NOW)
+    Batches(open_lake(str(home / "lake")), database).add(USERS, users(*((f"u{n}", "UTC") for n in range(60))), now=NOW)
+    database.close()
+    shown = CliRunner().invoke(main, ["status"]).stdout
+    assert "of 60; --json has them all" in shown
+    assert shown.count("unconnected") < 60
 
 
 def test_no_question_of_status_reads_all_listens_on_postgresql(batches: Batches, migrated: Database) -> None:

@@ -84,12 +84,17 @@ def recount_everything(connection: Connection) -> None:
     """Count every day of all people again: after a change of the current model, and at the end of a rebuild."""
     serialise_counts(connection)
     connection.execute(query("remove_all_mood_days"))
-    if connection.dialect.name == "postgresql":
-        connection.execute(query("count_mood_days"))
-    else:  # SQLite would sort all listens in memory
-        for key in list(connection.scalars(query("every_person_key"))):
-            connection.execute(query("count_mood_days", "ids"), {"ids": [key]})
+    count_by_person(connection, "count_mood_days")
     refill(connection)
+
+
+def count_by_person(connection: Connection, statement: str) -> None:
+    """Run the named ``statement`` for all people; on SQLite one by one, because it sorts all listens in memory."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(query(statement))
+        return
+    for key in list(connection.scalars(query("every_person_key"))):
+        connection.execute(query(statement, "ids"), {"ids": [key]})
 
 
 def serialise_counts(connection: Connection) -> None:

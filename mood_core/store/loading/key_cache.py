@@ -109,10 +109,9 @@ class LoadCache:
 
     def track_keys(self, connection: Connection, track_ids: Sequence[str]) -> list[int]:
         """The keys of ``track_ids`` in their order; an id that is new to the database gets one."""
-        found = [self._keys.get(id_) or self._new_keys.get(id_) for id_ in track_ids]
-        missing = [id_ for id_, key in zip(track_ids, found, strict=True) if key is None]
-        if missing:
-            self._new_keys |= keys_of(connection, "tracks", missing, create=True)
+        found = list(map(self._keys.get, track_ids))
+        missing = [id_ for id_, key in zip(track_ids, found, strict=True) if key is None and id_ not in self._new_keys]
+        self._new_keys |= keys_of(connection, "tracks", missing, create=True) if missing else {}
         return [key or self._new_keys[id_] for id_, key in zip(track_ids, found, strict=True)]
 
     def hear(self, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:

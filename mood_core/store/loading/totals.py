@@ -17,18 +17,10 @@ from sqlalchemy import Connection
 from mood_core.store.engine.bulk import insert_few_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.daily import count_by_person
 from mood_core.store.loading.stale_totals import are_stale, mark_stale
 
 _LISTEN_TOTALS = ["user_key", "source_key", "listens", "first_played_at_ms", "last_played_at_ms"]
-_RECOUNT = (
-    "remove_listen_totals",
-    "count_listen_totals",
-    "remove_covered_listens",
-    "count_covered_listens",
-    "remove_heard_tracks",
-    "find_heard_tracks",
-    "totals_are_fresh",
-)
 
 
 def add_to_totals(
@@ -75,8 +67,11 @@ def drop_unheard(connection: Connection, track_keys: Sequence[int]) -> None:
 
 def recount_totals(connection: Connection) -> None:
     """Count everything again from the listens."""
-    for statement in _RECOUNT:
-        connection.execute(query(statement))
+    for table in ("listen_totals", "covered_listens", "heard_tracks", "stale_totals"):
+        connection.execute(query("delete_rows", table=table))
+    count_by_person(connection, "count_listen_totals")
+    count_by_person(connection, "count_covered_listens")
+    connection.execute(query("find_heard_tracks"))
 
 
 def recount_stale(connection: Connection) -> None:
