@@ -34,6 +34,8 @@ def point_settings_at(standin: StandIn, home: Path) -> None:
         MOODLOG_SPOTIFY_API_URL=standin.spotify_api_url,
         MOODLOG_SPOTIFY_ACCOUNTS_URL=standin.accounts_url,
         MOODLOG_RECCOBEATS_URL=standin.reccobeats_url,
+        MOODLOG_DEEZER_URL=standin.deezer_url,
+        MOODLOG_MUSICBRAINZ_URL=standin.musicbrainz_url,
         MOODLOG_SPOTIFY_DAILY_BUDGET="0",
     )
 

@@ -57,7 +57,7 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
 
 
 def fetch_and_label(report: NightReport, selection: Selection, *, ask_again: bool = False, label: bool = True) -> None:
-    """Match plays by name, fetch the features of ``selection``, label it, and add the results to ``report``.
+    """Match plays by name, find tracks by name, fetch the features of ``selection`` and label it; fills ``report``.
 
     Starts no further stage after a request to stop.
 
@@ -70,6 +70,8 @@ def fetch_and_label(report: NightReport, selection: Selection, *, ask_again: boo
     if stop_requested():
         return
     match_pending_plays()
+    if not stop_requested() and find_tracks_by_name():
+        match_pending_plays()
     report.features = fetch_missing_features(selection, ask_again=ask_again)
     if label and not stop_requested():
         report.labels = label_selected(selection)
@@ -80,6 +82,15 @@ def match_pending_plays() -> int:
     """Store the imported plays that had only an artist and a title, and whose track is known now."""
     with Workspace() as workspace:
         return match_names(workspace)
+
+
+@task(name="find tracks by name", **RETRYING)
+def find_tracks_by_name() -> int:
+    """Ask the resolvers for tracks that are known by name only; returns the number of names that were found."""
+    with Workspace() as workspace:
+        report = workspace.resolve_names(stop=stop_requested)
+    get_run_logger().info("names found: %s of %s", dict(report.found) or "none", dict(report.asked) or "none")
+    return report.found.total()
 
 
 @task(name="fetch audio features", **RETRYING)

@@ -84,6 +84,18 @@ class Settings(BaseSettings):
     feature_sources: _Words = Field(
         default=("catalog", "spotify", "reccobeats"), description="sources of audio features, in order"
     )
+    resolvers: _Words = Field(
+        default=("spotify", "deezer", "musicbrainz"),
+        description="services that get artists and titles to find tracks known by name only, in order; none for none",
+    )
+    resolver_daily_budget: int = Field(
+        default=2_000, ge=0, description="calls in 24 hours to each endpoint of Deezer and MusicBrainz; 0 for no limit"
+    )
+    deezer_url: str = Field(default="https://api.deezer.com", description="URL of the Deezer API")
+    musicbrainz_url: str = Field(default="https://musicbrainz.org/ws/2", description="URL of the MusicBrainz API")
+    contact: str = Field(
+        default="", description="your e-mail address or URL for MusicBrainz, which is not asked without one"
+    )
     catalog: _Words = Field(default=(), description="Parquet or CSV files or folders of audio features, by comma")
     token_key: SecretStr | None = Field(
         default=None, description="key or keys (newest first, by comma) for tokens at rest; default HOME/token.key"
@@ -99,7 +111,7 @@ class Settings(BaseSettings):
     import_max_row_bytes: int = Field(default=2**20, ge=1, description="most bytes of one row of an export")
     import_max_depth: int = Field(default=16, ge=1, description="most nested folders in one archive")
 
-    @field_validator("feature_sources", "catalog", mode="before")
+    @field_validator("feature_sources", "resolvers", "catalog", mode="before")
     @classmethod
     def _by_comma(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
@@ -109,12 +121,19 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return absolute(value)
 
-    @field_validator("spotify_api_url", "spotify_accounts_url", "reccobeats_url")
+    @field_validator("spotify_api_url", "spotify_accounts_url", "reccobeats_url", "deezer_url", "musicbrainz_url")
     @classmethod
     def _secure(cls, value: str) -> str:
         problem = insecure(value)
         if problem is not None:
             raise ValueError(problem)
+        return value
+
+    @field_validator("contact")
+    @classmethod
+    def _header(cls, value: str) -> str:
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError("it is sent in a header: use printable ASCII characters")
         return value
 
     @field_validator("lake_url")

@@ -47,6 +47,8 @@ def _addresses(standin: StandIn) -> dict[str, str]:
         "spotify_api_url": standin.spotify_api_url,
         "accounts_url": standin.accounts_url,
         "reccobeats_url": standin.reccobeats_url,
+        "deezer_url": standin.deezer_url,
+        "musicbrainz_url": standin.musicbrainz_url,
         "control_url": standin.control_url,
     }
 

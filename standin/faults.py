@@ -43,7 +43,7 @@ class Fault:
         times: Number of affected calls; None for no limit.
         probability: Fraction of the matching calls to affect.
         skip: Number of matching calls to pass first.
-        retry_after_s: For ``rate_limited``: the Retry-After header.
+        retry_after_s: For ``rate_limited``: the Retry-After header; None for a response without one.
         reason: For ``rate_limited``: ``QUOTA_EXCEEDED`` for the form of the daily quota.
         delay_s: Delay before the response.
         status: For ``server_error``: the status.
@@ -58,7 +58,7 @@ class Fault:
     times: int | None = 1
     probability: float = 1.0
     skip: int = 0
-    retry_after_s: int = 5
+    retry_after_s: int | None = 5
     reason: str | None = None
     delay_s: float = 0.0
     status: int = 503

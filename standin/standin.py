@@ -17,6 +17,7 @@ from standin.clock import Clock
 from standin.faults import Faults
 from standin.listeners import Listener
 from standin.messages import Request, Response, json_response
+from standin.music_search import Deezer, MusicBrainz
 from standin.playlists import Playlist, build_playlists
 from standin.reccobeats import ReccoBeats
 from standin.server import HttpServer
@@ -82,7 +83,13 @@ class StandIn:
         self._accounts = AccountsService(self.world, self.clock, self._tokens, app)
         web_api = WebApi(self.world, self.clock, self._tokens, self.playlists, extended_quota=audio_features)
         self._application = Application(
-            (web_api, self._accounts, ReccoBeats(self.world, self.clock)),
+            (
+                web_api,
+                self._accounts,
+                ReccoBeats(self.world, self.clock),
+                Deezer(self.world.catalogue),
+                MusicBrainz(self.world.catalogue),
+            ),
             self.clock,
             self.faults,
             self.calls,
@@ -150,6 +157,16 @@ class StandIn:
     def accounts_url(self) -> str:
         """In place of ``https://accounts.spotify.com``."""
         return self.base_url + AccountsService.prefix
+
+    @property
+    def deezer_url(self) -> str:
+        """In place of ``https://api.deezer.com``."""
+        return self.base_url + Deezer.prefix
+
+    @property
+    def musicbrainz_url(self) -> str:
+        """In place of ``https://musicbrainz.org/ws/2``."""
+        return self.base_url + MusicBrainz.prefix
 
     @property
     def reccobeats_url(self) -> str:

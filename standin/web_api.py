@@ -12,6 +12,7 @@ from standin.clock import Clock
 from standin.days import Play
 from standin.listeners import Listener
 from standin.messages import Request, Response, json_response
+from standin.music_search import NameIndex
 from standin.playlists import Playlist
 from standin.services import retry_after, route
 from standin.tokens import ACCESS_LIFETIME_S, Grant, TokenOffice
@@ -51,6 +52,7 @@ class WebApi:
         self._tokens = tokens
         self._playlists = {playlist.playlist_id: playlist for playlist in playlists}
         self._history = payloads.PlayHistory(world, tuple(self._playlists))
+        self._names = NameIndex(world.catalogue)
         self.extended_quota = extended_quota
         self.routes = (
             route("me", "GET", "/me", self._checked(self.me)),
@@ -58,6 +60,7 @@ class WebApi:
             route("track", "GET", "/tracks/([^/]+)", self._checked(self.track)),
             route("tracks", "GET", "/tracks", self._checked(self.tracks)),
             route("audio_features", "GET", "/audio-features", self._checked(self.audio_features)),
+            route("search", "GET", "/search", self._checked(self.search)),
             route("playlist_items", "GET", "/playlists/([^/]+)/items", self._checked(self.playlist_items)),
         )
 
@@ -98,6 +101,13 @@ class WebApi:
             if (after is None or play.played_ms > after) and (before is None or play.played_ms < before)
         ][:limit]
         return Response(200, self._page(request, plays, limit).encode())
+
+    def search(self, request: Request, _grant: Grant) -> Response:
+        """Tracks by artist and title, wrong neighbours first."""
+        fields = dict(re.findall(r'(track|artist):"([^"]*)"', request.query.get("q", "")))
+        found = self._names.neighbours(fields.get("artist", ""), fields.get("track", ""))
+        items = [payloads.track(song) for song in found][: self._limit(request)]
+        return json_response({"tracks": {"items": items, "total": len(items), "next": None, "offset": 0}})
 
     def track(self, _request: Request, _grant: Grant, track_id: str) -> Response:
         """One track."""

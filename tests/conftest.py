@@ -83,10 +83,11 @@ def standin() -> Iterator[StandIn]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, with no setting of moodlog in the environment."""
+    """An empty home, with no other setting of moodlog in the environment."""
     for name in foreign(os.environ, SETTINGS):
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "home"
     monkeypatch.setenv("MOODLOG_HOME", str(folder))
+    monkeypatch.setenv("MOODLOG_RESOLVERS", "none")  # the tests of resolvers set it themselves
     return folder

@@ -50,6 +50,9 @@ def settings_for(standin: StandIn) -> dict[str, str]:
         "MOODLOG_SPOTIFY_API_URL": standin.spotify_api_url,
         "MOODLOG_SPOTIFY_ACCOUNTS_URL": standin.accounts_url,
         "MOODLOG_RECCOBEATS_URL": standin.reccobeats_url,
+        "MOODLOG_RESOLVERS": "none",
+        "MOODLOG_DEEZER_URL": standin.deezer_url,
+        "MOODLOG_MUSICBRAINZ_URL": standin.musicbrainz_url,
     }
 
 

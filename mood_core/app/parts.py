@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from mood_core.errors import ConfigError, ReauthorisationNeeded
 from mood_core.files.private import make_private_folder, no_core_dumps
@@ -33,17 +33,22 @@ if TYPE_CHECKING:
     from mood_core.classifier import Classifier
     from mood_core.classifier.model_card import ModelCard
     from mood_core.features.source import FeatureSource
-    from mood_core.features.spotify import AudioFeaturesCall
     from mood_core.lake import Lake
-    from mood_core.spotify.client import SpotifyClients
+    from mood_core.resolvers.resolver import TrackResolver
+    from mood_core.spotify.client import SpotifyClient, SpotifyClients
     from mood_core.spotify.ports import SpotifyApp
     from mood_core.spotify.tokens import TokenCipher
     from mood_core.usecases.batches import Batches
 
 log = logging.getLogger(__name__)
 
-_BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items")
+_BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items", "search")
 _PACED = (*_BUDGETED, "playlists/{id}/tracks")
+_DEEZER, _MUSICBRAINZ = RateBudget("deezer", 50, span_s=5.0), RateBudget("musicbrainz", 10, span_s=10.0, burst=1)
+_RESOLVING = {"deezer/search": _DEEZER, "deezer/track/{id}": _DEEZER, "musicbrainz/recording": _MUSICBRAINZ}
+
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
 
 
 def utc_now() -> datetime:
@@ -137,13 +142,18 @@ class Parts:
     @cached_property
     def calls(self) -> CallLedger:
         """The count of calls to outside services."""
-        budget, rate = self.settings.spotify_daily_budget, self.settings.spotify_rate_budget
+        settings = self.settings
+        budget = dict.fromkeys(_BUDGETED, settings.spotify_daily_budget)
+        budget |= dict.fromkeys(_RESOLVING, settings.resolver_daily_budget)
+        rates = dict(_RESOLVING)
+        if settings.spotify_rate_budget:
+            rates |= dict.fromkeys(_PACED, RateBudget("spotify", settings.spotify_rate_budget))
         return CallLedger(
             self.database,
             now=self.now,
-            budget=dict.fromkeys(_BUDGETED, budget) if budget else None,
+            budget={endpoint: calls for endpoint, calls in budget.items() if calls},
             paced=_PACED,
-            rate=RateBudget("spotify", rate) if rate else None,
+            rates=rates,
         )
 
     @cached_property
@@ -225,21 +235,44 @@ class Parts:
             catalog=(*self.settings.catalog, *read_list(self.settings.catalog_list)),
             catalog_cache=self.settings.catalog_cache,
             catalog_progress=_told_now_and_then(),
-            spotify=self._spotify_audio_features(),
+            spotify=self._by_any_account(lambda client: client.audio_features),
             reccobeats=reccobeats,
             need_durations=any(f.name == "duration_ms" and not f.may_be_missing for f in self.model_card.features),
         )
         return build_sources(self.settings.feature_sources, parts)
 
-    def _spotify_audio_features(self) -> AudioFeaturesCall | None:
-        """Spotify's own features, asked in the name of the first account whose permission holds."""
+    def resolvers(self) -> tuple[TrackResolver, ...]:
+        """The chain of resolvers, in the order of ``MOODLOG_RESOLVERS``."""
+        from mood_core.http.json_service import JsonService
+        from mood_core.resolvers.musicbrainz import agent
+        from mood_core.resolvers.registry import ResolverParts, build_resolvers
+
+        settings = self.settings
+        deezer = JsonService("Deezer", settings.deezer_url, "MOODLOG_DEEZER_URL", ledger=self.calls)
+        musicbrainz = JsonService(
+            "MusicBrainz",
+            settings.musicbrainz_url,
+            "MOODLOG_MUSICBRAINZ_URL",
+            ledger=self.calls,
+            agent=agent(settings.contact),
+        )
+        for service in (deezer, musicbrainz):
+            self._closing.callback(service.close)
+        search = self._by_any_account(lambda client: client.search_tracks)
+        parts = ResolverParts(search, deezer, musicbrainz if settings.contact else None)
+        return build_resolvers(settings.resolvers, parts)
+
+    def _by_any_account(
+        self, method: Callable[[SpotifyClient], Callable[Asked, Answer]]
+    ) -> Callable[Asked, Answer] | None:
+        """A method of Spotify's client, called for the first account whose permission holds; None without accounts."""
         active = [account.user_id for account in self.accounts.all() if account.state == "active"]
 
-        def ask(track_ids: Sequence[str]) -> Sequence[Mapping[str, object] | None]:
+        def ask(*args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
             for user_id in active[:-1]:
                 with contextlib.suppress(ReauthorisationNeeded):
-                    return self.spotify.for_user(user_id).audio_features(track_ids)
-            return self.spotify.for_user(active[-1]).audio_features(track_ids)
+                    return method(self.spotify.for_user(user_id))(*args, **kwargs)
+            return method(self.spotify.for_user(active[-1]))(*args, **kwargs)
 
         return ask if active else None
 

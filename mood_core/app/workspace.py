@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mood_core.classifier.drift import DriftReport
     from mood_core.features.fetch_report import FetchReport
+    from mood_core.resolvers.chain import ResolveReport
     from mood_core.spotify.tokens import Token
     from mood_core.usecases.models.build_dataset import DatasetReport, Playlist
     from mood_core.usecases.models.check_training import TrainingCheck
@@ -173,6 +174,25 @@ class Workspace(Parts):
                 progress=progress,
             )
             quarantine_answers(report.quarantined, self.settings.quarantine, now=now)
+        return report
+
+    def resolve_names(self, *, stop: Callable[[], bool] = lambda: False) -> ResolveReport:
+        """Look up the names of pending plays, and of tracks without ISRC and features, the most heard first.
+
+        Raises:
+            StoreError: The database or the lake fails.
+        """
+        from mood_core.resolvers.chain import ResolveReport
+        from mood_core.store.queries.resolution_rows import ResolutionRows
+        from mood_core.usecases.nightly.resolve_names import names_to_resolve, resolve_slice
+
+        report, resolvers, rows = ResolveReport(), self.resolvers(), ResolutionRows(self.database)
+        for wanted in names_to_resolve(rows, self.feature_rows) if resolvers else ():
+            if stop() or all(resolver.name in report.stopped for resolver in resolvers):
+                break
+            parts = resolvers, rows, self.feature_rows, self.batches, report
+            with self.lock(NamedLock.LABELS):
+                resolve_slice(wanted, *parts, now=self.now(), stop=stop)
         return report
 
     def label(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _GUESTS = re.compile(r"\s*[(\[](?:feat\.?|ft\.?|featuring|with)\s[^)\]]*[)\]]|\s+(?:feat\.|ft\.|featuring)\s.*$")
 _SAME_RECORDING = re.compile(
@@ -23,8 +24,14 @@ _SIGNS = re.compile(r"[\W_]+")
 
 def plain_title(title: str) -> str:
     """The normalised ``title``; a title of symbols only is just case-folded."""
+    searched = searched_title(title)
+    return _plain(searched) or unicodedata.normalize("NFKC", title).casefold().strip()
+
+
+def searched_title(title: str) -> str:
+    """``title`` in lower case without guests and suffixes of the same recording, for a search at a service."""
     folded = unicodedata.normalize("NFKC", title).casefold()
-    return _plain(_SAME_RECORDING.sub("", _GUESTS.sub("", folded))) or folded.strip()
+    return _SAME_RECORDING.sub("", _GUESTS.sub("", folded)).strip() or folded.strip()
 
 
 def plain_artist(artist: str) -> str:
@@ -35,8 +42,12 @@ def plain_artist(artist: str) -> str:
 
 def artist_spellings(artists: str) -> list[str]:
     """The normalised names that the main artist of "A, B, C" may have: A; A, B; A, B, C."""
-    parts = artists.split(", ")
-    return [plain_artist(", ".join(parts[:count])) for count in range(1, len(parts) + 1)]
+    return cumulative_artists(artists.split(", "))
+
+
+def cumulative_artists(artists: Sequence[str]) -> list[str]:
+    """The normalised names A; A, B; A, B, C of the ``artists`` A, B and C."""
+    return [plain_artist(", ".join(artists[:count])) for count in range(1, len(artists) + 1)]
 
 
 def one_name(title: str, artists: str) -> str:

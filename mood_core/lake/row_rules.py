@@ -36,7 +36,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 """The closed interval of valid values by column, times in ms since 1970; other times start at 1970."""
 
-_ONCE = ("forgotten", "users", "tracks", "gaps", "feature_misses", "named_plays")
+_ONCE = ("forgotten", "users", "tracks", "gaps", "feature_misses", "named_plays", "resolutions")
 """Datasets whose later rows update earlier ones, so that a batch must not contain two rows of one key."""
 
 _HASHES = ("person_hash", "hash_key")

@@ -182,6 +182,21 @@ NAMED_PLAYS = Dataset(
     key=("user_id", "ended_at", "artist", "title", "ms_played"),
 )
 
+RESOLUTIONS = Dataset(
+    "resolutions",
+    pa.schema(
+        [
+            _field("artist", pa.string(), "the artist that was looked up, normalised"),
+            _field("title", pa.string(), "the title that was looked up, normalised"),
+            _field("resolved_by", _ID, "the resolver that was asked: spotify, deezer or musicbrainz"),
+            _field("outcome", _ID, "found, unknown, or disagrees: only recordings of other versions or durations"),
+            _field("track_id", _ID, "the track with this name, where one was found", nullable=True),
+            _field("resolved_at", _TIME, "when it was asked, UTC"),
+        ]
+    ),
+    key=("artist", "title", "resolved_by"),
+)
+
 FORGOTTEN = Dataset(
     "forgotten",
     pa.schema(
@@ -197,7 +212,18 @@ FORGOTTEN = Dataset(
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
-    for dataset in (FORGOTTEN, USERS, TRACKS, LISTENS, GAPS, AUDIO_FEATURES, FEATURE_MISSES, MOODS, NAMED_PLAYS)
+    for dataset in (
+        FORGOTTEN,
+        USERS,
+        TRACKS,
+        LISTENS,
+        GAPS,
+        AUDIO_FEATURES,
+        FEATURE_MISSES,
+        MOODS,
+        NAMED_PLAYS,
+        RESOLUTIONS,
+    )
 }
 """All datasets by name in loading order: dependencies come first."""
 

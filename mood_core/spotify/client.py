@@ -24,6 +24,7 @@ from mood_core.spotify.payloads import (
     parse_audio_features,
     parse_playlist_page,
     parse_profile,
+    parse_search,
     parse_track,
     parse_window,
 )
@@ -34,6 +35,7 @@ from mood_core.spotify.tokens import Token, TokenCipher
 
 FEATURES_PER_CALL = 100
 _PLAYLIST_PAGE = 50
+_SEARCH_RESULTS = 10
 
 T = TypeVar("T")
 
@@ -90,6 +92,11 @@ class SpotifyClient:
             return parse_track(self._ask(lambda api: api.track(known)))
         except NotFound:
             return None
+
+    def search_tracks(self, artist: str, title: str) -> list[Track]:
+        """At most 10 tracks that Spotify finds by artist and title, in its order; wrong ones are possible."""
+        query = " ".join(f'{field}:"{_unquoted(text)}"' for field, text in (("track", title), ("artist", artist)))
+        return parse_search(self._ask(lambda api: api.search(query, limit=_SEARCH_RESULTS, type="track")))
 
     def playlist_items(self, playlist_id: str) -> Iterator[Track | SkippedItem]:
         """The items of a playlist in order; episodes and unreadable items as :class:`SkippedItem`.
@@ -221,6 +228,10 @@ class SpotifyClients:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _unquoted(text: str) -> str:
+    return " ".join(text.replace('"', " ").split())
 
 
 def _checked(identifier: str, kind: str) -> str:

@@ -157,6 +157,20 @@ def parse_playlist_page(payload: object, endpoint: str, offset: int) -> Playlist
     return PlaylistPage(entries, endpoint, None if is_last or following >= _LONGEST_PLAYLIST else following)
 
 
+def parse_search(payload: object) -> list[Track]:
+    """The tracks of a response of ``/search``, in its order; unreadable ones are skipped.
+
+    Raises:
+        UnexpectedPayload: it has no list of tracks.
+    """
+    entries = [_entry(item, position) for position, item in enumerate(_found(payload))]
+    return [entry for entry in entries if isinstance(entry, Track)]
+
+
+def _found(payload: object) -> list[object]:
+    return [{"track": item} for item in _items(_frame(payload, "search").get("tracks"), "search")]
+
+
 def parse_audio_features(payload: object, track_ids: Sequence[str]) -> list[dict[str, object] | None]:
     """The entries of a response of ``/audio-features``, in the order of ``track_ids``; None for an unknown track.
 

@@ -74,6 +74,19 @@ WHERE
     l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
     AND t.track_id LIKE 'spotify:local:%';
 
+-- name: names_of_plays
+-- The names of plays, and whether a person's own rows have them.
+SELECT DISTINCT
+    p.artist,
+    p.title,
+    p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AS is_own
+FROM named_plays AS p;
+
+-- name: remove_unknown_names
+-- Delete what resolvers did not find.
+DELETE FROM resolutions
+WHERE artist = :artist AND title = :title AND outcome <> 'found';
+
 -- name: tracks_to_check
 -- The tracks that a person heard, and those of listens whose person is not stored.
 SELECT l.track_key FROM listens AS l
@@ -102,6 +115,7 @@ WHERE
     track_key = ANY(:ids)
     AND track_key NOT IN (SELECT track_key FROM listens)
     AND track_key NOT IN (SELECT track_key FROM named_plays WHERE track_key IS NOT NULL)
+    AND track_key NOT IN (SELECT track_key FROM resolutions WHERE track_key IS NOT NULL)
     AND track_key NOT IN (SELECT track_key FROM audio_features)
     AND track_key NOT IN (SELECT track_key FROM feature_misses)
     AND track_key NOT IN (SELECT track_key FROM moods);

@@ -51,6 +51,43 @@ WHERE
     /* user: AND u.user_id = :user */
 ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
 
+-- name: names_to_resolve
+-- The names of pending plays, and of tracks that no source has features of and that have no ISRC; most heard first.
+SELECT
+    p.artist AS artists,
+    p.title,
+    NULL AS track_id,
+    count(*) AS plays
+FROM named_plays AS p
+WHERE p.track_key IS NULL
+GROUP BY p.artist, p.title
+UNION ALL
+SELECT
+    t.artists,
+    t.name AS title,
+    t.track_id,
+    (SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key) AS plays
+FROM tracks AS t
+WHERE
+    t.kind = 'track'
+    AND t.name <> ''
+    AND t.isrc IS NULL
+    AND NOT EXISTS (SELECT 1 FROM audio_features AS f WHERE f.track_key = t.track_key)
+    AND EXISTS (SELECT 1 FROM feature_misses AS m WHERE m.track_key = t.track_key)
+ORDER BY plays DESC, artists, title, track_id;
+
+-- name: past_resolutions
+-- The stored answers about the names of some artists.
+SELECT
+    artist,
+    title,
+    resolved_by,
+    outcome,
+    misses,
+    resolved_at_ms
+FROM resolutions
+WHERE artist = ANY(:artists);
+
 -- name: named_plays
 -- Every play of a person that an export names by artist and title.
 SELECT

@@ -25,13 +25,8 @@ from mood_core.errors import (
     Unavailable,
     UnexpectedPayload,
 )
-from mood_core.features.reccobeats.client import (
-    AUDIO_FEATURES,
-    RETRY,
-    TRACK,
-    ReccoBeatsClient,
-    user_agent,
-)
+from mood_core.features.reccobeats.client import AUDIO_FEATURES, TRACK, ReccoBeatsClient
+from mood_core.http.json_service import RETRY, user_agent
 from standin import StandIn
 from tests.contract.spotify_fakes import NotingLedger, Reply, ScriptedServer, Seen, serving
 

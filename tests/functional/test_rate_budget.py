@@ -95,7 +95,13 @@ def test_a_refused_call_takes_no_turn(migrated: Database) -> None:
     clock = Time()
     rate = RateBudget("spotify", 1, wall_clock=clock)
     ledger = CallLedger(
-        migrated, now=lambda: NOW, budget={"me": 1}, paced=("me",), rate=rate, wall_clock=clock, sleep=clock.sleep
+        migrated,
+        now=lambda: NOW,
+        budget={"me": 1},
+        paced=("me",),
+        rates={"me": rate},
+        wall_clock=clock,
+        sleep=clock.sleep,
     )
     ledger.before_call("me")
     with pytest.raises(Exception, match="budget"):

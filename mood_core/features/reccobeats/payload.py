@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from mood_core.domain.recordings import normalised_isrc
 from mood_core.domain.spotify_ids import parse_track_ref
-from mood_core.errors import GarbledPayload, UnexpectedPayload
+from mood_core.errors import UnexpectedPayload
 
 SERVICE = "reccobeats"
 EXCERPT_LENGTH = 200
@@ -80,11 +80,6 @@ def unexpected(what: str, payload: object) -> UnexpectedPayload:
     """The error for a response; ``what`` completes "ReccoBeats' response ...". Has the payload's first characters."""
     text = payload if isinstance(payload, str) else repr(payload)
     return UnexpectedPayload(_not_used(what), source=SERVICE, excerpt=text[:EXCERPT_LENGTH])
-
-
-def garbled(what: str, body: str) -> GarbledPayload:
-    """The retryable error for a response that was probably truncated or replaced. See :func:`unexpected`."""
-    return GarbledPayload(_not_used(what), source=SERVICE, excerpt=body[:EXCERPT_LENGTH])
 
 
 def _not_used(what: str) -> str:

@@ -32,6 +32,8 @@ def with_keys(connection: Connection, rows: pa.Table, track_keys: KeysOfTracks) 
     if "missed_at_ms" in columns:
         columns["first_missed_at_ms"] = columns["last_missed_at_ms"] = columns["missed_at_ms"]
         columns["misses"] = pa.chunked_array([pa.repeat(1, rows.num_rows)])
+    if "outcome" in columns:
+        columns["misses"] = pc.not_equal(columns["outcome"], "found").cast(pa.int64())
     return pa.table(columns)
 
 

@@ -25,6 +25,7 @@ _FILLED_BY_THE_LAKE = (
     "audio_features",
     "gaps",
     "named_plays",
+    "resolutions",
     "listens",
     "batches",
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from mood_core.domain.records import to_ms
+from mood_core.domain.track_names import plain_artist, plain_title
 from mood_core.errors import StoreBusy
 from mood_core.store.engine.copying import tables_about_people
 from mood_core.store.engine.database import Database
@@ -54,10 +55,19 @@ class PersonErasure:
         """The ids of the local files that the person played."""
         return set(self._database.scalars(query("local_files"), {"id": user_id}))
 
-    def end(self, user_id: str, local_files: Sequence[str]) -> tuple[int, int]:
+    def own_names(self, user_id: str) -> set[tuple[str, str]]:
+        """The normalised (artist, title) of plays of this person alone."""
+        names: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
+        with self._database.read() as connection:
+            for row in connection.execute(query("names_of_plays"), {"id": user_id}):
+                names[bool(row.is_own)].add((plain_artist(row.artist), plain_title(row.title)))
+        return names[True] - names[False]
+
+    def end(self, user_id: str, local_files: Sequence[str], names: Collection[tuple[str, str]] = ()) -> tuple[int, int]:
         """Delete all rows of the person and of their ``local_files`` in one transaction.
 
-        A local file with listens of another person stays. Returns the numbers of deleted listens and files.
+        A local file with listens of another person stays. Of ``names``, the answers of resolvers that did not find them
+        are deleted. Returns the numbers of deleted listens and files.
         """
         listens = 0
         with self._database.write(durable=True) as connection:
@@ -70,6 +80,9 @@ class PersonErasure:
                 _drop_rows_of_nobody(connection, table)
             drop_unheard(connection, tracks)
             files = _drop_tracks(connection, local_files)
+            if names:
+                values = [{"artist": artist, "title": title} for artist, title in names]
+                connection.execute(query("remove_unknown_names"), values)
             _drop_stubs(connection, tracks)
         self._empty_log()
         return listens, files

@@ -26,6 +26,7 @@ TABLES = (
     "feature_misses",
     "moods",
     "named_plays",
+    "resolutions",
     "mood_days",
 )
 """The tables whose rows come from the lake; ``sql/facts`` has the query of each."""

@@ -40,7 +40,7 @@ class CallLedger:
         now: returns the current time.
         budget: the calls allowed in 24 hours, by endpoint.
         paced: endpoints that share one rate limit; a short Retry-After of one delays the calls to all of them.
-        rate: the limit of these calls in 30 seconds; None to follow Retry-After alone.
+        rates: the rate limits of services, by endpoint; without one, only Retry-After counts.
         wall_clock: returns this machine's time in seconds since 1970, for short waits.
         sleep: waits for a number of seconds.
     """
@@ -52,7 +52,7 @@ class CallLedger:
         now: Callable[[], datetime],
         budget: Mapping[str, int] | None = None,
         paced: Collection[str] = (),
-        rate: RateBudget | None = None,
+        rates: Mapping[str, RateBudget] | None = None,
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -60,7 +60,7 @@ class CallLedger:
         self._now = now
         self._budget = dict(budget or {})
         self._paced = frozenset(paced)
-        self._rate = rate
+        self._rates = dict(rates or {})
         self._wall_clock = wall_clock
         self._sleep = sleep
 
@@ -79,8 +79,8 @@ class CallLedger:
                 connection.execute(query("lock_endpoint"), {"endpoint": endpoint})
             wait_s = self._respect_not_before(connection, endpoint, now)
             self._respect_budget(connection, endpoint, now)
-            if self._rate is not None and endpoint in self._paced:
-                wait_s = max(wait_s, self._rate.take(connection))
+            if (rate := self._rates.get(endpoint)) is not None:
+                wait_s = max(wait_s, rate.take(connection))
             connection.execute(query("count_call"), {"endpoint": endpoint, "minute": _minute(now)})
         if wait_s > 0:
             self._sleep(wait_s)
@@ -141,9 +141,11 @@ class CallLedger:
         if used.calls < limit:
             return
         opens_at = from_ms(used.oldest_ms + _MINUTE_MS) + _DAY if used.oldest_ms is not None else now + _DAY
+        is_resolver = endpoint.startswith(("deezer/", "musicbrainz/"))
+        setting = f"MOODLOG_{'RESOLVER' if is_resolver else 'SPOTIFY'}_DAILY_BUDGET"
         raise QuotaExceeded(
             f"the budget of {limit} calls a day to {endpoint} is used up until {opens_at:%Y-%m-%d %H:%M} UTC; "
-            "MOODLOG_SPOTIFY_DAILY_BUDGET sets it",
+            f"{setting} sets it",
             source=endpoint,
             retry_after_s=(opens_at - now).total_seconds(),
         )

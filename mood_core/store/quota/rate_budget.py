@@ -24,15 +24,21 @@ _BURST_SHARE = 0.1
 class RateBudget:
     """At most ``calls`` (1 or more) to ``service`` in any ``span_s`` seconds, by the wall clocks of the machines.
 
-    A tenth of them may be made at once; the others follow evenly.
+    ``burst`` of them, by default a tenth, may be made at once; the others follow evenly.
     """
 
     def __init__(
-        self, service: str, calls: int, *, span_s: float = SPAN_S, wall_clock: Callable[[], float] = time.time
+        self,
+        service: str,
+        calls: int,
+        *,
+        span_s: float = SPAN_S,
+        burst: int | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._service = service
         self._wall_clock = wall_clock
-        self._burst = max(1, int(calls * _BURST_SHARE))
+        self._burst = burst or max(1, int(calls * _BURST_SHARE))
         self._step_us = round((span_s + _LATE_S) * 1_000_000 / (calls - self._burst + 1))
 
     def take(self, connection: Connection) -> float:

@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from mood_core.features.source import FetchResult
 from mood_core.lake.arrow_tables import to_table
-from mood_core.lake.schema import AUDIO_FEATURES, FEATURE_MISSES, TRACKS, Dataset
+from mood_core.lake.schema import AUDIO_FEATURES, FEATURE_MISSES, RESOLUTIONS, TRACKS, Dataset
 from mood_core.store.queries.pending_answers import PendingAnswer, PendingAnswers
 from mood_core.usecases.batches import Batches
 
 PUBLISH_EVERY = 2_000
 """Rows per batch file: 50 full responses of ReccoBeats."""
 
-_DATASETS = (TRACKS, AUDIO_FEATURES, FEATURE_MISSES)
+_DATASETS = (TRACKS, AUDIO_FEATURES, FEATURE_MISSES, RESOLUTIONS)
 
 
 @dataclass(slots=True)
@@ -37,8 +37,11 @@ class CollectAnswers:
         Raises:
             StoreError: The database or the lake fails.
         """
-        answers = (result.learned, result.found, result.misses)
-        tables = [(dataset, to_table(dataset, rows)) for dataset, rows in zip(_DATASETS, answers, strict=True)]
+        answers = (TRACKS, result.learned), (AUDIO_FEATURES, result.found), (FEATURE_MISSES, result.misses)
+        self.keep_tables([(dataset, to_table(dataset, rows)) for dataset, rows in answers])
+
+    def keep_tables(self, tables: Sequence[tuple[Dataset, pa.Table]]) -> None:
+        """Store the rows of one response, by dataset, like :meth:`keep`."""
         rows = sum(table.num_rows for _, table in tables)
         if rows >= PUBLISH_EVERY:  # a catalogue file returns many tracks at once
             for dataset, table in tables:

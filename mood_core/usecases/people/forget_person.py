@@ -6,7 +6,7 @@ holds rows of others is replaced by one without the person's, which names the ol
 lake in between loads neither twice.
 
 Tracks, their features and their moods are facts of recordings and stay. A person's own local files are not: what their
-names tell goes with the last person who heard them.
+names tell goes with the last person who heard them, and so do names that no resolver found.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 
 from mood_core.errors import InputError, LakeIncomplete, StoreError
 from mood_core.lake import Lake
-from mood_core.lake.schema import DATASETS, LISTENS, OF_TRACKS, PERSONAL, USERS, Dataset
+from mood_core.lake.schema import DATASETS, LISTENS, OF_TRACKS, PERSONAL, RESOLUTIONS, USERS, Dataset
+from mood_core.resolvers.resolver import FOUND
 from mood_core.store.engine.database import Database
 from mood_core.store.locks.named_locks import NamedLock, named_lock, named_lock_unless_held
 from mood_core.store.queries.accounts import Accounts
@@ -202,9 +203,13 @@ def _forget(
     if own:
         work.take_out(OF_TRACKS, lambda rows: _is(rows, "track_id", own))
         work.check(OF_TRACKS, lambda rows: _is(rows, "track_id", own))
+    unknown = forgetting.own_names(user_id)
+    if unknown:
+        work.take_out([RESOLUTIONS], lambda rows: _is_unknown(rows, unknown))
+        work.check([RESOLUTIONS], lambda rows: _is_unknown(rows, unknown))
     removed = elsewhere.remove(user_id, sorted(names))
     work.report.runs = removed.runs
-    work.report.listens, work.report.local_files = forgetting.end(user_id, own)
+    work.report.listens, work.report.local_files = forgetting.end(user_id, own, unknown)
     work.report.left = (*lake.temporary_files(), *forgetting.left, *removed.left)
     return work.report
 
@@ -261,6 +266,13 @@ class _Forgetting:
 
 def _is(rows: pa.Table, column: str, values: list[str]) -> pa.ChunkedArray:
     return pc.is_in(rows[column].cast(pa.string()), pa.array(values, pa.string()))
+
+
+def _is_unknown(rows: pa.Table, names: Collection[tuple[str, str]]) -> pa.ChunkedArray:
+    """The answers of resolvers that did not find one of ``names``."""
+    columns = (rows[name].to_pylist() for name in ("artist", "title", "outcome"))
+    gone = [outcome != FOUND and (artist, title) in names for artist, title, outcome in zip(*columns, strict=True)]
+    return pa.chunked_array([pa.array(gone, pa.bool_())])
 
 
 def _local_files(listens: pa.Table) -> set[str]:

@@ -1,0 +1,109 @@
+"""Asks the resolvers in order about each name, without repeating calls.
+
+Each answer is yielded before the next call, so that a caller that stores it can stop and resume at any time. A resolver
+that fails (rate limit, used-up quota, unavailable) is not called again in this run; its failures are not misses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mood_core.domain.feature_misses import WAITS_AFTER_MISSES, PastMiss, rest_at
+from mood_core.domain.records import Track
+from mood_core.errors import SourceError, UnexpectedPayload
+from mood_core.resolvers.resolver import DISAGREES, FOUND, UNKNOWN, Name, Resolution, TrackResolver, WantedName
+
+PastAnswers = Mapping[tuple[Name, str], PastMiss]
+"""Stored answers by (name, resolver)."""
+
+UNEXPECTED_IN_A_ROW = 2
+"""Consecutive contract violations after which a resolver is stopped: it has probably changed."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NameAnswer:
+    """One answer to store: the resolution, and the tracks that it found or completed."""
+
+    resolution: Resolution
+    tracks: tuple[Track, ...] = ()
+
+
+@dataclass(slots=True)
+class ResolveReport:
+    """Counts of names by resolver, and the reasons why resolvers were stopped."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
+    stopped: dict[str, str] = field(default_factory=dict)
+    unexpected_in_a_row: Counter[str] = field(default_factory=Counter)
+
+
+def resolve(
+    wanted: Sequence[WantedName],
+    resolvers: Sequence[TrackResolver],
+    past: PastAnswers,
+    at: datetime,
+    report: ResolveReport,
+) -> Iterator[NameAnswer]:
+    """Yield each answer about the ``wanted`` names, in their order; the first resolver that finds one ends its search.
+
+    Args:
+        wanted: the names, the most important first.
+        resolvers: the chain, in order.
+        past: stored answers; a resolver is not asked again before its answer is due.
+        at: the time of the run, aware UTC; the date of all answers.
+        report: filled during the calls; resolvers in ``stopped`` are not called.
+    """
+    for name in wanted:
+        stored = {resolver.name: past.get((name.name, resolver.name)) for resolver in resolvers}
+        if any(answer is not None and answer.reason == FOUND and not _is_due(answer, at) for answer in stored.values()):
+            continue  # found before, but no play or track could use it
+        for resolver in resolvers:
+            if resolver.name in report.stopped or not _is_due(stored[resolver.name], at):
+                continue
+            answer = _ask(name, resolver, at, report)
+            if answer is not None:
+                yield answer
+            if answer is not None and answer.resolution.outcome == FOUND:
+                break
+
+
+def _is_due(answer: PastMiss | None, at: datetime) -> bool:
+    if answer is None:
+        return True
+    count = len(WAITS_AFTER_MISSES) if answer.reason == FOUND else answer.count
+    return not rest_at(at).holds(count, answer.missed_at)
+
+
+def _ask(name: WantedName, resolver: TrackResolver, at: datetime, report: ResolveReport) -> NameAnswer | None:
+    try:
+        candidates = resolver.search(name)
+        agreeing = next((each for each in candidates if name.agrees(each)), None)
+        found = None if agreeing is None else resolver.complete(agreeing)
+    except SourceError as error:
+        _failed(resolver.name, error, report)
+        return None
+    report.asked[resolver.name] += 1
+    report.unexpected_in_a_row[resolver.name] = 0
+    tracks = () if found is None else name.completed(found)
+    if not tracks:
+        outcome = DISAGREES if candidates else UNKNOWN
+        return NameAnswer(Resolution(*name.name, resolver.name, outcome, at))
+    report.found[resolver.name] += 1
+    return NameAnswer(Resolution(*name.name, resolver.name, FOUND, at, tracks[0].track_id), tracks)
+
+
+def _failed(resolver: str, error: SourceError, report: ResolveReport) -> None:
+    if isinstance(error, UnexpectedPayload):
+        report.unexpected_in_a_row[resolver] += 1
+        if report.unexpected_in_a_row[resolver] < UNEXPECTED_IN_A_ROW:
+            log.warning("%s: a response was not used: %s", resolver, error.message)
+            return
+    log.warning("%s is not asked for names in the rest of this run: %s", resolver, error.message)
+    report.stopped[resolver] = error.message

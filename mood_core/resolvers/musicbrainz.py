@@ -1,0 +1,69 @@
+"""MusicBrainz' search: 1 request a second, with a User-Agent that names a contact. Gives ISRC and duration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mood_core.domain.recordings import normalised_isrc, recording_id
+from mood_core.domain.records import Track
+from mood_core.domain.track_names import searched_title
+from mood_core.http.json_service import JsonService, user_agent
+from mood_core.resolvers.resolver import WantedName
+
+SEARCH = "musicbrainz/recording"
+"""Endpoint name in the call ledger."""
+
+_LIMIT = 25
+_LONGEST_MS = 86_400_000
+
+
+class MusicBrainzResolver:
+    """Searches recordings by artist and title; those without an ISRC are of no use."""
+
+    name = "musicbrainz"
+
+    def __init__(self, service: JsonService) -> None:
+        self._service = service
+
+    def search(self, wanted: WantedName) -> Sequence[Track]:
+        """See :class:`~mood_core.resolvers.resolver.TrackResolver`."""
+        query = f'recording:"{_escaped(searched_title(wanted.title))}" AND artist:"{_escaped(wanted.artist)}"'
+        payload = self._service.get("recording", SEARCH, {"query": query, "limit": _LIMIT, "fmt": "json"})
+        recordings = payload.get("recordings") if isinstance(payload, dict) else None
+        if not isinstance(recordings, list):
+            raise self._service.unexpected("has no list named recordings", payload)
+        return [track for item in recordings if (track := _track(item)) is not None]
+
+    def complete(self, candidate: Track) -> Track | None:
+        """See :class:`~mood_core.resolvers.resolver.TrackResolver`."""
+        return candidate
+
+
+def agent(contact: str) -> str:
+    """The User-Agent with the ``contact`` (an address or URL) that MusicBrainz asks for."""
+    return f"{user_agent()} ( {contact} )"
+
+
+def _track(item: object) -> Track | None:
+    """The recording; what its disambiguation says ("live, 2010-07-01") is part of its title. None for videos."""
+    if not isinstance(item, dict) or item.get("video"):
+        return None
+    title, note, isrcs = item.get("title"), item.get("disambiguation"), item.get("isrcs")
+    isrc = next(filter(None, map(normalised_isrc, isrcs)), None) if isinstance(isrcs, list) else None
+    artists = _artists(item.get("artist-credit"))
+    if not isinstance(title, str) or isrc is None or not artists:
+        return None
+    length = item.get("length")
+    duration_ms = length if isinstance(length, int) and 0 < length < _LONGEST_MS else None
+    name = f"{title} ({note})" if isinstance(note, str) and note else title
+    return Track(recording_id(isrc), name, artists, duration_ms=duration_ms, isrc=isrc)
+
+
+def _artists(credit: object) -> tuple[str, ...]:
+    named = [part.get("name") for part in credit if isinstance(part, dict)] if isinstance(credit, list) else []
+    return tuple(name for name in named if isinstance(name, str) and name)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r'(["\\])', r"\\\1", text)

@@ -1,0 +1,92 @@
+"""Looks up names by resolvers: those of pending plays, and those of tracks without an ISRC and without features."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from mood_core.domain.records import Track
+from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import RESOLUTIONS, TRACKS
+from mood_core.resolvers.chain import ResolveReport, resolve
+from mood_core.resolvers.resolver import TrackResolver, WantedName
+from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.store.queries.resolution_rows import ResolutionRows, Unresolved
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.collect_answers import CollectAnswers
+
+SLICE = 250
+"""Names for which the lock is held at once, a few minutes at one request a second."""
+
+_LONGEST_BYTES = 1_000
+_IDS_PER_QUERY = 10_000
+
+
+def names_to_resolve(rows: ResolutionRows, features: FeatureRows) -> Iterator[list[WantedName]]:
+    """The names to look up in slices, the most heard first."""
+    wanted = _wanted(rows.unresolved(), features)
+    for start in range(0, len(wanted), SLICE):
+        yield wanted[start : start + SLICE]
+
+
+def resolve_slice(
+    wanted: Sequence[WantedName],
+    resolvers: Sequence[TrackResolver],
+    rows: ResolutionRows,
+    features: FeatureRows,
+    batches: Batches,
+    report: ResolveReport,
+    *,
+    now: datetime,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Ask the resolvers about ``wanted`` and store each answer before the next call, so that no call is repeated.
+
+    Safe to rerun after a crash. ``stop`` ends it early.
+
+    Raises:
+        StoreError: The database or the lake fails.
+    """
+    answers = CollectAnswers(features.pending, batches, now=now)
+    answers.publish()  # of an interrupted run
+    past = rows.past(sorted({name.name[0] for name in wanted}))
+    for answer in resolve(wanted, resolvers, past, now, report):
+        answers.keep_tables(
+            [(TRACKS, to_table(TRACKS, answer.tracks)), (RESOLUTIONS, to_table(RESOLUTIONS, [answer.resolution]))]
+        )
+        if stop():
+            break
+    answers.publish()
+
+
+def _wanted(unresolved: Sequence[Unresolved], features: FeatureRows) -> list[WantedName]:
+    """The ``unresolved`` plays and tracks by normalised name; of several spellings, the most heard one is searched."""
+    spelled: dict[tuple[str, str], Unresolved] = {}
+    ids: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for artists, title, track_id in unresolved:
+        main = artists if track_id is None else artists.partition(", ")[0]
+        name = plain_artist(main), plain_title(title)
+        if all(part and len(part.encode()) <= _LONGEST_BYTES for part in name):
+            spelled.setdefault(name, (artists, title, track_id))
+            ids[name] += [track_id] if track_id else []
+    tracks = _tracks([track_id for some in ids.values() for track_id in some], features)
+    return [
+        WantedName(
+            name,
+            artists if track_id is None else artists.partition(", ")[0],
+            title,
+            frozenset([name[0]] if track_id is None else artist_spellings(artists)),
+            tuple(tracks[each] for each in ids[name] if each in tracks),
+        )
+        for name, (artists, title, track_id) in spelled.items()
+    ]
+
+
+def _tracks(track_ids: Sequence[str], features: FeatureRows) -> dict[str, Track]:
+    found: dict[str, Track] = {}
+    for start in range(0, len(track_ids), _IDS_PER_QUERY):
+        stored = features.stored(track_ids[start : start + _IDS_PER_QUERY])
+        found |= {track_id: track for track_id, (track, _, _) in stored.items()}
+    return found
