@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from mood_core.domain.recordings import is_recording_id
 from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title
 
 _Name = tuple[str, str]
@@ -73,7 +74,7 @@ class NameSearch:
         """The track with that name, or None."""
         group = self._wanted.get((plain_artist(artist), plain_title(title)))
         members = None if group is None else self._members.get(self._root(group))
-        return min(members) if members else None
+        return min(members, key=lambda track_id: (is_recording_id(track_id), track_id)) if members else None
 
     def group_of(self, track_id: str) -> int | None:
         """The group of a track that was found, or None."""
