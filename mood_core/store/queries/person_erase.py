@@ -58,9 +58,8 @@ class PersonErasure:
     def own_names(self, user_id: str) -> set[tuple[str, str]]:
         """The normalised (artist, title) of plays of this person alone."""
         names: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
-        with self._database.read() as connection:
-            for row in connection.execute(query("names_of_plays"), {"id": user_id}):
-                names[bool(row.is_own)].add((plain_artist(row.artist), plain_title(row.title)))
+        for row in self._database.rows(query("names_of_plays"), {"id": user_id}):
+            names[bool(row.is_own)].add((plain_artist(row.artist), plain_title(row.title)))
         return names[True] - names[False]
 
     def end(self, user_id: str, local_files: Sequence[str], names: Collection[tuple[str, str]] = ()) -> tuple[int, int]:

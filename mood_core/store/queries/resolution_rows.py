@@ -21,15 +21,11 @@ class ResolutionRows:
 
     def unresolved(self) -> list[Unresolved]:
         """The names to look up, the most heard first."""
-        with self._database.read() as connection:
-            return [(row.artists, row.title, row.track_id) for row in connection.execute(query("names_to_resolve"))]
+        return [(row.artists, row.title, row.track_id) for row in self._database.rows(query("names_to_resolve"))]
 
     def past(self, artists: Sequence[str]) -> dict[tuple[tuple[str, str], str], PastMiss]:
         """The stored answers by ((artist, title), resolver) for normalised ``artists``; the reason is the outcome."""
-        with self._database.read() as connection:
-            return {
-                ((row.artist, row.title), row.resolved_by): PastMiss(
-                    row.outcome, from_ms(row.resolved_at_ms), row.misses
-                )
-                for row in connection.execute(query("past_resolutions"), {"artists": artists})
-            }
+        return {
+            ((row.artist, row.title), row.resolved_by): PastMiss(row.outcome, from_ms(row.resolved_at_ms), row.misses)
+            for row in self._database.rows(query("past_resolutions"), {"artists": artists})
+        }
