@@ -71,8 +71,8 @@ WHERE excluded.last_missed_at_ms > feature_misses.last_missed_at_ms
 OR excluded.last_missed_at_ms < feature_misses.last_missed_at_ms - 86400000;
 
 -- name: load_resolutions
--- The latest answer of a resolver about a name counts. A stored answer that is more than a day (86,400,000 ms) later than
--- the next one was dated by a wrong clock.
+-- The latest answer of a resolver about a name counts. A stored answer that is more than a day (86,400,000 ms) later
+-- than the next one was dated by a wrong clock.
 INSERT INTO resolutions (artist, title, resolved_by, outcome, track_key, misses, resolved_at_ms)
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (artist, title, resolved_by) DO UPDATE SET
