@@ -5,10 +5,11 @@ UV ?= $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 SQLITE_SQL := $(wildcard sql/migrations/*.sqlite.sql sql/views/*.sqlite.sql)
 OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/migrations/*.sql sql/queries/*.sql sql/views/*.sql sql/roles/*.sql sql/facts/*.sql sql/export/*.sql sql/examples/*.sql))
+YAML := $(wildcard prefect.yaml .pre-commit-config.yaml .github/*.yml .github/*/*.yml)
 unexport VIRTUAL_ENV
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test test-slow check lint-sql docs coverage audit bench screenshots clean
+.PHONY: help setup demo test test-slow check lint-sql lint-yaml docs coverage audit bench screenshots clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,7 +25,7 @@ test: .venv/.full ## Run the tests, without the slow tiers.
 test-slow: .venv/.full ## Run the slow tiers of the tests alone.
 	$(RUN) pytest -n 2 --dist loadfile -m "slow and not benchmark"
 
-check: .venv/.full lint-sql docs ## Run what CI runs before the tests: lint, types, import rules, SQL, docs.
+check: .venv/.full lint-yaml lint-sql docs ## Run what CI runs before the tests: lint, types, import rules, YAML, SQL, docs.
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
@@ -33,6 +34,10 @@ check: .venv/.full lint-sql docs ## Run what CI runs before the tests: lint, typ
 lint-sql: .venv/.full ## Check the SQL.
 	$(RUN) sqlfluff lint --dialect sqlite $(SQLITE_SQL)
 	$(RUN) sqlfluff lint --dialect postgres $(OTHER_SQL)
+
+lint-yaml: .venv/.full ## Check that the YAML files can be read, prefect.yaml as deployments.
+	@$(RUN) python -c 'import sys, yaml; [yaml.safe_load(open(name, encoding="utf-8")) for name in sys.argv[1:]]' $(YAML)
+	@$(RUN) python -c 'from flows.deployments import read_deployments; read_deployments()'
 
 docs: .venv/.full ## Check the generated pages and build docs/ as a site, strictly, into site/.
 	$(RUN) python docs/state_diagrams.py --check

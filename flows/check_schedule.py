@@ -1,10 +1,12 @@
-"""Reads the schedule and the last nightly runs from the Prefect server, if there is one."""
+"""What commands ask of the Prefect server, if there is one: its schedule, and whether it keeps data of people."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flows.server.find_server import running_server
 from flows.server.local_server import LocalServer
@@ -38,35 +40,36 @@ def has_served(home: Path) -> bool:
     return (home / "prefect" / "serve.lock").exists()
 
 
+def other_server_keeps(home: Path) -> str | None:
+    """A sentence about the data that a configured Prefect server keeps of a forgotten person; None for moodlog's own.
+
+    Raises:
+        ConfigError: Other users can change a file with Prefect's settings.
+    """
+    address = configured_server()
+    if address is None or address == running_server(home / "prefect"):
+        return None
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    return (
+        f"The Prefect server at {parts.scheme}://{host} is not moodlog's own, so its runs, logs and artifacts may still"
+        " contain their data. Delete those runs in Prefect's pages, or let its database vacuum do so; events expire"
+        " after 7 days"
+    )
+
+
 def _read(address: str, records: RunRecords | None) -> Scheduled:
     import httpx
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.objects import DeploymentStatus
     from prefect.exceptions import PrefectException
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.server.schedule import read_schedule
     from flows.serving.dead_runs import find_dead
-    from mood_core.usecases.upkeep.check_health import Scheduled
 
-    now = utc_now()
     try:
         with temporary_settings({PREFECT_API_URL: address}), get_client(sync_client=True) as client:
-            found = read_schedule(client, now)
-            dead = tuple(find_dead(client, records))
+            found = read_schedule(client, utc_now())
+            return replace(found, ghosts=tuple(find_dead(client, records)), is_own=records is not None)
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
         raise no_answer(error) from None
-    nightly = found.nightly
-    is_idle = nightly is not None and nightly.work_pool_name and nightly.status is DeploymentStatus.NOT_READY
-    return Scheduled(
-        active=nightly is not None,
-        since=nightly.created if nightly else None,
-        last_success=found.last_success,
-        last_successes=tuple((name, at) for name, at in found.last_successes.items() if at is not None),
-        failed_since=found.failed_since,
-        waits_for_worker=bool(is_idle),
-        next_runs=tuple((name, at) for name, at in found.next_runs.items() if at is not None),
-        unscheduled=tuple(found.unscheduled),
-        ghosts=dead,
-        is_own=records is not None,
-    )

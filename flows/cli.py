@@ -25,7 +25,7 @@ _FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 @click.group(
     cls=LazyGroup,
     lazy={**COMMANDS, **_FLOW_COMMANDS},
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
 @click.option("-v", "--verbose", count=True, help="Log more to stderr: -v for steps, -vv for every detail.")
 @click.version_option(package_name="moodlog", prog_name="moodlog")

@@ -61,13 +61,9 @@ def _schedule(deployment: str, at: datetime, parameters: Mapping[str, Any], what
             ),
             for_s=60,
         )
-    except ObjectNotFound:
-        get_run_logger().warning(
-            "The deferred %s are left to the next run: %s is not deployed on this server", what, deployment
-        )
-        return None
-    except Unavailable as error:
-        get_run_logger().warning("The deferred %s are left to the next run: %s", what, error.message)
+    except (ObjectNotFound, Unavailable) as error:
+        reason = error.message if isinstance(error, Unavailable) else f"{deployment} is not deployed on this server"
+        get_run_logger().warning("The deferred %s are left to the next run: %s", what, reason)
         return None
     return f"deferred {what} run at {at:%Y-%m-%d %H:%M} UTC"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -43,14 +43,12 @@ def point_settings_at(standin: StandIn, home: Path) -> None:
 def simulate_days(standin: StandIn, days: int, progress: Callable[[str, float], None]) -> None:
     """Advance the stand-in's clock from ``days`` ago, or from the last pull, to now, with a pull every 2 hours.
 
-    Args:
-        standin: The running stand-in.
-        days: How long ago new listeners connect.
-        progress: Called with the simulated day and the share, 0-1, that is done.
+    ``progress`` is called with the simulated day and the share, 0-1, that is done.
     """
     today = utc_now()
     with Workspace(now=lambda: from_ms(to_ms(standin.clock.now()))) as workspace:
-        start = _start(workspace, today - timedelta(days=days))
+        pulled = [account.last_pulled_at for account in workspace.accounts.all() if account.last_pulled_at]
+        start = max([*pulled, today - timedelta(days=days)])
         standin.clock.set(start)
         _connect_all(workspace, standin)
         pull = workspace.pulling()
@@ -62,11 +60,6 @@ def simulate_days(standin: StandIn, days: int, progress: Callable[[str, float], 
             pull(ids, now=moment)
             moment += PULL_EVERY
     standin.clock.set(utc_now())
-
-
-def _start(workspace: Workspace, otherwise: datetime) -> datetime:
-    pulled = [account.last_pulled_at for account in workspace.accounts.all() if account.last_pulled_at]
-    return max([*pulled, otherwise])
 
 
 def _connect_all(workspace: Workspace, standin: StandIn) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from mood_core.errors import ConfigError
 
@@ -15,17 +17,17 @@ _HERE = Path(__file__).resolve().parent
 class Deployment:
     """One deployment of ``prefect.yaml``.
 
-    ``schedules`` have a cron line, a time zone and a slug; ``concurrency`` has a limit and a collision strategy:
+    ``schedules`` have a cron line, a time zone and a slug; ``concurrency_limit`` has a limit and a collision strategy:
     ``ENQUEUE`` delays a run above the limit, ``CANCEL_NEW`` cancels it.
     """
 
     name: str
     entrypoint: str
-    description: str
-    tags: tuple[str, ...]
-    parameters: dict[str, Any]
-    schedules: tuple[dict[str, str], ...]
-    concurrency: dict[str, Any] | None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    schedules: tuple[dict[str, str], ...] = ()
+    concurrency_limit: dict[str, Any] | None = None
 
 
 def deployments_file() -> Path:
@@ -45,19 +47,6 @@ def read_deployments(path: Path | None = None) -> list[Deployment]:
     path = path or deployments_file()
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
-        return [_deployment(entry) for entry in entries]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        return TypeAdapter(list[Deployment]).validate_python(entries)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read as deployments of Prefect: {error}") from error
-
-
-def _deployment(entry: dict[str, Any]) -> Deployment:
-    limit = entry.get("concurrency_limit")
-    return Deployment(
-        name=str(entry["name"]),
-        entrypoint=str(entry["entrypoint"]),
-        description=entry.get("description", ""),
-        tags=tuple(entry.get("tags", ())),
-        parameters=dict(entry.get("parameters") or {}),
-        schedules=tuple(entry.get("schedules") or ()),
-        concurrency=dict(limit) if limit else None,
-    )

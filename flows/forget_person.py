@@ -7,9 +7,9 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
+from flows.check_schedule import other_server_keeps
 from flows.options import PRIVATE
 from flows.parameters import Certainly, Person
-from flows.server.other_server import other_server_keeps
 from mood_core.app.workspace import Workspace
 from mood_core.usecases.people.forget_person import whom_to_forget
 

@@ -15,16 +15,20 @@ from mood_core.usecases.nightly.night_report import NightReport
 
 
 @flow(name="label-moods", flow_run_name=run_name("label moods"), timeout_seconds=NIGHT_S, **PRIVATE)
-def label_moods(people: People = (), first_day: Day = None, last_day: Day = None) -> State[NightReport]:
+def label_moods(
+    people: People = (), first_day: Day = None, last_day: Day = None, ask_again: bool = False, label: bool = True
+) -> State[NightReport]:
     """Fetch the features of tracks that have none, and label every track that has features.
 
     Args:
         people: Ids or names of accounts, for example ["ada", "grace"]; empty for all.
         first_day: Only tracks heard on this local day or later, for example 2026-11-01.
         last_day: Only tracks heard on this local day or earlier.
+        ask_again: Repeat failed searches now, instead of when their retry is due; for example after adding a catalogue.
+        label: Label the tracks that have features.
     """
     selection = selection_of(people, first_day, last_day)
     finished, problems = finish_batches()
     report = NightReport(finished=finished, lake_problems=problems)
-    fetch_and_label(report, selection)
+    fetch_and_label(report, selection, ask_again=ask_again, label=label)
     return conclude(report)

@@ -24,32 +24,20 @@ Day = Annotated[Annotated[date, WithJsonSchema(_DAY)] | None, Field(examples=["2
 """A day, for example 2026-11-01, or none."""
 
 Person = Annotated[str, Field(min_length=1, examples=["ada"])]
-"""One person, by id or name."""
-
 People = Annotated[Sequence[_Word], Field(examples=[["ada", "grace"]])]
 """People, by id or name; empty for all."""
 
 SomePeople = Annotated[Sequence[_Word], Field(min_length=1, examples=[["ada", "grace"]])]
-"""At least one person, by id."""
-
 Reader = Annotated[str, Field(examples=["ada"])]
 """One person, by id or name; empty for the first one."""
 
 Zone = Annotated[str, Field(pattern=r"^$|^[A-Za-z][\w+-]*(/[\w+-]+)*$", examples=["Europe/Berlin"])]
-"""An IANA time zone, or empty."""
-
 Month = Annotated[str, Field(pattern=r"^$|^\d{4}-(0[1-9]|1[0-2])$", examples=["2026-06"])]
-"""A month, for example 2026-06, or empty."""
-
 Block = Annotated[str, Field(pattern=r"^$|^[a-z0-9-]+/[a-z0-9-]+$", examples=["slack-webhook/moods"])]
 """A Prefect block as TYPE-SLUG/NAME, or empty."""
 
 Exports = Annotated[Sequence[_Word], Field(min_length=1, examples=[["/data/my_spotify_data.zip"]])]
-"""At least one file or folder on the machine that runs the flow."""
-
 ModelFolder = Annotated[str, Field(examples=["/data/models/my-moods/2"])]
-"""The folder of a model on the machine that runs the flow, or empty."""
-
 LabelledFile = Annotated[
     str, Field(pattern=r"^$|\.([ct]sv(\.(gz|bz2|zst))?|parquet|parq|pq)$", examples=["/data/labelled.csv"])
 ]
@@ -59,14 +47,8 @@ DatasetFile = Annotated[str, Field(pattern=r"^$|\.(csv|parquet)$", examples=["/d
 """A CSV or Parquet file to write on the machine that runs the flow, or empty."""
 
 OutputFolder = Annotated[str, Field(examples=["/data/models"])]
-"""A folder to write to on the machine that runs the flow, or empty."""
-
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$", examples=["my-moods"])]
-"""The name of a model, which is a folder name."""
-
 ModelVersion = Annotated[str, Field(pattern=r"^$|^[A-Za-z0-9][\w.-]*$", examples=["2"])]
-"""The version of a model, which is a folder name, or empty."""
-
 Playlist = Annotated[str, Field(pattern=rf"^[^=]+={PLAYLIST_PATTERN}$")]
 """A mood and a playlist as MOOD=ID; a URI or URL works as the id."""
 
@@ -74,22 +56,9 @@ Playlists = Annotated[
     Sequence[Playlist],
     Field(min_length=1, examples=[["Calm=37i9dQZF1DWZd79rJ6a7lp", "Happy=37i9dQZF1DXdPec7aLTmlC"]]),
 ]
-"""Playlists, each with the mood of its tracks."""
-
 Label = Annotated[str, Field(min_length=1, examples=["shard 1"])]
-"""The name of a run."""
-
 Seed = Annotated[int, Field(ge=0, examples=[0])]
-"""The seed of random numbers."""
-
 Folds = Annotated[int, Field(ge=2, le=100, examples=[10])]
-"""The number of parts of a cross-validation."""
-
 Repeats = Annotated[int, Field(ge=1, le=100, examples=[5])]
-"""The number of repetitions."""
-
 Certainly = Annotated[Literal[True], WithJsonSchema({"type": "boolean", "enum": [True], "examples": [True]})]
-"""A confirmation, which must be true."""
-
 Milliseconds = Annotated[int, Field(ge=0, examples=[30_000])]
-"""A duration in ms."""

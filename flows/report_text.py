@@ -46,16 +46,18 @@ def markdown(report: NightReport) -> str:
     if report.new_gaps:
         accounts = plural(report.new_gaps, "account")
         lines += [f"Listens before the new ones of {accounts} may be missing (see the gaps).", ""]
-    if report.features is not None:
-        found = report.features
-        rows = [
-            (name, found.requested[name], found.found[name], found.missed[name]) for name in sorted(found.requested)
-        ]
-        lines += _table(("feature source", "requested", "found", "missed"), rows)
+    if report.features is not None and report.features.requested:
+        lines += ["| feature source | requested | found | missed |", "| --- | --- | --- | --- |"]
+        for name in sorted(report.features.requested):
+            numbers = (
+                each[name] for each in (report.features.requested, report.features.found, report.features.missed)
+            )
+            lines.append(f"| {as_text(name)} | {' | '.join(map(str, numbers))} |")
+        lines.append("")
     if labels := report.labels:
         if labels.labelled:
-            lines += [f"Uncertain labels: {labels.uncertain}; outside the training data: {labels.out_of_distribution}."]
-            lines += [""]
+            outside = f"outside the training data: {labels.out_of_distribution}"
+            lines += [f"Uncertain labels: {labels.uncertain}; {outside}.", ""]
         if labels.drift is not None and labels.drift.level != "too_few_rows":
             lines += [drift_sentence(labels.drift), ""]
     if report.permissions:
@@ -70,11 +72,10 @@ def _permission_lines(report: NightReport) -> list[str]:
     """Whose permission a person must renew, and how."""
     lines = []
     for permission in report.permissions:
-        left, id_ = permission.days_left, permission.user_id
-        renew = f"`moodlog reconnect {id_}`"
-        ends = f"ends in {plural(left or 0, 'day')}: {renew}"
-        if left is None:
-            ends = f"has ended or is refused: `moodlog users resume {id_}` tries it again, {renew} renews it"
+        id_ = permission.user_id
+        ends = f"has ended or is refused: `moodlog users resume {id_}` retries it, `moodlog reconnect {id_}` renews it"
+        if permission.days_left is not None:
+            ends = f"ends in {plural(permission.days_left, 'day')}: `moodlog reconnect {id_}`"
         lines.append(f"- Spotify's permission for {as_text(permission.display_name)} {ends}")
     return lines
 
@@ -94,13 +95,6 @@ def drift_sentence(drift: DriftReport) -> str:
     }[drift.level]
     worst = f"{drift.worst}, PSI {drift.psi[drift.worst]:.2f}"
     return f"Features of the newest {drift.rows} tracks against the training data: {message} (most: {worst})."
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
-    if not rows:
-        return []
-    lines = [header, tuple("---" for _ in header), *rows]
-    return [*("| " + " | ".join(as_text(str(cell)) for cell in line) + " |" for line in lines), ""]
 
 
 def first_to_show(outcomes: Sequence[PullOutcome]) -> list[PullOutcome]:

@@ -28,8 +28,11 @@ def described(what: str, parameters: Mapping[str, Any]) -> str:
     for key, word in (("first_day", "from"), ("last_day", "to"), ("week", "of the week with")):
         if parameters.get(key):
             parts.append(f"{word} {parameters[key]}")
-    if parameters.get("due_only"):
-        parts.append("of due accounts")
-    if parameters.get("dry_run"):
-        parts.append("(dry run)")
+    for key, word in (
+        ("due_only", "of due accounts"),
+        ("ask_again", "again"),
+        ("dry_run", "(dry run)"),
+    ):
+        if parameters.get(key):
+            parts.append(word)
     return " ".join([what, *parts])

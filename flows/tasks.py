@@ -59,13 +59,8 @@ def pull_shard(user_ids: list[str], label: str, *, dry_run: bool = False) -> lis
 def fetch_and_label(report: NightReport, selection: Selection, *, ask_again: bool = False, label: bool = True) -> None:
     """Match plays by name, find tracks by name, fetch the features of ``selection`` and label it; fills ``report``.
 
-    Starts no further stage after a request to stop.
-
-    Args:
-        report: The report of the run.
-        selection: Whose listens on which days.
-        ask_again: Repeat searches that failed before.
-        label: False leaves the labelling to a later run.
+    ``ask_again`` repeats failed searches. Without ``label``, a later run labels. After a request to stop, no further
+    stage starts.
     """
     if stop_requested():
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,8 +24,7 @@ from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_folder
 from mood_core.report.mood_markdown import as_text
 from mood_core.report.recap import Recap, last_full_week, read_recap
-from mood_core.store.queries.accounts import Account
-from mood_core.usecases.people.manage_users import the_account
+from mood_core.usecases.people.manage_users import accounts_called
 
 MOST_PICTURES = 20
 """The maximum of pictures that one run shows in Prefect's UI; HOME/recaps has all of them."""
@@ -48,7 +46,7 @@ def write_recap(people: People = (), week: Day = None, notify: Block = "") -> li
     with Workspace() as workspace:
         recaps = [
             read_recap(workspace.database, one.user_id, one.display_name, _monday(workspace, one.timezone, week))
-            for one in _people(workspace, people)
+            for one in accounts_called(workspace.accounts, people)
         ]
         home = workspace.settings.home
     _save_pictures(recaps, home)
@@ -69,10 +67,6 @@ def _without_forgotten(recaps: list[Recap]) -> list[Recap]:
         gone = workspace.batches.gone_among({recap.user_id for recap in recaps})
         workspace.batches.sweep_elsewhere()
     return [recap for recap in recaps if recap.user_id not in gone]
-
-
-def _people(workspace: Workspace, names: Sequence[str]) -> list[Account]:
-    return [the_account(workspace.accounts, name) for name in names] if names else workspace.accounts.all()
 
 
 def _monday(workspace: Workspace, timezone: str, week: date | None) -> date:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.events import AutomationCore, EventTrigger, Posture, SendNotification
+from prefect.exceptions import ObjectNotFound
 
 from flows.alerting.automations import DONE, ENDED, RUN
 from flows.alerting.events import ACCOUNT, REAUTHORISATION, SCHEDULE, SCHEDULE_BROKEN, SILENT
 from flows.server.schedule_times import late_after, longest_pause
 from flows.server.setup import Change
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.responses import DeploymentResponse
-    from prefect.events import AutomationCore, EventTrigger
 
 NIGHTLY, PULL = "run-nightly/nightly", "sync-listens/pull"
 """The deployments with alerts, as Prefect calls them."""
@@ -47,8 +47,6 @@ def alerts(
 
 
 def _find(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
-    from prefect.exceptions import ObjectNotFound
-
     try:
         return client.read_deployment_by_name(name)
     except ObjectNotFound:
@@ -62,99 +60,75 @@ def _active(deployment: DeploymentResponse) -> list[object]:
 def _nightly_alerts(
     deployment: DeploymentResponse, block_id: UUID, deadline: time, now: datetime
 ) -> Iterator[AutomationCore]:
+    failed = _trigger({f"{RUN}.*"}, RUN, {"prefect.state-type": ["FAILED", "CRASHED"]}, deployment_id=deployment.id)
+    body = "The nightly run {{ flow_run.state.name|lower }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url or '' }}"
+    yield _alert("nightly failed", "A nightly run failed, crashed or ran out of time.", failed, block_id, body)
     late = late_after(_active(deployment), deadline, now)
-    yield _alert(
-        "moodlog: nightly failed",
-        "A nightly run failed, crashed or ran out of time.",
-        nightly_failed(deployment.id),
-        block_id,
-        "The nightly run {{ flow_run.state.name|lower }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url or '' }}",
-    )
-    what = f"A nightly run was due, and no nightly run completed within {_spoken(late)}."
-    yield _alert(
-        "moodlog: nightly late",
-        what,
-        nightly_late(deployment.id, late),
-        block_id,
-        f"{what} Is a worker or `moodlog serve` running? `moodlog doctor` checks.",
-    )
+    what = f"A nightly run was due, and no nightly run completed within {_hours_and_minutes(late)}."
+    body = f"{what} Is a worker or `moodlog serve` running? `moodlog doctor` checks."
+    yield _alert("nightly late", what, nightly_late(deployment.id, late), block_id, body)
 
 
 def _pull_alert(deployment: DeploymentResponse, block_id: UUID, now: datetime) -> AutomationCore:
     pause = longest_pause(_active(deployment), now) + _MISSED_PULLS
-    return _alert(
-        "moodlog: no pull starts",
-        f"No run of the deployment pull has started for {_spoken(pause)}. The alert repeats while that lasts.",
-        no_pull_starts(deployment.id, pause),
-        block_id,
-        f"No pull has started for {_spoken(pause)}. Are Prefect's scheduler and a worker (or `moodlog serve`) running?"
-        " `moodlog doctor` checks.",
-    )
+    span = _hours_and_minutes(pause)
+    what = f"No run of the deployment pull has started for {span}. The alert repeats while that lasts."
+    check = "Are Prefect's scheduler and a worker (or `moodlog serve`) running? `moodlog doctor` checks."
+    body = f"No pull has started for {span}. {check}"
+    return _alert("no pull starts", what, no_pull_starts(deployment.id, pause), block_id, body)
 
 
 def _event_alerts(block_id: UUID) -> Iterator[AutomationCore]:
     yield _alert(
-        "moodlog: the schedule is broken",
+        "the schedule is broken",
         "`moodlog serve` found that scheduled runs do not start.",
-        _on_event({SCHEDULE_BROKEN}, SCHEDULE),
+        _trigger({SCHEDULE_BROKEN}, SCHEDULE),
         block_id,
         "`moodlog serve` on {{ event.resource.name }} starts no runs: {{ event.payload['problems'] }}",
     )
     yield _alert(
-        "moodlog: an account needs re-authorisation",
+        "an account needs re-authorisation",
         "Spotify's permission for an account has ended; the account's owner must renew it.",
-        _on_event({REAUTHORISATION}, ACCOUNT),
+        _trigger({REAUTHORISATION}, ACCOUNT),
         block_id,
         "Spotify's permission for {{ event.resource.name }} has ended: "
         "moodlog reconnect {{ event.payload['user_id'] }}",
     )
     yield _alert(
-        "moodlog: an account is silent",
+        "an account is silent",
         "A regular listener has no new listens, or every pull of an account failed for a day.",
-        _on_event(set(SILENT.values()), ACCOUNT),
+        _trigger(set(SILENT.values()), ACCOUNT),
         block_id,
         "{{ event.payload['problem'] }}",
     )
 
 
-def nightly_failed(deployment_id: UUID) -> EventTrigger:
-    """Fires when a run of the deployment fails or crashes."""
-    states = {"prefect.state-type": ["FAILED", "CRASHED"]}
-    return _trigger({f"{RUN}.*"}, f"{RUN}.*", match=states, deployment_id=deployment_id)
-
-
 def nightly_late(deployment_id: UUID, within: timedelta) -> EventTrigger:
     """Fires when a run of the deployment began, or was due, and none completed ``within`` that time."""
     after = {f"{RUN}.Late", f"{RUN}.Pending", f"{RUN}.AwaitingConcurrencySlot"}
-    return _trigger(DONE, f"{RUN}.*", after=after, deployment_id=deployment_id, within=within)
+    return _trigger(DONE, RUN, after=after, deployment_id=deployment_id, within=within)
 
 
 def no_pull_starts(deployment_id: UUID, within: timedelta) -> EventTrigger:
     """Fires when no run of the deployment started ``within`` that time."""
-    return _trigger(_STARTED, f"{RUN}.*", deployment_id=deployment_id, within=within)
-
-
-def _on_event(events: Collection[str], resources: str) -> EventTrigger:
-    return _trigger(events, f"{resources}.*")
+    return _trigger(_STARTED, RUN, deployment_id=deployment_id, within=within)
 
 
 def _trigger(
     expect: Collection[str],
     resources: str,
-    *,
     match: dict[str, list[str]] | None = None,
+    *,
     deployment_id: UUID | None = None,
     within: timedelta | None = None,
     **conditions: Any,
 ) -> EventTrigger:
     """A trigger that fires on an event of ``expect``, or if there is none ``within`` a time."""
-    from prefect.events import EventTrigger, Posture
-
     deployment = {"prefect.resource.role": "deployment", "prefect.resource.id": f"prefect.deployment.{deployment_id}"}
     return EventTrigger(
         posture=Posture.Reactive if within is None else Posture.Proactive,
         expect=set(expect),
-        match={"prefect.resource.id": resources, **(match or {})},
+        match={"prefect.resource.id": f"{resources}.*", **(match or {})},
         match_related=deployment if deployment_id else {},
         threshold=1,
         within=within or timedelta(0),
@@ -163,12 +137,11 @@ def _trigger(
 
 
 def _alert(name: str, description: str, trigger: EventTrigger, block_id: UUID, body: str) -> AutomationCore:
-    from prefect.events import AutomationCore, SendNotification
-
+    name = f"moodlog: {name}"
     action = SendNotification(block_document_id=block_id, subject=name, body=body)
     return AutomationCore(name=name, description=description, trigger=trigger, actions=[action])
 
 
-def _spoken(span: timedelta) -> str:
+def _hours_and_minutes(span: timedelta) -> str:
     hours, minutes = divmod(round(span / timedelta(minutes=1)), 60)
     return " ".join([*([f"{hours} h"] if hours else []), *([f"{minutes} min"] if minutes else [])])

@@ -6,14 +6,13 @@ Prefect names the events of a run after its state, so a degraded run sends ``flo
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture
 
 from flows.server.setup import Change
 from flows.summary import DEGRADED
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.events import AutomationCore
 
 SILENCE = timedelta(minutes=10)
 """A run is dead after three missing heartbeats; it sends one every 3 minutes by default."""
@@ -28,9 +27,6 @@ ENDED = DONE | {f"{RUN}.Failed", f"{RUN}.TimedOut", f"{RUN}.Cancelled", f"{RUN}.
 
 def dead_run_automation() -> AutomationCore:
     """Marks a run without a heartbeat as Crashed."""
-    from prefect.client.schemas.objects import StateType
-    from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture
-
     return AutomationCore(
         name="moodlog: a run has died",
         description="Marks a run of moodlog as Crashed if its process sends no heartbeat.",

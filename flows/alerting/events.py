@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
 from prefect.logging import get_logger
-from tenacity import Retrying, stop_after_delay, wait_fixed
 
+from flows.server.retries import with_retries
 from mood_core.errors import ReauthorisationNeeded
 from mood_core.usecases.nightly.find_silent_accounts import Kind, Silence
 from mood_core.usecases.nightly.night_report import NightReport
@@ -35,7 +36,6 @@ _MANY = 10
 """More silent accounts of one kind share one event: an outage is one message, not thousands."""
 
 _RETRY_S = 60.0
-_PAUSE_S = 2.0
 
 
 def report_ended_permissions(report: NightReport) -> None:
@@ -81,23 +81,23 @@ def _send(event: str, resource: Mapping[str, str], payload: Mapping[str, Any]) -
     Prefect's ``emit_event`` returns at once, and loses unsent events when the server or the process ends.
     """
     sent = Event(event=event, resource=Resource(dict(resource)), payload=dict(payload))
-    body = [sent.model_dump(mode="json")]
     try:
-        for attempt in Retrying(stop=stop_after_delay(_RETRY_S), wait=wait_fixed(_PAUSE_S), reraise=True):
-            with attempt, get_client(sync_client=True) as client:
-                client.request("POST", "/events", json=body)
+        with_retries(lambda: _request("/events", [sent.model_dump(mode="json")]), for_s=_RETRY_S)
     except Exception as error:  # noqa: BLE001 - a run does its work without events
         kind = type(error).__name__
         get_logger("moodlog").warning("Sending the event %s failed: %s. There is no alert.", event, kind)
+
+
+def _request(path: Literal["/events", "/events/filter"], body: Any) -> httpx.Response:
+    with get_client(sync_client=True) as client:
+        return client.request("POST", path, json=body)
 
 
 def _was_sent(event: str, resource_id: str, since: datetime) -> bool:
     """Whether the server has such an event of this resource from ``since`` or later."""
     wanted = {"event": {"name": [event]}, "resource": {"id": [resource_id]}, "occurred": {"since": since.isoformat()}}
     try:
-        with get_client(sync_client=True) as client:
-            answer = client.request("POST", "/events/filter", json={"filter": wanted, "limit": 1})
-            return int(answer.json()["total"]) > 0
+        return int(_request("/events/filter", {"filter": wanted, "limit": 1}).json()["total"]) > 0
     except Exception as error:  # noqa: BLE001 - a repeated event is better than none
         get_logger("moodlog").warning("Whether %s was sent before is unknown: %s.", event, type(error).__name__)
         return False

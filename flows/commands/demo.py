@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TimeElapsedColumn
 
 from flows.commands.run import run_nightly_flow
 from flows.server.runtime import prefect_runtime
+from mood_core.cli import options
+from mood_core.cli.progress import bars
 from mood_core.files.outside import absolute
 
 if TYPE_CHECKING:
@@ -21,17 +23,16 @@ _REPORTED_PEOPLE = 12
 
 
 @click.command
-@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="Number of days to simulate.")
-@click.option("--listeners", type=click.IntRange(1, 50), default=5, show_default=True, help="Number of listeners.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Random seed of the data.")
+@click.option("--days", type=click.IntRange(1, 90), default=7, help="Number of days to simulate.")
+@click.option("--listeners", type=click.IntRange(1, 50), default=5, help="Number of listeners.")
+@click.option("--seed", type=int, default=7, help="Random seed of the data.")
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("moodlog-demo"),
-    show_default=True,
     help="Folder for the database and the Parquet files.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 @click.pass_context
 def command(context: click.Context, days: int, listeners: int, seed: int, home: Path, as_json: bool) -> None:
     """Run the whole pipeline with simulated listeners, without an account and without the internet.
@@ -47,7 +48,8 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
       sqlite3 moodlog-demo/moodlog.db "SELECT * FROM mood_daily LIMIT 10"
     """
     home = absolute(home)
-    with _progress() as progress, prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
+    shown = bars(SpinnerColumn(), TimeElapsedColumn())
+    with shown as progress, prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
         # Prefect's server starts in the background.
         from flows.demo_simulation import point_settings_at, simulate_days
         from standin import StandIn
@@ -69,17 +71,6 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
     context.exit(report.exit_code)
 
 
-def _progress() -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
-
 def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
     from flows.report_text import print_report, report_json
     from mood_core.app.workspace import Workspace
@@ -87,12 +78,8 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
     from mood_core.cli.report import write_report
     from mood_core.store.queries.history import HistoryFilter, mood_counts
 
-    places = {
-        "home": str(home),
-        "database": str(home / "moodlog.db"),
-        "lake": str(home / "lake"),
-        "report": str(home / "report.html"),
-    }
+    files = {"database": "moodlog.db", "lake": "lake", "report": "report.html"}
+    places = {"home": str(home), **{name: str(home / file) for name, file in files.items()}}
     with Workspace() as workspace:
         people = [account.user_id for account in workspace.accounts.all()]
         write_report(workspace, home / "report.html", users=tuple(people[:_REPORTED_PEOPLE]))
@@ -103,10 +90,5 @@ def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
     with Workspace() as workspace:
         print_mood_table(mood_counts(workspace.database, "day", HistoryFilter()), console)
         print_report(report, workspace.accounts.all(), console)
-    console.print(
-        f"\nDatabase  {places['database']}\nParquet   {places['lake']}\nReport    {places['report']}\n"
-        f"Next      MOODLOG_HOME={home} moodlog history --by weekday",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    click.echo(f"\nDatabase  {places['database']}\nParquet   {places['lake']}\nReport    {places['report']}")
+    click.echo(f"Next      MOODLOG_HOME={home} moodlog history --by weekday")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mood_core.app.workspace import Workspace
+from mood_core.cli import options
 from mood_core.settings import env_files, other_names_in_use
 from mood_core.text.sanitise import plain
 from mood_core.usecases.upkeep.check_health import (
@@ -32,14 +34,11 @@ from mood_core.usecases.upkeep.check_secrets import (
     secret_files,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.BROKEN: "bold red"}
 
 
 @click.command
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+@options.as_json_lines
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
     """Check everything a run needs, from the settings to the schedule.
@@ -53,32 +52,13 @@ def command(context: click.Context, as_json: bool) -> None:
       moodlog doctor --json | jq 'select(.level != "ok")'
     """
     with Workspace() as workspace:
-        findings = list(_findings(workspace))
+        findings = [each for what, check in _CHECKS.items() for each in checked(what, partial(check, workspace))]
     if as_json:
         for finding in findings:
             click.echo(json.dumps(asdict(finding), ensure_ascii=False))
     else:
         _print(findings)
     context.exit(1 if any(finding.level is Level.BROKEN for finding in findings) else 0)
-
-
-def _findings(workspace: Workspace) -> Iterator[Finding]:
-    for what, check in (
-        ("app", lambda: _app(workspace)),
-        ("settings", lambda: other_names(other_names_in_use(workspace.settings))),
-        ("database", lambda: _database(workspace)),
-        ("database connection", lambda: _connection(workspace)),
-        ("lake", lambda: _lake(workspace)),
-        ("model", lambda: _model(workspace)),
-        ("features", lambda: _sources(workspace)),
-        ("accounts", lambda: _accounts(workspace)),
-        ("tokens", lambda: _tokens(workspace)),
-        ("quota", lambda: _quota(workspace)),
-        ("clock", lambda: _clock(workspace)),
-        ("schedule", lambda: _schedule(workspace)),
-        ("files", lambda: _files(workspace)),
-    ):
-        yield from checked(what, check)
 
 
 def _app(workspace: Workspace) -> Finding:
@@ -119,29 +99,19 @@ def _model(workspace: Workspace) -> Finding:
 def _sources(workspace: Workspace) -> list[Finding]:
     from mood_core.store.queries.overview import unavailable_sources
 
-    refused = {row["source"]: row for row in unavailable_sources(workspace.database)}
+    refused = {row["source"]: row["unavailable_since"][:10] for row in unavailable_sources(workspace.database)}
     findings = []
     for name in dict.fromkeys(source.name.partition(":")[0] for source in workspace.feature_sources()):
-        row = refused.get(name)
-        if row is None:
-            findings.append(Finding(f"features from {name}", Level.OK, "in use"))
-        else:
-            message = f"has refused this app since {row['unavailable_since'][:10]}; moodlog retries after 30 days"
-            remedy = "nothing, while another source works"
-            findings.append(Finding(f"features from {name}", Level.WARNING, message, remedy))
+        level, message, remedy = Level.OK, "in use", ""
+        if name in refused:
+            level, remedy = Level.WARNING, "nothing, while another source works"
+            message = f"has refused this app since {refused[name]}; moodlog retries after 30 days"
+        findings.append(Finding(f"features from {name}", level, message, remedy))
     return findings or [Finding("features", Level.BROKEN, "no feature source is in use", "set MOODLOG_FEATURE_SOURCES")]
 
 
 def _accounts(workspace: Workspace) -> list[Finding]:
-    from mood_core.spotify.tokens import days_left
-
-    now = workspace.now()
-    return account_findings(workspace.accounts.all(), now, lambda authorised_at: days_left(authorised_at, now))
-
-
-def _connection(workspace: Workspace) -> list[Finding]:
-    found = encrypted_connection(workspace.database)
-    return [found] if found else []
+    return account_findings(workspace.accounts.all(), workspace.now(), workspace.days_left)
 
 
 def _tokens(workspace: Workspace) -> list[Finding]:
@@ -184,6 +154,23 @@ def _files(workspace: Workspace) -> list[Finding]:
     paths = secret_files(workspace.settings.home, workspace.database.file, env_files())
     paths += [Path(workspace.lake.root)] if workspace.lake.is_local else []
     return [private_file(f"privacy of {path.name}", path) for path in paths]
+
+
+_CHECKS: dict[str, Callable[[Workspace], Finding | list[Finding]]] = {
+    "app": _app,
+    "settings": lambda workspace: other_names(other_names_in_use(workspace.settings)),
+    "database": _database,
+    "database connection": lambda workspace: encrypted_connection(workspace.database),
+    "lake": _lake,
+    "model": _model,
+    "features": _sources,
+    "accounts": _accounts,
+    "tokens": _tokens,
+    "quota": _quota,
+    "clock": _clock,
+    "schedule": _schedule,
+    "files": _files,
+}
 
 
 def _print(findings: list[Finding]) -> None:

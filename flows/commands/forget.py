@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flows.server.other_server import other_server_keeps
+from flows.check_schedule import other_server_keeps
 from mood_core.cli.forget import command as library_command
 from mood_core.settings import load_settings
 from mood_core.text.sanitise import plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from flows.run_failed import RunFailed
 from flows.server.runtime import PrefectRuntime, prefect_runtime
-from mood_core.cli.day import DAY
+from mood_core.cli import options
 from mood_core.errors import MoodlogError
 from mood_core.settings import load_settings
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @click.command
 @click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Only this account; may be repeated.")
-@click.option("--from", "first_day", type=DAY, help="Label only tracks played on this local day or later.")
-@click.option("--to", "last_day", type=DAY, help="Label only tracks played on this local day or earlier.")
+@click.option("--from", "first_day", type=options.DAY, help="Label only tracks played on this local day or later.")
+@click.option("--to", "last_day", type=options.DAY, help="Label only tracks played on this local day or earlier.")
 @click.option("--dry-run", is_flag=True, help="Fetch new listens from Spotify, but write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 @click.pass_context
 def command(
     context: click.Context,
     users: tuple[str, ...],
-    first_day: datetime | None,
-    last_day: datetime | None,
+    first_day: date | None,
+    last_day: date | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -48,11 +48,10 @@ def command(
     """
     from flows.selection import selection_of
 
-    days = (first_day.date() if first_day else None, last_day.date() if last_day else None)
+    days = first_day, last_day
     selection_of(users, *days)  # invalid options fail before Prefect starts
-    verbose = context.obj["verbose"]
     console = Console(stderr=True)
-    with prefect_runtime(load_settings().home, verbose=verbose) as runtime:
+    with prefect_runtime(load_settings().home, verbose=context.obj["verbose"]) as runtime:
         with console.status("starting Prefect"):
             runtime.wait_until_ready()
         with console.status("pulling listens, fetching features, labelling moods"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -29,11 +30,9 @@ from mood_core.store.queries.time_zones import zone
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
-    from flows.server.setup import Change
-
 
 @click.command
-@click.option("--port", type=click.IntRange(1, 65535), default=4200, show_default=True, help="Port of Prefect's pages.")
+@click.option("--port", type=click.IntRange(1, 65535), default=4200, help="Port of Prefect's pages.")
 @click.option("--timezone", metavar="ZONE", help="IANA time zone of the schedules, instead of that in prefect.yaml.")
 @click.option("--show-password", is_flag=True, help="Print the password of Prefect's pages and commands, and exit.")
 @click.pass_context
@@ -132,7 +131,8 @@ def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Cal
     signal.signal(signal.SIGINT, runner.handle_sigterm)
     ids = [UUID(str(runner.add_deployment(served(deployment, timezone)))) for deployment in deployments]
     with get_client(sync_client=True) as client:
-        _report(replace_missed_runs(client, ids, utc_now()), say)
+        for change in replace_missed_runs(client, ids, utc_now()):
+            say(str(change))
     say(f"Prefect's pages: {runtime.pages}")
     if runtime.server is not None:
         say("Their password: moodlog serve --show-password")
@@ -160,15 +160,9 @@ def _clean_up(records: RunRecords, say: Callable[[str], None], *, is_own_server:
     records.ask_to_go_on()
     with get_client(sync_client=True) as client:
         set_up_automation(client, dead_run_automation())
-        _report(end_recorded_runs(client, records), say)
-        if is_own_server:
-            _report(end_unrecorded_runs(client), say)
-        _report(free_slots(client), say)
-
-
-def _report(changes: Iterable[Change], say: Callable[[str], None]) -> None:
-    for change in changes:
-        say(f"{change.what}: {change.outcome}")
+        unrecorded = end_unrecorded_runs(client) if is_own_server else ()
+        for change in chain(end_recorded_runs(client, records), unrecorded, free_slots(client)):
+            say(str(change))
 
 
 def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
@@ -177,7 +171,7 @@ def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
 
-    limit = deployment.concurrency
+    limit = deployment.concurrency_limit
     return RunnerDeployment.from_entrypoint(
         deployment.entrypoint,
         name=deployment.name,

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import closing
+from datetime import time
 from typing import TYPE_CHECKING
 
 import click
+from pydantic import SecretStr
 from rich.console import Console
-from rich.table import Table
 
-from flows.alerting.webhook import WEBHOOK
 from flows.server.runtime import prefect_runtime
 from mood_core.app.workspace import utc_now
-from mood_core.cli.day import CLOCK
+from mood_core.cli import options
+from mood_core.http.addresses import insecure
 from mood_core.settings import load_settings
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from flows.server.setup import Change
+
+
+def _webhook(_context: click.Context, _option: click.Parameter, value: str | None) -> SecretStr | None:
+    """An https URL, or http on this machine. ``-`` reads it from stdin, which hides it from process lists."""
+    if value is None:
+        return None
+    address = sys.stdin.readline().strip() if value == "-" else value
+    if why := insecure(address):  # usage errors do not repeat the address
+        raise click.BadParameter(f"the address cannot be used: {why}.")
+    return SecretStr(address)
 
 
 @click.command
@@ -28,27 +38,26 @@ if TYPE_CHECKING:
 @click.option(
     "--webhook",
     metavar="URL",
-    type=WEBHOOK,
+    callback=_webhook,
     help="Send alerts to this URL, as JSON with a text; makes a block for it. - reads the URL from stdin.",
 )
 @click.option(
     "--deadline",
-    type=CLOCK,
+    type=options.CLOCK,
     default="08:00",
-    show_default=True,
     help="Time at which the nightly run is late, in its schedule's zone. With several a day, the nearest one counts.",
 )
 @click.option(
     "--pool-limit", type=click.IntRange(1), help="Maximum number of runs at once in the work pool, over all workers."
 )
 @click.option("--database", is_flag=True, help="Only add moodlog's tables to a database that has other tables.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 @click.pass_context
 def command(
     context: click.Context,
     notify: str | None,
     webhook: SecretStr | None,
-    deadline: datetime,
+    deadline: time,
     pool_limit: int | None,
     database: bool,
     as_json: bool,
@@ -88,10 +97,8 @@ def command(
     if as_json:
         click.echo(json.dumps({entry.what: entry.outcome for entry in done}))
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
     for entry in done:
-        table.add_row(entry.what, entry.outcome)
-    Console().print(table)
+        click.echo(str(entry))
     if not (notify or webhook):
         console.print("No alerts are set up; give --webhook URL or --notify TYPE/NAME for alerts.")
 
@@ -104,18 +111,13 @@ def _set_up_database(*, as_json: bool) -> None:
 
     settings = load_settings()
     make_home(settings.home)
-    database = open_database(settings.database)
-    try:
+    with closing(open_database(settings.database)) as database:
         applied = migrate(database, now=utc_now(), adopt=True)
-    finally:
-        database.close()
     outcome = "changed" if applied else "kept"
     click.echo(json.dumps({"database": outcome}) if as_json else f"database {database}: {outcome}")
 
 
-def _set_up(
-    notify: str | None, webhook: SecretStr | None, deadline: datetime, pool_limit: int | None
-) -> Iterator[Change]:
+def _set_up(notify: str | None, webhook: SecretStr | None, deadline: time, pool_limit: int | None) -> Iterator[Change]:
     from prefect.client.orchestration import get_client
 
     from flows.alerting.alerts import alerts
@@ -135,5 +137,5 @@ def _set_up(
         if block_id is None:
             raise click.ClickException(f"the block {notify} is not saved on the Prefect server; save it there first")
         yield set_up_variable(notify)
-        for alert in alerts(client, block_id, deadline.time(), utc_now()):
+        for alert in alerts(client, block_id, deadline, utc_now()):
             yield alert if isinstance(alert, Change) else set_up_automation(client, alert)

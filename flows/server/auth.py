@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_folder
-from mood_core.spotify.key_file import read_keys, read_or_make_keys
+from mood_core.spotify.key_file import read_or_make_keys
 
 PROOF_PATH = "/moodlog/proof"
 _FILE = "server-password"
@@ -42,12 +42,7 @@ def known_password(folder: Path) -> str | None:
     Raises:
         ConfigError: The file is damaged, or the folder or the file belongs to another user.
     """
-    path = folder / _FILE
-    if not os.path.lexists(path):
-        return None
-    _check_owner(folder)
-    _check_owner(path)
-    return _only(read_keys(path), path)
+    return read_or_make_password(folder) if os.path.lexists(folder / _FILE) else None
 
 
 def _only(lines: list[str], path: Path) -> str:

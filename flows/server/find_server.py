@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flows.server.auth import is_ours, known_password
-from flows.server.process_lock import ProcessLock, holder
+from flows.server.process_lock import ProcessLock, holder, kill
 from mood_core.errors import ConfigError, Unavailable
 from mood_core.files.outside import read_small
 from mood_core.store.locks.leases import may_live, new_owner
@@ -76,16 +73,9 @@ def find_or_lock(home: Path, *, own: bool, say: Callable[[str], None]) -> str | 
             if not own and waited > _STARTUP_S:
                 message = f"the Prefect server of process {held.get('parent')} does not answer; stop that process"
                 raise Unavailable(message, source="prefect")
-        elif waited > _ORPHAN_S:
-            _kill(held)
+        elif waited > _ORPHAN_S and isinstance(held.get("pid"), int):
+            kill(held["pid"])
         time.sleep(_POLL_S)
-
-
-def _kill(held: dict[str, Any]) -> None:
-    """Kill the holder of a lock, by the content of its file."""
-    if isinstance(held.get("pid"), int):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(held["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def listen_on(wanted: int | None, *, strict: bool = False) -> socket.socket:
@@ -94,21 +84,15 @@ def listen_on(wanted: int | None, *, strict: bool = False) -> socket.socket:
     Raises:
         Unavailable: The port ``wanted`` is in use, with ``strict``.
     """
-    listener = socket.socket()
-    if os.name != "nt":  # on Windows this lets two programs share the port
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, wanted or 0))
-        listener.listen(_BACKLOG)
+        return socket.create_server((HOST, wanted or 0), backlog=_BACKLOG)
     except OSError:
-        listener.close()
         if strict:
             message = f"port {wanted} of {HOST} is in use by another program; stop it, or choose another --port"
             raise Unavailable(message, source="prefect") from None
         if not wanted:
             raise
         return listen_on(None)
-    return listener
 
 
 def port_of(listener: socket.socket) -> int:

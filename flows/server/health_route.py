@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mood_core.http.loopback import App, Receive, Scope, Send
+from flows.server.guard import with_route
+from mood_core.http.loopback import App, Scope
 
 PATH = "/health"
 FILE = "health.json"
@@ -24,22 +25,12 @@ _WELL = ("ok", "starting", "checking")  # the last two: something has been wrong
 def with_health(app: App, file: Path) -> App:
     """``app`` with the route ``/health``, which answers from ``file``."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH:
-            await app(scope, receive, send)
-            return
-        is_get = scope["method"] in {"GET", "HEAD"}
+    def respond(scope: Scope) -> tuple[int, str]:
+        is_get = scope["method"] in {"GET", "HEAD"}  # uvicorn drops the body for HEAD
         status, report = health(file, datetime.now(UTC)) if is_get else (405, {"status": "method not allowed"})
-        body = json.dumps(report).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        return status, json.dumps(report)
 
-    return answer
+    return with_route(app, PATH, respond, content_type="application/json")
 
 
 def health(file: Path, now: datetime) -> tuple[int, dict[str, Any]]:

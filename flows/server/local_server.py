@@ -1,8 +1,7 @@
 """Starts moodlog's own Prefect server on this machine, with its history in HOME, or uses the running one.
 
-``python -m flows.server.local_server PORT PARENT FOLDER [SOCKET]`` is the server itself. It holds ``server.lock`` in
-its folder, so that two servers never share a history, and ends with the process that started it. Clients need its
-password: see ``flows/server/auth.py`` and ``flows/server/guard.py``.
+The server process (see ``server_process.py``) holds ``server.lock`` in its folder, so that two servers never share a
+history. Clients need its password: see ``auth.py`` and ``guard.py``.
 """
 
 from __future__ import annotations
@@ -13,19 +12,13 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
 from flows.server.auth import is_ours, make_private, read_or_make_password
 from flows.server.find_server import HOST, find_or_lock, listen_on, port_of, state_file
-from flows.server.guard import guarded
-from flows.server.health_route import FILE as HEALTH_FILE
-from flows.server.health_route import with_health
-from flows.server.log_privacy import hide_addresses
 from flows.server.process_lock import ProcessLock
 from mood_core.errors import Unavailable
 from mood_core.files.private import append_private, write_private
@@ -33,14 +26,8 @@ from mood_core.store.locks.leases import new_owner
 
 _STARTUP_S = 180.0
 _POLL_S = 0.1
-_RETENTION = timedelta(days=30)
+_RETENTION_S = 30 * 24 * 3600
 _LARGEST_LOG = 10_000_000
-
-_RETENTION_SETTINGS = {
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{_RETENTION.total_seconds():.0f}",
-}
-"""Runs are deleted with their logs and artifacts after 30 days: they name people, who may have been forgotten."""
 
 
 class LocalServer:
@@ -62,13 +49,12 @@ class LocalServer:
     def client_environment(self) -> dict[str, str]:
         """Prefect's settings for clients of this server, including its password."""
         return {
-            **server_environment(self._home),
+            **_shared_settings(self._home),
             "PREFECT_API_URL": self.api_url,
             "PREFECT_API_AUTH_STRING": self._password,
             "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
             # A proxy would get the password, and cannot reach this machine's loopback interface.
-            "NO_PROXY": _no_proxy(),
-            "no_proxy": _no_proxy(),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy()),
         }
 
     @property
@@ -120,9 +106,12 @@ class LocalServer:
         self._listener = listener
         try:
             self._process = _start(self._home, listener, lock, self._password)
+            owner = new_owner()
+            lock.hand_over({"pid": self._process.pid, "parent": os.getpid(), "owner": owner})
         except BaseException:  # KeyboardInterrupt as well: an unused lock would block every later server
             lock.close()
             raise
+        write_private(state_file(self._home), json.dumps({"api_url": self.api_url, "owner": owner}).encode())
 
     def close(self) -> None:
         """Stop the server if this process started it, and release its port."""
@@ -177,7 +166,7 @@ def local_server(
     except Unavailable:
         found.close()
         raise
-    server = LocalServer(home, _api_url(port_of(listener)))
+    server = LocalServer(home, f"http://{HOST}:{port_of(listener)}/api")
     try:
         server.start(listener, found)
         yield server
@@ -185,34 +174,24 @@ def local_server(
         server.close()
 
 
-def _api_url(port: int) -> str:
-    return f"http://{HOST}:{port}/api"
-
-
 def _start(home: Path, listener: socket.socket, lock: ProcessLock, password: str) -> subprocess.Popen[bytes]:
     port = port_of(listener)
-    environment = _RETENTION_SETTINGS | {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
-    environment |= server_environment(home) | _access(port, password)
     # The server inherits the socket: no other user can take the port before it listens, or during a restart.
     handed = () if os.name == "nt" else (listener.fileno(),)
     if os.name == "nt":
         listener.close()  # Windows cannot pass the socket on
     arguments = map(str, (port, os.getpid(), home, *handed))
     with _open_log(home) as log:
-        process = subprocess.Popen(  # noqa: S603 - moodlog's module, with numbers and a folder
-            [sys.executable, "-m", "flows.server.local_server", *arguments],
+        return subprocess.Popen(  # noqa: S603 - moodlog's module, with numbers and a folder
+            [sys.executable, "-m", "flows.server.server_process", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment,
+            env=_server_environment(home, port, password),
             cwd=Path(__file__).resolve().parents[2],
             start_new_session=True,  # on Ctrl-C in the terminal, the owner stops the server last
             pass_fds=(*lock.handles, *handed),
         )
-    owner = new_owner()
-    lock.hand_over({"pid": process.pid, "parent": os.getpid(), "owner": owner})
-    write_private(state_file(home), json.dumps({"api_url": _api_url(port), "owner": owner}).encode())
-    return process
 
 
 def _open_log(home: Path) -> IO[bytes]:
@@ -224,9 +203,16 @@ def _open_log(home: Path) -> IO[bytes]:
     return append_private(path)
 
 
-def _access(port: int, password: str) -> dict[str, str]:
-    """Settings of a new server: clients need the password, and only its own origin may use it."""
+def _server_environment(home: Path, port: int, password: str) -> dict[str, str]:
+    """The environment of a new server: clients need the password, and only its own origin may use it.
+
+    Runs are deleted with their logs and artifacts after 30 days: they name people, who may have been forgotten.
+    """
     return {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(_RETENTION_S),
+        **{name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"},
+        **_shared_settings(home),
         "PREFECT_SERVER_API_AUTH_STRING": password,
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port}",
@@ -241,7 +227,7 @@ def _no_proxy() -> str:
     return ",".join(hosts if HOST in hosts or "*" in hosts else [*hosts, HOST])
 
 
-def server_environment(home: Path) -> dict[str, str]:
+def _shared_settings(home: Path) -> dict[str, str]:
     """Prefect's settings for a server and its clients on this machine: history in ``home``, telemetry off."""
     return {
         "PREFECT_HOME": str(home),
@@ -253,28 +239,3 @@ def server_environment(home: Path) -> dict[str, str]:
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.server.event_order",
         "DO_NOT_TRACK": "1",
     }
-
-
-def _end_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(0)
-
-
-def main() -> None:
-    """Serve Prefect's API and UI on PORT for as long as the process PARENT lives."""
-    port, parent, home = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-    os.umask(0o077)  # the database names people
-    hide_addresses()
-    import uvicorn
-    from prefect.server.api.server import create_app
-
-    app = with_health(create_app(final=True), home / HEALTH_FILE)
-    app = guarded(app, os.environ["PREFECT_SERVER_API_AUTH_STRING"], port)
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_level="warning", timeout_keep_alive=30))
-    server.run(sockets=[socket.socket(fileno=int(sys.argv[4]))] if len(sys.argv) > 4 else None)
-
-
-if __name__ == "__main__":
-    main()

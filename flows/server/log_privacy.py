@@ -14,16 +14,12 @@ _ADDRESS = re.compile(r"(https?://)(?:[^/\s'\"@]*@)?([^/\s'\"?#]*)[/?#][^\s'\"<>
 
 def hide_addresses() -> None:
     """Remove URL paths from stdout and stderr from now on."""
-    sys.stdout, sys.stderr = _private(sys.stdout), _private(sys.stderr)
+    sys.stdout, sys.stderr = (cast("TextIO", _Private(stream)) for stream in (sys.stdout, sys.stderr))
 
 
 def without_paths(text: str) -> str:
     """``text`` with only the scheme and host of each URL."""
     return _ADDRESS.sub(r"\1\2/...", text)
-
-
-def _private(stream: TextIO) -> TextIO:
-    return cast("TextIO", _Private(stream))
 
 
 class _Private:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -39,23 +40,16 @@ class ProcessLock:
         for _ in range(_TRIES):  # `holder` in another process holds the lock for a moment
             if _lock(handle):
                 self._handle = handle
-                self.write(content)
+                self._write(handle, content)
                 return True
             time.sleep(_TRY_S)
         os.close(handle)
         return False
 
-    def write(self, content: dict[str, Any]) -> None:
-        """Replace the content of the file. This process must hold the lock.
-
-        Raises:
-            ValueError: This process does not hold the lock.
-        """
-        if self._handle is None:
-            raise ValueError(f"{self._path} is not held")
-        os.lseek(self._handle, 0, os.SEEK_SET)
-        os.ftruncate(self._handle, 0)
-        os.write(self._handle, json.dumps(content).encode())
+    def _write(self, handle: int, content: dict[str, Any]) -> None:
+        os.lseek(handle, 0, os.SEEK_SET)
+        os.ftruncate(handle, 0)
+        os.write(handle, json.dumps(content).encode())
 
     @property
     def handles(self) -> tuple[int, ...]:
@@ -64,7 +58,8 @@ class ProcessLock:
 
     def hand_over(self, content: dict[str, Any]) -> None:
         """Hand the lock over to the process that got ``handles``; on Windows this process keeps it."""
-        self.write(content)
+        if self._handle is not None:
+            self._write(self._handle, content)
         if sys.platform != "win32":
             self.close()
 
@@ -90,6 +85,12 @@ def holder(path: Path) -> dict[str, Any] | None:
         return {}
     finally:
         os.close(handle)
+
+
+def kill(process: int) -> None:
+    """Kill the process with this id, unless it has ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def _lock(handle: int) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.filters import FlowRunFilter
-    from prefect.client.schemas.objects import FlowRun
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import DeploymentFilter, FlowFilter, FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 
 UNDER_WAY = ("PENDING", "RUNNING", "CANCELLING")
 """The state types of a run that a process executes, or is starting."""
@@ -24,32 +24,26 @@ def run_filter(
     ids: Collection[UUID] | None = None,
     states: Collection[str] | None = None,
     tags: Collection[str] = (),
-    due: tuple[datetime | None, datetime | None] = (None, None),
+    due_after: datetime | None = None,
+    due_before: datetime | None = None,
     begun_after: datetime | None = None,
     scheduled_after: datetime | None = None,
 ) -> FlowRunFilter:
     """Prefect's filter for runs that meet all given conditions.
 
-    Args:
-        ids: Ids of runs.
-        states: State types, for example ``UNDER_WAY``.
-        tags: Tags that each run must have.
-        due: The earliest and the latest expected start time.
-        begun_after: The earliest start time.
-        scheduled_after: The earliest next start time of scheduled runs.
+    ``states`` are state types; a run must have all ``tags``. ``due_after`` and ``due_before`` limit the expected start
+    time, ``begun_after`` the start time, and ``scheduled_after`` the next start time of scheduled runs.
     """
-    from prefect.client.schemas.filters import FlowRunFilter
-
-    after, before = due
-    conditions: dict[str, Any] = {
-        "id": {"any_": list(ids)} if ids is not None else None,
-        "state": {"type": {"any_": list(states)}} if states is not None else None,
-        "tags": {"all_": list(tags)} if tags else None,
-        "expected_start_time": {"after_": after, "before_": before} if after or before else None,
-        "start_time": {"after_": begun_after} if begun_after else None,
-        "next_scheduled_start_time": {"after_": scheduled_after} if scheduled_after else None,
+    conditions: dict[str, dict[str, Any]] = {
+        "id": {"any_": ids},
+        "state": {"type": states and {"any_": states}},
+        "tags": {"all_": tags or None},
+        "expected_start_time": {"after_": due_after, "before_": due_before},
+        "start_time": {"after_": begun_after},
+        "next_scheduled_start_time": {"after_": scheduled_after},
     }
-    return FlowRunFilter.model_validate({name: value for name, value in conditions.items() if value})
+    given = {name: {key: one for key, one in each.items() if one is not None} for name, each in conditions.items()}
+    return FlowRunFilter.model_validate({name: each for name, each in given.items() if each})
 
 
 def find_runs(
@@ -61,26 +55,16 @@ def find_runs(
     limit: int = MOST,
     **conditions: Any,
 ) -> list[FlowRun]:
-    """The runs that meet all given conditions, see :func:`run_filter`.
+    """The runs of ``deployments`` and of ``flow``, a name or id, that meet the ``conditions`` of :func:`run_filter`.
 
-    Args:
-        client: The server's client.
-        deployments: Ids of deployments.
-        flow: The name or id of a flow.
-        sort: A name of Prefect's ``FlowRunSort``.
-        limit: The maximum of runs.
-        **conditions: Parameters of :func:`run_filter`.
+    ``sort`` is a name of Prefect's ``FlowRunSort``.
     """
-    from prefect.client.schemas.filters import DeploymentFilter, FlowFilter
-    from prefect.client.schemas.sorting import FlowRunSort
-
     by = "name" if isinstance(flow, str) else "id"
+    wanted = None if deployments is None else DeploymentFilter.model_validate({"id": {"any_": deployments}})
     return client.read_flow_runs(
-        flow_filter=None if flow is None else FlowFilter.model_validate({by: {"any_": [flow]}}),
+        flow_filter=FlowFilter.model_validate({by: {"any_": [flow]}}) if flow else None,
         flow_run_filter=run_filter(**conditions),
-        deployment_filter=None
-        if deployments is None
-        else DeploymentFilter.model_validate({"id": {"any_": list(deployments)}}),
+        deployment_filter=wanted,
         sort=FlowRunSort(sort),
         limit=limit,
     )

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from flows.server.local_server import LocalServer, local_server
-from flows.server.run_queries import run_filter
 from flows.server.trusted_folder import refuse_untrusted_prefect_settings
 from mood_core.app.workspace import make_home
 from mood_core.errors import ConfigError, Unavailable
@@ -51,12 +50,19 @@ class PrefectRuntime:
         """Wait until the server has recorded the run's task runs, which it does with a delay."""
         if self.server is None or not self.server.is_ours:
             return  # a server that keeps running records them later
+        from prefect.client.orchestration import get_client
         from prefect.logging.handlers import APILogHandler
 
+        from flows.server.run_queries import run_filter
+
         APILogHandler().flush()
-        deadline = time.monotonic() + _RECORDING_S
-        while _unfinished_task_runs(flow_run_id) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
+        deadline, ours = time.monotonic() + _RECORDING_S, run_filter(ids=[UUID(flow_run_id)])
+        with get_client(sync_client=True) as client:
+            while time.monotonic() < deadline:
+                states = [run.state for run in client.read_task_runs(flow_run_filter=ours)]
+                if states and all(state is not None and state.is_final() for state in states):
+                    return
+                time.sleep(_POLL_S)
 
 
 @contextlib.contextmanager
@@ -142,11 +148,3 @@ def _refuse_database_of_another_server() -> None:
                 f"{name} configures another Prefect server; set PREFECT_API_URL to use that server,"
                 f" or `unset {name}` to use moodlog's own server with its database in MOODLOG_HOME"
             )
-
-
-def _unfinished_task_runs(flow_run_id: str) -> int:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        runs = client.read_task_runs(flow_run_filter=run_filter(ids=[UUID(flow_run_id)]))
-    return sum(run.state is None or not run.state.is_final() for run in runs) if runs else 1

@@ -2,67 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowFilter, FlowFilterName
+from prefect.client.schemas.objects import DeploymentStatus
+from prefect.client.schemas.responses import DeploymentResponse
 
 from flows.deployments import read_deployments
 from flows.server.run_queries import find_runs
+from flows.server.schedule_times import last_and_next
+from mood_core.usecases.upkeep.check_health import Scheduled
 
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.responses import DeploymentResponse
-
-NIGHTLY = "nightly"
+_NIGHTLY = "nightly"
 _FLOW = "run-nightly"
+_OVERDUE = timedelta(hours=6)
+"""How long after its scheduled time a nightly run may end."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSchedule:
-    """The schedules of moodlog's deployments on a server.
-
-    Attributes:
-        deployments: The deployments with an active schedule.
-        next_runs: By deployment name, when the next run is due; None if no run is scheduled.
-        last_success: When the last completed nightly run ended.
-        last_successes: By deployment name, when its last completed run ended; None without one.
-        failed_since: When the last nightly run ended, if it failed or crashed.
-    """
-
-    deployments: tuple[DeploymentResponse, ...]
-    next_runs: dict[str, datetime | None]
-    last_success: datetime | None
-    last_successes: dict[str, datetime | None]
-    failed_since: datetime | None = None
-
-    @property
-    def unscheduled(self) -> list[str]:
-        """The deployments with an active schedule and no scheduled run."""
-        return [name for name, due in self.next_runs.items() if due is None]
-
-    @property
-    def nightly(self) -> DeploymentResponse | None:
-        """The deployment of the nightly run, if its schedule is active."""
-        return next((one for one in self.deployments if one.name == NIGHTLY), None)
-
-
-def read_schedule(client: SyncPrefectClient, now: datetime) -> ServerSchedule:
+def read_schedule(client: SyncPrefectClient, now: datetime) -> Scheduled:
     """Read which runs are scheduled after ``now``, and when runs last succeeded."""
-    deployments = tuple(
-        one for one in our_deployments(client) if not one.paused and any(each.active for each in one.schedules)
-    )
+    active = [one for one in our_deployments(client) if not one.paused and any(each.active for each in one.schedules)]
+    nightly = next((one for one in active if one.name == _NIGHTLY), None)
     worked, failed = _last_end(client, "COMPLETED", flow=_FLOW), _last_end(client, "FAILED", "CRASHED", flow=_FLOW)
-    return ServerSchedule(
-        deployments,
-        {one.name: _next_run(client, one, now) for one in deployments},
-        worked,
-        {
-            one.name: worked if one.name == NIGHTLY else _last_end(client, "COMPLETED", deployments=[one.id])
-            for one in deployments
-        },
-        failed if failed is not None and (worked is None or failed > worked) else None,
+    next_runs = {one.name: _next_run(client, one, now) for one in active}
+    ends = {
+        one.name: worked if one is nightly else _last_end(client, "COMPLETED", deployments=[one.id]) for one in active
+    }
+    return Scheduled(
+        active=nightly is not None,
+        since=nightly.created if nightly else None,
+        last_success=worked,
+        last_successes=_known(ends),
+        failed_since=failed if failed is not None and (worked is None or failed > worked) else None,
+        overdue_since=_overdue_since(nightly, worked, now) if nightly else None,
+        waits_for_worker=bool(nightly and nightly.work_pool_name and nightly.status is DeploymentStatus.NOT_READY),
+        next_runs=_known(next_runs),
+        unscheduled=tuple(name for name, due in next_runs.items() if due is None),
     )
+
+
+def _known(times: Mapping[str, datetime | None]) -> tuple[tuple[str, datetime], ...]:
+    return tuple((name, at) for name, at in times.items() if at is not None)
 
 
 def _last_end(client: SyncPrefectClient, *states: str, **conditions: Any) -> datetime | None:
@@ -71,19 +54,25 @@ def _last_end(client: SyncPrefectClient, *states: str, **conditions: Any) -> dat
     return runs[0].end_time if runs else None
 
 
+def _next_run(client: SyncPrefectClient, deployment: DeploymentResponse, now: datetime) -> datetime | None:
+    due = "NEXT_SCHEDULED_START_TIME_ASC"
+    runs = find_runs(client, deployments=[deployment.id], states=["SCHEDULED"], scheduled_after=now, sort=due, limit=1)
+    return runs[0].next_scheduled_start_time if runs else None
+
+
+def _overdue_since(nightly: DeploymentResponse, worked: datetime | None, now: datetime) -> datetime | None:
+    """When the last nightly run was due that should have ended, if none has succeeded since."""
+    times = [last_and_next(one.schedule, now - _OVERDUE)[0] for one in nightly.schedules if one.active]
+    due = max((at for at in times if at is not None), default=None)
+    begun = max(filter(None, (worked, nightly.created)), default=None)
+    return due if due is not None and begun is not None and begun < due else None
+
+
 def our_deployments(client: SyncPrefectClient) -> Sequence[DeploymentResponse]:
     """The deployments of ``prefect.yaml`` that are on the server."""
-    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowFilter, FlowFilterName
-
     known = read_deployments()
     flows = sorted({one.entrypoint.rpartition(".")[2].replace("_", "-") for one in known})
     return client.read_deployments(
         flow_filter=FlowFilter(name=FlowFilterName(any_=flows)),
         deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[one.name for one in known])),
     )
-
-
-def _next_run(client: SyncPrefectClient, deployment: DeploymentResponse, now: datetime) -> datetime | None:
-    due = "NEXT_SCHEDULED_START_TIME_ASC"
-    runs = find_runs(client, deployments=[deployment.id], states=["SCHEDULED"], scheduled_after=now, sort=due, limit=1)
-    return runs[0].next_scheduled_start_time if runs else None

@@ -7,7 +7,7 @@ rare cases, for example when the clocks change.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
@@ -22,35 +22,31 @@ SHORTEST = timedelta(hours=1)
 _LOOK_BACKS = (timedelta(hours=2), timedelta(days=2), timedelta(days=9), timedelta(days=40), timedelta(days=400))
 
 
-def start_times(schedule: Any, start: datetime, count: int = _RUNS) -> list[datetime]:
-    """The next ``count`` start times of Prefect's ``schedule`` from ``start``, in the schedule's time zone."""
-    from prefect.server.schemas.schedules import SCHEDULE_TYPES
-    from pydantic import TypeAdapter
-
-    engine = TypeAdapter(SCHEDULE_TYPES).validate_python(schedule.model_dump())
+def start_times(schedule: Any, start: datetime) -> list[datetime]:
+    """The next start times of Prefect's ``schedule`` from ``start``, in the schedule's time zone."""
     zone = ZoneInfo(getattr(schedule, "timezone", None) or "UTC")
-    times = _dates(engine, n=count, start=start)
-    return [datetime.fromtimestamp(moment.timestamp(), zone) for moment in times]
+    return [datetime.fromtimestamp(moment.timestamp(), zone) for moment in _dates(schedule, n=_RUNS, start=start)]
 
 
 def last_and_next(schedule: Any, now: datetime) -> tuple[datetime | None, datetime | None]:
     """The last start time of a cron ``schedule`` before ``now`` and the next one; None for other schedules."""
-    from prefect.server.schemas.schedules import CronSchedule
-
     if not hasattr(schedule, "cron"):
         return None, None
-    cron = CronSchedule(cron=schedule.cron, timezone=schedule.timezone or "UTC")
-    following = next(iter(_dates(cron, n=1, start=now)), None)
+    following = next(iter(_dates(schedule, n=1, start=now)), None)
     for look_back in _LOOK_BACKS:
-        if before := _dates(cron, n=1_000, start=now - look_back, end=now):
+        if before := _dates(schedule, n=1_000, start=now - look_back, end=now):
             return before[-1], following
     return None, following
 
 
 def _dates(schedule: Any, **bounds: Any) -> list[datetime]:
-    """The dates of a schedule of Prefect's server within ``bounds``; empty for dates like 30 February."""
+    """The dates of Prefect's ``schedule`` within ``bounds``; empty for dates like 30 February."""
+    from prefect.server.schemas.schedules import SCHEDULE_TYPES
+    from pydantic import TypeAdapter
+
+    engine = TypeAdapter(SCHEDULE_TYPES).validate_python(schedule.model_dump())
     try:
-        return list(asyncio.run(schedule.get_dates(**bounds)))
+        return list(asyncio.run(engine.get_dates(**bounds)))
     except ValueError:
         return []
 
@@ -71,10 +67,6 @@ def longest_pause(schedules: Sequence[Any], start: datetime) -> timedelta:
 
 
 def _until(deadline: time, moment: datetime) -> timedelta:
-    end = min(at for at in _deadlines(deadline, moment) if at > moment)
-    return end.astimezone(UTC) - moment.astimezone(UTC)
-
-
-def _deadlines(deadline: time, moment: datetime) -> Iterator[datetime]:
-    for days in (0, 1):
-        yield datetime.combine(moment.date() + timedelta(days=days), deadline, moment.tzinfo)
+    days = (moment.date() + timedelta(days=days) for days in (0, 1))
+    deadlines = (datetime.combine(day, deadline, moment.tzinfo) for day in days)
+    return min(at for at in deadlines if at > moment).astimezone(UTC) - moment.astimezone(UTC)

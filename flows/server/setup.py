@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from prefect.blocks.abstract import NotificationBlock
+from prefect.blocks.core import Block
+from prefect.blocks.fields import SecretDict
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
+from prefect.exceptions import ObjectNotFound
+from prefect.variables import Variable
+from pydantic import SecretStr
 
 from flows.server.run_queries import UNDER_WAY, find_runs
 from flows.server.schedule import our_deployments
 from mood_core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from prefect.blocks.abstract import NotificationBlock
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
-    from pydantic import SecretStr
 
 POOL = "moodlog"
 NOTIFY_VARIABLE = "moodlog_notify"
@@ -33,11 +36,12 @@ class Change:
     what: str
     outcome: str
 
+    def __str__(self) -> str:
+        return f"{self.what}: {self.outcome}"
+
 
 def set_up_pool(client: SyncPrefectClient, limit: int | None) -> Change:
     """Create the work pool if it does not exist; set its concurrency limit if ``limit`` is given."""
-    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-    from prefect.exceptions import ObjectNotFound
     from prefect.workers.process import ProcessWorker
 
     what = f"work pool {POOL}"
@@ -61,9 +65,6 @@ def notification_block(reference: str) -> NotificationBlock:
     Raises:
         ConfigError: The block does not exist, or it cannot send notifications.
     """
-    from prefect.blocks.abstract import NotificationBlock
-    from prefect.blocks.core import Block
-
     try:
         block = Block.load(reference)
     except ValueError as error:
@@ -80,7 +81,6 @@ def set_up_webhook(address: SecretStr) -> tuple[str, Change]:
 
     The address is a secret of the block: Prefect encrypts it and hides it in its UI.
     """
-    from prefect.blocks.fields import SecretDict
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
     text = {"text": "{{subject}}\n{{body}}"}
@@ -93,13 +93,11 @@ def set_up_webhook(address: SecretStr) -> tuple[str, Change]:
 
 def set_up_variable(reference: str) -> Change:
     """Make the block ``reference`` the default notification block of recaps."""
-    from prefect.variables import Variable
-
     before = Variable.get(NOTIFY_VARIABLE)
-    if before == reference:
-        return Change(f"variable {NOTIFY_VARIABLE}", "kept")
-    Variable.set(NOTIFY_VARIABLE, reference, overwrite=True)
-    return Change(f"variable {NOTIFY_VARIABLE}", "created" if before is None else "changed")
+    if before != reference:
+        Variable.set(NOTIFY_VARIABLE, reference, overwrite=True)
+    outcome = "kept" if before == reference else "created" if before is None else "changed"
+    return Change(f"variable {NOTIFY_VARIABLE}", outcome)
 
 
 def free_slots(client: SyncPrefectClient) -> Iterator[Change]:
@@ -107,8 +105,6 @@ def free_slots(client: SyncPrefectClient) -> Iterator[Change]:
 
     A slot's lease expires, but a server that loses its leases in a restart still counts the slot as used.
     """
-    from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
-
     for name, limit in unused_slots(client):
         client.update_global_concurrency_limit(limit.name, GlobalConcurrencyLimitUpdate(active_slots=0))
         yield Change(f"slots of {name}", f"freed: {limit.active_slots} held by no run")

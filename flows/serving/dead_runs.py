@@ -10,10 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+from prefect import get_run_logger
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Crashed
+
 from flows.server.process_lock import holder
+from flows.server.retries import with_retries
 from flows.server.run_queries import UNDER_WAY, find_runs, run_filter
 from flows.server.schedule import our_deployments
 from flows.server.setup import Change, unused_slots
@@ -21,11 +29,6 @@ from flows.serving.run_records import RunRecords
 from mood_core.app.workspace import Workspace, utc_now
 from mood_core.processes import number_may_run
 from mood_core.store.locks.leases import may_live, owner_here
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.filters import FlowRunFilter
-    from prefect.client.schemas.objects import FlowRun
 
 OWNER = "moodlog.owner"
 """The label of a flow run with the host and process that execute it, in the format of lease owners."""
@@ -45,12 +48,6 @@ _PAGE = 200
 
 def begin_run() -> None:
     """Record which process executes this flow run, and end dead runs. Failures are logged only."""
-    from prefect import get_run_logger
-    from prefect.client.orchestration import get_client
-    from prefect.runtime import flow_run
-
-    from flows.server.retries import with_retries
-
     if flow_run.id is None:
         return
     labels: dict[str, bool | int | float | str] = {OWNER: owner_here(str(flow_run.id))}
@@ -80,7 +77,7 @@ def end_dead_runs(client: SyncPrefectClient) -> list[FlowRun]:
     Processes on other hosts cannot be checked from here: the automation of ``alerting.automations`` ends their runs.
     Returns the runs that were marked.
     """
-    recent: dict[str, Any] = {"tags": ["moodlog"], "due": (utc_now() - _LOOK_BACK, None)}
+    recent: dict[str, Any] = {"tags": ["moodlog"], "due_after": utc_now() - _LOOK_BACK}
     found = find_runs(client, states=UNDER_WAY, **recent)
     ended = [run for run in found if has_died(run) and _end(client, run.id, MESSAGE)]
     release_leases([str(run.id) for run in ended])
@@ -115,11 +112,8 @@ def end_recorded_runs(
 ) -> Iterator[Change]:
     """Mark the recorded runs whose process has died as Crashed, and delete their records.
 
-    Args:
-        client: The server's client.
-        records: The records of ``moodlog serve``.
-        starting: Ids of runs to skip, because their process is being started.
-        min_age_s: Skip records and ended runs that are younger: Prefect records task runs with a delay.
+    Skips the runs with the ids ``starting``, whose process is being started, and records and ended runs younger than
+    ``min_age_s``, because Prefect records task runs with a delay.
     """
     for record in records.all():
         if record.process is not None or record.run_id in starting or record.age_s < min_age_s:
@@ -180,9 +174,6 @@ def _end_with_tasks(client: SyncPrefectClient, run: FlowRun) -> Iterator[Change]
 
 def _end(client: SyncPrefectClient, run_id: UUID, message: str) -> str | None:
     """Mark a run as Crashed, or as Cancelled if it is being cancelled; returns the state, None if it has ended."""
-    from prefect.client.schemas.objects import State
-    from prefect.states import Cancelled, Crashed
-
     now = client.read_flow_run(run_id).state
     if now is not None and now.is_final():
         return None
@@ -194,9 +185,6 @@ def _end(client: SyncPrefectClient, run_id: UUID, message: str) -> str | None:
 
 def _end_task_runs(client: SyncPrefectClient, runs: FlowRunFilter) -> None:
     """Mark the unfinished task runs of ``runs`` as Crashed."""
-    from prefect.client.schemas.filters import TaskRunFilter
-    from prefect.states import Crashed
-
     unfinished = TaskRunFilter.model_validate({"state": {"type": {"any_": [*UNDER_WAY, "SCHEDULED", "PAUSED"]}}})
     found: list[Any] = []
     while page := client.read_task_runs(

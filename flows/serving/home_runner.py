@@ -12,11 +12,14 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from types import SimpleNamespace
+from typing import Any, Self, cast
 
 import anyio
 import httpx
+from prefect.client.schemas.objects import FlowRun
 from prefect.runner import Runner
+from prefect.runner._flow_run_executor import ProcessStarter
 from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.states import Cancelled
 from prefect.utilities.processutils import command_to_string
@@ -24,10 +27,6 @@ from prefect.utilities.processutils import command_to_string
 from flows.serving.replacement_runs import superseded
 from flows.serving.run_records import RunRecords
 from mood_core.app.workspace import utc_now
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import FlowRun
-    from prefect.runner._flow_run_executor import ProcessStarter
 
 GRACE_S = 30.0
 """How long runs may finish their current account when ``moodlog serve`` stops, before they are cancelled."""
@@ -55,6 +54,7 @@ class HomeRunner(Runner):
     Attributes:
         polled_at: When the server last returned the due runs.
         in_flight: The ids of the runs whose process starts or runs.
+        is_stopping: Whether a stop was requested.
     """
 
     def __init__(self, records: RunRecords, say: Callable[[str], None]) -> None:
@@ -62,9 +62,9 @@ class HomeRunner(Runner):
         super().__init__(pause_on_shutdown=False)  # the server ends as well, so there is nothing to pause
         self.polled_at: datetime | None = None
         self.in_flight: set[str] = set()
+        self.is_stopping = False
         self._records = records
         self._say = say
-        self._stop_requested = False
         self._idle = asyncio.Event()
         self._stop_task: asyncio.Task[None] | None = None
 
@@ -76,7 +76,7 @@ class HomeRunner(Runner):
         self._prefect_starter = poller._resolve_starter  # noqa: SLF001
         poller._get_scheduled_flow_runs = self._due  # noqa: SLF001
         poller._resolve_starter = self._starter  # noqa: SLF001
-        if self._stop_requested:  # during the start: a finalizer can swallow an interrupt
+        if self.is_stopping:  # during the start: a finalizer can swallow an interrupt
             self._start_stopping()
         return self
 
@@ -100,45 +100,40 @@ class HomeRunner(Runner):
         return [run for run in runs if run.id not in ids]
 
     def _starter(self, flow_run: FlowRun) -> ProcessStarter:
-        """Prefect's starter of a run, with moodlog's process in its own process group, and with a record."""
+        """Prefect's starter of a run, with moodlog's process in its own process group, and a record of the process."""
         starter, run_id = self._prefect_starter(flow_run), str(flow_run.id)
         if isinstance(starter, EngineCommandStarter):
             arguments = [str(self._records.folder), str(os.getpid()), run_id]
             starter._command = command_to_string([sys.executable, "-m", "flows.serving.run_process", *arguments])  # noqa: SLF001
             starter._isolate_process_group = True  # noqa: SLF001
-        return _Recorded(starter, self)
 
-    def process_starts(self, run_id: str) -> None:
-        """Record that the process of a run starts."""
-        self._records.begin(run_id)
-        self.in_flight.add(run_id)
-        self._idle.clear()
+        async def start(flow_run: FlowRun, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
+            self._records.begin(run_id)
+            self.in_flight.add(run_id)
+            self._idle.clear()
+            try:
+                await starter.start(flow_run, task_status=task_status)
+            finally:  # the record stays until the state of the run is final
+                self.in_flight.discard(run_id)
+                if not self.in_flight:
+                    self._idle.set()
 
-    def process_ended(self, run_id: str) -> None:
-        """Note that the process of a run has ended; its record stays until its state is final."""
-        self.in_flight.discard(run_id)
-        if not self.in_flight:
-            self._idle.set()
+        return cast("ProcessStarter", SimpleNamespace(start=start))
 
     def handle_sigterm(self, *_: Any, **__: Any) -> None:
         """Stop gracefully; the second time, exit at once. Handles SIGTERM, which Prefect passes on, and SIGINT."""
-        if self._stop_requested:
+        if self.is_stopping:
             self.exit_at_once(INTERRUPTED)
-        self._stop_requested = True
+        self.is_stopping = True
         if self._loop is None or not self.started:
             raise KeyboardInterrupt
         self._loop.call_soon_threadsafe(self._start_stopping)
 
     def stop_soon(self) -> None:
         """Stop gracefully; callable from other threads."""
-        if not self._stop_requested and self._loop is not None:
-            self._stop_requested = True
+        if not self.is_stopping and self._loop is not None:
+            self.is_stopping = True
             self._loop.call_soon_threadsafe(self._start_stopping)
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether a stop was requested."""
-        return self._stop_requested
 
     def exit_at_once(self, exit_code: int) -> None:
         """Kill all runs and exit; the next ``moodlog serve`` marks the runs as Crashed."""
@@ -160,19 +155,3 @@ class HomeRunner(Runner):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), GRACE_S)
         await self.astop()
-
-
-class _Recorded:
-    """A starter of Prefect that reports the start and the end of its run's process."""
-
-    def __init__(self, starter: ProcessStarter, runner: HomeRunner) -> None:
-        self._starter = starter
-        self._runner = runner
-
-    async def start(self, flow_run: FlowRun, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
-        """Run the process and wait for its end, as Prefect's starters do."""
-        self._runner.process_starts(str(flow_run.id))
-        try:
-            await self._starter.start(flow_run, task_status=task_status)
-        finally:
-            self._runner.process_ended(str(flow_run.id))

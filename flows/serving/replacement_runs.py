@@ -9,20 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Any
 from uuid import UUID
 
+import httpx
+from prefect import get_run_logger
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
+
+from flows.server.retries import if_possible, this_deployment
 from flows.server.run_queries import find_runs
 from flows.server.schedule_times import last_and_next
 from flows.server.setup import Change
 from mood_core import errors
 from mood_core.app.workspace import utc_now
 from mood_core.errors import MoodlogError
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
-    from prefect.client.schemas.responses import DeploymentResponse
 
 NIGHTLY = "run-nightly/nightly"
 
@@ -65,10 +68,8 @@ def _missed(client: SyncPrefectClient, deployment: DeploymentResponse, now: date
     """When the missed run of ``deployment`` was due; None if no run is missed."""
     times = [last_and_next(one.schedule, now) for one in deployment.schedules if one.active and not deployment.paused]
     last = max((last for last, _ in times if last is not None), default=None)
-    following = min((following for _, following in times if following is not None), default=None)
-    if last is None or (following is not None and following - now < SOON):
-        return None
-    if deployment.created is None or deployment.created > last:
+    is_soon = any(following is not None and following - now < SOON for _, following in times)
+    if last is None or is_soon or deployment.created is None or deployment.created > last:
         return None
     return None if _is_waiting(client, deployment, now) or _has_completed(client, deployment, last) else last
 
@@ -107,11 +108,6 @@ def replace_failed_nightly_run() -> None:
 
     Does nothing in a run without a deployment, or if the Prefect server does not answer.
     """
-    from prefect import get_run_logger
-    from prefect.client.orchestration import get_client
-
-    from flows.server.retries import if_possible, this_deployment
-
     if this_deployment() is None:
         return
 
@@ -125,14 +121,12 @@ def replace_failed_nightly_run() -> None:
 
 def _replace_failed(client: SyncPrefectClient, *, now: datetime) -> FlowRun | None:
     """Start a run in place of the failed nightly run, and return the failed one; None if there is none."""
-    from prefect.exceptions import ObjectNotFound
-
     try:
         nightly = client.read_deployment_by_name(NIGHTLY)
     except ObjectNotFound:
         return None
-    due, order = (now - _LOOK_BACK, now), "EXPECTED_START_TIME_DESC"
-    failed = failed_nightly_run(find_runs(client, deployments=[nightly.id], due=due, sort=order, limit=50))
+    last_day: dict[str, Any] = {"due_after": now - _LOOK_BACK, "due_before": now, "sort": "EXPECTED_START_TIME_DESC"}
+    failed = failed_nightly_run(find_runs(client, deployments=[nightly.id], limit=50, **last_day))
     if failed is not None:
         client.create_flow_run_from_deployment(
             nightly.id, parameters=failed.parameters, tags=[REPLACEMENT], idempotency_key=f"{REPLACEMENT}-{failed.id}"
@@ -161,8 +155,6 @@ def _is_worth_repeating(run: FlowRun) -> bool:
 
 
 def _is_retryable(name: str) -> bool:
-    import httpx
-
     kind = getattr(errors, name, None) or getattr(httpx, name, None)
     if not isinstance(kind, type):
         return False

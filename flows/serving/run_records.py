@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.server.process_lock import ProcessLock, holder
+from flows.server.process_lock import ProcessLock, holder, kill
 
 _STOPPING = "stopping"
 
@@ -51,8 +49,7 @@ class RunRecords:
     def kill(self, record: Record) -> None:
         """Kill the process of a run."""
         if record.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(record.process, getattr(signal, "SIGKILL", signal.SIGTERM))
+            kill(record.process)
 
     def ask_to_stop(self) -> None:
         """Ask all run processes to stop at their next safe point."""

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from uuid import UUID
 
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.states import Completed, Crashed, Pending
+from prefect.states import Completed, Pending
 
 from flows.pull_accounts import OUTCOMES
 from flows.server.run_queries import run_filter
 from mood_core.usecases.nightly.pull_listens import PullOutcome
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
-    from prefect.client.schemas.responses import OrchestrationResult
 
 TAKEN_OVER = "TakenOver"
 """The state of a shard's run that the parent run took over, because no worker had started it."""
@@ -28,24 +24,15 @@ def take_over(client: SyncPrefectClient, run: FlowRun) -> bool:
 
     The server accepts the state Pending from one client only, as for workers that compete for a run.
     """
-    asked: OrchestrationResult[None] = client.set_flow_run_state(
-        run.id, Pending(message="taken over by the parent run")
-    )
-    if asked.status != SetStateStatus.ACCEPT:
+    pending: State[None] = Pending(message="taken over by the parent run")
+    if client.set_flow_run_state(run.id, pending).status != SetStateStatus.ACCEPT:
         return False
     client.set_flow_run_state(run.id, Completed(name=TAKEN_OVER, message="pulled by the parent run"))
     return True
 
 
-def crash(client: SyncPrefectClient, run: FlowRun, message: str) -> None:
-    """Mark ``run`` as Crashed."""
-    client.set_flow_run_state(run.id, Crashed(message=message))
-
-
 def outcomes_of(client: SyncPrefectClient, run_id: UUID) -> list[PullOutcome]:
     """The outcomes that the run of a shard reported; empty if it ended before that."""
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-
     key = ArtifactFilter(key=ArtifactFilterKey(any_=[OUTCOMES]))
     artifacts = client.read_artifacts(artifact_filter=key, flow_run_filter=run_filter(ids=[run_id]))
     return [PullOutcome(**row) for artifact in artifacts for row in json.loads(str(artifact.data))]

@@ -14,30 +14,28 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run as this_run
+from prefect.states import Crashed
 
 from flows.options import PULL_S
 from flows.server.retries import with_retries
 from flows.server.run_queries import find_runs
 from flows.serving.dead_runs import has_died, release_leases
-from flows.sharing.shard_runs import crash, outcomes_of, take_over
+from flows.sharing.shard_runs import outcomes_of, take_over
 from flows.tasks import pull_shard
 from mood_core.app.workspace import utc_now
 from mood_core.errors import ConfigError, MoodlogError, Unavailable
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 from mood_core.usecases.stop_request import stop_requested
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from prefect.client.schemas.objects import FlowRun
 
 DEPLOYMENT = "pull-accounts/pull-shard"
 
@@ -165,10 +163,13 @@ class _Sharing:
         if run.state is None:
             return
         if run.state.is_running() and has_died(run):
-            with_retries(lambda: crash(self._client, run, "its process has ended"))
+            self._crash(run, "its process has ended")
         elif run.state.is_final():
             self._open.remove(shard)
             self._collect_ended(shard, run)
+
+    def _crash(self, run: FlowRun, message: str) -> None:
+        with_retries(lambda: self._client.set_flow_run_state(run.id, Crashed(message=message)))
 
     def _collect_ended(self, shard: _Shard, run: FlowRun) -> None:
         """Collect the outcomes of an ended run; submit the rest of its accounts again if it died."""
@@ -218,7 +219,7 @@ class _Sharing:
             return with_retries(lambda: take_over(self._client, run))
         if run.state.is_pending() and _is_stuck(run):
             get_run_logger().warning("no process started %s: pulled here", run.name)
-            with_retries(lambda: crash(self._client, run, "no process started it; pulled by the parent run"))
+            self._crash(run, "no process started it; pulled by the parent run")
             return True
         return False
 

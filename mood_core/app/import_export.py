@@ -1,15 +1,16 @@
-"""An import and what follows it, with a workspace's collaborators: for the command and the flow alike."""
+"""Imports an export into a workspace, and labels what was imported."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import IO, Any
 
+from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import Workspace
 from mood_core.exports.limits import Limits
 from mood_core.exports.parse_row import ImportFilter
@@ -40,21 +41,31 @@ def import_export(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Import an export for the person called ``user``, who is made where there is none. A dry run writes nothing.
+    """Import an export for the person called ``user``, who is created if unknown. A dry run writes nothing.
 
     Raises:
-        InputError: The export, the person or the time zone is not what it should be.
+        InputError: The export, the person or the time zone is invalid.
         StoreBusy: The account is being pulled, or another process imports or rewrites the lake.
         StoreError: The database or the lake fails.
     """
     now, settings = workspace.now(), workspace.settings
+    limits = Limits(
+        total_bytes=settings.import_max_bytes,
+        ratio=settings.import_max_ratio,
+        members=settings.import_max_files,
+        row_bytes=settings.import_max_row_bytes,
+        depth=settings.import_max_depth,
+    )
     with ExitStack() as stack:
         quarantine = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))
         database = stack.enter_context(_database(workspace, dry_run=dry_run))
-        owner = find_owner(Accounts(database), user, timezone, machine_zone, now=now)
+        owner = find_owner(Accounts(database), user, timezone, lambda: machine_zone() or "UTC", now=now)
         check_not_forgotten(database, owner, user)
         user_id = owner.user.user_id
-        renew = stack.enter_context(_holding(workspace, user_id, dry_run=dry_run))
+        # A lease, so that no pull interferes. A dry run does not even open the accounts.
+        renew = stack.enter_context(
+            nullcontext(lambda: None) if dry_run else account_lock(workspace.accounts, user_id, workspace.now)
+        )
         report = import_history(
             paths,
             owner.user,
@@ -62,40 +73,40 @@ def import_export(
             DryRun() if dry_run else RegisteringBatches(lambda: workspace.batches, owner, renew),
             quarantine,
             now=now,
-            keep=lambda: quarantined(workspace, quarantine, user_id),
-            options=ImportOptions(row_filter or ImportFilter(), limits_of(settings), dry_run),
+            keep=lambda: quarantine_unless_forgotten(workspace, quarantine, user_id),
+            options=ImportOptions(row_filter or ImportFilter(), limits, dry_run),
             catalog=catalog_names(settings, remember=not dry_run),
             progress=progress or NoProgress(),
         )
-    return report  # noqa: RET504 - for all that types tell, the stack may swallow an error
+    return report  # noqa: RET504 - by its type, the stack may suppress an error
 
 
-def quarantined(workspace: Workspace, rows: IO[str], user_id: str) -> Path | None:
-    """Quarantine malformed ``rows``, unless the person was forgotten since the import began."""
+def quarantine_unless_forgotten(workspace: Workspace, rows: IO[str], user_id: str) -> Path | None:
+    """Quarantine malformed ``rows`` in a file, unless the person was forgotten since the import began."""
     if workspace.batches.gone_among([user_id]):
         return None
     return quarantine_rows(rows, workspace.settings.quarantine, user_id)
 
 
 def label_now(
-    workspace: Workspace, asked: Callable[[int, int], None], labelled: Callable[[int, int], None]
+    workspace: Workspace, fetched: Callable[[int, int], None], labelled: Callable[[int, int], None]
 ) -> FetchReport:
     """Match plays by name, fetch missing features (most played tracks first) and label, without a run.
 
-    ``asked`` receives for how many of how many tracks features were requested, ``labelled`` how many have a label.
+    ``fetched`` and ``labelled`` are called with the number of tracks done and their total.
 
     Raises:
-        InputError: A catalogue file is not what it should be.
+        InputError: A catalogue file is invalid.
         StoreError: The database or the lake fails.
     """
     match_names(workspace)
-    fetched = workspace.fetch_features(most_heard_first=True, progress=asked)
+    report = workspace.fetch_features(most_heard_first=True, progress=fetched)
     workspace.label(progress=labelled)
-    return fetched
+    return report
 
 
 def match_names(workspace: Workspace) -> int:
-    """Give plays by name their tracks, where these are known by now or stand in a catalogue file; returns how many."""
+    """Match plays by name whose track is known by now or is in a catalogue file; returns their number."""
     rows, catalog = ImportRows(workspace.database), catalog_names(workspace.settings, remember=True)
     with workspace.lock(NamedLock.LABELS), workspace.accounts.leased():
         return match_pending(
@@ -103,7 +114,7 @@ def match_names(workspace: Workspace) -> int:
             workspace.batches,
             now=workspace.now(),
             catalog=catalog,
-            quarantine=lambda user_id, invalid: quarantined(workspace, _lines(invalid), user_id),
+            quarantine=lambda user_id, invalid: quarantine_unless_forgotten(workspace, _lines(invalid), user_id),
         )
 
 
@@ -112,25 +123,14 @@ def _lines(rows: Sequence[dict[str, Any]]) -> IO[str]:
 
 
 def catalog_names(settings: Settings, *, remember: bool) -> CatalogNames:
-    """The names in the catalogue files; with ``remember``, the same search in the same files is made once."""
+    """The names in the catalogue files; with ``remember``, searches are cached until the files change."""
     locations = (*settings.catalog, *read_list(settings.catalog_list))
     return CatalogNames(locations, settings.catalog_cache / "searched" if remember else None)
 
 
-def limits_of(settings: Settings) -> Limits:
-    """How much an archive may hold."""
-    return Limits(
-        total_bytes=settings.import_max_bytes,
-        ratio=settings.import_max_ratio,
-        members=settings.import_max_files,
-        row_bytes=settings.import_max_row_bytes,
-        depth=settings.import_max_depth,
-    )
-
-
 @contextmanager
 def _database(workspace: Workspace, *, dry_run: bool) -> Iterator[Database]:
-    """The database to import into, with what an earlier run left over loaded; a dry run only looks at it."""
+    """The database to import into, after loading what an earlier run left; read-only in a dry run."""
     if dry_run:
         with read_only(workspace.settings.database, now=workspace.now()) as database:
             yield database
@@ -138,22 +138,3 @@ def _database(workspace: Workspace, *, dry_run: bool) -> Iterator[Database]:
         with workspace.lock(NamedLock.UPKEEP):
             workspace.batches.finish(now=workspace.now())
             yield workspace.database
-
-
-@contextmanager
-def _holding(workspace: Workspace, user_id: str, *, dry_run: bool) -> Iterator[Callable[[], None]]:
-    """Hold the account, so that no pull comes in between; a dry run takes nothing."""
-    with ExitStack() as stack:
-        yield (
-            (lambda: None) if dry_run else stack.enter_context(account_lock(workspace.accounts, user_id, workspace.now))
-        )
-
-
-def machine_zone() -> str:
-    """The IANA name of this machine's time zone; UTC where it does not say."""
-    from tzlocal import get_localzone_name
-
-    try:
-        return get_localzone_name() or "UTC"
-    except Exception:  # noqa: BLE001 - the library raises whatever the platform does
-        return "UTC"

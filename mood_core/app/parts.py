@@ -1,4 +1,4 @@
-"""Builds what the use cases work with from the settings. Each part is made when it is first needed."""
+"""Creates the objects that use cases need from the settings, each when it is first used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from mood_core.errors import ConfigError, ReauthorisationNeeded
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from mood_core.usecases.batches import Batches
 
 log = logging.getLogger(__name__)
+Part = TypeVar("Part")
 
 _BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items", "search")
 _PACED = (*_BUDGETED, "playlists/{id}/tracks")
@@ -52,15 +52,20 @@ Answer = TypeVar("Answer")
 
 
 def utc_now() -> datetime:
-    """This moment, aware UTC, to the millisecond that all of moodlog keeps."""
+    """The current time, aware UTC, to the millisecond as in all stored times."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-class Parts:
-    """What the use cases work with. Use it as a context manager: it closes what it opened.
+def _of_database(part: Callable[[Database], Part]) -> cached_property[Part]:
+    """A property of :class:`Parts` that needs only the database."""
+    return cached_property(lambda parts: part(parts.database))
 
-    ``now`` gives the current time; simulations pass a clock of their own.
+
+class Parts:
+    """The objects that use cases need. Use it as a context manager, which closes them.
+
+    ``now`` returns the current time; simulations pass their own clock.
     """
 
     def __init__(self, settings: Settings | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
@@ -71,31 +76,26 @@ class Parts:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closing.close()
 
     @cached_property
     def database(self) -> Database:
-        """The database, brought to this moodlog's schema."""
+        """The database, with its schema migrated."""
         make_home(self.settings.home)
-        self._tell_of_another_name()
+        self._warn_of_other_name()
         database = open_database(self.settings.database)
         self._closing.callback(database.close)
         migrate(database, now=self.now())
         refuse_moved(database)
         return database
 
-    def _tell_of_another_name(self) -> None:
-        """Earlier versions used DATABASE_URL: say that it does not count where a new database would be made instead."""
+    def _warn_of_other_name(self) -> None:
+        """Warn before a new database is created while DATABASE_URL is set, which earlier versions used."""
         is_new = self.settings.database_url is None and not (self.settings.home / "moodlog.db").exists()
         if is_new and "DATABASE_URL" in other_names_in_use(self.settings):
-            log.warning(
-                "DATABASE_URL is set and not used; moodlog makes a database in %s. To use another one, set "
-                "MOODLOG_DATABASE_URL",
-                plain(str(self.settings.home)),
-            )
+            home = plain(str(self.settings.home))
+            log.warning("DATABASE_URL is not used: the database is in %s unless MOODLOG_DATABASE_URL is set", home)
 
     @cached_property
     def lake(self) -> Lake:
@@ -107,37 +107,29 @@ class Parts:
 
     @cached_property
     def batches(self) -> Batches:
-        """Writes batches to the lake and SQL."""
+        """The writer of batches to the lake and SQL."""
         from mood_core.usecases.batches import Batches
 
         return Batches(self.lake, self.database, self.elsewhere)
 
     @property
     def elsewhere(self) -> Traces:
-        """What HOME holds of people beside lake and SQL."""
+        """The files in HOME about people, besides lake and SQL."""
         from mood_core.app.traces import Traces
 
         return Traces(self.settings.home, self.settings.quarantine)
 
-    @cached_property
-    def accounts(self) -> Accounts:
-        """People's accounts."""
-        return Accounts(self.database)
+    accounts = _of_database(Accounts)
+    """People's accounts."""
 
-    @cached_property
-    def listens(self) -> ListenStore:
-        """Stored listens."""
-        return ListenStore(self.database)
+    listens = _of_database(ListenStore)
+    """Stored listens."""
 
-    @cached_property
-    def feature_rows(self) -> FeatureRows:
-        """Stored features, misses and the availability of sources."""
-        return FeatureRows(self.database)
+    feature_rows = _of_database(FeatureRows)
+    """Stored features, misses and the availability of sources."""
 
-    @cached_property
-    def mood_rows(self) -> MoodRows:
-        """Stored labels."""
-        return MoodRows(self.database)
+    mood_rows = _of_database(MoodRows)
+    """Stored labels."""
 
     @cached_property
     def calls(self) -> CallLedger:
@@ -177,7 +169,7 @@ class Parts:
 
     @cached_property
     def cipher(self) -> TokenCipher:
-        """Encrypts tokens; its key is made in HOME when there is none."""
+        """Encrypts tokens; its key is created in HOME if there is none."""
         from mood_core.spotify.key_file import read_or_make_keys
         from mood_core.spotify.tokens import TokenCipher
 
@@ -199,12 +191,12 @@ class Parts:
         return clients
 
     def lock(self, what: NamedLock) -> AbstractContextManager[None]:
-        """Be the only process that does ``what`` on this database; see :mod:`mood_core.store.locks.named_locks`."""
+        """Hold the exclusive lock ``what`` of this database; see :mod:`mood_core.store.locks.named_locks`."""
         return named_lock(self.database, what)
 
     @property
     def model_folder(self) -> Path:
-        """Where the model lies: the one that is set, else the one that was promoted last, else the bundled one."""
+        """The folder of the model: ``MOODLOG_MODEL``, otherwise the last promoted model, otherwise the bundled one."""
         from mood_core.classifier import bundled_folder
         from mood_core.usecases.models.promote_model import current_folder
 
@@ -212,13 +204,13 @@ class Parts:
 
     @cached_property
     def model_card(self) -> ModelCard:
-        """The model's card: what it is called and what it can do, without loading it."""
+        """The model's card, read without loading the model."""
         from mood_core.classifier.model_card import read_card
 
         return read_card(self.model_folder)
 
     def classifier(self) -> Classifier:
-        """Load the model, checked against its card."""
+        """Load the model and check it against its card."""
         from mood_core.classifier import load_classifier
 
         return load_classifier(self.model_folder, self.settings.runtime)
@@ -234,7 +226,7 @@ class Parts:
         parts = SourceParts(
             catalog=(*self.settings.catalog, *read_list(self.settings.catalog_list)),
             catalog_cache=self.settings.catalog_cache,
-            catalog_progress=_told_now_and_then(),
+            catalog_progress=_log_progress(),
             spotify=self._by_any_account(lambda client: client.audio_features),
             reccobeats=reccobeats,
             need_durations=any(f.name == "duration_ms" and not f.may_be_missing for f in self.model_card.features),
@@ -265,37 +257,47 @@ class Parts:
     def _by_any_account(
         self, method: Callable[[SpotifyClient], Callable[Asked, Answer]]
     ) -> Callable[Asked, Answer] | None:
-        """A method of Spotify's client, called for the first account whose permission holds; None without accounts."""
+        """A method of Spotify's client, called for the first account with a valid permission; None without accounts."""
         active = [account.user_id for account in self.accounts.all() if account.state == "active"]
 
-        def ask(*args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+        def request(*args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
             for user_id in active[:-1]:
                 with contextlib.suppress(ReauthorisationNeeded):
                     return method(self.spotify.for_user(user_id))(*args, **kwargs)
             return method(self.spotify.for_user(active[-1]))(*args, **kwargs)
 
-        return ask if active else None
+        return request if active else None
 
 
-def _told_now_and_then() -> Callable[[str, float], None]:
-    """Logs every tenth of the conversion of a catalogue file, which takes seconds for a million rows."""
-    told: dict[str, int] = {}
+def _log_progress() -> Callable[[str, float], None]:
+    """A progress callback that logs every 10% of the conversion of a catalogue file, which can take seconds."""
+    logged: dict[str, int] = {}
 
-    def tell(file: str, share: float) -> None:
-        if int(share * 10) > told.get(file, 0):
-            told[file] = int(share * 10)
-            log.info("converting %s: %d %%", file, told[file] * 10)
+    def show(file: str, share: float) -> None:
+        if int(share * 10) > logged.get(file, 0):
+            logged[file] = int(share * 10)
+            log.info("converting %s: %d%%", file, logged[file] * 10)
 
-    return tell
+    return show
 
 
 def make_home(home: Path) -> None:
-    """Make the folder of MOODLOG_HOME where it is absent, for its owner's eyes alone.
+    """Create the folder of MOODLOG_HOME if it does not exist, accessible for its owner only.
 
     Raises:
-        ConfigError: It cannot be made.
+        ConfigError: It cannot be created.
     """
     try:
         make_private_folder(home)
     except OSError as error:
-        raise ConfigError(f"MOODLOG_HOME {home} cannot be made: {error.strerror}") from error
+        raise ConfigError(f"MOODLOG_HOME {home} cannot be created: {error.strerror}") from error
+
+
+def machine_zone() -> str | None:
+    """The IANA name of this machine's time zone; None if unknown."""
+    from tzlocal import get_localzone_name
+
+    try:
+        return get_localzone_name() or None
+    except Exception:  # noqa: BLE001 - the library passes on any error of the platform
+        return None

@@ -1,4 +1,4 @@
-"""What HOME holds of people beside lake and SQL: quarantined rows, pictures of recaps, the history of flow runs."""
+"""The data about people in HOME besides lake and SQL: quarantined rows, recap pictures, the history of flow runs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _PICTURE = re.compile(r"(?P<stem>.+)\.png")
 
 
 class Traces:
-    """The files of the folder ``home``; ``quarantine`` is where imports keep malformed rows."""
+    """The files in the folder ``home``; ``quarantine`` is the folder of malformed rows."""
 
     def __init__(self, home: Path, quarantine: Path) -> None:
         self._home = home
         self._quarantine = quarantine
 
     def remove(self, user_id: str, names: Collection[str]) -> Removed:
-        """Delete the person's quarantined rows, pictures and pages, and what names them in Prefect's history.
+        """Delete the person's quarantined rows, pictures and pages, and their data in Prefect's history.
 
         Raises:
             StoreError: The history cannot be changed now.
@@ -39,30 +39,26 @@ class Traces:
         return remove_from_history(self._home / "prefect", [user_id, *names])
 
     def sweep(self, gone: Gone, known: Callable[[], Collection[str]]) -> int:
-        """Delete quarantined rows and pictures that a late run has written of people who were forgotten.
+        """Delete quarantined rows and pictures of forgotten people that a late run has written.
 
-        A file's name says whose it is. A name that was too long to be written out says so only where the person is
-        known: such a file of nobody known goes.
+        A file is named by the person's id. A long id is abbreviated, so it can only be compared with known ids: such a
+        file of an unknown person is deleted.
         """
         files = list(self._files())
         if not files:
             return 0
         out = gone([(unquote(stem), changed) for _, stem, changed in files])
         stems = {file_stem(user_id) for user_id in known()}
-        going = [path for path, stem, at in files if (unquote(stem), at) in out or _is_of_nobody(stem, stems)]
-        for path in going:
+        unknown = {stem for _, stem, _ in files if file_stem(unquote(stem)) != stem} - stems
+        unwanted = [path for path, stem, at in files if (unquote(stem), at) in out or stem in unknown]
+        for path in unwanted:
             path.unlink(missing_ok=True)
-        return len(going)
+        return len(unwanted)
 
     def _files(self) -> Iterator[tuple[Path, str, datetime]]:
-        """Each file that belongs to a person, with the part of its name that says whose it is, and its time."""
+        """Each file about a person, with the part of its name that identifies the person, and its time."""
         found = [(path, _ROWS) for path in self._quarantine.glob("*.ndjson")]
         found += [(path, _PICTURE) for path in (self._home / FOLDER).glob("*/*.png")]
-        for path, form in found:
-            named = form.fullmatch(path.name)
-            if named:
-                yield path, named["stem"], datetime.fromtimestamp(path.lstat().st_mtime, UTC)
-
-
-def _is_of_nobody(stem: str, known: Collection[str]) -> bool:
-    return file_stem(unquote(stem)) != stem and stem not in known
+        for path, pattern in found:
+            if match := pattern.fullmatch(path.name):
+                yield path, match["stem"], datetime.fromtimestamp(path.lstat().st_mtime, UTC)

@@ -1,7 +1,7 @@
-"""The use cases with their parts: what the command line and the flows call.
+"""The use cases with their parts: what the commands and the flows call.
 
-Each method takes the locks that its use case needs. Modules of a use case are imported when it is used: most commands
-use one, and the model alone takes a second to import.
+Each method acquires the locks that its use case needs. The modules of a use case are imported when it is used: most
+commands use only one, and the import of the model takes a second.
 """
 
 from __future__ import annotations
@@ -39,79 +39,73 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace", "make_home", "utc_now"]
 
+Progress = Callable[[int, int], None]
+"""Called with the number of items done and their total."""
+
 _EVERYTHING = Selection()
 
 
 def _silent(*_: object) -> None:
-    """No progress is shown."""
+    """Show no progress."""
 
 
 class Workspace(Parts):
-    """The use cases, bound to the parts that the settings name. Use it as a context manager."""
+    """The use cases, bound to the settings. Use it as a context manager.
+
+    Every method raises a StoreError if the database or the lake fails.
+    """
 
     # People
 
     def connect(self, token: Token, timezone: str, *, keep_timezone: bool = False) -> User:
-        """Make the person whose consent gave ``token`` known, and keep the token.
+        """Register the person who gave ``token`` by consent, and store the token.
 
-        They are called as Spotify calls them. Somebody known already keeps their name, and with ``keep_timezone`` their
-        time zone: they may have chosen both.
+        The name comes from Spotify. A known person keeps their name and, with ``keep_timezone``, their time zone.
 
         Raises:
             InputError: ``timezone`` is not an IANA name.
-            SourceError: Spotify does not say whose account it is.
-            StoreError: The database or the lake fails.
+            SourceError: Spotify does not report whose account it is.
         """
         from mood_core.usecases.people.connect_account import register_user
 
         profile = self.spotify.for_token(token).profile()
-        now = self.now()
-        same = (account for account in self.accounts.all() if account.user_id == profile.account_id)
-        known = next(same, None)
+        known = next((one for one in self.accounts.all() if one.user_id == profile.account_id), None)
         name = known.display_name if known else profile.display_name
         zone_name = known.timezone if known and keep_timezone else timezone
-        user = User(profile.account_id, name, zone_name, connected_at=now)
-        register_user(user, lambda id_: self.keep_token(id_, token), self.batches, now=now)
+        user = User(profile.account_id, name, zone_name, connected_at=self.now())
+        register_user(user, lambda id_: self.keep_token(id_, token), self.batches, now=user.connected_at)
         return user
 
     def keep_token(self, user_id: str, token: Token) -> None:
-        """Store the ``token`` of a new consent, which is for the services that the settings name and for no others.
-
-        Raises:
-            StoreError: The account is not known, or the database fails.
-        """
+        """Store the ``token`` of a new consent. It is used only with the services that the settings name."""
         from mood_core.spotify.account_tokens import store_new_token
 
         store_new_token(user_id, token, self.tokens, self.cipher, issuer=self.spotify_app.issuer)
 
     def try_refused_permissions(self) -> list[str]:
-        """Try the refused permissions whose time has come; returns the ids of the accounts that are active again.
-
-        Raises:
-            StoreError: The database fails.
-        """
+        """Retry the refused permissions that are due; returns the ids of the accounts that are active again."""
         from mood_core.usecases.people.try_permissions import due_permissions, try_permissions
 
         due = due_permissions(self.accounts.all(), self.now(), self.days_left)
         return try_permissions(due, self.spotify.try_permission) if due else []
 
     def days_left(self, authorised_at: datetime) -> int:
-        """Whole days until a permission given at ``authorised_at`` ends; negative once it has ended."""
+        """Whole days until a permission given at ``authorised_at`` ends; negative after that."""
         from mood_core.spotify.tokens import days_left
 
         return days_left(authorised_at, self.now())
 
     def forget(self, user_id: str, *, without: Collection[str] = ()) -> ForgetReport:
-        """Forget ``user_id`` in SQL, in the lake, and in what else HOME holds of people.
+        """Forget ``user_id`` in SQL, in the lake, and in the other files of HOME.
 
-        Databases that were moved away when they were damaged are named in the report: nobody can take rows out of them.
-        ``without`` names files of the ledger that are lost for good.
+        The report names damaged databases that were moved away: no row can be deleted in them. ``without`` names files
+        of the ledger that are lost for good.
 
         Raises:
             StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
-            LakeIncomplete: Lake and ledger do not hold the same files; nothing is changed.
-            BatchCorrupt: A file cannot be read, so nobody can tell whether the person is in it.
-            StoreError: The lake or the database fails, or the person is still in a file afterwards.
+            LakeIncomplete: Lake and ledger do not contain the same files; nothing is changed.
+            BatchCorrupt: A file cannot be read, so it is unknown whether the person is in it.
+            StoreError: The person is still in a file afterwards.
         """
         from mood_core.store.engine.corruption import moved_away
         from mood_core.store.locks.leases import new_owner
@@ -131,7 +125,7 @@ class Workspace(Parts):
     # The night
 
     def pulling(self, *, dry_run: bool = False, stop: Callable[[], bool] = lambda: False) -> PullListens:
-        """The pull of accounts, which ``stop`` can end early."""
+        """The function that pulls accounts; ``stop`` can end it early."""
         from mood_core.usecases.nightly.pull_listens import PullListens
 
         parts = self.spotify.for_user, self.listens, self.accounts, self.batches
@@ -150,31 +144,33 @@ class Workspace(Parts):
         *,
         ask_again: bool = False,
         most_heard_first: bool = False,
-        progress: Callable[[int, int], None] = _silent,
+        progress: Progress = _silent,
     ) -> FetchReport:
-        """Fetch the features of every selected track that has none; invalid answers go to the quarantine.
+        """Fetch the features of every selected track that has none; invalid responses are quarantined.
 
         Raises:
-            InputError: A catalogue file cannot be read as one.
-            StoreError: The database or the lake fails.
+            InputError: A catalogue file cannot be read.
         """
         from mood_core.usecases.nightly.fetch_features import fetch_features
-        from mood_core.usecases.quarantine import quarantine_answers
 
-        now = self.now()
         with self.lock(NamedLock.LABELS):
             report = fetch_features(
                 self.feature_sources(),
                 self.feature_rows,
                 self.batches,
-                now=now,
+                now=self.now(),
                 selection=selection,
                 ask_again=ask_again,
                 most_heard_first=most_heard_first,
                 progress=progress,
             )
-            quarantine_answers(report.quarantined, self.settings.quarantine, now=now)
+            self._quarantine(report)
         return report
+
+    def _quarantine(self, report: FetchReport) -> None:
+        from mood_core.usecases.quarantine import quarantine_answers
+
+        quarantine_answers(report.quarantined, self.settings.quarantine, now=self.now())
 
     def resolve_names(self, *, stop: Callable[[], bool] = lambda: False) -> ResolveReport:
         """Look up the names of pending plays, and of tracks without ISRC and features, the most heard first.
@@ -195,14 +191,11 @@ class Workspace(Parts):
                 resolve_slice(wanted, *parts, now=self.now(), stop=stop)
         return report
 
-    def label(
-        self, selection: Selection = _EVERYTHING, *, progress: Callable[[int, int], None] = _silent
-    ) -> LabelReport:
-        """Label every selected track that has features and no label by the current model.
+    def label(self, selection: Selection = _EVERYTHING, *, progress: Progress = _silent) -> LabelReport:
+        """Label every selected track that has features and no label of the current model.
 
         Raises:
             ModelError: The model cannot be loaded.
-            StoreError: The database or the lake fails.
         """
         from mood_core.usecases.nightly.label_tracks import label_tracks
 
@@ -212,12 +205,11 @@ class Workspace(Parts):
 
     # Models
 
-    def relabel(self, *, drop_old: bool = False, progress: Callable[[int, int], None] = _silent) -> RelabelReport:
-        """Label every known track again by the current model; ``drop_old`` then drops the labels of other versions.
+    def relabel(self, *, drop_old: bool = False, progress: Progress = _silent) -> RelabelReport:
+        """Label every known track again with the current model; ``drop_old`` deletes the labels of other versions.
 
         Raises:
             ModelError: The model cannot be loaded.
-            StoreError: The database or the lake fails.
         """
         from mood_core.usecases.models.relabel import drop_old as drop_old_labels
         from mood_core.usecases.models.relabel import relabel
@@ -230,7 +222,7 @@ class Workspace(Parts):
         return report
 
     def build_dataset(
-        self, playlists: Sequence[Playlist], user: str | None = None, *, progress: Callable[[int, int], None] = _silent
+        self, playlists: Sequence[Playlist], user: str | None = None, *, progress: Progress = _silent
     ) -> tuple[pa.Table, DatasetReport]:
         """Collect the tracks of ``playlists``, read by the account ``user``, with their features.
 
@@ -238,12 +230,10 @@ class Workspace(Parts):
             InputError: There is no such account.
             SourceError: Spotify refuses a playlist.
             Unavailable: A feature source did not answer for all tracks; run it again later.
-            StoreError: The database or the lake fails.
         """
         from mood_core.errors import Unavailable
         from mood_core.usecases.models.build_dataset import build_dataset
         from mood_core.usecases.people.manage_users import the_reader
-        from mood_core.usecases.quarantine import quarantine_answers
 
         with self.lock(NamedLock.LABELS):
             table, report = build_dataset(
@@ -255,12 +245,12 @@ class Workspace(Parts):
                 now=self.now(),
                 progress=progress,
             )
-            quarantine_answers(report.features.quarantined, self.settings.quarantine, now=self.now())
+            self._quarantine(report.features)
         if report.features.stopped:
             stop = report.features.stopped[0]
             raise Unavailable(
-                f"{stop.service} did not answer for all tracks ({stop.reason}); no file was written, but what was "
-                "found is kept: run it again later",
+                f"{stop.service} did not answer for all tracks ({stop.reason}), so no file was written; the features "
+                "found so far are stored: run it again later",
                 source=stop.service,
             )
         return table, report
@@ -269,15 +259,14 @@ class Workspace(Parts):
         """The features of ``track_ids``, stored or from the sources; nothing is stored.
 
         Raises:
-            InputError: A catalogue file cannot be read as one.
-            StoreError: The database fails.
+            InputError: A catalogue file cannot be read.
         """
         from mood_core.usecases.models.predict_tracks import features_of
 
         return features_of(track_ids, self.feature_rows, self.feature_sources(), now=self.now())
 
     def measure_drift(self) -> DriftReport:
-        """Measure how far the features of the newest tracks are from the training data."""
+        """Measure the difference between the features of the newest tracks and the training data."""
         from mood_core.usecases.nightly.label_tracks import measure_drift
 
         return measure_drift(self.mood_rows, self.model_card)
@@ -303,33 +292,24 @@ class Workspace(Parts):
         """Merge the small files of every month before ``before`` (YYYY-MM); see ``usecases/upkeep/compact.py``."""
         from mood_core.usecases.upkeep.compact import compact
 
-        return compact(
-            self.lake, self.database, now=self.now(), before=before, elsewhere=self.elsewhere, progress=progress
-        )
+        parts, now = (self.lake, self.database), self.now()
+        return compact(*parts, now=now, before=before, elsewhere=self.elsewhere, progress=progress)
 
-    def verify(self, *, deep: bool = False, progress: Callable[[int, int], None] = _silent) -> Verification:
+    def verify(self, *, deep: bool = False, progress: Progress = _silent) -> Verification:
         """Compare lake, ledger and SQL; see ``usecases/upkeep/verify_lake.py``."""
         from mood_core.usecases.upkeep.verify_lake import verify
 
         return verify(self.lake, self.database, now=self.now(), deep=deep, progress=progress)
 
-    def rebuild(self, *, skip_damaged: bool = False, progress: Callable[[int, int], None] = _silent) -> RebuildReport:
-        """Fill SQL again from the lake; see ``usecases/upkeep/rebuild.py``."""
+    def rebuild(self, *, skip_damaged: bool = False, progress: Progress = _silent) -> RebuildReport:
+        """Rebuild SQL from the lake; see ``usecases/upkeep/rebuild.py``."""
         from mood_core.usecases.upkeep.rebuild import rebuild
 
-        return rebuild(
-            self.lake,
-            self.database,
-            now=self.now(),
-            skip_damaged=skip_damaged,
-            elsewhere=self.elsewhere,
-            progress=progress,
-        )
+        parts, now = (self.lake, self.database), self.now()
+        return rebuild(*parts, now=now, skip_damaged=skip_damaged, elsewhere=self.elsewhere, progress=progress)
 
-    def back_up(
-        self, into: Path, *, with_key: bool = False, progress: Callable[[int, int], None] = _silent
-    ) -> BackupReport:
-        """Copy everything that HOME needs to work elsewhere into a new folder in ``into``; the key only on request."""
+    def back_up(self, into: Path, *, with_key: bool = False, progress: Progress = _silent) -> BackupReport:
+        """Copy the content of HOME to a new folder in ``into``, so that it works there; with the key on request."""
         from mood_core.usecases.upkeep.backup import back_up
 
         settings = self.settings

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from mood_core.app.workspace import Workspace
-from mood_core.cli.file_progress import file_progress
+from mood_core.cli import options
+from mood_core.cli.progress import count_progress
 from mood_core.files.outside import absolute
 from mood_core.text.sanitise import plain
 
@@ -16,7 +17,7 @@ from mood_core.text.sanitise import plain
 @click.command
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--with-key", is_flag=True, help="Also copy the key that decrypts Spotify's tokens.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(folder: Path, with_key: bool, as_json: bool) -> None:
     """Copy the database, the lake and your models to a new folder in FOLDER, while moodlog runs or not.
 
@@ -31,7 +32,7 @@ def command(folder: Path, with_key: bool, as_json: bool) -> None:
       moodlog backup /media/backup --json | jq -r .folder
       MOODLOG_HOME=/media/backup/moodlog-20261124T031500Z moodlog verify --deep
     """
-    with Workspace() as workspace, file_progress("copying") as progress:
+    with Workspace() as workspace, count_progress("copying") as progress:
         report = workspace.back_up(absolute(folder), with_key=with_key, progress=progress)
         key_file = workspace.settings.token_key_file
     if as_json:
@@ -39,9 +40,9 @@ def command(folder: Path, with_key: bool, as_json: bool) -> None:
         click.echo(json.dumps(found | {"bytes": report.bytes, "key": with_key and key_file.exists()}))
     else:
         click.echo(plain(str(report.folder)))
-    whole = " with the database" if report.database else ""
-    click.echo(f"{report.files} files of the lake, {report.bytes / 1e6:.1f} MB{whole}.", err=True)
+    also = " with the database" if report.database else ""
+    click.echo(f"Copied {report.files} files of the lake, {report.bytes / 1e6:.1f} MB{also}.", err=True)
     if not report.database:
-        click.echo("The database is PostgreSQL and not in it: run pg_dump before this command.", err=True)
+        click.echo("The backup does not contain the PostgreSQL database: run pg_dump before this command.", err=True)
     if key_file.exists() and not with_key:
-        click.echo(f"The tokens' key is not in it: keep {plain(str(key_file))} elsewhere.", err=True)
+        click.echo(f"The backup does not contain the tokens' key: keep {plain(str(key_file))} elsewhere.", err=True)

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from mood_core.app.workspace import Workspace
-from mood_core.cli.browse_gate import BrowseGate
+from mood_core.cli.browse_gate import BrowseGate, redirect_page
 from mood_core.errors import ConfigError
 from mood_core.files.private import write_private
 from mood_core.report.datasette_metadata import datasette_metadata
@@ -24,11 +24,11 @@ from mood_core.report.datasette_metadata import datasette_metadata
 _HOST = "127.0.0.1"
 _END_WITHIN_S = 5
 _LIMITS = {"sql_time_limit_ms": 30_000}
-"""Datasette allows a query 1 s, which is short for a history of ten years; the pages have one user."""
+"""Datasette's default of 1 s is too short for a history of ten years, and the pages have one user."""
 
 
 @click.command
-@click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="Port of the pages.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8001, help="Port of the pages.")
 @click.option("--open", "open_it", is_flag=True, help="Open the pages in the browser.")
 def command(port: int, open_it: bool) -> None:
     """Browse the database with Datasette: filter, facet, export as CSV or JSON.
@@ -45,7 +45,7 @@ def command(port: int, open_it: bool) -> None:
     with Workspace() as workspace:
         if workspace.database.dialect != "sqlite":
             raise ConfigError(
-                "Datasette reads SQLite alone; docs/dashboards.md shows Grafana and Metabase on PostgreSQL"
+                "Datasette reads only SQLite; docs/dashboards.md describes Grafana and Metabase for PostgreSQL"
             )
         file = Path(workspace.database.engine.url.database or "")
         metadata = datasette_metadata(file.stem, workspace.database)
@@ -55,7 +55,7 @@ def command(port: int, open_it: bool) -> None:
     with _listening(port) as listener, contextlib.suppress(KeyboardInterrupt):
         address = f"http://{_HOST}:{listener.getsockname()[1]}{gate.folder}?token={gate.token}"
         click.echo(address)
-        click.echo("Open this address in a browser of yours. Stop with Ctrl-C.", err=True)
+        click.echo("Open this address in your browser. Stop with Ctrl-C.", err=True)
         with tempfile.TemporaryDirectory() as folder:
             if open_it:
                 _open(Path(folder) / "open.html", address)
@@ -63,25 +63,16 @@ def command(port: int, open_it: bool) -> None:
 
 
 def _listening(port: int) -> socket.socket:
-    """A socket that listens before anybody is given the address, so that it is this process that gets the token."""
-    listener = socket.socket()
-    if sys.platform != "win32":  # there it would let two programs share the port
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """A socket that listens before the address is printed, so that no other process can receive the token."""
     try:
-        listener.bind((_HOST, port))
-        listener.listen()
+        return socket.create_server((_HOST, port))
     except OSError as error:
-        listener.close()
         raise ConfigError(f"cannot listen on port {port}: {error.strerror}; choose another with --port") from None
-    return listener
 
 
 def _open(page: Path, address: str) -> None:
-    """Show ``address`` by way of a private file: every user of the machine can read a browser's command line."""
-    content = (
-        f'<!doctype html><title>moodlog</title><meta http-equiv="refresh" content="0; url={html.escape(address)}">'
-    )
-    write_private(page, content.encode())
+    """Open ``address`` through a private file: every user of the machine can read a browser's command line."""
+    write_private(page, redirect_page(html.escape(address)).encode())
     webbrowser.open(page.as_uri())
 
 

@@ -1,7 +1,7 @@
-"""Who may see the pages of ``moodlog browse``: a browser that came once with the token of the printed address.
+"""Access control of ``moodlog browse``: only a browser that opened the printed address, which has a token, gets in.
 
-Browsers send a cookie of 127.0.0.1 to every port, so also to a server of another user of the machine. That is why all
-pages are below a random folder, which is the cookie's path and which nobody else knows.
+Browsers send a cookie of 127.0.0.1 to every port, also to servers of other users of the machine. So all pages are below
+a random secret folder, which is the cookie's path.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _WHY = "Open the address that `moodlog browse` printed; it contains the token th
 
 
 class BrowseGate:
-    """ASGI middleware that lets nobody through to ``app`` without the token.
+    """ASGI middleware that requires the token.
 
     Attributes:
-        folder: the path below which everything is, with a slash at both ends.
-        token: what the first address and then the cookie must contain.
+        folder: the path of all pages, with a slash at both ends.
+        token: the secret in the first address and then in the cookie.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class BrowseGate:
         self.token = secrets.token_urlsafe(32)
 
     def guard(self, app: App) -> App:
-        """``app`` behind this gate, and behind the guard against web pages of elsewhere."""
+        """``app`` behind this gate, and behind the guard against other web pages."""
 
         async def gated(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan" or (self._knows(_cookie(scope)) and scope["path"].startswith(self.folder)):
@@ -46,10 +46,15 @@ class BrowseGate:
         return hmac.compare_digest(given.encode(), self.token.encode())
 
     async def _welcome(self, send: Send) -> None:
-        """Set the cookie and go on by a page: on a redirect, a browser that came from a file would not send it yet."""
+        """Set the cookie and redirect by a page: after an HTTP redirect from a file, browsers do not send it yet."""
         cookie = f"{_COOKIE}={self.token}; Path={self.folder}; HttpOnly; SameSite=Strict"
-        page = f'<!doctype html><title>moodlog</title><meta http-equiv="refresh" content="0; url={self.folder}">'
-        await answer(send, 200, page, content_type="text/html", headers=[(b"set-cookie", cookie.encode())])
+        headers = [(b"set-cookie", cookie.encode())]
+        await answer(send, 200, redirect_page(self.folder), content_type="text/html", headers=headers)
+
+
+def redirect_page(address: str) -> str:
+    """An HTML page that opens ``address``."""
+    return f'<!doctype html><title>moodlog</title><meta http-equiv="refresh" content="0; url={address}">'
 
 
 def _token(scope: Scope) -> str:

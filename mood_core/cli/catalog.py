@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mood_core.cli import options
 from mood_core.errors import InputError, MoodlogError
 from mood_core.features.catalog.file_list import add_to_list, read_list, remove_from_list
-from mood_core.tabular.files import shown
+from mood_core.settings import Settings, load_settings
+from mood_core.tabular.files import find_files, shown
 from mood_core.text.sanitise import plain
 
 if TYPE_CHECKING:
     from mood_core.features.catalog.report import CheckedFile
 
-
-@dataclass(frozen=True, slots=True)
-class CatalogPlaces:
-    """Where the catalogue is kept.
-
-    Attributes:
-        from_settings: the locations in ``MOODLOG_CATALOG``; they count before the added ones.
-        added: the list that ``catalog add`` writes.
-        cache: the folder for what CSV files are converted into.
-    """
-
-    from_settings: tuple[str, ...]
-    added: Path
-    cache: Path
-
-    def locations(self) -> tuple[str, ...]:
-        """All locations in the order in which they count."""
-        return (*self.from_settings, *read_list(self.added))
-
-
-def catalog_places() -> CatalogPlaces:
-    """The places that the settings name."""
-    from mood_core.settings import load_settings
-
-    settings = load_settings()
-    return CatalogPlaces(settings.catalog, settings.catalog_list, settings.catalog_cache)
+_NO_FILES = "No catalogue files yet; `moodlog catalog add PATH` adds some."
 
 
 @click.group
@@ -74,14 +51,14 @@ def add(locations: tuple[str, ...]) -> None:
     Example:
       moodlog catalog add ~/music/tracks_features.csv s3://my-bucket/features/
     """
-    places = catalog_places()
-    for checked in _check(locations, places.cache):
+    settings = load_settings()
+    for checked in _check(locations, settings.catalog_cache):
         if checked.problem is not None:
             raise InputError(checked.problem)
         click.echo(_sentence(checked), err=True)
     for location in locations:
-        news = add_to_list(places.added, location)
-        click.echo(f"{'added' if news else 'already there'}: {plain(shown(location))}")
+        is_new = add_to_list(settings.catalog_list, location)
+        click.echo(f"{'added' if is_new else 'already there'}: {plain(shown(location))}")
 
 
 @command.command("remove")
@@ -93,14 +70,18 @@ def remove(location: str) -> None:
     Example:
       moodlog catalog remove ~/music/tracks_features.csv
     """
-    places = catalog_places()
-    remove_from_list(places.added, location)
-    _forget(location, places.cache)
+    from mood_core.features.catalog.convert import forget
+
+    settings = load_settings()
+    remove_from_list(settings.catalog_list, location)
+    with suppress(MoodlogError):  # the small converted files of a location that no longer exists stay
+        for file in find_files([location]):
+            forget(file, settings.catalog_cache)
     click.echo(f"removed: {plain(shown(location))}")
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+@options.as_json_lines
 def list_files(as_json: bool) -> None:
     """Show the files in the order in which they are searched.
 
@@ -108,19 +89,19 @@ def list_files(as_json: bool) -> None:
     Example:
       moodlog catalog list --json
     """
-    rows = list(_listed(catalog_places()))
+    rows = list(_listed(load_settings()))
     if as_json:
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
     elif not rows:
-        click.echo("No catalogue files yet; `moodlog catalog add PATH` adds some.", err=True)
+        click.echo(_NO_FILES, err=True)
     else:
         _print(rows)
 
 
 @command.command("check")
 @click.argument("locations", nargs=-1, metavar="[PATH]...")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+@options.as_json_lines
 def check(locations: tuple[str, ...], as_json: bool) -> None:
     """Read whole files and report their content or their problems.
 
@@ -131,33 +112,29 @@ def check(locations: tuple[str, ...], as_json: bool) -> None:
       moodlog catalog check
       moodlog catalog check tracks_features.csv --json | jq .problem
     """
-    places = catalog_places()
-    wanted = locations or places.locations()
+    settings = load_settings()
+    wanted = locations or _in_use(settings)
     wrong = 0
-    for checked in _check(wanted, places.cache):
+    for checked in _check(wanted, settings.catalog_cache):
         wrong += checked.problem is not None
         click.echo(json.dumps(asdict(checked), ensure_ascii=False) if as_json else _sentence(checked))
     if not wanted:
-        click.echo("No catalogue files yet; `moodlog catalog add PATH` adds some.", err=True)
+        click.echo(_NO_FILES, err=True)
     if wrong:
         raise InputError(f"{wrong} of the catalogue's files cannot be used; correct them or leave them out")
 
 
-def _forget(location: str, cache: Path) -> None:
-    from mood_core.features.catalog.convert import forget
-    from mood_core.tabular.files import find_files
-
-    # What is no longer there leaves nothing to go by; its conversion is small change.
-    with suppress(MoodlogError):
-        for file in find_files([location]):
-            forget(file, cache)
+def _in_use(settings: Settings) -> tuple[str, ...]:
+    """The locations in the order of search: those in ``MOODLOG_CATALOG`` first."""
+    return (*settings.catalog, *read_list(settings.catalog_list))
 
 
 def _check(locations: Sequence[str], cache: Path) -> Iterator[CheckedFile]:
+    from mood_core.cli.progress import share_progress
     from mood_core.features.catalog.report import check_files
 
-    with _progress() as progress:
-        yield from check_files(locations, cache, progress)
+    with share_progress() as progress:
+        yield from check_files(locations, cache, lambda file, share: progress(Path(file).name, share))
 
 
 def _sentence(checked: CheckedFile) -> str:
@@ -166,20 +143,17 @@ def _sentence(checked: CheckedFile) -> str:
     usable = checked.rows - checked.left_out - checked.unusable
     parts = [f"{checked.location}: {checked.rows:,} rows, {usable:,} of them usable"]
     if checked.unusable:
-        parts.append(f"{checked.unusable:,} with a missing or illegal value")
+        parts.append(f"{checked.unusable:,} with a missing or invalid value")
     if checked.left_out:
-        parts.append(f"{checked.left_out:,} without a Spotify id or cut short")
+        parts.append(f"{checked.left_out:,} without a Spotify id or with the wrong number of cells")
     if checked.conflicts:
-        parts.append(f"{checked.conflicts:,} that contradict an earlier row, which counts")
-    parts += checked.notes
-    return "; ".join(parts)
+        parts.append(f"{checked.conflicts:,} that differ from an earlier row of the same track, which is used")
+    return "; ".join([*parts, *checked.notes])
 
 
-def _listed(places: CatalogPlaces) -> Iterator[dict[str, object]]:
-    from mood_core.tabular.files import find_files
-
-    for location in places.locations():
-        origin = "setting" if location in places.from_settings else "added"
+def _listed(settings: Settings) -> Iterator[dict[str, object]]:
+    for location in _in_use(settings):
+        origin = "setting" if location in settings.catalog else "added"
         try:
             for file in find_files([location]):
                 yield {"location": file.location, "origin": origin, "bytes": file.size, "problem": None}
@@ -189,30 +163,11 @@ def _listed(places: CatalogPlaces) -> Iterator[dict[str, object]]:
 
 def _print(rows: Sequence[dict[str, object]]) -> None:
     from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
 
-    table = Table(Column("file", overflow="fold"), "from", "MB", Column("problem", overflow="fold"))
+    from mood_core.cli.plain_table import plain_table
+
+    table = []
     for row in rows:
-        size = row["bytes"]
-        megabytes = f"{size / 1e6:.1f}" if isinstance(size, int) else ""
-        table.add_row(Text(str(row["location"])), Text(str(row["origin"])), megabytes, Text(str(row["problem"] or "")))
-    Console().print(table)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """A bar on stderr for each file while it is read."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
-        tasks = {}
-
-        def tell(file: str, share: float) -> None:
-            if file not in tasks:
-                tasks[file] = bars.add_task(Path(file).name, total=1.0)
-            bars.update(tasks[file], completed=share)
-
-        yield tell
+        megabytes = f"{size / 1e6:.1f}" if isinstance(size := row["bytes"], int) else None
+        table.append({"file": row["location"], "from": row["origin"], "MB": megabytes, "problem": row["problem"]})
+    Console().print(plain_table(table))

@@ -7,9 +7,10 @@ import re
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 
 from mood_core.app.workspace import Workspace
+from mood_core.cli import options
+from mood_core.cli.progress import share_progress
 
 
 def _month(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
@@ -22,7 +23,7 @@ def _month(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option(
     "--before", metavar="YYYY-MM", callback=_month, help="Merge months before this one; default: current month."
 )
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(before: str | None, as_json: bool) -> None:
     """Merge the small Parquet files of past months into a few large ones, sorted by person and time.
 
@@ -34,14 +35,14 @@ def command(before: str | None, as_json: bool) -> None:
       moodlog compact
       moodlog compact --before 2026-06
     """
-    with Workspace() as workspace, Console(stderr=True).status("merging") as status:
-        report = workspace.compact(before, progress=lambda what, share: status.update(f"merging {what}, {share:.0%}"))
+    with Workspace() as workspace, share_progress() as progress:
+        report = workspace.compact(before, progress=progress)
     if as_json:
         click.echo(json.dumps(asdict(report)))
     elif report.files_before:
         click.echo(
-            f"{report.files_before} files became {report.files_after},"
-            f" {report.bytes_before} bytes became {report.bytes_after}"
+            f"merged {report.files_before} files with {report.bytes_before} bytes"
+            f" into {report.files_after} with {report.bytes_after}"
         )
     else:
         click.echo("nothing to merge")

@@ -1,4 +1,4 @@
-"""``moodlog connect`` and ``moodlog reconnect``: a person's consent, and what it starts."""
+"""``moodlog connect`` and ``moodlog reconnect``: get a person's consent and pull once."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 from rich.console import Console
-from tzlocal import get_localzone_name
 
+from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import User
 from mood_core.errors import ConfigError
 from mood_core.spotify.authorise import TIMEOUT_S, authorise, authorise_by_hand
 from mood_core.spotify.tokens import Token
 from mood_core.store.queries.time_zones import zone
-from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
 from mood_core.usecases.people.manage_users import the_account
 
 _NO_BROWSER = click.option(
@@ -40,13 +39,14 @@ def command(no_browser: bool, timezone: str | None) -> None:
       moodlog connect
       moodlog connect --no-browser --timezone America/New_York
     """
-    zone_name = timezone or _this_machines_zone()
+    zone_name = timezone or machine_zone()
+    if zone_name is None:
+        raise ConfigError("the time zone of this machine is unknown; give --timezone, like Europe/Berlin")
     zone(zone_name)
     with Workspace() as workspace:
         token = _consent(workspace, no_browser=no_browser)
         user = workspace.connect(token, zone_name, keep_timezone=timezone is None)
-        outcome = _pull_once(workspace, user.user_id)
-    _tell(user, outcome)
+        _pull_once(workspace, user)
 
 
 @click.command
@@ -70,9 +70,7 @@ def reconnect(user: str, no_browser: bool) -> None:
                 f"the consent came from another account, {profile.display_name}; log out of Spotify in the browser "
                 "and run the command again"
             )
-        renewed = workspace.connect(token, account.timezone)
-        outcome = _pull_once(workspace, renewed.user_id)
-    _tell(renewed, outcome)
+        _pull_once(workspace, workspace.connect(token, account.timezone))
 
 
 def _consent(workspace: Workspace, *, no_browser: bool) -> Token:
@@ -85,31 +83,26 @@ def _consent(workspace: Workspace, *, no_browser: bool) -> Token:
 def _open_browser(address: str) -> None:
     if not webbrowser.open(address):
         click.echo(
-            "No browser could be opened here. Open the address in one on this machine; if yours is on another, stop "
-            "with Ctrl-C and run the command again with --no-browser.",
+            "No browser could be opened here. Open the address in a browser on this machine. If your browser is on "
+            "another machine, stop with Ctrl-C and run the command again with --no-browser.",
             err=True,
         )
 
 
-def _show_address(address: str) -> None:
-    click.echo("Open this address and agree:", err=True)
-    click.echo(address)
-
-
 def _show_and_wait(address: str) -> None:
-    _show_address(address)
-    _explain_redirect(address, f"Waiting {TIMEOUT_S / 60:.0f} minutes for the answer at")
+    _show(address, f"Waiting {TIMEOUT_S / 60:.0f} minutes for the answer at")
 
 
 def _show_for_hand(address: str) -> None:
-    _show_address(address)
-    _explain_redirect(address, "The browser then goes to")
+    _show(address, "The browser then goes to")
 
 
-def _explain_redirect(address: str, doing: str) -> None:
+def _show(address: str, then: str) -> None:
     redirect_uri = dict(parse_qsl(urlsplit(address).query))["redirect_uri"]
+    click.echo("Open this address and agree:", err=True)
+    click.echo(address)
     click.echo(
-        f"{doing} {redirect_uri}. If Spotify's page says 'Invalid redirect URI', register exactly that at "
+        f"{then} {redirect_uri}. If Spotify's page says 'Invalid redirect URI', register exactly that at "
         "https://developer.spotify.com/dashboard.",
         err=True,
     )
@@ -120,23 +113,12 @@ def _ask_for_answer() -> str:
     return sys.stdin.readline()
 
 
-def _pull_once(workspace: Workspace, user_id: str) -> PullOutcome:
-    pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
-    return pull([user_id], now=workspace.now())[0]
-
-
-def _tell(user: User, outcome: PullOutcome) -> None:
+def _pull_once(workspace: Workspace, user: User) -> None:
+    outcome = workspace.pulling()([user.user_id], now=workspace.now())[0]
     console = Console(stderr=True, highlight=False, markup=False)
-    console.print(f"Connected {user.display_name} ({user.user_id}), whose days are those of {user.timezone}.")
+    console.print(f"Connected {user.display_name} ({user.user_id}) with the time zone {user.timezone}.")
     if outcome.problem:
-        console.print(f"The first pull did not work: {outcome.problem}")
+        console.print(f"The first pull failed: {outcome.problem}")
     else:
         console.print(f"Pulled {outcome.new} new listens.")
     console.print("Next: `moodlog run` labels them now; `moodlog serve` pulls all day and labels every night.")
-
-
-def _this_machines_zone() -> str:
-    try:
-        return get_localzone_name()
-    except Exception as error:  # the library raises whatever the platform does
-        raise ConfigError("this machine does not tell its time zone; give --timezone, like Europe/Berlin") from error

@@ -1,4 +1,4 @@
-"""``moodlog dataset``: labelled tracks from playlists, and what they are like."""
+"""``moodlog dataset``: collect labelled tracks from playlists, and describe them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
 from mood_core.app.workspace import Workspace
-from mood_core.cli.notes import tell_notes
+from mood_core.cli import options
+from mood_core.cli.messages import echo_notes
+from mood_core.cli.plain_table import plain_table
+from mood_core.cli.progress import count_progress
 from mood_core.domain.records import FEATURES
 from mood_core.errors import ConfigError, InputError
 from mood_core.text.sanitise import plain
@@ -34,7 +35,7 @@ def command() -> None:
 )
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A .csv or .parquet file.")
 @click.option("--user", metavar="ID|NAME", help="The account that reads the playlists; default: the first.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool) -> None:
     """Collect the tracks of playlists with their audio features. Each playlist has one mood.
 
@@ -47,12 +48,8 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
         --playlist Energetic=... --out moods.csv
     """
     wanted = [parse_playlist(text) for text in playlists]
-    progress = Progress(console=Console(stderr=True), transient=True)
-    with Workspace() as workspace, progress as bars:
-        step = bars.add_task("fetching features", total=None)
-        table, report = workspace.build_dataset(
-            wanted, user, progress=lambda done, of: bars.update(step, completed=done, total=of)
-        )
+    with Workspace() as workspace, count_progress("fetching features") as progress:
+        table, report = workspace.build_dataset(wanted, user, progress=progress)
     write_dataset(table, out)
     answer = {
         "file": str(out),
@@ -65,15 +62,9 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
 
 @command.command
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--mood",
-    "words",
-    multiple=True,
-    metavar="WORD=MOOD",
-    help="Map a word in the mood column to a mood; WORD= skips its tracks. Repeatable.",
-)
+@options.mood_words
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the distributions to this PNG.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def describe(file: Path, words: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
     """Show the number of tracks of each mood and the means of their features.
 
@@ -86,7 +77,7 @@ def describe(file: Path, words: tuple[str, ...], plot: Path | None, as_json: boo
     from mood_core.classifier.training.labels import parse_mood_words
 
     tracks = read_labelled(file, minimum_tracks=0, words=parse_mood_words(words))
-    tell_notes(tracks.notes)
+    echo_notes(tracks.notes)
     means = {
         mood: _means(tracks.matrix[tracks.labels == number])
         for number, mood in enumerate(tracks.classes)
@@ -102,42 +93,32 @@ def describe(file: Path, words: tuple[str, ...], plot: Path | None, as_json: boo
 
 
 def _means(matrix: np.ndarray) -> list[float | None]:
-    """The mean of each feature; None where no track has it."""
+    """The mean of each feature; None if no track has it."""
     return [None if np.isnan(column).all() else float(np.nanmean(column)) for column in matrix.T]
 
 
 def _print_report(report: DatasetReport, out: Path) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("what became of the items")
-    table.add_column("items", justify="right")
-    for outcome, count in sorted(report.outcomes.items()):
-        table.add_row(outcome.value, str(count))
-    table.add_row("all", str(report.items), style="bold")
-    console = Console()
-    console.print(table)
-    console.print("  ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no track was kept")
-    told = f"Written to {out}. Next: moodlog train --data {out} --out models"
-    console.print(plain(told), markup=False, highlight=False, soft_wrap=True)
+    rows = [{"outcome": outcome.value, "items": count} for outcome, count in sorted(report.outcomes.items())]
+    Console().print(plain_table([*rows, {"outcome": "all", "items": report.items}]))
+    click.echo("  ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no track was kept")
+    click.echo(plain(f"Written to {out}. Next: moodlog train --data {out} --out models"))
 
 
 def _print_means(counts: dict[str, int], means: dict[str, list[float | None]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("mean")
-    for mood in means:
-        table.add_column(mood, justify="right")
-    table.add_row("tracks", *(str(counts[mood]) for mood in means))
+    rows: list[dict[str, object]] = [{"mean": "tracks", **{mood: counts[mood] for mood in means}}]
     for position, name in enumerate(FEATURES):
-        table.add_row(name, *("" if (mean := values[position]) is None else f"{mean:.3g}" for values in means.values()))
-    Console().print(table)
+        found = {mood: values[position] for mood, values in means.items()}
+        rows.append({"mean": name, **{mood: mean if mean is None else f"{mean:.3g}" for mood, mean in found.items()}})
+    Console().print(plain_table(rows))
 
 
 def _draw(tracks: LabelledTracks, plot: Path) -> None:
     if plot.exists() and not plot.is_file():
-        raise InputError(f"{plot} is not a regular file, so nothing is drawn into it; name another file")
+        raise InputError(f"{plot} is not a regular file and is not replaced; name another file")
     try:
         from mood_core.classifier.training.plots import draw_features
 
         draw_features(plot, tracks)
     except ImportError as error:
         raise ConfigError(f"drawing needs {error.name}: pip install 'moodlog[plots]'") from error
-    click.echo(f"Drawn into {plain(str(plot))}", err=True)
+    click.echo(f"Wrote the picture {plain(str(plot))}.", err=True)

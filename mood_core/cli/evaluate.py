@@ -1,4 +1,4 @@
-"""``moodlog evaluate``: how good the recipe, or a saved model, is on labelled tracks."""
+"""``moodlog evaluate``: measure the training recipe or a saved model on labelled tracks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mood_core.cli.notes import tell_notes
-from mood_core.cli.training_progress import training_progress
+from mood_core.cli import options
+from mood_core.cli.messages import echo_notes
+from mood_core.cli.progress import share_progress
 
 if TYPE_CHECKING:
     from mood_core.classifier.training import Evaluation
@@ -18,47 +19,25 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="CSV or Parquet file of labelled tracks (column mood or label).",
-)
-@click.option(
-    "--mood",
-    "words",
-    multiple=True,
-    metavar="WORD=MOOD",
-    help="Map a word in the mood column to a mood; WORD= skips its tracks. Repeatable.",
-)
-@click.option(
-    "--model", type=click.Path(path_type=Path), default=None, help="Measure this saved model instead of the recipe."
-)
-@click.option("--folds", default=10, show_default=True, type=click.IntRange(2), help="Folds of the cross-validation.")
-@click.option(
-    "--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of the cross-validation."
-)
-@click.option("--seed", default=0, show_default=True, help="Random seed of the folds.")
+@options.labelled_data
+@options.mood_words
+@click.option("--model", type=click.Path(path_type=Path), help="Measure this saved model instead of the recipe.")
+@options.folds
+@options.repeats
+@click.option("--seed", default=0, help="Random seed of the folds.")
 @click.option(
     "--group-by",
     type=click.Choice(["artist", "source"]),
-    default=None,
     help="Keep each artist's tracks together, or leave one source (curator) out at a time.",
 )
-@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also measure baseline models.")
-@click.option(
-    "--protocol",
-    type=click.Choice(["public"]),
-    default=None,
-    help="Run the frozen public benchmark on its ten curators.",
-)
+@options.baselines
+@click.option("--protocol", type=click.Choice(["public"]), help="Run the frozen public benchmark on its ten curators.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=None,
     help="With --protocol: write the results to this JSON file.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(
     data: Path,
     words: tuple[str, ...],
@@ -93,10 +72,10 @@ def command(
         _public(data, out, as_json=as_json)
         return
     if model is None:
-        settings: dict[str, Any] = {"folds": folds, "repeats": repeats, "baselines": baselines}
-        evaluation = _recipe(data, moods, {**settings, "seed": seed, "group_by": group_by})
+        folding = {"folds": folds, "repeats": repeats, "baselines": baselines}
+        evaluation = _recipe(data, moods, seed=seed, group_by=group_by, **folding)
     else:
-        evaluation = _model(data, moods, model, {"seed": seed, "group_by": group_by})
+        evaluation = _model(data, moods, model, seed=seed, group_by=group_by)
     if evaluation.protocol.get("trained_on_this_file"):
         click.echo("moodlog: the model was trained on these tracks; these scores do not measure it", err=True)
     if as_json:
@@ -111,8 +90,8 @@ def _public(data: Path, out: Path | None, *, as_json: bool) -> None:
     from mood_core.domain.records import MOODS
 
     tracks = read_labelled(data, classes=MOODS)
-    tell_notes(tracks.notes)
-    with training_progress() as progress:
+    echo_notes(tracks.notes)
+    with share_progress(transient=False) as progress:
         found = run_protocol(tracks, frozen_hashes(), progress=progress)
     text = json.dumps(found, indent=1)
     if out is not None:
@@ -131,16 +110,16 @@ def _public(data: Path, out: Path | None, *, as_json: bool) -> None:
         click.echo(f"canary {name.replace('_', ' ')}: {'passed' if one['passed'] else 'FAILED'}")
 
 
-def _recipe(data: Path, words: dict[str, str], settings: dict[str, Any]) -> Evaluation:
+def _recipe(data: Path, words: dict[str, str], **settings: Any) -> Evaluation:
     from mood_core.classifier.training import evaluate_recipe, read_labelled
 
     tracks = read_labelled(data, words=words)
-    tell_notes(tracks.notes)
-    with training_progress() as progress:
+    echo_notes(tracks.notes)
+    with share_progress(transient=False) as progress:
         return evaluate_recipe(tracks, progress=progress, **settings)
 
 
-def _model(data: Path, words: dict[str, str], model: Path, settings: dict[str, Any]) -> Evaluation:
+def _model(data: Path, words: dict[str, str], model: Path, **settings: Any) -> Evaluation:
     from mood_core.classifier import load_classifier
     from mood_core.classifier.training import evaluate_unseen, read_labelled
     from mood_core.usecases.models.promote_model import candidate
@@ -150,7 +129,7 @@ def _model(data: Path, words: dict[str, str], model: Path, settings: dict[str, A
     evaluation = evaluate_unseen(candidate(classifier, model), tracks, **settings)
     seen = evaluation.protocol["seen_tracks"]
     skipped = [f"{seen:,} of {len(tracks):,} tracks are left out: the model was trained on them"]
-    tell_notes([*tracks.notes, *(skipped if seen and not evaluation.protocol["trained_on_this_file"] else [])])
+    echo_notes([*tracks.notes, *(skipped if seen and not evaluation.protocol["trained_on_this_file"] else [])])
     return evaluation
 
 

@@ -1,4 +1,4 @@
-"""``moodlog export``: all data of a person, for them to take along."""
+"""``moodlog export``: write all data of a person to a zip."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mood_core.app.workspace import Workspace
+from mood_core.cli import options
 from mood_core.files.private import file_stem
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import the_account
@@ -16,9 +17,9 @@ from mood_core.usecases.people.manage_users import the_account
 
 @click.command
 @click.option("--user", required=True, metavar="ID|NAME", help="The person.")
-@click.option("--format", "kind", type=click.Choice(["json", "csv", "parquet"]), default="json", show_default=True)
+@click.option("--format", "kind", type=click.Choice(["json", "csv", "parquet"]), default="json")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The zip; default: moodlog-ID.zip.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
     """Write all stored data of a person to a zip.
 

@@ -1,4 +1,4 @@
-"""``moodlog forget``: everything of a person goes."""
+"""``moodlog forget``: delete all data of a person."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from mood_core.app.workspace import Workspace
+from mood_core.cli import options
 from mood_core.text.sanitise import plain
 
 
@@ -17,7 +18,7 @@ from mood_core.text.sanitise import plain
 @click.option(
     "--even-without", multiple=True, metavar="FILE", help="Continue without a lake file that is lost for good."
 )
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) -> None:
     """Forget a person: delete token, listens, gaps and name from SQL and every Parquet file. This cannot be undone.
 
@@ -28,15 +29,14 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
     can be forgotten too.
 
     In the history of moodlog's own Prefect server, the person's runs are deleted, and log lines, artifacts and events
-    of other runs that name the person. Delete backups yourself, and runs on other Prefect servers. To
-    keep a copy, run `moodlog export` first.
+    of other runs that name the person. Delete backups yourself, and runs on other Prefect servers. To keep a copy, run
+    `moodlog export` first.
 
     \b
     Examples:
       moodlog forget --user ada
       moodlog forget --user ada --yes
     """
-    # pyarrow's compute functions take a moment to import
     from mood_core.usecases.people.forget_person import whom_to_forget
 
     with Workspace() as workspace:
@@ -53,15 +53,15 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
         err=True,
     )
     for file in report.left:
-        click.echo(plain(f"{file} may still hold them: {_advice(file)}"), err=True)
+        click.echo(plain(f"{file} may still contain their data: {_advice(file)}"), err=True)
 
 
 def _advice(file: str) -> str:
-    """What to do about a file that may still hold a forgotten person."""
+    """What to do about a file that may still contain a forgotten person."""
     if file.endswith("-wal"):
         return "another program reads the database; close it and run any moodlog command"
     if "prefect.db: " in file:
         return "change or delete it in Prefect's pages"
     if file.endswith(".draft"):
-        return "another run was writing it; delete it in the lake if that run has ended"
-    return "it was moved away when it was damaged; delete it"
+        return "another run was writing it; if that run has ended, delete the file"
+    return "this damaged database was replaced; delete the file"

@@ -1,16 +1,17 @@
-"""``moodlog history``: a person's moods by day, week, month, hour, weekday or track."""
+"""``moodlog history``: show moods by day, week, month, hour, weekday or track."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import click
 from rich.console import Console
 
 from mood_core.app.workspace import Workspace
-from mood_core.cli.day import DAY
+from mood_core.cli import options
+from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.mood_table import print_listens, print_mood_table
 from mood_core.store.queries.history import GROUPINGS, HistoryFilter, MoodCount, latest_listens, mood_counts
 from mood_core.store.queries.selection import check_days
@@ -20,20 +21,18 @@ _MOST_DAYS = 100
 
 
 @click.command
-@click.option("-u", "--user", metavar="ID|NAME", help="Show this person; default: everybody.")
+@options.one_person
 @click.option(
     "--by",
     type=click.Choice([*GROUPINGS, "track"]),
     help=f"Group listens by this; default: day, or month for more than {_MOST_DAYS} days.",
 )
-@click.option("--from", "first_day", type=DAY, help="First local day.")
-@click.option("--to", "last_day", type=DAY, help="Last local day.")
-@click.option(
-    "--limit", type=click.IntRange(1, 2**31), default=100, show_default=True, help="Number of listens, with --by track."
-)
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+@options.first_day
+@options.last_day
+@click.option("--limit", type=click.IntRange(1, 2**31), default=100, help="Number of listens, with --by track.")
+@options.as_json_lines
 def command(
-    user: str | None, by: str | None, first_day: datetime | None, last_day: datetime | None, limit: int, as_json: bool
+    user: str | None, by: str | None, first_day: date | None, last_day: date | None, limit: int, as_json: bool
 ) -> None:
     """Show moods as counts of listens, in the person's local time.
 
@@ -47,12 +46,11 @@ def command(
       moodlog history --user ada --by hour --from 2026-11-01
       moodlog history --by track --limit 20
     """
-    days = (first_day.date() if first_day else None, last_day.date() if last_day else None)
-    check_days(*days)
-    chosen = HistoryFilter(user, *days)
+    check_days(first_day, last_day)
+    chosen = HistoryFilter(user, first_day, last_day)
     with Workspace() as workspace:
         if not accounts_called(workspace.accounts, [] if user is None else [user]):
-            click.echo("No account is connected yet; `moodlog connect` connects one.", err=True)
+            click.echo(NO_ACCOUNT, err=True)
             return
         if by == "track":
             listens = latest_listens(workspace.database, chosen, limit)

@@ -1,15 +1,17 @@
-"""``moodlog import``: a whole listening history from the zip that Spotify sends."""
+"""``moodlog import``: import a listening history that Spotify sent."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from mood_core.cli import options
 from mood_core.exports.parse_row import SHORTEST_LISTEN_MS
 from mood_core.text.format import plural
 
@@ -22,25 +24,23 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("-u", "--user", metavar="ID|NAME", help="The person; a new name makes a person without an account.")
+@click.option("-u", "--user", metavar="ID|NAME", help="The person; a new name creates a person without an account.")
 @click.option("--timezone", metavar="ZONE", help="IANA time zone of a new person; default: this machine's.")
 @click.option(
     "--min-ms",
     type=click.IntRange(0),
     default=SHORTEST_LISTEN_MS,
-    show_default=True,
     help="Skip plays shorter than this; 0 keeps all. Plays without a duration are kept.",
 )
 @click.option(
     "--private",
     type=click.Choice(["keep", "drop"]),
     default="keep",
-    show_default=True,
     help="Keep or drop plays of private sessions.",
 )
 @click.option("--label", is_flag=True, help="Fetch features and label at once, most played tracks first.")
 @click.option("--dry-run", is_flag=True, help="Report the outcome of every row, and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(
     paths: tuple[Path, ...],
     user: str | None,
@@ -80,7 +80,7 @@ def command(
     try:
         if label and not dry_run:
             with Workspace() as workspace, _bar() as bar:
-                fetched = label_now(workspace, bar.asking, bar.labelling)
+                fetched = label_now(workspace, partial(bar.count, "features"), partial(bar.count, "labels"))
     finally:  # if labelling fails, the import itself is still reported
         state = None if dry_run else _state(report.user_id)
         if as_json:
@@ -112,7 +112,7 @@ def _raise_unavailable(stopped: StoppedSource, tracks: int) -> NoReturn:
 
 
 class _Bar:
-    """A bar on stderr with rows and time left."""
+    """A progress bar with rows and the time left."""
 
     def __init__(self, bars: RichProgress) -> None:
         self._bars, self._step = bars, ""
@@ -125,15 +125,7 @@ class _Bar:
     def __call__(self, rows: int, done: int, /) -> None:
         self._bars.update(self._task, completed=done, description=f"{self._step} {rows:,} rows")
 
-    def asking(self, done: int, of: int) -> None:
-        """So many tracks of so many were asked for."""
-        self._count("features", done, of)
-
-    def labelling(self, done: int, of: int) -> None:
-        """So many tracks of so many have a label."""
-        self._count("labels", done, of)
-
-    def _count(self, step: str, done: int, of: int) -> None:
+    def count(self, step: str, done: int, of: int) -> None:
         if self._step != step:
             self.started(step, of)
         self._bars.update(self._task, completed=done, description=f"{step} of {done:,} of {of:,} tracks")
@@ -141,10 +133,9 @@ class _Bar:
 
 @contextmanager
 def _bar() -> Iterator[_Bar]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        yield _Bar(bars)
+    from mood_core.cli.progress import bars
+
+    with bars(TimeRemainingColumn()) as shown:
+        yield _Bar(shown)

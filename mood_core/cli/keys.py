@@ -1,4 +1,4 @@
-"""``moodlog keys``: the key that encrypts tokens at rest."""
+"""``moodlog keys``: manage the key that encrypts tokens at rest."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ def rotate() -> None:
     """
     no_core_dumps()
     with Workspace() as workspace:
-        path = workspace.settings.token_key_file
-        given = workspace.settings.token_key is not None
-        keys = [] if given else [TokenCipher.generate_key(), *read_keys(path)]
-        if not given:
+        path, given = workspace.settings.token_key_file, workspace.settings.token_key
+        keys = [TokenCipher.generate_key(), *read_keys(path)] if given is None else []
+        if given is None:
             write_keys(path, keys)
-        elif "," not in workspace.settings.token_key.get_secret_value():  # type: ignore[union-attr]
-            raise ConfigError("MOODLOG_TOKEN_KEY holds one key; put a new one and a comma before it, and run again")
+        elif "," not in given.get_secret_value():
+            raise ConfigError("MOODLOG_TOKEN_KEY has only one key; add a new key and a comma before it, and run again")
         user_ids = [account.user_id for account in workspace.accounts.all()]
         done = reencrypt(user_ids, workspace.tokens, workspace.cipher.rotate)
-        if not given:
+        if given is None:
             write_keys(path, keys[:1])
     click.echo(f"{done} tokens have the new key.", err=True)

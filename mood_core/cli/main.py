@@ -1,4 +1,4 @@
-"""The command group: loads each command when it is asked for, and turns errors into one clear line and an exit code."""
+"""The command group: imports a command when it runs, and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -44,82 +44,73 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "catalog": ("mood_core.cli.catalog:command", "use files of audio features"),
     }
 )
-"""The commands of this package by name: where the command lies (``module:object``) and its one-line help."""
+"""The commands of this package by name, with their location (``module:object``) and one line of help."""
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they run, so that ``--help`` and light commands answer at once."""
+    """A group whose commands are imported when they run, so that ``--help`` and light commands are fast."""
 
-    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lazy = dict(lazy or {})
+        self._lazy = lazy
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order in which they are declared."""
-        return [*self._lazy, *super().list_commands(ctx)]
+        return list(self._lazy)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command called ``cmd_name``."""
-        if cmd_name not in self._lazy:
-            return super().get_command(ctx, cmd_name)
-        module, _, name = self._lazy[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+        module, _, name = self._lazy.get(cmd_name, ("", ""))[0].partition(":")
+        return getattr(importlib.import_module(module), name) if module else None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing one."""
-        others = [(name, super(LazyGroup, self).get_command(ctx, name)) for name in super().list_commands(ctx)]
-        rows = [(name, text) for name, (_, text) in self._lazy.items()]
-        rows += [(name, command.get_short_help_str()) for name, command in others if command]
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the options before the command."""
-        with _usage_told_plainly():
+        """Parse the options before the command."""
+        with _plain_usage_errors():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error becomes one line on stderr and its exit code."""
         try:
-            with _usage_told_plainly():
+            with _plain_usage_errors():
                 return super().invoke(ctx)
-        except MoodlogError as error:
+        except (MoodlogError, OSError) as raised:
+            if isinstance(raised, OSError) and raised.errno == errno.EPIPE:  # the reader of the output has ended
+                raise
+            error = raised if isinstance(raised, MoodlogError) else _system_error(raised)
             if ctx.params.get("verbose"):
                 logging.getLogger(__name__).exception("the command failed")
             click.echo(f"moodlog: {error.message}", err=True)
             ctx.exit(error.exit_code)
-        except OSError as error:  # what the system refuses: a full disk, a folder that may not be written
-            if error.errno == errno.EPIPE:  # whoever read our output has gone
-                raise
-            if ctx.params.get("verbose"):
-                logging.getLogger(__name__).exception("the command failed")
-            click.echo(f"moodlog: {_refusal(error).message}", err=True)
-            ctx.exit(1)
 
 
 @contextmanager
-def _usage_told_plainly() -> Iterator[None]:
-    """What was wrong with an argument repeats it: nothing in it may command the terminal."""
+def _plain_usage_errors() -> Iterator[None]:
+    """Remove control characters from usage errors, which repeat the argument."""
     try:
         yield
     except click.ClickException as error:
-        setattr(error, "message", plain(error.message))  # noqa: B010 - typed as final, and read when it is shown
+        setattr(error, "message", plain(error.message))  # noqa: B010 - it is typed as final
         raise
 
 
-def _refusal(error: OSError) -> MoodlogError:
-    told = f"{error.filename or 'a file'}: {error.strerror or error}"
+def _system_error(error: OSError) -> MoodlogError:
+    """The error for a full disk, a folder without permission or a name that is too long."""
+    reason = f"{error.filename or 'a file'}: {error.strerror or error}"
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
-        told = str(error.args[0][0][-1])  # of several files; the first one tells enough
+        reason = str(error.args[0][0][-1])  # the first of several files
     remedy = "use a shorter name" if error.errno == errno.ENAMETOOLONG else "make room or give permission"
-    return MoodlogError(f"{told}; {remedy}, and run it again")
+    return MoodlogError(f"{reason}; {remedy}, and run it again")
 
 
 def set_up_logging(verbose: int) -> None:
-    """Log to stderr: warnings, with -v what is done, with -vv everything that holds no secret.
+    """Log to stderr: warnings, steps with -v, and every detail except secrets with -vv.
 
-    Only moodlog's own loggers are set up: the root belongs to Prefect where flows run.
+    Only moodlog's own loggers are set up: Prefect sets up the root logger.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -1,4 +1,4 @@
-"""Moods as tables for the terminal: a sign and a word for each mood, never colour alone."""
+"""Tables of moods for the terminal. Each mood has a sign and a word, so that colour is not needed."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.records import MOODS
 from mood_core.store.queries.history import MoodCount
 
-SIGNS = {"Calm": ("○", "cyan"), "Energetic": ("▲", "red"), "Happy": ("●", "yellow"), "Sad": ("▽", "blue")}
-"""A sign and a colour for each mood."""
-
+_COLOURS = {"Calm": "cyan", "Energetic": "red", "Happy": "yellow", "Sad": "blue"}
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _BAR_CELLS = 20
 _TIME_CELLS, _NAME_CELLS, _GAPS = 16, 12, 6
 
 
 def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: str = "day") -> None:
-    """A row for each person and period: how many listens of each mood, and their shares as a bar of signs."""
+    """Print a row for each person and period: the listens of each mood, and their shares as a bar of signs."""
     if not counts:
-        console.print("No listens are stored for that yet; `moodlog run` pulls them.")
+        console.print("No listens are stored for this selection yet; `moodlog run` pulls listens.")
         return
     table = _table("person", period)
-    for sign, colour in SIGNS.values():
-        table.add_column(Text(sign, style=colour), justify="right", no_wrap=True)
+    for mood in MOODS:
+        table.add_column(Text(SIGNS[mood], style=_COLOURS[mood]), justify="right", no_wrap=True)
     table.add_column("·", justify="right", no_wrap=True)
     table.add_column("share", no_wrap=True)
     person = None
@@ -41,7 +40,10 @@ def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: s
 
 
 def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
-    """A row for each listen: when, who, what, its mood with the probability (? for uncertain), or · and why none."""
+    """Print a row for each listen: local time, person, track, and the mood with its probability (? if uncertain).
+
+    A listen without a mood has · and the reason.
+    """
     names = [_fitted(listen["display_name"], _NAME_CELLS) for listen in listens]
     moods = [_mood(listen) for listen in listens]
     head = ("local time", "person", "track", "mood")
@@ -77,8 +79,8 @@ def _table(*columns: str) -> Table:
 
 def _legend() -> Text:
     legend = Text()
-    for mood, (sign, colour) in SIGNS.items():
-        legend.append(f"{sign} {mood}  ", style=colour)
+    for mood in MOODS:
+        legend.append(f"{SIGNS[mood]} {mood}  ", style=_COLOURS[mood])
     return legend.append("· unlabelled", style="dim")
 
 
@@ -86,9 +88,8 @@ def _mood(listen: dict[str, Any]) -> Text:
     mood = listen["mood"]
     if mood is None:
         return Text(f"· {listen['unlabelled_reason']}", style="dim")
-    sign, colour = SIGNS[mood]
-    doubt = "?" if listen["uncertain"] else ""
-    return Text(f"{sign} {mood} {listen['p_' + mood.lower()]:.0%}{doubt}", style=colour)
+    uncertain = "?" if listen["uncertain"] else ""
+    return Text(f"{SIGNS[mood]} {mood} {listen['p_' + mood.lower()]:.0%}{uncertain}", style=_COLOURS[mood])
 
 
 def _bar(count: MoodCount) -> Text:
@@ -97,6 +98,6 @@ def _bar(count: MoodCount) -> Text:
     for mood in MOODS:
         heard += count.listens[mood]
         cells = round(_BAR_CELLS * heard / max(count.total, 1)) - len(bar)
-        bar.append(SIGNS[mood][0] * cells, style=SIGNS[mood][1])
+        bar.append(SIGNS[mood] * cells, style=_COLOURS[mood])
     bar.append("·" * (_BAR_CELLS - len(bar)), style="dim")
     return bar

@@ -1,15 +1,17 @@
-"""``moodlog move``: everything in SQL to another database."""
+"""``moodlog move``: move all rows of SQL to another database."""
 
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import click
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from mood_core.app.workspace import make_home, utc_now
-from mood_core.cli.file_progress import file_progress
+from mood_core.cli import options
+from mood_core.cli.progress import count_progress
 from mood_core.errors import InputError
 from mood_core.settings import Settings, load_settings
 from mood_core.text.sanitise import plain
@@ -19,7 +21,7 @@ _SHOWN = ("accounts", "listens", "api_calls")
 
 @click.command
 @click.option("--from", "source_url", metavar="URL", help="The database to move; default HOME/moodlog.db.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(source_url: str | None, as_json: bool) -> None:
     """Move everything to the database of MOODLOG_DATABASE_URL, from SQLite to PostgreSQL or back.
 
@@ -40,34 +42,30 @@ def command(source_url: str | None, as_json: bool) -> None:
     settings = load_settings()
     make_home(settings.home)
     source, target = open_database(_source(source_url, settings)), open_database(settings.database)
-    try:
+    with closing(source), closing(target), count_progress("moving") as progress:
         if str(source) == str(target):
-            raise InputError(f"{target} is where it is; set MOODLOG_DATABASE_URL to the new database")
+            raise InputError(f"{target} is the current database; set MOODLOG_DATABASE_URL to the new one")
         for database in (source, target):
             migrate(database, now=utc_now())
-        with file_progress("moving") as progress:
-            report = move_database(source, target, now=utc_now(), progress=progress)
-    finally:
-        source.close()
-        target.close()
+        rows = move_database(source, target, now=utc_now(), progress=progress)
     if as_json:
-        click.echo(json.dumps({"from": str(source), "to": str(target), "rows": report.rows}))
+        click.echo(json.dumps({"from": str(source), "to": str(target), "rows": rows}))
         return
-    counts = ", ".join(f"{report.rows[name]} {name}" for name in _SHOWN)
+    counts = ", ".join(f"{rows[name]} {name}" for name in _SHOWN)
     click.echo(plain(f"moved {source} to {target}: {counts}"))
-    click.echo(plain(f"{source} is kept and refuses every command; delete it when you do not need it."), err=True)
+    click.echo(plain(f"{source} is kept, but no command uses it; delete it when you do not need it."), err=True)
 
 
 def _source(url: str | None, settings: Settings) -> str:
     file = settings.home / "moodlog.db"
     if url is None:
         if not file.exists():
-            raise InputError(f"there is no database {file}; name the one to move by --from")
+            raise InputError(f"there is no database {file}; give the database to move with --from")
         return f"sqlite:///{file}"
     try:
         has_password = bool(make_url(url).password)
     except (ArgumentError, ValueError):
         has_password = False
     if has_password:
-        raise InputError("give the password by PGPASSWORD or ~/.pgpass: others can read a command line")
+        raise InputError("other users can read a command line; give the password in PGPASSWORD or ~/.pgpass")
     return url

@@ -1,4 +1,4 @@
-"""``moodlog predict``: the mood of given tracks, or of all tracks in a file of features."""
+"""``moodlog predict``: show the mood of given tracks, or of all tracks in a file of features."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.progress import Progress
 
 from mood_core.app.workspace import Workspace
 from mood_core.classifier import Classifier, attribute, load_classifier
 from mood_core.classifier.headline import headline
-from mood_core.cli.mood_table import SIGNS
-from mood_core.cli.notes import tell_notes
+from mood_core.cli import options
+from mood_core.cli.messages import echo_notes
+from mood_core.cli.progress import share_progress
+from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.moods import POSITIONS, label, positions
 from mood_core.domain.records import MOODS
 from mood_core.domain.vectors import feature_matrix, range_problems
@@ -27,7 +28,7 @@ from mood_core.text.sanitise import plain
 from mood_core.usecases.models.predict_file import PredictionCounts, predict_file
 from mood_core.usecases.models.predict_tracks import TrackFeatures, as_table, track_id_of
 
-_SPOKE = 3
+_TOP_FACTORS = 3
 _FIELDS = ("mood_set", "uncertain", "out_of_distribution", *POSITIONS)
 
 
@@ -43,7 +44,7 @@ _FIELDS = ("mood_set", "uncertain", "out_of_distribution", *POSITIONS)
 @click.option(
     "--model", type=click.Path(path_type=Path), metavar="DIR", help="A model folder; default: the bundled model."
 )
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+@options.as_json_lines
 def command(
     tracks: tuple[str, ...], features: Path | None, out: Path | None, model: Path | None, as_json: bool
 ) -> None:
@@ -71,10 +72,9 @@ def command(
 
 
 def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> None:
+    model = _classifier(folder)
     with Workspace() as workspace:
-        model = load_classifier(folder) if folder else workspace.classifier()
-        found = workspace.features_of(track_ids)
-        for line in _lines(found, model):
+        for line in _lines(workspace.features_of(track_ids), model):
             click.echo(json.dumps(line, ensure_ascii=False) if as_json else _sentence(line))
     if not as_json:
         click.echo(headline(model.card), err=True)
@@ -82,17 +82,16 @@ def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> N
 
 def _lines(found: list[TrackFeatures], model: Classifier) -> Iterator[dict[str, Any]]:
     matrix = feature_matrix(as_table(found))
-    problems = iter(range_problems(matrix))
-    row = iter(range(len(matrix)))
+    problems, rows = range_problems(matrix), iter(range(len(matrix)))
     for track in found:
         line: dict[str, Any] = {"track_id": track.track.track_id, "track": track.track.name or None}
         line["artists"] = ", ".join(track.track.artists) or None
-        problem = track.problem if track.features is None else next(problems)
-        index = None if track.features is None else next(row)
-        if problem is not None or index is None:
+        row = None if track.features is None else next(rows)
+        problem = track.problem if row is None else problems[row]
+        if problem is not None or row is None:
             yield line | {"mood": None, "problem": problem, "model_version": model.model_version}
         else:
-            yield line | _judged(model, matrix[index : index + 1]) | {"feature_source": track.source}
+            yield line | _judged(model, matrix[row : row + 1]) | {"feature_source": track.source}
 
 
 def _judged(model: Classifier, matrix: Any) -> dict[str, Any]:
@@ -117,14 +116,14 @@ def _sentence(line: dict[str, Any]) -> str:
     name = f"{line['track']} by {line['artists']}" if line.get("track") else line["track_id"]
     if line["mood"] is None:
         return f"{name} has no mood: {line['problem']}"
-    shares = "  ".join(f"{SIGNS[mood][0]} {mood} {share:.0%}" for mood, share in line["probabilities"].items())
-    doubts = [_set(line)] if line["uncertain"] else []
-    doubts += ["unlike the training data"] if line["out_of_distribution"] else []
-    doubt = f" ({', '.join(doubts)})" if doubts else ""
-    text = f"{name} is a {line['mood'].upper()} song{doubt}\n  {shares}"
+    shares = "  ".join(f"{SIGNS[mood]} {mood} {share:.0%}" for mood, share in line["probabilities"].items())
+    limits = [_set(line)] if line["uncertain"] else []
+    limits += ["unlike the training data"] if line["out_of_distribution"] else []
+    limit = f" ({', '.join(limits)})" if limits else ""
+    text = f"{name} is a {line['mood'].upper()} song{limit}\n  {shares}"
     if line.get("spoke"):
-        parts = [_spoke(part) for part in line["spoke"][:_SPOKE]]
-        text += f"\n  what spoke most: {', '.join(parts)}; features from {line['feature_source']}"
+        parts = [_factor(part) for part in line["spoke"][:_TOP_FACTORS]]
+        text += f"\n  top factors: {', '.join(parts)}; features from {line['feature_source']}"
     return text
 
 
@@ -135,21 +134,20 @@ def _set(line: dict[str, Any]) -> str:
     return f"uncertain: with 90% coverage also {' or '.join(others)}" if others else "uncertain"
 
 
-def _spoke(part: dict[str, Any]) -> str:
+def _factor(part: dict[str, Any]) -> str:
     value = "missing" if part["value"] is None else f"{part['value']:g}"
-    return f"{part['feature']} {value} ({'for' if part['weight'] >= 0 else 'against'})"
+    return f"{part['feature']} {value} ({'+' if part['weight'] >= 0 else '-'})"
 
 
 def _of_file(features: Path, out: Path | None, folder: Path | None, *, as_json: bool) -> None:
-    with _output(out) as target, Progress(console=Console(stderr=True), transient=True) as progress:
+    with _output(out) as target:
         model = _classifier(folder)
-        step = progress.add_task(f"reading {features.name}", total=1.0)
-        counts = predict_file(
-            str(features), model, target, progress=lambda share: progress.update(step, completed=share)
-        )
+        with share_progress() as progress:
+            show = partial(progress, f"reading {features.name}")
+            counts = predict_file(str(features), model, target, progress=show)
         if out is None:
             _print_file(target, model.model_version, as_json=as_json)
-    _tell_counts(counts, out)
+    _print_counts(counts, out)
     if not as_json:
         click.echo(headline(model.card), err=True)
 
@@ -165,7 +163,7 @@ def _classifier(folder: Path | None) -> Classifier:
 def _output(out: Path | None) -> Iterator[Path]:
     if out is not None:
         if not out.parent.is_dir():
-            raise InputError(f"--out {out}: there is no folder {out.parent}")
+            raise InputError(f"--out {out}: the folder {out.parent} does not exist; create it")
         if out.is_symlink() or (out.exists() and not out.is_file()):
             raise InputError(f"--out {out} is not a regular file and is not replaced; give another name")
         yield out
@@ -186,8 +184,8 @@ def _print_file(path: Path, model_version: str, *, as_json: bool) -> None:
             click.echo(json.dumps(line) if as_json else _sentence(line))
 
 
-def _tell_counts(counts: PredictionCounts, out: Path | None) -> None:
-    tell_notes(counts.notes)
+def _print_counts(counts: PredictionCounts, out: Path | None) -> None:
+    echo_notes(counts.notes)
     left_out = [f"{n} {what}" for n, what in ((counts.without_id, "without an id"), (counts.damaged, "damaged")) if n]
     where = f", written to {plain(str(out))}" if out else ""
     more = f"; left out: {', '.join(left_out)}" if left_out else ""

@@ -1,4 +1,4 @@
-"""``moodlog promote``: put a new model in the place of the current one, if it is better."""
+"""``moodlog promote``: replace the current model with a new one, if it is better."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from mood_core.app.workspace import Workspace
-from mood_core.cli.training_progress import training_progress
+from mood_core.cli import options
+from mood_core.cli.progress import share_progress
 from mood_core.usecases.models.promote_model import check_identity, compare, install
 
 
@@ -17,7 +18,7 @@ from mood_core.usecases.models.promote_model import check_identity, compare, ins
 @click.argument("model", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--data", type=click.Path(path_type=Path), help="Labelled tracks to measure both models on.")
 @click.option("--force", is_flag=True, help="Promote the model with any result, or without a comparison.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 @click.pass_context
 def command(context: click.Context, model: Path, data: Path | None, force: bool, as_json: bool) -> None:
     """Make a model folder the current model if it is better than the current one by more than noise.
@@ -39,7 +40,7 @@ def command(context: click.Context, model: Path, data: Path | None, force: bool,
         card = check_identity(model, current)
         result = None
         if data is not None:
-            with training_progress() as progress:
+            with share_progress(transient=False) as progress:
                 result = compare(model, current, data, progress=progress)
         promoted = force or (result is not None and result.promoted)
         if promoted:

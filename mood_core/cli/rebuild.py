@@ -1,4 +1,4 @@
-"""``moodlog rebuild``: SQL again from the lake."""
+"""``moodlog rebuild``: rebuild SQL from the lake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import click
 from sqlalchemy import make_url
 
 from mood_core.app.workspace import Workspace, utc_now
-from mood_core.cli.file_progress import file_progress
+from mood_core.cli import options
+from mood_core.cli.progress import count_progress
 from mood_core.errors import DatabaseDamaged
 from mood_core.settings import load_settings
 from mood_core.store.engine.corruption import accounts_of, move_away
@@ -21,7 +22,7 @@ from mood_core.usecases.upkeep.rebuild import RebuildReport
 
 @click.command
 @click.option("--skip-damaged", is_flag=True, help="Continue without files that are missing, damaged or foreign.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(skip_damaged: bool, as_json: bool) -> None:
     """Rebuild the SQL database from the Parquet lake, row by row.
 
@@ -49,12 +50,12 @@ def command(skip_damaged: bool, as_json: bool) -> None:
 
 
 def _rebuild(skip_damaged: bool) -> RebuildReport:
-    with Workspace() as workspace, file_progress("rebuilding") as progress:
+    with Workspace() as workspace, count_progress("rebuilding") as progress:
         return workspace.rebuild(skip_damaged=skip_damaged, progress=progress)
 
 
 def _replace(error: DatabaseDamaged, skip_damaged: bool) -> RebuildReport:
-    """Rebuild into a new file in place of the damaged one, with the accounts that it still gives."""
+    """Rebuild into a new file in place of the damaged one, with the accounts that can still be read."""
     file = make_url(load_settings().database).database
     if file is None:
         raise error
@@ -64,5 +65,5 @@ def _replace(error: DatabaseDamaged, skip_damaged: bool) -> RebuildReport:
     with Workspace() as workspace, workspace.database.write(durable=True) as connection:
         write_kept(connection, kept)
     if not kept.get("accounts"):
-        click.echo("no account could be read from it: people connect once more by `moodlog connect`", err=True)
+        click.echo("no account could be read from it: people must connect again with `moodlog connect`", err=True)
     return _rebuild(skip_damaged)

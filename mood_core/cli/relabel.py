@@ -1,4 +1,4 @@
-"""``moodlog relabel``: label everything again by another model."""
+"""``moodlog relabel``: label everything again with another model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from mood_core.app.workspace import Workspace
+from mood_core.cli import options
+from mood_core.cli.plain_table import plain_table
+from mood_core.cli.progress import count_progress
 from mood_core.domain.records import MOODS
 from mood_core.settings import load_settings
+from mood_core.text.sanitise import plain
 from mood_core.usecases.models.relabel import Agreement, RelabelReport, keep_using
 
 
@@ -21,7 +24,7 @@ from mood_core.usecases.models.relabel import Agreement, RelabelReport, keep_usi
 @click.option(
     "--drop-old", "drop", is_flag=True, help="Then delete the labels of all other versions, also from the lake."
 )
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(model: Path | None, drop: bool, as_json: bool) -> None:
     """Label every known track again with another model, from stored features. Nothing is fetched.
 
@@ -36,21 +39,18 @@ def command(model: Path | None, drop: bool, as_json: bool) -> None:
     """
     own = load_settings()
     settings = own.model_copy(update={"model": model}) if model else own
-    with Workspace(settings) as workspace, Console(stderr=True).status("labelling") as status:
-        report = workspace.relabel(
-            drop_old=drop, progress=lambda done, of: status.update(f"{done} of {of} tracks labelled")
-        )
+    with Workspace(settings) as workspace, count_progress("labelling") as progress:
+        report = workspace.relabel(drop_old=drop, progress=progress)
         warning = keep_using(model, own.model, own.models) if model else None
     if warning:
         click.echo(warning, err=True)
     if as_json:
-        click.echo(json.dumps(as_json_object(report), ensure_ascii=False, default=float))
+        click.echo(json.dumps(_fields(report), ensure_ascii=False, default=float))
     else:
-        _print(report, Console())
+        _print(report)
 
 
-def as_json_object(report: RelabelReport) -> dict[str, object]:
-    """The report as one JSON object."""
+def _fields(report: RelabelReport) -> dict[str, object]:
     return {
         "model_version": report.labels.model_version,
         "labelled": report.labels.labelled,
@@ -60,31 +60,22 @@ def as_json_object(report: RelabelReport) -> dict[str, object]:
     }
 
 
-def _print(report: RelabelReport, console: Console) -> None:
-    console.print(
-        f"{report.labels.labelled} tracks labelled by {report.labels.model_version}", markup=False, highlight=False
-    )
+def _print(report: RelabelReport) -> None:
+    click.echo(f"{report.labels.labelled} tracks labelled by {report.labels.model_version}")
     if report.agreement:
-        _print_agreement(report.agreement, console)
+        _print_agreement(report.agreement)
     for version, labels in report.dropped.items():
-        console.print(f"dropped {labels} labels by {version}", markup=False, highlight=False)
+        click.echo(f"dropped {labels} labels by {version}")
 
 
-def _print_agreement(agreement: Agreement, console: Console) -> None:
+def _print_agreement(agreement: Agreement) -> None:
     kappa = "undefined" if agreement.kappa is None else f"{agreement.kappa:.3f}"
-    console.print(
+    click.echo(
         f"{agreement.share:.1%} of {agreement.tracks} tracks have the mood that {agreement.old_version} gave;"
-        f" Cohen's kappa {kappa}",
-        markup=False,
-        highlight=False,
+        f" Cohen's kappa {kappa}"
     )
-    table = Table(title="Old moods down, new moods across", title_justify="left", box=None, pad_edge=False)
-    table.add_column("")
-    for mood in MOODS:
-        table.add_column(mood, justify="right")
-    for mood in MOODS:
-        table.add_row(mood, *(str(agreement.table[mood][other]) for other in MOODS))
-    console.print(table)
+    rows = [{"old \\ new": old, **{new: agreement.table[old][new] for new in MOODS}} for old in MOODS]
+    Console().print(plain_table(rows))
     for row in agreement.moved[:5]:
-        text = f"{row['track']} ({row['artists']}): {row['old_mood']} to {row['new_mood']}, moved {row['distance']:.2f}"
-        console.print(text, markup=False, highlight=False)
+        names = plain(f"{row['track']} ({row['artists']})")
+        click.echo(f"{names}: {row['old_mood']} to {row['new_mood']}, moved {row['distance']:.2f}")

@@ -1,15 +1,15 @@
-"""``moodlog report``: a page of moods to look at."""
+"""``moodlog report``: write a page of moods."""
 
 from __future__ import annotations
 
 import webbrowser
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import click
 
 from mood_core.app.workspace import Workspace
-from mood_core.cli.day import DAY
+from mood_core.cli import options
 from mood_core.errors import InputError
 from mood_core.files.private import write_private
 from mood_core.text.sanitise import plain
@@ -18,20 +18,17 @@ from mood_core.usecases.people.manage_users import accounts_called
 
 @click.command
 @click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Show this person; default: everybody.")
-@click.option("--from", "first_day", type=DAY, help="First local day.")
-@click.option("--to", "last_day", type=DAY, help="Last local day.")
+@options.first_day
+@options.last_day
 @click.option(
     "-o",
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("moodlog-report.html"),
-    show_default=True,
     help="The file to write.",
 )
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
-def command(
-    users: tuple[str, ...], first_day: datetime | None, last_day: datetime | None, out: Path, open_it: bool
-) -> None:
+def command(users: tuple[str, ...], first_day: date | None, last_day: date | None, out: Path, open_it: bool) -> None:
     """Write a page of moods: calendar, hours, transitions, top tracks, gaps.
 
     The page is one HTML file that works without a network: store it, mail it or put it on any web server. For every
@@ -43,13 +40,7 @@ def command(
       moodlog report --user ada --from 2026-01-01 --out ada.html
     """
     with Workspace() as workspace:
-        write_report(
-            workspace,
-            out,
-            users=users,
-            first_day=first_day.date() if first_day else None,
-            last_day=last_day.date() if last_day else None,
-        )
+        write_report(workspace, out, users=users, first_day=first_day, last_day=last_day)
         if not workspace.accounts.all():
             click.echo("The page is empty: no account is connected yet. `moodlog connect` connects one.", err=True)
     click.echo(plain(str(out)))
@@ -65,10 +56,10 @@ def write_report(
     first_day: date | None = None,
     last_day: date | None = None,
 ) -> Path:
-    """Write the mood page of ``users`` (ids or names; all accounts when empty) to ``out`` and return ``out``.
+    """Write the mood page of ``users`` (ids or names; all accounts if empty) to ``out``, and return ``out``.
 
     Raises:
-        InputError: Nobody is called so, there are too many people for a page, or the file cannot be written.
+        InputError: One of ``users`` is unknown, there are too many people for a page, or the file cannot be written.
         StoreError: The database cannot be read.
     """
     from mood_core.classifier.headline import headline

@@ -12,11 +12,12 @@ import click
 from rich.console import Console
 
 from mood_core.app.workspace import Workspace
+from mood_core.cli import options
+from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table
 from mood_core.cli.status_sections import sections
 from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
 from mood_core.files.outside import absolute
-from mood_core.spotify.tokens import days_left
 from mood_core.store.queries.accounts import Account
 from mood_core.store.queries.ledger import batch_counts
 from mood_core.store.queries.overview import (
@@ -30,15 +31,16 @@ from mood_core.store.queries.overview import (
 from mood_core.text.sanitise import plain
 
 _MOST_ROWS = 50
+_NOT_PULLED = {"pull_every_minutes": None, "pull_reason": None}
 
 
 @click.command
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 def command(as_json: bool) -> None:
     """Show connected accounts, the completeness of their history, and scheduled runs.
 
     It shows accounts with the days until Spotify needs a new consent (six months after the last one), the range of each
-    history by source (waiting: pending plays of an export, whose track is not known yet), possible gaps, the sources of
+    history by source (waiting: pending plays, whose track is not known yet), possible gaps, the sources of
     audio features, the batches in the ledger, and the calls of the last 24 hours. The wait between two pulls of an
     account is the time in which half of its window of 50 listens filled in the busiest period of the last two weeks,
     from 30 minutes to 12 hours. With a small daily budget of calls it is longer.
@@ -53,7 +55,7 @@ def command(as_json: bool) -> None:
 
 
 def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: bool) -> None:
-    """Write the state of things to stdout; ``schedule`` reports for a home what runs by itself, None if it cannot."""
+    """Write the status to stdout; ``schedule`` returns the section about scheduled runs for a home, or None."""
     with Workspace() as workspace:
         state = {
             "users": _users(workspace),
@@ -79,7 +81,7 @@ def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: b
 
 
 def _lake(url: str) -> str:
-    """Where the lake is, without opening it: that would import PyArrow, half of what this command costs."""
+    """The location of the lake. Opening it would import PyArrow, which takes half of this command's time."""
     return url if "://" in url else str(absolute(Path(url)))
 
 
@@ -87,27 +89,25 @@ def _users(workspace: Workspace) -> list[dict[str, Any]]:
     accounts = workspace.accounts.all()
     pulled = [account.user_id for account in accounts if account.state == "active"]
     paces = workspace.accounts.paces(workspace.now() - LOOK_BACK, HALF_WINDOW, pulled)
-    floor = within_quota(sum(a.state == "active" for a in accounts), workspace.settings.spotify_daily_budget)
-    return [_user(workspace, account) | _pulling(account, paces, floor) for account in accounts]
-
-
-def _pulling(account: Account, paces: dict[str, tuple[int, timedelta | None]], floor: timedelta) -> dict[str, Any]:
-    if account.state != "active":
-        return {"pull_every_minutes": None, "pull_reason": None}
-    pace = Pace(*paces.get(account.user_id, (0, None)))
-    wait = max(interval(pace), floor)
-    return {"pull_every_minutes": round(wait / timedelta(minutes=1)), "pull_reason": reason(pace, floor)}
+    floor = within_quota(len(pulled), workspace.settings.spotify_daily_budget)
+    rows = []
+    for account in accounts:
+        pace = Pace(*paces.get(account.user_id, (0, None)))
+        every, because = round(max(interval(pace), floor) / timedelta(minutes=1)), reason(pace, floor)
+        is_pulled = account.state == "active"
+        pulling = {"pull_every_minutes": every, "pull_reason": because} if is_pulled else _NOT_PULLED
+        rows.append(_user(workspace, account) | pulling)
+    return rows
 
 
 def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
-    left = None if account.authorised_at is None else days_left(account.authorised_at, workspace.now())
     return {
         "user_id": account.user_id,
         "display_name": account.display_name,
         "timezone": account.timezone,
         "state": account.state,
         "state_reason": account.state_reason,
-        "token_days_left": left,
+        "token_days_left": account.authorised_at and workspace.days_left(account.authorised_at),
         "watermark": account.newest_listen_at and account.newest_listen_at.isoformat(),
         "last_pulled_at": account.last_pulled_at and account.last_pulled_at.isoformat(),
         "last_problem": account.last_problem,
@@ -116,7 +116,7 @@ def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
 
 def _print(state: dict[str, Any], console: Console) -> None:
     if not state["users"]:
-        console.print("No account is connected yet; `moodlog connect` connects one.")
+        console.print(NO_ACCOUNT)
     for title, rows in sections(state).items():
         if rows:
             console.print(title, style="bold", highlight=False)

@@ -1,4 +1,4 @@
-"""``moodlog train``: a mood model from labelled tracks."""
+"""``moodlog train``: train a mood model on labelled tracks."""
 
 from __future__ import annotations
 
@@ -7,41 +7,31 @@ from pathlib import Path
 
 import click
 
-from mood_core.cli.notes import tell_notes
-from mood_core.cli.training_progress import training_progress
+from mood_core.cli import options
+from mood_core.cli.messages import echo_notes
+from mood_core.cli.progress import share_progress
 from mood_core.text.sanitise import plain
+
+_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "wrong_and_sure", "recall")
 
 
 @click.command("train")
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="CSV or Parquet file of labelled tracks (column mood or label).",
-)
-@click.option(
-    "--mood",
-    "words",
-    multiple=True,
-    metavar="WORD=MOOD",
-    help="Map a word in the mood column to a mood; WORD= skips its tracks. Repeatable.",
-)
+@options.labelled_data
+@options.mood_words
 @click.option(
     "--out",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for models; NAME/VERSION is made in it.",
+    help="Folder for models; NAME/VERSION is created in it.",
 )
-@click.option("--seed", default=0, show_default=True, help="Random seed of the folds; it does not change the weights.")
-@click.option("--name", default="my-moods", show_default=True, help="The model's name.")
-@click.option("--model-version", default=None, help="The model's version  [default: the next whole number]")
-@click.option("--description", default=None, help="Description of the data, for the model card.")
-@click.option("--folds", default=10, show_default=True, type=click.IntRange(2), help="Folds of the cross-validation.")
-@click.option(
-    "--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of the cross-validation."
-)
-@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also measure baseline models.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@click.option("--seed", default=0, help="Random seed of the folds; it does not change the weights.")
+@click.option("--name", default="my-moods", help="The model's name.")
+@click.option("--model-version", help="The model's version  [default: the next whole number]")
+@click.option("--description", help="Description of the data, for the model card.")
+@options.folds
+@options.repeats
+@options.baselines
+@options.as_json
 def command(
     data: Path,
     words: tuple[str, ...],
@@ -73,7 +63,7 @@ def command(
     from mood_core.classifier.training import parse_mood_words, require_training, train_model
 
     require_training()
-    with training_progress() as progress:
+    with share_progress(transient=False) as progress:
         folder = train_model(
             data,
             out,
@@ -85,17 +75,14 @@ def command(
             repeats=repeats,
             baselines=baselines,
             words=parse_mood_words(words),
-            tell=tell_notes,
+            tell=echo_notes,
             progress=progress,
         )
     card = read_card(folder)
-    metrics = {
-        key: card.metrics[key]
-        for key in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "wrong_and_sure", "recall")
-    }
+    metrics = {key: card.metrics[key] for key in _METRICS}
     if as_json:
-        stated = {"model_version": card.model_version, "folder": str(folder), "weights_sha256": card.weights_sha256}
-        click.echo(json.dumps({**stated, "threshold": card.threshold, **metrics}))
+        facts = {"model_version": card.model_version, "folder": str(folder), "weights_sha256": card.weights_sha256}
+        click.echo(json.dumps({**facts, "threshold": card.threshold, **metrics}))
         return
     click.echo(f"{card.model_version} in {plain(str(folder))}")
     error = card.metrics["standard_errors"]["accuracy"]
@@ -104,6 +91,5 @@ def command(
     on = "on a curator never seen" if card.protocol.get("group_by") == "source" else "inside this file"
     click.echo(
         f"{on}: accuracy {metrics['accuracy']:.1%} ± {error:.1%}, balanced {metrics['balanced_accuracy']:.1%}, "
-        f"log loss {metrics['log_loss']:.3f}, calibration error {metrics['ece']:.3f}; "
-        f"{uncertain}"
+        f"log loss {metrics['log_loss']:.3f}, calibration error {metrics['ece']:.3f}; {uncertain}"
     )

@@ -1,4 +1,4 @@
-"""``moodlog users``: the people whose history is kept."""
+"""``moodlog users``: list and change the people whose history is stored."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import click
 from rich.console import Console
 
 from mood_core.app.workspace import Workspace
+from mood_core.cli import options
+from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table
 from mood_core.errors import InputError
 from mood_core.store.queries.tombstones import half_forgotten
@@ -23,7 +25,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+@options.as_json_lines
 def list_users(as_json: bool) -> None:
     """List all people, with the state of their accounts."""
     with Workspace() as workspace:
@@ -42,7 +44,7 @@ def list_users(as_json: bool) -> None:
         }
         for account in accounts
     ]
-    Console().print(plain_table(rows) if rows else "No account is connected yet; `moodlog connect` connects one.")
+    Console().print(plain_table(rows) if rows else NO_ACCOUNT)
 
 
 @command.command
@@ -51,7 +53,7 @@ def pause(user: str) -> None:
     """Stop pulling an account. Its history stays; listens during the pause may be lost."""
     with Workspace() as workspace:
         set_paused(the_account(workspace.accounts, user), workspace.accounts, paused=True)
-    click.echo(f"{user} is paused; `moodlog users resume {user}` goes on.", err=True)
+    click.echo(f"{user} is paused; `moodlog users resume {user}` resumes it.", err=True)
 
 
 @command.command
@@ -103,4 +105,4 @@ def set_timezone(user: str, timezone: str) -> None:
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
         changed = change_user(account, workspace.batches, now=workspace.now(), timezone=timezone)
-    click.echo(f"The days of {changed.display_name} are those of {changed.timezone}.", err=True)
+    click.echo(f"{changed.display_name} now has the time zone {changed.timezone}.", err=True)

@@ -6,16 +6,17 @@ import json
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 
 from mood_core.app.workspace import Workspace
-from mood_core.cli.file_progress import file_progress
+from mood_core.cli import options
+from mood_core.cli.progress import count_progress
+from mood_core.text.sanitise import plain
 from mood_core.usecases.upkeep.verify_lake import Verification
 
 
 @click.command
 @click.option("--deep", is_flag=True, help="Also compare every row, in a temporary database made from the lake.")
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.as_json
 @click.pass_context
 def command(context: click.Context, deep: bool, as_json: bool) -> None:
     """Check that the Parquet lake, the ledger and the SQL database agree.
@@ -29,19 +30,19 @@ def command(context: click.Context, deep: bool, as_json: bool) -> None:
       moodlog verify --deep
       moodlog verify --json | jq .findings
     """
-    with Workspace() as workspace, file_progress("verifying") as progress:
+    with Workspace() as workspace, count_progress("verifying") as progress:
         found = workspace.verify(deep=deep, progress=progress)
     if as_json:
         click.echo(json.dumps({"ok": not found.findings, **asdict(found)}, ensure_ascii=False))
     else:
-        _print(found, Console())
+        _print(found)
     context.exit(1 if found.findings else 0)
 
 
-def _print(found: Verification, console: Console) -> None:
+def _print(found: Verification) -> None:
     for finding in found.findings:
-        console.print(f"{finding.kind}: {finding.subject}", style="bold", markup=False, highlight=False, soft_wrap=True)
-        console.print(f"  {finding.problem}", markup=False, highlight=False, soft_wrap=True)
-        console.print(f"  {finding.advice}", markup=False, highlight=False, soft_wrap=True)
-    state = f"{len(found.findings)} findings" if found.findings else "lake, ledger and SQL agree"
-    console.print(f"{state}: {found.files} files, {found.rows} rows, {found.bytes} bytes", highlight=False)
+        click.secho(plain(f"{finding.kind}: {finding.subject}"), bold=True)
+        click.echo(plain(f"  {finding.problem}"))
+        click.echo(plain(f"  {finding.advice}"))
+    result = f"{len(found.findings)} findings" if found.findings else "lake, ledger and SQL agree"
+    click.echo(f"{result}: {found.files} files, {found.rows} rows, {found.bytes} bytes")

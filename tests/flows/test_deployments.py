@@ -105,8 +105,8 @@ def test_the_schedules_are_those_of_the_documentation() -> None:
         "rebuild",
         "forget",
     }
-    assert by_name["nightly"].concurrency == {"limit": 1, "collision_strategy": "ENQUEUE"}
-    assert by_name["pull"].concurrency == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+    assert by_name["nightly"].concurrency_limit == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    assert by_name["pull"].concurrency_limit == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
 
 
 def test_a_file_that_is_no_prefect_file_is_named(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from flows.cli import main
 def test_what_is_no_day_is_refused_with_one_that_is(home: Path, words: str, day: str) -> None:
     done = CliRunner().invoke(main, [*words.split(), day])
     assert done.exit_code == 2
-    assert f"{day!r} is no day; write it like 2026-11-24." in done.stderr
+    assert f"{day!r} is not valid; write it like 2026-11-24." in done.stderr
     assert not home.exists()
 
 

@@ -104,7 +104,7 @@ def test_a_damaged_database_that_was_moved_away_is_named(ids: list[str], tmp_pat
     assert done.exit_code == 0, done.output
     expected = [str(away)] if database_url.startswith("sqlite") else []
     assert json.loads(done.stdout)["left"] == expected
-    assert (f"{away} may still hold them" in done.stderr) is bool(expected)
+    assert (f"{away} may still contain their data" in done.stderr) is bool(expected)
 
 
 def test_who_is_only_in_the_lake_goes_too(ids: list[str], standin: StandIn, tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def test_somebody_of_whom_only_listens_gaps_or_plays_are_left_is_found(
             connection.execute(text("DELETE FROM users WHERE user_id = 'lost'"))
     verified = _moodlog("verify").output
     assert f"{known_by}" in verified
-    assert "rows of nobody" in verified
+    assert "rows whose person" in verified
     done = _moodlog("forget", "--user", "lost", "--yes")
     assert done.exit_code == 0, done.output
     with workspace_of(standin) as workspace:

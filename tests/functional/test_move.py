@@ -154,7 +154,7 @@ def test_a_history_is_not_replaced_nor_a_password_taken(
             )
         )
     refused = _moodlog("move")
-    assert (refused.exit_code, "history of its own" in refused.output) == (2, True), refused.output
+    assert (refused.exit_code, "another history" in refused.output) == (2, True), refused.output
 
 
 def test_nothing_is_moved_under_a_run(

@@ -61,7 +61,7 @@ def test_a_long_429_stops_everybody_until_the_time_it_names(home: Path, today: S
     status = _status()
     assert all("used up" in user["last_problem"] for user in status["users"])
     assert status["not_before"] == {ENDPOINT: (now + timedelta(hours=2)).isoformat()}
-    assert "asked for none before" in CliRunner().invoke(main, ["status"]).stdout
+    assert "rate limited until" in CliRunner().invoke(main, ["status"]).stdout
     doctor = CliRunner().invoke(main, ["doctor", "--json"])
     quota = next(line for line in map(json.loads, doctor.stdout.splitlines()) if line["what"] == "quota")
     assert (quota["level"], "rate limited until" in quota["said"]) == ("warning", True)

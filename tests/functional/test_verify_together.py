@@ -181,8 +181,8 @@ def _rebuild(lake: Lake, database: Database) -> None:
         (_wrong_days, "`moodlog rebuild`", _rebuild),
         (_wrong_totals, "`moodlog rebuild`", _rebuild),
         (_changed_rows, "`moodlog rebuild`", _rebuild),
-        (_gone_file, "put it back from a backup", _put_back),
-        (_damaged_file, "put it back from a backup", _put_back),
+        (_gone_file, "restore it from a backup", _put_back),
+        (_damaged_file, "restore it from a backup", _put_back),
     ],
 )
 def test_what_verify_advises_leads_to_agreement(

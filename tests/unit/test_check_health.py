@@ -18,8 +18,8 @@ def _ago(hours: float) -> datetime:
 @pytest.mark.parametrize(
     ("told", "pulled", "level", "word"),
     [
-        (None, None, Level.WARNING, "nothing runs by itself"),
-        (None, _ago(30), Level.WARNING, "nothing runs by itself"),
+        (None, None, Level.WARNING, "no scheduled run starts"),
+        (None, _ago(30), Level.WARNING, "no scheduled run starts"),
         (None, _ago(3), Level.OK, "the last pull was 2026-11-20 09:00 UTC"),
         (Scheduled(active=False), _ago(3), Level.WARNING, "not scheduled"),
         (Scheduled(active=True, since=_ago(900), last_success=_ago(9)), None, Level.OK, "last succeeded 2026-11-20 03"),

@@ -49,12 +49,11 @@ def test_the_last_and_the_next_time_of_a_schedule(cron: str, last: datetime, fol
 
 
 def test_a_problem_must_last_and_is_forgotten_when_it_ends() -> None:
-    timer, problem = FaultTimer(timedelta(seconds=60)), Problem("nothing-scheduled", "no run is scheduled")
-    wrong = {problem.code: problem}
-    assert timer.lasting(wrong, NOW) == []
-    assert timer.lasting(wrong, NOW + timedelta(seconds=60)) == [problem]
-    assert timer.lasting({}, NOW + timedelta(seconds=75)) == []
-    assert timer.lasting(wrong, NOW + timedelta(seconds=90)) == []
+    timer, problem = FaultTimer(), Problem("nothing-scheduled", "no run is scheduled")
+    assert timer.lasting([problem], NOW) == []
+    assert timer.lasting([problem], NOW + timedelta(seconds=60)) == [problem]
+    assert timer.lasting([], NOW + timedelta(seconds=75)) == []
+    assert timer.lasting([problem], NOW + timedelta(seconds=90)) == []
 
 
 def test_the_errors_of_the_scheduler_count_and_those_before_it_do_not(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""A copy of everything moodlog keeps, from one moment, while it runs: a folder that works as a HOME.
+"""Backs up everything that moodlog stores, as a consistent snapshot that works as a HOME, while moodlog runs.
 
-The database is copied before the lake: every batch that the copied database knows is in the copied lake, and a newer
-file there is loaded by the first run. Rewriters of files wait meanwhile; pulling and labelling go on.
+The database is copied before the lake: every batch of the copied database is in the copied lake, and the first run
+loads newer files. Runs that rewrite files wait during the copy; pulling and labelling continue.
 """
 
 from __future__ import annotations
@@ -24,14 +24,7 @@ from mood_core.store.locks.named_locks import NamedLock, named_lock
 
 @dataclass(frozen=True, slots=True)
 class BackupReport:
-    """What was copied.
-
-    Attributes:
-        folder: the new folder.
-        database: whether the database is in it, which PostgreSQL is not.
-        files: how many files of the lake are.
-        bytes: their size together with the database's.
-    """
+    """The new ``folder``, with or without the ``database``; the number of ``files`` of the lake, and all ``bytes``."""
 
     folder: Path
     database: bool
@@ -48,13 +41,12 @@ def back_up(
     now: datetime,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> BackupReport:
-    """Copy database, lake and ``others`` (files and folders, where they are there) to a new folder in ``into``.
+    """Copy database, lake and ``others`` (files and folders that exist) to a new folder in ``into``.
 
-    The folder is named by ``now`` and appears when it is whole; killed before, nothing of it counts, and the next
-    backup clears it away.
+    The folder is named by ``now``. It appears when it is complete; the next backup deletes what a killed one left.
 
     Raises:
-        InputError: There is a backup of this very second.
+        InputError: There is a backup of the same second.
         StoreBusy: Another process is rewriting the lake.
         BatchCorrupt: A file of the lake cannot be read.
         StoreError: The database cannot be copied.
@@ -62,37 +54,36 @@ def back_up(
     """
     target = into / f"moodlog-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     if target.exists():
-        raise InputError(f"{target} is there already; wait a second and run it again")
+        raise InputError(f"{target} exists already; wait a second and run it again")
     make_private_folder(into)
     sweep(into.glob(".moodlog-*.draft"))
-    draft = temporary_path(target)
-    make_private_folder(draft)
+    temporary = temporary_path(target)
+    make_private_folder(temporary)
     try:
         with named_lock(database, NamedLock.UPKEEP):
-            report = _copy(lake, database, draft, target, progress)
+            files, size = _copy(lake, database, temporary, progress)
         for path in others:
-            _copy_other(path, draft / path.name)
-        fsync_folder(draft)
-        draft.rename(target)
+            _copy_other(path, temporary / path.name)
+        fsync_folder(temporary)
+        temporary.rename(target)
         fsync_folder(into)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return report
+        shutil.rmtree(temporary, ignore_errors=True)
+    return BackupReport(target, database.file is not None, files, size)
 
 
-def _copy(
-    lake: Lake, database: Database, draft: Path, target: Path, progress: Callable[[int, int], None]
-) -> BackupReport:
+def _copy(lake: Lake, database: Database, folder: Path, progress: Callable[[int, int], None]) -> tuple[int, int]:
+    """Copy database and lake to ``folder``; returns the number of files of the lake, and all bytes."""
     size = 0
     if database.file is not None:
-        snapshot(database.file, draft / "moodlog.db")
-        size += (draft / "moodlog.db").stat().st_size
-    make_private_folder(draft / "lake")
+        snapshot(database.file, folder / "moodlog.db")
+        size += (folder / "moodlog.db").stat().st_size
+    make_private_folder(folder / "lake")
     paths = [path for dataset in DATASETS for path in (*lake.paths(dataset), *lake.superseded(dataset))]
     for done, path in enumerate(paths):
         progress(done, len(paths))
-        size += lake.copy(path, draft / "lake")
-    return BackupReport(target, database.file is not None, len(paths), size)
+        size += lake.copy(path, folder / "lake")
+    return len(paths), size
 
 
 def _copy_other(path: Path, target: Path) -> None:

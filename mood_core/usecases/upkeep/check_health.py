@@ -1,4 +1,4 @@
-"""What a healthy moodlog looks like: findings with remedies. Each check stands alone, so one failure hides no other."""
+"""Findings of ``moodlog doctor`` with their remedies. The checks are independent: a failed one hides no other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from mood_core.errors import MoodlogError
 from mood_core.store.queries.accounts import Account
@@ -20,7 +21,7 @@ _SCHEDULE = "moodlog serve, or `prefect deploy --all` and a worker"
 
 
 class Level(StrEnum):
-    """How a check went."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -29,7 +30,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor: what was looked at, how it is, and the remedy where there is something to do."""
+    """One line of the doctor: what was checked, its state, and the remedy if there is a problem."""
 
     what: str
     level: Level
@@ -38,7 +39,7 @@ class Finding:
 
 
 def checked(what: str, check: Callable[[], Finding | list[Finding]]) -> list[Finding]:
-    """The findings of ``check``; an error of moodlog's becomes a finding that is broken, with its sentence."""
+    """The findings of ``check``; a MoodlogError becomes a finding with the level broken and its message."""
     try:
         found = check()
     except MoodlogError as error:
@@ -47,34 +48,35 @@ def checked(what: str, check: Callable[[], Finding | list[Finding]]) -> list[Fin
 
 
 def clock_finding(now: datetime, service_time: datetime | None) -> Finding:
-    """How far this machine's clock is from that of a service, which tells ``service_time`` to the second."""
+    """The difference between this machine's clock and ``service_time``, a service's time to the second."""
     if service_time is None:
-        return Finding("clock", Level.WARNING, "Spotify's answer tells no time to compare with")
+        return Finding("clock", Level.WARNING, "Spotify's response has no time to compare with")
     skew = now - service_time
     seconds = abs(skew).total_seconds()
     if seconds <= _CLOCK_OK.total_seconds():
-        return Finding("clock", Level.OK, "agrees with Spotify's to some seconds")
+        return Finding("clock", Level.OK, "agrees with Spotify's clock to some seconds")
     shown = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-    said = f"is {shown} {'ahead of' if skew > timedelta() else 'behind'} Spotify's"
+    said = f"is {shown} {'ahead of' if skew > timedelta() else 'behind'} Spotify's clock"
     level = Level.WARNING if seconds <= _CLOCK_SPOILS.total_seconds() else Level.BROKEN
     return Finding("clock", level, said, "set it by network time (NTP)")
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """What a Prefect server tells of the nightly run.
+    """What a Prefect server reports about moodlog's schedules.
 
     Attributes:
-        active: whether a schedule will start it.
-        since: when it was first known there; None where it is not.
-        last_success: when the newest nightly run that worked ended.
-        last_successes: when the newest run of each deployment that worked ended.
-        failed_since: when the newest run ended, if that one failed or crashed.
-        waits_for_worker: whether no worker is there to take it.
-        next_runs: when the next run of each schedule is due, by the deployment's name.
-        unscheduled: deployments whose schedule is on and for which the server has scheduled no run.
-        ghosts: runs and slots that no process holds although the server shows them as under way.
-        is_own: whether the server is that of ``moodlog serve`` on this machine.
+        active: whether a schedule starts the nightly run.
+        since: when the nightly deployment was created; None if there is none.
+        last_success: when the last completed nightly run ended.
+        last_successes: by deployment name, when its last completed run ended.
+        failed_since: when the last nightly run ended, if it failed or crashed.
+        overdue_since: when a nightly run was due that should have ended, if none has succeeded since.
+        waits_for_worker: whether no worker polls for the nightly run.
+        next_runs: by deployment name, when the next run is due.
+        unscheduled: deployments with an active schedule and no scheduled run.
+        ghosts: runs and slots that the server shows as under way although no process executes them.
+        is_own: whether this is the server of ``moodlog serve`` on this machine.
     """
 
     active: bool
@@ -82,73 +84,84 @@ class Scheduled:
     last_success: datetime | None = None
     last_successes: tuple[tuple[str, datetime], ...] = ()
     failed_since: datetime | None = None
+    overdue_since: datetime | None = None
     waits_for_worker: bool = False
     next_runs: tuple[tuple[str, datetime], ...] = ()
     unscheduled: tuple[str, ...] = ()
     ghosts: tuple[str, ...] = ()
     is_own: bool = False
 
+    def times(self) -> dict[str, Any]:
+        """The times of the next and of the last completed runs as JSON values."""
+        return {
+            "next_runs": {name: at.isoformat() for name, at in self.next_runs} | dict.fromkeys(self.unscheduled),
+            "last_successes": {name: at.isoformat() for name, at in self.last_successes},
+            "last_nightly_success": self.last_success and self.last_success.isoformat(),
+        }
+
 
 def schedule_finding(
-    told: Scheduled | None, newest_pull: datetime | None, now: datetime, *, has_served: bool = False
+    found: Scheduled | None, newest_pull: datetime | None, now: datetime, *, has_served: bool = False
 ) -> Finding:
-    """Whether runs are scheduled and work. ``told`` is None where there is no Prefect server to ask.
+    """Whether runs are scheduled and succeed. ``found`` is None without a Prefect server.
 
-    ``has_served`` says that `moodlog serve` was started here before, so that its absence is a problem.
+    If ``moodlog serve`` was started here before (``has_served``), its absence is a problem.
     """
-    if told is None:
+    if found is None:
         return _without_server(newest_pull, now, has_served=has_served)
-    if not told.active:
+    if not found.active:
         return Finding("schedule", Level.WARNING, "the nightly run is not scheduled on this Prefect server", _SCHEDULE)
-    if told.unscheduled:
-        said = f"no run is scheduled for {', '.join(told.unscheduled)}, although the schedules are on"
-        log = "restart moodlog serve; HOME/prefect/server.log" if told.is_own else "restart the Prefect server; its log"
-        return Finding("schedule", Level.BROKEN, said, f"{log} says why its scheduler fails")
-    if told.waits_for_worker:
+    if found.unscheduled:
+        said = f"no run is scheduled for {', '.join(found.unscheduled)}, although the schedules are active"
+        log = "moodlog serve; HOME/prefect/server.log" if found.is_own else "the Prefect server; its log"
+        return Finding("schedule", Level.BROKEN, said, f"restart {log} says why its scheduler fails")
+    if found.waits_for_worker:
         remedy = "prefect worker start --pool moodlog"
-        return Finding("schedule", Level.WARNING, "the nightly run is scheduled, but no worker takes it", remedy)
-    begins = told.last_success or told.since or now
-    said = "has not succeeded yet" if told.last_success is None else f"last succeeded {told.last_success:{_MINUTE}} UTC"
-    if told.failed_since is not None:
-        said = f"the last one, which ended {told.failed_since:{_MINUTE}} UTC, failed; the nightly run {said}"
+        return Finding("schedule", Level.WARNING, "the nightly run is scheduled, but no worker polls for it", remedy)
+    begins, last = found.last_success or found.since or now, found.last_success
+    said = "has not succeeded yet" if last is None else f"last succeeded {last:{_MINUTE}} UTC"
+    if found.failed_since is not None:
+        said = f"the last one, which ended {found.failed_since:{_MINUTE}} UTC, failed; the nightly run {said}"
     elif _is_recent(begins, now):
-        due = dict(told.next_runs).get("nightly")
-        next_ = "the nightly run is scheduled" + (f" for {due:{_MINUTE}} UTC" if due else "")
-        return Finding("schedule", Level.OK, f"{next_} and {said}")
+        due = dict(found.next_runs).get("nightly")
+        at = f" for {due:{_MINUTE}} UTC" if due else ""
+        return Finding("schedule", Level.OK, f"the nightly run is scheduled{at} and {said}")
     level = Level.BROKEN if now - begins > 2 * _PULLED_WITHIN else Level.WARNING
-    return Finding("schedule", level, f"the nightly run is scheduled, but {said}", "moodlog run, and see what it says")
+    return Finding("schedule", level, f"the nightly run is scheduled, but {said}", "moodlog run, and read its output")
 
 
-def ghost_findings(told: Scheduled | None) -> list[Finding]:
-    """The runs and slots that no process holds, which keep later runs waiting; nothing where there are none."""
-    if told is None or not told.ghosts:
+def ghost_findings(found: Scheduled | None) -> list[Finding]:
+    """A finding about runs and slots that no process holds, if there are any: they delay later runs."""
+    if found is None or not found.ghosts:
         return []
-    shown = ", ".join(told.ghosts[:_NAMED]) + (f" and {len(told.ghosts) - _NAMED} more" * (len(told.ghosts) > _NAMED))
+    more = f" and {len(found.ghosts) - _NAMED} more" if len(found.ghosts) > _NAMED else ""
     remedy = (
         "restart moodlog serve: it marks them as crashed and frees their slots"
-        if told.is_own
+        if found.is_own
         else "`prefect flow-run cancel ID` for each run, then moodlog setup, which frees their slots"
     )
-    return [Finding("runs", Level.WARNING, f"no process works on what is shown as under way: {shown}", remedy)]
+    said = f"no process executes what is shown as under way: {', '.join(found.ghosts[:_NAMED])}{more}"
+    return [Finding("runs", Level.WARNING, said, remedy)]
 
 
 def _without_server(newest_pull: datetime | None, now: datetime, *, has_served: bool) -> Finding:
     if has_served:
-        said = "nothing runs by itself: moodlog serve was started here before and does not run"
-        return Finding("schedule", Level.WARNING, said, _SCHEDULE)
-    if newest_pull is not None and _is_recent(newest_pull, now):
+        said = "no scheduled run starts: moodlog serve was started here before and does not run now"
+    elif newest_pull is not None and _is_recent(newest_pull, now):
         said = f"no Prefect server is running or set; the last pull was {newest_pull:{_MINUTE}} UTC"
         return Finding("schedule", Level.OK, said)
-    return Finding("schedule", Level.WARNING, "nothing runs by itself: no Prefect server is running or set", _SCHEDULE)
+    else:
+        said = "no scheduled run starts: no Prefect server is running or set"
+    return Finding("schedule", Level.WARNING, said, _SCHEDULE)
 
 
 def _is_recent(moment: datetime, now: datetime) -> bool:
-    """Whether ``moment`` is of the last day; one in the future was dated by a clock that was wrong."""
+    """Whether ``moment`` is within the last day. A time further in the future comes from a wrong clock."""
     return abs(now - moment) <= _PULLED_WITHIN
 
 
 def account_findings(accounts: list[Account], now: datetime, days_left: Callable[[datetime], int]) -> list[Finding]:
-    """One finding for each account: its permission, when it was last pulled, and its last trouble."""
+    """One finding for each account: its permission, its last pull, and its last problem."""
     if not accounts:
         return [Finding("accounts", Level.WARNING, "no account is connected", "moodlog connect")]
     return [_account(account, now, days_left) for account in accounts]
@@ -159,18 +172,17 @@ def _account(account: Account, now: datetime, days_left: Callable[[datetime], in
     again = f"moodlog reconnect {account.user_id}"
     if account.state == "needs_reauthorisation":
         later = account.permission_retry_at
-        soon = f"; tried again at {later:{_MINUTE}} UTC" if later else ""
+        soon = f"; next retry at {later:{_MINUTE}} UTC" if later else ""
         said = f"Spotify refuses its permission: {account.state_reason}{soon}"
-        return Finding(what, Level.BROKEN, said, f"moodlog users resume {account.user_id} (tries it now), or {again}")
+        return Finding(what, Level.BROKEN, said, f"moodlog users resume {account.user_id} (retries it now), or {again}")
     if account.state != "active" or account.authorised_at is None:
-        return Finding(
-            what, Level.OK, "paused" if account.state == "paused" else "a history without a connected account"
-        )
+        said = "paused" if account.state == "paused" else "a history without a connected account"
+        return Finding(what, Level.OK, said)
     left = days_left(account.authorised_at)
     if left <= WARN_DAYS:
         return Finding(what, Level.WARNING, f"Spotify's permission ends in {left} days", again)
     if account.last_problem:
-        return Finding(what, Level.WARNING, f"the last pull did not work: {account.last_problem}", "moodlog run")
+        return Finding(what, Level.WARNING, f"the last pull failed: {account.last_problem}", "moodlog run")
     pulled = account.last_pulled_at
     if pulled is None or not _is_recent(pulled, now):
         return Finding(what, Level.WARNING, "was not pulled in the last day", "moodlog serve, or moodlog run")

@@ -1,4 +1,4 @@
-"""What the doctor says about secrets: who can read or change the files that have one, and where secrets are sent."""
+"""Findings about secrets: who can read or change files with secrets, and where secrets are sent."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _COPIES = ("moodlog-*", "*.damaged-*")
 
 
 def secret_files(home: Path, database: Path | None, env_files: Iterable[Path]) -> list[Path]:
-    """The files and folders that hold secrets or people's data and are there, HOME first; HOME also where it is not."""
+    """The existing files and folders with secrets or people's data, after HOME, which need not exist."""
     found = [home / "token.key", *env_files, home / "prefect"]
     found += [Path(f"{database}{part}") for part in _OF_DATABASE] if database else []
     found += sorted(path for pattern in _COPIES for path in home.glob(pattern))
-    if _is_open(home / "prefect"):  # otherwise nobody else gets to what is in it
+    if _is_open(home / "prefect"):  # otherwise other users cannot open its files
         found += sorted(path for pattern in _OF_PREFECT for path in (home / "prefect").glob(pattern))
     return [home, *dict.fromkeys(path for path in found if path.exists())]
 
@@ -33,21 +33,21 @@ def secret_files(home: Path, database: Path | None, env_files: Iterable[Path]) -
 def private_file(what: str, path: Path) -> Finding:
     """Whether ``path`` belongs to this user or root, and only its owner can read it."""
     if not path.exists():
-        return Finding(what, Level.OK, f"{path} is not made yet")
+        return Finding(what, Level.OK, f"{path} does not exist yet")
     status = path.stat()
     if sys.platform != "win32" and status.st_uid not in (os.geteuid(), 0):
         me = user_name(os.geteuid())
         said = f"{path} belongs to {user_name(status.st_uid)}, who can read and change it"
-        return Finding(what, Level.BROKEN, said, f"chown {me} {path} (as root), if it is yours")
+        return Finding(what, Level.BROKEN, said, f"if it is yours: chown {me} {path} (as root)")
     if _is_open(path):
         mode = stat.S_IMODE(status.st_mode)
         can = "change" if mode & 0o022 else "read"
-        return Finding(what, Level.WARNING, f"others can {can} {path} (mode {mode:o})", f"chmod go-rwx {path}")
+        return Finding(what, Level.WARNING, f"other users can {can} {path} (mode {mode:o})", f"chmod go-rwx {path}")
     return Finding(what, Level.OK, f"only you can read {path}")
 
 
 def other_names(in_use: Mapping[str, str]) -> list[Finding]:
-    """Names of settings that are not moodlog's own and are set."""
+    """Findings about settings that are set under other programs' names."""
     return [Finding(name, Level.OK, outcome) for name, outcome in sorted(in_use.items())]
 
 
@@ -58,20 +58,19 @@ def foreign_tokens(user_ids: Sequence[str], check: Callable[[str], object]) -> F
             check(user_id)
         except ConfigError as error:
             return Finding("tokens", Level.BROKEN, error.message)
-    return Finding("tokens", Level.OK, "can be decrypted and belong to the services that are set")
+    return Finding("tokens", Level.OK, "can be decrypted and belong to the configured services")
 
 
-def encrypted_connection(database: Database) -> Finding | None:
-    """A warning where the connection to PostgreSQL on another machine is not encrypted."""
+def encrypted_connection(database: Database) -> list[Finding]:
+    """A warning if the connection to PostgreSQL on another machine is not encrypted."""
     host = database.engine.url.host
     if database.dialect != "postgresql" or not host or host.startswith("/") or is_loopback(f"http://{host}"):
-        return None
+        return []
     with database.read() as connection:
-        is_encrypted = connection.scalar(query("is_connection_encrypted"))
-    if is_encrypted:
-        return None
-    said = f"the connection to {host} is not encrypted: passwords, tokens and listens can be read on the way"
-    return Finding("database connection", Level.WARNING, said, "add ?sslmode=verify-full to MOODLOG_DATABASE_URL")
+        if connection.scalar(query("is_connection_encrypted")):
+            return []
+    said = f"the connection to {host} is not encrypted: others on the network can read passwords, tokens and listens"
+    return [Finding("database connection", Level.WARNING, said, "add ?sslmode=verify-full to MOODLOG_DATABASE_URL")]
 
 
 def _is_open(path: Path) -> bool:

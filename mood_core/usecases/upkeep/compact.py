@@ -1,4 +1,4 @@
-"""Merges the small files of past months, so that the lake stays quick to read and small."""
+"""Merges the small files of past months, so that the lake stays small and fast to read."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.remove_rows import clean_lake, publish
 
 MERGED = (LISTENS, AUDIO_FEATURES, MOODS)
-"""Datasets of which the first row of a key counts, so that merging changes nothing. The others are small."""
+"""Datasets in which the first row of a key is used, so that merging changes nothing. The others are small."""
 
 MOST_ROWS = 1_000_000
-"""No merged file has more rows: it stays quick to write and needs a few hundred MB of memory at most."""
+"""The maximum of rows in a merged file, so that writing it needs at most a few hundred MB of memory."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class CompactReport:
-    """Files and bytes of the merged months before and after; ``leftovers``: replaced files removed later than due."""
+    """Files and bytes of the merged months before and after, and the number of replaced files that were left over."""
 
     files_before: int = 0
     files_after: int = 0
@@ -51,19 +51,19 @@ def compact(
     elsewhere: Elsewhere = NOWHERE,
     progress: Callable[[str, float], None] = lambda _what, _share: None,
 ) -> CompactReport:
-    """Merge the files of every month before ``before`` (YYYY-MM) into few; by default of all but the current one.
+    """Merge the files of every month before ``before`` (YYYY-MM) into few; by default of all but the current month.
 
-    So those of a month ahead are merged, too: a clock that was wrong has begun it, and every batch goes there until it
-    comes. A reader sees the rows of the old files or of the new one at every moment, and the ledger follows in one
-    transaction. Killed anywhere, it is finished by the next run. Files that are damaged or not loaded are left alone.
+    Future months, which a wrong clock started, are merged too: batches are written there until that month comes.
+    Readers always see the rows either of the old files or of the new one, and the ledger follows in one transaction.
+    Safe to rerun after a crash. Files that are damaged or not loaded are skipped.
 
-    ``elsewhere`` is what is kept of people outside lake and SQL. ``progress`` hears which share, 0-1, of the files of
-    which dataset is merged.
+    ``elsewhere`` has the data about people outside lake and SQL. ``progress`` is called with a dataset and the share of
+    its files, 0-1, that is merged.
 
     Raises:
         StoreBusy: Another process is rewriting the lake.
-        LockLost: Another process has begun to rewrite it meanwhile; nothing was changed since.
-        StoreError: The lake or the database fails; no row is lost then.
+        LockLost: Another process has started to rewrite it meanwhile; nothing was changed since then.
+        StoreError: The lake or the database fails; no row is lost.
     """
     with named_lock(database, NamedLock.UPKEEP):
         batches = Batches(lake, database, elsewhere)
@@ -84,34 +84,30 @@ def _compact(
             report.leftovers += 1
     for dataset in MERGED:
         ledger = entries(database)
-        paths = [path for path in lake.paths(dataset.name) if _is_over(path.split("/")[1], this, before)]
-        groups = list(_groups(paths, ledger))
+        rows = [ledger[path] for path in lake.paths(dataset.name) if path in ledger]
+        past = [row for row in rows if (_month(row) < f"month={before}" if before else _month(row) != this)]
+        groups = [group for group in _groups(past) if len(group) > 1]
         for number, group in enumerate(groups):
             progress(dataset.name, number / len(groups))
             _merge(lake, database, dataset, group, now, report)
-    _take_over(lake, database, now)
+    _repair_ledger(lake, database, now)
     return report
 
 
-def _is_over(month: str, this: str, before: str | None) -> bool:
-    return month < f"month={before}" if before else month != this
+def _month(row: LedgerRow) -> str:
+    return row.path.split("/")[1]
 
 
-def _groups(paths: list[str], ledger: dict[str, LedgerRow]) -> Iterator[list[LedgerRow]]:
-    """Runs of two or more loaded files of one month, in their order, of up to a million rows together."""
+def _groups(rows: list[LedgerRow]) -> Iterator[list[LedgerRow]]:
+    """Consecutive files of one month with at most :data:`MOST_ROWS` rows together."""
     group: list[LedgerRow] = []
-    for path in paths:
-        row = ledger.get(path)
-        if row is None:
-            continue
+    for row in rows:
         fits = sum(other.row_count for other in group) + row.row_count <= MOST_ROWS
-        if group and not (fits and group[0].path.split("/")[1] == path.split("/")[1]):
-            if len(group) > 1:
-                yield group
+        if group and not (fits and _month(group[0]) == _month(row)):
+            yield group
             group = []
         group.append(row)
-    if len(group) > 1:
-        yield group
+    yield group
 
 
 def _merge(
@@ -122,7 +118,7 @@ def _merge(
         try:
             file, rows = lake.read(row.path)
         except BatchCorrupt as error:
-            log.error("left alone: %s; `moodlog verify` says more", error.message)  # noqa: TRY400 - it is told whole
+            log.error("skipped: %s; run `moodlog verify`", error.message)  # noqa: TRY400 - the message is complete
             continue
         if file.sha256 == row.sha256:
             read.append((file, rows))
@@ -139,7 +135,7 @@ def _merge(
 
 
 def _by_model(read: list[tuple[BatchFile, pa.Table]]) -> list[list[tuple[BatchFile, pa.Table]]]:
-    """Labels of different models stay in different files, so that an old model's can be dropped whole."""
+    """The files by model version: labels of different models stay apart, so that a model's files can be dropped."""
     parts: dict[tuple[str, ...], list[tuple[BatchFile, pa.Table]]] = {}
     for file, rows in read:
         versions = rows["model_version"].unique().to_pylist() if "model_version" in rows.schema.names else []
@@ -148,8 +144,8 @@ def _by_model(read: list[tuple[BatchFile, pa.Table]]) -> list[list[tuple[BatchFi
 
 
 def _first_of_each(dataset: Dataset, rows: pa.Table) -> pa.Table:
-    """``rows`` sorted by the key, without those whose key an earlier batch had: SQL keeps the first as well."""
-    ordered = conform(dataset, rows)  # sorts, and rows of one key stay in the order of their batches
+    """``rows`` sorted by the key, with only the first row of each key, as in SQL."""
+    ordered = conform(dataset, rows)  # the sort is stable, so the first row is that of the first batch
     if ordered.num_rows < 2:
         return ordered
     differs = None
@@ -161,10 +157,10 @@ def _first_of_each(dataset: Dataset, rows: pa.Table) -> pa.Table:
     return ordered.filter(pa.concat_arrays([pa.array([True]), differs]))
 
 
-def _take_over(lake: Lake, database: Database, now: datetime) -> None:
-    """Put the ledger right where an earlier run was killed between the lake and the ledger, and the lake after that.
+def _repair_ledger(lake: Lake, database: Database, now: datetime) -> None:
+    """Complete the ledger after a run that was killed between lake and ledger, then clean the lake.
 
-    Files with rows of forgotten people, which a late run published or somebody put back, are replaced.
+    Files with rows of forgotten people, which a late run or a restored backup can contain, are replaced.
     """
     ledger = entries(database)
     for name in DATASETS:

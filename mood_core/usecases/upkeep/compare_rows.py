@@ -1,15 +1,15 @@
-"""Compares SQL with the lake row by row, while imports, forgetting and backups go on.
+"""Compares SQL with the lake row by row, while imports, forgetting and backups continue.
 
-A snapshot of SQL is taken under the upkeep lock, which takes seconds. Then a database of its own is filled from the
-files that the snapshot's ledger names. Files never change; where one was compacted or rewritten before it was read, the
-comparison starts again from a new snapshot.
+A snapshot of SQL is taken under the upkeep lock, which takes seconds. Then a temporary database is filled from the
+files in the snapshot's ledger. Files never change; if one was compacted or rewritten before it was read, the comparison
+starts again with a new snapshot.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -39,18 +39,16 @@ class _Rewritten(Exception):
 
 
 def compare_rows(lake: Lake, database: Database, now: datetime, progress: Progress) -> list[Difference]:
-    """Where SQL does not hold the rows of the files in its ledger; ``progress`` gets the steps done and their number.
+    """The differences between SQL and the files in its ledger; ``progress`` receives the steps done and their total.
 
     Raises:
-        StoreBusy: Another process holds the lock, or rewrote the lake three times meanwhile.
+        StoreBusy: Another process holds the lock, or rewrote the lake in each of three attempts.
         StoreError: The database or the lake cannot be read.
     """
     for _ in range(_ATTEMPTS):
-        try:
+        with suppress(_Rewritten):
             return _compare(lake, database, now, progress)
-        except _Rewritten:
-            continue
-    raise StoreBusy("the lake was rewritten while it was compared; run `moodlog verify --deep` again in some minutes")
+    raise StoreBusy("the lake was rewritten during the comparison; run `moodlog verify --deep` again in some minutes")
 
 
 def _compare(lake: Lake, database: Database, now: datetime, progress: Progress) -> list[Difference]:
@@ -58,7 +56,7 @@ def _compare(lake: Lake, database: Database, now: datetime, progress: Progress) 
         with _frozen(database, Path(folder)) as connection:
             ledger, current = entries(connection), current_version(connection)
             steps = len(ledger) + 2 * len(TABLES)
-            ours = _held(connection, lambda done: progress(done, steps))
+            in_sql = _digests(connection, lambda done: progress(done, steps))
         done = len(TABLES)
         with closing(open_database(f"sqlite:///{Path(folder) / 'lake.db'}")) as other:
             migrate(other, now=now)
@@ -66,20 +64,20 @@ def _compare(lake: Lake, database: Database, now: datetime, progress: Progress) 
                 MoodRows(other).set_current(current)
             _fill(lake, other, database, ledger, now, lambda files: progress(done + files, steps))
             with other.read() as connection:
-                theirs = _held(connection, lambda tables: progress(done + len(ledger) + tables, steps))
-    return [difference for table in TABLES for difference in _differences(table, ours[table], theirs[table])]
+                in_lake = _digests(connection, lambda tables: progress(done + len(ledger) + tables, steps))
+    return [difference for table in TABLES for difference in _differences(table, in_sql[table], in_lake[table])]
 
 
 @contextmanager
 def _frozen(database: Database, folder: Path) -> Iterator[Connection]:
-    """A connection that reads one state, in which nobody was rewriting the lake; it holds up no writer.
+    """A connection to a snapshot at a time when no process was rewriting the lake; it blocks no writer.
 
-    On SQLite a copy is read: a long transaction would keep forgetting from emptying the write-ahead log.
+    On SQLite a copy is read: a long transaction would prevent forgetting from emptying the write-ahead log.
     """
     if database.file is None:
         with database.read() as connection:
             with named_lock(database, NamedLock.UPKEEP):
-                current_version(connection)  # the first query decides which state is read
+                current_version(connection)  # the snapshot is that of the first query
             yield connection
         return
     with named_lock(database, NamedLock.UPKEEP):
@@ -97,28 +95,27 @@ def _fill(
     progress: Callable[[int], None],
 ) -> None:
     try:
-        filled = fill_database(
+        files, _ = fill_database(
             lake, other, now=now, wanted=ledger.__contains__, progress=lambda done, _total: progress(done)
         )
     except BatchCorrupt as error:
         if ledger.keys() - entries(database).keys():
             raise _Rewritten from error
         raise
-    if filled.files < len(ledger) and ledger.keys() - entries(database).keys():
+    if files < len(ledger) and ledger.keys() - entries(database).keys():
         raise _Rewritten
 
 
-def _held(connection: Connection, progress: Callable[[int], None]) -> dict[str, Digests]:
-    held = {}
+def _digests(connection: Connection, progress: Callable[[int], None]) -> dict[str, Digests]:
+    found = {}
     for number, table in enumerate(TABLES, start=1):
-        held[table] = digests(connection, table)
+        found[table] = digests(connection, table)
         progress(number)
-    return held
+    return found
 
 
-def _differences(table: str, ours: Digests, theirs: Digests) -> Iterator[Difference]:
-    nothing = (0, 0)
-    for key in sorted(ours.keys() | theirs.keys()):
-        mine, other = ours.get(key, nothing), theirs.get(key, nothing)
-        if mine != other:
-            yield table, key, mine[0], other[0]
+def _differences(table: str, in_sql: Digests, in_lake: Digests) -> Iterator[Difference]:
+    for key in sorted(in_sql.keys() | in_lake.keys()):
+        ours, theirs = in_sql.get(key, (0, 0)), in_lake.get(key, (0, 0))
+        if ours != theirs:
+            yield table, key, ours[0], theirs[0]

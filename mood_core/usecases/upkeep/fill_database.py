@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from mood_core.lake import Lake
@@ -13,14 +12,6 @@ from mood_core.store.loading.load import load_into
 from mood_core.store.loading.rebuilding import keep_rows, restore_rows
 
 
-@dataclass(slots=True)
-class Filled:
-    """How many ``files`` with how many ``rows`` were loaded."""
-
-    files: int = 0
-    rows: int = 0
-
-
 def fill_database(
     lake: Lake,
     database: Database,
@@ -28,30 +19,26 @@ def fill_database(
     now: datetime,
     wanted: Callable[[str], bool] = lambda _: True,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> Filled:
-    """Empty ``database`` of what the lake holds and fill it again, from every file whose path is ``wanted``.
+) -> tuple[int, int]:
+    """Replace the rows that come from the lake by those of every file whose path is ``wanted``.
 
-    Args:
-        lake: where the rows come from.
-        database: migrated; it may be empty.
-        now: when the ledger says that the batches were loaded.
-        wanted: whether the file of a path is loaded.
-        progress: hears how many files of how many are loaded.
+    Returns the number of loaded files, and of their rows.
+
+    ``database`` is migrated, empty or not. ``progress`` is called with the number of loaded files and of all files.
 
     Raises:
-        StoreError: The database or the lake fails; nothing is changed then.
+        StoreError: The database or the lake fails; nothing is changed.
     """
-    filled = Filled()
+    rows = 0
     with database.load() as connection:
         kept = keep_rows(connection)
-        # Listed now that nobody else can load: what was loaded a moment ago is emptied and must be filled again.
+        # Listed inside the transaction, so that no other process loads a file after the list is made.
         paths = [path for dataset in DATASETS for path in lake.paths(dataset) if wanted(path)]
         cache = database.key_cache.begin(connection)
-        for path in paths:
+        for number, path in enumerate(paths, start=1):
             file, tables = lake.stream(path)
             load_into(connection, file, tables, cache, now=now, keep_counts=False)
-            filled.files += 1
-            filled.rows += file.row_count
-            progress(filled.files, len(paths))
+            rows += file.row_count
+            progress(number, len(paths))
         restore_rows(connection, kept)
-    return filled
+    return len(paths), rows

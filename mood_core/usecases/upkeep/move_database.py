@@ -11,7 +11,6 @@ Safe to rerun after a crash, at any moment:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -28,36 +27,27 @@ from mood_core.store.locks.named_locks import NamedLock, named_lock
 _CARRIED = ("accounts", "api_calls", "rate_limits", "rate_budgets", "users", "listens", "batches")
 
 
-@dataclass(frozen=True, slots=True)
-class MoveReport:
-    """How many rows the target has by table, and whether an earlier run had copied them already."""
-
-    rows: dict[str, int]
-    was_copied: bool
-
-
 def move_database(
     source: Database,
     target: Database,
     *,
     now: datetime,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> MoveReport:
-    """Move everything from ``source`` to ``target``; both are migrated.
+) -> dict[str, int]:
+    """Move everything from ``source`` to ``target``, which are migrated; returns the number of rows by table.
 
     Raises:
-        InputError: The target holds another history, or the source was moved to another place.
-        StoreBusy: A run works on the source.
-        StoreError: A database fails, or the copy differs. The source is still the one in use then.
+        InputError: The target has another history, or the source was moved to another database.
+        StoreBusy: A run uses the source.
+        StoreError: A database fails, or the copy differs. The source then stays in use.
     """
     with named_lock(source, NamedLock.UPKEEP), named_lock(source, NamedLock.LABELS):
-        was_copied = _is_moved(source, target)
-        if not was_copied:
+        if not _is_moved(source, target):
             _copy(source, target, now, progress)
         with target.write(durable=True) as connection:
             unmark(connection)
         with target.read() as connection:
-            return MoveReport(row_counts(connection), was_copied)
+            return row_counts(connection)
 
 
 def _copy(source: Database, target: Database, now: datetime, progress: Callable[[int, int], None]) -> None:
@@ -70,7 +60,7 @@ def _copy(source: Database, target: Database, now: datetime, progress: Callable[
             mark(ours, "from", source, now)
             copy_rows(theirs, ours, progress)
             _compare(theirs, ours)
-        with target.write(durable=True) as ours:  # on the disk, before the source goes out of use
+        with target.write(durable=True) as ours:  # on disk before the source is marked as moved
             mark(ours, "from", source, now)
         mark(theirs, "to", target, now)
 
@@ -79,23 +69,23 @@ def _is_moved(source: Database, target: Database) -> bool:
     with source.read() as connection:
         other = marked(connection, "to")
     if other not in (None, str(target)):
-        raise InputError(f"{source} was moved to {other} already; move that one")
+        raise InputError(f"{source} was already moved to {other}; move that database instead")
     return other is not None
 
 
 def _refuse_busy(connection: Connection, now: datetime) -> None:
     holders = connection.scalars(query("lease_holders"), {"now": to_ms(now)})
     if any(may_live(holder) for holder in holders):
-        raise StoreBusy("a run is pulling accounts; stop `moodlog serve` and other runs, then move")
+        raise StoreBusy("a run is pulling accounts; stop `moodlog serve` and other runs, then run it again")
 
 
 def _refuse_in_use(connection: Connection, source: Database, target: Database) -> None:
-    """The target is new, or an unfinished copy of the source, or was moved to the source before."""
+    """Refuse a target that is not new, unless it is an unfinished copy of the source or was moved to the source."""
     if str(source) in (marked(connection, "from"), marked(connection, "to")):
         return
     if connection.scalar(query("rows_in_use")):
         raise InputError(
-            f"{target} has a history of its own and is not replaced; set MOODLOG_DATABASE_URL to a new one"
+            f"{target} contains another history and is not replaced; set MOODLOG_DATABASE_URL to a new database"
         )
 
 

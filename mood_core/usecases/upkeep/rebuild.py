@@ -1,4 +1,4 @@
-"""Makes the SQL database again from the lake alone."""
+"""Rebuilds the SQL database from the lake alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMED = 3
 
 @dataclass(slots=True)
 class RebuildReport:
-    """How many ``files`` with how many ``rows`` were loaded; ``skipped`` says which files could not be."""
+    """The number of loaded files and of their rows; ``skipped`` has a finding for each file that was not loaded."""
 
     files: int = 0
     rows: int = 0
@@ -38,23 +38,15 @@ def rebuild(
     elsewhere: Elsewhere = NOWHERE,
     progress: Progress = lambda *_: None,
 ) -> RebuildReport:
-    """Empty what the lake can fill and fill it, in one transaction: until its end everybody sees the old state.
+    """Replace all rows that come from the lake, in one transaction: readers see the old rows until its end.
 
-    Rows of people who were forgotten stay out, whatever file they come in. Accounts, tokens and the choice of the
-    current model stay where this database has them; they are not in the lake.
-
-    Args:
-        lake: where the rows come from.
-        database: migrated; it may be empty.
-        now: when the ledger says that the batches were loaded.
-        skip_damaged: go on without files that are missing, damaged or foreign; otherwise one of them stops it.
-        elsewhere: what is kept of people who are forgotten outside lake and SQL.
-        progress: hears how many files of how many are loaded.
+    Rows of forgotten people are never loaded. Accounts, tokens and the choice of the current model are not in the lake:
+    they stay if the database has them. ``elsewhere`` has the data about people outside lake and SQL.
 
     Raises:
-        BatchCorrupt: A file is missing, damaged or foreign; nothing is changed then.
+        BatchCorrupt: A file is missing, damaged or foreign, without ``skip_damaged``; nothing is changed.
         StoreBusy: Another process is rewriting the lake.
-        StoreError: The database or the lake fails; nothing is changed then.
+        StoreError: The database or the lake fails; nothing is changed.
     """
     with named_lock(database, NamedLock.UPKEEP):
         batches = Batches(lake, database, elsewhere)
@@ -63,15 +55,15 @@ def rebuild(
         lost = verify_files(lake, database).lost
         if lost and not skip_damaged:
             raise BatchCorrupt(_sentence(lost))
-        left_out = {finding.subject for finding in lost}
+        skipped = {finding.subject for finding in lost}
         clean_lake(lake, database, now=now)
-        filled = fill_database(lake, database, now=now, wanted=lambda path: path not in left_out, progress=progress)
-        if any(path.startswith(f"{FORGOTTEN.name}/") for path in left_out):  # SQL has kept what those files said
+        files, rows = fill_database(lake, database, now=now, wanted=lambda path: path not in skipped, progress=progress)
+        if any(path.startswith(f"{FORGOTTEN.name}/") for path in skipped):  # SQL still has the rows of those files
             batches.add(FORGOTTEN, all_tombstones(database), now=now)
-    return RebuildReport(filled.files, filled.rows, lost)
+    return RebuildReport(files, rows, lost)
 
 
 def _sentence(lost: list[Finding]) -> str:
     named = "; ".join(f"{finding.subject}: {finding.problem}" for finding in lost[:_NAMED])
     more = f"; and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
-    return f"{named}{more}: put back what is lost, or rebuild without it by --skip-damaged"
+    return f"{named}{more}: restore these files, or rebuild without them with --skip-damaged"

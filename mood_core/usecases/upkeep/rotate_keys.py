@@ -1,4 +1,4 @@
-"""Gives tokens at rest a new key, so that an old one may become known without harm."""
+"""Encrypts the stored tokens with a new key, so that an old key becomes useless."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from mood_core.store.queries.token_rows import TokenRows
 
 
 def reencrypt(user_ids: Sequence[str], tokens: TokenRows, rotate: Callable[[bytes], bytes]) -> int:
-    """Encrypt every stored token with the newest key; returns how many were.
+    """Encrypt every stored token with the newest key; returns their number.
 
-    A token that another worker refreshes meanwhile is read again: nothing is overwritten.
+    A token that another worker refreshes meanwhile is read again, so that it is not overwritten.
 
     Raises:
-        ConfigError: A token's key is none of the known ones.
+        ConfigError: A token cannot be decrypted with any known key.
     """
     done = 0
     for user_id in user_ids:

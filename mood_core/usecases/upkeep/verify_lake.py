@@ -1,9 +1,9 @@
-"""Compares lake, ledger and SQL, and says what to do where they differ."""
+"""Compares lake, ledger and SQL, and gives a remedy for each difference."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,21 +21,21 @@ from mood_core.usecases.remove_rows import has_forgotten
 from mood_core.usecases.upkeep.compare_rows import compare_rows
 
 _LOADING_S, _POLL_S = 2.0, 0.2
-_RESTORE = "put it back from a backup; SQL still has its rows, and `moodlog rebuild --skip-damaged` would lose them"
-_REBUILD_LOADS = "`moodlog rebuild` loads it; a run looks at the newest months alone"
-_TAKE_OUT = (
-    "`moodlog compact` replaces it by a file without them, or removes it where it holds nobody else; only a new consent"
-    " or an import by name brings them back"
+_RESTORE = "restore it from a backup; SQL still has its rows, and `moodlog rebuild --skip-damaged` would lose them"
+_REBUILD_LOADS = "`moodlog rebuild` loads it; a run checks only the newest months"
+_REBUILD = "`moodlog rebuild` replaces SQL by the rows of the lake"
+_REMOVE_PERSON = (
+    "`moodlog compact` removes these rows from it, or the whole file if it has no others; only a new consent or an"
+    " import by name brings them back"
 )
-_MOVE_AWAY = "move it out of the lake: no row of it is in SQL by this file"
 
 Progress = Callable[[int, int], None]
-"""Hears how many files of how many are done."""
+"""Called with the number of files done and of all files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be: the ``subject`` (a file or a table), what is wrong and what to do.
+    """One problem: the ``subject`` (a file or a table), what is wrong, and what to do.
 
     ``kind``: missing, damaged, changed, foreign, unloaded, leftover, forgotten or rows.
     """
@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Verification:
-    """What was looked at and what was found; ``rows`` and ``bytes`` are those of the files."""
+    """What was checked and found; ``rows`` and ``bytes`` are those of the files."""
 
     files: int = 0
     rows: int = 0
@@ -58,7 +58,7 @@ class Verification:
 
     @property
     def lost(self) -> list[Finding]:
-        """The findings that stand for rows which the lake cannot give any more."""
+        """The findings about rows that can no longer be read from the lake."""
         return [finding for finding in self.findings if finding.kind in ("missing", "damaged", "changed", "foreign")]
 
 
@@ -67,8 +67,8 @@ def verify(
 ) -> Verification:
     """Compare every file with the ledger by its sha256, and the ledger with SQL by counts; ``deep``: row by row.
 
-    The deep comparison fills a database of its own from the lake, in a temporary folder. Others go on meanwhile: the
-    lock is held only to look at findings again and to take a snapshot.
+    The deep comparison fills a temporary database from the lake. Other processes continue meanwhile: the lock is held
+    only to check findings again and to take a snapshot.
 
     Raises:
         StoreBusy: Another process is rewriting the lake.
@@ -86,70 +86,62 @@ def verify(
 
 
 def _confirm(lake: Lake, database: Database, found: Verification) -> None:
-    """Look at the findings again under the lock: what compaction or forgetting did meanwhile is no difference."""
+    """Check the findings again under the lock: changes by compaction or forgetting are no problem."""
     suspects = {finding.subject for finding in found.findings}
     if suspects:
-        again = Verification()
         with named_lock(database, NamedLock.UPKEEP):
-            _look_at_all(lake, database, again, wanted=suspects.__contains__)
-        found.findings = again.findings
+            found.findings = verify_files(lake, database, wanted=suspects.__contains__).findings
 
 
-def verify_files(lake: Lake, database: Database, *, progress: Progress = lambda *_: None) -> Verification:
-    """Read every file of the lake and compare it with the ledger."""
-    found = Verification()
-    _look_at_all(lake, database, found, progress=progress)
-    return found
-
-
-def _look_at_all(
+def verify_files(
     lake: Lake,
     database: Database,
-    found: Verification,
     *,
     wanted: Callable[[str], bool] = lambda _: True,
     progress: Progress = lambda *_: None,
-) -> None:
-    """Add what is wrong with the files of ``wanted`` paths to ``found``."""
-    ledger = entries(database)
+) -> Verification:
+    """Read the files of the ``wanted`` paths, by default of all, and compare them with the ledger."""
+    found, ledger = Verification(), entries(database)
     present = [path for dataset in DATASETS for path in lake.paths(dataset)]
     paths = [path for path in present if wanted(path)]
     for number, path in enumerate(paths, start=1):
-        _look_at(lake, path, ledger.get(path), found)
-        _look_for_forgotten(lake, database, path, found)
+        _check_file(lake, path, ledger.get(path), found)
+        _find_forgotten(lake, database, path, found)
         progress(number, len(paths))
-    _leave_out_what_is_loading(found, database)
-    _say_what_loads(found, lake, database)
+    _wait_for_loading(found, database)
+    _correct_unloaded(found, lake, database)
     missing = [path for path in sorted(ledger.keys() - set(present)) if wanted(path)]
     replaced = {id_ for path in present if missing and path not in ledger for id_ in lake.replaces(path)}
     for path in missing:
-        found.findings.append(_gone(ledger[path], replaced))
+        found.findings.append(_missing(ledger[path], replaced))
     for path in (path for dataset in DATASETS for path in lake.superseded(dataset) if wanted(path)):
         advice = "`moodlog compact` removes it"
         found.findings.append(Finding("leftover", path, "is replaced by a compacted file", advice))
     for path in (path for path in lake.foreign() if wanted(path)):
-        found.findings.append(Finding("foreign", path, "is no batch file", "move it out of the lake"))
+        found.findings.append(Finding("foreign", path, "is not a batch file", "move it out of the lake"))
+    return found
 
 
-def _say_what_loads(found: Verification, lake: Lake, database: Database) -> None:
-    """A run looks at the newest months alone: for older files the advice is a rebuild, which loads every file."""
-    unloaded = {finding.subject for finding in found.findings if finding.kind == "unloaded"}
+def _correct_unloaded(found: Verification, lake: Lake, database: Database) -> None:
+    """Advise a rebuild for older unloaded files, because a run loads only the newest months.
+
+    A file with a forgotten person is never loaded as it is, so it keeps only the finding about that person.
+    """
     forgotten = {finding.subject for finding in found.findings if finding.kind == "forgotten"}
-    # One finding a file: a file of somebody who was forgotten is never loaded as it is.
     found.findings = [each for each in found.findings if each.kind != "unloaded" or each.subject not in forgotten]
-    unloaded -= forgotten
-    if not unloaded:
+    if not any(each.kind == "unloaded" for each in found.findings):
         return
     newest = newest_batch(database)
     since = newest - LOOK_BACK if newest else None
     reached = {path for dataset in DATASETS for path in lake.paths(dataset, since=since)}
     found.findings = [
-        replace(each, advice=_REBUILD_LOADS) if each.subject in unloaded - reached else each for each in found.findings
+        replace(each, advice=_REBUILD_LOADS) if each.kind == "unloaded" and each.subject not in reached else each
+        for each in found.findings
     ]
 
 
-def _leave_out_what_is_loading(found: Verification, database: Database) -> None:
-    # A run that goes on meanwhile publishes a file first and then loads it.
+def _wait_for_loading(found: Verification, database: Database) -> None:
+    """Wait some seconds for unloaded files: a run publishes a file first and then loads it."""
     deadline = time.monotonic() + _LOADING_S
     while any(finding.kind == "unloaded" for finding in found.findings):
         loaded = entries(database).keys()
@@ -159,8 +151,8 @@ def _leave_out_what_is_loading(found: Verification, database: Database) -> None:
         time.sleep(_POLL_S)
 
 
-def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification) -> None:
-    """Add what is wrong with one file to ``found``."""
+def _check_file(lake: Lake, path: str, known: LedgerRow | None, found: Verification) -> None:
+    """Compare one file with its row ``known`` of the ledger."""
     found.files += 1
     try:
         file, tables = lake.stream(path)
@@ -168,7 +160,8 @@ def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification
             for _ in tables:
                 pass  # reads every page, each with its checksum
     except BatchCorrupt as error:
-        found.findings.append(_unreadable(path, known, error))
+        foreign = Finding("foreign", path, error.message, "move it out of the lake: none of its rows are in SQL")
+        found.findings.append(Finding("damaged", path, error.message, _RESTORE) if known else foreign)
         return
     found.rows += file.row_count
     found.bytes += file.byte_count
@@ -180,70 +173,51 @@ def _look_at(lake: Lake, path: str, known: LedgerRow | None, found: Verification
         found.findings.append(Finding("changed", path, problem, _RESTORE))
 
 
-def _look_for_forgotten(lake: Lake, database: Database, path: str, found: Verification) -> None:
-    with suppress(BatchCorrupt):  # said already
+def _find_forgotten(lake: Lake, database: Database, path: str, found: Verification) -> None:
+    with suppress(BatchCorrupt):  # there is a finding about it already
         file, _ = lake.stream(path)
         if has_forgotten(lake, database, file):
-            problem = "holds rows of a person who was forgotten; no run or rebuild loads those rows"
-            found.findings.append(Finding("forgotten", path, problem, _TAKE_OUT))
+            problem = "contains rows of a forgotten person; no run or rebuild loads those rows"
+            found.findings.append(Finding("forgotten", path, problem, _REMOVE_PERSON))
 
 
-def _unreadable(path: str, known: LedgerRow | None, error: BatchCorrupt) -> Finding:
-    kind = "damaged" if known else "foreign"
-    return Finding(kind, path, error.message, _RESTORE if known else _MOVE_AWAY)
-
-
-def _gone(row: LedgerRow, replaced: Iterable[str]) -> Finding:
-    if row.batch_id in set(replaced):
+def _missing(row: LedgerRow, replaced: Collection[str]) -> Finding:
+    if row.batch_id in replaced:
         problem = "is in the ledger, but a compacted file has replaced it"
-        return Finding("leftover", row.path, problem, "`moodlog compact` or the next run puts the ledger right")
+        return Finding("leftover", row.path, problem, "`moodlog compact` or the next run corrects the ledger")
     return Finding("missing", row.path, f"is missing from the lake; it had {row.row_count} rows", _RESTORE)
 
 
 def _half_forgotten(database: Database) -> list[Finding]:
-    """People whom a killed run was forgetting; one that goes on holds the lock."""
+    """A finding if a killed run was forgetting a person; a living one holds the lock."""
     if not half_forgotten(database):
         return []
     with named_lock(database, NamedLock.UPKEEP):
         if not half_forgotten(database):
             return []
-    problem = "still has a person who was being forgotten when that run was killed"
+    problem = "still has a person whose `moodlog forget` was killed"
     return [Finding("forgotten", "users", problem, "`moodlog compact`, `moodlog run` or any import completes it")]
 
 
 def _compare_counts(database: Database) -> list[Finding]:
-    with database.read() as connection:  # of one moment: runs go on loading
-        ledger, stored, days_are_right = entries(connection), counts(connection), days_add_up(connection)
-        totals_are_right = totals_add_up(connection)
-        nobodys = rows_of_nobody(connection)
+    with database.read() as connection:  # one snapshot, because runs continue to load
+        ledger, stored = entries(connection), counts(connection)
+        sums = {"mood_days": days_add_up(connection), "listen_totals": totals_add_up(connection)}
+        unknown = rows_of_nobody(connection)
     recorded = dict.fromkeys(DATASETS, 0)
     for row in ledger.values():
         recorded[row.dataset] += row.row_count
-    findings = []
-    for name in ("listens", "audio_features", "moods"):
-        if stored[name] > recorded[name] or (recorded[name] and not stored[name]):
-            problem = f"has {stored[name]} rows, but the ledger's batches have {recorded[name]}"
-            findings.append(Finding("rows", name, problem, "`moodlog rebuild` makes SQL again from the lake"))
-    for name, count in nobodys.items():
-        problem = f"has {count} rows of nobody: their person is not in the table users"
-        advice = "`moodlog rebuild` makes SQL again from the lake, which says whose they are"
-        findings.append(Finding("rows", name, problem, advice))
-    if not days_are_right:
-        problem = "does not add up to the listens"
-        findings.append(Finding("rows", "mood_days", problem, "`moodlog rebuild` counts the days again"))
-    if not totals_are_right:
-        problem = "does not add up to the listens"
-        findings.append(Finding("rows", "listen_totals", problem, "`moodlog rebuild` counts the totals again"))
-    return findings
+    problems = [
+        (name, f"has {stored[name]} rows, but the ledger's batches have {recorded[name]}")
+        for name in ("listens", "audio_features", "moods")
+        if stored[name] > recorded[name] or (recorded[name] and not stored[name])
+    ]
+    problems += [(name, f"has {many} rows whose person is not in the table users") for name, many in unknown.items()]
+    problems += [(name, "does not add up to the listens") for name, is_right in sums.items() if not is_right]
+    return [Finding("rows", name, problem, _REBUILD) for name, problem in problems]
 
 
 def _compare_rows(lake: Lake, database: Database, now: datetime, progress: Progress) -> list[Finding]:
-    return [
-        Finding(
-            "rows",
-            f"{table} of {key}",
-            f"has {ours} rows in SQL that are not the {theirs} of the lake",
-            "`moodlog rebuild` makes SQL again from the lake",
-        )
-        for table, key, ours, theirs in compare_rows(lake, database, now, progress)
-    ]
+    found = compare_rows(lake, database, now, progress)
+    problem = "has {} rows in SQL that differ from the {} rows of the lake"
+    return [Finding("rows", f"{table} of {key}", problem.format(*rows), _REBUILD) for table, key, *rows in found]
