@@ -20,6 +20,7 @@ from mood_core.features.fetch_report import FetchReport
 from mood_core.settings import Settings
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.read_only import read_only
+from mood_core.store.engine.statistics import refresh_statistics
 from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.import_rows import ImportRows
@@ -78,7 +79,10 @@ def import_export(
             catalog=catalog_names(settings, remember=not dry_run),
             progress=progress or NoProgress(),
         )
-    return report  # noqa: RET504 - by its type, the stack may suppress an error
+        if not dry_run:
+            with workspace.database.write() as connection:
+                refresh_statistics(connection)
+    return report
 
 
 def quarantine_unless_forgotten(workspace: Workspace, rows: IO[str], user_id: str) -> Path | None:
@@ -102,6 +106,8 @@ def label_now(
     match_names(workspace)
     report = workspace.fetch_features(most_heard_first=True, progress=fetched)
     workspace.label(progress=labelled)
+    with workspace.database.write() as connection:
+        refresh_statistics(connection)
     return report
 
 

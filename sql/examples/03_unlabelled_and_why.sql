@@ -4,7 +4,6 @@ SELECT
     unlabelled_reason,
     count(*) AS listens,
     count(DISTINCT track_id) AS tracks
-FROM mood_history
-WHERE mood IS NULL
+FROM unlabelled_listens
 GROUP BY display_name, unlabelled_reason
 ORDER BY display_name, unlabelled_reason;

@@ -127,7 +127,8 @@ FROM feature_coverage_by_year
 ORDER BY release_year DESC;
 
 -- name: tracks_without_features
--- The tracks without audio features, oldest first.
+-- The tracks without audio features, oldest first. The listens are counted in one pass: a count for each track would
+-- read all of them each time.
 SELECT
     t.track_id,
     t.name,
@@ -139,12 +140,19 @@ SELECT
     t.kind
 FROM tracks AS t
 LEFT JOIN audio_features AS f ON t.track_key = f.track_key
+/* most_heard_first: LEFT JOIN (
+    SELECT
+        l.track_key,
+        count(*) AS listens
+    FROM listens AS l
+    GROUP BY l.track_key
+) AS h ON t.track_key = h.track_key */
 WHERE
     f.track_key IS NULL
     /* and_selected */
     /* and_awake */
 ORDER BY
-    /* most_heard_first: (SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key) DESC, */
+    /* most_heard_first: coalesce(h.listens, 0) DESC, */
     t.track_key;
 
 -- name: resting_tracks

@@ -12,17 +12,25 @@ SELECT
     d.listens
 FROM (
     SELECT
-        u.user_id,
-        u.display_name,
+        h.user_id,
+        h.display_name,
         m.mood,
         t.track_id,
         t.name AS track,
         t.artists,
-        count(*) AS listens
-    FROM users AS u
-    INNER JOIN listens AS l ON u.user_key = l.user_key
+        h.listens
+    FROM (
+        -- Counted by key before the names are looked up: a person has many more listens than tracks.
+        SELECT
+            u.user_id,
+            u.display_name,
+            l.track_key,
+            count(*) AS listens
+        FROM users AS u
+        INNER JOIN listens AS l ON u.user_key = l.user_key
+        GROUP BY u.user_id, u.display_name, l.track_key
+    ) AS h
     INNER JOIN moods AS m
-        ON m.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND l.track_key = m.track_key
-    INNER JOIN tracks AS t ON l.track_key = t.track_key
-    GROUP BY u.user_id, u.display_name, m.mood, t.track_id, t.name, t.artists
+        ON m.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND h.track_key = m.track_key
+    INNER JOIN tracks AS t ON h.track_key = t.track_key
 ) AS d

@@ -1,14 +1,20 @@
 -- Every listen without a mood, and the reason why.
 CREATE VIEW unlabelled_listens AS
 SELECT
-    user_id,
-    display_name,
-    played_at,
-    played_at_ms,
-    local_day,
-    track_id,
-    track,
-    artists,
-    unlabelled_reason
-FROM mood_history
-WHERE mood IS NULL
+    u.user_id,
+    u.display_name,
+    l.played_at,
+    l.played_at_ms,
+    l.local_day,
+    t.track_id,
+    t.track,
+    t.artists,
+    t.unlabelled_reason
+FROM listen_times AS l
+INNER JOIN users AS u ON l.user_key = u.user_key
+INNER JOIN track_moods AS t ON l.track_key = t.track_key
+-- By the keys alone, before anything else is looked up for the many listens that have a mood.
+WHERE NOT EXISTS (
+    SELECT 1 FROM moods AS m
+    WHERE m.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND m.track_key = l.track_key
+)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect
 
 from mood_core.store.engine.copying import tables_about_people
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.statistics import refresh_statistics
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.keys import keys_of
@@ -63,7 +64,7 @@ def restore_rows(connection: Connection, kept: Kept) -> None:
         connection.execute(query("show_newest_labels"))
     recount_everything(connection)
     recount_totals(connection)
-    connection.execute(query("update_statistics"))
+    refresh_statistics(connection)
 
 
 def write_kept(connection: Connection, kept: Kept) -> None:

@@ -1,0 +1,99 @@
+"""SQLite's plans for everything that moodlog and people ask: over ten years of listens a bad plan takes minutes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import Connection, inspect
+
+from mood_core.store import open_database
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.engine.named_queries import _statements, query
+from mood_core.store.engine.sql_files import sql_folder
+from tests.store_data import NOW
+
+_SMALL = ("json_each", "CONSTANT ROW", " c", " x", " z", " n", "models", "sources", "users")
+"""What may be read whole for each row: lists, and tables and aliases of tables that have few rows."""
+
+
+class _Unset(dict[str, None]):
+    """NULL for every parameter: a plan does not depend on the values."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """A connection to a new SQLite database."""
+    database = open_database(f"sqlite:///{tmp_path_factory.mktemp('plans') / 'moodlog.db'}")
+    migrate(database, now=NOW)
+    with database.read() as connection:
+        yield connection
+    database.close()
+
+
+def steps_of(connection: Connection, sql: str) -> list[tuple[str, list[str]]]:
+    """The steps of the plan for ``sql``, each with the steps that it is part of."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    known: dict[int, tuple[str, list[str]]] = {}
+    for number, parent, _, detail in driver.execute(f"EXPLAIN QUERY PLAN {sql}", _Unset()):
+        known[number] = (detail, [known[parent][0], *known[parent][1]] if parent else [])
+    return list(known.values())
+
+
+def everything_read_again(connection: Connection, sql: str) -> list[str]:
+    """The tables that ``sql`` reads whole for each of many rows."""
+    return [
+        step
+        for step, parts in steps_of(connection, sql)
+        if step.startswith("SCAN") and not step.endswith(_SMALL) and any("CORRELATED" in part for part in parts)
+    ]
+
+
+def everything_asked(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Name and SQL of views, examples and named statements."""
+    for view in inspect(connection).get_view_names():
+        yield view, f"SELECT * FROM {view}"  # noqa: S608 - our own views
+    for file in sorted((sql_folder() / "examples").glob("*.sql")):
+        yield file.stem, file.read_text(encoding="utf-8")
+    for name in sorted(_statements()):
+        yield name, str(query(name).for_sqlite)
+    yield "tracks_without_features of an import", str(query("tracks_without_features", "most_heard_first").for_sqlite)
+
+
+def test_no_statement_reads_a_whole_table_for_each_row(connection: Connection) -> None:
+    found, planned = {}, 0
+    for name, sql in everything_asked(connection):
+        # Parts of statements, statements for one of the databases and those over temporary tables have no plan here.
+        with suppress(sqlite3.OperationalError, sqlite3.ProgrammingError):
+            found[name] = everything_read_again(connection, sql)
+            planned += 1
+    assert {name: read for name, read in found.items() if read} == {}
+    assert planned > 200
+
+
+@pytest.mark.parametrize("view", ["mood_history", "unlabelled_listens"])
+def test_the_last_listens_of_a_person_are_read_in_the_order_of_their_index(connection: Connection, view: str) -> None:
+    newest = f"SELECT * FROM {view} WHERE user_id = 'ada' ORDER BY played_at_ms DESC LIMIT 100"  # noqa: S608
+    steps = [step for step, _ in steps_of(connection, newest)]
+    assert not [step for step in steps if "SCAN" in step or "ORDER BY" in step]
+
+
+def test_views_of_a_person_read_no_listens_of_others(connection: Connection) -> None:
+    inspector = inspect(connection)
+    for view in inspector.get_view_names():
+        if "user_id" in {column["name"] for column in inspector.get_columns(view)}:
+            of_a_person = f"SELECT * FROM {view} WHERE user_id = 'ada'"  # noqa: S608
+            assert not {step for step, _ in steps_of(connection, of_a_person)} & {"SCAN l", "SCAN listens", "SCAN u"}, (
+                view
+            )
+
+
+def test_an_unindexed_count_for_each_track_is_noticed(connection: Connection) -> None:
+    bad = "SELECT t.name FROM tracks AS t ORDER BY (SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key)"
+    assert everything_read_again(connection, bad) == ["SCAN l"]
