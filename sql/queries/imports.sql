@@ -66,8 +66,15 @@ SELECT
     t.artists,
     t.name AS title,
     t.track_id,
-    (SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key) AS plays
+    coalesce(h.listens, 0) AS plays
 FROM tracks AS t
+LEFT JOIN (
+    SELECT
+        l.track_key,
+        count(*) AS listens
+    FROM listens AS l
+    GROUP BY l.track_key
+) AS h ON t.track_key = h.track_key
 WHERE
     t.kind = 'track'
     AND t.name <> ''
