@@ -53,6 +53,14 @@ ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
 
 -- name: names_to_resolve
 -- The names of pending plays, and of tracks that no source has features of and that have no ISRC; most heard first.
+WITH heard AS (
+    SELECT
+        track_key,
+        count(*) AS listens
+    FROM listens
+    GROUP BY track_key
+)
+
 SELECT
     p.artist AS artists,
     p.title,
@@ -68,13 +76,7 @@ SELECT
     t.track_id,
     coalesce(h.listens, 0) AS plays
 FROM tracks AS t
-LEFT JOIN (
-    SELECT
-        l.track_key,
-        count(*) AS listens
-    FROM listens AS l
-    GROUP BY l.track_key
-) AS h ON t.track_key = h.track_key
+LEFT JOIN heard AS h ON t.track_key = h.track_key
 WHERE
     t.kind = 'track'
     AND t.name <> ''
