@@ -25,6 +25,8 @@ def compact_lake(before: Month = "") -> State[Verification]:
     """
     report = merge_files(before or None)
     get_run_logger().info("%d files merged into %d", report.files_before, report.files_after)
+    if report.cleaned:
+        get_run_logger().warning("Forgotten people were removed from %d files that had come back", report.cleaned)
     state: State[Any] = verify_lake(return_state=True)
     return state
 

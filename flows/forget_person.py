@@ -25,8 +25,8 @@ def forget_person(user: Person, really: Certainly) -> dict[str, Any]:  # noqa: A
         really: Must be true, because this cannot be undone.
     """
     with Workspace() as workspace:
-        user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
-        report = workspace.forget(user_id)
+        user_id = whom_to_forget(user, workspace.lake, workspace.database)
+        report = workspace.forget(user_id, called=user)
         home = workspace.settings.home
     for what in report.left:
         get_run_logger().warning("%s may still contain their data; delete or change it", what)

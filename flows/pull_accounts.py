@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
+from flows.late_forgetting import without_names_of_forgotten
 from flows.options import PRIVATE, PULL_S
 from flows.parameters import Label, SomePeople
 from flows.server.retries import with_retries
@@ -30,7 +31,8 @@ def pull_accounts(user_ids: SomePeople, label: Label = "a shard", dry_run: bool 
         dry_run: Request new listens from Spotify, but write nothing.
     """
     begin_run()
-    report = NightReport(pull_shard(list(user_ids), label, dry_run=dry_run), dry_run=dry_run)
-    table = [asdict(outcome) for outcome in report.outcomes]
-    with_retries(lambda: create_table_artifact(key=OUTCOMES, table=table, description=label))
-    return state_of(report)
+    with without_names_of_forgotten():
+        report = NightReport(pull_shard(list(user_ids), label, dry_run=dry_run), dry_run=dry_run)
+        table = [asdict(outcome) for outcome in report.outcomes]
+        with_retries(lambda: create_table_artifact(key=OUTCOMES, table=table, description=label))
+        return state_of(report)

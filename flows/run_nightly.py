@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.late_forgetting import without_names_of_forgotten
 from flows.options import NIGHT_S, PRIVATE
 from flows.parameters import Day, People
 from flows.run_names import run_name
@@ -33,11 +34,12 @@ def run_nightly(
     """
     selection = selection_of(people, first_day, last_day)  # invalid parameters fail before any work
     begin_run()
-    report = NightReport(dry_run=dry_run)
-    report.finished, report.lake_problems = (0, []) if dry_run else finish_batches()
-    report.outcomes = pull_all(people, dry_run=dry_run, share=share)
-    report.permissions = find_ending_permissions()
-    if not dry_run:
-        fetch_and_label(report, selection)
-        find_silent_accounts()
-    return conclude(report)
+    with without_names_of_forgotten():
+        report = NightReport(dry_run=dry_run)
+        report.finished, report.lake_problems = (0, []) if dry_run else finish_batches()
+        report.outcomes = pull_all(people, dry_run=dry_run, share=share)
+        report.permissions = find_ending_permissions()
+        if not dry_run:
+            fetch_and_label(report, selection)
+            find_silent_accounts()
+        return conclude(report)

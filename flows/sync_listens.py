@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
 
+from flows.late_forgetting import without_names_of_forgotten
 from flows.options import PRIVATE, PULL_S
 from flows.parameters import People
 from flows.run_names import run_name
@@ -38,11 +39,12 @@ def sync_listens(
     begin_run()
     if due_only:
         replace_failed_nightly_run()
-    report = NightReport(dry_run=dry_run)
-    report.finished, report.lake_problems = (0, []) if dry_run else finish_batches()
-    report.outcomes = pull_all(people, dry_run=dry_run, due_only=due_only, share=share)
-    report.permissions = find_ending_permissions()
-    return conclude(report)
+    with without_names_of_forgotten():
+        report = NightReport(dry_run=dry_run)
+        report.finished, report.lake_problems = (0, []) if dry_run else finish_batches()
+        report.outcomes = pull_all(people, dry_run=dry_run, due_only=due_only, share=share)
+        report.permissions = find_ending_permissions()
+        return conclude(report)
 
 
 def pull_all(people: Sequence[str], *, dry_run: bool, due_only: bool = False, share: bool = False) -> list[PullOutcome]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from mood_core.files.private import file_stem
 from mood_core.report.recap_picture import FOLDER, forget_pictures
-from mood_core.usecases.elsewhere import Gone, Removed
+from mood_core.usecases.elsewhere import Elsewhere, Gone, Removed
 from mood_core.usecases.people.run_history import remove_from_history
 from mood_core.usecases.quarantine import delete_quarantined_rows
 
@@ -18,14 +18,14 @@ _ROWS = re.compile(r"(?P<stem>.+)-[0-9a-f]{12}\.ndjson")
 _PICTURE = re.compile(r"(?P<stem>.+)\.png")
 
 
-class Traces:
+class Traces(Elsewhere):
     """The files in the folder ``home``; ``quarantine`` is the folder of malformed rows."""
 
     def __init__(self, home: Path, quarantine: Path) -> None:
         self._home = home
         self._quarantine = quarantine
 
-    def remove(self, user_id: str, names: Collection[str]) -> Removed:
+    def remove(self, user_id: str, names: Collection[str], known: Collection[str] | None = None) -> Removed:
         """Delete the person's quarantined rows, pictures and pages, and their data in Prefect's history.
 
         Raises:
@@ -36,7 +36,7 @@ class Traces:
         for page in self._home.glob("*.html"):  # `moodlog demo` writes one here
             if page.is_file() and user_id.encode() in page.read_bytes():
                 page.unlink(missing_ok=True)
-        return remove_from_history(self._home / "prefect", [user_id, *names])
+        return remove_from_history(self._home / "prefect", [user_id, *names], known)
 
     def sweep(self, gone: Gone, known: Callable[[], Collection[str]]) -> int:
         """Delete quarantined rows and pictures of forgotten people that a late run has written.

@@ -95,8 +95,8 @@ class Workspace(Parts):
 
         return days_left(authorised_at, self.now())
 
-    def forget(self, user_id: str, *, without: Collection[str] = ()) -> ForgetReport:
-        """Forget ``user_id`` in SQL, in the lake, and in the other files of HOME.
+    def forget(self, user_id: str, *, called: str = "", without: Collection[str] = ()) -> ForgetReport:
+        """Forget ``user_id``, who is also ``called`` so, in SQL, in the lake, and in the other files of HOME.
 
         The report names damaged databases that were moved away: no row can be deleted in them. ``without`` names files
         of the ledger that are lost for good.
@@ -117,6 +117,7 @@ class Workspace(Parts):
             self.database,
             owner=new_owner(),
             now=self.now(),
+            called=called,
             elsewhere=self.elsewhere,
             without=without,
         )

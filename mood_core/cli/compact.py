@@ -11,6 +11,7 @@ import click
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.progress import share_progress
+from mood_core.text.format import plural
 
 
 def _month(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
@@ -39,10 +40,15 @@ def command(before: str | None, as_json: bool) -> None:
         report = workspace.compact(before, progress=progress)
     if as_json:
         click.echo(json.dumps(asdict(report)))
-    elif report.files_before:
+        return
+    if report.files_before:
         click.echo(
             f"merged {report.files_before} files with {report.bytes_before} bytes"
             f" into {report.files_after} with {report.bytes_after}"
         )
     else:
         click.echo("nothing to merge")
+    if report.cleaned:
+        click.echo(f"forgotten people were removed from {plural(report.cleaned, 'file')} that had come back")
+    if report.leftovers:
+        click.echo(f"{plural(report.leftovers, 'replaced file')} removed")

@@ -26,7 +26,7 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
     is read again afterwards. The next run completes a `forget` that was killed. A keyed hash of the id stays, so that
     no old file, import or late run brings the person back, until they connect again or are imported by name. Titles,
     features and moods of tracks stay, except those of the person's own local files. A person who is only in the lake
-    can be forgotten too.
+    can be forgotten too. Names are compared without regard to upper case.
 
     In the history of moodlog's own Prefect server, the person's runs are deleted, and log lines, artifacts and events
     of other runs that name the person. Delete backups yourself, and runs on other Prefect servers. To keep a copy, run
@@ -40,16 +40,19 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
     from mood_core.usecases.people.forget_person import whom_to_forget
 
     with Workspace() as workspace:
-        user_id = whom_to_forget(user, workspace.accounts, workspace.lake)
+        user_id = whom_to_forget(user, workspace.lake, workspace.database)
         if not yes:
             names = [account.display_name for account in workspace.accounts.all([user_id])]
             click.confirm(f"Forget {' '.join([*names, f'({user_id})'])} for good?", abort=True, err=True)
-        report = workspace.forget(user_id, without=even_without)
+        report = workspace.forget(user_id, called=user, without=even_without)
     if as_json:
         click.echo(json.dumps({"user_id": user_id, **asdict(report)}))
+    did = f"Forgot {user_id}"
+    if report.forgotten_before:
+        did = f"{user_id} was already forgotten on {report.forgotten_before}; what was left is removed"
     click.echo(
-        f"Forgot {user_id}: {report.listens} listens; {report.rewritten} files rewritten, {report.removed} "
-        f"removed, {report.checked} read again; {report.runs} rows of Prefect's history removed or blanked.",
+        f"{did}: {report.listens} listens; {report.rewritten} files rewritten, {report.removed} removed,"
+        f" {report.checked} read again; {report.runs} rows of Prefect's history removed or blanked.",
         err=True,
     )
     for file in report.left:

@@ -47,11 +47,12 @@ def command(
       moodlog history --by track --limit 20
     """
     check_days(first_day, last_day)
-    chosen = HistoryFilter(user, first_day, last_day)
     with Workspace() as workspace:
-        if not accounts_called(workspace.accounts, [] if user is None else [user]):
+        people = accounts_called(workspace.accounts, [] if user is None else [user])
+        if not people:
             click.echo(NO_ACCOUNT, err=True)
             return
+        chosen = HistoryFilter(None if user is None else [account.user_id for account in people], first_day, last_day)
         if by == "track":
             listens = latest_listens(workspace.database, chosen, limit)
             _write(listens) if as_json else print_listens(listens, Console())

@@ -16,7 +16,7 @@ from typing import IO
 
 from mood_core.errors import InputError
 from mood_core.exports.limits import Limits
-from mood_core.files.outside import files_below, kind_of, open_regular, refuse_holes
+from mood_core.files.outside import files_below, kind_of, open_regular, refuse_holes, why_absent
 
 _SAYS_UTF8 = 0x800
 _ENCRYPTED = 0x1
@@ -106,7 +106,7 @@ def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
             f"{path} is {what}, which is not read; give the zip that Spotify sent, its folder, or its files"
         )
     else:
-        raise InputError(f"{path} does not exist; give the zip that Spotify sent, its folder, or its JSON files")
+        raise InputError(f"{path} {why_absent(path)}; give the zip that Spotify sent, its folder, or its JSON files")
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

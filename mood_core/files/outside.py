@@ -7,6 +7,7 @@ can contain a link to itself. So every file from a person, a service or another 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import stat
@@ -86,6 +87,16 @@ def read_small(path: Path) -> str:
         ConfigError: It is not a regular file, or larger than 1 MB.
     """
     return read_bounded(path, _SMALL_TEXT, error=ConfigError).decode()
+
+
+def why_absent(path: Path) -> str:
+    """What to say of ``path``, which cannot be found: it does not exist, or its links form a loop."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "cannot be opened: its links form a loop"
+    return "does not exist"
 
 
 def absolute(path: Path) -> Path:

@@ -29,11 +29,16 @@ _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """The format of a CSV file, and the columns to read."""
+    """The format of a CSV file, the columns to read, and the names of all columns."""
 
     delimiter: str
     encoding: str
     columns: Columns
+    header: Sequence[str]
+
+    def has_swallowed_rows(self, cell: str) -> bool:
+        """Whether ``cell`` of the last column has the following rows in it, because its quote is not closed."""
+        return any(line.count(self.delimiter) >= len(self.header) - 1 for line in cell.splitlines()[1:])
 
 
 @dataclass(slots=True)
@@ -49,10 +54,15 @@ class DamagedRows:
         """Record pyarrow's ``InvalidRow``; returning "skip" skips it."""
         self.count += 1
         self.row = self.row or row.number
-        self.example = self.example or row.text[:60]
-        # An unclosed quote turns all following lines into one row.
-        self.runaway = self.runaway or row.text.count("\n") > 20
+        self.example = self.example or row.text.partition("\n")[0][:60]
+        # An unclosed quote turns the following lines into one row.
+        is_open = "\n" in row.text.strip() and row.text.count('"') % 2 == 1
+        self.runaway = self.runaway or is_open or row.text.count("\n") > 20
         return "skip"
+
+    def note_open_quote(self, row: int, cell: str) -> None:
+        """Record the last row that was read: the quote in its ``cell`` is not closed, so it contains all later rows."""
+        self.row, self.example, self.runaway = row, f'"{cell.partition(chr(10))[0][:60]}', True
 
 
 def csv_form(file: TableFile, *, labelled: bool = False) -> CsvForm:
@@ -67,7 +77,7 @@ def csv_form(file: TableFile, *, labelled: bool = False) -> CsvForm:
         raise InputError(f"{file.location}: this is a binary file, not a CSV; rename Parquet files to .parquet")
     header = _header_line(head, encoding, file)
     delimiter, names = max(_split_every_way(header), key=lambda each: len(each[1]))
-    return CsvForm(delimiter, encoding, recognise(names, file.location, labelled=labelled))
+    return CsvForm(delimiter, encoding, recognise(names, file.location, labelled=labelled), names)
 
 
 def csv_batches(
@@ -88,7 +98,9 @@ def csv_batches(
     from pyarrow import csv as arrow_csv
 
     names = list(names or form.columns.all_names())
-    rows = 0
+    last = form.header[-1] if len(form.header) > 1 and form.header.count(form.header[-1]) == 1 else names[-1]
+    read = list(dict.fromkeys([*names, last]))
+    rows, cell = 0, ""
     try:
         with (
             file.open() as raw,
@@ -97,13 +109,17 @@ def csv_batches(
         ):
             reader = arrow_csv.open_csv(
                 stream,
-                read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, encoding=form.encoding),
+                read_options=arrow_csv.ReadOptions(
+                    block_size=_BLOCK_BYTES,
+                    encoding=form.encoding,
+                    use_threads=False,  # with threads, damaged rows have no number
+                ),
                 parse_options=arrow_csv.ParseOptions(
                     delimiter=form.delimiter, newlines_in_values=True, invalid_row_handler=damaged.note
                 ),
                 convert_options=arrow_csv.ConvertOptions(
-                    include_columns=names,
-                    column_types=dict.fromkeys(names, pa.string()),
+                    include_columns=read,
+                    column_types=dict.fromkeys(read, pa.string()),
                     null_values=_MISSING,
                     strings_can_be_null=True,
                 ),
@@ -111,9 +127,12 @@ def csv_batches(
             for batch in reader:
                 at_byte(raw.tell())
                 rows += batch.num_rows
-                yield batch
+                cell = batch.column(last)[-1].as_py() or "" if batch.num_rows else cell
+                yield batch.select(names)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, error, rows + damaged.count + 1) from error
+    if form.has_swallowed_rows(cell):
+        damaged.note_open_quote(rows + damaged.count + 1, cell)
 
 
 @contextmanager

@@ -131,9 +131,8 @@ def _nullable(values: NDArray[np.float64] | None, rows: int) -> pa.Array:
 def _judge_damage(file: TableFile, counts: RowCounts) -> None:
     damaged = counts.damaged
     if damaged.runaway or is_too_many(damaged.count, counts.read + damaged.count):
-        where = f" in row {damaged.row:,}" if damaged.row else ""
+        where = f"row {damaged.row:,}: " if damaged.row else ""
         what = "a quote is not closed" if damaged.runaway else f"{damaged.count} rows have the wrong number of cells"
         raise InputError(
-            f"{file.location}: {what}, the first is{where} {damaged.example!r};"
-            " check the delimiter and close the quotes"
+            f"{file.location}: {what}, first in {where}{damaged.example!r}; check the delimiter and close the quotes"
         )

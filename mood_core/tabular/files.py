@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import InputError, Unavailable
-from mood_core.files.outside import files_below, kind_of, open_regular
+from mood_core.files.outside import files_below, kind_of, open_regular, why_absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +91,8 @@ def _files_at(location: str, name: str) -> Iterator[TableFile]:
     try:
         info = filesystem.get_file_info(path)
         if info.type == fs.FileType.NotFound:
-            raise InputError(f"the file {name} does not exist; check the path")
+            absent = why_absent(Path(path)) if isinstance(filesystem, fs.LocalFileSystem) else "does not exist"
+            raise InputError(f"the file {name} {absent}; check the path")
         if info.type != fs.FileType.Directory:
             _check_kind(name, filesystem, path)
             yield _file(name, info, filesystem, _format_of(info.path) or FileFormat.CSV)

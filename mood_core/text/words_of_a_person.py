@@ -1,13 +1,16 @@
-"""Finds a person's id and names in text, JSON and bytes, including escaped forms."""
+"""Finds a person's id and names in text, JSON and bytes, in upper and lower case and in escaped forms."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from urllib.parse import quote
+
+from mood_core.text.names import name_key
 
 FORGOTTEN = "[forgotten]"
 """Replaces the names of a person."""
@@ -21,8 +24,8 @@ class WordsOfAPerson:
         forms = {form for word in given for form in _forms(word)}
         self._text = _pattern({_bare(form) for form in forms})
         escaped = _pattern(forms).pattern.replace(r"(?<!\w)", r"(?:(?<!\w)|(?<=\\[nrt]))", 1)
-        self._bytes = re.compile(escaped.encode(), re.ASCII)
-        self._plain = [_longest_plain(form) for form in forms]
+        self._bytes = re.compile(escaped.encode(), re.ASCII | re.IGNORECASE)
+        self._plain = {_longest_plain(form.casefold()) for form in forms}
         self._any = bool(given)
 
     def __bool__(self) -> bool:
@@ -38,7 +41,10 @@ class WordsOfAPerson:
 
     def are_in(self, value: object) -> bool:
         """Whether a column's ``value`` (text or JSON) names the person."""
-        if not isinstance(value, str) or not any(part in value for part in self._plain):
+        if not isinstance(value, str):
+            return False
+        folded = value.casefold()
+        if not any(part in folded for part in self._plain):
             return False
         return any(self.name(text) for text in _texts(_parsed(value)))
 
@@ -51,13 +57,15 @@ class WordsOfAPerson:
 
 
 def _forms(word: str) -> set[str]:
-    forms = {word, html.escape(word), quote(word, safe="")}
+    cases = {word, word.lower(), word.upper(), word.casefold()}
+    words = {unicodedata.normalize(form, case) for form in ("NFC", "NFD") for case in cases}
+    forms = {form for each in words for form in (each, html.escape(each), quote(each, safe="", errors="replace"))}
     return forms | {json.dumps(form, ensure_ascii=ascii_)[1:-1] for form in forms for ascii_ in (True, False)}
 
 
 def _bare(text: str) -> str:
-    """``text`` without escapes: line breaks and backslashes of JSON and Markdown, and HTML entities."""
-    return html.unescape(re.sub(r"\\[nrt]", " ", text).replace("\\", ""))
+    """``text`` as it is compared, without escapes: line breaks, backslashes of JSON and Markdown, and HTML entities."""
+    return name_key(html.unescape(re.sub(r"\\[nrt]", " ", text).replace("\\", "")))
 
 
 def _pattern(forms: Collection[str]) -> re.Pattern[str]:

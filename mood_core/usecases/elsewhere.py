@@ -1,11 +1,10 @@
-"""Protocol for data about people outside the lake and SQL, which forgetting a person deletes."""
+"""Interface for data about people outside the lake and SQL, which forgetting a person deletes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 Written = tuple[str, datetime]
 """A person's id, and the time when data of theirs was written."""
@@ -22,33 +21,30 @@ class Removed:
     left: tuple[str, ...] = ()
 
 
-class Elsewhere(Protocol):
-    """The files in HOME that contain or name people."""
+class Elsewhere:
+    """The files in HOME that contain or name people. This base class has none."""
 
-    def remove(self, user_id: str, names: Collection[str]) -> Removed:
+    def remove(
+        self,
+        user_id: str,  # noqa: ARG002
+        names: Collection[str],  # noqa: ARG002
+        known: Collection[str] | None = None,  # noqa: ARG002
+    ) -> Removed:
         """Delete the data of the person, who also has the names ``names``. Idempotent.
+
+        ``known`` are the ids and names of all others; with them, ended runs for unknown people are deleted too.
 
         Raises:
             StoreError: Some data cannot be changed now; the next run retries it.
         """
+        return Removed()
 
-    def sweep(self, gone: Gone, known: Callable[[], Collection[str]]) -> int:
+    def sweep(self, gone: Gone, known: Callable[[], Collection[str]]) -> int:  # noqa: ARG002
         """Delete data of forgotten people that a late run has written; returns the number of files.
 
         ``known`` returns the ids of the people in SQL.
         """
-
-
-class Nowhere:
-    """No data elsewhere."""
-
-    def remove(self, user_id: str, names: Collection[str]) -> Removed:  # noqa: ARG002
-        """See :class:`Elsewhere`."""
-        return Removed()
-
-    def sweep(self, gone: Gone, known: Callable[[], Collection[str]]) -> int:  # noqa: ARG002
-        """See :class:`Elsewhere`."""
         return 0
 
 
-NOWHERE = Nowhere()
+NOWHERE = Elsewhere()

@@ -61,11 +61,6 @@ UPDATE accounts SET
     claimed_until_ms = :until
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
--- name: display_name
--- What a person is called.
-SELECT display_name FROM users
-WHERE user_id = :id AND display_name IS NOT NULL;
-
 -- name: local_files
 -- The local files that a person heard.
 SELECT DISTINCT t.track_id FROM listens AS l

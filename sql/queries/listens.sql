@@ -74,9 +74,7 @@ SELECT
 FROM mood_history
 WHERE
     TRUE
-    /* user: AND (user_id = :user OR (
-        display_name = :user AND NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_id = :user)
-    )) */
+    /* user_ids: AND user_id = ANY(:user_ids) */
     /* first_day: AND local_day >= :first_day */
     /* last_day: AND local_day <= :last_day */
 GROUP BY
@@ -93,9 +91,7 @@ ORDER BY
 SELECT * FROM mood_history -- noqa: AM04
 WHERE
     TRUE
-    /* user: AND (user_id = :user OR (
-        display_name = :user AND NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_id = :user)
-    )) */
+    /* user_ids: AND user_id = ANY(:user_ids) */
     /* first_day: AND local_day >= :first_day */
     /* last_day: AND local_day <= :last_day */
 ORDER BY played_at_ms DESC

@@ -279,12 +279,42 @@ ON CONFLICT (reason) DO NOTHING;
 SELECT 1 FROM stale_totals;
 
 -- name: do_days_add_up
--- Whether the daily counts add up to the number of listens.
-SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM day_moods);
+-- Whether the daily counts add up to the number of listens of each person.
+SELECT NOT EXISTS (
+    SELECT 1 FROM (
+        SELECT
+            user_key,
+            count(*) AS listens
+        FROM listens
+        GROUP BY user_key
+        UNION ALL
+        SELECT
+            user_key,
+            -listens
+        FROM day_moods
+    ) AS c
+    GROUP BY c.user_key
+    HAVING sum(c.listens) <> 0
+);
 
 -- name: do_totals_add_up
--- Whether the totals add up to the number of listens.
-SELECT (SELECT count(*) FROM listens) = (SELECT coalesce(sum(listens), 0) FROM listen_totals);
+-- Whether the totals are the number of listens of each person.
+SELECT NOT EXISTS (
+    SELECT 1 FROM (
+        SELECT
+            user_key,
+            count(*) AS listens
+        FROM listens
+        GROUP BY user_key
+        UNION ALL
+        SELECT
+            user_key,
+            -listens
+        FROM listen_totals
+    ) AS c
+    GROUP BY c.user_key
+    HAVING sum(c.listens) <> 0
+);
 
 -- name: user_keys
 -- The keys of some people. They must not be deleted before the commit: a load has no foreign key check per row for

@@ -34,7 +34,10 @@ WHERE run_count = 0 AND state_type = 'SCHEDULED' AND (any_condition);
 
 -- name: prefect_ended_runs
 -- Matching runs that have ended.
-SELECT id FROM flow_run
+SELECT
+    id,
+    parameters
+FROM flow_run
 WHERE state_type IN ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') AND (any_condition);
 
 -- name: set_prefect_parameters

@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 MOODLOG = [sys.executable, "-m", "flows.cli"]
 PREFECT = [sys.executable, "-m", "prefect"]
+_DRAIN_S = 30.0
 
 
 @cache
@@ -119,6 +120,8 @@ def prefect_server_process(home: Path, *, port: int | None = None) -> Iterator[L
 @contextmanager
 def settings_of(server: LocalServer) -> Iterator[None]:
     """Prefect's settings in this process, which read the environment earlier: the server's address and password."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     given = server.client_environment
@@ -129,7 +132,11 @@ def settings_of(server: LocalServer) -> Iterator[None]:
             PREFECT_HOME: Path(given["PREFECT_HOME"]),
         }
     ):
-        yield
+        try:
+            yield
+        finally:  # else Prefect's threads keep the process at its exit, until they give up on a server that is gone
+            APILogWorker.drain_all(timeout=_DRAIN_S)
+            EventsWorker.drain_all(timeout=_DRAIN_S)
 
 
 def free_port() -> int:

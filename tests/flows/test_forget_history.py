@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from flows.late_forgetting import without_names_of_forgotten
 from flows.server.local_server import LocalServer, local_server
+from flows.server.other_server import other_server_keeps
 from mood_core.app.workspace import Workspace
+from mood_core.errors import InputError
 from mood_core.text.words_of_a_person import FORGOTTEN
 from tests.flows.deployed import MOODLOG, settings_of
 from tests.flows.planted import everything_kept
@@ -20,7 +23,10 @@ from tests.flows.serving import rows
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(300)]
 
-NAME, ID = "Zoë Quibble", "local-zo-quibble"
+NAME, ID = "Zoë Quibble", "local-zoë-quibble"
+LIKE = "zoe\u0308 QUIBBLE"
+"""The same name in another spelling: without capitals and composed differently."""
+
 OTHER = "Grace"
 WORDS = ("zoë", "zo\\u00eb", "zo%C3%AB".lower(), "quibble")
 
@@ -61,7 +67,10 @@ def _live(tmp_path: Path) -> dict[str, str]:
 
     import_history([_export(tmp_path)], NAME, timezone="Europe/Lisbon")
     import_history([_export(tmp_path)], OTHER, timezone="Europe/Lisbon")
-    write_recap([NAME], datetime(2026, 11, 16, tzinfo=UTC).date())
+    import_history([_export(tmp_path)], LIKE)
+    write_recap([LIKE], datetime(2026, 11, 16, tzinfo=UTC).date())
+    with pytest.raises(InputError, match=f"{NAME}2"):
+        write_recap([f"{NAME}2"], datetime(2026, 11, 16, tzinfo=UTC).date())
 
     @task(task_run_name="for {who}")
     def greet(who: str) -> str:
@@ -90,13 +99,32 @@ def _parameters(server: LocalServer, query: str) -> list[Any]:
     return [json.loads(row[0]) for row in rows(Path(server.log).parent / "prefect.db", query)]
 
 
-def test_a_forgotten_person_is_in_no_file_of_the_server(server: LocalServer, home: Path, tmp_path: Path) -> None:
+def _forget_during_a_run() -> dict[str, Any]:
+    """Forget the person while a run is active that names them afterwards."""
+    from prefect import flow, get_run_logger
+
     from flows.forget_person import forget_person
 
+    @flow(name="long", persist_result=False)
+    def long() -> list[dict[str, Any]]:
+        with without_names_of_forgotten():
+            report = forget_person(LIKE, really=True)
+            get_run_logger().warning("late: account %s of %s", ID, NAME)
+            get_run_logger().warning("late: of nobody")
+        return [report]
+
+    return long()[0]
+
+
+def test_a_forgotten_person_is_in_no_file_of_the_server(
+    server: LocalServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = _live(tmp_path)
+    monkeypatch.setenv("PREFECT_API_URL", server.api_url)
+    assert other_server_keeps(home) is None
     server.log.write_bytes(server.log.read_bytes() + f"ERROR account {ID} of {NAME}\nERROR of nobody\n".encode())
     assert any("prefect.db" in name for name in _that_names_them(home))
-    report = forget_person(NAME, really=True)
+    report = _forget_during_a_run()
     assert report["listens"] == 9
     assert report["runs"] > 10
     assert list(report["left"]) == [f"{home / 'prefect' / 'prefect.db'}: deployment {made['deployment']}"]
@@ -114,6 +142,8 @@ def test_a_forgotten_person_is_in_no_file_of_the_server(server: LocalServer, hom
     own = "SELECT parameters FROM flow_run WHERE name = 'forget a person'"
     assert _parameters(server, own) == [{"user": FORGOTTEN, "really": True}]
     assert b"ERROR of nobody" in server.log.read_bytes()
+    said = [row[0] for row in rows(server.log.parent / "prefect.db", "SELECT message FROM log")]
+    assert [message for message in said if message.startswith("late: ")] == ["late: of nobody"]
     with Workspace() as workspace:
         again = workspace.elsewhere.remove(ID, [NAME])  # what the client of this test wrote since
     assert again.left == ()

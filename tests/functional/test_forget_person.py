@@ -193,7 +193,7 @@ DOORS = {
     "add_tombstone": (Batches, "add_tombstone"),
     "publish": (take_out, "publish"),
     "remove": (take_out, "remove"),
-    "check": (module._Forgetting, "check"),
+    "check": (module._RowsToForget, "_check"),
     "end": (PersonErasure, "end"),
 }
 

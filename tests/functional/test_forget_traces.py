@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -49,46 +50,40 @@ def _leave_traces(home: Path, tmp_path: Path, user_id: str) -> list[Path]:
     return [aside, picture]
 
 
-@pytest.mark.parametrize("killed_at", ["begin", "end"])
 @pytest.mark.parametrize("completed_by", ["compact", "rebuild", "a night"])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_forget_that_another_run_completes_clears_quarantine_and_pictures(
-    ids: list[str],
-    standin: StandIn,
-    home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    killed_at: str,
-    completed_by: str,
+def test_forgets_that_another_run_completes_clear_quarantine_and_pictures(
+    ids: list[str], standin: StandIn, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, completed_by: str
 ) -> None:
-    theirs, others = (_leave_traces(home, tmp_path, user_id) for user_id in ids[:2])
-    theirs += [home / "report.html"]
-    others += [home / "other.html"]
-    for user_id, traces in ((ids[0], theirs), (ids[1], others)):
+    """One was killed at its begin, the other at its end."""
+    first, second, others = (_leave_traces(home, tmp_path, user_id) for user_id in ids)
+    for number, (user_id, traces) in enumerate(zip(ids, (first, second, others), strict=True)):
+        traces.append(home / f"page-{number}.html")
         traces[-1].write_text(f'<script>{{"user_id":"{user_id}"}}</script>', encoding="utf-8")
-    real = getattr(PersonErasure, killed_at)
+    for user_id, killed_at in zip(ids[1::-1], ("end", "begin"), strict=True):
+        real = getattr(PersonErasure, killed_at)
 
-    def killed(*given: object, **named: object) -> None:
-        if killed_at == "begin":
-            real(*given, **named)
-        raise Killed
+        def killed(*given: object, real: Any = real, at: str = killed_at, **named: object) -> None:
+            if at == "begin":
+                real(*given, **named)
+            raise Killed
 
-    with workspace_of(standin) as workspace, monkeypatch.context() as patch:
-        patch.setattr(PersonErasure, killed_at, killed)
-        if killed_at == "end":
+        with workspace_of(standin) as workspace, monkeypatch.context() as patch:
+            patch.setattr(PersonErasure, killed_at, killed)
             patch.setattr("mood_core.app.traces.delete_quarantined_rows", lambda *_: 0)
-        with pytest.raises(Killed):
-            workspace.forget(ids[0])
-    assert theirs[0].exists()
+            with pytest.raises(Killed):
+                workspace.forget(user_id)
+    assert first[0].exists()
+    assert second[0].exists()
     if completed_by == "a night":
         with workspace_of(standin) as workspace:
             workspace.batches.finish(now=workspace.now())
     else:
         done = _moodlog(completed_by)
         assert done.exit_code == 0, done.output
-    assert [path for path in (*theirs, *others) if path.exists()] == others
+    assert [path for path in (*first, *second, *others) if path.exists()] == others
     with workspace_of(standin) as workspace:
-        assert ids[0] not in repr(contents(workspace))
+        assert not [user_id for user_id in ids[:2] if user_id in repr(contents(workspace))]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -135,20 +130,18 @@ def test_an_import_that_ends_after_the_forget_quarantines_nothing(
     assert [path.name.partition("-")[0] for path in (home / "quarantine").glob("*.ndjson")] == [ids[1]]
 
 
-@pytest.mark.parametrize("month", [0, 400], ids=["of this month", "of an old month"])
-def test_a_file_that_is_published_late_is_replaced_by_the_next_run(
-    ids: list[str], standin: StandIn, month: int
-) -> None:
-    """PostgreSQL ended the session of its writer after every check and before the file was there."""
+def test_files_that_are_published_late_are_replaced_by_the_next_run(ids: list[str], standin: StandIn) -> None:
+    """PostgreSQL ended the session of their writer after every check and before the files were there."""
     with workspace_of(standin) as workspace:
         rows = workspace.lake.read(workspace.lake.paths("listens")[0])[1]
         assert {ids[0], ids[1]} <= set(rows["user_id"].to_pylist())
         workspace.forget(ids[0])
         kept = contents(workspace)
-        late = workspace.lake.write(LISTENS, rows, created_at=workspace.now() - timedelta(days=month))
-        assert ids[0] in workspace.lake.people(late.path)
+        now = workspace.now()
+        late = [workspace.lake.write(LISTENS, rows, created_at=now - timedelta(days=days)) for days in (0, 400)]
+        assert all(ids[0] in workspace.lake.people(file.path) for file in late)
     said = " ".join(_moodlog("verify").output.split())
-    assert said.count(late.path) == 1, said
+    assert [said.count(file.path) for file in late] == [1, 1], said
     assert "no run or rebuild loads those rows" in said
     assert "moodlog compact" in said
     assert "moodlog run" not in said
@@ -160,15 +153,24 @@ def test_a_file_that_is_published_late_is_replaced_by_the_next_run(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_file_that_was_put_back_goes_as_verify_says(ids: list[str], standin: StandIn) -> None:
+@pytest.mark.parametrize("replaced_by_a_file", [True, False])
+def test_a_file_that_was_put_back_goes_as_verify_says(
+    ids: list[str], standin: StandIn, replaced_by_a_file: bool
+) -> None:
     with workspace_of(standin) as workspace:
         root = Path(workspace.lake.root)
+        if not replaced_by_a_file:
+            workspace.forget(ids[1])
+            workspace.forget(ids[2])
         old = {path: (root / path).read_bytes() for path in workspace.lake.paths("listens")}
         workspace.forget(ids[0])
         kept = contents(workspace)
     for path, content in old.items():
         (root / path).write_bytes(content)
-    assert _moodlog("compact").exit_code == 0
+    done = _moodlog("compact")
+    assert done.exit_code == 0
+    what = "1 replaced file removed" if replaced_by_a_file else "forgotten people were removed from 1 file"
+    assert what in done.stdout
     with workspace_of(standin) as workspace:
         assert [path for path in workspace.lake.paths("listens") if ids[0] in workspace.lake.people(path)] == []
         assert workspace.lake.superseded("listens") == []

@@ -46,7 +46,7 @@ def test_any_question(
     held: tuple[Database, dict[str, Any]], who: str, first: date | None, last: date | None, by: str
 ) -> None:
     database, digests = held
-    asked = HistoryFilter(who, first, last)
+    asked = HistoryFilter([who], first, last)
     with one_sentence():
         assert mood_counts(database, by, asked) == []
     with one_sentence():

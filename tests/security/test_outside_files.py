@@ -357,6 +357,25 @@ def test_a_loop_of_links_is_named(short: Path, monkeypatch: pytest.MonkeyPatch, 
     assert "loop" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", "--features"],
+        ["train", "--out", "models", "--data"],
+        ["evaluate", "--data"],
+        ["catalog", "add"],
+        ["import"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_file_that_is_a_loop_of_links_is_said_to_be_one(short: Path, home: Path, command: list[str]) -> None:
+    loop = short.resolve() / "a.csv"
+    loop.symlink_to(loop)
+    result = _moodlog(*command, str(loop))
+    assert result.exit_code == 2
+    assert f"{loop} cannot be opened: its links form a loop" in result.stderr
+
+
 @pytest.mark.parametrize("what", SPECIAL)
 def test_predict_replaces_only_regular_files(what: str, short: Path) -> None:
     (short / "features.csv").write_text("id,energy\n", encoding="utf-8")

@@ -143,16 +143,23 @@ def test_many_damaged_rows_are_refused_and_few_are_left_out(tmp_path: Path) -> N
     (tmp_path / "few.csv").write_text("\n".join([*lines, "cut,short"]))
     assert len(look_up(tmp_path / "few.csv", cache=tmp_path / "cache")) == 60
     (tmp_path / "many.csv").write_text("\n".join([*lines, *["cut,short"] * 20]))
-    with pytest.raises(InputError, match="20 rows have the wrong number of cells, the first is 'cut,short'"):
+    with pytest.raises(InputError, match=r"20 rows have the wrong number of cells, first in row .*'cut,short'"):
         look_up(tmp_path / "many.csv", cache=tmp_path / "cache")
 
 
-def test_a_quote_that_never_closes_is_not_taken_for_one_row(tmp_path: Path) -> None:
-    lines = write_csv(tmp_path / "x.csv", [{"name": "n", **row} for row in ROWS * 10]).read_text().splitlines()
-    lines[300] = '"' + lines[300]
+@pytest.mark.parametrize("column", [0, 1, -1], ids=["first", "second", "last, which is not read"])
+@pytest.mark.parametrize("row", [3, 300, 599], ids=["near the start", "in the middle", "near the end"])
+def test_an_open_quote_is_refused_with_its_row_and_the_remedy(tmp_path: Path, column: int, row: int) -> None:
+    rows = [{"name": "n", **one, "note": "n"} for one in ROWS * 10]
+    assert len(rows) == 600
+    lines = write_csv(tmp_path / "x.csv", rows).read_text().splitlines()
+    cells = lines[row - 1].split(",")
+    cells[column] = f'"{cells[column]}'
+    lines[row - 1] = ",".join(cells)
     (tmp_path / "open.csv").write_text("\n".join(lines))
-    with pytest.raises(InputError, match=r"open\.csv"):
+    with pytest.raises(InputError, match=rf"open\.csv.* row {row}: .*close the quotes") as caught:
         look_up(tmp_path / "open.csv", cache=tmp_path / "cache")
+    assert "\n" not in caught.value.message
 
 
 @pytest.mark.parametrize("location", ["nowhere.csv", "nowhere/", "file:///nowhere/at/all.parquet"])

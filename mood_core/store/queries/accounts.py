@@ -14,6 +14,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.fences import Leases, leased
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live, run_of
 from mood_core.store.queries.times import with_times
+from mood_core.text.names import name_key
 
 NOT_CALLED = "not asked: "
 """Prefix of the problem of an account that a run did not reach, because something stopped all calls."""
@@ -54,14 +55,15 @@ class Accounts:
     def all(self, user_ids: Sequence[str] | None = None) -> list[Account]:
         """Every account, or those of ``user_ids`` (an id or a display name each), ordered by user id.
 
-        An id selects its account alone, even if another person has it as display name.
+        Names are compared by :func:`~mood_core.text.names.name_key`, ids exactly. An id selects its account only, also
+        if it is the name of another account.
         """
         accounts = [Account(**with_times(row)) for row in self._database.rows(query("accounts"))]
         if user_ids is None:
             return accounts
         wanted = set(user_ids)
-        names = wanted - {account.user_id for account in accounts}
-        return [account for account in accounts if account.user_id in wanted or account.display_name in names]
+        names = {name_key(name) for name in wanted - {account.user_id for account in accounts}}
+        return [one for one in accounts if one.user_id in wanted or name_key(one.display_name) in names]
 
     def acquire_leases(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
         """Acquire the leases of active accounts for ``owner``; returns the accounts that no other living run holds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -50,16 +51,17 @@ class MoodCount:
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """The person (an id or a name; None for all people) and the local days (both included) of a query."""
+    """The people (ids; None for all people) and the local days (both included) of a query."""
 
-    user: str | None = None
+    user_ids: Sequence[str] | None = None
     first_day: date | None = None
     last_day: date | None = None
 
-    def values(self) -> dict[str, str]:
+    def values(self) -> dict[str, str | Sequence[str]]:
         """The parameters of the query; their names are also its options."""
-        chosen = {"user": self.user, "first_day": self.first_day, "last_day": self.last_day}
-        return {name: str(one) for name, one in chosen.items() if one is not None}
+        first_day, last_day = (None if day is None else str(day) for day in (self.first_day, self.last_day))
+        chosen = {"user_ids": self.user_ids, "first_day": first_day, "last_day": last_day}
+        return {name: one for name, one in chosen.items() if one is not None}
 
 
 def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[MoodCount]:

@@ -47,10 +47,6 @@ class PersonErasure:
             values = {"id": user_id, "reason": BEING_FORGOTTEN, "owner": owner, "until": to_ms(now + _LEASE)}
             connection.execute(query("begin_forgetting"), values)
 
-    def names(self, user_id: str) -> set[str]:
-        """The person's display name."""
-        return set(self._database.scalars(query("display_name"), {"id": user_id}))
-
     def local_files(self, user_id: str) -> set[str]:
         """The ids of the local files that the person played."""
         return set(self._database.scalars(query("local_files"), {"id": user_id}))

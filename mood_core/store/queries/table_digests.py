@@ -63,12 +63,12 @@ def rows_of_nobody(connection: Connection) -> dict[str, int]:
 
 
 def days_add_up(connection: Connection) -> bool:
-    """Whether the daily counts add up to the number of listens."""
+    """Whether the daily counts of each person are the number of their listens."""
     return bool(connection.scalar(query("do_days_add_up")))
 
 
 def totals_add_up(connection: Connection) -> bool:
-    """Whether the totals add up to the number of listens, or are marked as stale."""
+    """Whether the totals of each person are the number of their listens, or are marked as stale."""
     return are_stale(connection) or bool(connection.scalar(query("do_totals_add_up")))
 
 

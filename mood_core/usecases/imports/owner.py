@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +15,9 @@ from mood_core.store.engine.database import Database
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.time_zones import zone
 from mood_core.store.queries.tombstones import tombstone_of
+from mood_core.text.names import local_id
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.connect_account import register_user
-
-_SIGNS = re.compile(r"[\W_]+")
 
 DEFAULT_NAME = "me"
 """The name of a person who gave none."""
@@ -45,7 +43,7 @@ def find_owner(
     if len(known) > 1:
         raise InputError("several people match; name the person with --user ID, `moodlog status` lists the ids")
     name = user or DEFAULT_NAME
-    user_id = f"local-{_SIGNS.sub('-', name.casefold()).strip('-') or 'person'}"
+    user_id = local_id(name)
     for account in known or accounts.all([user_id]):
         return Owner(User(account.user_id, account.display_name, account.timezone, account.connected_at))
     zone(timezone or machine_zone())
@@ -56,8 +54,14 @@ def check_not_forgotten(database: Database, owner: Owner, user: str | None) -> N
     """Check that the person of an import was not forgotten, unless the import names them as ``user``.
 
     Raises:
-        InputError: They were forgotten.
+        InputError: They were forgotten, or ``user`` is the id of a forgotten person and not a name.
     """
+    by_id = tombstone_of(database, user) if user and owner.is_new else None
+    if by_id is not None and by_id.in_force:
+        raise InputError(
+            f"{user} is the id of a person who was forgotten on {by_id.forgotten_at:%Y-%m-%d}; give their name with"
+            " --user NAME to store their history again, or run `moodlog connect`"
+        )
     tombstone = tombstone_of(database, owner.user.user_id)
     if user is None and tombstone is not None and tombstone.in_force:
         name = owner.user.display_name

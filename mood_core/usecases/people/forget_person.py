@@ -1,17 +1,16 @@
-"""Forgets a person: their token, their rows in every file of the lake, their rows in SQL.
+"""Forgets a person: deletes their token, their rows in every file of the lake, and their rows in SQL.
 
-A tombstone comes first, then the files, and SQL last, so that the next run of anything finds the person again and
-completes what a killed one began. A file that
-holds rows of others is replaced by one without the person's, which names the old one as replaced: whoever reads the
-lake in between loads neither twice.
+First a tombstone is written, then the files, and SQL last: the next run of anything finds the person there and
+completes an interrupted run. A file that also has rows of others is replaced by one without the person's; the new file
+names the old one as replaced, so that no reader loads rows twice.
 
-Tracks, their features and their moods are facts of recordings and stay. A person's own local files are not: what their
-names tell goes with the last person who heard them, and so do names that no resolver found.
+Tracks, their features and their moods describe recordings and stay. A person's own local files are deleted with the
+last person who heard them, and so are names that no resolver found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,12 +26,13 @@ from mood_core.store.locks.named_locks import NamedLock, named_lock, named_lock_
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.ledger import entries
 from mood_core.store.queries.person_erase import LOCAL_FILE, PersonErasure
-from mood_core.store.queries.tombstones import half_forgotten
+from mood_core.store.queries.tombstones import half_forgotten, tombstone_of
 from mood_core.text.format import plural
+from mood_core.text.names import local_id, name_key
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.people.manage_users import the_account
-from mood_core.usecases.remove_rows import replace_by
+from mood_core.usecases.remove_rows import any_forgotten, replace_by
 
 Predicate = Callable[[pa.Table], pa.ChunkedArray]
 """Which rows of a table are to go."""
@@ -40,11 +40,12 @@ Predicate = Callable[[pa.Table], pa.ChunkedArray]
 
 @dataclass(slots=True)
 class ForgetReport:
-    """What went: listens and titles of the person's own local files from SQL.
+    """The number of deleted listens and local files in SQL.
 
-    And how many files of the lake were ``rewritten``, ``removed`` and ``checked``, and how many rows of Prefect's
-    history of ``runs`` named the person. ``left`` names what may still hold the person: databases too damaged to be
-    changed, a log that another program reads from, temporary files of other hosts, and settings in Prefect's pages.
+    Also how many files of the lake were ``rewritten``, ``removed`` and ``checked``, and how many rows of Prefect's
+    history were removed or changed (``runs``). ``left`` lists what may still contain the person: damaged databases, a
+    log that another program reads, temporary files of other hosts, and settings in Prefect's pages. In
+    ``forgotten_before`` is the day on which the person was forgotten already.
     """
 
     listens: int = 0
@@ -54,43 +55,54 @@ class ForgetReport:
     checked: int = 0
     runs: int = 0
     left: tuple[str, ...] = ()
+    forgotten_before: str | None = None
 
 
-def whom_to_forget(user: str, accounts: Accounts, lake: Lake) -> str:
-    """The id of the person called ``user`` (an id or a name), whom SQL knows, or only the lake still does.
+def whom_to_forget(user: str, lake: Lake, database: Database) -> str:
+    """The id of the person ``user`` (an id or a name), who is in SQL, or only in the lake, or was forgotten already.
 
     Raises:
-        InputError: Nobody is called so, or several are.
+        InputError: No person, or more than one, has this id or name.
         BatchCorrupt: A file of the lake cannot be read.
     """
+    accounts = Accounts(database)
     try:
         return the_account(accounts, user).user_id
-    except InputError:
+    except InputError as error:
         if accounts.all([user]):
             raise
-        found = _in_lake(user, lake)
-        if len(found) != 1:
-            raise
-        return found.pop()
+        found = _in_lake(user, lake) or _forgotten(user, database)
+        if len(found) == 1:
+            return found.pop()
+        if not found and any_forgotten(database):
+            raise InputError(
+                f"{error.message}. People who were forgotten already are known only by their ids"
+            ) from None
+        raise
 
 
 def _in_lake(user: str, lake: Lake) -> set[str]:
-    """The ids of people called ``user`` in the lake, also of those of whom only listens, gaps or plays are left."""
-    found: set[str] = set()
+    """The ids of the people called ``user`` in the lake, also of those who have only listens, gaps or plays left."""
     for dataset in PERSONAL:
         for path in (*lake.paths(dataset.name), *lake.superseded(dataset.name)):
             if user in lake.people(path):
-                found.add(user)
-            if dataset is USERS:
-                rows = lake.read(path)[1].select(["user_id", "display_name"]).to_pylist()
-                found |= {row["user_id"] for row in rows if row["display_name"] == user}
-    return {user} if user in found else found
+                return {user}
+    paths = (*lake.paths(USERS.name), *lake.superseded(USERS.name))
+    return {user_id for user_id, name in _names_in(lake, paths) if name_key(name) == name_key(user)}
 
 
-def _names_in_lake(user_id: str, lake: Lake) -> set[str]:
-    """What the person is or was called, as the lake still knows it."""
-    rows = (lake.read(path)[1].select(["user_id", "display_name"]).to_pylist() for path in lake.paths(USERS.name))
-    return {row["display_name"] for table in rows for row in table if row["user_id"] == user_id}
+def _names_in(lake: Lake, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for path in paths:
+        for row in lake.read(path)[1].select(["user_id", "display_name"]).to_pylist():
+            yield row["user_id"], row["display_name"]
+
+
+def _forgotten(user: str, database: Database) -> set[str]:
+    for user_id in (user, local_id(user)):
+        tombstone = tombstone_of(database, user_id)
+        if tombstone is not None and tombstone.in_force:
+            return {user_id}
+    return set()
 
 
 def forget_person(
@@ -100,35 +112,51 @@ def forget_person(
     *,
     owner: str,
     now: datetime,
+    called: str = "",
     elsewhere: Elsewhere = NOWHERE,
     without: Collection[str] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> ForgetReport:
-    """Forget ``user_id`` everywhere; ``owner`` names this run. Killed anywhere, the next run of anything completes it.
+    """Forget ``user_id`` everywhere. Idempotent; the next run of anything completes an interrupted one.
 
-    A tombstone is written first: from then on no row of the person is stored, loaded or rebuilt. What is kept
-    ``elsewhere`` goes before the person's last row. ``without`` names files of the ledger that are lost.
+    The tombstone is written first: from then on no row of the person is stored, loaded or rebuilt. Data ``elsewhere``
+    are deleted before the person's last row.
+
+    Args:
+        user_id: The person.
+        lake: The lake.
+        database: The database.
+        owner: This run, as the owner of leases.
+        now: The current time.
+        called: Another name of the person, which is deleted from Prefect's history too.
+        elsewhere: Data outside lake and SQL.
+        without: Files of the ledger that are lost.
+        progress: Is called with the name of each dataset.
 
     Raises:
         StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
-        LakeIncomplete: A file of the ledger is absent, or one of the lake is not in the ledger; nothing is changed.
-        BatchCorrupt: A file cannot be read, so nobody can tell whether the person is in it.
+        LakeIncomplete: Lake and ledger do not have the same files; nothing is changed.
+        BatchCorrupt: A file cannot be read, so the person may be in it.
         StoreError: The lake or the database fails, or the person is still in a file afterwards.
     """
     with named_lock(database, NamedLock.UPKEEP):
-        check_nothing_absent(lake, database, without)
+        _check_nothing_absent(lake, database, without)
         batches = Batches(lake, database)
         batches.load_unloaded(now=now, everywhere=True)
-        check_nothing_unknown(lake, database)
+        _check_nothing_unknown(lake, database)
+        before = tombstone_of(database, user_id)
         PersonErasure(database).begin(user_id, owner, now=now)
         batches.add_tombstone(user_id, now=now)
-        return _forget(user_id, lake, database, now, elsewhere, progress)
+        report = _forget(user_id, lake, database, now, elsewhere, progress, called)
+    if before is not None and before.in_force:
+        report.forgotten_before = f"{before.forgotten_at:%Y-%m-%d}"
+    return report
 
 
 def complete_forgetting(
     user_id: str, lake: Lake, database: Database, elsewhere: Elsewhere, *, now: datetime, wait_s: float
 ) -> None:
-    """Complete what a killed run of :func:`forget_person` began for ``user_id``.
+    """Complete an interrupted run of :func:`forget_person` for ``user_id``.
 
     Raises:
         StoreBusy: Another process is rewriting the lake, after ``wait_s`` seconds.
@@ -136,18 +164,18 @@ def complete_forgetting(
         StoreError: The lake or the database fails.
     """
     with named_lock_unless_held(database, NamedLock.UPKEEP, wait_s=wait_s):
-        if user_id in half_forgotten(database):  # nobody completed it while this one waited
+        if user_id in half_forgotten(database):  # another process may have completed it while this one waited
             batches = Batches(lake, database)
             batches.load_unloaded(now=now, everywhere=True)
             batches.add_tombstone(user_id, now=now)
             _forget(user_id, lake, database, now, elsewhere, lambda _: None)
 
 
-def check_nothing_absent(lake: Lake, database: Database, without: Collection[str] = ()) -> None:
-    """Stop where a file of the ledger is not in the lake; ``without`` names lost files that may be absent.
+def _check_nothing_absent(lake: Lake, database: Database, without: Collection[str]) -> None:
+    """Check that every file of the ledger except ``without`` is in the lake.
 
     Raises:
-        LakeIncomplete: A file is absent; the sentence names it and what to do.
+        LakeIncomplete: A file is absent.
     """
     paths = {path for dataset in DATASETS for path in (*lake.paths(dataset), *lake.superseded(dataset))}
     replaced = {id_ for path in paths for id_ in lake.replaces(path)}
@@ -161,11 +189,11 @@ def check_nothing_absent(lake: Lake, database: Database, without: Collection[str
         )
 
 
-def check_nothing_unknown(lake: Lake, database: Database) -> None:
-    """Stop where a file of the lake is not in the ledger, or cannot be read.
+def _check_nothing_unknown(lake: Lake, database: Database) -> None:
+    """Check that every file of the lake is in the ledger and can be read.
 
     Raises:
-        LakeIncomplete: A file is unknown; the sentence names it and what to do.
+        LakeIncomplete: A file is unknown.
         BatchCorrupt: A file is damaged.
     """
     ledger = entries(database)
@@ -193,30 +221,30 @@ def _forget(
     now: datetime,
     elsewhere: Elsewhere,
     progress: Callable[[str], None],
+    called: str = "",
 ) -> ForgetReport:
-    forgetting = PersonErasure(database)
-    names = forgetting.names(user_id) | _names_in_lake(user_id, lake)
-    work = _Forgetting(lake, database, now, progress, local=forgetting.local_files(user_id))
-    work.take_out(PERSONAL, lambda rows: _is(rows, "user_id", [user_id]))
-    work.check(PERSONAL, lambda rows: _is(rows, "user_id", [user_id]))
-    own = sorted(work.local - work.heard_by_others)
-    if own:
-        work.take_out(OF_TRACKS, lambda rows: _is(rows, "track_id", own))
-        work.check(OF_TRACKS, lambda rows: _is(rows, "track_id", own))
-    unknown = forgetting.own_names(user_id)
-    if unknown:
-        work.take_out([RESOLUTIONS], lambda rows: _is_unknown(rows, unknown))
-        work.check([RESOLUTIONS], lambda rows: _is_unknown(rows, unknown))
-    removed = elsewhere.remove(user_id, sorted(names))
-    work.report.runs = removed.runs
-    work.report.listens, work.report.local_files = forgetting.end(user_id, own, unknown)
-    work.report.left = (*lake.temporary_files(), *forgetting.left, *removed.left)
-    return work.report
+    erasure, accounts = PersonErasure(database), Accounts(database).all()
+    names = {called} | {account.display_name for account in accounts if account.user_id == user_id}
+    names |= {name for id_, name in _names_in(lake, lake.paths(USERS.name)) if id_ == user_id}
+    others = [account for account in accounts if account.user_id != user_id]
+    known = {word for account in others for word in (account.user_id, account.display_name)}
+    rows = _RowsToForget(lake, database, now, progress, local=erasure.local_files(user_id))
+    rows.remove(PERSONAL, lambda table: _is_in(table, "user_id", [user_id]))
+    if own := sorted(rows.local - rows.heard_by_others):
+        rows.remove(OF_TRACKS, lambda table: _is_in(table, "track_id", own))
+    if unknown := erasure.own_names(user_id):
+        rows.remove([RESOLUTIONS], lambda table: _is_unknown(table, unknown))
+    removed = elsewhere.remove(user_id, sorted(names - {""}), known)
+    report = rows.report
+    report.runs = removed.runs
+    report.listens, report.local_files = erasure.end(user_id, own, unknown)
+    report.left = (*lake.temporary_files(), *erasure.left, *removed.left)
+    return report
 
 
 @dataclass(slots=True)
-class _Forgetting:
-    """Takes rows out of the lake. ``local`` grows by the local files that the rows taken out tell of."""
+class _RowsToForget:
+    """Removes rows from the lake. Adds the person's local files to ``local`` and those of others to the other set."""
 
     lake: Lake
     database: Database
@@ -226,18 +254,25 @@ class _Forgetting:
     heard_by_others: set[str] = field(default_factory=set)
     report: ForgetReport = field(default_factory=ForgetReport)
 
-    def take_out(self, datasets: Iterable[Dataset], gone: Predicate) -> None:
-        """Replace every file of ``datasets`` that has rows to go by one without them, or by none."""
+    def remove(self, datasets: Sequence[Dataset], is_gone: Predicate) -> None:
+        """Replace every file of ``datasets`` with rows that are to go by one without, and read every file again.
+
+        Raises:
+            StoreError: A row that is to go is still there.
+        """
         for dataset in datasets:
             self.progress(dataset.name)
             for path in self.lake.superseded(dataset.name):
                 self.lake.remove(path)
             for path in self.lake.paths(dataset.name):
-                self._take_out(dataset, path, gone)
+                self._remove(dataset, path, is_gone)
+        for dataset in datasets:
+            for path in sorted({*self.lake.paths(dataset.name), *self.lake.superseded(dataset.name)}):
+                self._check(dataset, path, is_gone)
 
-    def _take_out(self, dataset: Dataset, path: str, gone: Predicate) -> None:
+    def _remove(self, dataset: Dataset, path: str, is_gone: Predicate) -> None:
         file, rows = self.lake.read(path)
-        mask = gone(rows)
+        mask = is_gone(rows)
         others = rows.filter(pc.invert(mask))
         if others.num_rows == rows.num_rows:
             return
@@ -248,23 +283,16 @@ class _Forgetting:
         else:
             self.report.removed += 1
 
-    def check(self, datasets: Iterable[Dataset], gone: Predicate) -> None:
-        """Read every file of ``datasets`` again, and learn which local files others heard.
-
-        Raises:
-            StoreError: A row that was to go is still there.
-        """
-        for dataset in datasets:
-            for path in sorted({*self.lake.paths(dataset.name), *self.lake.superseded(dataset.name)}):
-                self.report.checked += 1
-                for rows in self.lake.stream(path)[1]:
-                    if pc.any(gone(rows)).as_py():
-                        raise StoreError(f"{path} still holds rows to be forgotten; run `moodlog forget` again")
-                    if dataset is LISTENS and self.local:
-                        self.heard_by_others |= _local_files(rows)
+    def _check(self, dataset: Dataset, path: str, is_gone: Predicate) -> None:
+        self.report.checked += 1
+        for rows in self.lake.stream(path)[1]:
+            if pc.any(is_gone(rows)).as_py():
+                raise StoreError(f"{path} still holds rows to be forgotten; run `moodlog forget` again")
+            if dataset is LISTENS and self.local:
+                self.heard_by_others |= _local_files(rows)
 
 
-def _is(rows: pa.Table, column: str, values: list[str]) -> pa.ChunkedArray:
+def _is_in(rows: pa.Table, column: str, values: list[str]) -> pa.ChunkedArray:
     return pc.is_in(rows[column].cast(pa.string()), pa.array(values, pa.string()))
 
 

@@ -12,6 +12,7 @@ from mood_core.lake.arrow_tables import users_table
 from mood_core.lake.schema import USERS
 from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.store.queries.time_zones import zone
+from mood_core.text.names import name_key
 from mood_core.text.sanitise import plain
 from mood_core.usecases.batches import Batches
 
@@ -38,7 +39,8 @@ def accounts_called(accounts: Accounts, names: Collection[str]) -> list[Account]
         InputError: Somebody named is not known.
     """
     found = accounts.all(list(names) or None)
-    unknown = sorted(set(names) - {name for account in found for name in (account.user_id, account.display_name)})
+    known = {account.user_id for account in found} | {name_key(account.display_name) for account in found}
+    unknown = sorted(name for name in names if name not in known and name_key(name) not in known)
     if unknown:
         called = ", ".join(unknown)
         raise InputError(f"no account is called {called}; `moodlog users list` shows them with their ids")

@@ -17,7 +17,7 @@ from mood_core.errors import StoreBusy, StoreError
 from mood_core.store.locks.leases import may_live
 from mood_core.text.words_of_a_person import WordsOfAPerson
 from mood_core.usecases.elsewhere import Removed
-from mood_core.usecases.people.run_history_rows import HistoryRows
+from mood_core.usecases.people.run_history_rows import HistoryRows, runs_of_strangers
 
 _DATABASE = "prefect.db"
 _KEPT = ("server-password", "server.lock")
@@ -30,11 +30,14 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def remove_from_history(folder: Path, words: Collection[str]) -> Removed:
-    """Take the person whom ``words`` name out of the files of ``folder``; waits for what a server has not written yet.
+def remove_from_history(folder: Path, words: Collection[str], known: Collection[str] | None = None) -> Removed:
+    """Remove the person named by ``words`` from the files of ``folder``. Waits until a running server has written all.
 
-    Ended runs of theirs are deleted. Of runs that go on, and of everybody's, only what names the person is: parameters,
-    log lines, artifacts, events. Deployments and other settings stay as they are; those that name them are reported.
+    Ended runs for the person are deleted. In active runs, and in runs for all people, only what names the person is
+    removed: parameters, log lines, artifacts, events. Deployments and other settings that name them are reported.
+
+    ``known`` are the ids and names of all other people. Ended runs for a person who is not among them are deleted, too:
+    the name may be a misspelt name of the person.
 
     Raises:
         StoreBusy: Another program holds the database.
@@ -44,10 +47,10 @@ def remove_from_history(folder: Path, words: Collection[str]) -> Removed:
     if not folder.is_dir() or not person:
         return Removed()
     database = folder / _DATABASE
-    removed = _clean(database, person) if database.exists() else Removed()
+    removed = _clean(database, words, known) if database.exists() else Removed()
     if database.exists() and _server_runs(folder):
         time.sleep(_UNWRITTEN_S)
-        again = _clean(database, person)
+        again = _clean(database, words, known)
         removed = Removed(removed.runs + again.runs, again.left)
     for path in _other_files(folder):
         _overwrite(path, person)
@@ -62,12 +65,15 @@ def _server_runs(folder: Path) -> bool:
     return may_live(owner)
 
 
-def _clean(database: Path, person: WordsOfAPerson) -> Removed:
+def _clean(database: Path, words: Collection[str], known: Collection[str] | None) -> Removed:
     try:
         address = f"{database.resolve().as_uri()}?mode=rw"
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S, isolation_level=None)) as opened:
+            if opened.execute("SELECT 1 FROM sqlite_master WHERE name = 'flow_run'").fetchone() is None:
+                return Removed()  # a server was stopped before it made its tables
             opened.execute("PRAGMA foreign_keys = ON")
-            rows = HistoryRows(opened, person)
+            strangers = [] if known is None else runs_of_strangers(opened, known)
+            rows = HistoryRows(opened, WordsOfAPerson([*words, *strangers]))
             runs = rows.remove()
             left = [f"{database}: {name}" for name in rows.settings_that_name_them()]
             opened.execute("VACUUM")  # pages that deleted rows have left still hold them

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from mood_core.store.engine.named_queries import query
-from mood_core.text.words_of_a_person import WordsOfAPerson
+from mood_core.text.names import name_key
+from mood_core.text.words_of_a_person import FORGOTTEN, WordsOfAPerson
 
 _SETTINGS = (
     "automation",
@@ -62,6 +63,9 @@ _WORDS_OF_PREFECT = (
     "work_queue_name",
 )
 """Columns with Prefect's own words and names of code: a person may be called Completed."""
+
+_PEOPLE = ("user", "people", "user_ids")
+"""The parameters of flows that name people."""
 
 _KEYS = ("cache_key", "idempotency_key")
 _OF_RUNS = {"log": "flow_run_id", "artifact": "flow_run_id", "artifact_collection": "flow_run_id", "flow_run": "id"}
@@ -122,8 +126,9 @@ class HistoryRows:
         condition = self._condition("flow_run")
         if not condition:
             return 0
+        condition = f'names_person("id") OR {condition}'
         ended = self._opened.execute(query("prefect_ended_runs", condition=condition).text)
-        return self._delete_by_id([id_ for (id_,) in ended])
+        return self._delete_by_id([id_ for id_, _ in ended])
 
     def _delete_by_id(self, runs: list[str]) -> int:
         """Delete ``runs`` with their logs and artifacts; the schema deletes states, task runs and inputs with them."""
@@ -186,6 +191,20 @@ class HistoryRows:
             self._opened.execute("ROLLBACK")
             raise
         self._opened.execute("COMMIT")
+
+
+def runs_of_strangers(opened: sqlite3.Connection, known: Collection[str]) -> list[str]:
+    """The ids of ended runs with a parameter that is a person who is not among ``known``."""
+    keys = {*known, *map(name_key, known), FORGOTTEN}
+    runs = opened.execute(query("prefect_ended_runs", condition="TRUE").text)
+    return [id_ for id_, parameters in runs if any(not keys & {who, name_key(who)} for who in _people_in(parameters))]
+
+
+def _people_in(parameters: str | None) -> Iterator[str]:
+    values = json.loads(parameters or "{}")
+    for name in _PEOPLE:
+        given = values.get(name) or ()
+        yield from (who for who in (given if isinstance(given, list) else [given]) if isinstance(who, str))
 
 
 def _parts(rows: list[str] | list[int]) -> Iterable[list[str] | list[int]]:

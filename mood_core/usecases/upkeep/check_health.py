@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,6 +10,7 @@ from typing import Any
 
 from mood_core.errors import MoodlogError
 from mood_core.store.queries.accounts import Account
+from mood_core.text.names import name_key
 from mood_core.usecases.nightly.night_report import WARN_DAYS
 
 _PULLED_WITHIN = timedelta(hours=26)
@@ -161,10 +162,22 @@ def _is_recent(moment: datetime, now: datetime) -> bool:
 
 
 def account_findings(accounts: list[Account], now: datetime, days_left: Callable[[datetime], int]) -> list[Finding]:
-    """One finding for each account: its permission, its last pull, and its last problem."""
+    """A finding for each account (its permission, last pull and last problem), and for each name of several people."""
     if not accounts:
         return [Finding("accounts", Level.WARNING, "no account is connected", "moodlog connect")]
-    return [_account(account, now, days_left) for account in accounts]
+    return [*(_account(account, now, days_left) for account in accounts), *_shared_names(accounts)]
+
+
+def _shared_names(accounts: list[Account]) -> Iterator[Finding]:
+    """Names that several people have: a command that gets such a name cannot choose between them."""
+    by_name: dict[str, list[Account]] = {}
+    for account in accounts:
+        by_name.setdefault(name_key(account.display_name), []).append(account)
+    for people in by_name.values():
+        if len(people) > 1:
+            shown = ", ".join(f"{one.display_name} ({one.user_id})" for one in people)
+            remedy = f"moodlog users rename {people[-1].user_id} NAME, or select them by id"
+            yield Finding("names", Level.WARNING, f"{shown} have the same name: upper case makes no difference", remedy)
 
 
 def _account(account: Account, now: datetime, days_left: Callable[[datetime], int]) -> Finding:

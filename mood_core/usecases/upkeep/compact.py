@@ -33,13 +33,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class CompactReport:
-    """Files and bytes of the merged months before and after, and the number of replaced files that were left over."""
+    """Files and bytes of the merged months before and after.
+
+    ``leftovers`` counts replaced files that were removed late, ``cleaned`` files with rows of forgotten people.
+    """
 
     files_before: int = 0
     files_after: int = 0
     bytes_before: int = 0
     bytes_after: int = 0
     leftovers: int = 0
+    cleaned: int = 0
 
 
 def compact(
@@ -91,6 +95,7 @@ def _compact(
             progress(dataset.name, number / len(groups))
             _merge(lake, database, dataset, group, now, report)
     _repair_ledger(lake, database, now)
+    report.cleaned = clean_lake(lake, database, now=now)
     return report
 
 
@@ -158,13 +163,9 @@ def _first_of_each(dataset: Dataset, rows: pa.Table) -> pa.Table:
 
 
 def _repair_ledger(lake: Lake, database: Database, now: datetime) -> None:
-    """Complete the ledger after a run that was killed between lake and ledger, then clean the lake.
-
-    Files with rows of forgotten people, which a late run or a restored backup can contain, are replaced.
-    """
+    """Complete the ledger after a run that was killed between lake and ledger."""
     ledger = entries(database)
     for name in DATASETS:
         for path in lake.paths(name):
             if path not in ledger and lake.replaces(path):
                 load_batch(database, *lake.stream(path), now=now)
-    clean_lake(lake, database, now=now)

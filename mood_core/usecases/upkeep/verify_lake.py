@@ -213,7 +213,9 @@ def _compare_counts(database: Database) -> list[Finding]:
         if stored[name] > recorded[name] or (recorded[name] and not stored[name])
     ]
     problems += [(name, f"has {many} rows whose person is not in the table users") for name, many in unknown.items()]
-    problems += [(name, "does not add up to the listens") for name, is_right in sums.items() if not is_right]
+    problems += [
+        (name, "does not add up to the listens of each person") for name, is_right in sums.items() if not is_right
+    ]
     return [Finding("rows", name, problem, _REBUILD) for name, problem in problems]
 
 
