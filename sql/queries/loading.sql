@@ -290,7 +290,7 @@ SELECT NOT EXISTS (
         UNION ALL
         SELECT
             user_key,
-            -listens
+            -listens AS listens
         FROM day_moods
     ) AS c
     GROUP BY c.user_key
@@ -309,7 +309,7 @@ SELECT NOT EXISTS (
         UNION ALL
         SELECT
             user_key,
-            -listens
+            -listens AS listens
         FROM listen_totals
     ) AS c
     GROUP BY c.user_key

@@ -1,4 +1,4 @@
-"""The packages that moodlog uses are those of the lock file, and `make audit` fails if one has a known vulnerability."""
+"""Packages are those of the lock file, each with a hash, and `make audit` fails for one with a known vulnerability."""
 
 from __future__ import annotations
 
