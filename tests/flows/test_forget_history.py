@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from flows.check_schedule import other_server_keeps
 from flows.late_forgetting import without_names_of_forgotten
 from flows.server.local_server import LocalServer, local_server
-from flows.server.other_server import other_server_keeps
 from mood_core.app.workspace import Workspace
 from mood_core.errors import InputError
 from mood_core.text.words_of_a_person import FORGOTTEN

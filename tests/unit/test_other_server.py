@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from flows.check_schedule import other_server_keeps
 from flows.cli import main
-from flows.server.other_server import other_server_keeps
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import User
 from mood_core.lake.arrow_tables import users_table
