@@ -22,7 +22,7 @@ def build_dataset(playlists: Playlists, out: DatasetFile = "", user: Reader = ""
     """Write the tracks of playlists, with one mood for each playlist and their audio features, to a training file.
 
     Args:
-        playlists: Playlists and their moods, for example ["Calm=37i9dQZF1DWZd79rJ6a7lp", "Sad=..."].
+        playlists: Playlists and their moods, for example ["Calm=37i9dQZF1DWZd79rJ6a7lp", "anna/Sad=..."] (by anna).
         out: The .csv or .parquet file to write, on the machine that runs this; HOME/labelled.csv by default.
         user: The account that reads the playlists, by id or name; the first one by default.
     """

@@ -50,7 +50,7 @@ OutputFolder = Annotated[str, Field(examples=["/data/models"])]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$", examples=["my-moods"])]
 ModelVersion = Annotated[str, Field(pattern=r"^$|^[A-Za-z0-9][\w.-]*$", examples=["2"])]
 Playlist = Annotated[str, Field(pattern=rf"^[^=]+={PLAYLIST_PATTERN}$")]
-"""A mood and a playlist as MOOD=ID; a URI or URL works as the id."""
+"""A mood and a playlist as MOOD=ID or CURATOR/MOOD=ID; a URI or URL works as the id."""
 
 Playlists = Annotated[
     Sequence[Playlist],

@@ -8,20 +8,14 @@ it. The weights do not add up to anything, and features that carry the same info
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mood_core.classifier.model_card import ModelCard
-
-
-class _Model(Protocol):
-    card: ModelCard
-
-    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]: ...
+    from mood_core.classifier.classifier import Classifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +27,7 @@ class Attribution:
     weight: float
 
 
-def attribute(model: _Model, matrix: NDArray[np.float32]) -> list[list[Attribution]]:
+def attribute(model: Classifier, matrix: NDArray[np.float32]) -> list[list[Attribution]]:
     """For each row of an (n, f) float32 ``matrix``, its features by descending absolute weight."""
     matrix = np.asarray(matrix, dtype=np.float32)
     probabilities = model.predict(matrix)

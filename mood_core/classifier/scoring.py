@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,15 @@ import pyarrow as pa
 from mood_core.classifier.loading import load_classifier
 from mood_core.domain.moods import MOOD_SETS, label, positions
 from mood_core.domain.records import MOODS
-from mood_core.domain.vectors import feature_matrix, in_range, range_problems
+from mood_core.domain.vectors import (
+    FEWEST_TYPICAL,
+    NINE,
+    feature_matrix,
+    in_range,
+    range_problems,
+    scale_problem,
+    scale_remedy,
+)
 from mood_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,18 +32,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mood_core.classifier.model_card import ModelCard
+    from mood_core.classifier.classifier import Classifier
 
-
-class Model(Protocol):
-    """A checked model: (n, 10) float32 raw features in, (n, 4) float32 probabilities out."""
-
-    @property
-    def card(self) -> ModelCard: ...  # noqa: D102
-    @property
-    def model_version(self) -> str: ...  # noqa: D102
-    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]: ...  # noqa: D102
-    def out_of_distribution(self, matrix: NDArray[np.float32]) -> NDArray[np.bool_]: ...  # noqa: D102
+_SAMPLE = 2_000
+"""About as many rows of a batch are looked at for its scales."""
 
 
 def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
@@ -62,7 +62,7 @@ SCORES = pa.schema(
 
 
 def score(
-    data: pa.RecordBatch | pa.Table | pa.RecordBatchReader, model: Model | Path | str | None = None
+    data: pa.RecordBatch | pa.Table | pa.RecordBatchReader, model: Classifier | Path | str | None = None
 ) -> pa.RecordBatch | pa.Table | pa.RecordBatchReader:
     """Give every row of audio features its mood.
 
@@ -77,8 +77,8 @@ def score(
         ``track_id`` (any type): optional, copied to the result.
 
     Output columns: ``track_id`` if it was given, then those of :data:`SCORES`, which carries their types, units and
-    meanings. A row with a missing or impossible value has no mood and says why in ``problem``. The schema's metadata
-    has the ``model_version``.
+    meanings. A row with a missing or invalid value has no mood and says why in ``problem``; an invalid duration counts
+    as missing. The schema's metadata has the ``model_version``.
 
     Args:
         data: the features.
@@ -88,15 +88,16 @@ def score(
         One row for each row of ``data``, in its order.
 
     Raises:
-        InputError: a required column is missing or not numeric.
+        InputError: a required column is missing, doubled or not numeric, or a batch of five rows or more has a column
+            on another scale: a typical loudness above 0, tempo below 20 or 0–1 feature above 1.
         ModelError: the model cannot be loaded or used.
     """
     judge = _loaded(model)
     if isinstance(data, pa.RecordBatch):
-        return score_batch(data, judge)
+        return _score_checked(data, judge)
     if isinstance(data, pa.Table):
         schema = scores_schema(data.schema, judge)
-        return pa.Table.from_batches([score_batch(batch, judge) for batch in data.to_batches()], schema)
+        return pa.Table.from_batches([_score_checked(batch, judge) for batch in data.to_batches()], schema)
     if not isinstance(data, pa.RecordBatchReader):
         if not hasattr(data, "__arrow_c_stream__"):
             raise InputError(
@@ -106,34 +107,50 @@ def score(
     return pa.RecordBatchReader.from_batches(scores_schema(data.schema, judge), _streamed(data, judge))
 
 
-def scores_schema(given: pa.Schema, model: Model) -> pa.Schema:
+def scores_schema(given: pa.Schema, model: Classifier) -> pa.Schema:
     """The schema of the scores of data with the schema ``given``."""
+    if given.names.count("track_id") > 1:
+        raise InputError("the column track_id occurs more than once; remove all but one")
     ids = [given.field("track_id")] if "track_id" in given.names else []
     return pa.schema([*ids, *SCORES], metadata={"model_version": model.model_version})
 
 
-def score_batch(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
-    """The scores of one record batch by a loaded ``model``; see :func:`score`."""
+def score_batch(batch: pa.RecordBatch, model: Classifier) -> pa.RecordBatch:
+    """The scores of one record batch by a loaded ``model``; see :func:`score`. The scales are the caller's to check."""
+    return _scored(batch, feature_matrix(batch), model)
+
+
+def _score_checked(batch: pa.RecordBatch, model: Classifier) -> pa.RecordBatch:
     matrix = feature_matrix(batch)
+    if len(matrix) >= FEWEST_TYPICAL:
+        sample = matrix[:: 1 + len(matrix) // _SAMPLE]
+        for position, name in enumerate(NINE):
+            if problem := scale_problem(name, sample[:, position]):
+                raise InputError(f"the column {name} {problem}; {scale_remedy(name)}")
+    return _scored(batch, matrix, model)
+
+
+def _scored(batch: pa.RecordBatch, matrix: NDArray[np.float32], model: Classifier) -> pa.RecordBatch:
     usable = in_range(matrix)
     columns = _columns(matrix, model) if usable.all() else _sparse_columns(matrix, usable, model)
+    schema = scores_schema(batch.schema, model)
     ids = [batch.column("track_id")] if "track_id" in batch.schema.names else []
-    return pa.RecordBatch.from_arrays([*ids, *columns], schema=scores_schema(batch.schema, model))
+    return pa.RecordBatch.from_arrays([*ids, *columns], schema=schema)
 
 
-def _streamed(batches: pa.RecordBatchReader, model: Model) -> Iterator[pa.RecordBatch]:
+def _streamed(batches: pa.RecordBatchReader, model: Classifier) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        yield score_batch(batch, model)
+        yield _score_checked(batch, model)
 
 
-def _sparse_columns(matrix: NDArray[np.float32], usable: NDArray[np.bool_], model: Model) -> list[pa.Array]:
+def _sparse_columns(matrix: NDArray[np.float32], usable: NDArray[np.bool_], model: Classifier) -> list[pa.Array]:
     """The columns where some rows must not be labelled: those rows are null and have a problem."""
     good = _columns(matrix[usable], model)
     places = pa.array(np.cumsum(usable) - 1, mask=~usable)  # null for a row without a label
     return [*(column.take(places) for column in good[:-1]), pa.array(range_problems(matrix), pa.string())]
 
 
-def _columns(matrix: NDArray[np.float32], model: Model) -> list[pa.Array]:
+def _columns(matrix: NDArray[np.float32], model: Classifier) -> list[pa.Array]:
     probabilities = model.predict(matrix)
     labels = label(probabilities, model.card.threshold, model.card.set_thresholds)
     return [
@@ -171,12 +188,12 @@ def _text(words: tuple[str, ...]) -> pa.Array:
     return pa.StringArray.from_buffers(len(words), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
-def _loaded(model: Model | Path | str | None) -> Model:
+def _loaded(model: Classifier | Path | str | None) -> Classifier:
     if model is None or isinstance(model, Path | str):
         return _load_once(None if model is None else Path(model))
     return model
 
 
 @lru_cache(maxsize=8)
-def _load_once(folder: Path | None) -> Model:
+def _load_once(folder: Path | None) -> Classifier:
     return load_classifier(folder)

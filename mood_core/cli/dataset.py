@@ -31,21 +31,27 @@ def command() -> None:
 
 @command.command
 @click.option(
-    "--playlist", "playlists", multiple=True, required=True, metavar="MOOD=ID", help="A playlist and its mood."
+    "--playlist",
+    "playlists",
+    multiple=True,
+    required=True,
+    metavar="[CURATOR/]MOOD=ID",
+    help="A playlist, its mood and its curator.",
 )
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A .csv or .parquet file.")
 @click.option("--user", metavar="ID|NAME", help="The account that reads the playlists; default: the first.")
 @options.as_json
 def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool) -> None:
-    """Collect the tracks of playlists with their audio features. Each playlist has one mood.
+    """Collect the tracks of playlists with their audio features. Each playlist has one mood and one curator.
 
-    Tracks in playlists of two moods are skipped, and the outcome of every item is reported. An app in development mode
+    A track has one row for each mood and curator, and the outcome of every item is reported. An app in development mode
     can only read playlists that the account owns or edits. `moodlog train` reads the file.
 
     \b
     Example:
       moodlog dataset build --playlist Calm=37i9dQZF1DWZd79rJ6a7lp --playlist Sad=... --playlist Happy=... \\
         --playlist Energetic=... --out moods.csv
+      moodlog dataset build --playlist anna/Calm=... --playlist ben/Calm=... --playlist ben/Sad=... --out moods.csv
     """
     wanted = [parse_playlist(text) for text in playlists]
     with Workspace() as workspace, count_progress("fetching features") as progress:

@@ -60,6 +60,11 @@ FEATURE_RANGES: Mapping[str, FeatureRange] = MappingProxyType(
 Source: Spotify's reference of the audio features, extended by values that real catalogues contain.
 """
 
+FEWEST_TYPICAL = 5
+"""Fewer values than this say nothing about the scale of their column."""
+
+_SLOWEST_TYPICAL_TEMPO = 20.0
+
 SHARES = tuple(position for position, name in enumerate(FEATURES) if FEATURE_RANGES[name] is _SHARE)
 """The columns of the 0–1 features."""
 
@@ -67,18 +72,20 @@ SHARES = tuple(position for position, name in enumerate(FEATURES) if FEATURE_RAN
 def feature_matrix(table: pa.Table | pa.RecordBatch) -> NDArray[np.float32]:
     """Return the features of ``table`` as an (n, 10) float32 matrix with columns in the order of ``FEATURES``.
 
-    Nulls and durations of 0 become NaN; without a ``duration_ms`` column its values are NaN. Other columns are ignored.
+    Nulls and invalid durations (0, negative, seconds) become NaN; without a ``duration_ms`` column its values are NaN.
+    Other columns are ignored.
 
     Raises:
-        InputError: one of the other nine columns is absent or not numeric.
+        InputError: one of the other nine columns is absent or not numeric, or a column occurs twice.
     """
-    names = set(table.schema.names)
+    names = table.schema.names
     matrix = np.empty((table.num_rows, len(FEATURES)), dtype=np.float32)
     for position, name in enumerate(FEATURES):
+        if names.count(name) > 1:
+            raise InputError(f"the column {name} occurs {names.count(name)} times; remove all but one")
         if name in names:
-            matrix[:, position] = _column(table, name)
-            if name in MAY_BE_MISSING:  # services write 0 where they do not know it
-                matrix[matrix[:, position] == 0, position] = np.nan
+            values = _column(table, name)
+            matrix[:, position] = np.where(_legal(values, name), values, np.nan) if name in MAY_BE_MISSING else values
         elif name in MAY_BE_MISSING:
             matrix[:, position] = np.nan
         else:
@@ -92,6 +99,8 @@ def _column(table: pa.Table | pa.RecordBatch, name: str) -> NDArray[np.float32]:
     column = table.column(name)
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan, dtype=np.float32)
+    if pa.types.is_decimal(column.type):
+        column = column.cast("float64")
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise InputError(f"the column {name} holds {column.type}, not numbers; convert it before labelling")
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
@@ -113,6 +122,29 @@ def _values(chunk: pa.Array) -> NDArray[Any]:
     letter = "f" if pa.types.is_floating(chunk.type) else "u" if pa.types.is_unsigned_integer(chunk.type) else "i"
     kind = np.dtype(f"{letter}{chunk.type.bit_width // 8}")
     return np.frombuffer(chunk.buffers()[1], kind)[chunk.offset : chunk.offset + len(chunk)]
+
+
+def scale_problem(name: str, values: NDArray[np.floating[Any]]) -> str | None:
+    """Why the typical one of (n,) ``values`` of a feature shows another scale although it may be valid, or None."""
+    # A tempo of 0 means "no beat found", so it says nothing about the unit.
+    values = values[~np.isnan(values) & ((values != 0) | (name != "tempo"))]
+    if not len(values):
+        return None
+    typical = float(np.median(values))
+    if name == "tempo" and typical < _SLOWEST_TYPICAL_TEMPO:
+        return f"has the typical value {typical:g}, too slow for BPM"
+    if name == "loudness" and typical > 0:
+        return f"has the typical value {typical:g}, but loudness in dB is below 0"
+    if typical > FEATURE_RANGES[name].maximum:
+        return f"has the typical value {typical:g}, above {FEATURE_RANGES[name].maximum:g}"
+    return None
+
+
+def scale_remedy(name: str) -> str:
+    """What to do about a column of the feature ``name`` on another scale."""
+    units = {"duration_ms": "milliseconds", "loudness": "dB", "tempo": "beats per minute"}
+    wanted = f"give {units.get(name, 'fractions from 0 to 1')}"
+    return wanted if name in MAY_BE_MISSING else f"{wanted}, and check that no columns are swapped"
 
 
 def in_range(matrix: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mood_core.domain.vectors import FEATURE_RANGES, MAY_BE_MISSING, NINE, describe_problem
+from mood_core.domain.vectors import FEATURE_RANGES, MAY_BE_MISSING, NINE, describe_problem, scale_problem, scale_remedy
 from mood_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ ILLEGAL_SHARE = 0.01
 """A file is refused if more than this fraction of a column, and more than one value, is invalid."""
 
 _SAMPLE = 20_000
-_SLOWEST_TYPICAL_TEMPO = 20.0
 _SHORTEST_TYPICAL_MS = 10_000.0
 
 
@@ -96,12 +95,12 @@ class ColumnCheck:
     def notes(self) -> list[str]:
         """Messages about optional columns with dropped values."""
         dropped = [
-            f"the column {self._columns[name]!r} is not used: it {why}; {_advice(name)}"
+            f"the column {self._columns[name]!r} is not used: it {why}; {scale_remedy(name)}"
             for name, why in self.dropped.items()
         ]
         return dropped + [
             f"{self._illegal[name]:,} values of the column {self._columns[name]!r} are dropped: it"
-            f" {self._problems[name]}; {_advice(name)}"
+            f" {self._problems[name]}; {scale_remedy(name)}"
             for name in MAY_BE_MISSING
             if self._illegal[name] and name not in self.dropped
         ]
@@ -135,29 +134,14 @@ class ColumnCheck:
         if present == 0:
             raise self._refusal(column, "is empty", "fill it or leave the file out")
         if is_too_many(self._illegal[name], present):
-            raise self._refusal(column, self._problems[name], _advice(name))
-        if (problem := self._implausible(name)) is not None:
-            raise self._refusal(column, problem, _advice(name))
+            raise self._refusal(column, self._problems[name], scale_remedy(name))
+        if (problem := scale_problem(name, self._sampled_values(name))) is not None:
+            raise self._refusal(column, problem, scale_remedy(name))
 
-    def _implausible(self, name: str) -> str | None:
-        """Why a column's typical value is implausible although all its values are valid, or None."""
-        typical = self._typical(name)
-        if typical is None:
-            return None
-        if name == "tempo" and typical < _SLOWEST_TYPICAL_TEMPO:
-            return f"has the typical value {typical:g}, too slow for BPM"
-        if name == "loudness" and typical > 0:
-            return f"has the typical value {typical:g}, but loudness in dB is below 0"
-        return None
-
-    def _typical(self, name: str) -> float | None:
+    def _sampled_values(self, name: str) -> NDArray[np.float64]:
         import numpy as np
 
-        samples = self._samples[name]
-        values = np.concatenate(samples) if samples else np.empty(0)
-        # A tempo of 0 means "no beat found", so it says nothing about the unit.
-        values = values[~np.isnan(values) & ((values != 0) | (name != "tempo"))]
-        return float(np.median(values)) if len(values) else None
+        return np.concatenate(self._samples[name] or [np.empty(0)])
 
     def _refusal(self, column: str, what: str, advice: str) -> InputError:
         return InputError(f"{self.file}: the column {column!r} {what}; {advice}")
@@ -168,13 +152,3 @@ def _problem(name: str, value: float) -> str:
     what = f"contains {value:g}" + sentence.removeprefix(f"{name} is {value:g}")
     share = FEATURE_RANGES[name].maximum == 1
     return f"{what}: it looks like percentages" if share and 1 < value <= 100 else what
-
-
-def _advice(name: str) -> str:
-    if name == "duration_ms":
-        return "give milliseconds"
-    if name == "loudness":
-        return "give dB, and check that no columns are swapped"
-    if name == "tempo":
-        return "give beats per minute, and check that no columns are swapped"
-    return "give fractions from 0 to 1, and check that no columns are swapped"

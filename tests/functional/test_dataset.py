@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -79,24 +80,47 @@ def test_a_dataset_is_described_and_drawn(labelled: list[str], tmp_path: Path) -
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-def test_every_item_has_one_fate() -> None:
+def test_a_track_has_a_row_for_each_mood_and_curator_with_its_isrc(
+    labelled: list[str], standin: StandIn, tmp_path: Path
+) -> None:
+    first = standin.playlists[0].playlist_id
+    options = [*labelled, "--playlist", f"anna/Calm={first}", "--playlist", f"anna/Sad={first}"]
+    out = tmp_path / "moods.parquet"
+    done = _moodlog("dataset", "build", *options, "--out", str(out), "--json")
+    assert done.exit_code == 0, done.output
+    rows = pq.read_table(out).to_pylist()
+    assert len(rows) == sum(json.loads(done.stdout)["tracks"].values())
+    anna = [row for row in rows if row["source"] == "anna"]
+    assert sum(row["mood"] == "Calm" for row in anna) * 2 == len(anna) > 10
+    assert sum(bool(row["isrc"]) for row in rows) > len(rows) / 2
+    tracks = read_labelled(out, minimum_tracks=0)
+    assert set(tracks.sources or ()) == {"anna", "unknown"}
+    assert set(tracks.shares()[np.array(tracks.sources) == "anna"]) == {0.5}
+    assert any(key.startswith("isrc:") for keys in tracks.keys for key in keys)
+
+
+def test_every_item_has_one_outcome() -> None:
     playlists: dict[str, list[object]] = {
         "a": [Track("1", "one", ("x",)), Track("2", "two", ("x",)), "an episode", Track("2", "two", ("x",))],
         "b": [Track("1", "one", ("x",)), Track("spotify:local:y", "mine", ("x",), kind=TrackKind.LOCAL)],
     }
     report = DatasetReport()
-    kept = collect([Playlist("Calm", "a"), Playlist("Sad", "b")], lambda id_: iter(playlists[id_]), report)
-    assert {track_id: mood for track_id, (_, mood) in kept.items()} == {"2": "Calm"}
-    assert report.outcomes == {
-        ItemOutcome.TWO_MOODS: 2,
-        ItemOutcome.REPEATED: 1,
-        ItemOutcome.NOT_A_TRACK: 1,
-        ItemOutcome.LOCAL: 1,
-    }
-    assert report.outcomes.total() + len(kept) == 6
+    both = [Playlist("Calm", "a"), Playlist("Sad", "b"), Playlist("Calm", "b", "anna")]
+    kept = collect(both, lambda id_: iter(playlists[id_]), report)
+    assert [(label.track.track_id, label.mood, label.source) for label in kept] == [
+        ("1", "Calm", None),
+        ("2", "Calm", None),
+        ("1", "Sad", None),
+        ("1", "Calm", "anna"),
+    ]
+    assert report.outcomes == {ItemOutcome.REPEATED: 1, ItemOutcome.NOT_A_TRACK: 1, ItemOutcome.LOCAL: 2}
+    assert report.outcomes.total() + len(kept) == 8
 
 
-@pytest.mark.parametrize("text", ["Calm", "=37i9dQZF1DWZd79rJ6a7lp", "Calm=somewhere", "Calm=https://example.org/x"])
+@pytest.mark.parametrize(
+    "text",
+    ["Calm", "=37i9dQZF1DWZd79rJ6a7lp", "anna/=37i9dQZF1DWZd79rJ6a7lp", "Calm=somewhere", "Calm=https://example.org/x"],
+)
 def test_what_is_no_labelled_playlist_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="MOOD=ID"):
         parse_playlist(text)
@@ -109,3 +133,4 @@ def test_a_playlist_is_given_by_id_uri_or_address() -> None:
         "https://open.spotify.com/playlist/37i9dQZF1DWZd79rJ6a7lp?si=1",
     ):
         assert parse_playlist(f"Calm={reference}") == Playlist("Calm", "37i9dQZF1DWZd79rJ6a7lp")
+        assert parse_playlist(f" Anna /calm={reference}") == Playlist("Calm", "37i9dQZF1DWZd79rJ6a7lp", "Anna")

@@ -118,6 +118,33 @@ def test_a_scale_that_predict_refuses_is_refused(tmp_path: Path, column: str, fa
         read_labelled(_write(rows, tmp_path / "tracks.csv"))
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "remedy"), [("loudness", 0.4, "give dB"), ("tempo", 0.5, "beats"), ("energy", 40, "fractions")]
+)
+def test_a_scale_of_one_source_alone_is_refused(tmp_path: Path, column: str, value: float, remedy: str) -> None:
+    rows = [{**row, "source": "ab"[n % 4 == 0], "tempo": 80.0 + n} for n, row in enumerate(_rows(50))]
+    wrong = [{**row, column: value} if row["source"] == "b" else row for row in rows]
+    path = _write(wrong, tmp_path / "tracks.csv")
+    with pytest.raises(InputError, match=rf"tracks.csv, source 'b': the column '{column}' .*{remedy}"):
+        read_labelled(path)
+    one = read_labelled(_write([*rows, {**wrong[0], "source": "b"}], tmp_path / "one.csv"))
+    assert len(one) >= 200  # one invalid row is left out
+    everywhere = [{**row, column: value} for row in rows]
+    with pytest.raises(InputError, match=rf"everywhere.csv: the column '{column}'"):
+        read_labelled(_write(everywhere, tmp_path / "everywhere.csv"))
+
+
+def test_sources_without_a_name_or_in_other_case_have_one_rule(tmp_path: Path) -> None:
+    names = ["C01", " c01 ", "", None, "Unknown"]
+    rows = [{**row, "source": names[n % 5], "tempo": 80.0 + n} for n, row in enumerate(_rows())]
+    tracks = read_labelled(_write(rows, tmp_path / "tracks.parquet"))
+    assert set(tracks.sources or ()) == {"C01", "unknown"}
+    assert "rows without a source: 16; they count as one more source, 'unknown'" in tracks.notes
+    assert "sources that differ only in case are one source: 'Unknown' as 'unknown', 'c01' as 'C01'" in tracks.notes
+    none = read_labelled(_write([{**row, "source": " "} for row in rows], tmp_path / "none.csv"))
+    assert none.sources is None
+
+
 def test_text_among_numbers_is_left_out(tmp_path: Path) -> None:
     path = _write(_rows(11), tmp_path / "tracks.csv")
     lines = path.read_text().splitlines()

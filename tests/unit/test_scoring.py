@@ -114,6 +114,45 @@ def test_what_cannot_be_scored_is_refused(with_sets: Classifier) -> None:
         mood_core.score(_features(), bundled_folder() / "absent")
 
 
+@pytest.mark.parametrize(
+    ("column", "factor", "remedy"),
+    [("loudness", 0.0, "give dB"), ("tempo", 0.001, "beats per minute"), ("energy", 100, "fractions from 0 to 1")],
+)
+def test_a_column_on_another_scale_is_refused(with_sets: Classifier, column: str, factor: float, remedy: str) -> None:
+    given = _features()
+    values = np.asarray(given[column]) * factor + (0.5 if column == "loudness" else 0)
+    wrong = given.set_column(given.schema.get_field_index(column), column, pa.array(values))
+    stream = pa.RecordBatchReader.from_batches(wrong.schema, [wrong])
+    for data in (wrong, pa.Table.from_batches([wrong])):
+        with pytest.raises(InputError, match=f"column {column} has the typical value .*{remedy}"):
+            mood_core.score(data, with_sets)
+    with pytest.raises(InputError, match=remedy):
+        mood_core.score(stream, with_sets).read_all()
+    assert mood_core.score(wrong.slice(0, 4), with_sets).num_rows == 4  # too few rows to know a scale
+
+
+def test_an_invalid_duration_counts_as_missing(with_sets: Classifier) -> None:
+    given = _features(3)
+    position = given.schema.get_field_index("duration_ms")
+    scored = [
+        mood_core.score(given.set_column(position, "duration_ms", pa.array(values, pa.float64())), with_sets)
+        for values in ([-5.0, 0.0, 200.0], [None, None, None])
+    ]
+    assert scored[0].equals(scored[1])
+    assert scored[0]["problem"].null_count == 3
+
+
+def test_decimals_are_read_and_a_doubled_column_is_refused(with_sets: Classifier) -> None:
+    given = _features(3)
+    exact = given["energy"].cast(pa.decimal128(38, 20), safe=False)
+    decimal = given.set_column(given.schema.get_field_index("energy"), "energy", exact)
+    assert mood_core.score(decimal, with_sets)["mood"] == mood_core.score(given, with_sets)["mood"]
+    for name in ("energy", "track_id"):
+        doubled = pa.RecordBatch.from_arrays([*given.columns, given[name]], names=[*given.schema.names, name])
+        with pytest.raises(InputError, match=f"the column {name} occurs .*remove all but one"):
+            mood_core.score(doubled, with_sets)
+
+
 def test_every_column_says_what_it_means() -> None:
     assert all(field.metadata[b"description"] for field in SCORES)
 

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mood_core.classifier.training.identity import Keys, same_recordings, track_keys
+from mood_core.classifier.training.cleaning import (
+    check_sources,
+    with_one_name_each,
+    without_duplicates,
+    without_invalid,
+)
+from mood_core.classifier.training.identity import same_recordings
 from mood_core.classifier.training.labels import expected_classes
 from mood_core.domain.records import MOODS
-from mood_core.domain.vectors import FEATURE_RANGES, NINE, feature_matrix, range_problems
+from mood_core.domain.vectors import feature_matrix
 from mood_core.errors import InputError
 from mood_core.tabular.feature_rows import RowCounts, feature_rows, row_schema
 from mood_core.tabular.files import find_files
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from mood_core.classifier.training.identity import Keys
     from mood_core.tabular.files import TableFile
 
 MINIMUM_TRACKS = 10
@@ -31,7 +38,6 @@ MINIMUM_TRACKS = 10
 
 _MOST_ROWS = 5_000_000
 _BLOCK = 1 << 20
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +135,17 @@ def read_labelled(
     """
     file = _only_file(path)
     counts = RowCounts()
-    table = _read(file, counts)
-    notes = list(counts.notes)
-    table = _without_invalid(table, counts, words or {}, notes)
+    notes: list[str] = []
+    table = _read(file, counts, notes)
+    notes[:0] = counts.notes
+    table = without_invalid(table, counts, words or {}, notes)
     if table.num_rows == 0:
         raise InputError(
             f"{path.name} holds no tracks with a mood and valid features; give a file with labelled tracks"
         )
     labels = [(words or {}).get(label, label) for label in table.column("mood").to_pylist()]
     expected = expected_classes(labels, classes, what=f"{path.name}, the column of moods")
-    table, labels, keys = _without_duplicates(table, labels, notes)
+    table, labels, keys = without_duplicates(table, labels, notes)
     _check_counts(labels, expected, minimum_tracks, path)
     if not set(expected) & set(MOODS):
         notes.append(
@@ -166,17 +173,22 @@ def _only_file(path: Path) -> TableFile:
     return files[0]
 
 
-def _read(file: TableFile, counts: RowCounts) -> pa.Table:
+def _read(file: TableFile, counts: RowCounts, notes: list[str]) -> pa.Table:
     import pyarrow as pa
 
-    batches = []
-    for batch in feature_rows(file, counts, labelled=True):
-        batches.append(batch)
-        if counts.read > _MOST_ROWS:
-            raise InputError(
-                f"{file.location} has more than {_MOST_ROWS:,} rows, too many to train on; give a part of it"
-            )
-    return pa.Table.from_batches(batches, schema=row_schema(labelled=True))
+    batches, refusal = [], None
+    try:
+        for batch in feature_rows(file, counts, labelled=True):
+            batches.append(batch)
+            if counts.read > _MOST_ROWS:
+                break
+    except InputError as error:
+        refusal = error
+    if counts.read > _MOST_ROWS:
+        raise InputError(f"{file.location} has more than {_MOST_ROWS:,} rows, too many to train on; give a part of it")
+    table = with_one_name_each(pa.Table.from_batches(batches, schema=row_schema(labelled=True)), notes)
+    check_sources(table, file.location, counts.called, refusal)
+    return table
 
 
 def _digest(file: TableFile) -> str:
@@ -185,76 +197,6 @@ def _digest(file: TableFile) -> str:
         while block := content.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _without_invalid(table: pa.Table, counts: RowCounts, words: Mapping[str, str], notes: list[str]) -> pa.Table:
-    """The rows with a mood and nine legal features; ``notes`` gets what the others lack."""
-    import pyarrow as pa
-
-    problems = range_problems(_believed(table, notes))
-    moods = table.column("mood").to_pylist()
-    wrong = [
-        problem or ("the mood is missing" if not mood else None) for problem, mood in zip(problems, moods, strict=True)
-    ]
-    found = [f"row {row}: {problem}" for row, problem in enumerate(wrong, start=1) if problem]
-    if counts.damaged.count:
-        found.append(f"{counts.damaged.count} with the wrong number of cells, like {counts.damaged.example!r}")
-    _note(notes, found, "invalid")
-    unwanted = Counter(mood for mood in moods if words.get(mood) == "")
-    notes += [f"{count:,} tracks of {word!r} are left out, as --mood says" for word, count in unwanted.items()]
-    notes += [f"--mood {word}=: no track has this label" for word in words if word not in set(moods)]
-    keep = [problem is None and words.get(mood) != "" for problem, mood in zip(wrong, moods, strict=True)]
-    return table.filter(pa.array(keep, pa.bool_()))
-
-
-def _note(notes: list[str], found: Sequence[str], what: str) -> None:
-    if found:
-        more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-        rows = "row is" if len(found) == 1 else "rows are"
-        notes.append(f"{len(found):,} {what} {rows} left out ({'; '.join(found[:_NAMED])}{more})")
-
-
-def _believed(table: pa.Table, notes: list[str]) -> NDArray[np.float32]:
-    """The features to be judged: what a whole source lacks is no fault of its rows, if other sources have it."""
-    matrix = feature_matrix(table)
-    sources = np.array([value or "" for value in table.column("source").to_pylist()], dtype=np.str_)
-    for source in np.unique(sources):
-        mine = sources == source
-        absent = np.isnan(matrix[mine]).all(axis=0) & ~np.isnan(matrix).all(axis=0)
-        for column in np.flatnonzero(absent[: len(NINE)]):
-            notes.append(f"the source {str(source)!r} has no {NINE[column]}: its rows are used without")
-            matrix[mine, column] = FEATURE_RANGES[NINE[column]].minimum
-    return matrix
-
-
-def _without_duplicates(
-    table: pa.Table, labels: list[str], notes: list[str]
-) -> tuple[pa.Table, list[str], tuple[Keys, ...]]:
-    """Each recording once for each source and mood; ``notes`` gets repeated rows and tracks of several moods."""
-    import pyarrow as pa
-
-    ids, isrcs, recordings, sources = (
-        table.column(name).to_pylist() for name in ("track_id", "isrc", "recording", "source")
-    )
-    keys = track_keys(feature_matrix(table), ids, isrcs, recordings)
-    rows = table.column("row").to_pylist()
-    first: dict[tuple[Any, ...], int] = {}
-    moods: dict[tuple[Any, ...], set[str]] = {}
-    repeated: list[str] = []
-    keep = []
-    for place, (same, source, mood) in enumerate(zip(same_recordings(keys), sources, labels, strict=True)):
-        earlier = first.setdefault((same, source, mood), place)
-        moods.setdefault((same, source), set()).add(mood)
-        keep.append(earlier == place)
-        if earlier != place:
-            track = ids[place] if ids[place] and ids[place] == ids[earlier] else "a track with the same features"
-            repeated.append(f"row {rows[place] + 1}: {track} is already in row {rows[earlier] + 1}")
-    _note(notes, repeated, "repeated")
-    several = sum(len(found) > 1 for found in moods.values())
-    if several:
-        notes.append(f"{several:,} tracks have more than one mood: the moods of a track share its weight")
-    kept = [label for label, wanted in zip(labels, keep, strict=True) if wanted]
-    return table.filter(pa.array(keep, pa.bool_())), kept, _chosen(keys, np.flatnonzero(keep)) or ()
 
 
 def _check_counts(labels: Sequence[str], expected: tuple[str, ...], minimum_tracks: int, path: Path) -> None:

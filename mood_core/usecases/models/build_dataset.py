@@ -1,9 +1,9 @@
-"""Collects labelled tracks from playlists, one mood a playlist, with their features: what ``moodlog train`` takes."""
+"""Collects labelled tracks with their features from playlists, each of one curator and mood, for ``moodlog train``."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -32,8 +32,7 @@ class ItemOutcome(StrEnum):
     """What became of a playlist's item."""
 
     KEPT = "kept"
-    REPEATED = "in the playlists more than once"
-    TWO_MOODS = "in playlists of two moods"
+    REPEATED = "repeated for the same mood and curator"
     LOCAL = "local file"
     NOT_A_TRACK = "no track"
     NO_FEATURES = "no features known"
@@ -41,15 +40,16 @@ class ItemOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """A playlist whose tracks stand for ``mood``."""
+    """A playlist whose tracks have the label ``mood``, given by the curator ``source`` (None: not stated)."""
 
     mood: str
     playlist_id: str
+    source: str | None = None
 
 
 @dataclass(slots=True)
 class DatasetReport:
-    """Every item's outcome, adding up to ``items``, the tracks kept by mood, and how asking for features went."""
+    """Every item's outcome, adding up to ``items``, the rows kept by mood, and how the features were fetched."""
 
     outcomes: Counter[ItemOutcome] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
@@ -57,46 +57,54 @@ class DatasetReport:
 
     @property
     def items(self) -> int:
-        """How many items the playlists have in all."""
+        """The number of items in all playlists."""
         return self.outcomes.total()
 
 
 def parse_playlist(text: str) -> Playlist:
-    """The playlist in ``MOOD=ID``, where ID may also be a URI or an address.
+    """The playlist in ``MOOD=ID`` or ``CURATOR/MOOD=ID``, where ID may also be a URI or an address.
 
     Raises:
         InputError: It is not of that form.
     """
-    mood, separator, reference = text.partition("=")
+    label, _, reference = text.partition("=")
+    source, _, mood = label.rpartition("/")
     playlist_id = parse_playlist_ref(reference)
-    if not separator or not mood.strip() or playlist_id is None:
-        raise InputError(f"{text!r} is no labelled playlist: write MOOD=ID or MOOD=ADDRESS, like Calm=37i9dQZF1DX...")
+    if not mood.strip() or playlist_id is None:
+        raise InputError(
+            f"{text!r} is no labelled playlist: write MOOD=ID, MOOD=ADDRESS or CURATOR/MOOD=ID, like "
+            "Calm=37i9dQZF1DX..."
+        )
     # In lower case it would be a class of its own, and a model of such classes labels nothing.
     known = {name.lower(): name for name in MOODS}
-    return Playlist(known.get(mood.strip().lower(), mood.strip()), playlist_id)
+    return Playlist(known.get(mood.strip().lower(), mood.strip()), playlist_id, source.strip() or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A track with the ``mood`` that a curator gave it. A track has one label for each mood and curator."""
+
+    track: Track
+    mood: str
+    source: str | None
 
 
 def collect(
     playlists: Sequence[Playlist], items_of: Callable[[str], Iterator[object]], report: DatasetReport
-) -> dict[str, tuple[Track, str]]:
-    """By track id, the tracks that stand in playlists of exactly one mood, with that mood, in order of first sight."""
-    tracks: dict[str, Track] = {}
-    moods: dict[str, set[str]] = {}
-    seen: Counter[str] = Counter()
+) -> list[Label]:
+    """The labels of all tracks in ``playlists``, in order of first sight; ``report`` gets the other outcomes."""
+    labels: dict[tuple[str, str, str | None], Label] = {}
     for playlist in playlists:
         for item in items_of(playlist.playlist_id):
             if not isinstance(item, Track):
                 report.outcomes[ItemOutcome.NOT_A_TRACK] += 1
             elif item.kind is not TrackKind.TRACK:
                 report.outcomes[ItemOutcome.LOCAL] += 1
+            elif (key := (item.track_id, playlist.mood, playlist.source)) in labels:
+                report.outcomes[ItemOutcome.REPEATED] += 1
             else:
-                tracks.setdefault(item.track_id, item)
-                moods.setdefault(item.track_id, set()).add(playlist.mood)
-                seen[item.track_id] += 1
-    ambiguous = {track_id for track_id, names in moods.items() if len(names) > 1}
-    report.outcomes[ItemOutcome.TWO_MOODS] += sum(seen[track_id] for track_id in ambiguous)
-    report.outcomes[ItemOutcome.REPEATED] += sum(seen[track_id] - 1 for track_id in tracks if track_id not in ambiguous)
-    return {id_: (track, next(iter(moods[id_]))) for id_, track in tracks.items() if id_ not in ambiguous}
+                labels[key] = Label(item, playlist.mood, playlist.source)
+    return list(labels.values())
 
 
 def build_dataset(
@@ -109,24 +117,23 @@ def build_dataset(
     now: datetime,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> tuple[pa.Table, DatasetReport]:
-    """The labelled tracks of ``playlists`` with their features, and what became of every item.
+    """The labels of the tracks in ``playlists`` with their features, one row each, and the outcome of every item.
 
-    Tracks and features are stored as those of listens are, so that building again asks for nothing twice.
+    Tracks and features are stored like those of listens, so a second build repeats no request.
 
     Raises:
         SourceError: A playlist cannot be read.
         StoreError: The database or the lake fails.
     """
     report = DatasetReport()
-    labelled = collect(playlists, items_of, report)
+    labels = collect(playlists, items_of, report)
+    tracks = {label.track.track_id: label.track for label in labels}
     CollectAnswers(rows.pending, batches, now=now).publish()
-    known = rows.stored(list(labelled))
-    unknown = [labelled[track_id][0] for track_id in labelled if track_id not in known]
-    batches.add(TRACKS, to_table(TRACKS, unknown), now=now)
-    wanting = [track for id_, (track, _) in labelled.items() if id_ not in known or known[id_][1] is None]
+    known = rows.stored(list(tracks))
+    batches.add(TRACKS, to_table(TRACKS, [track for id_, track in tracks.items() if id_ not in known]), now=now)
+    wanting = [track for id_, track in tracks.items() if id_ not in known or known[id_][1] is None]
     report.features = fetch_for(wanting, sources, rows, batches, now=now, progress=progress)
-    found = rows.stored(list(labelled))
-    return _table(labelled, found, report), report
+    return _table(labels, rows.stored(list(tracks)), report), report
 
 
 def write_dataset(table: pa.Table, out: Path) -> None:
@@ -149,37 +156,34 @@ def write_dataset(table: pa.Table, out: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _table(
-    labelled: Mapping[str, tuple[Track, str]],
-    found: Mapping[str, tuple[Track, tuple[float | None, ...] | None, str | None]],
-    report: DatasetReport,
-) -> pa.Table:
-    rows = list(_rows(labelled, found, report))
-    kinds = {name: pa.string() for name in ("id", "name", "artist", "album", "release_date", "mood", "feature_source")}
-    kinds |= {name: pa.float64() for name in FEATURES}
-    order = ["id", "name", "artist", "album", "release_date", *FEATURES, "mood", "feature_source"]
-    return pa.table({name: pa.array([row[name] for row in rows], kinds[name]) for name in order})
+_Stored = Mapping[str, tuple[Track, tuple[float | None, ...] | None, str | None]]
 
 
-def _rows(
-    labelled: Mapping[str, tuple[Track, str]],
-    found: Mapping[str, tuple[Track, tuple[float | None, ...] | None, str | None]],
-    report: DatasetReport,
-) -> Iterable[dict[str, object]]:
-    for track_id, (track, mood) in labelled.items():
-        features, source = found[track_id][1:] if track_id in found else (None, None)
+def _table(labels: Sequence[Label], found: _Stored, report: DatasetReport) -> pa.Table:
+    texts = ("id", "isrc", "name", "artist", "album", "release_date", "mood", "source", "feature_source")
+    columns = [*texts[:6], *FEATURES, *texts[6:]]
+    schema = pa.schema([(name, pa.string() if name in texts else pa.float64()) for name in columns])
+    return pa.Table.from_pylist(list(_rows(labels, found, report)), schema)
+
+
+def _rows(labels: Sequence[Label], found: _Stored, report: DatasetReport) -> Iterator[dict[str, object]]:
+    for label in labels:
+        track = label.track
+        stored, features, feature_source = found.get(track.track_id, (track, None, None))
         if features is None:
             report.outcomes[ItemOutcome.NO_FEATURES] += 1
             continue
         report.outcomes[ItemOutcome.KEPT] += 1
-        report.kept[mood] += 1
+        report.kept[label.mood] += 1
         yield {
-            "id": track_id,
+            "id": track.track_id,
+            "isrc": track.isrc or stored.isrc,
             "name": track.name,
             "artist": ", ".join(track.artists),
             "album": track.album,
             "release_date": track.release_date,
             **dict(zip(FEATURES, features, strict=True)),
-            "mood": mood,
-            "feature_source": source,
+            "mood": label.mood,
+            "source": label.source,
+            "feature_source": feature_source,
         }
