@@ -11,9 +11,9 @@ from pyarrow import csv
 from mood_core.domain.records import FEATURES, MOODS
 
 
-def made_up_tracks(path: Path, classes: tuple[str, ...] = MOODS, *, durations: bool = True) -> Path:
+def made_up_tracks(path: Path, classes: tuple[str, ...] = MOODS, *, durations: bool = True, seed: int = 0) -> Path:
     """Tracks whose energy and valence tell the class, with everything else at random."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     rows = []
     for number in range(30 * len(classes)):
         kind = number % len(classes)
@@ -22,7 +22,12 @@ def made_up_tracks(path: Path, classes: tuple[str, ...] = MOODS, *, durations: b
             "energy": (kind % 2) * 0.7 + random.uniform(0, 0.3),
             "valence": (kind // 2) * 0.3 + random.uniform(0, 0.3),
         }
-        row |= {"loudness": -8.0 + random.normal(), "tempo": 120.0, "id": f"made-up-{number}", "mood": classes[kind]}
+        row |= {
+            "loudness": -8.0 + random.normal(),
+            "tempo": 120.0,
+            "id": f"made-up-{seed}-{number}",
+            "mood": classes[kind],
+        }
         if durations:
             row["duration_ms"] = int(random.integers(120_000, 300_000))
         rows.append(row)

@@ -1,14 +1,15 @@
 """Conformal sets of moods, calibrated so that they hold for a curator the model has never seen.
 
-A mood is in a track's set if its probability is at least the mood's threshold (LAC: Sadinle et al., 2019). The most
-probable mood is always in it. Tracks of one curator resemble each other, so the unit that varies is the curator: every
-curator and mood has equal weight, and the level is chosen by leaving one curator out at a time until the curator left
-out is covered. APS and RAPS gave larger sets at the same coverage.
+A mood is in a track's set if its probability is at least the threshold (LAC: Sadinle et al., 2019). The most probable
+mood is always in it. Tracks of one curator resemble each other, so the unit that varies is the curator: every curator
+and mood has equal weight, and the level is chosen by leaving one curator out at a time until the curators left out are
+covered on average. One threshold serves all moods: thresholds for each mood, APS, RAPS and quantiles over curators gave
+sets of the same size or larger ones.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from mood_core.domain.records import MOODS
 from mood_core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,22 +39,13 @@ class SetScore:
     size: float
     by_mood: Mapping[str, float]
 
-    def as_json(self) -> dict[str, Any]:
-        """The score as plain values, rounded to four digits."""
-        return {
-            "tracks": self.tracks,
-            "coverage": round(self.coverage, 4),
-            "size": round(self.size, 4),
-            "by_mood": _rounded(self.by_mood),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class SetCalibration:
     """The ``thresholds`` by mood, and what they cover.
 
-    ``left_out`` has the score of each source with thresholds from the others (empty with one source); ``coverage`` and
-    ``size`` are its means over sources, ``by_mood`` the means of each mood over the sources that have it.
+    ``left_out`` has the score of each source with a threshold from the others (empty with one source). ``coverage``,
+    ``size`` and ``by_mood`` are means over the sources that have all moods, or over all where none has.
     """
 
     thresholds: Mapping[str, float]
@@ -65,15 +57,8 @@ class SetCalibration:
 
     def as_json(self) -> dict[str, Any]:
         """What the model card stores as ``metrics["mood_sets"]``."""
-        return {
-            "level": self.level,
-            "thresholds": dict(self.thresholds),
-            "protocol": "leave one curator out" if self.left_out else "one curator, no claim for others",
-            "coverage": round(self.coverage, 4),
-            "size": round(self.size, 4),
-            "by_mood": _rounded(self.by_mood),
-            "left_out": {source: score.as_json() for source, score in self.left_out.items()},
-        }
+        protocol = "leave one curator out" if self.left_out else "one curator, no claim for others"
+        return {**asdict(self), "protocol": protocol}
 
 
 def calibrate_sets(
@@ -84,7 +69,7 @@ def calibrate_sets(
     level: float = LEVEL,
     classes: Sequence[str] = MOODS,
 ) -> SetCalibration:
-    """Thresholds whose sets cover a new curator at ``level`` on average.
+    """A threshold whose sets cover a new curator at ``level`` on average.
 
     Args:
         probabilities: (n, k) out-of-fold probabilities as serving would give them: not masked, and from models that
@@ -98,17 +83,19 @@ def calibrate_sets(
         InputError: the arrays do not belong together or are empty.
     """
     groups = _groups(np.asarray(probabilities, np.float64), np.asarray(labels), np.asarray(sources), len(classes))
-    rate, left_out = _choose_rate(groups, level)
-    thresholds = _thresholds(list(groups.values()), rate)
-    scores = {source: _score(*groups[source], found, classes) for source, found in left_out.items()}
-    judged = list(scores.values()) or [_score(*one, thresholds, classes) for one in groups.values()]
+    judged = [one for one, (_, own) in groups.items() if len(np.unique(own)) == len(classes)] or list(groups)
+    rate, left_out = _choose_rate(groups, judged, level, classes)
+    threshold = _threshold(list(groups.values()), rate)
+    scores = [
+        left_out[one] if left_out else score_sets(*groups[one], [threshold] * len(classes), classes) for one in judged
+    ]
     return SetCalibration(
-        thresholds={name: float(f"{value:.6g}") for name, value in zip(classes, thresholds, strict=True)},
+        thresholds=dict.fromkeys(classes, float(f"{threshold:.6g}")),
         level=level,
-        coverage=float(np.mean([one.coverage for one in judged])),
-        size=float(np.mean([one.size for one in judged])),
-        by_mood=_mean_by_mood(judged, classes),
-        left_out=scores,
+        coverage=float(np.mean([one.coverage for one in scores])),
+        size=float(np.mean([one.size for one in scores])),
+        by_mood=_mean_by_mood(scores, classes),
+        left_out=left_out,
     )
 
 
@@ -119,7 +106,11 @@ def score_sets(
     classes: Sequence[str] = MOODS,
 ) -> SetScore:
     """Coverage and size of the sets of (n, k) ``probabilities`` against (n,) ``labels``."""
-    return _score(np.asarray(probabilities, np.float64), np.asarray(labels), np.asarray(thresholds), classes)
+    members = set_members(np.asarray(probabilities, np.float64), thresholds)
+    hits = members[np.arange(len(labels)), labels]
+    present = {name: labels == index for index, name in enumerate(classes) if (labels == index).any()}
+    by_mood = {name: float(hits[mine].mean()) for name, mine in present.items()}
+    return SetScore(len(labels), float(hits.mean()), float(members.sum(axis=1).mean()), by_mood)
 
 
 _Group = tuple["NDArray[np.float64]", "NDArray[np.integer[Any]]"]
@@ -136,46 +127,29 @@ def _groups(
     return {str(name): (probabilities[sources == name], labels[sources == name]) for name in np.unique(sources)}
 
 
-def _choose_rate(groups: Mapping[str, _Group], level: float) -> tuple[float, dict[str, NDArray[np.float64]]]:
-    """The largest miss rate that covers left-out sources at ``level`` on average, and each one's thresholds."""
+def _choose_rate(
+    groups: Mapping[str, _Group], judged: Sequence[str], level: float, classes: Sequence[str]
+) -> tuple[float, dict[str, SetScore]]:
+    """The largest miss rate that covers the ``judged`` sources left out at ``level`` on average, and all scores."""
     if len(groups) < 2:
         return 1 - level, {}
-    found: dict[str, NDArray[np.float64]] = {}
+    found: dict[str, SetScore] = {}
     rate = float(_MISS_RATES[-1])
     for rate in _MISS_RATES.tolist():
-        found = dict(_left_out(groups, rate))
-        covered = [_hits(*groups[source], thresholds).mean() for source, thresholds in found.items()]
-        if np.mean(covered) >= level:
+        for source, own in groups.items():
+            threshold = _threshold([group for name, group in groups.items() if name != source], rate)
+            found[source] = score_sets(*own, [threshold] * len(classes), classes)
+        if np.mean([found[source].coverage for source in judged]) >= level:
             break
     return rate, found
 
 
-def _left_out(groups: Mapping[str, _Group], rate: float) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    for source in groups:
-        yield source, _thresholds([group for name, group in groups.items() if name != source], rate)
-
-
-def _thresholds(groups: Sequence[_Group], rate: float) -> NDArray[np.float64]:
-    """(k,) thresholds: the geometric mean of a mood's own quantile and that of all moods together.
-
-    A mood's own quantile rests on few curators; the common one steadies it.
-    """
-    scores, moods, weights = _true_scores(groups)
-    common = _quantile(scores, weights, rate)
-    classes = groups[0][0].shape[1]
-    own = [
-        _quantile(scores[moods == mood], weights[moods == mood], rate) if (moods == mood).any() else common
-        for mood in range(classes)
-    ]
-    return np.sqrt(common * np.array(own))
-
-
-def _true_scores(groups: Sequence[_Group]) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64]]:
-    """The probability of each track's true mood, that mood, and a weight that makes curators and moods equal."""
+def _threshold(groups: Sequence[_Group], rate: float) -> float:
+    """The probability of the true mood that ``rate`` of the tracks do not reach; curators and moods weigh the same."""
     scores = [probabilities[np.arange(len(labels)), labels] for probabilities, labels in groups]
-    counts = [np.bincount(labels, minlength=probabilities.shape[1])[labels] for probabilities, labels in groups]
+    counts = [np.bincount(labels)[labels] for _, labels in groups]
     weights = [1 / (count * len(np.unique(labels))) for count, (_, labels) in zip(counts, groups, strict=True)]
-    return np.concatenate(scores), np.concatenate([labels for _, labels in groups]), np.concatenate(weights)
+    return _quantile(np.concatenate(scores), np.concatenate(weights), rate)
 
 
 def _quantile(values: NDArray[np.float64], weights: NDArray[np.float64], rate: float) -> float:
@@ -186,29 +160,6 @@ def _quantile(values: NDArray[np.float64], weights: NDArray[np.float64], rate: f
     return float(values[order][min(position, len(values) - 1)])
 
 
-def _hits(
-    probabilities: NDArray[np.float64], labels: NDArray[np.integer[Any]], thresholds: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    return np.asarray(set_members(probabilities, thresholds)[np.arange(len(labels)), labels])
-
-
-def _score(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.integer[Any]],
-    thresholds: NDArray[np.float64],
-    classes: Sequence[str],
-) -> SetScore:
-    hits = _hits(probabilities, labels, thresholds)
-    size = float(set_members(probabilities, thresholds).sum(axis=1).mean())
-    present = {name: labels == index for index, name in enumerate(classes) if (labels == index).any()}
-    by_mood = {name: float(hits[mine].mean()) for name, mine in present.items()}
-    return SetScore(len(labels), float(hits.mean()), size, by_mood)
-
-
 def _mean_by_mood(scores: Sequence[SetScore], classes: Sequence[str]) -> dict[str, float]:
     found = {name: [one.by_mood[name] for one in scores if name in one.by_mood] for name in classes}
     return {name: float(np.mean(values)) for name, values in found.items() if values}
-
-
-def _rounded(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in values.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from mood_core.cli import options
 from mood_core.cli.messages import echo_notes
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     help="With --protocol: write the results to this JSON file.",
 )
 @options.as_json
+@click.pass_context
 def command(
+    context: click.Context,
     data: Path,
     words: tuple[str, ...],
     model: Path | None,
@@ -55,7 +58,8 @@ def command(
     """Measure the training recipe by repeated stratified cross-validation, with baselines on the same folds.
 
     With --group-by source, leave one curator of the column `source` out at a time, to measure new curators. With
-    --model, measure that saved model on the tracks it was not trained on. Needs: pip install 'moodlog[train]'
+    --model, measure that saved model on the tracks it was not trained on. Options that a measurement does not use are
+    refused. Needs: pip install 'moodlog[train]'
 
     \b
     Examples:
@@ -66,6 +70,7 @@ def command(
     """
     from mood_core.classifier.training import parse_mood_words, require_training
 
+    _refuse_unused(context)
     require_training()
     moods = parse_mood_words(words)
     if protocol is not None:
@@ -76,12 +81,35 @@ def command(
         evaluation = _recipe(data, moods, seed=seed, group_by=group_by, **folding)
     else:
         evaluation = _model(data, moods, model, seed=seed, group_by=group_by)
-    if evaluation.protocol.get("trained_on_this_file"):
-        click.echo("moodlog: the model was trained on these tracks; these scores do not measure it", err=True)
     if as_json:
         click.echo(json.dumps(evaluation.as_json()))
     else:
         _show(evaluation)
+
+
+def _refuse_unused(context: click.Context) -> None:
+    """Refuse options that the chosen measurement would ignore."""
+    chosen = context.params
+    if chosen["out"] and not chosen["protocol"]:
+        raise click.UsageError("--out writes the results of --protocol public: add it, or leave --out out.")
+    unused: tuple[str, ...] = ("folds", "repeats")
+    if chosen["protocol"]:
+        reason = "--protocol public has fixed labels, folds and curators"
+        unused += ("words", "model", "seed", "group_by", "baselines")
+    elif chosen["model"]:
+        reason = "--model measures a saved model without folds"
+        unused += ("group_by",) if chosen["group_by"] == "artist" else ()
+    elif chosen["group_by"] == "source":
+        reason = "--group-by source leaves out one source at a time"
+    else:
+        return
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in unused and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"{reason}; leave out {' and '.join(given)}.")
 
 
 def _public(data: Path, out: Path | None, *, as_json: bool) -> None:
@@ -122,14 +150,17 @@ def _recipe(data: Path, words: dict[str, str], **settings: Any) -> Evaluation:
 def _model(data: Path, words: dict[str, str], model: Path, **settings: Any) -> Evaluation:
     from mood_core.classifier import load_classifier
     from mood_core.classifier.training import evaluate_unseen, read_labelled
+    from mood_core.classifier.training.promotion import FEWEST_TRACKS
     from mood_core.usecases.models.promote_model import candidate
 
     classifier = load_classifier(model, classes=None)
     tracks = read_labelled(data, classes=classifier.card.classes, minimum_tracks=0, words=words)
     evaluation = evaluate_unseen(candidate(classifier, model), tracks, **settings)
     seen = evaluation.protocol["seen_tracks"]
-    skipped = [f"{seen:,} of {len(tracks):,} tracks are left out: the model was trained on them"]
-    echo_notes([*tracks.notes, *(skipped if seen and not evaluation.protocol["trained_on_this_file"] else [])])
+    new = len(tracks) - seen
+    few = f"; {new} tracks are too few to measure it well" if new < FEWEST_TRACKS else ""
+    skipped = [f"{seen:,} of {len(tracks):,} tracks are left out: the model was trained on them{few}"] if seen else []
+    echo_notes([*tracks.notes, *skipped])
     return evaluation
 
 

@@ -72,6 +72,23 @@ def test_what_is_not_there_is_said_so(data: Path, tmp_path: Path) -> None:
     assert "give fewer folds" in many.exception.message
 
 
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        (["--protocol", "public", "--model", "m", "--folds", "3", "--group-by", "source"], "--model and --folds and"),
+        (["--protocol", "public", "--no-baselines", "--seed", "1"], "--seed and --baselines"),
+        (["--model", "m", "--repeats", "2", "--group-by", "artist"], "--repeats and --group-by"),
+        (["--group-by", "source", "--folds", "3"], "--folds"),
+        (["--out", "results.json"], "--protocol public"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(data: Path, options: list[str], refused: str) -> None:
+    done = CliRunner().invoke(command, ["--data", str(data), *options])
+    assert done.exit_code == 2
+    assert refused in done.output
+    assert "leave " in done.output
+
+
 def test_a_model_is_not_promoted_over_itself(data: Path) -> None:
     classifier, tracks = load_classifier(), read_labelled(data)
     same = Candidate(classifier, None)

@@ -40,12 +40,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_training_file_less_one_row_under_other_ids_is_still_known(folder: Path, tmp_path: Path) -> None:
-    almost = _part(folder / "all.csv", tmp_path / "almost.csv", slice(1, None), id="another")
+def test_of_a_training_file_with_one_more_row_under_other_ids_only_this_row_is_measured(
+    folder: Path, tmp_path: Path
+) -> None:
+    known = csv.read_csv(folder / "all.csv").to_pylist()
+    more = csv.read_csv(made_up_tracks(tmp_path / "more.csv", seed=1)).to_pylist()
+    almost = tmp_path / "almost.csv"
+    csv.write_csv(Table.from_pylist([row | {"id": "another"} for row in (*known, more[0])]), almost)
     arguments = ["--data", str(almost), "--model", str(folder / "large" / "1"), "--json"]
     found = json.loads((done := CliRunner().invoke(evaluate, arguments)).stdout)
-    assert (found["protocol"]["trained_on_this_file"], found["protocol"]["seen_tracks"]) == (True, 119)
-    assert "these scores do not measure it" in done.stderr
+    assert sum(map(sum, found["confusion"])) == 1
+    assert (found["protocol"]["trained_on_this_file"], found["protocol"]["seen_tracks"]) == (True, 120)
+    assert "120 of 121 tracks are left out" in done.stderr
+    assert "1 tracks are too few" in done.stderr
+
+
+def test_a_training_file_less_one_row_does_not_measure_the_model(folder: Path, tmp_path: Path) -> None:
+    almost = _part(folder / "all.csv", tmp_path / "almost.csv", slice(1, None))
+    refused = CliRunner().invoke(evaluate, ["--data", str(almost), "--model", str(folder / "large" / "1")])
+    assert isinstance(refused.exception, InputError)
+    assert "was trained on all 119 tracks in almost.csv" in refused.exception.message
 
 
 def test_only_the_tracks_that_the_model_has_not_seen_are_measured(folder: Path) -> None:
@@ -53,7 +67,6 @@ def test_only_the_tracks_that_the_model_has_not_seen_are_measured(folder: Path) 
     found = json.loads((done := CliRunner().invoke(evaluate, arguments)).stdout)
     assert sum(map(sum, found["confusion"])) == 60
     assert found["protocol"]["seen_tracks"] == 60
-    assert not found["protocol"]["trained_on_this_file"]
     assert "60 of 120 tracks are left out" in done.stderr
 
 

@@ -60,7 +60,9 @@ def test_a_sound_recipe_passes_every_canary_and_a_leak_does_not() -> None:
     splits = source_folds(tracks.source_names(), tracks.recordings())
     fit = recipe_fit(Recipe())
     honest = out_of_fold(tracks, splits, fit)[0]
-    assert all(one["passed"] for one in canaries(tracks, splits, honest, fit).values())
+    sound = canaries(tracks, splits, honest, fit)
+    assert all(one["passed"] for one in sound.values())
+    assert all(list(one["by_curator"]) == ["a", "b", "c"] for one in sound.values())
     memory = {row.tobytes(): label for row, label in zip(tracks.matrix, tracks.labels, strict=True)}
     leaky = canaries(tracks, splits, honest, lambda _: lambda rows: np.eye(4)[[memory[row.tobytes()] for row in rows]])
     assert not leaky["permuted_labels"]["passed"]
@@ -68,6 +70,18 @@ def test_a_sound_recipe_passes_every_canary_and_a_leak_does_not() -> None:
     blind = replace(tracks, keys=())
     found = canaries(blind, source_folds(blind.source_names(), blind.recordings()), honest, fit)
     assert not found["duplicated_rows"]["passed"]
+
+
+def test_a_leak_for_one_curator_alone_is_detected() -> None:
+    tracks = _tracks()
+    splits = source_folds(tracks.source_names(), tracks.recordings())
+    fit = recipe_fit(Recipe())
+    honest = out_of_fold(tracks, splits, fit)[0]
+    last = splits[-1].test
+    honest[last] = np.eye(4)[tracks.labels[last]]
+    found = canaries(tracks, splits, honest, fit)["swapped_names"]
+    assert not found["passed"]
+    assert [value > 0.01 for value in found["by_curator"].values()] == [False, False, True]
 
 
 @pytest.mark.slow

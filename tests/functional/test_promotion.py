@@ -85,6 +85,22 @@ def test_promotion_wants_a_comparison_or_force(home: Path, tmp_path: Path) -> No
     assert "--data" in done.output
 
 
+def test_a_model_whose_moods_mean_something_else_is_promoted_only_if_that_is_accepted(
+    home: Path, tmp_path: Path
+) -> None:
+    metrics = read_card(bundled_folder()).metrics
+    calm = metrics["moods"]["Calm"] | {"instrumental": 0.98}
+    moved = _renamed(tmp_path / "moved", "moved", metrics=metrics | {"moods": metrics["moods"] | {"Calm": calm}})
+    refused = CliRunner().invoke(main, ["promote", str(moved), "--force"])
+    assert refused.exit_code == 2
+    assert "some moods mean something else" in refused.output
+    assert "Calm: instrumental 43% -> 98%" in refused.output
+    assert not (home / "models").exists()
+    done = CliRunner().invoke(main, ["promote", str(moved), "--force", "--accept-changed-moods", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["changed_moods"] == {"Calm": "instrumental 43% -> 98%"}
+
+
 def test_other_weights_under_the_current_models_name_are_not_promoted(home: Path, tmp_path: Path) -> None:
     current = read_card(bundled_folder())
     twin = _renamed(tmp_path / "twin", current.version, weights_sha256="0" * 64)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mood_core.classifier.headline import headline
 from mood_core.classifier.loading import bundled_folder
 from mood_core.classifier.model_card import ModelCard, read_card
-from mood_core.classifier.training.card_sets import sets_text
+from mood_core.classifier.training.card_text import sets_text
 
 SETS = {"thresholds": {}, "size": 2.04, "coverage": 0.901, "left_out": {"c01": {}}}
 
@@ -56,6 +57,37 @@ def test_the_bundled_card_states_how_often_its_sets_hold_the_mood() -> None:
         assert f"{sets['inside'][curator]['coverage'] * 100:.1f}" in text
     lowest = min(share for score in sets["left_out"].values() for share in score["by_mood"].values())
     assert f"{lowest:.1%}" in text.splitlines()[-1]
+
+
+def test_the_numbers_in_the_docs_are_the_cards() -> None:
+    root = Path(__file__).parents[2]
+    docs, readme = (
+        " ".join((root / name).read_text(encoding="utf-8").split()) for name in ("docs/model.md", "README.md")
+    )
+    metrics = read_card(bundled_folder()).metrics
+    full = [metrics["by_source"][name]["accuracy"] for name in metrics["full_sources"]]
+    inside, sets, robust = metrics["inside"], metrics["mood_sets"], metrics["robustness"]
+    spread = f"({min(full):.0%} to {max(full):.0%}"
+    calm = [metrics["meanings"][name]["Calm"]["instrumental"] for name in metrics["full_sources"]]
+    covered, sizes = ([one[key] for one in sets["left_out"].values()] for key in ("coverage", "size"))
+    for expected in (
+        f"| {metrics['accuracy']:.1%} {spread}) | {metrics['log_loss']:.2f} |",
+        f"| {inside['mean']['accuracy']:.1%} | {inside['mean']['log_loss']:.2f} |",
+        f"shared track | {metrics['agreement']['share']:.0%} |",
+        f"above 0.9 for {metrics['wrong_and_sure']:.1%}, and its calibration error is {metrics['ece']:.2f}",
+        f"{robust['loudness_plus_3']:.1%} or {robust['loudness_minus_3']:.1%}",
+        f"features {robust['shares_noise_0.05']:.1%}, without durations {robust['duration_missing']:.1%}",
+        f"between {min(calm):.0%} and {max(calm):.0%} of the Calm tracks",
+        f"is right for {inside['by_source']['c01']['accuracy']:.0%}",
+        f"a set has {sets['size']:.1f} moods on average ({min(sizes):.1f} to {max(sizes):.1f} by curator)",
+        f"single curators is {min(covered):.0%} to {max(covered):.0%}",
+        f"Calm of c05 has {sets['left_out']['c05']['by_mood']['Calm']:.0%}",
+        f"Calm is {metrics['moods']['Calm']['instrumental']:.0%} instrumental",
+    ):
+        assert expected in docs
+    assert f"{metrics['accuracy']:.1%} of the labels {spread}; log loss {metrics['log_loss']:.2f}" in readme
+    assert f"training data it agrees with {inside['mean']['accuracy']:.1%}" in readme
+    assert f"on {metrics['agreement']['share']:.0%} of the tracks they share" in readme
 
 
 def test_a_card_of_one_curator_makes_no_claim_for_others() -> None:

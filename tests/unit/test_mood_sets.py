@@ -85,6 +85,8 @@ def test_a_curator_without_some_moods_takes_part() -> None:
     found = calibrate_sets(probabilities[kept], labels[kept], sources[kept])
     assert set(found.left_out["c04"].by_mood) == {"Happy", "Sad"}
     assert found.coverage >= 0.9
+    full = [one.coverage for name, one in found.left_out.items() if name != "c04"]
+    assert found.coverage == pytest.approx(np.mean(full))  # as the other figures on new curators
 
 
 def test_what_does_not_belong_together_is_refused() -> None:

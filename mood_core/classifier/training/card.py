@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mood_core.classifier.model_card import FeatureSpec, ModelCard
+from mood_core.classifier.model_card import KERAS_FILE, FeatureSpec, ModelCard
+from mood_core.classifier.training.export import file_digests, weights_digest
 from mood_core.classifier.training.metrics import coverage_curve, threshold_at_coverage
 from mood_core.classifier.training.requirements import library_versions
 from mood_core.domain.records import FEATURES, MOODS
@@ -16,14 +18,13 @@ from mood_core.domain.vectors import FEATURE_RANGES, MAY_BE_MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from mood_core.classifier.training.data import LabelledTracks
     from mood_core.classifier.training.evaluation import Evaluation
     from mood_core.classifier.training.model import MoodModel
-    from mood_core.classifier.training.recipe import Recipe
 
 COVERAGE = 0.8
 """The share of tracks whose label should not be marked uncertain; the threshold follows from it."""
@@ -114,73 +115,59 @@ def choose_threshold(probabilities: NDArray[np.float64], labels: NDArray[np.int6
 
 
 def build_card(
-    *,
-    name: str,
-    version: str,
-    created_at: datetime,
+    folder: Path,
+    draft: Path,
     tracks: LabelledTracks,
-    description: str,
-    recipe: Recipe,
-    seed: int,
     fitted: MoodModel,
     evaluation: Evaluation,
     extra: Mapping[str, Any],
-    weights_sha256: str,
-    files: dict[str, str],
+    seed: int,
+    description: str | None,
 ) -> ModelCard:
-    """The card of a model that was trained on all of ``tracks`` and measured by ``evaluation``."""
+    """The card of ``fitted``, which was trained on all of ``tracks`` and measured by ``evaluation``.
+
+    ``folder``/name/version is the model's place; ``draft`` has its files now. ``extra``: more metrics.
+    """
     threshold, rule = choose_threshold(evaluation.measured.probabilities, tracks.labels)
+    metrics = {**evaluation.as_json(), **extra}
+    del metrics["protocol"]
     return ModelCard(
-        name=name,
-        version=version,
-        created_at=created_at.isoformat(timespec="seconds"),
+        name=folder.parent.name,
+        version=folder.name,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         classes=tracks.classes,
         features=feature_specs(tracks.matrix),
         threshold=threshold,
         threshold_rule=rule,
         range_margin=RANGE_MARGIN,
-        temperature=fitted.temperature,
+        temperature=fitted.recipe.temperature,
         preprocessing=preprocessing_of(fitted),
-        training=_training(tracks, description, recipe, seed),
+        training={
+            "description": description or f"{len(tracks)} labelled tracks from {tracks.name}",
+            "file": tracks.name,
+            "sha256": tracks.sha256,
+            "tracks": len(tracks),
+            "by_class": tracks.counts(),
+            "by_source": dict(sorted(Counter(tracks.sources or ()).items())),
+            "without_duration": int(np.isnan(tracks.matrix[:, -1]).sum()),
+            "seed": seed,
+            "recipe": asdict(fitted.recipe),
+        },
         protocol=evaluation.protocol,
-        metrics=_rounded({**_metrics(evaluation), **extra}),
+        metrics=_rounded(metrics),
         intended_use=INTENDED_USE,
         limits=_limits(tracks),
         not_for=NOT_FOR,
         libraries=library_versions(),
-        weights_sha256=weights_sha256,
-        files=files,
+        weights_sha256=weights_digest(draft / KERAS_FILE),
+        files=file_digests(draft),
     )
-
-
-def _training(tracks: LabelledTracks, description: str, recipe: Recipe, seed: int) -> dict[str, Any]:
-    return {
-        "description": description,
-        "file": tracks.name,
-        "sha256": tracks.sha256,
-        "tracks": len(tracks),
-        "by_class": tracks.counts(),
-        "by_source": _by_source(tracks),
-        "without_duration": int(np.isnan(tracks.matrix[:, -1]).sum()),
-        "seed": seed,
-        "recipe": asdict(recipe),
-    }
-
-
-def _by_source(tracks: LabelledTracks) -> dict[str, int]:
-    return dict(sorted(Counter(tracks.sources or ()).items()))
 
 
 def _limits(tracks: LabelledTracks) -> tuple[str, ...]:
     size = f"It was trained on {len(tracks)} tracks: every score carries a standard error of more than a point."
     own = (*([size] if len(tracks) < 2_000 else []), *([ONE_SOURCE] if len(set(tracks.sources or ())) < 2 else []))
     return (*own, *LIMITS) if tracks.classes == MOODS else own
-
-
-def _metrics(evaluation: Evaluation) -> dict[str, Any]:
-    measured = evaluation.as_json()
-    measured.pop("protocol")
-    return measured
 
 
 def _rounded(value: Any) -> Any:

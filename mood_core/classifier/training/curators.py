@@ -10,6 +10,8 @@ import numpy as np
 from mood_core.domain.records import FEATURES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mood_core.classifier.training.data import LabelledTracks
 
 _INSTRUMENTAL = 0.5
@@ -44,6 +46,18 @@ def meanings(tracks: LabelledTracks) -> dict[str, dict[str, dict[str, float]]]:
             if ((names == source) & (tracks.labels == number)).any()
         }
         for source in np.unique(names)
+    }
+
+
+def mean_meanings(by_source: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """By mood, the means of :func:`meanings` over the sources that have it: what the mood means to a model of them."""
+    moods = sorted({mood for one in by_source.values() for mood in one})
+    return {
+        mood: {
+            feature: float(np.mean([one[mood][feature] for one in by_source.values() if mood in one]))
+            for feature in ("instrumental", *_DESCRIBED)
+        }
+        for mood in moods
     }
 
 

@@ -73,7 +73,7 @@ def evaluate_recipe(
     fit = recipe_fit(Recipe() if recipe is None else recipe)
     found = {"recipe": fit, **(BASELINES if baselines else {})}
     results = {
-        name: _cross_validated(tracks, splits, one, seed, _named(progress, name), by_source=by_source)
+        name: _cross_validated(tracks, splits, one, seed, named(progress, name), by_source=by_source)
         for name, one in found.items()
     }
     protocol = _protocol(tracks, folds, repeats, seed, group_by)
@@ -161,7 +161,8 @@ def _cross_validated(
     return replace(measured, robustness=accuracies)
 
 
-def _named(progress: Progress | None, name: str) -> Callable[[float], None]:
+def named(progress: Progress | None, name: str) -> Callable[[float], None]:
+    """``progress`` of the part ``name``, as a function of the share that is done."""
     return (lambda share: progress(name, share)) if progress is not None else (lambda _: None)
 
 

@@ -40,7 +40,7 @@ class MoodModel:
 
     encoder: Encoder
     coefficients: NDArray[np.float64]
-    temperature: float
+    recipe: Recipe
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, k) float64 probabilities of an (n, 10) float32 ``matrix`` of raw features."""
@@ -72,7 +72,7 @@ def fit_model(training: TrainingSet, recipe: Recipe) -> MoodModel:
     with threadpool_limits(limits=1):
         inputs = encoder.inputs(matrix)
         coefficients = fit_softmax(inputs, training.labels[rows], training.allowed[rows], weights, penalties)
-    return MoodModel(encoder, coefficients / recipe.temperature, recipe.temperature)
+    return MoodModel(encoder, coefficients / recipe.temperature, recipe)
 
 
 def _with_missing_durations(

@@ -112,15 +112,19 @@ def evaluate_unseen(
 ) -> Evaluation:
     """Measure a saved model on those of ``tracks`` that it was not trained on.
 
-    Where fewer than 50 are left and some are seen, all are measured, and ``protocol.trained_on_this_file`` says that
-    the scores do not measure the model. ``protocol.seen_tracks`` counts the tracks it was trained on.
+    ``protocol.seen_tracks`` counts the other ones, and ``protocol.trained_on_this_file`` says whether there are any.
+
+    Raises:
+        InputError: it was trained on all tracks.
     """
     seen = candidate.seen(tracks)
-    useless = bool(seen.any()) and int((~seen).sum()) < FEWEST_TRACKS
-    evaluation = evaluate_model(
-        candidate.classifier, tracks if useless else tracks.take(~seen), seed=seed, group_by=group_by
-    )
-    told = {"seen_tracks": int(seen.sum()), "trained_on_this_file": useless}
+    if seen.all():
+        raise InputError(
+            f"{candidate.classifier.model_version} was trained on all {len(tracks):,} tracks in {tracks.name}, so they "
+            "do not measure it; give --data with other tracks"
+        )
+    evaluation = evaluate_model(candidate.classifier, tracks.take(~seen), seed=seed, group_by=group_by)
+    told = {"seen_tracks": int(seen.sum()), "trained_on_this_file": bool(seen.any())}
     return replace(evaluation, protocol={**evaluation.protocol, **told})
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mood_core.classifier.training.evaluation import make_splits, out_of_fold, recipe_fit
+from mood_core.classifier.training.evaluation import make_splits, named, out_of_fold, recipe_fit
 from mood_core.classifier.training.folds import Fold
 from mood_core.classifier.training.measured import full_sources, mean_over_sources, scores_by_source
 from mood_core.classifier.training.metrics import log_losses
@@ -22,8 +22,6 @@ from mood_core.classifier.training.recipe import Recipe
 from mood_core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from mood_core.classifier.training.data import LabelledTracks
@@ -38,6 +36,8 @@ SCORES = ("accuracy", "balanced_accuracy", "log_loss", "ece", "wrong_and_sure")
 _FOLDS = 5
 _RESAMPLES = 200
 _FEWEST_SHARE = 0.99
+_LUCK = 0.02
+"""By so much, permuted labels may do better than a guess."""
 
 
 def frozen_hashes() -> NDArray[np.uint64]:
@@ -46,9 +46,9 @@ def frozen_hashes() -> NDArray[np.uint64]:
 
 
 def label_hashes(tracks: LabelledTracks) -> NDArray[np.uint64]:
-    """(n,) uint64: a hash of each label: its source, its features to three decimals (by the row's key) and its mood."""
+    """(n,) uint64: a hash of each label: source in lower case, features to three decimals (the row's key) and mood."""
     rows = zip(tracks.source_names(), tracks.keys, tracks.labels, strict=True)
-    texts = [f"{source}|{keys[-1]}|{tracks.classes[label]}" for source, keys, label in rows]
+    texts = [f"{source.casefold()}|{keys[-1]}|{tracks.classes[label]}" for source, keys, label in rows]
     return np.array([int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") for text in texts], np.uint64)
 
 
@@ -93,8 +93,8 @@ def run_protocol(
     settings = Recipe() if recipe is None else recipe
     fit = recipe_fit(settings)
     splits = make_splits(chosen, _FOLDS, 1, 0, "source")
-    strangers = out_of_fold(chosen, splits, fit, _named(progress, "strangers"))
-    inside = out_of_fold(chosen, frozen_folds(chosen), fit, _named(progress, "inside"))
+    strangers = out_of_fold(chosen, splits, fit, named(progress, "strangers"))
+    inside = out_of_fold(chosen, frozen_folds(chosen), fit, named(progress, "inside"))
     return {
         "protocol": PROTOCOL,
         "labels": counts,
@@ -138,44 +138,57 @@ def _intervals(probabilities: NDArray[np.float64], tracks: LabelledTracks) -> di
 def canaries(
     tracks: LabelledTracks, splits: list[Fold], probabilities: NDArray[np.float64], fit: Fit
 ) -> dict[str, dict[str, Any]]:
-    """What a sound measurement must show, on the first full curator; each with its value and whether it ``passed``."""
-    first = full_sources(tracks)[0]
-    split = next(one for one in splits if tracks.source_names()[one.test[0]] == first)
-    honest = probabilities[split.test]
-    return {
-        "permuted_labels": _permuted(tracks, split, fit),
-        "swapped_names": _swapped(tracks, split, fit, honest),
-        "duplicated_rows": _duplicated(tracks, split, fit, honest),
-        "leaky_recipe": _leaky(tracks, split),
-    }
+    """What a sound measurement must show for each curator left out, from (n, k) ``probabilities`` of ``fit``.
+
+    Each has its value by curator, and ``passed`` if every curator passes.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for split in splits:
+        honest, source = probabilities[split.test], str(tracks.source_names()[split.test[0]])
+        for name, (value, passed) in {
+            "permuted_labels": _permuted(tracks, split, fit),
+            "swapped_names": _swapped(tracks, split, fit, honest),
+            "duplicated_rows": _duplicated(tracks, split, fit, honest),
+            "leaky_recipe": _leaky(tracks, split),
+        }.items():
+            one = found.setdefault(name, {"measures": _MEASURES[name], "passed": True, "by_curator": {}})
+            one["by_curator"][source] = round(value, 5)
+            one["passed"] &= passed
+    return found
 
 
-def _accuracy(predicted: NDArray[np.float64], tracks: LabelledTracks, split: Fold) -> float:
-    return round(float((predicted.argmax(axis=1) == tracks.labels[split.test]).mean()), 5)
+_MEASURES = {
+    "permuted_labels": "log loss above that of a guess",
+    "swapped_names": "largest difference of a probability",
+    "duplicated_rows": "largest difference of a probability",
+    "leaky_recipe": "accuracy",
+}
 
 
-def _permuted(tracks: LabelledTracks, split: Fold, fit: Fit) -> dict[str, Any]:
+def _permuted(tracks: LabelledTracks, split: Fold, fit: Fit) -> tuple[float, bool]:
     """Labels in a random order within each curator teach nothing: the log loss is not below that of a guess."""
     random, names, labels = np.random.default_rng(0), tracks.source_names(), tracks.labels.copy()
     for name in np.unique(names):
         labels[names == name] = random.permutation(labels[names == name])
     shuffled = replace(tracks, labels=labels)
-    found = fit(training_set(shuffled.take(split.train)))(tracks.matrix[split.test])
-    value = float(log_losses(found, tracks.labels[split.test]).mean())
-    return {"log_loss": round(value, 5), "passed": bool(value > np.log(len(tracks.classes)) - 0.02)}
+    possible = tracks.allowed()[split.test]
+    found = fit(training_set(shuffled.take(split.train)))(tracks.matrix[split.test]) * possible
+    losses = log_losses(found / found.sum(axis=1, keepdims=True), tracks.labels[split.test])
+    value = float((losses - np.log(possible.sum(axis=1))).mean())
+    return value, value > -_LUCK
 
 
-def _swapped(tracks: LabelledTracks, split: Fold, fit: Fit, honest: NDArray[np.float64]) -> dict[str, Any]:
+def _swapped(tracks: LabelledTracks, split: Fold, fit: Fit, honest: NDArray[np.float64]) -> tuple[float, bool]:
     """With the names of the first and the last mood exchanged in training, so are the predictions."""
     swap = np.arange(len(tracks.classes))
     swap[[0, -1]] = swap[[-1, 0]]
     renamed = replace(tracks, labels=swap[tracks.labels])
     found = fit(training_set(renamed.take(split.train)))(tracks.matrix[split.test])
     difference = float(np.abs(found[:, swap] - honest).max())
-    return {"largest_difference": round(difference, 6), "passed": difference < 0.01}
+    return difference, difference < 0.01
 
 
-def _duplicated(tracks: LabelledTracks, split: Fold, fit: Fit, honest: NDArray[np.float64]) -> dict[str, Any]:
+def _duplicated(tracks: LabelledTracks, split: Fold, fit: Fit, honest: NDArray[np.float64]) -> tuple[float, bool]:
     """The judged tracks under another curator and other ids change nothing: their features are recognised."""
     copies = tracks.take(split.test)
     names = np.concatenate([tracks.source_names(), np.full(len(copies), "copy")])
@@ -190,18 +203,14 @@ def _duplicated(tracks: LabelledTracks, split: Fold, fit: Fit, honest: NDArray[n
     again = next(one for one in make_splits(both, _FOLDS, 1, 0, "source") if one.test[0] == split.test[0])
     found = fit(training_set(both.take(again.train)))(tracks.matrix[split.test])
     difference = float(np.abs(found - honest).max())
-    return {"largest_difference": round(difference, 6), "passed": difference < 1e-6}
+    return difference, difference < 1e-6
 
 
-def _leaky(tracks: LabelledTracks, split: Fold) -> dict[str, Any]:
-    """A recipe that was shown the judged tracks is far above what two curators agree on, so it is seen."""
+def _leaky(tracks: LabelledTracks, split: Fold) -> tuple[float, bool]:
+    """A recipe that was shown the judged tracks is far above what two curators agree on, so it is detected."""
     from sklearn.neighbors import KNeighborsClassifier
 
     filled = np.nan_to_num(tracks.matrix[split.test])
-    found = KNeighborsClassifier(1).fit(filled, tracks.labels[split.test]).predict_proba(filled)
-    value = _accuracy(found, tracks, split)
-    return {"accuracy": value, "passed": value > 0.95}
-
-
-def _named(progress: Progress | None, name: str) -> Callable[[float], None]:
-    return (lambda share: progress(name, share)) if progress is not None else (lambda _: None)
+    found = KNeighborsClassifier(1).fit(filled, tracks.labels[split.test]).predict(filled)
+    value = float((found == tracks.labels[split.test]).mean())
+    return value, value > 0.95

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mood_core.classifier.golden import preprocessing_digest
-from mood_core.classifier.loading import BUNDLED_MODEL
-from mood_core.classifier.model_card import KERAS_FILE, PLAIN_NAME, ModelCard, write_card
+from mood_core.classifier.loading import BUNDLED_MODEL, bundled_folder
+from mood_core.classifier.model_card import PLAIN_NAME, ModelCard, read_card, write_card
+from mood_core.classifier.mood_meaning import changed_moods
 from mood_core.classifier.mood_sets import calibrate_sets, score_sets
 from mood_core.classifier.trained_on import write_trained_on
 from mood_core.classifier.training.card import build_card, preprocessing_of
 from mood_core.classifier.training.card_text import card_markdown
-from mood_core.classifier.training.curators import agreement, meanings
+from mood_core.classifier.training.curators import agreement, mean_meanings, meanings
 from mood_core.classifier.training.data import LabelledTracks, read_labelled
 from mood_core.classifier.training.evaluation import Evaluation, evaluate_recipe
-from mood_core.classifier.training.export import export, file_digests, weights_digest
+from mood_core.classifier.training.export import export
 from mood_core.classifier.training.identity import all_hashes
 from mood_core.classifier.training.measured import Measured, full_sources, measure
-from mood_core.classifier.training.model import MoodModel, fit_model, training_set
+from mood_core.classifier.training.model import fit_model, training_set
 from mood_core.classifier.training.plots import draw_plots
 from mood_core.classifier.training.recipe import Recipe
-from mood_core.errors import InputError
+from mood_core.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from mood_core.classifier.training.evaluation import GroupBy, Progress
+    from mood_core.classifier.training.evaluation import Progress
 
 MARKDOWN_FILE = "model_card.md"
 DEFAULT_NAME = "my-moods"
@@ -58,7 +59,7 @@ def train_model(
 
     With several sources, the headline of the card is leave-one-source-out. ``version`` None: the next whole number.
     The same data, recipe and libraries give the same weights (``weights_sha256`` in the card); ``seed`` decides the
-    folds and the golden inputs. Nothing but ``data`` is read; ``words``: see :func:`read_labelled`, whose notes
+    folds and the golden inputs. Only ``data`` and the card of the version before are read; ``words``: see :func:`read_labelled`, whose notes
     ``tell`` gets. Returns the folder, which appears whole or not at all.
 
     Raises:
@@ -69,85 +70,72 @@ def train_model(
     folder = _new_folder(out, name, version)
     tracks = read_labelled(data, words=words)
     tell(tracks.notes)
-    report = _Report(tracks, chosen, folds, repeats, seed, progress)
-    evaluation = report.headline(baselines=baselines)
-    extra = report.more() | {"mood_sets": report.sets(evaluation)}
+    evaluate = partial(evaluate_recipe, tracks, recipe=chosen, folds=folds, seed=seed, progress=progress)
+    evaluation, extra = _measurements(tracks, evaluate, repeats, baselines=baselines)
     fitted = fit_model(training_set(tracks), chosen)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".training-") as temporary:
         draft = Path(temporary) / "model"
         draft.mkdir()
-        card = _write(draft, folder, tracks, fitted, evaluation, extra, chosen, seed, description)
+        export(fitted, draft, preprocessing_digest(preprocessing_of(fitted)), seed)
+        write_trained_on(all_hashes(tracks.keys), draft)
+        card = build_card(folder, draft, tracks, fitted, evaluation, extra, seed, description)
+        card = replace(card, metrics={**card.metrics, **_compared(card, folder)})
+        write_card(card, draft)
         draw_plots(draft, tracks, evaluation.measured, card)
         (draft / MARKDOWN_FILE).write_text(card_markdown(card), encoding="utf-8")
         shutil.move(draft, folder)
     return folder
 
 
-class _Report:
-    """The measurements for the card: of strangers where the file has several sources, and inside each source."""
+def _measurements(
+    tracks: LabelledTracks, evaluate: Callable[..., Evaluation], repeats: int, *, baselines: bool
+) -> tuple[Evaluation, dict[str, Any]]:
+    """The headline of the card and what else it has: leave-one-source-out if there are several sources."""
+    meant = meanings(tracks)
+    extra: dict[str, Any] = {"moods": mean_meanings(meant)}
+    if len(meant) == 1:
+        headline = evaluate(repeats=repeats, baselines=baselines)
+        return headline, extra | {"mood_sets": _sets(tracks, headline.measured)}
+    headline = evaluate(repeats=1, group_by="source", baselines=baselines)
+    inside = evaluate(repeats=1, baselines=False).measured
+    parts = measure(inside.probabilities, tracks, by_source=True)
+    by_source = {name: asdict(one) for name, one in parts.by_source.items()}
+    return headline, extra | {
+        "inside": {"mean": asdict(parts.scores), "by_source": by_source},
+        "full_sources": full_sources(tracks),
+        "agreement": agreement(tracks),
+        "meanings": meant,
+        "mood_sets": _sets(tracks, headline.measured, inside),
+    }
 
-    def __init__(
-        self,
-        tracks: LabelledTracks,
-        recipe: Recipe,
-        folds: int,
-        repeats: int,
-        seed: int,
-        progress: Progress | None,
-    ) -> None:
-        self._tracks, self._recipe, self._progress = tracks, recipe, progress
-        self._folds, self._repeats, self._seed = folds, repeats, seed
-        self.by_source = len(set(tracks.sources or ())) > 1
-        self._inside: Measured | None = None
 
-    def headline(self, *, baselines: bool) -> Evaluation:
-        """Leave-one-source-out, or cross-validation where the file has one source."""
-        repeats = 1 if self.by_source else self._repeats
-        return self._evaluate("source" if self.by_source else None, repeats, baselines=baselines)
+def _sets(tracks: LabelledTracks, held_out: Measured, inside: Measured | None = None) -> dict[str, Any]:
+    """The calibration of the sets of moods on held-out probabilities, and its scores inside each source."""
+    sources, classes = tracks.source_names(), tracks.classes
+    found = calibrate_sets(held_out.probabilities.mean(axis=0), tracks.labels, sources, classes=classes)
+    if inside is None:
+        return found.as_json()
+    probabilities, thresholds = inside.probabilities.mean(axis=0), [found.thresholds[name] for name in classes]
+    scores = {
+        str(name): asdict(score_sets(probabilities[mine], tracks.labels[mine], thresholds, classes))
+        for name in np.unique(sources)
+        for mine in (sources == name,)
+    }
+    return found.as_json() | {"inside": scores}
 
-    def more(self) -> dict[str, Any]:
-        """What the card has about curators besides; nothing for one source."""
-        if not self.by_source:
-            return {}
-        inside = self._inside = self._evaluate(None, 1, baselines=False).measured
-        parts = measure(inside.probabilities, self._tracks, by_source=True)
-        return {
-            "inside": {
-                "mean": asdict(parts.scores),
-                "by_source": {name: asdict(one) for name, one in parts.by_source.items()},
-            },
-            "full_sources": full_sources(self._tracks),
-            "agreement": agreement(self._tracks),
-            "meanings": meanings(self._tracks),
-        }
 
-    def sets(self, held_out: Evaluation) -> dict[str, Any]:
-        """The calibration of the sets of moods on the headline's probabilities, and its scores inside each source."""
-        labels, sources, classes = self._tracks.labels, self._tracks.source_names(), self._tracks.classes
-        probabilities = held_out.measured.probabilities.mean(axis=0)
-        found = calibrate_sets(probabilities, labels, sources, classes=classes)
-        if self._inside is None:
-            return found.as_json()
-        inside = self._inside.probabilities.mean(axis=0)
-        thresholds = [found.thresholds[name] for name in classes]
-        scores = {
-            str(name): score_sets(inside[sources == name], labels[sources == name], thresholds, classes).as_json()
-            for name in np.unique(sources)
-        }
-        return found.as_json() | {"inside": scores}
-
-    def _evaluate(self, group_by: GroupBy | None, repeats: int, *, baselines: bool) -> Evaluation:
-        return evaluate_recipe(
-            self._tracks,
-            recipe=self._recipe,
-            folds=self._folds,
-            repeats=repeats,
-            seed=self._seed,
-            group_by=group_by,
-            baselines=baselines,
-            progress=self._progress,
-        )
+def _compared(card: ModelCard, folder: Path) -> dict[str, Any]:
+    """How the moods differ from those of the version before, or of the bundled model."""
+    earlier = [int(path.name) for path in folder.parent.glob("*") if path.name.isdecimal()]
+    before = folder.with_name(str(max(earlier))) if earlier else bundled_folder()
+    try:
+        old = read_card(before)
+    except ModelError:  # the version before is damaged or of an older format
+        return {}
+    if not old.metrics.get("moods", {}).keys() & card.metrics["moods"].keys():
+        return {}
+    return {"changed_moods": {"since": old.model_version, "moods": changed_moods(card, old)}}
 
 
 def _new_folder(out: Path, name: str, version: str | None) -> Path:
@@ -163,34 +151,3 @@ def _new_folder(out: Path, name: str, version: str | None) -> Path:
     if (out / name / version).exists():
         raise InputError(f"{out / name / version} exists already; give another --model-version or move it away")
     return out / name / version
-
-
-def _write(
-    draft: Path,
-    folder: Path,
-    tracks: LabelledTracks,
-    fitted: MoodModel,
-    evaluation: Evaluation,
-    extra: Mapping[str, Any],
-    recipe: Recipe,
-    seed: int,
-    description: str | None,
-) -> ModelCard:
-    export(fitted, draft, preprocessing_digest(preprocessing_of(fitted)), seed)
-    write_trained_on(all_hashes(tracks.keys), draft)
-    card = build_card(
-        name=folder.parent.name,
-        version=folder.name,
-        created_at=datetime.now(UTC),
-        tracks=tracks,
-        description=description or f"{len(tracks)} labelled tracks from {tracks.name}",
-        recipe=recipe,
-        seed=seed,
-        fitted=fitted,
-        evaluation=evaluation,
-        extra=extra,
-        weights_sha256=weights_digest(draft / KERAS_FILE),
-        files=file_digests(draft),
-    )
-    write_card(card, draft)
-    return card

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mood_core.classifier.model_card import PLAIN_NAME, ModelCard, read_card
 from mood_core.classifier.model_limits import MOST_BYTES
+from mood_core.classifier.mood_meaning import changed_moods
 from mood_core.errors import ConfigError, InputError
 from mood_core.files.atomic import sweep_temporary, temporary_path
 from mood_core.files.outside import read_small
@@ -87,6 +88,22 @@ def check_identity(new: Path, current: Path) -> ModelCard:
             f"{new} is called {card.model_version} like the current model; train it again with another --model-version"
         )
     return card
+
+
+def check_meaning(new: ModelCard, current: ModelCard, *, accepted: bool) -> dict[str, str]:
+    """The moods that mean something else in the new model, with the differences of their training tracks.
+
+    Raises:
+        InputError: there are some and they are not ``accepted``; the message names them.
+    """
+    changed = changed_moods(new, current)
+    if changed and not accepted:
+        listed = "; ".join(f"{mood}: {differences}" for mood, differences in changed.items())
+        raise InputError(
+            f"some moods mean something else in {new.model_version} than in {current.model_version} ({listed}); "
+            "add --accept-changed-moods if that is intended"
+        )
+    return changed
 
 
 def install(new: Path, models: Path) -> Path:
