@@ -59,8 +59,8 @@ def train_model(
 
     With several sources, the headline of the card is leave-one-source-out. ``version`` None: the next whole number.
     The same data, recipe and libraries give the same weights (``weights_sha256`` in the card); ``seed`` decides the
-    folds and the golden inputs. Only ``data`` and the card of the version before are read; ``words``: see :func:`read_labelled`, whose notes
-    ``tell`` gets. Returns the folder, which appears whole or not at all.
+    folds and the golden inputs. Nothing is read but ``data`` and the card of the version before. ``words``: see
+    :func:`read_labelled`, whose notes ``tell`` gets. Returns the folder, which appears whole or not at all.
 
     Raises:
         InputError: the data are not fit to train on, or the version exists already.
