@@ -90,7 +90,8 @@ def test_a_model_whose_moods_mean_something_else_is_promoted_only_if_that_is_acc
 ) -> None:
     metrics = read_card(bundled_folder()).metrics
     calm = metrics["moods"]["Calm"] | {"instrumental": 0.98}
-    moved = _renamed(tmp_path / "moved", "moved", metrics=metrics | {"moods": metrics["moods"] | {"Calm": calm}})
+    changed = {**metrics, "moods": {**metrics["moods"], "Calm": calm}}
+    moved = _renamed(tmp_path / "moved", "moved", metrics=changed)
     refused = CliRunner().invoke(main, ["promote", str(moved), "--force"])
     assert refused.exit_code == 2
     assert "some moods mean something else" in refused.output
