@@ -8,6 +8,7 @@
     │   ├── QuotaExceeded           no         75   the daily quota is used up for ``retry_after_s``
     │   ├── Unavailable             yes        75   5xx, a timeout, a closed connection
     │   ├── AccessDenied            no         78   403: the app may not use this endpoint
+    │   │   └── PremiumEnded        no         78   403: the app's owner has no Premium, so the app has no access at all
     │   ├── NotFound                no         1    404: there is nothing with this id
     │   ├── ReauthorisationNeeded   no         77   the person must connect again
     │   └── UnexpectedPayload       no         1    a response violates its contract
@@ -121,6 +122,10 @@ class AccessDenied(SourceError):
     """The app may not use this endpoint (403)."""
 
     exit_code = 78
+
+
+class PremiumEnded(AccessDenied):
+    """The app's owner has no active Premium: Spotify refuses the app for all accounts (403)."""
 
 
 class NotFound(SourceError):

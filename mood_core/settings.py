@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     spotify_api_url: str = Field(default="https://api.spotify.com/v1", description="URL of the Web API")
     spotify_accounts_url: str = Field(default="https://accounts.spotify.com", description="URL of the Accounts service")
     spotify_daily_budget: int = Field(
-        default=500, ge=0, description="calls a day to each Spotify endpoint; 0 for no limit (extended quota)"
+        default=500,
+        ge=0,
+        description="calls a day to each Spotify endpoint; Spotify's quota is for all apps of a developer; 0 for no limit",
     )
     spotify_rate_budget: int = Field(
         default=0, ge=0, description="calls in 30 s to Spotify by all workers together; 0 for no limit"

@@ -32,7 +32,8 @@ def instead(fault: Fault, service: Service, endpoint: str) -> Response | None:
     # The token endpoint reports revoked tokens itself.
     if fault.kind not in _REFUSALS or (fault.kind is FaultKind.REVOKED and endpoint == "token"):
         return None
-    return service.error(*_REFUSALS[FaultKind(fault.kind)])
+    status, message = _REFUSALS[FaultKind(fault.kind)]
+    return service.error(status, fault.reason or message)
 
 
 def damaged(fault: Fault, response: Response) -> Response:

@@ -44,7 +44,7 @@ class Fault:
         probability: Fraction of the matching calls to affect.
         skip: Number of matching calls to pass first.
         retry_after_s: For ``rate_limited``: the Retry-After header; None for a response without one.
-        reason: For ``rate_limited``: ``QUOTA_EXCEEDED`` for the form of the daily quota.
+        reason: For ``rate_limited``: ``QUOTA_EXCEEDED`` for the form of the daily quota; for refusals: the message.
         delay_s: Delay before the response.
         status: For ``server_error``: the status.
         starts_at: Start by the stand-in's clock (aware, or ISO 8601 text).

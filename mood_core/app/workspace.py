@@ -232,7 +232,7 @@ class Workspace(Parts):
             SourceError: Spotify refuses a playlist.
             Unavailable: A feature source did not answer for all tracks; run it again later.
         """
-        from mood_core.errors import Unavailable
+        from mood_core.errors import InputError, Unavailable
         from mood_core.usecases.models.build_dataset import build_dataset
         from mood_core.usecases.people.manage_users import the_reader
 
@@ -253,6 +253,12 @@ class Workspace(Parts):
                 f"{stop.service} did not answer for all tracks ({stop.reason}), so no file was written; the features "
                 "found so far are stored: run it again later",
                 source=stop.service,
+            )
+        if not table.num_rows:
+            outcomes = ", ".join(f"{outcome.value}: {count}" for outcome, count in sorted(report.outcomes.items()))
+            raise InputError(
+                f"no track of the playlists can be used ({outcomes or 'they are empty'}); no file was written. Give"
+                " other playlists, or add a file of features with `moodlog catalog add`"
             )
         return table, report
 

@@ -148,13 +148,21 @@ def exchange(request: Authorisation, code: str, service: TokenService) -> Token:
 
     Raises:
         ConfigError: the redirect URI or the app's credentials are wrong, or the clock is more than 5 minutes off.
-        ReauthorisationNeeded: the code was used, is expired or belongs to another request.
+        ReauthorisationNeeded: the code was used, is expired or belongs to another request, or the scope is not granted.
         SourceError: Spotify failed.
     """
     try:
-        return service.exchange(code, redirect_uri=request.redirect_uri, verifier=request.verifier)
+        token = service.exchange(code, redirect_uri=request.redirect_uri, verifier=request.verifier)
     except ReauthorisationNeeded as refused:
         raise _code_refused(refused, request) from None
+    missing = set(SCOPE.split()) - set(token.scope.split())
+    if missing and token.scope:  # an omitted scope is the requested one (RFC 6749, 5.1)
+        raise ReauthorisationNeeded(
+            f"Spotify granted the permission without {', '.join(sorted(missing))}, so listens could not be read; run"
+            " the command again and agree to everything it asks for.",
+            source=SOURCE,
+        )
+    return token
 
 
 def _code_refused(refused: ReauthorisationNeeded, request: Authorisation) -> ConfigError | ReauthorisationNeeded:

@@ -13,6 +13,7 @@ from mood_core.errors import (
     ConfigError,
     MoodlogError,
     NotFound,
+    PremiumEnded,
     QuotaExceeded,
     RateLimited,
     ReauthorisationNeeded,
@@ -21,6 +22,7 @@ from mood_core.errors import (
     UnexpectedPayload,
 )
 from mood_core.http.headers import retry_after_s
+from mood_core.text.format import plural
 
 SOURCE = "spotify"
 """``SourceError.source`` of the errors in this module."""
@@ -70,7 +72,8 @@ def api_failure(answer: Answer) -> MoodlogError | None:
                 f"Spotify does not accept the access token for {answer.call}; run `moodlog reconnect`.", source=SOURCE
             )
         case 403:
-            return AccessDenied(_denied(answer), source=SOURCE)
+            kind = PremiumEnded if _is_about_premium(answer) else AccessDenied
+            return kind(_denied(answer), source=SOURCE)
         case 404 | 410:
             return NotFound(f"Spotify has nothing at {answer.call} ({answer.status}); check the id.", source=SOURCE)
     failure = _common_failure(answer)
@@ -125,10 +128,16 @@ def _common_failure(answer: Answer) -> MoodlogError | None:
     return SourceError(f"Spotify refused {answer.call} ({answer.status}{_quoted(answer)}).", source=SOURCE)
 
 
+def _is_about_premium(answer: Answer) -> bool:
+    return "premium subscription required" in _refusal_text(answer).lower()
+
+
 def _denied(answer: Answer) -> str:
     text = _refusal_text(answer)
     remedy = "check what the app may use at https://developer.spotify.com/dashboard"
-    if "scope" in text.lower():
+    if _is_about_premium(answer):
+        remedy = "this concerns all accounts: renew the Premium of the Spotify account that owns the app"
+    elif "scope" in text.lower():
         remedy = "run `moodlog reconnect` and grant the requested permissions"
     elif "not registered" in text.lower() or answer.call.endswith("/me"):
         remedy = "add the person under User Management of the app at https://developer.spotify.com/dashboard"
@@ -154,7 +163,7 @@ def _too_many(answer: Answer) -> SourceError:
 
 def _in_words(wait_s: float) -> str:
     minutes = wait_s / 60
-    return f"{minutes:.0f} minutes" if minutes < _MANY_MINUTES else f"{minutes / 60:.0f} hours"
+    return plural(round(minutes), "minute") if minutes < _MANY_MINUTES else plural(round(minutes / 60), "hour")
 
 
 def requested_wait_s(answer: Answer) -> float | None:

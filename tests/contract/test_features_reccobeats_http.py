@@ -103,6 +103,13 @@ def test_without_a_readable_retry_after_our_own_pauses_are_used_and_then_a_minut
     assert caught.value.retry_after_s == 60.0
     assert len(server.seen) == RETRY.attempts
     assert len(pauses) == RETRY.attempts - 1
+    assert sum(pauses) < 15, "the labelling lock is held meanwhile"
+
+
+def test_repeated_waits_end_before_they_hold_up_other_runs() -> None:
+    with client_of(Reply(429, headers={"Retry-After": "40"})) as (client, _, pauses), pytest.raises(RateLimited):
+        client.audio_features([ID])
+    assert 40 < sum(pauses) < 90
 
 
 def test_pauses_grow_and_are_jittered() -> None:

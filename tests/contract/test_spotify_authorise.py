@@ -30,6 +30,7 @@ from mood_core.spotify.authorise import (
     parse_pasted,
 )
 from mood_core.spotify.callback import parse_redirect
+from mood_core.spotify.session import SCOPE
 from mood_core.spotify.token_service import check_clock
 from standin import StandIn
 from tests.contract.spotify_fakes import Reply, app_at, service_of, serving
@@ -189,7 +190,7 @@ def test_an_exchange_that_fails_says_what_to_do(reply: Reply, kind: type[Moodlog
 
 
 def test_the_exchange_sends_the_verifier_of_its_request() -> None:
-    good = Reply(body={"access_token": "a", "refresh_token": "r", "expires_in": 3600, "scope": "s"})
+    good = Reply(body={"access_token": "a", "refresh_token": "r", "expires_in": 3600, "scope": SCOPE})
     with serving(good) as server:
         app = app_at(server.url)
         request = begin(app, "http://127.0.0.1:9999/other", new_state())
@@ -201,6 +202,19 @@ def test_the_exchange_sends_the_verifier_of_its_request() -> None:
         "redirect_uri": "http://127.0.0.1:9999/other",
         "code_verifier": request.verifier,
     }
+
+
+@pytest.mark.parametrize(("scope", "granted"), [("user-read-email", False), (f"x {SCOPE}", True), (None, True)])
+def test_a_permission_without_the_scope_is_refused_at_once(scope: str | None, *, granted: bool) -> None:
+    body = {"access_token": "a", "refresh_token": "r", "expires_in": 3600} | ({"scope": scope} if scope else {})
+    with serving(Reply(body=body)) as server:
+        app = app_at(server.url)
+        request = begin(app, app.redirect_uri, new_state())
+        if granted:
+            assert exchange(request, "CCC", service_of(app)).access_token == "a"
+        else:
+            with pytest.raises(ReauthorisationNeeded, match=f"without {SCOPE}"):
+                exchange(request, "CCC", service_of(app))
 
 
 @pytest.mark.parametrize(("minutes", "side"), [(7, "ahead of"), (-90, "behind")])

@@ -71,6 +71,19 @@ def test_an_outage_writes_no_short_file(labelled: list[str], standin: StandIn, t
     assert standin.calls.count("reccobeats_audio_features") == asked
 
 
+def test_a_dataset_without_a_track_is_no_file(
+    labelled: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "catalog")
+    out = tmp_path / "moods.csv"
+    done = _moodlog("dataset", "build", *labelled, "--out", str(out))
+    assert done.exit_code == 2
+    assert "no features known" in done.stderr
+    assert "moodlog catalog add" in done.stderr
+    assert "moodlog train" not in done.output
+    assert not out.exists()
+
+
 def test_a_dataset_is_described_and_drawn(labelled: list[str], tmp_path: Path) -> None:
     out, plot = tmp_path / "moods.parquet", tmp_path / "moods.png"
     assert _moodlog("dataset", "build", *labelled, "--out", str(out)).exit_code == 0

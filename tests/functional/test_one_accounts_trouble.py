@@ -189,3 +189,15 @@ def test_local_tracks_are_listens_too(home: Path, monkeypatch: pytest.MonkeyPatc
             assert played <= {row[2] for row in contents(workspace)["listens"]}
             kinds = {row[0]: row[7] for row in contents(workspace)["tracks"]}
     assert {kinds[track_id] for track_id in played} == {"local"}
+
+
+def test_an_ended_premium_of_the_apps_owner_costs_one_call_for_all_accounts(world: StandIn) -> None:
+    reason = "Active premium subscription required for the owner of the app."
+    with workspace_of(world) as workspace:
+        world.faults.add(Fault(FaultKind.FORBIDDEN, endpoint="recently_played", times=None, reason=reason))
+        before = world.calls.count("recently_played")
+        report = _pull(workspace, [])
+    assert world.calls.count("recently_played") == before + 1
+    assert len(report.outcomes) == len(world.listeners)
+    for outcome in report.outcomes:
+        assert "renew the Premium" in (outcome.problem or "")

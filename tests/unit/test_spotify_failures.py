@@ -82,6 +82,16 @@ def test_a_short_wait_is_a_rate_limit_and_a_long_one_a_quota(
     assert failure.retry_after_s == seconds
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(61, "in 1 minute."), (120, "in 2 minutes."), (5400, "in 90 minutes."), (10_800, "in 3 hours.")],
+)
+def test_a_wait_is_told_in_words(seconds: int, words: str) -> None:
+    failure = api_failure(answer(429, "", Retry_After=str(seconds)))
+    assert isinstance(failure, QuotaExceeded)
+    assert failure.message.replace("\u202f", " ").endswith(words)
+
+
 def test_a_quota_without_retry_after_waits_an_hour() -> None:
     failure = api_failure(answer(429, '{"error": {"reason": "QUOTA_EXCEEDED"}}'))
     assert isinstance(failure, QuotaExceeded)
@@ -94,6 +104,10 @@ def test_a_quota_without_retry_after_waits_an_hour() -> None:
         ('{"error": {"status": 403, "message": "Insufficient client scope"}}', "reconnect"),
         ("User not registered in the Developer Dashboard", "User Management"),
         ("<html>Forbidden</html>", "dashboard"),
+        (
+            '{"error": {"message": "Active premium subscription required for the owner of the app."}}',
+            "renew the Premium",
+        ),
     ],
 )
 def test_a_denial_tells_the_remedy(body: str, remedy: str) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mood_core.domain.recent_window import merge_window
 from mood_core.domain.records import Gap, Listen, Track
-from mood_core.errors import MoodlogError, QuotaExceeded, StoreError, Unavailable
+from mood_core.errors import MoodlogError, PremiumEnded, QuotaExceeded, StoreError, Unavailable
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS, LISTENS, TRACKS
 from mood_core.spotify.payloads import ListenWindow
@@ -64,7 +64,7 @@ class _Pending:
 
 
 class CircuitBreaker:
-    """Circuit breaker: stops calling Spotify after a used-up quota or repeated failures."""
+    """Circuit breaker: stops calling Spotify after a used-up quota, a refusal of the app, or repeated failures."""
 
     def __init__(self) -> None:
         self.reason: MoodlogError | None = None
@@ -80,7 +80,7 @@ class CircuitBreaker:
         """Record a failed pull."""
         self.called += 1
         self._failures_in_a_row = self._failures_in_a_row + 1 if isinstance(error, Unavailable) else 0
-        if isinstance(error, QuotaExceeded) or self._failures_in_a_row >= OUTAGE_AFTER:
+        if isinstance(error, QuotaExceeded | PremiumEnded) or self._failures_in_a_row >= OUTAGE_AFTER:
             self.reason = error
 
     def not_called(self, user_id: str) -> PullOutcome:
@@ -108,8 +108,9 @@ class PullListens:
     ) -> list[PullOutcome]:
         """Pull the accounts ``user_ids`` one after the other; returns their outcomes in the same order.
 
-        A used-up quota opens the circuit breaker at once, as do five consecutive accounts with an unavailable service.
-        The outcomes of the remaining accounts have the reason. After ``stop`` returns true, the rest has no outcome.
+        A used-up quota and an ended Premium of the app's owner open the circuit breaker at once, as do five consecutive
+        accounts with an unavailable service. The outcomes of the remaining accounts have the reason. After ``stop``
+        returns true, the rest has no outcome.
 
         Raises:
             StoreError: The database or the lake fails, which affects all accounts.

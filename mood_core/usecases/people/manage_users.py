@@ -93,7 +93,6 @@ def set_paused(account: Account, accounts: Accounts, *, paused: bool) -> None:
         InputError: The account waits for consent, or has none.
     """
     if account.state not in ("active", "paused"):
-        raise InputError(
-            f"{account.display_name} is {account.state.replace('_', ' ')}; `moodlog reconnect` comes first"
-        )
+        problem = "is not connected" if account.state == "unconnected" else "needs re-authorisation"
+        raise InputError(f"{account.display_name} {problem}; run `moodlog reconnect` first")
     accounts.set_state(account.user_id, "paused" if paused else "active")
