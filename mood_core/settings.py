@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     spotify_daily_budget: int = Field(
         default=500,
         ge=0,
-        description="calls a day to each Spotify endpoint; Spotify's quota is for all apps of a developer; 0 for no limit",
+        description="calls a day to each Spotify endpoint; its quota is for all apps of a developer; 0: no limit",
     )
     spotify_rate_budget: int = Field(
         default=0, ge=0, description="calls in 30 s to Spotify by all workers together; 0 for no limit"
