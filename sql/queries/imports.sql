@@ -53,14 +53,7 @@ ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
 
 -- name: names_to_resolve
 -- The names of pending plays, and of tracks that no source has features of and that have no ISRC; most heard first.
-WITH heard AS (
-    SELECT
-        track_key,
-        count(*) AS listens
-    FROM listens
-    GROUP BY track_key
-)
-
+-- Listens without a label are kept by track: to count those of all tracks would read every listen each night.
 SELECT
     p.artist AS artists,
     p.title,
@@ -74,9 +67,8 @@ SELECT
     t.artists,
     t.name AS title,
     t.track_id,
-    coalesce(h.listens, 0) AS plays
+    (SELECT count(*) FROM waiting_listens AS w WHERE w.track_key = t.track_key) AS plays
 FROM tracks AS t
-LEFT JOIN heard AS h ON t.track_key = h.track_key
 WHERE
     t.kind = 'track'
     AND t.name <> ''
