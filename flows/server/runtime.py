@@ -43,8 +43,15 @@ class PrefectRuntime:
         """
         if self.server is not None:
             self.server.wait_until_ready()
-        else:
-            _reach_configured_server()
+            return
+        import httpx
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            error = client.api_healthcheck()
+        # With an HTTP status it answers; the first request reports why it refuses.
+        if error is not None and not isinstance(error, httpx.HTTPStatusError):
+            raise no_answer(error)
 
     def wait_until_recorded(self, flow_run_id: str) -> None:
         """Wait until the server has recorded the run's task runs, which it does with a delay."""
@@ -115,18 +122,6 @@ def configured_server() -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return address if urlsplit(address).scheme else None
-
-
-def _reach_configured_server() -> None:
-    import httpx
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        error = client.api_healthcheck()
-    if isinstance(error, httpx.HTTPStatusError):
-        return  # it answers; the first request reports why it refuses
-    if error is not None:
-        raise no_answer(error)
 
 
 def no_answer(error: Exception) -> Unavailable:

@@ -49,7 +49,6 @@ def _known(times: Mapping[str, datetime | None]) -> tuple[tuple[str, datetime], 
 
 
 def _last_end(client: SyncPrefectClient, *states: str, **conditions: Any) -> datetime | None:
-    """When the last run that meets ``conditions`` and has one of ``states`` ended."""
     runs = find_runs(client, states=states, sort="END_TIME_DESC", limit=1, **conditions)
     return runs[0].end_time if runs else None
 

@@ -184,7 +184,6 @@ def _end(client: SyncPrefectClient, run_id: UUID, message: str) -> str | None:
 
 
 def _end_task_runs(client: SyncPrefectClient, runs: FlowRunFilter) -> None:
-    """Mark the unfinished task runs of ``runs`` as Crashed."""
     unfinished = TaskRunFilter.model_validate({"state": {"type": {"any_": [*UNDER_WAY, "SCHEDULED", "PAUSED"]}}})
     found: list[Any] = []
     while page := client.read_task_runs(

@@ -75,7 +75,6 @@ def _missed(client: SyncPrefectClient, deployment: DeploymentResponse, now: date
 
 
 def _is_waiting(client: SyncPrefectClient, deployment: DeploymentResponse, now: datetime) -> bool:
-    """Whether a run of ``deployment`` is under way or due."""
     runs = find_runs(client, deployments=[deployment.id], states=["SCHEDULED", "PENDING", "RUNNING", "PAUSED"])
     return any(
         run.state is None
@@ -147,7 +146,6 @@ def failed_nightly_run(runs: Sequence[FlowRun]) -> FlowRun | None:
 
 
 def _is_worth_repeating(run: FlowRun) -> bool:
-    """Whether a run crashed, or failed with a retryable error."""
     if run.state is None or run.state.is_crashed():
         return run.state is not None
     raised = _RAISED.search(run.state.message or "")

@@ -15,9 +15,6 @@ from flows.pull_accounts import OUTCOMES
 from flows.server.run_queries import run_filter
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 
-TAKEN_OVER = "TakenOver"
-"""The state of a shard's run that the parent run took over, because no worker had started it."""
-
 
 def take_over(client: SyncPrefectClient, run: FlowRun) -> bool:
     """Take the scheduled ``run`` over from the workers; False if a worker was faster.
@@ -27,7 +24,7 @@ def take_over(client: SyncPrefectClient, run: FlowRun) -> bool:
     pending: State[None] = Pending(message="taken over by the parent run")
     if client.set_flow_run_state(run.id, pending).status != SetStateStatus.ACCEPT:
         return False
-    client.set_flow_run_state(run.id, Completed(name=TAKEN_OVER, message="pulled by the parent run"))
+    client.set_flow_run_state(run.id, Completed(name="TakenOver", message="pulled by the parent run"))
     return True
 
 

@@ -217,7 +217,8 @@ class _Sharing:
             return False
         if run.state.is_scheduled():
             return with_retries(lambda: take_over(self._client, run))
-        if run.state.is_pending() and _is_stuck(run):
+        limit = timedelta(seconds=STARTING_S if run.infrastructure_pid else PENDING_S)
+        if run.state.is_pending() and utc_now() - run.state.timestamp > limit:
             get_run_logger().warning("no process started %s: pulled here", run.name)
             self._crash(run, "no process started it; pulled by the parent run")
             return True
@@ -228,10 +229,3 @@ class _Sharing:
             self.outcomes += future.result(timeout=for_s)
         except MoodlogError as error:
             self._give_up(shard, error.message)
-
-
-def _is_stuck(run: FlowRun) -> bool:
-    if run.state is None:
-        return False
-    limit_s = STARTING_S if run.infrastructure_pid else PENDING_S
-    return utc_now() - run.state.timestamp > timedelta(seconds=limit_s)

@@ -58,7 +58,9 @@ def command(port: int, open_it: bool) -> None:
         click.echo("Open this address in your browser. Stop with Ctrl-C.", err=True)
         with tempfile.TemporaryDirectory() as folder:
             if open_it:
-                _open(Path(folder) / "open.html", address)
+                page = Path(folder) / "open.html"  # every user of the machine can read a browser's command line
+                write_private(page, redirect_page(html.escape(address)).encode())
+                webbrowser.open(page.as_uri())
             _serve(gate, file, metadata, listener)
 
 
@@ -68,12 +70,6 @@ def _listening(port: int) -> socket.socket:
         return socket.create_server((_HOST, port))
     except OSError as error:
         raise ConfigError(f"cannot listen on port {port}: {error.strerror}; choose another with --port") from None
-
-
-def _open(page: Path, address: str) -> None:
-    """Open ``address`` through a private file: every user of the machine can read a browser's command line."""
-    write_private(page, redirect_page(html.escape(address)).encode())
-    webbrowser.open(page.as_uri())
 
 
 def _serve(gate: BrowseGate, file: Path, metadata: dict[str, Any], listener: socket.socket) -> None:

@@ -57,6 +57,7 @@ def command(as_json: bool) -> None:
 def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: bool) -> None:
     """Write the status to stdout; ``schedule`` returns the section about scheduled runs for a home, or None."""
     with Workspace() as workspace:
+        lake = workspace.settings.lake
         state = {
             "users": _users(workspace),
             "history": reach(workspace.database),
@@ -71,18 +72,14 @@ def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: b
             "not_before": {name: moment.isoformat() for name, moment in workspace.calls.not_before().items()},
             "model_version": workspace.mood_rows.current_version(),
             "database": str(workspace.database),
-            "lake": _lake(workspace.settings.lake),
+            # Opening the lake would import PyArrow, which takes half of this command's time.
+            "lake": lake if "://" in lake else str(absolute(Path(lake))),
             "schedule": schedule(workspace.settings.home),
         }
     if as_json:
         click.echo(json.dumps(state, ensure_ascii=False))
     else:
         _print(state, Console())
-
-
-def _lake(url: str) -> str:
-    """The location of the lake. Opening it would import PyArrow, which takes half of this command's time."""
-    return url if "://" in url else str(absolute(Path(url)))
 
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:
