@@ -10,7 +10,8 @@ import tomllib
 from pathlib import Path
 
 from mood_core.errors import ConfigError
-from mood_core.files.trusted import judge_folder, read_small, refuse_untrusted
+from mood_core.files.outside import read_small
+from mood_core.files.trusted import judge_folder, refuse_untrusted
 
 _OWN_CODE = Path(__file__).resolve().parents[2]
 
@@ -51,6 +52,6 @@ def refuse_untrusted_folder() -> None:
 
 def _is_about_prefect(file: Path) -> bool:
     try:
-        return "prefect" in tomllib.loads(read_small(file) or "").get("tool", {})
+        return "prefect" in tomllib.loads(read_small(file).removeprefix("\ufeff")).get("tool", {})
     except (ValueError, AttributeError, TypeError, RecursionError):
         return False  # Prefect cannot read it either

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mood_core.errors import ConfigError
-from mood_core.files.outside import kind_of
+from mood_core.files.outside import kind_of, read_small
 
-LARGEST_BYTES = 1_000_000
 _MOST_LINKS = 40
 
 
@@ -73,9 +72,11 @@ def read_trusted(path: Path) -> str | None:
         ConfigError: It is not trusted, not a regular file, larger than 1 MB, or not UTF-8.
     """
     try:
+        if path.is_dir():
+            return None
         refuse_untrusted(path)
-        return read_small(path)
-    except (FileNotFoundError, IsADirectoryError):
+        return read_small(path).removeprefix("\ufeff")
+    except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} cannot be read: it is not UTF-8. Write one NAME=value per line.") from error
@@ -93,28 +94,6 @@ def refuse_untrusted(path: Path) -> None:
     found = distrust(path)
     if found is not None:
         raise ConfigError(f"{path} is not trusted: {found.path} {found.reason}. {found.remedy}.")
-
-
-def read_small(path: Path) -> str | None:
-    """The text of the file ``path`` with any owner; None for a folder.
-
-    Raises:
-        ConfigError: It is not a regular file, or larger than 1 MB.
-        UnicodeDecodeError: It is not UTF-8.
-        OSError: It cannot be read.
-    """
-    # Without O_NONBLOCK, opening a FIFO blocks until it has a writer.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{path} is not a regular file; replace it by one or move it away.")
-        content = file.read(LARGEST_BYTES + 1)
-    if len(content) > LARGEST_BYTES:
-        raise ConfigError(f"{path} is larger than 1 MB; configuration files are small. Move it away.")
-    return content.decode("utf-8-sig")
 
 
 def _steps(path: Path) -> Iterator[Path]:

@@ -144,7 +144,7 @@ def test_a_pipe_a_loop_and_a_huge_file_are_refused_and_a_folder_is_none(folder: 
     file.unlink()
     with file.open("wb") as huge:
         huge.truncate(2**31)
-    with pytest.raises(ConfigError, match="1 MB"):
+    with pytest.raises(ConfigError, match="1,000,000 bytes"):
         load_settings()
     file.unlink()
     file.mkdir()
