@@ -1,4 +1,4 @@
-"""The only door to the mood model: load a saved one, and let it judge feature matrices."""
+"""The mood model: load a saved one and predict with it. Other packages import it from here."""
 
 from mood_core.classifier.attribution import Attribution, attribute
 from mood_core.classifier.classifier import Classifier

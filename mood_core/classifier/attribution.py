@@ -1,8 +1,8 @@
-"""Which features spoke for a mood.
+"""The top factors of a label, by occlusion.
 
-Occlusion: each feature in turn is set to its training median (one that may be missing, to missing) and the loss in
-the log-odds of the predicted mood is that feature's weight. Positive: the value spoke for the mood; negative: against
-it. The weights do not add up to anything, and features that carry the same information share its credit.
+Each feature in turn is set to its training median (an optional one to missing). The loss in the log-odds of the
+predicted mood is the feature's weight: positive if the value supports the mood, negative if it opposes it. The weights
+have no meaningful sum, and features with the same information share its weight.
 """
 
 from __future__ import annotations

@@ -47,13 +47,13 @@ class Classifier:
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, k) float32 probabilities in the order of ``card.classes`` for an (n, f) ``matrix`` of raw features.
 
-        Big inputs run in chunks, so memory stays at the input and the output. NaN is allowed where the card says that
-        a feature may be missing; other rows that must not be labelled are the caller's to leave out
+        Large inputs run in chunks, so memory is limited to the input and the output. NaN is allowed for features that
+        may be missing by the card. The caller leaves out other rows that must not be labelled
         (:func:`mood_core.domain.vectors.range_problems`).
 
         Raises:
             InputError: the matrix does not have the card's number of columns.
-            ModelError: the network gave something that is not a number.
+            ModelError: the network returned a value that is not a number.
         """
         matrix = self._checked(matrix)
         result = np.empty((len(matrix), len(self.card.classes)), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Golden outputs: inputs with the answers the model gave when it was trained, checked whenever it is loaded."""
+"""Golden outputs: inputs with the outputs of the model when it was trained, checked at each load."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Golden:
 
 
 def preprocessing_digest(preprocessing: Mapping[str, Any]) -> str:
-    """The sha256 by which a golden file is bound to the preprocessing that its card states."""
+    """The sha256 that links a golden file to the preprocessing in the card."""
     return hashlib.sha256(json.dumps(preprocessing, sort_keys=True).encode()).hexdigest()
 
 

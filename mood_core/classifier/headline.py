@@ -1,4 +1,4 @@
-"""The one sentence about a model's quality that people see, read from its card: strangers first, the ceiling last."""
+"""The summary of a model's quality that people see, from its card: new curators first, the upper limit last."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def headline(card: ModelCard) -> str:
-    """How often the model agrees with a curator never seen, inside one curator's playlists, and what is possible.
+    """How often the model agrees with a new curator and within one curator's playlists, and the upper limit.
 
-    What the card does not have is left out, but for the first figure: that it was not measured is said.
+    A number that the card does not have is omitted. If it is the first one, the text says that it was not measured.
     """
     return " ".join(_sentences(card))
 

@@ -1,4 +1,4 @@
-"""Loading a model: nothing is labelled before card, files and answers were found to belong together."""
+"""Loads a model, and checks first that its card, files and golden outputs belong together."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def load_classifier(
 ) -> Classifier:
     """The model in ``folder`` (None: the bundled one), checked and ready.
 
-    ``auto`` takes LiteRT where it is installed, the twin is there and it gives the golden outputs; otherwise Keras.
+    ``auto`` uses LiteRT if it is installed and the twin is present and gives the golden outputs; otherwise Keras.
     ``classes``: the labels the model must have, in order; None takes any (to measure models of other label sets).
 
     Raises:
@@ -57,7 +57,7 @@ def load_classifier(
 
 
 def check_contract(card: ModelCard, classes: Sequence[str] | None) -> None:
-    """Whether the card's features and classes are this code's, in its order.
+    """Check that the card's features and classes are those of this code, in its order.
 
     Raises:
         ModelCardMismatch: they are not.
@@ -75,9 +75,9 @@ def check_contract(card: ModelCard, classes: Sequence[str] | None) -> None:
 
 
 def check_files(card: ModelCard, folder: Path) -> None:
-    """Whether every file of the card is there and unchanged.
+    """Check that every file of the card is present and unchanged.
 
-    A twin may be absent, as Keras can stand in for it.
+    The twin may be absent: Keras replaces it.
 
     Raises:
         ModelNotFound: a file is absent.

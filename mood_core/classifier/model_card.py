@@ -1,9 +1,9 @@
 """The model card: what a saved model is, what it was trained on, and which files belong to it.
 
 A model is a folder: ``model_card.json`` (this), ``model.keras`` (the truth), ``model.tflite`` (its fast twin),
-``golden.json`` (inputs with their outputs) and what people read. The card binds the files by sha256, and itself by
-``card_sha256``, so that a changed card is noticed as a changed file is. That guards against accidents and careless
-edits; it is not a signature.
+``golden.json`` (inputs with their outputs) and files for people. The card has the sha256 of the files and of itself
+(``card_sha256``), so a changed card or file is detected. This protects against accidents and careless edits; it is not
+a signature.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CARD_FORMAT = 1
-"""Raised when the card's fields change their meaning."""
+"""Increased when fields of the card change their meaning."""
 
 CARD_FILE = "model_card.json"
 KERAS_FILE = "model.keras"
@@ -44,7 +44,7 @@ class FeatureSpec:
     """One input of the model, as the training data had it, in ``unit``.
 
     ``minimum`` and ``maximum`` are the training range; ``bin_edges`` (inner edges, ascending) and ``bin_shares`` (one
-    more, summing to 1) describe its distribution there, for drift; ``median`` stands for "nothing special".
+    more, summing to 1) describe its distribution there, for drift; ``median`` is the neutral value.
     """
 
     name: str
@@ -59,7 +59,7 @@ class FeatureSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Everything that must be known to use a model, and to judge it.
+    """Everything that is needed to use and to evaluate a model.
 
     ``threshold`` in [0, 1]: a label whose probability is below it is marked uncertain. ``range_margin``: the share of
     a feature's training range by which a value may lie outside it before the track counts as out of distribution.
@@ -176,7 +176,7 @@ def _build(raw: dict[str, Any], path: Path) -> ModelCard:
 
 
 def _problem(card: ModelCard) -> str | None:
-    """What is impossible in a card whose fields have the right types."""
+    """The invalid value of a card whose fields have the right types, or None."""
     names = {"name": card.name, "version": card.version, **{f"file {name!r}": name for name in card.files}}
     bad = next((what for what, name in names.items() if not PLAIN_NAME.fullmatch(name)), None)
     if bad is not None:
@@ -212,7 +212,7 @@ def _plain(card: ModelCard) -> dict[str, Any]:
 
 
 def _digest_of_any(raw: dict[str, Any]) -> str | None:
-    """The digest of a card from anywhere, None where it holds what no card can, such as NaN."""
+    """The digest of a card of any origin; None if it has values that no card can have, such as NaN."""
     try:
         return _digest(raw)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
 """What a saved model may contain: checked before its files are read or anything of it is built.
 
-A mood model has ten inputs and some hundred kilobytes. The limits leave room for models a hundred times as large and
-none for a file that fills the memory of the machine.
+A mood model has ten inputs and a few hundred kilobytes. The limits allow models a hundred times as large, but no file
+that fills the memory of the machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two ways to run a saved network: LiteRT for speed, Keras for the truth."""
+"""The two runtimes of a saved network: LiteRT, which is fast, and Keras, the reference."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ class KerasRuntime:
         check_weights(path)
         try:
             self._model = keras.models.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:  # whatever its parts raise: a zip, JSON and HDF5 from anywhere are inside
-            # Keras's own sentence advises to switch the safe mode off, which is what a hostile model needs.
-            told = "it holds code of its own" if "unsafe" in str(error) or "safe_mode" in str(error) else str(error)
-            raise ModelCardMismatch(f"{path} is not a model that moodlog loads ({told}); {TRAIN_OWN}") from error
+        except Exception as error:  # the zip, JSON and HDF5 inside raise errors without a common base
+            # Keras's own message advises to switch off safe mode, which is what a hostile model needs.
+            reason = "it holds code of its own" if "unsafe" in str(error) or "safe_mode" in str(error) else str(error)
+            raise ModelCardMismatch(f"{path} is not a model that moodlog loads ({reason}); {TRAIN_OWN}") from error
 
     def run(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """The (n, k) probabilities of an (n, f) float32 matrix."""

@@ -1,4 +1,4 @@
-"""Which tracks a saved model was trained on: hashes beside it, so that it is not measured on what it has seen."""
+"""Hashes of the training tracks in the model's folder, so that it is measured on other tracks only."""
 
 from __future__ import annotations
 

@@ -64,9 +64,9 @@ def _sklearn(model: Any, one: TrainingSet, weight: str) -> Predict:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     one = _full(one)
-    # A column without any value, as durations may be, tells nothing; boosting cannot even bin it.
+    # Boosting cannot bin a column without any value, such as missing durations.
     known = ~np.isnan(one.matrix).all(axis=0)
-    # On so few tracks its threads cost more than they bring.
+    # With so few tracks, threads cost more time than they save.
     with threadpool_limits(limits=1):
         model.fit(one.matrix[:, known], one.labels, **{weight: one.weights * len(one.weights)})
 

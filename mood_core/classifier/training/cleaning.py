@@ -1,4 +1,4 @@
-"""Cleans the rows of a labelled table: which sources are one, which columns, rows and repetitions are left out."""
+"""Cleans the rows of a labelled table: one name for each source, scales by source, no invalid or repeated rows."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _note(notes: list[str], found: Sequence[str], what: str) -> None:
 
 
 def _believed(table: pa.Table, notes: list[str]) -> NDArray[np.float32]:
-    """The features to be judged: what a whole source lacks is no fault of its rows, if other sources have it."""
+    """The features to check. A feature that a whole source lacks, and others have, does not make its rows invalid."""
     matrix = feature_matrix(table)
     sources = np.array([value or "" for value in table.column("source").to_pylist()], dtype=np.str_)
     for source in np.unique(sources):

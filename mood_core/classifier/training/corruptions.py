@@ -1,4 +1,4 @@
-"""Features as a less careful source might give them: what a model must survive beyond its own kind of data."""
+"""Changes of the features, as another source could deliver them, to measure robustness."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ _DESCRIBED = ("energy", "valence", "acousticness", "loudness")
 
 
 def agreement(tracks: LabelledTracks) -> dict[str, Any]:
-    """How often two sources gave a shared track the same mood: a ceiling for any model of strangers' labels.
+    """How often two sources gave a shared track the same mood: an upper limit for any model on new curators.
 
-    Only sources that could choose every mood count. ``share`` is None where they share no track.
+    Only sources with all moods count. ``share`` is None if they share no track.
     """
     allowed, names, recordings = tracks.allowed(), tracks.source_names(), tracks.recordings()
     rows_of: dict[int, list[int]] = {}
@@ -37,7 +37,7 @@ def agreement(tracks: LabelledTracks) -> dict[str, Any]:
 
 
 def meanings(tracks: LabelledTracks) -> dict[str, dict[str, dict[str, float]]]:
-    """By source and mood: its ``tracks``, the share that is ``instrumental``, and medians of telling features."""
+    """By source and mood: its ``tracks``, the share that is ``instrumental``, and the medians of some features."""
     names = tracks.source_names()
     return {
         str(source): {

@@ -150,7 +150,7 @@ def read_labelled(
     if not set(expected) & set(MOODS):
         notes.append(
             f"the labels {', '.join(expected)} are not the four moods: a model of them can be measured, but labels no"
-            " listens; --mood WORD=MOOD says what they stand for"
+            " listens; --mood WORD=MOOD maps them to moods"
         )
     index = {name: position for position, name in enumerate(expected)}
     return LabelledTracks(

@@ -107,14 +107,14 @@ def _fit_column(
     levels = np.array([normal.inv_cdf(share) for share in np.linspace(0.0, 1.0, points).clip(_EDGE, 1 - _EDGE)])
     group = _groups(quantiles)
     counts = np.bincount(group)
-    # Equal quantiles share the mean of their levels, so a heap of equal values lies in its own middle.
+    # Equal quantiles share the mean of their levels, so many equal values map to their middle.
     merged = np.bincount(group, weights=levels) / counts
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
     return quantiles[first], merged.astype(np.float32)
 
 
 def _groups(quantiles: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Numbers the quantiles, those too close for float32 to tell apart inside a network sharing a number."""
+    """A number for each quantile, equal for quantiles that float32 cannot distinguish inside a network."""
     group = np.zeros(len(quantiles), dtype=np.int64)
     start = quantiles[0]
     for index in range(1, len(quantiles)):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 GroupBy = Literal["artist", "source"]
 
 Progress = Callable[[str, float], None]
-"""Told what is being done and the share of it that is done, 0–1."""
+"""Receives the name of a step and its completed share, 0–1."""
 
 Predict = Callable[["NDArray[np.float32]"], "NDArray[np.float64]"]
 Fit = Callable[[TrainingSet], Predict]

@@ -1,4 +1,4 @@
-"""Splits for cross-validation. No recording, and no artist where asked, is ever on both sides of a split."""
+"""Splits for cross-validation. No recording (and by option no artist) is on both sides of a split."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Fold:
 def make_folds(
     labels: NDArray[np.int64], folds: int, repeats: int, seed: int, groups: NDArray[np.int64] | None = None
 ) -> list[Fold]:
-    """``repeats`` times ``folds`` splits of (n,) ``labels``; ``groups``: (n,) numbers never to be split, or None.
+    """``repeats`` times ``folds`` splits of (n,) ``labels``; ``groups``: (n,) equal for rows kept together, or None.
 
     Raises:
         InputError: there are fewer tracks of a class, or fewer groups, than folds.

@@ -1,4 +1,4 @@
-"""One model's results on one data set: scores, their standard errors, and what lies behind them."""
+"""One model's results on one data set: scores, standard errors, confusion and robustness."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Measured:
     of each score, over tracks (bootstrap), or over sources where ``by_source`` is filled: then ``scores`` are the means
     over the sources that have every class. ``between_repeats``: standard deviation of accuracy between repeats, points
     of 1. ``confusion``: (k, k), true by predicted, mean over repeats. ``robustness``: the accuracy when the held-out
-    tracks' features, and theirs alone, are corrupted, by corruption.
+    tracks' features, and theirs alone, are changed, by change.
     """
 
     scores: Scores

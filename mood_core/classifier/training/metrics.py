@@ -1,4 +1,4 @@
-"""How good probabilities are: accuracy, macro-F1, recall, log loss, calibration error, wrong and sure, coverage."""
+"""Scores of probabilities: accuracy, macro-F1, recall, log loss, calibration error, wrong and sure, coverage."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ CALIBRATION_BINS = 10
 """Equally wide bins of the top probability, as in Guo et al., On Calibration of Modern Neural Networks, 2017."""
 
 SURE = 0.9
-"""A label with a higher probability is sure."""
+"""A label with a higher probability counts as sure."""
 
 _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What is measured of n tracks; shares in [0, 1], ``log_loss`` in nats.
+    """The scores of n tracks; shares in [0, 1], ``log_loss`` in nats.
 
     ``recall`` is by class, for the classes that occur; ``balanced_accuracy`` is its mean. ``wrong_and_sure``: the share
     of the tracks whose label is wrong with a probability above 0.9.
@@ -97,9 +97,9 @@ def reliability(
 def coverage_curve(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Coverage, accuracy and threshold, each (n,) float64, when only the surest tracks are labelled.
+    """Coverage, accuracy and threshold, each (n,) float64, when only the most confident tracks are labelled.
 
-    Entry i: the i + 1 surest tracks are kept, that is those whose top probability is at least ``threshold[i]``.
+    Entry i: the i + 1 most confident tracks are kept, those whose top probability is at least ``threshold[i]``.
     """
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
@@ -109,12 +109,12 @@ def coverage_curve(
 
 
 def accuracy_at_coverage(probabilities: NDArray[np.float64], labels: NDArray[np.int64], coverage: float) -> float:
-    """The accuracy on the surest ``coverage`` (0-1] of the tracks."""
+    """The accuracy on the most confident ``coverage`` (0-1] of the tracks."""
     _, accuracy, _ = coverage_curve(probabilities, labels)
     return float(accuracy[max(round(coverage * len(labels)), 1) - 1])
 
 
 def threshold_at_coverage(probabilities: NDArray[np.float64], labels: NDArray[np.int64], coverage: float) -> float:
-    """The top probability below which the unsurest 1 - ``coverage`` of the tracks lie."""
+    """The top probability that ``coverage`` of the tracks reach."""
     _, _, threshold = coverage_curve(probabilities, labels)
     return float(threshold[max(round(coverage * len(labels)), 1) - 1])

@@ -71,7 +71,7 @@ def _parts(model: MoodModel) -> tuple[NDArray[np.float32], NDArray[np.float32], 
 
 
 def _fixed(layer: Any, inputs: Any, *weights: NDArray[np.float32]) -> Any:
-    """Apply ``layer`` with these weights, never to be trained again."""
+    """Apply ``layer`` with these fixed weights."""
     outputs = layer(inputs)
     layer.set_weights(list(weights))
     layer.trainable = False

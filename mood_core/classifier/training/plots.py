@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _DPI = 120
 _STROKES = ("-", "--", "-.", ":")
-"""Told apart also without colour."""
+"""Distinguishable without colour."""
 _SHOWN_AS = {
     "duration_ms": ("duration, min", 1 / 60_000),
     "loudness": ("loudness, dB", 1.0),
@@ -41,7 +41,7 @@ def draw_features(path: Path, tracks: LabelledTracks) -> None:
 
 
 def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
-    """A figure that no display and no global state is needed for."""
+    """A figure that needs no display and no global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -98,7 +98,7 @@ def _coverage(tracks: LabelledTracks, measured: Measured, card: ModelCard) -> An
     shown = coverage >= 0.2
     axes.plot(coverage[shown], accuracy[shown])
     axes.axvline(float((confidence >= card.threshold).mean()), color="0.5", linestyle="--")
-    axes.set(xlabel="share of tracks that are sure enough", ylabel="accuracy on them")
+    axes.set(xlabel="share of tracks above the threshold", ylabel="accuracy on them")
     axes.set_title(f"Dashed: the threshold {card.threshold:.2f}")
     return figure
 

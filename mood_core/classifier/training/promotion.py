@@ -1,7 +1,7 @@
 """Whether a new model may replace the current one: better on tracks that are new to both, by more than noise.
 
-Both predict the same tracks; the test is on the tracks' differences in log loss, so what is hard about a track is hard
-for both and drops out. With several sources the mean over sources decides, because tracks of one source resemble each
+Both predict the same tracks; the test is on the tracks' differences in log loss, so the difficulty of a track cancels
+out. With several sources the mean over sources decides, because tracks of one source resemble each
 other. Accuracy must not fall by more than its own noise.
 """
 
@@ -56,7 +56,7 @@ class PairedTest:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A saved model with the hashes of the tracks it was trained on, None where they are not known."""
+    """A saved model with the hashes of the tracks it was trained on, None if unknown."""
 
     classifier: Classifier
     trained_on: NDArray[np.uint64] | None
@@ -84,7 +84,7 @@ def compare_models(new: Candidate, current: Candidate, tracks: LabelledTracks, *
     """Compare two saved models on those of ``tracks`` that are new to both.
 
     A new model whose training tracks are all among ``tracks`` may be compared on these as well: there, its recipe is
-    fitted again without the fold (or source) that is judged. So a model of the same recipe on more tracks can win.
+    fitted again without the measured fold (or source). So a model of the same recipe on more tracks can win.
 
     Raises:
         InputError: too few tracks are new.
@@ -124,8 +124,8 @@ def evaluate_unseen(
             "do not measure it; give --data with other tracks"
         )
     evaluation = evaluate_model(candidate.classifier, tracks.take(~seen), seed=seed, group_by=group_by)
-    told = {"seen_tracks": int(seen.sum()), "trained_on_this_file": bool(seen.any())}
-    return replace(evaluation, protocol={**evaluation.protocol, **told})
+    overlap = {"seen_tracks": int(seen.sum()), "trained_on_this_file": bool(seen.any())}
+    return replace(evaluation, protocol={**evaluation.protocol, **overlap})
 
 
 def refitted(tracks: LabelledTracks, seed: int = 0) -> NDArray[np.float64]:

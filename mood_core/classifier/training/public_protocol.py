@@ -1,7 +1,7 @@
 """A public benchmark: frozen labels of frozen curators by hash, canaries, confidence intervals and a results file.
 
-The data are not part of the project. Who has collected them runs the benchmark; a row that is not among the frozen
-hashes, or a frozen row that is absent, is counted in the results.
+The data are not part of the project. The results count rows that are not among the frozen hashes, and frozen rows that
+are absent.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _swapped(tracks: LabelledTracks, split: Fold, fit: Fit, honest: NDArray[np.f
 
 
 def _duplicated(tracks: LabelledTracks, split: Fold, fit: Fit, honest: NDArray[np.float64]) -> tuple[float, bool]:
-    """The judged tracks under another curator and other ids change nothing: their features are recognised."""
+    """The test tracks under another curator and other ids change nothing: their features are recognised."""
     copies = tracks.take(split.test)
     names = np.concatenate([tracks.source_names(), np.full(len(copies), "copy")])
     both = replace(
@@ -207,7 +207,7 @@ def _duplicated(tracks: LabelledTracks, split: Fold, fit: Fit, honest: NDArray[n
 
 
 def _leaky(tracks: LabelledTracks, split: Fold) -> tuple[float, bool]:
-    """A recipe that was shown the judged tracks is far above what two curators agree on, so it is detected."""
+    """A recipe that has seen the test tracks is far above what two curators agree on, so it is detected."""
     from sklearn.neighbors import KNeighborsClassifier
 
     filled = np.nan_to_num(tracks.matrix[split.test])

@@ -1,4 +1,4 @@
-"""Whether a model trained on today's labelled tracks would be better than the current one. Nothing is written."""
+"""Checks whether a model trained on all labelled tracks would be better than the current one. Writes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrainingCheck:
-    """The current model against one trained on ``tracks`` labelled tracks; ``test`` is None where nothing is new.
+    """The current model against one trained on ``tracks`` labelled tracks; ``test`` is None if no track is new.
 
     A positive gain of ``test`` is in the retrained one's favour.
     """
@@ -28,7 +28,7 @@ class TrainingCheck:
 
     @property
     def worthwhile(self) -> bool:
-        """Whether training again promises a better model."""
+        """Whether a retrained model would be better."""
         return self.test is not None and self.test.promoted
 
     def sentence(self) -> str:

@@ -40,12 +40,12 @@ def predict_file(
 ) -> PredictionCounts:
     """Write the moods of the tracks in the CSV or Parquet file(s) at ``location`` to the Parquet file ``out``.
 
-    ``out`` appears only when the whole file has been read and found to be what it should be. ``progress`` hears the
-    share done, 0-1.
+    ``out`` appears only when the whole file has been read and found to be what it should be. ``progress`` receives the
+    completed share, 0–1.
 
     Raises:
         InputError: The file has wrong columns, units or values; nothing is written then.
-        ModelError: The model gave something that is not a probability.
+        ModelError: The model returned a value that is not a probability.
     """
     counts = PredictionCounts()
     files = find_files([location])
@@ -64,7 +64,7 @@ def predict_file(
 
 
 def _ahead(items: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """``items``, the next one being made in a thread while this one is used: reading, judging, writing overlap."""
+    """``items``, each made in a thread while the one before is used: reading, predicting and writing overlap."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, items, None)
         while (item := coming.result()) is not None:

@@ -1,4 +1,4 @@
-"""The moods of single tracks: from stored features, or from the chain of sources, which nothing is stored of."""
+"""The features of single tracks: stored ones, or those of the chain of sources, which are not stored."""
 
 from __future__ import annotations
 

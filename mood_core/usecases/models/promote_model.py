@@ -1,4 +1,4 @@
-"""Puts a new model in the place of the current one, if it is better by more than noise."""
+"""Replaces the current model by a new one that is better by more than noise."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ POINTER = "current"
 
 
 def current_folder(models: Path) -> Path | None:
-    """The folder of the promoted model in ``models``, None where none was ever promoted.
+    """The folder of the promoted model in ``models``, None if there is none.
 
     Raises:
-        ConfigError: The file that names it was spoilt.
+        ConfigError: The file that names it is invalid.
     """
     pointer = models / POINTER
     try:
@@ -80,7 +80,7 @@ def check_identity(new: Path, current: Path) -> ModelCard:
     """The new model's card.
 
     Raises:
-        InputError: It carries the current one's name and version, so that their labels could not be told apart.
+        InputError: It has the current one's name and version, so their labels could not be distinguished.
     """
     card, old = read_card(new), read_card(current)
     if card.model_version == old.model_version and card.weights_sha256 != old.weights_sha256:
@@ -107,10 +107,10 @@ def check_meaning(new: ModelCard, current: ModelCard, *, accepted: bool) -> dict
 
 
 def install(new: Path, models: Path) -> Path:
-    """Copy the model ``new`` into ``models`` and make it the current one, in one step that a crash cannot halve.
+    """Copy the model ``new`` into ``models`` and make it the current one, in one atomic step.
 
     Raises:
-        InputError: Another model of its name and version lies there, or its name is taken by the pointer.
+        InputError: Another model of its name and version is there, or its name is taken by the pointer.
         ConfigError: ``models`` cannot be written.
         ModelError: It has no card that can be read.
     """

@@ -1,4 +1,4 @@
-"""Labels everything again by another model version, tells how far both agree, and can drop the old labels."""
+"""Labels everything again by another model version, compares both, and can drop the old labels."""
 
 from __future__ import annotations
 
@@ -59,15 +59,15 @@ def relabel(
 ) -> RelabelReport:
     """Label every track with stored features by the model of ``card`` and then show its labels, all at once.
 
-    Nothing is fetched. Killed anywhere, the next run labels what is left; until the end everybody sees the old labels,
-    which stay beside the new ones.
+    Nothing is fetched. After a crash the next run labels the rest. Until the end, queries show the old labels.
+    They are kept.
 
     Raises:
         ModelError: The model cannot be used.
         StoreError: The database or the lake fails.
     """
-    batches.finish(now=now)  # or what a killed run labelled and did not load would be labelled a second time
-    loaded = classifier()  # a model that cannot be used is refused, whatever there is to label
+    batches.finish(now=now)  # or labels that a killed run did not load would be made a second time
+    loaded = classifier()  # refuses an unusable model even if there is nothing to label
     old = rows.current_version()
     labels = label_tracks(lambda: loaded, card, rows, batches, now=now, progress=progress)
     report = RelabelReport(labels)
