@@ -115,17 +115,25 @@ def connect_all(database: Database) -> None:
         )
 
 
+_STATUS = """
+import sys
+from flows.cli import main
+main(["status"], standalone_mode=False)
+with open("/proc/self/status") as file:
+    print(int(file.read().partition("VmHWM:")[2].split()[0]) / 1024, file=sys.stderr)
+"""
+
+
 def status_cost(home: Path, url: str) -> tuple[float, float]:
     """The seconds of CPU, with the database server's, and the peak MB of one `moodlog status`."""
     environment = os.environ | {"MOODLOG_HOME": str(home), "MOODLOG_DATABASE_URL": url}
-    before = server_cpu(url)
-    command = [sys.executable, "-c", "from flows.cli import main; main()", "status"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, code, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(code)
-    if process.returncode:
-        raise SystemExit("moodlog status failed")
-    return used.ru_utime + used.ru_stime + server_cpu(url) - before, used.ru_maxrss / 1024
+    before = server_cpu(url), os.times()
+    done = subprocess.run(
+        [sys.executable, "-c", _STATUS], env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    after = os.times()
+    own = after.children_user + after.children_system - before[1].children_user - before[1].children_system
+    return own + server_cpu(url) - before[0], float(done.stderr.split()[-1])
 
 
 def duckdb_ms(lake: Path, sql: str) -> float:
