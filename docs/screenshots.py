@@ -30,6 +30,7 @@ _DRAWING = (
     "mood_core/report/recap_picture.py",
     "mood_core/report/mood_markdown.py",
     "mood_core/domain/mood_style.py",
+    "mood_core/saved_models/*/*/model_card.json",
 )
 
 
