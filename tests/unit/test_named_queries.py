@@ -123,4 +123,4 @@ def test_a_lock_of_rows_is_left_out_in_sqlite() -> None:
 
 
 def test_an_option_is_part_of_a_statement_only_where_it_is_chosen() -> None:
-    assert set(query("latest_listens", "user", "first_day").compile().params) == {"user", "first_day", "limit"}
+    assert set(query("latest_listens", "user_ids", "first_day").compile().params) == {"user_ids", "first_day", "limit"}
