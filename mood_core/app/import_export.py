@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import Workspace
+from mood_core.errors import StoreError
 from mood_core.exports.limits import Limits
 from mood_core.exports.parse_row import ImportFilter
 from mood_core.features.catalog.file_list import read_list
@@ -23,11 +24,13 @@ from mood_core.store.engine.read_only import read_only
 from mood_core.store.engine.statistics import refresh_statistics
 from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.import_records import ImportRecords
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.account_lock import account_lock
 from mood_core.usecases.imports.import_export import ImportOptions, ImportReport, NoProgress, Progress, import_history
 from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.imports.owner import RegisteringBatches, check_not_forgotten, find_owner
+from mood_core.usecases.imports.undo_import import UndoReport, find_import, undo_import
 from mood_core.usecases.imports.write import DryRun
 from mood_core.usecases.quarantine import quarantine_rows
 
@@ -71,6 +74,7 @@ def import_export(
             paths,
             owner.user,
             ImportRows(database),
+            ImportRecords(database),
             DryRun() if dry_run else RegisteringBatches(lambda: workspace.batches, owner, renew),
             quarantine,
             now=now,
@@ -82,6 +86,25 @@ def import_export(
         if not dry_run:
             with workspace.database.write() as connection:
                 refresh_statistics(connection)
+    return report
+
+
+def undo(workspace: Workspace, import_id: str) -> UndoReport:
+    """Take an import back, then compare lake and SQL row by row.
+
+    Raises:
+        InputError: No such import can be taken back.
+        StoreBusy: The account is being pulled, or another process imports or rewrites the lake.
+        StoreError: The lake or the database fails, or they differ afterwards.
+    """
+    now, records = workspace.now(), ImportRecords(workspace.database)
+    record = find_import(records, import_id)
+    with workspace.lock(NamedLock.UPKEEP):
+        workspace.batches.finish(now=now, everywhere=True)
+        with account_lock(workspace.accounts, record.user_id, workspace.now):
+            report = undo_import(record, records, workspace.lake, workspace.database, now=now)
+    if findings := workspace.verify(deep=True).findings:
+        raise StoreError(f"{findings[0].subject} {findings[0].problem}; run `moodlog verify --deep` for all findings")
     return report
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("-u", "--user", metavar="ID|NAME", help="The person; a new name creates a person without an account.")
 @click.option("--timezone", metavar="ZONE", help="IANA time zone of a new person; default: this machine's.")
 @click.option(
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     help="Keep or drop plays of private sessions.",
 )
 @click.option("--label", is_flag=True, help="Fetch features and label at once, most played tracks first.")
+@click.option("--undo", metavar="ID", help="Take the import with this id back, from lake and SQL; needs no PATH.")
 @click.option("--dry-run", is_flag=True, help="Report the outcome of every row, and write nothing.")
 @options.as_json
 def command(
@@ -48,6 +50,7 @@ def command(
     min_ms: int,
     private: str,
     label: bool,
+    undo: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -61,6 +64,7 @@ def command(
       moodlog import my_spotify_data.zip
       moodlog import my_spotify_data.zip --dry-run
       moodlog import my_spotify_data.zip --user ada --label
+      moodlog import --undo 1a2b3c4d
       moodlog import "Spotify Extended Streaming History" --user ada --timezone Europe/Berlin
     """
     from mood_core.app.import_export import import_export, label_now
@@ -69,6 +73,11 @@ def command(
     from mood_core.exports.parse_row import ImportFilter
     from mood_core.usecases.imports.achieved import NOT_REQUESTED
 
+    if undo is not None:
+        _undo(undo, as_json=as_json)
+        return
+    if not paths:
+        raise click.UsageError("Missing argument 'PATH...': the zip that Spotify sent, its folder, or its JSON files.")
     row_filter = ImportFilter(min_ms, private == "keep")
     with Workspace() as workspace, _bar() as bar:
         report = import_export(
@@ -90,6 +99,24 @@ def command(
             print_notes(conclusion(report, state))
     if fetched and fetched.stopped and state and NOT_REQUESTED in state.missing:
         _raise_unavailable(fetched.stopped[0], state.missing[NOT_REQUESTED])
+
+
+def _undo(import_id: str, *, as_json: bool) -> None:
+    from mood_core.app.import_export import undo
+    from mood_core.app.workspace import Workspace
+
+    with Workspace() as workspace:
+        report = undo(workspace, import_id)
+    if as_json:
+        click.echo(json.dumps(asdict(report)))
+        return
+    counts = plural(report.listens, "listen"), plural(report.pending_plays, "pending play")
+    click.echo(
+        f"Import {import_id} of {report.user_id} was taken back: {counts[0]} and {counts[1]} removed, "
+        f"{plural(report.gaps_reopened, 'gap')} open again. Lake and SQL agree.\n"
+        "Plays that other files have as well were stored once: import those files again to add them.",
+        err=True,
+    )
 
 
 def _state(user_id: str) -> Achieved:

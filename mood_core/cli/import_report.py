@@ -51,7 +51,10 @@ def _notes(report: ImportReport) -> Iterator[str]:
     if report.first_at and report.last_at:
         yield f"New listens from {report.first_at:%Y-%m-%d} to {report.last_at:%Y-%m-%d}."
     if report.shorter_kept:
-        yield f"{plural(report.shorter_kept, 'stored listen')} of earlier imports shorter than --min-ms: kept."
+        yield (
+            f"{plural(report.shorter_kept, 'stored listen')} shorter than --min-ms kept; `moodlog import --undo ID` "
+            "takes an import back."
+        )
     if report.gaps_filled:
         yield f"Possible gaps filled: {report.gaps_filled}."
     if report.dry_run:
@@ -71,6 +74,8 @@ def conclusion(report: ImportReport, state: Achieved) -> Iterator[str]:
         yield f"Tracks without a label: {', '.join(reasons)}."
     if state.pending_plays:
         yield f"{plural(state.pending_plays, 'play')} pending: no track of their artist and title is known yet."
+    if report.import_id:
+        yield f"To take this import back: moodlog import --undo {report.import_id}"
     if report.account_data:
         yield _WEAKER_FORM
     yield from _next(state)

@@ -166,3 +166,88 @@ SELECT
 FROM users
 WHERE user_id = :user
 ON CONFLICT (user_key, digest, options) DO NOTHING;
+
+-- name: interrupted_import
+-- An import of the same bytes with the same options that was begun and is not complete.
+SELECT i.import_id
+FROM imports AS i
+WHERE
+    i.digest = :digest
+    AND i.options = :options
+    AND i.last_batch_ms IS NULL
+    AND i.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
+
+-- name: begin_import
+-- Record that an import begins to write.
+INSERT INTO imports (import_id, user_key, digest, options, first_batch_ms)
+SELECT
+    :id AS import_id,
+    user_key,
+    :digest AS digest,
+    :options AS options,
+    :first AS first_batch_ms
+FROM users
+WHERE user_id = :user;
+
+-- name: complete_import
+-- Record that an import is complete.
+UPDATE imports
+SET last_batch_ms = :until
+WHERE import_id = :id;
+
+-- name: import_by_id
+-- Whose import it is, and the times of its batches.
+SELECT
+    u.user_id,
+    i.first_batch_ms,
+    i.last_batch_ms
+FROM imports AS i
+INNER JOIN users AS u ON i.user_key = u.user_key
+WHERE i.import_id = :id;
+
+-- name: import_ids
+-- The imports that can be taken back, newest first.
+SELECT i.import_id
+FROM imports AS i
+ORDER BY i.first_batch_ms DESC, i.import_id;
+
+-- name: first_import
+-- The time of the first batch of the oldest import that can be taken back.
+SELECT min(i.first_batch_ms) AS first_batch_ms
+FROM imports AS i;
+
+-- name: paths_since
+-- The batches of a dataset that were made at :since or later, newest first.
+SELECT
+    b.path,
+    b.created_at_ms
+FROM batches AS b
+WHERE b.dataset = :dataset AND b.created_at_ms >= :since
+ORDER BY b.created_at_ms DESC, b.batch_id DESC;
+
+-- name: remove_listen
+-- Delete one listen.
+DELETE FROM listens
+WHERE user_key = :user AND played_at_ms = :at AND track_key = :track;
+
+-- name: remove_named_play
+-- Delete one play by name; :ms is -1 without a duration.
+DELETE FROM named_plays
+WHERE
+    user_key = :user AND ended_at_ms = :at AND artist = :artist AND title = :title AND coalesce(ms_played, -1) = :ms;
+
+-- name: reopen_gap
+-- Mark a gap as not filled.
+UPDATE gaps
+SET filled_at_ms = NULL
+WHERE user_key = :user AND starts_at_ms = :at;
+
+-- name: remove_import
+-- Delete the record of an import.
+DELETE FROM imports
+WHERE import_id = :id;
+
+-- name: remove_imported_files
+-- Delete what is known of a person's imported files, so that importing them again reads every row.
+DELETE FROM imported_files
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);

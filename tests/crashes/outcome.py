@@ -16,7 +16,7 @@ from tests.crashes.homes import NOW
 
 Outcome = dict[str, list[str]]
 
-_BOOKKEEPING = {"batches", "api_calls", "epochs", "schema_migrations", "imported_files", "fences"}
+_BOOKKEEPING = {"batches", "api_calls", "epochs", "schema_migrations", "imported_files", "imports", "fences"}
 """Tables that tell how the facts came in; ``verify`` holds the ledger against lake and SQL."""
 
 _WHEN_WRITTEN = {

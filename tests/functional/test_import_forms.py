@@ -303,6 +303,7 @@ def test_what_is_left_out_by_choice_is_counted_too(run: Callable[..., dict[str, 
     assert (higher["shorter_kept"], _listens()) == (2, before)
     done = CliRunner().invoke(main, ["import", str(path), "--min-ms", "50000"])
     assert "2 stored listens" in done.stderr
+    assert "--undo" in done.stderr
 
 
 def test_music_videos_are_listens_in_every_form_and_under_every_name(

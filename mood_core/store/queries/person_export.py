@@ -33,6 +33,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "mood_days": _COUNTED,
         "listen_totals": _COUNTED,
         "covered_listens": _COUNTED,
+        "imports": "holds the times of batches, and nothing else about the person",
         "waiting_listens": "is an index of listens without a mood, which are exported",
         "accounts.token": "opens the account",
         "accounts.token_version": "counts changes of the token",

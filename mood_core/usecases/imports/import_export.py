@@ -18,6 +18,7 @@ from mood_core.exports.outcomes import RowOutcome
 from mood_core.exports.parse_row import ImportFilter, ParsedExport
 from mood_core.exports.reader import read_history
 from mood_core.exports.sources import digest_of, open_export
+from mood_core.store.queries.import_records import ImportRecords
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.imports.decide import Plan, decide
 from mood_core.usecases.imports.known_listens import gather
@@ -51,7 +52,7 @@ class ImportReport:
 
     ``account_data`` counts the plays without a track id, ``address_files`` the tracks in playlists and libraries, and
     ``repaired`` the broken characters of names that were replaced; ``shorter_kept`` counts stored listens that are
-    shorter than the limit of this import.
+    shorter than the limit of this import. ``import_id`` takes the import back.
     """
 
     user_id: str
@@ -69,6 +70,7 @@ class ImportReport:
     quarantine: Path | None = None
     repaired: int = 0
     account_data: int = 0
+    import_id: str | None = None
     shorter_kept: int = 0
     address_files: dict[str, int] = field(default_factory=dict)
 
@@ -102,6 +104,7 @@ def import_history(
     paths: Sequence[Path],
     user: User,
     rows: ImportRows,
+    records: ImportRecords,
     batches: Writer,
     quarantine: IO[str],
     *,
@@ -117,6 +120,7 @@ def import_history(
         paths: zips, folders or JSON files.
         user: the person whose history it is.
         rows: SQL queries.
+        records: the imports that can be taken back.
         batches: writes batches, or only checks them in a dry run.
         quarantine: receives malformed rows, one JSON object per line.
         now: the date of the batches.
@@ -141,9 +145,13 @@ def import_history(
         names = ", ".join(str(path) for path in paths)
         raise InputError(f"{names}: no listening history found; give the zip that Spotify sent or its JSON files")
     known = gather(read, user.user_id, rows, catalog)
+    first = batches.next_time(now)
+    import_id = None if options.dry_run else records.begin(user.user_id, digest, options.text, first=first)
     report = _import(user, Import(user.user_id, read, known, now), rows, batches, options, progress)
-    if not options.dry_run:
+    if import_id is not None:
+        report.import_id = import_id
         report.quarantine = keep()
+        records.complete(import_id, until=batches.next_time(now))
         rows.remember(user.user_id, digest, options.text, report.rows_read, report.outcomes, now=now)
     return report
 

@@ -71,11 +71,18 @@ def check_not_forgotten(database: Database, owner: Owner, user: str | None) -> N
 
 
 class RegisteringBatches:
-    """Writes batches. Stores a new person before the first batch, so that a refused export creates no person."""
+    """Writes batches. A new person is stored when the writing begins, so that a refused export creates no person."""
 
     def __init__(self, batches: Callable[[], Batches], owner: Owner, renew: Callable[[], None]) -> None:
         """``batches`` is called when there is something to write; ``renew`` renews the lease of the account."""
         self._batches, self._new, self._renew = batches, owner.user if owner.is_new else None, renew
+
+    def next_time(self, now: datetime) -> datetime:
+        """The time of the next batch; the person is stored by then."""
+        if self._new is not None:
+            register_user(self._new, lambda _: None, self._batches(), now=now)
+            self._new = None
+        return self._batches().batch_time(now)
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int:
         """See :meth:`~mood_core.usecases.batches.Batches.add`.
@@ -84,9 +91,6 @@ class RegisteringBatches:
             InputError: The person was forgotten since the import began.
         """
         self._renew()
-        if self._new is not None:
-            register_user(self._new, lambda _: None, self._batches(), now=now)
-            self._new = None
         added = self._batches().add(dataset, rows, now=now)
         if added < rows.num_rows:
             raise InputError("this person was forgotten during the import; the import stopped")

@@ -26,6 +26,7 @@ class Writer(Protocol):
     """Writes batches: Parquet first, then SQL."""
 
     def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime) -> int: ...  # noqa: D102
+    def next_time(self, now: datetime) -> datetime: ...  # noqa: D102
 
 
 class DryRun:
@@ -39,6 +40,10 @@ class DryRun:
         """
         conform(dataset, rows)
         return int(rows.num_rows)
+
+    def next_time(self, now: datetime) -> datetime:
+        """The time of the next batch."""
+        return now
 
 
 @dataclass(frozen=True, slots=True)

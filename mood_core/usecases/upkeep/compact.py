@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mood_core.domain.records import ListenSource
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import BatchFile, Lake
 from mood_core.lake.batch_files import conform
@@ -17,6 +18,7 @@ from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, LISTENS, MOODS, Data
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.load import load_batch
 from mood_core.store.locks.named_locks import NamedLock, named_lock
+from mood_core.store.queries.import_records import ImportRecords
 from mood_core.store.queries.ledger import LedgerRow, entries
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
@@ -86,6 +88,7 @@ def _compact(
         for path in lake.superseded(name):
             lake.remove(path)
             report.leftovers += 1
+    oldest_import = ImportRecords(database).oldest()
     for dataset in MERGED:
         ledger = entries(database)
         rows = [ledger[path] for path in lake.paths(dataset.name) if path in ledger]
@@ -93,7 +96,7 @@ def _compact(
         groups = [group for group in _groups(past) if len(group) > 1]
         for number, group in enumerate(groups):
             progress(dataset.name, number / len(groups))
-            _merge(lake, database, dataset, group, now, report)
+            _merge(lake, database, dataset, group, oldest_import, now, report)
     _repair_ledger(lake, database, now)
     report.cleaned = clean_lake(lake, database, now=now)
     return report
@@ -116,7 +119,13 @@ def _groups(rows: list[LedgerRow]) -> Iterator[list[LedgerRow]]:
 
 
 def _merge(
-    lake: Lake, database: Database, dataset: Dataset, group: list[LedgerRow], now: datetime, report: CompactReport
+    lake: Lake,
+    database: Database,
+    dataset: Dataset,
+    group: list[LedgerRow],
+    oldest_import: datetime | None,
+    now: datetime,
+    report: CompactReport,
 ) -> None:
     read = []
     for row in group:
@@ -125,7 +134,7 @@ def _merge(
         except BatchCorrupt as error:
             log.error("skipped: %s; run `moodlog verify`", error.message)  # noqa: TRY400 - the message is complete
             continue
-        if file.sha256 == row.sha256:
+        if file.sha256 == row.sha256 and not _is_of_import(file, rows, oldest_import):
             read.append((file, rows))
     for part in _by_model(read):
         if len(part) < 2:
@@ -137,6 +146,13 @@ def _merge(
         report.bytes_before += sum(file.byte_count for file in files)
         report.files_after += 1
         report.bytes_after += made.byte_count
+
+
+def _is_of_import(file: BatchFile, rows: pa.Table, oldest: datetime | None) -> bool:
+    """Whether ``rows`` are listens of an import that can be taken back: its files stay as they are."""
+    if oldest is None or file.created_at < oldest or "played_at" not in rows.schema.names:
+        return False
+    return not set(rows["source"].unique().to_pylist()) <= {ListenSource.RECENTLY_PLAYED.value}
 
 
 def _by_model(read: list[tuple[BatchFile, pa.Table]]) -> list[list[tuple[BatchFile, pa.Table]]]:

@@ -1,0 +1,126 @@
+"""An import is taken back whole, whatever happened since: from SQL and the lake, on both databases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cli import main
+from mood_core.app.import_export import match_names, undo
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Gap, from_ms
+from mood_core.errors import StoreError
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import GAPS
+from mood_core.usecases.imports import undo_import
+from tests.exports import extended, music, unpacked
+from tests.nights import contents
+
+Run = Callable[..., dict[str, Any]]
+MINE = {
+    "endsong_0.json": [extended(number, f"2024-03-0{number}T10:00:00Z") for number in range(1, 6)],
+    "s0.json": [music("Song 1", "2024-04-01 10:00"), music("Song 8", "2024-04-01 10:10"), music("Unheard")],
+}
+OTHER = {"endsong_0.json": [extended(8, "2020-01-01T00:00:00Z"), extended(1, "2024-03-01T10:00:00Z")]}
+
+
+@pytest.fixture
+def run(home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", database_url)
+
+    def invoke(*words: object) -> dict[str, Any]:
+        done = CliRunner().invoke(main, ["import", "--timezone", "UTC", "--json", *map(str, words)])
+        assert done.exit_code == 0, done.output
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+    return invoke
+
+
+def _state() -> tuple[Any, ...]:
+    with Workspace() as workspace:
+        stored = contents(workspace)
+        assert workspace.verify(deep=True).findings == []
+        with workspace.database.read() as connection:
+            plays = connection.exec_driver_sql("SELECT title, track_key FROM named_plays ORDER BY 1").all()
+            gaps = connection.exec_driver_sql("SELECT starts_at_ms, filled_at_ms FROM gaps").all()
+    return stored["listens"], [tuple(row) for row in plays], [tuple(row) for row in gaps]
+
+
+def test_an_import_is_taken_back_and_can_be_repeated(run: Run, tmp_path: Path) -> None:
+    other = unpacked(tmp_path / "other", OTHER)
+    run(other, "--user", "bob")
+    run(unpacked(tmp_path / "first", {"endsong_0.json": [extended(9, "2019-01-01T00:00:00Z")]}), "--user", "ada")
+    day = timedelta(days=1)
+    with Workspace() as workspace:
+        gap = Gap("local-ada", from_ms(1_709_380_000_000), from_ms(1_709_380_000_000) + day / 24, workspace.now())
+        workspace.batches.add(GAPS, to_table(GAPS, [gap]), now=workspace.now())
+    before = _state()
+    mine = unpacked(tmp_path / "mine", MINE)
+    report = run(mine, "--user", "ada")
+    assert (report["fates"], report["gaps_filled"]) == ({"imported": 7, "unmatched": 1}, 1)
+    with Workspace() as workspace:
+        workspace.compact(before="2999-01")
+        workspace.rebuild()
+    assert _state() != before
+    taken = run("--undo", report["import_id"])
+    assert (taken["listens"], taken["pending_plays"], taken["gaps_reopened"]) == (7, 1, 1)
+    assert _state() == before
+    again = run(mine, "--user", "ada")
+    assert (again["fates"], again["gaps_filled"]) == ({"imported": 7, "unmatched": 1}, 1)
+
+
+def test_listens_that_pending_plays_became_later_go_too(run: Run, tmp_path: Path) -> None:
+    run(unpacked(tmp_path / "first", {"endsong_0.json": [extended(9, "2019-01-01T00:00:00Z")]}), "--user", "ada")
+    report = run(unpacked(tmp_path / "mine", {"s0.json": [music("Song 1"), music("Song 2")]}), "--user", "ada")
+    assert report["fates"] == {"unmatched": 2}
+    run(unpacked(tmp_path / "other", OTHER), "--user", "bob")
+    before = None
+    with Workspace() as workspace:
+        assert match_names(workspace) == 1
+        before = contents(workspace)["listens"]
+        workspace.compact(before="2999-01")
+    assert run("--undo", report["import_id"])["listens"] == 1
+    listens, plays, _ = _state()
+    assert len(before) == len(listens) + 1
+    assert plays == []
+
+
+def test_stopped_at_any_file_it_is_completed_by_another_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(unpacked(tmp_path / "other", OTHER), "--user", "bob")
+    before = _state()
+    for stop_at in range(3):
+        import_id = run(unpacked(tmp_path / f"{stop_at}", MINE), "--user", "ada")["import_id"]
+        with monkeypatch.context() as patch, Workspace() as workspace:
+            patch.setattr(undo_import, "replace_by", _stopping(stop_at))
+            with pytest.raises(StoreError):
+                undo(workspace, import_id)
+        run("--undo", import_id)
+        assert _state() == before
+
+
+def _stopping(stop_at: int) -> Callable[..., Any]:
+    real, calls = undo_import.replace_by, iter(range(100))
+
+    def replace(*values: Any, **options: Any) -> Any:
+        if next(calls) == stop_at:
+            raise StoreError("stopped")
+        return real(*values, **options)
+
+    return replace
+
+
+def test_an_unknown_import_is_refused_with_the_known_ones(run: Run, tmp_path: Path) -> None:
+    known = run(unpacked(tmp_path / "x", OTHER))["import_id"]
+    done = CliRunner().invoke(main, ["import", "--undo", "00000000"])
+    assert done.exit_code == 2
+    assert known in done.stderr
+    assert CliRunner().invoke(main, ["import"]).exit_code == 2
