@@ -19,6 +19,7 @@ from mood_core.errors import StoreError
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS
 from mood_core.usecases.imports import undo_import
+from mood_core.usecases.remove_rows import replace_by
 from tests.exports import extended, music, unpacked
 from tests.nights import contents
 
@@ -108,7 +109,7 @@ def test_stopped_at_any_file_it_is_completed_by_another_run(
 
 
 def _stopping(stop_at: int) -> Callable[..., Any]:
-    real, calls = undo_import.replace_by, iter(range(100))
+    real, calls = replace_by, iter(range(100))
 
     def replace(*values: Any, **options: Any) -> Any:
         if next(calls) == stop_at:
