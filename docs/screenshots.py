@@ -26,7 +26,7 @@ DRAWN_FROM = _OUT / "drawn_from.json"
 _DRAWING = (
     "mood_core/report/assets/*.css",
     "mood_core/report/assets/*.js",
-    "mood_core/report/assets/*.html.j2",
+    "mood_core/report/assets/*.j2",
     "mood_core/report/recap_picture.py",
     "mood_core/report/mood_markdown.py",
     "mood_core/domain/mood_style.py",

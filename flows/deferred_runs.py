@@ -26,7 +26,7 @@ def schedule_deferred_runs(report: NightReport) -> str | None:
     """Schedule runs for the deferred work of ``report``; returns a text with their start times, None without any.
 
     The same deployment pulls deferred accounts; that of labelling fetches deferred features. A run without a deployment
-    schedules nothing: its exit code tells the caller to try again later.
+    schedules nothing: its exit code asks the caller to try again later.
     """
     if report.dry_run or (report.accounts_wait_s is None and report.features_wait_s is None):
         return None

@@ -67,7 +67,7 @@ def postgres_running() -> Iterator[str]:
 @contextmanager
 def postgres_of_its_own() -> Iterator[PostgresServer]:
     """A PostgreSQL server that nobody else uses; stopped afterwards."""
-    # A short path: the server's socket lies in it, and sockets' paths are limited to about 100 characters.
+    # A short path: the server's socket is in it, and sockets' paths are limited to about 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="moodlog-pg-"))
     binaries = system_binaries()
     try:

@@ -123,12 +123,12 @@ def chapter(number: int, ts: str = "2024-03-01T12:00:00Z") -> Row:
 
 
 def lost(ts: str = "2024-03-01T13:00:00Z") -> Row:
-    """A row of which Spotify tells nothing any more."""
+    """A row that Spotify no longer describes."""
     return _nameless(ts)
 
 
 def of_2024(row: Row) -> Row:
-    """``row`` with the columns of 2024: audiobooks were not told of yet."""
+    """``row`` with the columns of 2024: audiobooks did not exist yet."""
     return {name: value for name, value in row.items() if not name.startswith("audiobook")} | {"offline": None}
 
 
@@ -153,12 +153,12 @@ def of_2020(row: Row) -> Row:
 
 def of_2018(row: Row) -> Row:
     """``row`` as the first histories had it, sent on request by mail: no addresses, and numbers as texts."""
-    told = {
+    reported = {
         name: value
         for name, value in of_2020(row).items()
         if name != "spotify_track_uri" and not name.startswith(("episode", "spotify_episode"))
     }
-    return told | {
+    return reported | {
         "ms_played": str(row["ms_played"]),
         "offline_timestamp": "0",
         "metro_code": "0",
@@ -178,7 +178,7 @@ def music(title: str, end: str = "2024-03-01 10:00", ms: int = 200_000, artist: 
 
 
 def early(title: str, time: str = "2018-03-06 07:29:33", artist: str = "The Invented") -> Row:
-    """A song in the account data of early 2018, which told no length."""
+    """A song in the account data of early 2018, which had no duration."""
     return {"artistName": artist, "trackName": title, "time": time}
 
 
@@ -223,18 +223,18 @@ def content(rows: Any) -> bytes:
 
 
 def counted(files: dict[str, Any]) -> tuple[int, Counter[str]]:
-    """Rows and fates of an export into an empty moodlog, counted without moodlog.
+    """Rows and outcomes of an export into an empty moodlog, counted without moodlog.
 
-    Good for exports whose account data tells of no play that the extended history tells of as well.
+    Good for exports whose account data has no play that the extended history has too.
     """
     histories = {name: rows for name, rows in files.items() if _is_history(name)}
     parsed = {name: _parsed(content(rows).decode("utf-8-sig")) for name, rows in histories.items()}
-    fates: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     seen: set[tuple[Any, ...]] = set()
     for rows in parsed.values():
         for row in rows:
-            fates[_kind(row, seen)] += 1
-    return sum(map(len, parsed.values())), fates
+            outcomes[_kind(row, seen)] += 1
+    return sum(map(len, parsed.values())), outcomes
 
 
 def _parsed(text: str) -> list[Row]:
@@ -268,8 +268,8 @@ def _kind(row: Row, seen: set[tuple[Any, ...]]) -> str:
     return _first(seen, (moment[:16], *name, int(row["ms_played"])), "unmatched") if all(name) else "no_uri"
 
 
-def _first(seen: set[tuple[Any, ...]], row: tuple[Any, ...], fate: str) -> str:
+def _first(seen: set[tuple[Any, ...]], row: tuple[Any, ...], outcome: str) -> str:
     if row in seen:
         return "duplicate"
     seen.add(row)
-    return fate
+    return outcome

@@ -65,8 +65,8 @@ def moods(labels: dict[str, str], version: str = "m/1", at: datetime = NOW) -> p
     )
 
 
-def _probability(mood: str, told: str) -> float:
-    return 0.7 if mood == told else 0.1
+def _probability(mood: str, reported: str) -> float:
+    return 0.7 if mood == reported else 0.1
 
 
 def small_history(lake: Lake, database: Database, *, months: int = 2, files: int = 3) -> Batches:

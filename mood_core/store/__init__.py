@@ -1,4 +1,4 @@
-"""The only door to SQL: SQLite or PostgreSQL through SQLAlchemy."""
+"""All access to SQL: SQLite or PostgreSQL through SQLAlchemy."""
 
 from mood_core.store.engine.database import Database, open_database
 

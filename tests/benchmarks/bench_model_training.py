@@ -19,7 +19,7 @@ TRACKS = 686
 
 
 def made_up(tracks: int) -> LabelledTracks:
-    """Tracks whose third feature tells the mood, roughly."""
+    """Tracks whose third feature reports the mood, roughly."""
     random = np.random.default_rng(0)
     labels = np.arange(tracks) % len(MOODS)
     matrix = random.random((tracks, 10))

@@ -35,7 +35,7 @@ Seconds = tuple[float, float]
 
 
 def main(folder: Path, total: int, accounts: int) -> None:
-    """Nights by turns, each on a fresh copy; the first is not counted: it pays for the imports and fills the caches."""
+    """Nights alternately, each on a fresh copy; the first is not counted: it imports modules and fills the caches."""
     nights: dict[int, list[Mapping[str, Seconds]]] = {0: [], total: []}
     with standin_running(accounts, latency_s=0.0) as (standin, _):
         tokens = consents(standin, accounts)
@@ -81,7 +81,7 @@ def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "finish", lambda: batches.finish(now=now)
     yield "accounts", workspace.accounts.all
     yield "paces", lambda: workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, people)
-    yield "claim", lambda: workspace.accounts.acquire_leases(people, "bench", now=now, for_s=600.0)
+    yield "lease", lambda: workspace.accounts.acquire_leases(people, "bench", now=now, for_s=600.0)
     yield "pull", lambda: pull(people, now=now)
     yield "match plays by name", lambda: match_pending(ImportRows(workspace.database), batches, now=now)
     yield "features", lambda: fetch_features(workspace.feature_sources(), workspace.feature_rows, batches, now=now)
@@ -128,7 +128,7 @@ def _prepare(stored: int) -> None:
 
 
 def _facts(workspace: Workspace, version: str, total: int) -> Iterator[tuple[Dataset, pa.Table]]:
-    """The long history: a tenth of its tracks were asked for just now, in vain."""
+    """The long history: a tenth of its tracks have recent feature misses."""
     facts = context()
     labels = facts[MOODS]
     place = labels.schema.get_field_index("model_version")

@@ -48,11 +48,11 @@ def main(accounts: int, threads: int, dialect: str, ways: Sequence[str]) -> None
             environment = os.environ | settings_of(standin, home, url, threads)
             _child(environment, f"connect {way}", str(people))
             busy = cpu_s(process.pid)
-            told = _child(environment, way, str(people))
-            told["standin"] = cpu_s(process.pid) - busy
+            cost = _child(environment, way, str(people))
+            cost["standin"] = cpu_s(process.pid) - busy
             say(
-                f"{way:12} {told['wall']:8.2f} {told['cpu']:8.2f} {told['standin']:9.2f} {told.get('server', 0.0):8.2f}"
-                f" {told['peak']:8.0f} {told['grown']:9.0f} {told['listens']:9.0f}"
+                f"{way:12} {cost['wall']:8.2f} {cost['cpu']:8.2f} {cost['standin']:9.2f} {cost.get('server', 0.0):8.2f}"
+                f" {cost['peak']:8.0f} {cost['grown']:9.0f} {cost['listens']:9.0f}"
             )
             shutil.rmtree(home, ignore_errors=True)
 
@@ -87,9 +87,9 @@ def core(_people: Path) -> int:
     def pull(part: list[str]) -> int:
         with Workspace() as own:
             now = own.now()
-            claimed = own.accounts.acquire_leases(part, new_owner(), now=now, for_s=600.0)
+            leased = own.accounts.acquire_leases(part, new_owner(), now=now, for_s=600.0)
             pull_all = PullListens(own.spotify.for_user, own.listens, own.accounts, own.batches)
-            return sum(outcome.new for outcome in pull_all(claimed, now=now))
+            return sum(outcome.new for outcome in pull_all(leased, now=now))
 
     with Workspace() as workspace:
         active = [account.user_id for account in workspace.accounts.all() if account.state == "active"]
@@ -141,11 +141,11 @@ def measured(way: str, people: Path) -> dict[str, float]:
         before, served = _peak_mb(), cpu_s(server) if server else 0.0
         cpu, start = time.process_time(), time.perf_counter()
         listens = WAYS[way](people)
-        told = {"wall": time.perf_counter() - start, "cpu": time.process_time() - cpu, "listens": float(listens)}
-        told |= {"peak": _peak_mb(), "grown": _peak_mb() - before}
+        cost = {"wall": time.perf_counter() - start, "cpu": time.process_time() - cpu, "listens": float(listens)}
+        cost |= {"peak": _peak_mb(), "grown": _peak_mb() - before}
         if server:
-            told["server"] = cpu_s(server) - served
-        return told
+            cost["server"] = cpu_s(server) - served
+        return cost
 
 
 @contextmanager
@@ -217,8 +217,8 @@ def settings_of(standin: Mapping[str, str], home: Path, url: str, threads: int) 
 def _child(environment: Mapping[str, str], *arguments: str) -> dict[str, float]:
     command = [sys.executable, "-m", "tests.benchmarks.bench_pull_scale", "child", *arguments]
     done = subprocess.run(command, env=dict(environment), stdout=subprocess.PIPE, text=True, check=True)
-    told: dict[str, float] = json.loads(done.stdout or "{}")
-    return told
+    cost: dict[str, float] = json.loads(done.stdout or "{}")
+    return cost
 
 
 def cpu_s(pid: int) -> float:

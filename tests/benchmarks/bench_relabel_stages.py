@@ -1,4 +1,4 @@
-"""Where the time of labelling everything goes: reading, the model, Parquet, SQL. It tells what more workers could gain.
+"""Where the time of labelling everything goes: reading, the model, Parquet, SQL. It shows what more workers could gain.
 
 ``python -m tests.benchmarks.bench_relabel_stages [LISTENS] [sqlite|postgresql]``: 200,000 tracks, nine in ten with
 features, heard LISTENS times (200,000 unless given). Wall seconds of one process, and each stage's share.

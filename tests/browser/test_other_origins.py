@@ -31,7 +31,7 @@ _LONG_MS = 120_000
 
 _ATTACK = """
 async ([server, deployment, credentials]) => {
-  const told = {};
+  const reported = {};
   const start = `${server}/api/deployments/${deployment}/create_flow_run`;
   const authorised = {"Authorization": "Basic " + btoa(credentials), "Content-Type": "application/json"};
   const tried = {
@@ -45,11 +45,11 @@ async ([server, deployment, credentials]) => {
     "delete": [`${server}/api/deployments/${deployment}`, {method: "DELETE", headers: authorised}],
   };
   for (const [name, [address, options]] of Object.entries(tried)) {
-    try { told[name] = await (await fetch(address, options)).text(); } catch { told[name] = null; }
+    try { reported[name] = await (await fetch(address, options)).text(); } catch { reported[name] = null; }
     try { await fetch(address, {...options, mode: "no-cors", credentials: "include"}); } catch {}
   }
   for (const path of ["events/in", "events/out", "logs/out"]) {
-    told[path] = await new Promise((resolve) => {
+    reported[path] = await new Promise((resolve) => {
       const socket = new WebSocket(server.replace("http", "ws") + "/api/" + path, ["prefect"]);
       socket.onopen = () => socket.send(JSON.stringify({type: "auth", token: credentials}));
       socket.onmessage = (message) => resolve(message.data);
@@ -57,12 +57,12 @@ async ([server, deployment, credentials]) => {
     });
   }
   const image = new Image();
-  told["image"] = await new Promise((resolve) => {
+  reported["image"] = await new Promise((resolve) => {
     image.onload = () => resolve("loaded");
     image.onerror = () => resolve(null);
     image.src = `${server}/v2/ico/favicon-32x32.png`;
   });
-  return told;
+  return reported;
 }
 """
 _FORM = """
@@ -150,9 +150,9 @@ def test_a_page_of_another_origin_gets_nothing(
     with browser.new_context() as context:
         page = context.new_page()
         page.goto(elsewhere.replace("127.0.0.1", host))
-        told = page.evaluate(_ATTACK, [server.ui_url, deployment, _password(server)])
-        assert told == dict.fromkeys(told)
-        assert len(told) == 12
+        reported = page.evaluate(_ATTACK, [server.ui_url, deployment, _password(server)])
+        assert reported == dict.fromkeys(reported)
+        assert len(reported) == 12
         page.evaluate(_FORM, [server.ui_url, deployment])
         page.get_by_text("another origin").wait_for(timeout=_LONG_MS)
     assert _runs(server) == before, "nothing was started"
@@ -171,9 +171,9 @@ def test_a_name_that_leads_to_this_machine_is_no_way_in(server: LocalServer, dep
         answer = page.goto(there)
         assert answer is not None
         assert answer.status == 403
-        told = page.evaluate(_ATTACK, [there, deployment, _password(server)])
-        assert all(answer is None or "Host" in answer for answer in told.values()), told
-        assert told["events/out"] is None
+        reported = page.evaluate(_ATTACK, [there, deployment, _password(server)])
+        assert all(answer is None or "Host" in answer for answer in reported.values()), reported
+        assert reported["events/out"] is None
     assert _runs(server) == before
 
 

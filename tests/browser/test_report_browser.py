@@ -120,7 +120,7 @@ def test_any_name_of_a_person_is_shown_as_it_is(browser: Any, tmp_path: Path, na
     _close(page)
 
 
-def test_hovering_a_day_tells_its_moods(browser: Any, history: tuple[Workspace, Path]) -> None:
+def test_hovering_a_day_reports_its_moods(browser: Any, history: tuple[Workspace, Path]) -> None:
     space, file = history
     (day,) = _rows(space, "SELECT day, sum(listens) AS n FROM mood_daily WHERE day = '2026-11-10' GROUP BY day")
     page = _open(browser, file)
@@ -136,9 +136,9 @@ def test_hovering_a_day_tells_its_moods(browser: Any, history: tuple[Workspace, 
     page.mouse.move(at[0] - 3, at[1])
     page.mouse.move(*at)
     page.locator("#calendar-chart .tip").wait_for()
-    told = page.locator("#calendar-chart .tip").inner_text()
-    assert told.startswith(f"Tuesday {_written(date(2026, 11, 10))}: {day.n} listens")
-    assert "Calm" in told
+    reported = page.locator("#calendar-chart .tip").inner_text()
+    assert reported.startswith(f"Tuesday {_written(date(2026, 11, 10))}: {day.n} listens")
+    assert "Calm" in reported
     box = page.locator("#calendar-chart .tip").bounding_box()
     assert box is not None
     covered = box["x"] <= at[0] <= box["x"] + box["width"] and box["y"] <= at[1] <= box["y"] + box["height"]
@@ -363,7 +363,7 @@ def test_names_are_text_and_long_ones_can_be_read_whole(browser: Any, history: t
     _close(page)
 
 
-def test_without_anybody_there_is_nothing_to_choose(browser: Any, tmp_path: Path) -> None:
+def test_without_people_there_is_nothing_to_choose(browser: Any, tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         page = _open(browser, write_report(space, tmp_path / "page.html"))
     assert page.locator("#lead").inner_text() == "No account is connected yet: moodlog connect connects one."

@@ -19,7 +19,7 @@ EXPIRED = timedelta(seconds=-1)
 
 
 class Rotating:
-    """A token endpoint that rotates: each refresh token works once, and each answer is remembered."""
+    """A token endpoint that rotates: each refresh token works once, and each response is recorded."""
 
     def __init__(self, delay_s: float = 0.0) -> None:
         self.valid = "refresh-1"

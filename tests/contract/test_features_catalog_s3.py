@@ -152,7 +152,7 @@ def test_of_a_large_parquet_file_little_is_read(tmp_path: Path) -> None:
         assert store.bytes_read < len(content) / 5
 
 
-def test_a_secret_in_the_address_is_told_to_nobody(tmp_path: Path) -> None:
+def test_a_secret_in_the_address_is_never_shown(tmp_path: Path) -> None:
     with serving() as (store, address):
         store.objects["a.csv"] = b"id,energy\n1,2\n"
         with pytest.raises(InputError) as wrong:

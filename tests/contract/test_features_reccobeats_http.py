@@ -73,7 +73,7 @@ def test_more_ids_than_the_service_takes_are_our_mistake(count: int) -> None:
 @pytest.mark.parametrize(
     "address", ["", "api.reccobeats.com", "ftp://x.example", "https://", "http://[::1", "http://x.example"]
 )
-def test_an_address_that_is_none_is_refused(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="MOODLOG_RECCOBEATS_URL"):
         ReccoBeatsClient(address)
 

@@ -117,7 +117,7 @@ def test_covers_and_live_versions_alone_do_not_agree() -> None:
     assert [request.path for request in server.seen] == ["/search"]
 
 
-def test_a_live_recording_of_the_same_title_is_told_by_its_disambiguation() -> None:
+def test_a_live_recording_of_the_same_title_is_recognised_by_its_disambiguation() -> None:
     live = {"title": "Song", "length": 200_000, "artist-credit": [{"name": "Band"}], "isrcs": ["GBAAA2600001"]}
     studio = live | {"isrcs": ["gb-aaa-26-00002"], "disambiguation": "album version"}
     recordings = [live | {"disambiguation": "live, 2010"}, live | {"video": True}, live | {"isrcs": []}, studio]

@@ -218,7 +218,7 @@ def test_a_permission_without_the_scope_is_refused_at_once(scope: str | None, *,
 
 
 @pytest.mark.parametrize(("minutes", "side"), [(7, "ahead of"), (-90, "behind")])
-def test_a_clock_that_is_off_is_told_by_how_much(standin: StandIn, minutes: int, side: str) -> None:
+def test_a_clock_that_is_off_is_reported_by_how_much(standin: StandIn, minutes: int, side: str) -> None:
     app = app_at(standin.spotify_api_url, standin.accounts_url)
     request = begin(app, app.redirect_uri, new_state())
     code = code_for(standin, request)

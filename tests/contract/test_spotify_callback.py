@@ -263,7 +263,7 @@ def test_an_answer_of_another_state_is_refused(redirect_uri: str, path: str) -> 
     ("error", "kind"),
     [("access_denied", ReauthorisationNeeded), ("invalid_scope", ConfigError), ("<script>", ConfigError)],
 )
-def test_an_error_that_the_browser_brings_is_told_without_markup(
+def test_an_error_that_the_browser_brings_is_reported_without_markup(
     redirect_uri: str, error: str, kind: type[MoodlogError]
 ) -> None:
     with CallbackServer(redirect_uri, "sss") as server:

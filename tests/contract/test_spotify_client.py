@@ -204,15 +204,17 @@ def test_rate_limits_are_waited_out_for_two_minutes_at_most(world: World) -> Non
 
 
 @pytest.mark.parametrize(
-    ("retry_after_s", "reason", "told"), [(61, None, 61), (40_000, None, 40_000), (1, "QUOTA_EXCEEDED", 61)]
+    ("retry_after_s", "reason", "wait_s"), [(61, None, 61), (40_000, None, 40_000), (1, "QUOTA_EXCEEDED", 61)]
 )
-def test_a_used_up_quota_is_never_waited_for(world: World, retry_after_s: int, reason: str | None, told: float) -> None:
+def test_a_used_up_quota_is_never_waited_for(
+    world: World, retry_after_s: int, reason: str | None, wait_s: float
+) -> None:
     world.standin.faults.add(Fault("rate_limited", retry_after_s=retry_after_s, reason=reason, times=None))
     with pytest.raises(QuotaExceeded) as caught:
         world.client.recently_played()
-    assert caught.value.retry_after_s == told
+    assert caught.value.retry_after_s == wait_s
     assert world.waits == []
-    assert world.ledger.after == [("me/player/recently-played", 429, told)]
+    assert world.ledger.after == [("me/player/recently-played", 429, wait_s)]
 
 
 def test_a_ledger_that_refuses_keeps_the_request_at_home(world: World) -> None:
@@ -274,7 +276,7 @@ def test_a_revoked_permission_is_marked_and_the_others_go_on(world: World) -> No
     assert world.clients.for_user(other.account_id).recently_played().listens
 
 
-def test_a_missing_scope_is_told_with_its_remedy(world: World) -> None:
+def test_a_missing_scope_is_reported_with_its_remedy(world: World) -> None:
     world.connect(world.person.account_id, scope="user-read-email")
     with pytest.raises(AccessDenied, match="reconnect"):
         world.client.recently_played()

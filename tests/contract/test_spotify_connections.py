@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from mood_core.errors import AccessDenied, ConfigError, MoodlogError, Unavailable, UnexpectedPayload
-from mood_core.spotify import reading
-from mood_core.spotify import session as doors
+from mood_core.spotify import reading, session
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClients
 from mood_core.spotify.tokens import TokenCipher
@@ -20,7 +19,7 @@ from tests.contract.spotify_fakes import MemoryTokens, Reply, Seen, app_at, scri
 
 
 def test_a_timeout_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "TIMEOUT_S", (1.0, 0.1))
+    monkeypatch.setattr(session, "TIMEOUT_S", (1.0, 0.1))
     waits: list[float] = []
     with serving(Reply(body={"id": "x"}, delay_s=0.4), Reply(body={"id": "x"}, delay_s=0.4)) as server:
         with pytest.raises(Unavailable, match="in time"):
@@ -107,7 +106,7 @@ def test_a_netrc_file_does_not_take_the_place_of_the_token(tmp_path: Any, monkey
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password something\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setattr(doors, "is_loopback", lambda _: False)
+    monkeypatch.setattr(session, "is_loopback", lambda _: False)
     with serving(Reply(body={"id": "x"})) as server:
         scripted(server.url).profile()
     assert server.seen[0].headers["Authorization"] == "Bearer access-1"
@@ -145,7 +144,7 @@ def test_many_accounts_share_a_connection_and_never_a_token() -> None:
 def test_many_threads_share_few_connections_and_never_a_token() -> None:
     tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
     people = [f"person{number}" for number in range(8)]
-    told: dict[str, set[str]] = {}
+    reported: dict[str, set[str]] = {}
 
     def answer(seen: Seen) -> Reply:
         return Reply(body={"id": seen.headers["Authorization"].removeprefix("Bearer access-of-")})
@@ -156,14 +155,14 @@ def test_many_threads_share_few_connections_and_never_a_token() -> None:
 
         def ask(person: str) -> None:
             client = clients.for_user(person)
-            told[person] = {client.profile().account_id for _ in range(25)}
+            reported[person] = {client.profile().account_id for _ in range(25)}
 
         threads = [threading.Thread(target=ask, args=(person,)) for person in people]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert told == {person: {person} for person in people}
+        assert reported == {person: {person} for person in people}
         assert len(server.connections) <= len(people)
 
 
@@ -180,7 +179,7 @@ def test_many_threads_share_few_connections_and_never_a_token() -> None:
         "http://x:99999",
     ],
 )
-def test_an_address_that_is_none_is_a_configuration_error(url: str) -> None:
+def test_an_invalid_address_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigError, match="MOODLOG_SPOTIFY_API_URL") as caught:
         app_at(url, "http://127.0.0.1:1")
     assert "pass" not in caught.value.message

@@ -74,8 +74,8 @@ def test_two_processes_spend_the_refresh_token_once(database: Database) -> None:
     with serving(answer=endpoint) as server:
         command = [sys.executable, "-m", "tests.contract.test_spotify_processes", url, server.url, key]
         running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-        told = [process.communicate(timeout=240)[0].strip() for process in running]
-    assert told == ["access-2"] * 3
+        reported = [process.communicate(timeout=240)[0].strip() for process in running]
+    assert reported == ["access-2"] * 3
     assert endpoint.spent == ["refresh-1"]
     with database.read() as connection:
         row = connection.execute(text("SELECT state, token_version, refresh_owner FROM accounts")).one()

@@ -73,7 +73,7 @@ def test_with_a_secret_it_is_sent_as_http_basic(repository: MemoryTokens, cipher
     assert "client_secret" not in server.seen[0].form
 
 
-def test_the_rotated_token_is_stored_before_anybody_sees_the_new_access_token(
+def test_the_rotated_token_is_stored_before_any_caller_sees_the_new_access_token(
     repository: MemoryTokens, cipher: TokenCipher, expired: Token
 ) -> None:
     seen: list[str] = []
@@ -321,7 +321,7 @@ def test_any_lifetime_is_survived(
         assert Worker(server.url, repository, cipher).tokens.access_token() == "access-2"
 
 
-def test_a_lost_token_key_is_told(repository: MemoryTokens, expired: Token) -> None:
+def test_a_lost_token_key_is_reported(repository: MemoryTokens, expired: Token) -> None:
     other = TokenCipher([TokenCipher.generate_key()])
     with serving(GOOD) as server, pytest.raises(ConfigError, match="MOODLOG_TOKEN_KEY"):
         Worker(server.url, repository, other).tokens.access_token()

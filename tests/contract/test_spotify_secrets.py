@@ -1,4 +1,4 @@
-"""No token, code or secret is told: not in any log record at DEBUG, not in any error, whatever goes wrong."""
+"""No token, code or secret is reported: not in any log record at DEBUG, not in any error, whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def _echoing(status: int) -> Answer:
     """Everything that was sent comes back in the error."""
 
     def answer(seen: Seen) -> Reply:
-        told = f"{seen.headers.get('Authorization')} {seen.form} {seen.query}"
+        reported = f"{seen.headers.get('Authorization')} {seen.form} {seen.query}"
         if seen.path == "/api/token":
-            return Reply(status, {"error": "invalid_grant", "error_description": told})
-        return Reply(status, {"error": {"status": status, "message": told}})
+            return Reply(status, {"error": "invalid_grant", "error_description": reported})
+        return Reply(status, {"error": {"status": status, "message": reported}})
 
     return answer
 
@@ -65,16 +65,16 @@ def _truncated(seen: Seen) -> Reply:
 
 def _telling(seen: Seen) -> Reply:
     """What was sent comes back where it would be kept: as a title, and in features that fit nothing."""
-    told = seen.headers["Authorization"]
+    reported = seen.headers["Authorization"]
     track = {
         "id": "4uLU6hMCjMI75M1A2tKUQC",
-        "name": told,
-        "artists": [{"name": told}],
+        "name": reported,
+        "artists": [{"name": reported}],
         "type": "track",
         "is_local": False,
     }
     item = {"played_at": "2026-11-20T12:00:00Z", "track": track}
-    return Reply(body={"items": [item], "audio_features": [{"told": told}]})
+    return Reply(body={"items": [item], "audio_features": [{"reported": reported}]})
 
 
 def _cut(seen: Seen) -> Reply:
@@ -147,19 +147,19 @@ def logs() -> Iterator[list[str]]:
     "answer",
     [_good, _rejecting, _truncated, _cut, *(_echoing(status) for status in (400, 401, 403, 404, 429, 500))],
 )
-def test_nothing_planted_is_told(logs: list[str], answer: Answer, secret: str | None) -> None:
+def test_nothing_planted_is_reported(logs: list[str], answer: Answer, secret: str | None) -> None:
     with serving(answer=answer) as server:
         failures = _use(app_at(server.url, client_secret=SecretStr(secret) if secret else None))
-    told = "\n".join(
+    reported = "\n".join(
         [*logs, *("".join(traceback.format_exception(failure)) + repr(vars(failure)) for failure in failures)]
     )
     assert server.seen
-    assert PLANTED not in told
-    assert BASIC not in told
+    assert PLANTED not in reported
+    assert BASIC not in reported
     assert any("urllib3" in line for line in logs)  # the handler does see what there is
 
 
-def test_an_echoed_token_is_not_kept_as_a_title_nor_with_an_answer_set_aside(logs: list[str]) -> None:
+def test_an_echoed_token_is_not_kept_as_a_title_nor_in_a_quarantined_response(logs: list[str]) -> None:
     tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
     with serving(answer=_telling) as server, SpotifyClients(app_at(server.url), tokens, cipher) as clients:
         store_new_token("person", token(ACCESS, REFRESH, of=app_at(server.url)), tokens, cipher)
@@ -168,12 +168,12 @@ def test_an_echoed_token_is_not_kept_as_a_title_nor_with_an_answer_set_aside(log
         with pytest.raises(UnexpectedPayload) as refused:
             source.fetch(window.tracks, datetime(2026, 11, 20, tzinfo=UTC))
     assert [track.name for track in window.tracks] == ["Bearer …"]
-    assert "told" in refused.value.excerpt
+    assert "reported" in refused.value.excerpt
     assert PLANTED not in "\n".join([*logs, repr(window), repr(vars(refused.value))])
 
 
 @pytest.mark.parametrize("secret", [None, SECRET])
-def test_each_door_is_quiet_by_itself(logs: list[str], secret: str | None) -> None:
+def test_each_client_is_quiet_by_itself(logs: list[str], secret: str | None) -> None:
     with serving(answer=_good) as server:
         app = app_at(server.url, client_secret=SecretStr(secret) if secret else None)
         tokens, cipher = MemoryTokens(), TokenCipher([TokenCipher.generate_key()])
@@ -187,7 +187,7 @@ def test_each_door_is_quiet_by_itself(logs: list[str], secret: str | None) -> No
 
 
 def test_spotipy_alone_would_tell(logs: list[str]) -> None:
-    """The filter is what keeps it quiet: without it the token stands in the log."""
+    """The filter is what keeps it quiet: without it the token is in the log."""
     with serving(Reply(body={"id": "x"})) as server:
         client = spotipy.Spotify(auth=ACCESS)
         client.prefix = f"{server.url}/"

@@ -139,7 +139,7 @@ def test_a_wrong_request_is_not_redirected(
         ({"code_challenge_method": "plain"}, "invalid_request"),
     ],
 )
-def test_a_bad_request_is_told_to_the_app(
+def test_a_bad_request_is_reported_to_the_app(
     standin: StandIn, client: httpx.Client, changes: dict[str, str | None], error: str
 ) -> None:
     assert landed(authorize(standin, client, **changes))["error"] == error

@@ -31,7 +31,7 @@ def control(standin: StandIn) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_the_process_says_where_it_is_and_ends_when_told(ending: signal.Signals) -> None:
+def test_the_process_says_where_it_is_and_ends_on_request(ending: signal.Signals) -> None:
     process = subprocess.Popen([*START, "--now", "2026-11-24T09:00:00Z", "--frozen"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Runs a program in a copy of its home, kills it at a step, runs it again, and tells what differs."""
+"""Runs a program in a copy of its home, kills it at a step, runs it again, and reports what differs."""
 
 from __future__ import annotations
 
@@ -207,11 +207,11 @@ class Crashes:
 
 
 def untold(ended: Ending, log: str) -> list[str]:
-    """What is wrong with the way in which a refusal was told: it is one sentence, and an exit code."""
+    """What is wrong with the way in which a refusal was reported: it is one sentence, and an exit code."""
     if ended.code == 0:  # what was refused could wait, such as SQLite's checkpoint
         return []
-    told = [line for line in log.splitlines() if line.startswith("moodlog: ")]
-    if ended.code in (1, 75, 78) and len(told) == 1 and "Traceback" not in log:
+    reported = [line for line in log.splitlines() if line.startswith("moodlog: ")]
+    if ended.code in (1, 75, 78) and len(reported) == 1 and "Traceback" not in log:
         return []
     return [f"ended with {ended.code} and said {log}"]
 

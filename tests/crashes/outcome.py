@@ -24,10 +24,10 @@ _WHEN_WRITTEN = {
     "filled_at", "loaded_at", "connected_at", "last_pulled_at", "claimed_until", "refresh_until", "until",
     "unavailable_since", "forgotten_at", "lifted_at",
 }  # fmt: skip
-_TOLD_AGAIN = ("gaps", "tracks", "users")
-"""Of which the lake may hold a row twice, and SQL one: a gap is told again by the run after one that was killed before
+_MAY_REPEAT = ("gaps", "tracks", "users")
+"""Of which the lake may hold a row twice, and SQL one: a gap is repeated by the run after one that was killed before
 it stored the listens beyond it; a track that two people heard is described by both of their shards at once; a person is
-told again by the command that was killed before SQL knew them."""
+repeated by the command that was killed before SQL knew them."""
 
 _OF_ITS_OWN = {"token", "token_version", "last_problem", "lease_number", "person_hash", "hash_key"}
 _NOT_COMPARED = _WHEN_WRITTEN | _OF_ITS_OWN
@@ -118,7 +118,7 @@ def _lake(workspace: Workspace) -> Outcome:
         rows = [row for path in lake.paths(name) for row in lake.read(path)[1].to_pylist()]
         kept = ({column: value for column, value in row.items() if column not in _NOT_COMPARED} for row in rows)
         texts = map(str, kept)
-        result[f"lake {name}"] = sorted(set(texts) if name in _TOLD_AGAIN else texts)
+        result[f"lake {name}"] = sorted(set(texts) if name in _MAY_REPEAT else texts)
     return result
 
 

@@ -100,9 +100,9 @@ def _moodlog(play: Play) -> int:
     with settings_of(play.settings):
         try:
             if play.words == ["night"]:
-                return _told(_night)
+                return _reported(_night)
             if play.words[0] == "consented":
-                return _told(lambda workspace: _connect(workspace, play.words[1]))
+                return _reported(lambda workspace: _connect(workspace, play.words[1]))
             from flows.cli import main
 
             main(play.words)
@@ -114,7 +114,7 @@ def _moodlog(play: Play) -> int:
     return 0
 
 
-def _told(work: Callable[[Workspace], object]) -> int:
+def _reported(work: Callable[[Workspace], object]) -> int:
     """The exit code of ``work``; what it fails with is said as the command line says it."""
     try:
         with Workspace() as workspace:

@@ -1,6 +1,6 @@
 """Runs a function in a child process that dies, by SIGKILL, just before its n-th system call that writes.
 
-Linux hands every such call to this process first (seccomp's user notification, Linux 5.5), whoever makes it: Python,
+Linux hands every such call to this process first (seccomp's user notification, Linux 5.5), from any caller: Python,
 SQLite in the middle of a transaction, pyarrow's C++, libpq. Nothing of the program is changed or patched.
 """
 
@@ -95,7 +95,7 @@ def _watched(action: Callable[[], int], channel: socket.socket) -> int:
     os.close(listener)
     try:
         return action()
-    except BaseException:  # noqa: BLE001 - told in the log, and by the exit code
+    except BaseException:  # noqa: BLE001 - reported in the log, and by the exit code
         traceback.print_exc()
         return 70
 

@@ -27,7 +27,7 @@ def _kill_and_compare(crashes: Crashes, program: str) -> None:
 
 
 @pytest.mark.parametrize("program", sorted(name for name, program in PROGRAMS.items() if not program.flow))
-def test_a_program_killed_anywhere_is_made_whole_by_the_next_run(crashes: Crashes, program: str) -> None:
+def test_a_program_killed_at_any_step_is_made_whole_by_the_next_run(crashes: Crashes, program: str) -> None:
     _kill_and_compare(crashes, program)
 
 

@@ -33,7 +33,7 @@ WITHOUT_A_SERVER = sorted(name for name, program in PROGRAMS.items() if not prog
 
 
 @pytest.mark.parametrize("number", range(len(WITHOUT_A_SERVER)), ids=WITHOUT_A_SERVER)
-def test_a_refusal_of_the_disk_is_told_in_one_sentence_and_costs_nothing(crashes: Crashes, number: int) -> None:
+def test_a_refusal_of_the_disk_is_reported_in_one_sentence_and_costs_nothing(crashes: Crashes, number: int) -> None:
     """The disk is full, or the folders are read-only, from some step on; ``python -m tests.crashes`` tries many."""
     program, refusal = WITHOUT_A_SERVER[number], (errno.ENOSPC, errno.EROFS)[number % 2]
     database = ("sqlite", "postgresql")[number % 2]
@@ -43,7 +43,7 @@ def test_a_refusal_of_the_disk_is_told_in_one_sentence_and_costs_nothing(crashes
 
 
 @pytest.mark.parametrize("program", ["night", "import", "compact", "rebuild", "forget"])
-def test_a_disk_that_is_really_full_is_told_in_one_sentence_and_costs_nothing(crashes: Crashes, program: str) -> None:
+def test_a_full_disk_is_reported_in_one_sentence_and_costs_nothing(crashes: Crashes, program: str) -> None:
     """Lake and database lie on a small disk. First nothing fits on it any more, then a little; then there is room."""
     expected = crashes.undisturbed(program, "sqlite")[1]
     for room in (0, Random(program).randrange(100_000)):
@@ -183,7 +183,7 @@ def test_a_postgresql_server_that_is_stopped_in_mid_load_and_started_again_has_l
 def test_the_nightly_flow_goes_on_by_itself_when_postgresql_was_restarted(
     server_of_its_own: tuple[PostgresServer, Crashes], tmp_path: Path
 ) -> None:
-    """Prefect tries again: whoever looks in the morning sees a night like any other."""
+    """Prefect tries again: in the morning the night looks like any other."""
     server, crashes = server_of_its_own
     expected = crashes.undisturbed("night", "postgresql")[1]
     with local_server(tmp_path / "prefect") as prefect, crashes.home("run", "postgresql") as (home, settings):

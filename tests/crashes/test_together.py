@@ -1,4 +1,4 @@
-"""Several runs at once: none undoes another's work, readers see every row once, nobody is told of locks."""
+"""Several runs at once: none undoes another's work, readers see every row once, no output mentions a lock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DATABASES = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 
 
 def _side_by_side(plays: list[Play]) -> list[int]:
-    """The exit codes; nobody may have been told of a lock, or of anything in more than a sentence."""
+    """The exit codes; no output mentions a lock or has more than one sentence."""
     named = [dataclasses.replace(play, log=f"{play.log}.{number}") for number, play in enumerate(plays)]
     codes = [ended.code for ended in together(named)]
     for play, code in zip(named, codes, strict=True):
@@ -73,7 +73,7 @@ def test_two_hosts_with_paths_of_their_own_share_one_database(crashes: Crashes, 
 
 
 @DATABASES
-def test_what_rewrites_the_lake_takes_turns(crashes: Crashes, database: str) -> None:
+def test_what_rewrites_the_lake_is_serialised(crashes: Crashes, database: str) -> None:
     """Compacting twice, rebuilding, verifying and labelling again during a night leave what they leave in turn."""
     with crashes.home("night", database) as (home, settings):
         plays = [crashes.prepared(program, home, settings) for program in ("compact", "night", "rebuild", "compact")]

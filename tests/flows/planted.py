@@ -22,7 +22,7 @@ _POLL_S = 0.02
 
 @dataclass(slots=True)
 class Planted:
-    """What must never be told, by a name that may be: tokens, codes and verifiers as they pass, and what was set.
+    """What must never be shown, by a name that may be: tokens, codes and verifiers as they pass, and what was set.
 
     With ``echoes``, answers of the Web API repeat the access token: as a title, and in features that fit nothing.
     """
@@ -64,12 +64,12 @@ class Planted:
 
 
 def _echoing(request: Request, response: Response) -> Response:
-    told = request.headers.get("authorization", "")
-    if request.path.endswith("/v1/audio-features") and told:
+    reported = request.headers.get("authorization", "")
+    if request.path.endswith("/v1/audio-features") and reported:
         asked = request.query.get("ids", "").split(",")
-        return json_response({"audio_features": [{"told": told}] * len(asked)})
+        return json_response({"audio_features": [{"reported": reported}] * len(asked)})
     if request.path.endswith("/recently-played"):
-        return replace(response, body=response.body.replace(b'"name": "', f'"name": "{told} '.encode()))
+        return replace(response, body=response.body.replace(b'"name": "', f'"name": "{reported} '.encode()))
     return response
 
 

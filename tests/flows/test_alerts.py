@@ -91,7 +91,7 @@ def test_each_alert_is_sent_also_right_after_a_restart(tmp_path: Path, listener:
             ("night, soon", nightly_late(deployed["nightly"], quick)),
             ("pull, soon", no_pull_starts(deployed["pull"], quick)),
         ):
-            action = with_action.actions[0].model_copy(update={"subject": name, "body": "is told"})
+            action = with_action.actions[0].model_copy(update={"subject": name, "body": "is reported"})
             set_up_automation(client, AutomationCore(name=name, trigger=trigger, actions=[action]))
         _run_of(client, deployed["nightly"], Late(scheduled_time=datetime.now(UTC)))
         night = _run_of(client, deployed["nightly"], Pending(), Running())
@@ -106,9 +106,9 @@ def test_each_alert_is_sent_also_right_after_a_restart(tmp_path: Path, listener:
         report_ended_permissions(NightReport([_ended("u1")], permissions=[Permission("u1", "Bo", None)]))
         report_silences([ADA])
         sending.join(120)
-        told = listener.wait_for("nightly failed")
-        assert "every account failed" in told
-        assert "/runs/flow-run/" in told
+        reported = listener.wait_for("nightly failed")
+        assert "every account failed" in reported
+        assert "/runs/flow-run/" in reported
         assert "permission for Bo has ended: moodlog reconnect u1" in listener.wait_for("re-authorisation")
         assert "Ada listened regularly" in listener.wait_for("is silent")
         assert "laptop starts no runs: the scheduler logs errors" in listener.wait_for("schedule is broken")
@@ -170,7 +170,7 @@ def test_alerts_follow_the_deployments(tmp_path: Path, listener: Listener) -> No
 
 
 def _no_alert_is_sent_for_a_degraded_night(client: SyncPrefectClient, id_: UUID, listener: Listener) -> None:
-    """A clock beside it tells when the time and half of it again are over, whatever has happened meanwhile."""
+    """A clock beside it reports when the time and half of it again are over, whatever has happened meanwhile."""
     late = next(one for one in client.read_automations() if one.name == "moodlog: nightly late")
     set_up_automation(
         client,

@@ -38,25 +38,25 @@ def test_a_server_reports_what_its_scheduler_does_and_not_what_its_deployments_s
         assert ask_prefect(home) == Scheduled(active=False)
         with settings_of(server):
             _schedule_a_night()
-        told = ask_prefect(home)
+        reported = ask_prefect(home)
         shown = schedule(home)
         with settings_of(server):
             _let_a_night_fail()
         failed = ask_prefect(home)
-    assert told is not None
-    assert (told.active, told.waits_for_worker) == (True, False)
-    assert (told.unscheduled, told.next_runs) == (("nightly",), ())
-    assert schedule_finding(told, None, began).level is Level.BROKEN
-    assert told.ghosts == ("run its process has ended",)
+    assert reported is not None
+    assert (reported.active, reported.waits_for_worker) == (True, False)
+    assert (reported.unscheduled, reported.next_runs) == (("nightly",), ())
+    assert schedule_finding(reported, None, began).level is Level.BROKEN
+    assert reported.ghosts == ("run its process has ended",)
     assert shown["problems"][0] == "no run is scheduled for nightly"
     assert "its process has ended" in shown["problems"][1]
-    assert told.failed_since is None
+    assert reported.failed_since is None
     assert failed is not None
     assert failed.failed_since is not None
-    assert told.last_success is not None
-    assert told.last_successes == (("nightly", told.last_success),)
-    assert shown["last_successes"] == {"nightly": told.last_success.isoformat()}
-    assert abs(told.last_success - began) < timedelta(minutes=10)
+    assert reported.last_success is not None
+    assert reported.last_successes == (("nightly", reported.last_success),)
+    assert shown["last_successes"] == {"nightly": reported.last_success.isoformat()}
+    assert abs(reported.last_success - began) < timedelta(minutes=10)
 
 
 def _schedule_a_night() -> None:

@@ -1,4 +1,4 @@
-"""``moodlog setup`` and ``prefect deploy --all`` on a real server: what it then takes, refuses, tells and frees."""
+"""``moodlog setup`` and ``prefect deploy --all`` on a real server: what it accepts, refuses, reports and releases."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_setting_up_again_changes_nothing(server: Path, client: SyncPrefectClien
     assert client.read_work_pool("moodlog").concurrency_limit == 3
 
 
-def test_setup_names_a_block_that_is_none(server: Path) -> None:
+def test_setup_names_an_unknown_block(server: Path) -> None:
     refused = run(*MOODLOG, "setup", "--notify", "slack-webhook/nobody", ok=False)
     assert refused.returncode == 78
     assert "slack-webhook/nobody" in refused.stderr

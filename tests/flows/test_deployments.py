@@ -92,19 +92,6 @@ def test_the_schedules_are_those_of_the_documentation() -> None:
         "weekly-train-check": "0 6 * * 0",
         "compact": "0 5 2 * *",
     }
-    assert set(by_name) - set(when) == {
-        "run-now",
-        "pull-shard",
-        "label",
-        "backfill-features",
-        "import-history",
-        "relabel",
-        "build-dataset",
-        "train",
-        "verify",
-        "rebuild",
-        "forget",
-    }
     assert by_name["nightly"].concurrency_limit == {"limit": 1, "collision_strategy": "ENQUEUE"}
     assert by_name["pull"].concurrency_limit == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
 

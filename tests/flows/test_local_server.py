@@ -142,8 +142,8 @@ def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path: Path) -> None
 def test_its_pages_ask_the_server_they_came_from(tmp_path: Path) -> None:
     with local_server(tmp_path / "prefect") as server:
         server.wait_until_ready()
-        told = httpx.get(f"{server.ui_url}/ui-settings", timeout=30).json()["api_url"]
-        assert httpx.URL(server.ui_url).join(told) == server.api_url
+        reported = httpx.get(f"{server.ui_url}/ui-settings", timeout=30).json()["api_url"]
+        assert httpx.URL(server.ui_url).join(reported) == server.api_url
 
 
 @pytest.mark.slow

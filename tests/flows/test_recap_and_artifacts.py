@@ -44,13 +44,13 @@ def server(home: Path, running_server: LocalServer) -> Iterator[str]:
 
 @contextmanager
 def _listening(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A chat's webhook on loopback, which answers with ``statuses`` in turn, and what it was told."""
-    told: list[dict[str, Any]] = []
+    """A chat's webhook on loopback, which answers with ``statuses`` in turn, and what it received."""
+    reported: list[dict[str, Any]] = []
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(statuses[min(len(told), len(statuses)) - 1])
+            reported.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(statuses[min(len(reported), len(statuses)) - 1])
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -60,7 +60,7 @@ def _listening(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]
         thread = Thread(target=hook.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{hook.server_port}/{SECRET}", told
+            yield f"http://127.0.0.1:{hook.server_port}/{SECRET}", reported
         finally:
             hook.shutdown()
             thread.join()
@@ -96,12 +96,12 @@ def test_the_recap_is_written_shown_and_sent(server: str, home: Path) -> None:
 
     with Workspace() as space:
         add_history(space, 400)
-    with _listening([200]) as (url, told):
+    with _listening([200]) as (url, reported):
         _save_block("moods", url)
         said = write_recap(week=WEEK, notify="custom-webhook/moods")
         again = write_recap(["ada"], week=WEEK, notify="custom-webhook/moods")
     assert again == said
-    assert told == [{"text": f"The week in moods\n\n{said[0]}"}] * 2
+    assert reported == [{"text": f"The week in moods\n\n{said[0]}"}] * 2
     assert said[0].startswith(f"{USER.display_name} listened ")
     assert (home / "recaps" / "2026-11-16" / "ada.png").read_bytes().startswith(b"\x89PNG")
     assert _names_of_runs() == ["weekly recap for ada of the week with 2026-11-18"]
@@ -110,17 +110,17 @@ def test_the_recap_is_written_shown_and_sent(server: str, home: Path) -> None:
     assert base64.b64decode(picture.removeprefix("data:image/png;base64,")).startswith(b"\x89PNG")
 
 
-def test_a_message_that_fails_is_tried_again_and_never_told_of_with_its_address(
+def test_a_message_that_fails_is_tried_again_and_never_logged_with_its_address(
     server: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     from flows.alerting.send_message import send_message
 
     quick = send_message.with_options(retry_delay_seconds=0, retries=1)
-    with _listening([503, 200]) as (url, told):
+    with _listening([503, 200]) as (url, reported):
         _save_block("flaky", url)
         quick("custom-webhook/flaky", "moods", "a week")
-    assert len(told) == 2
-    with _listening([404]) as (url, told):
+    assert len(reported) == 2
+    with _listening([404]) as (url, reported):
         _save_block("gone", url)
         with pytest.raises(Unavailable, match=r"custom-webhook/gone .*HTTP 404"):
             quick("custom-webhook/gone", "moods", "a week")

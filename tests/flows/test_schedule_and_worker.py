@@ -1,4 +1,4 @@
-"""A server, a pool and workers, left alone: runs start by their schedules, and what they store is in SQL."""
+"""A server, a pool and workers, unattended: runs start by their schedules, and what they store is in SQL."""
 
 from __future__ import annotations
 

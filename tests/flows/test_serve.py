@@ -1,4 +1,4 @@
-"""``moodlog serve`` left alone: its clock starts the runs, and it answers for itself."""
+"""``moodlog serve`` unattended: its clock starts the runs, and it answers for itself."""
 
 from __future__ import annotations
 

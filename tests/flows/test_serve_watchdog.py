@@ -67,8 +67,8 @@ def test_a_server_that_is_killed_is_started_again_and_a_failed_pull_is_no_crash(
 
 def test_a_scheduler_that_schedules_nothing_is_reported_and_ends_serve(slow_service: StandIn, home: Path) -> None:
     with serving(home, PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED="false") as serve:
-        in_vain = until(lambda: found if (found := serve.health())[1].get("scheduler") == "not scheduling" else None)
-        assert (in_vain[0], in_vain[1]["status"]) in {(200, "starting"), (503, "problem")}
+        failing = until(lambda: found if (found := serve.health())[1].get("scheduler") == "not scheduling" else None)
+        assert (failing[0], failing[1]["status"]) in {(200, "starting"), (503, "problem")}
         serve.wait_until_said("PROBLEM")
         assert "no run is scheduled for" in serve.said
         status, report = serve.health()

@@ -103,10 +103,10 @@ def _assert_due_in_two_hours(later: FlowRun, began: datetime) -> None:
 def _assert_the_rest_runs_later(user_id: str, began: datetime) -> None:
     runs = _runs_of("run-nightly")
     # Whether the other account was asked before Spotify said this to the whole app is a matter of milliseconds.
-    told = next(
+    reported = next(
         run.state for run in runs if run.state is not None and "deferred accounts run at" in str(run.state.message)
     )
-    assert told.name in {"Degraded", "Failed"}
+    assert reported.name in {"Degraded", "Failed"}
     later = next(run for run in runs if run.name == "deferred accounts")
     assert user_id in later.parameters["people"]
     _assert_due_in_two_hours(later, began)
@@ -165,12 +165,12 @@ def _assert_what_no_schema_refuses_does_nothing() -> None:
             assert ended.state is not None
             assert ended.state.type in {StateType.FAILED, StateType.CRASHED}
             kept = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run.id]))
-            until(lambda kept=kept, named=named: _told(client, kept, named))  # type: ignore[misc]
+            until(lambda kept=kept, named=named: _reported(client, kept, named))  # type: ignore[misc]
             own = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
             assert client.read_task_runs(flow_run_filter=own) == []
 
 
-def _told(client: SyncPrefectClient, kept: LogFilter, named: str) -> bool:
+def _reported(client: SyncPrefectClient, kept: LogFilter, named: str) -> bool:
     return any(named in log.message for log in client.read_logs(log_filter=kept))
 
 

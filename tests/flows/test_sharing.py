@@ -25,7 +25,7 @@ from mood_core.store.locks.leases import LEASE_S
 from mood_core.usecases.nightly.night_report import NightReport
 from standin import StandIn
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server_process, run, until
-from tests.functional.test_claims import owner_that_has_ended
+from tests.functional.test_leases import owner_that_has_ended
 from tests.nights import connect_listeners, point_at, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]

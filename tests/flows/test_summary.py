@@ -43,7 +43,7 @@ def test_some_trouble_is_degraded_and_all_trouble_is_failed() -> None:
     assert "the permission has ended" in markdown(failed)
 
 
-def test_a_state_says_its_reasons_and_tells_what_many_share_once() -> None:
+def test_a_state_says_its_reasons_and_reports_what_many_share_once() -> None:
     outcomes = [PullOutcome(f"u{n}", problem="the service is down", exit_code=75) for n in range(9)]
     outcomes += [PullOutcome("ada", problem="the permission has ended", exit_code=77), PullOutcome("bo", new=1)]
     state = state_of(NightReport(outcomes), "deferred accounts run at 2026-11-20 14:00 UTC")
@@ -65,7 +65,7 @@ def test_a_failed_state_carries_its_report_in_an_error_that_prefect_can_raise() 
     assert pickle.loads(pickle.dumps(failed.value)).report == report
 
 
-def test_what_must_wait_is_told_apart_from_what_failed() -> None:
+def test_what_must_wait_is_distinguished_from_what_failed() -> None:
     waiting = PullOutcome("bo", problem="asked to wait", exit_code=75, retry_after_s=7200.0)
     report = NightReport([PullOutcome("ada", problem="broken", exit_code=1), waiting, PullOutcome("cy", new=1)])
     assert (report.deferred_accounts, report.accounts_wait_s, report.features_wait_s) == (["bo"], 7200.0, None)
@@ -125,7 +125,7 @@ def test_a_row_says_how_the_account_stands() -> None:
     }
 
 
-def test_permissions_are_told_from_thirty_days_before_their_end() -> None:
+def test_permissions_are_shown_from_thirty_days_before_their_end() -> None:
     accounts = [
         _account("ended", "needs_reauthorisation", NOW),
         _account("soon", "active", NOW - timedelta(days=160)),

@@ -1,4 +1,4 @@
-"""A permission from consent to its end six months later: told beforehand, ended for one alone, healed."""
+"""A permission from consent to its end six months later: announced, expired for one person, renewed."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def test_a_permission_is_warned_of_ends_and_is_renewed(
         asked = len(standin.calls.entries("token", old.listener_id))
         assert [outcome.problem for outcome in _night(workspace).outcomes] == [None, None], "it is not asked again"
         assert len(standin.calls.entries("token", old.listener_id)) == asked > 0
-        told = {
+        reported = {
             user["user_id"]: user for user in json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)["users"]
         }
-        assert told[old.account_id]["state"] == "needs_reauthorisation"
-        assert "reconnect" in told[old.account_id]["state_reason"]
+        assert reported[old.account_id]["state"] == "needs_reauthorisation"
+        assert "reconnect" in reported[old.account_id]["state_reason"]
 
         answer = standin.issue_tokens(old.listener_id, client_id="tests")
         workspace.connect(token_of(answer, workspace.now()), old.timezone)

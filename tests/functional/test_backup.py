@@ -133,7 +133,7 @@ def test_on_postgresql_the_lake_is_copied_and_pg_dump_named(
     assert said["files"] > 0
 
 
-def test_where_nothing_may_be_written_one_sentence_tells(connected: list[str], tmp_path: Path) -> None:
+def test_where_nothing_may_be_written_one_sentence_says_so(connected: list[str], tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     done = _moodlog("backup", str(tmp_path / "taken" / "below"))
     assert done.exit_code == 1

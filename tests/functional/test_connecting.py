@@ -166,7 +166,7 @@ def test_a_redirect_that_is_not_registered_is_explained_while_waiting(
         assert "/callback" in line
 
 
-def test_where_no_browser_opens_the_other_way_is_told(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_browser_opens_the_other_way_is_reported(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "authorise", _hurried(authorise))
     monkeypatch.setattr(webbrowser, "_tryorder", [])
     assert "--no-browser" in _moodlog("connect").stderr

@@ -65,7 +65,7 @@ def test_an_outage_writes_no_short_file(labelled: list[str], standin: StandIn, t
     assert done.exit_code == 75
     assert "reccobeats" in done.stderr
     assert not out.exists()
-    # The wish to be left alone is respected by the next run as well, which asks nothing.
+    # The next run respects the Retry-After too and makes no call.
     asked = standin.calls.count("reccobeats_audio_features")
     assert _moodlog("dataset", "build", *labelled, "--out", str(out)).exit_code == 75
     assert standin.calls.count("reccobeats_audio_features") == asked

@@ -1,4 +1,4 @@
-"""``moodlog doctor`` and ``status``: what is wrong is named with its remedy, and the exit code tells."""
+"""``moodlog doctor`` and ``status``: what is wrong is named with its remedy, and the exit code shows it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_healthy_home_has_nothing_broken(standin: StandIn) -> None:
         (timedelta(hours=-2), "broken", "120 minutes ahead of"),
     ],
 )
-def test_a_wrong_clock_is_told(standin: StandIn, ahead: timedelta, level: str, said: str) -> None:
+def test_a_wrong_clock_is_reported(standin: StandIn, ahead: timedelta, level: str, said: str) -> None:
     standin.clock.advance(ahead)
     clock = _findings(_moodlog("doctor", "--json"))["clock"]
     assert clock["level"] == level

@@ -130,7 +130,7 @@ def test_a_track_that_becomes_known_labels_its_old_listens(standin: StandIn) -> 
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\xff\x13" * 400, b"id,energy\n1,0.5\n"])
-def test_a_wrong_catalogue_file_is_told_in_one_line_and_changes_nothing(
+def test_a_wrong_catalogue_file_is_reported_in_one_line_and_changes_nothing(
     standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     wrong = tmp_path / "wrong.csv"
@@ -145,7 +145,7 @@ def test_a_wrong_catalogue_file_is_told_in_one_line_and_changes_nothing(
         assert contents(workspace) == before
 
 
-def test_an_answer_that_does_not_fit_is_kept_aside_and_not_used(standin: StandIn, home: Path) -> None:
+def test_an_answer_that_does_not_fit_is_quarantined_and_not_used(standin: StandIn, home: Path) -> None:
     standin.faults.add(Fault(FaultKind.WRONG_SHAPE, endpoint="reccobeats_audio_features", times=None))
     with workspace_of(standin) as workspace:
         _add_tracks(workspace, standin, 50)
@@ -167,10 +167,10 @@ def test_nothing_aside_makes_no_folder(tmp_path: Path) -> None:
     assert quarantine_answers([QuarantinedAnswer("x:y", "odd", "<", ("1",))], tmp_path / "quarantine", now=NOW)
 
 
-def test_long_labelling_tells_how_far_it_is(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_labelling_reports_how_far_it_is(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("mood_core.store.queries.mood_rows", "mood_core.usecases.nightly.label_tracks"):
         monkeypatch.setattr(f"{module}.PAGE", 40)
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     with workspace_of(standin) as workspace:
         _add_tracks(workspace, standin, 130)
         fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
@@ -181,10 +181,10 @@ def test_long_labelling_tells_how_far_it_is(standin: StandIn, monkeypatch: pytes
             workspace.mood_rows,
             workspace.batches,
             now=workspace.now(),
-            progress=lambda done, of: told.append((done, of)),
+            progress=lambda done, of: reported.append((done, of)),
         )
     assert left == report.labelled > 80
-    assert told == [(min(done, left), left) for done in range(40, left + 40, 40)]
+    assert reported == [(min(done, left), left) for done in range(40, left + 40, 40)]
 
 
 @pytest.mark.parametrize("step", ["published", "loaded"])

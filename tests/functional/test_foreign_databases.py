@@ -100,7 +100,7 @@ def test_the_database_of_another_project_is_not_taken_from_its_name(
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{theirs}")
     said = _moodlog("status").output
     assert "MOODLOG_DATABASE_URL" in said
-    assert "MOODLOG_DATABASE_URL" not in _moodlog("status").output, "once moodlog has a database, it is not told again"
+    assert "MOODLOG_DATABASE_URL" not in _moodlog("status").output, "moodlog has a database now"
     assert not theirs.exists()
     assert (home / "moodlog.db").exists()
     assert "DATABASE_URL" in _moodlog("doctor").output

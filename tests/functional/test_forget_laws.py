@@ -88,7 +88,7 @@ class Forgetting(RuleBasedStateMachine):
 
     @rule(person=people)
     def pull(self, person: str) -> None:
-        """A night: claim, read, write."""
+        """A night: acquire leases, read, write."""
         self.begin_pull(person)
         self.end_pull(len(self.late) - 1)
 

@@ -108,7 +108,7 @@ def test_a_damaged_database_that_was_moved_away_is_named(ids: list[str], tmp_pat
 
 
 def test_who_is_only_in_the_lake_goes_too(ids: list[str], standin: StandIn, tmp_path: Path) -> None:
-    """The database was lost, and the person wants to be forgotten before anybody rebuilt it."""
+    """The database was lost, and the person wants to be forgotten before it was rebuilt."""
     with workspace_of(standin) as workspace:
         others = _of_others(workspace, ids[0])
         name = workspace.accounts.all([ids[0]])[0].display_name
@@ -189,7 +189,7 @@ def test_an_account_that_is_being_pulled_is_not_touched(ids: list[str], standin:
         assert workspace.tokens.read(ids[0]) is not None
 
 
-DOORS = {
+FUNCTIONS = {
     "add_tombstone": (Batches, "add_tombstone"),
     "publish": (take_out, "publish"),
     "remove": (take_out, "remove"),
@@ -199,7 +199,7 @@ DOORS = {
 
 
 @pytest.mark.parametrize(
-    ("door", "nth", "completed_by"),
+    ("function", "nth", "completed_by"),
     [
         ("add_tombstone", 1, "forget"),
         ("publish", 1, "a night"),
@@ -212,18 +212,18 @@ DOORS = {
         ("end", 1, "an import"),
     ],
 )
-def test_killed_anywhere_the_next_run_completes_it(
+def test_killed_at_any_step_the_next_run_completes_it(
     ids: list[str],
     standin: StandIn,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    door: str,
+    function: str,
     nth: int,
     completed_by: str,
 ) -> None:
     with workspace_of(standin) as workspace:
         others = _of_others(workspace, ids[0])
-    place, name = DOORS[door]
+    place, name = FUNCTIONS[function]
     real, calls = getattr(place, name), 0
 
     def killing(*arguments: object, **named: object) -> object:
@@ -237,7 +237,7 @@ def test_killed_anywhere_the_next_run_completes_it(
         patch.setattr(place, name, killing)
         with contextlib.suppress(Killed):
             module.forget_person(ids[0], workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
-        with workspace.database.write() as connection:  # the lease of a process that has ended is nobody's
+        with workspace.database.write() as connection:  # the lease of a process that has ended is released
             connection.execute(text("UPDATE accounts SET claimed_by = NULL"))
     if calls >= nth:
         assert "forgotten: users" in _moodlog("verify").output

@@ -1,4 +1,4 @@
-"""``moodlog import`` through its own door: every form, every fate, twice, damaged."""
+"""``moodlog import`` as a command: every form, every outcome, twice, damaged."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stored(home: Path) -> list[tuple[str, str]]:
         return [tuple(row) for row in rows]
 
 
-def test_every_fate_adds_up_and_a_second_import_changes_nothing(run: Any, tmp_path: Path) -> None:
+def test_every_outcome_adds_up_and_a_second_import_changes_nothing(run: Any, tmp_path: Path) -> None:
     rows: list[Any] = [
         extended(1),
         extended(1),
@@ -134,8 +134,8 @@ def test_different_plays_of_a_song_at_one_moment_both_stay(
 ) -> None:
     known = [extended(1, "2020-01-01T00:00:00Z")]
     for number, rows in enumerate([known, *parts]):
-        fates = json.loads(run(zipped(tmp_path / f"{number}.zip", {"endsong_0.json": rows})).stdout)["fates"]
-        assert fates == {"imported": len(rows)}
+        outcomes = json.loads(run(zipped(tmp_path / f"{number}.zip", {"endsong_0.json": rows})).stdout)["fates"]
+        assert outcomes == {"imported": len(rows)}
     assert len(stored(tmp_path)) == 3
 
 

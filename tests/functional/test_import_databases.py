@@ -1,4 +1,4 @@
-"""An import into both kinds of database: the same fates and listens, and stopped at any write it goes on."""
+"""An import into both kinds of database: the same counts and listens, and stopped at any write it goes on."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def _import(workspace: Workspace, export: Path) -> ImportReport:
 
 def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) -> None:
     export = unpacked(tmp_path / "x", EXPORT)
-    rows, fates = counted({name: rows[:-1] if "Audio" in name else rows for name, rows in EXPORT.items()})
+    rows, counts = counted({name: rows[:-1] if "Audio" in name else rows for name, rows in EXPORT.items()})
     with _workspace(tmp_path / "home", database_url) as workspace:
         report = _import(workspace, export)
         assert report.rows_read == rows + 1
-        assert report.outcomes == {**fates, "malformed": 1}
+        assert report.outcomes == {**counts, "malformed": 1}
         stored = contents(workspace)
-        assert len(stored["listens"]) == fates["imported"]
+        assert len(stored["listens"]) == counts["imported"]
         # In one piece: row by row, a million of them would need more memory than there is.
         (whole,) = ImportRows(workspace.database).extended_listens("local-ada")
         assert len(whole) == len(stored["listens"])
@@ -64,7 +64,7 @@ def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) 
         )
         assert _import(workspace, later).outcomes == {"imported": 1, "already_imported": 1}
         assert match_names(workspace) == 0
-        assert len(contents(workspace)["listens"]) == fates["imported"] + 1
+        assert len(contents(workspace)["listens"]) == counts["imported"] + 1
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])

@@ -129,15 +129,15 @@ def test_every_form_counts_as_it_is_counted_by_hand(
 ) -> None:
     files = FORMS[form]
     path = (zipped if layout == "zip" else unpacked)(tmp_path / f"my_spotify_data.{layout}", files)
-    rows, fates = counted(files)
+    rows, outcomes = counted(files)
     dry, report = run(path, "--dry-run"), run(path)
     assert dry["rows_read"] == report["rows_read"] == rows
-    assert dry["fates"] == report["fates"] == dict(fates)
+    assert dry["fates"] == report["fates"] == dict(outcomes)
     others = {name for name in files if name.endswith(".json") and name.rpartition("/")[2] in OTHER_FILES}
     assert set(report["other_files"]) == others
-    assert len(_listens()) == fates["imported"]
+    assert len(_listens()) == outcomes["imported"]
     again = run(path)
-    assert again["fates"].get("already_imported", 0) == fates["imported"] + fates["unmatched"]
+    assert again["fates"].get("already_imported", 0) == outcomes["imported"] + outcomes["unmatched"]
     kept = b"".join(file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
     assert not [word for word in (b"192.0.2.77", b"secret-", b"conn_country") if word in kept]
 
@@ -219,7 +219,7 @@ def _ms(row: Row) -> int:
     return int(datetime.fromisoformat(row["ts"]).timestamp() * 1000)
 
 
-def test_rows_of_the_wrong_kind_are_set_aside_with_their_place(
+def test_rows_of_the_wrong_kind_are_quarantined_with_their_place(
     run: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     wrong: list[tuple[Any, str]] = [
@@ -314,8 +314,8 @@ def test_music_videos_are_listens_in_every_form_and_under_every_name(
     account = [music("Song 9", "2024-03-01 10:00"), podcast(3)]
     for number, name in enumerate(("Streaming_History_Video_2024.json", "Verlauf.json")):
         files = {name: video, "StreamingHistory_music_0.json": account}
-        fates = run(zipped(tmp_path / f"{number}.zip", files), "--user", f"person {number}")["fates"]
-        assert fates == {"imported": 1, "same_listen": 1, "podcast": 2, "audiobook": 1}
+        outcomes = run(zipped(tmp_path / f"{number}.zip", files), "--user", f"person {number}")["fates"]
+        assert outcomes == {"imported": 1, "same_listen": 1, "podcast": 2, "audiobook": 1}
 
 
 def test_a_dry_run_writes_nothing_at_all(run: Callable[..., dict[str, Any]], tmp_path: Path, home: Path) -> None:

@@ -73,9 +73,9 @@ def _link(path: Path) -> Path:
     return path
 
 
-def _claims_4_gib(path: Path, claim: int = 2**32 - 2) -> Path:
+def _states_4_gib(path: Path, size: int = 2**32 - 2) -> Path:
     data = bytearray(zipped(path, {NAME: ROWS}).read_bytes())
-    struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 24, claim)
+    struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 24, size)
     path.write_bytes(data)
     return path
 
@@ -100,8 +100,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a bomb": (_bomb, "MOODLOG_IMPORT_MAX_RATIO"),
     "an encrypted member": (_encrypted, "is encrypted"),
     "a symbolic link": (_link, "is a symbolic link"),
-    "a claim of 4 GiB": (_claims_4_gib, "MOODLOG_IMPORT_MAX_RATIO"),
-    "a claim that is too small": (lambda path: _claims_4_gib(path, 100), "is damaged"),
+    "a stated size of 4 GiB": (_states_4_gib, "MOODLOG_IMPORT_MAX_RATIO"),
+    "a stated size that is too small": (lambda path: _states_4_gib(path, 100), "is damaged"),
     "two members of one name": (_twice, "unpack the right one"),
     "another encoding than UTF-8": (_in_western_european, "invalid bytes in UTF8 string.)"),
     "a path to the parent": (_whole({"../../x.json": ROWS}), "points outside"),
@@ -120,7 +120,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "nothing": (lambda path: zipped(path, {NAME: b""}), "is damaged"),
     "UTF-16": (lambda path: zipped(path, {NAME: json.dumps(ROWS).encode("utf-16")}), "UTF-16"),
     "no UTF-8": (lambda path: zipped(path, {NAME: content(ROWS).replace(b"Song", b"So\xffg")}), "is damaged"),
-    "a number that is none": (lambda path: zipped(path, {NAME: '[{"ts": NaN}]'}), "is damaged"),
+    "an invalid number": (lambda path: zipped(path, {NAME: '[{"ts": NaN}]'}), "is damaged"),
     "a number of more than 64 bits": (lambda path: zipped(path, {NAME: [extended(1, ms=2**63)]}), "is damaged"),
     "a row without end": (
         lambda path: unpacked(path.parent, {NAME: b'[{"ts": "' + b"x" * 3_000_000 + b'"}]'}) / NAME,
@@ -153,7 +153,7 @@ def test_every_limit_is_a_setting(
     assert run(path).exit_code == 0
 
 
-def test_links_in_folders_are_left_alone(run: Callable[..., Result], tmp_path: Path) -> None:
+def test_links_in_folders_are_not_followed(run: Callable[..., Result], tmp_path: Path) -> None:
     elsewhere = unpacked(tmp_path / "elsewhere", {NAME: [extended(9)]})
     folder = unpacked(tmp_path / "folder", {NAME: [extended(1)], "._x.json": b"\x00", ".hidden/x.json": b"["})
     (folder / "link.json").symlink_to(elsewhere / NAME)
@@ -228,7 +228,7 @@ def wrong_rows(draw: st.DrawFn) -> Any:
 @pytest.mark.slow
 @given(st.lists(wrong_rows(), max_size=12))
 @settings(max_examples=150, deadline=None)
-def test_rows_of_any_types_are_counted_or_set_aside(rows: list[Any]) -> None:
+def test_rows_of_any_types_are_counted_or_quarantined(rows: list[Any]) -> None:
     report = _in_a_new_home({NAME: json.dumps(rows)})
     assert isinstance(report, dict)
     assert report["rows_read"] == len(rows) == sum(report["fates"].values())

@@ -1,4 +1,4 @@
-"""What holds for every export: fates add up, repeating changes nothing, and neither order nor packing matters."""
+"""What holds for every export: outcomes add up, repeating changes nothing, and neither order nor packing matters."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def test_packing_changes_nothing_and_repeating_changes_nothing(given_rows: list[
         assert contents(workspace) == stored
         for other in (again, repacked):
             assert other.outcomes["imported"] == other.outcomes["unmatched"] == 0
-            for fate in ("podcast", "audiobook", "no_uri", "malformed", "duplicate"):
-                assert other.outcomes[fate] == report.outcomes[fate]
+            for outcome in ("podcast", "audiobook", "no_uri", "malformed", "duplicate"):
+                assert other.outcomes[outcome] == report.outcomes[outcome]
     with _workspace() as (workspace, folder):
         split = _import(workspace, *_split(folder, given_rows, places))
         assert split.outcomes == report.outcomes
@@ -128,9 +128,9 @@ def _split(folder: Path, given_rows: Sequence[Any], places: Sequence[int]) -> li
 
 @dataclass(frozen=True)
 class Heard:
-    """A play as it truly was. ``twin``: the track has two addresses, and this play was told under the second.
+    """A play as it truly was. ``twin``: the track has two addresses, and this play is reported under the second.
 
-    ``at_end``: what tells one time and no length tells that of its end, not that of its start.
+    ``at_end``: a record with one time and no duration has the time of the end, not of the start.
     """
 
     song: int
@@ -155,14 +155,14 @@ class Heard:
         return music(f"Song {self.song}", f"{self.end:%Y-%m-%d %H:%M}", self.ms)
 
     @property
-    def told_at(self) -> datetime:
+    def reported_at(self) -> datetime:
         return self.end if self.at_end else self.start
 
     def early(self) -> Row:
-        return early(f"Song {self.song}", f"{self.told_at:%Y-%m-%d %H:%M:%S}")
+        return early(f"Song {self.song}", f"{self.reported_at:%Y-%m-%d %H:%M:%S}")
 
     def polled(self) -> Listen:
-        at = self.told_at.replace(microsecond=self.told_at.microsecond // 1000 * 1000)
+        at = self.reported_at.replace(microsecond=self.reported_at.microsecond // 1000 * 1000)
         return Listen("local-ada", at, track_id(self.track), ListenSource.RECENTLY_PLAYED)
 
 
@@ -192,7 +192,7 @@ def _poll(workspace: Workspace, plays: Sequence[Heard]) -> None:
     assert pull(["local-ada"], now=NOW)[0].problem is None
 
 
-# Polls began years after the account data told lengths; of two that tell none, nobody can say that they are one play.
+# Polls began years after account data had durations; two plays without a duration cannot be identified as one.
 orders = st.permutations(["second", "minute", "poll"]) | st.permutations(["second", "minute", "early"])
 
 
@@ -218,21 +218,21 @@ def _tell(workspace: Workspace, folder: Path, source: str, plays: Sequence[Heard
 
 @given(evenings(), orders, st.data())
 @settings(max_examples=60, deadline=None, report_multiple_bugs=False)
-def test_a_play_is_one_listen_whoever_tells_of_it_and_in_whatever_order(
+def test_a_play_is_one_listen_from_any_source_and_in_any_order(
     plays: list[Heard], order: list[str], data: st.DataObject
 ) -> None:
-    told = {source: data.draw(st.lists(st.sampled_from(plays), unique=True), label=source) for source in order}
+    by_source = {source: data.draw(st.lists(st.sampled_from(plays), unique=True), label=source) for source in order}
     with _workspace() as (workspace, folder):
         for source in order:
-            if told[source]:
-                _tell(workspace, folder, source, told[source])
+            if by_source[source]:
+                _tell(workspace, folder, source, by_source[source])
         match_names(workspace)
-        songs = {play.song for play in (*told["second"], *told.get("poll", ()))}
-        everything = {play for some in told.values() for play in some}
+        songs = {play.song for play in (*by_source["second"], *by_source.get("poll", ()))}
+        everything = {play for some in by_source.values() for play in some}
         expected = Counter(play.song for play in everything if play.song in songs)
         found = Counter(int(row[2]) % 10 for row in _listens(workspace))
         assert found == expected
-        named = [play for source in ("minute", "early") for play in told.get(source, ())]
+        named = [play for source in ("minute", "early") for play in by_source.get(source, ())]
         assert len(_waiting(workspace)) == sum(play.song not in songs for play in named)
         again = shutil.copytree(folder, folder.parent / "copied", dirs_exist_ok=True) if folder.exists() else None
         if again:
@@ -240,7 +240,7 @@ def test_a_play_is_one_listen_whoever_tells_of_it_and_in_whatever_order(
             _import(workspace, again)
             match_names(workspace)
             assert contents(workspace) == stored
-        # All that waited become listens once their songs are known, those that were told twice one each.
+        # All that waited become listens once their songs are known, repeated plays only once.
         ever = [extended(number, "2020-01-01T00:00:00Z") for number in range(1, 6)]
         _import(workspace, unpacked(folder / "ever", {"endsong_0.json": ever}))
         match_names(workspace)
@@ -249,7 +249,7 @@ def test_a_play_is_one_listen_whoever_tells_of_it_and_in_whatever_order(
 
 
 def test_a_window_may_name_both_ids_of_a_song() -> None:
-    """The later play was kept under the song's first id; the poll tells it under the second, beside the first."""
+    """The later play was kept under the song's first id; the poll reports it under the second, beside the first."""
     first = Heard(1, START, 61_000, twin=False, at_end=False)
     later = Heard(1, START + timedelta(minutes=3), 61_000, twin=True, at_end=False)
     with _workspace() as (workspace, folder):
@@ -263,7 +263,7 @@ def _waiting(workspace: Workspace) -> list[Any]:
         return list(connection.exec_driver_sql("SELECT 1 FROM named_plays WHERE track_key IS NULL"))
 
 
-def test_the_waiting_plays_of_one_minute_stay_apart() -> None:
+def test_the_pending_plays_of_one_minute_stay_apart() -> None:
     export = [music("Song 1", ms=1_000), music("Song 1", ms=2_000), music("Song 1", ms=30_000)]
     with _workspace() as (workspace, folder):
         _import(workspace, unpacked(folder / "a", {"StreamingHistory0.json": export}))

@@ -95,7 +95,7 @@ def test_a_play_without_an_address_waits_until_its_track_is_known(standin: Stand
         assert _listens(workspace, user) == 1
 
 
-def test_names_are_held_against_the_waiting_plays_once_but_none_is_missed(standin: StandIn, tmp_path: Path) -> None:
+def test_names_are_held_against_the_pending_plays_once_but_none_is_missed(standin: StandIn, tmp_path: Path) -> None:
     rows_given = [
         {"endTime": "2026-11-10 08:15", "artistName": "Some One", "trackName": title, "msPlayed": 180_000}
         for title in ("A Song", "Another Song")

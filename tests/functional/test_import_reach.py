@@ -72,7 +72,7 @@ def test_a_gap_is_filled_by_an_export_that_covers_it_whole(tmp_path: Path, form:
     assert all(gap["filled_at"] for gap in _run("status")["gaps"])
 
 
-def test_status_tells_how_far_the_history_reaches_by_source(home: Path, tmp_path: Path) -> None:
+def test_status_reports_how_far_the_history_reaches_by_source(home: Path, tmp_path: Path) -> None:
     files = {
         "endsong_0.json": [extended(1, "2011-05-05T05:05:05Z"), extended(1, "2024-03-01T10:00:00Z")],
         "s0.json": [music("Song 1", "2024-05-01 10:00"), music("Unheard", "2023-05-01 10:00")],

@@ -186,7 +186,7 @@ def test_labels_of_an_older_moodlog_have_no_set(migrated: Database, tmp_path: Pa
 
 
 @pytest.mark.parametrize("wrong", ["Sad|Calm", "Bored", "", "Happy|Sad"])
-def test_a_set_that_is_none_is_refused(batches: Batches, migrated: Database, wrong: str) -> None:
+def test_an_invalid_set_is_refused(batches: Batches, migrated: Database, wrong: str) -> None:
     table = moods({"unknown": "Calm"})
     with pytest.raises(BatchCorrupt, match="mood_set"):
         batches.add(LABELS, table.append_column("mood_set", pa.array([wrong])), now=NOW)

@@ -67,7 +67,7 @@ def test_every_spelling_means_the_same_person(export: str, name: str) -> None:
     assert _people() == []
 
 
-def test_two_people_of_one_name_are_told_apart_by_id_and_named_by_doctor(export: str) -> None:
+def test_two_people_of_one_name_are_distinguished_by_id_and_named_by_doctor(export: str) -> None:
     _add("zoe-2", "zo\u00eb")
     for command in (["users", "set-timezone", ZOE, "UTC"], ["forget", "--user", ZOE, "--yes"]):
         refused = _moodlog(*command)

@@ -80,11 +80,11 @@ def test_history_shows_whole_days_and_counts_beside_a_long_name(by: str) -> None
 @pytest.mark.parametrize(("by", "views"), [("hour", "mood_by_hour"), ("weekday", "mood_by_weekday")])
 def test_history_for_machines_has_the_views_own_numbers(by: str, views: str) -> None:
     done = CliRunner().invoke(main, ["history", "--by", by, "--json"])
-    told = [json.loads(line) for line in done.stdout.splitlines()]
+    reported = [json.loads(line) for line in done.stdout.splitlines()]
     with Workspace() as workspace, workspace.database.read() as connection:
         rows = connection.execute(text(f"SELECT {by} FROM {views} GROUP BY {by} ORDER BY {by}")).scalars().all()  # noqa: S608
-    assert [line[by] for line in told] == rows
-    assert all(isinstance(line[by], int) for line in told)
+    assert [line[by] for line in reported] == rows
+    assert all(isinstance(line[by], int) for line in reported)
 
 
 def test_history_by_track_shows_whole_times_beside_a_short_name() -> None:

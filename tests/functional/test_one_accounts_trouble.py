@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from flows.cli import main
 from mood_core.app.workspace import Workspace
 from mood_core.http.retry import RetryPolicy
-from mood_core.spotify import session as doors
+from mood_core.spotify import session
 from mood_core.spotify.client import SpotifyClients
 from mood_core.usecases.nightly.night_report import NightReport
 from mood_core.usecases.nightly.pull_listens import PullListens
@@ -79,7 +79,7 @@ TROUBLES = {
 @pytest.fixture
 def world(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """Three connected listeners, pulled once, some hours ago: now their access tokens have run out."""
-    monkeypatch.setattr(doors, "TIMEOUT_S", (1.0, 0.4))
+    monkeypatch.setattr(session, "TIMEOUT_S", (1.0, 0.4))
     now = datetime.now(UTC).replace(microsecond=0)
     with StandIn(seed=11, listeners=3, now=now - timedelta(hours=14), frozen=True) as standin:
         point_at(standin, monkeypatch)
@@ -144,9 +144,9 @@ def test_one_accounts_trouble_costs_no_other_account_anything(world: StandIn, na
             assert len(visible[victim.account_id] - after[victim.account_id]) == skipped
 
     status = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)
-    told = {user["user_id"]: user for user in status["users"]}
+    reported = {user["user_id"]: user for user in status["users"]}
     for listener in world.listeners:
-        user = told[listener.account_id]
+        user = reported[listener.account_id]
         if listener is victim and trouble.reason:
             assert trouble.reason in user["last_problem"]
             assert user["state"] == trouble.state

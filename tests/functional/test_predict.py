@@ -137,7 +137,7 @@ def _with_sets(folder: Path) -> Path:
     return folder
 
 
-def test_sets_and_positions_are_told(home: Path, tmp_path: Path) -> None:
+def test_sets_and_positions_are_reported(home: Path, tmp_path: Path) -> None:
     path = _file(tmp_path / "tracks.csv", [["a" * 22, *CALM], ["b" * 22, *ENERGETIC]])
     arguments = ("predict", "--features", str(path), "--model", str(_with_sets(tmp_path / "model")))
     lines = [json.loads(line) for line in _moodlog(*arguments, "--json").stdout.splitlines()]
@@ -149,9 +149,9 @@ def test_sets_and_positions_are_told(home: Path, tmp_path: Path) -> None:
         assert -1 <= line["mood_valence"] <= 1
         assert 0 <= line["mood_energy_sd"] <= 1
     assert lines[0]["mood_energy"] < 0 < lines[1]["mood_energy"]
-    told = _moodlog(*arguments)
-    assert "with 90% coverage also" in told.stdout
-    assert "On a curator never seen" in told.stderr
+    reported = _moodlog(*arguments)
+    assert "with 90% coverage also" in reported.stdout
+    assert "On a curator never seen" in reported.stderr
 
 
 def test_a_model_without_sets_has_none(home: Path, tmp_path: Path) -> None:

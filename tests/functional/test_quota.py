@@ -69,7 +69,7 @@ def test_a_long_429_stops_everybody_until_the_time_it_names(home: Path, today: S
     standin.clock.set(now + timedelta(minutes=119))
     again = _pull(standin)
     assert again.exit_code == 75
-    assert len(standin.calls.entries("recently_played", None)) == 1, "the service is left alone"
+    assert len(standin.calls.entries("recently_played", None)) == 1, "the service is not called"
 
     standin.clock.set(now + timedelta(minutes=121))
     healed = _pull(standin)

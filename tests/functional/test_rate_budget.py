@@ -1,4 +1,4 @@
-"""The rate budget that all workers share: never more calls than allowed in any span, turns in the order of asking."""
+"""The rate budget that all workers share: never more calls than allowed in any span, slots in the order of asking."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ class Time:
         self.now += seconds
 
 
-def most_in_any_span(turns: list[float], span_s: float) -> int:
-    """The most turns in any half-open span."""
-    return max(sum(start <= turn < start + span_s for turn in turns) for start in turns)
+def most_in_any_span(slots: list[float], span_s: float) -> int:
+    """The most slots in any half-open span."""
+    return max(sum(start <= slot < start + span_s for slot in slots) for start in slots)
 
 
 @pytest.mark.parametrize("calls", [1, 2, 10, 180])
 def test_no_span_has_more_than_allowed(migrated: Database, calls: int) -> None:
     clock, rng = Time(), random.Random(calls)
     budget = RateBudget("spotify", calls, wall_clock=clock)
-    turns = []
+    slots = []
     for _ in range(2 * calls + 3):
         clock.now += rng.choice([0.0, 0.0, 0.01, 1.0])
         with migrated.write() as connection:
-            turns.append(clock.now + budget.take(connection))
-    assert most_in_any_span(turns, 30.0) <= calls
-    assert turns == sorted(turns)
-    # It is used, too: the last turn comes no later than evenly spread calls would have theirs.
-    assert turns[-1] - turns[0] <= max(31.0 * len(turns) / max(1, calls - calls // 10), clock.now - turns[0] + 31.0)
+            slots.append(clock.now + budget.take(connection))
+    assert most_in_any_span(slots, 30.0) <= calls
+    assert slots == sorted(slots)
+    # It is used, too: the last slot comes no later than evenly spread calls would have theirs.
+    assert slots[-1] - slots[0] <= max(31.0 * len(slots) / max(1, calls - calls // 10), clock.now - slots[0] + 31.0)
 
 
 def test_an_idle_bucket_allows_a_burst(migrated: Database) -> None:
@@ -129,28 +129,28 @@ def test_two_processes_share_one_budget_fairly(database_url: str) -> None:
         process.stdin.write("go\n")
         process.stdin.flush()
     shares: list[list[float]] = [json.loads(process.communicate(timeout=240)[0]) for process in processes]
-    assert [len(turns) for turns in shares] == [EACH, EACH]
+    assert [len(slots) for slots in shares] == [EACH, EACH]
     assert most_in_any_span(sorted(shares[0] + shares[1]), SPAN_S) <= CALLS
-    # Each goes on as soon as its turn comes, so neither waits for the other to end.
-    assert max(turns[0] for turns in shares) < min(turns[-1] for turns in shares)
+    # Each goes on as soon as its slot comes, so neither waits for the other to end.
+    assert max(slots[0] for slots in shares) < min(slots[-1] for slots in shares)
 
 
 def worker(url: str) -> None:
-    """One process's calls, each as soon as its turn comes; tells when the turns were."""
+    """One process's calls, each as soon as its slot comes; prints the times."""
     database = open_database(url)
     clock = Time()
     budget = RateBudget("spotify", CALLS, span_s=SPAN_S, wall_clock=lambda: clock.set(time.time()))
     with database.read():
-        print("ready", flush=True)  # noqa: T201 - told to the test
+        print("ready", flush=True)  # noqa: T201 - reported to the test
     sys.stdin.readline()
-    turns = []
+    slots = []
     for _ in range(EACH):
         with database.write() as connection:
             wait_s = budget.take(connection)
-        turns.append(clock.now + wait_s)
+        slots.append(clock.now + wait_s)
         time.sleep(wait_s)
     database.close()
-    print(json.dumps(turns), flush=True)  # noqa: T201 - told to the test
+    print(json.dumps(slots), flush=True)  # noqa: T201 - reported to the test
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tracks that every source has just been asked about in vain are passed over in SQL, by the rule of the walk."""
+"""Tracks with recent feature misses of every source are skipped in SQL, by the same rule as in the chain."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def rows(migrated: Database, lake: Lake) -> FeatureRows:
     local, unheard = [Track(f"spotify:local:a:b:{t}:9", "x", ("x",), kind=TrackKind.LOCAL) for t in "cd"]
     facts |= {local: {}, unheard: {}}
     batches.add(TRACKS, to_table(TRACKS, list(facts)), now=NOW)
-    told = [FeatureMiss(local.track_id, ANY_SOURCE, NOT_A_TRACK, NOW)]
-    told += [
+    reported = [FeatureMiss(local.track_id, ANY_SOURCE, NOT_A_TRACK, NOW)]
+    reported += [
         FeatureMiss(track.track_id, name, UNKNOWN, NOW) for track, by in facts.items() for name, m in by.items() if m
     ]
-    batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, told), now=NOW)
+    batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, reported), now=NOW)
     _date(migrated, [(track.track_id, name, miss) for track, by in facts.items() for name, miss in by.items() if miss])
     return FeatureRows(migrated)
 
@@ -92,24 +92,20 @@ def _date(database: Database, dated: list[tuple[str, str, Miss]]) -> None:
         connection.execute(statement, values)
 
 
-def test_whoever_is_asked_about_by_the_walk_is_not_passed_over(
-    rows: FeatureRows, migrated: Database, lake: Lake
-) -> None:
+def test_tracks_that_the_chain_looks_up_are_not_skipped(rows: FeatureRows, migrated: Database, lake: Lake) -> None:
     everything, chain = rows.tracks_without_features(), sources()
     misses = rows.past_misses([track.track_id for track in everything])
     results = list(walk(everything, chain, misses, NOW, availability=rows))
-    told = {miss.track_id for result in results for miss in result.misses}
+    reported = {miss.track_id for result in results for miss in result.misses}
     awake = rows.tracks_without_features(resting=([BY_ID, BY_ISRC], rest_at(NOW)))
-    assert {track.track_id for track in awake} == told
-    assert 40 < len(told) < len(everything) - 40
+    assert {track.track_id for track in awake} == reported
+    assert 40 < len(reported) < len(everything) - 40
     again = sources()
     fetch_features(again, rows, Batches(lake, migrated), now=NOW)
     assert [source.calls for source in again] == [source.calls for source in chain]
 
 
-def test_who_asks_again_and_who_looks_into_files_passes_over_nobody(
-    rows: FeatureRows, migrated: Database, lake: Lake
-) -> None:
+def test_asking_again_and_local_files_skip_no_track(rows: FeatureRows, migrated: Database, lake: Lake) -> None:
     batches, count = Batches(lake, migrated), len(rows.tracks_without_features())
     local, remote = FakeSource("catalog", remote=False), FakeSource(BY_ID)
     fetch_features([local, remote], rows, batches, now=NOW)

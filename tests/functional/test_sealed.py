@@ -81,7 +81,7 @@ def test_every_script_ends_with_the_one_seal(script: Path) -> None:
 def test_a_sealed_script_sees_none_of_it(decoy: tuple[dict[str, str], Path], tmp_path: Path) -> None:
     theirs, folder = decoy
     script = tmp_path / "script.py"
-    script.write_text(_TELLS_WHAT_IT_SEES, encoding="utf-8")
+    script.write_text(_PRINTS_WHAT_IT_SEES, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, script, "kept"],
         cwd=folder,
@@ -98,7 +98,7 @@ def test_a_sealed_script_sees_none_of_it(decoy: tuple[dict[str, str], Path], tmp
     assert not any("theirs" in str(value) for value in seen.values()), seen
 
 
-_TELLS_WHAT_IT_SEES = """
+_PRINTS_WHAT_IT_SEES = """
 import json, os, subprocess, sys
 from tests.sealed import given_path, run_sealed
 

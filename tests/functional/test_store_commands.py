@@ -58,7 +58,7 @@ def test_a_month_is_a_month() -> None:
     assert "YYYY-MM" in _run("compact", "--before", "2026-13", code=2).stderr
 
 
-def test_relabel_by_the_bundled_model_tells_the_agreement_and_drops_the_old(filled: Path) -> None:
+def test_relabel_by_the_bundled_model_reports_the_agreement_and_drops_the_old(filled: Path) -> None:
     report = json.loads(_run("relabel", "--drop-old", "--json").stdout)
     assert report["labelled"] == 6
     assert report["agreement"]["old_version"] == "m/1"

@@ -40,7 +40,7 @@ def test_others_open_the_lake(line: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert (sum(row[1] for row in found) if isinstance(found, list) else len(found)) == 96
 
 
-def test_a_backup_in_the_order_told_is_whole_while_a_writer_is_at_it(tmp_path: Path) -> None:
+def test_a_backup_in_the_documented_order_is_whole_while_a_writer_is_at_it(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'moodlog.db'}")
     migrate(database, now=NOW)
     lake = open_lake(str(tmp_path / "lake"))

@@ -60,12 +60,12 @@ def test_an_older_database_keeps_its_rows_and_its_counts(database: Database, mon
     assert migrate.migrate(database, now=NOW) == [file.name for file in files[3:]]
     for table, rows in before.items():
         assert [row[: len(rows[0])] for row in query(database, f"SELECT * FROM {table}")] == rows  # noqa: S608
-    told = query(
+    reported = query(
         database,
         "SELECT mood, CAST(day AS TEXT), listens, uncertain_listens FROM mood_daily WHERE user_id = 'ada'"
         " ORDER BY day, mood",
     )
-    assert told == _COUNTED
+    assert reported == _COUNTED
     assert days_are_right(database)
 
 
@@ -108,8 +108,8 @@ def test_plays_by_name_of_an_older_database_stay_and_some_without_a_length_come(
             with database.write() as connection:
                 played = pa.Table.from_pylist([dict(zip(_PLAY, row, strict=True))], schema)
                 insert_rows(connection, "load_named_plays", played)
-    told = query(database, "SELECT user_key, coalesce(ms_played, -1), track_key FROM named_plays ORDER BY 1, 2")
-    assert told == [(1, 5, 1), (1, 6, 1), (2, -1, None), (2, 0, None)]
+    reported = query(database, "SELECT user_key, coalesce(ms_played, -1), track_key FROM named_plays ORDER BY 1, 2")
+    assert reported == [(1, 5, 1), (1, 6, 1), (2, -1, None), (2, 0, None)]
 
 
 def _migrate_until(version: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,7 +172,7 @@ def test_writers_at_the_same_time_lose_nothing(migrated: Database, tmp_path: Pat
                 ]
                 batches.add(LISTENS, listens(rows), now=now)
                 batches.add(MOODS, moods({f"t{worker + step}": "Happy"}), now=now)
-        except BaseException as error:  # noqa: BLE001 - told by the assertion
+        except BaseException as error:  # noqa: BLE001 - reported by the assertion
             troubles.append(error)
 
     threads = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]

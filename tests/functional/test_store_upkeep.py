@@ -90,10 +90,10 @@ def test_what_is_loaded_meanwhile_is_no_difference(lake: Lake, migrated: Databas
     def load_another(connection: Connection, *_: object) -> None:
         if "moodlog_write" in connection.get_execution_options():  # acquiring the lock: SQLite has one writer
             return
-        number, told = next(batches), Batches(lake, other)
-        told.add(LISTENS, listens([("ada", NOW + timedelta(minutes=number), "t0")]), now=NOW)
-        told.add(AUDIO_FEATURES, features([f"new{number}"]), now=NOW)
-        told.add(MOODS, moods({f"new{number}": "Calm"}), now=NOW)
+        number, reported = next(batches), Batches(lake, other)
+        reported.add(LISTENS, listens([("ada", NOW + timedelta(minutes=number), "t0")]), now=NOW)
+        reported.add(AUDIO_FEATURES, features([f"new{number}"]), now=NOW)
+        reported.add(MOODS, moods({f"new{number}": "Calm"}), now=NOW)
 
     event.listen(migrated.engine, "before_cursor_execute", load_another)
     try:
@@ -116,7 +116,7 @@ def test_numbers_that_databases_keep_in_other_lengths_are_the_same(lake: Lake, m
     assert verify(lake, migrated, now=NOW, deep=True).findings == []
 
 
-def test_a_person_told_twice_is_the_same_in_whatever_order_the_files_are_loaded(lake: Lake, migrated: Database) -> None:
+def test_a_person_stored_twice_is_the_same_in_any_order_of_the_files(lake: Lake, migrated: Database) -> None:
     """A command that makes somebody known was killed between the two, run again, and a run then finishes the first."""
     later = NOW + timedelta(minutes=7)
     people = [User("ada", "Ada", "Europe/Berlin", NOW), User("ada", "Countess", "Asia/Tokyo", later)]
@@ -268,7 +268,7 @@ def test_compacting_keeps_every_row_and_the_ledger(lake: Lake, migrated: Databas
     assert all_digests(migrated) == before
 
 
-def test_the_current_month_and_damaged_files_are_left_alone(lake: Lake, migrated: Database) -> None:
+def test_the_current_month_and_damaged_files_do_not_change(lake: Lake, migrated: Database) -> None:
     small_history(lake, migrated)
     _flip(Path(lake.root) / lake.paths("listens")[1])
     report = compact(lake, migrated, now=datetime(2026, 9, 28, tzinfo=UTC))
@@ -283,7 +283,7 @@ class _KilledError(BaseException):
 
 @pytest.mark.parametrize("atomic", [True, False])
 @pytest.mark.parametrize("step", ["before the lake", "before the ledger", "between the files"])
-def test_compacting_killed_anywhere_is_finished_by_the_next_run(
+def test_compacting_killed_at_any_step_is_finished_by_the_next_run(
     lake: Lake, migrated: Database, monkeypatch: pytest.MonkeyPatch, step: str, atomic: bool
 ) -> None:
     small_history(lake, migrated)

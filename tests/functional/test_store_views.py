@@ -173,10 +173,10 @@ def test_the_data_dictionary_is_fresh() -> None:
     )
 
 
-def test_the_latest_listens_are_told_alike_by_every_database(history: Database) -> None:
-    told = latest_listens(history, HistoryFilter(), 40)
-    assert [line["played_at_ms"] for line in told] == sorted((line["played_at_ms"] for line in told), reverse=True)
-    for line in told:
+def test_the_latest_listens_are_the_same_in_every_database(history: Database) -> None:
+    lines = latest_listens(history, HistoryFilter(), 40)
+    assert [line["played_at_ms"] for line in lines] == sorted((line["played_at_ms"] for line in lines), reverse=True)
+    for line in lines:
         at = datetime.fromtimestamp(line["played_at_ms"] / 1000, UTC)
         local = at.astimezone(ZONES[line["user_id"]])
         assert line["played_at"] == f"{at:%Y-%m-%dT%H:%M:%S}.{line['played_at_ms'] % 1000:03d}Z"

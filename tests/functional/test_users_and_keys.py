@@ -54,8 +54,8 @@ def test_an_id_means_its_own_account_though_somebody_is_called_so(ids: list[str]
         ids[0]: "paused",
         ids[1]: "active",
     }
-    told = [json.loads(line) for line in _moodlog("history", "--user", ids[0], "--json").stdout.splitlines()]
-    assert {line["user_id"] for line in told} == {ids[0]}
+    reported = [json.loads(line) for line in _moodlog("history", "--user", ids[0], "--json").stdout.splitlines()]
+    assert {line["user_id"] for line in reported} == {ids[0]}
     assert _moodlog("forget", "--user", ids[0], "--yes").exit_code == 0
     assert set(_listed()) == set(ids[1:]), "who only bears the id as a name stays"
 

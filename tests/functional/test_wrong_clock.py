@@ -167,7 +167,7 @@ def test_a_wish_noted_by_a_machine_a_little_ahead_holds(migrated: Database) -> N
     assert ledger.not_before() == {ENDPOINT: until}
 
 
-def test_turns_paid_in_the_future_are_not_waited_for(migrated: Database) -> None:
+def test_calls_booked_in_the_future_are_not_waited_for(migrated: Database) -> None:
     clock = [(NOW + AHEAD).timestamp()]
     budget = RateBudget("spotify", 10, wall_clock=lambda: clock[0])
     waits = []
@@ -210,16 +210,16 @@ def test_a_miss_of_the_future_is_asked_about_and_its_date_put_right(migrated: Da
     batches, rows = Batches(lake, migrated), FeatureRows(migrated)
     batches.add(TRACKS, tracks("a"), now=NOW)
     for moment in (NOW, NOW + AHEAD, NOW + DAY):
-        miss = FeatureMiss("a", "reccobeats", "unknown", moment)
-        batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, [miss]), now=moment)
-        remembered = rows.past_misses(["a"])["a", "reccobeats"]
-        assert remembered.missed_at == moment
-        assert is_due(remembered, rest_at(NOW + DAY)) == (moment != NOW + DAY)
-    assert remembered.count == 3
-    assert not is_due(replace(remembered, missed_at=NOW + LATEST_PLAUSIBLE), rest_at(NOW))
-    assert is_due(remembered, rest_at(NOW + DAY + WAITS_AFTER_MISSES[2]))
+        new = FeatureMiss("a", "reccobeats", "unknown", moment)
+        batches.add(FEATURE_MISSES, to_table(FEATURE_MISSES, [new]), now=moment)
+        miss = rows.past_misses(["a"])["a", "reccobeats"]
+        assert miss.missed_at == moment
+        assert is_due(miss, rest_at(NOW + DAY)) == (moment != NOW + DAY)
+    assert miss.count == 3
+    assert not is_due(replace(miss, missed_at=NOW + LATEST_PLAUSIBLE), rest_at(NOW))
+    assert is_due(miss, rest_at(NOW + DAY + WAITS_AFTER_MISSES[2]))
     rebuild(lake, migrated, now=NOW + DAY)
-    assert rows.past_misses(["a"])["a", "reccobeats"] == remembered
+    assert rows.past_misses(["a"])["a", "reccobeats"] == miss
 
 
 def test_names_that_came_after_a_clock_was_ahead_meet_the_plays_that_wait(migrated: Database, lake: Lake) -> None:

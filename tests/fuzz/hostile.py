@@ -1,4 +1,4 @@
-"""Hostile values, and valid things with a few places spoilt: random noise alone never gets past the first check."""
+"""Hostile values, and valid things with a few places corrupted: random noise alone never gets past the first check."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def check_sentence(message: str) -> None:
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, valid: Any, *, most: int = 3) -> Any:
+def corrupted(draw: st.DrawFn, valid: Any, *, most: int = 3) -> Any:
     """``valid`` (JSON-like) with up to ``most`` places replaced, removed, doubled or wrapped."""
     whole = [copy.deepcopy(valid)]
     for _ in range(draw(st.integers(1, most))):
@@ -103,7 +103,7 @@ def as_json(value: Any) -> bytes:
 
 def bodies(valid: Any) -> st.SearchStrategy[bytes]:
     """Bodies near ``valid``, bodies that are JSON of any kind, cut ones, and noise."""
-    near = spoilt(valid).map(as_json)
+    near = corrupted(valid).map(as_json)
     cut = st.tuples(near, st.floats(0, 1)).map(lambda pair: pair[0][: int(len(pair[0]) * pair[1])])
     odd = st.sampled_from([b"", b"null", b"[]", b"{}", b"\xff\xfe", b"[" * 5000, b"1" * 5000, b"<html>busy</html>"])
     return near | near | near | values.map(as_json) | cut | odd | st.binary(max_size=60)

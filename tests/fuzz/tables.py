@@ -48,7 +48,7 @@ def valid_rows(count: int, *, labelled: bool) -> list[list[str]]:
 
 
 @st.composite
-def spoilt_rows(draw: st.DrawFn, *, labelled: bool, count: int = 44) -> list[list[str]]:
+def corrupted_rows(draw: st.DrawFn, *, labelled: bool, count: int = 44) -> list[list[str]]:
     """Valid rows with some cells, names, columns or rows changed."""
     rows = valid_rows(count, labelled=labelled)
     for _ in range(draw(st.integers(0, 3))):
@@ -76,7 +76,7 @@ def spoilt_rows(draw: st.DrawFn, *, labelled: bool, count: int = 44) -> list[lis
 @st.composite
 def csv_bytes(draw: st.DrawFn, *, labelled: bool) -> tuple[str, bytes]:
     """A file's ending and its bytes: another encoding, delimiter, quoting, compression, or damaged."""
-    rows = draw(spoilt_rows(labelled=labelled))
+    rows = draw(corrupted_rows(labelled=labelled))
     delimiter = draw(st.sampled_from([",", ",", ",", ";", "\t", "|", " "]))
     quote = draw(st.sampled_from(["", "", '"', "'"]))
     ends = draw(st.sampled_from(["\n", "\n", "\r\n", "\r"]))

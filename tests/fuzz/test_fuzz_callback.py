@@ -1,4 +1,4 @@
-"""The server that catches the browser's answer, spoken to by whoever is on this machine: it waits for the right one."""
+"""The callback server with requests from any program on this machine: it waits for the right redirect."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_any_request(server: CallbackServer, capfd: pytest.CaptureFixture[str], 
     answer = _say(port, request)
     assert b"the-right-state" not in answer
     assert b"the-code" not in answer
-    told = capfd.readouterr()
-    assert told.out + told.err == ""
+    reported = capfd.readouterr()
+    assert reported.out + reported.err == ""
 
 
 @given(query=texts | st.text("code=&stater%+;", max_size=60))

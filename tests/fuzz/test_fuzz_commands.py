@@ -109,7 +109,7 @@ def test_a_number_too_great_for_the_database_is_a_wrong_argument(home: Path) -> 
     assert run("history", "--by", "track", "--limit", "9" * 400).exit_code == 2
 
 
-def test_a_name_too_long_for_the_disk_is_told_in_a_line(home: Path) -> None:
+def test_a_name_too_long_for_the_disk_is_reported_in_a_line(home: Path) -> None:
     _ada_is_known()
     result = run("export", "--user", "ada", "--output", "x" * 10_000)
     assert result.exit_code == 1

@@ -20,13 +20,13 @@ from mood_core.settings import load_settings
 from mood_core.spotify.tokens import Token, TokenCipher
 from mood_core.usecases.models.promote_model import current_folder
 from tests.contract.spotify_fakes import token
-from tests.fuzz.hostile import as_json, bodies, damaged, fuzz, one_sentence, spoilt, values
+from tests.fuzz.hostile import as_json, bodies, corrupted, damaged, fuzz, one_sentence, values
 
 _YAML = deployments_file().read_bytes()
 _DEPLOYMENTS = yaml.safe_load(_YAML)
 
 
-@given(data=damaged(_YAML) | spoilt(_DEPLOYMENTS).map(as_json) | st.binary(max_size=60))
+@given(data=damaged(_YAML) | corrupted(_DEPLOYMENTS).map(as_json) | st.binary(max_size=60))
 @example(b"deployments: !!python/object/apply:os.system ['touch canary']")
 @example(b"a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a]\ndeployments: [*b, *b, *b]")
 @example(b"deployments: [" * 5000)

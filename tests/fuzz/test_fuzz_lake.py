@@ -1,4 +1,4 @@
-"""Files in the lake that somebody else wrote or spoilt: named, and no other file's rows are lost or kept back."""
+"""Files in the lake that somebody else wrote or corrupted: named, and no other file's rows are lost or kept back."""
 
 from __future__ import annotations
 
@@ -126,11 +126,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 
 @given(data=st.data())
 @fuzz(10)
-def test_a_spoilt_file_is_named_and_costs_no_other(
+def test_a_corrupted_file_is_named_and_costs_no_other(
     whole: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     original, held = whole
-    folder = Path(shutil.copytree(original, tmp_path_factory.mktemp("spoilt") / "home"))
+    folder = Path(shutil.copytree(original, tmp_path_factory.mktemp("corrupted") / "home"))
     files = sorted(folder.rglob("*.parquet"))
     victim = files[data.draw(st.integers(0, len(files) - 1))]
     before = victim.read_bytes()

@@ -20,7 +20,7 @@ from mood_core.classifier.model_card import CARD_FILE, GOLDEN_FILE, _digest, rea
 from mood_core.classifier.training.export import file_digests
 from mood_core.errors import ModelError
 from mood_core.usecases.models.promote_model import install
-from tests.fuzz.hostile import as_json, bodies, check_sentence, damaged, fuzz, one_sentence, spoilt
+from tests.fuzz.hostile import as_json, bodies, check_sentence, corrupted, damaged, fuzz, one_sentence
 
 _CARD: dict[str, Any] = json.loads((bundled_folder() / CARD_FILE).read_text(encoding="utf-8"))
 _GOLDEN: dict[str, Any] = json.loads((bundled_folder() / GOLDEN_FILE).read_text(encoding="utf-8"))
@@ -54,7 +54,7 @@ def folder(tmp_path: Path) -> Callable[[], Path]:
     return fresh
 
 
-@given(card=spoilt(_CARD, most=4) | st.sampled_from([{}, [], None, 7]))
+@given(card=corrupted(_CARD, most=4) | st.sampled_from([{}, [], None, 7]))
 @example(card=_changed("name", "../../elsewhere"))
 @example(card=_changed("version", "/elsewhere"))
 @example(card=_changed("name", "current"))

@@ -27,7 +27,7 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.fetch_features import fetch_for
 from mood_core.usecases.quarantine import quarantine_answers
 from tests.contract.spotify_fakes import Reply, serving
-from tests.fuzz.hostile import bodies, check_sentence, fuzz, spoilt, values
+from tests.fuzz.hostile import bodies, check_sentence, corrupted, fuzz, values
 from tests.fuzz.test_fuzz_spotify import Service, header_texts, retry_afters, statuses
 from tests.unit.features_fakes import Availability
 
@@ -47,7 +47,7 @@ ANSWER = {"content": [_ENTRY, {**_ENTRY, "href": "https://open.spotify.com/track
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[tuple[Service, str]]:
-    """A server that says whatever it is told to, and its address."""
+    """A server whose response can be set, and its address."""
     played = Service()
     with serving(answer=played.answer) as server:
         yield played, server.url
@@ -70,7 +70,7 @@ def test_any_answer(
     assert batches.finish(now=NOW) == 0
 
 
-@given(entries=st.lists(spoilt(_ENTRY) | values, max_size=3) | values)
+@given(entries=st.lists(corrupted(_ENTRY) | values, max_size=3) | values)
 @fuzz(100)
 def test_any_entries_of_spotifys_features(entries: Any) -> None:
     report = FetchReport()

@@ -32,7 +32,7 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.pull_listens import PullListens
 from mood_core.usecases.upkeep.verify_lake import verify
 from tests.contract.spotify_fakes import MemoryTokens, Reply, Seen, app_at, serving, token
-from tests.fuzz.hostile import as_json, bodies, check_sentence, fuzz, one_sentence, spoilt, texts
+from tests.fuzz.hostile import as_json, bodies, check_sentence, corrupted, fuzz, one_sentence, texts
 from tests.store_data import users
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -84,7 +84,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[tuple[Service, str]]:
-    """A server that says whatever it is told to, and its address."""
+    """A server whose response can be set, and its address."""
     played = Service()
     with serving(answer=played.answer) as server:
         yield played, server.url
@@ -148,7 +148,7 @@ def test_any_answer_of_the_token_endpoint(service: tuple[Service, str], body: by
 
 @given(status=st.integers(100, 599), body=bodies(ERRORS[2]).map(lambda b: b.decode("utf-8", "replace")), header=texts)
 @fuzz(200)
-def test_any_failure_is_told_in_one_sentence(status: int, body: str, header: str) -> None:
+def test_any_failure_is_reported_in_one_sentence(status: int, body: str, header: str) -> None:
     answer = Answer("GET /v1/me", status, body, {"Retry-After": header}, now=NOW)
     for failure in (api_failure(answer), token_failure(answer)):
         if failure is not None:
@@ -156,7 +156,7 @@ def test_any_failure_is_told_in_one_sentence(status: int, body: str, header: str
 
 
 @dataclass
-class Told:
+class OneWindow:
     """A client that shows one window."""
 
     window: ListenWindow | MoodlogError
@@ -167,7 +167,7 @@ class Told:
         return self.window
 
 
-@given(payload=spoilt(WINDOW, most=4))
+@given(payload=corrupted(WINDOW, most=4))
 @example({"items": [{"track": _TRACK, "played_at": "1969-12-31T23:00:00Z"}]})
 @example({"items": [{"track": _TRACK, "played_at": "9999-12-31T23:59:59Z"}]})
 @example({"items": [{"track": {**_TRACK, "duration_ms": 0}, "played_at": "2026-11-20T10:00:00Z"}]})
@@ -180,7 +180,7 @@ def test_whatever_is_read_can_be_stored(migrated: Database, tmp_path: Path, payl
         window: ListenWindow | MoodlogError = parse_window(json.loads(as_json(payload)), "ada")
     except MoodlogError as error:
         window = error
-    pull = PullListens(lambda _: Told(window), ListenStore(migrated), Accounts(migrated), batches)
+    pull = PullListens(lambda _: OneWindow(window), ListenStore(migrated), Accounts(migrated), batches)
     outcome = pull(["ada"], now=NOW)[0]
     if outcome.problem is not None:
         check_sentence(outcome.problem)

@@ -69,7 +69,7 @@ def _look_at(file: Path, folder: Path, model: Classifier) -> None:
 
 
 def _named_in_latin_1(name: str) -> bytes:
-    """A Parquet file with a column whose name is no UTF-8: whoever asks for the names is told so, and not before."""
+    """A Parquet file with a column whose name is no UTF-8: reading the names fails, opening the file does not."""
     sink = pa.BufferOutputStream()
     columns = {each: pa.array(["0.5"]) for each in ("id", *FEATURES, "mood")}
     parquet.write_table(pa.table(columns), sink, store_schema=False)
@@ -78,7 +78,7 @@ def _named_in_latin_1(name: str) -> bytes:
 
 
 def _text_in_latin_1() -> bytes:
-    """A Parquet file whose ids are no UTF-8: whoever makes Python's text of them is told so."""
+    """A Parquet file whose ids are no UTF-8: converting them to text fails."""
     sink = pa.BufferOutputStream()
     columns = {"id": pa.array([b"\xb0"]).cast(pa.binary()), **{name: pa.array([0.5]) for name in FEATURES}}
     table = pa.table(columns)
@@ -123,7 +123,7 @@ def test_any_file_of_labels(folder: Callable[[], Path], written: tuple[str, byte
 
 @given(data=st.data())
 @fuzz(12)
-def test_a_spoilt_conversion_is_made_again(folder: Callable[[], Path], data: st.DataObject) -> None:
+def test_a_corrupted_conversion_is_made_again(folder: Callable[[], Path], data: st.DataObject) -> None:
     """The cache of converted catalogue files lies on a person's disk, where anything can happen to it."""
     from tests.fuzz.tables import valid_rows
 

@@ -52,7 +52,7 @@ class Expected:
             appeared = self._last_pull is not None and self._last_pull < listen.visible_at <= now
             if appeared and _key(listen) < edge:
                 self.lost.add(_key(listen))
-                # Late, and below what was stored already: nothing in the window tells of it.
+                # Late, and below what was stored already: nothing in the window shows it.
                 hidden = edge in self.stored or any(_key(listen)[0] < moment < edge[0] for moment in times)
                 if not hidden:
                     self.knowable.add(_key(listen))
@@ -72,7 +72,7 @@ def check_everything(workspace: Workspace, expected: Mapping[str, Expected], zon
         assert Counter(key for key, _ in stored[user_id]) == Counter(history.stored), user_id
         assert gaps.get(user_id, set()) == history.gaps, user_id
         for moment, _ in history.knowable:
-            assert any(begin < moment < end for begin, end in history.gaps), "a loss that no gap tells of"
+            assert any(begin < moment < end for begin, end in history.gaps), "a loss without a gap"
         zone = ZoneInfo(zones[user_id])
         for (moment, _), local_day in stored[user_id]:
             assert local_day == from_ms(moment).astimezone(zone).date().isoformat(), (user_id, moment)

@@ -25,7 +25,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Listener number ``index`` lives by ``timezone`` from ``at`` on, and tells moodlog so."""
+    """Listener number ``index`` lives by ``timezone`` from ``at`` on, and says so to moodlog."""
 
     index: int
     at: datetime

@@ -10,7 +10,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
 from mood_core.usecases.people.manage_users import change_user, the_account
-from tests.life.doors import Door
+from tests.life.clients import Spotify
 from tests.life.expected import Expected
 from tests.life.scenario import Scenario
 from tests.life.timeline import Timeline
@@ -26,15 +26,15 @@ class Simulation:
 
     Args:
         scenario: what happens when.
-        workspace: moodlog, living by the clock that ``door`` moves.
-        door: how Spotify is reached.
+        workspace: moodlog, whose clock ``spotify`` moves.
+        spotify: the client of Spotify.
         timelines: what is really played, by account id, in the order of the scenario's listener numbers.
         zones: everybody's first time zone.
     """
 
     scenario: Scenario
     workspace: Workspace
-    door: Door
+    spotify: Spotify
     timelines: Mapping[str, Timeline]
     zones: dict[str, str]
     expected: dict[str, Expected] = field(default_factory=dict)
@@ -47,12 +47,12 @@ class Simulation:
         """Live from the scenario's start to its end; nobody whom nothing ails may fail."""
         people = list(self.timelines)
         self.expected = {user_id: Expected() for user_id in people}
-        self.door.at(self.scenario.starts_at)
+        self.spotify.at(self.scenario.starts_at)
         for user_id in people:
-            self.door.consent(user_id)
+            self.spotify.consent(user_id)
         previous = self.scenario.starts_at
         for now in self._ticks():
-            self.door.at(now)
+            self.spotify.at(now)
             self._what_people_do(people, previous, now)
             if not any(now in span for span in self.scenario.machine_off):
                 self.pull(now)
@@ -66,7 +66,7 @@ class Simulation:
     def _what_people_do(self, people: list[str], previous: datetime, now: datetime) -> None:
         for index, span in self.scenario.revoked.items():
             if previous < span.begins <= now:
-                self.door.withdraw(people[index])
+                self.spotify.withdraw(people[index])
                 self._revoked.add(people[index])
             if previous < span.ends <= now and not self._is_down(now):
                 self._reconnect(people[index])
@@ -84,7 +84,7 @@ class Simulation:
         return set() if self._is_down(now) else self._revoked & ended
 
     def _reconnect(self, user_id: str) -> None:
-        self.door.consent(user_id)
+        self.spotify.consent(user_id)
         self._revoked.discard(user_id)
 
     def _is_down(self, now: datetime) -> bool:
@@ -101,7 +101,7 @@ class Simulation:
 
     def _pull_listens(self) -> PullListens:
         workspace = self.workspace
-        return PullListens(self.door.client_of, workspace.listens, workspace.accounts, workspace.batches)
+        return PullListens(self.spotify.client_of, workspace.listens, workspace.accounts, workspace.batches)
 
     def _due(self, now: datetime) -> list[str]:
         accounts = [account for account in self.workspace.accounts.all() if account.state == "active"]

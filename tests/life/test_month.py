@@ -12,7 +12,7 @@ from mood_core.usecases.upkeep.verify_lake import verify
 from standin import StandIn
 from standin.clock import Clock
 from standin.world import World
-from tests.life.doors import InProcess, OverHttp
+from tests.life.clients import InProcess, OverHttp
 from tests.life.expected import check_everything
 from tests.life.scenario import START, Scenario, invent
 from tests.life.simulation import Simulation
@@ -29,8 +29,8 @@ def _live_in_process(home: Path, scenario: Scenario) -> Simulation:
     with Workspace(now=clock.now) as workspace:
         lives = timelines(world, scenario)
         people = {person.account_id: person for person in world.listeners()}
-        door = InProcess(workspace, scenario, clock, people, lives)
-        simulation = Simulation(scenario, workspace, door, lives, {id_: one.timezone for id_, one in people.items()})
+        spotify = InProcess(workspace, scenario, clock, people, lives)
+        simulation = Simulation(scenario, workspace, spotify, lives, {id_: one.timezone for id_, one in people.items()})
         simulation.run()
         check_everything(workspace, simulation.expected, simulation.zones)
         found = verify(workspace.lake, workspace.database, now=clock.now())
@@ -49,8 +49,8 @@ def _live_over_http(
         with Workspace(now=standin.clock.now) as workspace:
             lives = timelines(standin.world, scenario)
             zones = {person.account_id: person.timezone for person in standin.listeners}
-            with OverHttp(workspace, scenario, standin) as door:
-                simulation = Simulation(scenario, workspace, door, lives, zones)
+            with OverHttp(workspace, scenario, standin) as spotify:
+                simulation = Simulation(scenario, workspace, spotify, lives, zones)
                 simulation.run()
             check_everything(workspace, simulation.expected, simulation.zones)
     return simulation

@@ -54,7 +54,7 @@ def _patterns() -> Iterator[tuple[str, str]]:
 
 
 def _nested(parsed: Any, inside: bool = False) -> bool:
-    """Whether an unbounded repeat stands in an unbounded repeat: only then can a search take exponential time."""
+    """Whether an unbounded repeat is inside an unbounded repeat: only then can a search take exponential time."""
     for kind, value in parsed:
         parts: list[Any] = []
         repeats = kind in (_constants.MAX_REPEAT, _constants.MIN_REPEAT) and value[1] == _constants.MAXREPEAT

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _bind(folder: Path) -> None:
-    """Write a card whose digests fit: whoever hands out a model can do that, a digest is no signature."""
+    """Write a card whose digests fit: the author of a model can do that, because a digest is not a signature."""
     write_card(replace(read_card(folder), files=file_digests(folder)), folder)
 
 

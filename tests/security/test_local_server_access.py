@@ -127,8 +127,8 @@ def test_what_a_browser_says_of_a_request_decides(server: LocalServer) -> None:
 
 
 def test_without_the_password_only_health_and_the_pages_code_answer(server: LocalServer, deployment: str) -> None:
-    told = httpx.get(f"{server.ui_url}/ui-settings").json()
-    assert (told["api_url"], told["auth"], told["csrf_enabled"]) == ("/api", "BASIC", True)
+    reported = httpx.get(f"{server.ui_url}/ui-settings").json()
+    assert (reported["api_url"], reported["auth"], reported["csrf_enabled"]) == ("/api", "BASIC", True)
     assert httpx.get(f"{server.api_url}/health").json() is True
     assert httpx.get(f"{server.api_url}/ready").json() == {"message": "OK"}
     for path in ("version", f"deployments/{deployment}", "admin/settings", "csrf-token?client=c", "metrics", "docs"):
@@ -163,7 +163,7 @@ def test_a_websocket_from_elsewhere_is_refused_before_it_opens(server: LocalServ
 
 
 @pytest.mark.parametrize("path", SOCKETS)
-def test_a_websocket_without_the_password_tells_nothing(server: LocalServer, path: str) -> None:
+def test_a_websocket_without_the_password_gets_nothing(server: LocalServer, path: str) -> None:
     address = f"{server.api_url.replace('http', 'ws', 1)}/{path}"
     for token in (None, "moodlog:wrong"):
         with _socket(address, {}) as opened:
@@ -222,8 +222,8 @@ def test_the_servers_folder_is_private(server: LocalServer) -> None:
 
 def test_the_password_is_in_its_file_alone(server: LocalServer, credentials: tuple[str, str]) -> None:
     folder = Path(server.client_environment["PREFECT_HOME"])
-    told = {path.name for path in folder.rglob("*") if path.is_file() and credentials[1].encode() in path.read_bytes()}
-    assert told == {"server-password"}
+    found = {path.name for path in folder.rglob("*") if path.is_file() and credentials[1].encode() in path.read_bytes()}
+    assert found == {"server-password"}
 
 
 @as_another_user
@@ -391,7 +391,7 @@ def _said_to(user: int, folder: Path) -> str:
             os.write(write, error.message.encode())
         os._exit(0)
     os.close(write)
-    with os.fdopen(read) as told:
-        said = told.read()
+    with os.fdopen(read) as reported:
+        said = reported.read()
     os.waitpid(child, 0)
     return said

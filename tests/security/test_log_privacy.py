@@ -1,4 +1,4 @@
-"""Logs know people by their id: no name, no title, no artist, also where everything is told that can be."""
+"""Logs know people by their id: no name, no title, no artist, also at the most verbose level."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def test_a_night_with_trouble_names_nobody_in_its_logs(
             change_user(workspace.accounts.all()[0], workspace.batches, now=workspace.now(), timezone="Mars/Olympus")
     personal = _personal(home / "moodlog.db")
     assert len(personal) > 50
-    told = "\n".join(logs)
-    assert "mood_core" in told
-    assert "INSERT INTO" in told
-    assert [word for word in personal if word in told] == []
+    reported = "\n".join(logs)
+    assert "mood_core" in reported
+    assert "INSERT INTO" in reported
+    assert [word for word in personal if word in reported] == []
 
 
 _INSERT = text(

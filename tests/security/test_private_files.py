@@ -70,7 +70,7 @@ def test_after_a_night_and_all_that_follows(home: Path, standin: StandIn, monkey
     assert "chmod" not in CliRunner().invoke(main, ["doctor"]).output
 
 
-def test_the_doctor_tells_what_others_can_read(home: Path) -> None:
+def test_the_doctor_reports_what_others_can_read(home: Path) -> None:
     _run("status")
     for path in (home, home / "moodlog.db"):
         path.chmod(0o755)

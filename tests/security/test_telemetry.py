@@ -24,7 +24,7 @@ with prefect_runtime(Path(sys.argv[1])):
 
 
 @pytest.mark.slow
-def test_prefect_tells_nobody(tmp_path: Path) -> None:
+def test_prefect_sends_no_telemetry(tmp_path: Path) -> None:
     switches = ("CI", "DO_NOT_TRACK", "GITHUB_ACTIONS", "PREFECT_SERVER_ANALYTICS_ENABLED", "PREFECT_API_URL")
     environment = {name: value for name, value in os.environ.items() if name not in switches}
     environment["PREFECT_HOME"] = str(tmp_path / "nobody")

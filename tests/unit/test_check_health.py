@@ -16,7 +16,7 @@ def _ago(hours: float) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("told", "pulled", "level", "word"),
+    ("reported", "pulled", "level", "word"),
     [
         (None, None, Level.WARNING, "no scheduled run starts"),
         (None, _ago(30), Level.WARNING, "no scheduled run starts"),
@@ -39,9 +39,9 @@ def _ago(hours: float) -> datetime:
     ],
 )
 def test_the_schedule_is_well_while_nights_succeed_and_else_has_a_remedy(
-    told: Scheduled | None, pulled: datetime | None, level: Level, word: str
+    reported: Scheduled | None, pulled: datetime | None, level: Level, word: str
 ) -> None:
-    finding = schedule_finding(told, pulled, NOW)
+    finding = schedule_finding(reported, pulled, NOW)
     assert finding.level is level
     assert word in finding.said
     assert bool(finding.remedy) == (level is not Level.OK)
@@ -61,7 +61,7 @@ def test_a_home_that_moodlog_serve_has_left_is_not_well_however_new_its_last_pul
         (None, Level.WARNING, "no time"),
     ],
 )
-def test_a_clock_that_differs_from_spotifys_is_told_by_how_much(
+def test_a_clock_that_differs_from_spotifys_is_reported_by_how_much(
     service_time: datetime | None, level: Level, word: str
 ) -> None:
     finding = clock_finding(NOW, service_time)

@@ -44,7 +44,7 @@ def test_the_docstring_draws_the_tree_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "reported"),
     [
         ("a\nb\tc  d", "a b c d"),
         ("\x1b[31mred", "\N{REPLACEMENT CHARACTER}[31mred"),
@@ -52,13 +52,13 @@ def test_the_docstring_draws_the_tree_as_it_is() -> None:
         ("שלום\u200f stays", "שלום\u200f stays"),
     ],
 )
-def test_a_message_is_one_plain_line_without_credentials(written: str, told: str) -> None:
+def test_a_message_is_one_plain_line_without_credentials(written: str, reported: str) -> None:
     error = MoodlogError(written)
-    assert error.message == str(error) == told
-    assert pickle.loads(pickle.dumps(error)).message == told
+    assert error.message == str(error) == reported
+    assert pickle.loads(pickle.dumps(error)).message == reported
 
 
-def test_of_a_long_message_beginning_and_end_are_told() -> None:
+def test_of_a_long_message_beginning_and_end_are_reported() -> None:
     message = MoodlogError(f"begins {'x' * 5000} do this").message
     assert len(message) == 600
     assert message.startswith("begins")

@@ -24,13 +24,13 @@ def test_a_cache_that_cannot_be_written_is_a_matter_of_configuration(tmp_path: P
 
 def test_a_csv_is_converted_once_and_again_only_when_it_changed(tmp_path: Path) -> None:
     file, cache = write_csv(tmp_path / "a.csv", ROWS), tmp_path / "cache"
-    told: list[float] = []
+    reported: list[float] = []
     for _ in range(3):
-        CatalogSource([str(file)], cache, lambda _file, share: told.append(share)).fetch(tracks(5), AT)
-        if len(told) > 0:
-            assert told[-1] == 1.0
-    assert told == sorted(told)
-    assert told.count(1.0) <= 2
+        CatalogSource([str(file)], cache, lambda _file, share: reported.append(share)).fetch(tracks(5), AT)
+        if len(reported) > 0:
+            assert reported[-1] == 1.0
+    assert reported == sorted(reported)
+    assert reported.count(1.0) <= 2
 
 
 @pytest.mark.parametrize("energy", [0.77, 0.777])

@@ -43,7 +43,7 @@ def test_each_track_s_first_usable_row_is_kept_in_the_order_of_ids(
     def metadata(counts: SortCounts) -> dict[str, str]:
         nonlocal counted
         counted = counts
-        return {"told": "yes"}
+        return {"reported": "yes"}
 
     sort_to_parquet(batches(rows, size), work, work / "out.parquet", lambda _: None, metadata)
     table = parquet.read_table(work / "out.parquet")
@@ -58,7 +58,7 @@ def test_each_track_s_first_usable_row_is_kept_in_the_order_of_ids(
     same = sum(value == kept[track_id] for track_id, _, value in rows)
     assert (counted.tracks, counted.duplicates) == (len(expected), same - len(expected))
     assert counted.conflicts == len(rows) - same
-    assert parquet.read_metadata(work / "out.parquet").metadata[b"told"] == b"yes"
+    assert parquet.read_metadata(work / "out.parquet").metadata[b"reported"] == b"yes"
 
 
 def test_row_groups_do_not_overlap_so_that_few_are_read(tmp_path_factory: pytest.TempPathFactory) -> None:

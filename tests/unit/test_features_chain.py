@@ -140,7 +140,7 @@ def test_a_track_the_source_cannot_be_asked_about_is_noted_once_and_takes_no_pla
     assert source.calls[1:] == [[track_id(1)]]
 
 
-def test_a_local_source_is_looked_up_every_time_and_its_misses_told_once() -> None:
+def test_a_local_source_is_looked_up_every_time_and_its_misses_reported_once() -> None:
     source = FakeSource("files", remote=False)
     memory, _ = walk(tracks(2), [source])
     memory, _ = walk(tracks(2), [source], memory, at=AT + timedelta(minutes=1))
@@ -159,7 +159,7 @@ def test_a_local_source_is_looked_up_every_time_and_its_misses_told_once() -> No
         (ReauthorisationNeeded("again", source="first"), None),
     ],
 )
-def test_a_failing_source_is_left_alone_and_its_tracks_are_no_misses(error: SourceError, wait: float | None) -> None:
+def test_a_failing_source_is_not_called_again_and_adds_no_misses(error: SourceError, wait: float | None) -> None:
     first = FakeSource("first", ids(0), batch_size=1, trouble=raising(error, 1))
     second = FakeSource("second", ids(1))
     memory, report = walk(tracks(4), [first, second])
@@ -178,7 +178,7 @@ def test_a_stopped_service_stops_its_other_steps() -> None:
     assert by_isrc.calls == []
 
 
-def test_access_denied_is_remembered_and_tried_again_with_one_call() -> None:
+def test_access_denied_is_recorded_and_tried_again_with_one_call() -> None:
     denied = raising(AccessDenied("403", source="spotify"))
     availability = Availability()
     first = FakeSource("spotify", batch_size=1, trouble=denied)
@@ -210,7 +210,7 @@ def test_a_denial_that_is_no_settled_answer_is_a_trouble_of_the_run() -> None:
     assert [each.service for each in report.stopped] == ["first"]
 
 
-def test_an_unexpected_answer_is_set_aside_and_the_next_batch_asked() -> None:
+def test_an_unexpected_answer_is_quarantined_and_the_next_batch_asked() -> None:
     error = UnexpectedPayload("odd", source="first", excerpt="<html>")
     first = FakeSource("first", ids(0, 1, 2, 3), batch_size=2, trouble=raising(error, 0))
     step = FakeSource("first:step")

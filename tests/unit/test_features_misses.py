@@ -1,4 +1,4 @@
-"""When a remembered miss is due again, and what can never have features."""
+"""When the source of a feature miss is called again, and what can never have features."""
 
 from datetime import timedelta
 

@@ -95,7 +95,7 @@ def test_an_href_that_names_no_spotify_track_joins_nothing(href: object) -> None
     assert read_entries({"content": [entry(1, href=href)]})[0].track_id is None
 
 
-def test_a_few_entries_that_cannot_be_joined_are_left_out_and_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_few_entries_that_cannot_be_joined_are_left_out_and_reported(caplog: pytest.LogCaptureFixture) -> None:
     entries = read_entries({"content": [entry(1), entry(2), entry(3, href=None), None]})
     assert sorted(by_key(entries, lambda each: each.track_id)) == [track_id(1), track_id(2)]
     assert "1 entries" in caplog.text

@@ -1,4 +1,4 @@
-"""What the lake takes into a batch: a good row of each dataset, and that row with one value spoilt."""
+"""What the lake takes into a batch: a good row of each dataset, and that row with one value corrupted."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-SPOILT: list[tuple[str, dict[str, Any], str]] = [
+CORRUPTED: list[tuple[str, dict[str, Any], str]] = [
     ("users", {"timezone": "Mars/Olympus"}, "Mars.Olympus"),
     ("users", {"display_name": "A\0da"}, "display_name with a NUL"),
     ("users", {"user_id": "a" * 2001}, "user_id of more than 2000 bytes"),
@@ -84,8 +84,10 @@ def test_a_good_row_is_taken(dataset: str) -> None:
     assert conform(DATASETS[dataset], _rows(dataset, GOOD[dataset])).num_rows == 1
 
 
-@pytest.mark.parametrize(("dataset", "change", "words"), SPOILT, ids=[f"{each[0]}-{each[1]}"[:60] for each in SPOILT])
-def test_one_spoilt_value_is_refused_by_its_name(dataset: str, change: dict[str, Any], words: str) -> None:
+@pytest.mark.parametrize(
+    ("dataset", "change", "words"), CORRUPTED, ids=[f"{each[0]}-{each[1]}"[:60] for each in CORRUPTED]
+)
+def test_one_corrupted_value_is_refused_by_its_name(dataset: str, change: dict[str, Any], words: str) -> None:
     with pytest.raises(BatchCorrupt, match=words):
         conform(DATASETS[dataset], _rows(dataset, GOOD[dataset] | change))
 

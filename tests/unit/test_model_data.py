@@ -208,7 +208,7 @@ def test_what_maps_no_word_is_refused(option: str) -> None:
     assert parse_mood_words(["a=b=sad", " x =", "1=CALM"]) == {"a=b": "Sad", "x": "", "1": "Calm"}
 
 
-def test_labels_that_are_no_moods_are_told_to_label_nothing(tmp_path: Path) -> None:
+def test_labels_that_are_not_moods_are_reported(tmp_path: Path) -> None:
     tracks = read_labelled(_write(_rows(classes=("sleep", "focus")), tmp_path / "tracks.csv"))
     assert "labels no listens" in " ".join(tracks.notes)
 

@@ -1,6 +1,6 @@
 """Merge, watermark and gap rules against a plain model of a person's life: pulls, late reports, outages and imports.
 
-The machine drives the real ``PullListens``; what it stores lies in memory. The model knows which plays really happened,
+The machine drives the real ``PullListens``; what it stores is in memory. The model knows which plays really happened,
 when each was reported, and which were ever shown in a window.
 """
 
@@ -42,7 +42,7 @@ TROUBLES: list[MoodlogError] = [
 
 @dataclass(frozen=True)
 class RealPlay:
-    """A play that happened. Spotify tells its ``shown_at``: now the start, now the end; an export tells the end."""
+    """A play that happened. Spotify reports its ``shown_at``: now the start, now the end; an export reports the end."""
 
     ends_at: datetime
     track: str
@@ -205,7 +205,7 @@ class Life(RuleBasedStateMachine):
             assert times & {play.shown_at, play.ends_at}
 
     @invariant()
-    def what_was_lost_lies_in_a_gap_unless_nobody_could_know(self) -> None:
+    def lost_plays_are_in_a_gap_unless_undetectable(self) -> None:
         lost = set(self.reported) - set(self.unpulled) - self.shown - self.exported - self.unknowable
         for play in lost:
             assert any(begin < play.shown_at < end for begin, end in self.shelf.gaps)

@@ -37,7 +37,7 @@ def test_sentences_compare_with_the_week_before() -> None:
     assert len(said) == 2
 
 
-def test_the_largest_move_is_told_where_it_is_not_the_leading_moods() -> None:
+def test_the_largest_move_is_reported_where_it_is_not_the_leading_moods() -> None:
     said = _recap({"Happy": 5, "Sad": 1, "Calm": 2, "Energetic": 2}, {"Happy": 5, "Sad": 5}).sentences()
     assert said[1] == "Happy led with 50% of the listens, as in the week before."
     assert said[2] == "Sad fell most, from 50% to 10%."

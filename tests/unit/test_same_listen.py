@@ -21,15 +21,15 @@ ACCOUNT = Play(END, LENGTH, ListenSource.ACCOUNT_DATA)
         (EXTENDED, END - LENGTH - 30_000, END + 1_000 + 30_000),
         (ACCOUNT, END - LENGTH - 30_000, END + 60_000 + 30_000),
     ],
-    ids=["told to the second", "told to the minute"],
+    ids=["reported to the second", "reported to the minute"],
 )
-def test_a_polled_time_lies_in_the_play_or_half_a_minute_beside_it(exported: Play, earliest: int, latest: int) -> None:
+def test_a_polled_time_is_in_the_play_or_half_a_minute_beside_it(exported: Play, earliest: int, latest: int) -> None:
     for at_ms, is_same in ((earliest - 1, False), (earliest, True), (END, True), (latest, True), (latest + 1, False)):
         polled = Play(at_ms, None, ListenSource.RECENTLY_PLAYED)
         assert same_listen(polled, exported) is same_listen(exported, polled) is is_same
 
 
-def test_the_second_lies_in_the_minute_give_or_take_half_a_minute() -> None:
+def test_the_second_is_in_the_minute_give_or_take_half_a_minute() -> None:
     for beside_ms, is_same in ((-30_001, False), (-30_000, True), (59_000, True), (89_999, True), (90_000, False)):
         second = Play(END + beside_ms, LENGTH, ListenSource.EXTENDED_HISTORY)
         assert same_listen(second, ACCOUNT) is same_listen(ACCOUNT, second) is is_same

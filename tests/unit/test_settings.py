@@ -22,7 +22,7 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MOODLOG_HOME", str(tmp_path / "home"))
 
 
-def test_everything_lies_in_home_by_default(tmp_path: Path) -> None:
+def test_everything_is_in_home_by_default(tmp_path: Path) -> None:
     settings = load_settings()
     assert settings.database == f"sqlite:///{tmp_path / 'home' / 'moodlog.db'}"
     assert settings.lake == str(tmp_path / "home" / "lake")
@@ -86,7 +86,7 @@ def test_the_folder_may_name_a_home_and_its_settings_are_read(tmp_path: Path, mo
     assert (load_settings().home, load_settings().shards) == (tmp_path / "there", 7)
 
 
-def test_a_home_that_names_another_home_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_home_that_names_another_home_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "home").mkdir(mode=0o700)
     (tmp_path / "home" / ".env").write_text("MOODLOG_HOME=elsewhere\n")
     assert load_settings().home == tmp_path / "home"
@@ -147,7 +147,7 @@ def test_a_redirect_uri_with_a_login_is_refused_and_not_repeated() -> None:
     assert "planted" not in caught.value.message
 
 
-def test_a_misspelt_name_is_told_once_with_the_one_that_was_meant(
+def test_a_misspelt_name_is_reported_once_with_the_one_that_was_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("MOODLOG_SHARD", "planted")

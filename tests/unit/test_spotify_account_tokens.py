@@ -146,7 +146,7 @@ class Workers(RuleBasedStateMachine):
 
     @rule(worker=st.integers(0, 2))
     def killed_under_lease(self, worker: int) -> None:
-        """A worker that claimed the lease and died before it asked."""
+        """A worker that acquired the lease and died before it asked."""
         self.repository.acquire_refresh_lease("person", f"dead-{worker}", 45)
 
     @rule(worker=st.integers(0, 2), rejected=st.booleans())

@@ -86,7 +86,7 @@ def test_a_short_wait_is_a_rate_limit_and_a_long_one_a_quota(
     ("seconds", "words"),
     [(61, "in 1 minute."), (120, "in 2 minutes."), (5400, "in 90 minutes."), (10_800, "in 3 hours.")],
 )
-def test_a_wait_is_told_in_words(seconds: int, words: str) -> None:
+def test_a_wait_is_reported_in_words(seconds: int, words: str) -> None:
     failure = api_failure(answer(429, "", Retry_After=str(seconds)))
     assert isinstance(failure, QuotaExceeded)
     assert failure.message.replace("\u202f", " ").endswith(words)
@@ -110,7 +110,7 @@ def test_a_quota_without_retry_after_waits_an_hour() -> None:
         ),
     ],
 )
-def test_a_denial_tells_the_remedy(body: str, remedy: str) -> None:
+def test_a_denial_reports_the_remedy(body: str, remedy: str) -> None:
     failure = api_failure(answer(403, body))
     assert isinstance(failure, AccessDenied)
     assert remedy in failure.message
@@ -150,8 +150,8 @@ def test_the_token_endpoint_has_its_own_errors(status: int, body: str, kind: typ
 )
 def test_no_answer_surprises(status: int, body: str, retry_after: str | None) -> None:
     headers = {} if retry_after is None else {"Retry-After": retry_after}
-    told = Answer("GET /v1/me", status, body, headers, (), NOW)
-    for failure in (api_failure(told), token_failure(told)):
+    reported = Answer("GET /v1/me", status, body, headers, (), NOW)
+    for failure in (api_failure(reported), token_failure(reported)):
         assert failure is None or failure.message
 
 
@@ -167,7 +167,7 @@ def test_no_answer_surprises(status: int, body: str, retry_after: str | None) ->
         '{"error": "invalid_grant", "error_description": "planted-secret"}',
     ],
 )
-def test_an_echoed_secret_is_not_told(classify: type, status: int, body: str) -> None:
+def test_an_echoed_secret_is_not_reported(classify: type, status: int, body: str) -> None:
     failure = classify(answer(status, body))
     assert "planted-secret" not in f"{failure!r} {getattr(failure, 'excerpt', '')} {answer(status, body)!r}"
 
@@ -180,7 +180,7 @@ def test_an_echoed_secret_is_not_told(classify: type, status: int, body: str) ->
         ('[{"name": "x', ""),
     ],
 )
-def test_an_excerpt_shows_a_foreign_page_and_nobodys_data(body: str, excerpt: str) -> None:
+def test_an_excerpt_shows_a_foreign_page_and_no_personal_data(body: str, excerpt: str) -> None:
     failure = api_failure(answer(200, body))
     assert isinstance(failure, UnexpectedPayload)
     assert failure.excerpt == excerpt

@@ -73,7 +73,7 @@ def _history(reference: str, _: Path) -> str | None:
     parser = RowParser(ImportFilter(), AT)
     try:
         parser.parse(row)
-    except Exception:  # noqa: BLE001 - whatever it says of a row that is none
+    except Exception:  # noqa: BLE001 - whatever it says of an invalid row
         return None
     infos = parser.result.track_infos
     return infos[0].track_id if infos else None
@@ -135,6 +135,6 @@ def test_the_mood_of_a_playlist_is_written_as_moods_are() -> None:
     assert parse_playlist(f"focus={ID}").mood == "focus"
 
 
-def test_what_may_stand_in_a_list_of_ids() -> None:
+def test_what_is_safe_in_a_list_of_ids() -> None:
     assert is_safe_id(ID)
     assert not any(map(is_safe_id, ["", "a,b", "a/b", "spotify:local:x", "x" * 65, "ä"]))

@@ -193,7 +193,7 @@ def test_text_that_no_database_takes_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("value", [None, True, "long", -1, 2**31, float("inf"), float("nan"), [], 10**400])
-def test_a_length_that_is_none_is_unknown(value: object) -> None:
+def test_an_invalid_duration_is_unknown(value: object) -> None:
     (track,) = window(item(duration_ms=value)).tracks
     assert track.duration_ms is None
 

@@ -61,7 +61,7 @@ def test_any_of_the_keys_decrypts_and_the_newest_encrypts() -> None:
     assert TokenCipher([new_key]).decrypt(both.rotate(secret)) == b"secret"
 
 
-def test_a_wrong_key_is_told_as_such() -> None:
+def test_a_wrong_key_is_reported_as_such() -> None:
     secret = TokenCipher([TokenCipher.generate_key()]).encrypt(b"secret")
     other = TokenCipher([TokenCipher.generate_key()])
     with pytest.raises(ConfigError, match="MOODLOG_TOKEN_KEY"):

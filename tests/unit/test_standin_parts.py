@@ -19,7 +19,7 @@ from standin.tokens import TokenOffice
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def test_a_frozen_clock_moves_only_when_told() -> None:
+def test_a_frozen_clock_moves_only_on_request() -> None:
     clock = Clock(START, running=False)
     assert clock.now() == clock.now() == START
     assert clock.advance(timedelta(hours=3)) == START + timedelta(hours=3)

@@ -38,7 +38,7 @@ INTENDED_USE = (
 )
 LIMITS = (
     "The labels are the playlist each track was found in, not what people said they felt: the scores measure how well "
-    "playlists are told apart. Against moods annotated by people, a published comparison puts models on these "
+    "playlists are distinguished. Against moods annotated by people, a published comparison puts models on these "
     "features at 58.5 % F1.",
     "People mean different things by the same word. What the training's curators mean by Calm is in the table below; a "
     "person who means something else gets labels they do not agree with.",

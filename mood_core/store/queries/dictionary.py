@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import inspect
 
+from mood_core.errors import StoreError
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.sql_files import sql_files, sql_folder
 
@@ -27,7 +28,7 @@ def view_meanings(database: Database) -> dict[str, ViewMeaning]:
     """The meaning of each view for users by name, in the order of the files.
 
     Raises:
-        StoreError: The database cannot be read.
+        StoreError: The database cannot be read, or a column of a view has no meaning in ``sql/columns.toml``.
     """
     meanings = tomllib.loads((sql_folder() / "columns.toml").read_text(encoding="utf-8"))
     found = {}
@@ -36,6 +37,10 @@ def view_meanings(database: Database) -> dict[str, ViewMeaning]:
             name = file.name.partition("_")[2]
             if name not in INNER:
                 columns = [column["name"] for column in inspect(connection).get_columns(name)]
+                if new := ", ".join(sorted(set(columns) - meanings.keys())):
+                    raise StoreError(
+                        f"The view {name} has columns without a meaning: {new}. Add them to sql/columns.toml."
+                    )
                 found[name] = ViewMeaning(_comment(file.text), {column: meanings[column] for column in columns})
     return found
 

@@ -1,4 +1,4 @@
-"""Turns, holds and drafts: one process at a time, and nothing stays of a process that has ended."""
+"""Locks, leases and temporary files: one process at a time, and nothing remains of a process that has ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mood_core.usecases.account_lock import account_lock
 from tests.store_data import NOW, users
 
 
-def test_a_turn_is_had_by_one_at_a_time_and_another_kind_goes_on(migrated: Database) -> None:
+def test_a_lock_is_held_by_one_at_a_time_and_another_lock_is_free(migrated: Database) -> None:
     with named_lock(migrated, NamedLock.UPKEEP):
         with (
             pytest.raises(StoreBusy, match="another moodlog is importing"),
@@ -39,14 +39,14 @@ def test_a_turn_is_had_by_one_at_a_time_and_another_kind_goes_on(migrated: Datab
         pass
 
 
-def test_a_turn_ends_with_an_error_in_it(migrated: Database) -> None:
+def test_a_lock_is_released_by_an_error(migrated: Database) -> None:
     with pytest.raises(ZeroDivisionError), named_lock(migrated, NamedLock.LABELS):
         _ = 1 / 0
     with named_lock(migrated, NamedLock.LABELS, wait_s=0.3):
         pass
 
 
-def test_an_account_is_held_against_runs_and_let_go(
+def test_an_account_is_locked_against_runs_and_released(
     migrated: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = (lake := open_lake(str(tmp_path / "lake"))).write(USERS, users(("ada", "UTC")), created_at=NOW)
@@ -63,7 +63,7 @@ def test_an_account_is_held_against_runs_and_let_go(
         pass
 
 
-def test_drafts_of_processes_that_have_ended_are_swept_and_no_others(tmp_path: Path) -> None:
+def test_temporary_files_of_processes_that_have_ended_are_swept_and_no_others(tmp_path: Path) -> None:
     target = tmp_path / "file.parquet"
     code = (
         "from mood_core.files.atomic import temporary_path; from pathlib import Path;"

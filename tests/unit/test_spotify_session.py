@@ -1,4 +1,4 @@
-"""The parts of a door that need no server: names of endpoints, the pool, the retry policy."""
+"""The parts of the client that need no server: names of endpoints, the pool, the retry policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doors to Spotify for a simulated life: in this process, for speed, and over HTTP to the stand-in, for truth."""
+"""Clients of Spotify for a simulated life: in this process, for speed, and over HTTP to the stand-in, for realism."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.life.timeline import WINDOW, Timeline
 from tests.nights import token_of
 
 
-class Door(Protocol):
+class Spotify(Protocol):
     """How a life reaches Spotify. People are named by their account id, which is their user id."""
 
     def at(self, moment: datetime) -> None:
@@ -90,11 +90,11 @@ class InProcess:
 
 @dataclass(frozen=True, slots=True)
 class _InProcessClient:
-    door: InProcess
+    spotify: InProcess
     user_id: str
 
     def recently_played(self) -> ListenWindow:
-        return self.door.window(self.user_id)
+        return self.spotify.window(self.user_id)
 
 
 def _track(play: TrueListen) -> Track:

@@ -1,4 +1,4 @@
-"""Claims: no two runs pull one account at once, and a run that was killed does not keep the next one waiting."""
+"""Leases: no two runs pull one account at once, and a killed run does not block the next one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_hundreds_of_thousands_of_accounts_or_batches_fit_one_question(standin: 
         assert loaded_among(workspace.database, [*many, known]) == {known}
 
 
-def test_a_claim_ends_with_its_lease_or_with_its_process(standin: StandIn) -> None:
+def test_a_lease_ends_with_its_lease_or_with_its_process(standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
         ids, now = connect_listeners(workspace, standin), workspace.now()
         assert workspace.accounts.acquire_leases(ids, "another-host:7:x", now=now, for_s=60) == ids
@@ -74,14 +74,14 @@ def test_accounts_with_trouble_of_their_own_come_last(standin: StandIn) -> None:
         assert workspace.accounts.acquire_leases(ids, new_owner(), now=now, for_s=60) == [ids[1], ids[2], ids[0]]
 
 
-def test_only_active_accounts_are_claimed(standin: StandIn) -> None:
+def test_only_active_accounts_are_leased(standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
         ids = connect_listeners(workspace, standin)
         workspace.accounts.set_state(ids[0], "paused")
         assert workspace.accounts.acquire_leases(ids, new_owner(), now=workspace.now(), for_s=60) == ids[1:]
 
 
-def test_a_claim_is_renewed_once_a_minute() -> None:
+def test_a_lease_is_renewed_once_a_minute() -> None:
     times = iter([0.0, 1.0, 59.0, 60.0, 60.0, 61.0, 125.0, 125.0])
     renewed: list[None] = []
     renewal = Renewal(lambda: renewed.append(None), clock=lambda: next(times))

@@ -1,4 +1,4 @@
-"""No token, code, key or password is told anywhere: logs at DEBUG, Prefect's database, artifacts, results, the lake,
+"""No token, code, key or password appears anywhere: logs at DEBUG, Prefect's database, artifacts, results, the lake,
 exceptions on the terminal, process arguments. Connecting, good nights and failing ones, on a real Prefect server.
 """
 
@@ -97,7 +97,7 @@ class Terminal:
         return done.returncode
 
 
-def test_no_secret_is_told(home: Path, tmp_path: Path, standin: StandIn, planted: Planted) -> None:
+def test_no_secret_leaks(home: Path, tmp_path: Path, standin: StandIn, planted: Planted) -> None:
     terminal = Terminal(tmp_path / "said")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the test's own browser is not moodlog
     with command_lines() as lines:
@@ -125,8 +125,8 @@ def test_no_secret_is_told(home: Path, tmp_path: Path, standin: StandIn, planted
 
     kept = dict(everything_kept(tmp_path))
     assert planted.found_in(kept.pop(str(home / "prefect" / "server-password"))) == {"server password"}
-    told = {name: planted.found_in(data) for name, data in kept.items() if planted.found_in(data)}
-    assert told == {}
+    reported = {name: planted.found_in(data) for name, data in kept.items() if planted.found_in(data)}
+    assert reported == {}
     assert not any(planted.found_in(line) for line in lines)
     _the_search_would_have_found_them(home, planted, kept, lines)
 
@@ -150,7 +150,7 @@ def _the_search_would_have_found_them(home: Path, planted: Planted, kept: dict[s
     assert any(b"run-nightly" in data for name, data in kept.items() if "prefect.db" in name)
     assert any(b"DEBUG" in data and b"urllib3" in data for data in kept.values())
     assert any(name.endswith(".parquet read") for name in kept)
-    assert any("quarantine" in name and b"told" in data for name, data in kept.items()), "what was echoed was kept"
+    assert any("quarantine" in name and b"reported" in data for name, data in kept.items()), "what was echoed was kept"
     assert any("…".encode() in data for name, data in kept.items() if "tracks" in name), "and so was the title"
     for place in ("mine.zip/", "page.html", "recap.png", "backup/", ".log", "said/"):
         assert any(place in name for name in kept), place

@@ -87,7 +87,7 @@ def test_a_load_that_fails_leaves_no_keys_behind(batches: Batches, migrated: Dat
     assert days_are_right(migrated)
 
 
-def test_whoever_deletes_tracks_waits_for_a_running_load(batches: Batches, migrated: Database) -> None:
+def test_deleting_tracks_waits_for_a_running_load(batches: Batches, migrated: Database) -> None:
     if migrated.dialect == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     with migrated.load() as loading:
@@ -110,7 +110,7 @@ def test_listens_written_by_hand_are_still_checked(batches: Batches, migrated: D
         connection.execute(text("INSERT INTO listens VALUES (1, 1700000000000, 99, NULL, 1)"))
 
 
-def test_labels_deleted_by_hand_are_not_remembered(batches: Batches, migrated: Database) -> None:
+def test_labels_deleted_by_hand_are_not_cached(batches: Batches, migrated: Database) -> None:
     set_current(migrated, "m/1")
     batches.add(MOODS, moods({"a": "Sad", "b": "Happy"}), now=NOW)
     _listen(batches, 1, "ab")

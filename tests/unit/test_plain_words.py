@@ -1,0 +1,59 @@
+"""The words that docs/glossary.md replaces do not come back, in text or in names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+WORDS = (
+    "lest", "in vain", "nobody'?s", "whoever", "anybody", "hears? of", "that is none", "oftener", "left alone",
+    "(?:keeps?|kept|sets?|puts?) aside", "puts? off", "killed anywhere", "partners?", "spoilt", "brakes?", "doors?",
+    "told", "tells", "waiting plays",
+)  # fmt: skip
+"""Only words without a technical meaning; others that the glossary replaces have one, such as "turn" or "memory"."""
+
+PLACES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs",
+    "flows",
+    "mood_core",
+    "sql/queries",
+    "sql/views",
+    "standin",
+    "tests",
+)
+KINDS = {".py", ".md", ".sql", ".js", ".j2", ".toml", ".yaml"}
+NOT_READ = {"glossary.md", "echarts.min.js", "saved_models", Path(__file__).name}
+_OLD = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(WORDS)})(?![A-Za-z])", re.IGNORECASE)
+
+
+def _files(place: Path) -> Iterator[Path]:
+    paths = [place] if place.is_file() else sorted(place.rglob("*"))
+    return (path for path in paths if path.suffix in KINDS and not NOT_READ & set(path.parts))
+
+
+def old_words(text: str) -> list[tuple[int, str]]:
+    """The line and text of each old word; names of code are read as words."""
+    lines = enumerate(text.replace("_", " ").splitlines(), start=1)
+    return [(number, match[0]) for number, line in lines for match in _OLD.finditer(line)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_plain_words_are_used(place: str) -> None:
+    found = {
+        str(path.relative_to(CHECKOUT)): words
+        for path in _files(CHECKOUT / place)
+        if (words := old_words(path.read_text(encoding="utf-8")))
+    }
+    assert found == {}, "docs/glossary.md has the words to use instead"
+
+
+def test_an_old_word_is_found_in_a_name_and_in_text() -> None:
+    assert old_words('def left_alone():\n    """Puts off a run."""') == [(1, "left alone"), (2, "Puts off")]
+    assert old_words("outdoors, foretold, claims, turns") == []
