@@ -60,7 +60,7 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
     answer = {
         "file": str(out),
         "items": report.items,
-        "fates": {outcome.value: count for outcome, count in sorted(report.outcomes.items())},
+        "outcomes": {outcome.value: count for outcome, count in sorted(report.outcomes.items())},
         "tracks": dict(sorted(report.kept.items())),
     }
     click.echo(json.dumps(answer)) if as_json else _print_report(report, out)

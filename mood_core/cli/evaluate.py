@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from mood_core.cli import options
 from mood_core.cli.messages import echo_notes
 from mood_core.cli.progress import share_progress
+from mood_core.text.format import plural
 
 if TYPE_CHECKING:
     from mood_core.classifier.training import Evaluation
@@ -158,7 +159,7 @@ def _model(data: Path, words: dict[str, str], model: Path, **settings: Any) -> E
     evaluation = evaluate_unseen(candidate(classifier, model), tracks, **settings)
     seen = evaluation.protocol["seen_tracks"]
     new = len(tracks) - seen
-    few = f"; {new} tracks are too few to measure it well" if new < FEWEST_TRACKS else ""
+    few = f"; {plural(new, 'new track')} cannot measure it well" if new < FEWEST_TRACKS else ""
     skipped = [f"{seen:,} of {len(tracks):,} tracks are left out: the model was trained on them{few}"] if seen else []
     echo_notes([*tracks.notes, *skipped])
     return evaluation

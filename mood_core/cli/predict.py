@@ -105,7 +105,7 @@ def _judged(model: Classifier, matrix: Any) -> dict[str, Any]:
         **{name: round(float(values[0]), 6) for name, values in place.items()},
         "out_of_distribution": bool(model.out_of_distribution(matrix)[0]),
         "model_version": model.model_version,
-        "spoke": [
+        "factors": [
             {"feature": part.feature, "value": None if part.value != part.value else part.value, "weight": part.weight}
             for part in attribute(model, matrix)[0]
         ],
@@ -121,8 +121,8 @@ def _sentence(line: dict[str, Any]) -> str:
     limits += ["unlike the training data"] if line["out_of_distribution"] else []
     limit = f" ({', '.join(limits)})" if limits else ""
     text = f"{name} is a {line['mood'].upper()} song{limit}\n  {shares}"
-    if line.get("spoke"):
-        parts = [_factor(part) for part in line["spoke"][:_TOP_FACTORS]]
+    if line.get("factors"):
+        parts = [_factor(part) for part in line["factors"][:_TOP_FACTORS]]
         text += f"\n  top factors: {', '.join(parts)}; features from {line['feature_source']}"
     return text
 

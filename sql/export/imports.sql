@@ -4,7 +4,7 @@ SELECT
     f.digest,
     f.options,
     f.rows_read,
-    f.fates,
+    f.outcomes,
     f.imported_at_ms
 FROM imported_files AS f
 INNER JOIN users AS u ON u.user_key = f.user_key

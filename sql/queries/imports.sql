@@ -146,7 +146,7 @@ ORDER BY g.starts_at_ms;
 -- The outcome of an earlier import of the same bytes with the same options.
 SELECT
     f.rows_read,
-    f.fates
+    f.outcomes
 FROM imported_files AS f
 WHERE
     f.digest = :digest
@@ -155,13 +155,13 @@ WHERE
 
 -- name: record_imported_file
 -- Record that an export was imported as a whole.
-INSERT INTO imported_files (user_key, digest, options, rows_read, fates, imported_at_ms)
+INSERT INTO imported_files (user_key, digest, options, rows_read, outcomes, imported_at_ms)
 SELECT
     user_key,
     :digest AS digest,
     :options AS options,
     :rows AS rows_read,
-    :fates AS fates,
+    :outcomes AS outcomes,
     :at AS imported_at_ms
 FROM users
 WHERE user_id = :user

@@ -43,7 +43,7 @@ def test_a_history_is_imported_and_forgotten_again(server: None, tmp_path: Path)
     path.write_text(json.dumps([ROW, {**ROW, "ts": "2025-05-06T05:05:05Z"}]), encoding="utf-8")
     report = import_history([str(path)], "ada", timezone="Europe/Lisbon")
     assert report["rows_read"] == 2
-    assert report["fates"]["imported"] == 2
+    assert report["outcomes"]["imported"] == 2
     with Workspace() as workspace:
         assert [account.display_name for account in workspace.accounts.all()] == ["ada"]
     refusing: Any = forget_person

@@ -41,12 +41,12 @@ def test_a_dataset_is_built_and_taken_by_training(labelled: list[str], standin: 
     done = _moodlog("dataset", "build", *labelled, "--out", str(out), "--json")
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
-    assert sum(answer["fates"].values()) == answer["items"] > 50
-    assert sum(answer["tracks"].values()) == answer["fates"]["kept"]
+    assert sum(answer["outcomes"].values()) == answer["items"] > 50
+    assert sum(answer["tracks"].values()) == answer["outcomes"]["kept"]
     tracks = read_labelled(out)
     repeated = [note for note in tracks.notes if "repeated" in note]  # the same recording under another id
     assert all(tracks.counts()[mood] <= count for mood, count in answer["tracks"].items())
-    assert len(tracks) + int(repeated[0].split()[0]) == answer["fates"]["kept"]
+    assert len(tracks) + int(repeated[0].split()[0]) == answer["outcomes"]["kept"]
     assert set(tracks.classes) == {"Calm", "Energetic", "Happy", "Sad"}
 
     asked = standin.calls.count("reccobeats_audio_features")

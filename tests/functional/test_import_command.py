@@ -62,8 +62,8 @@ def test_every_outcome_adds_up_and_a_second_import_changes_nothing(run: Any, tmp
     )
     dry = json.loads(run(path, "--dry-run").stdout)
     first = json.loads(run(path).stdout)
-    assert dry["fates"] == first["fates"]
-    assert first["fates"] == {
+    assert dry["outcomes"] == first["outcomes"]
+    assert first["outcomes"] == {
         "imported": 3,
         "duplicate": 1,
         "same_listen": 1,
@@ -74,12 +74,12 @@ def test_every_outcome_adds_up_and_a_second_import_changes_nothing(run: Any, tmp
         "local_track": 1,
         "malformed": 3,
     }
-    assert sum(first["fates"].values()) == first["rows_read"] == 13
+    assert sum(first["outcomes"].values()) == first["rows_read"] == 13
     before = stored(tmp_path)
     again = json.loads(run(path).stdout)
     repacked = json.loads(run(zipped(tmp_path / "y.zip", {"endsong_0.json": rows})).stdout)
-    assert again["fates"]["already_imported"] == 4
-    assert repacked["fates"]["already_imported"] == 2
+    assert again["outcomes"]["already_imported"] == 4
+    assert repacked["outcomes"]["already_imported"] == 2
     assert stored(tmp_path) == before
     kept = b"".join(file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
     assert not any(secret in kept for secret in (b"192.0.2.77", b"secret-platform", b"conn_country"))
@@ -118,9 +118,9 @@ def test_an_answer_that_labelling_cannot_use_is_kept_for_a_look(
 
 def test_account_data_first_then_the_extended_history(run: Any, tmp_path: Path) -> None:
     names = zipped(tmp_path / "a.zip", {"StreamingHistory0.json": [music("Song 1")]})
-    assert json.loads(run(names).stdout)["fates"] == {"unmatched": 1}
+    assert json.loads(run(names).stdout)["outcomes"] == {"unmatched": 1}
     uris = zipped(tmp_path / "b.zip", {"endsong_0.json": [extended(1)]})
-    assert json.loads(run(uris).stdout)["fates"] == {"imported": 1}
+    assert json.loads(run(uris).stdout)["outcomes"] == {"imported": 1}
 
 
 AT_TEN = [extended(1, "2024-03-01T10:00:00Z", 0), music("Song 1", "2024-03-01 10:00", 61_000)]
@@ -134,7 +134,7 @@ def test_different_plays_of_a_song_at_one_moment_both_stay(
 ) -> None:
     known = [extended(1, "2020-01-01T00:00:00Z")]
     for number, rows in enumerate([known, *parts]):
-        outcomes = json.loads(run(zipped(tmp_path / f"{number}.zip", {"endsong_0.json": rows})).stdout)["fates"]
+        outcomes = json.loads(run(zipped(tmp_path / f"{number}.zip", {"endsong_0.json": rows})).stdout)["outcomes"]
         assert outcomes == {"imported": len(rows)}
     assert len(stored(tmp_path)) == 3
 
@@ -146,8 +146,8 @@ def test_a_row_that_was_new_beside_an_extended_one_is_known_the_next_time(run: A
         music("Song 1", "2024-03-01 10:00", 1_000),
         music("Song 1", "2024-03-01 10:01", 1_000),
     ]
-    first = json.loads(run(zipped(tmp_path / "a.zip", {"endsong_0.json": rows})).stdout)["fates"]
-    again = json.loads(run(zipped(tmp_path / "b.zip", {"endsong_1.json": rows[::-1]})).stdout)["fates"]
+    first = json.loads(run(zipped(tmp_path / "a.zip", {"endsong_0.json": rows})).stdout)["outcomes"]
+    again = json.loads(run(zipped(tmp_path / "b.zip", {"endsong_1.json": rows[::-1]})).stdout)["outcomes"]
     assert first == {"imported": 2, "same_listen": 1}
     assert again == {"already_imported": 2, "same_listen": 1}
 

@@ -63,11 +63,11 @@ def test_its_plays_are_listens_like_others_and_stay_so(run: Run, tmp_path: Path)
     reported = [early("Song 1"), early("Song 1"), early("Song 1", "2018-03-06 07:29:40"), unheard]
     exports = unpacked(tmp_path / "x", {"StreamingHistory.json": reported, "endsong_0.json": [extended(1)]})
     report = run("import", exports, "--min-ms", 30_000, "--timezone", "UTC")
-    assert report["fates"] == {"imported": 3, "duplicate": 1, "unmatched": 1}
+    assert report["outcomes"] == {"imported": 3, "duplicate": 1, "unmatched": 1}
     assert report["first_at"] == ENDED.isoformat()
     assert _listens()[:2] == [(to_ms(ENDED), None), (to_ms(ENDED) + 7_000, None)]
     again = unpacked(tmp_path / "y", {"StreamingHistory.json": reported})
-    assert run("import", again)["fates"] == {"already_imported": 3, "duplicate": 1}
+    assert run("import", again)["outcomes"] == {"already_imported": 3, "duplicate": 1}
     run("import", unpacked(tmp_path / "z", {"endsong_1.json": [extended(3, master_metadata_track_name="Unheard")]}))
     run("rebuild")
     assert len(_listens()) == 4
@@ -97,19 +97,19 @@ def test_one_play_that_three_exports_tell_of_is_one_listen(run: Run, tmp_path: P
     known = unpacked(tmp_path / "known", {"endsong_0.json": [extended(1, "2017-01-01T00:00:00Z")]})
     run("import", known, "--timezone", "UTC")
     for place, source in enumerate(order):
-        outcomes = run("import", unpacked(tmp_path / source, {f"endsong_{source}.json": SOURCES[source]}))["fates"]
+        outcomes = run("import", unpacked(tmp_path / source, {f"endsong_{source}.json": SOURCES[source]}))["outcomes"]
         assert outcomes == {"same_listen" if place else "imported": 1}
     assert len(_listens()) == 2
     for source in order:
         both = SOURCES[source] + SOURCES[order[0]]
         again = run("import", unpacked(tmp_path / f"again-{source}", {"endsong_a.json": both}))
-        assert again["fates"].get("imported", 0) == 0
+        assert again["outcomes"].get("imported", 0) == 0
     assert len(_listens()) == 2
 
 
 def test_pending_plays_that_are_reported_with_and_without_a_length_become_one_listen(run: Run, tmp_path: Path) -> None:
     reported = {"StreamingHistory.json": [early("Song 1")], "StreamingHistory0.json": [MINUTE, music("Song 2")]}
-    assert run("import", unpacked(tmp_path / "x", reported), "--timezone", "UTC")["fates"] == {"unmatched": 3}
+    assert run("import", unpacked(tmp_path / "x", reported), "--timezone", "UTC")["outcomes"] == {"unmatched": 3}
     heard = [extended(number, "2017-01-01T00:00:00Z") for number in (1, 2)]
     run("import", unpacked(tmp_path / "y", {"endsong_0.json": heard}), "--label")
     listens = _listens()

@@ -109,7 +109,7 @@ def run(home: Path) -> Callable[..., dict[str, Any]]:
         done = CliRunner().invoke(main, ["import", "--timezone", "UTC", "--json", *map(str, words)])
         assert done.exit_code == 0, done.stderr
         report: dict[str, Any] = json.loads(done.stdout)
-        assert sum(report["fates"].values()) == report["rows_read"]
+        assert sum(report["outcomes"].values()) == report["rows_read"]
         assert report["seen_before"] or report["rows_read"] == sum(report["files"].values())
         return report
 
@@ -132,12 +132,12 @@ def test_every_form_counts_as_it_is_counted_by_hand(
     rows, outcomes = counted(files)
     dry, report = run(path, "--dry-run"), run(path)
     assert dry["rows_read"] == report["rows_read"] == rows
-    assert dry["fates"] == report["fates"] == dict(outcomes)
+    assert dry["outcomes"] == report["outcomes"] == dict(outcomes)
     others = {name for name in files if name.endswith(".json") and name.rpartition("/")[2] in OTHER_FILES}
     assert set(report["other_files"]) == others
     assert len(_listens()) == outcomes["imported"]
     again = run(path)
-    assert again["fates"].get("already_imported", 0) == outcomes["imported"] + outcomes["unmatched"]
+    assert again["outcomes"].get("already_imported", 0) == outcomes["imported"] + outcomes["unmatched"]
     kept = b"".join(file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
     assert not [word for word in (b"192.0.2.77", b"secret-", b"conn_country") if word in kept]
 
@@ -149,7 +149,7 @@ def test_a_zip_that_was_packed_again_may_hold_a_file_twice(run: Callable[..., di
             with pytest.warns(UserWarning, match="Duplicate name"):
                 archive.writestr(name, rows)
     report = run(path)
-    assert (report["files"], report["fates"]) == ({"endsong_0.json": 8}, {"imported": 8})
+    assert (report["files"], report["outcomes"]) == ({"endsong_0.json": 8}, {"imported": 8})
 
 
 def test_names_in_a_zip_that_does_not_say_that_they_are_utf8(
@@ -166,7 +166,7 @@ def test_names_in_a_zip_that_does_not_say_that_they_are_utf8(
     path.write_bytes(packed)
     report = run(path)
     assert report["files"] == {"Historique vidéo.json": 1, "Historique écouté.json": 2}
-    assert report["fates"] == {"imported": 3}
+    assert report["outcomes"] == {"imported": 3}
 
 
 @pytest.mark.parametrize(
@@ -181,27 +181,27 @@ def test_names_in_a_zip_that_does_not_say_that_they_are_utf8(
 )
 def test_a_history_is_found_by_its_content(run: Callable[..., dict[str, Any]], tmp_path: Path, name: str) -> None:
     files = {name: SONGS, "Userdata.json": {}}
-    assert run(unpacked(tmp_path / "folder", files))["fates"] == {"imported": len(SONGS)}
+    assert run(unpacked(tmp_path / "folder", files))["outcomes"] == {"imported": len(SONGS)}
     zips = zipped(tmp_path / "EXPORT.ZIP", files)
-    assert run(zips)["fates"] == {"already_imported": len(SONGS)}
+    assert run(zips)["outcomes"] == {"already_imported": len(SONGS)}
 
 
 def test_a_play_without_an_address_is_the_play_that_other_forms_tell_of(
     run: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     early = unpacked(tmp_path / "a", {"EndSong.json": lines(_as(of_2018, SONGS[:3]))})
-    assert run(early)["fates"] == {"unmatched": 3}
+    assert run(early)["outcomes"] == {"unmatched": 3}
     account = [music(f"Song {number}", f"2024-03-0{number} 10:00") for number in range(1, 5)]
-    assert run(unpacked(tmp_path / "b", {"StreamingHistory0.json": account}))["fates"] == {
+    assert run(unpacked(tmp_path / "b", {"StreamingHistory0.json": account}))["outcomes"] == {
         "already_imported": 3,
         "unmatched": 1,
     }
-    assert run(unpacked(tmp_path / "c", {"endsong_0.json": SONGS}))["fates"] == {"imported": 8}
-    assert run(unpacked(tmp_path / "d", {"EndSong.json": lines(_as(of_2018, SONGS))}))["fates"] == {"same_listen": 8}
+    assert run(unpacked(tmp_path / "c", {"endsong_0.json": SONGS}))["outcomes"] == {"imported": 8}
+    assert run(unpacked(tmp_path / "d", {"EndSong.json": lines(_as(of_2018, SONGS))}))["outcomes"] == {"same_listen": 8}
     one = unpacked(
         tmp_path / "e", {"one row.json": json.dumps(SONGS[0], indent=2), "Playlist1.json": {"playlists": []}}
     )
-    assert run(one)["fates"] == {"already_imported": 1}
+    assert run(one)["outcomes"] == {"already_imported": 1}
 
 
 def test_several_zips_and_single_files_at_once(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_several_zips_and_single_files_at_once(run: Callable[..., dict[str, Any]
     paths = [zipped(tmp_path / f"my_spotify_data{n}.zip", {name: SONGS[3 * n : 3 * n + 4]}) for n in range(3)]
     single = unpacked(tmp_path / "x", {"StreamingHistory0.json": [music("Only Here")]}) / "StreamingHistory0.json"
     report = run(*paths, single, single, paths[0])
-    assert report["fates"] == {"imported": 8, "duplicate": 2, "unmatched": 1}
+    assert report["outcomes"] == {"imported": 8, "duplicate": 2, "unmatched": 1}
     assert _listens() == [(_ms(row), track_id(number)) for number, row in enumerate(SONGS, start=1)]
 
 
@@ -254,7 +254,7 @@ def test_rows_of_the_wrong_kind_are_quarantined_with_their_place(
     rows = [*(row for row, _ in wrong), *right]
     export = unpacked(tmp_path / "x", {"Streaming_History_Audio_1.json": rows})
     dry, report = run(export, "--dry-run"), run(export)
-    assert report["fates"] == dry["fates"] == {"imported": 2, "malformed": len(wrong)}
+    assert report["outcomes"] == dry["outcomes"] == {"imported": 2, "malformed": len(wrong)}
     kept = [json.loads(line) for line in Path(report["quarantine"]).read_text("ascii").splitlines()]
     assert [line["position"] for line in kept] == list(range(1, len(wrong) + 1))
     for line, (_, reason) in zip(kept, wrong, strict=True):
@@ -294,12 +294,12 @@ def test_what_is_left_out_by_choice_is_counted_too(run: Callable[..., dict[str, 
     files = {"endsong_0.json": rows, "StreamingHistory0.json": [music("S", ms=29_999), music("S", ms=30_000)]}
     path = zipped(tmp_path / "x.zip", files)
     first = run(path, "--private", "drop")
-    assert first["fates"] == {"imported": 2, "unmatched": 1, "skipped": 2, "private_session": 1}
+    assert first["outcomes"] == {"imported": 2, "unmatched": 1, "skipped": 2, "private_session": 1}
     assert first["shorter_kept"] == 0
-    assert run(path, "--min-ms", 0)["fates"] == {"imported": 2, "already_imported": 3, "unmatched": 1}
+    assert run(path, "--min-ms", 0)["outcomes"] == {"imported": 2, "already_imported": 3, "unmatched": 1}
     before = _listens()
     higher = run(path, "--min-ms", 60_000)
-    assert higher["fates"] == {"already_imported": 2, "skipped": 4}
+    assert higher["outcomes"] == {"already_imported": 2, "skipped": 4}
     assert (higher["shorter_kept"], _listens()) == (2, before)
     done = CliRunner().invoke(main, ["import", str(path), "--min-ms", "50000"])
     assert "2 stored listens" in done.stderr
@@ -314,7 +314,7 @@ def test_music_videos_are_listens_in_every_form_and_under_every_name(
     account = [music("Song 9", "2024-03-01 10:00"), podcast(3)]
     for number, name in enumerate(("Streaming_History_Video_2024.json", "Verlauf.json")):
         files = {name: video, "StreamingHistory_music_0.json": account}
-        outcomes = run(zipped(tmp_path / f"{number}.zip", files), "--user", f"person {number}")["fates"]
+        outcomes = run(zipped(tmp_path / f"{number}.zip", files), "--user", f"person {number}")["outcomes"]
         assert outcomes == {"imported": 1, "same_listen": 1, "podcast": 2, "audiobook": 1}
 
 
@@ -326,6 +326,6 @@ def test_a_dry_run_writes_nothing_at_all(run: Callable[..., dict[str, Any]], tmp
     before = {file: file.read_bytes() for file in sorted(home.rglob("*")) if file.is_file()}
     more = zipped(tmp_path / "y.zip", {"endsong_0.json": [*SONGS, extended(20), 18], "s.json": [music("New")]})
     report = run(more, "--dry-run")
-    assert report["fates"] == {"imported": 1, "already_imported": 8, "unmatched": 1, "malformed": 1}
+    assert report["outcomes"] == {"imported": 1, "already_imported": 8, "unmatched": 1, "malformed": 1}
     assert report["dry_run"] is True
     assert {file: file.read_bytes() for file in sorted(home.rglob("*")) if file.is_file()} == before

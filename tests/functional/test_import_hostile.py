@@ -160,7 +160,7 @@ def test_links_in_folders_are_not_followed(run: Callable[..., Result], tmp_path:
     (folder / "linked").symlink_to(elsewhere, target_is_directory=True)
     (folder / "loop").symlink_to(folder, target_is_directory=True)
     report = json.loads(run(folder, "--json").stdout)
-    assert report["fates"] == {"imported": 1}
+    assert report["outcomes"] == {"imported": 1}
 
 
 def test_what_no_database_takes_is_kept_from_it(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_what_no_database_takes_is_kept_from_it(run: Callable[..., Result], tmp_
     ]
     path = zipped(tmp_path / "x.zip", {NAME: json.dumps(rows).replace("Song", "\\ud800Song")})
     report = json.loads(run(path, "--json").stdout)
-    assert report["fates"] == {"imported": 2, "unmatched": 2}
+    assert report["outcomes"] == {"imported": 2, "unmatched": 2}
     with Workspace() as workspace, workspace.database.read() as connection:
         names = [row[0] for row in connection.exec_driver_sql("SELECT name FROM tracks ORDER BY track_id")]
     assert names == ["a\N{REPLACEMENT CHARACTER}b", "x" * 1000]
@@ -231,8 +231,8 @@ def wrong_rows(draw: st.DrawFn) -> Any:
 def test_rows_of_any_types_are_counted_or_quarantined(rows: list[Any]) -> None:
     report = _in_a_new_home({NAME: json.dumps(rows)})
     assert isinstance(report, dict)
-    assert report["rows_read"] == len(rows) == sum(report["fates"].values())
-    malformed = report["fates"].get("malformed", 0)
+    assert report["rows_read"] == len(rows) == sum(report["outcomes"].values())
+    malformed = report["outcomes"].get("malformed", 0)
     assert len(report["quarantined"]) == malformed
 
 
@@ -265,7 +265,7 @@ def test_bytes_that_were_changed_are_counted_whole_or_refused(
     name = "x.zip" if whole == ZIP else NAME
     report = _in_a_new_home({name: bytes(data)})
     if isinstance(report, dict):
-        assert report["rows_read"] == sum(report["fates"].values())
+        assert report["rows_read"] == sum(report["outcomes"].values())
 
 
 _TEMPLATE: list[bytes] = []

@@ -46,7 +46,7 @@ def _import(path: Path, rows: list[dict[str, Any]], user: str) -> dict[str, Any]
     done = CliRunner().invoke(main, ["import", str(path), "--user", user, "--json"])
     assert done.exit_code == 0, done.output
     report: dict[str, Any] = json.loads(done.stdout)
-    assert sum(report["fates"].values()) == report["rows_read"] == len(rows)
+    assert sum(report["outcomes"].values()) == report["rows_read"] == len(rows)
     return report
 
 

@@ -76,8 +76,8 @@ def test_catalogue_files_name_plays_and_nobody_is_asked(
         music("song 3 (feat. Guest)", "2024-03-01 10:20"),
     ]
     export = unpacked(tmp_path / "x", {"StreamingHistory_music_0.json": rows})
-    assert run("import", export, "--dry-run")["fates"] == {"imported": 2, "unmatched": 1}
-    assert run("import", export)["fates"] == {"imported": 2, "unmatched": 1}
+    assert run("import", export, "--dry-run")["outcomes"] == {"imported": 2, "unmatched": 1}
+    assert run("import", export)["outcomes"] == {"imported": 2, "unmatched": 1}
     assert _listens() == [
         (track_id(1), "Song 1", "The Invented, Guest"),
         (track_id(3), "Song 3", "The Invented, Guest"),
@@ -89,7 +89,7 @@ def test_what_waits_finds_its_track_once_a_catalogue_file_is_added(
     run: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     export = unpacked(tmp_path / "x", {"StreamingHistory0.json": [music("Song 1"), music("Song 2")]})
-    assert run("import", export)["fates"] == {"unmatched": 2}
+    assert run("import", export)["outcomes"] == {"unmatched": 2}
     with Workspace() as workspace:
         assert match_names(workspace) == 0
     added = CliRunner().invoke(main, ["catalog", "add", str(_csv(tmp_path / "a.csv", (1, "Song 1", "The Invented")))])
@@ -98,7 +98,7 @@ def test_what_waits_finds_its_track_once_a_catalogue_file_is_added(
         assert match_names(workspace) == 1
         assert match_names(workspace) == 0
     assert _listens() == [(track_id(1), "Song 1", "The Invented")]
-    assert run("import", unpacked(tmp_path / "y", {"s0.json": [music("Song 1"), music("Song 2")]}))["fates"] == {
+    assert run("import", unpacked(tmp_path / "y", {"s0.json": [music("Song 1"), music("Song 2")]}))["outcomes"] == {
         "already_imported": 2
     }
 
@@ -108,7 +108,7 @@ def test_known_tracks_come_before_catalogue_files(
 ) -> None:
     monkeypatch.setenv("MOODLOG_CATALOG", str(_csv(tmp_path / "a.csv", (1, "Song 7", "The Invented"))))
     files = {"endsong_0.json": [extended(7)], "StreamingHistory0.json": [music("Song 7", "2024-05-01 10:00")]}
-    assert run("import", unpacked(tmp_path / "x", files))["fates"] == {"imported": 2}
+    assert run("import", unpacked(tmp_path / "x", files))["outcomes"] == {"imported": 2}
     assert [row[0] for row in _listens()] == [track_id(7), track_id(7)]
 
 
@@ -139,7 +139,7 @@ def test_the_exports_own_playlists_and_library_name_its_plays(
     }
     export = unpacked(tmp_path / "x", files)
     dry, report = run("import", export, "--dry-run"), run("import", export)
-    assert report["fates"] == dry["fates"] == {"imported": 5, "unmatched": 2}
+    assert report["outcomes"] == dry["outcomes"] == {"imported": 5, "unmatched": 2}
     assert report["address_files"] == {
         "MyData/Playlist1.json": 2,
         "MyData/Playlist2.json": 3,
@@ -150,7 +150,7 @@ def test_the_exports_own_playlists_and_library_name_its_plays(
         assert connection.exec_driver_sql("SELECT count(*) FROM tracks").scalar_one() == 5
     stored = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
     assert b"secret" not in stored
-    assert run("import", export)["fates"] == {"already_imported": 7}
+    assert run("import", export)["outcomes"] == {"already_imported": 7}
 
 
 def test_rows_that_are_dropped_and_later_exports_name_plays_too(
@@ -163,9 +163,9 @@ def test_rows_that_are_dropped_and_later_exports_name_plays_too(
     ]
     account = {"StreamingHistory_music_0.json": plays, "endsong_0.json": [extended(3, "2024-03-02T10:00:00Z", 5)]}
     first = run("import", unpacked(tmp_path / "x", account))
-    assert first["fates"] == {"imported": 1, "unmatched": 2, "skipped": 1}
+    assert first["outcomes"] == {"imported": 1, "unmatched": 2, "skipped": 1}
     later = {"StreamingHistory_music_1.json": [music("Song 9")], "YourLibrary.json": library(2)}
-    assert run("import", unpacked(tmp_path / "y", later))["fates"] == {"unmatched": 1}
+    assert run("import", unpacked(tmp_path / "y", later))["outcomes"] == {"unmatched": 1}
     with Workspace() as workspace:
         assert match_names(workspace) == 1
     assert [row[0] for row in _listens()] == [track_id(2), track_id(3)]
@@ -175,10 +175,10 @@ def test_an_import_with_pending_plays_is_repeated_when_asked(
     run: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     export = unpacked(tmp_path / "x", {"StreamingHistory0.json": [music("Song 1"), music("Song 2")]})
-    assert run("import", export)["fates"] == {"unmatched": 2}
+    assert run("import", export)["outcomes"] == {"unmatched": 2}
     run("import", unpacked(tmp_path / "y", {"endsong_0.json": [extended(1, "2020-01-01T00:00:00Z")]}))
     again = run("import", export)
-    assert (again["fates"], again["seen_before"]) == ({"imported": 1, "already_imported": 1}, False)
+    assert (again["outcomes"], again["seen_before"]) == ({"imported": 1, "already_imported": 1}, False)
 
 
 def test_a_pending_play_with_an_invalid_time_stops_no_night(

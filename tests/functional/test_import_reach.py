@@ -107,7 +107,7 @@ def test_labels_at_once_ask_as_little_as_can_be_and_begin_with_the_most_heard(
     ]
     export = zipped(tmp_path / "x.zip", {"endsong_0.json": rows})
     report = _run("import", export, "--timezone", "UTC", "--label")
-    assert report["fates"] == {"imported": len(rows)}
+    assert report["outcomes"] == {"imported": len(rows)}
     asked = standin.calls.entries("reccobeats_audio_features", None)
     by_id = asked[:3]  # the rest ask by ISRC
     assert [parse_qs(call.query)["ids"][0].split(",") for call in by_id] == [

@@ -65,7 +65,7 @@ def test_an_import_is_taken_back_and_can_be_repeated(run: Run, tmp_path: Path) -
     before = _state()
     mine = unpacked(tmp_path / "mine", MINE)
     report = run(mine, "--user", "ada")
-    assert (report["fates"], report["gaps_filled"]) == ({"imported": 7, "unmatched": 1}, 1)
+    assert (report["outcomes"], report["gaps_filled"]) == ({"imported": 7, "unmatched": 1}, 1)
     with Workspace() as workspace:
         workspace.compact(before="2999-01")
         workspace.rebuild()
@@ -74,13 +74,13 @@ def test_an_import_is_taken_back_and_can_be_repeated(run: Run, tmp_path: Path) -
     assert (taken["listens"], taken["pending_plays"], taken["gaps_reopened"]) == (7, 1, 1)
     assert _state() == before
     again = run(mine, "--user", "ada")
-    assert (again["fates"], again["gaps_filled"]) == ({"imported": 7, "unmatched": 1}, 1)
+    assert (again["outcomes"], again["gaps_filled"]) == ({"imported": 7, "unmatched": 1}, 1)
 
 
 def test_listens_that_pending_plays_became_later_go_too(run: Run, tmp_path: Path) -> None:
     run(unpacked(tmp_path / "first", {"endsong_0.json": [extended(9, "2019-01-01T00:00:00Z")]}), "--user", "ada")
     report = run(unpacked(tmp_path / "mine", {"s0.json": [music("Song 1"), music("Song 2")]}), "--user", "ada")
-    assert report["fates"] == {"unmatched": 2}
+    assert report["outcomes"] == {"unmatched": 2}
     run(unpacked(tmp_path / "other", OTHER), "--user", "bob")
     before = None
     with Workspace() as workspace:

@@ -51,7 +51,7 @@ def _add(user_id: str, name: str) -> None:
 def test_every_spelling_means_the_same_person(export: str, name: str) -> None:
     assert name_key(name) == name_key(ZOE)
     again = _moodlog("import", export, "--user", name, "--json")
-    assert json.loads(again.stdout)["fates"] == {"already_imported": 2}
+    assert json.loads(again.stdout)["outcomes"] == {"already_imported": 2}
     assert _people() == [("local-zo\u00eb", ZOE)]
     for command in (
         ["history", "--user", name, "--json"],
@@ -109,3 +109,10 @@ def test_the_id_of_a_forgotten_person_is_not_taken_for_a_name(export: str) -> No
     assert _people() == []
     assert _moodlog("import", export, "--user", ZOE.upper()).exit_code == 0
     assert _people() == [("local-zo\u00eb", ZOE.upper())]
+
+
+def test_another_name_of_the_same_id_is_refused(export: str) -> None:
+    refused = _moodlog("import", export, "--user", f"{ZOE}!")
+    assert refused.exit_code == 2
+    assert "--user local-zo\u00eb" in refused.stderr
+    assert _people() == [("local-zo\u00eb", ZOE)]

@@ -100,7 +100,7 @@ def test_a_track_by_id_uri_or_address(home: Path, standin: StandIn, monkeypatch:
         assert f"is a {mood.upper()} song" in done.stdout
     line = json.loads(_moodlog("predict", track_id, "--json").stdout)
     assert line["feature_source"].startswith("reccobeats")
-    assert {part["feature"] for part in line["spoke"]} == set(FEATURES)
+    assert {part["feature"] for part in line["factors"]} == set(FEATURES)
 
 
 def test_a_track_known_by_another_release_of_its_recording_alone(

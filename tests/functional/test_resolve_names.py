@@ -70,7 +70,7 @@ def import_plays(songs: list[Song], folder: Path, user: str) -> None:
     export = unpacked(folder, {"StreamingHistory_music_0.json": rows})
     done = CliRunner().invoke(main, ["import", str(export), "--user", user, "--json"])
     assert done.exit_code == 0, done.stderr
-    assert set(json.loads(done.stdout)["fates"]) == {"unmatched"}
+    assert set(json.loads(done.stdout)["outcomes"]) == {"unmatched"}
 
 
 def _play(artist: str, title: str, place: int, play: int) -> dict[str, Any]:

@@ -82,11 +82,11 @@ class ImportRows:
     def imported(self, user_id: str, digest: str, options: str) -> tuple[int, dict[str, int]] | None:
         """Rows and outcomes of an earlier import of the same bytes with the same options; None without one."""
         rows = self._database.rows(query("imported_file"), {"user": user_id, "digest": digest, "options": options})
-        return (rows[0].rows_read, json.loads(rows[0].fates)) if rows else None
+        return (rows[0].rows_read, json.loads(rows[0].outcomes)) if rows else None
 
     def remember(
-        self, user_id: str, digest: str, options: str, rows_read: int, fates: Mapping[str, int], *, now: datetime
+        self, user_id: str, digest: str, options: str, rows_read: int, outcomes: Mapping[str, int], *, now: datetime
     ) -> None:
         """Record that an export was imported as a whole."""
         values = {"user": user_id, "digest": digest, "options": options, "rows": rows_read, "at": to_ms(now)}
-        self._database.run(query("record_imported_file"), values | {"fates": json.dumps(dict(fates))})
+        self._database.run(query("record_imported_file"), values | {"outcomes": json.dumps(dict(outcomes))})

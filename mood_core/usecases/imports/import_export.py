@@ -76,9 +76,8 @@ class ImportReport:
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values, times in ISO 8601."""
-        values = {"fates" if name == "outcomes" else name: value for name, value in asdict(self).items()}
-        return values | {
-            "fates": dict(self.outcomes),
+        return asdict(self) | {
+            "outcomes": dict(self.outcomes),
             "first_at": self.first_at and self.first_at.isoformat(),
             "last_at": self.last_at and self.last_at.isoformat(),
             "quarantine": self.quarantine and str(self.quarantine),

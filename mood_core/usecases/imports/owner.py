@@ -37,7 +37,7 @@ def find_owner(
     """Return the person ``user`` (an id or a name), or the only one stored, or a new one.
 
     Raises:
-        InputError: Several people match, or ``timezone`` is not an IANA name.
+        InputError: Several people match, another name has the same id, or ``timezone`` is not an IANA name.
     """
     known = accounts.all([user] if user else None)
     if len(known) > 1:
@@ -45,6 +45,11 @@ def find_owner(
     name = user or DEFAULT_NAME
     user_id = local_id(name)
     for account in known or accounts.all([user_id]):
+        if not known and user:  # "A+B" and "A B" have one id; so have a name and the one it was changed to
+            raise InputError(
+                f"{user} would have the id {user_id} of {account.display_name}; for that person use --user {user_id},"
+                " for another one a name that differs in its letters"
+            )
         return Owner(User(account.user_id, account.display_name, account.timezone, account.connected_at))
     zone(timezone or machine_zone())
     return Owner(User(user_id, name, timezone or machine_zone(), now), is_new=True)
