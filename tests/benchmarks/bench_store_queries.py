@@ -24,6 +24,7 @@ from mood_core.lake import Lake, open_lake
 from mood_core.lake.schema import LISTENS
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
+from mood_core.store.engine.statistics import refresh_statistics
 from mood_core.store.loading.load import load_batch
 from mood_core.store.queries.mood_rows import MoodRows
 from tests.benchmarks.bench_store_load import say, server_cpu
@@ -103,7 +104,7 @@ def fill(lake: Lake, database: Database) -> None:
     for path in lake.paths("listens"):
         load_batch(database, *lake.stream(path), now=NOW)
     with database.write() as connection:
-        connection.execute(text("ANALYZE"))
+        refresh_statistics(connection)
     say(f"filled in {time.perf_counter() - start:.0f} s")
 
 
@@ -111,7 +112,10 @@ def connect_all(database: Database) -> None:
     """Make every account active, so that `moodlog status` reports the wait between its pulls."""
     with database.write() as connection:
         connection.execute(
-            text("INSERT INTO accounts (user_key, token) SELECT user_key, NULL FROM users ON CONFLICT DO NOTHING")
+            text(
+                "INSERT INTO accounts (user_key, token) SELECT user_key, NULL FROM users WHERE true"
+                " ON CONFLICT DO NOTHING"
+            )
         )
 
 

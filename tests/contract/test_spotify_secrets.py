@@ -19,6 +19,7 @@ from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.authorise import begin, exchange, new_state
 from mood_core.spotify.client import SpotifyClients
 from mood_core.spotify.ports import SpotifyApp
+from mood_core.spotify.session import SCOPE
 from mood_core.spotify.tokens import TokenCipher
 from tests.contract.spotify_fakes import MemoryTokens, Reply, Seen, app_at, serving, token
 
@@ -33,7 +34,7 @@ Answer = Callable[[Seen], Reply]
 
 def _good(seen: Seen) -> Reply:
     if seen.path == "/api/token":
-        body = {"access_token": NEXT, "refresh_token": ROTATED, "expires_in": 3600, "scope": "s"}
+        body = {"access_token": NEXT, "refresh_token": ROTATED, "expires_in": 3600, "scope": SCOPE}
         return Reply(body=body)
     return Reply(body={"id": "x", "items": []})
 
