@@ -31,6 +31,7 @@ from flows.serving.run_records import RunRecords
 from flows.serving.scheduler_log import SchedulerLog
 from mood_core.app.workspace import utc_now
 from mood_core.errors import MoodlogError
+from mood_core.files.private import write_private
 from mood_core.usecases.upkeep.check_health import Scheduled
 
 _TICK_S = 15.0
@@ -223,5 +224,5 @@ class Watchdog:
             "problems": [problem.said for problem in problems],
         }
         temporary = self._health_file.with_suffix(".tmp")
-        temporary.write_text(json.dumps(report), encoding="utf-8")
+        write_private(temporary, json.dumps(report).encode())
         temporary.replace(self._health_file)

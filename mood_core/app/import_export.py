@@ -98,10 +98,11 @@ def undo(workspace: Workspace, import_id: str) -> UndoReport:
         StoreError: The lake or the database fails, or they differ afterwards.
     """
     now, records = workspace.now(), ImportRecords(workspace.database)
-    record = find_import(records, import_id)
+    user_id = find_import(records, import_id).user_id
     with workspace.lock(NamedLock.UPKEEP):
         workspace.batches.finish(now=now, everywhere=True)
-        with account_lock(workspace.accounts, record.user_id, workspace.now):
+        with account_lock(workspace.accounts, user_id, workspace.now):
+            record = find_import(records, import_id)  # another process may have removed it meanwhile
             report = undo_import(record, records, workspace.lake, workspace.database, now=now)
     if findings := workspace.verify(deep=True).findings:
         raise StoreError(f"{findings[0].subject} {findings[0].problem}; run `moodlog verify --deep` for all findings")

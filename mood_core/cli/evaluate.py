@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from mood_core.cli import options
 from mood_core.cli.messages import echo_notes
@@ -104,13 +103,7 @@ def _refuse_unused(context: click.Context) -> None:
         reason = "--group-by source leaves out one source at a time"
     else:
         return
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name in unused and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-    ]
-    if given:
-        raise click.UsageError(f"{reason}; leave out {' and '.join(given)}.")
+    options.refuse_given(context, unused, reason)
 
 
 def _public(data: Path, out: Path | None, *, as_json: bool) -> None:

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 @click.option("--undo", metavar="ID", help="Take the import with this id back, from lake and SQL; needs no PATH.")
 @click.option("--dry-run", is_flag=True, help="Report the outcome of every row, and write nothing.")
 @options.as_json
+@click.pass_context
 def command(
+    context: click.Context,
     paths: tuple[Path, ...],
     user: str | None,
     timezone: str | None,
@@ -74,6 +76,8 @@ def command(
     from mood_core.usecases.imports.achieved import NOT_REQUESTED
 
     if undo is not None:
+        others = ("paths", "user", "timezone", "min_ms", "private", "label", "dry_run")
+        options.refuse_given(context, others, "--undo takes one import back at once and does nothing else")
         _undo(undo, as_json=as_json)
         return
     if not paths:

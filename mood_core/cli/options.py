@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from click import Context, Parameter
@@ -59,3 +60,18 @@ mood_words = click.option(
 folds = click.option("--folds", default=10, type=click.IntRange(2), help="Folds of the cross-validation.")
 repeats = click.option("--repeats", default=5, type=click.IntRange(1), help="Repeats of the cross-validation.")
 baselines = click.option("--baselines/--no-baselines", default=True, help="Also measure baseline models.")
+
+
+def refuse_given(context: Context, unused: Collection[str], reason: str) -> None:
+    """Refuse the parameters ``unused`` if they are on the command line: they would be ignored, for ``reason``.
+
+    Raises:
+        click.UsageError: One of them was given.
+    """
+    given = [
+        parameter.opts[0] if isinstance(parameter, click.Option) else "PATH"
+        for parameter in context.command.params
+        if parameter.name in unused and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"{reason}; leave out {' and '.join(given)}.")

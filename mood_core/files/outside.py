@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import stat
+import threading
 import zipfile
 from collections.abc import Iterator
 from functools import cache
@@ -186,6 +187,8 @@ def check_zip(path: Path, most_bytes: int, *, error: type[MoodlogError] = InputE
 class BoundedUnpacking(io.RawIOBase):
     """Reads ``unpacked``, whose bytes come from ``packed``, up to the limit :data:`MOST_RATIO`.
 
+    PyArrow reads ahead in a thread of its own. Closing waits for that thread: Python aborts if it ends during a read.
+
     Args:
         name: the file's name in messages.
         unpacked: has ``read(size)``.
@@ -195,6 +198,12 @@ class BoundedUnpacking(io.RawIOBase):
     def __init__(self, name: str, unpacked: Any, packed: Any) -> None:
         self._name, self._unpacked, self._packed = name, unpacked, packed
         self._bytes = 0
+        self._reading = threading.Lock()
+
+    def close(self) -> None:
+        """End reading, after the current read."""
+        with self._reading:
+            super().close()
 
     def readable(self) -> bool:
         """True."""
@@ -206,13 +215,14 @@ class BoundedUnpacking(io.RawIOBase):
         Raises:
             InputError: the data unpacks to more than ``MOST_RATIO`` times its size.
         """
-        block = bytes(self._unpacked.read(size))
-        self._bytes += len(block)
-        if self._bytes > max(MOST_RATIO * self._packed.tell(), SMALL_BYTES):
-            raise InputError(
-                f"{self._name}: the file unpacks to more than {MOST_RATIO} times its size; unpack it yourself if you"
-                " trust it, and name the unpacked file"
-            )
+        with self._reading:
+            block = b"" if self.closed else bytes(self._unpacked.read(size))
+            self._bytes += len(block)
+            if block and self._bytes > max(MOST_RATIO * self._packed.tell(), SMALL_BYTES):
+                raise InputError(
+                    f"{self._name}: the file unpacks to more than {MOST_RATIO} times its size; unpack it yourself if"
+                    " you trust it, and name the unpacked file"
+                )
         return block
 
 

@@ -1,4 +1,4 @@
-"""Finds files in the folders of the datasets that are not batch files: other files, links, pipes and so on."""
+"""Finds what is in the lake and is no batch file: other files, links, pipes, and copies of batches in other places."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ _TEMPORARY = re.compile(r"(.*/)?\.[^/]*\.draft(/.*)?")
 
 
 def foreign_files(files: fs.FileSystem, root: str, first: str) -> list[str]:
-    """Paths relative to ``root`` of files whose path is not that of a batch, without months before ``first``."""
+    """Paths relative to ``root`` of files whose path is not that of a batch, without months before ``first``.
+
+    Without ``first``, also of Parquet files outside the folders of the datasets, such as those of a copied folder.
+    """
     found = _local if isinstance(files, fs.LocalFileSystem) else _remote
-    paths = (f"{dataset}/{path}" for dataset in DATASETS for path in found(files, f"{root}/{dataset}", first))
+    paths = [f"{dataset}/{path}" for dataset in DATASETS for path in found(files, f"{root}/{dataset}", first)]
+    if not first:
+        paths += (path for path in found(files, root, first) if SUFFIX in path and path.split("/")[0] not in DATASETS)
     return sorted(path for path in paths if not _BATCH.fullmatch(path) and not _TEMPORARY.fullmatch(path))
 
 

@@ -36,7 +36,8 @@ def run(home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("MOODLOG_DATABASE_URL", database_url)
 
     def invoke(*words: object) -> dict[str, Any]:
-        done = CliRunner().invoke(main, ["import", "--timezone", "UTC", "--json", *map(str, words)])
+        zone = [] if "--undo" in words else ["--timezone", "UTC"]
+        done = CliRunner().invoke(main, ["import", *zone, "--json", *map(str, words)])
         assert done.exit_code == 0, done.output
         report: dict[str, Any] = json.loads(done.stdout)
         return report
@@ -75,6 +76,18 @@ def test_an_import_is_taken_back_and_can_be_repeated(run: Run, tmp_path: Path) -
     assert _state() == before
     again = run(mine, "--user", "ada")
     assert (again["outcomes"], again["gaps_filled"]) == ({"imported": 7, "unmatched": 1}, 1)
+
+
+@pytest.mark.parametrize("more", [["--dry-run"], ["--label"], ["--min-ms", "0"], ["mine"]])
+def test_options_that_an_undo_would_ignore_are_refused(run: Run, tmp_path: Path, more: list[str]) -> None:
+    mine = unpacked(tmp_path / "mine", MINE)
+    report = run(mine, "--user", "ada")
+    before = _state()
+    more = [str(mine) if word == "mine" else word for word in more]
+    refused = CliRunner().invoke(main, ["import", "--undo", report["import_id"], *more])
+    assert refused.exit_code == 2
+    assert "leave out" in refused.stderr
+    assert _state() == before
 
 
 def test_listens_that_pending_plays_became_later_go_too(run: Run, tmp_path: Path) -> None:

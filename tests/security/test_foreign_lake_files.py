@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flows.summary import state_of
+from mood_core.errors import MoodlogError
 from mood_core.lake import Lake, open_lake
 from mood_core.store import Database
+from mood_core.store.locks.leases import new_owner
 from mood_core.usecases.nightly.night_report import NightReport, Verdict
+from mood_core.usecases.people.forget_person import forget_person
 from tests.store_data import NOW, small_history
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="named pipes and links are made otherwise")
@@ -76,3 +80,18 @@ def test_a_month_that_no_run_looks_at_costs_no_run(lake: Lake, migrated: Databas
     batches.finish(now=NOW)
     assert batches.problems == []
     assert lake.foreign() == ["listens/month=2019-01/notes.txt"]
+
+
+def test_copies_beside_the_datasets_are_named(lake: Lake, migrated: Database) -> None:
+    """Such a copy still has the people that `moodlog forget` removes: it may not say that it has succeeded."""
+    small_history(lake, migrated)
+    root = Path(lake.root)
+    shutil.copytree(root / "users", root / "users.bak")
+    batch = next((root / "users").rglob("*.parquet"))
+    shutil.copy(batch, root / "copy.parquet")
+    (root / "notes.txt").write_text("mine")
+    found = lake.foreign()
+    assert "copy.parquet" in found
+    assert {path.split("/")[0] for path in found} == {"copy.parquet", "users.bak"}
+    with pytest.raises(MoodlogError, match=r"copy\.parquet|users\.bak"):
+        forget_person("ada", lake, migrated, owner=new_owner(), now=NOW)

@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -193,6 +195,19 @@ def test_a_gzip_bomb_is_refused_early(tmp_path: Path, monkeypatch: pytest.Monkey
         check_sentence(refused.value.message)
     done = _moodlog("predict", "--features", str(tmp_path / "bomb.csv.gz"))
     assert (done.exit_code, "200 times" in done.output) == (2, True)
+
+
+def test_a_bomb_in_one_row_ends_the_command_and_not_the_interpreter(home: Path, tmp_path: Path) -> None:
+    """PyArrow reads ahead in a thread; Python aborts with a core dump if it ends while that thread calls it."""
+    bomb = tmp_path / "bomb.csv.gz"
+    with gzip.open(bomb, "wb", compresslevel=1) as file:
+        file.write(HEADER.encode())
+        for _ in range(150):
+            file.write(b"0" * (1 << 20))
+    command = [sys.executable, "-m", "flows.cli", "catalog", "check", str(bomb)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "Fatal" not in done.stderr
 
 
 def _csv(folder: Path, *, before: int, row: str) -> Path:

@@ -15,7 +15,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.time_zones import zone
 from mood_core.store.queries.tombstones import tombstone_of
-from mood_core.text.names import local_id
+from mood_core.text.names import local_id, name_key
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.connect_account import register_user
 
@@ -61,7 +61,8 @@ def check_not_forgotten(database: Database, owner: Owner, user: str | None) -> N
     Raises:
         InputError: They were forgotten, or ``user`` is the id of a forgotten person and not a name.
     """
-    by_id = tombstone_of(database, user) if user and owner.is_new else None
+    spellings = (user, name_key(user)) if user and owner.is_new else ()
+    by_id = next((found for found in (tombstone_of(database, each) for each in spellings) if found), None)
     if by_id is not None and by_id.in_force:
         raise InputError(
             f"{user} is the id of a person who was forgotten on {by_id.forgotten_at:%Y-%m-%d}; give their name with"
