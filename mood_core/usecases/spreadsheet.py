@@ -5,8 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_SIGNS = r"=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}"  # also full-width, which some spreadsheets read as the plain sign
-_HIDDEN = r"\t\r\n\x{061C}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}"
+# Also full-width, small and raised forms, which some spreadsheets read as the plain sign.
+_SIGNS = r"=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}\x{FE66}\x{FE62}\x{FE63}\x{FE6B}\x{207A}-\x{207C}"
+_HIDDEN = r"\t\r\n\x{00AD}\x{034F}\x{061C}\x{180E}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}"
 _FORMULA = rf"^([{_HIDDEN}]|[\s\x{{00A0}}\x{{3000}}]*[{_SIGNS}])"
 """A leading tab, line break or invisible control (text direction, zero width); or a symbol after optional spaces."""
 

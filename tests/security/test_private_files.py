@@ -127,7 +127,10 @@ def test_a_spreadsheet_runs_nothing_of_an_export() -> None:
 
     dangerous = ['=HYPERLINK("http://evil","win")', "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\u00a0=1"]
     dangerous += [f"{sign}1+1" for sign in "\uff1d\uff0b\uff0d\uff20"]
-    dangerous += [f"{control}=1+1" for control in "\u061c\u200e\u200f\u202a\u202e\u2066\u2069\u200b\ufeff"]
+    dangerous += [
+        f"{control}=1+1" for control in "\u00ad\u034f\u180e\u061c\u200e\u200f\u202a\u202e\u2066\u2069\u200b\ufeff"
+    ]
+    dangerous += [f"{sign}1+1" for sign in "\ufe66\ufe62\ufe63\ufe6b\u207a\u207c"]
     dangerous += ["\u202egpj.exe", "\u200f\u202e\uff1d1"]
     titles = [*dangerous, "plain", "a=b", "1 - 2", None]
     table = pa.table({"track": titles, "loudness": [-7.5] * len(titles)})
