@@ -63,12 +63,28 @@ WHERE
     /* last_day: l.local_day <= :last_day AND */
     TRUE;
 
--- name: mood_counts
--- Listens by person and mood; /* period */ adds the period.
+-- name: daily_counts
+-- Listens by person, local day and mood, from the kept counts.
 SELECT
     user_id,
     display_name,
-    /* period */
+    day,
+    mood,
+    listens
+FROM mood_daily
+WHERE
+    TRUE
+    /* user_ids: AND user_id = ANY(:user_ids) */
+    /* first_day: AND day >= :first_day */
+    /* last_day: AND day <= :last_day */
+ORDER BY user_id, day, mood;
+
+-- name: hourly_counts
+-- Listens by person, hour of the day and mood; all listens of the days are read.
+SELECT
+    user_id,
+    display_name,
+    local_hour AS hour,
     coalesce(mood, 'Unlabelled') AS mood,
     count(*) AS listens
 FROM mood_history
@@ -77,14 +93,8 @@ WHERE
     /* user_ids: AND user_id = ANY(:user_ids) */
     /* first_day: AND local_day >= :first_day */
     /* last_day: AND local_day <= :last_day */
-GROUP BY
-    user_id,
-    display_name,
-    /* by_period */
-    coalesce(mood, 'Unlabelled')
-ORDER BY
-    /* by_user_and_period */
-    mood;
+GROUP BY user_id, display_name, local_hour, coalesce(mood, 'Unlabelled')
+ORDER BY user_id, local_hour, mood;
 
 -- name: latest_listens
 -- The newest listens with all columns of the view.

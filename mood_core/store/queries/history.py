@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from mood_core.domain.records import MOODS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 
-GROUPINGS = {
-    "day": "local_day",
-    "week": "week",
-    "month": "month",
-    "hour": "local_hour",
-    "weekday": "local_weekday",
+_OF_A_DAY: dict[str, Callable[[date], str | int]] = {
+    "day": str,
+    "week": lambda day: str(day - timedelta(days=day.weekday())),
+    "month": lambda day: str(day)[:7],
+    "weekday": date.isoweekday,
 }
-"""The kinds of periods, and the column of each."""
+"""The periods that are made of days: which one a day belongs to. A week is shown as the Monday that begins it."""
 
-_COMPUTED = {
-    # A week is shown as the Monday that begins it.
-    "week": {
-        "sqlite": "date(local_day, '-' || (local_weekday - 1) || ' days')",
-        "postgresql": "local_day - (local_weekday - 1)",
-    },
-    "month": {"sqlite": "substr(local_day, 1, 7)", "postgresql": "to_char(local_day, 'YYYY-MM')"},
-}
+GROUPINGS = (*_OF_A_DAY, "hour")
+"""The kinds of periods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +58,17 @@ class HistoryFilter:
 
 
 def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[MoodCount]:
-    """Listens by mood for each period of the kind ``by`` (a key of :data:`GROUPINGS`), oldest first."""
+    """Listens by mood for each period of the kind ``by`` (one of :data:`GROUPINGS`), oldest first."""
     values = chosen.values()
-    column = _COMPUTED[by][database.dialect] if by in _COMPUTED else GROUPINGS[by]
-    parts = {"period": f"{column} AS period,", "by_period": f"{column},", "by_user_and_period": f"user_id, {column},"}
-    statement = query("mood_counts", *values, **parts)
+    rows = database.rows(query("hourly_counts" if by == "hour" else "daily_counts", *values), values)
     periods: dict[tuple[str, str, str | int], dict[str, int]] = {}
-    for row in database.rows(statement, values):
-        period = row.period if isinstance(row.period, int) else str(row.period)
+    for row in rows:
+        period = row.hour if by == "hour" else _OF_A_DAY[by](date.fromisoformat(str(row.day)))
         counts = periods.setdefault((row.user_id, row.display_name, period), dict.fromkeys((*MOODS, "Unlabelled"), 0))
-        counts[row.mood] = row.listens
-    return [MoodCount(*key, counts) for key, counts in periods.items()]
+        counts[row.mood] += row.listens
+    return sorted(
+        (MoodCount(*key, counts) for key, counts in periods.items()), key=lambda one: (one.user_id, one.period)
+    )
 
 
 def latest_listens(database: Database, chosen: HistoryFilter, limit: int) -> list[dict[str, Any]]:
