@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -135,8 +136,9 @@ def settings_of(server: LocalServer) -> Iterator[None]:
         try:
             yield
         finally:  # else Prefect's threads keep the process at its exit, until they give up on a server that is gone
-            APILogWorker.drain_all(timeout=_DRAIN_S)
-            EventsWorker.drain_all(timeout=_DRAIN_S)
+            with ThreadPoolExecutor(1) as thread:  # in a thread with an event loop, drain_all would return a coroutine
+                for worker in (APILogWorker, EventsWorker):
+                    thread.submit(worker.drain_all, timeout=_DRAIN_S).result()
 
 
 def free_port() -> int:

@@ -101,7 +101,7 @@ def test_packing_changes_nothing_and_repeating_changes_nothing(given_rows: list[
         stored = contents(workspace)
         assert len(stored["listens"]) == report.outcomes["imported"]
         again = _import(workspace, whole)
-        assert again.seen_before
+        assert again.seen_before or report.outcomes["unmatched"]  # plays that may find their track are read again
         repacked = _import(workspace, *_split(folder / "again", given_rows, places))
         assert contents(workspace) == stored
         for other in (again, repacked):

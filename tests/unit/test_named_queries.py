@@ -24,7 +24,6 @@ IN_PYTHON = {
     "mood_core/store/engine/sql_files.py": "the expressions that are translated for SQLite",
     "mood_core/store/locks/named_locks.py": "SQLite only: the exclusive lock of an empty file",
     "mood_core/store/queries/feature_rows.py": "a condition that contains a named statement",
-    "mood_core/store/queries/history.py": "the first day of a week, which the databases compute in different ways",
     "mood_core/store/queries/person_erase.py": "SQLite only: a pragma",
     "mood_core/store/queries/selection.py": "a condition that contains a named statement",
     "mood_core/usecases/people/run_history.py": "SQLite only, in Prefect's database: pragmas and VACUUM",
