@@ -52,7 +52,7 @@ def test_of_a_training_file_with_one_more_row_under_other_ids_only_this_row_is_m
     assert sum(map(sum, found["confusion"])) == 1
     assert (found["protocol"]["trained_on_this_file"], found["protocol"]["seen_tracks"]) == (True, 120)
     assert "120 of 121 tracks are left out" in done.stderr
-    assert "1 tracks are too few" in done.stderr
+    assert "1 new track cannot measure it well" in done.stderr
 
 
 def test_a_training_file_less_one_row_does_not_measure_the_model(folder: Path, tmp_path: Path) -> None:
