@@ -1,4 +1,4 @@
-"""The common interface of the three services: routes and errors."""
+"""The common interface of the simulated services: routes and errors."""
 
 from __future__ import annotations
 
