@@ -61,11 +61,11 @@ clean: ## Remove what make and the demo have made.
 
 # Only what running needs; what development added before stays.
 .venv/.run: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --no-dev --inexact
+	$(UV) sync --frozen --inexact
 	@touch $@
 
 .venv/.full: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen
+	$(UV) sync --frozen --group dev
 	@touch $@ .venv/.run
 
 .uv/bin/uv:

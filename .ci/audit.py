@@ -17,7 +17,8 @@ IGNORED: dict[str, str] = {}
 """Advisories that do not touch moodlog, each with the reason why."""
 
 _PIP_AUDIT = ("tool", "run", "--quiet", "pip-audit>=2.9,<3", "--disable-pip", "--require-hashes", "--format", "json")
-_EXPORT = ("export", "--quiet", "--frozen", "--all-extras", "--no-emit-project", "--no-annotate", "--no-header")
+_WANTED = ("--all-extras", "--all-groups", "--no-emit-project", "--no-annotate", "--no-header")
+_EXPORT = ("export", "--quiet", "--frozen", *_WANTED)
 
 
 def main(uv: str) -> int:

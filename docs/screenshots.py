@@ -51,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "demo"
         moodlog = [sys.executable, "-m", "flows.cli"]
-        subprocess.run([*moodlog, "demo", "--days", "60", "--listeners", "4", "--home", str(home)], check=True)  # noqa: S603 - our own
+        subprocess.run([*moodlog, "demo", "--listeners", "4", "--home", str(home)], check=True)  # noqa: S603 - our own
         os.environ["MOODLOG_HOME"] = str(home)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -18,8 +18,11 @@ from mood_core.spotify.tokens import Token
 from standin import StandIn
 from standin.listeners import Listener
 
-PULL_EVERY = timedelta(hours=2)
-"""The time between two simulated pulls."""
+STEP = timedelta(hours=2)
+"""The time between two looks at who has to be pulled."""
+
+_PULL_FROM, _PULL_WITH = 25, 8
+"""With 25 new listens of one listener, all who have at least 8 are pulled: few files, and few windows overflow."""
 
 
 def point_settings_at(standin: StandIn, home: Path) -> None:
@@ -41,7 +44,7 @@ def point_settings_at(standin: StandIn, home: Path) -> None:
 
 
 def simulate_days(standin: StandIn, days: int, progress: Callable[[str, float], None]) -> None:
-    """Advance the stand-in's clock from ``days`` ago, or from the last pull, to now, with a pull every 2 hours.
+    """Advance the stand-in's clock from ``days`` ago, or from the last pull, to now, and pull before windows overflow.
 
     ``progress`` is called with the simulated day and the share, 0-1, that is done.
     """
@@ -52,14 +55,24 @@ def simulate_days(standin: StandIn, days: int, progress: Callable[[str, float], 
         standin.clock.set(start)
         _connect_all(workspace, standin)
         pull = workspace.pulling()
-        ids = [account.user_id for account in workspace.accounts.all()]
-        moment = start + PULL_EVERY
+        last_pulls = dict.fromkeys(standin.listeners, start)
+        moment = start + STEP
         while moment < today:
-            progress(f"{moment:%A %d %B}", (moment - start) / (today - start))
-            standin.clock.set(moment)
-            pull(ids, now=moment)
-            moment += PULL_EVERY
+            progress(f"{moment.day} {moment:%B}", (moment - start) / (today - start))
+            new = {one: _new_listens(standin, one, since, moment) for one, since in last_pulls.items()}
+            if max(new.values()) >= _PULL_FROM:
+                due = [listener for listener, listens in new.items() if listens >= _PULL_WITH]
+                standin.clock.set(moment)
+                pull([listener.account_id for listener in due], now=moment)
+                last_pulls |= dict.fromkeys(due, moment)
+            moment += STEP
     standin.clock.set(utc_now())
+
+
+def _new_listens(standin: StandIn, listener: Listener, since: datetime, now: datetime) -> int:
+    """The listens that Spotify shows at ``now`` and did not show at ``since``."""
+    since_ms = to_ms(since)
+    return sum(play.visible_ms > since_ms for play in standin.world.window(listener, to_ms(now)))
 
 
 def _connect_all(workspace: Workspace, standin: StandIn) -> None:

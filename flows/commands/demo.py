@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -15,15 +18,20 @@ from flows.server.runtime import prefect_runtime
 from mood_core.cli import options
 from mood_core.cli.progress import bars
 from mood_core.files.outside import absolute
+from mood_core.installation import program
+from mood_core.text.format import plural
 
 if TYPE_CHECKING:
+    from mood_core.app.workspace import Workspace
+    from mood_core.store.queries.history import MoodCount
     from mood_core.usecases.nightly.night_report import NightReport
 
 _REPORTED_PEOPLE = 12
+_SHOWN_DAYS = 7
 
 
 @click.command
-@click.option("--days", type=click.IntRange(1, 90), default=7, help="Number of days to simulate.")
+@click.option("--days", type=click.IntRange(1, 90), default=60, help="Number of days to simulate.")
 @click.option("--listeners", type=click.IntRange(1, 50), default=5, help="Number of listeners.")
 @click.option("--seed", type=int, default=7, help="Random seed of the data.")
 @click.option(
@@ -38,8 +46,8 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
     """Run the whole pipeline with simulated listeners, without an account and without the internet.
 
     Starts a stand-in for Spotify and ReccoBeats on this machine and connects simulated listeners to it. It simulates
-    some days with a pull every two hours, then runs the nightly flow under Prefect: listens, audio features, moods,
-    Parquet, SQL. A second demo adds only new data.
+    some days in which their listens are pulled, then runs the nightly flow under Prefect: listens, audio features,
+    moods, Parquet, SQL. A second demo adds only new data.
 
     \b
     Examples:
@@ -48,47 +56,103 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
       sqlite3 moodlog-demo/moodlog.db "SELECT * FROM mood_daily LIMIT 10"
     """
     home = absolute(home)
-    shown = bars(SpinnerColumn(), TimeElapsedColumn())
-    with shown as progress, prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
+    _introduce(days, listeners, home)
+    with _progress() as progress, prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
         # Prefect's server starts in the background.
         from flows.demo_simulation import point_settings_at, simulate_days
         from standin import StandIn
 
-        step = progress.add_task("starting", total=1.0)
         with StandIn(seed=seed, listeners=listeners) as standin:
             point_settings_at(standin, home)
-            simulate_days(
-                standin,
-                days,
-                lambda what, share: progress.update(step, description=f"pulling, {what}", completed=share),
-            )
-            progress.update(step, description="waiting for Prefect", completed=1.0)
+            simulate_days(standin, days, lambda day, share: progress("pulling listens", day, share))
+            progress("starting Prefect", "", 1.0)
             runtime.wait_until_ready()
-            progress.update(step, description="running the nightly flow")
+            progress("running the nightly flow", "", 1.0)
             report = run_nightly_flow(runtime)
-        progress.update(step, description="done")
-    _show(home, report, as_json=as_json)
+        progress("writing the page", "", 1.0)
+        achieved = _write_page(home)
+    _show(home, report, achieved, as_json=as_json)
     context.exit(report.exit_code)
 
 
-def _show(home: Path, report: NightReport, *, as_json: bool) -> None:
-    from flows.report_text import print_report, report_json
-    from mood_core.app.workspace import Workspace
-    from mood_core.cli.mood_table import print_mood_table
-    from mood_core.cli.report import write_report
-    from mood_core.store.queries.history import HistoryFilter, mood_counts
+def _introduce(days: int, listeners: int, home: Path) -> None:
+    """Say what the demo is and what will happen."""
+    click.echo(
+        f"A demo of moodlog with {plural(listeners, 'invented listener')}: no account, no internet.\n"
+        f"It pulls {plural(days, 'day')} of listens from a simulated Spotify, runs the nightly flow under Prefect\n"
+        f"(audio features, moods, Parquet, SQL) and writes a page. It takes less than a minute and writes only to\n"
+        f"{home}",
+        err=True,
+    )
 
-    files = {"database": "moodlog.db", "lake": "lake", "report": "report.html"}
-    places = {"home": str(home), **{name: str(home / file) for name, file in files.items()}}
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, str, float], None]]:
+    """A callback that takes the step, its detail and the share that is done: a bar, or a line a step in a pipe."""
+    with bars(SpinnerColumn(), TimeElapsedColumn()) as shown:
+        task, steps = shown.add_task("starting", total=1.0), set[str]()
+
+        def progress(step: str, detail: str, share: float) -> None:
+            if shown.disable and step not in steps:
+                click.echo(f"{step} ...", err=True)
+            steps.add(step)
+            shown.update(task, description=f"{step} {detail}".rstrip(), completed=share)
+
+        yield progress
+
+
+def _write_page(home: Path) -> dict[str, Any]:
+    """Write the page of moods; returns the number of people, listens and listens with a mood."""
+    from mood_core.app.workspace import Workspace
+    from mood_core.cli.report import write_report
+
     with Workspace() as workspace:
         people = [account.user_id for account in workspace.accounts.all()]
         write_report(workspace, home / "report.html", users=tuple(people[:_REPORTED_PEOPLE]))
+        counts = _days(workspace)
+    listens = sum(count.total for count in counts)
+    labelled = listens - sum(count.listens["Unlabelled"] for count in counts)
+    return {"people": len(people), "listens": listens, "labelled_listens": labelled}
+
+
+def _days(workspace: Workspace) -> list[MoodCount]:
+    from mood_core.store.queries.history import HistoryFilter, mood_counts
+
+    return mood_counts(workspace.database, "day", HistoryFilter())
+
+
+def _show(home: Path, report: NightReport, achieved: dict[str, Any], *, as_json: bool) -> None:
+    from flows.report_text import report_json
+
+    files = {"database": "moodlog.db", "lake": "lake", "report": "report.html"}
+    places = {"home": str(home), **{name: str(home / file) for name, file in files.items()}}
     if as_json:
-        click.echo(json.dumps(report_json(report) | places))
+        click.echo(json.dumps(report_json(report) | places | {"achieved": achieved}))
         return
+    person = _show_last_days(report)
+    share = achieved["labelled_listens"] / max(achieved["listens"], 1)
+    click.echo(
+        f"\n{report.verdict.value}: {plural(achieved['people'], 'person', 'people')}, "
+        f"{plural(achieved['listens'], 'listen')}, {share:.0%} of them with a mood.\n\n"
+        f"Page      {places['report']}\nDatabase  {places['database']}\nParquet   {places['lake']}\n"
+    )
+    here = f"MOODLOG_HOME={shlex.quote(str(home))} {program()}"
+    click.echo(
+        f"Look further:\n  {here} report --open\n  {here} history --user {shlex.quote(person)} --by weekday\n"
+        f"  {here} status\nYour own listens:\n  {program()} connect --help\n  {program()} import --help"
+    )
+
+
+def _show_last_days(report: NightReport) -> str:
+    """Print the last days of one person, and the problems of the run; returns the person's name."""
+    from mood_core.app.workspace import Workspace
+    from mood_core.cli.mood_table import print_mood_table
+
     console = Console()
     with Workspace() as workspace:
-        print_mood_table(mood_counts(workspace.database, "day", HistoryFilter()), console)
-        print_report(report, workspace.accounts.all(), console)
-    click.echo(f"\nDatabase  {places['database']}\nParquet   {places['lake']}\nReport    {places['report']}")
-    click.echo(f"Next      MOODLOG_HOME={home} moodlog history --by weekday")
+        days = _days(workspace)
+    first = [count for count in days if count.user_id == days[0].user_id] if days else []
+    print_mood_table(first[-_SHOWN_DAYS:], console)
+    for problem in report.kinds_of_problems:
+        console.print(problem, markup=False, highlight=False)
+    return first[0].display_name if first else ""

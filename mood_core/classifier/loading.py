@@ -14,6 +14,7 @@ from mood_core.classifier.model_limits import check_archive, sha256_of
 from mood_core.classifier.runtimes import KerasRuntime, LiteRtRuntime
 from mood_core.domain.records import FEATURES, MOODS
 from mood_core.errors import ModelCardMismatch, ModelError, ModelNotFound
+from mood_core.installation import install_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +147,7 @@ def _twin_refusal(folder: Path, card: ModelCard) -> str | None:
 
 def _keras(folder: Path, card: ModelCard, golden: Golden) -> KerasRuntime:
     if importlib.util.find_spec("keras") is None:
-        raise ModelError("neither the LiteRT twin nor Keras can run the model; pip install 'moodlog[train]'")
+        raise ModelError(f"neither the LiteRT twin nor Keras can run the model; run: {install_extra('train')}")
     runtime = KerasRuntime(folder / KERAS_FILE)
     difference = largest_difference(golden, runtime.run(golden.inputs))
     if difference > TOLERANCE:

@@ -9,13 +9,12 @@ import numpy as np
 from mood_core.classifier.model_limits import TRAIN_OWN, check_weights
 from mood_core.classifier.native_noise import import_tensorflow, quiet
 from mood_core.errors import ModelCardMismatch, ModelError
+from mood_core.installation import install_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-TRAIN_EXTRA = "pip install 'moodlog[train]'"
 
 
 class LiteRtRuntime:
@@ -64,7 +63,7 @@ class KerasRuntime:
         try:
             keras, _ = import_tensorflow()
         except ImportError as error:
-            raise ModelError(f"the Keras runtime is not installed; {TRAIN_EXTRA}") from error
+            raise ModelError(f"the Keras runtime is not installed; run: {install_extra('train')}") from error
         check_weights(path)
         try:
             self._model = keras.models.load_model(path, compile=False, safe_mode=True)

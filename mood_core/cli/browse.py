@@ -19,6 +19,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli.browse_gate import BrowseGate, redirect_page
 from mood_core.errors import ConfigError
 from mood_core.files.private import write_private
+from mood_core.installation import install_extra
 from mood_core.report.datasette_metadata import datasette_metadata
 
 _HOST = "127.0.0.1"
@@ -34,14 +35,14 @@ def command(port: int, open_it: bool) -> None:
     """Browse the database with Datasette: filter, facet, export as CSV or JSON.
 
     Only a browser that opened the printed address has access, and it cannot change anything. The address contains a
-    token: do not share it. Every start makes a new token. Needs the extra: pip install 'moodlog[datasette]'.
+    token: do not share it. Every start makes a new token. Needs the extra moodlog[datasette].
 
     \b
     Example:
       moodlog browse --open
     """
     if importlib.util.find_spec("datasette") is None:
-        raise ConfigError("moodlog browse needs Datasette; install it with: pip install 'moodlog[datasette]'")
+        raise ConfigError(f"moodlog browse needs Datasette; install it with: {install_extra('datasette')}")
     with Workspace() as workspace:
         if workspace.database.dialect != "sqlite":
             raise ConfigError(

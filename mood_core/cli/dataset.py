@@ -17,6 +17,7 @@ from mood_core.cli.plain_table import plain_table
 from mood_core.cli.progress import count_progress
 from mood_core.domain.records import FEATURES
 from mood_core.errors import ConfigError, InputError
+from mood_core.installation import install_extra
 from mood_core.text.sanitise import plain
 from mood_core.usecases.models.build_dataset import DatasetReport, parse_playlist, write_dataset
 
@@ -126,5 +127,5 @@ def _draw(tracks: LabelledTracks, plot: Path) -> None:
 
         draw_features(plot, tracks)
     except ImportError as error:
-        raise ConfigError(f"drawing needs {error.name}: pip install 'moodlog[plots]'") from error
+        raise ConfigError(f"drawing needs {error.name}; install it with: {install_extra('plots')}") from error
     click.echo(f"Wrote the picture {plain(str(plot))}.", err=True)

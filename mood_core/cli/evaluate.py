@@ -59,7 +59,7 @@ def command(
 
     With --group-by source, leave one curator of the column `source` out at a time, to measure new curators. With
     --model, measure that saved model on the tracks it was not trained on. Options that a measurement does not use are
-    refused. Needs: pip install 'moodlog[train]'
+    refused. Needs the extra moodlog[train].
 
     \b
     Examples:

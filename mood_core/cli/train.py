@@ -51,7 +51,7 @@ def command(
     If a column `source` names several curators, each counts the same, and the model is measured by leaving one out.
 
     The folder contains model.keras (the model), model.tflite (a fast version of it), golden.json (outputs that are
-    checked at each load), model_card.json and .md, and plots. Needs: pip install 'moodlog[train]'
+    checked at each load), model_card.json and .md, and plots. Needs the extra moodlog[train].
 
     \b
     Examples:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
 from mood_core.errors import ConfigError, InputError
 from mood_core.files.private import file_stem, open_private
+from mood_core.installation import install_extra
 from mood_core.report.recap import Recap
 from mood_core.text.format import date_range, plural
 
@@ -56,7 +57,7 @@ def draw_recap(recap: Recap, out: Path) -> Path:
     try:
         figure = recap_figure(recap)
     except ImportError as error:
-        raise ConfigError("the picture needs matplotlib; install it with: pip install 'moodlog[plots]'") from error
+        raise ConfigError(f"the picture needs matplotlib; install it with: {install_extra('plots')}") from error
     try:
         with open_private(out) as file:
             figure.savefig(file, format="png")

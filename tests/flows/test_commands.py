@@ -126,12 +126,20 @@ def test_the_demo_ends_with_moods_and_a_second_one_adds_only_what_is_new(home: P
     assert not (tmp_path / "their-lake").exists()
     assert list((place / "lake").rglob("*.parquet"))
     assert "Calm" in first.stdout
+    assert "no account, no internet" in first.stderr.splitlines()[0]
+    assert [line for line in first.stderr.splitlines() if line.startswith("pulling listens")]
     with sqlite3.connect(place / "moodlog.db") as database:
         before = set(database.execute("SELECT user_id, played_at_ms, track_id FROM mood_history"))
         labelled = database.execute("SELECT count(*) FROM mood_history WHERE mood IS NOT NULL").fetchone()[0]
         days = database.execute("SELECT count(DISTINCT local_day) FROM mood_history").fetchone()[0]
     assert labelled > len(before) / 2
     assert days >= 2
+    summary = next(line for line in first.stdout.splitlines() if line.startswith("Completed: 2 people"))
+    assert str(len(before)) in summary.replace("\u202f", "")
+    pasted = next(line for line in first.stdout.splitlines() if line.endswith("--by weekday"))
+    shown = subprocess.run(["/bin/sh", "-c", pasted], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "Calm" in shown.stdout
     began = datetime.now(UTC)
     second = _moodlog("demo", "--days", "2", "--listeners", "2", "--home", str(place), "--json")
     assert second.returncode == 0, second.stderr

@@ -51,7 +51,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch: pytest
     for command, extra in ((train, ["--out", str(tmp_path)]), (evaluate, [])):
         result = CliRunner().invoke(command, ["--data", "x.csv", *extra])
         assert isinstance(result.exception, ModelError)
-        assert "pip install 'moodlog[train]'" in result.exception.message
+        assert "uv sync --inexact --extra train" in result.exception.message
 
 
 @pytest.mark.slow

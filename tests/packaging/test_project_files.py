@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,18 @@ def test_workflows_may_only_read_by_default_and_end(workflow: Path) -> None:
     content = yaml.safe_load(workflow.read_text(encoding="utf-8"))
     assert content["permissions"] == {"contents": "read"}
     assert all("timeout-minutes" in job for job in content["jobs"].values())
+
+
+def test_running_needs_no_tools_of_development_or_training() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["uv"]["default-groups"] == []
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    full, run = (re.search(rf"^\.venv/\.{name}:.*\n\t(.*)$", makefile, re.MULTILINE) for name in ("full", "run"))
+    assert full
+    assert "--group dev" in full[1]
+    assert run
+    assert "dev" not in run[1]
+    assert "--inexact" in run[1], "make demo must not remove what make setup installed"
 
 
 def test_pre_commit_fetches_nothing() -> None:

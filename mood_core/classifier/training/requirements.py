@@ -6,6 +6,7 @@ import importlib.util
 from importlib.metadata import PackageNotFoundError, version
 
 from mood_core.errors import ModelError
+from mood_core.installation import install_extra
 
 _NEEDED = ("tensorflow", "keras", "sklearn", "pandas", "matplotlib", "seaborn")
 _STATED = ("tensorflow", "keras", "ai-edge-litert", "numpy", "scikit-learn", "pyarrow", "moodlog")
@@ -19,7 +20,7 @@ def require_training() -> None:
     """
     absent = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if absent:
-        raise ModelError(f"training and measuring need {', '.join(absent)}: pip install 'moodlog[train]'")
+        raise ModelError(f"training and measuring need {', '.join(absent)}; run: {install_extra('train')}")
 
 
 def library_versions() -> dict[str, str]:
