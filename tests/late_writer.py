@@ -14,11 +14,11 @@ from datetime import datetime
 from typing import Any
 
 from mood_core.app.workspace import Workspace
+from mood_core.domain.listen_window import ListenClient, ListenWindow
 from mood_core.errors import MoodlogError
 from mood_core.lake import BatchFile, Lake
-from mood_core.spotify.payloads import ListenWindow
 from mood_core.usecases.nightly.pull_account import pull_leased
-from mood_core.usecases.nightly.pull_listens import ListenClient, PullListens
+from mood_core.usecases.nightly.pull_listens import PullListens
 from mood_core.usecases.upkeep.compact import compact
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
+from mood_core.domain.records import Service
 from mood_core.errors import ConfigError, ReauthorisationNeeded
 from mood_core.files.private import make_private_folder, no_core_dumps
 from mood_core.settings import Settings, load_settings, other_names_in_use
@@ -257,8 +258,12 @@ class Parts:
     def _by_any_account(
         self, method: Callable[[SpotifyClient], Callable[Asked, Answer]]
     ) -> Callable[Asked, Answer] | None:
-        """A method of Spotify's client, called for the first account with a valid permission; None without accounts."""
-        active = [account.user_id for account in self.accounts.all() if account.state == "active"]
+        """A method of Spotify's client, called for the first account with a valid permission; None without any."""
+        active = [
+            account.user_id
+            for account in self.accounts.all()
+            if account.state == "active" and account.service == Service.SPOTIFY
+        ]
 
         def request(*args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
             for user_id in active[:-1]:

@@ -104,7 +104,7 @@ def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
         "timezone": account.timezone,
         "state": account.state,
         "state_reason": account.state_reason,
-        "token_days_left": account.authorised_at and workspace.days_left(account.authorised_at),
+        "token_days_left": account.consented_at and workspace.days_left(account.consented_at),
         "watermark": account.newest_listen_at and account.newest_listen_at.isoformat(),
         "last_pulled_at": account.last_pulled_at and account.last_pulled_at.isoformat(),
         "last_problem": account.last_problem,

@@ -35,6 +35,22 @@ class ListenSource(StrEnum):
     ACCOUNT_DATA = "account_data"
 
 
+class Service(StrEnum):
+    """The service that an account is pulled from."""
+
+    SPOTIFY = "spotify"
+    LISTENBRAINZ = "listenbrainz"
+    LASTFM = "lastfm"
+
+
+SERVICE_NAMES: dict[str, str] = {
+    Service.SPOTIFY: "Spotify",
+    Service.LISTENBRAINZ: "ListenBrainz",
+    Service.LASTFM: "Last.fm",
+}
+"""The services' own names, for messages."""
+
+
 class TrackKind(StrEnum):
     """Kind of the played item; only a ``TRACK`` can have audio features."""
 

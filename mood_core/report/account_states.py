@@ -28,13 +28,13 @@ class AccountState:
 
 
 def account_states(database: Database, accounts: Sequence[Account], *, now: datetime) -> dict[str, AccountState]:
-    """The state of each of ``accounts`` by user id. ``token_days_left`` is None without a stored permission.
+    """The state of each of ``accounts`` by user id. ``token_days_left`` is None without a permission that ends.
 
     Raises:
         StoreError: The database cannot be read.
     """
     states = {
-        one.user_id: AccountState(one.display_name, days_left(one.authorised_at, now) if one.authorised_at else None)
+        one.user_id: AccountState(one.display_name, days_left(one.consented_at, now) if one.consented_at else None)
         for one in accounts
     }
     values = {"ids": sorted(states), "since": to_ms(now - WINDOW)}

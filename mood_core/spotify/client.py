@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 
 import spotipy
 
+from mood_core.domain.listen_window import ListenWindow, SkippedItem
 from mood_core.domain.records import Track
 from mood_core.domain.spotify_ids import is_safe_id
 from mood_core.errors import AccessDenied, InputError, NotFound, ReauthorisationNeeded
@@ -17,10 +18,8 @@ from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import AccountTokens, FixedToken
 from mood_core.spotify.payloads import (
     WINDOW_SIZE,
-    ListenWindow,
     PlaylistPage,
     Profile,
-    SkippedItem,
     parse_audio_features,
     parse_playlist_page,
     parse_profile,

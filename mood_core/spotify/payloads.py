@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import NoReturn
 
+from mood_core.domain.listen_window import ListenWindow, SkippedItem, SkipReason
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind
 from mood_core.errors import UnexpectedPayload
 from mood_core.spotify.failures import SOURCE
@@ -24,48 +24,12 @@ _LONGEST_PLAYLIST = 20_000  # twice Spotify's limit: stops if a server never end
 _LOCAL_PREFIX = "spotify:local:"
 
 
-class SkipReason(StrEnum):
-    """Why an item is not a listen or not a track."""
-
-    EPISODE = "episode"
-    NO_TRACK = "no_track"
-    MALFORMED = "malformed"
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedItem:
-    """A skipped item. ``position`` counts from 0 in the response; ``detail`` names the invalid field."""
-
-    reason: SkipReason
-    position: int
-    detail: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Profile:
     """An account's profile. ``account_id`` is Spotify's stable id, or the older ``id`` if the server has no other."""
 
     account_id: str
     display_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListenWindow:
-    """A person's recent listens as returned by Spotify.
-
-    Attributes:
-        listens: oldest first, each (played_at, track) once.
-        tracks: the distinct tracks of ``listens``, ordered by first play.
-        skipped: the items that are not listens, with their reasons.
-        full: whether the response has the maximum number of items, so that older listens may be missing.
-        oldest_at: the oldest time in the response, including skipped items; None if no item has one.
-    """
-
-    listens: tuple[Listen, ...]
-    tracks: tuple[Track, ...]
-    skipped: tuple[SkippedItem, ...]
-    full: bool
-    oldest_at: datetime | None
 
 
 class _Skip(Exception):

@@ -13,6 +13,7 @@ SELECT
     a.last_pulled_at_ms,
     a.last_problem,
     a.permission_retry_at_ms,
+    coalesce(a.service, 'spotify') AS service,
     (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_at_ms
 FROM users AS u
 LEFT JOIN accounts AS a ON u.user_key = a.user_key

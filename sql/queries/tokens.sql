@@ -21,15 +21,17 @@ ORDER BY u.user_id;
 
 -- name: connect_account
 -- Store a token, replacing any stored one, and make the account active.
-INSERT INTO accounts (user_key, token, token_version, authorised_at_ms)
+INSERT INTO accounts (user_key, service, token, token_version, authorised_at_ms)
 SELECT
     user_key,
+    :service AS service,
     :token AS token,
     1 AS token_version,
     :at AS authorised_at_ms
 FROM users
 WHERE user_id = :id
 ON CONFLICT (user_key) DO UPDATE SET
+    service = excluded.service,
     token = excluded.token,
     token_version = accounts.token_version + 1,
     authorised_at_ms = excluded.authorised_at_ms,

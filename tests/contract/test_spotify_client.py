@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mood_core.domain.listen_window import SkippedItem, SkipReason
 from mood_core.domain.records import Track, TrackKind
 from mood_core.errors import (
     AccessDenied,
@@ -22,7 +23,6 @@ from mood_core.errors import (
 from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
-from mood_core.spotify.payloads import SkippedItem, SkipReason
 from mood_core.spotify.tokens import Token, TokenCipher
 from standin import Fault, StandIn
 from tests.contract.spotify_fakes import MemoryTokens, NotingLedger, Reply, Seen, app_at, scripted, serving

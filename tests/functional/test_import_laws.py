@@ -19,10 +19,10 @@ from pydantic import SecretStr
 
 from mood_core.app.import_export import import_export, match_names
 from mood_core.app.workspace import Workspace
+from mood_core.domain.listen_window import ListenWindow
 from mood_core.domain.records import Listen, ListenSource, Track
 from mood_core.exports.parse_row import ImportFilter
 from mood_core.settings import Settings
-from mood_core.spotify.payloads import ListenWindow
 from mood_core.usecases.imports.import_export import ImportReport
 from mood_core.usecases.nightly.pull_listens import PullListens
 from tests.exports import (

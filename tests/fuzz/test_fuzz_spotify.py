@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mood_core.domain.listen_window import ListenWindow
 from mood_core.domain.records import Track
 from mood_core.errors import MoodlogError
 from mood_core.http.retry import RetryPolicy
@@ -23,7 +24,7 @@ from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.authorise import begin, exchange, new_state
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
 from mood_core.spotify.failures import Answer, api_failure, token_failure
-from mood_core.spotify.payloads import ListenWindow, parse_window
+from mood_core.spotify.payloads import parse_window
 from mood_core.spotify.tokens import TokenCipher
 from mood_core.store import Database
 from mood_core.store.queries.accounts import Accounts

@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Protocol, Self
 
 from mood_core.app.workspace import Workspace
+from mood_core.domain.listen_window import ListenClient, ListenWindow
 from mood_core.domain.records import Listen, ListenSource, Track, User
 from mood_core.errors import ReauthorisationNeeded, Unavailable
 from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.client import SpotifyClients
-from mood_core.spotify.payloads import ListenWindow
-from mood_core.usecases.nightly.pull_listens import ListenClient
 from mood_core.usecases.people.connect_account import register_user
 from standin import Fault, FaultKind, StandIn, TrueListen
 from standin.clock import Clock

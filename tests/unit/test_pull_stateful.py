@@ -16,11 +16,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from mood_core.domain.listen_window import ListenWindow
 from mood_core.domain.play_matching import Play, already_stored
 from mood_core.domain.records import Listen, ListenSource, Track, to_ms
 from mood_core.errors import MoodlogError, QuotaExceeded, ReauthorisationNeeded, Unavailable
 from mood_core.lake.schema import Dataset
-from mood_core.spotify.payloads import ListenWindow
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches

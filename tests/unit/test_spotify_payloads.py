@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mood_core.domain.listen_window import ListenWindow, SkippedItem, SkipReason
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind
 from mood_core.errors import UnexpectedPayload
 from mood_core.spotify.payloads import (
-    ListenWindow,
-    SkippedItem,
-    SkipReason,
     parse_audio_features,
     parse_playlist_page,
     parse_profile,

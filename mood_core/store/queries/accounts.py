@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mood_core.domain.records import to_ms
+from mood_core.domain.records import Service, to_ms
 from mood_core.errors import StoreError
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -30,7 +30,7 @@ class Account:
     """A person's account.
 
     ``state`` is active, paused, needs_reauthorisation, or unconnected (no token is stored). A refused permission is
-    tried again at ``permission_retry_at``; None if no retry is planned.
+    tried again at ``permission_retry_at``; None if no retry is planned. ``service`` is where listens are pulled from.
     """
 
     user_id: str
@@ -44,6 +44,12 @@ class Account:
     last_problem: str | None
     newest_listen_at: datetime | None
     permission_retry_at: datetime | None = None
+    service: str = Service.SPOTIFY
+
+    @property
+    def consented_at(self) -> datetime | None:
+        """The time of Spotify's consent, which ends after six months. Permissions of other services do not end."""
+        return self.authorised_at if self.service == Service.SPOTIFY else None
 
 
 class Accounts:

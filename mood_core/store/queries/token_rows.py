@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from mood_core.domain.records import StoredToken, to_ms
+from mood_core.domain.records import Service, StoredToken, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live, owner_here
@@ -34,14 +34,26 @@ class TokenRows:
         rows = self._database.rows(query("stored_token"), {"id": user_id})
         return StoredToken(bytes(rows[0].token), rows[0].token_version) if rows else None
 
-    def write(self, user_id: str, ciphertext: bytes, *, authorised_at: datetime, expected_version: int | None) -> bool:
+    def write(
+        self,
+        user_id: str,
+        ciphertext: bytes,
+        *,
+        authorised_at: datetime,
+        expected_version: int | None,
+        service: Service = Service.SPOTIFY,
+    ) -> bool:
         """Store a token if the stored version is ``expected_version``; None stores it unconditionally.
 
         With a version, this also releases the refresh lease, which saves a transaction per account and night. In both
-        cases Spotify has accepted the permission, so a refused account becomes active again.
+        cases Spotify has accepted the permission, so a refused account becomes active again. Without a version, the
+        account is pulled from ``service`` from now on.
         """
-        values = {"id": user_id, "token": ciphertext, "at": to_ms(authorised_at), "expected": expected_version}
-        statement = query("connect_account") if expected_version is None else query("store_refreshed_token")
+        values = {"id": user_id, "token": ciphertext, "at": to_ms(authorised_at)}
+        if expected_version is None:
+            statement, values["service"] = query("connect_account"), service.value
+        else:
+            statement, values["expected"] = query("store_refreshed_token"), expected_version
         return self._database.run(statement, values, durable=True) > 0
 
     def replace_ciphertext(self, user_id: str, ciphertext: bytes, *, expected_version: int) -> bool:

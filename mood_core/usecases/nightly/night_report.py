@@ -45,8 +45,8 @@ def ending_permissions(accounts: Sequence[Account], days_left: Callable[[datetim
     for account in accounts:
         if account.state == "needs_reauthorisation":
             permissions.append(Permission(account.user_id, account.display_name, None))
-        elif account.state == "active" and account.authorised_at and days_left(account.authorised_at) <= WARN_DAYS:
-            left = days_left(account.authorised_at)
+        elif account.state == "active" and account.consented_at and days_left(account.consented_at) <= WARN_DAYS:
+            left = days_left(account.consented_at)
             permissions.append(Permission(account.user_id, account.display_name, left))
     return permissions
 

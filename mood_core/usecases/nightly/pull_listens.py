@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
+from mood_core.domain.listen_window import HistoryClient, ListenClient, ListenWindow
 from mood_core.domain.recent_window import merge_window
-from mood_core.domain.records import Gap, Listen, Track
+from mood_core.domain.records import Gap, Listen, Service, Track
 from mood_core.errors import MoodlogError, PremiumEnded, QuotaExceeded, StoreError, Unavailable
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS, LISTENS, TRACKS
-from mood_core.spotify.payloads import ListenWindow
 from mood_core.store.queries.accounts import NOT_CALLED, Accounts
 from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
@@ -26,14 +26,6 @@ OUTAGE_AFTER = 5
 """Consecutive accounts with an unavailable service, each after its retries, that open the circuit breaker."""
 
 log = logging.getLogger(__name__)
-
-
-class ListenClient(Protocol):
-    """Client for the recent listens of one account."""
-
-    def recently_played(self) -> ListenWindow:
-        """The whole window."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +56,18 @@ class _Pending:
 
 
 class CircuitBreaker:
-    """Circuit breaker: stops calling Spotify after a used-up quota, a refusal of the app, or repeated failures."""
+    """Circuit breaker: stops calling a service after a used-up quota, a refusal of the app, or repeated failures."""
 
     def __init__(self) -> None:
         self.reason: MoodlogError | None = None
-        self.called = 0
         self._failures_in_a_row = 0
 
     def succeeded(self) -> None:
         """Record a successful pull."""
-        self.called += 1
         self._failures_in_a_row = 0
 
     def failed(self, error: MoodlogError) -> None:
         """Record a failed pull."""
-        self.called += 1
         self._failures_in_a_row = self._failures_in_a_row + 1 if isinstance(error, Unavailable) else 0
         if isinstance(error, QuotaExceeded | PremiumEnded) or self._failures_in_a_row >= OUTAGE_AFTER:
             self.reason = error
@@ -109,31 +98,38 @@ class PullListens:
         """Pull the accounts ``user_ids`` one after the other; returns their outcomes in the same order.
 
         A used-up quota and an ended Premium of the app's owner open the circuit breaker at once, as do five consecutive
-        accounts with an unavailable service. The outcomes of the remaining accounts have the reason. After ``stop``
-        returns true, the rest has no outcome.
+        accounts with an unavailable service. The outcomes of the remaining accounts of that service have the reason.
+        After ``stop`` returns true, the rest has no outcome.
 
         Raises:
             StoreError: The database or the lake fails, which affects all accounts.
         """
         outcomes: list[PullOutcome] = []
         pending = _Pending()
-        breaker = CircuitBreaker()
+        breakers: dict[Service, CircuitBreaker] = defaultdict(CircuitBreaker)
         for user_id in user_ids:
             if self.stop():
                 break
-            outcome = breaker.not_called(user_id) if breaker.reason else self._pull(user_id, pending, breaker, now)
+            outcome = self._pull(user_id, pending, breakers, now)
             outcomes.append(outcome)
             progress(outcome)
             if len(pending.outcomes) >= FLUSH_EVERY:
                 self._flush(pending, now)
                 pending = _Pending()
         self._flush(pending, now)
-        self._log_why_not_called(outcomes[breaker.called :])
+        self._log_why_not_called(outcomes)
         return outcomes
 
-    def _pull(self, user_id: str, pending: _Pending, breaker: CircuitBreaker, now: datetime) -> PullOutcome:
+    def _pull(
+        self, user_id: str, pending: _Pending, breakers: Mapping[Service, CircuitBreaker], now: datetime
+    ) -> PullOutcome:
+        breaker = breakers[Service.SPOTIFY]
         try:
-            window = self.client_of(user_id).recently_played()
+            client = self.client_of(user_id)
+            breaker = breakers[client.service if isinstance(client, HistoryClient) else Service.SPOTIFY]
+            if breaker.reason is not None:
+                return breaker.not_called(user_id)
+            window = client.recently_played()
         except StoreError:
             raise
         except MoodlogError as error:
@@ -201,8 +197,12 @@ class PullListens:
         return {track_id: track for track_id, track in pending.tracks.items() if track_id in heard}
 
     def _log_why_not_called(self, outcomes: Sequence[PullOutcome]) -> None:
-        if outcomes and outcomes[0].problem and not self.dry_run:
-            self.accounts.troubled([outcome.user_id for outcome in outcomes], outcomes[0].problem)
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for outcome in outcomes:
+            if outcome.problem and outcome.problem.startswith(NOT_CALLED):
+                reasons[outcome.problem].append(outcome.user_id)
+        for problem, user_ids in {} if self.dry_run else reasons.items():
+            self.accounts.troubled(user_ids, problem)
 
     def _trouble(self, user_id: str, error: MoodlogError) -> PullOutcome:
         log.warning("account %s: %s", user_id, error.message)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from mood_core.domain.records import User
+from mood_core.domain.records import Service, User
 from mood_core.errors import ConfigError, InputError
 from mood_core.lake.arrow_tables import users_table
 from mood_core.lake.schema import USERS
@@ -48,14 +48,17 @@ def accounts_called(accounts: Accounts, names: Collection[str]) -> list[Account]
 
 
 def the_reader(accounts: Accounts, user: str | None) -> str:
-    """The id of the active account that reads for everybody: the one called ``user``, or the first.
+    """The id of the active Spotify account that reads for everybody: the one called ``user``, or the first.
 
     Raises:
         ConfigError: There is none.
     """
-    active = [account for account in accounts.all([user] if user else None) if account.state == "active"]
+    found = accounts.all([user] if user else None)
+    active = [account for account in found if account.state == "active" and account.service == Service.SPOTIFY]
     if not active:
-        raise ConfigError(f"no active account{f' is called {user}' if user else ''}; `moodlog connect` connects one")
+        raise ConfigError(
+            f"no active Spotify account{f' is called {user}' if user else ''}; `moodlog connect` connects one"
+        )
     return active[0].user_id
 
 

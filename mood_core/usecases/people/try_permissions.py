@@ -36,8 +36,8 @@ def due_permissions(accounts: Sequence[Account], now: datetime, days_left: Calla
 
 
 def is_open(account: Account, days_left: Callable[[datetime], int]) -> bool:
-    """Whether the six months since consent are not over."""
-    return account.authorised_at is not None and days_left(account.authorised_at) >= 0
+    """Whether the account has a permission that has not ended: Spotify's ends six months after consent."""
+    return account.authorised_at is not None and (account.consented_at is None or days_left(account.consented_at) >= 0)
 
 
 def try_permissions(user_ids: Sequence[str], try_one: Callable[[str], None]) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from mood_core.domain.records import SERVICE_NAMES
 from mood_core.errors import MoodlogError
 from mood_core.store.queries.accounts import Account
 from mood_core.text.names import name_key
@@ -186,17 +187,18 @@ def _account(account: Account, now: datetime, days_left: Callable[[datetime], in
     if account.state == "needs_reauthorisation":
         later = account.permission_retry_at
         soon = f"; next retry at {later:{_MINUTE}} UTC" if later else ""
-        said = f"Spotify refuses its permission: {account.state_reason}{soon}"
+        said = f"{SERVICE_NAMES[account.service]} refuses its permission: {account.state_reason}{soon}"
         return Finding(what, Level.BROKEN, said, f"moodlog users resume {account.user_id} (retries it now), or {again}")
     if account.state != "active" or account.authorised_at is None:
         said = "paused" if account.state == "paused" else "a history without a connected account"
         return Finding(what, Level.OK, said)
-    left = days_left(account.authorised_at)
-    if left <= WARN_DAYS:
+    left = None if account.consented_at is None else days_left(account.consented_at)
+    if left is not None and left <= WARN_DAYS:
         return Finding(what, Level.WARNING, f"Spotify's permission ends in {left} days", again)
     if account.last_problem:
         return Finding(what, Level.WARNING, f"the last pull failed: {account.last_problem}", "moodlog run")
     pulled = account.last_pulled_at
     if pulled is None or not _is_recent(pulled, now):
         return Finding(what, Level.WARNING, "was not pulled in the last day", "moodlog serve, or moodlog run")
-    return Finding(what, Level.OK, f"pulled {pulled:{_MINUTE}} UTC, {left} days of permission left")
+    ends = f"{left} days of permission left" if left is not None else f"from {SERVICE_NAMES[account.service]}"
+    return Finding(what, Level.OK, f"pulled {pulled:{_MINUTE}} UTC, {ends}")

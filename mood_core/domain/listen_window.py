@@ -1,0 +1,76 @@
+"""What a service reports of a person's listens, and the protocols of its client for one account.
+
+Spotify reports only a window of recent listens. ListenBrainz and Last.fm keep the whole history, so that gaps can be
+filled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from mood_core.domain.records import Listen, Service, Track
+
+
+class SkipReason(StrEnum):
+    """Why an item is not a listen or not a track."""
+
+    EPISODE = "episode"
+    NO_TRACK = "no_track"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedItem:
+    """A skipped item. ``position`` counts from 0 in the response; ``detail`` names the invalid field."""
+
+    reason: SkipReason
+    position: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenWindow:
+    """Consecutive listens of a person, as a service returned them.
+
+    Attributes:
+        listens: oldest first, each (played_at, track) once.
+        tracks: the distinct tracks of ``listens``, ordered by first play.
+        skipped: the items that are not listens, with their reasons.
+        full: whether the response has the maximum number of items, so that older listens may be missing.
+        oldest_at: the oldest time in the response, including skipped items; None if no item has one.
+    """
+
+    listens: tuple[Listen, ...]
+    tracks: tuple[Track, ...]
+    skipped: tuple[SkippedItem, ...]
+    full: bool
+    oldest_at: datetime | None
+
+
+class ListenClient(Protocol):
+    """Client for the recent listens of one account."""
+
+    def recently_played(self) -> ListenWindow:
+        """The newest listens: all that Spotify reports, or the newest page of a history.
+
+        Raises:
+            SourceError: the service failed.
+        """
+        ...
+
+
+@runtime_checkable
+class HistoryClient(ListenClient, Protocol):
+    """Client of a service that keeps the whole history of an account."""
+
+    @property
+    def service(self) -> Service:
+        """The service."""
+        ...
+
+    def played_before(self, moment: datetime) -> ListenWindow:
+        """The newest page of the listens before ``moment``. Raises like :meth:`recently_played`."""
+        ...
