@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from standin import payloads
 from standin.faults import Fault, FaultKind
 from standin.messages import Delivery, Response
 from standin.services import Service
 from standin.web_api import damage_item
+from standin.world import iso
 
 _REFUSALS = {
     FaultKind.UNAUTHORIZED: (401, "The access token expired"),
@@ -41,9 +43,11 @@ def damaged(fault: Fault, response: Response) -> Response:
     if fault.kind is FaultKind.CUT_MID_BODY:
         return replace(response, delivery=Delivery.CUT_MIDWAY)
     if fault.kind is FaultKind.NULL_TRACK:
-        return _respelt(response, None)
+        return _damaged_item(response, None)
     if fault.kind is FaultKind.EPISODE_ITEM:
-        return _respelt(response, payloads.episode())
+        return _damaged_item(response, payloads.episode())
+    if fault.kind is FaultKind.REVISED_WINDOW:
+        return _revised(response, fault)
     return replace(response, body=_body(fault, response.body))
 
 
@@ -57,8 +61,29 @@ def _body(fault: Fault, body: bytes) -> bytes:
     return body
 
 
-def _respelt(response: Response, track: dict[str, object] | None) -> Response:
+def _damaged_item(response: Response, track: dict[str, object] | None) -> Response:
     if response.status != 200:
         return response
-    content = damage_item(json.loads(response.body), track)
+    return _with_content(response, damage_item(json.loads(response.body), track))
+
+
+def _revised(response: Response, fault: Fault) -> Response:
+    """A window with other times, and with other ids of the same tracks."""
+    if response.status != 200:
+        return response
+    content = json.loads(response.body)
+    for item in content["items"]:
+        track = item["track"]
+        item["played_at"] = iso(datetime.fromisoformat(item["played_at"]) + timedelta(milliseconds=fault.shift_ms))
+        if fault.relinked_by and not track["is_local"]:
+            track["id"] = track["id"][::-1]
+            track["uri"] = f"spotify:track:{track['id']}"
+            if fault.relinked_by == "isrc":
+                track["name"] = "Renamed"
+            else:
+                track["external_ids"] = {}
+    return _with_content(response, content)
+
+
+def _with_content(response: Response, content: object) -> Response:
     return replace(response, body=json.dumps(content, ensure_ascii=False).encode())

@@ -30,6 +30,7 @@ class FaultKind(StrEnum):
     INVALID_GRANT = "invalid_grant"
     NULL_TRACK = "null_track"
     EPISODE_ITEM = "episode_item"
+    REVISED_WINDOW = "revised_window"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ class Fault:
         starts_at: Start by the stand-in's clock (aware, or ISO 8601 text).
         ends_at: End (exclusive) by the stand-in's clock.
         body: For ``wrong_shape`` and ``malformed_json``: the body to send instead.
+        shift_ms: For ``revised_window``: how much later all plays are reported.
+        relinked_by: For ``revised_window``: what the tracks' other ids share with the old ones, ``isrc`` or ``name``;
+            None keeps the ids.
     """
 
     kind: FaultKind | str
@@ -65,6 +69,8 @@ class Fault:
     starts_at: datetime | str | None = None
     ends_at: datetime | str | None = None
     body: str | None = None
+    shift_ms: int = 0
+    relinked_by: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))

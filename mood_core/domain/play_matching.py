@@ -1,26 +1,34 @@
-"""Whether two records describe the same play: how polled listens and both forms of an export are deduplicated. Pure.
+"""Whether two records describe the same play: how listens from all sources are deduplicated. Pure.
 
-``played_at`` is the time that the source reports: exports report the end of the play (to the second, or to the minute
-in the account data), polling reports its end or its start. The rules:
+``played_at`` is the time that the source reports. It is the end of the play in exports (to the second, or to the minute
+in the account data), and its end or its start in polling. The rules compare records of one song and one person:
 
-* A polled listen and a row of an export match when the polled time is within the play or at most
-  :data:`TOLERANCE_MS` outside it.
-* The two forms of an export match when the second is within the minute, with half a minute of tolerance for rounding,
-  and both have the same duration.
-* Two rows of one source match only when they are equal.
-* Account data from early 2018 has no play durations. Such a row is compared like a polled listen, also with other rows
-  of account data, and after all other rows have been matched.
+1. A polled listen and a row of an export match when the polled time is within the play or at most
+   :data:`TOLERANCE_MS` outside it.
+2. The two forms of an export match when the second is within the minute, with half a minute of tolerance for rounding,
+   and both have the same duration.
+3. Two rows of one form of an export match when they are equal.
+4. A second play of a song cannot begin while the first one runs. So rows of exports that are left over match when they
+   have the same duration and the plays overlap by more than the rounding of their times: the time was revised.
+5. Two polled listens match when they are equal. Spotify also revises the times and ids of its window. So a stored
+   listen that the window must contain, but does not, matches an item that is left over when both times are at most the
+   duration of the song, or :data:`REVISED_MS`, apart.
+6. Account data from early 2018 has no play durations. Such a row is compared like a polled listen, also with other rows
+   of account data, and after all other rows have been matched.
 
-Matching is one to one, in chronological order, per track and person: a track that plays in a loop keeps one listen per
-repetition.
+Matching is one to one and in chronological order, and stricter rules come first. Items of one window and rows of one
+export are different plays, so a song that plays in a loop keeps one listen per repetition. Songs are compared by track
+id, else by ISRC, else by artist and title: :func:`~mood_core.domain.recordings.songs_of`.
+
+What a source reports is known only to :func:`_span` and :data:`_ROUNDING_MS`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from mood_core.domain.records import ListenSource
 
@@ -30,16 +38,32 @@ TOLERANCE_MS = 30_000
 SAME_LENGTH_MS = 2_000
 """Largest difference between two reported durations of one play, ms."""
 
+REVISED_MS = 180_000
+"""Times of a window are revised by up to this, ms, or by the duration of the song if that is longer."""
+
+Rule = Callable[["Play", "Play"], bool]
+"""Whether a stored play (first) and an incoming one may be the same."""
+
 _MINUTE_MS = 60_000
+_ROUNDING_MS = {
+    ListenSource.RECENTLY_PLAYED: 1_000,
+    ListenSource.EXTENDED_HISTORY: 1_000,
+    ListenSource.ACCOUNT_DATA: _MINUTE_MS,
+}
+"""How much later than reported a play may have ended, ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A play as one source reports it. ``at_ms``: ``played_at`` in ms since 1970; ``ms_played`` may be unknown."""
+    """A play as one source reports it. ``at_ms``: ``played_at`` in ms since 1970; ``ms_played`` may be unknown.
+
+    ``duration_ms`` is the duration of the recording, if known.
+    """
 
     at_ms: int
     ms_played: int | None
     source: ListenSource
+    duration_ms: int | None = field(default=None, compare=False)
 
     @property
     def has_length(self) -> bool:
@@ -48,18 +72,55 @@ class Play:
 
 
 def same_listen(one: Play, other: Play) -> bool:
-    """Whether both records, of one track and one person, describe the same play."""
+    """Whether both records, of one song and one person, describe the same play: rules 1, 2, 3 and 6."""
     if one.source is other.source and one.has_length is other.has_length:
         return one.at_ms == other.at_ms and one.ms_played == other.ms_played
     if not (one.has_length and other.has_length):
-        without, with_length = (other, one) if one.has_length else (one, other)
-        return _earliest(with_length) <= without.at_ms <= _latest(with_length)
+        return _within(other, one) if one.has_length else _within(one, other)
     if ListenSource.RECENTLY_PLAYED in (one.source, other.source):
-        polled, exported = (one, other) if one.source is ListenSource.RECENTLY_PLAYED else (other, one)
-        return _earliest(exported) <= polled.at_ms <= _latest(exported)
+        return _within(one, other) if one.source is ListenSource.RECENTLY_PLAYED else _within(other, one)
     minute, second = (one, other) if one.source is ListenSource.ACCOUNT_DATA else (other, one)
     in_minute = -_MINUTE_MS // 2 <= second.at_ms - minute.at_ms < _MINUTE_MS * 3 // 2
-    return in_minute and abs((one.ms_played or 0) - (other.ms_played or 0)) <= SAME_LENGTH_MS
+    return in_minute and _same_length(one, other)
+
+
+def revised(one: Play, other: Play) -> bool:
+    """Whether the time of one record can be a revision of the other's: rules 4 and 5, for records that are left over.
+
+    Give only those polled listens that the other window must contain, but does not.
+    """
+    if one.source is other.source is ListenSource.RECENTLY_PLAYED:
+        return _apart(one, other) <= max(_duration(one, other), REVISED_MS) + TOLERANCE_MS
+    if one.ms_played is None or other.ms_played is None or not _same_length(one, other):
+        return False
+    rounding = max(_ROUNDING_MS[one.source], _ROUNDING_MS[other.source])
+    return _apart(one, other) + rounding < min(one.ms_played, other.ms_played)
+
+
+def overlapping(one: Play, other: Play) -> bool:
+    """Whether two polled listens are too close to be two full plays of the song."""
+    return _apart(one, other) < _duration(one, other)
+
+
+def align(stored: Sequence[Play], incoming: Sequence[Play], may_repeat: Rule) -> list[bool]:
+    """Return, for each of ``incoming``, whether it repeats one of ``stored``; both are in chronological order.
+
+    Of all pairs in that order, these are as many as possible, and then those with the least differences of time.
+    """
+    best = [[(0, 0)] * (len(stored) + 1) for _ in range(len(incoming) + 1)]
+    for i, play in enumerate(incoming, 1):
+        for j, other in enumerate(stored, 1):
+            best[i][j] = max(best[i - 1][j], best[i][j - 1])
+            if may_repeat(other, play):
+                pairs, closeness = best[i - 1][j - 1]
+                best[i][j] = max(best[i][j], (pairs + 1, closeness - _apart(other, play)))
+    matched, j = [False] * len(incoming), len(stored)
+    for i in range(len(incoming), 0, -1):
+        while j and best[i][j] == best[i][j - 1]:
+            j -= 1
+        if best[i][j] != best[i - 1][j]:
+            matched[i - 1], j = True, j - 1
+    return matched
 
 
 def pair(stored: Iterable[Play], incoming: Sequence[Play]) -> list[Play | None]:
@@ -90,10 +151,12 @@ def _pair(pool: Sequence[Play], incoming: Sequence[Play]) -> list[int | None]:
     used = [False] * len(pool)
     times = [play.at_ms for play in pool]
     places: list[int | None] = [None] * len(incoming)
-    longest = max((play.ms_played or 0 for play in (*pool, *incoming)), default=0) + 2 * _MINUTE_MS
+    longest = max((play.ms_played or play.duration_ms or 0 for play in (*pool, *incoming)), default=0)
+    longest += REVISED_MS + TOLERANCE_MS
     order = sorted(range(len(incoming)), key=lambda index: _order(incoming[index]))
     all_have_length = all(play.has_length for play in (*pool, *incoming))
-    for may_repeat in (_is_exact, same_listen) if all_have_length else (_is_exact, _same_with_length, same_listen):
+    rules = (_is_exact, same_listen, revised)
+    for may_repeat in rules if all_have_length else (_is_exact, _same_with_length, same_listen, revised):
         for index in order:
             if places[index] is not None:
                 continue
@@ -115,29 +178,45 @@ def _same_with_length(one: Play, other: Play) -> bool:
     return one.has_length and other.has_length and same_listen(one, other)
 
 
-def already_stored(incoming: Sequence[tuple[str, Play]], stored: Iterable[tuple[str, Play]]) -> list[bool]:
-    """Return, for each (track id, play) of ``incoming``, whether ``stored`` has that play already."""
+def matches_by_song(incoming: Sequence[tuple[str, Play]], stored: Iterable[tuple[str, Play]]) -> list[Play | None]:
+    """Return, for each (song, play) of ``incoming``, the play of ``stored`` that it repeats, or None."""
     known: dict[str, list[Play]] = defaultdict(list)
-    for track_id, play in stored:
-        known[track_id].append(play)
-    by_track: dict[str, list[int]] = defaultdict(list)
-    for index, (track_id, _) in enumerate(incoming):
-        by_track[track_id].append(index)
-    result = [False] * len(incoming)
-    for track_id, indexes in by_track.items():
-        matches = pair(known.get(track_id, ()), [incoming[index][1] for index in indexes])
-        for index, match in zip(indexes, matches, strict=True):
-            result[index] = match is not None
+    for song, play in stored:
+        known[song].append(play)
+    by_song: dict[str, list[int]] = defaultdict(list)
+    for index, (song, _) in enumerate(incoming):
+        by_song[song].append(index)
+    result: list[Play | None] = [None] * len(incoming)
+    for song, indexes in by_song.items():
+        for index, match in zip(
+            indexes, pair(known.get(song, ()), [incoming[each][1] for each in indexes]), strict=True
+        ):
+            result[index] = match
     return result
 
 
-def _earliest(exported: Play) -> int:
-    return exported.at_ms - (exported.ms_played or 0) - TOLERANCE_MS
+def _within(point: Play, play: Play) -> bool:
+    """Whether the time of ``point`` is within ``play``, with tolerance."""
+    earliest, latest = _span(play)
+    return earliest - TOLERANCE_MS <= point.at_ms <= latest + TOLERANCE_MS
 
 
-def _latest(exported: Play) -> int:
-    within = _MINUTE_MS if exported.source is ListenSource.ACCOUNT_DATA else 1000
-    return exported.at_ms + within + TOLERANCE_MS
+def _span(play: Play) -> tuple[int, int]:
+    """The time in which ``play`` ran, ms since 1970: it ended at the reported time."""
+    return play.at_ms - (play.ms_played or 0), play.at_ms + _ROUNDING_MS[play.source]
+
+
+def _apart(one: Play, other: Play) -> int:
+    return abs(one.at_ms - other.at_ms)
+
+
+def _same_length(one: Play, other: Play) -> bool:
+    return abs((one.ms_played or 0) - (other.ms_played or 0)) <= SAME_LENGTH_MS
+
+
+def _duration(one: Play, other: Play) -> int:
+    """The shorter known duration of two recordings of a song, ms."""
+    return min((each.duration_ms for each in (one, other) if each.duration_ms), default=TOLERANCE_MS)
 
 
 def _order(play: Play) -> tuple[int, int, str]:

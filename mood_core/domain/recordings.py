@@ -1,8 +1,12 @@
-"""Recordings: their codes (ISRC), ids of tracks that have only a code, and whether two durations agree. Pure."""
+"""Recordings: their codes (ISRC), ids of tracks that have only a code, and which tracks are one song. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from mood_core.domain.records import Track
+from mood_core.domain.track_names import one_name
 
 _PREFIX = "isrc:"
 _ABSOLUTE_MS = 3_000
@@ -38,3 +42,26 @@ def durations_agree(one_ms: float | None, other_ms: float | None) -> bool:
     if one_ms is None or other_ms is None:
         return True
     return abs(one_ms - other_ms) <= max(_ABSOLUTE_MS, _RELATIVE * max(one_ms, other_ms))
+
+
+def songs_of(tracks: Iterable[Track]) -> dict[str, str]:
+    """The song of each track id: tracks with the same ISRC and duration, or main artist and title, are one song.
+
+    Spotify has several ids of many songs and replaces one by another.
+    """
+    leads_to: dict[str, str] = {}
+    durations: dict[str, int | None] = {}
+
+    def root(name: str) -> str:
+        while leads_to.setdefault(name, name) != name:
+            name = leads_to[name]
+        return name
+
+    by_id = {track.track_id: track for track in tracks}
+    for track_id, track in sorted(by_id.items()):
+        isrc, name = normalised_isrc(track.isrc), one_name(track.name, ", ".join(track.artists))
+        if isrc and durations_agree(track.duration_ms, durations.setdefault(isrc, track.duration_ms)):
+            leads_to[root(recording_id(isrc))] = root(track_id)
+        if name:
+            leads_to[root(name)] = root(track_id)
+    return {track_id: root(track_id) for track_id in by_id}

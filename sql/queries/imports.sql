@@ -11,6 +11,19 @@ WHERE
     l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
     AND l.source_key = (SELECT s.source_key FROM sources AS s WHERE s.source = 'extended_history');
 
+-- name: has_extended_listens
+-- One row if a person has listens from extended streaming histories.
+SELECT s.source_key
+FROM sources AS s
+WHERE
+    s.source = 'extended_history'
+    AND EXISTS (
+        SELECT 1 FROM listens AS l
+        WHERE
+            l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+            AND l.source_key = s.source_key
+    );
+
 -- name: listens_but_extended
 -- A person's polled listens and those from account data, oldest first.
 SELECT

@@ -14,12 +14,14 @@ FROM listens AS l
 INNER JOIN tracks AS t ON l.track_key = t.track_key
 WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND l.played_at_ms >= :since;
 
--- name: imported_listens_since
--- A person's listens from a time on that came from an export.
+-- name: plays_since
+-- A person's listens from a time on with their tracks, oldest first.
 SELECT
     t.track_id,
     t.name,
     t.artists,
+    t.duration_ms,
+    t.isrc,
     l.played_at_ms,
     l.ms_played,
     s.source
@@ -29,7 +31,7 @@ INNER JOIN sources AS s ON l.source_key = s.source_key
 WHERE
     l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
     AND l.played_at_ms >= :since
-    AND s.source <> 'recently_played';
+ORDER BY l.played_at_ms, t.track_id;
 
 -- name: described_tracks
 -- The tracks of a list whose title and duration are stored.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,9 @@ class OneWindow:
         return self.window
 
 
+_NUMBERS = count()
+
+
 @given(payload=corrupted(WINDOW, most=4))
 @example({"items": [{"track": _TRACK, "played_at": "1969-12-31T23:00:00Z"}]})
 @example({"items": [{"track": _TRACK, "played_at": "9999-12-31T23:59:59Z"}]})
@@ -176,19 +180,20 @@ class OneWindow:
 def test_whatever_is_read_can_be_stored(migrated: Database, tmp_path: Path, payload: Any) -> None:
     lake = open_lake(str(tmp_path / "lake"))
     batches = Batches(lake, migrated)
-    batches.add(USERS, users(("ada", "Europe/Berlin")), now=NOW)
+    ada = f"ada {next(_NUMBERS)}"  # a window of a person is compared with the one before
+    batches.add(USERS, users((ada, "Europe/Berlin")), now=NOW)
     try:
-        window: ListenWindow | MoodlogError = parse_window(json.loads(as_json(payload)), "ada")
+        window: ListenWindow | MoodlogError = parse_window(json.loads(as_json(payload)), ada)
     except MoodlogError as error:
         window = error
     pull = PullListens(lambda _: OneWindow(window), ListenStore(migrated), Accounts(migrated), batches)
-    outcome = pull(["ada"], now=NOW)[0]
+    outcome = pull([ada], now=NOW)[0]
     if outcome.problem is not None:
         check_sentence(outcome.problem)
     else:
         assert isinstance(window, ListenWindow)
         since = min((listen.played_at for listen in window.listens), default=NOW)
-        stored = ListenStore(migrated).stored_since("ada", since)
+        stored = ListenStore(migrated).stored_since(ada, since)
         assert {(listen.played_at, listen.track_id) for listen in window.listens} <= set(stored)
     assert batches.finish(now=NOW) == 0
     assert not verify(lake, migrated, now=NOW).findings

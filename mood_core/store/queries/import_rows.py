@@ -37,6 +37,10 @@ class ImportRows:
             for part in rows.partitions(_CHUNK):
                 yield [tuple(row) for row in part]
 
+    def has_extended_listens(self, user_id: str) -> bool:
+        """Whether a person has listens from an extended history."""
+        return bool(self._database.scalars(query("has_extended_listens"), {"user": user_id}))
+
     def listens_but_extended(self, user_id: str) -> list[tuple[str, int, int | None, str]]:
         """A person's polled listens and those from account data: (track id, played_at [ms], ms_played, source)."""
         return [tuple(row) for row in self._database.rows(query("listens_but_extended"), {"user": user_id})]

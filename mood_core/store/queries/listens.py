@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from mood_core.domain.records import Track, from_ms, to_ms
+from mood_core.domain.records import Listen, ListenSource, Track, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 
@@ -26,11 +26,14 @@ class ListenStore:
         rows = self._database.rows(query("listens_since"), {"id": user_id, "since": to_ms(since)})
         return {(from_ms(row.played_at_ms), row.track_id) for row in rows}
 
-    def imported_since(self, user_id: str, since: datetime) -> list[tuple[Track, datetime, int | None, str]]:
-        """(track, played_at, ms_played, source) of a person's listens from ``since`` on that were not polled."""
+    def plays_since(self, user_id: str, since: datetime) -> list[tuple[Listen, Track]]:
+        """A person's stored listens from ``since`` on with their tracks, oldest first."""
         return [
-            (Track(row.track_id, row.name, (row.artists,)), from_ms(row.played_at_ms), row.ms_played, row.source)
-            for row in self._database.rows(query("imported_listens_since"), {"id": user_id, "since": to_ms(since)})
+            (
+                Listen(user_id, from_ms(row.played_at_ms), row.track_id, ListenSource(row.source), row.ms_played),
+                Track(row.track_id, row.name, (row.artists,), duration_ms=row.duration_ms, isrc=row.isrc),
+            )
+            for row in self._database.rows(query("plays_since"), {"id": user_id, "since": to_ms(since)})
         ]
 
     def described_among(self, track_ids: Sequence[str]) -> set[str]:

@@ -14,7 +14,16 @@ from mood_core.domain.records import ListenSource
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.exports.parse_row import ParsedExport
 from mood_core.usecases.imports.known_listens import Known
-from mood_core.usecases.imports.plan import Columns, columns, length_of, matches, not_among, without_duplicates
+from mood_core.usecases.imports.plan import (
+    Bools,
+    Columns,
+    columns,
+    length_of,
+    matches,
+    near,
+    not_among,
+    without_duplicates,
+)
 
 Named = tuple[int, str, str, int | None]
 """A play by name: (end [ms since 1970], artist, title, duration [ms] or None)."""
@@ -132,6 +141,11 @@ def _new_extended(
     outcomes[RowOutcome.ALREADY_IMPORTED] += int((~fresh).sum())
     # Stored plays are matched first, so that no other play takes their matches.
     _take_away(plays.take(~fresh).grouped(known.group), stored.others)
+    missing = known.stored.take(not_among(known.stored, plays))
+    again = np.zeros(len(plays), dtype=np.bool_)
+    again[fresh] = _revised(plays.take(fresh).grouped(known.group), missing.grouped(known.group))
+    outcomes[RowOutcome.ALREADY_IMPORTED] += int(again.sum())
+    plays, fresh = plays.take(~again), fresh[~again]
     candidates = plays.take(fresh)
     pool = {group: stored.again[group] + others for group, others in stored.others.items()}
     grouped = candidates.grouped(known.group)
@@ -147,6 +161,15 @@ def _new_extended(
                 kept_rows[places[position]] = False
     new = _without_match(taken)
     return _with_unique_times(candidates.take(new), grouped.take(new), known), plays.take(kept_rows)
+
+
+def _revised(plays: Columns, stored: Columns) -> Bools:
+    """Return a mask of the ``plays`` that an earlier export had with another time or id; both are by group."""
+    ours, theirs = near(plays, stored)
+    pool = _pool(plays.take(ours), stored.take(theirs))
+    found = matches(plays.take(ours), ListenSource.EXTENDED_HISTORY, pool)
+    ours[ours] = ~_without_match(found)
+    return ours
 
 
 def _with_unique_times(plays: Columns, grouped: Columns, known: Known) -> Columns:
@@ -244,7 +267,7 @@ def times_of(pool: Mapping[int, Iterable[Play]]) -> Iterator[tuple[int, int]]:
     return ((name, play.at_ms) for name, plays in pool.items() for play in plays)
 
 
-def _without_match(found: Sequence[Play | None]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _without_match(found: Sequence[Play | None]) -> Bools:
     return np.array([match is None for match in found], dtype=np.bool_)
 
 

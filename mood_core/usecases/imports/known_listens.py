@@ -43,12 +43,13 @@ def gather(read: ParsedExport, user_id: str, rows: ImportRows, catalog: Catalog)
     """Load from SQL what is relevant to ``read``; ``catalog`` is searched for names that SQL does not have."""
     others = _others(user_id, rows)
     pending = {play[2:4] for play in rows.pending_plays(user_id)}
-    search, named = _search(read, rows, others, pending, catalog)
+    search, named = _search(read, user_id, rows, others, pending, catalog)
     for_pending = {track_id for name in pending if (track_id := search.find(*name)) is not None}
     ids = _Numbers(info.track_id for info in read.track_infos)
     found = [search.find(artist, title) for artist, title in read.names]
     names = [-1 if track_id is None else ids.of(track_id) for track_id in found]
-    for track_id in (*others, *(each for name in found if name for each in sorted(search.called_like(name)))):
+    named_alike = (each for name in (*ids.all, *found) if name for each in sorted(search.called_like(name)))
+    for track_id in [*others, *named_alike]:
         ids.of(track_id)
     group = _groups(ids.all, search)
     by_group: dict[int, list[Play]] = defaultdict(list)
@@ -82,13 +83,15 @@ def _others(user_id: str, rows: ImportRows) -> dict[str, list[Play]]:
 
 def _search(
     read: ParsedExport,
+    user_id: str,
     rows: ImportRows,
     others: dict[str, list[Play]],
     pending: set[tuple[str, str]],
     catalog: Catalog,
 ) -> tuple[NameSearch, dict[str, tuple[str, str]]]:
     search = NameSearch()
-    if not read.names and not others and not pending:
+    has_earlier = rows.has_extended_listens(user_id)
+    if not read.names and not others and not pending and not has_earlier:
         return search, {}
     for artist, title in (*read.names, *pending):
         search.want(artist, title)
@@ -96,6 +99,9 @@ def _search(
         for track_id, title, artists in rows.track_names():
             if track_id in others:
                 search.want_track(title, artists)
+    if has_earlier:  # the ids of the same plays may differ
+        for info in (info for info in read.track_infos if info.name):
+            search.want_track(info.name, info.artist)
     search.add((info.track_id, info.name, info.artist) for info in read.track_infos if info.name)
     search.add(rows.track_names())
     addresses = ((track_id, *name) for track_id, name in read.addresses.items())

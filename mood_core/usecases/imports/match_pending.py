@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from mood_core.domain.bounds import STORED_MS
-from mood_core.domain.play_matching import Play, already_stored
+from mood_core.domain.play_matching import Play, matches_by_song
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind, from_ms
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS
@@ -101,14 +101,14 @@ def _store(
     groups = [search.group_of(track_id) or 0 for _, track_id in known]
     plays = [Play(at_ms, ms_played, ListenSource.ACCOUNT_DATA) for (at_ms, _, _, ms_played), _ in known]
     stored = _stored(user_id, {track_id for _, track_id in known}, search, rows)
-    is_stored = already_stored(
+    matches = matches_by_song(
         [(str(group), play) for group, play in zip(groups, plays, strict=True)],
         [(str(group), play) for group, some in stored.items() for play in to_the_minute(some)],
     )
     new = [
         position
-        for position, done in enumerate(is_stored)
-        if not done and STORED_MS[0] <= plays[position].at_ms <= STORED_MS[1]
+        for position, match in enumerate(matches)
+        if match is None and STORED_MS[0] <= plays[position].at_ms <= STORED_MS[1]
     ]
     lengths = [-1 if play.ms_played is None else play.ms_played for play in plays]
     times = free_times([(groups[each], plays[each].at_ms, lengths[each]) for each in new], times_of(stored))

@@ -15,6 +15,7 @@ from mood_core.domain.records import ListenSource
 _TRACK_SHIFT = 34  # seconds until the year 2514 need 34 bits
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Columns:
     def __len__(self) -> int:
         return len(self.track)
 
-    def take(self, which: NDArray[np.bool_] | Ints | slice) -> Columns:
+    def take(self, which: Bools | Ints | slice) -> Columns:
         """Only the plays ``which`` (a mask, positions or a slice)."""
         return Columns(self.track[which], self.at_ms[which], self.ms[which])
 
@@ -54,9 +55,23 @@ def without_duplicates(plays: Columns) -> Columns:
     return kept.take(np.lexsort((kept.track, kept.at_ms)))
 
 
-def not_among(plays: Columns, stored: Columns) -> NDArray[np.bool_]:
+def not_among(plays: Columns, stored: Columns) -> Bools:
     """Return a mask of the ``plays`` that are not in ``stored``, compared to the second."""
     return ~np.isin(_keys(plays), _keys(stored))
+
+
+def near(plays: Columns, stored: Columns) -> tuple[Bools, Bools]:
+    """Return masks of the ``plays`` and the ``stored`` plays of one track whose ends are less than a play apart."""
+    order = np.argsort(_keys(stored))
+    keys = _keys(stored)[order]
+    first = np.searchsorted(keys, _keys(plays, -plays.ms))
+    last = np.searchsorted(keys, _keys(plays, plays.ms), side="right")
+    changes = np.zeros(len(stored) + 1, dtype=np.int64)
+    np.add.at(changes, first, 1)
+    np.add.at(changes, last, -1)
+    is_near = np.zeros(len(stored), dtype=np.bool_)
+    is_near[order] = np.cumsum(changes[:-1]) > 0
+    return last > first, is_near
 
 
 def matches(plays: Columns, source: ListenSource, others: Mapping[int, Sequence[Play]]) -> list[Play | None]:
@@ -79,6 +94,6 @@ def length_of(ms: int) -> int | None:
     return None if ms < 0 else ms
 
 
-def _keys(plays: Columns) -> Ints:
-    keys: Ints = (plays.track << _TRACK_SHIFT) | (plays.at_ms // 1000)
+def _keys(plays: Columns, later_ms: Ints | int = 0) -> Ints:
+    keys: Ints = (plays.track << _TRACK_SHIFT) | ((plays.at_ms + later_ms) // 1000)
     return keys

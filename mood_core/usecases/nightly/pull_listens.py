@@ -17,7 +17,7 @@ from mood_core.lake.schema import GAPS, LISTENS, TRACKS
 from mood_core.store.queries.accounts import NOT_CALLED, Accounts
 from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.nightly.known_from_imports import REACH, Imported, covers, imported_already
+from mood_core.usecases.nightly.known_plays import Stored, covers, known_plays, reach
 
 FLUSH_EVERY = 100
 """Accounts per batch: few enough that a crash loses little, enough that files stay few."""
@@ -149,14 +149,14 @@ class PullListens:
         oldest = window.oldest_at
         stored = self.stored.stored_since(user_id, oldest) if oldest else set()
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
-        imported = self.stored.imported_since(user_id, unknown[0].played_at - REACH) if unknown else []
+        plays = self.stored.plays_since(user_id, unknown[0].played_at - reach(window)) if unknown else []
         merged = merge_window(
             user_id,
             window.listens,
             full=window.full,
             oldest_at=oldest,
-            stored=stored | imported_already(unknown, imported, window.tracks),
-            before=self._before(user_id, window, unknown, imported),
+            stored=stored | known_plays(window, unknown, plays),
+            before=self._before(user_id, window, unknown, plays),
             now=now,
         )
         heard = {listen.track_id for listen in merged.new}
@@ -167,12 +167,12 @@ class PullListens:
         return PullOutcome(user_id, len(merged.new), len(window.skipped), merged.gap is not None)
 
     def _before(
-        self, user_id: str, window: ListenWindow, unknown: Sequence[Listen], imported: Sequence[Imported]
+        self, user_id: str, window: ListenWindow, unknown: Sequence[Listen], plays: Sequence[Stored]
     ) -> datetime | None:
         """The newest stored listen before the window; None if there is none, or if no listen can be missing between."""
         oldest = window.oldest_at
         is_all_stored = bool(window.listens) and not unknown
-        if oldest is None or not window.full or is_all_stored or covers(imported, oldest):
+        if oldest is None or not window.full or is_all_stored or covers(plays, oldest):
             return None
         return self.stored.newest_before(user_id, oldest)
 
