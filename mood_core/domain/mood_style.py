@@ -1,7 +1,7 @@
 """Colours and symbols of the moods.
 
-The colours are Okabe and Ito's, which colour-blind people can distinguish. The report page's style (assets/page.css)
-and script (assets/basics.js) and the Grafana dashboard use the same ones; a test compares them.
+The colours differ in hue and in lightness, so that colour-blind people can distinguish them. The report page's style
+(assets/page.css) and script (assets/basics.js) and the Grafana dashboard use the same ones; a test compares them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 COLOURS: Mapping[str, str] = MappingProxyType(
-    {"Calm": "#56b4e9", "Energetic": "#d55e00", "Happy": "#e69f00", "Sad": "#0072b2", "Unlabelled": "#b9bcc2"}
+    {"Calm": "#2fae9b", "Energetic": "#d55e00", "Happy": "#f2b632", "Sad": "#41449f", "Unlabelled": "#dfe1e5"}
 )
 """Fill colours, in stacking order."""
 

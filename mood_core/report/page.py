@@ -9,7 +9,17 @@ import zlib
 from importlib.resources import files
 from typing import Any
 
-_SCRIPTS = ("basics.js", "calendar.js", "share.js", "charts.js", "map.js", "lists.js", "main.js")
+_SCRIPTS = (
+    "basics.js",
+    "save.js",
+    "story.js",
+    "calendar.js",
+    "share.js",
+    "hours.js",
+    "map.js",
+    "lists.js",
+    "main.js",
+)
 _MOST_PLAIN = 1_000_000
 """Up to this many characters, the data stays plain JSON, which editors and browsers from before 2023 can read."""
 

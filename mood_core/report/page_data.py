@@ -21,7 +21,7 @@ from mood_core.store.queries.selection import check_days
 MOST_PEOPLE = 12
 """Maximum number of people on a page."""
 
-_BY_PERIOD = tuple(name for name in VIEWS if name not in ("days", "months", "path", "gaps"))
+_BY_PERIOD = tuple(name for name in VIEWS if name not in ("days", "minutes", "months", "gaps"))
 _TRAILING = ((30, "Last 30 days"), (90, "Last 90 days"), (365, "Last 365 days"))
 
 
@@ -56,7 +56,9 @@ def page_data(
         "asked": {"first": first_day and str(first_day), "last": last_day and str(last_day)},
         "quality": quality,
         "questions": {name: {"view": view, "sql": page_sql(name)} for name, view in VIEWS.items()},
-        "people": [_person(database, account, first_day, last_day) for account in people],
+        "people": sorted(
+            (_person(database, account, first_day, last_day) for account in people), key=_listens, reverse=True
+        ),
     }
 
 
@@ -66,7 +68,6 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
         connection.execute(query("drop_report_listens"))
         connection.execute(query("copy_report_listens"), {"user": account.user_id})
         connection.execute(query("index_report_days"))
-        connection.execute(query("index_report_times"))
         span = {
             "user": account.user_id,
             "first": str(first_day or "0001-01-01"),
@@ -80,13 +81,17 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "timezone": account.timezone,
             "days": _by_day(days),
             "intervals": _intervals(days),
+            "minutes": _rows(connection, "minutes", span),
             "months": _rows(connection, "months", span),
-            "path": _rows(connection, "path", span),
             "gaps": [_gap(row, ZoneInfo(account.timezone)) for row in _rows(connection, "gaps", span)],
             "periods": [_period(connection, account.user_id, *period) for period in periods],
         }
         connection.rollback()
     return person
+
+
+def _listens(person: dict[str, Any]) -> int:
+    return sum(sum(day.values()) for day in person["days"].values())
 
 
 def _period(connection: Connection, user_id: str, label: str, first: date, last: date) -> dict[str, Any]:

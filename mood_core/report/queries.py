@@ -15,13 +15,11 @@ VIEWS = MappingProxyType(
     {
         "totals": "mood_history",
         "days": "mood_daily",
+        "minutes": "mood_history with tracks",
         "shares": "mood_history",
         "months": "mood_monthly",
         "hours": "mood_history",
         "map": "mood_history with audio_features",
-        "path": "mood_history with audio_features",
-        "transitions": "mood_history",
-        "streaks": "mood_streaks",
         "unlabelled": "mood_history",
         "sources": "mood_history",
         "tracks": "mood_history",
@@ -31,7 +29,7 @@ VIEWS = MappingProxyType(
         "gaps": "gaps",
     }
 )
-"""The views of each query. ``days``, ``months``, ``path`` and ``gaps`` run once per person, others once per period."""
+"""The views of each query. ``days``, ``minutes``, ``months`` and ``gaps`` run once per person, others once per period."""
 
 
 def page_sql(name: str) -> str:

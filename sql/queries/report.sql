@@ -20,7 +20,7 @@ SELECT
     p_sad,
     mood_set,
     uncertain,
-    played_at_ms,
+    ms_played,
     local_day,
     local_hour,
     local_weekday,
@@ -33,10 +33,6 @@ WHERE user_id = :user;
 -- name: index_report_days
 -- Index the copied rows by period.
 CREATE INDEX report_listens_local_day ON report_listens (local_day);
-
--- name: index_report_times
--- Index the copied rows by time.
-CREATE INDEX report_listens_played_at_ms ON report_listens (played_at_ms);
 
 -- name: page_totals
 -- Listens, tracks and days of a period.
@@ -60,6 +56,18 @@ SELECT
 FROM mood_daily
 WHERE user_id = :user AND day >= :first AND day <= :last
 ORDER BY day, mood;
+
+-- name: page_minutes
+-- Minutes of music by day: the played time, or the track's length where only that is known. timed counts such listens.
+SELECT
+    h.local_day AS day,
+    CAST(round(CAST(sum(coalesce(h.ms_played, t.duration_ms)) / 60000.0 AS NUMERIC), 1) AS DOUBLE PRECISION) AS minutes,
+    count(coalesce(h.ms_played, t.duration_ms)) AS timed
+FROM mood_history AS h
+INNER JOIN tracks AS t ON h.track_id = t.track_id
+WHERE h.user_id = :user AND h.local_day >= :first AND h.local_day <= :last
+GROUP BY h.local_day
+ORDER BY h.local_day;
 
 -- name: page_shares
 -- How many of a period's listens have each mood: by the most probable mood, and by the model's probabilities the mean
@@ -145,60 +153,6 @@ INNER JOIN tracks AS t ON h.track_id = t.track_id
 INNER JOIN audio_features AS f ON t.track_key = f.track_key
 GROUP BY valence_cell, energy_cell, h.mood
 ORDER BY valence_cell, energy_cell, h.mood;
-
--- name: page_path
--- Mean valence and energy by month.
-SELECT
-    h.month,
-    sum(h.listens) AS listens,
-    sum(f.valence * h.listens) / sum(h.listens) AS valence,
-    sum(f.energy * h.listens) / sum(h.listens) AS energy
-FROM (
-    SELECT
-        substr(CAST(local_day AS TEXT), 1, 7) AS month,
-        track_id,
-        count(*) AS listens
-    FROM mood_history
-    WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
-    GROUP BY month, track_id
-) AS h
-INNER JOIN tracks AS t ON h.track_id = t.track_id
-INNER JOIN audio_features AS f ON t.track_key = f.track_key
-GROUP BY h.month
-ORDER BY h.month;
-
--- name: page_transitions
--- How often one mood follows another within half an hour.
-SELECT
-    a.mood AS from_mood,
-    b.mood AS to_mood,
-    count(*) AS transitions
-FROM (
-    SELECT
-        mood,
-        min(played_at_ms) OVER (
-            ORDER BY played_at_ms RANGE BETWEEN 1 FOLLOWING AND 1800000 FOLLOWING
-        ) AS next_ms
-    FROM mood_history
-    WHERE user_id = :user AND local_day >= :first AND local_day <= :last
-) AS a
-INNER JOIN mood_history AS b ON b.user_id = :user AND a.next_ms = b.played_at_ms
-WHERE a.mood IS NOT NULL AND b.mood IS NOT NULL
-GROUP BY a.mood, b.mood
-ORDER BY a.mood, b.mood;
-
--- name: page_streaks
--- The longest streaks of days with the same leading mood.
-SELECT
-    mood,
-    first_day,
-    last_day,
-    days,
-    listens
-FROM mood_streaks
-WHERE user_id = :user AND last_day >= :first AND first_day <= :last
-ORDER BY days DESC, first_day
-LIMIT 10;
 
 -- name: page_unlabelled
 -- Listens without a mood by reason.

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from mood_core.cli.report import command, write_report
-from mood_core.domain.records import MOODS, Listen, ListenSource, to_ms
+from mood_core.domain.records import MOODS, Listen, ListenSource, User, to_ms
 from mood_core.errors import InputError
 from mood_core.lake import schema
-from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.arrow_tables import to_table, users_table
 from mood_core.report.page import render_page
 from mood_core.report.page_data import _plain, page_data
 from mood_core.report.queries import VIEWS, page_sql
@@ -28,7 +28,7 @@ def test_every_number_is_what_the_shown_query_answers(tmp_path: Path, database_u
         period = person["periods"][1]
         values = {"user": "ada", "first": period["first"], "last": period["last"]}
         with space.database.read() as connection:
-            for name in set(VIEWS) - {"days", "months", "path", "gaps"}:
+            for name in set(VIEWS) - {"days", "minutes", "months", "gaps"}:
                 rows = connection.execute(text(page_sql(name)), values).mappings()
                 answer = [{key: _plain(value) for key, value in row.items()} for row in rows]
                 assert period[name] == answer, name
@@ -46,9 +46,9 @@ def test_what_is_asked_once_a_person_is_what_the_shown_query_answers(tmp_path: P
                     {key: _plain(value) for key, value in row.items()}
                     for row in connection.execute(text(page_sql(name)), values).mappings()
                 ]
-                for name in ("days", "months", "path", "gaps")
+                for name in ("days", "minutes", "months", "gaps")
             }
-    assert person["path"] == answers["path"]
+    assert person["minutes"] == answers["minutes"]
     assert person["months"] == answers["months"]
     assert sum(len(day) for day in person["days"].values()) == len(answers["days"])
     assert all(person["days"][row["day"]][row["mood"][0]] == row["listens"] for row in answers["days"])
@@ -58,23 +58,32 @@ def test_what_is_asked_once_a_person_is_what_the_shown_query_answers(tmp_path: P
     assert person["gaps"] == [{"starts_at": "2026-11-21 13:00", "ends_at": "2026-11-22 13:00", "filled": False}]
 
 
-def test_transitions_are_the_views_also_where_listens_share_a_moment(tmp_path: Path, database_url: str) -> None:
+def test_minutes_are_played_times_or_else_the_tracks_lengths(tmp_path: Path, database_url: str) -> None:
     with workspace(tmp_path, database_url) as space:
-        add_history(space, 400)
-        ids = [f"{index:022d}" for index in range(4)]
-        moment = NOW - timedelta(days=400)
-        plays = [
-            Listen("ada", moment + timedelta(minutes=minute), ids[track], ListenSource.EXTENDED_HISTORY)
-            for minute, track in ((0, 0), (0, 1), (30, 2), (30, 3), (30, 0), (61, 1), (61, 2))
-        ]
-        space.batches.add(schema.LISTENS, to_table(schema.LISTENS, plays), now=NOW)
+        add_history(space, 12)
+        with space.database.write() as connection:
+            connection.execute(text("UPDATE tracks SET duration_ms = 180000 WHERE name <> 'plain'"))
+            connection.execute(
+                text(
+                    "UPDATE listens SET ms_played = 60000 WHERE track_key ="
+                    " (SELECT track_key FROM tracks WHERE name = '\U0001f600\U0001f3a7')"
+                )
+            )
         person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
-        with space.database.read() as connection:
-            view = connection.execute(
-                text("SELECT from_mood, to_mood, transitions FROM mood_transitions ORDER BY from_mood, to_mood")
-            ).all()
-    assert [tuple(row.values()) for row in person["periods"][0]["transitions"]] == [tuple(row) for row in view]
-    assert sum(row.transitions for row in view) >= 6
+    # Two plays of each of six tracks: four are known by their length, one by its played time, one not at all.
+    assert sum(row["minutes"] for row in person["minutes"] if row["minutes"]) == 2 * (4 * 3 + 1)
+    assert sum(row["timed"] for row in person["minutes"]) == 10
+
+
+def test_the_person_with_the_most_listens_comes_first(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 8)
+        add = space.batches.add
+        add(schema.USERS, users_table([User("a-quiet-one", "Quiet", "UTC", NOW)], recorded_at=NOW), now=NOW)
+        play = Listen("a-quiet-one", NOW - timedelta(hours=1), f"{0:022d}", ListenSource.EXTENDED_HISTORY)
+        add(schema.LISTENS, to_table(schema.LISTENS, [play]), now=NOW)
+        people = page_data(space.database, space.accounts.all(), now=NOW)["people"]
+    assert [person["user_id"] for person in people] == ["ada", "a-quiet-one"]
 
 
 def test_a_recording_released_twice_stands_once_among_the_labels(tmp_path: Path, database_url: str) -> None:

@@ -65,8 +65,11 @@ function sumByMood(rows) {
   return totals;
 }
 
-function legend(moods = ALL) {
-  return el("ul", { class: "legend" }, ...moods.map((mood) => el("li", {}, sign(mood), mood.toLowerCase())));
+/** A track's name, as a link to Spotify if its id is one of Spotify's. */
+function trackName(row) {
+  const name = bdi(row.track);
+  if (!/^[0-9A-Za-z]{22}$/.test(row.track_id) || name.tagName !== "BDI") return name;
+  return el("a", { href: `https://open.spotify.com/track/${row.track_id}`, target: "_blank", rel: "noopener noreferrer" }, name);
 }
 
 function table(caption, header, rows) {
@@ -108,10 +111,13 @@ function foot(title, numbers, from, state) {
   return holder;
 }
 
-/** A section: heading, finding, content, the numbers as tables, and the SQL queries. */
-function section(id, title, finding, { wide = false, tools = null, content = [], numbers = [], from = [] }, state) {
-  return el("section", { id, class: wide ? "wide" : undefined, "aria-labelledby": `${id}-title` },
-    el("div", { class: "head" }, el("h2", { id: `${id}-title` }, title), tools), el("p", { class: "finding" }, finding), ...content,
+/** A section: heading, finding, content, the numbers as tables, and the SQL queries. A chart can be saved as a picture. */
+function section(id, title, finding, { wide = false, level = "h2", tools = null, content = [], numbers = [], from = [] }, state) {
+  const place = content.find((one) => one.classList.contains("chart"));
+  const save = place && el("button", { type: "button", class: "save", "aria-label": `Save picture: ${title}` }, "Save picture");
+  if (save) save.addEventListener("click", () => saveChart(title, place, state));
+  return el("section", { id, class: wide ? "wide" : undefined, "aria-labelledby": `${id}-title`, tabindex: "-1" },
+    el("div", { class: "head" }, el(level, { id: `${id}-title` }, title), el("div", { class: "tools" }, tools, save)), el("p", { class: "finding" }, finding), ...content,
     foot(title, numbers, from, state));
 }
 
@@ -126,6 +132,10 @@ function chart(id, label, height, option, walk = null) {
   charts.push({ place, option, walk, drawn: null, now: -1 });
   return place;
 }
+
+/** The width that the page is laid out for [px]: that of the window, or of a sheet of paper. */
+const PAPER = 720;
+const viewWidth = () => (document.documentElement.dataset.paper ? PAPER : document.documentElement.clientWidth);
 
 function drawCharts() {
   for (const one of charts) {
@@ -206,10 +216,9 @@ function glyph(mood, x, y, size, ink) {
   const points = [[x, y - r * up], [x + r, y + r * 0.8 * up], [x - r, y + r * 0.8 * up]];
   return { type: "polygon", silent: true, shape: { points }, style: up > 0 ? { fill: ink } : { fill: "none", stroke: ink, lineWidth: Math.max(1, size / 7) } };
 }
-/** Black or white, whichever has more contrast on a mood's colour, drawn on the card with ``opacity``. */
-function inkOn(mood, opacity = 1) {
-  const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.length === 4 ? hex[(at + 1) / 2].repeat(2) : hex.slice(at, at + 2), 16) / 255);
-  const [over, under] = [channels(colour(mood)), channels(css("card"))];
-  const linear = over.map((one, at) => one * opacity + under[at] * (1 - opacity)).map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#111" : "#fff";
+/** Black or white, whichever has more contrast on a mood's colour. */
+function inkOn(mood) {
+  const channels = [1, 3, 5].map((at) => parseInt(colour(mood).slice(at, at + 2), 16) / 255);
+  const [red, green, blue] = channels.map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#111" : "#fff";
 }

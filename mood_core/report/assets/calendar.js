@@ -10,17 +10,42 @@ function daysOf(state) {
   return found;
 }
 
-/** The ranges of the period with one calendar each: months if they are few, else years, or half years on a phone. */
-function calendars(state, narrow) {
-  const { first, last } = state.period;
-  const months = [`${first.slice(0, 7)}-01`, addDays(`${addDays(`${last.slice(0, 7)}-01`, 31).slice(0, 7)}-01`, -1)];
-  if (daysBetween(first, last) <= A_HALF_YEAR) return [months];
+const monthStart = (day) => `${day.slice(0, 7)}-01`;
+const monthEnd = (day) => addDays(monthStart(addDays(monthStart(day), 31)), -1);
+const mondayOf = (day) => addDays(day, -((utc(day).getUTCDay() + 6) % 7));
+
+/** The ranges of the period with one calendar each: whole weeks if they are few, else years, or quarters on a phone. */
+function calendars({ first, last }, narrow) {
+  const days = daysBetween(first, last) + 1;
+  if (days < 35) return [[monthStart(first), monthEnd(last)]];
+  const longest = narrow ? 98 : A_HALF_YEAR;
+  if (days <= longest) return [[mondayOf(first), addDays(mondayOf(last), 6)]];
+  const months = narrow ? 3 : 12;
   const ranges = [];
   for (let year = Number(last.slice(0, 4)); year >= Number(first.slice(0, 4)); year -= 1) {
-    const parts = narrow ? [[`${year}-07-01`, `${year}-12-31`], [`${year}-01-01`, `${year}-06-30`]] : [[`${year}-01-01`, `${year}-12-31`]];
-    ranges.push(...parts.filter(([begin, end]) => begin <= last && end >= first));
+    for (let month = 13 - months; month > 0; month -= months) {
+      const two = (value) => String(value).padStart(2, "0");
+      ranges.push([`${year}-${two(month)}-01`, monthEnd(`${year}-${two(month + months - 1)}-01`)]);
+    }
   }
-  return ranges;
+  return ranges.filter(([begin, end]) => begin <= last && end >= first);
+}
+
+/** The part of the period that has calendars: a phone shows the newest year of a longer one. */
+function calendarPeriod({ first, last }, narrow) {
+  const year = addDays(last, -365);
+  return { first: narrow && first < year ? monthStart(year) : first, last };
+}
+
+/** The longest run of days with the same leading mood; the first one of equals. A day without a mood ends a run. */
+function longestRun(state, days) {
+  let [best, now] = [null, null];
+  for (const day of days) {
+    const mood = leading(dayCounts(state, day));
+    now = mood && now && now.mood === mood && addDays(now.last, 1) === day ? { ...now, last: day, days: now.days + 1 } : mood && { mood, first: day, last: day, days: 1 };
+    if (now && now.days > (best ? best.days : 1)) best = now;
+  }
+  return best;
 }
 
 function dayCounts(state, day) {
@@ -41,9 +66,12 @@ function amongDays(days) {
 }
 
 function calendarSection(state) {
-  const days = daysOf(state).filter((day) => state.person.days[day]);
-  const gaps = daysOf(state).filter((day) => inGap(state, day));
-  const { first, last } = state.period;
+  const narrow = viewWidth() < 640;
+  const shown = calendarPeriod(state.period, narrow);
+  const { first, last } = shown;
+  const every = daysOf({ period: shown });
+  const days = every.filter((day) => state.person.days[day]);
+  const gaps = every.filter((day) => inGap(state, day));
   const leads = {};
   const values = days.map((day) => {
     const counts = dayCounts(state, day);
@@ -51,14 +79,13 @@ function calendarSection(state) {
     leads[mood] = (leads[mood] || 0) + 1;
     return [day, ALL.indexOf(mood), dayTotal(state.person.days[day]), counts[mood], counts.Unlabelled];
   });
-  const view = document.documentElement.clientWidth;
-  const narrow = view < 640;
-  const ranges = calendars(state, narrow);
-  const inner = Math.min(1160, view) - (view <= 480 ? 54 : 82);
-  const weeks = Math.max(...ranges.map(([begin, end]) => Math.ceil(((utc(begin).getUTCDay() + 6) % 7 + daysBetween(begin, end) + 1) / 7)));
+  const ranges = calendars(shown, narrow);
+  const left = narrow ? 34 : 58;
+  const inner = Math.min(1160, viewWidth()) - (viewWidth() <= 480 ? 54 : 82);
+  const weeks = Math.max(...ranges.map(([begin, end]) => daysBetween(mondayOf(begin), addDays(mondayOf(end), 7)) / 7));
   const short = ranges.length === 1 && weeks < 35;
-  const wide = Math.max(4, Math.min(short ? 64 : 19, Math.floor((inner - 64) / weeks)));
-  const high = Math.min(wide, short ? 26 : 18);
+  const wide = Math.max(4, Math.min(short ? 80 : 19, Math.floor((inner - left - 4) / weeks)));
+  const high = narrow ? Math.min(26, Math.max(wide, 24)) : Math.min(wide, short ? 30 : 18);
   const stride = 7 * high + 40;
   const likely = (day, mood) => { const ends = (state.person.intervals[day] || {})[mood[0]]; return ends && mood !== "Unlabelled" ? `; 90% interval ${ends[0]}–${ends[1]}%` : ""; };
   const lines = (value) => {
@@ -69,17 +96,18 @@ function calendarSection(state) {
   };
   const outside = ranges.map((range) => daysOf({ period: { first: range[0], last: range[1] } }).filter((day) => day < first || day > last));
   const best = leading(leads);
-  const finding = best ? `${best} led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens. A fuller colour is a larger share of the day's labelled listens, a grey part the share without a mood. Blank days have no listens${outside.some((part) => part.length) ? ", shaded ones lie outside the period" : ""}.` : "No day with a labelled listen in this period.";
+  const run = longestRun(state, days);
+  const finding = best ? `${best} music led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens${run ? `; the longest run is ${run.days} ${run.mood.toLowerCase()} days, ${spanned(run.first, run.last)}` : ""}. A grey part is the share without a mood, a blank day has no listens${gaps.length ? ", on a day with a dashed frame listens may be missing" : ""}.${first > state.period.first ? " This narrow window shows the newest year: choose a year for earlier ones." : ""}` : "No day with a labelled listen in this period.";
   const within = (range, list, dayOf) => list.filter((one) => dayOf(one) >= range[0] && dayOf(one) <= range[1]);
   const byRange = ranges.map((range) => within(range, values, (value) => value[0]));
   const option = () => ({
     tooltip: tooltip((found) => lines(found.value)),
     calendar: ranges.map((range, index) => ({
-      top: 24 + index * stride, left: 58, range, cellSize: [wide, high], orient: "horizontal",
+      top: 24 + index * stride, left, range, cellSize: [wide, high], orient: "horizontal",
       splitLine: { lineStyle: { color: css("edge"), width: 1 } },
       itemStyle: { color: css("card"), borderColor: css("line"), borderWidth: 0.5 },
       dayLabel: { firstDay: 1, color: css("soft"), nameMap: ["Sun", "Mon", "", "Wed", "", "Fri", ""], fontSize: 10, margin: 5 },
-      monthLabel: { color: css("soft"), fontSize: 11 }, yearLabel: { show: true, color: css("soft"), fontSize: 12, margin: 40, position: "left" },
+      monthLabel: { color: css("soft"), fontSize: 11, formatter: ({ nameMap, yyyy, M }) => (narrow && ranges.length > 1 && M % 3 === 1 ? `${nameMap} ${yyyy}` : nameMap) }, yearLabel: { show: !narrow, color: css("soft"), fontSize: 12, margin: 40, position: "left" },
     })),
     series: [
       ...ranges.map((range, index) => ({
@@ -104,9 +132,6 @@ function calendarSection(state) {
       })),
     ],
   });
-  const marked = gaps.length ? el("li", {}, el("span", { class: "sign gap", "aria-hidden": "true" }), "listens may be missing") : null;
-  const shown = legend();
-  if (marked) shown.append(marked);
   const label = `Calendar of the most common mood of each day. ${finding}`;
   const at = (now) => {
     const index = byRange.findIndex((part) => part.includes(values[now]));
@@ -114,7 +139,7 @@ function calendarSection(state) {
   };
   const walk = { count: days.length, move: amongDays(days), describe: (now) => lines(values[now]).join(", "), at };
   return section("calendar", "Mood calendar", finding, {
-    wide: true, content: [shown, chart("calendar", label, ranges.length * stride - 8, option, walk)],
+    wide: true, content: [chart("calendar", label, ranges.length * stride - 8, option, walk)],
     numbers: [{ header: ["day", ...ALL], rows: days.map((day) => [day, ...ALL.map((mood) => dayCounts(state, day)[mood])]) }], from: ["days"],
   }, state);
 }
@@ -123,17 +148,13 @@ function calendarSection(state) {
 function drawDay(api, wide, high) {
   const [x, y] = api.coord(api.value(0));
   const mood = ALL[api.value(1)];
-  const [total, led, without] = [api.value(2), api.value(3), api.value(4)];
+  const [total, without] = [api.value(2), api.value(4)];
   const [left, top, width, height] = [x - wide / 2 + 1, y - high / 2 + 1, wide - 2, high - 2];
-  if (mood === "Unlabelled") {
-    return { type: "group", children: [{ type: "rect", shape: { x: left, y: top, width, height, r: 2 }, style: { fill: colour(mood) }, emphasis: framed() }, glyph(mood, x, y, high * 0.48, inkOn(mood))] };
-  }
-  const fullness = 0.45 + (0.55 * led) / (total - without);
-  const grey = Math.round(Math.min(0.6, without / total) * height);
+  const grey = mood === "Unlabelled" ? 0 : Math.round(Math.min(0.6, without / total) * height);
   const body = height - grey;
-  const children = [{ type: "rect", shape: { x: left, y: top, width, height: body, r: grey ? [2, 2, 0, 0] : 2 }, style: { fill: colour(mood), opacity: fullness }, emphasis: framed() }];
+  const children = [{ type: "rect", shape: { x: left, y: top, width, height: body, r: grey ? [2, 2, 0, 0] : 2 }, style: { fill: colour(mood) }, emphasis: framed() }];
   if (grey) children.push({ type: "rect", shape: { x: left, y: top + body, width, height: grey, r: [0, 0, 2, 2] }, style: { fill: colour("Unlabelled") } });
   const side = Math.min(body, wide - 4) * 0.62;
-  if (side >= 3.5) children.push(glyph(mood, x, top + body / 2, Math.min(side, 11), inkOn(mood, fullness)));
+  if (side >= 3.5) children.push(glyph(mood, x, top + body / 2, Math.min(side, 11), inkOn(mood)));
   return { type: "group", children };
 }

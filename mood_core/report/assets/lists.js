@@ -9,20 +9,10 @@ function bar(parts, whole) {
 function topSection(id, title, finding, rows, nameOf, byOf, state) {
   const columns = MOODS.map((mood) => {
     const mine = rows.filter((row) => row.mood === mood);
-    const items = mine.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(nameOf(row)), byOf(row) ? el("div", { class: "by" }, bdi(byOf(row))) : null), el("span", { class: "count" }, `${number.format(row.listens)} ×`)), bar([[mood, row.listens]], mine[0].listens)));
+    const items = mine.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, nameOf(row), byOf(row) ? el("div", { class: "by" }, bdi(byOf(row))) : null), el("span", { class: "count" }, `${number.format(row.listens)} ×`)), bar([[mood, row.listens]], mine[0].listens)));
     return el("div", {}, el("h3", {}, sign(mood), mood), mine.length ? el("ol", { class: "top" }, ...items) : el("p", { class: "by" }, "nothing in this period"));
   });
   return section(id, title, finding, { wide: true, content: [el("div", { class: "columns" }, ...columns)], from: [id] }, state);
-}
-
-function streaksSection(state) {
-  const rows = state.period.streaks;
-  const most = rows.length ? rows[0].days : 1;
-  const longest = rows.length && rows[0].days > 1 ? `${rows[0].mood} led for ${rows[0].days} days in a row, ${spanned(rows[0].first_day, rows[0].last_day)}.` : "No mood led for more than a day in a row.";
-  const beyond = rows.some((row) => row.first_day < state.period.first || row.last_day > state.period.last);
-  const finding = rows.length ? `${longest}${beyond ? " Streaks that reach beyond the period are shown whole." : ""}` : "No day with a labelled listen in this period.";
-  const items = rows.map((row) => el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, sign(row.mood), row.mood, el("span", { class: "by" }, ` ${spanned(row.first_day, row.last_day)}, ${plural(row.listens, "listen")}`)), el("span", { class: "count" }, plural(row.days, "day"))), bar([[row.mood, row.days]], most)));
-  return section("streaks", "Longest streaks", finding, { content: [el("ol", { class: "top" }, ...items)], from: ["streaks"] }, state);
 }
 
 /** A local time, YYYY-MM-DD HH:MM, for people. */
@@ -38,17 +28,17 @@ function labelsSection(id, title, finding, state) {
       bar(chances, 1), el("div", { class: "chances" }, ...chances.map(([mood, chance]) => el("span", {}, el("span", { "aria-hidden": "true" }, SIGNS[mood]), el("span", { class: "hidden" }, `${mood} `), ` ${likely(chance)}`))),
       row.mood_set ? el("div", { class: "by" }, `90% set: ${row.mood_set.split("|").join(", ")}`) : null);
   });
-  return section(id, title, items.length ? finding : "No labelled listens in this period.", { content: [el("ol", { class: "top" }, ...items)], from: [id] }, state);
+  return section(id, title, items.length ? finding : "No labelled listens in this period.", { level: "h3", content: [el("ol", { class: "top" }, ...items)], from: [id] }, state);
 }
 
 function coverageSection(state) {
   const totals = state.period.totals[0];
   const open = state.person.gaps.filter((gap) => !gap.filled);
   const days = daysOf(state).length;
-  const finding = totals.listens ? `${percent(totals.labelled, totals.listens)} of the listens have a mood, ${percent(totals.uncertain || 0, totals.labelled)} of those are uncertain${[...state.period.confident, ...state.period.uncertain].some((row) => row.mood_set) ? ": their 90% set has more than one mood" : ""}. Listens on ${number.format(totals.days)} of ${plural(days, "day")}. ${open.length ? `Listens may be missing in ${plural(open.length, "gap")}.` : "No gap is known."}` : "There are no listens in this period.";
+  const finding = totals.listens ? `${percent(totals.labelled, totals.listens)} of the listens have a mood, ${percent(totals.uncertain || 0, totals.labelled)} of those are uncertain${[...state.period.confident, ...state.period.uncertain].some((row) => row.mood_set) ? ": their 90% set has more than one mood" : ""}. Listens on ${number.format(totals.days)} of ${plural(days, "day")}. ${open.length ? `Listens may be missing in ${plural(open.length, "gap")}.` : "No gap is known."}${intervals(state).length ? ` By the model's probabilities the shares are ${intervals(state).map((one) => `${one.mood.toLowerCase()} ${one.range}`).join(", ")} (90% intervals).` : ""}` : "There are no listens in this period.";
   const parts = [];
-  if (state.period.unlabelled.length) parts.push(el("div", {}, el("h3", {}, "Unlabelled, and why"), table("Unlabelled, and why", ["reason", "listens"], state.period.unlabelled.map((row) => [row.unlabelled_reason, row.listens]))));
-  if (state.period.sources.length) parts.push(el("div", {}, el("h3", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source, row.model_version, row.listens]))));
-  if (state.person.gaps.length) parts.push(el("div", {}, el("h3", {}, "Possible gaps, of all time"), table("Possible gaps", ["from", "to", "filled"], state.person.gaps.map((gap) => [atMinute(gap.starts_at), atMinute(gap.ends_at), gap.filled ? "yes" : "no"]))));
-  return section("coverage", "Coverage and gaps", finding, { wide: true, content: [el("div", { class: "columns" }, ...parts)], from: ["totals", "unlabelled", "sources", "gaps"] }, state);
+  if (state.period.unlabelled.length) parts.push(el("div", {}, el("h4", {}, "Unlabelled, and why"), table("Unlabelled, and why", ["reason", "listens"], state.period.unlabelled.map((row) => [row.unlabelled_reason, row.listens]))));
+  if (state.period.sources.length) parts.push(el("div", {}, el("h4", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source, row.model_version, row.listens]))));
+  if (state.person.gaps.length) parts.push(el("div", {}, el("h4", {}, "Possible gaps, of all time"), table("Possible gaps", ["from", "to", "filled"], state.person.gaps.map((gap) => [atMinute(gap.starts_at), atMinute(gap.ends_at), gap.filled ? "yes" : "no"]))));
+  return section("coverage", "Coverage and gaps", finding, { wide: true, level: "h3", content: [el("div", { class: "columns" }, ...parts)], from: ["totals", "unlabelled", "sources", "gaps"] }, state);
 }

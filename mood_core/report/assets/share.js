@@ -2,7 +2,7 @@
 const UNITS = { day: [7, 28], week: [4, 13], month: [3, 12] };
 
 function unitOf(length) {
-  const narrow = document.documentElement.clientWidth < 640;
+  const narrow = viewWidth() < 640;
   if (length <= (narrow ? 45 : 95)) return "day";
   return length <= (narrow ? 370 : 800) ? "week" : "month";
 }
@@ -65,10 +65,10 @@ function shareSection(state) {
   const totals = Object.fromEntries(ALL.map((mood) => [mood, sum(counts.map((bucket) => bucket[mood]))]));
   const all = sum(Object.values(totals));
   const likely = intervals(state);
-  const finding = `${all ? `In the whole period ${ALL.filter((mood) => totals[mood]).map((mood) => `${mood.toLowerCase()} ${percent(totals[mood], all)}`).join(", ")}. ` : ""}${likely.length ? `By the model's probabilities ${likely.map((one) => `${one.mood.toLowerCase()} ${one.range}`).join(", ")} (90% intervals). ` : ""}A bar is a ${unit}'s listens by mood${state.smooth > 1 ? `, summed over the ${state.smooth} ${unit}s that end with it` : ""}.`;
+  const finding = `${all ? `In the whole period ${ALL.filter((mood) => totals[mood]).map((mood) => `${mood.toLowerCase()} ${percent(totals[mood], all)}`).join(", ")}. ` : ""}A bar is a ${unit}'s listens by mood${state.smooth > 1 ? `, summed over the ${state.smooth} ${unit}s that end with it` : ""}.`;
   const walk = { count: keys.length, move: inARow(keys.length), describe: (at) => lines(at).join(", ") };
   return section("share", "Mood share over time", finding, {
-    wide: true, tools: el("label", {}, "Smoothing ", choice), content: [legend(), chart("share", `Stacked bars. ${finding}`, 280, option, walk)],
+    wide: true, tools: el("label", {}, "Smoothing ", choice), content: [chart("share", `Stacked bars. ${finding}`, 280, option, walk)],
     numbers: [
       { header: [unit, ...ALL], rows: keys.map((key, at) => [key, ...ALL.map((mood) => counts[at][mood])]) },
       { caption: "Shares with 90% intervals", header: ["mood", "listens", "share", "expected", "90% interval"], rows: likely.map((one) => [one.mood, one.listens, percent(one.listens, all), percent(one.expected, all), one.range]) },
