@@ -29,7 +29,7 @@ VIEWS = MappingProxyType(
         "gaps": "gaps",
     }
 )
-"""The views of each query. ``days``, ``minutes``, ``months`` and ``gaps`` run once per person, the others per period."""
+"""Each query's views. ``days``, ``minutes``, ``months`` and ``gaps`` run once a person, the others once a period."""
 
 
 def page_sql(name: str) -> str:
