@@ -33,13 +33,7 @@ _FLOW_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 def main(context: click.Context, verbose: int) -> None:
     """Keep a mood history of what people listen to on Spotify, in SQL.
 
-    \b
-    Start with:
-      moodlog demo       try it without an account
-      moodlog connect    connect your Spotify account
-      moodlog run        pull, label and store now
-      moodlog serve      do this every night
-      moodlog history    show your moods
+    Try it with `moodlog demo`. Then connect an account or import the data that Spotify sends, and look at the moods.
 
     Settings are MOODLOG_* in the environment, .env or HOME/.env; data goes to stdout, progress and logs to stderr.
     Exit codes: 0 done, 1 failed, 2 usage, 75 try again later, 77 reconnect, 78 configuration.

@@ -154,7 +154,10 @@ def print_report(report: NightReport, accounts: Sequence[Account], console: Cons
     if report.incident:
         console.print(f"{report.incident}.")
     if not report.outcomes:
-        console.print("No account was pulled: no account is active. `moodlog connect` connects one.")
+        console.print(
+            "No account was pulled: no account is active. `moodlog connect` connects one,"
+            " `moodlog import` adds a history."
+        )
 
 
 def report_json(report: NightReport) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -15,6 +14,8 @@ from rich.text import Text
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
+from mood_core.cli.terminal import echo_json
+from mood_core.errors import Unavailable
 from mood_core.settings import env_files, other_names_in_use
 from mood_core.text.sanitise import plain
 from mood_core.usecases.upkeep.check_health import (
@@ -55,7 +56,7 @@ def command(context: click.Context, as_json: bool) -> None:
         findings = [each for what, check in _CHECKS.items() for each in checked(what, partial(check, workspace))]
     if as_json:
         for finding in findings:
-            click.echo(json.dumps(asdict(finding), ensure_ascii=False))
+            echo_json(asdict(finding))
     else:
         _print(findings)
     context.exit(1 if any(finding.level is Level.BROKEN for finding in findings) else 0)
@@ -116,7 +117,7 @@ def _accounts(workspace: Workspace) -> list[Finding]:
 
 def _tokens(workspace: Workspace) -> list[Finding]:
     connected = [account.user_id for account in workspace.accounts.all() if account.authorised_at]
-    return [foreign_tokens(connected, workspace.check_token)] if connected else []
+    return [foreign_tokens(connected, workspace.spotify.check_token)] if connected else []
 
 
 def _quota(workspace: Workspace) -> Finding:
@@ -137,7 +138,10 @@ def _quota(workspace: Workspace) -> Finding:
 def _clock(workspace: Workspace) -> Finding:
     from mood_core.spotify.service_time import spotify_time
 
-    return clock_finding(workspace.now(), spotify_time(workspace.settings.spotify_accounts_url))
+    try:
+        return clock_finding(workspace.now(), spotify_time(workspace.settings.spotify_accounts_url))
+    except Unavailable as error:
+        return Finding("network", Level.BROKEN, error.message, "imports and stored moods work without it")
 
 
 def _schedule(workspace: Workspace) -> list[Finding]:

@@ -47,17 +47,21 @@ def command(
       moodlog run --from 2026-11-01 --to 2026-11-07
     """
     from flows.selection import selection_of
+    from mood_core.app.workspace import Workspace
 
     days = first_day, last_day
     selection_of(users, *days)  # invalid options fail before Prefect starts
+    settings = load_settings()
+    with Workspace(settings) as workspace:
+        if any(account.authorised_at for account in workspace.accounts.all()):
+            workspace.spotify_app  # noqa: B018 - an app that is not set fails before Prefect starts
     console = Console(stderr=True)
-    with prefect_runtime(load_settings().home, verbose=context.obj["verbose"]) as runtime:
+    with prefect_runtime(settings.home, verbose=context.obj["verbose"]) as runtime:
         with console.status("starting Prefect"):
             runtime.wait_until_ready()
         with console.status("pulling listens, fetching features, labelling moods"):
             report = run_nightly_flow(runtime, people=users, days=days, dry_run=dry_run)
     from flows.report_text import print_report, report_json
-    from mood_core.app.workspace import Workspace
 
     if as_json:
         click.echo(json.dumps(report_json(report)))

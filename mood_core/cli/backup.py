@@ -10,6 +10,7 @@ import click
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.progress import count_progress
+from mood_core.errors import InputError
 from mood_core.files.outside import absolute
 from mood_core.text.sanitise import plain
 
@@ -32,6 +33,8 @@ def command(folder: Path, with_key: bool, as_json: bool) -> None:
       moodlog backup /media/backup --json | jq -r .folder
       MOODLOG_HOME=/media/backup/moodlog-20261124T031500Z moodlog verify --deep
     """
+    if not folder.is_dir():  # a disk that is not mounted has no folder, and the backup would fill another disk
+        raise InputError(f"{folder} does not exist; mount its disk, or create the folder")
     with Workspace() as workspace, count_progress("copying") as progress:
         report = workspace.back_up(absolute(folder), with_key=with_key, progress=progress)
         key_file = workspace.settings.token_key_file

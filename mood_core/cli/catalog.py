@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mood_core.cli import options
+from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError, MoodlogError
 from mood_core.features.catalog.file_list import add_to_list, read_list, remove_from_list
 from mood_core.settings import Settings, load_settings
@@ -92,7 +92,7 @@ def list_files(as_json: bool) -> None:
     rows = list(_listed(load_settings()))
     if as_json:
         for row in rows:
-            click.echo(json.dumps(row, ensure_ascii=False))
+            echo_json(row)
     elif not rows:
         click.echo(_NO_FILES, err=True)
     else:
@@ -117,7 +117,7 @@ def check(locations: tuple[str, ...], as_json: bool) -> None:
     wrong = 0
     for checked in _check(wanted, settings.catalog_cache):
         wrong += checked.problem is not None
-        click.echo(json.dumps(asdict(checked), ensure_ascii=False) if as_json else _sentence(checked))
+        echo_json(asdict(checked)) if as_json else click.echo(_sentence(checked))
     if not wanted:
         click.echo(_NO_FILES, err=True)
     if wrong:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
@@ -13,6 +12,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.mood_table import print_listens, print_mood_table
+from mood_core.cli.terminal import echo_json
 from mood_core.store.queries.history import GROUPINGS, HistoryFilter, MoodCount, latest_listens, mood_counts
 from mood_core.store.queries.selection import check_days
 from mood_core.usecases.people.manage_users import accounts_called
@@ -74,4 +74,4 @@ def _line(count: MoodCount, by: str) -> dict[str, Any]:
 
 def _write(lines: list[dict[str, Any]]) -> None:
     for line in lines:
-        click.echo(json.dumps(line, ensure_ascii=False, default=float))
+        echo_json(line, default=float)

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from mood_core.cli import options
+from mood_core.cli.terminal import echo_json
+from mood_core.errors import InputError
 from mood_core.exports.parse_row import SHORTEST_LISTEN_MS
+from mood_core.files.outside import why_absent
 from mood_core.text.format import plural
 
 if TYPE_CHECKING:
@@ -82,6 +85,11 @@ def command(
         return
     if not paths:
         raise click.UsageError("Missing argument 'PATH...': the zip that Spotify sent, its folder, or its JSON files.")
+    for path in paths:
+        if not path.exists():
+            raise InputError(
+                f"{path} {why_absent(path)}; give the zip that Spotify sent, its folder, or its JSON files"
+            )
     row_filter = ImportFilter(min_ms, private == "keep")
     with Workspace() as workspace, _bar() as bar:
         report = import_export(
@@ -98,7 +106,7 @@ def command(
         state = None if dry_run else _state(report.user_id)
         if as_json:
             result = report.as_dict() | {"achieved": state and state.as_dict()}
-            click.echo(json.dumps(result, ensure_ascii=False))
+            echo_json(result)
         elif state:
             print_notes(conclusion(report, state))
     if fetched and fetched.stopped and state and NOT_REQUESTED in state.missing:

@@ -8,17 +8,20 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
+from click.shell_completion import CompletionItem
 
-from mood_core.errors import MoodlogError
-from mood_core.text.sanitise import plain
+from mood_core.cli.terminal import fit_streams
+from mood_core.errors import InputError, MoodlogError
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "connect": ("mood_core.cli.connect:command", "connect an account of Spotify, ListenBrainz or Last.fm"),
+        "connect": ("mood_core.cli.connect:command", "connect a Spotify account"),
         "reconnect": ("mood_core.cli.connect:reconnect", "renew the permission of a connected account"),
         "users": ("mood_core.cli.users:command", "list, pause, resume, rename people; set their time zone"),
         "keys": ("mood_core.cli.keys:command", "rotate the key that encrypts tokens"),
@@ -46,6 +49,18 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """The commands of this package by name, with their location (``module:object``) and one line of help."""
 
+_SECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Start": ("demo", "connect", "import", "run", "serve"),
+        "Look": ("history", "report", "recap", "browse", "status"),
+        "People": ("users", "reconnect", "export", "forget"),
+        "Data": (),
+        "Model": ("predict", "dataset", "train", "evaluate", "promote", "relabel"),
+        "Upkeep": ("doctor", "verify", "backup", "rebuild", "compact", "move", "keys", "setup"),
+    }
+)
+"""The commands in the order of ``--help``. The section Data has all that are not named here."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they run, so that ``--help`` and light commands are fast."""
@@ -64,19 +79,47 @@ class LazyGroup(click.Group):
         return getattr(importlib.import_module(module), name) if module else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands without importing one."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
+        """List the commands by section, without importing one."""
+        named = {name for names in _SECTIONS.values() for name in names}
+        for title, names in _SECTIONS.items():
+            shown = [name for name in names or self._lazy if name in self._lazy and (names or name not in named)]
+            with formatter.section(title):
+                formatter.write_dl([(name, self._lazy[name][1]) for name in shown])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of ``args``; an unknown name is a usage error that names similar ones."""
+        if args and args[0] not in self._lazy and not ctx.resilient_parsing:
+            like = get_close_matches(args[0], self._lazy)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {' or '.join(like)}?" if like else ""))
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names that start with ``incomplete``, without importing a command."""
+        names = [
+            CompletionItem(name, help=text) for name, (_, text) in self._lazy.items() if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; text that the terminal's encoding cannot write is shown by similar signs."""
+        fit_streams()
+        return super().main(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the options before the command."""
-        with _plain_usage_errors():
-            return super().parse_args(ctx, args)
+        try:
+            with _one_style():
+                return super().parse_args(ctx, args)
+        except InputError as error:
+            click.echo(f"moodlog: {error.message}", err=True)
+            ctx.exit(error.exit_code)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error becomes one line on stderr and its exit code."""
         try:
-            with _plain_usage_errors():
+            with _one_style():
                 return super().invoke(ctx)
         except (MoodlogError, OSError) as raised:
             if isinstance(raised, OSError) and raised.errno == errno.EPIPE:  # the reader of the output has ended
@@ -89,13 +132,19 @@ class LazyGroup(click.Group):
 
 
 @contextmanager
-def _plain_usage_errors() -> Iterator[None]:
-    """Remove control characters from usage errors, which repeat the argument."""
+def _one_style() -> Iterator[None]:
+    """Turn click's errors into moodlog's own, which have one line."""
     try:
         yield
-    except click.ClickException as error:
-        setattr(error, "message", plain(error.message))  # noqa: B010 - it is typed as final
+    except NoArgsIsHelpError:
         raise
+    except click.ClickException as error:
+        message, context = error.format_message(), getattr(error, "ctx", None)
+        if context is not None:
+            end = "" if message.endswith(("?", ".")) else "."
+            message = f"{message}{end} See `{context.command_path} --help`."
+        kind = InputError if isinstance(error, click.UsageError) else MoodlogError
+        raise kind(message) from None
 
 
 def _system_error(error: OSError) -> MoodlogError:
@@ -108,12 +157,13 @@ def _system_error(error: OSError) -> MoodlogError:
 
 
 def set_up_logging(verbose: int) -> None:
-    """Log to stderr: warnings, steps with -v, and every detail except secrets with -vv.
+    """Log to stderr: warnings, steps with the time and the module with -v, every detail except secrets with -vv.
 
     Only moodlog's own loggers are set up: Prefect sets up the root logger.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    details = "%(asctime)s %(levelname)s %(name)s: " if verbose else "moodlog: "
+    handler.setFormatter(logging.Formatter(f"{details}%(message)s"))
     for name in ("mood_core", "flows"):
         logger = logging.getLogger(name)
         logger.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])

@@ -8,7 +8,9 @@ import click
 
 from mood_core.text.sanitise import plain
 
-NO_ACCOUNT = "No account is connected yet; `moodlog connect` connects one."
+NO_ACCOUNT = (
+    "No account is connected yet; `moodlog connect` connects one, `moodlog import` reads the data that Spotify sends."
+)
 
 
 def echo_notes(notes: Iterable[str]) -> None:

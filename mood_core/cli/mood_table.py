@@ -22,7 +22,10 @@ _TIME_CELLS, _NAME_CELLS, _GAPS = 16, 12, 6
 def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: str = "day") -> None:
     """Print a row for each person and period: the listens of each mood, and their shares as a bar of signs."""
     if not counts:
-        console.print("No listens are stored for this selection yet; `moodlog run` pulls listens.")
+        console.print(
+            "No listens are stored for this selection yet; `moodlog run` pulls listens,"
+            " `moodlog import` adds a history."
+        )
         return
     table = _table("person", period)
     for mood in MOODS:

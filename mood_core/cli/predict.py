@@ -19,6 +19,7 @@ from mood_core.classifier.headline import headline
 from mood_core.cli import options
 from mood_core.cli.messages import echo_notes
 from mood_core.cli.progress import share_progress
+from mood_core.cli.terminal import echo_json
 from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.moods import POSITIONS, label, positions
 from mood_core.domain.records import MOODS
@@ -75,7 +76,7 @@ def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> N
     model = _classifier(folder)
     with Workspace() as workspace:
         for line in _lines(workspace.features_of(track_ids), model):
-            click.echo(json.dumps(line, ensure_ascii=False) if as_json else _sentence(line))
+            echo_json(line) if as_json else click.echo(_sentence(line))
     if not as_json:
         click.echo(headline(model.card), err=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from sqlalchemy import make_url
 from mood_core.app.workspace import Workspace, utc_now
 from mood_core.cli import options
 from mood_core.cli.progress import count_progress
+from mood_core.cli.terminal import echo_json
 from mood_core.errors import DatabaseDamaged
 from mood_core.settings import load_settings
 from mood_core.store.engine.corruption import accounts_of, move_away
@@ -42,7 +42,7 @@ def command(skip_damaged: bool, as_json: bool) -> None:
     except DatabaseDamaged as error:
         report = _replace(error, skip_damaged)
     if as_json:
-        click.echo(json.dumps(asdict(report), ensure_ascii=False))
+        echo_json(asdict(report))
         return
     for finding in report.skipped:
         click.echo(f"skipped {finding.subject}: {finding.problem}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.classifier.headline import headline
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
+from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
 from mood_core.report.recap import last_full_week, read_recap
 from mood_core.text.sanitise import plain
@@ -49,7 +49,12 @@ def command(user: str | None, week: date | None, out: Path | None, as_json: bool
             today = workspace.now().astimezone(ZoneInfo(one.timezone)).date()
             monday = week - timedelta(days=week.weekday()) if week else last_full_week(today)
             recap = read_recap(workspace.database, one.user_id, one.display_name, monday)
-            click.echo(json.dumps(recap.as_json(), ensure_ascii=False) if as_json else " ".join(recap.sentences()))
+            echo_json(recap.as_json()) if as_json else click.echo(" ".join(recap.sentences()))
+            if week is None and not as_json and not sum(recap.listens.values()) and one.newest_listen_at:
+                newest = one.newest_listen_at.astimezone(ZoneInfo(one.timezone)).date()
+                click.echo(
+                    f"The last listen is from {newest}: `moodlog recap --week {newest}` shows its week.", err=True
+                )
             if out:
                 from mood_core.report.recap_picture import draw_recap
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.plain_table import plain_table
 from mood_core.cli.progress import count_progress
+from mood_core.cli.terminal import echo_json
 from mood_core.domain.records import MOODS
 from mood_core.settings import load_settings
 from mood_core.text.sanitise import plain
@@ -45,7 +45,7 @@ def command(model: Path | None, drop: bool, as_json: bool) -> None:
     if warning:
         click.echo(warning, err=True)
     if as_json:
-        click.echo(json.dumps(_fields(report), ensure_ascii=False, default=float))
+        echo_json(_fields(report), default=float)
     else:
         _print(report)
 

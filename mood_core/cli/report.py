@@ -10,10 +10,14 @@ import click
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
+from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.errors import InputError
 from mood_core.files.private import write_private
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
+
+_MARKS, _HEAD_BYTES = (b'content="moodlog"', b"<title>Moods</title>"), 2_000
+"""What the first bytes of a page have, of this and of earlier versions."""
 
 
 @click.command
@@ -39,13 +43,28 @@ def command(users: tuple[str, ...], first_day: date | None, last_day: date | Non
       moodlog report --open
       moodlog report --user ada --from 2026-01-01 --out ada.html
     """
+    _refuse_foreign(out)
     with Workspace() as workspace:
         write_report(workspace, out, users=users, first_day=first_day, last_day=last_day)
         if not workspace.accounts.all():
-            click.echo("The page is empty: no account is connected yet. `moodlog connect` connects one.", err=True)
+            click.echo(f"The page is empty. {NO_ACCOUNT}", err=True)
     click.echo(plain(str(out)))
     if open_it:
         webbrowser.open(out.resolve().as_uri())
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Refuse to replace a file that is no page of moodlog.
+
+    Raises:
+        InputError: ``out`` is such a file.
+    """
+    if not out.is_file() or out.stat().st_size == 0:
+        return
+    with out.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not any(mark in head for mark in _MARKS):
+        raise InputError(f"{out} is not a page of moodlog and is not replaced; name another file with --out")
 
 
 def write_report(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table
 from mood_core.cli.status_sections import sections
+from mood_core.cli.terminal import echo_json
 from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
 from mood_core.files.outside import absolute
 from mood_core.store.queries.accounts import Account
@@ -77,7 +77,7 @@ def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: b
             "schedule": schedule(workspace.settings.home),
         }
     if as_json:
-        click.echo(json.dumps(state, ensure_ascii=False))
+        echo_json(state)
     else:
         _print(state, Console())
 
@@ -102,7 +102,6 @@ def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
         "user_id": account.user_id,
         "display_name": account.display_name,
         "timezone": account.timezone,
-        "service": account.service,
         "state": account.state,
         "state_reason": account.state_reason,
         "token_days_left": account.consented_at and workspace.days_left(account.consented_at),

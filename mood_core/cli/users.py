@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 from rich.console import Console
 
@@ -11,6 +9,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table
+from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
 from mood_core.store.queries.tombstones import half_forgotten
 from mood_core.usecases.people.manage_users import change_user, set_paused, the_account
@@ -33,7 +32,7 @@ def list_users(as_json: bool) -> None:
     if as_json:
         for account in accounts:
             fields = ("user_id", "display_name", "timezone", "state", "state_reason")
-            click.echo(json.dumps({name: getattr(account, name) for name in fields}, ensure_ascii=False))
+            echo_json({name: getattr(account, name) for name in fields})
         return
     rows = [
         {
@@ -69,7 +68,7 @@ def resume(user: str) -> None:
         if account.user_id in half_forgotten(workspace.database):
             raise InputError(f"{user} is being forgotten; run `moodlog forget --user {account.user_id}` to complete it")
         if account.state == REFUSED:
-            resume_refused(account, workspace.try_permission, workspace.days_left)
+            resume_refused(account, workspace.spotify.try_permission, workspace.days_left)
         else:
             set_paused(account, workspace.accounts, paused=False)
     click.echo(f"{user} is pulled again.", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
@@ -10,6 +9,7 @@ import click
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.progress import count_progress
+from mood_core.cli.terminal import echo_json
 from mood_core.text.sanitise import plain
 from mood_core.usecases.upkeep.verify_lake import Verification
 
@@ -33,7 +33,7 @@ def command(context: click.Context, deep: bool, as_json: bool) -> None:
     with Workspace() as workspace, count_progress("verifying") as progress:
         found = workspace.verify(deep=deep, progress=progress)
     if as_json:
-        click.echo(json.dumps({"ok": not found.findings, **asdict(found)}, ensure_ascii=False))
+        echo_json({"ok": not found.findings, **asdict(found)})
     else:
         _print(found)
     context.exit(1 if found.findings else 0)

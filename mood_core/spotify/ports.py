@@ -38,8 +38,7 @@ class SpotifyApp:
     def __post_init__(self) -> None:
         if not self.client_id.strip():
             raise ConfigError(
-                "MOODLOG_SPOTIFY_CLIENT_ID is empty; copy the client id of your app from "
-                "https://developer.spotify.com/dashboard"
+                "MOODLOG_SPOTIFY_CLIENT_ID is empty; copy it from https://developer.spotify.com/dashboard"
             )
         if self.client_secret is not None and not self.client_secret.get_secret_value():
             object.__setattr__(self, "client_secret", None)

@@ -117,6 +117,7 @@ def test_no_secret_leaks(home: Path, tmp_path: Path, standin: StandIn, planted: 
         assert terminal.moodlog("report", "--out", str(tmp_path / "page.html")) == 0
         account = standin.listeners[0].account_id
         assert terminal.moodlog("recap", "--user", account, "--out", str(tmp_path / "recap.png")) == 0
+        (tmp_path / "backup").mkdir()
         assert terminal.moodlog("backup", str(tmp_path / "backup")) == 0
         assert terminal.moodlog("keys", "rotate") == 78, "the key is set, and so it is not moodlog's to change"
         assert terminal.moodlog("export", "--user", account, "--output", str(tmp_path / "mine.zip")) == 0

@@ -62,6 +62,7 @@ def _moodlog(*arguments: str) -> Result:
 
 
 def _backed_up(into: Path, *options: str) -> Path:
+    into.mkdir(mode=0o700, exist_ok=True)
     done = _moodlog("backup", str(into), *options)
     assert done.exit_code == 0, done.output
     return Path(done.stdout.strip())
@@ -100,6 +101,7 @@ def test_a_lost_home_is_as_it_was(connected: list[str], home: Path, tmp_path: Pa
 
 
 def test_the_key_stays_out_and_others_may_read_nothing(connected: list[str], home: Path, tmp_path: Path) -> None:
+    (tmp_path / "backups").mkdir(mode=0o700)
     done = _moodlog("backup", str(tmp_path / "backups"), "--json")
     said = json.loads(done.stdout)
     copy = Path(said["folder"])
@@ -126,6 +128,7 @@ def test_on_postgresql_the_lake_is_copied_and_pg_dump_named(
     monkeypatch.setenv("MOODLOG_DATABASE_URL", postgres_url)
     with Workspace() as workspace:
         small_history(workspace.lake, workspace.database)
+    (tmp_path / "backups").mkdir(mode=0o700)
     done = _moodlog("backup", str(tmp_path / "backups"), "--json")
     assert "pg_dump" in done.stderr
     said = json.loads(done.stdout)
@@ -136,6 +139,6 @@ def test_on_postgresql_the_lake_is_copied_and_pg_dump_named(
 def test_where_nothing_may_be_written_one_sentence_says_so(connected: list[str], tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     done = _moodlog("backup", str(tmp_path / "taken" / "below"))
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "taken" in done.stderr
     assert "Traceback" not in done.stderr

@@ -86,7 +86,7 @@ def test_an_imported_history_alone_needs_no_app(tmp_path: Path, monkeypatch: pyt
 def test_services_that_cannot_be_reached_break_the_clock_check_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOODLOG_SPOTIFY_ACCOUNTS_URL", "http://127.0.0.1:9")
     findings = _findings(_moodlog("doctor", "--json"))
-    assert "cannot be reached" in findings["clock"]["said"]
+    assert "cannot be reached" in findings["network"]["said"]
     assert findings["database"]["level"] == "ok"
 
 
@@ -119,7 +119,7 @@ def test_what_is_broken_is_named_with_its_remedy(standin: StandIn, home: Path, m
 
 def test_a_new_home_says_what_comes_first() -> None:
     findings = _findings(_moodlog("doctor", "--json"))
-    assert findings["accounts"]["remedy"] == "moodlog connect"
+    assert findings["accounts"]["remedy"] == "moodlog connect, or moodlog import"
     assert findings["schedule"]["level"] == "warning"
     assert findings["schedule"]["remedy"].startswith("moodlog serve")
     assert _moodlog("status").exit_code == 0

@@ -36,6 +36,7 @@ def test_a_night_an_export_and_a_backup_on_a_disk_without_hard_links(
     taken = zipped.read_bytes()
     assert CliRunner().invoke(main, ["export", "--user", user, "--output", str(zipped)]).exit_code == 2
     assert zipped.read_bytes() == taken, "nothing is ever replaced"
+    (tmp_path / "backup").mkdir()
     saved = CliRunner().invoke(main, ["backup", str(tmp_path / "backup")])
     assert saved.exit_code == 0, saved.output
     assert CliRunner().invoke(main, ["verify", "--deep"]).exit_code == 0

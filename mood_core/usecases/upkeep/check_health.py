@@ -165,7 +165,7 @@ def _is_recent(moment: datetime, now: datetime) -> bool:
 def account_findings(accounts: list[Account], now: datetime, days_left: Callable[[datetime], int]) -> list[Finding]:
     """A finding for each account (its permission, last pull and last problem), and for each name of several people."""
     if not accounts:
-        return [Finding("accounts", Level.WARNING, "no account is connected", "moodlog connect")]
+        return [Finding("accounts", Level.WARNING, "no account is connected", "moodlog connect, or moodlog import")]
     return [*(_account(account, now, days_left) for account in accounts), *_shared_names(accounts)]
 
 

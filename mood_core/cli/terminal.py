@@ -1,0 +1,82 @@
+"""Fits what commands write to the terminal: ASCII for signs that its encoding lacks, and no bidirectional controls.
+
+The controls of a title could reorder the text around it on the screen. They are removed on the way out, in one place.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import sys
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+import click
+
+_SUFFIX = "_for_moodlog"
+_ERRORS = "moodlog_signs"
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_WITHOUT_BIDI = dict.fromkeys(_BIDI)
+_ESCAPED_BIDI = {code: f"\\u{code:04x}" for code in _BIDI}
+_SIGNS = str.maketrans(
+    "○▲●▽·–—−…→±‘’“”×\u00a0\u202f━╸╺•",
+    "o^*v.---~>~''\"\"x  ---*",
+)
+"""One column for one column, so that tables stay aligned."""
+
+
+def fit_streams() -> None:
+    """Make stdout and stderr of this process write any text in their encoding, without bidirectional controls."""
+    codecs.register(_find_codec)
+    codecs.register_error(_ERRORS, _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.encoding.endswith(_SUFFIX):
+            encoding = codecs.lookup(stream.encoding).name.replace("-", "_")
+            stream.reconfigure(encoding=encoding + _SUFFIX, errors=_ERRORS)
+
+
+def echo_json(value: Any, default: Any = None) -> None:
+    """Write ``value`` to stdout as one line of JSON, with escapes for what the terminal cannot show."""
+    is_utf = (sys.stdout.encoding or "").startswith("utf")
+    click.echo(json.dumps(value, ensure_ascii=not is_utf, default=default).translate(_ESCAPED_BIDI))
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
+    """The error handler: a sign that looks alike, the letter without its accents, or a question mark."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_SIGNS)
+    plain = unicodedata.normalize("NFKD", text)
+    kept = "".join(char for char in plain if not unicodedata.combining(char))
+    return kept.encode("ascii", "replace").decode("ascii"), error.end
+
+
+@lru_cache
+def _find_codec(name: str) -> codecs.CodecInfo | None:
+    """The codec ``ENCODING_for_moodlog``: that of ENCODING after removal of bidirectional controls."""
+    if not name.endswith(_SUFFIX):
+        return None
+    base = codecs.lookup(name.removesuffix(_SUFFIX))
+
+    class Encoder(codecs.IncrementalEncoder):
+        def __init__(self, errors: str = "strict") -> None:
+            super().__init__(errors)
+            self._base = base.incrementalencoder(errors)
+
+        def encode(self, text: str, final: bool = False) -> bytes:
+            return self._base.encode(text if text.isascii() else text.translate(_WITHOUT_BIDI), final)
+
+        def reset(self) -> None:
+            self._base.reset()
+
+        def getstate(self) -> int | str:
+            return self._base.getstate()
+
+        def setstate(self, state: int | str) -> None:
+            self._base.setstate(state)
+
+    return codecs.CodecInfo(
+        base.encode, base.decode, base.streamreader, base.streamwriter, Encoder, base.incrementaldecoder, name=name
+    )

@@ -1,0 +1,164 @@
+"""Every command answers in any terminal: help in sections, one style of errors, ASCII signs, no control characters."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flows.cli import main
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Track, User
+from mood_core.lake.arrow_tables import to_table, users_table
+from mood_core.lake.schema import LISTENS, TRACKS, USERS
+from tests.store_data import NOW, listens
+
+_BIDI = "\u202e\u2066\u2069\u200f"
+_TRACK = "a" * 22
+
+
+def _moodlog(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def history(home: Path) -> Path:
+    """One person with a listen; name and title have bidirectional controls and letters that ASCII lacks."""
+    track = Track(_TRACK, f"Café {_BIDI}gpj", (f"Björk{_BIDI}",), release_date="2019-05-01")
+    with Workspace() as workspace:
+        workspace.batches.add(USERS, users_table([User("ada", f"Adá{_BIDI}", "Europe/Berlin", NOW)], NOW), now=NOW)
+        workspace.batches.add(TRACKS, to_table(TRACKS, [track]), now=NOW)
+        workspace.batches.add(LISTENS, listens([("ada", NOW - timedelta(days=9), _TRACK)]), now=NOW)
+    return home
+
+
+def test_the_help_lists_every_command_in_a_section() -> None:
+    shown = _moodlog("--help").stdout
+    titles = re.findall(r"^(\w+):$", shown, re.MULTILINE)
+    assert titles == ["Usage", "Options", "Start", "Look", "People", "Data", "Model", "Upkeep"][-len(titles) :]
+    listed = re.findall(r"^  ([a-z]+) ", shown.partition("Start:")[2], re.MULTILINE)
+    assert sorted(listed) == sorted(main.list_commands(None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["statsu"], ("statsu", "status", "--help")),
+        (["users", "lst"], ("lst", "list", "users --help")),
+        (["status", "--jsno"], ("--jsno", "--json", "status --help")),
+        (["--versoin"], ("--versoin", "--version", "--help")),
+        (["run", "--from", "yesterday"], ("yesterday", "2026-11-24", "run --help")),
+        (["import"], ("PATH", "zip", "import --help")),
+    ],
+)
+def test_a_usage_error_is_one_line_that_says_what_was_meant(arguments: list[str], named: tuple[str, ...]) -> None:
+    done = _moodlog(*arguments)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("moodlog: ")
+    assert done.stderr.count("\n") == 1
+    assert [word for word in named if word not in done.stderr] == []
+
+
+def test_completion_knows_the_commands_and_options() -> None:
+    def completed(words: str) -> list[str]:
+        environment = {"_MOODLOG_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        command = [Path(sys.executable).with_name("moodlog")]
+        done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert sorted(completed("moodlog rec")) == ["recap", "reconnect"]
+    assert completed("moodlog status --js") == ["--json"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp437", "ascii"])
+def test_signs_and_letters_fall_back_where_the_encoding_lacks_them(history: Path, encoding: str) -> None:
+    code = (
+        "import sys\nfrom flows.cli import main\n"
+        "for words in sys.argv[1:]:\n    main(words.split(), standalone_mode=False)\n"
+    )
+    commands = ["history", "history --by track", "history --json", "recap", "status", "status --all", "users list"]
+    commands += ["doctor", "--help", "report --out page.html", "users rename ada Bj\u00f6rk\u30c4"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *commands],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "COLUMNS": "60"},
+        capture_output=True,
+        check=False,
+        timeout=240,
+    )
+    text = done.stdout.decode(encoding)
+    assert "Traceback" not in done.stderr.decode(encoding)
+    assert done.returncode in (0, 1)
+    legend = next(line for line in text.splitlines() if "Energetic" in line)
+    assert legend.encode("ascii", "replace").decode().startswith("o Calm  ^ Energetic  * Happy  v Sad")
+    assert "Caf" in text
+    [day] = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert day["display_name"] == f"Adá{_BIDI}", "JSON has the data as they are"
+
+
+@pytest.mark.parametrize(
+    "command", ["history", "history --by track", "recap", "status", "users list", "users rename ada Adá"]
+)
+def test_bidirectional_controls_never_reach_the_terminal(history: Path, command: str) -> None:
+    done = _moodlog(*command.split())
+    assert done.exit_code == 0, done.output
+    assert "Adá" in done.output
+    assert not set(_BIDI) & set(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("command", ["history", "status", "recap", "users list", "report --out page.html"])
+def test_an_empty_home_names_both_ways_to_start(home: Path, command: str) -> None:
+    done = _moodlog(*command.split())
+    assert done.exit_code == 0
+    assert "moodlog connect" in done.output
+    assert "moodlog import" in done.output
+
+
+def test_a_run_without_an_app_fails_before_prefect_starts(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Workspace() as workspace:
+        workspace.tokens.write("ada", b"x", authorised_at=NOW, expected_version=None)
+    for command in ("run", "connect"):
+        done = _moodlog(command)
+        assert done.exit_code == 78
+        assert [part for part in ("redirect URI http://127.0.0.1:8888/callback", str(history / ".env"))
+                if part not in done.stderr] == []  # fmt: skip
+    assert not (history / "prefect").exists()
+
+
+def test_a_missing_export_is_named_before_anything_else(home: Path) -> None:
+    done = _moodlog("import", "nowhere.zip", "--timezone", "Mars/Base", "--user", "ada")
+    assert done.exit_code == 2
+    assert "nowhere.zip" in done.stderr
+    assert not home.exists()
+
+
+def test_a_backup_makes_no_mount_point_and_a_report_replaces_no_foreign_file(home: Path, tmp_path: Path) -> None:
+    done = _moodlog("backup", str(tmp_path / "disk"))
+    assert (done.exit_code, "disk" in done.stderr) == (2, True)
+    assert not (tmp_path / "disk").exists()
+    page = tmp_path / "page.html"
+    page.write_text("my thesis", encoding="utf-8")
+    done = _moodlog("report", "--out", str(page))
+    assert (done.exit_code, "--out" in done.stderr, page.read_text()) == (2, True, "my thesis")
+    page.unlink()
+    assert [_moodlog("report", "--out", str(page)).exit_code for _ in range(2)] == [0, 0]
+
+
+def test_a_recap_of_an_empty_week_names_the_last_week_with_listens(history: Path) -> None:
+    day = f"{NOW - timedelta(days=9):%Y-%m-%d}"
+    assert f"moodlog recap --week {day}" in _moodlog("recap").stderr
+    assert "listened 1 time" in _moodlog("recap", "--week", day).stdout.replace("\u202f", " ")
+
+
+def test_logs_name_modules_only_with_v(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///other.db")
+    command = [sys.executable, "-m", "flows.cli", "users", "list"]
+    quiet = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "DATABASE_URL" in quiet.stderr
+    assert "mood_core" not in quiet.stderr
