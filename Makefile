@@ -41,6 +41,7 @@ lint-yaml: .venv/.full ## Check that the YAML files can be read, prefect.yaml as
 
 docs: .venv/.full ## Check the generated pages and build docs/ as a site, strictly, into site/.
 	$(RUN) python docs/state_diagrams.py --check
+	$(RUN) python docs/settings_page.py --check
 	$(RUN) mkdocs build --quiet
 
 coverage: .venv/.full ## Run all tests with the coverage of lines and branches; fails below the gate in pyproject.toml.

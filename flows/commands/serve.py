@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from flows.server.process_lock import ProcessLock, holder
 from flows.server.runtime import PrefectRuntime, prefect_runtime
 from flows.server.trusted_folder import refuse_untrusted_folder
 from flows.serving.run_records import RunRecords
+from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import make_home, utc_now
 from mood_core.errors import Unavailable
 from mood_core.settings import load_settings
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 @click.command
 @click.option("--port", type=click.IntRange(1, 65535), default=4200, help="Port of Prefect's pages.")
-@click.option("--timezone", metavar="ZONE", help="IANA time zone of the schedules, instead of that in prefect.yaml.")
+@click.option("--timezone", metavar="ZONE", help="IANA time zone of the daily times.  [default: this machine's]")
 @click.option("--show-password", is_flag=True, help="Print the password of Prefect's pages and commands, and exit.")
 @click.pass_context
 def command(context: click.Context, port: int, timezone: str | None, show_password: bool) -> None:
@@ -43,6 +44,8 @@ def command(context: click.Context, port: int, timezone: str | None, show_passwo
     PREFECT_API_URL or your Prefect profile names your own server. Schedules are defined in prefect.yaml. The pages ask
     once for the password that --show-password prints; moodlog generates it and stores it in HOME.
     http://127.0.0.1:4200/health returns 200 while runs start on schedule, otherwise 503 with the problems.
+
+    The times of prefect.yaml that name an hour, such as 04:30 for the nightly run, are in this machine's time zone.
 
     Ctrl-C or SIGTERM: each run finishes its current account and ends as Cancelled, which takes up to 1 minute. A second
     Ctrl-C ends at once. If nightly runs were missed while it was off, one run at the next start replaces them.
@@ -67,6 +70,7 @@ def command(context: click.Context, port: int, timezone: str | None, show_passwo
         return
     if timezone is not None:
         zone(timezone)
+    timezone = timezone or machine_zone()
     home = load_settings().home
     refuse_untrusted_folder()
     console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
@@ -166,7 +170,7 @@ def _clean_up(records: RunRecords, say: Callable[[str], None], *, is_own_server:
 
 
 def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
-    """The deployment for Prefect's runner, without a work pool; ``timezone`` overrides that of its schedules."""
+    """The deployment for Prefect's runner, without a work pool, with its daily times in ``timezone``."""
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
@@ -179,14 +183,23 @@ def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
         tags=list(deployment.tags),
         parameters=deployment.parameters,
         schedules=[
-            Cron(schedule["cron"], timezone=timezone or schedule["timezone"], slug=schedule["slug"])
+            Cron(schedule["cron"], timezone=zone_of(schedule, timezone), slug=schedule["slug"])
             for schedule in deployment.schedules
         ],
         concurrency_limit=ConcurrencyLimitConfig.model_validate(limit) if limit else None,
     )
 
 
+def zone_of(schedule: Mapping[str, str], timezone: str | None) -> str:
+    """The zone of a schedule under ``serve``: ``timezone`` if the schedule names an hour, else the zone in prefect.yaml.
+
+    What starts every hour needs no zone, and in a local one Prefect would pause it in the hour that occurs twice.
+    """
+    names_an_hour = schedule["cron"].split()[1] != "*"
+    return timezone if timezone and names_an_hour else schedule["timezone"]
+
+
 def _when(deployment: Deployment, timezone: str | None) -> str:
     if not deployment.schedules:
         return "on demand"
-    return ", ".join(f"{schedule['cron']} {timezone or schedule['timezone']}" for schedule in deployment.schedules)
+    return ", ".join(f"{schedule['cron']} {zone_of(schedule, timezone)}" for schedule in deployment.schedules)

@@ -92,7 +92,7 @@ def rows(file: Path, query: str, *parameters: str) -> list[tuple[Any, ...]]:
 def serving(
     home: Path, *, port: int | None = None, wait: bool = True, moodlog: Sequence[str] = MOODLOG, **environment: str
 ) -> Iterator[Serving]:
-    """A ``moodlog serve`` on ``home``, whose settings are in the environment; killed at the end where it still runs."""
+    """A ``moodlog serve`` on ``home`` in UTC, whose settings are in the environment; killed at the end if it still runs."""
     port = port or free_port()
     given = [] if port == DEFAULT_PORT else ["--port", str(port)]
     log = home.parent / f"serve-{time.monotonic_ns()}.log"
@@ -101,7 +101,7 @@ def serving(
             [*moodlog, "serve", *given],
             stdout=out,
             stderr=out,
-            env={**os.environ, "MOODLOG_HOME": str(home), **environment},
+            env={**os.environ, "TZ": "UTC", "MOODLOG_HOME": str(home), **environment},
             start_new_session=True,
         )
     running = Serving(process, port, home, log)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from prefect.server.schemas.schedules import CronSchedule
 
+from flows.commands.serve import served, zone_of
 from flows.deployments import Deployment, read_deployments
 from tests.flows.deployed import prefect_server
 
@@ -67,12 +67,18 @@ def _is_due(name: str, day: date) -> bool:
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_pulls_start_every_half_hour_and_pause_no_longer_than_the_hour_that_comes_twice(zone: str) -> None:
+def test_only_times_that_name_an_hour_follow_the_zone_of_serve(zone: str) -> None:
+    for name, deployment in DEPLOYMENTS.items():
+        assert zone_of(deployment.schedules[0], zone) == (zone if name in DAILY_OR_RARER else "UTC")
+        assert zone_of(deployment.schedules[0], None) == "UTC"
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_pulls_start_every_half_hour_also_in_the_hour_that_comes_twice(zone: str) -> None:
+    pull = DEPLOYMENTS["pull"]
     for change in CHANGES[zone]:
-        runs = _runs(DEPLOYMENTS["pull"], zone, change - timedelta(days=1), change + timedelta(days=1))
-        pauses = Counter(later.astimezone(UTC) - run.astimezone(UTC) for run, later in pairwise(runs))
-        assert set(pauses) <= {timedelta(minutes=30), timedelta(minutes=90)}
-        assert pauses[timedelta(minutes=90)] <= 1
+        runs = _runs(pull, zone_of(pull.schedules[0], zone), change - timedelta(days=1), change + timedelta(days=1))
+        assert {later - run for run, later in pairwise(runs)} == {timedelta(minutes=30)}
 
 
 def test_no_zone_of_the_world_misses_or_repeats_a_default_time() -> None:
@@ -100,8 +106,6 @@ def _is_once(day: date, at: time, zone: ZoneInfo) -> bool:
 @pytest.mark.timeout(600)
 def test_a_server_stores_one_night_a_day_around_the_changes(tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
-
-    from flows.commands.serve import served
 
     nightly = DEPLOYMENTS["nightly"]
     with prefect_server(tmp_path / "prefect"), get_client(sync_client=True) as client:

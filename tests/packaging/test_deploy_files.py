@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import plistlib
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+
+from mood_core.settings import Settings
 
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy"
 UNITS = sorted(DEPLOY.glob("*.service"))
+COMPOSE = sorted(DEPLOY.glob("compose*.yaml"))
 
 
 def test_the_dockerfile_is_linted() -> None:
@@ -35,8 +43,56 @@ def test_the_units_are_sound(unit: Path, tmp_path: Path) -> None:
     if analyse is None:
         pytest.skip("there is no systemd here")
     # The programs are looked for where they are installed: here, in this environment.
-    text = unit.read_text(encoding="utf-8").replace("/opt/moodlog/.venv/bin", str(Path(sys.executable).parent))
+    text = unit.read_text(encoding="utf-8")
+    for folder in ("/opt/moodlog/.venv/bin", "%h/.local/bin"):
+        text = text.replace(folder, str(Path(sys.executable).parent))
     (tmp_path / unit.name).write_text(text, encoding="utf-8")
-    done = subprocess.run([analyse, "verify", tmp_path / unit.name], capture_output=True, text=True, check=False)
+    manager = "--user" if ".user." in unit.name else "--system"
+    done = subprocess.run(
+        [analyse, manager, "verify", tmp_path / unit.name],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert not done.stderr.strip(), done.stderr
+
+
+def test_the_plist_restarts_after_a_failure_only() -> None:
+    job = plistlib.loads((DEPLOY / "org.moodlog.serve.plist").read_bytes())
+    assert job["ProgramArguments"][1:] == ["serve"]
+    assert (job["RunAtLoad"], job["KeepAlive"]) == (True, {"SuccessfulExit": False})
+
+
+def _services(path: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8"))["services"])
+
+
+@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
+def test_a_compose_file_names_only_what_exists(path: Path) -> None:
+    file = yaml.safe_load(path.read_text(encoding="utf-8"))
+    settings = {f"MOODLOG_{name.upper()}" for name in Settings.model_fields}
+    for service in file["services"].values():
+        assert set(service.get("depends_on", ())) <= set(file["services"])
+        assert {volume.split(":")[0] for volume in service.get("volumes", ())} <= set(file.get("volumes", ()))
+        assert {name for name in service.get("environment", ()) if name.startswith("MOODLOG_")} <= settings
+        if "build" in service:
+            assert (path.parent / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
+
+
+@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
+def test_a_compose_file_holds_no_password_and_opens_nothing_to_the_network(path: Path) -> None:
+    for name, service in _services(path).items():
+        for key, value in service.get("environment", {}).items():
+            assert "PASSWORD" not in key or value.startswith("${"), (name, key)
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_the_server_of_the_cluster_has_the_settings_that_the_docs_ask_for() -> None:
+    page = (DEPLOY.parent / "scheduling.md").read_text(encoding="utf-8")
+    asked = dict(re.findall(r"export (PREFECT_SERVER_\w+)=(\S+)", page))
+    asked.pop("PREFECT_SERVER_API_AUTH_STRING", None)
+    server = _services(DEPLOY / "compose.cluster.yaml")["server"]["environment"]
+    assert len(asked) == 5
+    assert asked.items() <= server.items()

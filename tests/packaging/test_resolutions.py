@@ -88,3 +88,14 @@ def test_a_schedule_starts_runs(resolution: str, place: int, connected: Path, tm
         done = "SELECT state_name FROM flow_run WHERE auto_scheduled AND state_type = 'COMPLETED'"
         assert until(lambda: serve.rows(done), 400)[0] == ("Completed",), f"{resolution} on Python {python}"
         assert rows(connected / "moodlog.db", "SELECT count(mood) > 0 FROM mood_history") == [(1,)]
+    _still_runs_when_slim(environment, tmp_path / "slim")
+
+
+def _still_runs_when_slim(environment: Path, folder: Path) -> None:
+    """What docs/deploy/slim.sh deletes for the container is not missed by a demo."""
+    folder.mkdir()
+    subprocess.run([ROOT / "docs" / "deploy" / "slim.sh", environment], check=True)
+    assert not list(environment.rglob("*flight*.so*"))
+    command = [environment / "bin" / "moodlog", "demo", "--days", "2", "--listeners", "1"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
