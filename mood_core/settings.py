@@ -48,7 +48,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default_factory=default_home,
-        description="the folder for the database, the lake, the token key and caches; default the platform's data folder",
+        description="folder for the database, the lake, the token key and caches; default the platform's data folder",
     )
     database_url: SecretStr | None = Field(
         default=None,

@@ -191,7 +191,7 @@ def served(deployment: Deployment, timezone: str | None) -> RunnerDeployment:
 
 
 def zone_of(schedule: Mapping[str, str], timezone: str | None) -> str:
-    """The zone of a schedule under ``serve``: ``timezone`` if the schedule names an hour, else the zone in prefect.yaml.
+    """The zone of a schedule under ``serve``: ``timezone`` if it names an hour, else that of prefect.yaml.
 
     What starts every hour needs no zone, and in a local one Prefect would pause it in the hour that occurs twice.
     """

@@ -25,6 +25,11 @@ PATIENCE_S = 240.0
 DEFAULT_PORT = 4200
 STATE = "SELECT state_name FROM flow_run WHERE id = ? AND end_time IS NOT NULL"
 """How the run of an id ended."""
+NIGHTS = """
+SELECT r.state_name FROM flow_run AS r INNER JOIN deployment AS d ON r.deployment_id = d.id
+WHERE d.name = 'nightly' AND r.auto_scheduled AND r.state_type = 'COMPLETED'
+"""
+"""The nightly runs that a schedule started and that were completed."""
 
 
 @dataclass
@@ -92,7 +97,7 @@ def rows(file: Path, query: str, *parameters: str) -> list[tuple[Any, ...]]:
 def serving(
     home: Path, *, port: int | None = None, wait: bool = True, moodlog: Sequence[str] = MOODLOG, **environment: str
 ) -> Iterator[Serving]:
-    """A ``moodlog serve`` on ``home`` in UTC, whose settings are in the environment; killed at the end if it still runs."""
+    """A ``moodlog serve`` on ``home`` in UTC, whose settings are in the environment; killed at the end."""
     port = port or free_port()
     given = [] if port == DEFAULT_PORT else ["--port", str(port)]
     log = home.parent / f"serve-{time.monotonic_ns()}.log"

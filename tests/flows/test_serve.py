@@ -13,7 +13,7 @@ from prefect.client.schemas.schedules import IntervalSchedule
 
 from standin import StandIn
 from tests.flows.deployed import MOODLOG, run, until
-from tests.flows.serving import rows, serving
+from tests.flows.serving import NIGHTS, rows, serving
 from tests.nights import connect_listeners, point_at, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(600)]
@@ -46,8 +46,7 @@ def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -
             # By its schedule, not by hand: due in some seconds from now on.
             often = IntervalSchedule(interval=timedelta(seconds=20))
             client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, schedule=often)
-        done = "SELECT state_name FROM flow_run WHERE auto_scheduled AND state_type = 'COMPLETED'"
-        assert until(lambda: serve.rows(done), 400) == [("Completed",)]
+        assert until(lambda: serve.rows(NIGHTS), 400) == [("Completed",)]
         moods = "SELECT count(*), count(mood) FROM mood_history"
         listens, labelled = rows(connected / "moodlog.db", moods)[0]
         assert listens >= labelled > 0

@@ -14,7 +14,7 @@ from prefect.client.schemas.schedules import IntervalSchedule
 
 from standin import StandIn
 from tests.flows.deployed import until
-from tests.flows.serving import rows, serving
+from tests.flows.serving import NIGHTS, rows, serving
 from tests.nights import connect_listeners, point_at, workspace_of
 from tests.sealed import ROOT
 
@@ -85,8 +85,7 @@ def test_a_schedule_starts_runs(resolution: str, place: int, connected: Path, tm
             nightly = client.read_deployment_by_name("run-nightly/nightly")
             often = IntervalSchedule(interval=timedelta(seconds=20))
             client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, schedule=often)
-        done = "SELECT state_name FROM flow_run WHERE auto_scheduled AND state_type = 'COMPLETED'"
-        assert until(lambda: serve.rows(done), 400)[0] == ("Completed",), f"{resolution} on Python {python}"
+        assert until(lambda: serve.rows(NIGHTS), 400)[0] == ("Completed",), f"{resolution} on Python {python}"
         assert rows(connected / "moodlog.db", "SELECT count(mood) > 0 FROM mood_history") == [(1,)]
     _still_runs_when_slim(environment, tmp_path / "slim")
 
