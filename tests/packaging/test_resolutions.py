@@ -95,6 +95,6 @@ def _still_runs_when_slim(environment: Path, folder: Path) -> None:
     folder.mkdir()
     subprocess.run([ROOT / "docs" / "deploy" / "slim.sh", environment], check=True)
     assert not list(environment.rglob("*flight*.so*"))
-    command = [environment / "bin" / "moodlog", "demo", "--days", "2", "--listeners", "1"]
+    command = [str(environment / "bin" / "moodlog"), "demo", "--days", "2", "--listeners", "1"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
