@@ -95,6 +95,14 @@ class Settings(BaseSettings):
     )
     deezer_url: str = Field(default="https://api.deezer.com", description="URL of the Deezer API")
     musicbrainz_url: str = Field(default="https://musicbrainz.org/ws/2", description="URL of the MusicBrainz API")
+    listenbrainz_url: str = Field(default="https://api.listenbrainz.org", description="URL of the ListenBrainz API")
+    lastfm_url: str = Field(default="https://ws.audioscrobbler.com", description="URL of the Last.fm API")
+    lastfm_api_key: SecretStr | None = Field(
+        default=None, description="key of the Last.fm API, to pull listens from there; https://www.last.fm/api"
+    )
+    history_daily_budget: int = Field(
+        default=5_000, ge=0, description="calls in 24 hours to each of ListenBrainz and Last.fm; 0 for no limit"
+    )
     contact: str = Field(
         default="", description="your e-mail address or URL for MusicBrainz, which is not asked without one"
     )
@@ -123,7 +131,15 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return absolute(value)
 
-    @field_validator("spotify_api_url", "spotify_accounts_url", "reccobeats_url", "deezer_url", "musicbrainz_url")
+    @field_validator(
+        "spotify_api_url",
+        "spotify_accounts_url",
+        "reccobeats_url",
+        "deezer_url",
+        "musicbrainz_url",
+        "listenbrainz_url",
+        "lastfm_url",
+    )
     @classmethod
     def _secure(cls, value: str) -> str:
         problem = insecure(value)

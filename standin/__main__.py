@@ -49,6 +49,8 @@ def _addresses(standin: StandIn) -> dict[str, str]:
         "reccobeats_url": standin.reccobeats_url,
         "deezer_url": standin.deezer_url,
         "musicbrainz_url": standin.musicbrainz_url,
+        "listenbrainz_url": standin.listenbrainz_url,
+        "lastfm_url": standin.lastfm_url,
         "control_url": standin.control_url,
     }
 

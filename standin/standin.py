@@ -20,6 +20,7 @@ from standin.messages import Request, Response, json_response
 from standin.music_search import Deezer, MusicBrainz
 from standin.playlists import Playlist, build_playlists
 from standin.reccobeats import ReccoBeats
+from standin.scrobbles import Histories, LastFm, ListenBrainz
 from standin.server import HttpServer
 from standin.tokens import TokenOffice
 from standin.web_api import RECENTLY_PLAYED_SCOPE, WebApi
@@ -81,6 +82,7 @@ class StandIn:
         self._tokens = TokenOffice(seed, self.clock.now_ms)
         app = AppRegistration(client_secret, None if redirect_uris is None else tuple(redirect_uris))
         self._accounts = AccountsService(self.world, self.clock, self._tokens, app)
+        self.histories = Histories(self.world, self.clock)
         web_api = WebApi(self.world, self.clock, self._tokens, self.playlists, extended_quota=audio_features)
         self._application = Application(
             (
@@ -89,6 +91,8 @@ class StandIn:
                 ReccoBeats(self.world, self.clock),
                 Deezer(self.world.catalogue),
                 MusicBrainz(self.world.catalogue),
+                ListenBrainz(self.histories),
+                LastFm(self.histories),
             ),
             self.clock,
             self.faults,
@@ -167,6 +171,16 @@ class StandIn:
     def musicbrainz_url(self) -> str:
         """In place of ``https://musicbrainz.org/ws/2``."""
         return self.base_url + MusicBrainz.prefix
+
+    @property
+    def listenbrainz_url(self) -> str:
+        """In place of ``https://api.listenbrainz.org``."""
+        return self.base_url + ListenBrainz.prefix
+
+    @property
+    def lastfm_url(self) -> str:
+        """In place of ``https://ws.audioscrobbler.com``."""
+        return self.base_url + LastFm.prefix
 
     @property
     def reccobeats_url(self) -> str:

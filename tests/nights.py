@@ -53,6 +53,8 @@ def settings_for(standin: StandIn) -> dict[str, str]:
         "MOODLOG_RESOLVERS": "none",
         "MOODLOG_DEEZER_URL": standin.deezer_url,
         "MOODLOG_MUSICBRAINZ_URL": standin.musicbrainz_url,
+        "MOODLOG_LISTENBRAINZ_URL": standin.listenbrainz_url,
+        "MOODLOG_LASTFM_URL": standin.lastfm_url,
     }
 
 

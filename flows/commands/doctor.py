@@ -117,7 +117,7 @@ def _accounts(workspace: Workspace) -> list[Finding]:
 
 def _tokens(workspace: Workspace) -> list[Finding]:
     connected = [account.user_id for account in workspace.accounts.all() if account.authorised_at]
-    return [foreign_tokens(connected, workspace.spotify.check_token)] if connected else []
+    return [foreign_tokens(connected, workspace.check_token)] if connected else []
 
 
 def _quota(workspace: Workspace) -> Finding:

@@ -29,9 +29,11 @@ from mood_core.store.quota.rate_budget import RateBudget
 from mood_core.text.sanitise import plain
 
 if TYPE_CHECKING:
+    from mood_core.app.history_clients import HistoryClients
     from mood_core.app.traces import Traces
     from mood_core.classifier import Classifier
     from mood_core.classifier.model_card import ModelCard
+    from mood_core.domain.listen_window import ListenClient
     from mood_core.features.source import FeatureSource
     from mood_core.lake import Lake
     from mood_core.resolvers.resolver import TrackResolver
@@ -46,6 +48,8 @@ Part = TypeVar("Part")
 _BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items", "search")
 _PACED = (*_BUDGETED, "playlists/{id}/tracks")
 _DEEZER, _MUSICBRAINZ = RateBudget("deezer", 50, span_s=5.0), RateBudget("musicbrainz", 10, span_s=10.0, burst=1)
+_HISTORY = ("listenbrainz/listens", "lastfm/recent_tracks")
+_LASTFM = {"lastfm/recent_tracks": RateBudget("lastfm", 1_500, span_s=300.0, burst=1_000)}
 _RESOLVING = {"deezer/search": _DEEZER, "deezer/track/{id}": _DEEZER, "musicbrainz/recording": _MUSICBRAINZ}
 
 Asked = ParamSpec("Asked")
@@ -138,7 +142,8 @@ class Parts:
         settings = self.settings
         budget = dict.fromkeys(_BUDGETED, settings.spotify_daily_budget)
         budget |= dict.fromkeys(_RESOLVING, settings.resolver_daily_budget)
-        rates = dict(_RESOLVING)
+        budget |= dict.fromkeys(_HISTORY, settings.history_daily_budget)
+        rates = _RESOLVING | _LASTFM
         if settings.spotify_rate_budget:
             rates |= dict.fromkeys(_PACED, RateBudget("spotify", settings.spotify_rate_budget))
         return CallLedger(
@@ -196,6 +201,25 @@ class Parts:
         clients = SpotifyClients(self.spotify_app, self.tokens, self.cipher, ledger=self.calls, clock=self.now)
         self._closing.callback(clients.close)
         return clients
+
+    @cached_property
+    def histories(self) -> HistoryClients:
+        """Clients of ListenBrainz and Last.fm."""
+        from mood_core.app.history_clients import HistoryClients
+
+        clients = HistoryClients(self.settings, self.tokens, lambda: self.cipher, self.calls, self.now)
+        self._closing.callback(clients.close)
+        return clients
+
+    def listen_clients(self) -> Callable[[str], ListenClient]:
+        """Returns the client of an account, by its id, for the service that it is pulled from."""
+        services = self.accounts.services()
+
+        def client_of(user_id: str) -> ListenClient:
+            service = services.get(user_id)
+            return self.spotify.for_user(user_id) if service is None else self.histories.for_user(user_id, service)
+
+        return client_of
 
     def lock(self, what: NamedLock) -> AbstractContextManager[None]:
         """Hold the exclusive lock ``what`` of this database; see :mod:`mood_core.store.locks.named_locks`."""

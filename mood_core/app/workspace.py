@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mood_core.app.parts import Parts, make_home, utc_now
-from mood_core.domain.records import User
+from mood_core.domain.records import Service, User
 from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.selection import Selection
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from mood_core.classifier.drift import DriftReport
     from mood_core.features.fetch_report import FetchReport
     from mood_core.resolvers.chain import ResolveReport
+    from mood_core.scrobbles.login import Login
     from mood_core.spotify.tokens import Token
+    from mood_core.store.queries.accounts import Account
     from mood_core.usecases.models.build_dataset import DatasetReport, Playlist
     from mood_core.usecases.models.check_training import TrainingCheck
     from mood_core.usecases.models.predict_tracks import TrackFeatures
@@ -76,6 +78,41 @@ class Workspace(Parts):
         register_user(user, lambda id_: self.keep_token(id_, token), self.batches, now=user.connected_at)
         return user
 
+    def connect_history(
+        self,
+        service: Service,
+        login: Login,
+        timezone: str,
+        *,
+        known: Account | None = None,
+        keep_timezone: bool = False,
+    ) -> User:
+        """Register a person whose listens are pulled from ListenBrainz or Last.fm from now on.
+
+        ``known`` is the person if they have a history already; they keep their name and, with ``keep_timezone``, their
+        time zone.
+
+        Raises:
+            InputError: ``timezone`` is not an IANA name.
+            SourceError: The service does not know the name, refuses the token, or fails.
+            ConfigError: The API key of Last.fm is missing or refused.
+        """
+        from mood_core.usecases.people.connect_account import register_user
+
+        name = self.histories.for_login("", service, login).check()
+        user_id = known.user_id if known else f"{service.value}:{name}"
+        found = known or next((one for one in self.accounts.all() if one.user_id == user_id), None)
+        zone_name = found.timezone if found and keep_timezone else timezone
+        user = User(user_id, found.display_name if found else name, zone_name, connected_at=self.now())
+        ciphertext = self.cipher.encrypt(replace(login, name=name).to_json())
+
+        def keep(id_: str) -> None:
+            now = self.now()
+            self.tokens.write(id_, ciphertext, authorised_at=now, expected_version=None, service=service)
+
+        register_user(user, keep, self.batches, now=user.connected_at)
+        return user
+
     def keep_token(self, user_id: str, token: Token) -> None:
         """Store the ``token`` of a new consent. It is used only with the services that the settings name."""
         from mood_core.spotify.account_tokens import store_new_token
@@ -87,7 +124,33 @@ class Workspace(Parts):
         from mood_core.usecases.people.try_permissions import due_permissions, try_permissions
 
         due = due_permissions(self.accounts.all(), self.now(), self.days_left)
-        return try_permissions(due, self.spotify.try_permission) if due else []
+        return try_permissions(due, self.try_permission) if due else []
+
+    def try_permission(self, user_id: str) -> None:
+        """Use the stored permission of an account now. If its service accepts it, the account is active again.
+
+        Raises:
+            ReauthorisationNeeded: The service refuses it.
+            SourceError: The service fails in another way.
+        """
+        service = self.accounts.services().get(user_id)
+        if service is None:
+            self.spotify.try_permission(user_id)
+        else:
+            self.histories.try_login(user_id, service)
+
+    def check_token(self, user_id: str) -> None:
+        """Check that the stored permission of an account can be decrypted and belongs to the configured service.
+
+        Raises:
+            ConfigError: It does not.
+            ReauthorisationNeeded: There is none.
+        """
+        service = self.accounts.services().get(user_id)
+        if service is None:
+            self.spotify.check_token(user_id)
+        else:
+            self.histories.for_user(user_id, service)
 
     def days_left(self, authorised_at: datetime) -> int:
         """Whole days until a permission given at ``authorised_at`` ends; negative after that."""
@@ -129,7 +192,7 @@ class Workspace(Parts):
         """The function that pulls accounts; ``stop`` can end it early."""
         from mood_core.usecases.nightly.pull_listens import PullListens
 
-        parts = self.spotify.for_user, self.listens, self.accounts, self.batches
+        parts = self.listen_clients(), self.listens, self.accounts, self.batches
         return PullListens(*parts, dry_run=dry_run, stop=stop)
 
     def find_silent(self) -> list[Silence]:

@@ -7,12 +7,15 @@ import webbrowser
 from urllib.parse import parse_qsl, urlsplit
 
 import click
+from pydantic import SecretStr
 from rich.console import Console
 
 from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import Workspace
-from mood_core.domain.records import User
-from mood_core.errors import ConfigError
+from mood_core.domain.records import Service, User
+from mood_core.errors import ConfigError, InputError
+from mood_core.http.addresses import origin
+from mood_core.scrobbles.login import Login
 from mood_core.spotify.authorise import TIMEOUT_S, authorise, authorise_by_hand
 from mood_core.spotify.tokens import Token
 from mood_core.store.queries.time_zones import zone
@@ -23,37 +26,75 @@ _NO_BROWSER = click.option(
 )
 
 
+_WITH_TOKEN = click.option(
+    "--token", "with_token", is_flag=True, help="Ask for a ListenBrainz token, or read it from stdin; not needed."
+)
+
+
 @click.command
+@click.argument("name", required=False)
+@click.option(
+    "--from",
+    "service",
+    type=click.Choice([service.value for service in Service]),
+    default=Service.SPOTIFY.value,
+    show_default=True,
+    help="The service to pull from.",
+)
+@click.option("--user", metavar="ID|NAME", help="Add it to a person with a history; for listenbrainz and lastfm.")
+@_WITH_TOKEN
 @_NO_BROWSER
 @click.option("--timezone", metavar="ZONE", help="IANA time zone, like Europe/Berlin; default: this machine's.")
-def command(no_browser: bool, timezone: str | None) -> None:
-    """Connect a Spotify account: open the consent page, store the permission, pull once.
+def command(
+    name: str | None, service: str, user: str | None, with_token: bool, no_browser: bool, timezone: str | None
+) -> None:
+    """Connect an account and pull once, from Spotify or, without Premium, from ListenBrainz or Last.fm.
 
-    You need your own app in Spotify's developer dashboard with the redirect URI http://127.0.0.1:8888/callback (or
-    your MOODLOG_SPOTIFY_REDIRECT_URI). Set MOODLOG_SPOTIFY_CLIENT_ID to its client id. A client secret is not needed.
-    moodlog requests permission only to read recent listens. Several people can connect, one after the other. A person
-    who connects again keeps their name and time zone.
+    ListenBrainz and Last.fm import your Spotify plays, with no app of yours. NAME is your name there. Last.fm needs an
+    API key in MOODLOG_LASTFM_API_KEY. The whole history is read.
+
+    For Spotify, this opens the consent page and stores the permission. You need your own app in Spotify's developer
+    dashboard with the redirect URI http://127.0.0.1:8888/callback (or your MOODLOG_SPOTIFY_REDIRECT_URI). Set
+    MOODLOG_SPOTIFY_CLIENT_ID to its client id. A client secret is not needed. moodlog requests permission only to read
+    recent listens. Several people can connect, one after the other. A person who connects again keeps their name and
+    time zone.
 
     \b
     Examples:
       moodlog connect
       moodlog connect --no-browser --timezone America/New_York
+      moodlog connect --from listenbrainz ada
+      moodlog connect --from lastfm ada --user local-ada
     """
+    if (service == Service.SPOTIFY) == (name is not None):
+        problem = "only --from listenbrainz and --from lastfm take a NAME" if name else f"--from {service} needs a NAME"
+        raise click.UsageError(f"{problem}: your name at that service")
+    if service == Service.SPOTIFY and (user or with_token):
+        raise click.UsageError("--user and --token are for --from listenbrainz and --from lastfm")
     zone_name = timezone or machine_zone()
     if zone_name is None:
         raise ConfigError("the time zone of this machine is unknown; give --timezone, like Europe/Berlin")
     zone(zone_name)
     with Workspace() as workspace:
+        if name is not None:
+            known = the_account(workspace.accounts, user) if user else None
+            login = _login(workspace, Service(service), name, with_token=with_token)
+            keep = timezone is None
+            person = workspace.connect_history(Service(service), login, zone_name, known=known, keep_timezone=keep)
+            _pull_once(workspace, person)
+            return
         token = _consent(workspace, no_browser=no_browser)
-        user = workspace.connect(token, zone_name, keep_timezone=timezone is None)
-        _pull_once(workspace, user)
+        _pull_once(workspace, workspace.connect(token, zone_name, keep_timezone=timezone is None))
 
 
 @click.command
 @click.argument("user")
+@_WITH_TOKEN
 @_NO_BROWSER
-def reconnect(user: str, no_browser: bool) -> None:
+def reconnect(user: str, with_token: bool, no_browser: bool) -> None:
     """Renew the permission of a connected account, by its id or name. Its history stays.
+
+    An account of ListenBrainz or Last.fm keeps its name there; --token sets a new token of ListenBrainz.
 
     Spotify's permissions end six months after consent; `moodlog status` shows the days left.
 
@@ -63,6 +104,12 @@ def reconnect(user: str, no_browser: bool) -> None:
     """
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
+        if account.service != Service.SPOTIFY and account.authorised_at is not None:
+            service = Service(account.service)
+            name = workspace.histories.login_of(account.user_id).name
+            login = _login(workspace, service, name, with_token=with_token)
+            _pull_once(workspace, workspace.connect_history(service, login, account.timezone, known=account))
+            return
         token = _consent(workspace, no_browser=no_browser)
         profile = workspace.spotify.for_token(token).profile()
         if profile.account_id != account.user_id:
@@ -71,6 +118,20 @@ def reconnect(user: str, no_browser: bool) -> None:
                 "and run the command again"
             )
         _pull_once(workspace, workspace.connect(token, account.timezone))
+
+
+def _login(workspace: Workspace, service: Service, name: str, *, with_token: bool) -> Login:
+    """The login of ``name``; a token is asked for without an echo, or read from stdin."""
+    if with_token and service is not Service.LISTENBRAINZ:
+        raise click.UsageError("only ListenBrainz has tokens; Last.fm needs MOODLOG_LASTFM_API_KEY")
+    token = None
+    if with_token and sys.stdin.isatty():
+        token = click.prompt("Token from https://listenbrainz.org/settings/", hide_input=True, err=True)
+    elif with_token:
+        token = sys.stdin.readline()
+    if token is not None and not (token := token.strip()).isascii():
+        raise InputError("a token has only letters, digits and hyphens; copy it again")
+    return Login(name, SecretStr(token) if token else None, origin(workspace.histories.url(service)))
 
 
 def _consent(workspace: Workspace, *, no_browser: bool) -> Token:

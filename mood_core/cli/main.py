@@ -21,7 +21,7 @@ from mood_core.errors import InputError, MoodlogError
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "connect": ("mood_core.cli.connect:command", "connect a Spotify account"),
+        "connect": ("mood_core.cli.connect:command", "connect an account of Spotify, ListenBrainz or Last.fm"),
         "reconnect": ("mood_core.cli.connect:reconnect", "renew the permission of a connected account"),
         "users": ("mood_core.cli.users:command", "list, pause, resume, rename people; set their time zone"),
         "keys": ("mood_core.cli.keys:command", "rotate the key that encrypts tokens"),

@@ -102,6 +102,7 @@ def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
         "user_id": account.user_id,
         "display_name": account.display_name,
         "timezone": account.timezone,
+        "service": account.service,
         "state": account.state,
         "state_reason": account.state_reason,
         "token_days_left": account.consented_at and workspace.days_left(account.consented_at),

@@ -44,6 +44,7 @@ def _account(user: Row) -> Row:
     return {
         "id": user["user_id"],
         "person": user["display_name"],
+        "from": user["service"],
         "state": user["state"].replace("_", " "),
         "days left": user["token_days_left"],
     }

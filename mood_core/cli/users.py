@@ -68,7 +68,7 @@ def resume(user: str) -> None:
         if account.user_id in half_forgotten(workspace.database):
             raise InputError(f"{user} is being forgotten; run `moodlog forget --user {account.user_id}` to complete it")
         if account.state == REFUSED:
-            resume_refused(account, workspace.spotify.try_permission, workspace.days_left)
+            resume_refused(account, workspace.try_permission, workspace.days_left)
         else:
             set_paused(account, workspace.accounts, paused=False)
     click.echo(f"{user} is pulled again.", err=True)

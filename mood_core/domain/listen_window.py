@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from mood_core.domain.records import Listen, Service, Track
+from mood_core.domain.records import Listen, ListenSource, Service, Track
 
 
 class SkipReason(StrEnum):
@@ -32,6 +32,27 @@ class SkippedItem:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPlay:
+    """A play of which only artist and title are known. ``source`` decides whether it started or ended at ``at``."""
+
+    user_id: str
+    at: datetime
+    artist: str
+    title: str
+    source: ListenSource
+    ms_played: int | None = None
+
+
+AnyPlay = tuple[Listen | NamedPlay, Track]
+"""A play and its track; a play by name has a stand-in track with its names, see :func:`track_of`."""
+
+
+def track_of(play: NamedPlay) -> Track:
+    """The stand-in track of a play by name; its id is not a track's."""
+    return Track(f"\n{play.artist}\n{play.title}", play.title, (play.artist,))
+
+
+@dataclass(frozen=True, slots=True)
 class ListenWindow:
     """Consecutive listens of a person, as a service returned them.
 
@@ -41,6 +62,7 @@ class ListenWindow:
         skipped: the items that are not listens, with their reasons.
         full: whether the response has the maximum number of items, so that older listens may be missing.
         oldest_at: the oldest time in the response, including skipped items; None if no item has one.
+        named: plays without a known track, oldest first.
     """
 
     listens: tuple[Listen, ...]
@@ -48,6 +70,7 @@ class ListenWindow:
     skipped: tuple[SkippedItem, ...]
     full: bool
     oldest_at: datetime | None
+    named: tuple[NamedPlay, ...] = ()
 
 
 class ListenClient(Protocol):

@@ -13,7 +13,10 @@ in the account data), and its end or its start in polling. The rules compare rec
 5. Two polled listens match when they are equal. Spotify also revises the times and ids of its window. So a stored
    listen that the window must contain, but does not, matches an item that is left over when both times are at most the
    duration of the song, or :data:`REVISED_MS`, apart.
-6. Account data from early 2018 has no play durations. Such a row is compared like a polled listen, also with other rows
+6. A scrobble (ListenBrainz, Last.fm) is dated by its start, but ListenBrainz's own import from Spotify by Spotify's
+   time, and pauses are not known. So it matches a row of an export like a polled listen does, and a polled listen or a
+   scrobble of the other service as in rule 5. Two scrobbles of one service are one play by :func:`scrobbled_twice`.
+7. Account data from early 2018 has no play durations. Such a row is compared like a polled listen, also with other rows
    of account data, and after all other rows have been matched.
 
 Matching is one to one and in chronological order, and stricter rules come first. Items of one window and rows of one
@@ -44,11 +47,17 @@ REVISED_MS = 180_000
 Rule = Callable[["Play", "Play"], bool]
 """Whether a stored play (first) and an incoming one may be the same."""
 
+SCROBBLED = frozenset((ListenSource.LISTENBRAINZ, ListenSource.LASTFM))
+"""The sources of scrobbles."""
+
+_IS_EXPORTED = frozenset((ListenSource.EXTENDED_HISTORY, ListenSource.ACCOUNT_DATA))
 _MINUTE_MS = 60_000
 _ROUNDING_MS = {
     ListenSource.RECENTLY_PLAYED: 1_000,
     ListenSource.EXTENDED_HISTORY: 1_000,
     ListenSource.ACCOUNT_DATA: _MINUTE_MS,
+    ListenSource.LISTENBRAINZ: 1_000,
+    ListenSource.LASTFM: 1_000,
 }
 """How much later than reported a play may have ended, ms."""
 
@@ -72,7 +81,9 @@ class Play:
 
 
 def same_listen(one: Play, other: Play) -> bool:
-    """Whether both records, of one song and one person, describe the same play: rules 1, 2, 3 and 6."""
+    """Whether both records, of one song and one person, describe the same play: rules 1, 2, 3, 6 and 7."""
+    if one.source is not other.source and not SCROBBLED.isdisjoint((one.source, other.source)):
+        return _same_as_scrobble(one, other) if one.source in SCROBBLED else _same_as_scrobble(other, one)
     if one.source is other.source and one.has_length is other.has_length:
         return one.at_ms == other.at_ms and one.ms_played == other.ms_played
     if not (one.has_length and other.has_length):
@@ -95,6 +106,11 @@ def revised(one: Play, other: Play) -> bool:
         return False
     rounding = max(_ROUNDING_MS[one.source], _ROUNDING_MS[other.source])
     return _apart(one, other) + rounding < min(one.ms_played, other.ms_played)
+
+
+def scrobbled_twice(one: Play, other: Play) -> bool:
+    """Whether two scrobbles of a song at one service are one play: shorter plays than the tolerance do not count."""
+    return _apart(one, other) < TOLERANCE_MS
 
 
 def overlapping(one: Play, other: Play) -> bool:
@@ -193,6 +209,12 @@ def matches_by_song(incoming: Sequence[tuple[str, Play]], stored: Iterable[tuple
         ):
             result[index] = match
     return result
+
+
+def _same_as_scrobble(scrobble: Play, other: Play) -> bool:
+    if other.source in _IS_EXPORTED and other.ms_played is not None:
+        return _within(scrobble, other)
+    return _apart(scrobble, other) <= max(_duration(scrobble, other), REVISED_MS) + TOLERANCE_MS
 
 
 def _within(point: Play, play: Play) -> bool:

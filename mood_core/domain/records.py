@@ -33,6 +33,8 @@ class ListenSource(StrEnum):
     RECENTLY_PLAYED = "recently_played"
     EXTENDED_HISTORY = "extended_history"
     ACCOUNT_DATA = "account_data"
+    LISTENBRAINZ = "listenbrainz"
+    LASTFM = "lastfm"
 
 
 class Service(StrEnum):

@@ -1,4 +1,4 @@
-"""GET requests to a service that answers with JSON: counted, retried, and with the meaning of each status.
+"""Requests to a service that answers with JSON: counted, retried, and with the meaning of each status.
 
 Server errors, timeouts, closed connections and truncated bodies are retried. A short Retry-After is waited for, a long
 one is raised.
@@ -6,7 +6,8 @@ one is raised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,15 @@ from typing import Self
 
 import httpx
 
-from mood_core.errors import AccessDenied, ConfigError, GarbledPayload, RateLimited, Unavailable, UnexpectedPayload
+from mood_core.errors import (
+    AccessDenied,
+    ConfigError,
+    GarbledPayload,
+    MoodlogError,
+    RateLimited,
+    Unavailable,
+    UnexpectedPayload,
+)
 from mood_core.http.addresses import insecure, shown
 from mood_core.http.call_ledger import CallLedger, NullCallLedger
 from mood_core.http.headers import retry_after_s
@@ -40,6 +49,7 @@ class JsonService:
         retry: the retry policy.
         agent: the User-Agent.
         timeout: timeout of one request.
+        failure: returns the error in a response that only this service reports so, None for others.
 
     Raises:
         ConfigError: ``base_url`` is neither https nor http to this machine.
@@ -55,6 +65,7 @@ class JsonService:
         retry: RetryPolicy = RETRY,
         agent: str | None = None,
         timeout: httpx.Timeout = TIMEOUT,
+        failure: Callable[[httpx.Response], MoodlogError | None] = lambda _: None,
     ) -> None:
         if (problem := insecure(base_url)) is not None:
             raise ConfigError(f"{setting} is {shown(base_url)}; {problem}")
@@ -69,6 +80,8 @@ class JsonService:
         )
         self._ledger = ledger if ledger is not None else NullCallLedger()
         self._retry = retry
+        self._own_failure = failure
+        self._free_at = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +93,14 @@ class JsonService:
         """Close the connections."""
         self._http.close()
 
-    def get(self, path: str, endpoint: str, params: Mapping[str, str | int] | None = None) -> object:
+    def get(
+        self,
+        path: str,
+        endpoint: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> object:
         """The decoded body of ``path``; ``endpoint`` is its name in the call ledger.
 
         Raises:
@@ -90,14 +110,29 @@ class JsonService:
             UnexpectedPayload: the response has another status, or is not JSON.
             QuotaExceeded: the ledger refused the call.
         """
-        return self.decoded(self.response(path, endpoint, params))
+        return self.decoded(self.response(path, endpoint, params, headers=headers))
+
+    def post(self, path: str, endpoint: str, form: Mapping[str, str | int]) -> object:
+        """The decoded body of a form post, which keeps secrets out of URLs. Raises like :meth:`get`."""
+        request = self._http.build_request("POST", path, data=dict(form))
+        return self.decoded(self._answer(request, endpoint, ()))
 
     def response(
-        self, path: str, endpoint: str, params: Mapping[str, str | int] | None = None, *, accepted: tuple[int, ...] = ()
+        self,
+        path: str,
+        endpoint: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        accepted: tuple[int, ...] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """A response with the status 200 or one of ``accepted``. Raises like :meth:`get`."""
+        request = self._http.build_request("GET", path, params=dict(params or {}), headers=headers)
+        return self._answer(request, endpoint, accepted)
+
+    def _answer(self, request: httpx.Request, endpoint: str, accepted: tuple[int, ...]) -> httpx.Response:
         try:
-            return self._retry.run(partial(self._once, path, endpoint, params or {}, accepted))
+            return self._retry.run(partial(self._once, request, endpoint, accepted))
         except RateLimited as error:
             if error.retry_after_s:
                 raise
@@ -123,25 +158,33 @@ class JsonService:
         except RecursionError as error:
             raise self.unexpected("is nested too deeply", response.text) from error
 
-    def _once(
-        self, path: str, endpoint: str, params: Mapping[str, str | int], accepted: tuple[int, ...]
-    ) -> httpx.Response:
+    def _once(self, request: httpx.Request, endpoint: str, accepted: tuple[int, ...]) -> httpx.Response:
         self._ledger.before_call(endpoint)
+        time.sleep(max(0.0, self._free_at - time.monotonic()))
         try:
-            response = self._http.get(path, params=dict(params))
+            response = self._http.send(request)
         except httpx.TransportError as error:
             self._ledger.after_call(endpoint, 0, None)
             # httpx's own text may contain a URL with credentials; the exception's name suffices.
             what = "did not respond in time" if isinstance(error, httpx.TimeoutException) else "could not be reached"
             message = f"{self.name} {what} ({type(error).__name__}); the next run retries it"
             raise Unavailable(message, source=self.source) from error
-        wait_s = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
+        wait_s = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC)) or self._reset_in_s(response)
         self._ledger.after_call(endpoint, response.status_code, wait_s)
+        if (own := self._own_failure(response)) is not None:
+            raise own
         if response.status_code not in (200, *accepted):
             raise self._failure(response, wait_s)
         if response.status_code == 200:
             self.decoded(response)  # a truncated body is retried
         return response
+
+    def _reset_in_s(self, response: httpx.Response) -> float | None:
+        """The seconds until the rate limit of ``response`` is reset; the next request waits if no call is left."""
+        reset_in_s = retry_after_s(response.headers.get("X-RateLimit-Reset-In"), datetime.now(UTC))
+        if reset_in_s is not None and response.headers.get("X-RateLimit-Remaining") == "0":
+            self._free_at = time.monotonic() + min(reset_in_s, UNSTATED_WAIT_S)
+        return reset_in_s
 
     def _failure(self, response: httpx.Response, wait_s: float | None) -> Exception:
         status = response.status_code

@@ -79,10 +79,10 @@ LISTENS = Dataset(
     pa.schema(
         [
             _field("user_id", _ID, "who listened"),
-            _field("played_at", _TIME, "when the play was reported, UTC, ms"),
+            _field("played_at", _TIME, "when the play was reported (the start of a scrobble), UTC, ms"),
             _field("track_id", _ID, "what was played"),
             _field("ms_played", pa.int32(), "duration of the play, ms; unknown for polled listens", nullable=True),
-            _field("source", _ID, "recently_played, extended_history or account_data"),
+            _field("source", _ID, "recently_played, extended_history, account_data, listenbrainz or lastfm"),
         ]
     ),
     key=("user_id", "played_at", "track_id"),
@@ -172,11 +172,12 @@ NAMED_PLAYS = Dataset(
     pa.schema(
         [
             _field("user_id", _ID, "who listened"),
-            _field("ended_at", _TIME, "the end of the play in the export, UTC"),
-            _field("artist", pa.string(), "artist, as spelled in the export"),
-            _field("title", pa.string(), "title, as spelled in the export"),
+            _field("ended_at", _TIME, "the end of the play in the account data, or the start of a scrobble, UTC"),
+            _field("artist", pa.string(), "artist, as spelled in the source"),
+            _field("title", pa.string(), "title, as spelled in the source"),
             _field("ms_played", pa.int32(), "duration of the play, ms; unknown in early 2018", nullable=True),
             _field("track_id", _ID, "the track, once one of that artist and title is known", nullable=True),
+            _field("source", _ID, "account_data, listenbrainz or lastfm; unknown is account_data", nullable=True),
         ]
     ),
     key=("user_id", "ended_at", "artist", "title", "ms_played"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,16 +12,15 @@ from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms
 from mood_core.errors import InputError
+from mood_core.report.heard import ANSWERS, BY_PERIOD, Heard, read_heard
 from mood_core.report.queries import VIEWS, page_query, page_sql
 from mood_core.store.engine.database import Database
-from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
 from mood_core.store.queries.selection import check_days
 
 MOST_PEOPLE = 12
 """Maximum number of people on a page."""
 
-_BY_PERIOD = tuple(name for name in VIEWS if name not in ("days", "minutes", "months", "gaps"))
 _TRAILING = ((30, "Last 30 days"), (90, "Last 90 days"), (365, "Last 365 days"))
 
 
@@ -63,48 +62,44 @@ def page_data(
 
 
 def _person(database: Database, account: Account, first_day: date | None, last_day: date | None) -> dict[str, Any]:
-    # The transaction is rolled back, which removes the copy.
     with database.read() as connection:
-        connection.execute(query("drop_report_listens"))
-        connection.execute(query("copy_report_listens"), {"user": account.user_id})
-        connection.execute(query("index_report_days"))
         span = {
             "user": account.user_id,
             "first": str(first_day or "0001-01-01"),
             "last": str(last_day or "9999-12-31"),
         }
+        heard = read_heard(connection, account.user_id, account.timezone)
         days = _rows(connection, "days", span)
         periods = _periods([row["day"] for row in days], first_day, last_day)
-        person = {
+        return {
             "user_id": account.user_id,
             "name": account.display_name,
             "timezone": account.timezone,
             "days": _by_day(days),
             "intervals": _intervals(days),
-            "minutes": _rows(connection, "minutes", span),
+            "minutes": _plain_rows(ANSWERS["minutes"](heard.between(first_day or date.min, last_day or date.max))),
             "months": _rows(connection, "months", span),
             "gaps": [_gap(row, ZoneInfo(account.timezone)) for row in _rows(connection, "gaps", span)],
-            "periods": [_period(connection, account.user_id, *period) for period in periods],
+            "periods": [_period(heard, *period) for period in periods],
         }
-        connection.rollback()
-    return person
 
 
 def _listens(person: dict[str, Any]) -> int:
     return sum(sum(day.values()) for day in person["days"].values())
 
 
-def _period(connection: Connection, user_id: str, label: str, first: date, last: date) -> dict[str, Any]:
-    values = {"user": user_id, "first": str(first), "last": str(last)}
-    answers: dict[str, Any] = {name: _rows(connection, name, values) for name in _BY_PERIOD}
+def _period(heard: Heard, label: str, first: date, last: date) -> dict[str, Any]:
+    listens = heard.between(first, last)
+    answers: dict[str, Any] = {name: _plain_rows(ANSWERS[name](listens)) for name in BY_PERIOD}
     return {"label": label, "first": str(first), "last": str(last)} | answers
 
 
 def _rows(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
-    return [
-        {column: _plain(value) for column, value in row.items()}
-        for row in connection.execute(page_query(name), values).mappings()
-    ]
+    return _plain_rows(dict(row) for row in connection.execute(page_query(name), values).mappings())
+
+
+def _plain_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{column: _plain(value) for column, value in row.items()} for row in rows]
 
 
 def _gap(row: dict[str, Any], zone: ZoneInfo) -> dict[str, str | bool]:

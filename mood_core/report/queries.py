@@ -38,5 +38,5 @@ def page_sql(name: str) -> str:
 
 
 def page_query(name: str) -> TextClause:
-    """The query ``name`` on ``report_listens``, a copy of one person's rows of ``mood_history``."""
-    return text(page_sql(name).replace("mood_history", "report_listens"))
+    """The query ``name``, with parameters."""
+    return text(page_sql(name))

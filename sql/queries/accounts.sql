@@ -74,6 +74,25 @@ WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 UPDATE accounts SET last_problem = :value
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
+-- name: read_down_to
+-- The time down to which an open gap of an account has been read.
+SELECT read_down_to_ms FROM accounts
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
+
+-- name: set_read_down_to
+-- Record down to which time an open gap of an account has been read; NULL once it is filled.
+UPDATE accounts SET read_down_to_ms = :value
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
+
+-- name: services
+-- The accounts that are not pulled from Spotify, with their service.
+SELECT
+    u.user_id,
+    a.service
+FROM accounts AS a
+INNER JOIN users AS u ON a.user_key = u.user_key
+WHERE a.service <> 'spotify';
+
 -- name: set_account_state
 -- Set an account's state: active, paused or needs_reauthorisation.
 UPDATE accounts SET

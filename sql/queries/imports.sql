@@ -56,13 +56,15 @@ SELECT
     p.ended_at_ms,
     p.artist,
     p.title,
-    p.ms_played
+    p.ms_played,
+    coalesce(s.source, 'account_data') AS source
 FROM named_plays AS p
 INNER JOIN users AS u ON p.user_key = u.user_key
+LEFT JOIN sources AS s ON p.source_key = s.source_key
 WHERE
     p.track_key IS NULL
     /* user: AND u.user_id = :user */
-ORDER BY u.user_id, p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
+ORDER BY u.user_id, coalesce(s.source, 'account_data'), p.ended_at_ms, p.artist, p.title, coalesce(p.ms_played, -1);
 
 -- name: names_to_resolve
 -- The names of pending plays, and of tracks that no source has features of and that have no ISRC; most heard first.

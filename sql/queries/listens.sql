@@ -5,6 +5,32 @@
 SELECT max(played_at_ms) FROM listens
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND played_at_ms < :moment;
 
+-- name: newest_play_before
+-- The time of a person's newest listen or play by name before a time.
+SELECT max(played_at_ms) FROM (
+    SELECT max(l.played_at_ms) AS played_at_ms FROM listens AS l
+    WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND l.played_at_ms < :moment
+    UNION ALL
+    SELECT max(p.ended_at_ms) AS played_at_ms FROM named_plays AS p
+    WHERE p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND p.ended_at_ms < :moment
+) AS plays;
+
+-- name: named_plays_between
+-- A person's plays by name of a period: those without a known track, and all of one source.
+SELECT
+    p.ended_at_ms,
+    p.artist,
+    p.title,
+    p.ms_played,
+    coalesce(s.source, 'account_data') AS source
+FROM named_plays AS p
+LEFT JOIN sources AS s ON p.source_key = s.source_key
+WHERE
+    p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
+    AND p.ended_at_ms BETWEEN :first AND :last
+    AND (p.track_key IS NULL OR s.source = :source)
+ORDER BY p.ended_at_ms, p.artist, p.title;
+
 -- name: listens_since
 -- A person's listens from a time on: time and track.
 SELECT
@@ -31,6 +57,7 @@ INNER JOIN sources AS s ON l.source_key = s.source_key
 WHERE
     l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
     AND l.played_at_ms >= :since
+    /* until: AND l.played_at_ms <= :until */
 ORDER BY l.played_at_ms, t.track_id;
 
 -- name: described_tracks

@@ -94,7 +94,7 @@ ON CONFLICT (model_key, track_key) DO NOTHING;
 
 -- name: load_named_plays
 -- A play keeps its track once that is known.
-INSERT INTO named_plays (user_key, ended_at_ms, artist, title, ms_played, track_key)
+INSERT INTO named_plays (user_key, ended_at_ms, artist, title, ms_played, track_key, source_key)
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, ended_at_ms, artist, title, coalesce(ms_played, -1)) DO UPDATE SET
     track_key = coalesce(named_plays.track_key, excluded.track_key);

@@ -1,38 +1,46 @@
 -- Queries of pages, recaps and summaries. The mood page prints the statements page_* for its readers. While the page is
--- made, they read a copy of one person's rows of mood_history. :first and :last are local days, both included.
+-- made, mood_core/report/heard.py gives the same answers for its many periods from one read of the listens. :first and
+-- :last are local days, both included.
 
--- name: drop_report_listens
--- Remove the copy of another person.
-DROP TABLE IF EXISTS report_listens;
-
--- name: copy_report_listens
--- Copy a person's rows of mood_history for the page, because it queries many periods.
-CREATE TEMPORARY TABLE report_listens AS
+-- name: report_listens
+-- A person's listens as numbers; -1 for an unknown play time.
 SELECT
-    user_id,
-    track_id,
-    track,
-    artists,
-    mood,
-    p_calm,
-    p_energetic,
-    p_happy,
-    p_sad,
-    mood_set,
-    uncertain,
-    ms_played,
-    local_day,
-    local_hour,
-    local_weekday,
-    unlabelled_reason,
-    feature_source,
-    model_version
-FROM mood_history
-WHERE user_id = :user;
+    l.played_at_ms,
+    l.track_key,
+    coalesce(l.ms_played, -1) AS ms_played
+FROM users AS u
+INNER JOIN listens AS l ON u.user_key = l.user_key
+WHERE u.user_id = :user;
 
--- name: index_report_days
--- Index the copied rows by period.
-CREATE INDEX report_listens_local_day ON report_listens (local_day);
+-- name: report_tracks
+-- What is known of some tracks, by id. The places order and group artists and labels as a page query does.
+SELECT
+    t.track_key,
+    t.track_id,
+    t.track,
+    t.artists,
+    t.mood,
+    t.p_calm,
+    t.p_energetic,
+    t.p_happy,
+    t.p_sad,
+    t.mood_set,
+    coalesce(t.uncertain, 0) AS uncertain,
+    t.unlabelled_reason,
+    t.feature_source,
+    t.model_version,
+    f.valence,
+    f.energy,
+    k.duration_ms,
+    dense_rank() OVER (ORDER BY t.artists) AS artists_place,
+    dense_rank() OVER (
+        ORDER BY t.track, t.artists, t.mood, t.p_calm, t.p_energetic, t.p_happy, t.p_sad, t.mood_set
+    ) AS label_place
+FROM track_moods AS t
+INNER JOIN tracks AS k ON t.track_key = k.track_key
+LEFT JOIN audio_features AS f ON t.track_key = f.track_key
+WHERE t.track_key = ANY(:ids)
+ORDER BY t.track_id;
 
 -- name: page_totals
 -- Listens, tracks and days of a period.

@@ -37,7 +37,7 @@ def test_the_process_says_where_it_is_and_ends_on_request(ending: signal.Signals
         assert process.stdout is not None
         urls = json.loads(process.stdout.readline())
         services = {"spotify_api_url", "accounts_url", "reccobeats_url", "deezer_url", "musicbrainz_url"}
-        assert set(urls) == services | {"control_url"}
+        assert set(urls) == services | {"listenbrainz_url", "lastfm_url", "control_url"}
         assert urls["spotify_api_url"].startswith("http://127.0.0.1:")
         assert httpx.get(urls["control_url"] + "/clock").json() == {"now": "2026-11-24T09:00:00.000Z", "running": False}
         process.send_signal(ending)

@@ -20,7 +20,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.day_counts import day_counts
 from mood_core.store.loading.key_cache import UNLABELLED, TrackLabels
 from mood_core.store.loading.pending import add_pending, refill, take_days
-from mood_core.store.queries.time_zones import ensure_offsets, outdated_zones
+from mood_core.store.queries.time_zones import ensure_offsets, offsets_of, outdated_zones
 
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time updates the counts; SQLite has one writer anyway
@@ -121,8 +121,6 @@ def _offsets(connection: Connection, user_keys: NDArray[np.int64], times_s: NDAr
     zones = np.array([names.index(zone_of[key]) for key in people.tolist()])[places]
     offsets = np.zeros(len(times_s), np.int64)
     for index, name in enumerate(names):
-        rows = connection.execute(query("utc_offsets"), {"name": name}).all()
-        starts, _, values = (np.array(column) for column in zip(*rows, strict=True))
         here = zones == index
-        offsets[here] = values[np.searchsorted(starts // 1000, times_s[here], side="right") - 1]
+        offsets[here] = offsets_of(connection, name, times_s[here])
     return offsets

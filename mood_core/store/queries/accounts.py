@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mood_core.domain.records import Service, to_ms
+from mood_core.domain.records import Service, from_ms, to_ms
 from mood_core.errors import StoreError
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -133,6 +133,20 @@ class Accounts:
     def troubled(self, user_ids: Sequence[str], problem: str) -> None:
         """Record why accounts could not be pulled."""
         self._for_each(user_ids, "record_problem", problem)
+
+    def services(self) -> dict[str, Service]:
+        """The service of each account that is not pulled from Spotify."""
+        return {row.user_id: Service(row.service) for row in self._database.rows(query("services"))}
+
+    def read_down_to(self, user_id: str) -> datetime | None:
+        """The time down to which an open gap of the account has been read; None if none is begun."""
+        moment = self._database.scalar(query("read_down_to"), {"id": user_id})
+        return None if moment is None else from_ms(moment)
+
+    def set_read_down_to(self, user_id: str, moment: datetime | None) -> None:
+        """Record the time down to which an open gap has been read; None once it is filled."""
+        value = None if moment is None else to_ms(moment)
+        self._database.run(query("set_read_down_to"), {"id": user_id, "value": value}, durable=True)
 
     def paces(self, since: datetime, plays: int, user_ids: Sequence[str]) -> dict[str, tuple[int, timedelta | None]]:
         """The listening pace of each of ``user_ids`` since ``since``, by user id; without people who did not listen.

@@ -51,8 +51,11 @@ class ImportRows:
             for row in connection.execution_options(yield_per=_CHUNK).execute(query("track_names")):
                 yield row.track_id, row.name, row.artists
 
-    def pending_plays(self, user_id: str | None = None) -> list[tuple[str, int, str, str, int | None]]:
-        """(user id, end [ms], artist, title, ms_played) of the plays whose track is not known yet."""
+    def pending_plays(self, user_id: str | None = None) -> list[tuple[str, int, str, str, int | None, str]]:
+        """(user id, time [ms], artist, title, ms_played, source) of the plays whose track is not known yet.
+
+        They are ordered by person and source.
+        """
         options = () if user_id is None else ("user",)
         return [tuple(row) for row in self._database.rows(query("pending_plays", *options), {"user": user_id})]
 

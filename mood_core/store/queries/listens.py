@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from mood_core.domain.records import Listen, ListenSource, Track, from_ms, to_ms
+from mood_core.domain.listen_window import AnyPlay, NamedPlay, track_of
+from mood_core.domain.records import Gap, Listen, ListenSource, Track, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.queries.times import with_times
 
 
 class ListenStore:
@@ -26,15 +28,38 @@ class ListenStore:
         rows = self._database.rows(query("listens_since"), {"id": user_id, "since": to_ms(since)})
         return {(from_ms(row.played_at_ms), row.track_id) for row in rows}
 
-    def plays_since(self, user_id: str, since: datetime) -> list[tuple[Listen, Track]]:
-        """A person's stored listens from ``since`` on with their tracks, oldest first."""
+    def plays_since(self, user_id: str, since: datetime, until: datetime | None = None) -> list[tuple[Listen, Track]]:
+        """A person's stored listens from ``since`` on with their tracks, oldest first; at most until ``until``."""
+        values = {"id": user_id, "since": to_ms(since), "until": until and to_ms(until)}
         return [
             (
                 Listen(user_id, from_ms(row.played_at_ms), row.track_id, ListenSource(row.source), row.ms_played),
                 Track(row.track_id, row.name, (row.artists,), duration_ms=row.duration_ms, isrc=row.isrc),
             )
-            for row in self._database.rows(query("plays_since"), {"id": user_id, "since": to_ms(since)})
+            for row in self._database.rows(query("plays_since", *(["until"] if until else [])), values)
         ]
+
+    def newest_play_before(self, user_id: str, before: datetime) -> datetime | None:
+        """The time of a person's newest stored play before a time, also without a known track; None without any."""
+        newest = self._database.scalar(query("newest_play_before"), {"id": user_id, "moment": to_ms(before)})
+        return None if newest is None else from_ms(newest)
+
+    def open_gaps(self, user_id: str) -> list[Gap]:
+        """A person's gaps that are not filled, oldest first."""
+        return [Gap(user_id, **with_times(row)) for row in self._database.rows(query("open_gaps"), {"user": user_id})]
+
+    def plays_between(self, user_id: str, first: datetime, last: datetime, *, source: ListenSource) -> list[AnyPlay]:
+        """A person's stored plays from ``first`` to ``last`` with their tracks.
+
+        Plays by name are those without a known track, and all of ``source``.
+        """
+        values = {"id": user_id, "first": to_ms(first), "last": to_ms(last), "source": source.value}
+        found: list[AnyPlay] = list(self.plays_since(user_id, first, last))
+        for row in self._database.rows(query("named_plays_between"), values):
+            at, of = from_ms(row.ended_at_ms), ListenSource(row.source)
+            play = NamedPlay(user_id, at, row.artist, row.title, of, row.ms_played)
+            found.append((play, track_of(play)))
+        return found
 
     def described_among(self, track_ids: Sequence[str]) -> set[str]:
         """The tracks of ``track_ids`` whose title and duration are stored."""

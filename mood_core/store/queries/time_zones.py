@@ -8,6 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from mood_core.domain.records import to_ms
@@ -44,6 +46,13 @@ def offset_periods(name: str) -> Iterator[tuple[int, int, int]]:
             start_ms, offset = to_ms(change), _offset_s(info, later)
         moment = later
     yield start_ms, _EVER_MS, offset
+
+
+def offsets_of(connection: Connection, name: str, times_s: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The stored offsets from UTC [s] of the zone ``name`` at ``times_s`` (n,)."""
+    starts, _, offsets = np.array(connection.execute(query("utc_offsets"), {"name": name}).all(), np.int64).T
+    found: NDArray[np.int64] = offsets[np.searchsorted(starts // 1000, times_s, side="right") - 1]
+    return found
 
 
 def outdated_zones(connection: Connection) -> list[str]:

@@ -25,6 +25,9 @@ LONG_WAIT_S = 60.0
 Both hold for all workers, because Spotify limits the app.
 """
 
+_BUDGETS = {"deezer": "RESOLVER", "musicbrainz": "RESOLVER", "listenbrainz": "HISTORY", "lastfm": "HISTORY"}
+"""Parts of the names of settings, by service."""
+
 _PACED = "paced"
 """The row of ``rate_limits`` for short waits, by this machine's clock instead of ``now``."""
 
@@ -141,8 +144,8 @@ class CallLedger:
         if used.calls < limit:
             return
         opens_at = from_ms(used.oldest_ms + _MINUTE_MS) + _DAY if used.oldest_ms is not None else now + _DAY
-        is_resolver = endpoint.startswith(("deezer/", "musicbrainz/"))
-        setting = f"MOODLOG_{'RESOLVER' if is_resolver else 'SPOTIFY'}_DAILY_BUDGET"
+        service = endpoint.partition("/")[0]
+        setting = f"MOODLOG_{_BUDGETS.get(service, 'SPOTIFY')}_DAILY_BUDGET"
         raise QuotaExceeded(
             f"the budget of {limit} calls a day to {endpoint} is used up until {opens_at:%Y-%m-%d %H:%M} UTC; "
             f"{setting} sets it",

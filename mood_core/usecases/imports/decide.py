@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from mood_core.domain.play_matching import Play
+from mood_core.domain.play_matching import SCROBBLED, Play
 from mood_core.domain.records import ListenSource
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.exports.parse_row import ParsedExport
@@ -190,7 +190,7 @@ def _take_away(plays: Columns, others: dict[int, list[Play]]) -> None:
 
 def _outcome_against(match: Play, source: ListenSource, ms_played: int | None) -> RowOutcome:
     """The outcome of a row of ``source`` that repeats ``match``."""
-    if match.source is ListenSource.RECENTLY_PLAYED:
+    if match.source is ListenSource.RECENTLY_PLAYED or match.source in SCROBBLED:
         return RowOutcome.KNOWN_FROM_POLLING
     again = match.source is source and match.ms_played == ms_played
     return RowOutcome.ALREADY_IMPORTED if again else RowOutcome.SAME_LISTEN

@@ -54,7 +54,7 @@ def match_pending(
     if not pending:
         return 0
     search = NameSearch()
-    for _, _, artist, title, _ in pending:
+    for _, _, artist, title, *_ in pending:
         search.want(artist, title)
     until = rows.names_matched_until()
     is_known = until is not None and until <= now  # a later time comes from a wrong clock
@@ -63,14 +63,15 @@ def match_pending(
     tracks = [Track(track_id, title, (artists,)) for track_id, (title, artists) in sorted(catalogued.items())]
     batches.add(TRACKS, to_table(TRACKS, tracks), now=now)
     found = 0
-    for user_id, plays in groupby(pending, key=lambda play: play[0]):
-        known = [(play[1:], track_id) for play in plays if (track_id := search.find(play[2], play[3])) is not None]
+    # One source after the other: plays of one source are different plays, those of several may be the same.
+    for (user_id, source), plays in groupby(pending, key=lambda play: (play[0], play[5])):
+        known = [(play[1:5], track_id) for play in plays if (track_id := search.find(play[2], play[3])) is not None]
         invalid = [play for play, _ in known if not STORED_MS[0] <= play[0] <= STORED_MS[1]]
         if invalid:
             quarantine(user_id, [_quarantined(play) for play in invalid])
             log.warning("%s quarantined: the time is out of range", plural(len(invalid), "pending play"))
         if known:
-            _store(user_id, known, search, rows, batches, now)
+            _store(user_id, ListenSource(source), known, search, rows, batches, now)
         found += len(known) - len(invalid)
     rows.names_matched(now)
     return found
@@ -92,6 +93,7 @@ def _names_since(since: datetime, batches: Batches) -> Iterator[tuple[str, str, 
 
 def _store(
     user_id: str,
+    source: ListenSource,
     known: Sequence[tuple[Named, str]],
     search: NameSearch,
     rows: ImportRows,
@@ -99,7 +101,7 @@ def _store(
     now: datetime,
 ) -> None:
     groups = [search.group_of(track_id) or 0 for _, track_id in known]
-    plays = [Play(at_ms, ms_played, ListenSource.ACCOUNT_DATA) for (at_ms, _, _, ms_played), _ in known]
+    plays = [Play(at_ms, ms_played, source) for (at_ms, _, _, ms_played), _ in known]
     stored = _stored(user_id, {track_id for _, track_id in known}, search, rows)
     matches = matches_by_song(
         [(str(group), play) for group, play in zip(groups, plays, strict=True)],
@@ -113,12 +115,12 @@ def _store(
     lengths = [-1 if play.ms_played is None else play.ms_played for play in plays]
     times = free_times([(groups[each], plays[each].at_ms, lengths[each]) for each in new], times_of(stored))
     listens = [
-        Listen(user_id, from_ms(at_ms), known[each][1], ListenSource.ACCOUNT_DATA, plays[each].ms_played)
+        Listen(user_id, from_ms(at_ms), known[each][1], source, plays[each].ms_played)
         for each, at_ms in zip(new, times, strict=True)
     ]
     batches.add(LISTENS, to_table(LISTENS, listens), now=now)
     named = [play for play, _ in known]
-    batches.add(NAMED_PLAYS, named_table(user_id, named, [track_id for _, track_id in known]), now=now)
+    batches.add(NAMED_PLAYS, named_table(user_id, named, [track_id for _, track_id in known], source), now=now)
 
 
 def _stored(user_id: str, track_ids: set[str], search: NameSearch, rows: ImportRows) -> dict[int, list[Play]]:

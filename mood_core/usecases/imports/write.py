@@ -116,7 +116,12 @@ def _listens(what: Import, plays: Columns, source: ListenSource) -> pa.Table:
     return pa.table(values)
 
 
-def named_table(user_id: str, rows: Sequence[Named], track_ids: Sequence[str] | None = None) -> pa.Table:
+def named_table(
+    user_id: str,
+    rows: Sequence[Named],
+    track_ids: Sequence[str] | None = None,
+    source: ListenSource = ListenSource.ACCOUNT_DATA,
+) -> pa.Table:
     """Plays by name in the dataset's schema, with their tracks if known."""
     ends, artists, titles, lengths = zip(*rows, strict=True)
     return pa.table(
@@ -127,6 +132,7 @@ def named_table(user_id: str, rows: Sequence[Named], track_ids: Sequence[str] | 
             "title": pa.array(titles, pa.string()),
             "ms_played": pa.array(lengths, pa.int32()),
             "track_id": pa.array(track_ids, pa.string()) if track_ids else pa.nulls(len(rows), pa.string()),
+            "source": pa.repeat(source.value, len(rows)),
         }
     )
 

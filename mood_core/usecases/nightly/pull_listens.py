@@ -18,6 +18,7 @@ from mood_core.store.queries.accounts import NOT_CALLED, Accounts
 from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.known_plays import Stored, covers, known_plays, reach
+from mood_core.usecases.nightly.read_history import HistoryReader
 
 FLUSH_EVERY = 100
 """Accounts per batch: few enough that a crash loses little, enough that files stay few."""
@@ -99,7 +100,8 @@ class PullListens:
 
         A used-up quota and an ended Premium of the app's owner open the circuit breaker at once, as do five consecutive
         accounts with an unavailable service. The outcomes of the remaining accounts of that service have the reason.
-        After ``stop`` returns true, the rest has no outcome.
+        After ``stop`` returns true, the rest has no outcome. ``progress`` is called after each account, and after each
+        page of a history.
 
         Raises:
             StoreError: The database or the lake fails, which affects all accounts.
@@ -110,7 +112,7 @@ class PullListens:
         for user_id in user_ids:
             if self.stop():
                 break
-            outcome = self._pull(user_id, pending, breakers, now)
+            outcome = self._pull(user_id, pending, breakers, now, progress)
             outcomes.append(outcome)
             progress(outcome)
             if len(pending.outcomes) >= FLUSH_EVERY:
@@ -121,7 +123,12 @@ class PullListens:
         return outcomes
 
     def _pull(
-        self, user_id: str, pending: _Pending, breakers: Mapping[Service, CircuitBreaker], now: datetime
+        self,
+        user_id: str,
+        pending: _Pending,
+        breakers: Mapping[Service, CircuitBreaker],
+        now: datetime,
+        progress: Callable[[PullOutcome], None],
     ) -> PullOutcome:
         breaker = breakers[Service.SPOTIFY]
         try:
@@ -129,6 +136,8 @@ class PullListens:
             breaker = breakers[client.service if isinstance(client, HistoryClient) else Service.SPOTIFY]
             if breaker.reason is not None:
                 return breaker.not_called(user_id)
+            if isinstance(client, HistoryClient):
+                return self._read_history(user_id, client, breaker, now, progress)
             window = client.recently_played()
         except StoreError:
             raise
@@ -144,6 +153,25 @@ class PullListens:
         outcome = self._merge(user_id, window, pending, now)
         pending.outcomes.append(outcome)
         return outcome
+
+    def _read_history(
+        self,
+        user_id: str,
+        client: HistoryClient,
+        breaker: CircuitBreaker,
+        now: datetime,
+        progress: Callable[[PullOutcome], None],
+    ) -> PullOutcome:
+        def after_page() -> bool:
+            progress(PullOutcome(user_id))
+            return self.stop()
+
+        reader = HistoryReader(self.stored, self.accounts, self.batches, after_page, dry_run=self.dry_run)
+        read = reader.read(user_id, client, now=now)
+        breaker.succeeded()
+        if not self.dry_run:
+            self.accounts.pulled([user_id], at=now)
+        return PullOutcome(user_id, read.new, read.skipped, read.gap)
 
     def _merge(self, user_id: str, window: ListenWindow, pending: _Pending, now: datetime) -> PullOutcome:
         oldest = window.oldest_at

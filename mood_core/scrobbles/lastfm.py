@@ -1,0 +1,121 @@
+"""Client of the Last.fm API for one account; needs an API key.
+
+Requests are form posts, so that the key is in no URL. References: https://www.last.fm/api/show/user.getRecentTracks and
+https://www.last.fm/api/errorcodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+
+import httpx
+from pydantic import SecretStr
+
+from mood_core.domain.listen_window import ListenWindow
+from mood_core.domain.records import ListenSource, Service, to_ms
+from mood_core.domain.scrobbles import from_lastfm
+from mood_core.errors import AccessDenied, ConfigError, GarbledPayload, MoodlogError, NotFound, RateLimited, Unavailable
+from mood_core.http.json_service import JsonService
+from mood_core.scrobbles.login import Login
+from mood_core.scrobbles.window import window_of
+
+PAGE = 200
+"""Listens in one response at most, besides the track that is playing now."""
+
+ENDPOINT = "lastfm/recent_tracks"
+"""The endpoint's name in the call ledger."""
+
+_NO_USER, _FAILED, _BAD_KEY, _OFFLINE, _BUSY, _HIDDEN, _SUSPENDED, _TOO_FAST = 6, 8, 10, 11, 16, 17, 26, 29
+
+
+class LastFmClient:
+    """The listens of one account; ``now`` returns the current time."""
+
+    service = Service.LASTFM
+
+    def __init__(
+        self, user_id: str, login: Login, http: JsonService, key: SecretStr | None, now: Callable[[], datetime]
+    ) -> None:
+        if key is None or not key.get_secret_value():
+            raise ConfigError(
+                "MOODLOG_LASTFM_API_KEY is not set; create a key at https://www.last.fm/api/account/create and set it"
+            )
+        self._user_id, self._login, self._http, self._key, self._now = user_id, login, http, key, now
+
+    def recently_played(self) -> ListenWindow:
+        """The newest 200 listens, without a cursor, because listens can appear days late.
+
+        Raises:
+            NotFound: there is no such user.
+            AccessDenied: the user hides recent listens.
+            ConfigError: the API key is refused.
+            SourceError: the service failed.
+        """
+        return self._page({"limit": PAGE})
+
+    def played_before(self, moment: datetime) -> ListenWindow:
+        """The newest 200 listens before ``moment``. Raises like :meth:`recently_played`."""
+        window = self._page({"limit": PAGE, "to": -(-to_ms(moment) // 1000)})
+        if window.oldest_at is None and window.full:
+            raise GarbledPayload("Last.fm's page is empty although older listens exist", source=self._http.source)
+        return window
+
+    def check(self) -> str:
+        """The user's name as Last.fm spells it. Raises like :meth:`recently_played`."""
+        name = _part(self._tracks({"limit": 1}).get("@attr")).get("user")
+        return name if isinstance(name, str) and name else self._login.name
+
+    def _page(self, form: Mapping[str, str | int]) -> ListenWindow:
+        payload = self._tracks(form)
+        rows = payload.get("track", [])
+        rows = [rows] if isinstance(rows, dict) else rows  # a single track is no list
+        if not isinstance(rows, list):
+            raise self._http.unexpected("has no list of tracks", payload)
+        parse = partial(from_lastfm, now=self._now())
+        is_full = _is_more(payload, rows)
+        return window_of(rows, parse, self._user_id, ListenSource.LASTFM, full=is_full)
+
+    def _tracks(self, form: Mapping[str, str | int]) -> Mapping[str, object]:
+        secret = {"api_key": self._key.get_secret_value()}
+        common = {"method": "user.getRecentTracks", "user": self._login.name, "format": "json"}
+        answer = self._http.post("2.0/", ENDPOINT, {**form, **common, **secret})
+        tracks = answer.get("recenttracks") if isinstance(answer, dict) else None
+        if not isinstance(tracks, dict):
+            raise self._http.unexpected("has no recenttracks", answer)
+        return tracks
+
+
+def _is_more(payload: Mapping[str, object], rows: list[object]) -> bool:
+    """Whether older listens exist in the requested period."""
+    pages = _part(payload.get("@attr")).get("totalPages")
+    if isinstance(pages, str | int) and str(pages).isdigit():
+        return int(pages) > 1 or (int(pages) == 1 and not rows)
+    return len(rows) >= PAGE
+
+
+def _part(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def failure(response: httpx.Response) -> MoodlogError | None:
+    """The error in a response of Last.fm, which has a code in its body whatever its status; None without one."""
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    code = body.get("error") if isinstance(body, dict) else None
+    source = Service.LASTFM.value
+    if code == _NO_USER:
+        return NotFound("Last.fm has no user of that name; check the name", source=source)
+    if code in (_BAD_KEY, _SUSPENDED):
+        return ConfigError("Last.fm refuses the API key; check MOODLOG_LASTFM_API_KEY")
+    if code == _HIDDEN:
+        return AccessDenied("the user hides recent listens; turn that off in Last.fm's privacy settings", source=source)
+    if code == _TOO_FAST:
+        message = "Last.fm's rate limit is reached; the next run continues"
+        return RateLimited(message, source=source, retry_after_s=0.0)
+    if code in (_FAILED, _OFFLINE, _BUSY):
+        return Unavailable("Last.fm is not available; the next run retries it", source=source)
+    return None

@@ -1,0 +1,105 @@
+"""Client of the ListenBrainz API for one account. Public histories need no token.
+
+Reference: https://listenbrainz.readthedocs.io/en/latest/users/api/core.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from urllib.parse import quote
+
+import httpx
+
+from mood_core.domain.listen_window import ListenWindow
+from mood_core.domain.records import ListenSource, Service, to_ms
+from mood_core.domain.scrobbles import from_listenbrainz
+from mood_core.errors import GarbledPayload, NotFound, ReauthorisationNeeded, SourceError
+from mood_core.http.json_service import JsonService
+from mood_core.scrobbles.login import Login
+from mood_core.scrobbles.window import window_of
+
+PAGE = 1_000
+"""Listens in one response at most."""
+
+ENDPOINT = "listenbrainz/listens"
+"""The endpoint's name in the call ledger."""
+
+
+class ListenBrainzClient:
+    """The listens of one account; ``now`` returns the current time, ``refused`` is told that the token is refused."""
+
+    service = Service.LISTENBRAINZ
+
+    def __init__(
+        self, user_id: str, login: Login, http: JsonService, now: Callable[[], datetime], refused: Callable[[str], None]
+    ) -> None:
+        self._user_id, self._login, self._http, self._now, self._refused = user_id, login, http, now, refused
+
+    def recently_played(self) -> ListenWindow:
+        """The newest 1,000 listens, without a cursor, because listens can appear days late.
+
+        Raises:
+            NotFound: there is no such user.
+            ReauthorisationNeeded: the token is refused.
+            SourceError: the service failed.
+        """
+        return self._page({"count": PAGE})
+
+    def played_before(self, moment: datetime) -> ListenWindow:
+        """The newest 1,000 listens before ``moment``. Raises like :meth:`recently_played`."""
+        window = self._page({"count": PAGE, "max_ts": -(-to_ms(moment) // 1000)})
+        if window.oldest_at is None and window.full:
+            raise GarbledPayload("ListenBrainz's page is empty although older listens exist", source=self._http.source)
+        return window
+
+    def check(self) -> str:
+        """The user's name as ListenBrainz spells it. Raises like :meth:`recently_played`."""
+        name = self._payload({"count": 1}).get("user_id")
+        return name if isinstance(name, str) and name else self._login.name
+
+    def _page(self, params: Mapping[str, str | int]) -> ListenWindow:
+        payload = self._payload(params)
+        rows = payload.get("listens")
+        if not isinstance(rows, list):
+            raise self._http.unexpected("has no list of listens", payload)
+        parse = partial(from_listenbrainz, now=self._now())
+        return window_of(rows, parse, self._user_id, ListenSource.LISTENBRAINZ, full=_is_more(payload, rows))
+
+    def _payload(self, params: Mapping[str, str | int]) -> Mapping[str, object]:
+        path = f"1/user/{quote(self._login.name, safe='')}/listens"
+        token = self._login.token
+        headers = {} if token is None else {"Authorization": f"Token {token.get_secret_value()}"}
+        try:
+            answer = self._http.get(path, ENDPOINT, params, headers=headers)
+        except ReauthorisationNeeded as error:
+            self._refused(error.message)
+            raise
+        payload = answer.get("payload") if isinstance(answer, dict) else None
+        if not isinstance(payload, dict):
+            raise self._http.unexpected("has no payload", answer)
+        return payload
+
+
+def _is_more(payload: Mapping[str, object], rows: list[object]) -> bool:
+    """Whether older listens exist. A page can have fewer rows than requested although it is not the last one."""
+    oldest_of_all = payload.get("oldest_listen_ts")
+    times = [row["listened_at"] for row in rows if isinstance(row, dict) and type(row.get("listened_at")) is int]
+    if type(oldest_of_all) is not int or oldest_of_all <= 0:
+        return len(rows) >= PAGE
+    return not times or min(times) > oldest_of_all
+
+
+def failure(response: httpx.Response) -> SourceError | None:
+    """The errors that only ListenBrainz reports so; None for others."""
+    source = Service.LISTENBRAINZ.value
+    if response.status_code == 401:
+        return ReauthorisationNeeded(
+            "ListenBrainz refuses the token; copy it from https://listenbrainz.org/settings/ and run"
+            " `moodlog reconnect`",
+            source=source,
+        )
+    if response.status_code == 404:
+        return NotFound("ListenBrainz has no user of that name; check the name", source=source)
+    return None

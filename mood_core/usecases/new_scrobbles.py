@@ -1,0 +1,121 @@
+"""Finds the scrobbles of a window that are not stored yet, from any source. Pure.
+
+1. A person starts at most one play in a second, so a scrobble with the second of a stored one of the same service is
+   that one, whatever track it is mapped to now.
+2. Two clients may submit one play some seconds apart: a second scrobble of a song within half a minute is the same
+   play, because shorter plays do not count.
+3. A scrobble that matches a play from another source by :mod:`mood_core.domain.play_matching` is that play.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from mood_core.domain.listen_window import AnyPlay, ListenWindow, NamedPlay, track_of
+from mood_core.domain.play_matching import Play, matches_by_song, scrobbled_twice
+from mood_core.domain.recordings import songs_of
+from mood_core.domain.records import Listen, ListenSource, to_ms
+from mood_core.exports.outcomes import RowOutcome
+
+REACH = timedelta(minutes=30)
+"""How far outside a window a stored play can be the same as one of its scrobbles: longer than most recordings."""
+
+
+@dataclass(slots=True)
+class NewScrobbles:
+    """The scrobbles to store, and the outcomes of all."""
+
+    listens: list[Listen] = field(default_factory=list)
+    named: list[NamedPlay] = field(default_factory=list)
+    outcomes: Counter[RowOutcome] = field(default_factory=Counter)
+
+    @property
+    def times(self) -> list[datetime]:
+        """When the new scrobbles were played."""
+        return [*(listen.played_at for listen in self.listens), *(play.at for play in self.named)]
+
+
+def new_scrobbles(window: ListenWindow, source: ListenSource, stored: Sequence[AnyPlay]) -> NewScrobbles:
+    """The scrobbles of ``window`` that are not among the ``stored`` plays, which reach :data:`REACH` beyond it."""
+    tracks = {track.track_id: track for track in window.tracks}
+    items: list[AnyPlay] = [(listen, tracks[listen.track_id]) for listen in window.listens]
+    items += [(play, track_of(play)) for play in window.named]
+    items.sort(key=lambda item: (_at(item[0]), isinstance(item[0], NamedPlay)))
+    own = [item for item in stored if item[0].source is source]
+    new, songs = NewScrobbles(), _Songs([*stored, *items])
+    fresh = _of_new_seconds(items, {_second(play) for play, _ in own}, new)
+    fresh = _played_once(fresh, own, songs, new)
+    others = [songs.play(item) for item in stored if item[0].source is not source]
+    matches = matches_by_song([songs.play(item) for item in fresh], others)
+    for (play, _), match in zip(fresh, matches, strict=True):
+        if match is not None:
+            new.outcomes[_outcome(match)] += 1
+        elif isinstance(play, Listen):
+            new.listens.append(play)
+            new.outcomes[RowOutcome.IMPORTED] += 1
+        else:
+            new.named.append(play)
+            new.outcomes[RowOutcome.UNMATCHED] += 1
+    return new
+
+
+def _of_new_seconds(items: Iterable[AnyPlay], stored: set[int], new: NewScrobbles) -> list[AnyPlay]:
+    fresh: dict[int, AnyPlay] = {}
+    for item in items:
+        second = _second(item[0])
+        if second in stored:
+            new.outcomes[RowOutcome.ALREADY_IMPORTED] += 1
+        elif second in fresh:
+            new.outcomes[RowOutcome.DUPLICATE] += 1
+        else:
+            fresh[second] = item
+    return list(fresh.values())
+
+
+def _played_once(items: Sequence[AnyPlay], own: Iterable[AnyPlay], songs: _Songs, new: NewScrobbles) -> list[AnyPlay]:
+    """``items`` without those that are another scrobble of a play in ``own`` or in ``items``."""
+    kept: dict[str, list[Play]] = defaultdict(list)
+    for song, play in map(songs.play, own):
+        kept[song].append(play)
+    left = []
+    for item in items:
+        song, play = songs.play(item)
+        if any(scrobbled_twice(play, other) for other in kept[song]):
+            new.outcomes[RowOutcome.DUPLICATE] += 1
+        else:
+            kept[song].append(play)
+            left.append(item)
+    return left
+
+
+def _outcome(match: Play) -> RowOutcome:
+    is_polled = match.source is ListenSource.RECENTLY_PLAYED
+    return RowOutcome.KNOWN_FROM_POLLING if is_polled else RowOutcome.SAME_LISTEN
+
+
+class _Songs:
+    """Returns the song and the play of a stored or new item."""
+
+    def __init__(self, items: Iterable[AnyPlay]) -> None:
+        self._songs = songs_of(track for _, track in items)
+
+    def play(self, item: AnyPlay) -> tuple[str, Play]:
+        play, track = item
+        return self._songs[track.track_id], Play(to_ms(_at(play)), play.ms_played, play.source, track.duration_ms)
+
+
+def _at(play: Listen | NamedPlay) -> datetime:
+    return play.played_at if isinstance(play, Listen) else play.at
+
+
+def _second(play: Listen | NamedPlay) -> int:
+    return to_ms(_at(play)) // 1000
+
+
+def period(window: ListenWindow) -> tuple[datetime, datetime] | None:
+    """The closed period in which a stored play can be a scrobble of ``window``; None if it is empty."""
+    times = [*(listen.played_at for listen in window.listens), *(play.at for play in window.named)]
+    return (min(times) - REACH, max(times) + REACH) if times else None
