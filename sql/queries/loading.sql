@@ -278,8 +278,8 @@ ON CONFLICT (reason) DO NOTHING;
 -- Whether the totals must not be used.
 SELECT 1 FROM stale_totals;
 
--- name: do_days_add_up
--- Whether the daily counts add up to the number of listens of each person.
+-- name: do_listens_add_up
+-- Whether the listens that a table counts are the number of listens of each person.
 SELECT NOT EXISTS (
     SELECT 1 FROM (
         SELECT
@@ -291,26 +291,7 @@ SELECT NOT EXISTS (
         SELECT
             user_key,
             -listens AS listens
-        FROM day_moods
-    ) AS c
-    GROUP BY c.user_key
-    HAVING sum(c.listens) <> 0
-);
-
--- name: do_totals_add_up
--- Whether the totals are the number of listens of each person.
-SELECT NOT EXISTS (
-    SELECT 1 FROM (
-        SELECT
-            user_key,
-            count(*) AS listens
-        FROM listens
-        GROUP BY user_key
-        UNION ALL
-        SELECT
-            user_key,
-            -listens AS listens
-        FROM listen_totals
+        FROM any_table
     ) AS c
     GROUP BY c.user_key
     HAVING sum(c.listens) <> 0

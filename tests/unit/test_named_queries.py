@@ -19,22 +19,30 @@ IN_PYTHON = {
     "mood_core/store/engine/bulk.py": "the columns of a temporary table are those of the rows",
     "mood_core/store/engine/copying.py": "a cast of some columns",
     "mood_core/store/engine/corruption.py": "SQLite only: a pragma",
-    "mood_core/store/engine/database.py": "SQLite only: pragmas, BEGIN, and whether it has sqrt()",
+    "mood_core/store/engine/database.py": "SQLite only: BEGIN, pragmas of a transaction, and whether it has sqrt()",
     "mood_core/store/engine/snapshot.py": "SQLite only: VACUUM INTO",
-    "mood_core/store/engine/sql_files.py": "the expressions that are translated for SQLite",
     "mood_core/store/locks/named_locks.py": "SQLite only: the exclusive lock of an empty file",
     "mood_core/store/queries/feature_rows.py": "a condition that contains a named statement",
     "mood_core/store/queries/person_erase.py": "SQLite only: a pragma",
     "mood_core/store/queries/selection.py": "a condition that contains a named statement",
     "mood_core/usecases/people/run_history.py": "SQLite only, in Prefect's database: pragmas and VACUUM",
-    "mood_core/usecases/people/run_history_rows.py": "SQLite only, in Prefect's database: transactions and a condition",
+    "mood_core/usecases/people/run_history_rows.py": "SQLite only, in Prefect's database: a condition for each column",
 }
 """The modules with SQL, and why it is not in ``sql/queries``."""
 
+NOT_RUN = {
+    "mood_core/resolvers/musicbrainz.py": "the query language of MusicBrainz",
+    "mood_core/store/engine/foreign.py": "a pattern that finds the names of tables in the migrations",
+    "mood_core/store/engine/named_queries.py": "a pattern that finds the lists in named statements",
+    "mood_core/store/engine/sql_files.py": "patterns that translate the statements of sql/ for SQLite",
+    "mood_core/tabular/csv_reader.py": "an empty cell in a CSV file",
+}
+"""The modules whose strings contain words of SQL and are no statements."""
+
 SQL = re.compile(
-    r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|WITH|ALTER|PRAGMA|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|COPY|TRUNCATE|LOCK"
-    r"|SET|VACUUM|ANALYZE|REINDEX|ATTACH|DETACH|GRANT|REVOKE|EXPLAIN|VALUES|FROM|JOIN|WHERE|AND|OR|CASE|CAST|date\()\b"
-    r"|names_person\("
+    r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|WITH|ALTER|PRAGMA|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|COPY|TRUNCATE|SET"
+    r"|VACUUM|ANALYZE|REINDEX|ATTACH|DETACH|GRANT|REVOKE|EXPLAIN|VALUES|FROM|JOIN|WHERE|ORDER BY|GROUP BY|HAVING|LIMIT"
+    r"|UNION|AND|OR|NOT|IN|CASE|CAST|ANY|NULL|TRUE|FALSE|TEXT|INTEGER|BIGINT)\b|names_person\(|^\w+ = (?:\w+|\{\w+\})$"
 )
 RUN_BY = {"execute", "executemany", "executescript", "exec_driver_sql", "scalar", "scalars", "text", "copy"}
 NAMES = re.compile(r"^-- name: (.*)\n(.*)$", re.MULTILINE)
@@ -68,17 +76,22 @@ def test_every_statement_that_is_run_exists() -> None:
 
 
 def literals(code: str) -> Iterator[str]:
-    """The SQL in ``code``: strings that begin like SQL or are executed; a formatted string counts once."""
+    """The SQL in ``code``: strings with a word of SQL anywhere, fragments too, and those that a call runs.
+
+    A formatted string counts once. Docstrings do not count.
+    """
     nodes = list(ast.walk(ast.parse(code)))
-    inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in ast.walk(node) if part != node}
-    inside |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    left_out = {
+        id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in ast.walk(node) if part != node
+    }
+    left_out |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
     run = {id(call.args[0]) for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) in RUN_BY}
     for node in nodes:
-        if id(node) in inside or not isinstance(node, ast.JoinedStr | ast.Constant):
+        if id(node) in left_out or not isinstance(node, ast.JoinedStr | ast.Constant):
             continue
         text = ast.unparse(node).lstrip("f").strip("'\"") if isinstance(node, ast.JoinedStr) else node.value
-        if isinstance(text, str) and (SQL.match(text) or (id(node) in run and text.isupper())):
+        if isinstance(text, str) and (SQL.search(text) or (id(node) in run and " " in text)):
             yield text
 
 
@@ -89,8 +102,14 @@ def test_sql_in_python_has_a_reason_and_is_rare() -> None:
         for file in sorted((CHECKOUT / package).rglob("*.py"))
     }
     found = {file: texts for file, texts in found.items() if texts}
-    assert set(found) == set(IN_PYTHON), found
-    assert sum(map(len, found.values())) < 30, found
+    assert set(found) == {*IN_PYTHON, *NOT_RUN}, found
+    statements = [text for file in IN_PYTHON for text in found[file]]
+    assert len(statements) < 30, statements
+
+
+def test_fragments_of_sql_are_counted() -> None:
+    code = '"""SELECT"""\nrun(" OR ".join(g("TRUE")), f"x IN ({y})", "journal_mode = WAL")\ntext("do 1")'
+    assert set(literals(code)) == {" OR ", "TRUE", "x IN ({y})", "journal_mode = WAL", "do 1"}
 
 
 def test_an_unknown_name_is_an_error() -> None:

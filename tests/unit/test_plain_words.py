@@ -57,3 +57,10 @@ def test_plain_words_are_used(place: str) -> None:
 def test_an_old_word_is_found_in_a_name_and_in_text() -> None:
     assert old_words('def left_alone():\n    """Puts off a run."""') == [(1, "left alone"), (2, "Puts off")]
     assert old_words("outdoors, foretold, claims, turns") == []
+
+
+def test_a_module_is_named_after_its_job() -> None:
+    """Inside a package of a layer, no import contract would notice a module for everything."""
+    packages = ("flows", "mood_core", "standin")
+    names = {path.stem: path for package in packages for path in (CHECKOUT / package).rglob("*.py")}
+    assert not names.keys() & {"common", "helper", "helpers", "misc", "tools", "util", "utils"}

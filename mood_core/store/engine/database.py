@@ -21,13 +21,14 @@ from sqlalchemy.exc import ArgumentError
 from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_file, make_private_folder
 from mood_core.store.engine.named_queries import Query, query
+from mood_core.store.engine.sql_files import sql_file
 from mood_core.store.engine.translated import translated
 from mood_core.store.locks.fences import check_fences
 
 if TYPE_CHECKING:
     from mood_core.store.loading.key_cache import KeyCache
 
-_BUSY_TIMEOUT_MS = 60_000
+_BUSY_TIMEOUT_S = 60
 _WRITE = "moodlog_write"
 _DURABLE = "moodlog_durable"
 _LOADING = "moodlog_loading"
@@ -175,7 +176,7 @@ def _sqlite(file: str) -> Engine:
         make_private_file(path)  # SQLite gives -wal and -shm the mode of this file
     except OSError as error:
         raise ConfigError(f"the database {path} cannot be made: {error.strerror}") from error
-    engine = _engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+    engine = _engine(f"sqlite+pysqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -184,16 +185,7 @@ def _sqlite(file: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own transactions commit before DDL and begin deferred; _begin_sqlite replaces them.
     connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {_BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",
-        "foreign_keys = ON",
-        "wal_autocheckpoint = 10000",
-        "temp_store = MEMORY",
-        # Deleted rows are overwritten with zeros at once.
-        "secure_delete = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.executescript(sql_file("settings", "connection.sqlite").text)
     _ensure_square_root(connection)
 
 

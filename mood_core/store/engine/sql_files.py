@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def in_sqlite(sql: str) -> str:
     return sql
 
 
+@cache
 def sql_file(kind: str, name: str) -> SqlFile:
     """The file ``sql/<kind>/<name>.sql``."""
     return SqlFile(name, (sql_folder() / kind / f"{name}.sql").read_text(encoding="utf-8"))

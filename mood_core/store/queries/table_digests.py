@@ -64,12 +64,12 @@ def rows_of_nobody(connection: Connection) -> dict[str, int]:
 
 def days_add_up(connection: Connection) -> bool:
     """Whether the daily counts of each person are the number of their listens."""
-    return bool(connection.scalar(query("do_days_add_up")))
+    return bool(connection.scalar(query("do_listens_add_up", table="day_moods")))
 
 
 def totals_add_up(connection: Connection) -> bool:
     """Whether the totals of each person are the number of their listens, or are marked as stale."""
-    return are_stale(connection) or bool(connection.scalar(query("do_totals_add_up")))
+    return are_stale(connection) or bool(connection.scalar(query("do_listens_add_up", table="listen_totals")))
 
 
 def _digest(values: Any) -> int:

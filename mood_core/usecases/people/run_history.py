@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from mood_core.errors import StoreBusy, StoreError
+from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import may_live
 from mood_core.text.words_of_a_person import WordsOfAPerson
 from mood_core.usecases.elsewhere import Removed
@@ -69,7 +70,7 @@ def _clean(database: Path, words: Collection[str], known: Collection[str] | None
     try:
         address = f"{database.resolve().as_uri()}?mode=rw"
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S, isolation_level=None)) as opened:
-            if opened.execute("SELECT 1 FROM sqlite_master WHERE name = 'flow_run'").fetchone() is None:
+            if ("flow_run",) not in opened.execute(query("sqlite_tables").text):
                 return Removed()  # a server was stopped before it made its tables
             opened.execute("PRAGMA foreign_keys = ON")
             strangers = [] if known is None else runs_of_strangers(opened, known)

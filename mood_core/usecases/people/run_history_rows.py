@@ -184,13 +184,9 @@ class HistoryRows:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """A transaction that blocks other writers; short, because the server waits for it."""
-        self._opened.execute("BEGIN IMMEDIATE")
-        try:
+        with self._opened:  # commits, or rolls back after an error
+            self._opened.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._opened.execute("ROLLBACK")
-            raise
-        self._opened.execute("COMMIT")
 
 
 def runs_of_strangers(opened: sqlite3.Connection, known: Collection[str]) -> list[str]:
