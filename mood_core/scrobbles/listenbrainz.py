@@ -28,7 +28,7 @@ ENDPOINT = "listenbrainz/listens"
 
 
 class ListenBrainzClient:
-    """The listens of one account; ``now`` returns the current time, ``refused`` is told that the token is refused."""
+    """The listens of one account; ``now`` returns the current time, ``refused`` is called when the token is refused."""
 
     service = Service.LISTENBRAINZ
 

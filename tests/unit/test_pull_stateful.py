@@ -132,7 +132,7 @@ class Life(RuleBasedStateMachine):
         """Where a track repeats at once, Spotify shows all plays by the same end and none late.
 
         Otherwise the end of a play and the start of the next are one moment, and a repeat that appears late as the
-        oldest item of a window cannot be told from a revision of the play before it.
+        oldest item of a window cannot be distinguished from a revision of the play before it.
         """
         self.loops, self.loops_at_start = loops, at_start
 
