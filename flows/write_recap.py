@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from mood_core.app.workspace import Workspace
 from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_folder
 from mood_core.report.mood_markdown import as_text
-from mood_core.report.recap import Recap, last_full_week, read_recap
+from mood_core.report.read_recap import read_recap
+from mood_core.report.recap import Recap
+from mood_core.report.recap_period import Period, Unit, last_full, period_with
 from mood_core.usecases.people.manage_users import accounts_called
 
 MOST_PICTURES = 20
@@ -45,7 +47,7 @@ def write_recap(people: People = (), week: Day = None, notify: Block = "") -> li
         notification_block(str(wanted))  # an unknown block fails before any work
     with Workspace() as workspace:
         recaps = [
-            read_recap(workspace.database, one.user_id, one.display_name, _monday(workspace, one.timezone, week))
+            read_recap(workspace.database, one, _period(workspace, one.timezone, week), workspace.now())
             for one in accounts_called(workspace.accounts, people)
         ]
         home = workspace.settings.home
@@ -69,17 +71,17 @@ def _without_forgotten(recaps: list[Recap]) -> list[Recap]:
     return [recap for recap in recaps if recap.user_id not in gone]
 
 
-def _monday(workspace: Workspace, timezone: str, week: date | None) -> date:
+def _period(workspace: Workspace, timezone: str, week: date | None) -> Period:
     if week is not None:
-        return week - timedelta(days=week.weekday())
-    return last_full_week(workspace.now().astimezone(ZoneInfo(timezone)).date())
+        return period_with(Unit.WEEK, week)
+    return last_full(Unit.WEEK, workspace.now().astimezone(ZoneInfo(timezone)).date())
 
 
 def _save_pictures(recaps: list[Recap], home: Path) -> None:
     """Save a picture of each week with listens, and show it in Prefect's UI. Skipped without matplotlib."""
     from mood_core.report.recap_picture import draw_recap, picture_file
 
-    for number, recap in enumerate(one for one in recaps if sum(one.listens.values())):
+    for number, recap in enumerate(one for one in recaps if one.total):
         out = picture_file(home, recap)
         try:
             make_private_folder(out.parent)

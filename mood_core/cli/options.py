@@ -36,6 +36,12 @@ class _OneFormat(click.DateTime):
 DAY = _OneFormat("%Y-%m-%d", "YYYY-MM-DD", "2026-11-24", datetime.date)
 """The type of a local day."""
 
+MONTH = _OneFormat("%Y-%m", "YYYY-MM", "2026-11", datetime.date)
+"""The type of a month: its first day."""
+
+YEAR = _OneFormat("%Y", "YYYY", "2026", datetime.date)
+"""The type of a year: its first day."""
+
 CLOCK = _OneFormat("%H:%M", "HH:MM", "08:00", datetime.time)
 """The type of a time of day."""
 

@@ -1,9 +1,11 @@
-"""``moodlog recap``: summarise a week in a few sentences and one small picture."""
+"""``moodlog recap``: summarise a week, a month or a year in a few sentences and one picture."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -14,31 +16,47 @@ from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
-from mood_core.report.recap import last_full_week, read_recap
+from mood_core.report.read_recap import period_to_show, read_recap
+from mood_core.report.recap_period import Period, Unit, period_with
+from mood_core.store.queries.accounts import Account
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
+
+_LAST = "last"
+
+
+def _period(unit: Unit, kind: click.DateTime, form: str, what: str) -> Callable[[Any], Any]:
+    """An option for a period, whose value is optional: without one it is the last full period."""
+
+    def parse(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+        return value if value in (None, _LAST) else kind.convert(value, parameter, context)
+
+    words = f"{what}; without a value the last full {unit}."
+    return click.option(f"--{unit}", is_flag=False, flag_value=_LAST, metavar=f"[{form}]", callback=parse, help=words)
 
 
 @click.command
 @options.one_person
-@click.option("--week", type=options.DAY, help="Any day of the week; default: the last full week.")
+@_period(Unit.WEEK, options.DAY, "YYYY-MM-DD", "The week with this day (default)")
+@_period(Unit.MONTH, options.MONTH, "YYYY-MM", "This month")
+@_period(Unit.YEAR, options.YEAR, "YYYY", "This year")
 @click.option(
     "-o",
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw one person's week to this PNG; needs moodlog[plots].",
+    help="Draw one person's period to this PNG; needs moodlog[plots].",
 )
 @options.as_json_lines
-def command(user: str | None, week: date | None, out: Path | None, as_json: bool) -> None:
-    """Summarise a week in a few sentences, compared with the week before.
+def command(user: str | None, out: Path | None, as_json: bool, **periods: date | str | None) -> None:
+    """Summarise a week, a month or a year in a few sentences, compared with the one before.
 
     \b
     Examples:
       moodlog recap
-      moodlog recap --user ada --week 2026-11-18 --out week.png
+      moodlog recap --month
+      moodlog recap --user ada --year 2026 --out year.png
     """
-    if week and not 1 < week.year < 9999:  # the days before or after are outside the calendar
-        raise InputError(f"--week {week}: no listens are stored for that year; give a day of a past week")
+    unit, day = _wanted(periods)
     with Workspace() as workspace:
         people = accounts_called(workspace.accounts, [user] if user else [])
         if out and len(people) != 1:
@@ -46,18 +64,33 @@ def command(user: str | None, week: date | None, out: Path | None, as_json: bool
         if not people:
             click.echo(NO_ACCOUNT, err=True)
         for one in people:
-            today = workspace.now().astimezone(ZoneInfo(one.timezone)).date()
-            monday = week - timedelta(days=week.weekday()) if week else last_full_week(today)
-            recap = read_recap(workspace.database, one.user_id, one.display_name, monday)
-            echo_json(recap.as_json()) if as_json else click.echo(" ".join(recap.sentences()))
-            if week is None and not as_json and not sum(recap.listens.values()) and one.newest_listen_at:
-                newest = one.newest_listen_at.astimezone(ZoneInfo(one.timezone)).date()
-                click.echo(
-                    f"The last listen is from {newest}: `moodlog recap --week {newest}` shows its week.", err=True
-                )
-            if out:
-                from mood_core.report.recap_picture import draw_recap
-
-                click.echo(f"picture: {plain(str(draw_recap(recap, out)))}", err=True)
+            period = period_with(unit, day) if day else period_to_show(workspace.database, one, unit, workspace.now())
+            _show(workspace, one, period, out, as_json=as_json)
         if people and not as_json:
             click.echo(headline(workspace.model_card), err=True)
+
+
+def _wanted(periods: dict[str, date | str | None]) -> tuple[Unit, date | None]:
+    """The unit, and a day of the wanted period, None for the last full one."""
+    given = {name: value for name, value in periods.items() if value is not None}
+    if len(given) > 1:
+        raise click.UsageError(f"a recap has one period; give one of {', '.join(f'--{name}' for name in given)}")
+    name, day = next(iter(given.items()), (Unit.WEEK, _LAST))
+    if not isinstance(day, date):
+        return Unit(name), None
+    if not 1 < day.year < 9999:  # the days before or after are outside the calendar
+        raise InputError(f"--{name} {day}: no listens are stored for that year; give a day of a past {name}")
+    return Unit(name), day
+
+
+def _show(workspace: Workspace, account: Account, period: Period, out: Path | None, *, as_json: bool) -> None:
+    recap = read_recap(workspace.database, account, period, workspace.now())
+    echo_json(recap.as_json()) if as_json else click.echo(" ".join(recap.sentences()))
+    if not recap.total and account.newest_listen_at and not as_json:
+        newest = period_with(period.unit, account.newest_listen_at.astimezone(ZoneInfo(account.timezone)).date())
+        command = f"moodlog recap --{newest.unit} {newest.key}"
+        click.echo(f"The last listen is in {newest.name}: `{command}` shows it.", err=True)
+    if out:
+        from mood_core.report.recap_picture import draw_recap
+
+        click.echo(f"picture: {plain(str(draw_recap(recap, out)))}", err=True)

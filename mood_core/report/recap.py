@@ -1,76 +1,162 @@
-"""A week in a few sentences, compared with the week before. The counts are sums of the view ``mood_daily``."""
+"""A person's week, month or year in a few sentences, compared with the one before."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from mood_core.domain.records import MOODS
-from mood_core.store.engine.database import Database
-from mood_core.store.engine.named_queries import query
-from mood_core.text.format import date_range, plural
+from mood_core.report.recap_period import Period, Unit
+from mood_core.text.format import plural
+
+ALL = (*MOODS, "Unlabelled")
 
 _NOTABLE_CHANGE = 3.0  # percentage points
 
 
 @dataclass(frozen=True, slots=True)
-class Recap:
-    """One person's week.
+class Most:
+    """The most played track, or artist (then without a title)."""
 
-    It starts on ``monday``; ``listens`` and ``before`` count by mood and ``Unlabelled``, this week and the one before;
-    ``days`` counts the same for each of the seven days; ``top_track`` has title, artists and plays of the most played
-    track; ``intervals`` has the 90% interval (0–1) of each mood's share.
+    title: str
+    artists: str
+    listens: int
+
+    def __str__(self) -> str:
+        by = f" by {self.artists}" if self.title and self.artists else ""
+        return f"{self.title or self.artists}{by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recap:
+    """What one person listened to in a period.
+
+    ``listens`` and ``before`` count by mood and ``Unlabelled``, in the period and in the one before; ``parts`` counts
+    the same for each day, or for each month of a year. ``until`` is the last day so far of a period that has not ended:
+    ``before`` then has as many days. ``begins`` is the first day with stored listens. ``minutes`` is None if no length
+    is known. ``top_of_mood`` has the most played track of each mood, and ``intervals`` the 90% interval (0–1) of its
+    share.
     """
 
     user_id: str
     display_name: str
-    monday: date
-    listens: dict[str, int]
-    before: dict[str, int]
-    days: tuple[dict[str, int], ...]
-    top_track: tuple[str, str, int] | None
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    period: Period
+    listens: Mapping[str, int]
+    before: Mapping[str, int]
+    parts: Sequence[Mapping[str, int]]
+    begins: date | None = None
+    until: date | None = None
+    minutes: int | None = None
+    top_track: Most | None = None
+    top_artist: Most | None = None
+    top_of_mood: Mapping[str, Most] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All listens of the period."""
+        return sum(self.listens.values())
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the history covers the whole period before."""
+        return self.begins is None or self.begins <= self.period.before.first
 
     def sentences(self) -> list[str]:
-        """The recap as sentences."""
-        total, earlier = sum(self.listens.values()), sum(self.before.values())
-        week = f"in the week of {date_range(self.monday, self.monday + timedelta(days=6))}"
-        if not total:
-            known = f"; the week before had {plural(earlier, 'listen')}" if earlier else ""
-            return [f"{self.display_name} has no stored listens {week}{known}."]
-        times = plural(total, "time")
-        sentences = [f"{self.display_name} listened {times} {week}{_compared(total, earlier)}."]
-        sentences += self._moods()
-        if self.top_track:
-            title, artists, heard = self.top_track
-            by = f" by {artists}" if artists else ""
-            sentences.append(f"Most played: {title}{by}, {plural(heard, 'time')}.")
-        if without := self.listens["Unlabelled"]:
-            sentences.append(f"{plural(without, 'listen')} {'has' if without == 1 else 'have'} no mood.")
-        return sentences
+        """The recap as sentences. They say what was listened to, and nothing about how somebody felt."""
+        if not self.total:
+            return [self._silence()]
+        return [
+            f"{self.display_name} listened {plural(self.total, 'time')} in {self.period.name}{self._compared()}.",
+            *self._incomplete(),
+            *([f"That is {plural(self.minutes, 'minute')} of music."] if self.minutes else []),
+            *self._moods(),
+            *self._tops(),
+            *self._busiest(),
+            *self._unlabelled(),
+        ]
+
+    def headline(self) -> str:
+        """The recap in a few words: 412 minutes, most often happy music."""
+        top = self.leading()
+        mood = f"most often {top.lower()} music" if top else "no mood is known"
+        return f"{plural(self.minutes, 'minute')}, {mood}" if self.minutes else f"{mood[0].upper()}{mood[1:]}"
+
+    def leading(self) -> str | None:
+        """The most frequent mood; the first by name if moods tie; None without labelled listens."""
+        top = max(MOODS, key=lambda mood: self.listens[mood])
+        return top if self.listens[top] else None
 
     def shares(self) -> dict[str, tuple[float, float | None]]:
-        """Each mood's share of all listens in %, this week and the week before (None if that had no listens)."""
-        total, earlier = sum(self.listens.values()), sum(self.before.values())
+        """Each mood's share of all listens in %, and that of the period before (None if it cannot be compared)."""
+        earlier = sum(self.before.values()) if self.comparable else 0
         return {
-            mood: (100 * count / max(total, 1), 100 * self.before[mood] / earlier if earlier else None)
+            mood: (100 * count / max(self.total, 1), 100 * self.before[mood] / earlier if earlier else None)
             for mood, count in self.listens.items()
         }
 
+    def as_json(self) -> dict[str, Any]:
+        """The recap as plain values for JSON."""
+        values = asdict(self) | {"unit": self.period.unit.value, "headline": self.headline()}
+        values["months" if self.period.unit is Unit.YEAR else "days"] = values.pop("parts")
+        values |= {"first": str(self.period.first), "last": str(self.period.last), "sentences": self.sentences()}
+        if self.period.unit is Unit.WEEK:
+            values["monday"] = values["first"]
+        del values["period"]
+        return values | {name: day and str(day) for name, day in (("begins", self.begins), ("until", self.until))}
+
+    @property
+    def _earlier(self) -> str:
+        """The period before in a sentence."""
+        whole = f"the {self.period.unit} before"
+        return f"the same days of {whole}" if self.until else whole
+
+    def _silence(self) -> str:
+        past = sum(self.before.values())
+        known = f"; {self._earlier} had {plural(past, 'listen')}" if past else ""
+        return f"{self.display_name} has no stored listens in {self.period.name}{known}."
+
+    def _compared(self) -> str:
+        past = sum(self.before.values())
+        if not self.comparable:
+            return ""
+        if not past:
+            return f"; {self._earlier} had none"
+        if self.total == past:
+            return f", as often as {self._earlier}"
+        return f", {plural(abs(self.total - past))} {'more' if self.total > past else 'fewer'} than {self._earlier}"
+
+    def _incomplete(self) -> list[str]:
+        """What is missing of the period and of the one before."""
+        unit, said = self.period.unit, []
+        if self.begins and not self.comparable:
+            begin = f"{self.begins.day} {self.begins:%b %Y}"
+            partly = self.begins > self.period.first
+            missing = f"this {unit} is incomplete" if partly else f"no whole {unit} before can be compared"
+            said.append(f"The history begins on {begin}, so {missing}.")
+        if self.until:
+            said.append(f"The {unit} is not over: it is counted up to {self.until.day} {self.until:%b %Y}.")
+        return said
+
     def _moods(self) -> list[str]:
-        top = max(MOODS, key=lambda mood: self.listens[mood])
-        if not self.listens[top]:
+        top = self.leading()
+        if top is None:
             return []
         share, before = self.shares()[top]
         if before is None:
-            return [f"{top} led with {share:.0f}% of the listens.", *self._interval(top)]
+            return [f"{top} music led with {share:.0f}% of the listens.", *self._interval(top)]
         change = share - before
         points = "point" if abs(change) < 1.5 else "points"
-        moved = f"{abs(change):.0f} {points} {'more' if change > 0 else 'less'} than"
-        direction = "as in" if abs(change) < 0.5 else moved
-        led = f"{top} led with {share:.0f}% of the listens, {direction} the week before."
-        return [led, *self._interval(top), *self._largest_change(top)]
+        moved = f"{abs(change):.0f} {points} {'more' if change > 0 else 'less'} than in {self._earlier}"
+        direction = f"as in {self._earlier}" if abs(change) < 0.5 else moved
+        return [
+            f"{top} music led with {share:.0f}% of the listens, {direction}.",
+            *self._interval(top),
+            *self._largest_change(top),
+        ]
 
     def _interval(self, mood: str) -> list[str]:
         if mood not in self.intervals:
@@ -85,55 +171,41 @@ class Recap:
         if mood == reported or abs(changes[mood]) < _NOTABLE_CHANGE:
             return []
         now, before = self.shares()[mood]
-        return [f"{mood} {'rose' if changes[mood] > 0 else 'fell'} most, from {before:.0f}% to {now:.0f}%."]
+        return [f"{mood} music {'rose' if changes[mood] > 0 else 'fell'} most, from {before:.0f}% to {now:.0f}%."]
 
-    def as_json(self) -> dict[str, Any]:
-        """The recap as plain values for JSON."""
-        return asdict(self) | {"monday": str(self.monday), "sentences": self.sentences()}
+    def _tops(self) -> list[str]:
+        said = [f"Most played: {self.top_track}, {plural(self.top_track.listens, 'time')}."] if self.top_track else []
+        if self.top_artist:
+            said.append(f"Top artist: {self.top_artist}, {plural(self.top_artist.listens, 'time')}.")
+        if self.top_of_mood:
+            said.append("Top songs: " + "; ".join(f"{mood}: {top}" for mood, top in self.top_of_mood.items()) + ".")
+        return said
 
+    def _busiest(self) -> list[str]:
+        totals = [sum(part.values()) for part in self.parts]
+        busiest = max(range(len(totals)), key=totals.__getitem__, default=0)
+        if len(Counter(totals)) < 2:
+            return []
+        return [f"Most listens were {self.period.part_name(busiest)}: {plural(totals[busiest])}."]
 
-def last_full_week(today: date) -> date:
-    """The Monday of the last completed week."""
-    return today - timedelta(days=today.weekday() + 7)
-
-
-def read_recap(database: Database, user_id: str, display_name: str, monday: date) -> Recap:
-    """The recap of the week that starts on ``monday``.
-
-    Raises:
-        StoreError: The database cannot be read.
-    """
-    week = {"user": user_id, "first": str(monday), "last": str(monday + timedelta(days=6))}
-    before = {"user": user_id, "first": str(monday - timedelta(days=7)), "last": str(monday - timedelta(days=1))}
-    days = [_zeros() for _ in range(7)]
-    earlier = _zeros()
-    with database.read() as connection:
-        for row in connection.execute(query("page_days"), week):
-            days[(date.fromisoformat(str(row.day)) - monday).days][row.mood] = row.listens
-        for row in connection.execute(query("page_days"), before):
-            earlier[row.mood] += row.listens
-        top = connection.execute(query("recap_top_track"), week).one_or_none()
-        shares = connection.execute(query("recap_shares"), {"user": user_id, "first": str(monday)}).all()
-    totals = {mood: sum(day[mood] for day in days) for mood in _zeros()}
-    return Recap(
-        user_id,
-        display_name,
-        monday,
-        totals,
-        earlier,
-        tuple(days),
-        (top[0], top[1], top[2]) if top else None,
-        {row.mood: (row.share_low, row.share_high) for row in shares},
-    )
+    def _unlabelled(self) -> list[str]:
+        without = self.listens["Unlabelled"]
+        return [f"{plural(without, 'listen')} {'has' if without == 1 else 'have'} no mood."] if without else []
 
 
-def _zeros() -> dict[str, int]:
-    return dict.fromkeys((*MOODS, "Unlabelled"), 0)
+def counted_before(period: Period, until: date | None) -> tuple[date, date]:
+    """The days of the period before that are compared: all, or as many as the period has up to ``until``."""
+    before = period.before
+    if until is None:
+        return before.first, before.last
+    return before.first, min(before.last, before.first + (until - period.first))
 
 
-def _compared(total: int, earlier: int) -> str:
-    if not earlier:
-        return "; the week before had none"
-    if total == earlier:
-        return ", as often as the week before"
-    return f", {plural(abs(total - earlier))} {'more' if total > earlier else 'fewer'} than the week before"
+def no_listens() -> dict[str, int]:
+    """Zero listens of each mood."""
+    return dict.fromkeys(ALL, 0)
+
+
+def minutes_of(milliseconds: int) -> int:
+    """Whole minutes, at least 1."""
+    return max(1, round(timedelta(milliseconds=milliseconds) / timedelta(minutes=1)))

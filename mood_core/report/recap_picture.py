@@ -1,9 +1,8 @@
-"""The recap as a picture: the seven days by mood, and each mood's share compared with the week before."""
+"""The recap as a picture: days or months by mood, song and artist, and each mood's share."""
 
 from __future__ import annotations
 
 import unicodedata
-from datetime import timedelta
 from functools import cache
 from glob import escape
 from pathlib import Path
@@ -14,7 +13,8 @@ from mood_core.errors import ConfigError, InputError
 from mood_core.files.private import file_stem, open_private
 from mood_core.installation import install_extra
 from mood_core.report.recap import Recap
-from mood_core.text.format import date_range, plural
+from mood_core.report.recap_period import Unit
+from mood_core.text.format import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,8 @@ FOLDER = "recaps"
 
 _GROUND, _LINE, _SOFT, _INK = "#f6f5f2", "#c9c6be", "#5a606b", "#1d2025"  # those of the mood page
 _LONGEST_NAME = 32
-_LEAST_FOR_SIGN = 0.075  # of the tallest bar
+_LONGEST_TITLE = 60
+_LEAST_FOR_SIGN = 0.09  # of the tallest bar
 
 
 def picture_name(user_id: str) -> str:
@@ -35,8 +36,8 @@ def picture_name(user_id: str) -> str:
 
 
 def picture_file(home: Path, recap: Recap) -> Path:
-    """The path of a person's picture of a week."""
-    return home / FOLDER / str(recap.monday) / picture_name(recap.user_id)
+    """The path of a person's picture of a period."""
+    return home / FOLDER / recap.period.key / picture_name(recap.user_id)
 
 
 def forget_pictures(home: Path, user_id: str) -> int:
@@ -48,7 +49,7 @@ def forget_pictures(home: Path, user_id: str) -> int:
 
 
 def draw_recap(recap: Recap, out: Path) -> Path:
-    """Draw ``recap`` as a square PNG of 1080 pixels at ``out`` and return ``out``.
+    """Draw ``recap`` as a PNG of 1080 × 1350 pixels at ``out`` and return ``out``.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -67,49 +68,97 @@ def draw_recap(recap: Recap, out: Path) -> Path:
 
 
 def recap_figure(recap: Recap) -> Figure:
-    """The picture: a square whose smallest text is legible at a width of 6 cm, as in a chat on a phone."""
+    """The picture: upright, with text that is legible at a width of 6 cm, as in a chat on a phone."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 7.2), dpi=150, facecolor=_GROUND)
-    name, week = _titles(recap)
-    head = figure.text(0.05, 0.952, name, va="top", fontsize=26, fontweight="bold", color=_INK, parse_math=False)
+    figure = Figure(figsize=(7.2, 9), dpi=150, facecolor=_GROUND)
+    name, period = _titles(recap)
+    head = figure.text(0.05, 0.962, name, va="top", fontsize=26, fontweight="bold", color=_INK, parse_math=False)
     head.set_fontsize(26 * min(1, 0.9 * figure.bbox.width / head.get_window_extent().width))
-    figure.text(0.05, 0.868, week, va="center", fontsize=15, color=_SOFT)
-    _draw_days(figure.add_axes((0.05, 0.445, 0.9, 0.37)), recap)
-    _draw_shares(figure.add_axes((0.285, 0.04, 0.665, 0.285)), recap)
-    compared = ", the line is the week before" if sum(recap.before.values()) else ""
-    figure.text(0.05, 0.35, f"Share of listens{compared}", va="center", fontsize=13, color=_SOFT)
+    figure.text(0.05, 0.896, period, va="center", fontsize=15, color=_SOFT)
+    if recap.total:
+        figure.text(0.05, 0.855, recap.headline(), va="center", fontsize=17, fontweight="bold", color=_INK)
+    _draw_parts(figure.add_axes((0.05, 0.515, 0.9, 0.3)), recap)
+    _write_tops(figure, recap)
+    _draw_shares(figure.add_axes((0.285, 0.035, 0.665, 0.235)), recap)
+    compared = (
+        f", the line is the {recap.period.unit} before" if recap.comparable and any(recap.before.values()) else ""
+    )
+    figure.text(0.05, 0.29, f"Share of listens{compared}", va="center", fontsize=13, color=_SOFT)
     return figure
 
 
 def _titles(recap: Recap) -> tuple[str, str]:
-    total, before = sum(recap.listens.values()), sum(recap.before.values())
-    heard = plural(total, "listen") if total else "no listens"
-    earlier = f", {plural(before)} the week before" if before else ""
-    week = f"{date_range(recap.monday, recap.monday + timedelta(days=6))}: {heard}{earlier}"
+    before = sum(recap.before.values()) if recap.comparable else 0
+    heard = plural(recap.total, "listen") if recap.total else "no listens"
+    earlier = f", {plural(before)} the {recap.period.unit} before" if before and not recap.until else ""
+    begun = (
+        f", from {recap.begins.day} {recap.begins:%b} on" if recap.begins and recap.begins > recap.period.first else ""
+    )
+    so_far = f", up to {recap.until.day} {recap.until:%b}" if recap.until else ""
+    period = f"{recap.period.dates}: {heard}{earlier or begun + so_far}"
     name = recap.display_name
     if not name or not _can_draw(name):
-        return "The week in moods", week
-    return f"{name[:_LONGEST_NAME]}{'…' if len(name) > _LONGEST_NAME else ''}", week
+        return f"The {recap.period.unit} in moods", period
+    return f"{name[:_LONGEST_NAME]}{'…' if len(name) > _LONGEST_NAME else ''}", period
 
 
-def _draw_days(axes: Any, recap: Recap) -> None:
-    bottoms = [0] * 7
-    most = max([1, *(sum(day.values()) for day in recap.days)])
+def _write_tops(figure: Figure, recap: Recap) -> None:
+    """The most played song and artist, unless matplotlib cannot draw their names."""
+    song, artist = recap.top_track, recap.top_artist
+    if song and _can_draw(song.title + song.artists):
+        figure.text(0.05, 0.441, "Top song", va="center", fontsize=13, color=_SOFT)
+        _write_fitted(figure, 0.441, song.title, f", {plural(song.listens)}\N{NO-BREAK SPACE}×", fontweight="bold")
+        _write_fitted(figure, 0.408, song.artists, color=_SOFT)
+    if artist and _can_draw(artist.artists):
+        figure.text(0.05, 0.36, "Top artist", va="center", fontsize=13, color=_SOFT)
+        times = f", {plural(artist.listens)}\N{NO-BREAK SPACE}×"
+        _write_fitted(figure, 0.36, artist.artists, times, fontweight="bold")
+
+
+def _write_fitted(figure: Figure, y: float, text: str, end: str = "", **style: Any) -> None:
+    """Write ``text`` and ``end`` on one line, with an ellipsis between them if the text is too long."""
+    options: dict[str, Any] = {"va": "center", "fontsize": 16, "color": _INK, "parse_math": False} | style
+    written = figure.text(0.285, y, "", **options)
+    for letters in range(min(len(text), _LONGEST_TITLE), 0, -1):
+        written.set_text(f"{text[:letters]}{'…' if letters < len(text) else ''}{end}")
+        if written.get_window_extent().x1 <= 0.95 * figure.bbox.width:
+            break
+
+
+def _draw_parts(axes: Any, recap: Recap) -> None:
+    places = range(len(recap.parts))
+    bottoms = [0] * len(recap.parts)
+    most = max([1, *(sum(part.values()) for part in recap.parts)])
     for mood, colour in COLOURS.items():
-        heights = [day[mood] for day in recap.days]
-        axes.bar(range(7), heights, bottom=bottoms, color=colour, edgecolor=_GROUND, linewidth=1.2, width=0.88)
-        _sign(axes, mood, heights, bottoms, most)
+        heights = [part[mood] for part in recap.parts]
+        axes.bar(places, heights, bottom=bottoms, color=colour, edgecolor=_GROUND, linewidth=1.2, width=0.88)
+        if recap.period.unit is not Unit.MONTH:
+            _sign(axes, mood, heights, bottoms, most)
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     for at, total in enumerate(bottoms):
-        if total:
-            axes.text(at, total + most * 0.02, plural(total), ha="center", va="bottom", fontsize=14, color=_INK)
+        if total and recap.period.unit is not Unit.MONTH:
+            axes.text(at, total + most * 0.02, _short(total), ha="center", va="bottom", fontsize=14, color=_INK)
     if not any(bottoms):
-        axes.text(3, 0.5, "No listens", ha="center", va="center", fontsize=15, color=_SOFT)
-    axes.set_xticks(range(7), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], color=_SOFT, fontsize=14)
-    axes.set_xlim(-0.5, 6.5)
+        axes.text(len(bottoms) / 2 - 0.5, 0.5, "No listens", ha="center", va="center", fontsize=15, color=_SOFT)
+    axes.set_xticks(*_ticks(recap), color=_SOFT, fontsize=14)
+    axes.set_xlim(-0.5, len(bottoms) - 0.5)
     axes.set_ylim(0, most * 1.1)
     _bare(axes, "bottom")
+
+
+def _short(count: int) -> str:
+    """A count that fits above the bar of a month."""
+    return plural(count) if count < 10_000 else f"{count / 1000:.0f}k"
+
+
+def _ticks(recap: Recap) -> tuple[list[int], list[str]]:
+    if recap.period.unit is Unit.WEEK:
+        return list(range(7)), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    if recap.period.unit is Unit.YEAR:
+        return list(range(12)), ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    days = list(range(0, len(recap.parts), 7))
+    return days, [str(day + 1) for day in days]
 
 
 def _sign(axes: Any, mood: str, heights: Sequence[int], bottoms: Sequence[int], most: int) -> None:
@@ -119,11 +168,11 @@ def _sign(axes: Any, mood: str, heights: Sequence[int], bottoms: Sequence[int], 
 
 
 def _draw_shares(axes: Any, recap: Recap) -> None:
-    """This week's share as a bar, the week before as a line across it."""
+    """The period's share as a bar, that of the period before as a line across it."""
     widest = max(10, *(max(now, before or 0) for now, before in recap.shares().values()))
     for at, (mood, (now, before)) in enumerate(recap.shares().items()):
         axes.barh(at, now, color=COLOURS[mood], height=0.6)
-        text = f"{now:.0f}%" if sum(recap.listens.values()) or before is not None else "–"
+        text = f"{now:.0f}%" if recap.total or before is not None else "–"
         if before is not None:
             axes.plot([before, before], [at - 0.42, at + 0.42], color=_INK, linewidth=3, solid_capstyle="butt")
             text += f", was {before:.0f}%"

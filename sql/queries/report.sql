@@ -120,15 +120,6 @@ FROM mood_monthly
 WHERE user_id = :user AND month >= :first AND month <= :last
 ORDER BY month, mood;
 
--- name: recap_shares
--- A week's moods with the 90% intervals of their shares.
-SELECT
-    mood,
-    share_low,
-    share_high
-FROM mood_weekly
-WHERE user_id = :user AND week = :first AND mood <> 'Unlabelled';
-
 -- name: page_hours
 -- Listens by weekday, hour and mood.
 SELECT
@@ -324,17 +315,48 @@ INNER JOIN gaps AS g ON u.user_key = g.user_key
 WHERE u.user_id = ANY(:ids) AND g.filled_at_ms IS NULL
 GROUP BY u.user_id;
 
--- name: recap_top_track
--- A person's most played track of a period.
+-- name: recap_first_day
+-- The first day with listens of a person, in days since 1970-01-01.
+SELECT min(d.day)
+FROM users AS u
+INNER JOIN day_moods AS d ON u.user_key = d.user_key
+WHERE u.user_id = :user AND d.listens > 0;
+
+-- name: recap_days
+-- A person's listens by day and mood. By integer day, in the order of the rows on disk.
 SELECT
-    track,
-    artists,
-    count(*) AS listens
-FROM mood_history
-WHERE user_id = :user AND local_day >= :first AND local_day <= :last
-GROUP BY track_id, track, artists
-ORDER BY count(*) DESC, track_id
-LIMIT 1;
+    d.day,
+    d.mood,
+    d.listens,
+    d.expected_listens,
+    d.listens_variance
+FROM users AS u
+INNER JOIN day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last
+WHERE u.user_id = :user;
+
+-- name: recap_tracks
+-- A person's tracks between two times with their moods: listens, those with a known length, and the time [ms].
+SELECT
+    t.track_id,
+    t.name AS track,
+    t.artists,
+    m.mood,
+    p.listens,
+    CASE WHEN t.duration_ms IS NULL THEN p.timed ELSE p.listens END AS timed,
+    coalesce(p.ms, 0) + (p.listens - p.timed) * coalesce(t.duration_ms, 0) AS ms
+FROM (
+    SELECT
+        l.track_key,
+        count(*) AS listens,
+        count(l.ms_played) AS timed,
+        sum(CAST(l.ms_played AS BIGINT)) AS ms
+    FROM users AS u
+    INNER JOIN listens AS l ON u.user_key = l.user_key
+    WHERE u.user_id = :user AND l.played_at_ms >= :since AND l.played_at_ms < :end
+    GROUP BY l.track_key
+) AS p
+INNER JOIN tracks AS t ON p.track_key = t.track_key
+INNER JOIN track_moods AS m ON p.track_key = m.track_key;
 
 -- name: count_people
 -- The number of people.

@@ -10,10 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mood_core.lake import open_lake
-from mood_core.report.recap import read_recap
+from mood_core.report.read_recap import read_recap
+from mood_core.report.recap_period import Unit, period_with
 from mood_core.store import Database
 from mood_core.store.loading.keys import keys_of
-from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.history import GROUPINGS, HistoryFilter, latest_listens, mood_counts
 from mood_core.store.queries.listens import ListenStore
@@ -58,7 +59,8 @@ def test_any_question(
     with one_sentence(), personal_rows(database, who) as parts:
         assert sum(table.num_rows for table in parts["person"]()) == 0
     with one_sentence():
-        assert not read_recap(database, who, who, date(2026, 8, 3)).listens.get("Happy")
+        account = Account(who, who, "UTC", NOW, "unconnected", None, None, None, None, None)
+        assert not read_recap(database, account, period_with(Unit.WEEK, date(2026, 8, 3)), NOW).total
     with one_sentence():
         assert not ListenStore(database).stored_since(who, NOW)
     with one_sentence():

@@ -1,9 +1,12 @@
 """The recap: its counts are the views' own, and its sentences say what changed."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -11,43 +14,73 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from mood_core.app.workspace import Workspace
 from mood_core.cli.recap import command
-from mood_core.report.recap import Recap, last_full_week, read_recap
+from mood_core.report.read_recap import read_recap
+from mood_core.report.recap import Most, Recap
+from mood_core.report.recap_period import Period, Unit, last_full, period_with
 from mood_core.report.recap_picture import draw_recap, forget_pictures, picture_file, picture_name, recap_figure
 from mood_core.text.format import date_range
-from tests.report_history import add_history, workspace
+from tests.report_history import NOW, add_history, workspace
 
 MONDAY = date(2026, 11, 16)
+WEEK = period_with(Unit.WEEK, MONDAY)
+MONTH = period_with(Unit.MONTH, MONDAY)
+YEAR = period_with(Unit.YEAR, MONDAY)
 
 
 def _recap(listens: dict[str, int], before: dict[str, int]) -> Recap:
     nothing = dict.fromkeys(("Calm", "Energetic", "Happy", "Sad", "Unlabelled"), 0)
-    return Recap("ada", "Ada $x$ \\frac", MONDAY, nothing | listens, nothing | before, (nothing | listens,) * 7, None)
+    return Recap("ada", "Ada $x$ \\frac", WEEK, nothing | listens, nothing | before, (nothing | listens,) * 7)
+
+
+def _read(space: Workspace, period: Period = WEEK) -> Recap:
+    return read_recap(space.database, space.accounts.all()[0], period, NOW)
 
 
 @pytest.mark.parametrize("day", [date(2026, 11, 23), date(2026, 11, 29)])
 def test_last_full_week_has_ended(day: date) -> None:
-    assert last_full_week(day) == MONDAY
+    assert last_full(Unit.WEEK, day) == WEEK
+
+
+@pytest.mark.parametrize(
+    ("unit", "today", "first", "last"),
+    [
+        (Unit.MONTH, date(2026, 1, 31), date(2025, 12, 1), date(2025, 12, 31)),
+        (Unit.MONTH, date(2028, 3, 1), date(2028, 2, 1), date(2028, 2, 29)),
+        (Unit.YEAR, date(2026, 12, 31), date(2025, 1, 1), date(2025, 12, 31)),
+    ],
+)
+def test_last_full_months_and_years_have_ended(unit: Unit, today: date, first: date, last: date) -> None:
+    assert last_full(unit, today) == Period(unit, first, last)
+
+
+@given(st.sampled_from(Unit), st.dates(date(2, 1, 1), date(9998, 12, 31)))
+def test_periods_follow_each_other_and_each_day_has_its_bar(unit: Unit, day: date) -> None:
+    period = period_with(unit, day)
+    assert period.first <= day <= period.last
+    assert period.before.last == period.first - timedelta(days=1)
+    assert 0 <= period.part_of(day) < period.parts == {Unit.WEEK: 7, Unit.YEAR: 12}.get(unit, period.last.day)
 
 
 def test_sentences_compare_with_the_week_before() -> None:
     said = _recap({"Happy": 6, "Sad": 2}, {"Happy": 2, "Sad": 2}).sentences()
     assert said[0].endswith("listened 8 times in the week of 16–22 Nov 2026, 4 more than the week before.")
-    assert said[1] == "Happy led with 75% of the listens, 25 points more than the week before."
+    assert said[1] == "Happy music led with 75% of the listens, 25 points more than in the week before."
     assert len(said) == 2
 
 
 def test_the_largest_move_is_reported_where_it_is_not_the_leading_moods() -> None:
     said = _recap({"Happy": 5, "Sad": 1, "Calm": 2, "Energetic": 2}, {"Happy": 5, "Sad": 5}).sentences()
-    assert said[1] == "Happy led with 50% of the listens, as in the week before."
-    assert said[2] == "Sad fell most, from 50% to 10%."
+    assert said[1] == "Happy music led with 50% of the listens, as in the week before."
+    assert said[2] == "Sad music fell most, from 50% to 10%."
 
 
 def test_a_move_of_less_than_three_points_is_not_worth_a_word() -> None:
     # Happy falls by two points, Sad rises by two: nobody would notice.
     assert len(_recap({"Happy": 68, "Sad": 32}, {"Happy": 70, "Sad": 30}).sentences()) == 2
     little = _recap({"Happy": 66, "Sad": 31, "Calm": 3}, {"Happy": 68, "Sad": 32}).sentences()
-    assert little[2] == "Calm rose most, from 0% to 3%."
+    assert little[2] == "Calm music rose most, from 0% to 3%."
 
 
 def test_few_and_many_are_worded_right() -> None:
@@ -66,7 +99,7 @@ def test_a_silent_week_is_said() -> None:
 def test_counts_are_those_of_the_weekly_view(tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 200)
-        recap = read_recap(space.database, "ada", "Ada", MONDAY)
+        recap = _read(space)
         with space.database.read() as connection:
             query = text("SELECT mood, listens FROM mood_weekly WHERE user_id = 'ada' AND week = :week")
             weekly = {row.mood: row.listens for row in connection.execute(query, {"week": str(MONDAY)})}
@@ -112,13 +145,18 @@ def test_the_picture_counts_listens_in_words(listens: int, said: str) -> None:
         ({"Calm": 9, "Energetic": 30, "Happy": 8, "Sad": 14, "Unlabelled": 20}, {"Calm": 20, "Happy": 60}),
     ],
 )
+@pytest.mark.parametrize(("period", "begins"), [(WEEK, None), (MONTH, MONDAY), (YEAR, MONDAY)])
 def test_every_word_of_the_picture_can_be_read_on_a_phone(
-    name: str, listens: dict[str, int], before: dict[str, int]
+    name: str, listens: dict[str, int], before: dict[str, int], period: Period, begins: date | None
 ) -> None:
     pytest.importorskip("matplotlib", reason="the extra plots is not installed")
     from matplotlib.text import Text
 
-    figure = recap_figure(replace(_recap(listens, before), display_name=name))
+    top = Most(name, name * 2, 12_345)
+    recap = replace(_recap(listens, before), display_name=name, minutes=123_456, top_track=top, top_artist=top)
+    many = {Unit.WEEK: 7, Unit.MONTH: 30, Unit.YEAR: 12}[period.unit]
+    recap = replace(recap, period=period, parts=(recap.listens,) * many, begins=begins)
+    figure = recap_figure(recap)
     figure.canvas.draw()
     words = [one for one in figure.findobj(Text) if one.get_text().strip() and one.get_visible()]
     boxes = [(one.get_text(), one.get_window_extent()) for one in words]
@@ -138,7 +176,7 @@ def test_each_person_has_a_picture_of_their_own(ids: list[str]) -> None:
 def test_a_persons_pictures_are_forgotten_and_no_other_ones(tmp_path: Path) -> None:
     for week in (MONDAY, date(2026, 11, 9)):
         for user_id in ("ada", "[ad]a", "adam"):
-            file = picture_file(tmp_path, replace(_recap({}, {}), user_id=user_id, monday=week))
+            file = picture_file(tmp_path, replace(_recap({}, {}), user_id=user_id, period=period_with(Unit.WEEK, week)))
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(b"")
     assert forget_pictures(tmp_path, "ada") == 2
@@ -157,6 +195,92 @@ def test_the_command_writes_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert said["sentences"]
 
 
+@pytest.mark.parametrize("period", [MONTH, YEAR])
+def test_a_months_and_a_years_counts_are_those_of_the_views(tmp_path: Path, database_url: str, period: Period) -> None:
+    with workspace(tmp_path, database_url) as space:
+        add_history(space, 600)
+        recap = _read(space, period)
+        days = {"first": str(period.first), "last": str(period.last)}
+        with space.database.read() as connection:
+            heard = connection.execute(
+                text(
+                    "SELECT track, artists, count(*) AS n FROM mood_history WHERE local_day >= :first"
+                    " AND local_day <= :last GROUP BY track_id, track, artists ORDER BY n DESC, track_id"
+                ),
+                days,
+            ).all()
+            moods = connection.execute(
+                text("SELECT mood, sum(listens) FROM mood_daily WHERE day >= :first AND day <= :last GROUP BY mood"),
+                days,
+            ).all()
+    assert recap.top_track == Most(*heard[0])
+    assert recap.total == sum(row.n for row in heard) == sum(sum(part.values()) for part in recap.parts)
+    assert {mood: count for mood, count in recap.listens.items() if count} == dict(map(tuple, moods))
+    assert set(recap.top_of_mood) == {mood for mood, _ in moods} - {"Unlabelled"}
+    assert recap.top_artist is not None
+
+
+def test_the_first_partial_period_is_said_to_be_one(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 90)  # from 15 Nov on
+        begun = " ".join(_read(space).sentences())
+        month = " ".join(_read(space, MONTH).sentences())
+        complete = " ".join(_read(space, period_with(Unit.WEEK, NOW.date())).sentences())
+    assert "The history begins on 15 Nov 2026, so no whole week before can be compared." in begun
+    assert "more than" not in begun
+    assert "so this month is incomplete" in month
+    assert "The month is not over: it is counted up to 24 Nov 2026." in month
+    assert "the same days of the week before" in complete
+    assert "The week is not over" in complete
+
+
+def test_a_period_that_is_not_over_is_compared_with_as_many_days(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 600)
+        recap = _read(space, period_with(Unit.WEEK, NOW.date()))
+        with space.database.read() as connection:
+            days = "SELECT count(*) FROM mood_history WHERE local_day IN ('2026-11-16', '2026-11-17')"
+            assert sum(recap.before.values()) == connection.scalar(text(days))
+
+
+def test_minutes_songs_and_the_busiest_day_are_said() -> None:
+    most = Most("Song", "Band", 12)
+    recap = replace(_recap({"Happy": 20}, {}), minutes=61, top_track=most, top_artist=replace(most, title=""))
+    parts = [{"Happy": 1}] * 6 + [{"Happy": 14}]
+    said = replace(recap, parts=parts, top_of_mood={"Happy": most}).sentences()
+    assert "That is 61 minutes of music." in said
+    assert "Most played: Song by Band, 12 times." in said
+    assert "Top artist: Band, 12 times." in said
+    assert "Top songs: Happy: Song by Band." in said
+    assert "Most listens were on Sunday: 14." in said
+    assert recap.headline() == "61 minutes, most often happy music"
+
+
+def _said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
+    monkeypatch.setenv("MOODLOG_HOME", str(tmp_path))
+    monkeypatch.delenv("MOODLOG_DATABASE_URL", raising=False)
+    return CliRunner().invoke(command, list(words))
+
+
+def test_months_and_years_can_be_named_or_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 600)
+    month = json.loads(_said(tmp_path, monkeypatch, "--month", "2026-10", "--json").stdout)
+    assert (month["unit"], month["first"], month["last"], len(month["days"])) == (
+        "month",
+        "2026-10-01",
+        "2026-10-31",
+        31,
+    )
+    year = json.loads(_said(tmp_path, monkeypatch, "--year", "2026", "--json").stdout)
+    assert (year["begins"], len(year["months"])) == ("2026-09-21", 12)
+    assert "in 2026" in _said(tmp_path, monkeypatch, "--year", "--user", "ada").stdout, "the first year has not ended"
+    wrong = _said(tmp_path, monkeypatch, "--month", "--year", "2026")
+    assert wrong.exit_code == 2
+    assert "--month, --year" in wrong.output
+    assert "2026-11" in _said(tmp_path, monkeypatch, "--month", "November").output
+
+
 def test_nobody_connected_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOODLOG_HOME", str(tmp_path))
     monkeypatch.delenv("MOODLOG_DATABASE_URL", raising=False)
@@ -171,6 +295,6 @@ def test_a_leading_mood_has_its_interval_where_there_is_one(tmp_path: Path, data
     assert "Happy has 40 to 85% (90% interval)" in said
     with workspace(tmp_path, database_url) as space:
         add_history(space, 400)
-        read = read_recap(space.database, "ada", "Ada", MONDAY)
+        read = _read(space)
     assert set(read.intervals) == {mood for mood, count in read.listens.items() if count and mood != "Unlabelled"}
     assert all(0 <= low < high <= 1 for low, high in read.intervals.values())

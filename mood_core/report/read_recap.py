@@ -1,0 +1,120 @@
+"""Reads a recap from the database, at the cost of the listens of its period."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from math import sqrt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from mood_core.domain.records import MOODS, to_ms
+from mood_core.report.recap import Most, Recap, counted_before, minutes_of, no_listens
+from mood_core.report.recap_period import Period, Unit, last_full, period_with
+from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
+from mood_core.store.queries.accounts import Account
+
+_EPOCH = date(1970, 1, 1)
+_Z_90 = 1.6449
+
+
+def period_to_show(database: Database, account: Account, unit: Unit, now: datetime) -> Period:
+    """The last full period of ``account``, or the current one if the history begins in it.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
+    today = now.astimezone(ZoneInfo(account.timezone)).date()
+    full = last_full(unit, today)
+    with database.read() as connection:
+        begins = _first_day(connection, account.user_id)
+    return period_with(unit, today) if begins and begins > full.last else full
+
+
+def read_recap(database: Database, account: Account, period: Period, now: datetime) -> Recap:
+    """The recap of ``period``.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
+    zone = ZoneInfo(account.timezone)
+    today = now.astimezone(zone).date()
+    until = today if period.first <= today < period.last else None
+    bounds = (datetime.combine(day, time.min, zone) for day in (period.first, period.last + timedelta(days=1)))
+    since, end = (to_ms(moment) for moment in bounds)
+    with database.read() as connection:
+        begins = _first_day(connection, account.user_id)
+        rows = _days(connection, account.user_id, period.first, period.last)
+        earlier = _days(connection, account.user_id, *counted_before(period, until))
+        tracks = connection.execute(query("recap_tracks"), {"user": account.user_id, "since": since, "end": end}).all()
+    parts = [no_listens() for _ in range(period.parts)]
+    for row in rows:
+        parts[period.part_of(_EPOCH + timedelta(days=row.day))][row.mood] += row.listens
+    listens = _by_mood(rows)
+    top = _most_played(tracks)
+    return Recap(
+        account.user_id,
+        account.display_name,
+        period,
+        listens,
+        _by_mood(earlier),
+        parts,
+        begins=begins,
+        until=until,
+        minutes=minutes_of(sum(row.ms or 0 for row in tracks)) if any(row.timed for row in tracks) else None,
+        top_track=top[0] if top else None,
+        top_artist=_top_artist(tracks),
+        top_of_mood={
+            mood: best[0] for mood in MOODS if (best := _most_played([row for row in tracks if row.mood == mood]))
+        },
+        intervals=_intervals(rows, listens),
+    )
+
+
+def _first_day(connection: Connection, user_id: str) -> date | None:
+    first = connection.scalar(query("recap_first_day"), {"user": user_id})
+    return None if first is None else _EPOCH + timedelta(days=first)
+
+
+def _days(connection: Connection, user_id: str, first: date, last: date) -> Sequence[Any]:
+    numbers = {"first": (first - _EPOCH).days, "last": (last - _EPOCH).days}
+    return connection.execute(query("recap_days"), {"user": user_id} | numbers).all()
+
+
+def _by_mood(rows: Sequence[Any]) -> dict[str, int]:
+    counts = no_listens()
+    for row in rows:
+        counts[row.mood] += row.listens
+    return counts
+
+
+def _most_played(tracks: Sequence[Any]) -> list[Most]:
+    """The most played track; of equals the first by id; empty without tracks."""
+    best = min(tracks, key=lambda row: (-row.listens, row.track_id), default=None)
+    return [Most(best.track, best.artists, best.listens)] if best else []
+
+
+def _top_artist(tracks: Sequence[Any]) -> Most | None:
+    """The most played artist; artists of one track count as one; of equals the first by name."""
+    listens = Counter[str]()
+    for row in tracks:
+        if row.artists:
+            listens[row.artists] += row.listens
+    best = min(listens, key=lambda artist: (-listens[artist], artist), default=None)
+    return None if best is None else Most("", best, listens[best])
+
+
+def _intervals(rows: Sequence[Any], listens: dict[str, int]) -> dict[str, tuple[float, float]]:
+    """The 90% interval of each mood's share, as in the views; see docs/store.md."""
+    total, labelled = sum(listens.values()), sum(listens[mood] for mood in MOODS)
+    found = {}
+    for mood in MOODS:
+        mean = sum(row.expected_listens for row in rows if row.mood == mood)
+        half = _Z_90 * sqrt(sum(row.listens_variance for row in rows if row.mood == mood)) + 0.5
+        if listens[mood]:
+            found[mood] = max(mean - half, 0.0) / total, min(mean + half, labelled) / total
+    return found
