@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mood_core.files.private import file_stem
+from mood_core.report.page import shows_person
 from mood_core.report.recap_picture import FOLDER, forget_pictures
 from mood_core.usecases.elsewhere import Elsewhere, Gone, Removed
 from mood_core.usecases.people.run_history import remove_from_history
@@ -33,8 +34,8 @@ class Traces(Elsewhere):
         """
         delete_quarantined_rows(self._quarantine, user_id)
         forget_pictures(self._home, user_id)
-        for page in self._home.glob("*.html"):  # `moodlog demo` writes one here
-            if page.is_file() and user_id.encode() in page.read_bytes():
+        for page in self._home.glob("*.html"):  # the nightly flow and `moodlog demo` write one here
+            if page.is_file() and shows_person(page, user_id):
                 page.unlink(missing_ok=True)
         return remove_from_history(self._home / "prefect", [user_id, *names], known)
 

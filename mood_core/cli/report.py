@@ -16,9 +16,6 @@ from mood_core.files.private import write_private
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
 
-_MARKS, _HEAD_BYTES = (b'content="moodlog"', b"<title>Moods</title>"), 2_000
-"""What the first bytes of a page have, of this and of earlier versions."""
-
 
 @click.command
 @click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Show this person; default: everybody.")
@@ -43,7 +40,7 @@ def command(users: tuple[str, ...], first_day: date | None, last_day: date | Non
       moodlog report --open
       moodlog report --user ada --from 2026-01-01 --out ada.html
     """
-    _refuse_foreign(out)
+    refuse_foreign(out)
     with Workspace() as workspace:
         write_report(workspace, out, users=users, first_day=first_day, last_day=last_day)
         if not workspace.accounts.all():
@@ -53,18 +50,16 @@ def command(users: tuple[str, ...], first_day: date | None, last_day: date | Non
         webbrowser.open(out.resolve().as_uri())
 
 
-def _refuse_foreign(out: Path) -> None:
+def refuse_foreign(out: Path) -> None:
     """Refuse to replace a file that is no page of moodlog.
 
     Raises:
         InputError: ``out`` is such a file.
     """
-    if not out.is_file() or out.stat().st_size == 0:
-        return
-    with out.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if not any(mark in head for mark in _MARKS):
-        raise InputError(f"{out} is not a page of moodlog and is not replaced; name another file with --out")
+    from mood_core.report.page import is_page
+
+    if out.is_file() and out.stat().st_size and not is_page(out):
+        raise InputError(f"{out} is not a page of moodlog and is not replaced; move it, or name another with --out")
 
 
 def write_report(

@@ -7,7 +7,10 @@ import hashlib
 import json
 import zlib
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+from mood_core.files.private import file_stem
 
 _SCRIPTS = (
     "basics.js",
@@ -23,6 +26,39 @@ _SCRIPTS = (
 _MOST_PLAIN = 1_000_000
 """Up to this many characters, the data stays plain JSON, which editors and browsers from before 2023 can read."""
 
+_MARKS, _HEAD_BYTES = (b'content="moodlog"', b"<title>Moods</title>"), 4_000
+"""What the first bytes of a page have, of this and of earlier versions."""
+
+_PEOPLE = b'<meta name="moodlog-people" content="'
+
+
+def is_page(path: Path) -> bool:
+    """Whether ``path`` is a mood page of this or an earlier version.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    head = _head(path)
+    return any(mark in head for mark in _MARKS)
+
+
+def shows_person(path: Path, user_id: str) -> bool:
+    """Whether the HTML file ``path`` shows a person, or may show them: pages of earlier versions can be compressed.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    _, found, people = _head(path).partition(_PEOPLE)
+    if found:
+        return file_stem(user_id).encode() in people.partition(b'"')[0].split()
+    content = path.read_bytes()
+    return user_id.encode() in content or (b'type="application/zlib"' in content and is_page(path))
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
 
 def render_page(data: dict[str, Any]) -> str:
     """The page for the ``data`` of :func:`mood_core.report.page_data.page_data`.
@@ -37,6 +73,7 @@ def render_page(data: dict[str, Any]) -> str:
     environment = Environment(loader=PackageLoader("mood_core.report", "assets"), autoescape=True)
     library, script, style = _asset("echarts.min.js"), _script(), _asset("page.css")
     return environment.get_template("page.html.j2").render(
+        people=" ".join(file_stem(person["user_id"]) for person in data["people"]),
         policy=_policy([library, script], style),
         library=Markup(library),  # noqa: S704 - the project's own files
         script=Markup(script),  # noqa: S704

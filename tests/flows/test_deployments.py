@@ -88,6 +88,7 @@ def test_the_schedules_are_those_of_the_documentation() -> None:
     assert when == {
         "nightly": "30 4 * * *",
         "pull": "15,45 * * * *",
+        "write-report": "30 6 * * *",
         "weekly-recap": "0 7 * * 1",
         "weekly-train-check": "0 6 * * 0",
         "compact": "0 5 2 * *",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -16,9 +17,13 @@ import pytest
 
 from flows.server.local_server import LocalServer, local_server
 from mood_core.app.workspace import Workspace
+from mood_core.domain.records import User
 from mood_core.errors import ConfigError, InputError, Unavailable
+from mood_core.lake import schema
+from mood_core.lake.arrow_tables import users_table
+from mood_core.report.page_data import MOST_PEOPLE
 from tests.flows.deployed import settings_of
-from tests.report_history import USER, add_history
+from tests.report_history import NOW, USER, add_history
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
@@ -161,6 +166,38 @@ def test_nobody_and_a_silent_week_leave_no_picture(server: str, home: Path) -> N
         add_history(space, 20)
     assert "no stored listens" in write_recap(week=date(2020, 1, 1))[0]
     assert not list((home / "recaps").rglob("*.png"))
+
+
+def test_the_page_is_written_for_its_owner_only_and_replaces_no_other_file(server: str, home: Path) -> None:
+    from flows.write_report import write_report
+
+    with Workspace() as space:
+        add_history(space, 20)
+    write_report()
+    page = home / "report.html"
+    first = page.read_bytes()
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    write_report(["ada"])
+    assert page.read_bytes()[:500] == first[:500]
+    page.write_text("my thesis", encoding="utf-8")
+    with pytest.raises(InputError, match=r"report\.html is not a page of moodlog and is not replaced; move it"):
+        write_report()
+    assert page.read_text(encoding="utf-8") == "my thesis"
+
+
+def test_more_people_than_a_page_shows_have_none_until_some_are_chosen(
+    server: str, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from flows.write_report import write_report
+
+    with Workspace() as space:
+        users = [User(f"user-{number}", f"User {number}", "UTC", NOW) for number in range(MOST_PEOPLE + 1)]
+        space.batches.add(schema.USERS, users_table(users, recorded_at=NOW), now=NOW)
+    write_report()
+    assert not (home / "report.html").exists()
+    assert "Name up to 12 in the parameter people" in caplog.text
+    write_report(["user-1"])
+    assert (home / "report.html").is_file()
 
 
 def test_a_night_leaves_its_summary_accounts_and_picture(server: str, home: Path) -> None:

@@ -59,6 +59,7 @@ def test_a_schedule_starts_one_run_on_each_of_its_days_at_its_local_time(name: s
 def _is_due(name: str, day: date) -> bool:
     due = {
         "nightly": True,
+        "write-report": True,
         "weekly-recap": day.weekday() == 0,
         "weekly-train-check": day.weekday() == 6,
         "compact": day.day == 2,

@@ -36,7 +36,14 @@ def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -
         assert (refused.returncode, str(serve.process.pid) in refused.stderr) == (75, True), refused.stderr
         status, report = until(lambda: serve.health() if serve.health()[1].get("status") == "ok" else None)
         assert (status, report["scheduler"], report["problems"]) == (200, "ok", [])
-        assert set(report["next_runs"]) == {"nightly", "pull", "weekly-recap", "weekly-train-check", "compact"}
+        assert set(report["next_runs"]) == {
+            "nightly",
+            "pull",
+            "write-report",
+            "weekly-recap",
+            "weekly-train-check",
+            "compact",
+        }
 
         shown = json.loads(run(*MOODLOG, "status", "--json").stdout)["schedule"]
         assert (shown["server"], shown["next_runs"], shown["problems"]) == ("moodlog serve", report["next_runs"], [])

@@ -153,7 +153,7 @@ def test_a_backup_makes_no_mount_point_and_a_report_replaces_no_foreign_file(hom
 def test_a_recap_of_an_empty_week_names_the_last_week_with_listens(history: Path) -> None:
     day = NOW - timedelta(days=9)
     assert f"moodlog recap --week {day - timedelta(days=day.weekday()):%Y-%m-%d}" in _moodlog("recap").stderr
-    assert "listened 1 time" in _moodlog("recap", "--week", day).stdout.replace("\u202f", " ")
+    assert "listened 1 time" in _moodlog("recap", "--week", f"{day:%Y-%m-%d}").stdout.replace("\u202f", " ")
 
 
 def test_logs_name_modules_only_with_v(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from mood_core.domain.records import MOODS, Listen, ListenSource, User, to_ms
 from mood_core.errors import InputError
 from mood_core.lake import schema
 from mood_core.lake.arrow_tables import to_table, users_table
-from mood_core.report.page import render_page
+from mood_core.report.page import is_page, render_page, shows_person
 from mood_core.report.page_data import _plain, page_data
 from mood_core.report.queries import VIEWS, page_sql
 from tests.report_history import NAMES, NOW, add_history, workspace
@@ -208,3 +208,22 @@ def test_the_page_says_how_right_the_labels_are(tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         page = write_report(space, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "On a curator never seen" in page
+
+
+@pytest.mark.parametrize("plain", [0, 10**9], ids=["compressed", "plain"])
+def test_a_page_names_the_people_whom_it_shows_also_where_its_data_is_compressed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: int
+) -> None:
+    monkeypatch.setattr("mood_core.report.page._MOST_PLAIN", plain)
+    with workspace(tmp_path) as space:
+        add_history(space, 3)
+        space.batches.add(schema.USERS, users_table([User('a "b" c', "B", "UTC", NOW)], recorded_at=NOW), now=NOW)
+        page = write_report(space, tmp_path / "page.html")
+    assert is_page(page)
+    assert [shows_person(page, user) for user in ("ada", 'a "b" c', "ad", "a", "")] == [True, True, False, False, False]
+    older = tmp_path / "older.html"
+    older.write_bytes(page.read_bytes().replace(b'<meta name="moodlog-people"', b"<meta"))
+    assert shows_person(older, "ada")
+    (tmp_path / "thesis.html").write_text("<title>Thesis</title>", encoding="utf-8")
+    assert not is_page(tmp_path / "thesis.html")
+    assert not shows_person(tmp_path / "thesis.html", "ada")
