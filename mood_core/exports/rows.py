@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Generator, Iterator
 from enum import Enum
@@ -27,6 +28,11 @@ _SURROGATE = re.compile(
 _OPEN_ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{0,4}(\\(u[0-9a-fA-F]{0,3})?)?)?$")
 _ESCAPE_BYTES = 12  # a pair of surrogates
 _MORE = 4_096  # read to complete an escape at the end of a block
+_VALUE = re.compile(rb'(?<=\w)("\s*:\s*)([-+.\w]+)(?=\s*[,}])')  # not text: no quotation mark is in it
+_OPEN_VALUE = re.compile(rb'"\s*(:\s*[-+.\w]*)?\s*$')
+_NUMBER = re.compile(rb"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
+_LARGEST = 2**63 - 1
+_DAMAGE = (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError, MemoryError)
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)[^/]*$", re.IGNORECASE)
 _EXTENDED = {"ms_played", "spotify_track_uri", "master_metadata_track_name"}
@@ -110,22 +116,32 @@ def stream_objects(file: JsonFile, limits: Limits, prefix: str) -> Generator[Any
 
 
 def _stream(file: JsonFile, guarded: _Guarded, place: str = "") -> Generator[Any, None, None]:
+    """The values at ``place``. If the parser stops at a value, the file is read again with such values as strings."""
+    done = 0
+    try:
+        for row in _parsed(file, guarded, place):
+            done += 1
+            yield row
+    except _DAMAGE:
+        guarded.quotes_values = True
+        try:
+            yield from islice(_parsed(file, guarded, place), done, None)
+        except _DAMAGE as error:
+            raise InputError(
+                f"{file.name} is damaged or truncated near byte {guarded.read_bytes:,} ({_reason(error)}); "
+                "nothing was imported: download the export again or leave this file out"
+            ) from error
+
+
+def _parsed(file: JsonFile, guarded: _Guarded, place: str) -> Iterator[Any]:
     with file.open() as content:
         guarded.begin(content)
         if place and guarded.is_list:
             return
         prefix = place or "item" * guarded.is_list
-        try:
-            for row in ijson.items(
-                guarded, prefix, multiple_values=not guarded.is_list, use_float=True, buf_size=_BLOCK
-            ):
-                guarded.row_done()
-                yield row
-        except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError, MemoryError) as error:
-            raise InputError(
-                f"{file.name} is damaged or truncated near byte {guarded.read_bytes:,} ({_reason(error)}); "
-                "nothing was imported: download the export again or leave this file out"
-            ) from error
+        for row in ijson.items(guarded, prefix, multiple_values=not guarded.is_list, use_float=True, buf_size=_BLOCK):
+            guarded.row_done()
+            yield row
 
 
 def _reason(error: Exception) -> str:
@@ -135,12 +151,26 @@ def _reason(error: Exception) -> str:
     return first or type(error).__name__
 
 
+def _quoted(match: re.Match[bytes]) -> bytes:
+    return match[0] if _is_readable(match[2]) else b'%s"%s"' % match.groups()
+
+
+def _is_readable(value: bytes) -> bool:
+    """Whether the parser can read a value that is not a string, an object or a list."""
+    if value in (b"true", b"false", b"null"):
+        return True
+    if not _NUMBER.fullmatch(value):
+        return False
+    return math.isfinite(float(value)) and (not value.lstrip(b"-").isdigit() or abs(float(value)) < _LARGEST)
+
+
 class _Guarded:
     """A file without its byte-order mark that enforces its declared size and the limit of a row.
 
     Escapes of lone surrogates, at which the parser would stop, are replaced by that of U+FFFD.
 
     Attributes:
+        quotes_values: whether values at which the parser would stop (NaN, numbers of more than 64 bits) become strings.
         is_list: whether it is one list of rows; exports until 2019 have a sequence of objects.
     """
 
@@ -155,6 +185,7 @@ class _Guarded:
         self.read_bytes = 0
         self.repaired = 0
         self.is_list = True
+        self.quotes_values = False
 
     def begin(self, content: IO[bytes]) -> None:
         """Start to read ``content``, which must be a list or a sequence of objects.
@@ -162,7 +193,7 @@ class _Guarded:
         Raises:
             InputError: It is neither.
         """
-        self._content = content
+        self._content, self.repaired, self._row_began, self._opened = content, 0, 0, 0
         first = content.read(_BLOCK)
         if first.startswith(_OTHER_ENCODINGS):
             raise InputError(f"{self._name} is encoded as UTF-16; save it as UTF-8 or leave it out")
@@ -195,10 +226,16 @@ class _Guarded:
         if size == 0:
             return b""
         block, self._first = self._first or self._next(size if size >= 0 else _BLOCK), b""
-        while _OPEN_ESCAPE.search(block[-_ESCAPE_BYTES:]) and (more := self._next(_MORE)):
+        while self._is_open(block) and (more := self._next(_MORE)):
             block += more
         self._refuse_abyss(block)
-        return self._repaired(block)
+        block = self._repaired(block)
+        return _VALUE.sub(_quoted, block) if self.quotes_values else block
+
+    def _is_open(self, block: bytes) -> bool:
+        """Whether ``block`` ends within an escape or a value that may have to be replaced."""
+        is_open = _OPEN_ESCAPE.search(block[-_ESCAPE_BYTES:]) or (self.quotes_values and _OPEN_VALUE.search(block))
+        return bool(is_open)
 
     def _next(self, size: int) -> bytes:
         block = self._content.read(size)
