@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 )
 @click.option("--label", is_flag=True, help="Fetch features and label at once, most played tracks first.")
 @click.option("--undo", metavar="ID", help="Take the import with this id back, from lake and SQL; needs no PATH.")
+@click.option("--list", "show", is_flag=True, help="List the imports that can be taken back; --json: one a line.")
 @click.option("--dry-run", is_flag=True, help="Report the outcome of every row, and write nothing.")
 @options.as_json
 @click.pass_context
@@ -56,6 +57,7 @@ def command(
     private: str,
     label: bool,
     undo: str | None,
+    show: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -69,6 +71,7 @@ def command(
       moodlog import my_spotify_data.zip
       moodlog import my_spotify_data.zip --dry-run
       moodlog import my_spotify_data.zip --user ada --label
+      moodlog import --list
       moodlog import --undo 1a2b3c4d
       moodlog import "Spotify Extended Streaming History" --user ada --timezone Europe/Berlin
     """
@@ -79,9 +82,14 @@ def command(
     from mood_core.usecases.imports.achieved import NOT_REQUESTED
 
     if undo is not None:
-        others = ("paths", "user", "timezone", "min_ms", "private", "label", "dry_run")
+        others = ("paths", "user", "timezone", "min_ms", "private", "label", "show", "dry_run")
         options.refuse_given(context, others, "--undo takes one import back at once and does nothing else")
         _undo(undo, as_json=as_json)
+        return
+    if show:
+        others = ("paths", "timezone", "min_ms", "private", "label", "dry_run")
+        options.refuse_given(context, others, "--list imports nothing")
+        _list(user, as_json=as_json)
         return
     if not paths:
         raise click.UsageError("Missing argument 'PATH...': the zip that Spotify sent, its folder, or its JSON files.")
@@ -94,6 +102,12 @@ def command(
     with Workspace() as workspace, _bar() as bar:
         report = import_export(
             workspace, paths, user=user, timezone=timezone, row_filter=row_filter, dry_run=dry_run, progress=bar
+        )
+    if timezone is not None and timezone != report.timezone:
+        click.echo(
+            f"--timezone {timezone} was not used: {report.display_name} is in {report.timezone} already. To change it: "
+            f"moodlog users set-timezone {report.user_id} {timezone}",
+            err=True,
         )
     if not as_json:
         print_outcomes(report)
@@ -129,6 +143,20 @@ def _undo(import_id: str, *, as_json: bool) -> None:
         "Plays that other files have as well were stored once: import those files again to add them.",
         err=True,
     )
+
+
+def _list(user: str | None, *, as_json: bool) -> None:
+    from mood_core.app.workspace import Workspace
+    from mood_core.cli.import_report import print_imports
+    from mood_core.store.queries.import_records import ImportRecords
+    from mood_core.usecases.people.manage_users import the_account
+
+    with Workspace() as workspace:
+        imports = ImportRecords(workspace.database).all(the_account(workspace.accounts, user).user_id if user else None)
+    if not as_json:
+        print_imports(imports)
+    for each in imports if as_json else ():
+        click.echo(json.dumps(each, ensure_ascii=False))
 
 
 def _state(user_id: str) -> Achieved:

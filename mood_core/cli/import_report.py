@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from mood_core.cli.plain_table import plain_table
 from mood_core.exports.outcomes import MEANING, RowOutcome
 from mood_core.text.format import plural
 from mood_core.usecases.imports.achieved import NOT_LABELLED, NOT_REQUESTED, Achieved
@@ -24,7 +26,8 @@ def print_outcomes(report: ImportReport) -> None:
     table = Table("outcome", "rows", "meaning", box=None, pad_edge=False)
     table.columns[1].justify = "right"
     for name, count in report.outcomes.items():
-        table.add_row(name, f"{count:,}", MEANING[RowOutcome(name)])
+        limit = f" ({report.min_ms / 1000:g} s)" if name == RowOutcome.SKIPPED else ""
+        table.add_row(name, f"{count:,}", MEANING[RowOutcome(name)] + limit)
     table.add_row("rows read", f"{report.rows_read:,}", "all of them", style="bold")
     Console().print(table)
     print_notes(_notes(report))
@@ -52,8 +55,8 @@ def _notes(report: ImportReport) -> Iterator[str]:
         yield f"New listens from {report.first_at:%Y-%m-%d} to {report.last_at:%Y-%m-%d}."
     if report.shorter_kept:
         yield (
-            f"{plural(report.shorter_kept, 'stored listen')} shorter than --min-ms kept; `moodlog import --undo ID` "
-            "takes an import back."
+            f"--min-ms removes nothing: {report.display_name} has {plural(report.shorter_kept, 'stored listen')} of "
+            f"less than {report.min_ms / 1000:g} s. `moodlog import --list` shows the imports, `--undo ID` takes one back."
         )
     if report.gaps_filled:
         yield f"Possible gaps filled: {report.gaps_filled}."
@@ -90,3 +93,22 @@ def _next(state: Achieved) -> Iterator[str]:
 
 def _person(report: ImportReport) -> str:
     return f"{report.display_name} ({report.user_id})"
+
+
+def print_imports(imports: Sequence[Mapping[str, Any]]) -> None:
+    """Print the ``imports`` that can be taken back to stdout."""
+    rows = [
+        {
+            "id": each["import_id"],
+            "person": each["display_name"],
+            "imported at": f"{each['imported_at'][:16].replace('T', ' ')} UTC",
+            "rows": each["rows_read"],
+            "outcomes": _outcomes(each) if each["is_complete"] else "interrupted: import the same files again",
+        }
+        for each in imports
+    ]
+    Console().print(plain_table(rows) if rows else "No import is recorded that can be taken back.")
+
+
+def _outcomes(recorded: Mapping[str, Any]) -> str:
+    return ", ".join(f"{count:,} {outcome}" for outcome, count in (recorded["outcomes"] or {}).items())

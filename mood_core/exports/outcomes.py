@@ -34,7 +34,7 @@ MEANING = {
     RowOutcome.AUDIOBOOK: "audiobooks",
     RowOutcome.NO_URI: "rows without a track URI",
     RowOutcome.LOCAL_TRACK: "local files that Spotify does not know",
-    RowOutcome.SKIPPED: "skipped: shorter than --min-ms (30 s by default)",
+    RowOutcome.SKIPPED: "skipped: shorter than --min-ms",
     RowOutcome.PRIVATE_SESSION: "private sessions, dropped by --private drop",
     RowOutcome.MALFORMED: "malformed rows, quarantined",
 }

@@ -207,7 +207,7 @@ WHERE user_id = :user;
 -- name: complete_import
 -- Record that an import is complete.
 UPDATE imports
-SET last_batch_ms = :until
+SET last_batch_ms = :until, rows_read = :rows, outcomes = :outcomes
 WHERE import_id = :id;
 
 -- name: import_by_id
@@ -220,16 +220,30 @@ FROM imports AS i
 INNER JOIN users AS u ON i.user_key = u.user_key
 WHERE i.import_id = :id;
 
--- name: import_ids
--- The imports that can be taken back, newest first.
-SELECT i.import_id
+-- name: imports
+-- The imports that can be taken back, newest first; last_batch_ms is NULL if one was interrupted.
+SELECT
+    i.import_id,
+    u.user_id,
+    u.display_name,
+    i.first_batch_ms,
+    i.last_batch_ms,
+    i.rows_read,
+    i.outcomes
 FROM imports AS i
+INNER JOIN users AS u ON i.user_key = u.user_key
+WHERE
+    TRUE
+    /* user: AND u.user_id = :user */
 ORDER BY i.first_batch_ms DESC, i.import_id;
 
--- name: first_import
--- The time of the first batch of the oldest import that can be taken back.
-SELECT min(i.first_batch_ms) AS first_batch_ms
-FROM imports AS i;
+-- name: limits_of_imports
+-- The times of the first batch of each import and of the end of its batches, in chronological order.
+SELECT i.first_batch_ms AS at_ms FROM imports AS i
+UNION
+SELECT i.last_batch_ms AS at_ms FROM imports AS i
+WHERE i.last_batch_ms IS NOT NULL
+ORDER BY at_ms;
 
 -- name: paths_since
 -- The batches of a dataset that were made at :since or later, newest first.

@@ -18,7 +18,7 @@ from mood_core.domain.records import Gap, from_ms
 from mood_core.errors import StoreError
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS
-from mood_core.usecases.imports import undo_import
+from mood_core.usecases.imports import undo_import, write
 from mood_core.usecases.remove_rows import replace_by
 from tests.exports import extended, music, unpacked
 from tests.nights import contents
@@ -130,6 +130,51 @@ def _stopping(stop_at: int) -> Callable[..., Any]:
         return real(*values, **options)
 
     return replace
+
+
+def test_the_files_of_one_import_are_merged_and_it_can_still_be_taken_back(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "ROWS_A_FILE", 2)
+    run(unpacked(tmp_path / "other", OTHER), "--user", "ada")
+    before = _state()
+    import_id = run(unpacked(tmp_path / "mine", MINE), "--user", "ada")["import_id"]
+    run(unpacked(tmp_path / "third", {"s9.json": [music("Song 8", "2024-05-01 10:00")]}), "--user", "ada")
+    with Workspace() as workspace:
+        files = len(workspace.lake.paths("listens"))
+        workspace.compact(before="2999-01")
+        assert files - 2 >= len(workspace.lake.paths("listens")) == 3
+    run("--undo", import_id)
+    listens, plays, _ = _state()
+    assert len(listens) == len(before[0]) + 1
+    assert plays == []
+
+
+def test_the_imports_are_listed_each_with_its_own_outcomes(run: Run, tmp_path: Path) -> None:
+    """Also if the same files are imported again: the earlier import keeps what it did."""
+    folder = unpacked(tmp_path / "mine", MINE)
+    first = run(folder, "--user", "ada")
+    second = run(folder, "--user", "ada")
+    assert second["import_id"] is None, "it stored nothing that could be taken back"
+    third = run(unpacked(tmp_path / "more", {"s1.json": [music("Unheard", "2024-06-01 10:00")]}), "--user", "ada")
+    done = CliRunner().invoke(main, ["import", "--list", "--user", "ada", "--json"])
+    listed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(each["import_id"], each["rows_read"], each["outcomes"]) for each in listed] == [
+        (third["import_id"], 1, {"unmatched": 1}),
+        (first["import_id"], 8, first["outcomes"]),
+    ]
+    assert first["import_id"] in CliRunner().invoke(main, ["import", "--list"]).stdout
+    assert CliRunner().invoke(main, ["import", "--list", str(folder)]).exit_code == 2
+
+
+def test_a_time_zone_for_a_known_person_is_not_ignored_silently(run: Run, tmp_path: Path) -> None:
+    folder = unpacked(tmp_path / "mine", MINE)
+    run(folder, "--user", "ada")
+    done = CliRunner().invoke(main, ["import", str(folder), "--user", "ada", "--timezone", "Asia/Tokyo"])
+    assert done.exit_code == 0
+    assert "moodlog users set-timezone local-ada Asia/Tokyo" in done.stderr
+    done = CliRunner().invoke(main, ["import", str(folder), "--user", "ada", "--timezone", "Nowhere"])
+    assert done.exit_code == 2
 
 
 def test_an_unknown_import_is_refused_with_the_known_ones(run: Run, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -43,18 +44,23 @@ class ImportRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, user_id: str, digest: str, options: str, *, first: datetime) -> str:
-        """Record that an import begins; returns its id. An interrupted import of the same files is continued."""
+    def begin(self, user_id: str, digest: str, options: str, *, first: datetime) -> tuple[str, bool]:
+        """Record that an import begins; returns its id, and whether it continues an interrupted one of these files."""
         values = {"user": user_id, "digest": digest, "options": options}
         if found := self._database.rows(query("interrupted_import"), values):
-            return str(found[0].import_id)
+            return str(found[0].import_id), True
         import_id = sha256(f"{values}{to_ms(first)}".encode()).hexdigest()[:8]
         self._database.run(query("begin_import"), values | {"id": import_id, "first": to_ms(first)})
-        return import_id
+        return import_id, False
 
-    def complete(self, import_id: str, *, until: datetime) -> None:
+    def complete(self, import_id: str, rows_read: int, outcomes: Mapping[str, int], *, until: datetime) -> None:
         """Record that an import is complete; its batches are older than ``until``."""
-        self._database.run(query("complete_import"), {"id": import_id, "until": to_ms(until)})
+        values = {"id": import_id, "until": to_ms(until), "rows": rows_read, "outcomes": json.dumps(dict(outcomes))}
+        self._database.run(query("complete_import"), values)
+
+    def discard(self, import_id: str) -> None:
+        """Delete the record of an import that stored nothing."""
+        self._database.run(query("remove_import"), {"id": import_id})
 
     def find(self, import_id: str) -> ImportRecord | None:
         """The import with that id, or None."""
@@ -63,14 +69,25 @@ class ImportRecords:
             return ImportRecord(import_id, row.user_id, from_ms(row.first_batch_ms), until)
         return None
 
-    def ids(self) -> list[str]:
-        """The ids of all imports, newest first."""
-        return [row.import_id for row in self._database.rows(query("import_ids"))]
+    def all(self, user_id: str | None = None) -> list[dict[str, Any]]:
+        """All imports, or those of a person, newest first. Without rows and outcomes if they are not recorded."""
+        options = () if user_id is None else ("user",)
+        return [
+            {
+                "import_id": row.import_id,
+                "user_id": row.user_id,
+                "display_name": row.display_name,
+                "imported_at": from_ms(row.first_batch_ms).isoformat(),
+                "is_complete": row.last_batch_ms is not None,
+                "rows_read": row.rows_read,
+                "outcomes": row.outcomes and json.loads(row.outcomes),
+            }
+            for row in self._database.rows(query("imports", *options), {"user": user_id})
+        ]
 
-    def oldest(self) -> datetime | None:
-        """The time of the first batch of the oldest import, or None without imports."""
-        (row,) = self._database.rows(query("first_import"))
-        return None if row.first_batch_ms is None else from_ms(row.first_batch_ms)
+    def limits(self) -> list[datetime]:
+        """The times of the first batch of each import and of the end of its batches, in chronological order."""
+        return [from_ms(row.at_ms) for row in self._database.rows(query("limits_of_imports"))]
 
     def paths_since(self, dataset: str, since: datetime) -> list[tuple[str, datetime]]:
         """(path, time) of the batches of ``dataset`` that were made at ``since`` or later, newest first."""
@@ -98,7 +115,7 @@ class ImportRecords:
     def forget(self, record: ImportRecord) -> None:
         """Delete the record of an import that was taken back, and what is known of the person's imported files."""
         self._database.run(query("remove_imported_files"), {"user": record.user_id})
-        self._database.run(query("remove_import"), {"id": record.import_id})
+        self.discard(record.import_id)
 
 
 def _removals(user: int, rows: PersonalRows, keys: dict[str, int]) -> Sequence[tuple[str, list[dict[str, Any]]]]:

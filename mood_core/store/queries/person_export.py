@@ -33,7 +33,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "mood_days": _COUNTED,
         "listen_totals": _COUNTED,
         "covered_listens": _COUNTED,
-        "imports": "holds the times of batches, and nothing else about the person",
+        "imports": "holds the times of batches, and the counts of the imported files again",
         "waiting_listens": "is an index of listens without a mood, which are exported",
         "accounts.token": "opens the account",
         "accounts.token_version": "counts changes of the token",

@@ -52,7 +52,8 @@ class ImportReport:
 
     ``account_data`` counts the plays without a track id, ``address_files`` the tracks in playlists and libraries, and
     ``repaired`` the broken characters of names that were replaced; ``shorter_kept`` counts stored listens that are
-    shorter than the limit of this import. ``import_id`` takes the import back.
+    shorter than ``min_ms``, the limit of this import. ``import_id`` takes the import back; it is None if nothing was
+    stored.
     """
 
     user_id: str
@@ -70,6 +71,7 @@ class ImportReport:
     quarantine: Path | None = None
     repaired: int = 0
     account_data: int = 0
+    min_ms: int = 0
     import_id: str | None = None
     shorter_kept: int = 0
     address_files: dict[str, int] = field(default_factory=dict)
@@ -145,14 +147,25 @@ def import_history(
         raise InputError(f"{names}: no listening history found; give the zip that Spotify sent or its JSON files")
     known = gather(read, user.user_id, rows, catalog)
     first = batches.next_time(now)
-    import_id = None if options.dry_run else records.begin(user.user_id, digest, options.text, first=first)
+    begun = None if options.dry_run else records.begin(user.user_id, digest, options.text, first=first)
     report = _import(user, Import(user.user_id, read, known, now), rows, batches, options, progress)
-    if import_id is not None:
-        report.import_id = import_id
+    if begun is not None:
         report.quarantine = keep()
-        records.complete(import_id, until=batches.next_time(now))
+        report.import_id = _record(*begun, report, records, until=batches.next_time(now))
         rows.remember(user.user_id, digest, options.text, report.rows_read, report.outcomes, now=now)
     return report
+
+
+def _record(
+    import_id: str, is_continued: bool, report: ImportReport, records: ImportRecords, *, until: datetime
+) -> str | None:
+    """Record the completed import; returns its id, or None if it stored nothing that could be taken back."""
+    stored = report.outcomes[RowOutcome.IMPORTED], report.outcomes[RowOutcome.UNMATCHED], report.gaps_filled
+    if not is_continued and not any(stored):
+        records.discard(import_id)
+        return None
+    records.complete(import_id, report.rows_read, report.outcomes, until=until)
+    return import_id
 
 
 def _import(
@@ -179,6 +192,7 @@ def _import(
         repaired=read.repaired,
         address_files=read.address_files,
         account_data=len(read.named.what),
+        min_ms=options.row_filter.min_ms,
         shorter_kept=rows.listens_shorter_than(options.row_filter.min_ms, user.user_id),
     )
 
@@ -204,7 +218,7 @@ def _ends(times: Sequence[int]) -> tuple[int, int]:
 def _already_imported(user: User, options: ImportOptions, rows_read: int, outcomes: dict[str, int]) -> ImportReport:
     """The report of an export that was imported before: its stored rows count as already imported."""
     person = user.user_id, user.display_name, user.timezone
-    report = ImportReport(*person, options.dry_run, rows_read, seen_before=True)
+    report = ImportReport(*person, options.dry_run, rows_read, seen_before=True, min_ms=options.row_filter.min_ms)
     for name, count in outcomes.items():
         stored = name in (RowOutcome.IMPORTED, RowOutcome.UNMATCHED)
         report.outcomes[RowOutcome.ALREADY_IMPORTED.value if stored else name] += count

@@ -39,6 +39,8 @@ def find_owner(
     Raises:
         InputError: Several people match, another name has the same id, or ``timezone`` is not an IANA name.
     """
+    if timezone is not None:
+        zone(timezone)
     known = accounts.all([user] if user else None)
     if len(known) > 1:
         raise InputError("several people match; name the person with --user ID, `moodlog status` lists the ids")

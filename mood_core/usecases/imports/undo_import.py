@@ -57,7 +57,7 @@ def find_import(records: ImportRecords, import_id: str) -> ImportRecord:
     """
     record = records.find(import_id)
     if record is None:
-        known = ", ".join(records.ids()) or "none"
+        known = ", ".join(each["import_id"] for each in records.all()) or "none"
         raise InputError(f"no import {import_id} can be taken back; imports that can: {known}")
     if record.until is None:
         raise InputError(f"import {import_id} was interrupted; import the same files again first, then take it back")

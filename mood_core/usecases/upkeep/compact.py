@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mood_core.domain.records import ListenSource
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import BatchFile, Lake
 from mood_core.lake.batch_files import conform
@@ -88,7 +88,7 @@ def _compact(
         for path in lake.superseded(name):
             lake.remove(path)
             report.leftovers += 1
-    oldest_import = ImportRecords(database).oldest()
+    limits = ImportRecords(database).limits()
     for dataset in MERGED:
         ledger = entries(database)
         rows = [ledger[path] for path in lake.paths(dataset.name) if path in ledger]
@@ -96,7 +96,7 @@ def _compact(
         groups = [group for group in _groups(past) if len(group) > 1]
         for number, group in enumerate(groups):
             progress(dataset.name, number / len(groups))
-            _merge(lake, database, dataset, group, oldest_import, now, report)
+            _merge(lake, database, dataset, group, limits, now, report)
     _repair_ledger(lake, database, now)
     report.cleaned = clean_lake(lake, database, now=now)
     return report
@@ -123,7 +123,7 @@ def _merge(
     database: Database,
     dataset: Dataset,
     group: list[LedgerRow],
-    oldest_import: datetime | None,
+    limits: Sequence[datetime],
     now: datetime,
     report: CompactReport,
 ) -> None:
@@ -134,9 +134,9 @@ def _merge(
         except BatchCorrupt as error:
             log.error("skipped: %s; run `moodlog verify`", error.message)  # noqa: TRY400 - the message is complete
             continue
-        if file.sha256 == row.sha256 and not _is_of_import(file, rows, oldest_import):
+        if file.sha256 == row.sha256:
             read.append((file, rows))
-    for part in _by_model(read):
+    for part in _parts(read, limits):
         if len(part) < 2:
             continue
         files = [file for file, _ in part]
@@ -148,19 +148,19 @@ def _merge(
         report.bytes_after += made.byte_count
 
 
-def _is_of_import(file: BatchFile, rows: pa.Table, oldest: datetime | None) -> bool:
-    """Whether ``rows`` are listens of an import that can be taken back: its files stay as they are."""
-    if oldest is None or file.created_at < oldest or "played_at" not in rows.schema.names:
-        return False
-    return not set(rows["source"].unique().to_pylist()) <= {ListenSource.RECENTLY_PLAYED.value}
+def _parts(
+    read: list[tuple[BatchFile, pa.Table]], limits: Sequence[datetime]
+) -> list[list[tuple[BatchFile, pa.Table]]]:
+    """The files that may become one file.
 
-
-def _by_model(read: list[tuple[BatchFile, pa.Table]]) -> list[list[tuple[BatchFile, pa.Table]]]:
-    """The files by model version: labels of different models stay apart, so that a model's files can be dropped."""
-    parts: dict[tuple[str, ...], list[tuple[BatchFile, pa.Table]]] = {}
+    Labels of different models stay apart, so that a model's files can be dropped. So do the files before, of and after
+    each import, which the times ``limits`` separate, so that an import can be taken back.
+    """
+    parts: dict[tuple[int, str], list[tuple[BatchFile, pa.Table]]] = {}
     for file, rows in read:
         versions = rows["model_version"].unique().to_pylist() if "model_version" in rows.schema.names else []
-        parts.setdefault(tuple(sorted(versions)), []).append((file, rows))
+        key = bisect_right(limits, file.created_at), "\n".join(sorted(versions))
+        parts.setdefault(key, []).append((file, rows))
     return list(parts.values())
 
 
