@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from io import StringIO
 from pathlib import Path
-from typing import IO, Any
 
 from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import Workspace
@@ -32,7 +29,6 @@ from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.imports.owner import RegisteringBatches, check_not_forgotten, find_owner
 from mood_core.usecases.imports.undo_import import UndoReport, find_import, undo_import
 from mood_core.usecases.imports.write import DryRun
-from mood_core.usecases.quarantine import quarantine_rows
 
 
 def import_export(
@@ -78,7 +74,7 @@ def import_export(
             DryRun() if dry_run else RegisteringBatches(lambda: workspace.batches, owner, renew),
             quarantine,
             now=now,
-            keep=lambda: quarantine_unless_forgotten(workspace, quarantine, user_id),
+            keep=lambda: workspace.quarantine_file(user_id, quarantine),
             options=ImportOptions(row_filter or ImportFilter(), limits, dry_run),
             catalog=catalog_names(settings, remember=not dry_run),
             progress=progress or NoProgress(),
@@ -109,13 +105,6 @@ def undo(workspace: Workspace, import_id: str) -> UndoReport:
     return report
 
 
-def quarantine_unless_forgotten(workspace: Workspace, rows: IO[str], user_id: str) -> Path | None:
-    """Quarantine malformed ``rows`` in a file, unless the person was forgotten since the import began."""
-    if workspace.batches.gone_among([user_id]):
-        return None
-    return quarantine_rows(rows, workspace.settings.quarantine, user_id)
-
-
 def label_now(
     workspace: Workspace, fetched: Callable[[int, int], None], labelled: Callable[[int, int], None]
 ) -> FetchReport:
@@ -144,12 +133,8 @@ def match_names(workspace: Workspace) -> int:
             workspace.batches,
             now=workspace.now(),
             catalog=catalog,
-            quarantine=lambda user_id, invalid: quarantine_unless_forgotten(workspace, _lines(invalid), user_id),
+            quarantine=workspace.quarantine_rows,
         )
-
-
-def _lines(rows: Sequence[dict[str, Any]]) -> IO[str]:
-    return StringIO("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 def catalog_names(settings: Settings, *, remember: bool) -> CatalogNames:

@@ -6,11 +6,13 @@ commands use only one, and the import of the model takes a second.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from mood_core.app.parts import Parts, make_home, utc_now
 from mood_core.domain.records import Service, User
@@ -193,7 +195,18 @@ class Workspace(Parts):
         from mood_core.usecases.nightly.pull_listens import PullListens
 
         parts = self.listen_clients(), self.listens, self.accounts, self.batches
-        return PullListens(*parts, dry_run=dry_run, stop=stop)
+        return PullListens(*parts, dry_run=dry_run, stop=stop, quarantine=self.quarantine_rows)
+
+    def quarantine_rows(self, user_id: str, rows: Sequence[dict[str, Any]]) -> Path | None:
+        """Quarantine invalid ``rows`` of a person: see :meth:`quarantine_file`."""
+        return self.quarantine_file(user_id, StringIO("".join(f"{json.dumps(row)}\n" for row in rows)))
+
+    def quarantine_file(self, user_id: str, rows: IO[str]) -> Path | None:
+        """Quarantine invalid ``rows``, one JSON object a line, unless the person was forgotten; returns the file."""
+        from mood_core.usecases.quarantine import quarantine_rows
+
+        gone = self.batches.gone_among([user_id])
+        return None if gone else quarantine_rows(rows, self.settings.quarantine, user_id)
 
     def find_silent(self) -> list[Silence]:
         """Find the active accounts that have fallen silent."""

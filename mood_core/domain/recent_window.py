@@ -12,9 +12,11 @@ whole window cannot be detected.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mood_core.domain.bounds import CLOCKS_DIFFER
+from mood_core.domain.listen_window import ListenWindow
 from mood_core.domain.records import Gap, Listen
 
 Key = tuple[datetime, str]
@@ -61,3 +63,14 @@ def merge_window(
 def _reaches_what_is_stored(window: Collection[Key], stored: Collection[Key]) -> bool:
     """Whether the window's oldest listen is stored; for a window without listens, whether any listen since it is."""
     return min(window) in stored if window else bool(stored)
+
+
+def split_future(window: ListenWindow, now: datetime) -> tuple[ListenWindow, list[Listen]]:
+    """``window`` without listens later than ``now`` plus a day, and those.
+
+    If all listens are that late, this machine's clock is wrong and not the window: then it stays as it is.
+    """
+    late = [listen for listen in window.listens if listen.played_at > now + CLOCKS_DIFFER]
+    if not late or len(late) == len(window.listens):
+        return window, []
+    return replace(window, listens=tuple(each for each in window.listens if each not in late)), late

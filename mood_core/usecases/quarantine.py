@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 
 from mood_core.features.fetch_report import QuarantinedAnswer
 from mood_core.files.private import file_stem, make_private_folder, open_private, write_private
+
+Quarantine = Callable[[str, Sequence[dict[str, Any]]], object]
+"""Quarantines invalid rows of a person, by id."""
 
 
 def quarantine_answers(answers: Sequence[QuarantinedAnswer], folder: Path, *, now: datetime) -> list[Path]:

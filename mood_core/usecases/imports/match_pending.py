@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -20,12 +20,10 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.imports.decide import Named, free_times, times_of, to_the_minute
 from mood_core.usecases.imports.track_lookup import Catalog, NameSearch, no_catalog
 from mood_core.usecases.imports.write import named_table
+from mood_core.usecases.quarantine import Quarantine
 
 _OVERLAP = timedelta(days=1)
 """Longer than any run: a run dates the rows it loads by its start."""
-
-Quarantine = Callable[[str, Sequence[dict[str, Any]]], object]
-"""Quarantines invalid rows of a person, by id."""
 
 log = logging.getLogger(__name__)
 

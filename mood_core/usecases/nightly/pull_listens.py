@@ -7,18 +7,21 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from mood_core.domain.listen_window import HistoryClient, ListenClient, ListenWindow
-from mood_core.domain.recent_window import merge_window
+from mood_core.domain.recent_window import merge_window, split_future
 from mood_core.domain.records import Gap, Listen, Service, Track
 from mood_core.errors import MoodlogError, PremiumEnded, QuotaExceeded, StoreError, Unavailable
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS, LISTENS, TRACKS
 from mood_core.store.queries.accounts import NOT_CALLED, Accounts
 from mood_core.store.queries.listens import ListenStore
+from mood_core.text.format import plural
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.known_plays import Stored, covers, known_plays, reach
 from mood_core.usecases.nightly.read_history import HistoryReader
+from mood_core.usecases.quarantine import Quarantine
 
 FLUSH_EVERY = 100
 """Accounts per batch: few enough that a crash loses little, enough that files stay few."""
@@ -84,7 +87,10 @@ class CircuitBreaker:
 
 @dataclass(frozen=True, slots=True)
 class PullListens:
-    """The use case with its collaborators. ``dry_run`` stores nothing; ``stop`` returns true to end before the rest."""
+    """The use case with its collaborators. ``dry_run`` stores nothing; ``stop`` returns true to end before the rest.
+
+    ``quarantine`` quarantines invalid listens of a person, by id.
+    """
 
     client_of: Callable[[str], ListenClient]
     stored: ListenStore
@@ -92,6 +98,7 @@ class PullListens:
     batches: Batches
     dry_run: bool = field(default=False, kw_only=True)
     stop: Callable[[], bool] = field(default=lambda: False, kw_only=True)
+    quarantine: Quarantine = field(default=lambda _user_id, _rows: None, kw_only=True)
 
     def __call__(
         self, user_ids: Sequence[str], *, now: datetime, progress: Callable[[PullOutcome], None] = lambda _: None
@@ -174,6 +181,10 @@ class PullListens:
         return PullOutcome(user_id, read.new, read.skipped, read.gap)
 
     def _merge(self, user_id: str, window: ListenWindow, pending: _Pending, now: datetime) -> PullOutcome:
+        window, late = split_future(window, now)
+        if late and not self.dry_run:
+            log.warning("account %s: %s quarantined: the time is in the future", user_id, plural(len(late), "listen"))
+            self.quarantine(user_id, [_in_the_future(listen) for listen in late])
         oldest = window.oldest_at
         stored = self.stored.stored_since(user_id, oldest) if oldest else set()
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
@@ -192,7 +203,7 @@ class PullListens:
         pending.tracks.update({track.track_id: track for track in window.tracks if track.track_id in heard})
         if merged.gap:
             pending.gaps.append(merged.gap)
-        return PullOutcome(user_id, len(merged.new), len(window.skipped), merged.gap is not None)
+        return PullOutcome(user_id, len(merged.new), len(window.skipped) + len(late), merged.gap is not None)
 
     def _before(
         self, user_id: str, window: ListenWindow, unknown: Sequence[Listen], plays: Sequence[Stored]
@@ -238,3 +249,8 @@ class PullListens:
             self.accounts.troubled([user_id], error.message)
         wait_s = getattr(error, "retry_after_s", None)
         return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
+
+
+def _in_the_future(listen: Listen) -> dict[str, Any]:
+    row = {"played_at": listen.played_at.isoformat(), "track_id": listen.track_id, "source": listen.source.value}
+    return {"reason": "played_at is in the future by this machine's clock", "row": row}
