@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mood_core.classifier.drift import DriftReport
+    from mood_core.features.fetch_report import FetchReport
     from mood_core.report.account_states import AccountState
+    from mood_core.resolvers.chain import ResolveReport
     from mood_core.store.queries.accounts import Account
+    from mood_core.usecases.nightly.label_tracks import LabelReport
     from mood_core.usecases.nightly.night_report import NightReport
     from mood_core.usecases.nightly.pull_listens import PullOutcome
 
@@ -46,26 +49,47 @@ def markdown(report: NightReport) -> str:
     if report.new_gaps:
         accounts = plural(report.new_gaps, "account")
         lines += [f"Listens before the new ones of {accounts} may be missing (see the gaps).", ""]
+    if report.names is not None and report.names.asked:
+        lines += [*_names_table(report.names), ""]
     if report.features is not None and report.features.requested:
-        lines += ["| feature source | requested | found | missed |", "| --- | --- | --- | --- |"]
-        for name in sorted(report.features.requested):
-            numbers = (
-                each[name] for each in (report.features.requested, report.features.found, report.features.missed)
-            )
-            lines.append(f"| {as_text(name)} | {' | '.join(map(str, numbers))} |")
-        lines.append("")
-    if labels := report.labels:
-        if labels.labelled:
-            outside = f"outside the training data: {labels.out_of_distribution}"
-            lines += [f"Uncertain labels: {labels.uncertain}; {outside}.", ""]
-        if labels.drift is not None and labels.drift.level != "too_few_rows":
-            lines += [drift_sentence(labels.drift), ""]
+        lines += [*_features_table(report.features), ""]
+    if report.labels is not None:
+        lines += _labels_lines(report.labels)
     if report.permissions:
         lines += [*_at_most(_permission_lines(report)), ""]
     if report.problems:
         problems = [f"- {as_text(problem)}" for problem in report.kinds_of_problems]
         lines += ["## Problems", "", *_at_most(problems), ""]
     return "\n".join(lines)
+
+
+def _names_table(names: ResolveReport) -> list[str]:
+    """What each resolver was asked, and the calls to Spotify's search that its daily budget has left."""
+    lines = ["| names looked up at | asked | found | not found | stopped |", "| --- | --- | --- | --- | --- |"]
+    for name in sorted(names.asked.keys() | names.stopped.keys()):
+        asked, found, why = names.asked[name], names.found[name], names.stopped.get(name, "")
+        lines.append(f"| {as_text(name)} | {asked} | {found} | {asked - found} | {as_text(why)} |")
+    if names.budget_left is not None:
+        lines += ["", f"Left of the daily budget for Spotify's search: {names.budget_left}."]
+    return lines
+
+
+def _labels_lines(labels: LabelReport) -> list[str]:
+    lines = []
+    if labels.labelled:
+        outside = f"outside the training data: {labels.out_of_distribution}"
+        lines += [f"Uncertain labels: {labels.uncertain}; {outside}.", ""]
+    if labels.drift is not None and labels.drift.level != "too_few_rows":
+        lines += [drift_sentence(labels.drift), ""]
+    return lines
+
+
+def _features_table(features: FetchReport) -> list[str]:
+    lines = ["| feature source | requested | found | missed |", "| --- | --- | --- | --- |"]
+    for name in sorted(features.requested):
+        numbers = (each[name] for each in (features.requested, features.found, features.missed))
+        lines.append(f"| {as_text(name)} | {' | '.join(map(str, numbers))} |")
+    return lines
 
 
 def _permission_lines(report: NightReport) -> list[str]:
@@ -153,6 +177,8 @@ def print_report(report: NightReport, accounts: Sequence[Account], console: Cons
     console.print(Text.assemble((report.verdict.value, "bold"), f": {headline(report)}"))
     if report.incident:
         console.print(f"{report.incident}.")
+    if report.without_features:
+        console.print(Text(report.without_features))
     if not report.outcomes:
         console.print(
             "No account was pulled: no account is active. `moodlog connect` connects one,"
@@ -169,6 +195,8 @@ def report_json(report: NightReport) -> dict[str, object]:
         "new_listens": report.new_listens,
         "new_gaps": report.new_gaps,
         "batches_finished": report.finished,
+        "names_asked": dict(report.names.asked) if report.names else {},
+        "names_found": dict(report.names.found) if report.names else {},
         "features_found": dict(report.fetched),
         "labelled": labels.labelled if labels else 0,
         "uncertain": labels.uncertain if labels else 0,

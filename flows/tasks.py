@@ -15,6 +15,7 @@ from flows.progress import feature_progress, labelling_progress
 from mood_core.app.import_export import match_names
 from mood_core.app.workspace import Workspace
 from mood_core.features.fetch_report import FetchReport
+from mood_core.resolvers.chain import ResolveReport
 from mood_core.store.locks.leases import owner_here
 from mood_core.store.queries.selection import Selection
 from mood_core.text.format import plural
@@ -65,8 +66,10 @@ def fetch_and_label(report: NightReport, selection: Selection, *, ask_again: boo
     if stop_requested():
         return
     match_pending_plays()
-    if not stop_requested() and find_tracks_by_name():
-        match_pending_plays()
+    if not stop_requested():
+        report.names = find_tracks_by_name()
+        if report.names.found:
+            match_pending_plays()
     report.features = fetch_missing_features(selection, ask_again=ask_again)
     if label and not stop_requested():
         report.labels = label_selected(selection)
@@ -80,12 +83,12 @@ def match_pending_plays() -> int:
 
 
 @task(name="find tracks by name", **RETRYING)
-def find_tracks_by_name() -> int:
-    """Ask the resolvers for tracks that are known by name only; returns the number of names that were found."""
+def find_tracks_by_name() -> ResolveReport:
+    """Ask the resolvers for tracks that are known by name only."""
     with Workspace() as workspace:
         report = workspace.resolve_names(stop=stop_requested)
     get_run_logger().info("names found: %s of %s", dict(report.found) or "none", dict(report.asked) or "none")
-    return report.found.total()
+    return report
 
 
 @task(name="fetch audio features", **RETRYING)

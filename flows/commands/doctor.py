@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -34,6 +35,12 @@ from mood_core.usecases.upkeep.check_secrets import (
     private_file,
     secret_files,
 )
+
+if TYPE_CHECKING:
+    from mood_core.features.source import FeatureSource
+
+_ANY_TRACK = "4uLU6hMCjMI75M1A2tKUQC"
+"""The id of a track; a source that does not know it works as well."""
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.BROKEN: "bold red"}
 
@@ -101,14 +108,31 @@ def _sources(workspace: Workspace) -> list[Finding]:
     from mood_core.store.queries.overview import unavailable_sources
 
     refused = {row["source"]: row["unavailable_since"][:10] for row in unavailable_sources(workspace.database)}
-    findings = []
-    for name in dict.fromkeys(source.name.partition(":")[0] for source in workspace.feature_sources()):
+    findings: dict[str, Finding] = {}
+    for source in workspace.feature_sources():
+        name = source.name.partition(":")[0]
         level, message, remedy = Level.OK, "in use", ""
         if name in refused:
             level, remedy = Level.WARNING, "nothing, while another source works"
             message = f"has refused this app since {refused[name]}; moodlog retries after 30 days"
-        findings.append(Finding(f"features from {name}", level, message, remedy))
-    return findings or [Finding("features", Level.BROKEN, "no feature source is in use", "set MOODLOG_FEATURE_SOURCES")]
+        elif source.remote and (problem := _problem_of(source, workspace)):
+            level, message, remedy = Level.WARNING, problem, "wait; the next run calls it again"
+        findings.setdefault(name, Finding(f"features from {name}", level, message, remedy))
+    return list(findings.values()) or [
+        Finding("features", Level.BROKEN, "no feature source is in use", "set MOODLOG_FEATURE_SOURCES")
+    ]
+
+
+def _problem_of(source: FeatureSource, workspace: Workspace) -> str | None:
+    """Call ``source`` for one track; returns why that failed."""
+    from mood_core.domain.records import Track
+    from mood_core.errors import SourceError
+
+    try:
+        source.fetch([Track(_ANY_TRACK, "", ())], workspace.now())
+    except SourceError as error:
+        return error.message
+    return None
 
 
 def _accounts(workspace: Workspace) -> list[Finding]:

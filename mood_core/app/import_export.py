@@ -110,6 +110,8 @@ def label_now(
 ) -> FetchReport:
     """Match plays by name, fetch missing features (most played tracks first) and label, without a run.
 
+    The resolvers look up the names that were played most; the nightly run looks up the others.
+
     ``fetched`` and ``labelled`` are called with the number of tracks done and their total.
 
     Raises:
@@ -117,6 +119,8 @@ def label_now(
         StoreError: The database or the lake fails.
     """
     match_names(workspace)
+    if workspace.resolve_names(slices=1).found:
+        match_names(workspace)
     report = workspace.fetch_features(most_heard_first=True, progress=fetched)
     workspace.label(progress=labelled)
     with workspace.database.write() as connection:

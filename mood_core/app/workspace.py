@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -249,8 +250,10 @@ class Workspace(Parts):
 
         quarantine_answers(report.quarantined, self.settings.quarantine, now=self.now())
 
-    def resolve_names(self, *, stop: Callable[[], bool] = lambda: False) -> ResolveReport:
+    def resolve_names(self, *, slices: int | None = None, stop: Callable[[], bool] = lambda: False) -> ResolveReport:
         """Look up the names of pending plays, and of tracks without ISRC and features, the most heard first.
+
+        ``slices`` limits the names, to so many times 250.
 
         Raises:
             StoreError: The database or the lake fails.
@@ -260,12 +263,15 @@ class Workspace(Parts):
         from mood_core.usecases.nightly.resolve_names import names_to_resolve, resolve_slice
 
         report, resolvers, rows = ResolveReport(), self.resolvers(), ResolutionRows(self.database)
-        for wanted in names_to_resolve(rows, self.feature_rows) if resolvers else ():
+        for wanted in islice(names_to_resolve(rows, self.feature_rows), slices) if resolvers else ():
             if stop() or all(resolver.name in report.stopped for resolver in resolvers):
                 break
             parts = resolvers, rows, self.feature_rows, self.batches, report
             with self.lock(NamedLock.LABELS):
                 resolve_slice(wanted, *parts, now=self.now(), stop=stop)
+        if report.asked["spotify"] or "spotify" in report.stopped:
+            budget = self.settings.spotify_daily_budget
+            report.budget_left = max(0, budget - self.calls.last_day().get("search", 0)) if budget else None
         return report
 
     def label(self, selection: Selection = _EVERYTHING, *, progress: Progress = _silent) -> LabelReport:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from mood_core.usecases.imports.achieved import Achieved
 
 
+_OF_AN_IMPORT = ("paths", "timezone", "min_ms", "private", "label", "dry_run")
+"""The parameters that only an import has."""
+
+
 @click.command("import")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("-u", "--user", metavar="ID|NAME", help="The person; a new name creates a person without an account.")
@@ -75,20 +79,12 @@ def command(
       moodlog import --undo 1a2b3c4d
       moodlog import "Spotify Extended Streaming History" --user ada --timezone Europe/Berlin
     """
-    from mood_core.app.import_export import import_export, label_now
-    from mood_core.app.workspace import Workspace
-    from mood_core.cli.import_report import conclusion, print_notes, print_outcomes
-    from mood_core.exports.parse_row import ImportFilter
-    from mood_core.usecases.imports.achieved import NOT_REQUESTED
-
     if undo is not None:
-        others = ("paths", "user", "timezone", "min_ms", "private", "label", "show", "dry_run")
-        options.refuse_given(context, others, "--undo takes one import back at once and does nothing else")
+        options.refuse_given(context, [*_OF_AN_IMPORT, "user", "show"], "--undo takes one import back at once")
         _undo(undo, as_json=as_json)
         return
     if show:
-        others = ("paths", "timezone", "min_ms", "private", "label", "dry_run")
-        options.refuse_given(context, others, "--list imports nothing")
+        options.refuse_given(context, _OF_AN_IMPORT, "--list imports nothing")
         _list(user, as_json=as_json)
         return
     if not paths:
@@ -98,10 +94,29 @@ def command(
             raise InputError(
                 f"{path} {why_absent(path)}; give the zip that Spotify sent, its folder, or its JSON files"
             )
-    row_filter = ImportFilter(min_ms, private == "keep")
+    _import(paths, user, timezone, (min_ms, private == "keep"), label=label, dry_run=dry_run, as_json=as_json)
+
+
+def _import(
+    paths: tuple[Path, ...],
+    user: str | None,
+    timezone: str | None,
+    row_filter: tuple[int, bool],
+    *,
+    label: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from mood_core.app.import_export import import_export, label_now
+    from mood_core.app.workspace import Workspace
+    from mood_core.cli.import_report import conclusion, print_notes, print_outcomes
+    from mood_core.exports.parse_row import ImportFilter
+    from mood_core.usecases.imports.achieved import NOT_REQUESTED
+
     with Workspace() as workspace, _bar() as bar:
+        rows = ImportFilter(*row_filter)
         report = import_export(
-            workspace, paths, user=user, timezone=timezone, row_filter=row_filter, dry_run=dry_run, progress=bar
+            workspace, paths, user=user, timezone=timezone, row_filter=rows, dry_run=dry_run, progress=bar
         )
     if timezone is not None and timezone != report.timezone:
         click.echo(
@@ -119,8 +134,7 @@ def command(
     finally:  # if labelling fails, the import itself is still reported
         state = None if dry_run else _state(report.user_id)
         if as_json:
-            result = report.as_dict() | {"achieved": state and state.as_dict()}
-            echo_json(result)
+            echo_json(report.as_dict() | {"achieved": state and state.as_dict()})
         elif state:
             print_notes(conclusion(report, state))
     if fetched and fetched.stopped and state and NOT_REQUESTED in state.missing:
@@ -156,7 +170,7 @@ def _list(user: str | None, *, as_json: bool) -> None:
     if not as_json:
         print_imports(imports)
     for each in imports if as_json else ():
-        click.echo(json.dumps(each, ensure_ascii=False))
+        echo_json(each)
 
 
 def _state(user_id: str) -> Achieved:

@@ -56,7 +56,8 @@ def _notes(report: ImportReport) -> Iterator[str]:
     if report.shorter_kept:
         yield (
             f"--min-ms removes nothing: {report.display_name} has {plural(report.shorter_kept, 'stored listen')} of "
-            f"less than {report.min_ms / 1000:g} s. `moodlog import --list` shows the imports, `--undo ID` takes one back."
+            f"less than {report.min_ms / 1000:g} s. `moodlog import --list` shows the imports, `--undo` takes one "
+            "back."
         )
     if report.gaps_filled:
         yield f"Possible gaps filled: {report.gaps_filled}."

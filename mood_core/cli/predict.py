@@ -24,7 +24,8 @@ from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.moods import POSITIONS, label, positions
 from mood_core.domain.records import MOODS
 from mood_core.domain.vectors import feature_matrix, range_problems
-from mood_core.errors import InputError
+from mood_core.errors import InputError, Unavailable
+from mood_core.text.format import plural
 from mood_core.text.sanitise import plain
 from mood_core.usecases.models.predict_file import PredictionCounts, predict_file
 from mood_core.usecases.models.predict_tracks import TrackFeatures, as_table, track_id_of
@@ -75,10 +76,17 @@ def command(
 def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> None:
     model = _classifier(folder)
     with Workspace() as workspace:
-        for line in _lines(workspace.features_of(track_ids), model):
+        found = workspace.features_of(track_ids)
+        for line in _lines(found, model):
             echo_json(line) if as_json else click.echo(_sentence(line))
     if not as_json:
         click.echo(headline(model.card), err=True)
+    missing = [track for track in found if track.is_temporary]
+    if missing:
+        raise Unavailable(
+            f"{plural(len(missing), 'track')} without a mood: {missing[0].problem}; run the command again later",
+            source="features",
+        )
 
 
 def _lines(found: list[TrackFeatures], model: Classifier) -> Iterator[dict[str, Any]]:

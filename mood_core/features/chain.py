@@ -175,6 +175,8 @@ class _Walk:
         self._unexpected_in_a_row = 0
         self._report.count(source.name, result)
         service = service_of(source.name)
+        if source.remote:
+            self._report.answered.add(service)
         if service in self._on_probation:
             self._on_probation.remove(service)
             self._availability.mark_available(service)

@@ -32,7 +32,10 @@ class QuarantinedAnswer:
 
 @dataclass(slots=True)
 class FetchReport:
-    """Counts of tracks by source name, and problems; filled while the sources are called."""
+    """Counts of tracks by source name, and problems; filled while the sources are called.
+
+    ``answered`` names the remote services that gave at least one valid response.
+    """
 
     requested: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
@@ -40,6 +43,12 @@ class FetchReport:
     stopped: list[StoppedSource] = field(default_factory=list)
     denied: list[StoppedSource] = field(default_factory=list)
     quarantined: list[QuarantinedAnswer] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
+
+    @property
+    def no_service_answers(self) -> bool:
+        """Whether at least one service stopped and no other one answered."""
+        return bool(self.stopped) and self.answered <= {stop.service for stop in self.stopped}
 
     def count(self, source: str, result: FetchResult) -> None:
         """Count the result of one batch of ``source``."""

@@ -167,7 +167,7 @@ class JsonService:
             self._ledger.after_call(endpoint, 0, None)
             # httpx's own text may contain a URL with credentials; the exception's name suffices.
             what = "did not respond in time" if isinstance(error, httpx.TimeoutException) else "could not be reached"
-            message = f"{self.name} {what} ({type(error).__name__}); the next run retries it"
+            message = f"{self.name} {what} ({type(error).__name__}); try again later"
             raise Unavailable(message, source=self.source) from error
         wait_s = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC)) or self._reset_in_s(response)
         self._ledger.after_call(endpoint, response.status_code, wait_s)
@@ -191,9 +191,9 @@ class JsonService:
         if status == 429 or (status == 503 and wait_s is not None):
             return self._rate_limited(wait_s or 0.0)
         if status == 403:
-            return AccessDenied(f"{self.name} refuses requests (403); a later run retries it", source=self.source)
+            return AccessDenied(f"{self.name} refuses requests (403); try again later", source=self.source)
         if status == 408 or status >= 500:
-            return Unavailable(f"{self.name} responded with {status}; the next run retries it", source=self.source)
+            return Unavailable(f"{self.name} responded with {status}; try again later", source=self.source)
         return self.unexpected(f"has the status {status}", response.text)
 
     def _rate_limited(self, wait_s: float) -> RateLimited:

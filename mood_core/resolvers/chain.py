@@ -36,12 +36,16 @@ class NameAnswer:
 
 @dataclass(slots=True)
 class ResolveReport:
-    """Counts of names by resolver, and the reasons why resolvers were stopped."""
+    """Counts of names by resolver, and the reasons why resolvers were stopped.
+
+    ``budget_left`` is the number of calls to Spotify's search that its daily budget has left, if it has one.
+    """
 
     asked: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     stopped: dict[str, str] = field(default_factory=dict)
     unexpected_in_a_row: Counter[str] = field(default_factory=Counter)
+    budget_left: int | None = None
 
 
 def resolve(

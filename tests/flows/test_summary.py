@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -10,12 +11,13 @@ import pytest
 from prefect.client.schemas.objects import StateType
 from rich.console import Console
 
-from flows.report_text import account_rows, headline, markdown, print_report
+from flows.report_text import account_rows, headline, markdown, print_report, report_json
 from flows.run_failed import RunFailed
 from flows.run_names import described
 from flows.summary import state_of
 from mood_core.features.fetch_report import FetchReport, StoppedSource
 from mood_core.report.account_states import AccountState
+from mood_core.resolvers.chain import ResolveReport
 from mood_core.store.queries.accounts import Account
 from mood_core.usecases.nightly.label_tracks import LabelReport
 from mood_core.usecases.nightly.night_report import NightReport, Permission, Verdict, ending_permissions
@@ -78,6 +80,26 @@ def test_a_quota_or_a_long_wait_says_try_again_later() -> None:
     assert NightReport(outcomes).exit_code == 75
     waiting = FetchReport(stopped=[StoppedSource("reccobeats", "asked to wait", 600.0)])
     assert NightReport([PullOutcome("ada")], waiting).exit_code == 75
+
+
+def test_no_feature_service_that_answers_says_try_again_later() -> None:
+    down = FetchReport(stopped=[StoppedSource("reccobeats", "responded with 503")])
+    report = NightReport([PullOutcome("ada", new=1)], features=down)
+    assert report.exit_code == 75
+    console = Console(file=StringIO(), width=200)
+    print_report(report, [], console)
+    assert "No feature service answered" in console.file.getvalue()  # type: ignore[attr-defined]
+    down.answered.add("spotify")
+    assert report.exit_code == 0
+
+
+def test_the_summary_says_what_the_resolvers_were_asked() -> None:
+    names = ResolveReport(Counter(deezer=9, spotify=3), Counter(deezer=7), {"spotify": "used up"}, budget_left=0)
+    shown = markdown(NightReport(names=names))
+    assert "| deezer | 9 | 7 | 2 |  |" in shown
+    assert "| spotify | 3 | 0 | 3 | used up |" in shown
+    assert "search: 0." in shown
+    assert report_json(NightReport(names=names))["names_found"] == {"deezer": 7}
 
 
 def test_ten_thousand_accounts_stay_readable() -> None:

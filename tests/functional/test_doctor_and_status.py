@@ -53,6 +53,15 @@ def test_a_healthy_home_has_nothing_broken(standin: StandIn) -> None:
     assert "the last pull was" in findings["schedule"]["said"]
 
 
+def test_a_feature_service_that_fails_is_not_in_use(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "reccobeats")
+    assert _findings(_moodlog("doctor", "--json"))["features from reccobeats"]["level"] == "ok"
+    standin.faults.add(Fault(FaultKind.SERVER_ERROR, "reccobeats_audio_features", times=None))
+    finding = _findings(_moodlog("doctor", "--json"))["features from reccobeats"]
+    assert finding["level"] == "warning"
+    assert "503" in finding["said"]
+
+
 @pytest.mark.parametrize(
     ("ahead", "level", "said"),
     [

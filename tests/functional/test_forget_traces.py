@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
-from mood_core.app.import_export import quarantine_unless_forgotten
 from mood_core.files.private import file_stem
 from mood_core.lake.schema import LISTENS
 from mood_core.report.recap_picture import picture_name
@@ -125,8 +124,8 @@ def test_an_import_that_ends_after_the_forget_quarantines_nothing(
     with workspace_of(standin) as workspace, (tmp_path / "rows").open("w+", encoding="utf-8") as rows:
         rows.write('{"ts": "no time at all"}\n')
         workspace.forget(ids[0])
-        assert quarantine_unless_forgotten(workspace, rows, ids[0]) is None
-        assert quarantine_unless_forgotten(workspace, rows, ids[1]) is not None
+        assert workspace.quarantine_file(ids[0], rows) is None
+        assert workspace.quarantine_file(ids[1], rows) is not None
     assert [path.name.partition("-")[0] for path in (home / "quarantine").glob("*.ndjson")] == [ids[1]]
 
 

@@ -162,3 +162,16 @@ def test_a_model_without_sets_has_none(home: Path, tmp_path: Path) -> None:
     path = _file(tmp_path / "tracks.csv", [["a" * 22, *CALM]])
     (line,) = _moodlog("predict", "--features", str(path), "--model", str(folder), "--json").stdout.splitlines()
     assert json.loads(line)["mood_set"] is None
+
+
+def test_sources_that_do_not_answer_are_one_sentence_and_an_exit_code(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "reccobeats")
+    monkeypatch.setenv("MOODLOG_RECCOBEATS_URL", "http://127.0.0.1:9")
+    done = _moodlog("predict", "a" * 22, "--json")
+    assert done.exit_code == 75
+    assert json.loads(done.stdout)["mood"] is None
+    sentence = done.stderr.splitlines()[-1]
+    assert "reccobeats did not answer" in sentence
+    assert "next run" not in sentence

@@ -91,6 +91,16 @@ def the_night(workspace: Workspace) -> None:
     workspace.label()
 
 
+def test_labelling_at_once_asks_the_resolvers_as_well(standin: StandIn, tmp_path: Path) -> None:
+    songs = songs_of(standin, 3)
+    rows = [_play(song.artists[0].name, song.name, place, 0) for place, song in enumerate(songs)]
+    export = unpacked(tmp_path / "export", {"StreamingHistory_music_0.json": rows})
+    done = CliRunner().invoke(main, ["import", str(export), "--label", "--json"])
+    assert done.exit_code == 0, done.stderr
+    state = json.loads(done.stdout)["achieved"]
+    assert (state["tracks_labelled"], state["pending_plays"]) == (3, 0)
+
+
 def test_plays_by_name_get_their_moods_and_the_lake_has_it_all(standin: StandIn, tmp_path: Path) -> None:
     songs = songs_of(standin)
     import_plays(songs, tmp_path / "export", "ada")

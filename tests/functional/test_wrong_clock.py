@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +36,7 @@ from mood_core.usecases.upkeep.check_health import Level, account_findings
 from mood_core.usecases.upkeep.compact import compact
 from mood_core.usecases.upkeep.rebuild import rebuild
 from mood_core.usecases.upkeep.verify_lake import verify
-from standin import StandIn
+from standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, contents, one_night, settings_for
 from tests.store_data import tracks, users
 
@@ -289,3 +290,23 @@ def _heard(ms_played: int) -> pa.Table:
 def _ms_played(database: Database) -> list[int]:
     with database.read() as connection:
         return [row[0] for row in connection.exec_driver_sql("SELECT ms_played FROM listens")]
+
+
+@pytest.mark.parametrize("plausible", [1, 0], ids=["one wrong time", "only times in the future"])
+def test_a_polled_listen_in_the_future_is_quarantined(
+    standin: StandIn, home: Path, monkeypatch: pytest.MonkeyPatch, plausible: int
+) -> None:
+    """Only if others are not in the future: otherwise this machine's clock is behind, and the listens are right."""
+    for name, value in settings_for(standin).items():
+        monkeypatch.setenv(name, value)
+    now, track = standin.clock.now(), {"id": "a" * 22, "name": "A", "artists": [{"name": "B"}], "duration_ms": 9}
+    times = [now + timedelta(days=900), *[now - DAY] * plausible]
+    items = [{"track": track, "played_at": f"{time:%Y-%m-%dT%H:%M:%S.000Z}"} for time in times]
+    with Workspace(now=standin.clock.now) as workspace:
+        user_id = connect_listeners(workspace, standin)[0]
+        standin.faults.add(Fault(FaultKind.WRONG_SHAPE, "recently_played", body=json.dumps({"items": items})))
+        outcome = workspace.pulling()([user_id], now=now)[0]
+        assert (outcome.new, outcome.skipped, outcome.problem) == (1, plausible, None)
+        files = list((home / "quarantine").glob("*.ndjson"))
+        assert len(files) == plausible
+        assert all("in the future" in file.read_text() for file in files)

@@ -21,13 +21,15 @@ from mood_core.store.queries.feature_rows import FeatureRows
 class TrackFeatures:
     """A track with what is known of it: ``features`` in the order of FEATURES (duration may be None) and their source.
 
-    ``features`` is None where no source knows the track; ``problem`` says why.
+    ``features`` is None where no source knows the track; ``problem`` says why, and ``is_temporary`` that a source did
+    not answer, so that a later attempt may find them.
     """
 
     track: Track
     features: tuple[float | None, ...] | None
     source: str | None
     problem: str | None = None
+    is_temporary: bool = False
 
 
 def track_id_of(reference: str) -> str:
@@ -61,7 +63,9 @@ def features_of(
         for result in fetch_features(wanting, sources, {}, now, availability=rows, report=report)
         for features in result.found
     }
-    reason = "; ".join(stop.reason for stop in report.stopped) or "no feature source knows the track"
+    reason = (
+        "; ".join(f"{stop.service} did not answer" for stop in report.stopped) or "no feature source knows the track"
+    )
     result = []
     for track_id, track in tracks.items():
         if track_id in found:
@@ -70,7 +74,7 @@ def features_of(
         elif track_id in known and known[track_id][1] is not None:
             result.append(TrackFeatures(track, known[track_id][1], known[track_id][2]))
         else:
-            result.append(TrackFeatures(track, None, None, reason))
+            result.append(TrackFeatures(track, None, None, reason, bool(report.stopped)))
     return result
 
 

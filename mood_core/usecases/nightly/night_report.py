@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from mood_core.errors import ReauthorisationNeeded
 from mood_core.features.fetch_report import FetchReport
+from mood_core.resolvers.chain import ResolveReport
 from mood_core.store.queries.accounts import Account
 from mood_core.usecases.nightly.label_tracks import LabelReport
 from mood_core.usecases.nightly.pull_listens import PullOutcome
@@ -66,6 +67,7 @@ class NightReport:
     dry_run: bool = False
     permissions: list[Permission] = field(default_factory=list)
     lake_problems: list[str] = field(default_factory=list)
+    names: ResolveReport | None = None
 
     @property
     def new_listens(self) -> int:
@@ -142,12 +144,20 @@ class NightReport:
 
     @property
     def exit_code(self) -> int:
-        """0 for success; 75 if a quota stopped the run; the exit code that all accounts share; otherwise 1."""
+        """0 for success; 75 if a quota stopped it or no feature service answered; the code of all accounts; else 1."""
         codes = {outcome.exit_code for outcome in self.outcomes if outcome.problem}
         if self.verdict is Verdict.FAILED:
             return codes.pop() if len(codes) == 1 else 1
-        waits = (self.accounts_wait_s, self.features_wait_s)
+        waits = (self.accounts_wait_s, self.features_wait_s, self.without_features)
         return _TRY_AGAIN_LATER if any(waits) else 0
+
+    @property
+    def without_features(self) -> str | None:
+        """A description if no feature service answered; otherwise None."""
+        if self.features is None or not self.features.no_service_answers:
+            return None
+        reasons = "; ".join(f"{stop.service}: {stop.reason}" for stop in self.features.stopped)
+        return f"No feature service answered, so new tracks have no mood yet ({reasons}). Run `moodlog run` later."
 
 
 def _named(user_ids: Sequence[str]) -> str:
