@@ -14,7 +14,7 @@ from flows.server.runtime import configured_server
 from mood_core.app.workspace import utc_now
 from mood_core.cli import options
 from mood_core.cli.status import command as library_command
-from mood_core.cli.status import show_status
+from mood_core.cli.status import show_everything, show_status
 from mood_core.errors import MoodlogError
 
 _NO_TIMES: dict[str, Any] = {"next_runs": {}, "last_successes": {}, "last_nightly_success": None}
@@ -22,9 +22,13 @@ _NO_TIMES: dict[str, Any] = {"next_runs": {}, "last_successes": {}, "last_nightl
 
 @click.command(help=library_command.help)
 @options.as_json
-def command(as_json: bool) -> None:
+@show_everything
+@click.pass_context
+def command(context: click.Context, as_json: bool, everything: bool) -> None:
     """Show who is connected, how complete their history is, and what runs by itself."""
-    show_status(schedule, as_json=as_json)
+    group = context.find_root()
+    commands = group.command.list_commands(group) if isinstance(group.command, click.Group) else ()
+    show_status(schedule, as_json=as_json, everything=everything, commands=commands)
 
 
 def schedule(home: Path) -> dict[str, Any]:

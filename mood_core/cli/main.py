@@ -162,7 +162,7 @@ def set_up_logging(verbose: int) -> None:
     Only moodlog's own loggers are set up: Prefect sets up the root logger.
     """
     handler = logging.StreamHandler()
-    details = "%(asctime)s %(levelname)s %(name)s: " if verbose else "moodlog: "
+    details = "%(asctime)s %(levelname)s %(name)s: " if verbose else "%(levelname)s: "
     handler.setFormatter(logging.Formatter(f"{details}%(message)s"))
     for name in ("mood_core", "flows"):
         logger = logging.getLogger(name)

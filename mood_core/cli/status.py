@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table
-from mood_core.cli.status_sections import sections
+from mood_core.cli.status_sections import attention, sections, summary
 from mood_core.cli.terminal import echo_json
 from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
 from mood_core.files.outside import absolute
 from mood_core.store.queries.accounts import Account
+from mood_core.store.queries.forecast import forecast, what_helps
 from mood_core.store.queries.ledger import batch_counts
 from mood_core.store.queries.overview import (
     coverage,
@@ -34,32 +36,50 @@ _MOST_ROWS = 50
 _NOT_PULLED = {"pull_every_minutes": None, "pull_reason": None}
 
 
+show_everything = click.option("--all", "everything", is_flag=True, help="Show all sections.")
+
+
 @click.command
 @options.as_json
-def command(as_json: bool) -> None:
-    """Show connected accounts, the completeness of their history, and scheduled runs.
+@show_everything
+def command(as_json: bool, everything: bool) -> None:
+    """Show connected accounts, the share of listens with a mood, and scheduled runs.
 
-    It shows accounts with the days until Spotify needs a new consent (six months after the last one), the range of each
-    history by source (waiting: pending plays, whose track is not known yet), possible gaps, the sources of
-    audio features, the batches in the ledger, and the calls of the last 24 hours. The wait between two pulls of an
-    account is the time in which half of its window of 50 listens filled in the busiest period of the last two weeks,
-    from 30 minutes to 12 hours. With a small daily budget of calls it is longer.
+    It shows accounts with the days until Spotify needs a new consent (six months after the last one), how many of the
+    newest listens have a mood and what would raise that, the schedule, and problems. Times are local.
+
+    --all also shows the range of each history by source (waiting: pending plays, whose track is not known yet),
+    possible gaps, the sources of audio features, the batches in the ledger, and the calls of the last 24 hours. The
+    wait between two pulls of an account is the time in which half of its window of 50 listens filled in the busiest
+    period of the last two weeks, from 30 minutes to 12 hours. With a small daily budget of calls it is longer.
 
     \b
     Examples:
       moodlog status
+      moodlog status --all
       moodlog status --json | jq .gaps
       moodlog status --json | jq .schedule
     """
-    show_status(lambda _: None, as_json=as_json)
+    show_status(lambda _: None, as_json=as_json, everything=everything)
 
 
-def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: bool) -> None:
-    """Write the status to stdout; ``schedule`` returns the section about scheduled runs for a home, or None."""
+def show_status(
+    schedule: Callable[[Path], dict[str, Any] | None],
+    *,
+    as_json: bool,
+    everything: bool,
+    commands: Collection[str] = (),
+) -> None:
+    """Write the status to stdout; ``schedule`` returns the section about scheduled runs for a home, or None.
+
+    Without ``everything``, a terminal shows the most important sections. ``commands`` are the names of all commands.
+    """
     with Workspace() as workspace:
-        lake = workspace.settings.lake
+        lake, users = workspace.settings.lake, _users(workspace)
+        newest = forecast(workspace.database, [user["user_id"] for user in users])
         state = {
-            "users": _users(workspace),
+            "users": users,
+            "newest_listens": asdict(newest) | {"share": round(newest.share, 4)},
             "history": reach(workspace.database),
             "gaps": gaps(workspace.database),
             "coverage": coverage(workspace.database),
@@ -79,7 +99,7 @@ def show_status(schedule: Callable[[Path], dict[str, Any] | None], *, as_json: b
     if as_json:
         echo_json(state)
     else:
-        _print(state, Console())
+        _print(state, what_helps(newest, commands), Console(highlight=False), everything=everything)
 
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:
@@ -112,15 +132,22 @@ def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
     }
 
 
-def _print(state: dict[str, Any], console: Console) -> None:
+def _print(state: dict[str, Any], advice: Sequence[str], console: Console, *, everything: bool) -> None:
     if not state["users"]:
-        console.print(NO_ACCOUNT)
-    for title, rows in sections(state).items():
+        console.print(NO_ACCOUNT, markup=False)
+    for title, rows in (sections if everything else summary)(state).items():
         if rows:
-            console.print(title, style="bold", highlight=False)
-            console.print(plain_table(rows[:_MOST_ROWS]), end="\n\n")
+            console.print(title, style="bold", markup=False)
+            console.print(plain_table(rows[:_MOST_ROWS]), "")
         if len(rows) > _MOST_ROWS:
-            console.print(f"These are {_MOST_ROWS} of {len(rows)}; --json has them all.", highlight=False)
-    console.print(f"Model {state['model_version'] or 'not used yet'}", markup=False, highlight=False)
+            console.print(f"These are {_MOST_ROWS} of {len(rows)}; --json has them all.")
+    if advice:
+        console.print("Without a mood", style="bold")
+        console.print(*advice, "", sep="\n", markup=False)
+    for line in () if everything else attention(state):
+        console.print(line, markup=False)
+    console.print(f"Model {state['model_version'] or 'not used yet'}", markup=False)
     places = f"Database {plain(state['database'])}\nLake {plain(state['lake'])}"
-    console.print(places, markup=False, highlight=False, soft_wrap=True)
+    console.print(places, markup=False, soft_wrap=True)
+    if not everything:
+        console.print("`moodlog status --all` shows histories, gaps, feature sources, batches and calls.", markup=False)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 _YEARS = 5
 _DAY = len("2026-11-24")
@@ -11,28 +14,65 @@ _DAY = len("2026-11-24")
 Row = dict[str, Any]
 
 
+def summary(state: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """The most important rows by title; ``state`` is what ``moodlog status --json`` writes."""
+    users = _problems_first(state["users"])
+    listens = Counter[str]()
+    for row in state["history"]:
+        listens[row["user_id"]] += row["listens"] if row["source"] != "waiting" else 0
+    return {
+        "Accounts": [_account(user) | {"listens": listens[user["user_id"]], **_newest(user)} for user in users],
+        **_problems(users),
+        **_moods(state["newest_listens"]),
+        **_schedule(state.get("schedule")),
+    }
+
+
+def attention(state: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences about possible gaps, pending plays and rate limits, which have no section of their own."""
+    if gaps := sum(gap["filled_at"] is None for gap in state["gaps"]):
+        yield f"Possible gaps: {gaps}. An import of your data from Spotify fills them."
+    if pending := sum(row["listens"] for row in state["history"] if row["source"] == "waiting"):
+        yield f"Pending plays, whose track is not known yet: {pending}. The nightly run looks up their names."
+    for name, until in sorted(state["not_before"].items()):
+        yield f"{name} is rate limited until {_local(until)}."
+
+
 def sections(state: Mapping[str, Any]) -> dict[str, list[Row]]:
-    """Rows by title, in the order in which they are shown; ``state`` is what ``moodlog status --json`` writes.
+    """All rows by title, in the order in which they are shown; ``state`` is what ``moodlog status --json`` writes.
 
     Accounts with a problem come first.
     """
-    users = sorted(state["users"], key=lambda user: not _problem(user))
+    users = _problems_first(state["users"])
+    names = {user["user_id"]: user["display_name"] for user in users}
+    zones = {user["user_id"]: user["timezone"] for user in users}
     return {
-        "Accounts": [_account(user) for user in users],
+        "Accounts": [{"id": user["user_id"]} | _account(user) for user in users],
+        **_problems(users),
+        **_moods(state["newest_listens"]),
         **_schedule(state.get("schedule")),
-        "Problems": [{"id": user["user_id"], "problem": _problem(user)} for user in users if _problem(user)],
-        "Pulling": [_pulling(user) for user in users],
-        "History": [_history(row) for row in state["history"]],
-        "Possible gaps": [_gap(gap) for gap in state["gaps"]],
-        "Audio features by source": state["coverage"],
-        "Audio features by person": [
-            {name: value for name, value in row.items() if name != "user_id"} for row in state["coverage_by_person"]
+        "Moods by feature source": [
+            {"features from": row["feature_source"], **_mood(row)} for row in state["newest_listens"]["by_source"]
         ],
-        "Audio features by year of release (the newest)": state["coverage_by_year"][:_YEARS],
+        "Pulling": [_pulling(user) for user in users],
+        "History": [{"person": names.get(row["user_id"]), **_history(row)} for row in state["history"]],
+        "Possible gaps": [
+            {"person": names.get(gap["user_id"]), **_gap(gap, zones.get(gap["user_id"]))} for gap in state["gaps"]
+        ],
+        "Audio features by source": [_shares(row) for row in state["coverage"]],
+        "Audio features by person": [
+            {"person": row["display_name"], **_shares(row, without=("user_id", "display_name"))}
+            for row in state["coverage_by_person"]
+        ],
+        "Audio features by year of release (the newest)": [_shares(row) for row in state["coverage_by_year"][:_YEARS]],
         "Sources that refuse this app": state["unavailable_sources"],
         "Batches": state["batches"],
         "Calls in 24 hours": _calls(state),
     }
+
+
+def _problems_first(users: list[Row]) -> list[Row]:
+    return sorted(users, key=lambda user: not _problem(user))
 
 
 def _problem(user: Row) -> str | None:
@@ -40,14 +80,47 @@ def _problem(user: Row) -> str | None:
     return problem
 
 
+def _problems(users: list[Row]) -> dict[str, list[Row]]:
+    found = [{"person": user["display_name"], "problem": _problem(user)} for user in users if _problem(user)]
+    return {"Problems": found}
+
+
 def _account(user: Row) -> Row:
     return {
-        "id": user["user_id"],
         "person": user["display_name"],
-        "from": user["service"],
+        "service": user["service"],
         "state": user["state"].replace("_", " "),
         "days left": user["token_days_left"],
     }
+
+
+def _newest(user: Row) -> Row:
+    return {"newest listen": _local(user["watermark"], user["timezone"])}
+
+
+def _moods(newest: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """The share of listens with a mood by year of release: the newest years, the older ones together, and all."""
+    if not newest["listens"]:
+        return {}
+    years = newest["by_year"]
+    dated = [row for row in years if row["release_year"].isdigit()]
+    rows = [*dated[:_YEARS], *_together("older", dated[_YEARS:]), *_together("unknown", years[len(dated) :])]
+    rows += _together("all", years)
+    title = f"Moods of the newest {newest['listens']} listens, by year of release"
+    return {title: [{"released": row["release_year"], **_mood(row)} for row in rows]}
+
+
+def _together(name: str, rows: list[Row]) -> list[Row]:
+    listens, with_mood = (sum(row[column] for row in rows) for column in ("listens", "with_mood"))
+    return (
+        [{"release_year": name, "listens": listens, "with_mood": with_mood, "share": with_mood / listens}]
+        if rows
+        else []
+    )
+
+
+def _mood(row: Row) -> Row:
+    return {"listens": row["listens"], "with a mood": _percent(row["share"])}
 
 
 def _schedule(schedule: Mapping[str, Any] | None) -> dict[str, list[Row]]:
@@ -57,8 +130,7 @@ def _schedule(schedule: Mapping[str, Any] | None) -> dict[str, list[Row]]:
     due = sorted(schedule["next_runs"].items(), key=lambda item: (item[1] is None, item[1] or ""))
     last = schedule["last_successes"]
     rows = [
-        {"run": name, "next (UTC)": _minute(at) or "not scheduled", "last success": _minute(last.get(name))}
-        for name, at in due
+        {"run": name, "next": _local(at) or "not scheduled", "last success": _local(last.get(name))} for name, at in due
     ]
     return {"Schedule": rows, "Schedule problems": [{"problem": problem} for problem in schedule["problems"]]}
 
@@ -67,21 +139,21 @@ def _pulling(user: Row) -> Row:
     is_pulled = user["state"] == "active"
     return {
         "person": user["display_name"],
-        "newest listen": _minute(user["watermark"]),
-        "last pulled": _minute(user["last_pulled_at"]),
+        **_newest(user),
+        "last pulled": _local(user["last_pulled_at"], user["timezone"]),
         "every": f"{user['pull_every_minutes']} min" if is_pulled else None,
         "because": user["pull_reason"] if is_pulled else None,
     }
 
 
 def _history(row: Row) -> Row:
-    shown = {"id": row["user_id"], "source": row["source"], "listens": row["listens"]}
+    shown = {"source": row["source"], "listens": row["listens"]}
     return shown | {"first": row["first_at"][:_DAY], "last": row["last_at"][:_DAY]}
 
 
-def _gap(gap: Row) -> Row:
+def _gap(gap: Row, zone: str | None) -> Row:
     filled = gap["filled_at"] and gap["filled_at"][:_DAY]
-    return {"id": gap["user_id"], "from": _minute(gap["starts_at"]), "to": _minute(gap["ends_at"]), "filled": filled}
+    return {"from": _local(gap["starts_at"], zone), "to": _local(gap["ends_at"], zone), "filled": filled}
 
 
 def _calls(state: Mapping[str, Any]) -> list[Row]:
@@ -91,11 +163,25 @@ def _calls(state: Mapping[str, Any]) -> list[Row]:
             "endpoint": name,
             "calls": state["api_calls"].get(name, 0),
             "budget": state["api_budgets"].get(name),
-            "rate limited until": _minute(waits.get(name)),
+            "rate limited until": _local(waits.get(name)),
         }
         for name in sorted(state["api_calls"] | waits)
     ]
 
 
-def _minute(moment: str | None) -> str | None:
-    return moment and (moment[:16].replace("T", " ") if moment[10:11] == "T" else moment)
+def _shares(row: Row, without: tuple[str, ...] = ()) -> Row:
+    """``row`` with its shares (0-1) in percent."""
+    return {
+        name: _percent(value) if name.endswith("share") else value for name, value in row.items() if name not in without
+    }
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def _local(moment: str | None, zone: str | None = None) -> str | None:
+    """An ISO time in ``zone``, by default this machine's, to the minute. Other text stays."""
+    if not moment or moment[10:11] != "T":
+        return moment
+    return f"{datetime.fromisoformat(moment).astimezone(ZoneInfo(zone) if zone else None):%Y-%m-%d %H:%M}"

@@ -92,6 +92,30 @@ WHERE
     /* last_day: l.local_day <= :last_day AND */
     TRUE;
 
+-- name: newest_listens_by_year
+-- A person's newest listens by year of release, feature source and the reason why they have no mood.
+SELECT
+    coalesce(substr(m.release_date, 1, 4), 'unknown') AS release_year,
+    coalesce(s.source, 'none') AS feature_source,
+    m.unlabelled_reason,
+    CAST(sum(n.listens) AS BIGINT) AS listens
+FROM (
+    SELECT
+        newest.track_key,
+        count(*) AS listens
+    FROM (
+        SELECT l.track_key FROM listens AS l
+        WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+        ORDER BY l.played_at_ms DESC
+        LIMIT :newest
+    ) AS newest
+    GROUP BY newest.track_key
+) AS n
+INNER JOIN track_moods AS m ON n.track_key = m.track_key
+LEFT JOIN audio_features AS f ON n.track_key = f.track_key
+LEFT JOIN sources AS s ON f.source_key = s.source_key
+GROUP BY coalesce(substr(m.release_date, 1, 4), 'unknown'), coalesce(s.source, 'none'), m.unlabelled_reason;
+
 -- name: daily_counts
 -- Listens by person, local day and mood, from the kept counts.
 SELECT

@@ -156,6 +156,6 @@ def test_status_shows_people_gaps_coverage_and_calls(standin: StandIn) -> None:
     }
     assert all(0 <= row["track_share"] <= 1 for row in status["coverage_by_year"])
     assert status["gaps"] == []
-    shown = _moodlog("status").stdout
+    shown = _moodlog("status", "--all").stdout
     assert "Accounts" in shown
     assert "Audio features by source" in shown

@@ -1,0 +1,92 @@
+"""The share of the newest listens that have a mood, by year of release and source, and what would raise it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from click.testing import CliRunner
+from sqlalchemy import event
+
+from flows.cli import main
+from mood_core.app.workspace import Workspace
+from mood_core.domain.records import Track
+from mood_core.lake import open_lake
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
+from mood_core.store import Database
+from mood_core.store.queries.forecast import forecast, what_helps
+from mood_core.usecases.batches import Batches
+from tests.store_data import NOW, features, listens, moods, set_current, users
+
+_TRACKS = {"old1": "1999-03-01", "old2": "1999", "new1": "2026-02-01", "new2": "2026-11-01", "undated": None}
+
+
+def _fill(batches: Batches, database: Database) -> None:
+    """Ten listens of each track and person; the tracks old1, old2 and new1 have features, all but new1 a mood."""
+    tracks = [Track(name, name, ("somebody",), release_date=date) for name, date in _TRACKS.items()]
+    batches.add(USERS, users(("ada", "Europe/Berlin"), ("bob", "UTC")), now=NOW)
+    batches.add(TRACKS, to_table(TRACKS, tracks), now=NOW)
+    batches.add(AUDIO_FEATURES, features(["old1", "old2", "new1"]), now=NOW)
+    set_current(database, "m/1")
+    batches.add(MOODS, moods(dict.fromkeys(("old1", "old2"), "Calm")), now=NOW)
+    rows = [(user, NOW - timedelta(hours=hour, minutes=place), name)
+            for user in ("ada", "bob") for hour in range(10) for place, name in enumerate(_TRACKS)]  # fmt: skip
+    batches.add(LISTENS, listens(rows), now=NOW)
+
+
+def test_moods_are_counted_by_year_of_release_and_source(migrated: Database, tmp_path: Path) -> None:
+    _fill(Batches(open_lake(str(tmp_path / "lake")), migrated), migrated)
+    found = forecast(migrated, ["ada", "bob"])
+    assert [(row["release_year"], row["listens"], row["with_mood"], row["share"]) for row in found.by_year] == [
+        ("2026", 40, 0, 0.0), ("1999", 40, 40, 1.0), ("unknown", 20, 0, 0.0),
+    ]  # fmt: skip
+    assert {row["feature_source"]: (row["listens"], row["with_mood"]) for row in found.by_source}["none"] == (40, 0)
+    assert sum(row["listens"] for row in found.by_source) == found.listens == 100
+    assert found.reasons == {"features not asked for yet": 40, "not labelled yet": 20}
+    assert (found.with_mood, found.share) == (40, 0.4)
+    assert forecast(migrated, ["ada"]).listens == 50
+    assert forecast(migrated, []).listens == forecast(migrated, ["nobody"]).listens == 0
+    first, second = what_helps(found)
+    assert first.startswith("40% features not asked for yet: `moodlog run`")
+    assert second.startswith("20% not labelled yet")
+
+
+def test_only_the_newest_listens_are_read(migrated: Database, tmp_path: Path) -> None:
+    _fill(Batches(open_lake(str(tmp_path / "lake")), migrated), migrated)
+    assert forecast(migrated, ["ada", "bob"], newest=10).listens == 10
+    if migrated.dialect != "sqlite":
+        return
+    asked: list[tuple[str, object]] = []
+    event.listen(migrated.engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
+    forecast(migrated, ["ada"])
+    sql, values = next(one for one in asked if "newest" in one[0])
+    with migrated.read() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]  # type: ignore[arg-type]
+    assert [step for step in plan if step.startswith("SEARCH l ")], plan
+    assert not [step for step in plan if step.startswith("SCAN l")], plan
+
+
+def test_status_says_what_would_raise_the_share(home: Path) -> None:
+    with Workspace() as workspace:
+        _fill(workspace.batches, workspace.database)
+    shown = CliRunner().invoke(main, ["status"], env={"COLUMNS": "60"}).stdout
+    assert "Moods of the newest 100 listens" in shown
+    assert "40%" in shown
+    assert "`moodlog run`" in shown
+    assert "Batches" not in shown
+    state = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)
+    assert state["newest_listens"]["share"] == 0.4
+    assert state["newest_listens"]["by_year"][0]["release_year"] == "2026"
+    assert "Batches" in CliRunner().invoke(main, ["status", "--all"]).stdout
+
+
+def test_a_command_is_named_only_where_it_exists(migrated: Database, tmp_path: Path) -> None:
+    _fill(Batches(open_lake(str(tmp_path / "lake")), migrated), migrated)
+    with migrated.write() as connection:
+        connection.exec_driver_sql("UPDATE tracks SET kind = 'local' WHERE track_id = 'undated'")
+    found = forecast(migrated, ["ada"])
+    assert found.reasons["local file"] == 10
+    assert "audio add" not in " ".join(what_helps(found))
+    assert "moodlog audio add FOLDER" in " ".join(what_helps(found, ["audio"]))
