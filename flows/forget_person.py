@@ -11,7 +11,7 @@ from flows.check_schedule import other_server_keeps
 from flows.options import PRIVATE
 from flows.parameters import Certainly, Person
 from mood_core.app.workspace import Workspace
-from mood_core.usecases.people.forget_person import whom_to_forget
+from mood_core.usecases.people.whom_to_forget import whom_to_forget
 
 
 @flow(name="forget-person", flow_run_name="forget a person", **PRIVATE)

@@ -61,10 +61,10 @@ def read_golden(path: Path) -> Golden:
         golden = Golden(inputs, outputs, str(body["preprocessing_sha256"]))
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ModelCardMismatch(
-            f"{path} holds no golden outputs ({type(error).__name__}); copy the model folder again"
+            f"{path} has no golden outputs ({type(error).__name__}); copy the model folder again"
         ) from error
     if not (inputs.ndim == outputs.ndim == 2 and 0 < len(inputs) == len(outputs)):
-        raise ModelCardMismatch(f"{path} holds no golden outputs for its inputs; copy the model folder again")
+        raise ModelCardMismatch(f"{path} has no golden output for each input; copy the model folder again")
     return golden
 
 

@@ -92,7 +92,7 @@ def check_files(card: ModelCard, folder: Path) -> None:
         if not path.is_file():
             if name == TWIN_FILE:
                 continue
-            raise ModelNotFound(f"{path} is absent though the model card names it; copy the model folder again")
+            raise ModelNotFound(f"{path} is missing, but the model card names it; copy the model folder again")
         if _digest(path) != expected:
             raise ModelCardMismatch(
                 f"{path} is not the file that was trained (its sha256 differs from the card's); "
@@ -111,11 +111,11 @@ def _digest(path: Path) -> str:
 def _check_golden(card: ModelCard, golden: Golden) -> None:
     if golden.inputs.shape[1] != len(card.features) or golden.outputs.shape[1] != len(card.classes):
         raise ModelCardMismatch(
-            f"the golden outputs of {card.model_version} are of another model than its card; copy the folder again"
+            f"the golden outputs of {card.model_version} belong to another model than its card; copy the model folder again"
         )
     if golden.preprocessing_sha256 != preprocessing_digest(card.preprocessing):
         raise ModelCardMismatch(
-            f"the card of {card.model_version} states another preprocessing than the model was trained with; "
+            f"the card of {card.model_version} describes another preprocessing than the model was trained with; "
             "copy the model folder again"
         )
 
@@ -130,8 +130,8 @@ def _choose(folder: Path, card: ModelCard, golden: Golden, choice: RuntimeChoice
                 return runtime
             refusal = f"its golden outputs differ by {difference:.2g}"
         if choice == "litert":
-            raise ModelCardMismatch(f"the LiteRT twin in {folder} cannot serve: {refusal}; set MOODLOG_RUNTIME=keras")
-        _log.warning("the LiteRT twin of %s does not serve (%s); using Keras", card.model_version, refusal)
+            raise ModelCardMismatch(f"the LiteRT twin in {folder} cannot be used: {refusal}; set MOODLOG_RUNTIME=keras")
+        _log.warning("the LiteRT twin of %s cannot be used (%s); using Keras", card.model_version, refusal)
     return _keras(folder, card, golden)
 
 

@@ -37,7 +37,7 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
       moodlog forget --user ada
       moodlog forget --user ada --yes
     """
-    from mood_core.usecases.people.forget_person import whom_to_forget
+    from mood_core.usecases.people.whom_to_forget import whom_to_forget
 
     with Workspace() as workspace:
         user_id = whom_to_forget(user, workspace.lake, workspace.database)

@@ -45,7 +45,6 @@ class ColumnCheck:
         self._columns = columns
         self._present = dict.fromkeys(FEATURE_RANGES, 0)
         self._illegal = dict.fromkeys(FEATURE_RANGES, 0)
-        self._examples: dict[str, str] = {}
         self._problems: dict[str, str] = {}
         self._samples: dict[str, list[NDArray[np.float64]]] = {name: [] for name in FEATURE_RANGES}
         self._sampled = 0

@@ -148,7 +148,7 @@ CREATE TABLE api_calls (
     PRIMARY KEY (endpoint, minute_ms)
 ) WITHOUT ROWID;
 
--- When an endpoint asked to be left alone, until when.
+-- Until when an endpoint must not be called (Retry-After).
 CREATE TABLE rate_limits (
     endpoint TEXT PRIMARY KEY,
     not_before_ms INTEGER NOT NULL,

@@ -10,7 +10,7 @@ CREATE TABLE named_plays (
 );
 CREATE INDEX named_plays_waiting ON named_plays (user_key) WHERE track_key IS NULL;
 
--- Exports that were imported whole, by the digest of their bytes: importing one again is told from here.
+-- Exports that were imported whole, by the digest of their bytes: a repeated import is detected from these rows.
 CREATE TABLE imported_files (
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     digest TEXT NOT NULL,

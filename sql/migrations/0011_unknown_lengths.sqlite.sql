@@ -1,4 +1,4 @@
--- The account data of early 2018 tells no lengths: a play by name may be without one. SQLite cannot take NOT NULL away.
+-- Account data from early 2018 has no play durations: a play by name may be without one. SQLite cannot drop NOT NULL.
 CREATE TABLE named_plays_of_any_length (
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     ended_at_ms BIGINT NOT NULL,

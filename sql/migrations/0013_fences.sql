@@ -1,4 +1,4 @@
--- The fencing number of each exclusive lock, raised at each acquisition: whoever lost the lock cannot commit any more.
+-- The fencing number of each exclusive lock, raised at each acquisition: a process that lost the lock cannot commit.
 CREATE TABLE fences (
     name TEXT PRIMARY KEY,
     number BIGINT NOT NULL

@@ -17,7 +17,7 @@ from mood_core.store.quota.calls import CallLedger
 from tests.store_data import NOW, days_are_right, query
 
 _DAY_MS = 86_400_000
-_PLAY = ("user_key", "ended_at_ms", "artist", "title", "ms_played", "track_key")
+_PLAY = ("user_key", "ended_at_ms", "artist", "title", "ms_played", "track_key", "source_key")
 _ROWS = (
     "INSERT INTO users (user_key, user_id, display_name, timezone, connected_at_ms, recorded_at_ms)"
     " VALUES (1, 'ada', 'Ada', 'UTC', 1, 1), (2, 'bob', 'Bob', 'UTC', 1, 1)",
@@ -104,7 +104,7 @@ def test_plays_by_name_of_an_older_database_stay_and_some_without_a_length_come(
     kinds = {name: pa.string() if name in ("artist", "title") else pa.int64() for name in _PLAY}
     schema = pa.schema(list(kinds.items()))
     for _ in range(2):
-        for row in ((2, 2000, "y", "B", None, None), (1, 1000, "x", "A", 6, 1)):
+        for row in ((2, 2000, "y", "B", None, None, None), (1, 1000, "x", "A", 6, 1, None)):
             with database.write() as connection:
                 played = pa.Table.from_pylist([dict(zip(_PLAY, row, strict=True))], schema)
                 insert_rows(connection, "load_named_plays", played)

@@ -23,8 +23,7 @@ PLACES = (
     "docs",
     "flows",
     "mood_core",
-    "sql/queries",
-    "sql/views",
+    "sql",
     "standin",
     "tests",
 )

@@ -10,29 +10,27 @@ last person who heard them, and so are names that no resolver found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mood_core.errors import InputError, LakeIncomplete, StoreError
+from mood_core.errors import StoreError
 from mood_core.lake import Lake
-from mood_core.lake.schema import DATASETS, LISTENS, OF_TRACKS, PERSONAL, RESOLUTIONS, USERS, Dataset
+from mood_core.lake.schema import LISTENS, OF_TRACKS, PERSONAL, RESOLUTIONS, USERS, Dataset
 from mood_core.resolvers.resolver import FOUND
 from mood_core.store.engine.database import Database
 from mood_core.store.locks.named_locks import NamedLock, named_lock, named_lock_unless_held
 from mood_core.store.queries.accounts import Accounts
-from mood_core.store.queries.ledger import entries
 from mood_core.store.queries.person_erase import LOCAL_FILE, PersonErasure
 from mood_core.store.queries.tombstones import half_forgotten, tombstone_of
-from mood_core.text.format import plural
-from mood_core.text.names import local_id, name_key
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
-from mood_core.usecases.people.manage_users import the_account
-from mood_core.usecases.remove_rows import any_forgotten, replace_by
+from mood_core.usecases.people.lake_complete import check_nothing_absent, check_nothing_unknown
+from mood_core.usecases.people.whom_to_forget import names_in
+from mood_core.usecases.remove_rows import replace_by
 
 Predicate = Callable[[pa.Table], pa.ChunkedArray]
 """Which rows of a table are to go."""
@@ -56,53 +54,6 @@ class ForgetReport:
     runs: int = 0
     left: tuple[str, ...] = ()
     forgotten_before: str | None = None
-
-
-def whom_to_forget(user: str, lake: Lake, database: Database) -> str:
-    """The id of the person ``user`` (an id or a name), who is in SQL, or only in the lake, or was forgotten already.
-
-    Raises:
-        InputError: No person, or more than one, has this id or name.
-        BatchCorrupt: A file of the lake cannot be read.
-    """
-    accounts = Accounts(database)
-    try:
-        return the_account(accounts, user).user_id
-    except InputError as error:
-        if accounts.all([user]):
-            raise
-        found = _in_lake(user, lake) or _forgotten(user, database)
-        if len(found) == 1:
-            return found.pop()
-        if not found and any_forgotten(database):
-            raise InputError(
-                f"{error.message}. People who were forgotten already are known only by their ids"
-            ) from None
-        raise
-
-
-def _in_lake(user: str, lake: Lake) -> set[str]:
-    """The ids of the people called ``user`` in the lake, also of those who have only listens, gaps or plays left."""
-    for dataset in PERSONAL:
-        for path in (*lake.paths(dataset.name), *lake.superseded(dataset.name)):
-            if user in lake.people(path):
-                return {user}
-    paths = (*lake.paths(USERS.name), *lake.superseded(USERS.name))
-    return {user_id for user_id, name in _names_in(lake, paths) if name_key(name) == name_key(user)}
-
-
-def _names_in(lake: Lake, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for path in paths:
-        for row in lake.read(path)[1].select(["user_id", "display_name"]).to_pylist():
-            yield row["user_id"], row["display_name"]
-
-
-def _forgotten(user: str, database: Database) -> set[str]:
-    for user_id in (user, local_id(user)):
-        tombstone = tombstone_of(database, user_id)
-        if tombstone is not None and tombstone.in_force:
-            return {user_id}
-    return set()
 
 
 def forget_person(
@@ -140,10 +91,10 @@ def forget_person(
         StoreError: The lake or the database fails, or the person is still in a file afterwards.
     """
     with named_lock(database, NamedLock.UPKEEP):
-        _check_nothing_absent(lake, database, without)
+        check_nothing_absent(lake, database, without)
         batches = Batches(lake, database)
         batches.load_unloaded(now=now, everywhere=True)
-        _check_nothing_unknown(lake, database)
+        check_nothing_unknown(lake, database)
         before = tombstone_of(database, user_id)
         PersonErasure(database).begin(user_id, owner, now=now)
         batches.add_tombstone(user_id, now=now)
@@ -171,49 +122,6 @@ def complete_forgetting(
             _forget(user_id, lake, database, now, elsewhere, lambda _: None)
 
 
-def _check_nothing_absent(lake: Lake, database: Database, without: Collection[str]) -> None:
-    """Check that every file of the ledger except ``without`` is in the lake.
-
-    Raises:
-        LakeIncomplete: A file is absent.
-    """
-    paths = {path for dataset in DATASETS for path in (*lake.paths(dataset), *lake.superseded(dataset))}
-    replaced = {id_ for path in paths for id_ in lake.replaces(path)}
-    rows = (row for path, row in entries(database).items() if path not in paths | set(without))
-    absent = sorted(row.path for row in rows if row.batch_id not in replaced)
-    if absent:
-        raise LakeIncomplete(
-            f"{_first(absent)} of the ledger is not in the lake {lake.root}, so the person may still be in it; nothing"
-            " was changed. Check MOODLOG_LAKE_URL and put the file back (`moodlog verify` lists all); if it is lost for"
-            f" good, run this again with --even-without {absent[0]}"
-        )
-
-
-def _check_nothing_unknown(lake: Lake, database: Database) -> None:
-    """Check that every file of the lake is in the ledger and can be read.
-
-    Raises:
-        LakeIncomplete: A file is unknown.
-        BatchCorrupt: A file is damaged.
-    """
-    ledger = entries(database)
-    unknown = sorted({path for dataset in DATASETS for path in lake.paths(dataset)} - ledger.keys())
-    unknown += lake.foreign()
-    if unknown:
-        raise LakeIncomplete(
-            f"{_first(unknown)} in the lake {lake.root} is not in the ledger, so the person may be in it; nothing was"
-            " changed. `moodlog verify` says what is wrong with it; move it out of the lake, delete it if it holds the"
-            " person, and run this again"
-        )
-    for dataset in PERSONAL:
-        for path in lake.paths(dataset.name):
-            lake.people(path)
-
-
-def _first(paths: Sequence[str]) -> str:
-    return paths[0] if len(paths) == 1 else f"{paths[0]} (and {plural(len(paths) - 1, 'other')})"
-
-
 def _forget(
     user_id: str,
     lake: Lake,
@@ -225,7 +133,7 @@ def _forget(
 ) -> ForgetReport:
     erasure, accounts = PersonErasure(database), Accounts(database).all()
     names = {called} | {account.display_name for account in accounts if account.user_id == user_id}
-    names |= {name for id_, name in _names_in(lake, lake.paths(USERS.name)) if id_ == user_id}
+    names |= {name for id_, name in names_in(lake, lake.paths(USERS.name)) if id_ == user_id}
     others = [account for account in accounts if account.user_id != user_id]
     known = {word for account in others for word in (account.user_id, account.display_name)}
     rows = _RowsToForget(lake, database, now, progress, local=erasure.local_files(user_id))

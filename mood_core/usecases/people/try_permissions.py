@@ -1,4 +1,4 @@
-"""Tries refused permissions again: Spotify once refused valid ones of most users of a service, and later took them.
+"""Tries refused permissions again: Spotify once refused valid permissions of a service's users for a while.
 
 The stored token of a refused account is kept. Until its six months are over, it is tried again a few times over a week
 by the runs that pull, and at any time by ``moodlog users resume``. Once it works, the account is active again.
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 
 
 def due_permissions(accounts: Sequence[Account], now: datetime, days_left: Callable[[datetime], int]) -> list[str]:
-    """The ids of refused accounts whose permission is to be tried now, those that wait longest first."""
+    """The ids of refused accounts whose permission is to be tried now, the longest waiting first."""
     waiting = [
         (account.permission_retry_at, account.user_id)
         for account in accounts
         if account.state == REFUSED and account.permission_retry_at and is_open(account, days_left)
     ]
-    # A time that is further ahead than any wait was written by a clock that was wrong.
+    # A time further ahead than any wait comes from a wrong clock.
     return [user_id for at, user_id in sorted(waiting) if at <= now or at > now + _FARTHEST][:_MOST_TRIES]
 
 
@@ -43,8 +43,8 @@ def is_open(account: Account, days_left: Callable[[datetime], int]) -> bool:
 def try_permissions(user_ids: Sequence[str], try_one: Callable[[str], None]) -> list[str]:
     """Try each permission once; returns the ids of the accounts that are active again.
 
-    Stops after 10 refusals in a row, which look like an incident that goes on, and at any other failure of Spotify's:
-    the rest is tried by the next run.
+    Stops after 10 refusals in a row, which look like an incident at Spotify, and at any other failure. The next run
+    tries the rest.
 
     Raises:
         StoreError: The database fails.
@@ -57,7 +57,7 @@ def try_permissions(user_ids: Sequence[str], try_one: Callable[[str], None]) -> 
         except ReauthorisationNeeded:
             refusals += 1
         except SourceError as error:
-            log.info("permissions are not tried any further in this run: %s", error.message)
+            log.info("stopped trying permissions: %s; the next run continues", error.message)
             break
         else:
             refusals = 0
