@@ -111,7 +111,7 @@ def _digest(path: Path) -> str:
 def _check_golden(card: ModelCard, golden: Golden) -> None:
     if golden.inputs.shape[1] != len(card.features) or golden.outputs.shape[1] != len(card.classes):
         raise ModelCardMismatch(
-            f"the golden outputs of {card.model_version} belong to another model than its card; copy the model folder again"
+            f"the golden outputs of {card.model_version} belong to another model than its card; copy the folder again"
         )
     if golden.preprocessing_sha256 != preprocessing_digest(card.preprocessing):
         raise ModelCardMismatch(
