@@ -13,7 +13,7 @@ from pathlib import Path
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.migrate import migrate
-from mood_core.store.queries.dictionary import view_meanings
+from mood_core.store.engine.view_comments import view_meanings
 
 
 def data_dictionary() -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mood_core.domain.bounds import CLOCKS_DIFFER, EARLIEST_PLAY, LONGEST_MS, LONGEST_NAME_BYTES
+from mood_core.domain.play_ends import UNKNOWN_END, end_code
 from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.text.sanitise import plain
@@ -58,17 +59,20 @@ class Plays:
         what: index of the track (or of the name).
         ended_s: end of the play, s since 1970 UTC.
         ms: play duration, ms; -1 if unknown.
+        end: how the play ended, see :mod:`mood_core.domain.play_ends`.
     """
 
     what: array[int] = field(default_factory=lambda: array("i"))
     ended_s: array[int] = field(default_factory=lambda: array("q"))
     ms: array[int] = field(default_factory=lambda: array("i"))
+    end: array[int] = field(default_factory=lambda: array("h"))
 
-    def add(self, what: int, ended_s: int, ms: int) -> None:
+    def add(self, what: int, ended_s: int, ms: int, end: int = UNKNOWN_END) -> None:
         """Add one play."""
         self.what.append(what)
         self.ended_s.append(ended_s)
         self.ms.append(ms)
+        self.end.append(end)
 
 
 @dataclass(slots=True)
@@ -138,7 +142,8 @@ class RowParser:
         ended_s, ms = self._seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
         left_out = self._left_out(row, ms)
         if left_out is None:
-            self.result.tracked.add(index, ended_s, ms)
+            end = end_code(row.get("skipped"), row.get("shuffle"), row.get("reason_end"))
+            self.result.tracked.add(index, ended_s, ms, end)
         return left_out
 
     def _new_track(self, uri: str, track_id: str, row: dict[str, Any]) -> int:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from mood_core.domain.bounds import LONGEST_MS, LONGEST_NAME_BYTES, STORED_MS
 from mood_core.domain.moods import MOOD_SETS
+from mood_core.domain.play_ends import END_REASONS
 from mood_core.domain.records import MOODS, TrackKind
 from mood_core.errors import BatchCorrupt
 from mood_core.lake.schema import Dataset
@@ -43,7 +44,7 @@ _HASHES = ("person_hash", "hash_key")
 _HASH = "^[0-9a-f]{64}$"
 
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"mood": MOODS, "mood_set": MOOD_SETS[1:], "kind": tuple(TrackKind)}
+    {"mood": MOODS, "mood_set": MOOD_SETS[1:], "kind": tuple(TrackKind), "reason_end": END_REASONS}
 )
 
 

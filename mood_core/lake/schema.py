@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from mood_core.domain.play_ends import END_REASONS
+
 SCHEMA_VERSION = 1
 """Incremented when a dataset's columns change; written to every file and checked on reading.
 
@@ -83,6 +85,14 @@ LISTENS = Dataset(
             _field("track_id", _ID, "what was played"),
             _field("ms_played", pa.int32(), "duration of the play, ms; unknown for polled listens", nullable=True),
             _field("source", _ID, "recently_played, extended_history, account_data, listenbrainz or lastfm"),
+            _field("skipped", pa.bool_(), "the person skipped it; known only from extended histories", nullable=True),
+            _field("shuffle", pa.bool_(), "shuffle was on; known only from extended histories", nullable=True),
+            _field(
+                "reason_end",
+                _ID,
+                f"why the play ended; known only from extended histories: {', '.join(END_REASONS)}",
+                nullable=True,
+            ),
         ]
     ),
     key=("user_id", "played_at", "track_id"),

@@ -9,7 +9,7 @@ from sqlalchemy import inspect
 
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.queries.dictionary import INNER, view_meanings
+from mood_core.store.engine.view_comments import INNER, view_meanings
 
 QUERIES = {
     "moods-by-month": ("Listens by month and mood", "datasette_moods_by_month"),

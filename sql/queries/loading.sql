@@ -34,9 +34,16 @@ ON CONFLICT (track_id) DO UPDATE SET
     release_date = coalesce(excluded.release_date, tracks.release_date),
     kind = excluded.kind;
 
+-- name: load_artist_credits
+-- The artists of tracks.
+INSERT INTO artist_credits (track_key, place, artist)
+SELECT * FROM staging; -- noqa: AM04
+
 -- name: load_listens
 -- A stored listen never changes.
-INSERT INTO listens (user_key, played_at_ms, track_key, ms_played, source_key)
+INSERT INTO listens (
+    user_key, played_at_ms, track_key, ms_played, source_key, skipped, shuffle, reason_key
+)
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, played_at_ms, track_key) DO NOTHING;
 
@@ -186,6 +193,11 @@ ON CONFLICT (track_id) DO NOTHING;
 INSERT INTO sources (source) VALUES (:id)
 ON CONFLICT (source) DO NOTHING;
 
+-- name: add_reason
+-- A reason why a play ended.
+INSERT INTO end_reasons (reason_end) VALUES (:id)
+ON CONFLICT (reason_end) DO NOTHING;
+
 -- name: add_model
 -- A model version.
 INSERT INTO models (model_version) VALUES (:id)
@@ -322,6 +334,14 @@ SELECT
     source_key
 FROM sources
 WHERE source = ANY(:ids);
+
+-- name: reason_keys
+-- The keys of some reasons why a play ended.
+SELECT
+    reason_end,
+    reason_key
+FROM end_reasons
+WHERE reason_end = ANY(:ids);
 
 -- name: model_keys
 -- The keys of some model versions.

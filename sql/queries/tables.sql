@@ -57,6 +57,18 @@ WHERE track_key = ANY(:ids);
 -- Remove a view.
 DROP VIEW IF EXISTS any_view;
 
+-- name: comment_on_view
+-- PostgreSQL only: set the comment of a view.
+COMMENT ON VIEW any_view IS 'any_text';
+
+-- name: comment_on_column
+-- PostgreSQL only: set the comment of a column of a view.
+COMMENT ON COLUMN any_view.any_column IS 'any_text';
+
+-- name: describe_view
+-- Add a row to the table behind the view data_dictionary.
+INSERT INTO view_columns (view_name, place, column_name, meaning) VALUES (:view, :place, :column, :meaning);
+
 -- name: update_statistics
 -- Update the statistics for the query planner.
 ANALYZE;

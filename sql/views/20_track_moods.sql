@@ -7,6 +7,12 @@ SELECT
     t.artists,
     t.album,
     t.release_date,
+    -- NULL if the date does not begin with four digits, or with 0000, as Spotify has it for an unknown year.
+    CASE
+        WHEN length(t.release_date) >= 4 AND ltrim(substr(t.release_date, 1, 4), '0123456789') = ''
+            THEN nullif(CAST(substr(t.release_date, 1, 4) AS INTEGER), 0)
+    END AS release_year,
+    t.duration_ms,
     m.mood,
     m.p_calm,
     m.p_energetic,

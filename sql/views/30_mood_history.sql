@@ -34,7 +34,12 @@ SELECT
     t.mood_valence,
     t.mood_energy,
     t.mood_valence_sd,
-    t.mood_energy_sd
+    t.mood_energy_sd,
+    t.release_date,
+    t.release_year,
+    l.skipped,
+    l.shuffle,
+    (SELECT r.reason_end FROM end_reasons AS r WHERE r.reason_key = l.reason_key) AS reason_end
 FROM listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
 INNER JOIN track_moods AS t ON l.track_key = t.track_key

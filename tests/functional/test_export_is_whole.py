@@ -21,7 +21,12 @@ from tests.conftest import NOW
 from tests.exports import extended
 from tests.nights import connect_listeners, settings_for, workspace_of
 
-NAMED_OTHERWISE = {"user_key": "user_id", "track_key": "track_id", "source_key": "listen_source"}
+NAMED_OTHERWISE = {
+    "user_key": "user_id",
+    "track_key": "track_id",
+    "source_key": "listen_source",
+    "reason_key": "reason_end",
+}
 
 
 def test_every_column_about_people_is_exported_or_left_out_for_a_reason(migrated: Database) -> None:

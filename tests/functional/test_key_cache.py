@@ -107,7 +107,7 @@ def test_listens_written_by_hand_are_still_checked(batches: Batches, migrated: D
     # The loader's connection goes back to the pool without its privilege.
     _listen(batches, 1, "abcd")
     with pytest.raises(StoreError, match=r"does not exist|FOREIGN KEY"), migrated.write() as connection:
-        connection.execute(text("INSERT INTO listens VALUES (1, 1700000000000, 99, NULL, 1)"))
+        connection.execute(text("INSERT INTO listens VALUES (1, 1700000000000, 99, NULL, 1, NULL, NULL, NULL)"))
 
 
 def test_labels_deleted_by_hand_are_not_cached(batches: Batches, migrated: Database) -> None:

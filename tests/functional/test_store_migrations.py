@@ -69,6 +69,18 @@ def test_an_older_database_keeps_its_rows_and_its_counts(database: Database, mon
     assert days_are_right(database)
 
 
+def test_artists_of_an_older_database_are_split_at_commas(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    _migrate_until("0027", database, monkeypatch)
+    insert = "INSERT INTO tracks (track_key, track_id, name, artists, kind) VALUES (:key, :id, 'A', :names, 'track')"
+    artists = {1: 'The "Who", Ø\\Back', 2: "", 3: "One"}
+    with database.write() as connection:
+        for key, joined in artists.items():
+            connection.execute(text(insert), {"key": key, "id": f"t{key}", "names": joined})
+    migrate.migrate(database, now=NOW)
+    rows = query(database, "SELECT track_id, place_of_artist, artist FROM track_artists ORDER BY 1, 2")
+    assert rows == [("t1", 1, 'The "Who"'), ("t1", 2, "Ø\\Back"), ("t3", 1, "One")]
+
+
 @pytest.mark.parametrize("version", [f"{number:04d}" for number in range(1, 9)])
 def test_wishes_of_an_older_database_hold_for_a_week_at_most_as_they_did(
     database: Database, version: str, monkeypatch: pytest.MonkeyPatch

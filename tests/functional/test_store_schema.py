@@ -112,11 +112,11 @@ def test_a_failing_migration_leaves_nothing(database: Database, monkeypatch: pyt
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO listens VALUES (99, 1700000000000, 1, NULL, 1)",
-        "INSERT INTO listens VALUES (1, 1700000000000, 99, NULL, 1)",
-        "INSERT INTO listens VALUES (1, 1700000000000, 1, NULL, 99)",
-        "INSERT INTO listens VALUES (1, -5, 1, NULL, 1)",
-        "INSERT INTO listens VALUES (1, 1700000000000, 1, -1, 1)",
+        "INSERT INTO listens VALUES (99, 1700000000000, 1, NULL, 1, NULL, NULL, NULL)",
+        "INSERT INTO listens VALUES (1, 1700000000000, 99, NULL, 1, NULL, NULL, NULL)",
+        "INSERT INTO listens VALUES (1, 1700000000000, 1, NULL, 99, NULL, NULL, NULL)",
+        "INSERT INTO listens VALUES (1, -5, 1, NULL, 1, NULL, NULL, NULL)",
+        "INSERT INTO listens VALUES (1, 1700000000000, 1, -1, 1, NULL, NULL, NULL)",
         "UPDATE listens SET track_key = 99",
         "DELETE FROM tracks",
         "DELETE FROM users",
@@ -313,6 +313,6 @@ def test_opening_the_same_file_twice_sees_committed_rows(tmp_path: Path) -> None
         assert query(other, "SELECT count(*) FROM sources") == [(0,)]
     assert query(other, "SELECT count(*) FROM sources") == [(1,)]
     with pytest.raises(StoreError), one.write() as connection:
-        connection.exec_driver_sql("INSERT INTO listens VALUES (9, 1700000000000, 9, NULL, 9)")
+        connection.exec_driver_sql("INSERT INTO listens VALUES (9, 1700000000000, 9, NULL, 9, NULL, NULL, NULL)")
     one.close()
     other.close()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,13 +19,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mood_core.domain.records import Listen, ListenSource
 from mood_core.lake import open_lake
+from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.sql_files import sql_folder
 from mood_core.store.queries.history import HistoryFilter, latest_listens
-from tests.store_data import NOW, listens, query, small_history
+from tests.store_data import NOW, query, small_history
 
 ANSWERS = Path(__file__).with_name("example_answers.json")
 EXAMPLES = sorted((sql_folder() / "examples").glob("*.sql"))
@@ -35,8 +38,13 @@ def _fill(database: Database, folder: str) -> None:
     """Two months, and a Sunday on which a listen followed the other every twenty minutes."""
     batches = small_history(open_lake(folder), database)
     start = datetime(2026, 10, 4, 9, tzinfo=UTC)
-    rows = [(user, start + timedelta(minutes=20 * step), f"t{step * 5 % 7}") for user in ZONES for step in range(30)]
-    batches.add(LISTENS, listens(rows), now=NOW)
+    plays = [
+        Listen(user, start + timedelta(minutes=20 * step), f"t{step * 5 % 7}", ListenSource.EXTENDED_HISTORY)
+        for user in ZONES
+        for step in range(30)
+    ]
+    skipped = [replace(play, skipped=number % 3 == 0) for number, play in enumerate(plays)]
+    batches.add(LISTENS, to_table(LISTENS, skipped), now=NOW)
 
 
 @pytest.fixture

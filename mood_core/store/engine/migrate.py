@@ -17,6 +17,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.engine.foreign import refuse_clashes, refuse_foreign
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import SqlFile, earlier_digests, sql_files
+from mood_core.store.engine.view_comments import create_view, view_digest
 
 _LOCK = 0x6D6F6F64  # "mood": the advisory lock of a migration on PostgreSQL
 
@@ -49,9 +50,11 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
         for file in missing:
             _run_script(connection, file)
             _record(connection, file.name, file.sha256, now)
+        if views:
+            connection.execute(query("delete_rows", table="view_columns"))
         for view in views:
-            _run_script(connection, view)
-            _record(connection, _VIEW + view.name, view.sha256, now)
+            create_view(connection, view)
+            _record(connection, _VIEW + view.name, view_digest(view), now)
         for grants in sql_files("roles", database.dialect):
             _run_script(connection, grants)
     return [file.name for file in missing]
@@ -69,7 +72,9 @@ def is_current(database: Database) -> bool:
             return False
         done = _applied(connection)
     _check(files, done)
-    return all(file.name in done for file in files) and _views_of(done) == _digests(views)
+    return all(file.name in done for file in files) and _views_of(done) == {
+        view.name: view_digest(view) for view in views
+    }
 
 
 def _lock(connection: Connection) -> None:

@@ -9,8 +9,20 @@ from sqlalchemy import Connection, CursorResult
 
 from mood_core.store.engine.named_queries import query
 
-_KEYS = {"users": "user_keys", "tracks": "track_keys", "sources": "source_keys", "models": "model_keys"}
-_STUBS = {"users": "add_user", "tracks": "add_track", "sources": "add_source", "models": "add_model"}
+_KEYS = {
+    "users": "user_keys",
+    "tracks": "track_keys",
+    "sources": "source_keys",
+    "models": "model_keys",
+    "end_reasons": "reason_keys",
+}
+_STUBS = {
+    "users": "add_user",
+    "tracks": "add_track",
+    "sources": "add_source",
+    "models": "add_model",
+    "end_reasons": "add_reason",
+}
 """Statements that add a row before its description is loaded: a lost batch of tracks must not lose the listens."""
 
 REFERENCES = {
@@ -19,12 +31,13 @@ REFERENCES = {
     "source": ("sources", "source", "source_key"),
     "feature_source": ("sources", "source", "source_key"),
     "model_version": ("models", "model_version", "model_key"),
+    "reason_end": ("end_reasons", "reason_end", "reason_key"),
 }
 """By column of a batch: the table that it refers to, with its id column and its key column."""
 
 
 def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: bool = False) -> dict[str, int]:
-    """The integer keys of ``ids`` in ``table`` (users, tracks, sources or models); unknown ids are left out.
+    """The integer keys of ``ids`` in ``table``, one of those in ``_KEYS``; unknown ids are left out.
 
     With ``create``, unknown ids get a row and a key.
     """

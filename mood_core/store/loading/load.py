@@ -19,6 +19,7 @@ from mood_core.lake import BatchFile
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.artists import replace_artists
 from mood_core.store.loading.daily import add_listens, labelled, recount_people, serialise_counts
 from mood_core.store.loading.key_cache import LoadCache, invalidate_labels
 from mood_core.store.loading.keyed_rows import with_keys
@@ -76,6 +77,8 @@ def load_into(
         keyed = with_keys(connection, table, cache.track_keys).select(columns)
         new = _newly_featured(connection, file.dataset, keyed, keep_counts)
         inserted = insert_rows(connection, statement, keyed)
+        if file.dataset == "tracks":
+            replace_artists(connection, table)
         if file.dataset == "users":
             moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
         if keep_counts:

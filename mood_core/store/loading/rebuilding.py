@@ -28,9 +28,11 @@ _FILLED_BY_THE_LAKE = (
     "named_plays",
     "resolutions",
     "listens",
+    "artist_credits",
     "batches",
 )
-_REFERRED_TO = ("users", "tracks", "sources")  # models stay: their weights and which is current are not in the lake
+# Models stay: their weights and which is current are not in the lake.
+_REFERRED_TO = ("users", "tracks", "sources", "end_reasons")
 Kept = dict[str, list[dict[str, Any]]]
 """What is in SQL alone: by table, its rows with the id of the person beside the key."""
 

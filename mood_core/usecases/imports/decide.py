@@ -100,7 +100,7 @@ def _play(account: Columns, position: int) -> Play:
 
 def _extended(read: ParsedExport, outcomes: Counter[RowOutcome]) -> Columns:
     plays = read.tracked
-    unique = without_duplicates(columns(plays.what, plays.ended_s, plays.ms))
+    unique = without_duplicates(columns(plays))
     outcomes[RowOutcome.DUPLICATE] += len(plays.what) - len(unique)
     return unique
 

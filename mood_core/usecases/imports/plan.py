@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mood_core.domain.play_matching import Play, pair
 from mood_core.domain.records import ListenSource
+from mood_core.exports.parse_row import Plays
 
 _TRACK_SHIFT = 34  # seconds until the year 2514 need 34 bits
 
@@ -20,35 +21,47 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Plays as columns of equal length: track number, end [ms since 1970], duration [ms, -1 if unknown]."""
+    """Plays as columns of equal length: track number, end [ms since 1970], duration [ms, -1 if unknown].
+
+    ``end`` has how each play ended, see :mod:`mood_core.domain.play_ends`; without it, that is not known.
+    """
 
     track: Ints
     at_ms: Ints
     ms: Ints
+    end: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.track)
 
+    @property
+    def ends(self) -> Ints:
+        """``end``, or 0 for each play without it."""
+        return np.zeros(len(self), np.int64) if self.end is None else self.end
+
     def take(self, which: Bools | Ints | slice) -> Columns:
         """Only the plays ``which`` (a mask, positions or a slice)."""
-        return Columns(self.track[which], self.at_ms[which], self.ms[which])
+        end = None if self.end is None else self.end[which]
+        return Columns(self.track[which], self.at_ms[which], self.ms[which], end)
 
     def grouped(self, group: Ints) -> Columns:
         """The same plays with group numbers instead of track numbers."""
-        return Columns(group[self.track] if len(self) else self.track, self.at_ms, self.ms)
+        return replace(self, track=group[self.track] if len(self) else self.track)
 
 
-def columns(track: Iterable[int], ended_s: Iterable[int], ms: Iterable[int]) -> Columns:
-    """Columns of plays whose times are in seconds."""
-    return Columns(
-        np.asarray(track, dtype=np.int64), np.asarray(ended_s, dtype=np.int64) * 1000, np.asarray(ms, dtype=np.int64)
-    )
+def columns(plays: Plays) -> Columns:
+    """The plays of an export as columns."""
+    track, ended_s, ms, end = (np.asarray(each, np.int64) for each in (plays.what, plays.ended_s, plays.ms, plays.end))
+    return Columns(track, ended_s * 1000, ms, end)
 
 
 def without_duplicates(plays: Columns) -> Columns:
-    """The longest play for each track and second, in chronological order."""
+    """The longest play for each track and second, in chronological order.
+
+    Of equally long ones, it is the one with the highest ``end``, in every order of the files.
+    """
     keys = _keys(plays)
-    order = np.lexsort((-plays.ms, keys))
+    order = np.lexsort((-plays.ends, -plays.ms, keys))
     first = np.ones(len(order), dtype=np.bool_)
     first[1:] = keys[order][1:] != keys[order][:-1]
     kept = plays.take(order[first])

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from mood_core.domain.play_ends import END_REASONS, decode_ends
 from mood_core.domain.records import Gap, ListenSource, Track
 from mood_core.exports.parse_row import ParsedExport
 from mood_core.lake.arrow_tables import to_table
@@ -113,7 +114,16 @@ def _listens(what: Import, plays: Columns, source: ListenSource) -> pa.Table:
         "ms_played": pa.array(plays.ms, mask=plays.ms < 0).cast(pa.int32()),
         "source": pa.repeat(source.value, count),
     }
-    return pa.table(values)
+    return pa.table(values | _how_ended(plays))
+
+
+def _how_ended(plays: Columns) -> dict[str, pa.Array]:
+    skipped, shuffle, reasons = decode_ends(plays.ends)
+    return {
+        "skipped": pa.array(skipped == 2, mask=skipped == 0),
+        "shuffle": pa.array(shuffle == 2, mask=shuffle == 0),
+        "reason_end": pa.array(("", *END_REASONS)).take(pa.array(reasons, mask=reasons == 0)),
+    }
 
 
 def named_table(

@@ -1,0 +1,35 @@
+-- Every listen with the audio features of its track, which are empty if no source has them: for averages and
+-- correlations. Order by played_at_ms to sort by time. mood is NULL if a track is unlabelled.
+CREATE VIEW listen_features AS
+SELECT
+    u.user_id,
+    u.display_name,
+    l.played_at,
+    l.played_at_ms,
+    l.local_time,
+    l.local_day,
+    l.local_hour,
+    l.local_weekday,
+    l.ms_played,
+    t.track_id,
+    t.track,
+    t.artists,
+    t.release_year,
+    t.mood,
+    t.mood_valence,
+    t.mood_energy,
+    f.acousticness,
+    f.danceability,
+    f.energy,
+    f.instrumentalness,
+    f.liveness,
+    f.loudness,
+    f.speechiness,
+    f.tempo,
+    f.valence,
+    coalesce(t.duration_ms, f.duration_ms) AS duration_ms,
+    (SELECT s.source FROM sources AS s WHERE s.source_key = f.source_key) AS feature_source
+FROM listen_times AS l
+INNER JOIN users AS u ON l.user_key = u.user_key
+INNER JOIN track_moods AS t ON l.track_key = t.track_key
+LEFT JOIN audio_features AS f ON l.track_key = f.track_key

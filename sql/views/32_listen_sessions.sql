@@ -1,0 +1,45 @@
+-- Every listen with its session and its place in it, 1 for the first. A session is listens of a person with at most 30
+-- minutes (1,800,000 ms) between their times; session_started_at_ms is the time of its first listen, as in the view
+-- sessions. mood is NULL if a track is unlabelled. Select one person: all listens of a person are read.
+CREATE VIEW listen_sessions AS
+SELECT
+    p.user_id,
+    p.display_name,
+    p.session_started_at_ms,
+    row_number() OVER (
+        PARTITION BY p.user_id, p.session_started_at_ms
+        ORDER BY p.played_at_ms, p.track_key
+    ) AS place_in_session,
+    p.played_at_ms,
+    p.ms_played,
+    p.skipped,
+    t.track_id,
+    t.name AS track,
+    t.artists,
+    m.mood
+FROM (
+    SELECT
+        u.user_id,
+        u.display_name,
+        l.played_at_ms,
+        l.track_key,
+        l.ms_played,
+        l.skipped,
+        max(
+            CASE
+                WHEN NOT EXISTS (
+                    SELECT 1 FROM listens AS x
+                    WHERE
+                        x.user_key = l.user_key
+                        AND x.played_at_ms < l.played_at_ms
+                        AND x.played_at_ms >= l.played_at_ms - 1800000
+                ) THEN l.played_at_ms
+            END
+        ) OVER (PARTITION BY u.user_id ORDER BY l.played_at_ms) AS session_started_at_ms
+    FROM users AS u
+    INNER JOIN listens AS l ON u.user_key = l.user_key
+) AS p
+-- LEFT, so that a database skips what a query does not use.
+LEFT JOIN tracks AS t ON p.track_key = t.track_key
+LEFT JOIN moods AS m
+    ON m.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND p.track_key = m.track_key
