@@ -30,7 +30,7 @@ from mood_core.usecases.people.manage_users import accounts_called
 )
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 def command(users: tuple[str, ...], first_day: date | None, last_day: date | None, out: Path, open_it: bool) -> None:
-    """Write a page of moods: calendar, hours, transitions, top tracks, gaps.
+    """Write a page of moods: story, calendar, times, map, top tracks and artists.
 
     The page is one HTML file that works without a network: store it, mail it or put it on any web server. For every
     number it shows the view and the query.
