@@ -30,7 +30,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "import": ("mood_core.cli.import_history:command", "import a listening history that Spotify sent"),
         "history": ("mood_core.cli.history:command", "show a person's moods"),
         "report": ("mood_core.cli.report:command", "write a page of moods"),
-        "recap": ("mood_core.cli.recap:command", "summarise a week, a month or a year in a few sentences and a picture"),
+        "recap": (
+            "mood_core.cli.recap:command",
+            "summarise a week, month or year in sentences and a picture",
+        ),
         "browse": ("mood_core.cli.browse:command", "open the database in Datasette, read-only"),
         "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),
         "predict": ("mood_core.cli.predict:command", "show the mood of given tracks"),

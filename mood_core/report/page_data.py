@@ -16,6 +16,7 @@ from mood_core.report.heard import ANSWERS, BY_PERIOD, Heard, read_heard
 from mood_core.report.queries import VIEWS, page_query, page_sql
 from mood_core.store.engine.database import Database
 from mood_core.store.queries.accounts import Account
+from mood_core.store.queries.forecast import forecast, what_helps
 from mood_core.store.queries.selection import check_days
 
 MOST_PEOPLE = 12
@@ -81,7 +82,20 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "months": _rows(connection, "months", span),
             "gaps": [_gap(row, ZoneInfo(account.timezone)) for row in _rows(connection, "gaps", span)],
             "periods": [_period(heard, *period) for period in periods],
+            "forecast": _forecast(database, account.user_id),
         }
+
+
+def _forecast(database: Database, user_id: str) -> dict[str, Any]:
+    """The share of the newest listens with a mood by year of release and source, and what raises it."""
+    found = forecast(database, [user_id])
+    return {
+        "listens": found.listens,
+        "with_mood": found.with_mood,
+        "years": found.by_year,
+        "sources": found.by_source,
+        "remedies": what_helps(found),
+    }
 
 
 def _listens(person: dict[str, Any]) -> int:

@@ -227,3 +227,18 @@ def test_a_page_names_the_people_whom_it_shows_also_where_its_data_is_compressed
     (tmp_path / "thesis.html").write_text("<title>Thesis</title>", encoding="utf-8")
     assert not is_page(tmp_path / "thesis.html")
     assert not shows_person(tmp_path / "thesis.html", "ada")
+
+
+def test_the_newest_listens_are_forecast_by_year_and_source(tmp_path: Path, database_url: str) -> None:
+    with workspace(tmp_path, database_url) as space:
+        add_history(space, 12)
+        with space.database.write() as connection:
+            connection.execute(text("UPDATE tracks SET release_date = '2025-03-01' WHERE name = 'plain'"))
+        found = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]["forecast"]
+    assert (found["listens"], found["with_mood"]) == (12, 10)
+    assert [(row["release_year"], row["listens"], row["with_mood"]) for row in found["years"]] == [
+        ("2025", 2, 0),
+        ("unknown", 10, 10),
+    ]
+    assert {row["feature_source"] for row in found["sources"]} == {"reccobeats", "none"}
+    assert "moodlog run" in found["remedies"][0]

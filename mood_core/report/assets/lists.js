@@ -31,6 +31,24 @@ function labelsSection(id, title, finding, state) {
   return section(id, title, items.length ? finding : "No labelled listens in this period.", { level: "h3", content: [el("ol", { class: "top" }, ...items)], from: [id] }, state);
 }
 
+const SHOWN_YEARS = 6;
+
+/** Rows of the share of listens with a mood by year of release: the newest years, the older ones together, unknown. */
+function byYear(years) {
+  const dated = years.filter((row) => /^\d+$/.test(row.release_year));
+  const together = (name, rows) => (rows.length ? [{ release_year: name, listens: sum(rows.map((row) => row.listens)), with_mood: sum(rows.map((row) => row.with_mood)) }] : []);
+  return [...dated.slice(0, SHOWN_YEARS), ...together("older", dated.slice(SHOWN_YEARS)), ...together("unknown", years.filter((row) => !dated.includes(row)))];
+}
+
+/** The share of the newest listens with a mood, by year of release and by source: new music has fewer features. */
+function forecastParts({ forecast }) {
+  if (!forecast.listens) return [];
+  const words = `of the newest ${plural(forecast.listens, "listen")}`;
+  const part = (title, name, rows) => el("div", {}, el("h4", {}, title), table(`${title}, ${words}`, [name, "listens", "with a mood"], rows.map((row) => [row[name.replace(" ", "_")], row.listens, percent(row.with_mood, row.listens)])));
+  const helps = forecast.remedies.length ? el("div", {}, el("h4", {}, "What raises the share with a mood"), el("ul", { class: "remedies" }, ...forecast.remedies.map((text) => el("li", {}, text.replaceAll("`", ""))))) : null;
+  return [part("By release year", "release year", byYear(forecast.years)), part("By feature source", "feature source", forecast.sources), helps].filter(Boolean);
+}
+
 function coverageSection(state) {
   const totals = state.period.totals[0];
   const open = state.person.gaps.filter((gap) => !gap.filled);
@@ -40,5 +58,8 @@ function coverageSection(state) {
   if (state.period.unlabelled.length) parts.push(el("div", {}, el("h4", {}, "Unlabelled, and why"), table("Unlabelled, and why", ["reason", "listens"], state.period.unlabelled.map((row) => [row.unlabelled_reason, row.listens]))));
   if (state.period.sources.length) parts.push(el("div", {}, el("h4", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source, row.model_version, row.listens]))));
   if (state.person.gaps.length) parts.push(el("div", {}, el("h4", {}, "Possible gaps, of all time"), table("Possible gaps", ["from", "to", "filled"], state.person.gaps.map((gap) => [atMinute(gap.starts_at), atMinute(gap.ends_at), gap.filled ? "yes" : "no"]))));
-  return section("coverage", "Coverage and gaps", finding, { wide: true, level: "h3", content: [el("div", { class: "columns" }, ...parts)], from: ["totals", "unlabelled", "sources", "gaps"] }, state);
+  const { listens, with_mood } = state.person.forecast;
+  const newest = listens ? el("p", { class: "finding" }, `Of the newest ${plural(listens, "listen")}, ${percent(with_mood, listens)} have a mood; what to expect of new music by its year of release:`) : null;
+  const content = [el("div", { class: "columns" }, ...parts), newest, el("div", { class: "columns" }, ...forecastParts(state.person))].filter(Boolean);
+  return section("coverage", "Coverage and gaps", finding, { wide: true, level: "h3", content, from: ["totals", "unlabelled", "sources", "gaps"] }, state);
 }
