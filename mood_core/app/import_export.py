@@ -9,7 +9,6 @@ from pathlib import Path
 
 from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import Workspace
-from mood_core.errors import StoreError
 from mood_core.exports.limits import Limits
 from mood_core.exports.parse_row import ImportFilter
 from mood_core.features.catalog.file_list import read_list
@@ -24,6 +23,7 @@ from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.import_records import ImportRecords
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.account_lock import account_lock
+from mood_core.usecases.imports.confirm_undo import check_person
 from mood_core.usecases.imports.import_export import ImportOptions, ImportReport, NoProgress, Progress, import_history
 from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.imports.owner import RegisteringBatches, check_not_forgotten, find_owner
@@ -86,7 +86,7 @@ def import_export(
 
 
 def undo(workspace: Workspace, import_id: str) -> UndoReport:
-    """Take an import back, then compare lake and SQL row by row.
+    """Take an import back, then compare what lake and SQL have of the person, row by row.
 
     Raises:
         InputError: No such import can be taken back.
@@ -100,8 +100,7 @@ def undo(workspace: Workspace, import_id: str) -> UndoReport:
         with account_lock(workspace.accounts, user_id, workspace.now):
             record = find_import(records, import_id)  # another process may have removed it meanwhile
             report = undo_import(record, records, workspace.lake, workspace.database, now=now)
-    if findings := workspace.verify(deep=True).findings:
-        raise StoreError(f"{findings[0].subject} {findings[0].problem}; run `moodlog verify --deep` for all findings")
+            check_person(user_id, workspace.lake, workspace.database)
     return report
 
 

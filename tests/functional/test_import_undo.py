@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from flows.cli import main
 from mood_core.app.import_export import match_names, undo
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import Gap, from_ms
-from mood_core.errors import StoreError
+from mood_core.errors import InputError, StoreBusy, StoreError
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS
 from mood_core.usecases.imports import undo_import, write
@@ -183,3 +185,50 @@ def test_an_unknown_import_is_refused_with_the_known_ones(run: Run, tmp_path: Pa
     assert done.exit_code == 2
     assert known in done.stderr
     assert CliRunner().invoke(main, ["import"]).exit_code == 2
+
+
+def test_rows_that_differ_after_an_undo_are_reported(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(unpacked(tmp_path / "first", {"endsong_0.json": [extended(9, "2019-01-01T00:00:00Z")]}), "--user", "ada")
+    import_id = run(unpacked(tmp_path / "mine", MINE), "--user", "ada")["import_id"]
+    monkeypatch.setattr(undo_import, "replace_by", lambda *_, **__: None)  # the rows stay in the lake
+    with Workspace() as workspace, pytest.raises(StoreError, match="listens of local-ada: the rows differ"):
+        undo(workspace, import_id)
+
+
+@pytest.mark.parametrize("forget_first", [False, True])
+def test_an_undo_beside_a_forgetting_leaves_nothing_of_the_person(run: Run, tmp_path: Path, forget_first: bool) -> None:
+    """Both want the lock of the lake: the second waits or is refused, and nothing that either removed comes back."""
+    run(unpacked(tmp_path / "other", OTHER), "--user", "bob")
+    before = _state()
+    import_id = run(unpacked(tmp_path / "mine", MINE), "--user", "ada")["import_id"]
+    started = Barrier(2)
+
+    def taken_back() -> str:
+        with Workspace() as workspace:
+            started.wait()
+            try:
+                undo(workspace, import_id)
+            except (InputError, StoreError) as error:
+                return error.message
+        return "taken back"
+
+    def forgotten() -> str:
+        with Workspace() as workspace:
+            started.wait()
+            while True:
+                try:
+                    workspace.forget("local-ada", called="ada")
+                except StoreBusy:  # the other holds the lock
+                    continue
+                return "forgotten"
+
+    steps = (forgotten, taken_back) if forget_first else (taken_back, forgotten)
+    with ThreadPoolExecutor(2) as together:
+        for done in [together.submit(step) for step in steps]:
+            done.result()
+    with Workspace() as workspace:
+        workspace.batches.finish(now=workspace.now(), everywhere=True)
+    listens, plays, _ = _state()
+    assert (listens, plays) == before[:2]
+    with Workspace() as workspace:
+        assert all("local-ada" not in workspace.lake.people(path) for path in workspace.lake.paths("listens"))

@@ -9,12 +9,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from sqlalchemy import Connection
+
 from mood_core.domain.records import from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.daily import recount_people
 from mood_core.store.loading.key_cache import invalidate_keys
-from mood_core.store.loading.keys import keys_of
+from mood_core.store.loading.keys import keys_of, raw_rows
 from mood_core.store.loading.stale_totals import mark_stale
 from mood_core.store.loading.totals import drop_unheard, recount_stale
 
@@ -116,6 +118,11 @@ class ImportRecords:
         """Delete the record of an import that was taken back, and what is known of the person's imported files."""
         self._database.run(query("remove_imported_files"), {"user": record.user_id})
         self.discard(record.import_id)
+
+
+def keys_of_person(connection: Connection, dataset: str, user_id: str) -> list[tuple[Any, ...]]:
+    """The natural keys, without the person, of a person's rows of listens or plays by name."""
+    return raw_rows(connection.execute(query(f"{dataset}_of_person"), {"user": user_id}))
 
 
 def _removals(user: int, rows: PersonalRows, keys: dict[str, int]) -> Sequence[tuple[str, list[dict[str, Any]]]]:
