@@ -36,6 +36,8 @@ def headline(report: NightReport) -> str:
         parts.append(f"features of {plural(report.fetched.total(), 'track')}")
     if report.labels is not None:
         parts.append(f"{plural(report.labels.labelled, 'track')} labelled by {report.labels.model_version}")
+        if report.labels.estimated:
+            parts.append(f"{plural(report.labels.estimated, 'track')} labelled from features estimated from audio")
     if report.problems:
         parts.append(plural(len(report.problems), "problem"))
     return ("dry run: " if report.dry_run else "") + (", ".join(parts) or "nothing to do")
@@ -199,6 +201,7 @@ def report_json(report: NightReport) -> dict[str, object]:
         "names_found": dict(report.names.found) if report.names else {},
         "features_found": dict(report.fetched),
         "labelled": labels.labelled if labels else 0,
+        "labelled_from_estimates": labels.estimated if labels else 0,
         "uncertain": labels.uncertain if labels else 0,
         "model_version": labels.model_version if labels else None,
         "accounts": [

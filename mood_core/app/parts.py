@@ -236,15 +236,33 @@ class Parts:
     @cached_property
     def model_card(self) -> ModelCard:
         """The model's card, read without loading the model."""
+        from mood_core.classifier.loading import check_takes_exact
         from mood_core.classifier.model_card import read_card
 
-        return read_card(self.model_folder)
+        card = read_card(self.model_folder)
+        check_takes_exact(card)
+        return card
 
     def classifier(self) -> Classifier:
         """Load the model and check it against its card."""
         from mood_core.classifier import load_classifier
 
+        _ = self.model_card  # refuses a model for estimated features
         return load_classifier(self.model_folder, self.settings.runtime)
+
+    @cached_property
+    def estimated_card(self) -> ModelCard:
+        """The card of the model for estimated features."""
+        from mood_core.classifier import bundled_estimated_folder
+        from mood_core.classifier.model_card import read_card
+
+        return read_card(bundled_estimated_folder())
+
+    def estimated_classifier(self) -> Classifier:
+        """Load the model for estimated features and check it against its card."""
+        from mood_core.classifier import bundled_estimated_folder, load_classifier
+
+        return load_classifier(bundled_estimated_folder(), self.settings.runtime)
 
     def feature_sources(self) -> tuple[FeatureSource, ...]:
         """The chain of feature sources, in the order of ``MOODLOG_FEATURE_SOURCES``."""

@@ -277,6 +277,8 @@ class Workspace(Parts):
     def label(self, selection: Selection = _EVERYTHING, *, progress: Progress = _silent) -> LabelReport:
         """Label every selected track that has features and no label of the current model.
 
+        Tracks with estimated features are labelled by the model for these; the report counts them as ``estimated``.
+
         Raises:
             ModelError: The model cannot be loaded.
         """
@@ -284,7 +286,18 @@ class Workspace(Parts):
 
         parts = self.classifier, self.model_card, self.mood_rows, self.batches
         with self.lock(NamedLock.LABELS):
-            return label_tracks(*parts, now=self.now(), selection=selection, progress=progress)
+            report = label_tracks(*parts, now=self.now(), selection=selection, progress=progress)
+            report.estimated = self._label_estimated(selection)
+        return report
+
+    def _label_estimated(self, selection: Selection = _EVERYTHING) -> int:
+        """Label the selected tracks that have estimated features alone; returns their number. Needs the lock."""
+        from mood_core.usecases.nightly.label_tracks import label_tracks
+
+        if not self.mood_rows.has_estimates():
+            return 0
+        parts = self.estimated_classifier, self.estimated_card, self.mood_rows, self.batches
+        return label_tracks(*parts, now=self.now(), selection=selection).labelled
 
     # Models
 
@@ -300,6 +313,7 @@ class Workspace(Parts):
         parts = self.classifier, self.model_card, self.mood_rows, self.batches
         with self.lock(NamedLock.LABELS):
             report = relabel(*parts, now=self.now(), progress=progress)
+            report.labels.estimated = self._label_estimated()
         if drop_old:
             report.dropped = drop_old_labels(self.mood_rows, self.lake, self.database)
         return report

@@ -3,7 +3,13 @@
 from mood_core.classifier.attribution import Attribution, attribute
 from mood_core.classifier.classifier import Classifier
 from mood_core.classifier.drift import DriftReport, feature_drift
-from mood_core.classifier.loading import BUNDLED_MODEL, RuntimeChoice, bundled_folder, load_classifier
+from mood_core.classifier.loading import (
+    BUNDLED_MODEL,
+    RuntimeChoice,
+    bundled_estimated_folder,
+    bundled_folder,
+    load_classifier,
+)
 
 __all__ = [
     "BUNDLED_MODEL",
@@ -12,6 +18,7 @@ __all__ = [
     "DriftReport",
     "RuntimeChoice",
     "attribute",
+    "bundled_estimated_folder",
     "bundled_folder",
     "feature_drift",
     "load_classifier",

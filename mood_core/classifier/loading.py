@@ -27,12 +27,22 @@ RuntimeChoice = Literal["auto", "litert", "keras"]
 BUNDLED_MODEL = "playlist-moods/2"
 """``name/version`` of the model that comes with moodlog."""
 
+BUNDLED_ESTIMATED_MODEL = "estimated-playlist-moods/1"
+"""``name/version`` of the model for estimated features that comes with moodlog."""
+
+_SAVED_MODELS = Path(__file__).resolve().parents[1] / "saved_models"
+
 _log = logging.getLogger(__name__)
 
 
 def bundled_folder() -> Path:
     """The folder of the model that comes with moodlog."""
-    return Path(__file__).resolve().parents[1] / "saved_models" / BUNDLED_MODEL
+    return _SAVED_MODELS / BUNDLED_MODEL
+
+
+def bundled_estimated_folder() -> Path:
+    """The folder of the model for estimated features that comes with moodlog."""
+    return _SAVED_MODELS / BUNDLED_ESTIMATED_MODEL
 
 
 def load_classifier(
@@ -72,6 +82,19 @@ def check_contract(card: ModelCard, classes: Sequence[str] | None) -> None:
         raise ModelCardMismatch(
             f"the model {card.model_version} has the moods {', '.join(card.classes)}, "
             f"not {', '.join(classes)} in this order; use a model of these moods"
+        )
+
+
+def check_takes_exact(card: ModelCard) -> None:
+    """Check that the model is not one for estimated features.
+
+    Raises:
+        ModelCardMismatch: it is one.
+    """
+    if card.takes_estimated:
+        raise ModelCardMismatch(
+            f"the model {card.model_version} is for features estimated from audio alone and must not judge other "
+            "features; use another model"
         )
 
 

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mood_core.classifier.card_form import WrongValue, build
+from mood_core.domain.records import ESTIMATED_PREFIX
 from mood_core.errors import ModelCardMismatch, ModelNotFound
 from mood_core.files.outside import read_bounded
 
@@ -92,6 +93,11 @@ class ModelCard:
     def model_version(self) -> str:
         """``name/version``, which every mood carries."""
         return f"{self.name}/{self.version}"
+
+    @property
+    def takes_estimated(self) -> bool:
+        """Whether the model is for estimated features, and for them only."""
+        return self.name.startswith(ESTIMATED_PREFIX)
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 from mood_core.app.workspace import Workspace
 from mood_core.classifier import Classifier, attribute, load_classifier
 from mood_core.classifier.headline import headline
+from mood_core.classifier.loading import check_takes_exact
+from mood_core.classifier.model_card import read_card
 from mood_core.cli import options
 from mood_core.cli.messages import echo_notes
 from mood_core.cli.progress import share_progress
@@ -52,9 +54,10 @@ def command(
 ) -> None:
     """Show the mood of tracks, by Spotify id, URI or URL, or from a file of features.
 
-    Features come from the database, or from the sources of MOODLOG_FEATURE_SOURCES if they are not stored. Nothing is
-    written to the database. A file needs an id column (id, track_id, uri or spotify_id) and Spotify's nine feature
-    names; duration_ms is optional.
+    Features come from the database, or from the sources of MOODLOG_FEATURE_SOURCES if they are not stored. Tracks that
+    only have features estimated from audio are judged by the model for these. Nothing is written to the database. A
+    file needs an id column (id, track_id, uri or spotify_id) and Spotify's nine feature names; duration_ms is
+    optional.
 
     \b
     Examples:
@@ -77,7 +80,7 @@ def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> N
     model = _classifier(folder)
     with Workspace() as workspace:
         found = workspace.features_of(track_ids)
-        for line in _lines(found, model):
+        for line in _lines(found, model, workspace.estimated_classifier):
             echo_json(line) if as_json else click.echo(_sentence(line))
     if not as_json:
         click.echo(headline(model.card), err=True)
@@ -89,7 +92,9 @@ def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> N
         )
 
 
-def _lines(found: list[TrackFeatures], model: Classifier) -> Iterator[dict[str, Any]]:
+def _lines(
+    found: list[TrackFeatures], model: Classifier, estimated_model: Callable[[], Classifier]
+) -> Iterator[dict[str, Any]]:
     matrix = feature_matrix(as_table(found))
     problems, rows = range_problems(matrix), iter(range(len(matrix)))
     for track in found:
@@ -100,7 +105,9 @@ def _lines(found: list[TrackFeatures], model: Classifier) -> Iterator[dict[str, 
         if problem is not None or row is None:
             yield line | {"mood": None, "problem": problem, "model_version": model.model_version}
         else:
-            yield line | _judged(model, matrix[row : row + 1]) | {"feature_source": track.source}
+            judge = estimated_model() if track.estimated else model
+            source = {"feature_source": track.source, "estimated": track.estimated}
+            yield line | _judged(judge, matrix[row : row + 1]) | source
 
 
 def _judged(model: Classifier, matrix: Any) -> dict[str, Any]:
@@ -132,7 +139,8 @@ def _sentence(line: dict[str, Any]) -> str:
     text = f"{name} is a {line['mood'].upper()} song{limit}\n  {shares}"
     if line.get("factors"):
         parts = [_factor(part) for part in line["factors"][:_TOP_FACTORS]]
-        text += f"\n  top factors: {', '.join(parts)}; features from {line['feature_source']}"
+        kind = "features estimated from audio" if line["estimated"] else "features"
+        text += f"\n  top factors: {', '.join(parts)}; {kind} from {line['feature_source'].removeprefix('estimated:')}"
     return text
 
 
@@ -163,6 +171,7 @@ def _of_file(features: Path, out: Path | None, folder: Path | None, *, as_json: 
 
 def _classifier(folder: Path | None) -> Classifier:
     if folder is not None:
+        check_takes_exact(read_card(folder))
         return load_classifier(folder)
     with Workspace() as workspace:
         return workspace.classifier()

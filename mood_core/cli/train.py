@@ -27,6 +27,11 @@ _METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "wro
 @click.option("--seed", default=0, help="Random seed of the folds; it does not change the weights.")
 @click.option("--name", default="my-moods", help="The model's name.")
 @click.option("--model-version", help="The model's version  [default: the next whole number]")
+@click.option(
+    "--estimated",
+    is_flag=True,
+    help="Train for features estimated from audio: on features with simulated errors; NAME starts with estimated-.",
+)
 @click.option("--description", help="Description of the data, for the model card.")
 @options.folds
 @options.repeats
@@ -43,6 +48,7 @@ def command(
     folds: int,
     repeats: int,
     *,
+    estimated: bool,
     baselines: bool,
     as_json: bool,
 ) -> None:
@@ -57,6 +63,7 @@ def command(
     Examples:
       moodlog train --data moods.csv --out models
       moodlog train --data others.csv --mood chill=Calm --mood party=Energetic --out models
+      moodlog train --data moods.csv --out models --estimated --name estimated-my-moods
       MOODLOG_MODEL=models/my-moods/1 moodlog predict 4HIwL9ii9CcXpTOTzMq0MP
     """
     from mood_core.classifier.model_card import read_card
@@ -75,6 +82,7 @@ def command(
             repeats=repeats,
             baselines=baselines,
             words=parse_mood_words(words),
+            estimated=estimated,
             tell=echo_notes,
             progress=progress,
         )

@@ -27,6 +27,10 @@ FEATURES = (
 """The audio features in the order of every matrix. 0–1 except loudness [dB], tempo [BPM] and duration_ms [ms]."""
 
 
+ESTIMATED_PREFIX = "estimated-"
+"""Names of models for estimated features start with it, so that a model version alone says which features it takes."""
+
+
 class ListenSource(StrEnum):
     """The source of a listen."""
 

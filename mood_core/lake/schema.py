@@ -134,6 +134,18 @@ AUDIO_FEATURES = Dataset(
     key=("track_id",),
 )
 
+ESTIMATED_FEATURES = Dataset(
+    "estimated_features",
+    pa.schema(
+        [
+            *(field for field in AUDIO_FEATURES.schema if field.name not in ("source", "fetched_at")),
+            _field("source", _ID, "estimated: and the analyser that estimated the values from an audio file"),
+            _field("fetched_at", _TIME, "when the file was analysed, UTC"),
+        ]
+    ),
+    key=("track_id",),
+)
+
 FEATURE_MISSES = Dataset(
     "feature_misses",
     pa.schema(
@@ -230,6 +242,7 @@ DATASETS: dict[str, Dataset] = {
         LISTENS,
         GAPS,
         AUDIO_FEATURES,
+        ESTIMATED_FEATURES,
         FEATURE_MISSES,
         MOODS,
         NAMED_PLAYS,

@@ -27,6 +27,26 @@ LEFT JOIN audio_features AS f ON t.track_key = f.track_key
 LEFT JOIN sources AS s ON f.source_key = s.source_key
 WHERE t.track_id = ANY(:ids);
 
+-- name: stored_estimates
+-- The estimated features of some tracks.
+SELECT
+    t.track_id,
+    s.source,
+    e.acousticness,
+    e.danceability,
+    e.energy,
+    e.instrumentalness,
+    e.liveness,
+    e.loudness,
+    e.speechiness,
+    e.tempo,
+    e.valence,
+    coalesce(e.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS duration_ms
+FROM estimated_features AS e
+INNER JOIN tracks AS t ON e.track_key = t.track_key
+INNER JOIN sources AS s ON e.source_key = s.source_key
+WHERE t.track_id = ANY(:ids);
+
 -- name: feature_misses
 -- The stored feature misses of some tracks.
 SELECT

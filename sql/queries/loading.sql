@@ -65,6 +65,15 @@ INSERT INTO audio_features (
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (track_key) DO NOTHING;
 
+-- name: load_estimated_features
+-- The first estimate of a track stays, because its label is based on it.
+INSERT INTO estimated_features (
+    track_key, acousticness, danceability, energy, instrumentalness, liveness, loudness, speechiness, tempo, valence,
+    duration_ms, source_key, fetched_at_ms
+)
+SELECT * FROM staging -- noqa: AM04
+ON CONFLICT (track_key) DO NOTHING;
+
 -- name: load_feature_misses
 -- A later miss is counted; a duplicate changes nothing. A stored miss that is more than a day (86,400,000 ms) later
 -- than the next one was dated by a wrong clock.
@@ -199,8 +208,9 @@ INSERT INTO end_reasons (reason_end) VALUES (:id)
 ON CONFLICT (reason_end) DO NOTHING;
 
 -- name: add_model
--- A model version.
-INSERT INTO models (model_version) VALUES (:id)
+-- A model version; the names of models for estimated features start with estimated-.
+INSERT INTO models (model_version, estimated)
+VALUES (:id, CASE WHEN CAST(:id AS TEXT) LIKE 'estimated-%' THEN 1 ELSE 0 END)
 ON CONFLICT (model_version) DO NOTHING;
 
 -- name: keys_version
@@ -231,7 +241,7 @@ SELECT
     m.track_key,
     CASE m.mood WHEN 'Calm' THEN 0 WHEN 'Energetic' THEN 1 WHEN 'Happy' THEN 2 WHEN 'Sad' THEN 3 END
     + 4 * m.uncertain AS code,
-    coalesce(f.source_key, 0) AS source_key,
+    coalesce(f.source_key, e.source_key, 0) AS source_key,
     CAST(round(CAST(m.p_calm AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS calm,
     CAST(round(CAST(m.p_energetic AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS energetic,
     CAST(round(CAST(m.p_happy AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT) AS happy,
@@ -239,6 +249,7 @@ SELECT
 FROM models AS c
 INNER JOIN moods AS m ON c.model_key = m.model_key
 LEFT JOIN audio_features AS f ON m.track_key = f.track_key
+LEFT JOIN estimated_features AS e ON m.track_key = e.track_key
 WHERE c.is_current = 1 AND m.track_key = ANY(:ids);
 
 -- name: feature_sources
@@ -247,7 +258,13 @@ SELECT
     track_key,
     source_key
 FROM audio_features
-WHERE track_key = ANY(:ids);
+WHERE track_key = ANY(:ids)
+UNION ALL
+SELECT
+    track_key,
+    source_key
+FROM estimated_features
+WHERE track_key = ANY(:ids) AND track_key NOT IN (SELECT f.track_key FROM audio_features AS f);
 
 -- name: index_pending_listens
 -- Find again every listen whose track has no label by the current model.
@@ -257,8 +274,12 @@ SELECT
     l.user_key,
     l.played_at_ms
 FROM listens AS l
-INNER JOIN models AS c ON c.is_current = 1
-LEFT JOIN moods AS m ON c.model_key = m.model_key AND l.track_key = m.track_key
+INNER JOIN models AS c ON c.is_current = 1 AND c.estimated = 0
+LEFT JOIN moods AS m
+    ON l.track_key = m.track_key AND m.model_key IN (
+        (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 0),
+        (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 1)
+    )
 WHERE m.track_key IS NULL;
 
 -- name: pending_days
@@ -444,8 +465,11 @@ FROM (
             AND l.played_at_ms < (s.day * CAST(86400 AS BIGINT) + 172800) * 1000
             AND (l.played_at_ms / 1000 + o.offset_s) / 86400 = s.day */
     ) AS d
-    LEFT JOIN models AS c ON c.is_current = 1
-    LEFT JOIN moods AS m ON c.model_key = m.model_key AND d.track_key = m.track_key
+    LEFT JOIN moods AS m
+        ON d.track_key = m.track_key AND m.model_key IN (
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+        )
 ) AS x
 GROUP BY x.user_key, x.day;
 

@@ -11,35 +11,45 @@ SELECT weights_sha256 FROM models
 WHERE model_version = :id;
 
 -- name: current_model
--- The key of the current model.
+-- The key of the current model for exact features.
+SELECT model_key FROM models
+WHERE is_current = 1 AND estimated = 0;
+
+-- name: current_models
+-- The keys of the current models, one for each class of features.
 SELECT model_key FROM models
 WHERE is_current = 1;
 
 -- name: hide_labels
--- Show the labels of no model.
+-- Show the labels of no model of a class of features.
 UPDATE models SET is_current = 0
-WHERE is_current = 1;
+WHERE is_current = 1 AND estimated = :estimated;
 
 -- name: show_newest_labels
--- Show the labels of the model that labelled last.
+-- Show the labels of the model of a class of features that labelled last.
 UPDATE models SET is_current = 1
 WHERE
     model_key = (
-        SELECT model_key FROM moods
-        GROUP BY model_key
-        ORDER BY max(labelled_at_ms) DESC, model_key DESC
+        SELECT m.model_key FROM moods AS m
+        INNER JOIN models AS c ON m.model_key = c.model_key
+        WHERE c.estimated = :estimated
+        GROUP BY m.model_key
+        ORDER BY max(m.labelled_at_ms) DESC, m.model_key DESC
         LIMIT 1
     );
 
 -- name: has_current_labels
--- Whether the current model has labels.
+-- Whether the current model of a class of features has labels.
 SELECT 1 FROM models AS c
-WHERE c.is_current = 1 AND EXISTS (SELECT 1 FROM moods AS m WHERE m.model_key = c.model_key);
+WHERE
+    c.is_current = 1
+    AND c.estimated = :estimated
+    AND EXISTS (SELECT 1 FROM moods AS m WHERE m.model_key = c.model_key);
 
 -- name: current_version
--- The version of the current model.
+-- The version of the current model of a class of features.
 SELECT model_version FROM models
-WHERE is_current = 1;
+WHERE is_current = 1 AND estimated = :estimated;
 
 -- name: show_labels
 -- Show the labels of a model version.
@@ -63,11 +73,12 @@ SELECT
     f.valence,
     s.source AS feature_source,
     coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS duration_ms
-FROM audio_features AS f
+FROM any_table AS f
 INNER JOIN tracks AS t ON f.track_key = t.track_key
 INNER JOIN sources AS s ON f.source_key = s.source_key
 WHERE
     f.track_key > :after
+    /* estimated: AND NOT EXISTS (SELECT 1 FROM audio_features AS x WHERE x.track_key = f.track_key) */
     AND NOT EXISTS (
         SELECT 1 FROM moods AS m
         INNER JOIN models AS c ON m.model_key = c.model_key
@@ -79,15 +90,40 @@ LIMIT :page;
 
 -- name: count_unlabelled_tracks
 -- The number of tracks with features that a model version has not labelled.
-SELECT count(*) FROM audio_features AS f
+SELECT count(*) FROM any_table AS f
 WHERE
     TRUE
+    /* estimated: AND NOT EXISTS (SELECT 1 FROM audio_features AS x WHERE x.track_key = f.track_key) */
     /* and_selected */
     AND NOT EXISTS (
         SELECT 1 FROM moods AS m
         INNER JOIN models AS c ON m.model_key = c.model_key
         WHERE m.track_key = f.track_key AND c.model_version = :version
     );
+
+-- name: has_estimates
+-- Whether any track has estimated features.
+SELECT min(track_key) FROM estimated_features;
+
+-- name: remove_replaced_labels
+-- Remove the labels from estimated features of those of some tracks that have exact features.
+DELETE FROM moods
+WHERE
+    track_key = ANY(:ids)
+    AND model_key IN (SELECT model_key FROM models WHERE estimated = 1)
+    AND track_key IN (SELECT track_key FROM audio_features)
+RETURNING track_key;
+
+-- name: index_listens_of_tracks
+-- Index the listens of some tracks that have lost their label. Reads every listen.
+INSERT INTO waiting_listens (track_key, user_key, played_at_ms)
+SELECT
+    track_key,
+    user_key,
+    played_at_ms
+FROM listens
+WHERE track_key = ANY(:ids)
+ON CONFLICT (track_key, user_key, played_at_ms) DO NOTHING;
 
 -- name: newest_features
 -- The features that were fetched last.

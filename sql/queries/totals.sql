@@ -29,6 +29,11 @@ ON CONFLICT (user_key, source_key) DO UPDATE SET listens = covered_listens.liste
 SELECT track_key FROM audio_features
 WHERE track_key = ANY(:ids);
 
+-- name: tracks_with_estimates
+-- The tracks of a list that have estimated features.
+SELECT track_key FROM estimated_features
+WHERE track_key = ANY(:ids);
+
 -- name: labelled_tracks
 -- The tracks of a list that have a label by the current model.
 SELECT m.track_key FROM models AS c
@@ -60,14 +65,15 @@ GROUP BY user_key, source_key;
 INSERT INTO covered_listens (user_key, source_key, listens)
 SELECT
     l.user_key,
-    f.source_key,
+    coalesce(f.source_key, e.source_key) AS source_key,
     count(*) AS listens
 FROM listens AS l
-INNER JOIN audio_features AS f ON l.track_key = f.track_key
+LEFT JOIN audio_features AS f ON l.track_key = f.track_key
+LEFT JOIN estimated_features AS e ON l.track_key = e.track_key
 WHERE
-    TRUE
+    coalesce(f.source_key, e.source_key) IS NOT NULL
     /* ids: AND l.user_key = ANY(:ids) */
-GROUP BY l.user_key, f.source_key;
+GROUP BY l.user_key, coalesce(f.source_key, e.source_key);
 
 -- name: find_heard_tracks
 -- Find every track that has a listen.
@@ -78,11 +84,12 @@ SELECT DISTINCT track_key FROM listens;
 -- The rows of the view feature_coverage.
 WITH heard AS (
     SELECT
-        f.source_key,
+        coalesce(f.source_key, e.source_key) AS source_key,
         count(*) AS tracks
     FROM heard_tracks AS h
     LEFT JOIN audio_features AS f ON h.track_key = f.track_key
-    GROUP BY f.source_key
+    LEFT JOIN estimated_features AS e ON h.track_key = e.track_key
+    GROUP BY coalesce(f.source_key, e.source_key)
 ),
 
 played AS (

@@ -1,4 +1,5 @@
--- One row per track: its mood by the current model, or the reason why it has none.
+-- One row per track: its mood by the current model, or the reason why it has none. estimated is 1 if the label is from
+-- features that were estimated from audio, by the model for these.
 CREATE VIEW track_moods AS
 SELECT
     t.track_key,
@@ -27,8 +28,9 @@ SELECT
     CASE
         -- Counted by the key, because PostgreSQL would hash the whole table for an EXISTS.
         WHEN m.mood IS NOT NULL THEN NULL
-        WHEN t.kind = 'local' THEN 'local file'
         WHEN (SELECT count(*) FROM audio_features AS f WHERE f.track_key = t.track_key) > 0 THEN 'not labelled yet'
+        WHEN (SELECT count(*) FROM estimated_features AS e WHERE e.track_key = t.track_key) > 0 THEN 'not labelled yet'
+        WHEN t.kind = 'local' THEN 'local file'
         WHEN (SELECT count(*) FROM feature_misses AS n WHERE n.track_key = t.track_key) > 0 THEN 'no features known'
         ELSE 'features not asked for yet'
     END AS unlabelled_reason,
@@ -45,9 +47,16 @@ SELECT
     2 * sqrt(
         (CAST(m.p_energetic AS DOUBLE PRECISION) + m.p_happy)
         * (CAST(m.p_calm AS DOUBLE PRECISION) + m.p_sad)
-    ) AS mood_energy_sd
+    ) AS mood_energy_sd,
+    CASE WHEN m.mood IS NOT NULL THEN c.estimated END AS estimated
 FROM tracks AS t
-LEFT JOIN models AS c ON c.is_current = 1
 LEFT JOIN moods AS m
-    ON m.model_key = (SELECT x.model_key FROM models AS x WHERE x.is_current = 1) AND t.track_key = m.track_key
+    ON m.model_key IN (
+        (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 0),
+        (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 1)
+    ) AND t.track_key = m.track_key
+LEFT JOIN models AS c
+    ON c.model_key = coalesce(
+        m.model_key, (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 0)
+    )
 LEFT JOIN sources AS s ON m.source_key = s.source_key

@@ -1,6 +1,6 @@
 -- Every listen with its mood: the main view for queries. Order by played_at_ms to sort by time. local_* columns are in
 -- the person's local time; local_weekday is 1 (Monday) to 7 (Sunday). mood is NULL if a track is unlabelled;
--- unlabelled_reason says why.
+-- unlabelled_reason says why. estimated is 1 if the label is from features that were estimated from audio.
 CREATE VIEW mood_history AS
 SELECT
     u.user_id,
@@ -39,7 +39,8 @@ SELECT
     t.release_year,
     l.skipped,
     l.shuffle,
-    (SELECT r.reason_end FROM end_reasons AS r WHERE r.reason_key = l.reason_key) AS reason_end
+    (SELECT r.reason_end FROM end_reasons AS r WHERE r.reason_key = l.reason_key) AS reason_end,
+    t.estimated
 FROM listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
 INNER JOIN track_moods AS t ON l.track_key = t.track_key

@@ -1,4 +1,5 @@
--- Every listen with the audio features of its track, which are empty if no source has them: for averages and
+-- Every listen with the audio features of its track, which are empty if no source has them (estimated features
+-- are in the table estimated_features alone): for averages and
 -- correlations. Order by played_at_ms to sort by time. mood is NULL if a track is unlabelled.
 CREATE VIEW listen_features AS
 SELECT

@@ -41,7 +41,10 @@ FROM (
     LEFT JOIN LATERAL (
         SELECT x.mood FROM moods AS x
         WHERE
-            x.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1)
+            x.model_key IN (
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+            )
             AND h.track_key = x.track_key
         LIMIT 1 -- noqa: AM09
     ) AS m ON TRUE

@@ -30,6 +30,9 @@ FROM (
             ON u.user_key = l.user_key AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
     ) AS h
     LEFT JOIN moods AS m
-        ON m.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND h.track_key = m.track_key
+        ON m.model_key IN (
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+        ) AND h.track_key = m.track_key
     GROUP BY h.user_id, h.display_name, h.hour, coalesce(m.mood, 'Unlabelled')
 ) AS d

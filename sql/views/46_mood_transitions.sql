@@ -33,9 +33,15 @@ FROM (
             WHERE x.user_key = l.user_key AND x.played_at_ms > l.played_at_ms
         )
         AND n.played_at_ms - l.played_at_ms <= 1800000
-        AND a.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1)
+        AND a.model_key IN (
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+        )
         AND l.track_key = a.track_key
-        AND a.model_key = b.model_key
+        AND b.model_key IN (
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+        )
         AND n.track_key = b.track_key
     GROUP BY u.user_id, u.display_name, a.mood, b.mood
 ) AS d

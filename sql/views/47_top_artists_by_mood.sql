@@ -27,7 +27,10 @@ FROM (
         GROUP BY u.user_id, u.display_name, l.track_key
     ) AS h
     INNER JOIN moods AS m
-        ON m.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND h.track_key = m.track_key
+        ON m.model_key IN (
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+        ) AND h.track_key = m.track_key
     INNER JOIN artist_credits AS a ON h.track_key = a.track_key
     GROUP BY h.user_id, h.display_name, m.mood, a.artist
 ) AS d

@@ -16,5 +16,8 @@ INNER JOIN track_moods AS t ON l.track_key = t.track_key
 -- By the keys alone, before anything else is looked up for the many listens that have a mood.
 WHERE NOT EXISTS (
     SELECT 1 FROM moods AS m
-    WHERE m.model_key = (SELECT c.model_key FROM models AS c WHERE c.is_current = 1) AND m.track_key = l.track_key
+    WHERE m.model_key IN (
+        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+    ) AND m.track_key = l.track_key
 )

@@ -16,7 +16,8 @@ covered AS (
         CAST(sum(p.listens) AS BIGINT) AS listens
     FROM plays AS p
     LEFT JOIN audio_features AS f ON p.track_key = f.track_key
-    LEFT JOIN sources AS s ON f.source_key = s.source_key
+    LEFT JOIN estimated_features AS e ON p.track_key = e.track_key
+    LEFT JOIN sources AS s ON s.source_key = coalesce(f.source_key, e.source_key)
     GROUP BY coalesce(s.source, 'none')
 )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.model_card import KERAS_FILE, FeatureSpec, ModelCard
+from mood_core.classifier.training.estimated import CORRELATIONS, OCTAVE_ERRORS, stated_errors
 from mood_core.classifier.training.export import file_digests, weights_digest
 from mood_core.classifier.training.metrics import coverage_curve, threshold_at_coverage
 from mood_core.classifier.training.requirements import library_versions
@@ -35,6 +36,11 @@ DRIFT_BINS = 10
 INTENDED_USE = (
     "Labels Spotify-style audio features of a track with the mood of the playlists that such tracks are in, for "
     "a person's own listening history or a study that has their consent."
+)
+ESTIMATED_USE = (
+    "Labels tracks by audio features that an analyser estimated from audio files, with the mood of the playlists that "
+    "such tracks are in, for a person's own listening history or a study that has their consent. It is for estimated "
+    "features only: features of Spotify, ReccoBeats' catalogue or a catalogue file go to the other bundled model."
 )
 LIMITS = (
     "The labels are the playlist each track was found in, not what people said they felt: the scores measure how well "
@@ -123,6 +129,8 @@ def build_card(
     extra: Mapping[str, Any],
     seed: int,
     description: str | None,
+    *,
+    estimated: bool = False,
 ) -> ModelCard:
     """The card of ``fitted``, which was trained on all of ``tracks`` and measured by ``evaluation``.
 
@@ -152,15 +160,27 @@ def build_card(
             "without_duration": int(np.isnan(tracks.matrix[:, -1]).sum()),
             "seed": seed,
             "recipe": asdict(fitted.recipe),
+            **({"feature_errors": stated_errors()} if estimated else {}),
         },
         protocol=evaluation.protocol,
         metrics=_rounded(metrics),
-        intended_use=INTENDED_USE,
-        limits=_limits(tracks),
+        intended_use=ESTIMATED_USE if estimated else INTENDED_USE,
+        limits=(*(_estimated_limits() if estimated else ()), *_limits(tracks)),
         not_for=NOT_FOR,
         libraries=library_versions(),
         weights_sha256=weights_digest(draft / KERAS_FILE),
         files=file_digests(draft),
+    )
+
+
+def _estimated_limits() -> tuple[str, ...]:
+    sizes = ", ".join(f"{name} {value:.2f}" for name, value in CORRELATIONS.items())
+    return (
+        "It was trained, measured and calibrated on features with simulated errors. Correlation of an estimate with "
+        f"the true value: {sizes}. Half or double the tempo: {OCTAVE_ERRORS:.0%} of the tracks. The sizes for energy, "
+        "danceability, speechiness and valence are published for one analyser; the others are assumptions.",
+        "An analyser with larger or dependent errors gives worse labels than the numbers below: no labelled tracks "
+        "with features of a real analyser were available to measure it.",
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.golden import preprocessing_digest
-from mood_core.classifier.loading import BUNDLED_MODEL, bundled_folder
+from mood_core.classifier.loading import BUNDLED_ESTIMATED_MODEL, BUNDLED_MODEL, bundled_folder
 from mood_core.classifier.model_card import PLAIN_NAME, ModelCard, read_card, write_card
 from mood_core.classifier.mood_meaning import changed_moods
 from mood_core.classifier.mood_sets import calibrate_sets, score_sets
@@ -21,6 +21,7 @@ from mood_core.classifier.training.card import build_card, preprocessing_of
 from mood_core.classifier.training.card_text import card_markdown
 from mood_core.classifier.training.curators import agreement, mean_meanings, meanings
 from mood_core.classifier.training.data import LabelledTracks, read_labelled
+from mood_core.classifier.training.estimated import with_estimated_features
 from mood_core.classifier.training.evaluation import Evaluation, evaluate_recipe
 from mood_core.classifier.training.export import export
 from mood_core.classifier.training.identity import all_hashes
@@ -28,6 +29,7 @@ from mood_core.classifier.training.measured import Measured, full_sources, measu
 from mood_core.classifier.training.model import fit_model, training_set
 from mood_core.classifier.training.plots import draw_plots
 from mood_core.classifier.training.recipe import Recipe
+from mood_core.domain.records import ESTIMATED_PREFIX
 from mood_core.errors import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def train_model(
     repeats: int = 5,
     baselines: bool = True,
     words: Mapping[str, str] | None = None,
+    estimated: bool = False,
     tell: Callable[[Sequence[str]], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Path:
@@ -60,15 +63,18 @@ def train_model(
     With several sources, the headline of the card is leave-one-source-out. ``version`` None: the next whole number.
     The same data, recipe and libraries give the same weights (``weights_sha256`` in the card); ``seed`` decides the
     folds and the golden inputs. Nothing is read but ``data`` and the card of the version before. ``words``: see
-    :func:`read_labelled`, whose notes ``tell`` gets. Returns the folder, which appears whole or not at all.
+    :func:`read_labelled`, whose notes ``tell`` gets. ``estimated``: train, measure and calibrate for estimated
+    features; the name then starts with ``estimated-``. Returns the folder, which appears whole or not at all.
 
     Raises:
         InputError: the data are not fit to train on, or the version exists already.
         ModelError: the written files do not give the trained network's answers.
     """
     chosen = Recipe() if recipe is None else recipe
-    folder = _new_folder(out, name, version)
+    folder = _new_folder(out, name, version, estimated=estimated)
     tracks = read_labelled(data, words=words)
+    hashes = all_hashes(tracks.keys)
+    tracks = with_estimated_features(tracks, seed) if estimated else tracks
     tell(tracks.notes)
     evaluate = partial(evaluate_recipe, tracks, recipe=chosen, folds=folds, seed=seed, progress=progress)
     evaluation, extra = _measurements(tracks, evaluate, repeats, baselines=baselines)
@@ -78,8 +84,8 @@ def train_model(
         draft = Path(temporary) / "model"
         draft.mkdir()
         export(fitted, draft, preprocessing_digest(preprocessing_of(fitted)), seed)
-        write_trained_on(all_hashes(tracks.keys), draft)
-        card = build_card(folder, draft, tracks, fitted, evaluation, extra, seed, description)
+        write_trained_on(hashes, draft)
+        card = build_card(folder, draft, tracks, fitted, evaluation, extra, seed, description, estimated=estimated)
         card = replace(card, metrics={**card.metrics, **_compared(card, folder)})
         write_card(card, draft)
         draw_plots(draft, tracks, evaluation.measured, card)
@@ -138,15 +144,20 @@ def _compared(card: ModelCard, folder: Path) -> dict[str, Any]:
     return {"changed_moods": {"since": old.model_version, "moods": changed_moods(card, old)}}
 
 
-def _new_folder(out: Path, name: str, version: str | None) -> Path:
+def _new_folder(out: Path, name: str, version: str | None, *, estimated: bool) -> Path:
+    if name.startswith(ESTIMATED_PREFIX) != estimated:
+        raise InputError(
+            f"the name {name!r} does not fit: names that start with {ESTIMATED_PREFIX} are for models of estimated "
+            "features (`--estimated`), and only for them; give another --name"
+        )
     for part in (name, version or "1"):
         if not PLAIN_NAME.fullmatch(part):
             raise InputError(f"{part!r} cannot be a model's name or version; use letters, digits, '-', '_' and '.'")
     if version is None:
-        # The bundled model's version is taken everywhere: labels of two models must not carry one name.
-        bundled_name, _, bundled_version = BUNDLED_MODEL.partition("/")
+        # The version of a bundled model is taken everywhere: labels of two models must not carry one name.
+        bundled = dict(one.split("/") for one in (BUNDLED_MODEL, BUNDLED_ESTIMATED_MODEL))
         taken = [int(path.name) for path in (out / name).glob("*") if path.name.isdecimal()]
-        taken += [int(bundled_version)] if name == bundled_name else []
+        taken += [int(bundled[name])] if name in bundled else []
         return out / name / str(max(taken, default=0) + 1)
     if (out / name / version).exists():
         raise InputError(f"{out / name / version} exists already; give another --model-version or move it away")

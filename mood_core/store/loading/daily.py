@@ -48,6 +48,13 @@ def labelled(connection: Connection, track_keys: Sequence[int]) -> None:
     recount_days(connection, take_days(connection, track_keys))
 
 
+def recount_unlabelled(connection: Connection, track_keys: Sequence[int]) -> None:
+    """Count the days with listens of ``track_keys`` again, which have just lost their label."""
+    connection.execute(query("index_listens_of_tracks"), {"ids": track_keys})
+    days = connection.execute(query("pending_days"), {"ids": track_keys}).all()
+    recount_days(connection, [(row.user_key, row.day) for row in days])
+
+
 def recount_days(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
     """Count the days ``pairs`` (user key, local day since 1970-01-01) again from the listens."""
     given = {"pairs": json.dumps([list(pair) for pair in sorted(set(pairs))])}

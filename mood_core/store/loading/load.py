@@ -15,12 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from mood_core.domain.records import ESTIMATED_PREFIX
 from mood_core.lake import BatchFile
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.artists import replace_artists
-from mood_core.store.loading.daily import add_listens, labelled, recount_people, serialise_counts
+from mood_core.store.loading.daily import (
+    add_listens,
+    labelled,
+    recount_people,
+    recount_unlabelled,
+    serialise_counts,
+)
 from mood_core.store.loading.key_cache import LoadCache, invalidate_labels
 from mood_core.store.loading.keyed_rows import with_keys
 from mood_core.store.loading.totals import add_to_totals, features_came, without_features
@@ -86,13 +93,28 @@ def load_into(
         if new and inserted:
             serialise_counts(connection)
             invalidate_labels(connection)
-            features_came(connection, new, inserted)
+            features_came(connection, new, inserted, estimated=file.dataset == "estimated_features")
+        if file.dataset == "audio_features" or (file.dataset == "moods" and _has_estimates(table)):
+            _replace_estimates(connection, keyed["track_key"].unique().to_pylist(), keep_counts=keep_counts)
     return True
+
+
+def _has_estimates(moods: pa.Table) -> bool:
+    return any(version.startswith(ESTIMATED_PREFIX) for version in moods["model_version"].unique().to_pylist())
+
+
+def _replace_estimates(connection: Connection, track_keys: list[int], *, keep_counts: bool) -> None:
+    """Remove the labels from estimated features of those of ``track_keys`` that have exact features."""
+    removed = list(connection.scalars(query("remove_replaced_labels"), {"ids": track_keys}))
+    if removed and keep_counts:
+        serialise_counts(connection)
+        invalidate_labels(connection)
+        recount_unlabelled(connection, removed)
 
 
 def _newly_featured(connection: Connection, dataset: str, keyed: pa.Table, keep_counts: bool) -> list[int]:
     """The tracks whose first audio features are in ``keyed``."""
-    if dataset != "audio_features" or not keep_counts:
+    if dataset not in ("audio_features", "estimated_features") or not keep_counts:
         return []
     return without_features(connection, keyed["track_key"].to_pylist())
 
@@ -109,8 +131,8 @@ def _update_counts(
     elif dataset == "moods" and inserted:
         serialise_counts(connection)
         invalidate_labels(connection)
-        current = connection.scalar(query("current_model"))
-        of_current = keyed.filter(pc.equal(keyed["model_key"], current)) if current else keyed.slice(0, 0)
+        current = pa.array(connection.scalars(query("current_models")), pa.int64())
+        of_current = keyed.filter(pc.is_in(keyed["model_key"], current))
         labelled(connection, of_current["track_key"].unique().to_pylist())
     elif dataset == "users":
         recount_people(connection, sorted(set(moved)))

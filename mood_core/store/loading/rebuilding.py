@@ -24,6 +24,7 @@ _FILLED_BY_THE_LAKE = (
     "moods",
     "feature_misses",
     "audio_features",
+    "estimated_features",
     "gaps",
     "named_plays",
     "resolutions",
@@ -61,9 +62,10 @@ def kept_rows(connection: Connection) -> Kept:
 def restore_rows(connection: Connection, kept: Kept) -> None:
     """Write the kept rows, show the labels of the current model (or else of the newest), and count all days."""
     write_kept(connection, kept)
-    if connection.scalar(query("has_current_labels")) is None:
-        connection.execute(query("hide_labels"))
-        connection.execute(query("show_newest_labels"))
+    for estimated in ({"estimated": 0}, {"estimated": 1}):
+        if connection.scalar(query("has_current_labels"), estimated) is None:
+            connection.execute(query("hide_labels"), estimated)
+            connection.execute(query("show_newest_labels"), estimated)
     recount_everything(connection)
     recount_totals(connection)
     refresh_statistics(connection)

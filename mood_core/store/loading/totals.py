@@ -41,12 +41,15 @@ def add_to_totals(
     connection.execute(query("add_heard_tracks"), {"ids": unheard.tolist()})
 
 
-def features_came(connection: Connection, track_keys: Sequence[int], inserted: int) -> None:
+def features_came(connection: Connection, track_keys: Sequence[int], inserted: int, *, estimated: bool = False) -> None:
     """Count the stored listens of ``track_keys`` as covered; ``inserted`` of the tracks have just got audio features.
 
     Their listens are in ``waiting_listens``, which is complete if there is a current model and they have no label.
     """
     if not inserted or connection.scalar(query("has_totals")) is None:
+        return
+    if estimated or connection.scalar(query("tracks_with_estimates"), {"ids": track_keys}) is not None:
+        mark_stale(connection, "estimated audio features were added or replaced")
         return
     if inserted != len(track_keys) or not _wait_for_labels(connection, track_keys):
         mark_stale(connection, "audio features came for tracks whose listens are not indexed")

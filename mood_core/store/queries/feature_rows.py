@@ -74,6 +74,13 @@ class FeatureRows:
             result[row.track_id] = (_track(row), features, row.source)
         return result
 
+    def stored_estimates(self, track_ids: Sequence[str]) -> dict[str, tuple[tuple[float | None, ...], str]]:
+        """By track id: the ten estimated features and their source; tracks without them are missing."""
+        return {
+            row.track_id: (tuple(getattr(row, name) for name in FEATURES), row.source)
+            for row in self._database.rows(query("stored_estimates"), {"ids": track_ids})
+        }
+
 
 def _track(row: Row[Any]) -> Track:
     return Track(

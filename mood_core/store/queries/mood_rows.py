@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from mood_core.domain.records import FEATURES
+from mood_core.domain.records import ESTIMATED_PREFIX, FEATURES
 from mood_core.errors import ModelCardMismatch
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -28,8 +28,12 @@ class MoodRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def unlabelled(self, model_version: str, selection: Selection = _EVERYTHING) -> Iterator[pa.Table]:
+    def unlabelled(
+        self, model_version: str, selection: Selection = _EVERYTHING, *, estimated: bool = False
+    ) -> Iterator[pa.Table]:
         """Stored features of selected tracks without a label by ``model_version``, in tables of up to 50,000 rows.
+
+        ``estimated``: the estimated features of tracks that have no exact ones; otherwise the exact features alone.
 
         Columns: ``track_id``, the ten features (float64, ``duration_ms`` nullable) and ``feature_source``. Nine
         features are from that source; the duration is from it too or, if it has none, from the track.
@@ -37,7 +41,8 @@ class MoodRows:
         import pyarrow as pa
 
         selected, values = selection.tracks("f.track_key")
-        statement = query("unlabelled_tracks", and_selected=selected)
+        options, table = _features(estimated=estimated)
+        statement = query("unlabelled_tracks", *options, table=table, and_selected=selected)
         after = -1
         while True:
             page = {"after": after, "version": model_version, "page": PAGE}
@@ -49,11 +54,18 @@ class MoodRows:
             kinds = {name: pa.float64() for name in FEATURES} | {"track_id": pa.string(), "feature_source": pa.string()}
             yield pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
-    def count_unlabelled(self, model_version: str, selection: Selection = _EVERYTHING) -> int:
+    def count_unlabelled(
+        self, model_version: str, selection: Selection = _EVERYTHING, *, estimated: bool = False
+    ) -> int:
         """The number of selected tracks with features and without a label by ``model_version``."""
+        options, table = _features(estimated=estimated)
         selected, values = selection.tracks("f.track_key")
-        statement = query("count_unlabelled_tracks", and_selected=selected)
+        statement = query("count_unlabelled_tracks", *options, table=table, and_selected=selected)
         return int(self._database.scalar(statement, values | {"version": model_version}))
+
+    def has_estimates(self) -> bool:
+        """Whether any track has estimated features."""
+        return self._database.scalar(query("has_estimates")) is not None
 
     def newest_features(self, limit: int) -> pa.Table:
         """The ten features of the ``limit`` tracks whose features were fetched last, as in :meth:`unlabelled`."""
@@ -63,18 +75,18 @@ class MoodRows:
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(FEATURES)
         return pa.table({name: pa.array(column, pa.float64()) for name, column in zip(FEATURES, columns, strict=True)})
 
-    def current_version(self) -> str | None:
-        """The current model version; None before the first label."""
-        return current_version(self._database)
+    def current_version(self, *, estimated: bool = False) -> str | None:
+        """The current model version for exact or ``estimated`` features; None before the first label."""
+        return current_version(self._database, estimated=estimated)
 
     def set_current(self, model_version: str) -> None:
-        """Make ``model_version`` the current model: the views show all its labels at once."""
+        """Make ``model_version`` the current model of its class of features: the views show its labels at once."""
         from mood_core.store.loading.daily import recount_everything
         from mood_core.store.loading.totals import recount_stale
 
         with self._database.write() as connection:
             connection.execute(query("add_model"), {"id": model_version})
-            connection.execute(query("hide_labels"))
+            connection.execute(query("hide_labels"), {"estimated": int(model_version.startswith(ESTIMATED_PREFIX))})
             connection.execute(query("show_labels"), {"id": model_version})
             recount_everything(connection)
             recount_stale(connection)
@@ -116,7 +128,12 @@ class MoodRows:
         return dropped
 
 
-def current_version(source: Database | Connection) -> str | None:
-    """The current model version; None before the first label."""
-    version: str | None = source.scalar(query("current_version"))
+def current_version(source: Database | Connection, *, estimated: bool = False) -> str | None:
+    """The current model version for exact or ``estimated`` features; None before the first label."""
+    version: str | None = source.scalar(query("current_version"), {"estimated": int(estimated)})
     return version
+
+
+def _features(*, estimated: bool) -> tuple[tuple[str, ...], str]:
+    """The options of a query of features, and the table that it reads."""
+    return (("estimated",), "estimated_features") if estimated else ((), "audio_features")

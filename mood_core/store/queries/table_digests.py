@@ -23,6 +23,7 @@ TABLES = (
     "listens",
     "gaps",
     "audio_features",
+    "estimated_features",
     "feature_misses",
     "moods",
     "named_plays",

@@ -22,7 +22,8 @@ class TrackFeatures:
     """A track with what is known of it: ``features`` in the order of FEATURES (duration may be None) and their source.
 
     ``features`` is None where no source knows the track; ``problem`` says why, and ``is_temporary`` that a source did
-    not answer, so that a later attempt may find them.
+    not answer, so that a later attempt may find them. ``estimated``: they were estimated from audio, and only the model
+    for such features may judge them.
     """
 
     track: Track
@@ -30,6 +31,7 @@ class TrackFeatures:
     source: str | None
     problem: str | None = None
     is_temporary: bool = False
+    estimated: bool = False
 
 
 def track_id_of(reference: str) -> str:
@@ -53,8 +55,8 @@ def features_of(
     *,
     now: datetime,
 ) -> list[TrackFeatures]:
-    """What is known of ``track_ids``, in their order: stored features first, then each source in turn."""
-    known = rows.stored(track_ids)
+    """What is known of ``track_ids``, in their order: stored features, then each source in turn, then estimates."""
+    known, estimates = rows.stored(track_ids), rows.stored_estimates(track_ids)
     tracks = {track_id: known[track_id][0] if track_id in known else Track(track_id, "", ()) for track_id in track_ids}
     wanting = [track for track_id, track in tracks.items() if track_id not in known or known[track_id][1] is None]
     report = FetchReport()
@@ -73,6 +75,8 @@ def features_of(
             result.append(TrackFeatures(track, values, found[track_id].source))
         elif track_id in known and known[track_id][1] is not None:
             result.append(TrackFeatures(track, known[track_id][1], known[track_id][2]))
+        elif track_id in estimates:
+            result.append(TrackFeatures(track, *estimates[track_id], estimated=True))
         else:
             result.append(TrackFeatures(track, None, None, reason, bool(report.stopped)))
     return result

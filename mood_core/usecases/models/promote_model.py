@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mood_core.classifier.loading import check_takes_exact
 from mood_core.classifier.model_card import PLAIN_NAME, ModelCard, read_card
 from mood_core.classifier.model_limits import MOST_BYTES
 from mood_core.classifier.mood_meaning import changed_moods
@@ -83,6 +84,7 @@ def check_identity(new: Path, current: Path) -> ModelCard:
         InputError: It has the current one's name and version, so their labels could not be distinguished.
     """
     card, old = read_card(new), read_card(current)
+    check_takes_exact(card)
     if card.model_version == old.model_version and card.weights_sha256 != old.weights_sha256:
         raise InputError(
             f"{new} is called {card.model_version} like the current model; train it again with another --model-version"
@@ -115,6 +117,7 @@ def install(new: Path, models: Path) -> Path:
         ModelError: It has no card that can be read.
     """
     card = read_card(new)
+    check_takes_exact(card)
     target = models / card.name / card.version
     if card.name == POINTER or (target.exists() and read_card(target).weights_sha256 != card.weights_sha256):
         raise InputError(f"{card.model_version} names another model in {models}; train it again with another name")

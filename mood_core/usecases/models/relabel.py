@@ -114,10 +114,10 @@ def drop_old(rows: MoodRows, lake: Lake, database: Database) -> dict[str, int]:
 
 
 def _drop_old(rows: MoodRows, lake: Lake, database: Database) -> dict[str, int]:
-    current = rows.current_version()
-    if current is None:
+    if rows.current_version() is None:
         return {}
-    paths = [path for path in lake.paths("moods") if current not in lake.model_versions(path)]
+    current = {rows.current_version(), rows.current_version(estimated=True)}
+    paths = [path for path in lake.paths("moods") if current.isdisjoint(lake.model_versions(path))]
     ledger = entries(database)
     dropped = dict(rows.drop_old())
     with database.write() as connection:

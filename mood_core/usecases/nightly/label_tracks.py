@@ -29,7 +29,8 @@ _EVERYTHING = Selection()
 class LabelReport:
     """Numbers of tracks ``labelled`` by ``model_version``, and of labels that are ``uncertain`` or outside.
 
-    ``drift`` compares the features of the newest tracks with the training data; None if no track was labelled.
+    ``estimated`` tracks were labelled by the model for estimated features. ``drift`` compares the features of the
+    newest tracks with the training data; None if no track was labelled.
     """
 
     model_version: str
@@ -37,6 +38,7 @@ class LabelReport:
     uncertain: int = 0
     out_of_distribution: int = 0
     unusable: int = 0
+    estimated: int = 0
     drift: DriftReport | None = None
 
 
@@ -51,6 +53,9 @@ def label_tracks(
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> LabelReport:
     """Label every selected track with stored features, then show the labels of this model version.
+
+    A model for estimated features labels the tracks that have estimated features alone; every other model labels the
+    tracks with exact features alone.
 
     A version is shown once it has labelled all tracks, so that a selection never hides the labels of the last version.
 
@@ -72,14 +77,14 @@ def label_tracks(
     report = LabelReport(model_version)
     model: Classifier | None = None
     of = 0
-    for features in rows.unlabelled(model_version, selection):
+    for features in rows.unlabelled(model_version, selection, estimated=card.takes_estimated):
         model = model or classifier()
-        of = of or _how_many(features, rows, model_version, selection)
+        of = of or _how_many(features, rows, card, selection)
         batches.add(MOODS_DATASET, _labels(model, features, now, report), now=now)
         progress(report.labelled + report.unusable, of)
-    if report.labelled:
+    if report.labelled and not card.takes_estimated:
         report.drift = measure_drift(rows, card)
-    current = rows.current_version()
+    current = rows.current_version(estimated=card.takes_estimated)
     if current is None or (current != model_version and selection.is_everything):
         rows.set_current(model_version)
     return report
@@ -90,9 +95,11 @@ def measure_drift(rows: MoodRows, card: ModelCard) -> DriftReport:
     return feature_drift(feature_matrix(rows.newest_features(NEWEST)), card)
 
 
-def _how_many(first: pa.Table, rows: MoodRows, model_version: str, selection: Selection) -> int:
+def _how_many(first: pa.Table, rows: MoodRows, card: ModelCard, selection: Selection) -> int:
     """The number of tracks to label; queried only if the ``first`` page does not contain all of them."""
-    return first.num_rows if first.num_rows < PAGE else rows.count_unlabelled(model_version, selection)
+    if first.num_rows < PAGE:
+        return int(first.num_rows)
+    return rows.count_unlabelled(card.model_version, selection, estimated=card.takes_estimated)
 
 
 def _labels(model: Classifier, features: pa.Table, now: datetime, report: LabelReport) -> pa.Table:

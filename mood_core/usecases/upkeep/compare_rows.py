@@ -54,14 +54,15 @@ def compare_rows(lake: Lake, database: Database, now: datetime, progress: Progre
 def _compare(lake: Lake, database: Database, now: datetime, progress: Progress) -> list[Difference]:
     with tempfile.TemporaryDirectory(prefix="moodlog-verify-") as folder:
         with _frozen(database, Path(folder)) as connection:
-            ledger, current = entries(connection), current_version(connection)
+            ledger = entries(connection)
+            current = [current_version(connection, estimated=estimated) for estimated in (False, True)]
             steps = len(ledger) + 2 * len(TABLES)
             in_sql = _digests(connection, lambda done: progress(done, steps))
         done = len(TABLES)
         with closing(open_database(f"sqlite:///{Path(folder) / 'lake.db'}")) as other:
             migrate(other, now=now)
-            if current is not None:
-                MoodRows(other).set_current(current)
+            for version in filter(None, current):
+                MoodRows(other).set_current(version)
             _fill(lake, other, database, ledger, now, lambda files: progress(done + files, steps))
             with other.read() as connection:
                 in_lake = _digests(connection, lambda tables: progress(done + len(ledger) + tables, steps))
