@@ -46,6 +46,9 @@ def listens(total: int, batch: int = 50_000) -> Iterator[pa.Table]:
                 pa.DictionaryArray.from_arrays(pa.array(track[order].astype(np.int32)), tracks),
                 pa.array(random.integers(1_000, 300_000, count).astype(np.int32)),
                 pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array(["extended_history"])),
+                pa.array(random.random(count) < 0.2),
+                pa.array(random.random(count) < 0.5),
+                pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array(["trackdone"])),
             ],
             schema=LISTENS.schema,
         )
