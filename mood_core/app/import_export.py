@@ -22,6 +22,7 @@ from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.import_records import ImportRecords
 from mood_core.store.queries.import_rows import ImportRows
+from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.account_lock import account_lock
 from mood_core.usecases.imports.confirm_undo import check_person
 from mood_core.usecases.imports.import_export import ImportOptions, ImportReport, NoProgress, Progress, import_history
@@ -71,6 +72,7 @@ def import_export(
             owner.user,
             ImportRows(database),
             ImportRecords(database),
+            ListenStore(database),
             DryRun() if dry_run else RegisteringBatches(lambda: workspace.batches, owner, renew),
             quarantine,
             now=now,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from mood_core.domain.bounds import CLOCKS_DIFFER, EARLIEST_PLAY, LONGEST_MS, LONGEST_NAME_BYTES
 from mood_core.domain.play_ends import UNKNOWN_END, end_code
+from mood_core.domain.records import ListenSource
+from mood_core.domain.scrobbles import BadScrobble, Scrobble, from_lastfm, from_listenbrainz
 from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.text.sanitise import plain
@@ -80,7 +82,8 @@ class ParsedExport:
     """A parsed export. ``outcomes`` counts rows that are not listens; ``tracked`` and ``named`` hold the listens.
 
     ``addresses`` are title and artist of the tracks in playlists and libraries, by id; ``address_files`` counts them.
-    ``repaired`` counts the broken characters of names that were replaced.
+    ``repaired`` counts the broken characters of names that were replaced. ``scrobbles`` are by source, and by whether
+    their times are only to the minute.
     """
 
     rows_read: int = 0
@@ -95,6 +98,7 @@ class ParsedExport:
     names: dict[tuple[str, str], int] = field(default_factory=dict)
     tracked: Plays = field(default_factory=Plays)
     named: Plays = field(default_factory=Plays)
+    scrobbles: dict[tuple[ListenSource, bool], list[Scrobble]] = field(default_factory=lambda: defaultdict(list))
 
 
 class BadRow(Exception):
@@ -106,7 +110,7 @@ class RowParser:
 
     def __init__(self, row_filter: ImportFilter, now: datetime) -> None:
         self.result = ParsedExport()
-        self._filter = row_filter
+        self._filter, self._now = row_filter, now
         self._latest_s = int((now + CLOCKS_DIFFER).timestamp())
 
     def parse(self, row: Any) -> RowOutcome | None:
@@ -125,7 +129,21 @@ class RowParser:
             return self._account(row, "endTime")
         if "time" in row and "trackName" in row:  # early 2018
             return self._account(row, "time")
+        if "track_metadata" in row or "artist" in row:
+            return self._scrobble(row)
         raise BadRow("neither ts nor endTime")
+
+    def _scrobble(self, row: dict[str, Any]) -> RowOutcome | None:
+        is_listenbrainz = "track_metadata" in row
+        try:
+            scrobble = (from_listenbrainz if is_listenbrainz else from_lastfm)(row, self._now)
+        except BadScrobble as reason:
+            raise BadRow(str(reason)) from None
+        if scrobble is None:
+            return RowOutcome.NOT_A_LISTEN
+        source = ListenSource.LISTENBRAINZ if is_listenbrainz else ListenSource.LASTFM
+        self.result.scrobbles[source, bool(row.get("to_the_minute"))].append(scrobble)
+        return None
 
     def _extended(self, row: dict[str, Any]) -> RowOutcome | None:
         uri = row.get("spotify_track_uri")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import re
@@ -14,6 +15,7 @@ import ijson
 
 from mood_core.errors import InputError
 from mood_core.exports.limits import Limits
+from mood_core.exports.scrobble_tables import table_rows
 from mood_core.exports.sources import JsonFile
 
 _LOOKED_AT = 100  # rows that are inspected to detect the form
@@ -37,6 +39,8 @@ _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)[^/]*$", re.IGNORECASE)
 _EXTENDED = {"ms_played", "spotify_track_uri", "master_metadata_track_name"}
 _ACCOUNT = {"msPlayed", "trackName", "artistName", "podcastName", "audiobookName"}
+_LISTENBRAINZ = {"listened_at", "track_metadata"}
+_LASTFM = {"artist", "name", "date"}
 _EARLY_2018 = {"time", "trackName", "artistName"}
 
 
@@ -45,6 +49,7 @@ class Form(Enum):
 
     EXTENDED = "extended"
     ACCOUNT = "account"
+    SCROBBLES = "scrobbles"
 
 
 class RowStream:
@@ -78,7 +83,8 @@ class RowStream:
         return self._rows
 
     def _begin(self, file: JsonFile) -> Form | None:
-        rows = _stream(file, self._guarded)
+        is_table = file.name.lower().endswith(".csv")
+        rows = _table(file) if is_table else _in_pages(_stream(file, self._guarded))
         try:
             first = list(islice(rows, _LOOKED_AT))
         except InputError:
@@ -103,7 +109,28 @@ def _form_of(rows: list[Any]) -> Form | None:
                 return Form.EXTENDED
             if ("endTime" in row and _ACCOUNT & row.keys()) or row.keys() >= _EARLY_2018:
                 return Form.ACCOUNT
+            if row.keys() >= _LISTENBRAINZ or row.keys() >= _LASTFM:
+                return Form.SCROBBLES
     return None
+
+
+def _in_pages(rows: Iterator[Any]) -> Generator[Any, None, None]:
+    """``rows``, with the tracks of each page of Last.fm's API in its place."""
+    for row in rows:
+        page = row.get("recenttracks", row) if isinstance(row, dict) else row
+        tracks = page.get("track") if isinstance(page, dict) and "artist" not in page else None
+        if isinstance(tracks, list):
+            yield from tracks
+        else:
+            yield row
+
+
+def _table(file: JsonFile) -> Generator[Any, None, None]:
+    try:
+        with file.open() as content:
+            yield from table_rows(content)
+    except csv.Error as error:
+        raise InputError(f"{file.name} is damaged ({error}); download it again or leave this file out") from error
 
 
 def stream_objects(file: JsonFile, limits: Limits, prefix: str) -> Generator[Any, None, None]:

@@ -1,4 +1,4 @@
-"""Finds the JSON files of an export in zips, folders and single files. Nothing is unpacked to disk."""
+"""Finds the JSON and CSV files of an export in zips, folders and single files. Nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mood_core.errors import InputError
 from mood_core.exports.limits import Limits
 from mood_core.files.outside import files_below, kind_of, open_regular, refuse_holes, why_absent
 
+_SUFFIXES = (".json", ".jsonl", ".csv")
 _SAYS_UTF8 = 0x800
 _ENCRYPTED = 0x1
 _SMALL = 2**20  # files below this size may have any compression ratio
@@ -27,7 +28,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 @dataclass(frozen=True, slots=True)
 class JsonFile:
-    """One JSON file: its displayed ``name``, unpacked ``size`` in bytes, and location: ``path``, or in a zip."""
+    """One JSON or CSV file: its displayed ``name``, unpacked ``size`` in bytes, and location: ``path``, or in a zip."""
 
     name: str
     size: int
@@ -53,7 +54,7 @@ class JsonFile:
 
 @contextmanager
 def open_export(paths: Sequence[Path], limits: Limits) -> Iterator[list[JsonFile]]:
-    """Open the JSON files of ``paths`` (zips, folders, files), each once, sorted by name.
+    """Open the JSON and CSV files of ``paths`` (zips, folders, files), each once, sorted by name.
 
     Raises:
         InputError: A path does not exist, or an archive is damaged, hostile, encrypted or larger than ``limits`` allow.
@@ -112,7 +113,7 @@ def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
 def _files_below(folder: Path) -> Iterator[Path]:
     """The readable files of a folder. Links are not followed: they may lead out of it."""
     for path in sorted(files_below(folder, follow_links=False)):
-        if path.suffix.lower() in (".json", ".zip") and not _is_litter(path.relative_to(folder).as_posix()):
+        if path.suffix.lower() in (*_SUFFIXES, ".zip") and not _is_litter(path.relative_to(folder).as_posix()):
             yield path
 
 
@@ -143,7 +144,7 @@ def _members(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile
         _check(path.name, info, limits)
     for info in _each_once(path.name, infos):
         name = _name_of(info)
-        if name.lower().endswith(".json") and not _is_litter(name):
+        if name.lower().endswith(_SUFFIXES) and not _is_litter(name):
             yield JsonFile(name, info.file_size, path, archive, info.filename)
 
 

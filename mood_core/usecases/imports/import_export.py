@@ -20,7 +20,9 @@ from mood_core.exports.reader import read_history
 from mood_core.exports.sources import digest_of, open_export
 from mood_core.store.queries.import_records import ImportRecords
 from mood_core.store.queries.import_rows import ImportRows
+from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.imports.decide import Plan, decide
+from mood_core.usecases.imports.import_scrobbles import import_scrobbles
 from mood_core.usecases.imports.known_listens import gather
 from mood_core.usecases.imports.track_lookup import Catalog, no_catalog
 from mood_core.usecases.imports.write import Import, Writer, write
@@ -106,6 +108,7 @@ def import_history(
     user: User,
     rows: ImportRows,
     records: ImportRecords,
+    listens: ListenStore,
     batches: Writer,
     quarantine: IO[str],
     *,
@@ -122,6 +125,7 @@ def import_history(
         user: the person whose history it is.
         rows: SQL queries.
         records: the imports that can be taken back.
+        listens: stored plays, to compare scrobbles with.
         batches: writes batches, or only checks them in a dry run.
         quarantine: receives malformed rows, one JSON object per line.
         now: the date of the batches.
@@ -144,11 +148,14 @@ def import_history(
         read = read_history(files, options.row_filter, options.limits, quarantine, progress, now=now)
     if not read.files:
         names = ", ".join(str(path) for path in paths)
-        raise InputError(f"{names}: no listening history found; give the zip that Spotify sent or its JSON files")
+        raise InputError(
+            f"{names}: no listening history found; give the zip that Spotify or ListenBrainz sent, or its files"
+        )
     known = gather(read, user.user_id, rows, catalog)
     first = batches.next_time(now)
     begun = None if options.dry_run else records.begin(user.user_id, digest, options.text, first=first)
     report = _import(user, Import(user.user_id, read, known, now), rows, batches, options, progress)
+    _add_scrobbles(report, read, listens, batches, now)
     if begun is not None:
         report.quarantine = keep()
         report.import_id = _record(*begun, report, records, until=batches.next_time(now))
@@ -197,6 +204,19 @@ def _import(
     )
 
 
+def _add_scrobbles(
+    report: ImportReport, read: ParsedExport, listens: ListenStore, batches: Writer, now: datetime
+) -> None:
+    """Import the scrobbles of ``read``, the precise ones first, and add their outcomes to ``report``."""
+    for (source, to_the_minute), scrobbles in sorted(read.scrobbles.items(), key=lambda item: (item[0][1], item[0][0])):
+        outcomes, times = import_scrobbles(
+            report.user_id, scrobbles, source, listens, batches, to_the_minute=to_the_minute, now=now
+        )
+        report.outcomes += Counter({outcome.value: count for outcome, count in outcomes.items()})
+        times += [time for time in (report.first_at, report.last_at) if time]
+        report.first_at, report.last_at = min(times, default=None), max(times, default=None)
+
+
 def _reach(plan: Plan) -> tuple[datetime | None, datetime | None]:
     times = np.concatenate([plan.extended.at_ms, plan.account.at_ms])
     return (from_ms(int(times.min())), from_ms(int(times.max()))) if len(times) else (None, None)
@@ -204,10 +224,16 @@ def _reach(plan: Plan) -> tuple[datetime | None, datetime | None]:
 
 def _covered(gaps: Iterable[Gap], read: ParsedExport, now: datetime) -> list[Gap]:
     """The gaps within the period of the export, marked as filled."""
-    times = [time for plays in (read.tracked, read.named) if len(plays.ended_s) for time in _ends(plays.ended_s)]
+    times = [
+        from_ms(time * 1000)
+        for plays in (read.tracked, read.named)
+        if len(plays.ended_s)
+        for time in _ends(plays.ended_s)
+    ]
+    times += [scrobble.started_at for scrobbles in read.scrobbles.values() for scrobble in scrobbles]
     if not times:
         return []
-    first, last = from_ms(min(times) * 1000), from_ms(max(times) * 1000)
+    first, last = min(times), max(times)
     return [replace(gap, filled_at=now) for gap in gaps if first <= gap.starts_at and gap.ends_at <= last]
 
 

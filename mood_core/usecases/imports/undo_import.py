@@ -26,7 +26,7 @@ from mood_core.usecases.remove_rows import replace_by
 _Named = tuple[Any, ...]
 _NAME = ("ended_at", "artist", "title", "ms_played")
 _PLAY = ("played_at", "track_id", "ms_played")
-_EXPORTED = [ListenSource.EXTENDED_HISTORY.value, ListenSource.ACCOUNT_DATA.value]
+_EXPORTED = [source.value for source in ListenSource if source is not ListenSource.RECENTLY_PLAYED]
 
 
 @dataclass(frozen=True, slots=True)

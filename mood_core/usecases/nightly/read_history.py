@@ -13,14 +13,14 @@ from datetime import datetime
 
 from mood_core.domain.bounds import EARLIEST_PLAY
 from mood_core.domain.listen_window import AnyPlay, HistoryClient, ListenWindow, NamedPlay
-from mood_core.domain.records import Gap, ListenSource, Service, Track, to_ms
+from mood_core.domain.records import Gap, ListenSource, Service
 from mood_core.lake.arrow_tables import to_table
-from mood_core.lake.schema import GAPS, LISTENS, NAMED_PLAYS, TRACKS
+from mood_core.lake.schema import GAPS
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.imports.write import named_table
-from mood_core.usecases.new_scrobbles import NewScrobbles, new_scrobbles, period
+from mood_core.usecases.imports.new_scrobbles import NewScrobbles, new_scrobbles, period
+from mood_core.usecases.imports.write_scrobbles import write_scrobbles
 
 SOURCES = {Service.LISTENBRAINZ: ListenSource.LISTENBRAINZ, Service.LASTFM: ListenSource.LASTFM}
 """The source of the listens of each service."""
@@ -111,20 +111,6 @@ class HistoryReader:
         new = new_scrobbles(window, source, stored)
         result.new += len(new.times)
         return new
-
-
-def write_scrobbles(
-    new: NewScrobbles, tracks: Sequence[Track], stored: ListenStore, batches: Batches, *, now: datetime
-) -> None:
-    """Store ``new`` scrobbles; ``tracks`` describes theirs. Tracks come first, so that every listen has its title."""
-    heard = {listen.track_id for listen in new.listens}
-    described = stored.described_among(sorted(heard)) if heard else set()
-    wanted = heard - described
-    batches.add(TRACKS, to_table(TRACKS, [track for track in tracks if track.track_id in wanted]), now=now)
-    batches.add(LISTENS, to_table(LISTENS, new.listens), now=now)
-    if new.named:
-        rows = [(to_ms(play.at), play.artist, play.title, play.ms_played) for play in new.named]
-        batches.add(NAMED_PLAYS, named_table(new.named[0].user_id, rows, source=new.named[0].source), now=now)
 
 
 def _log_gone(user_id: str, window: ListenWindow, source: ListenSource, stored: Sequence[AnyPlay]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mood_core.domain.listen_window import AnyPlay, ListenWindow, NamedPlay, track_of
@@ -38,8 +38,13 @@ class NewScrobbles:
         return [*(listen.played_at for listen in self.listens), *(play.at for play in self.named)]
 
 
-def new_scrobbles(window: ListenWindow, source: ListenSource, stored: Sequence[AnyPlay]) -> NewScrobbles:
-    """The scrobbles of ``window`` that are not among the ``stored`` plays, which reach :data:`REACH` beyond it."""
+def new_scrobbles(
+    window: ListenWindow, source: ListenSource, stored: Sequence[AnyPlay], *, to_the_minute: bool = False
+) -> NewScrobbles:
+    """The scrobbles of ``window`` that are not among the ``stored`` plays, which reach :data:`REACH` beyond it.
+
+    Scrobbles with times ``to_the_minute`` are compared with the stored ones of ``source`` like those of another source.
+    """
     tracks = {track.track_id: track for track in window.tracks}
     items: list[AnyPlay] = [(listen, tracks[listen.track_id]) for listen in window.listens]
     items += [(play, track_of(play)) for play in window.named]
@@ -48,8 +53,11 @@ def new_scrobbles(window: ListenWindow, source: ListenSource, stored: Sequence[A
     new, songs = NewScrobbles(), _Songs([*stored, *items])
     fresh = _of_new_seconds(items, {_second(play) for play, _ in own}, new)
     fresh = _played_once(fresh, own, songs, new)
-    others = [songs.play(item) for item in stored if item[0].source is not source]
-    matches = matches_by_song([songs.play(item) for item in fresh], others)
+    others = [songs.play(item) for item in stored if to_the_minute or item[0].source is not source]
+    plays = [songs.play(item) for item in fresh]
+    if to_the_minute:
+        plays = [(song, replace(play, source=ListenSource.ACCOUNT_DATA)) for song, play in plays]
+    matches = matches_by_song(plays, others)
     for (play, _), match in zip(fresh, matches, strict=True):
         if match is not None:
             new.outcomes[_outcome(match)] += 1

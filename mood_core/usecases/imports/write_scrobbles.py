@@ -1,0 +1,28 @@
+"""Writes new scrobbles: tracks first, so that every listen has its title."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from mood_core.domain.records import Track, to_ms
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS
+from mood_core.store.queries.listens import ListenStore
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.imports.new_scrobbles import NewScrobbles
+from mood_core.usecases.imports.write import Writer, named_table
+
+
+def write_scrobbles(
+    new: NewScrobbles, tracks: Sequence[Track], stored: ListenStore, batches: Batches | Writer, *, now: datetime
+) -> None:
+    """Store ``new`` scrobbles; ``tracks`` describes theirs."""
+    heard = {listen.track_id for listen in new.listens}
+    described = stored.described_among(sorted(heard)) if heard else set()
+    wanted = heard - described
+    batches.add(TRACKS, to_table(TRACKS, [track for track in tracks if track.track_id in wanted]), now=now)
+    batches.add(LISTENS, to_table(LISTENS, new.listens), now=now)
+    if new.named:
+        rows = [(to_ms(play.at), play.artist, play.title, play.ms_played) for play in new.named]
+        batches.add(NAMED_PLAYS, named_table(new.named[0].user_id, rows, source=new.named[0].source), now=now)

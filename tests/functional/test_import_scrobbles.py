@@ -1,0 +1,130 @@
+"""Exports of ListenBrainz and Last.fm: every row has an outcome, and each play is stored once, whatever came before."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cli import main
+
+START = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
+PLAYS = [(START + timedelta(minutes=4 * number), f"Song {number % 7}") for number in range(12)]
+"""The start of each play, and its title; a song lasts 4 minutes."""
+
+
+def _listenbrainz(at: datetime, title: str) -> dict[str, Any]:
+    info = {"spotify_id": f"https://open.spotify.com/track/{'A' * 21}{title[-1]}", "duration_ms": 240_000}
+    names = {"artist_name": "The Invented", "track_name": title, "release_name": "Album"}
+    return {"listened_at": int(at.timestamp()), "track_metadata": {**names, "additional_info": info}}
+
+
+def _lastfm(at: datetime, title: str) -> dict[str, Any]:
+    time = {"uts": str(int(at.timestamp())), "#text": f"{at:%d %b %Y, %H:%M}"}
+    return {"artist": {"#text": "The Invented"}, "name": title, "album": {"#text": "Album"}, "date": time}
+
+
+def _extended(at: datetime, title: str) -> dict[str, Any]:
+    return {
+        "ts": f"{at + timedelta(minutes=4):%Y-%m-%dT%H:%M:%SZ}",
+        "ms_played": 240_000,
+        "spotify_track_uri": f"spotify:track:{'A' * 21}{title[-1]}",
+        "master_metadata_track_name": title,
+        "master_metadata_album_artist_name": "The Invented",
+    }
+
+
+def _zipped() -> bytes:
+    """ListenBrainz's zip: a file of JSON lines for each month, and files that are no listens."""
+    lines = [_listenbrainz(*play) for play in PLAYS]
+    lines += [lines[0], {"listened_at": "soon", "track_metadata": {}}]
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        archive.writestr("listens/2026/3.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
+        archive.writestr("user.json", json.dumps({"user_id": 1, "username": "ada"}))
+        archive.writestr("feedback.jsonl", json.dumps({"recording_msid": "x", "score": 1}))
+    return sink.getvalue()
+
+
+def _heading() -> bytes:
+    sink = io.StringIO()
+    table = csv.writer(sink)
+    table.writerow(["uts", "utc_time", "artist", "artist_mbid", "album", "album_mbid", "track", "track_mbid"])
+    for at, title in PLAYS:
+        table.writerow([int(at.timestamp()), f"{at:%d %b %Y, %H:%M}", "The Invented", "", "Album", "", title, ""])
+    return sink.getvalue().encode()
+
+
+def _no_heading() -> bytes:
+    sink = io.StringIO()
+    csv.writer(sink).writerows(["The Invented", "Album", title, f"{at:%d %b %Y %H:%M}"] for at, title in PLAYS)
+    return sink.getvalue().encode()
+
+
+def _pages() -> bytes:
+    playing = {key: value for key, value in _lastfm(*PLAYS[0]).items() if key != "date"}
+    rows = [playing | {"@attr": {"nowplaying": "true"}}, *(_lastfm(*play) for play in PLAYS)]
+    return json.dumps([{"track": rows[:5], "@attr": {"page": "1"}}, {"track": rows[5:], "@attr": {}}]).encode()
+
+
+FORMS: dict[str, tuple[str, bytes, dict[str, int]]] = {
+    "listenbrainz zip": ("listens.zip", _zipped(), {"duplicate": 1, "malformed": 1}),
+    "lastfm csv": ("scrobbles.csv", _heading(), {}),
+    "lastfm csv without heading": ("ada.csv", _no_heading(), {}),
+    "lastfm pages": ("ada.json", _pages(), {"not_a_listen": 1}),
+    "lastfm rows": ("rows.json", json.dumps([_lastfm(*play) for play in PLAYS]).encode(), {}),
+    "spotify": ("Streaming_History_Audio_2026.json", json.dumps([_extended(*play) for play in PLAYS]).encode(), {}),
+}
+
+
+def _import(path: Path, *options: str) -> dict[str, Any]:
+    done = CliRunner().invoke(main, ["import", str(path), "--user", "Ada", "--json", *options])
+    assert done.exit_code == 0, done.output
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert sum(report["outcomes"].values()) == report["rows_read"]
+    return report
+
+
+def _file(folder: Path, form: str) -> Path:
+    name, content, _ = FORMS[form]
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_row_has_an_outcome_and_a_second_import_changes_nothing(home: Path, tmp_path: Path, form: str) -> None:
+    path, others = _file(tmp_path, form), FORMS[form][2]
+    assert _import(path, "--dry-run")["outcomes"] == _import(path)["outcomes"]
+    changed = tmp_path / f"again-{path.name}"  # other bytes, so that the rows are compared
+    changed.write_bytes(path.read_bytes() if path.suffix == ".zip" else path.read_bytes() + b"\n")
+    again = _import(changed)
+    assert again["outcomes"].get("imported", 0) + again["outcomes"].get("unmatched", 0) == 0
+    assert {name: again["outcomes"][name] for name in others} == others
+    shown = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)
+    assert sum(row["listens"] for row in shown["history"]) == len(PLAYS)
+
+
+@pytest.mark.parametrize("first", ["listenbrainz zip", "spotify"])
+@pytest.mark.parametrize("second", [form for form in FORMS if form != "listenbrainz zip"])
+def test_the_same_plays_from_another_source_are_stored_once(
+    home: Path, tmp_path: Path, first: str, second: str
+) -> None:
+    _import(_file(tmp_path, first))
+    outcomes = _import(_file(tmp_path, second))["outcomes"]
+    assert outcomes.get("imported", 0) + outcomes.get("unmatched", 0) == 0
+
+
+def test_an_import_of_scrobbles_can_be_taken_back(home: Path, tmp_path: Path) -> None:
+    for form, removed in (("listenbrainz zip", "listens"), ("lastfm csv", "pending_plays")):
+        report = _import(_file(tmp_path, form))
+        undone = CliRunner().invoke(main, ["import", "--undo", report["import_id"], "--json"])
+        assert undone.exit_code == 0, undone.output
+        assert json.loads(undone.stdout)[removed] == len(PLAYS)
