@@ -183,7 +183,8 @@ def _before(rows: Sequence[Row], moment: str | None) -> Sequence[Row]:
 
 def _listen(row: Row, song: Song, now_ms: int) -> dict[str, Any]:
     """A listen: two of three with the address at Spotify, one of nine with a code only, the others with names."""
-    info: dict[str, Any] = {"submission_client": "listenbrainz", "music_service": "spotify.com"}
+    artists = [artist.name for artist in song.artists]
+    info: dict[str, Any] = {"submission_client": "listenbrainz", "artist_names": artists}
     if song.index % 5:
         info["duration_ms"] = song.duration_ms
     if row.mapped_ms <= now_ms and song.index % 3:
@@ -195,7 +196,7 @@ def _listen(row: Row, song: Song, now_ms: int) -> dict[str, Any]:
         "listened_at": row.at_s,
         "recording_msid": song.uuid,
         "track_metadata": {
-            "artist_name": ", ".join(artist.name for artist in song.artists),
+            "artist_name": ", ".join(artists),
             "track_name": song.name,
             "release_name": song.album.name,
             "additional_info": info,

@@ -15,11 +15,13 @@ in the account data), and its end or its start in polling. The rules compare rec
    duration of the song, or :data:`REVISED_MS`, apart.
 6. A scrobble (ListenBrainz, Last.fm) is dated by its start, but ListenBrainz's own import from Spotify by Spotify's
    time, and pauses are not known. So it matches a row of an export like a polled listen does, and a polled listen or a
-   scrobble of the other service as in rule 5. Two scrobbles of one service are one play by :func:`scrobbled_twice`.
+   scrobble of the other service as in rule 5. Equal starts or ends suffice: :func:`same_start`. Two scrobbles of one
+   service can be one play by :func:`scrobbled_twice`.
 7. Account data from early 2018 has no play durations. Such a row is compared like a polled listen, also with other rows
    of account data, and after all other rows have been matched.
 
-Matching is one to one and in chronological order, and stricter rules come first. Items of one window and rows of one
+Matching is one to one and in chronological order, and stricter rules come first; where scrobbles are among the records,
+as many as possible match, and of those the nearest. Items of one window and rows of one
 export are different plays, so a song that plays in a loop keeps one listen per repetition. Songs are compared by track
 id, else by ISRC, else by artist and title: :func:`~mood_core.domain.recordings.songs_of`.
 
@@ -30,7 +32,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mood_core.domain.records import ListenSource
@@ -82,7 +84,7 @@ class Play:
 
 def same_listen(one: Play, other: Play) -> bool:
     """Whether both records, of one song and one person, describe the same play: rules 1, 2, 3, 6 and 7."""
-    if one.source is not other.source and not SCROBBLED.isdisjoint((one.source, other.source)):
+    if _is_scrobble_of_other(one, other):
         return _same_as_scrobble(one, other) if one.source in SCROBBLED else _same_as_scrobble(other, one)
     if one.source is other.source and one.has_length is other.has_length:
         return one.at_ms == other.at_ms and one.ms_played == other.ms_played
@@ -108,6 +110,11 @@ def revised(one: Play, other: Play) -> bool:
     return _apart(one, other) + rounding < min(one.ms_played, other.ms_played)
 
 
+def same_start(one: Play, other: Play) -> bool:
+    """Whether a scrobble and a record of another source describe plays that start, or end, at about the same time."""
+    return _is_scrobble_of_other(one, other) and _distance(one, other) <= TOLERANCE_MS
+
+
 def scrobbled_twice(one: Play, other: Play) -> bool:
     """Whether two scrobbles of a song at one service are one play: shorter plays than the tolerance do not count."""
     return _apart(one, other) < TOLERANCE_MS
@@ -118,8 +125,8 @@ def overlapping(one: Play, other: Play) -> bool:
     return _apart(one, other) < _duration(one, other)
 
 
-def align(stored: Sequence[Play], incoming: Sequence[Play], may_repeat: Rule) -> list[bool]:
-    """Return, for each of ``incoming``, whether it repeats one of ``stored``; both are in chronological order.
+def align(stored: Sequence[Play], incoming: Sequence[Play], may_repeat: Rule) -> list[int | None]:
+    """Return, for each of ``incoming``, the index in ``stored`` of what it repeats; both are in chronological order.
 
     Of all pairs in that order, these are as many as possible, and then those with the least differences of time.
     """
@@ -129,14 +136,15 @@ def align(stored: Sequence[Play], incoming: Sequence[Play], may_repeat: Rule) ->
             best[i][j] = max(best[i - 1][j], best[i][j - 1])
             if may_repeat(other, play):
                 pairs, closeness = best[i - 1][j - 1]
-                best[i][j] = max(best[i][j], (pairs + 1, closeness - _apart(other, play)))
-    matched, j = [False] * len(incoming), len(stored)
+                best[i][j] = max(best[i][j], (pairs + 1, closeness - _distance(other, play)))
+    places: list[int | None] = [None] * len(incoming)
+    j = len(stored)
     for i in range(len(incoming), 0, -1):
         while j and best[i][j] == best[i][j - 1]:
             j -= 1
         if best[i][j] != best[i - 1][j]:
-            matched[i - 1], j = True, j - 1
-    return matched
+            places[i - 1], j = j - 1, j - 1
+    return places
 
 
 def pair(stored: Iterable[Play], incoming: Sequence[Play]) -> list[Play | None]:
@@ -171,8 +179,9 @@ def _pair(pool: Sequence[Play], incoming: Sequence[Play]) -> list[int | None]:
     longest += REVISED_MS + TOLERANCE_MS
     order = sorted(range(len(incoming)), key=lambda index: _order(incoming[index]))
     all_have_length = all(play.has_length for play in (*pool, *incoming))
-    rules = (_is_exact, same_listen, revised)
-    for may_repeat in rules if all_have_length else (_is_exact, _same_with_length, same_listen, revised):
+    is_scrobbled = any(play.source in SCROBBLED for play in (*pool, *incoming))
+    rules = (same_listen, revised) if all_have_length else (_same_with_length, same_listen, revised)
+    for may_repeat in (_is_exact,) if is_scrobbled else (_is_exact, *rules):
         for index in order:
             if places[index] is not None:
                 continue
@@ -183,7 +192,40 @@ def _pair(pool: Sequence[Play], incoming: Sequence[Play]) -> list[int | None]:
                 if not used[candidate] and may_repeat(pool[candidate], play):
                     used[candidate], places[index] = True, candidate
                     break
+    if is_scrobbled:
+        _align_left(pool, [place for place, is_used in enumerate(used) if not is_used], incoming, places, longest)
     return places
+
+
+def _align_left(
+    pool: Sequence[Play], free: Sequence[int], incoming: Sequence[Play], places: list[int | None], longest: int
+) -> None:
+    """Match what is left of ``incoming`` with the ``free`` places of ``pool``; adds to ``places``."""
+    left = [index for index, place in enumerate(places) if place is None]
+    for near, some in _clusters(pool, free, incoming, left, longest):
+        found = align([pool[place] for place in near], [incoming[index] for index in some], _may_repeat)
+        for index, place in zip(some, found, strict=True):
+            places[index] = None if place is None else near[place]
+
+
+def _may_repeat(one: Play, other: Play) -> bool:
+    return same_start(one, other) or same_listen(one, other) or revised(one, other)
+
+
+def _clusters(
+    pool: Sequence[Play], free: Sequence[int], incoming: Sequence[Play], left: Sequence[int], longest: int
+) -> Iterator[tuple[list[int], list[int]]]:
+    """The ``free`` places of ``pool`` and the indexes ``left`` of ``incoming``, split at pauses of ``longest`` ms."""
+    items = sorted([(pool[place].at_ms, 0, place) for place in free] + [(incoming[i].at_ms, 1, i) for i in left])
+    cluster: tuple[list[int], list[int]] = ([], [])
+    last_ms = items[0][0] if items else 0
+    for at_ms, side, index in items:
+        if at_ms - last_ms > longest:
+            yield cluster
+            cluster = ([], [])
+        cluster[side].append(index)
+        last_ms = at_ms
+    yield cluster
 
 
 def _is_exact(one: Play, other: Play) -> bool:
@@ -209,6 +251,30 @@ def matches_by_song(incoming: Sequence[tuple[str, Play]], stored: Iterable[tuple
         ):
             result[index] = match
     return result
+
+
+def _is_scrobble_of_other(one: Play, other: Play) -> bool:
+    return one.source is not other.source and not SCROBBLED.isdisjoint((one.source, other.source))
+
+
+def _distance(one: Play, other: Play) -> int:
+    """The difference of the starts or of the ends of two plays, ms, whichever is less; without both, that of times."""
+    if not _is_scrobble_of_other(one, other):
+        return _apart(one, other)
+    known = [each.duration_ms for each in (one, other) if each.duration_ms]
+    (start, end), (other_start, other_end) = (_start_and_end(each, min(known, default=None)) for each in (one, other))
+    if end is None or other_end is None:
+        return abs(start - other_start)
+    return min(abs(start - other_start), abs(end - other_end))
+
+
+def _start_and_end(play: Play, duration_ms: int | None) -> tuple[int, int | None]:
+    """When ``play`` started and ended, ms since 1970; None if unknown. The time of a polled listen is either."""
+    if play.source in _IS_EXPORTED:
+        return play.at_ms - (play.ms_played or 0), play.at_ms
+    if play.source is ListenSource.RECENTLY_PLAYED:
+        return play.at_ms, play.at_ms
+    return play.at_ms, None if duration_ms is None else play.at_ms + duration_ms
 
 
 def _same_as_scrobble(scrobble: Play, other: Play) -> bool:

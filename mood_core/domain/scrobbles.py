@@ -29,11 +29,11 @@ class BadScrobble(ValueError):
 class Scrobble:
     """A play that started at ``started_at``. ``track_id`` is a Spotify id or ``isrc:CODE``; None with names only.
 
-    ``duration_ms`` is the duration of the recording, None if unknown.
+    The main artist is the first of ``artists``. ``duration_ms`` is the duration of the recording, None if unknown.
     """
 
     started_at: datetime
-    artist: str
+    artists: tuple[str, ...]
     title: str
     album: str | None = None
     track_id: str | None = None
@@ -45,7 +45,7 @@ class Scrobble:
         """The track, if it has an id."""
         if self.track_id is None:
             return None
-        return Track(self.track_id, self.title, (self.artist,), self.album, self.duration_ms, self.isrc)
+        return Track(self.track_id, self.title, self.artists, self.album, self.duration_ms, self.isrc)
 
 
 def from_listenbrainz(row: object, now: datetime) -> Scrobble:
@@ -62,7 +62,7 @@ def from_listenbrainz(row: object, now: datetime) -> Scrobble:
     track_id = parse_track_ref(spotify_id) if isinstance(spotify_id, str) else None
     return Scrobble(
         _time(fields.get("listened_at"), "listened_at", now),
-        _name(metadata.get("artist_name"), "artist_name"),
+        _artists(info.get("artist_names")) or (_name(metadata.get("artist_name"), "artist_name"),),
         _name(metadata.get("track_name"), "track_name"),
         _album(metadata.get("release_name")),
         track_id or (recording_id(isrc) if isrc else None),
@@ -83,19 +83,10 @@ def from_lastfm(row: object, now: datetime) -> Scrobble | None:
     artist, album = _part(fields.get("artist")), _part(fields.get("album"))
     return Scrobble(
         _time(_part(fields.get("date")).get("uts"), "date.uts", now),
-        _name(artist.get("#text") or artist.get("name"), "artist"),
+        (_name(artist.get("#text") or artist.get("name"), "artist"),),
         _name(fields.get("name"), "name"),
         _album(album.get("#text") or album.get("title")),
     )
-
-
-def named(started_s: object, artist: object, title: object, album: object, now: datetime) -> Scrobble:
-    """The scrobble of a row of a table.
-
-    Raises:
-        BadScrobble: a value is missing or invalid.
-    """
-    return Scrobble(_time(started_s, "the time", now), _name(artist, "artist"), _name(title, "track"), _album(album))
 
 
 def _time(value: object, name: str, now: datetime) -> datetime:
@@ -118,6 +109,14 @@ def _name(value: object, name: str) -> str:
     if len(text.encode()) > LONGEST_NAME_BYTES:
         raise BadScrobble(f"{name} is longer than {LONGEST_NAME_BYTES} bytes")
     return text
+
+
+def _artists(value: object) -> tuple[str, ...]:
+    """The artists in a list that some clients send; without it, "A, B" may be the name of one artist or of two."""
+    names = value if isinstance(value, list) else []
+    if not all(isinstance(name, str) and name.strip() for name in names):
+        return ()
+    return tuple(_name(name, "artist_names") for name in names)
 
 
 def _album(value: object) -> str | None:

@@ -51,7 +51,7 @@ def window_of_scrobbles(
     for each in scrobbles:
         track = each.track
         if track is None:
-            names.append(NamedPlay(user_id, each.started_at, each.artist, each.title, source))
+            names.append(NamedPlay(user_id, each.started_at, each.artists[0], each.title, source))
             continue
         listens[each.started_at, track.track_id] = Listen(user_id, each.started_at, track.track_id, source)
         tracks.setdefault(track.track_id, track)

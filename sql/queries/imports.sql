@@ -25,12 +25,13 @@ WHERE
     );
 
 -- name: listens_but_extended
--- A person's polled listens and those from account data, oldest first.
+-- A person's listens but those from extended histories, oldest first.
 SELECT
     t.track_id,
     l.played_at_ms,
     l.ms_played,
-    s.source
+    s.source,
+    t.duration_ms
 FROM listens AS l
 INNER JOIN tracks AS t ON l.track_key = t.track_key
 INNER JOIN sources AS s ON l.source_key = s.source_key

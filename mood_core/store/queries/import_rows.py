@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from mood_core.domain.records import Gap, from_ms, to_ms
+from mood_core.domain.play_matching import Play
+from mood_core.domain.records import Gap, ListenSource, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.keys import keys_of
@@ -41,9 +42,12 @@ class ImportRows:
         """Whether a person has listens from an extended history."""
         return bool(self._database.scalars(query("has_extended_listens"), {"user": user_id}))
 
-    def listens_but_extended(self, user_id: str) -> list[tuple[str, int, int | None, str]]:
-        """A person's polled listens and those from account data: (track id, played_at [ms], ms_played, source)."""
-        return [tuple(row) for row in self._database.rows(query("listens_but_extended"), {"user": user_id})]
+    def plays_but_extended(self, user_id: str) -> list[tuple[str, Play]]:
+        """(track id, play) of a person's listens but those from extended histories."""
+        return [
+            (row.track_id, Play(row.played_at_ms, row.ms_played, ListenSource(row.source), row.duration_ms))
+            for row in self._database.rows(query("listens_but_extended"), {"user": user_id})
+        ]
 
     def track_names(self) -> Iterator[tuple[str, str, str]]:
         """(track id, title, artists) of every described track, ordered by id."""

@@ -183,7 +183,9 @@ def _with_unique_times(plays: Columns, grouped: Columns, known: Known) -> Column
 
 
 def _take_away(plays: Columns, others: dict[int, list[Play]]) -> None:
-    for position, match in enumerate(matches(plays, ListenSource.EXTENDED_HISTORY, others)):
+    """Remove what stored ``plays`` repeat. A scrobble that they repeat was not stored, so scrobbles stay."""
+    pool = {group: [play for play in some if play.source not in SCROBBLED] for group, some in others.items()}
+    for position, match in enumerate(matches(plays, ListenSource.EXTENDED_HISTORY, pool)):
         if match is not None:
             others[int(plays.track[position])].remove(match)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mood_core.domain.play_matching import Play
-from mood_core.domain.records import ListenSource
 from mood_core.exports.parse_row import ParsedExport
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.imports.plan import Columns, Ints
@@ -76,8 +75,8 @@ class _Numbers:
 
 def _others(user_id: str, rows: ImportRows) -> dict[str, list[Play]]:
     plays: dict[str, list[Play]] = defaultdict(list)
-    for track_id, at_ms, ms_played, source in rows.listens_but_extended(user_id):
-        plays[track_id].append(Play(at_ms, ms_played, ListenSource(source)))
+    for track_id, play in rows.plays_but_extended(user_id):
+        plays[track_id].append(play)
     return plays
 
 

@@ -125,9 +125,9 @@ def _stored(user_id: str, track_ids: set[str], search: NameSearch, rows: ImportR
     """The person's stored plays of these tracks and of tracks with the same name, by group."""
     alike = {each: search.group_of(each) or 0 for track_id in track_ids for each in search.called_like(track_id)}
     plays: dict[int, list[Play]] = defaultdict(list)
-    for track_id, at_ms, ms_played, source in rows.listens_but_extended(user_id):
+    for track_id, play in rows.plays_but_extended(user_id):
         if track_id in alike:
-            plays[alike[track_id]].append(Play(at_ms, ms_played, ListenSource(source)))
+            plays[alike[track_id]].append(play)
     group_of_key = {key: alike[track_id] for track_id, key in rows.track_keys(sorted(alike)).items()}
     for chunk in rows.extended_listens(user_id):
         for key, at_ms, ms_played in chunk:

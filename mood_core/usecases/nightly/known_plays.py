@@ -67,7 +67,7 @@ def _matching(unknown: Sequence[Listen], missing: Sequence[Listen], named: _Song
         new = [listen for listen in unknown if named(listen)[0] == song]
         old = [play for each, play in map(named, missing) if each == song]
         matched = align(old, [named(listen)[1] for listen in new], rule)
-        found |= {_key(listen) for listen, is_known in zip(new, matched, strict=True) if is_known}
+        found |= {_key(listen) for listen, place in zip(new, matched, strict=True) if place is not None}
     return found
 
 
