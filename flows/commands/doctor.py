@@ -73,10 +73,11 @@ def _app(workspace: Workspace) -> Finding:
     from mood_core.spotify.callback import check_redirect_uri
 
     accounts = workspace.accounts.all()
-    is_import_only = bool(accounts) and not any(account.authorised_at for account in accounts)
-    if not workspace.settings.spotify_client_id and is_import_only:
+    if accounts and not workspace.settings.spotify_client_id and not any(one.consented_at for one in accounts):
+        if any(one.authorised_at for one in accounts):
+            return Finding("app", Level.OK, "not needed: no account is pulled from Spotify")
         message = "no app is set, so recent listens are not pulled; imported listens are kept"
-        return Finding("app", Level.WARNING, message, "set MOODLOG_SPOTIFY_CLIENT_ID, then run moodlog connect")
+        return Finding("app", Level.WARNING, message, "moodlog connect; without Premium: --from listenbrainz NAME")
     check_redirect_uri(workspace.spotify_app.redirect_uri)
     return Finding("app", Level.OK, f"Spotify at {workspace.spotify_app.api_url}")
 

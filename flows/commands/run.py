@@ -53,7 +53,7 @@ def command(
     selection_of(users, *days)  # invalid options fail before Prefect starts
     settings = load_settings()
     with Workspace(settings) as workspace:
-        if any(account.authorised_at for account in workspace.accounts.all()):
+        if any(account.consented_at for account in workspace.accounts.all()):
             workspace.spotify_app  # noqa: B018 - an app that is not set fails before Prefect starts
     console = Console(stderr=True)
     with prefect_runtime(settings.home, verbose=context.obj["verbose"]) as runtime:

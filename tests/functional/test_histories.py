@@ -71,7 +71,7 @@ def test_a_history_is_connected_and_pulled_without_an_app(standin: StandIn, serv
     calls = standin.calls.count(ENDPOINTS[service])
     assert _moodlog("reconnect", name).exit_code == 0
     assert standin.calls.count(ENDPOINTS[service]) == calls + 2, "a check of the name, and one page"
-    assert "pulled" in _moodlog("doctor").output
+    assert "no account is pulled from Spotify" in _moodlog("doctor").output
     assert all("lastfm-key" not in f"{call.path}?{call.query}" for call in standin.calls.entries(None, None))
     assert _moodlog("forget", "--user", name, "--yes").exit_code == 0
     assert json.loads(_moodlog("status", "--json").stdout)["users"] == []

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from mood_core.domain.bounds import STORED_MS
-from mood_core.domain.play_matching import Play, matches_by_song
+from mood_core.domain.play_matching import SCROBBLED, Play, matches_by_song
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind, from_ms
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS
@@ -40,7 +40,8 @@ def match_pending(
 
     A play that another source has reported in the meantime is not stored again. Listens are written before the plays
     are marked, so it is safe to rerun after a crash. Calls no service. Costs one query without pending plays; otherwise
-    it also reads the names that were added since the last run, because older names were compared then.
+    it also reads the names that were added since the last run, because older names were compared then; with pending
+    scrobbles, all names.
     ``catalog`` holds the names in the person's catalogue files. A play with an invalid time, which an older version
     stored, is quarantined and no longer pending.
 
@@ -56,6 +57,8 @@ def match_pending(
         search.want(artist, title)
     until = rows.names_matched_until()
     is_known = until is not None and until <= now  # a later time comes from a wrong clock
+    if any(source in SCROBBLED for *_, source in pending):  # a pull does not compare them with known names
+        is_known = False
     search.add(_names_since(until - _OVERLAP, batches) if until and is_known else rows.track_names())
     catalogued = search.add_from(catalog)
     tracks = [Track(track_id, title, (artists,)) for track_id, (title, artists) in sorted(catalogued.items())]
