@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from mood_core.domain.bounds import STORED_MS
-from mood_core.domain.play_matching import SCROBBLED, Play, matches_by_song
+from mood_core.domain.play_matching import SCROBBLED, TOLERANCE_MS, Play, matches_by_song
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind, from_ms
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS
@@ -104,6 +105,8 @@ def _store(
     groups = [search.group_of(track_id) or 0 for _, track_id in known]
     plays = [Play(at_ms, ms_played, source) for (at_ms, _, _, ms_played), _ in known]
     stored = _stored(user_id, {track_id for _, track_id in known}, search, rows)
+    if source in SCROBBLED:
+        stored = _undecided(stored, plays)
     matches = matches_by_song(
         [(str(group), play) for group, play in zip(groups, plays, strict=True)],
         [(str(group), play) for group, some in stored.items() for play in to_the_minute(some)],
@@ -122,6 +125,20 @@ def _store(
     batches.add(LISTENS, to_table(LISTENS, listens), now=now)
     named = [play for play, _ in known]
     batches.add(NAMED_PLAYS, named_table(user_id, named, [track_id for _, track_id in known], source), now=now)
+
+
+def _undecided(stored: dict[int, list[Play]], plays: Sequence[Play]) -> dict[int, list[Play]]:
+    """``stored`` without scrobbles that start at another time than ``plays``: those were compared when they came."""
+    starts = sorted(play.at_ms for play in plays)
+    return {
+        group: [play for play in some if play.source not in SCROBBLED or _is_near(play.at_ms, starts)]
+        for group, some in stored.items()
+    }
+
+
+def _is_near(at_ms: int, starts: Sequence[int]) -> bool:
+    place = bisect_left(starts, at_ms - TOLERANCE_MS)
+    return place < len(starts) and starts[place] <= at_ms + TOLERANCE_MS
 
 
 def _stored(user_id: str, track_ids: set[str], search: NameSearch, rows: ImportRows) -> dict[int, list[Play]]:
