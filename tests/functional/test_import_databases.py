@@ -60,7 +60,11 @@ def test_both_databases_take_an_import_alike(database_url: str, tmp_path: Path) 
         (whole,) = ImportRows(workspace.database).extended_listens("local-ada")
         assert len(whole) == len(stored["listens"])
         later = unpacked(
-            tmp_path / "y", {"s0.json": [music("Unheard 1", artist="x" * 240)], "endsong_0.json": [extended(1)]}
+            tmp_path / "y",
+            {
+                "s0.json": [music("Unheard 1", artist="x" * 240)],
+                "endsong_0.json": [extended(1, "2024-03-01T12:00:00Z")],
+            },
         )
         assert _import(workspace, later).outcomes == {"imported": 1, "already_imported": 1}
         assert match_names(workspace) == 0
