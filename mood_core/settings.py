@@ -106,6 +106,11 @@ class Settings(BaseSettings):
     contact: str = Field(
         default="", description="your e-mail address or URL for MusicBrainz, which is not asked without one"
     )
+    audio_analyser: str = Field(
+        default="", description="program with arguments that estimates the features of an audio file, see `audio add`"
+    )
+    audio_analyser_seconds: int = Field(default=300, ge=1, description="most seconds for one audio file")
+    audio_analyser_megabytes: int = Field(default=4096, ge=64, description="most memory of the audio analyser, MB")
     catalog: _Words = Field(default=(), description="Parquet or CSV files or folders of audio features, by comma")
     token_key: SecretStr | None = Field(
         default=None, description="key or keys (newest first, by comma) for tokens at rest; default HOME/token.key"

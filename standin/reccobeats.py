@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from email import message_from_bytes
 from typing import Any
 
 from standin.clock import Clock
@@ -15,6 +16,9 @@ from standin.songs import Artist, Song
 from standin.world import World, iso
 
 IDS_PER_CALL = 40
+LARGEST_AUDIO = 5_000_000
+_AUDIO_STARTS = (b"RIFF", b"OggS", b"FORM", b"ID3", b"\xff\xfb")
+_SHARES = ("acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness", "valence")
 _REFUSED_AGENTS = re.compile(r"(python-requests|python-httpx|python-urllib)/|\Z", re.IGNORECASE)
 
 
@@ -30,6 +34,7 @@ class ReccoBeats:
         self.routes = (
             route("reccobeats_audio_features", "GET", "/audio-features", self.audio_features),
             route("reccobeats_track", "GET", "/track", self.track),
+            route("reccobeats_analysis", "POST", "/analysis/audio-features", self.analysis),
         )
 
     def caller(self, _request: Request) -> Listener | None:
@@ -54,6 +59,18 @@ class ReccoBeats:
     def track(self, request: Request) -> Response:
         """The metadata of up to 40 tracks: also of other releases of a recording with features."""
         return self._content(request, _track, self._is_described)
+
+    def analysis(self, request: Request) -> Response:
+        """Nine features of the uploaded audio file, which depend on its bytes alone."""
+        if _REFUSED_AGENTS.match(request.user_agent):
+            return Response(403, b"error code: 1010", "text/plain; charset=UTF-8")
+        audio = _uploaded(request)
+        if audio is None or len(audio) > LARGEST_AUDIO or not audio.startswith(_AUDIO_STARTS):
+            content = {"timestamp": iso(self._clock.now()), "status": 4000, "errors": [{"path": "audioFile"}]}
+            return json_response(content, 400)
+        digest = hashlib.sha256(audio).digest()
+        shares = {name: digest[place] / 255 for place, name in enumerate(_SHARES)}
+        return json_response({**shares, "loudness": -digest[20] / 10, "tempo": 60 + digest[21] / 2})
 
     def _content(self, request: Request, form: Any, is_listed: Callable[[Song], bool]) -> Response:
         if _REFUSED_AGENTS.match(request.user_agent):
@@ -84,6 +101,16 @@ class ReccoBeats:
 
     def _is_described(self, song: Song) -> bool:
         return any(map(self._is_known, (song, *self._world.catalogue.by_isrc.get(song.isrc, ()))))
+
+
+def _uploaded(request: Request) -> bytes | None:
+    """The file in the field ``audioFile`` of a multipart body."""
+    head = f"Content-Type: {request.headers.get('content-type', '')}\r\n\r\n".encode()
+    for part in message_from_bytes(head + request.body).walk():
+        if part.get_param("name", header="Content-Disposition") == "audioFile" and part.get_filename():
+            content = part.get_payload(decode=True)
+            return content if isinstance(content, bytes) else None
+    return None
 
 
 def _shuffled(key: str) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 from standin.messages import Delivery, Request, Response
 
 HOST = "127.0.0.1"
-_LARGEST_BODY = 1_000_000
+_LARGEST_BODY = 6_000_000
 
 
 class HttpServer(ThreadingHTTPServer):

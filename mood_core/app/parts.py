@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mood_core.classifier import Classifier
     from mood_core.classifier.model_card import ModelCard
     from mood_core.domain.listen_window import ListenClient
+    from mood_core.features.audio.analyser import AudioAnalyser
     from mood_core.features.source import FeatureSource
     from mood_core.lake import Lake
     from mood_core.resolvers.resolver import TrackResolver
@@ -281,6 +282,30 @@ class Parts:
             need_durations=any(f.name == "duration_ms" and not f.may_be_missing for f in self.model_card.features),
         )
         return build_sources(self.settings.feature_sources, parts)
+
+    def audio_analyser(self, name: str) -> AudioAnalyser:
+        """The analyser of audio files: ``program`` (MOODLOG_AUDIO_ANALYSER) or ``reccobeats``.
+
+        Raises:
+            ConfigError: No program is set, or it does not exist.
+        """
+        from mood_core.features.audio.limited_program import Limits
+        from mood_core.features.audio.program import program_analyser
+        from mood_core.features.audio.upload import UploadAnalyser
+        from mood_core.http.json_service import JsonService
+
+        settings = self.settings
+        if name == "reccobeats":
+            service = JsonService("ReccoBeats", settings.reccobeats_url, "MOODLOG_RECCOBEATS_URL", ledger=self.calls)
+            self._closing.callback(service.close)
+            return UploadAnalyser(service)
+        if not settings.audio_analyser:
+            raise ConfigError(
+                "MOODLOG_AUDIO_ANALYSER is not set: set it to a program that analyses audio, see docs/features.md, "
+                "or send audio to ReccoBeats with --analyser reccobeats"
+            )
+        limits = Limits(settings.audio_analyser_seconds, settings.audio_analyser_megabytes * 2**20)
+        return program_analyser(settings.audio_analyser, limits)
 
     def resolvers(self) -> tuple[TrackResolver, ...]:
         """The chain of resolvers, in the order of ``MOODLOG_RESOLVERS``."""

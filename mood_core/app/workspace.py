@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from io import StringIO
 from itertools import islice
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mood_core.scrobbles.login import Login
     from mood_core.spotify.tokens import Token
     from mood_core.store.queries.accounts import Account
+    from mood_core.usecases.audio.add_audio import AddReport
     from mood_core.usecases.models.build_dataset import DatasetReport, Playlist
     from mood_core.usecases.models.check_training import TrainingCheck
     from mood_core.usecases.models.predict_tracks import TrackFeatures
@@ -298,6 +300,23 @@ class Workspace(Parts):
             return 0
         parts = self.estimated_classifier, self.estimated_card, self.mood_rows, self.batches
         return label_tracks(*parts, now=self.now(), selection=selection).labelled
+
+    def add_audio(self, folder: Path, analyser: str, *, progress: Progress = _silent) -> AddReport:
+        """Estimate the features of tracks from the audio files in ``folder``, and label these tracks.
+
+        Raises:
+            ConfigError: The ``analyser`` (``program`` or ``reccobeats``) cannot be started.
+            ModelError: The model for estimated features cannot be loaded.
+        """
+        from mood_core.usecases.audio.add_audio import AddAudio
+
+        lock = partial(self.lock, NamedLock.LABELS)
+        add = AddAudio(self.audio_analyser(analyser), self.feature_rows, self.batches, lock, self.now())
+        report = add.run(folder, progress)
+        with lock():
+            self.batches.finish(now=self.now())  # counts the stale totals
+        report.labelled = self.label().estimated
+        return report
 
     # Models
 

@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "backup": ("mood_core.cli.backup:command", "copy database, lake and models while moodlog runs"),
         "verify": ("mood_core.cli.verify:command", "compare lake, ledger and SQL"),
         "compact": ("mood_core.cli.compact:command", "merge small Parquet files"),
+        "audio": ("mood_core.cli.audio:command", "estimate audio features from your own audio files"),
         "catalog": ("mood_core.cli.catalog:command", "use files of audio features"),
     }
 )

@@ -117,6 +117,14 @@ class JsonService:
         request = self._http.build_request("POST", path, data=dict(form))
         return self.decoded(self._answer(request, endpoint, ()))
 
+    def upload(
+        self, path: str, endpoint: str, field: str, file: tuple[str, bytes], *, accepted: tuple[int, ...] = ()
+    ) -> httpx.Response:
+        """The response to a multipart post of ``file`` (name, content) in ``field``. Raises like :meth:`get`."""
+        request = self._http.build_request("POST", path, files={field: file})
+        request.read()  # so that it can be sent again
+        return self._answer(request, endpoint, accepted)
+
     def response(
         self,
         path: str,

@@ -27,6 +27,24 @@ LEFT JOIN audio_features AS f ON t.track_key = f.track_key
 LEFT JOIN sources AS s ON f.source_key = s.source_key
 WHERE t.track_id = ANY(:ids);
 
+-- name: tracks_for_audio
+-- Every track, with whether it has exact and estimated features.
+SELECT
+    t.track_id,
+    t.name,
+    t.artists,
+    t.album,
+    t.duration_ms,
+    t.isrc,
+    t.release_date,
+    t.kind,
+    f.track_key IS NOT NULL AS has_exact,
+    e.track_key IS NOT NULL AS has_estimate
+FROM tracks AS t
+LEFT JOIN audio_features AS f ON t.track_key = f.track_key
+LEFT JOIN estimated_features AS e ON t.track_key = e.track_key
+ORDER BY t.track_key;
+
 -- name: stored_estimates
 -- The estimated features of some tracks.
 SELECT

@@ -74,6 +74,13 @@ class FeatureRows:
             result[row.track_id] = (_track(row), features, row.source)
         return result
 
+    def tracks_for_audio(self) -> tuple[list[Track], set[str], set[str]]:
+        """Every described track and local file, and the ids of those with exact and with estimated features."""
+        rows = self._database.rows(query("tracks_for_audio"))
+        exact = {row.track_id for row in rows if row.has_exact}
+        estimated = {row.track_id for row in rows if row.has_estimate}
+        return [_track(row) for row in rows], exact, estimated
+
     def stored_estimates(self, track_ids: Sequence[str]) -> dict[str, tuple[tuple[float | None, ...], str]]:
         """By track id: the ten estimated features and their source; tracks without them are missing."""
         return {

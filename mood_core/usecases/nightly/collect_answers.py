@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from mood_core.features.source import FetchResult
 from mood_core.lake.arrow_tables import to_table
-from mood_core.lake.schema import AUDIO_FEATURES, FEATURE_MISSES, RESOLUTIONS, TRACKS, Dataset
+from mood_core.lake.schema import AUDIO_FEATURES, ESTIMATED_FEATURES, FEATURE_MISSES, RESOLUTIONS, TRACKS, Dataset
 from mood_core.store.queries.pending_answers import PendingAnswer, PendingAnswers
 from mood_core.usecases.batches import Batches
 
 PUBLISH_EVERY = 2_000
 """Rows per batch file: 50 full responses of ReccoBeats."""
 
-_DATASETS = (TRACKS, AUDIO_FEATURES, FEATURE_MISSES, RESOLUTIONS)
+_DATASETS = (TRACKS, AUDIO_FEATURES, ESTIMATED_FEATURES, FEATURE_MISSES, RESOLUTIONS)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""Features estimated from audio files: tags, matching with tracks, and analysers."""

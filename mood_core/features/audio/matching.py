@@ -1,0 +1,61 @@
+"""Finds the tracks that a file of audio is a recording of. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from urllib.parse import unquote_plus
+
+from mood_core.domain.recordings import durations_agree, normalised_isrc
+from mood_core.domain.records import Track
+from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title
+from mood_core.features.audio.tags import AudioTags
+
+_LOCAL = "spotify:local:"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackIndex:
+    """Tracks by ISRC, and by main artist and title. Made by :func:`index_tracks`."""
+
+    by_isrc: dict[str, list[Track]]
+    by_name: dict[tuple[str, str], list[Track]]
+
+    def matches(self, tags: AudioTags) -> list[Track]:
+        """The tracks of ``tags``: those with its ISRC, else those with its artist and title; durations must agree."""
+        found = self._agreeing(self.by_isrc.get(tags.isrc or "", ()), tags)
+        if not found and tags.title and tags.artists:
+            title = plain_title(tags.title)
+            names = dict.fromkeys([plain_artist(tags.artists), *artist_spellings(tags.artists)])
+            found = [track for name in names for track in self._agreeing(self.by_name.get((name, title), ()), tags)]
+        return list({track.track_id: track for track in found}.values())
+
+    @staticmethod
+    def _agreeing(tracks: Iterable[Track], tags: AudioTags) -> list[Track]:
+        return [track for track in tracks if durations_agree(track.duration_ms, tags.duration_ms)]
+
+
+def index_tracks(tracks: Iterable[Track]) -> TrackIndex:
+    """The index of ``tracks``; local files are described by their ids where they have no description."""
+    by_isrc: dict[str, list[Track]] = defaultdict(list)
+    by_name: dict[tuple[str, str], list[Track]] = defaultdict(list)
+    for track in map(_described, tracks):
+        if isrc := normalised_isrc(track.isrc):
+            by_isrc[isrc].append(track)
+        if track.name:
+            for artist in artist_spellings(", ".join(track.artists)):
+                by_name[artist, plain_title(track.name)].append(track)
+    return TrackIndex(dict(by_isrc), dict(by_name))
+
+
+def _described(track: Track) -> Track:
+    """``track`` with what its id says: ``spotify:local:ARTIST:ALBUM:TITLE:SECONDS``."""
+    parts = track.track_id.removeprefix(_LOCAL).split(":")
+    if not track.track_id.startswith(_LOCAL) or len(parts) != 4:
+        return track
+    artist, _, title, seconds = map(unquote_plus, parts)
+    known = track.duration_ms or (int(seconds) * 1000 if seconds.isdecimal() and 0 < int(seconds) < 86_400 else None)
+    if track.name and any(track.artists):
+        return replace(track, duration_ms=known)
+    return replace(track, name=title, artists=(artist,), duration_ms=known)

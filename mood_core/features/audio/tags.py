@@ -1,0 +1,73 @@
+"""Reads the tags of audio files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mood_core.domain.recordings import normalised_isrc
+
+SUFFIXES = frozenset(
+    ".aif .aifc .aiff .ape .flac .m4a .m4b .mp3 .mp4 .mpc .oga .ogg .opus .wav .wma .wv".split()  # noqa: SIM905 - shorter
+)
+"""Suffixes of audio files whose tags are read."""
+
+_NAMES = {
+    "isrc": ("isrc", "ISRC", "TSRC", "----:com.apple.iTunes:ISRC", "WM/ISRC"),
+    "title": ("title", "Title", "TITLE", "TIT2", "\xa9nam"),
+    "artist": ("artist", "Artist", "ARTIST", "TPE1", "\xa9ART", "Author"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTags:
+    """Tags of a file: a normalised ISRC, title, artists and the duration [ms]; None or empty where there is none."""
+
+    isrc: str | None
+    title: str
+    artists: str
+    duration_ms: int | None
+
+
+def audio_files(folder: Path) -> Iterator[Path]:
+    """Every regular file in ``folder`` and its folders, sorted; links are not followed."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(parent, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def read_tags(path: Path) -> AudioTags | None:
+    """The tags of the file at ``path``; None if it cannot be read as audio."""
+    import mutagen
+
+    try:
+        file = mutagen.File(path)
+        if file is None:
+            return None
+        tags: Any = file.tags if file.tags is not None else {}
+        found = {kind: _first(tags, names) for kind, names in _NAMES.items()}
+        length = getattr(file.info, "length", 0)
+    except Exception:  # noqa: BLE001 - a damaged file can raise any error in its format's module
+        return None
+    duration = round(length * 1000) if 0 < length < 86_400 else None
+    return AudioTags(normalised_isrc(found["isrc"]), found["title"], found["artist"], duration)
+
+
+def _first(tags: Any, names: tuple[str, ...]) -> str:
+    """The first of the tags ``names``, several values of it joined by a comma."""
+    for name in names:
+        if name in tags:
+            values = getattr(tags[name], "text", tags[name])
+            values = values if isinstance(values, list) else [values]
+            return ", ".join(_text(value) for value in values).strip()
+    return ""
+
+
+def _text(value: object) -> str:
+    return bytes(value).decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

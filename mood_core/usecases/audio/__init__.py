@@ -1,0 +1,1 @@
+"""Features from audio files of the person."""
