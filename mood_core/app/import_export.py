@@ -17,7 +17,7 @@ from mood_core.features.fetch_report import FetchReport
 from mood_core.settings import Settings
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.read_only import read_only
-from mood_core.store.engine.statistics import refresh_statistics
+from mood_core.store.loading.keep_up import keep_up
 from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.import_records import ImportRecords
@@ -82,8 +82,7 @@ def import_export(
             progress=progress or NoProgress(),
         )
         if not dry_run:
-            with workspace.database.write() as connection:
-                refresh_statistics(connection)
+            keep_up(workspace.database)
     return report
 
 
@@ -124,8 +123,6 @@ def label_now(
         match_names(workspace)
     report = workspace.fetch_features(most_heard_first=True, progress=fetched)
     workspace.label(progress=labelled)
-    with workspace.database.write() as connection:
-        refresh_statistics(connection)
     return report
 
 

@@ -284,12 +284,14 @@ class Workspace(Parts):
         Raises:
             ModelError: The model cannot be loaded.
         """
+        from mood_core.store.loading.keep_up import keep_up
         from mood_core.usecases.nightly.label_tracks import label_tracks
 
         parts = self.classifier, self.model_card, self.mood_rows, self.batches
         with self.lock(NamedLock.LABELS):
             report = label_tracks(*parts, now=self.now(), selection=selection, progress=progress)
             report.estimated = self._label_estimated(selection)
+        keep_up(self.database)
         return report
 
     def _label_estimated(self, selection: Selection = _EVERYTHING) -> int:
@@ -326,6 +328,7 @@ class Workspace(Parts):
         Raises:
             ModelError: The model cannot be loaded.
         """
+        from mood_core.store.loading.keep_up import keep_up
         from mood_core.usecases.models.relabel import drop_old as drop_old_labels
         from mood_core.usecases.models.relabel import relabel
 
@@ -335,6 +338,7 @@ class Workspace(Parts):
             report.labels.estimated = self._label_estimated()
         if drop_old:
             report.dropped = drop_old_labels(self.mood_rows, self.lake, self.database)
+        keep_up(self.database)
         return report
 
     def build_dataset(

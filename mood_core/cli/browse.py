@@ -19,13 +19,14 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli.browse_gate import BrowseGate, redirect_page
 from mood_core.errors import ConfigError
 from mood_core.files.private import write_private
+from mood_core.http.loopback import App, Receive, Scope, Send
 from mood_core.installation import install_extra
 from mood_core.report.datasette_metadata import datasette_metadata
 
 _HOST = "127.0.0.1"
 _END_WITHIN_S = 5
-_LIMITS = {"sql_time_limit_ms": 30_000}
-"""Datasette's default of 1 s is too short for a history of ten years, and the pages have one user."""
+_LIMITS = {"sql_time_limit_ms": 30_000, "facet_time_limit_ms": 3_000, "suggest_facets": False}
+"""Datasette's default of 1 s is too short for filters over a long history. Suggested facets would count every view."""
 
 
 @click.command
@@ -73,13 +74,25 @@ def _listening(port: int) -> socket.socket:
         raise ConfigError(f"cannot listen on port {port}: {error.strerror}; choose another with --port") from None
 
 
+def _uncounted(app: App) -> App:
+    """``app``, asked not to count the rows of a page's view: that reads all of them, which takes minutes for many."""
+
+    async def uncounted(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            asked = [part for part in (scope["query_string"], b"_nocount=1") if part]
+            scope = {**scope, "query_string": b"&".join(asked)}
+        await app(scope, receive, send)
+
+    return uncounted
+
+
 def _serve(gate: BrowseGate, file: Path, metadata: dict[str, Any], listener: socket.socket) -> None:
     import uvicorn
     from datasette.app import Datasette
 
     pages = Datasette([str(file)], metadata=metadata, settings={"base_url": gate.folder, **_LIMITS})
     config = uvicorn.Config(
-        gate.guard(pages.app()),
+        gate.guard(_uncounted(pages.app())),
         log_level="warning",
         access_log=False,  # it would contain the token
         timeout_graceful_shutdown=_END_WITHIN_S,

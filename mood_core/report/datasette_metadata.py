@@ -1,4 +1,4 @@
-"""Metadata for Datasette: the meaning of each view, facets, and example queries."""
+"""Metadata for Datasette: the meaning of each view, and example queries."""
 
 from __future__ import annotations
 
@@ -15,15 +15,10 @@ QUERIES = {
     "moods-by-month": ("Listens by month and mood", "datasette_moods_by_month"),
     "longest-streaks": ("Longest runs of days led by one mood", "datasette_longest_streaks"),
     "what-follows-what": ("How often one mood follows another within half an hour", "datasette_what_follows_what"),
-    "top-tracks": ("The most played tracks of a mood: Calm, Energetic, Happy or Sad", "datasette_top_tracks"),
+    "top-tracks": ("A person's most played tracks of a mood: Calm, Energetic, Happy or Sad", "datasette_top_tracks"),
 }
 """Canned queries by name: the title and the name of the statement. They read only views."""
 
-_FACETS: dict[str, dict[str, Any]] = {
-    "mood_history": {"facets": ["mood", "display_name"], "sortable_columns": ["played_at"]},
-    "mood_daily": {"facets": ["mood", "display_name"]},
-    "mood_weekly": {"facets": ["mood", "display_name"]},
-}
 _ADVICE = "Each view describes its columns. The tables behind the views are hidden, and accounts cannot be read here."
 
 
@@ -34,7 +29,8 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
         StoreError: The database cannot be read.
     """
     views = {
-        name: {"description": view.comment, "columns": view.columns} | _FACETS.get(name, {})
+        # No column can be clicked to sort: only a person's listens are stored in an order.
+        name: {"description": view.comment, "columns": view.columns, "sortable_columns": []}
         for name, view in view_meanings(database).items()
     }
     with database.read() as connection:
@@ -42,7 +38,7 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
     refused = {name: {"hidden": True, "allow": False} for name in ("accounts", *sorted(INNER))}
     return {
         "title": "moodlog",
-        "description_html": _welcome(quote(database_name)),
+        "description_html": _welcome(quote(database_name), database.scalar(query("most_heard_person"))),
         "databases": {
             database_name: {
                 "description": f"Start with a query, or with mood_history: every listen with its mood. {_ADVICE}",
@@ -55,7 +51,8 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
     }
 
 
-def _welcome(folder: str) -> str:
+def _welcome(folder: str, user_id: str | None) -> str:
     links = [("mood_history", "every listen with its mood"), *((name, title) for name, (title, _) in QUERIES.items())]
-    items = "".join(f'<li><a href="{folder}/{name}">{words}</a></li>' for name, words in links)
+    person = {"top-tracks": f"?user_id={quote(user_id or '')}"}
+    items = "".join(f'<li><a href="{folder}/{name}{person.get(name, "")}">{words}</a></li>' for name, words in links)
     return f"<p>Listens and their moods. Start with:</p><ul>{items}</ul><p>{_ADVICE}</p>"

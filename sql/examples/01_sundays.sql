@@ -2,8 +2,7 @@
 SELECT
     display_name,
     mood,
-    count(*) AS listens
-FROM mood_history
-WHERE local_weekday = 7 AND mood IS NOT NULL
-GROUP BY display_name, mood
+    listens
+FROM mood_by_weekday
+WHERE weekday = 7 AND mood <> 'Unlabelled'
 ORDER BY display_name, listens DESC, mood;

@@ -2,8 +2,8 @@
 SELECT
     display_name,
     unlabelled_reason,
-    count(*) AS listens,
-    count(DISTINCT track_id) AS tracks
-FROM unlabelled_listens
+    CAST(sum(listens) AS BIGINT) AS listens,
+    count(*) AS tracks
+FROM unlabelled_tracks
 GROUP BY display_name, unlabelled_reason
 ORDER BY display_name, unlabelled_reason;

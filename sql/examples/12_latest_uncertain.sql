@@ -1,4 +1,4 @@
--- Which tracks that were played recently have an uncertain label?
+-- Which of the last tracks played in the week from 28 September 2026 (in UTC) have an uncertain label?
 SELECT
     display_name,
     played_at_ms,
@@ -9,6 +9,6 @@ SELECT
     round(CAST(p_happy AS NUMERIC), 2) AS happy,
     round(CAST(p_sad AS NUMERIC), 2) AS sad
 FROM mood_history
-WHERE uncertain = 1
+WHERE uncertain = 1 AND played_at_ms >= 1790553600000 AND played_at_ms < 1791158400000
 ORDER BY played_at_ms DESC, display_name, track
 LIMIT 20;

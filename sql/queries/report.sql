@@ -400,10 +400,10 @@ GROUP BY d.day, d.mood;
 -- name: datasette_moods_by_month
 -- Listens by month and mood.
 SELECT
-    substr(day, 1, 7) AS month,
+    substr(month, 1, 7) AS month,
     mood,
     sum(listens) AS listens
-FROM mood_daily
+FROM mood_monthly
 WHERE display_name = :person OR :person = ''
 GROUP BY month, mood
 ORDER BY month, mood;
@@ -433,7 +433,7 @@ FROM mood_transitions
 ORDER BY display_name, from_mood, to_mood;
 
 -- name: datasette_top_tracks
--- The most played tracks of a mood.
+-- A person's most played tracks of a mood, or of each. Ranking the tracks of a thousand people would take long.
 SELECT
     display_name,
     mood,
@@ -442,5 +442,11 @@ SELECT
     artists,
     listens
 FROM top_tracks_by_mood
-WHERE (mood = :mood OR :mood = '') AND place <= 20
-ORDER BY display_name, mood, place;
+WHERE user_id = :user_id AND (mood = :mood OR :mood = '') AND place <= 20
+ORDER BY mood, place;
+
+-- name: most_heard_person
+-- The id of the person with the most listens.
+SELECT user_id FROM feature_coverage_by_person
+ORDER BY listens DESC, user_id
+LIMIT 1;

@@ -69,6 +69,11 @@ COMMENT ON COLUMN any_view.any_column IS 'any_text';
 -- Add a row to the table behind the view data_dictionary.
 INSERT INTO view_columns (view_name, place, column_name, meaning) VALUES (:view, :place, :column, :meaning);
 
+-- name: are_statistics_old
+-- PostgreSQL only: whether a tenth of the rows of a table has changed since its statistics were updated.
+SELECT 1 FROM pg_stat_user_tables
+WHERE schemaname = current_schema() AND n_mod_since_analyze > 1000 + n_live_tup / 10;
+
 -- name: update_statistics
 -- Update the statistics for the query planner.
 ANALYZE;

@@ -1,7 +1,7 @@
 -- The daily counts, one row per person, day (days since 1970-01-01, in the person's local time) and mood.
 -- expected_listens and listens_variance are the mean and variance of how many of the labelled listens have the mood
 -- under the model's probabilities, listens taken as independent (Poisson-binomial). A mood that leads no listen can
--- still be expected.
+-- still be expected. all_listens and labelled count all listens of the day, and those with a mood.
 CREATE VIEW day_moods AS
 SELECT
     w.user_key,
@@ -9,6 +9,8 @@ SELECT
     w.mood,
     w.listens,
     w.uncertain_listens,
+    w.all_listens,
+    w.labelled,
     CAST(w.expected AS DOUBLE PRECISION) / 10000 AS expected_listens,
     CAST(w.variance AS DOUBLE PRECISION) / 100000000 AS listens_variance
 FROM (
@@ -16,6 +18,8 @@ FROM (
         d.user_key,
         d.day,
         n.mood,
+        d.calm + d.energetic + d.happy + d.sad + d.unlabelled AS all_listens,
+        d.calm + d.energetic + d.happy + d.sad AS labelled,
         CASE n.mood
             WHEN 'Calm' THEN d.calm
             WHEN 'Energetic' THEN d.energetic

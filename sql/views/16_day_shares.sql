@@ -33,9 +33,8 @@ FROM (
         m.mood,
         m.listens,
         m.uncertain_listens,
-        sum(m.listens) OVER (PARTITION BY u.user_id, m.day) AS all_listens,
-        sum(CASE WHEN m.mood <> 'Unlabelled' THEN m.listens ELSE 0 END)
-            OVER (PARTITION BY u.user_id, m.day) AS labelled,
+        m.all_listens,
+        m.labelled,
         CASE WHEN m.mood <> 'Unlabelled' THEN m.expected_listens END AS mean,
         CASE WHEN m.mood <> 'Unlabelled' THEN 1.6449 * sqrt(m.listens_variance) + 0.5 END AS half
     FROM day_moods AS m

@@ -11,28 +11,62 @@ SELECT
         round(1.0 * d.listens / sum(d.listens) OVER (PARTITION BY d.user_id, d.hour), 4) AS DOUBLE PRECISION
     ) AS share
 FROM (
+    -- Windows instead of GROUP BY: SQLite pushes a condition on the person down through them.
     SELECT
-        h.user_id,
-        h.display_name,
-        h.hour,
-        coalesce(m.mood, 'Unlabelled') AS mood,
-        count(*) AS listens
+        e.user_id,
+        e.display_name,
+        e.hour,
+        e.mood,
+        CAST(sum(e.listens) OVER same AS BIGINT) AS listens,
+        row_number() OVER same AS part
     FROM (
+        -- The counted listens, then those since.
         SELECT
             u.user_id,
             u.display_name,
-            l.track_key,
-            CAST((l.played_at_ms / 1000 + o.offset_s) / 3600 % 24 AS INTEGER) AS hour
+            k.hour,
+            n.mood,
+            CASE n.mood
+                WHEN 'Calm' THEN k.calm
+                WHEN 'Energetic' THEN k.energetic
+                WHEN 'Happy' THEN k.happy
+                WHEN 'Sad' THEN k.sad
+                ELSE k.unlabelled
+            END AS listens
         FROM users AS u
-        -- One period at a time: each is one range of the person's listens in the index.
-        INNER JOIN utc_offsets AS o ON u.timezone = o.timezone
-        INNER JOIN listens AS l
-            ON u.user_key = l.user_key AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
-    ) AS h
-    LEFT JOIN moods AS m
-        ON m.model_key IN (
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-        ) AND h.track_key = m.track_key
-    GROUP BY h.user_id, h.display_name, h.hour, coalesce(m.mood, 'Unlabelled')
+        INNER JOIN counted_hours AS k ON u.user_key = k.user_key
+        CROSS JOIN mood_names AS n
+        UNION ALL
+        SELECT
+            h.user_id,
+            h.display_name,
+            h.hour,
+            coalesce(m.mood, 'Unlabelled') AS mood,
+            count(*) AS listens
+        FROM (
+            SELECT
+                u.user_id,
+                u.display_name,
+                l.track_key,
+                CAST((l.played_at_ms / 1000 + o.offset_s) / 3600 % 24 AS INTEGER) AS hour
+            FROM users AS u
+            -- One period at a time: each is one range of the person's listens in the index.
+            LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+            INNER JOIN utc_offsets AS o ON u.timezone = o.timezone AND o.ends_at_ms > coalesce(c.until_ms, 0)
+            INNER JOIN listens AS l
+                ON
+                    u.user_key = l.user_key
+                    AND l.played_at_ms >= max(o.starts_at_ms, coalesce(c.until_ms, 0))
+                    AND l.played_at_ms < o.ends_at_ms
+        ) AS h
+        LEFT JOIN moods AS m
+            ON m.model_key IN (
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+            ) AND h.track_key = m.track_key
+        GROUP BY h.user_id, h.display_name, h.hour, coalesce(m.mood, 'Unlabelled')
+    ) AS e
+    WHERE e.listens > 0
+    WINDOW same AS (PARTITION BY e.user_id, e.hour, e.mood)
 ) AS d
+WHERE d.part = 1

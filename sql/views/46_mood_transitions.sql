@@ -12,36 +12,60 @@ SELECT
         AS DOUBLE PRECISION
     ) AS share
 FROM (
+    -- Windows instead of GROUP BY: SQLite pushes a condition on the person down through them.
     SELECT
-        u.user_id,
-        u.display_name,
-        a.mood AS from_mood,
-        b.mood AS to_mood,
-        count(*) AS transitions
-    -- SQLite keeps the order of a CROSS JOIN. Without statistics it would start with moods, or read all earlier listens
-    -- for each listen, and take minutes.
-    FROM users AS u
-    CROSS JOIN listens AS l
-    CROSS JOIN listens AS n
-    CROSS JOIN moods AS a
-    CROSS JOIN moods AS b
-    WHERE
-        u.user_key = l.user_key
-        AND l.user_key = n.user_key
-        AND n.played_at_ms = (
-            SELECT min(x.played_at_ms) FROM listens AS x
-            WHERE x.user_key = l.user_key AND x.played_at_ms > l.played_at_ms
-        )
-        AND n.played_at_ms - l.played_at_ms <= 1800000
-        AND a.model_key IN (
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-        )
-        AND l.track_key = a.track_key
-        AND b.model_key IN (
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-        )
-        AND n.track_key = b.track_key
-    GROUP BY u.user_id, u.display_name, a.mood, b.mood
+        e.user_id,
+        e.display_name,
+        e.from_mood,
+        e.to_mood,
+        CAST(sum(e.transitions) OVER same AS BIGINT) AS transitions,
+        row_number() OVER same AS part
+    FROM (
+        -- The counted transitions, then those to the listens since.
+        SELECT
+            u.user_id,
+            u.display_name,
+            k.from_mood,
+            k.to_mood,
+            k.transitions
+        FROM users AS u
+        INNER JOIN counted_transitions AS k ON u.user_key = k.user_key
+        UNION ALL
+        SELECT
+            u.user_id,
+            u.display_name,
+            a.mood AS from_mood,
+            b.mood AS to_mood,
+            count(*) AS transitions
+        -- SQLite keeps the order of a CROSS JOIN. Without statistics it would start with moods, or read all earlier
+        -- listens for each listen, and take minutes.
+        FROM users AS u
+        LEFT JOIN counted_people AS k ON u.user_key = k.user_key
+        CROSS JOIN listens AS n
+        CROSS JOIN listens AS l
+        CROSS JOIN moods AS a
+        CROSS JOIN moods AS b
+        WHERE
+            u.user_key = n.user_key
+            AND n.played_at_ms >= coalesce(k.until_ms, 0)
+            AND n.user_key = l.user_key
+            AND l.played_at_ms = (
+                SELECT max(x.played_at_ms) FROM listens AS x
+                WHERE x.user_key = n.user_key AND x.played_at_ms < n.played_at_ms
+            )
+            AND n.played_at_ms - l.played_at_ms <= 1800000
+            AND a.model_key IN (
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+            )
+            AND l.track_key = a.track_key
+            AND b.model_key IN (
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+            )
+            AND n.track_key = b.track_key
+        GROUP BY u.user_id, u.display_name, a.mood, b.mood
+    ) AS e
+    WINDOW same AS (PARTITION BY e.user_id, e.from_mood, e.to_mood)
 ) AS d
+WHERE d.part = 1

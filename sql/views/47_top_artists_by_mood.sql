@@ -9,21 +9,32 @@ SELECT
     d.artist,
     d.listens
 FROM (
+    -- Windows instead of GROUP BY: SQLite pushes a condition on the person down through them.
     SELECT
         h.user_id,
         h.display_name,
         m.mood,
         a.artist,
-        CAST(sum(h.listens) AS BIGINT) AS listens
+        CAST(sum(h.listens) OVER same AS BIGINT) AS listens,
+        row_number() OVER same AS part
     FROM (
-        -- Counted by key before the artists are looked up: a person has many more listens than tracks.
+        -- By key before the artists are looked up. The counted listens, then those since.
+        SELECT
+            u.user_id,
+            u.display_name,
+            k.track_key,
+            k.listens
+        FROM users AS u
+        INNER JOIN counted_tracks AS k ON u.user_key = k.user_key
+        UNION ALL
         SELECT
             u.user_id,
             u.display_name,
             l.track_key,
             count(*) AS listens
         FROM users AS u
-        INNER JOIN listens AS l ON u.user_key = l.user_key
+        LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+        INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
         GROUP BY u.user_id, u.display_name, l.track_key
     ) AS h
     INNER JOIN moods AS m
@@ -32,5 +43,6 @@ FROM (
             (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
         ) AND h.track_key = m.track_key
     INNER JOIN artist_credits AS a ON h.track_key = a.track_key
-    GROUP BY h.user_id, h.display_name, m.mood, a.artist
+    WINDOW same AS (PARTITION BY h.user_id, m.mood, a.artist)
 ) AS d
+WHERE d.part = 1

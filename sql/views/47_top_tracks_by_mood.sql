@@ -20,15 +20,35 @@ FROM (
         t.artists,
         h.listens
     FROM (
-        -- Counted by key before the names are looked up: a person has many more listens than tracks.
+        -- By key before the names are looked up. Windows instead of GROUP BY: SQLite pushes a condition on the person
+        -- down through them.
         SELECT
-            u.user_id,
-            u.display_name,
-            l.track_key,
-            count(*) AS listens
-        FROM users AS u
-        INNER JOIN listens AS l ON u.user_key = l.user_key
-        GROUP BY u.user_id, u.display_name, l.track_key
+            g.user_id,
+            g.display_name,
+            g.track_key,
+            CAST(sum(g.listens) OVER same AS BIGINT) AS listens,
+            row_number() OVER same AS part
+        FROM (
+            -- The counted listens, then those since.
+            SELECT
+                u.user_id,
+                u.display_name,
+                k.track_key,
+                k.listens
+            FROM users AS u
+            INNER JOIN counted_tracks AS k ON u.user_key = k.user_key
+            UNION ALL
+            SELECT
+                u.user_id,
+                u.display_name,
+                l.track_key,
+                count(*) AS listens
+            FROM users AS u
+            LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+            INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
+            GROUP BY u.user_id, u.display_name, l.track_key
+        ) AS g
+        WINDOW same AS (PARTITION BY g.user_id, g.track_key)
     ) AS h
     INNER JOIN moods AS m
         ON m.model_key IN (
@@ -36,4 +56,5 @@ FROM (
             (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
         ) AND h.track_key = m.track_key
     INNER JOIN tracks AS t ON h.track_key = t.track_key
+    WHERE h.part = 1
 ) AS d

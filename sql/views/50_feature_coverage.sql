@@ -1,24 +1,40 @@
 -- One row per feature source ('none' for tracks without features): number of tracks and listens that it covers, and
 -- their shares (0-1).
 CREATE VIEW feature_coverage AS
-WITH plays AS (
+-- From the totals; from the listens while a row of stale_totals says that the totals must not be used.
+WITH heard AS (
     SELECT
-        track_key,
-        count(*) AS listens
-    FROM listens
-    GROUP BY track_key
+        coalesce(f.source_key, e.source_key) AS source_key,
+        count(*) AS tracks
+    FROM (
+        SELECT h.track_key FROM heard_tracks AS h
+        WHERE (SELECT count(*) FROM stale_totals) = 0
+        UNION ALL
+        SELECT DISTINCT l.track_key FROM (SELECT count(*) AS reasons FROM stale_totals) AS s
+        CROSS JOIN listens AS l
+        WHERE s.reasons > 0 AND (SELECT count(*) FROM stale_totals) > 0
+    ) AS p
+    LEFT JOIN audio_features AS f ON p.track_key = f.track_key
+    LEFT JOIN estimated_features AS e ON p.track_key = e.track_key
+    GROUP BY coalesce(f.source_key, e.source_key)
+),
+
+played AS (
+    SELECT
+        t.source_key,
+        sum(t.listens) AS listens
+    FROM listen_sources AS t
+    GROUP BY t.source_key
 ),
 
 covered AS (
     SELECT
         coalesce(s.source, 'none') AS feature_source,
-        count(*) AS tracks,
-        CAST(sum(p.listens) AS BIGINT) AS listens
-    FROM plays AS p
-    LEFT JOIN audio_features AS f ON p.track_key = f.track_key
-    LEFT JOIN estimated_features AS e ON p.track_key = e.track_key
-    LEFT JOIN sources AS s ON s.source_key = coalesce(f.source_key, e.source_key)
-    GROUP BY coalesce(s.source, 'none')
+        h.tracks,
+        CAST(coalesce(p.listens, 0) AS BIGINT) AS listens
+    FROM heard AS h
+    LEFT JOIN played AS p ON coalesce(h.source_key, 0) = p.source_key
+    LEFT JOIN sources AS s ON h.source_key = s.source_key
 )
 
 SELECT

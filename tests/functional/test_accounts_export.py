@@ -19,6 +19,7 @@ from sqlalchemy import inspect
 from flows.cli import main
 from mood_core.app.workspace import Workspace
 from mood_core.store.engine.sql_files import sql_files
+from mood_core.store.loading.counted import COUNTED
 from mood_core.usecases.people.export_person import Rows, export_person
 from standin import StandIn
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
@@ -75,7 +76,7 @@ def test_an_existing_file_stays(listens: dict[str, set[tuple[int, str]]], tmp_pa
 def test_no_table_that_knows_people_is_left_out(home: Path) -> None:
     """A table added later has to be exported, or named here with its reason."""
     # Counts of the listens, an index of some, and times of batches.
-    derived = {"mood_days", "waiting_listens", "listen_totals", "covered_listens", "imports"}
+    derived = {"mood_days", "waiting_listens", "listen_totals", "covered_listens", "imports", *COUNTED}
     with Workspace() as workspace:
         inspector = inspect(workspace.database.engine)
         personal = {

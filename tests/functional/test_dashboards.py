@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import subprocess
@@ -224,7 +225,7 @@ def test_canned_queries_answer(tmp_path: Path, name: str) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 200)
         with space.database.read() as connection:
-            parameters = {"person": USER.display_name, "mood": "Calm"}
+            parameters = {"person": USER.display_name, "user_id": USER.user_id, "mood": "Calm"}
             assert connection.execute(query(QUERIES[name][1]), parameters).all()
 
 
@@ -257,14 +258,18 @@ def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subpro
         view = client.get("moodlog/mood_daily.json", params={"_shape": "array", "_facet": "mood"}).json()
         assert {row["display_name"] for row in view} == {USER.display_name}
         for name in QUERIES:
-            shown = client.get(f"moodlog/{name}", params={"person": "", "mood": "Calm"})
+            shown = client.get(f"moodlog/{name}", params={"person": "", "user_id": USER.user_id, "mood": "Calm"})
             assert shown.status_code == 200, name
         assert "<img src=x" not in client.get("moodlog/mood_daily").text
         assert client.get("moodlog/accounts.json").status_code == 403
         start = client.get("").text
-        links = re.findall(r'href="(moodlog/[a-z_-]+)">', start.split("<h2")[0])
-        assert links == ["moodlog/mood_history", *(f"moodlog/{name}" for name in QUERIES)]
+        links = re.findall(r'href="(moodlog/[^"]+)">', start.split("<h2")[0])
+        assert [link.partition("?")[0] for link in links] == [
+            "moodlog/mood_history",
+            *(f"moodlog/{name}" for name in QUERIES),
+        ]
         assert [client.get(link).status_code for link in links] == [200] * len(links)
+        assert USER.display_name in html.unescape(client.get(links[-1]).text)
         for link in re.findall(r'(?:href|src)="(/[^"#]*)', start):
             assert client.get(str(client.base_url.join(link))).status_code == 200, link
         listed = client.get("moodlog").text

@@ -51,6 +51,7 @@ def analyst(owner: Database) -> Iterator[psycopg.Connection]:
     with psycopg.connect(plain, autocommit=True) as admin:
         with suppress(errors.DuplicateObject):  # the role belongs to the server, which another test may use as well
             admin.execute(statements[0])
+        admin.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(url.database or "")))
         admin.execute(sql_file("roles", "moodlog_reader.postgresql").text)
         admin.execute(statements[1].replace("grace", name))
         with psycopg.connect(plain, user=name, password="choose one", autocommit=True) as connection:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import REAL, Connection, inspect
 
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.counted import count_people
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.totals import recount_totals
 
@@ -34,6 +35,7 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[int, i
     _continue_keys(target, common)
     recount_everything(target)
     recount_totals(target)
+    count_people(target)
 
 
 def row_counts(connection: Connection) -> dict[str, int]:

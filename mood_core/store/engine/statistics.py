@@ -8,6 +8,6 @@ from mood_core.store.engine.named_queries import query
 
 
 def refresh_statistics(connection: Connection) -> None:
-    """Let PostgreSQL look at its tables again, after many rows came: autovacuum does so only minutes later."""
-    if connection.dialect.name == "postgresql":
+    """Let PostgreSQL look at its tables again if many rows came: autovacuum does so only minutes later."""
+    if connection.dialect.name == "postgresql" and connection.scalar(query("are_statistics_old")):
         connection.execute(query("update_statistics"))

@@ -17,6 +17,12 @@ from sqlalchemy import Connection
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.counted import (
+    forget_all_counts,
+    forget_counts,
+    forget_counts_after,
+    forget_counts_of_days,
+)
 from mood_core.store.loading.day_counts import day_counts
 from mood_core.store.loading.key_cache import UNLABELLED, TrackLabels
 from mood_core.store.loading.pending import add_pending, refill, take_days
@@ -35,6 +41,7 @@ def add_listens(connection: Connection, listens: pa.Table, inserted: int, labels
     days = _local_days(connection, user_keys, listens["played_at_ms"].to_numpy() // 1000)
     add_pending(connection, listens.filter(pa.array(labels.codes == UNLABELLED)))
     if inserted == listens.num_rows:
+        forget_counts_after(connection, _earliest(user_keys, listens["played_at_ms"].to_numpy()))
         insert_rows(connection, "add_to_mood_days", day_counts(user_keys, days, labels.codes, labels.chances))
     else:
         recount_days(connection, zip(user_keys.tolist(), days.tolist(), strict=True))
@@ -57,7 +64,9 @@ def recount_unlabelled(connection: Connection, track_keys: Sequence[int]) -> Non
 
 def recount_days(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
     """Count the days ``pairs`` (user key, local day since 1970-01-01) again from the listens."""
-    given = {"pairs": json.dumps([list(pair) for pair in sorted(set(pairs))])}
+    days = sorted(set(pairs))
+    forget_counts_of_days(connection, days)
+    given = {"pairs": json.dumps([list(pair) for pair in days])}
     connection.execute(query("remove_mood_days"), given)
     connection.execute(query("count_mood_days", "pairs"), given)
 
@@ -67,6 +76,7 @@ def recount_people(connection: Connection, user_keys: Sequence[int]) -> None:
     if not user_keys:
         return
     serialise_counts(connection)
+    forget_counts(connection, user_keys)
     connection.execute(query("remove_mood_days_of"), {"ids": user_keys})
     connection.execute(query("count_mood_days", "ids"), {"ids": user_keys})
 
@@ -90,6 +100,7 @@ def follow_time_zones(database: Database) -> int:
 def recount_everything(connection: Connection) -> None:
     """Count every day of all people again: after a change of the current model, and at the end of a rebuild."""
     serialise_counts(connection)
+    forget_all_counts(connection)
     connection.execute(query("remove_all_mood_days"))
     count_by_person(connection, "count_mood_days")
     refill(connection)
@@ -111,6 +122,14 @@ def serialise_counts(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(query("lock_transaction"), {"key": _LOCK})
+
+
+def _earliest(user_keys: NDArray[np.int64], times_ms: NDArray[np.int64]) -> dict[int, int]:
+    """The earliest time by user key."""
+    people, places = np.unique(user_keys, return_inverse=True)
+    earliest = np.full(len(people), np.iinfo(np.int64).max)
+    np.minimum.at(earliest, places, times_ms)
+    return dict(zip(people.tolist(), earliest.tolist(), strict=True))
 
 
 def _local_days(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect
 from mood_core.store.engine.copying import tables_about_people
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.statistics import refresh_statistics
+from mood_core.store.loading.counted import COUNTED, count_people
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.keys import keys_of
@@ -17,6 +18,7 @@ from mood_core.store.loading.totals import recount_totals
 _FILLED_BY_THE_LAKE = (
     # Children before what they refer to.
     "mood_days",
+    *COUNTED,
     "listen_totals",
     "covered_listens",
     "heard_tracks",
@@ -68,6 +70,7 @@ def restore_rows(connection: Connection, kept: Kept) -> None:
             connection.execute(query("show_newest_labels"), estimated)
     recount_everything(connection)
     recount_totals(connection)
+    count_people(connection)
     refresh_statistics(connection)
 
 

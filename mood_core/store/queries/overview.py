@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from mood_core.domain.records import from_ms
 from mood_core.store.engine.database import Database
-from mood_core.store.engine.named_queries import Query, query
+from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.stale_totals import are_stale
 from mood_core.store.queries.times import with_times
 
@@ -30,13 +30,13 @@ def reach(database: Database) -> list[dict[str, Any]]:
 
 
 def coverage(database: Database) -> list[dict[str, Any]]:
-    """The rows of the view ``feature_coverage``, by source; from the totals, unless they are stale."""
-    return _from_totals(database, query("coverage"), query("feature_coverage"))
+    """The rows of the view ``feature_coverage``, by source."""
+    return [row._asdict() for row in database.rows(query("feature_coverage"))]
 
 
 def coverage_by_person(database: Database) -> list[dict[str, Any]]:
-    """The rows of the view ``feature_coverage_by_person``; from the totals, unless they are stale."""
-    return _from_totals(database, query("coverage_by_person"), query("feature_coverage_by_person"))
+    """The rows of the view ``feature_coverage_by_person``."""
+    return [row._asdict() for row in database.rows(query("feature_coverage_by_person"))]
 
 
 def coverage_by_year(database: Database) -> list[dict[str, Any]]:
@@ -55,8 +55,3 @@ def unavailable_sources(database: Database) -> list[dict[str, Any]]:
 def _iso_times(row: Row[Any]) -> dict[str, Any]:
     values = with_times(row)
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
-
-
-def _from_totals(database: Database, totals: Query, view: Query) -> list[dict[str, Any]]:
-    with database.read() as connection:
-        return [row._asdict() for row in connection.execute(view if are_stale(connection) else totals)]

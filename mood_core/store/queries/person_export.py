@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, text
 
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.sql_files import sql_file
+from mood_core.store.loading.counted import COUNTED
 
 PART_OF: Mapping[str, str] = MappingProxyType(
     {
@@ -33,6 +34,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "mood_days": _COUNTED,
         "listen_totals": _COUNTED,
         "covered_listens": _COUNTED,
+        **dict.fromkeys(COUNTED, _COUNTED),
         "imports": "holds the times of batches, and the counts of the imported files again",
         "waiting_listens": "is an index of listens without a mood, which are exported",
         "accounts.token": "opens the account",

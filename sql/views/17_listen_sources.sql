@@ -1,0 +1,44 @@
+-- Listens per person and feature source (0 for tracks without features): from the totals, or from the listens while a
+-- row of stale_totals says that the totals must not be used.
+CREATE VIEW listen_sources AS
+SELECT
+    u.user_id,
+    u.display_name,
+    c.source_key,
+    c.listens
+FROM users AS u
+INNER JOIN covered_listens AS c ON u.user_key = c.user_key
+WHERE (SELECT count(*) FROM stale_totals) = 0
+UNION ALL
+-- All listens less those of tracks with features.
+SELECT
+    u.user_id,
+    u.display_name,
+    0 AS source_key,
+    t.listens
+FROM users AS u
+INNER JOIN listen_totals AS t ON u.user_key = t.user_key
+WHERE (SELECT count(*) FROM stale_totals) = 0
+UNION ALL
+SELECT
+    u.user_id,
+    u.display_name,
+    0 AS source_key,
+    -c.listens AS listens
+FROM users AS u
+INNER JOIN covered_listens AS c ON u.user_key = c.user_key
+WHERE (SELECT count(*) FROM stale_totals) = 0
+UNION ALL
+SELECT
+    u.user_id,
+    u.display_name,
+    coalesce(f.source_key, e.source_key, 0) AS source_key,
+    count(*) AS listens
+-- SQLite looks at the number first; PostgreSQL needs the condition.
+FROM (SELECT count(*) AS reasons FROM stale_totals) AS s
+CROSS JOIN users AS u
+INNER JOIN listens AS l ON u.user_key = l.user_key
+LEFT JOIN audio_features AS f ON l.track_key = f.track_key
+LEFT JOIN estimated_features AS e ON l.track_key = e.track_key
+WHERE s.reasons > 0 AND (SELECT count(*) FROM stale_totals) > 0
+GROUP BY u.user_id, u.display_name, coalesce(f.source_key, e.source_key, 0)

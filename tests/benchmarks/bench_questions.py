@@ -1,0 +1,164 @@
+"""How long everything that people can ask takes: views, examples, canned queries, commands and the page.
+
+``python -m tests.benchmarks.bench_questions FOLDER person|everybody [sqlite|postgresql]`` makes the database in FOLDER
+once, as a person does: ``person`` imports an export of ten years with 200 plays a day with ``moodlog import --label``,
+``everybody`` rebuilds from a lake with ten million listens of a thousand people. Prints seconds of CPU, the database
+server's included, and wall seconds; the least of three runs, or one run if it takes longer than 3 s.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+from sqlalchemy import text
+
+from mood_core.lake import open_lake
+from mood_core.lake.schema import LISTENS
+from mood_core.store import Database, open_database
+from tests.benchmarks.bench_import_history import _ROW
+from tests.benchmarks.bench_store_load import say, server_cpu
+from tests.benchmarks.listening import START, context, ids, listens
+from tests.questions import (
+    COMMANDS_ABOUT_ALL,
+    COMMANDS_OF_A_PERSON,
+    questions_about_a_person,
+    questions_about_all,
+)
+from tests.sealed import given_path, run_sealed
+
+_YEARS, _A_DAY, _TRACKS = 10, 200, 30_000
+_LISTENS = 10_000_000
+_FEATURES = (
+    "acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness", "valence",
+)  # fmt: skip
+
+
+def main(folder: Path, size: str, dialect: str) -> None:
+    """Make what is not made yet, then ask everything."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        url = f"sqlite:///{folder / 'moodlog.db'}"
+        if dialect == "postgresql":
+            from tests.databases import postgres_database, postgres_running
+
+            url = stack.enter_context(postgres_database(stack.enter_context(postgres_running())))
+        made = dialect == "sqlite" and (folder / "moodlog.db").exists()
+        for command in [] if made else _made(folder, size):
+            began = time.perf_counter()
+            _moodlog(folder, url, command)
+            say(f"moodlog {command.split()[0]}: {time.perf_counter() - began:.0f} s")
+        database = open_database(url)
+        stack.callback(database.close)
+        user = _person(database)
+        with database.read() as connection:
+            asked = {"all": list(questions_about_all(connection))}
+            asked["one person"] = list(questions_about_a_person(connection))
+        say(f"{'question':52} {'CPU s':>7} {'wall s':>7}")
+        for about, questions in asked.items():
+            for name, sql in questions:
+                say(f"{f'{about}: {name}':52} {_cost(partial(_ask, database, sql, user), url)}")
+        for about, commands in (("all", COMMANDS_ABOUT_ALL), ("one person", COMMANDS_OF_A_PERSON)):
+            for command in commands:
+                words = command.format(user=user, out=folder / "page.html")
+                shown = command.replace(" --user {user}", "").replace(" --out {out}", "")
+                say(f"{f'{about}: moodlog {shown}':52} {_cost(partial(_moodlog, folder, url, words), url)}")
+
+
+def _made(folder: Path, size: str) -> list[str]:
+    """Write what a database is made from; returns the commands that make it."""
+    if size == "person":
+        _write_export(folder / "export.zip")
+        _write_catalog(folder / "catalog.parquet")
+        return [f"import {folder / 'export.zip'} --user ada --timezone Europe/Berlin --label"]
+    lake = open_lake(str(folder / "lake"))
+    if not lake.paths("listens"):
+        for dataset, table in context().items():
+            lake.write(dataset, table, created_at=START)
+        for table in listens(_LISTENS):
+            lake.write(LISTENS, table, created_at=START)
+    return ["rebuild"]
+
+
+def _write_export(path: Path) -> None:
+    random, total = np.random.default_rng(5), _YEARS * 365 * _A_DAY
+    heard = np.minimum(random.zipf(1.2, total) - 1, _TRACKS - 1).tolist()
+    lengths = random.integers(30_000, 300_000, total).tolist()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for number, start in enumerate(range(0, total, 16_000)):
+            rows = [
+                _ROW.format(
+                    ts=datetime(2016, 11, 1, tzinfo=UTC) + timedelta(seconds=at * 86_400 // _A_DAY),
+                    ms=lengths[at],
+                    track=heard[at],
+                    artist=heard[at] % 4_000,
+                )
+                for at in range(start, min(start + 16_000, total))
+            ]
+            name = f"Spotify Extended Streaming History/Streaming_History_Audio_{number}.json"
+            archive.writestr(name, "[\n" + ",\n".join(rows) + "\n]")
+
+
+def _write_catalog(path: Path) -> None:
+    random, known = np.random.default_rng(6), _TRACKS * 9 // 10
+    columns: dict[str, object] = {name: random.random(known) for name in _FEATURES}
+    columns |= {"loudness": -20 * random.random(known), "tempo": 60 + 120 * random.random(known)}
+    columns["duration_ms"] = random.integers(60_000, 400_000, known)
+    parquet.write_table(pa.table({"id": [f"{at:022d}" for at in range(known)], **columns}), path)
+
+
+def _person(database: Database) -> str:
+    """The person that questions are about."""
+    with database.read() as connection:
+        found = list(connection.scalars(text("SELECT user_id FROM users ORDER BY user_id")))
+    return ids(1, 1000)[500] if len(found) == 1000 else str(found[0])
+
+
+def _ask(database: Database, sql: str, user: str) -> None:
+    values = {"user_id": user, "person": "", "mood": ""}
+    with database.read() as connection:
+        connection.execute(text(sql), {name: one for name, one in values.items() if f":{name}" in sql}).fetchall()
+
+
+def _moodlog(folder: Path, url: str, words: str) -> None:
+    environment = os.environ | {"MOODLOG_HOME": str(folder), "MOODLOG_DATABASE_URL": url}
+    environment |= {"MOODLOG_CATALOG": str(folder / "catalog.parquet"), "MOODLOG_FEATURE_SOURCES": "catalog"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # people's Python keeps its compiled modules
+    command = [sys.executable, "-m", "flows.cli", *words.split()]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _cost(ask: Callable[[], None], url: str) -> str:
+    best = (float("inf"), float("inf"))
+    for _ in range(3):
+        before, began = _cpu(url), time.perf_counter()
+        ask()
+        best = min(best, (_cpu(url) - before, time.perf_counter() - began))
+        if best[1] > 3:
+            break
+    return f"{best[0]:7.2f} {best[1]:7.2f}"
+
+
+def _cpu(url: str) -> float:
+    own = os.times()
+    return own.user + own.system + own.children_user + own.children_system + server_cpu(url)
+
+
+def start() -> None:
+    """Take folder, size and dialect from the command line."""
+    main(given_path(sys.argv[1]), sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else "sqlite")
+
+
+if __name__ == "__main__":
+    run_sealed(start)

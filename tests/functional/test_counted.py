@@ -1,0 +1,149 @@
+"""The counts of a whole history that views add to: after any changes, the views give what their definitions give."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from mood_core.lake import open_lake
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, USERS
+from mood_core.store import Database
+from mood_core.store.loading.counted import COUNTED
+from mood_core.store.loading.keep_up import keep_up
+from mood_core.store.loading.totals import refresh_totals
+from mood_core.usecases.batches import Batches
+from tests.store_data import NOW, features, listens, moods, query, set_current, small_history, users
+
+DEFINITIONS = {
+    "SELECT user_id, hour, mood, listens FROM mood_by_hour": """
+        SELECT user_id, local_hour, coalesce(mood, 'Unlabelled'), count(*) FROM mood_history
+        GROUP BY user_id, local_hour, coalesce(mood, 'Unlabelled')
+    """,
+    "SELECT user_id, from_mood, to_mood, transitions FROM mood_transitions": """
+        SELECT a.user_id, a.mood, b.mood, count(*) FROM mood_history AS a
+        INNER JOIN mood_history AS b ON b.user_id = a.user_id AND b.played_at_ms = (
+            SELECT min(x.played_at_ms) FROM listens AS x
+            WHERE x.user_key = a.user_key AND x.played_at_ms > a.played_at_ms
+        )
+        WHERE b.played_at_ms <= a.played_at_ms + 1800000 AND a.mood IS NOT NULL AND b.mood IS NOT NULL
+        GROUP BY a.user_id, a.mood, b.mood
+    """,
+    "SELECT user_id, mood, track_id, listens FROM top_tracks_by_mood": """
+        SELECT user_id, mood, track_id, count(*) FROM mood_history WHERE mood IS NOT NULL
+        GROUP BY user_id, mood, track_id
+    """,
+    "SELECT user_id, mood, artist, listens FROM top_artists_by_mood": """
+        SELECT h.user_id, h.mood, a.artist, count(*) FROM mood_history AS h
+        INNER JOIN tracks AS t ON t.track_id = h.track_id
+        INNER JOIN artist_credits AS a ON a.track_key = t.track_key
+        WHERE h.mood IS NOT NULL
+        GROUP BY h.user_id, h.mood, a.artist
+    """,
+    "SELECT user_id, track_id, unlabelled_reason, listens FROM unlabelled_tracks": """
+        SELECT user_id, track_id, unlabelled_reason, count(*) FROM mood_history WHERE mood IS NULL
+        GROUP BY user_id, track_id, unlabelled_reason
+    """,
+    "SELECT user_id, listens, covered_listens FROM feature_coverage_by_person": """
+        SELECT h.user_id, count(*), count(f.track_key) FROM mood_history AS h
+        INNER JOIN tracks AS t ON t.track_id = h.track_id LEFT JOIN audio_features AS f ON f.track_key = t.track_key
+        GROUP BY h.user_id
+    """,
+    "SELECT feature_source, tracks, listens FROM feature_coverage": """
+        SELECT coalesce(s.source, 'none'), count(DISTINCT h.track_id), count(*) FROM mood_history AS h
+        INNER JOIN tracks AS t ON t.track_id = h.track_id LEFT JOIN audio_features AS f ON f.track_key = t.track_key
+        LEFT JOIN sources AS s ON s.source_key = f.source_key
+        GROUP BY coalesce(s.source, 'none')
+    """,
+}
+"""Views that read kept counts, with their plain definitions over all listens."""
+
+_TRACKS = ["t1", "t2", "t3"]
+# Close together, so that many listens follow others; on minutes, so that some share a time.
+_MOMENTS = st.integers(0, 400).map(lambda minute: datetime(2026, 3, 28, 20, tzinfo=UTC) + timedelta(minutes=minute))
+_CHANGE = st.one_of(
+    st.tuples(
+        st.just("listens"),
+        st.lists(
+            st.tuples(st.sampled_from(["ada", "bob"]), _MOMENTS, st.sampled_from(_TRACKS)), min_size=1, max_size=12
+        ),
+    ),
+    st.tuples(
+        st.just("moods"), st.dictionaries(st.sampled_from(_TRACKS), st.sampled_from(["Calm", "Sad"]), min_size=1)
+    ),
+    st.tuples(st.just("features"), st.sampled_from(_TRACKS)),
+    st.tuples(st.just("zone"), st.sampled_from(["ada", "bob"]), st.sampled_from(["Europe/Berlin", "Asia/Kolkata"])),
+    st.tuples(st.just("current"), st.sampled_from(["m/1", "m/2"])),
+    st.tuples(st.just("count"), st.sampled_from([0, 3_600_000])),
+    st.tuples(st.just("totals")),
+)
+
+
+def views_are_right(database: Database) -> None:
+    """Compare each view with its definition."""
+    for view, definition in DEFINITIONS.items():
+        assert sorted(query(database, view)) == sorted(query(database, definition)), view
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(_CHANGE, min_size=2, max_size=10))
+def test_views_are_their_definitions_after_any_changes(
+    migrated: Database, tmp_path: Path, changes: list[tuple[object, ...]]
+) -> None:
+    with migrated.write() as connection:
+        for table in (*COUNTED, "mood_days", "listen_totals", "covered_listens", "heard_tracks", "stale_totals"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+        for table in ("waiting_listens", "listens", "moods", "audio_features", "users", "batches", "models"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+        connection.execute(text("UPDATE epochs SET epoch = epoch + 1"))  # caches of keys and labels
+    batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+    for step, (kind, *values) in enumerate([("current", "m/1"), *changes, ("count", 0)]):
+        now = NOW + timedelta(seconds=step)
+        if kind == "listens":
+            batches.add(LISTENS, listens(values[0]), now=now)  # type: ignore[arg-type]
+        elif kind == "moods":
+            batches.add(MOODS, moods(values[0], "m/1"), now=now)  # type: ignore[arg-type]
+        elif kind == "features":
+            batches.add(AUDIO_FEATURES, features([str(values[0])], now), now=now)
+        elif kind == "zone":
+            batches.add(USERS, users((str(values[0]), str(values[1])), recorded_at=now), now=now)
+        elif kind == "current":
+            set_current(migrated, str(values[0]))
+        elif kind == "count":
+            keep_up(migrated, step_ms=1, recent_ms=int(str(values[0])))
+        else:
+            refresh_totals(migrated)
+        views_are_right(migrated)
+
+
+def test_a_later_listen_leaves_the_counts_and_an_earlier_one_deletes_those_of_its_person(
+    migrated: Database, tmp_path: Path
+) -> None:
+    batches = small_history(open_lake(str(tmp_path / "lake")), migrated)
+    assert keep_up(migrated, step_ms=86_400_000) == 2
+    assert keep_up(migrated, step_ms=86_400_000) == 0
+    counted = "SELECT user_id FROM counted_people AS c INNER JOIN users AS u ON u.user_key = c.user_key ORDER BY 1"
+    batches.add(LISTENS, listens([("ada", datetime(2026, 12, 1, tzinfo=UTC), "t1")]), now=NOW)
+    assert query(migrated, counted) == [("ada",), ("grace",)]
+    batches.add(LISTENS, listens([("ada", datetime(2026, 8, 1, tzinfo=UTC), "t1")]), now=NOW)
+    assert query(migrated, counted) == [("grace",)]
+    views_are_right(migrated)
+    assert keep_up(migrated, step_ms=86_400_000) == 1
+    assert query(migrated, counted) == [("ada",), ("grace",)]
+    views_are_right(migrated)
+
+
+def test_the_counts_go_with_the_person(migrated: Database, tmp_path: Path) -> None:
+    batches = small_history(open_lake(str(tmp_path / "lake")), migrated)
+    evening = [("ada", datetime(2026, 8, 9, 20, minute, tzinfo=UTC), "t0") for minute in range(0, 60, 20)]
+    batches.add(LISTENS, listens(evening), now=NOW)
+    keep_up(migrated, step_ms=86_400_000)
+    counted = [f"SELECT 1 FROM {table}" for table in COUNTED]  # noqa: S608 - our own tables
+    assert all(query(migrated, rows) for rows in counted)
+    with migrated.write() as connection:
+        connection.execute(text("DELETE FROM listens"))
+        connection.execute(text("DELETE FROM users"))
+    assert not any(query(migrated, rows) for rows in counted)

@@ -1,0 +1,115 @@
+"""What every question costs, without a clock: instructions of SQLite's virtual machine, and PostgreSQL's plans."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from flows.cli import main
+from mood_core.app.workspace import Workspace
+from mood_core.lake import open_lake
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
+from mood_core.store import Database, open_database
+from mood_core.store.loading.keep_up import keep_up
+from tests.questions import (
+    COMMANDS_ABOUT_ALL,
+    COMMANDS_OF_A_PERSON,
+    questions_about_a_person,
+    questions_about_all,
+    sqlite_steps,
+)
+from tests.store_data import NOW, features, listens, moods, small_history, tracks, users
+
+_NAMES = [f"t{index}" for index in range(30)]
+_LABELS = ("Calm", "Energetic", "Happy", "Sad")
+_A_DAY = 30
+_SLACK = 400
+"""Hundreds of instructions that a question may cost more for any reason: reading the schema, one more row."""
+
+
+def _grow(home: Path, first_day: int, last_day: int, *people: str) -> None:
+    """Add the listens of ``people`` on some days before now, as an import does."""
+    with Workspace() as workspace:
+        batches = workspace.batches
+        batches.add(USERS, users(*((user, "Europe/Berlin") for user in people)), now=NOW)
+        if workspace.mood_rows.current_version() is None:
+            batches.add(TRACKS, tracks(*_NAMES), now=NOW)
+            batches.add(AUDIO_FEATURES, features(_NAMES[:27]), now=NOW)
+            batches.add(MOODS, moods({name: _LABELS[at % 4] for at, name in enumerate(_NAMES[:27])}), now=NOW)
+            workspace.mood_rows.set_current("m/1")
+        for user in people:
+            rows = [
+                (user, NOW - timedelta(days=day, minutes=17 * at), _NAMES[(7 * day + at) % 30])
+                for day in range(first_day, last_day)
+                for at in range(_A_DAY)
+            ]
+            batches.add(LISTENS, listens(rows), now=NOW)
+        keep_up(workspace.database)
+
+
+def _costs(home: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """The cost of each question about the person ``ada``, and of each about everybody."""
+    about_ada: dict[str, int] = {}
+    about_all: dict[str, int] = {}
+    with sqlite_steps() as steps:
+        database = open_database(f"sqlite:///{home / 'moodlog.db'}")
+        with database.read() as connection:
+            for found, questions in (
+                (about_ada, questions_about_a_person(connection)),
+                (about_all, questions_about_all(connection)),
+            ):
+                for name, sql in list(questions):
+                    values = {"user_id": "ada", "person": "", "mood": "", "user": "ada"}
+                    before = steps[0]
+                    connection.execute(text(sql), {key: one for key, one in values.items() if f":{key}" in sql}).all()
+                    found[name] = steps[0] - before
+        database.close()
+        for found, commands in ((about_ada, COMMANDS_OF_A_PERSON), (about_all, COMMANDS_ABOUT_ALL)):
+            for command in commands:
+                before = steps[0]
+                words = command.format(user="ada", out=home / "page.html").split()
+                result = CliRunner().invoke(main, words)
+                assert result.exit_code == 0, (command, result.output)
+                found[command] = steps[0] - before
+    return about_ada, about_all
+
+
+@pytest.mark.slow
+def test_twice_the_history_costs_little_more_than_twice_and_other_people_cost_a_person_nothing(home: Path) -> None:
+    _grow(home, 0, 120, "ada")
+    once, all_once = _costs(home)
+    _grow(home, 120, 240, "ada")
+    twice, all_twice = _costs(home)
+    assert len(once) > 20
+    assert len(all_once) > 35
+    too_much = {
+        name: (before[name], after[name])
+        for before, after in ((once, twice), (all_once, all_twice))
+        for name in before
+        if after[name] > 3 * before[name] + _SLACK
+    }
+    assert too_much == {}, "cost of a history, and of twice the history"
+    _grow(home, 0, 240, *(f"other{index}" for index in range(8)))
+    among_others, _ = _costs(home)
+    assert {
+        name: (twice[name], cost) for name, cost in among_others.items() if cost > 1.5 * twice[name] + _SLACK
+    } == {}, "cost for a person alone, and among others"
+
+
+def test_questions_about_a_person_read_their_listens_by_key_on_postgresql(migrated: Database, tmp_path: Path) -> None:
+    if migrated.dialect == "sqlite":
+        pytest.skip("counted in instructions above, and planned in test_query_plans.py")
+    small_history(open_lake(str(tmp_path / "lake")), migrated)
+    with migrated.read() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))  # or a small table is read whole, as it should be
+        for name, sql in list(questions_about_a_person(connection)):
+            rows = connection.execute(text(f"EXPLAIN (FORMAT JSON) {sql}"), {"user_id": "ada"}).scalar_one()
+            plan = json.dumps(rows)
+            assert (
+                '"Seq Scan", "Parallel Aware": false, "Async Capable": false, "Relation Name": "listens"' not in plan
+            ), name

@@ -1,0 +1,67 @@
+"""Everything that people can ask of a database, and what an answer costs: for tests and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, inspect
+
+from mood_core.report.datasette_metadata import QUERIES
+from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.sql_files import sql_folder
+
+COMMANDS_OF_A_PERSON = (
+    *(f"history --user {{user}} --by {by}" for by in ("day", "week", "month", "hour", "weekday", "track")),
+    "history --user {user}",
+    "recap --user {user}",
+    "report --user {user} --out {out}",
+)
+"""Commands that read one person's history; ``{user}`` is an id, ``{out}`` a file."""
+
+COMMANDS_ABOUT_ALL = ("history", "history --by hour", "history --by track", "recap", "status", "users list")
+"""Commands that read everybody's history."""
+
+LISTED = frozenset({"listen_times", "listen_features", "listen_sessions", "mood_history", "unlabelled_listens"})
+"""Views with a row for each listen: people ask for the newest ones of a person, or the first page."""
+
+
+def questions_about_all(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Names and SQL of the questions about everybody: views (or their first page), examples and canned queries."""
+    for view in inspect(connection).get_view_names():
+        yield view, f"SELECT * FROM {view}" + " LIMIT 100" * (view in LISTED)  # noqa: S608 - our own views
+    for file in sorted((sql_folder() / "examples").glob("*.sql")):
+        yield file.stem, file.read_text(encoding="utf-8").rstrip().removesuffix(";")
+    if connection.dialect.name == "sqlite":
+        for name, (_, statement) in QUERIES.items():
+            yield f"canned {name}", query(statement).for_sqlite.text
+
+
+def questions_about_a_person(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Names and SQL of the questions about the person ``:user_id``: each view with people in it."""
+    inspector = inspect(connection)
+    for view in inspector.get_view_names():
+        columns = {column["name"] for column in inspector.get_columns(view)}
+        if "user_id" in columns:
+            newest = " ORDER BY played_at_ms DESC LIMIT 100" * (view in LISTED and "played_at_ms" in columns)
+            yield view, f"SELECT * FROM {view} WHERE user_id = :user_id{newest}"  # noqa: S608
+
+
+@contextmanager
+def sqlite_steps() -> Iterator[list[int]]:
+    """Count the instructions, in hundreds, that SQLite's virtual machine runs on every new connection."""
+    done = [0]
+
+    def count() -> int:
+        done[0] += 1
+        return 0
+
+    def watch(connection: Any, _record: Any) -> None:
+        connection.set_progress_handler(count, 100)
+
+    event.listen(Engine, "connect", watch)
+    try:
+        yield done
+    finally:
+        event.remove(Engine, "connect", watch)
