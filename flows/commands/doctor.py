@@ -77,7 +77,8 @@ def _app(workspace: Workspace) -> Finding:
         if any(one.authorised_at for one in accounts):
             return Finding("app", Level.OK, "not needed: no account is pulled from Spotify")
         message = "no app is set, so recent listens are not pulled; imported listens are kept"
-        return Finding("app", Level.WARNING, message, "moodlog connect; without Premium: --from listenbrainz NAME")
+        remedy = "set MOODLOG_SPOTIFY_CLIENT_ID, then run moodlog connect; or moodlog connect --from listenbrainz NAME"
+        return Finding("app", Level.WARNING, message, remedy)
     check_redirect_uri(workspace.spotify_app.redirect_uri)
     return Finding("app", Level.OK, f"Spotify at {workspace.spotify_app.api_url}")
 
