@@ -90,4 +90,5 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("MOODLOG_HOME", str(folder))
     monkeypatch.setenv("MOODLOG_RESOLVERS", "none")  # the tests of resolvers set it themselves
+    monkeypatch.setenv("MOODLOG_RECCOBEATS_URL", "http://127.0.0.1:9")  # nobody answers: no test calls the real service
     return folder
