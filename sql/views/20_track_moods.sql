@@ -56,7 +56,10 @@ LEFT JOIN moods AS m
         (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 1)
     ) AND t.track_key = m.track_key
 LEFT JOIN models AS c
-    ON c.model_key = coalesce(
-        m.model_key, (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 0)
-    )
+    ON
+        c.is_current = 1
+        AND c.estimated = CASE
+            WHEN m.model_key = (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 1) THEN 1
+            ELSE 0
+        END
 LEFT JOIN sources AS s ON m.source_key = s.source_key
