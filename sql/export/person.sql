@@ -11,6 +11,8 @@ SELECT
     a.permission_tries,
     a.permission_retry_at_ms,
     a.last_pulled_at_ms,
+    a.service,
+    a.read_down_to_ms,
     a.last_problem
 FROM users AS u
 LEFT JOIN accounts AS a ON a.user_key = u.user_key

@@ -6,7 +6,7 @@ SELECT
     p.title,
     p.ms_played,
     t.track_id,
-    s.source
+    s.source AS listen_source
 FROM named_plays AS p
 INNER JOIN users AS u ON u.user_key = p.user_key
 LEFT JOIN tracks AS t ON t.track_key = p.track_key
