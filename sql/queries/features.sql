@@ -123,6 +123,11 @@ FROM pending_answers
 WHERE dataset = :dataset
 ORDER BY created_at_ms, answer_id;
 
+-- name: change_pending_answer
+-- Replace the rows of an answer, which then belongs to no batch yet.
+UPDATE pending_answers SET row_count = :row_count, arrow = :arrow, created_at_ms = NULL
+WHERE answer_id = :answer_id;
+
 -- name: count_pending_answers
 -- The number of pending rows.
 SELECT coalesce(sum(row_count), 0) FROM pending_answers;

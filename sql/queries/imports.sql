@@ -255,6 +255,25 @@ FROM batches AS b
 WHERE b.dataset = :dataset AND b.created_at_ms >= :since
 ORDER BY b.created_at_ms DESC, b.batch_id DESC;
 
+-- name: listens_of_person
+-- Time and track of every listen of a person.
+SELECT
+    l.played_at_ms,
+    t.track_id
+FROM listens AS l
+INNER JOIN tracks AS t ON l.track_key = t.track_key
+WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
+
+-- name: named_plays_of_person
+-- Every play by name of a person.
+SELECT
+    p.ended_at_ms,
+    p.artist,
+    p.title,
+    p.ms_played
+FROM named_plays AS p
+WHERE p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
+
 -- name: remove_listen
 -- Delete one listen.
 DELETE FROM listens

@@ -88,7 +88,7 @@ def test_many_answers_make_few_files_and_a_kill_costs_no_call(standin: StandIn) 
 
 
 def test_a_batch_of_features_ends_at_its_number_of_rows(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mood_core.usecases.nightly.collect_answers.PUBLISH_EVERY", 100)
+    monkeypatch.setattr("mood_core.usecases.collect_answers.PUBLISH_EVERY", 100)
     with workspace_of(standin) as workspace:
         _add_tracks(workspace, standin, 330)
         fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())

@@ -268,7 +268,7 @@ def test_an_import_killed_at_its_end_keeps_the_damaged_rows_when_it_is_run_again
 ) -> None:
     export = unpacked(tmp_path / "x", {"endsong_0.json": [extended(1), {"wrong": "row"}]})
     with monkeypatch.context() as patch:
-        patch.setattr("mood_core.app.import_export.quarantine_rows", lambda *_: sys.exit("killed"))
+        patch.setattr("mood_core.usecases.quarantine.quarantine_rows", lambda *_: sys.exit("killed"))
         assert CliRunner().invoke(main, ["import", str(export), "--user", "ada"]).exit_code == 1
     report = run(export, "--user", "ada")
     assert "wrong" in Path(report["quarantine"]).read_text("ascii")

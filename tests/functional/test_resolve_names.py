@@ -25,7 +25,7 @@ from mood_core.store import Database
 from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.store.queries.resolution_rows import ResolutionRows
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.nightly.collect_answers import CollectAnswers
+from mood_core.usecases.collect_answers import CollectAnswers
 from standin import Fault, StandIn
 from standin.songs import Song
 from tests.exports import music, unpacked

@@ -120,9 +120,12 @@ class ImportRecords:
         self.discard(record.import_id)
 
 
+_OF_PERSON = {"listens": "listens_of_person", "named_plays": "named_plays_of_person"}
+
+
 def keys_of_person(connection: Connection, dataset: str, user_id: str) -> list[tuple[Any, ...]]:
     """The natural keys, without the person, of a person's rows of listens or plays by name."""
-    return raw_rows(connection.execute(query(f"{dataset}_of_person"), {"user": user_id}))
+    return raw_rows(connection.execute(query(_OF_PERSON[dataset]), {"user": user_id}))
 
 
 def _removals(user: int, rows: PersonalRows, keys: dict[str, int]) -> Sequence[tuple[str, list[dict[str, Any]]]]:

@@ -21,7 +21,7 @@ class PendingAnswer:
     dataset: str
     row_count: int
     arrow: str
-    created_at: datetime
+    created_at: datetime | None
 
 
 class PendingAnswers:
@@ -52,6 +52,16 @@ class PendingAnswers:
             connection.execute(query("seal_pending_answers"), {"dataset": dataset, "at": to_ms(created_at)})
             found = connection.execute(query("pending_answers"), {"dataset": dataset}).all()
         return [PendingAnswer(**with_times(row)) for row in found]
+
+    def of(self, dataset: str) -> list[PendingAnswer]:
+        """All pending answers with rows of ``dataset``."""
+        found = self._database.rows(query("pending_answers"), {"dataset": dataset})
+        return [PendingAnswer(**with_times(row)) for row in found]
+
+    def change(self, answer_id: str, row_count: int, arrow: str) -> None:
+        """Replace the rows of an answer."""
+        values = {"answer_id": answer_id, "row_count": row_count, "arrow": arrow}
+        self._database.run(query("change_pending_answer"), values)
 
     def count(self) -> int:
         """The number of pending rows."""

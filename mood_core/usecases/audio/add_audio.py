@@ -20,7 +20,7 @@ from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import ESTIMATED_FEATURES
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.nightly.collect_answers import CollectAnswers
+from mood_core.usecases.collect_answers import CollectAnswers
 
 _MOST_PROBLEMS = 20
 

@@ -23,7 +23,7 @@ from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import TRACKS
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.nightly.collect_answers import CollectAnswers
+from mood_core.usecases.collect_answers import CollectAnswers
 from mood_core.usecases.nightly.fetch_features import fetch_for
 from mood_core.usecases.spreadsheet import without_formulas
 

@@ -14,7 +14,7 @@ from mood_core.features.source import FeatureSource, SourceAvailability
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.selection import Selection
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.nightly.collect_answers import CollectAnswers
+from mood_core.usecases.collect_answers import CollectAnswers
 
 _EVERYTHING = Selection()
 

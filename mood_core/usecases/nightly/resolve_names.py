@@ -15,7 +15,7 @@ from mood_core.resolvers.resolver import TrackResolver, WantedName
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.resolution_rows import ResolutionRows, Unresolved
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.nightly.collect_answers import CollectAnswers
+from mood_core.usecases.collect_answers import CollectAnswers
 
 SLICE = 250
 """Names for which the lock is held at once, a few minutes at one request a second."""

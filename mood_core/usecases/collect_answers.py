@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mood_core.features.source import FetchResult
 from mood_core.lake.arrow_tables import to_table
@@ -69,6 +70,21 @@ class CollectAnswers:
         rows = _once_each(dataset, [_read(answer.arrow) for answer in answers])
         self.batches.add(dataset, rows, now=self.now, created_at=created_at)
         self.pending.remove([answer.answer_id for answer in answers])
+
+
+def drop_pending(pending: PendingAnswers, dataset: Dataset, is_gone: Callable[[pa.Table], pa.ChunkedArray]) -> None:
+    """Delete the pending rows of ``dataset`` for which ``is_gone`` is true.
+
+    Raises:
+        StoreError: The database fails.
+    """
+    for answer in pending.of(dataset.name):
+        rows = _read(answer.arrow)
+        others = rows.filter(pc.invert(is_gone(rows)))
+        if others.num_rows == 0:
+            pending.remove([answer.answer_id])
+        elif others.num_rows < rows.num_rows:
+            pending.change(answer.answer_id, others.num_rows, _written(others))
 
 
 def _written(table: pa.Table) -> str:
