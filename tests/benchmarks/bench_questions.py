@@ -1,7 +1,7 @@
 """How long everything that people can ask takes: views, examples, canned queries, commands and the page.
 
-``python -m tests.benchmarks.bench_questions FOLDER person|everybody [sqlite|postgresql]`` makes the database in FOLDER
-once, as a person does: ``person`` imports an export of ten years with 200 plays a day with ``moodlog import --label``,
+``python -m tests.benchmarks.bench_questions FOLDER person|everybody [sqlite|postgresql [LISTENS]]`` makes the database in
+FOLDER once, as a person does: ``person`` imports an export of ten years with 200 plays a day with ``moodlog import --label``,
 ``everybody`` rebuilds from a lake with ten million listens of a thousand people. Prints seconds of CPU, the database
 server's included, and wall seconds; the least of three runs, or one run if it takes longer than 3 s.
 """
@@ -38,14 +38,14 @@ from tests.questions import (
 )
 from tests.sealed import given_path, run_sealed
 
-_YEARS, _A_DAY, _TRACKS = 10, 200, 30_000
-_LISTENS = 10_000_000
+_A_DAY, _MOST_TRACKS = 200, 30_000
+_LISTENS = {"person": 10 * 365 * _A_DAY, "everybody": 10_000_000}
 _FEATURES = (
     "acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness", "valence",
 )  # fmt: skip
 
 
-def main(folder: Path, size: str, dialect: str) -> None:
+def main(folder: Path, size: str, dialect: str, total: int) -> None:
     """Make what is not made yet, then ask everything."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -55,7 +55,7 @@ def main(folder: Path, size: str, dialect: str) -> None:
 
             url = stack.enter_context(postgres_database(stack.enter_context(postgres_running())))
         made = dialect == "sqlite" and (folder / "moodlog.db").exists()
-        for command in [] if made else _made(folder, size):
+        for command in [] if made else _made(folder, size, total or _LISTENS[size]):
             began = time.perf_counter()
             _moodlog(folder, url, command)
             say(f"moodlog {command.split()[0]}: {time.perf_counter() - began:.0f} s")
@@ -76,24 +76,25 @@ def main(folder: Path, size: str, dialect: str) -> None:
                 say(f"{f'{about}: moodlog {shown}':52} {_cost(partial(_moodlog, folder, url, words), url)}")
 
 
-def _made(folder: Path, size: str) -> list[str]:
+def _made(folder: Path, size: str, total: int) -> list[str]:
     """Write what a database is made from; returns the commands that make it."""
     if size == "person":
-        _write_export(folder / "export.zip")
-        _write_catalog(folder / "catalog.parquet")
+        tracks = min(_MOST_TRACKS, total // 24)
+        _write_export(folder / "export.zip", total, tracks)
+        _write_catalog(folder / "catalog.parquet", tracks * 9 // 10)
         return [f"import {folder / 'export.zip'} --user ada --timezone Europe/Berlin --label"]
     lake = open_lake(str(folder / "lake"))
     if not lake.paths("listens"):
         for dataset, table in context().items():
             lake.write(dataset, table, created_at=START)
-        for table in listens(_LISTENS):
+        for table in listens(total):
             lake.write(LISTENS, table, created_at=START)
     return ["rebuild"]
 
 
-def _write_export(path: Path) -> None:
-    random, total = np.random.default_rng(5), _YEARS * 365 * _A_DAY
-    heard = np.minimum(random.zipf(1.2, total) - 1, _TRACKS - 1).tolist()
+def _write_export(path: Path, total: int, tracks: int) -> None:
+    random = np.random.default_rng(5)
+    heard = np.minimum(random.zipf(1.2, total) - 1, tracks - 1).tolist()
     lengths = random.integers(30_000, 300_000, total).tolist()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for number, start in enumerate(range(0, total, 16_000)):
@@ -110,8 +111,8 @@ def _write_export(path: Path) -> None:
             archive.writestr(name, "[\n" + ",\n".join(rows) + "\n]")
 
 
-def _write_catalog(path: Path) -> None:
-    random, known = np.random.default_rng(6), _TRACKS * 9 // 10
+def _write_catalog(path: Path, known: int) -> None:
+    random = np.random.default_rng(6)
     columns: dict[str, object] = {name: random.random(known) for name in _FEATURES}
     columns |= {"loudness": -20 * random.random(known), "tempo": 60 + 120 * random.random(known)}
     columns["duration_ms"] = random.integers(60_000, 400_000, known)
@@ -156,8 +157,10 @@ def _cpu(url: str) -> float:
 
 
 def start() -> None:
-    """Take folder, size and dialect from the command line."""
-    main(given_path(sys.argv[1]), sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else "sqlite")
+    """Take folder, size, dialect and listens from the command line."""
+    folder, size, *more = sys.argv[1:]
+    dialect, total = more + ["sqlite", "0"][len(more) :]
+    main(given_path(folder), size, dialect, int(total))
 
 
 if __name__ == "__main__":

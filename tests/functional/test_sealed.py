@@ -28,6 +28,7 @@ TINY = {
     "bench_night_growth": ["kept", "1000", "2"],
     "bench_night_overhead": ["2"],
     "bench_pull_scale": ["3", "2", "sqlite", "core"],
+    "bench_questions": ["kept", "person", "sqlite", "2000"],
     "bench_relabel_stages": ["1000"],
     "bench_report_page": [],
     "bench_shared_pull": ["2", "0"],
