@@ -1,7 +1,7 @@
 """How long everything that people can ask takes: views, examples, canned queries, commands and the page.
 
-``python -m tests.benchmarks.bench_questions FOLDER person|everybody [sqlite|postgresql [LISTENS]]`` makes the database in
-FOLDER once, as a person does: ``person`` imports an export of ten years with 200 plays a day with ``moodlog import
+``python -m tests.benchmarks.bench_questions FOLDER person|everybody [sqlite|postgresql [LISTENS]]`` makes the database
+in FOLDER once, as a person does: ``person`` imports an export of ten years with 200 plays a day with ``moodlog import
 --label``, ``everybody`` rebuilds from a lake with ten million listens of a thousand people. Prints seconds of CPU, the
 database server's included, and wall seconds; the least of three runs, or one run if it takes longer than 3 s.
 """
