@@ -184,10 +184,15 @@ def check_zip(path: Path, most_bytes: int, *, error: type[MoodlogError] = InputE
         raise error(f"{path} unpacks to more than {MOST_RATIO} times its size; get it from its source again")
 
 
+_LAST_READ_S = 2.0
+"""The longest wait for a thread that may have no read left."""
+
+
 class BoundedUnpacking(io.RawIOBase):
     """Reads ``unpacked``, whose bytes come from ``packed``, up to the limit :data:`MOST_RATIO`.
 
-    PyArrow reads ahead in a thread of its own. Closing waits for that thread: Python aborts if it ends during a read.
+    PyArrow reads ahead in a thread of its own. Python aborts if it ends while that thread calls it, so closing waits until
+    the thread was told that nothing follows.
 
     Args:
         name: the file's name in messages.
@@ -199,11 +204,15 @@ class BoundedUnpacking(io.RawIOBase):
         self._name, self._unpacked, self._packed = name, unpacked, packed
         self._bytes = 0
         self._reading = threading.Lock()
+        self._reader = threading.get_ident()
+        self._ended = threading.Event()
 
     def close(self) -> None:
-        """End reading, after the current read."""
+        """End reading, after the current read of another thread and its next one."""
         with self._reading:
             super().close()
+        if self._reader != threading.get_ident():
+            self._ended.wait(_LAST_READ_S)
 
     def readable(self) -> bool:
         """True."""
@@ -216,9 +225,13 @@ class BoundedUnpacking(io.RawIOBase):
             InputError: the data unpacks to more than ``MOST_RATIO`` times its size.
         """
         with self._reading:
+            self._reader = threading.get_ident()
             block = b"" if self.closed else bytes(self._unpacked.read(size))
             self._bytes += len(block)
-            if block and self._bytes > max(MOST_RATIO * self._packed.tell(), SMALL_BYTES):
+            if not block:
+                self._ended.set()
+            elif self._bytes > max(MOST_RATIO * self._packed.tell(), SMALL_BYTES):
+                self._ended.set()
                 raise InputError(
                     f"{self._name}: the file unpacks to more than {MOST_RATIO} times its size; unpack it yourself if"
                     " you trust it, and name the unpacked file"
