@@ -106,6 +106,9 @@ def add_years(space: Workspace, *, years: int, a_day: int, tracks: int = 20_000)
                 "track_id": pa.array(ids).take(pa.array(heard[part])),
                 "ms_played": pa.nulls(len(part), pa.int32()),
                 "source": pa.repeat(str(ListenSource.EXTENDED_HISTORY), len(part)),
+                "skipped": pa.nulls(len(part), pa.bool_()),
+                "shuffle": pa.nulls(len(part), pa.bool_()),
+                "reason_end": pa.nulls(len(part), pa.string()),
             }
         )
         add(schema.LISTENS, plays.cast(schema.LISTENS.schema), now=NOW)

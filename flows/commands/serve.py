@@ -195,7 +195,7 @@ def zone_of(schedule: Mapping[str, str], timezone: str | None) -> str:
 
     What starts every hour needs no zone, and in a local one Prefect would pause it in the hour that occurs twice.
     """
-    names_an_hour = schedule["cron"].split()[1] != "*"
+    names_an_hour = schedule["cron"] != "@hourly" and schedule["cron"].split()[1:2] != ["*"]
     return timezone if timezone and names_an_hour else schedule["timezone"]
 
 

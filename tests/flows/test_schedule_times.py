@@ -72,6 +72,8 @@ def test_only_times_that_name_an_hour_follow_the_zone_of_serve(zone: str) -> Non
     for name, deployment in DEPLOYMENTS.items():
         assert zone_of(deployment.schedules[0], zone) == (zone if name in DAILY_OR_RARER else "UTC")
         assert zone_of(deployment.schedules[0], None) == "UTC"
+    for cron, follows in (("@daily", True), ("@hourly", False), ("0 3,15 * * *", True)):
+        assert zone_of({"cron": cron, "timezone": "UTC"}, zone) == (zone if follows else "UTC")
 
 
 @pytest.mark.parametrize("zone", ZONES)
