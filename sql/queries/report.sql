@@ -350,7 +350,7 @@ FROM (
         l.track_key,
         count(*) AS listens,
         count(l.ms_played) AS timed,
-        sum(CAST(l.ms_played AS BIGINT)) AS ms
+        sum(l.ms_played) AS ms
     FROM users AS u
     INNER JOIN listens AS l ON u.user_key = l.user_key
     WHERE u.user_id = :user AND l.played_at_ms >= :since AND l.played_at_ms < :end

@@ -199,6 +199,8 @@ def test_the_command_writes_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_months_and_a_years_counts_are_those_of_the_views(tmp_path: Path, database_url: str, period: Period) -> None:
     with workspace(tmp_path, database_url) as space:
         add_history(space, 600)
+        with space.database.write() as connection:
+            connection.execute(text("UPDATE listens SET ms_played = 180000"))
         recap = _read(space, period)
         days = {"first": str(period.first), "last": str(period.last)}
         with space.database.read() as connection:
@@ -213,6 +215,7 @@ def test_a_months_and_a_years_counts_are_those_of_the_views(tmp_path: Path, data
                 text("SELECT mood, sum(listens) FROM mood_daily WHERE day >= :first AND day <= :last GROUP BY mood"),
                 days,
             ).all()
+    assert recap.minutes == 3 * recap.total
     assert recap.top_track == Most(*heard[0])
     assert recap.total == sum(row.n for row in heard) == sum(sum(part.values()) for part in recap.parts)
     assert {mood: count for mood, count in recap.listens.items() if count} == dict(map(tuple, moods))
