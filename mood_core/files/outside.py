@@ -192,7 +192,7 @@ class BoundedUnpacking(io.RawIOBase):
     """Reads ``unpacked``, whose bytes come from ``packed``, up to the limit :data:`MOST_RATIO`.
 
     PyArrow reads ahead in a thread of its own. Python aborts or hangs if it ends while that thread calls it, so closing
-    waits until the thread was told that nothing follows.
+    waits until that thread has read the end.
 
     Args:
         name: the file's name in messages.
