@@ -78,9 +78,9 @@ class HistoryReader:
         return Gap(user_id, before, oldest, now) if before < oldest else None
 
     def _fill_gaps(self, user_id: str, client: HistoryClient, result: ReadHistory, now: datetime) -> None:
-        done = self.accounts.read_down_to(user_id)
-        begun = {gap: done for gap in self.stored.open_gaps(user_id) if done and gap.starts_at < done < gap.ends_at}
-        others = [gap for gap in reversed(self.stored.open_gaps(user_id)) if gap not in begun]
+        done, gaps = self.accounts.read_down_to(user_id), self.stored.open_gaps(user_id)
+        begun = {gap: done for gap in gaps if done and gap.starts_at < done < gap.ends_at}
+        others = [gap for gap in reversed(gaps) if gap not in begun]
         for gap, moment in [*begun.items(), *((gap, gap.ends_at) for gap in others)]:
             if self.after_page() or not self._fill(gap, moment, client, result, now):
                 return
