@@ -50,13 +50,13 @@ TROUBLES = {
     "401 always": Trouble(FaultKind.UNAUTHORIZED, "reconnect", 77),
     "revoked": Trouble(FaultKind.REVOKED, "reconnect", 77, state="needs_reauthorisation", times=1),
     "403": Trouble(FaultKind.FORBIDDEN, "denies", 78, most_calls=1),
-    "429 short, then well": Trouble(FaultKind.RATE_LIMITED, times=2, detail={"retry_after_s": 7}),
-    "429 short, always": Trouble(FaultKind.RATE_LIMITED, "rate limit", 75, detail={"retry_after_s": 7}),
+    "429 short, then well": Trouble(FaultKind.RATE_LIMITED, times=2, detail={"retry_after_s": 1}),
+    "429 short, always": Trouble(FaultKind.RATE_LIMITED, "rate limit", 75, detail={"retry_after_s": 1}),
     "500 once": Trouble(FaultKind.SERVER_ERROR, times=1, detail={"status": 500}),
     "500": Trouble(FaultKind.SERVER_ERROR, "500", 75, detail={"status": 500}),
     "502": Trouble(FaultKind.SERVER_ERROR, "502", 75, detail={"status": 502}),
     "503": Trouble(FaultKind.SERVER_ERROR, "503", 75, detail={"status": 503}),
-    "timeout": Trouble(FaultKind.SLOW, "did not respond in time", 75, detail={"delay_s": 1.2}),
+    "timeout": Trouble(FaultKind.SLOW, "did not respond in time", 75, detail={"delay_s": 3.0}),
     "cut before the answer": Trouble(FaultKind.CUT_BEFORE_ANSWER, "closed the connection", 75),
     "cut in the answer": Trouble(FaultKind.CUT_MID_BODY, "closed the connection", 75),
     "cut once": Trouble(FaultKind.CUT_MID_BODY, times=1),
@@ -79,7 +79,6 @@ TROUBLES = {
 @pytest.fixture
 def world(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """Three connected listeners, pulled once, some hours ago: now their access tokens have run out."""
-    monkeypatch.setattr(session, "TIMEOUT_S", (1.0, 0.4))
     now = datetime.now(UTC).replace(microsecond=0)
     with StandIn(seed=11, listeners=3, now=now - timedelta(hours=14), frozen=True) as standin:
         point_at(standin, monkeypatch)
@@ -111,8 +110,13 @@ def _listens(workspace: Workspace) -> dict[str, set[int]]:
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-def test_one_accounts_trouble_costs_no_other_account_anything(world: StandIn, name: str) -> None:
+def test_one_accounts_trouble_costs_no_other_account_anything(
+    world: StandIn, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trouble, victim = TROUBLES[name], world.listeners[VICTIM]
+    if trouble.kind is FaultKind.SLOW:
+        # Only here: a busy machine would exceed it for the others as well, and a lost answer costs a rotated token.
+        monkeypatch.setattr(session, "TIMEOUT_S", (5.0, 2.0))
     fault = Fault(
         trouble.kind,
         endpoint=trouble.endpoint,
