@@ -10,7 +10,6 @@ from prefect import task
 
 from flows.options import RETRYING
 from mood_core.app.workspace import Workspace
-from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.usecases.nightly.pull_account import not_pulled, still_to_pull
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 from mood_core.usecases.people.manage_users import accounts_called
@@ -34,9 +33,13 @@ def choose_accounts(people: Sequence[str], *, due_only: bool) -> Chosen:
     """
     with Workspace() as workspace:
         now = workspace.now()
-        found = accounts_called(workspace.accounts, people)
-        active = [account.user_id for account in found if account.state == "active"]
-        return Chosen(due_accounts(workspace, active) if due_only else active, workspace.settings.shards, now)
+        if due_only and not people:
+            chosen = due_accounts(workspace)
+        else:
+            found = accounts_called(workspace.accounts, people)
+            active = [account.user_id for account in found if account.state == "active"]
+            chosen = due_accounts(workspace, active) if due_only else active
+        return Chosen(chosen, workspace.settings.shards, now)
 
 
 @task(name="find accounts that were not pulled", **RETRYING)
@@ -46,10 +49,7 @@ def unpulled(user_ids: Collection[str], since: datetime) -> list[PullOutcome]:
         return [not_pulled(id_) for id_ in still_to_pull(workspace.accounts, set(user_ids), since, workspace.now())]
 
 
-def due_accounts(workspace: Workspace, user_ids: list[str]) -> list[str]:
-    """The accounts of ``user_ids`` that are due, see :mod:`mood_core.domain.poll_schedule`."""
-    now = workspace.now()
-    last_pulled = {account.user_id: account.last_pulled_at for account in workspace.accounts.all(user_ids)}
-    paces = workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, user_ids)
-    known = {id_: Pace(*pace) for id_, pace in paces.items()}
-    return due(last_pulled, known, now=now, daily_budget=workspace.settings.spotify_daily_budget)
+def due_accounts(workspace: Workspace, user_ids: list[str] | None = None) -> list[str]:
+    """The active accounts, among ``user_ids`` if given, that are due, see :mod:`mood_core.domain.poll_schedule`."""
+    budget = workspace.settings.spotify_daily_budget
+    return workspace.accounts.due(workspace.now(), daily_budget=budget, user_ids=user_ids)

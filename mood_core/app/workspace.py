@@ -76,7 +76,7 @@ class Workspace(Parts):
         from mood_core.usecases.people.connect_account import register_user
 
         profile = self.spotify.for_token(token).profile()
-        known = next((one for one in self.accounts.all() if one.user_id == profile.account_id), None)
+        known = self.accounts.with_id(profile.account_id)
         name = known.display_name if known else profile.display_name
         zone_name = known.timezone if known and keep_timezone else timezone
         user = User(profile.account_id, name, zone_name, connected_at=self.now())
@@ -106,7 +106,7 @@ class Workspace(Parts):
 
         name = self.histories.for_login("", service, login).check()
         user_id = known.user_id if known else f"{service.value}:{name}"
-        found = known or next((one for one in self.accounts.all() if one.user_id == user_id), None)
+        found = known or self.accounts.with_id(user_id)
         zone_name = found.timezone if found and keep_timezone else timezone
         user = User(user_id, found.display_name if found else name, zone_name, connected_at=self.now())
         ciphertext = self.cipher.encrypt(replace(login, name=name).to_json())

@@ -17,7 +17,7 @@ from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table
 from mood_core.cli.status_sections import attention, sections, summary
 from mood_core.cli.terminal import echo_json
-from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, interval, reason, within_quota
+from mood_core.domain.poll_schedule import interval, reason, within_quota
 from mood_core.files.outside import absolute
 from mood_core.store.queries.accounts import Account
 from mood_core.store.queries.forecast import forecast, what_helps
@@ -104,12 +104,11 @@ def show_status(
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:
     accounts = workspace.accounts.all()
-    pulled = [account.user_id for account in accounts if account.state == "active"]
-    paces = workspace.accounts.paces(workspace.now() - LOOK_BACK, HALF_WINDOW, pulled)
-    floor = within_quota(len(pulled), workspace.settings.spotify_daily_budget)
+    pulled = sum(account.state == "active" for account in accounts)
+    floor = within_quota(pulled, workspace.settings.spotify_daily_budget)
     rows = []
     for account in accounts:
-        pace = Pace(*paces.get(account.user_id, (0, None)))
+        pace = account.pace
         every, because = round(max(interval(pace), floor) / timedelta(minutes=1)), reason(pace, floor)
         is_pulled = account.state == "active"
         pulling = {"pull_every_minutes": every, "pull_reason": because} if is_pulled else _NOT_PULLED

@@ -8,7 +8,6 @@ that pace a window lasts a month. If the quota does not allow these intervals, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,24 +59,17 @@ def reason(pace: Pace, floor: timedelta) -> str:
     return f"{HALF_WINDOW} plays in {_spoken(minutes)} at the busiest"
 
 
-def due(
-    last_pulled: Mapping[str, datetime | None],
-    paces: Mapping[str, Pace],
-    *,
-    now: datetime,
-    daily_budget: int | None,
-) -> list[str]:
-    """Return the accounts in ``last_pulled`` that are due ``now``, sorted by id.
+def due_at(pulled_at: datetime, pace: Pace) -> datetime:
+    """When an account that was pulled at ``pulled_at`` is due again.
 
-    An account is due up to a minute early, so that a schedule with some seconds of jitter does not skip every other
-    run. An account with a last pull after ``now``, from a wrong clock, is due too.
+    It is a minute early, so that a schedule with some seconds of jitter does not skip every other run.
     """
-    floor = within_quota(len(last_pulled), daily_budget)
-    return [
-        user_id
-        for user_id, pulled in sorted(last_pulled.items())
-        if pulled is None or not pulled <= now < pulled + max(interval(paces.get(user_id, Pace())), floor) - _TICK
-    ]
+    return pulled_at + interval(pace) - _TICK
+
+
+def pulled_until(now: datetime, accounts: int, daily_budget: int | None) -> datetime:
+    """The latest last pull of accounts that ``daily_budget`` calls a day allow to pull again ``now``."""
+    return now - within_quota(accounts, daily_budget) + _TICK
 
 
 def _spoken(minutes: int) -> str:

@@ -1,7 +1,7 @@
 -- Accounts and their leases: who is connected, and which run pulls which account.
 
 -- name: accounts
--- Every account, ordered by user id, with the time of the newest stored listen.
+-- Every account, or those of some ids, ordered by user id, with the time of the newest stored listen.
 SELECT
     u.user_id,
     u.display_name,
@@ -14,10 +14,44 @@ SELECT
     a.last_problem,
     a.permission_retry_at_ms,
     coalesce(a.service, 'spotify') AS service,
+    coalesce(a.recent_plays, 0) AS recent_plays,
+    a.half_window_ms,
     (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_at_ms
 FROM users AS u
 LEFT JOIN accounts AS a ON u.user_key = a.user_key
+/* user_ids: WHERE u.user_id = ANY(:user_ids) */
 ORDER BY u.user_id;
+
+-- name: names_of_people
+-- The id and display name of everybody.
+SELECT
+    user_id,
+    display_name
+FROM users;
+
+-- name: count_active_accounts
+-- The number of active accounts.
+SELECT count(*) FROM accounts
+WHERE state = 'active';
+
+-- name: due_accounts
+-- The active accounts that are due at :now, if their last pull is not after :pulled_until or, by a wrong clock, is after
+-- :now. Each branch reads one index.
+SELECT u.user_id FROM accounts AS a
+INNER JOIN users AS u ON a.user_key = u.user_key
+WHERE
+    a.state = 'active'
+    AND a.due_at_ms <= :now
+    AND (a.last_pulled_at_ms IS NULL OR a.last_pulled_at_ms <= :pulled_until)
+    /* user_ids: AND u.user_id = ANY(:user_ids) */
+UNION
+SELECT u.user_id FROM accounts AS a
+INNER JOIN users AS u ON a.user_key = u.user_key
+WHERE
+    a.state = 'active'
+    AND a.last_pulled_at_ms > :now
+    /* user_ids: AND u.user_id = ANY(:user_ids) */
+ORDER BY user_id;
 
 -- name: lease_owners
 -- Every owner of an account lease, also of an expired one.
@@ -65,8 +99,13 @@ SELECT refresh_owner AS holder FROM accounts
 WHERE refresh_owner IS NOT NULL AND refresh_until_ms > :now;
 
 -- name: record_pull
--- Record that an account was pulled without a problem.
-UPDATE accounts SET last_pulled_at_ms = :value, last_problem = NULL
+-- Record that an account was pulled without a problem, its pace, and when it is due again.
+UPDATE accounts SET
+    last_pulled_at_ms = :at,
+    last_problem = NULL,
+    due_at_ms = :due,
+    recent_plays = :plays,
+    half_window_ms = :half_window
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: record_problem

@@ -66,7 +66,6 @@ def _point_at(standin: Mapping[str, str], home: Path) -> None:
 
 
 def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
-    from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK
     from mood_core.report.mood_markdown import mood_markdown
     from mood_core.store.queries.import_rows import ImportRows
     from mood_core.usecases.imports.match_pending import match_pending
@@ -80,7 +79,7 @@ def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
     models = (workspace.classifier, workspace.model_card, workspace.mood_rows)
     yield "finish", lambda: batches.finish(now=now)
     yield "accounts", workspace.accounts.all
-    yield "paces", lambda: workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, people)
+    yield "due", lambda: workspace.accounts.due(now, daily_budget=None)
     yield "lease", lambda: workspace.accounts.acquire_leases(people, "bench", now=now, for_s=600.0)
     yield "pull", lambda: pull(people, now=now)
     yield "match plays by name", lambda: match_pending(ImportRows(workspace.database), batches, now=now)

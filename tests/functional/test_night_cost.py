@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import event
 
 from mood_core.app.workspace import Workspace
-from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK
 from mood_core.report.account_states import account_states
 from mood_core.report.mood_markdown import mood_markdown
 from mood_core.store.queries.import_rows import ImportRows
@@ -71,7 +70,7 @@ def test_an_account_without_news_costs_a_handful_of_statements(
         assert report.new_listens == 0
         assert len(workspace.lake.paths("listens")) == files
         assert decoded == PEOPLE
-        assert len(seen) <= 70 + 8 * PEOPLE
+        assert len(seen) <= 71 + 8 * PEOPLE
 
 
 def test_no_step_of_a_night_reads_every_listen(standin: StandIn) -> None:
@@ -82,7 +81,7 @@ def test_no_step_of_a_night_reads_every_listen(standin: StandIn) -> None:
         with statements(workspace) as seen:
             accounts = workspace.accounts.all()
             now = workspace.now()
-            workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, [account.user_id for account in accounts])
+            workspace.accounts.due(now, daily_budget=None)
             assert one_night(workspace).new_listens > 0
             match_pending(ImportRows(workspace.database), workspace.batches, now=now)
             account_states(workspace.database, accounts, now=now)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from flows.sharing.account_selection import due_accounts
-from mood_core.domain.poll_schedule import HALF_WINDOW
+from mood_core.domain.poll_schedule import HALF_WINDOW, Pace
 from mood_core.lake import open_lake
 from mood_core.lake.schema import LISTENS, TRACKS, USERS
 from mood_core.store import Database
@@ -36,17 +38,56 @@ def test_who_was_just_pulled_is_due_after_at_most_12_hours(
         assert due_accounts(workspace, ids) == ids
 
 
-def test_a_pace_is_the_shortest_time_in_which_half_a_window_filled(migrated: Database, tmp_path: Path) -> None:
-    rng = random.Random(3)
+@pytest.fixture
+def people(migrated: Database, tmp_path: Path) -> Callable[[Mapping[str, Sequence[timedelta]]], Accounts]:
+    """Stores active accounts, with a play at each of these times ago."""
     batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+
+    def store(plays: Mapping[str, Sequence[timedelta]]) -> Accounts:
+        batches.add(USERS, users(*((person, "UTC") for person in plays)), now=NOW)
+        batches.add(TRACKS, tracks("t"), now=NOW)
+        batches.add(
+            LISTENS, listens((person, NOW - ago, "t") for person, given in plays.items() for ago in given), now=NOW
+        )
+        with migrated.write() as connection:
+            connection.execute(text("INSERT INTO accounts (user_key) SELECT user_key FROM users"))
+        return Accounts(migrated)
+
+    return store
+
+
+def test_due_are_those_whose_wait_is_over_those_never_pulled_and_those_pulled_in_the_future(
+    people: Callable[[Mapping[str, Sequence[timedelta]]], Accounts],
+) -> None:
+    hour = timedelta(hours=1)
+    accounts = people(dict.fromkeys(("ahead", "late", "new", "paused", "recent"), ()))
+    for person, ago in {"late": 2 * hour, "recent": hour, "paused": 3 * hour, "ahead": timedelta(days=-800)}.items():
+        accounts.pulled([person], at=NOW - ago)
+    accounts.set_state("paused", "paused")
+    assert accounts.due(NOW, daily_budget=None) == ["ahead", "late", "new"]
+    assert accounts.due(NOW, daily_budget=None, user_ids=["new", "recent"]) == ["new"]
+    assert accounts.due(NOW + hour, daily_budget=None) == ["ahead", "late", "new", "recent"]
+    assert accounts.due(NOW, daily_budget=20) == ["ahead", "new"], "four accounts, each every six hours"
+    assert accounts.due(NOW + 4 * hour, daily_budget=20) == ["ahead", "late", "new"]
+
+
+def test_a_pull_keeps_the_shortest_time_in_which_half_a_window_filled(
+    people: Callable[[Mapping[str, Sequence[timedelta]]], Accounts],
+) -> None:
+    rng = random.Random(3)
     minutes = {"ada": rng.sample(range(30 * 1440), 300), "bo": [5, 9, 30 * 1440], "cy": [40 * 1440]}
-    plays = {person: sorted(NOW - timedelta(minutes=ago) for ago in given) for person, given in minutes.items()}
-    batches.add(USERS, users(*((person, "UTC") for person in plays)), now=NOW)
-    batches.add(TRACKS, tracks("t"), now=NOW)
-    batches.add(LISTENS, listens((person, at, "t") for person, given in plays.items() for at in given), now=NOW)
-    since = NOW - timedelta(days=14)
-    recent = [at for at in plays["ada"] if at >= since]
-    shortest = min(late - early for early, late in zip(recent, recent[HALF_WINDOW:], strict=False))
-    paces = Accounts(migrated).paces
-    assert paces(since, HALF_WINDOW, list(plays)) == {"ada": (len(recent), shortest), "bo": (2, None)}
-    assert paces(since, HALF_WINDOW, ["bo"]) == {"bo": (2, None)}
+    accounts = people({person: [timedelta(minutes=ago) for ago in given] for person, given in minutes.items()})
+    recent = sorted(ago for ago in minutes["ada"] if ago <= 14 * 1440)
+    shortest = timedelta(minutes=min(late - early for early, late in zip(recent, recent[HALF_WINDOW:], strict=False)))
+    assert [account.pace for account in accounts.all()] == [Pace()] * 3
+    accounts.pulled(["ada", "bo", "cy"], at=NOW)
+    assert [account.pace for account in accounts.all()] == [Pace(len(recent), shortest), Pace(2, None), Pace()]
+
+
+def test_people_are_found_by_id_and_by_name(
+    people: Callable[[Mapping[str, Sequence[timedelta]]], Accounts],
+) -> None:
+    accounts = people({"ada": (), "bo": (), "cy": ()})
+    assert [one.user_id for one in accounts.all(["ADA", "cy"])] == ["ada", "cy"]
+    assert [one.user_id for one in accounts.all(["nobody"])] == []
+    assert [accounts.with_id(user_id) and user_id for user_id in ("bo", "Bo")] == ["bo", None]

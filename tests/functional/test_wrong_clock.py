@@ -12,7 +12,6 @@ import pytest
 
 from mood_core.app.workspace import Workspace
 from mood_core.domain.feature_misses import LATEST_PLAUSIBLE, WAITS_AFTER_MISSES, is_due, rest_at
-from mood_core.domain.poll_schedule import Pace, due
 from mood_core.domain.records import FeatureMiss, Listen, ListenSource, to_ms
 from mood_core.errors import QuotaExceeded
 from mood_core.lake import Lake, open_lake
@@ -88,11 +87,6 @@ def test_nights_after_a_wrong_clock_leave_what_nights_by_a_right_one_do(
     assert expected[1]
     with StandIn(seed=11, listeners=3, now=NOW, frozen=True) as again:
         assert _live(again, home.with_name("other"), offset, monkeypatch) == expected
-
-
-def test_a_pull_of_the_future_is_due_and_no_good_news() -> None:
-    pulled: dict[str, datetime | None] = {"ada": NOW + AHEAD, "bob": NOW, "eve": None}
-    assert due(pulled, {"ada": Pace(), "bob": Pace()}, now=NOW, daily_budget=None) == ["ada", "eve"]
 
 
 def test_calls_of_the_future_use_up_no_budget(migrated: Database) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mood_core.app.workspace import Workspace
-from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due
 from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
 from mood_core.usecases.people.manage_users import change_user, the_account
 from tests.life.clients import Spotify
@@ -109,10 +108,7 @@ class Simulation:
             self._check_watermark(account.user_id, account.newest_listen_at)
         if now.hour == NIGHT and now.minute == 0:
             return [account.user_id for account in accounts]
-        last_pulled = {account.user_id: account.last_pulled_at for account in accounts}
-        paces = self.workspace.accounts.paces(now - LOOK_BACK, HALF_WINDOW, list(last_pulled))
-        budget = self.workspace.settings.spotify_daily_budget
-        return due(last_pulled, {id_: Pace(*pace) for id_, pace in paces.items()}, now=now, daily_budget=budget)
+        return self.workspace.accounts.due(now, daily_budget=self.workspace.settings.spotify_daily_budget)
 
     def _check(self, outcome: PullOutcome, now: datetime) -> None:
         self.pulls += 1

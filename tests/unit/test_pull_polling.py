@@ -13,8 +13,9 @@ from mood_core.domain.poll_schedule import (
     SHORTEST,
     UNKNOWN,
     Pace,
-    due,
+    due_at,
     interval,
+    pulled_until,
     reason,
     within_quota,
 )
@@ -61,15 +62,10 @@ def test_nothing_known_waits_two_hours_and_a_quiet_person_twelve() -> None:
     assert interval(_pace([1, 2, 3])) == LONGEST
 
 
-def test_due_are_those_whose_wait_is_over_and_those_never_pulled() -> None:
-    pulled = {"c": None, "a": NOW - timedelta(hours=2), "b": NOW - timedelta(hours=1)}
-    assert due(pulled, {}, now=NOW, daily_budget=None) == ["a", "c"]
-
-
 def test_a_schedule_whose_runs_begin_some_seconds_apart_skips_none_of_them() -> None:
-    for early, is_due in ((timedelta(seconds=59), True), (timedelta(seconds=61), False)):
-        pulled = {"a": NOW - UNKNOWN + early}
-        assert bool(due(pulled, {}, now=NOW, daily_budget=None)) is is_due
+    minute = timedelta(minutes=1)
+    assert due_at(NOW, Pace()) == NOW + UNKNOWN - minute
+    assert pulled_until(NOW, 1, None) == NOW + minute
 
 
 @given(st.integers(1, 2000), st.integers(1, 2000))
@@ -78,9 +74,8 @@ def test_the_quota_is_never_planned_away(accounts: int, budget: int) -> None:
 
 
 def test_a_small_quota_makes_everybody_wait() -> None:
-    pulled = dict.fromkeys((f"{number:02}" for number in range(50)), NOW - timedelta(hours=2))
-    assert due(pulled, {}, now=NOW, daily_budget=500) == []
-    assert len(due(pulled, {}, now=NOW + timedelta(hours=1), daily_budget=500)) == 50
+    two_hours, three_hours = NOW - timedelta(hours=2), NOW - timedelta(hours=3)
+    assert three_hours <= pulled_until(NOW, 50, 500) < two_hours
 
 
 def test_every_wait_has_its_reason() -> None:

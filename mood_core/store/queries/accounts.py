@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import Row
+
+from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due_at, pulled_until
 from mood_core.domain.records import Service, from_ms, to_ms
 from mood_core.errors import StoreError
 from mood_core.store.engine.database import Database
@@ -31,6 +35,7 @@ class Account:
 
     ``state`` is active, paused, needs_reauthorisation, or unconnected (no token is stored). A refused permission is
     tried again at ``permission_retry_at``; None if no retry is planned. ``service`` is where listens are pulled from.
+    ``pace`` is the listening pace at the last pull.
     """
 
     user_id: str
@@ -45,6 +50,7 @@ class Account:
     newest_listen_at: datetime | None
     permission_retry_at: datetime | None = None
     service: str = Service.SPOTIFY
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def consented_at(self) -> datetime | None:
@@ -64,12 +70,35 @@ class Accounts:
         Names are compared by :func:`~mood_core.text.names.name_key`, ids exactly. An id selects its account only, also
         if it is the name of another account.
         """
-        accounts = [Account(**with_times(row)) for row in self._database.rows(query("accounts"))]
         if user_ids is None:
-            return accounts
-        wanted = set(user_ids)
-        names = {name_key(name) for name in wanted - {account.user_id for account in accounts}}
-        return [one for one in accounts if one.user_id in wanted or name_key(one.display_name) in names]
+            return [_account(row) for row in self._database.rows(query("accounts"))]
+        found = self._with_ids(user_ids)
+        names = {name_key(name) for name in set(user_ids) - {account.user_id for account in found}}
+        if not names:
+            return found
+        everybody = self._database.rows(query("names_of_people"))
+        named = {row.user_id for row in everybody if name_key(row.display_name) in names}
+        return self._with_ids(named.union(account.user_id for account in found))
+
+    def with_id(self, user_id: str) -> Account | None:
+        """The account whose id is ``user_id``; None if there is none."""
+        return next(iter(self._with_ids([user_id])), None)
+
+    def due(self, now: datetime, *, daily_budget: int | None, user_ids: Sequence[str] | None = None) -> list[str]:
+        """The active accounts, among ``user_ids`` if given, that are due at ``now``, ordered by id.
+
+        See :mod:`mood_core.domain.poll_schedule`. An account that was last pulled after ``now``, by a wrong clock, is
+        due too.
+        """
+        active = self._database.scalar(query("count_active_accounts"))
+        until = pulled_until(now, active, daily_budget)
+        options = () if user_ids is None else ("user_ids",)
+        values = {"now": to_ms(now), "pulled_until": to_ms(until), "user_ids": user_ids}
+        return [row.user_id for row in self._database.rows(query("due_accounts", *options), values)]
+
+    def _with_ids(self, user_ids: Collection[str]) -> list[Account]:
+        rows = self._database.rows(query("accounts", "user_ids"), {"user_ids": sorted(user_ids)})
+        return [_account(row) for row in rows]
 
     def acquire_leases(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
         """Acquire the leases of active accounts for ``owner``; returns the accounts that no other living run holds.
@@ -127,12 +156,21 @@ class Accounts:
                 connection.execute(query("release_account_leases"), {"owner": owner})
 
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None:
-        """Record that these accounts were pulled without a problem."""
-        self._for_each(user_ids, "record_pull", to_ms(at))
+        """Record that these accounts were pulled without a problem, their pace, and when they are due again."""
+        if not user_ids:
+            return
+        recent = {"since": to_ms(at - LOOK_BACK), "plays": HALF_WINDOW, "user_ids": user_ids}
+        with self._database.write() as connection:
+            rows = connection.execute(query("listening_paces"), recent)
+            paces = {row.user_id: _pace(row.plays, row.shortest_ms) for row in rows}
+            pulls = [_pull(user_id, at, paces.get(user_id, Pace())) for user_id in user_ids]
+            connection.execute(query("record_pull"), pulls)
 
     def troubled(self, user_ids: Sequence[str], problem: str) -> None:
         """Record why accounts could not be pulled."""
-        self._for_each(user_ids, "record_problem", problem)
+        if user_ids:
+            problems = [{"value": problem, "id": user_id} for user_id in user_ids]
+            self._database.run(query("record_problem"), problems)
 
     def services(self) -> dict[str, Service]:
         """The service of each account that is not pulled from Spotify."""
@@ -148,24 +186,25 @@ class Accounts:
         value = None if moment is None else to_ms(moment)
         self._database.run(query("set_read_down_to"), {"id": user_id, "value": value}, durable=True)
 
-    def paces(self, since: datetime, plays: int, user_ids: Sequence[str]) -> dict[str, tuple[int, timedelta | None]]:
-        """The listening pace of each of ``user_ids`` since ``since``, by user id; without people who did not listen.
-
-        A pace is the number of plays, and the shortest time between a play and the play that is ``plays`` later.
-        """
-        values = {"since": to_ms(since), "plays": plays, "user_ids": user_ids}
-        return {
-            row.user_id: (row.plays, None if row.shortest_ms is None else timedelta(milliseconds=row.shortest_ms))
-            for row in self._database.rows(query("listening_paces"), values)
-        }
-
     def set_state(self, user_id: str, state: str, reason: str | None = None) -> bool:
         """Set an account's state; False if there is no such account. ``active`` clears the last problem."""
         return self._database.run(query("set_account_state"), {"state": state, "reason": reason, "id": user_id}) > 0
 
-    def _for_each(self, user_ids: Sequence[str], statement: str, value: object) -> None:
-        if user_ids:
-            self._database.run(query(statement), [{"value": value, "id": user_id} for user_id in user_ids])
+
+def _account(row: Row[Any]) -> Account:
+    columns = with_times(row)
+    pace = _pace(columns.pop("recent_plays"), columns.pop("half_window_ms"))
+    return Account(**columns, pace=pace)
+
+
+def _pace(plays: int, half_window_ms: int | None) -> Pace:
+    return Pace(plays, None if half_window_ms is None else timedelta(milliseconds=half_window_ms))
+
+
+def _pull(user_id: str, at: datetime, pace: Pace) -> dict[str, Any]:
+    half_window = None if pace.half_window is None else pace.half_window // timedelta(milliseconds=1)
+    times = {"at": to_ms(at), "due": to_ms(due_at(at, pace)), "half_window": half_window}
+    return {"id": user_id, "plays": pace.plays, **times}
 
 
 def _is_free_for(owner: str, holder: str) -> bool:
