@@ -37,21 +37,20 @@ WHERE state = 'active';
 -- name: due_accounts
 -- The active accounts that are due at :now, if their last pull is not after :pulled_until or, by a wrong clock, is after
 -- :now. Each branch reads one index.
-SELECT u.user_id FROM accounts AS a
-INNER JOIN users AS u ON a.user_key = u.user_key
+SELECT u.user_id FROM users AS u
 WHERE
-    a.state = 'active'
-    AND a.due_at_ms <= :now
-    AND (a.last_pulled_at_ms IS NULL OR a.last_pulled_at_ms <= :pulled_until)
+    u.user_key IN (
+        SELECT a.user_key FROM accounts AS a
+        WHERE
+            a.state = 'active'
+            AND a.due_at_ms <= :now
+            AND (a.last_pulled_at_ms IS NULL OR a.last_pulled_at_ms <= :pulled_until)
+        UNION
+        SELECT a.user_key FROM accounts AS a
+        WHERE a.state = 'active' AND a.last_pulled_at_ms > :now
+    )
     /* user_ids: AND u.user_id = ANY(:user_ids) */
-UNION
-SELECT u.user_id FROM accounts AS a
-INNER JOIN users AS u ON a.user_key = u.user_key
-WHERE
-    a.state = 'active'
-    AND a.last_pulled_at_ms > :now
-    /* user_ids: AND u.user_id = ANY(:user_ids) */
-ORDER BY user_id;
+ORDER BY u.user_id;
 
 -- name: lease_owners
 -- Every owner of an account lease, also of an expired one.
@@ -153,7 +152,9 @@ FROM (
             OVER (PARTITION BY u.user_key ORDER BY l.played_at_ms) AS span_ms
     FROM users AS u
     INNER JOIN listens AS l ON u.user_key = l.user_key
-    WHERE l.played_at_ms >= :since AND u.user_id = ANY(:user_ids)
+    WHERE
+        l.played_at_ms >= :since
+        AND u.user_key IN (SELECT o.user_key FROM users AS o WHERE o.user_id = ANY(:user_ids))
 ) AS spans
 GROUP BY user_id;
 

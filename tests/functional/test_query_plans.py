@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +18,10 @@ from tests.store_data import NOW
 
 _SMALL = ("json_each", "CONSTANT ROW", " c", " x", " z", " n", "models", "sources", "users")
 """What may be read whole for each row: lists, and tables and aliases of tables that have few rows."""
+
+
+_LIST = re.compile("json_each|spans|subquery")
+"""What only holds the rows of some people."""
 
 
 class _Unset(dict[str, None]):
@@ -98,3 +103,10 @@ def test_views_of_a_person_read_no_listens_of_others(connection: Connection) -> 
 def test_an_unindexed_count_for_each_track_is_noticed(connection: Connection) -> None:
     bad = "SELECT t.name FROM tracks AS t ORDER BY (SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key)"
     assert everything_read_again(connection, bad) == ["SCAN l"]
+
+
+def test_no_run_reads_every_account_to_find_those_that_it_pulls(connection: Connection) -> None:
+    for name, options in (("due_accounts", ()), ("accounts", ("user_ids",)), ("listening_paces", ())):
+        steps = [step for step, _ in steps_of(connection, query(name, *options).for_sqlite.text)]
+        assert any("USING" in step for step in steps), name
+        assert [step for step in steps if step.startswith("SCAN") and not _LIST.search(step)] == [], name

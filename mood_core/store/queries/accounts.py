@@ -90,7 +90,7 @@ class Accounts:
         See :mod:`mood_core.domain.poll_schedule`. An account that was last pulled after ``now``, by a wrong clock, is
         due too.
         """
-        active = self._database.scalar(query("count_active_accounts"))
+        active = self._database.scalar(query("count_active_accounts")) if daily_budget else 0
         until = pulled_until(now, active, daily_budget)
         options = () if user_ids is None else ("user_ids",)
         values = {"now": to_ms(now), "pulled_until": to_ms(until), "user_ids": user_ids}
