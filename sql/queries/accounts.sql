@@ -35,8 +35,8 @@ SELECT count(*) FROM accounts
 WHERE state = 'active';
 
 -- name: due_accounts
--- The active accounts that are due at :now, if their last pull is not after :pulled_until or, by a wrong clock, is after
--- :now. Each branch reads one index.
+-- The active accounts that are due at :now and were not pulled after :pulled_until; and those that a wrong clock pulled
+-- after :now. Each branch reads one index.
 SELECT u.user_id FROM users AS u
 WHERE
     u.user_key IN (
