@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 UV ?= $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen --no-sync
-SQLITE_SQL := $(wildcard sql/migrations/*.sqlite.sql sql/settings/*.sqlite.sql sql/views/*.sqlite.sql)
+SQLITE_SQL := $(wildcard sql/migrations/*.sqlite.sql sql/settings/*.sqlite.sql sql/views/*.sqlite.sql sql/queries/*.sqlite.sql)
 OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/migrations/*.sql sql/queries/*.sql sql/views/*.sql sql/roles/*.sql sql/facts/*.sql sql/export/*.sql sql/examples/*.sql))
 YAML := $(wildcard prefect.yaml .pre-commit-config.yaml .github/*.yml .github/*/*.yml)
 unexport VIRTUAL_ENV

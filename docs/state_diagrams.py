@@ -13,8 +13,6 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import text
-
 from mood_core.domain.records import Listen, ListenSource, User
 from mood_core.errors import MoodlogError
 from mood_core.lake import Lake, open_lake
@@ -22,6 +20,8 @@ from mood_core.lake.arrow_tables import to_table, users_table
 from mood_core.lake.schema import LISTENS, USERS
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
+from mood_core.store.engine.named_queries import query
+from mood_core.store.queries import ledger
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.store.queries.token_rows import TokenRows
@@ -68,8 +68,8 @@ def _after(names: list[str], events: dict[str, Event], state_of: Callable[[Datab
 
 
 def _version(database: Database) -> int:
-    with database.read() as connection:
-        return connection.scalar(text("SELECT token_version FROM accounts")) or 0
+    stored = TokenRows(database).read(_USER)
+    return stored.version if stored else 0
 
 
 def _account_state(database: Database, _lake: Lake) -> str:
@@ -103,11 +103,8 @@ _ACCOUNT: dict[str, Event] = {
 
 
 def _lease_state(database: Database, _lake: Lake) -> str:
-    with database.read() as connection:
-        row = connection.execute(text("SELECT claimed_by FROM accounts")).first()
-    if row is None or row[0] is None:
-        return "free"
-    return f"held by {row[0].rpartition(':')[2]}"
+    owner = database.scalar(query("lease_owners"))
+    return f"held by {owner.rpartition(':')[2]}" if owner else "free"
 
 
 def _claim(owner: str, after: timedelta) -> Event:
@@ -129,8 +126,7 @@ _LEASE: dict[str, Event] = {
 
 
 def _batch_state(database: Database, lake: Lake) -> str:
-    with database.read() as connection:
-        loaded = set(connection.scalars(text("SELECT path FROM batches WHERE dataset = 'listens'")))
+    loaded = {row.path for row in ledger.entries(database).values() if row.dataset == LISTENS.name}
     present = set(lake.paths("listens"))
     if not present:
         return "collected" if not loaded else "lost"

@@ -192,8 +192,8 @@ LEFT JOIN audio_features AS f ON t.track_key = f.track_key
 ) AS h ON t.track_key = h.track_key */
 WHERE
     f.track_key IS NULL
-    /* and_selected */
-    /* and_awake */
+    /* selected: AND t.track_key IN (any_selected) */
+    /* resting: AND t.track_key NOT IN (any_resting) */
 ORDER BY
     /* most_heard_first: coalesce(h.listens, 0) DESC, */
     t.track_key;

@@ -372,10 +372,6 @@ SELECT
 FROM models
 WHERE model_version = ANY(:ids);
 
--- name: drop_staging
--- PostgreSQL only: the next rows of this transaction have other columns.
-DROP TABLE staging;
-
 -- name: remove_all_mood_days
 -- Remove all daily counts, before they are counted again.
 DELETE FROM mood_days;

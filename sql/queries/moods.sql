@@ -84,7 +84,7 @@ WHERE
         INNER JOIN models AS c ON m.model_key = c.model_key
         WHERE m.track_key = f.track_key AND c.model_version = :version
     )
-    /* and_selected */
+    /* selected: AND f.track_key IN (any_selected) */
 ORDER BY f.track_key
 LIMIT :page;
 
@@ -94,7 +94,7 @@ SELECT count(*) FROM any_table AS f
 WHERE
     TRUE
     /* estimated: AND NOT EXISTS (SELECT 1 FROM audio_features AS x WHERE x.track_key = f.track_key) */
-    /* and_selected */
+    /* selected: AND f.track_key IN (any_selected) */
     AND NOT EXISTS (
         SELECT 1 FROM moods AS m
         INNER JOIN models AS c ON m.model_key = c.model_key

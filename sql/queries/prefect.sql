@@ -1,44 +1,34 @@
 -- Prefect's own SQLite database in HOME/prefect, for forgetting a person. Its tables and columns are read from the
--- file; tables.sql explains the names that begin with any_. any_condition selects the rows that name the person.
-
--- name: sqlite_tables
--- The tables of a SQLite file.
-SELECT name FROM sqlite_master
-WHERE type = 'table'
-ORDER BY name;
-
--- name: sqlite_columns
--- The columns of a table of a SQLite file, with their types.
-SELECT
-    name,
-    type
-FROM pragma_table_info(:table);
+-- file; tables.sql explains the names that begin with any_. Python adds the function names_person: whether one of some
+-- texts names the person.
 
 -- name: prefect_ids
--- The ids of matching rows.
+-- The ids of rows that name the person.
 SELECT id FROM any_table
-WHERE any_condition;
+WHERE names_person(any_columns);
 
 -- name: prefect_rows
--- The row numbers of matching rows.
+-- The numbers of rows that name the person.
 SELECT rowid FROM any_table
-WHERE any_condition;
+WHERE names_person(any_columns);
 
 -- name: prefect_waiting_runs
--- Matching runs that have not started.
+-- Runs that name the person and have not started.
 SELECT
     id,
     parameters
 FROM flow_run
-WHERE run_count = 0 AND state_type = 'SCHEDULED' AND (any_condition);
+WHERE run_count = 0 AND state_type = 'SCHEDULED' AND names_person(any_columns);
 
 -- name: prefect_ended_runs
--- Matching runs that have ended.
+-- Runs that have ended: all, or those that name the person.
 SELECT
     id,
     parameters
 FROM flow_run
-WHERE state_type IN ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') AND (any_condition);
+WHERE
+    /* of_person: names_person(any_columns) AND */
+    state_type IN ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED');
 
 -- name: set_prefect_parameters
 -- Replace the parameters of a run.
@@ -51,9 +41,9 @@ DELETE FROM any_table
 WHERE any_column = ANY(:ids);
 
 -- name: delete_prefect_rows
--- Delete those of some rows that still match.
+-- Delete those of some rows that still name the person.
 DELETE FROM any_table
-WHERE rowid = ANY(:ids) AND (any_condition);
+WHERE rowid = ANY(:ids) AND names_person(any_columns);
 
 -- name: prefect_texts
 -- The texts of a row.

@@ -17,6 +17,14 @@ DELETE FROM any_table;
 -- Insert one row.
 INSERT INTO any_table (any_columns) VALUES (any_values);
 
+-- name: fill_staging
+-- PostgreSQL only: insert the rows that the client sends.
+COPY staging (any_columns) FROM STDIN WITH (FORMAT csv);
+
+-- name: drop_staging
+-- PostgreSQL only: the next rows of this transaction have other columns.
+DROP TABLE staging;
+
 -- name: copy_rows
 -- PostgreSQL only: insert the rows that the client sends.
 COPY any_table (any_columns) FROM STDIN;
@@ -77,3 +85,7 @@ WHERE schemaname = current_schema() AND n_mod_since_analyze > 1000 + n_live_tup 
 -- name: update_statistics
 -- Update the statistics for the query planner.
 ANALYZE;
+
+-- name: create_staging
+-- PostgreSQL only: the temporary table of a batch.
+CREATE TEMPORARY TABLE staging (any_columns) ON COMMIT DROP; -- noqa: PRS

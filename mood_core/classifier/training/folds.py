@@ -75,7 +75,7 @@ def artist_groups(tracks: LabelledTracks) -> NDArray[np.int64]:
     from mood_core.classifier.training.identity import same_recordings
 
     if tracks.artists is None:
-        raise InputError(f"{tracks.name} has no artist column to group by; add one or leave --group-by out")
+        raise InputError(f"{tracks.name} has no artist column, which --group-by needs; add one or leave the option out")
     named = zip(tracks.recordings(), tracks.artists, strict=True)
     return same_recordings(
         [(f"recording:{number}", *([f"artist:{artist}"] if artist else [])) for number, artist in named]

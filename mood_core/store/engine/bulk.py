@@ -61,8 +61,8 @@ def _execute_many(connection: Connection, statement: str, rows: pa.Table) -> int
 def _copy_and_insert(connection: Connection, statement: str, rows: pa.Table) -> int:
     names = ", ".join(rows.schema.names)
     types = ", ".join(f"{field.name} {_POSTGRESQL_TYPES[field.type]}" for field in rows.schema)
-    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE staging ({types}) ON COMMIT DROP")
-    _copy(connection, f"COPY staging ({names}) FROM STDIN WITH (FORMAT csv)", rows)
+    connection.execute(query("create_staging", columns=types))
+    _copy(connection, query("fill_staging", columns=names).text, rows)
     done = connection.exec_driver_sql(statement).rowcount
     connection.execute(query("drop_staging"))
     return done

@@ -6,10 +6,9 @@ import glob
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import text
-
 from mood_core.errors import DatabaseDamaged, StoreError
 from mood_core.store.engine.database import Database, open_database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.rebuilding import Kept, kept_rows
 
 _PARTS = ("", "-wal", "-shm")
@@ -25,7 +24,7 @@ def check_pages(database: Database) -> None:
     if database.dialect != "sqlite":
         return
     with database.read() as connection:
-        found = connection.scalar(text("PRAGMA quick_check(1)"))
+        found = connection.scalar(query("find_damage"))
     if found != "ok":
         problem = f"the database {database} is damaged ({found})"
         raise DatabaseDamaged(f"{problem}; `moodlog rebuild` moves it away and makes it again")

@@ -192,7 +192,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _ensure_square_root(connection: Any) -> None:
     """Add ``sqrt``, which the views use, if SQLite was built without its mathematical functions."""
     try:
-        connection.execute("SELECT sqrt(4)").fetchone()
+        connection.execute(query("has_square_root").text).fetchone()
     except sqlite3.OperationalError:
         connection.create_function("sqrt", 1, _square_root, deterministic=True)
 
@@ -204,17 +204,17 @@ def _square_root(value: float | None) -> float | None:
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
     if not options.get(_WRITE):
-        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql(query("begin_transaction").text)
         return
-    # NORMAL: a power cut can lose the last transactions, with their ledger rows; the lake restores them.
-    wanted = {"synchronous": "FULL" if options.get(_DURABLE) else "NORMAL"}
-    wanted["foreign_keys"] = "OFF" if options.get(_LOADING) else "ON"
-    for pragma, value in wanted.items():
-        # A pull writes after each call, so unchanged pragmas are not repeated.
-        if connection.info.get(pragma) != value:
-            connection.exec_driver_sql(f"PRAGMA {pragma} = {value}")
-            connection.info[pragma] = value
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # Transactions that a power cut takes are lost with their ledger rows; the lake restores them.
+    wanted = {"commits": "commit_to_disk" if options.get(_DURABLE) else "commit_quickly"}
+    wanted["keys"] = "trust_foreign_keys" if options.get(_LOADING) else "check_foreign_keys"
+    for setting, statement in wanted.items():
+        # A pull writes after each call, so unchanged settings are not repeated.
+        if connection.info.get(setting) != statement:
+            connection.exec_driver_sql(query(statement).text)
+            connection.info[setting] = statement
+    connection.exec_driver_sql(query("begin_transaction", "immediate").text)
 
 
 def _one_writer(engine: Engine) -> AbstractContextManager[object]:

@@ -75,8 +75,7 @@ def _of_sqlite(file: Path) -> list[str]:
             columns = connection.execute(query("sqlite_columns").text, {"table": "schema_migrations"})
             if {"name", "sha256", "applied_at_ms"} <= {name for name, _ in columns}:
                 return []
-            names = connection.execute(query("sqlite_tables").text)
-            return [name for (name,) in names if not name.startswith("sqlite_")]
+            return [name for (name,) in connection.execute(query("sqlite_tables").text)]
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise StoreBusy(f"another program is writing to {file}; try again in a minute") from error

@@ -15,11 +15,10 @@ from sqlalchemy import Dialect, TextClause, bindparam, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import UserDefinedType
 
-from mood_core.store.engine.sql_files import in_sqlite, sql_folder
+from mood_core.store.engine.sql_files import in_sqlite, list_parameters, sql_folder
 
 _COMMENT = re.compile(r"\s*--.*")
 _NOT_CHOSEN = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
-_LISTS = re.compile(r"(?:= ANY\(|unnest\(CAST\():(\w+)")
 
 
 class Query(TextClause):
@@ -47,18 +46,18 @@ def query(name: str, *options: str, **parts: str) -> Query:
     Args:
         name: the name after ``-- name:`` above the statement.
         options: the comments ``/* option: SQL */`` that become a part of the statement.
-        parts: SQL for each comment ``/* part */`` or identifier ``any_part`` in the statement.
+        parts: SQL for each comment ``/* part */`` or identifier ``any_part``. The name of each is an option, too.
 
     Raises:
         KeyError: No statement has this name.
     """
     sql = _statements()[name]
-    for option in options:
+    for option in (*options, *parts):
         sql = re.sub(rf"/\* {option}: (.*?) \*/", r"\1", sql, flags=re.DOTALL)
     for key, part in parts.items():
         sql = part.join(re.split(rf"/\* {key} \*/|\bany_{key}\b", sql))
     sql = _NOT_CHOSEN.sub("", sql)
-    lists = [bindparam(each, type_=_Values()) for each in dict.fromkeys(_LISTS.findall(sql))]
+    lists = [bindparam(each, type_=_Values()) for each in list_parameters(sql)]
     found = Query(sql).bindparams(*lists)
     found.for_sqlite = text(in_sqlite(sql)).bindparams(*lists)
     return found

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mood_core.errors import DatabaseDamaged, StoreBusy, StoreError
 from mood_core.files.private import open_private
+from mood_core.store.engine.named_queries import query
 
 _WAIT_S = 60.0
 
@@ -27,7 +28,7 @@ def snapshot(source: Path, target: Path) -> None:
     open_private(target, new=True).close()
     try:
         with closing(sqlite3.connect(source, timeout=_WAIT_S, isolation_level=None)) as connection:
-            connection.execute("VACUUM INTO ?", (str(target),))
+            connection.execute(query("vacuum_into").text, {"file": str(target)})
     except sqlite3.OperationalError as error:
         if "locked" in str(error) or "busy" in str(error):
             raise StoreBusy(f"another program holds {source}; try again in a minute") from error

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 _COMMENT = re.compile(r"--.*")
-_FOR_SQLITE = (
-    (re.compile(r"= ANY\((:\w+)\)"), r"IN (SELECT value FROM json_each(\1))"),
-    (re.compile(r"unnest\(CAST\((:\w+) AS INTEGER\[\]\)\)"), r"json_each(\1)"),
-    (re.compile(r"DATE '1970-01-01' \+ ([\w.]+)"), r"date(\1 * 86400, 'unixepoch')"),
-    (re.compile(r"CAST\(date_trunc\('month', (date\([^()]*\))\) AS DATE\)"), r"date(\1, 'start of month')"),
-    (re.compile(r"json_array_elements\(CAST\((:\w+) AS JSON\)\)"), r"json_each(\1)"),
-    (re.compile(r"(\w+\.value) ->> (\d)"), r"json_extract(\1, '$[\2]')"),
-    (re.compile(r"\bgreatest\("), "max("),
-    (re.compile(r"\bleast\("), "min("),
-    (re.compile(r"\s+FOR (?:KEY )?SHARE(?: OF \w+)?"), ""),  # a SQLite transaction that writes is alone anyway
-)
-"""Expressions that differ: PostgreSQL's and SQLite's."""
-
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
@@ -60,9 +49,24 @@ def sql_files(kind: str, dialect: str) -> list[SqlFile]:
 
 def in_sqlite(sql: str) -> str:
     """``sql``, which is written for PostgreSQL, translated for SQLite."""
-    for pattern, spelling in _FOR_SQLITE:
+    for pattern, spelling in _translations():
         sql = pattern.sub(spelling, sql)
     return sql
+
+
+def list_parameters(sql: str) -> list[str]:
+    """The names of the parameters of ``sql`` that take a list."""
+    return list(dict.fromkeys(re.findall(_dialects()["lists"], sql)))
+
+
+@cache
+def _translations() -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(each["postgresql"]), each["sqlite"]) for each in _dialects()["expressions"]]
+
+
+@cache
+def _dialects() -> dict[str, Any]:
+    return tomllib.loads((sql_folder() / "dialects.toml").read_text(encoding="utf-8"))
 
 
 @cache

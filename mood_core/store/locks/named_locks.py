@@ -101,7 +101,7 @@ def _sqlite(database: Database, what: NamedLock, wait_s: float) -> Iterator[None
     connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
     try:
         try:
-            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute(query("begin_transaction", "exclusive").text)
         except sqlite3.OperationalError as error:
             raise StoreBusy(what.value) from error
         yield

@@ -38,11 +38,13 @@ class FeatureRows:
         called are left out, because there may be many of them, the same every night. ``most_heard_first`` orders by
         the number of listens, which reads all of them.
         """
-        selected, values = selection.tracks("t.track_key")
-        awake, more = _awake(*resting) if resting else ("", {})
+        parts, values = selection.tracks()
+        if resting:
+            parts["resting"], more = _resting(*resting)
+            values |= more
         options = ("most_heard_first",) if most_heard_first else ()
-        statement = query("tracks_without_features", *options, and_selected=selected, and_awake=awake)
-        return [_track(row) for row in self._database.rows(statement, values | more)]
+        statement = query("tracks_without_features", *options, **parts)
+        return [_track(row) for row in self._database.rows(statement, values)]
 
     def past_misses(self, track_ids: Sequence[str]) -> PastMisses:
         """The feature misses of ``track_ids`` by (track id, source name)."""
@@ -102,10 +104,10 @@ def _track(row: Row[Any]) -> Track:
     )
 
 
-def _awake(sources: Sequence[str], rest: Rest) -> tuple[str, dict[str, object]]:
-    """The SQL ``AND ...`` for tracks that do not rest, and its parameters."""
+def _resting(sources: Sequence[str], rest: Rest) -> tuple[str, dict[str, object]]:
+    """The statement for the tracks that rest, and its parameters."""
     after: dict[str, object] = {f"after_{count}": to_ms(moment) for count, moment in enumerate(rest.after, start=1)}
     fewer = " ".join(f"WHEN {count} THEN :after_{count}" for count in range(1, len(after)))
     values = after | {"after": to_ms(rest.after[-1]), "until": to_ms(rest.until)}
     resting = query("resting_tracks", when_misses=fewer).text
-    return f"AND t.track_key NOT IN ({resting})", values | {"sources": sources, "count": len(sources)}
+    return resting, values | {"sources": sources, "count": len(sources)}

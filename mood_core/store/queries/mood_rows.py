@@ -40,9 +40,9 @@ class MoodRows:
         """
         import pyarrow as pa
 
-        selected, values = selection.tracks("f.track_key")
+        parts, values = selection.tracks()
         options, table = _features(estimated=estimated)
-        statement = query("unlabelled_tracks", *options, table=table, and_selected=selected)
+        statement = query("unlabelled_tracks", *options, table=table, **parts)
         after = -1
         while True:
             page = {"after": after, "version": model_version, "page": PAGE}
@@ -59,8 +59,8 @@ class MoodRows:
     ) -> int:
         """The number of selected tracks with features and without a label by ``model_version``."""
         options, table = _features(estimated=estimated)
-        selected, values = selection.tracks("f.track_key")
-        statement = query("count_unlabelled_tracks", *options, table=table, and_selected=selected)
+        parts, values = selection.tracks()
+        statement = query("count_unlabelled_tracks", *options, table=table, **parts)
         return int(self._database.scalar(statement, values | {"version": model_version}))
 
     def has_estimates(self) -> bool:

@@ -91,7 +91,7 @@ class PersonErasure:
         """On SQLite, empty the write-ahead log, which still contains the deleted rows."""
         if self._database.dialect == "sqlite":
             with self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+                busy, _, _ = connection.execute(query("empty_log")).one()
             self._log_is_used = bool(busy)
 
 

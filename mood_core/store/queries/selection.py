@@ -33,12 +33,12 @@ class Selection:
         """Whether the selection is the whole history."""
         return self.user_ids is None and self.first_day is None and self.last_day is None
 
-    def tracks(self, column: str) -> tuple[str, dict[str, object]]:
-        """The SQL ``AND ...`` for ``column`` as the key of a track played in this selection, and its parameters."""
+    def tracks(self) -> tuple[dict[str, str], dict[str, object]]:
+        """The part ``selected`` of a statement, the tracks played in this selection, and its parameters."""
         if self.is_everything:
-            return "", {}
+            return {}, {}
         chosen = {"user_ids": self.user_ids, "first_day": self.first_day, "last_day": self.last_day}
         values: dict[str, object] = {
             name: str(one) if isinstance(one, date) else one for name, one in chosen.items() if one is not None
         }
-        return f"AND {column} IN ({query('heard_tracks', *values).text})", values
+        return {"selected": query("heard_tracks", *values).text}, values

@@ -72,12 +72,12 @@ def _clean(database: Path, words: Collection[str], known: Collection[str] | None
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S, isolation_level=None)) as opened:
             if ("flow_run",) not in opened.execute(query("sqlite_tables").text):
                 return Removed()  # a server was stopped before it made its tables
-            opened.execute("PRAGMA foreign_keys = ON")
+            opened.execute(query("check_foreign_keys").text)
             strangers = [] if known is None else runs_of_strangers(opened, known)
             rows = HistoryRows(opened, WordsOfAPerson([*words, *strangers]))
             runs = rows.remove()
             left = [f"{database}: {name}" for name in rows.settings_that_name_them()]
-            opened.execute("VACUUM")  # pages that deleted rows have left still hold them
+            opened.execute(query("vacuum_file").text)  # pages that deleted rows have left still hold them
             if not _log_is_empty(opened):
                 left.append(f"{database}-wal")
     except sqlite3.DatabaseError as error:
@@ -92,7 +92,7 @@ def _clean(database: Path, words: Collection[str], known: Collection[str] | None
 def _log_is_empty(opened: sqlite3.Connection) -> bool:
     """Move everything out of the log beside the file; False while another program goes on reading from it."""
     deadline = time.monotonic() + _WAIT_S
-    while opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+    while opened.execute(query("empty_log").text).fetchone()[0]:
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_S)

@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from mood_core.store.engine.named_queries import query
 from mood_core.text.names import name_key
@@ -78,30 +79,26 @@ class HistoryRows:
     def __init__(self, opened: sqlite3.Connection, person: WordsOfAPerson) -> None:
         self._opened = opened
         self._person = person
-        opened.create_function("names_person", 1, person.are_in, deterministic=True)
+        opened.create_function("names_person", -1, lambda *texts: any(map(person.are_in, texts)), deterministic=True)
 
     def remove(self) -> int:
         """Delete or blank them; returns their number."""
         count = self._delete_waiting_runs() + self._delete_ended_runs()
         tables = [str(name) for (name,) in self._opened.execute(query("sqlite_tables").text)]
         for table in sorted(set(tables) - {*_SETTINGS, *_PREFECTS}):
-            if not table.startswith("sqlite_"):
-                count += self._blank(table) if table in _BLANKED else self._delete(table)
+            count += self._blank(table) if table in _BLANKED else self._delete(table)
         return count
 
     def settings_that_name_them(self) -> Iterator[str]:
         """``table id`` of each setting that names the person."""
         for table in _SETTINGS:
-            if condition := self._condition(table):
-                for (id_,) in self._opened.execute(query("prefect_ids", table=table, condition=condition).text):
-                    yield f"{table.replace('_', ' ')} {id_}"
+            for id_ in self._found("prefect_ids", table):
+                yield f"{table.replace('_', ' ')} {id_}"
 
     def _delete_waiting_runs(self) -> int:
         """Remove the person from runs that have not started; delete runs for this person alone."""
-        condition = self._condition("flow_run")
-        if not condition:
-            return 0
-        waiting = self._opened.execute(query("prefect_waiting_runs", condition=condition).text).fetchall()
+        columns = _quoted(self._columns("flow_run"))
+        waiting = self._opened.execute(query("prefect_waiting_runs", columns=columns).text).fetchall()
         mine = []
         for id_, parameters in waiting:
             kept = self._without_them(parameters)
@@ -123,11 +120,8 @@ class HistoryRows:
         return None if self._person.are_in(changed) else changed
 
     def _delete_ended_runs(self) -> int:
-        condition = self._condition("flow_run")
-        if not condition:
-            return 0
-        condition = f'names_person("id") OR {condition}'
-        ended = self._opened.execute(query("prefect_ended_runs", condition=condition).text)
+        columns = _quoted(["id", *self._columns("flow_run")])
+        ended = self._opened.execute(query("prefect_ended_runs", "of_person", columns=columns).text)
         return self._delete_by_id([id_ for id_, _ in ended])
 
     def _delete_by_id(self, runs: list[str]) -> int:
@@ -140,9 +134,8 @@ class HistoryRows:
         return len(runs)
 
     def _delete(self, table: str) -> int:
-        condition = self._condition(table)
-        rows = self._rows(table, condition)
-        delete = query("delete_prefect_rows", table=table, condition=condition).in_sqlite()
+        rows = self._found("prefect_rows", table)
+        delete = query("delete_prefect_rows", table=table, columns=_quoted(self._columns(table))).in_sqlite()
         for some in _parts(rows):
             with self._transaction():
                 self._opened.execute(delete, {"ids": json.dumps(some)})
@@ -150,29 +143,25 @@ class HistoryRows:
 
     def _blank(self, table: str) -> int:
         columns = self._columns(table)
-        rows = self._rows(table, self._condition(table))
+        rows = self._found("prefect_rows", table)
         for row in rows:
             with self._transaction():
                 self._blank_row(table, columns, row)
         return len(rows)
 
     def _blank_row(self, table: str, columns: list[str], row: int) -> None:
-        texts = query("prefect_texts", table=table, columns=", ".join(f'"{name}"' for name in columns))
+        texts = query("prefect_texts", table=table, columns=_quoted(columns))
         found = self._opened.execute(texts.text, {"row": row}).fetchone()
         for name, value in zip(columns, found or (), strict=bool(found)):
             if self._person.are_in(value):
                 new = None if name in _KEYS else self._person.blanked(value)
-                change = query("set_prefect_text", table=table, column=f'"{name}"')
+                change = query("set_prefect_text", table=table, column=_quoted([name]))
                 self._opened.execute(change.text, {"value": new, "row": row})
 
-    def _rows(self, table: str, condition: str) -> list[int]:
-        if not condition:
-            return []
-        rows = self._opened.execute(query("prefect_rows", table=table, condition=condition).text)
-        return [row for (row,) in rows]
-
-    def _condition(self, table: str) -> str:
-        return " OR ".join(f'names_person("{name}")' for name in self._columns(table))
+    def _found(self, statement: str, table: str) -> list[Any]:
+        """The first column of the rows of ``table`` that name the person."""
+        rows = self._opened.execute(query(statement, table=table, columns=_quoted(self._columns(table))).text)
+        return [first for (first,) in rows]
 
     def _columns(self, table: str) -> list[str]:
         """The columns of ``table`` with texts of people."""
@@ -185,14 +174,14 @@ class HistoryRows:
     def _transaction(self) -> Iterator[None]:
         """A transaction that blocks other writers; short, because the server waits for it."""
         with self._opened:  # commits, or rolls back after an error
-            self._opened.execute("BEGIN IMMEDIATE")
+            self._opened.execute(query("begin_transaction", "immediate").text)
             yield
 
 
 def runs_of_strangers(opened: sqlite3.Connection, known: Collection[str]) -> list[str]:
     """The ids of ended runs with a parameter that is a person who is not among ``known``."""
     keys = {*known, *map(name_key, known), FORGOTTEN}
-    runs = opened.execute(query("prefect_ended_runs", condition="TRUE").text)
+    runs = opened.execute(query("prefect_ended_runs").text)
     return [id_ for id_, parameters in runs if any(not keys & {who, name_key(who)} for who in _people_in(parameters))]
 
 
@@ -201,6 +190,10 @@ def _people_in(parameters: str | None) -> Iterator[str]:
     for name in _PEOPLE:
         given = values.get(name) or ()
         yield from (who for who in (given if isinstance(given, list) else [given]) if isinstance(who, str))
+
+
+def _quoted(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _parts(rows: list[str] | list[int]) -> Iterable[list[str] | list[int]]:
