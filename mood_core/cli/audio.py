@@ -26,7 +26,7 @@ _SAID = {
     "stored_before": "analysed before, or for another file of the same track",
     "exact_features": "of tracks that have exact features",
     "no_track": "of tracks that are not in the database",
-    "no_tags": "without an ISRC, or artist and title, in their tags",
+    "no_tags": "without a track, an ISRC, or artist and title in tags or file name",
     "unreadable": "not readable as audio",
     "failed": "could not be analysed",
     "not_tried": "not tried",

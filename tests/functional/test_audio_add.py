@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 import wave
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from mutagen.flac import FLAC
 from mutagen.id3 import TIT2, TPE1, TSRC
 from mutagen.wave import WAVE
 
@@ -19,6 +21,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind
 from mood_core.features.audio.analyser import AnalysisFailed
 from mood_core.features.audio.limited_program import Limits, run_limited
+from mood_core.features.audio.tags import AudioTags, read_tags
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, TRACKS, USERS
 from standin import StandIn
@@ -57,6 +60,25 @@ def _file(path: Path, *, artist: str = "", title: str = "", isrc: str = "") -> N
         if value:
             file.tags.add(frame(text=[value]))
     file.save()
+
+
+def _flac(path: Path, **tags: str) -> None:
+    """An empty FLAC file of two seconds with Vorbis comments."""
+    rate, samples = 8_000, 16_000
+    info = struct.pack(">HH6xQ16x", 4_096, 4_096, rate << 44 | 15 << 36 | samples)
+    path.write_bytes(b"fLaC\x80" + len(info).to_bytes(3, "big") + info)
+    file: Any = FLAC(path)  # type: ignore[no-untyped-call]
+    file.update(tags)
+    file.save()
+
+
+def _with_info(path: Path, **texts: bytes) -> None:
+    """Adds an INFO list, as ffmpeg and recorders write it, to a WAVE file."""
+    chunks = b"".join(
+        name.encode() + struct.pack("<I", len(text)) + text + b"\0" * (len(text) % 2) for name, text in texts.items()
+    )
+    content = path.read_bytes() + b"LIST" + struct.pack("<I", len(chunks) + 4) + b"INFO" + chunks
+    path.write_bytes(content[:4] + struct.pack("<I", len(content) - 8) + content[8:])
 
 
 @pytest.fixture
@@ -120,6 +142,29 @@ def test_every_listen_of_a_file_gets_an_estimated_label_and_every_file_an_outcom
     again = json.loads(_add(folder).stdout)["outcomes"]
     assert (again["stored_before"], again.get("analysed", 0)) == (4, 0)
     assert (history / "calls").read_text().splitlines() == ["0 broken.wav", "1.wav", "2.wav", "4.wav"]
+
+
+def test_vorbis_comments_without_some_tags_are_read(tmp_path: Path) -> None:
+    for name, tags in {"all": {"title": "T", "artist": "A"}, "artist": {"artist": "A"}, "none": {}}.items():
+        path = tmp_path / f"{name}.flac"
+        _flac(path, **tags)
+        assert read_tags(path) == AudioTags(None, tags.get("title", ""), tags.get("artist", ""), 2_000, name)
+
+
+def test_files_without_tags_are_matched_by_info_list_and_file_name(history: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "untagged"
+    _file(folder / "1.wav")
+    _with_info(folder / "1.wav", IART=b"bj\xc3\xb6rk", ICMT=b"odd", INAM=b"By name")
+    _file(folder / "07 - Ada Band - Own Song.wav")
+    _file(folder / "demo.wav")
+    _file(folder / "no-such.wav")
+    untagged = Track("spotify:local:::demo:2", "", (), kind=TrackKind.LOCAL)
+    with Workspace() as workspace:
+        workspace.batches.add(TRACKS, to_table(TRACKS, [untagged]), now=NOW)
+        heard = [Listen("ada", NOW - timedelta(hours=n), untagged.track_id, ListenSource.RECENTLY_PLAYED) for n in (5,)]
+        workspace.batches.add(LISTENS, to_table(LISTENS, heard), now=NOW)
+    assert json.loads(_add(folder).stdout)["outcomes"] == {"analysed": 3, "no_tags": 1}
+    assert _shown().keys() == {"b" * 22, LOCAL, untagged.track_id}
 
 
 def test_forgetting_rebuild_export_and_relabel_carry_estimates(history: Path, folder: Path) -> None:

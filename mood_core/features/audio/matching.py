@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 from urllib.parse import unquote_plus
 
 from mood_core.domain.recordings import durations_agree, normalised_isrc
@@ -13,6 +15,7 @@ from mood_core.domain.track_names import artist_spellings, plain_artist, plain_t
 from mood_core.features.audio.tags import AudioTags
 
 _LOCAL = "spotify:local:"
+_ARTIST_AND_TITLE = re.compile(r"(?:\d+[ .-]+)?(?P<artist>.+?) [-\u2013] (?P<title>.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,14 @@ class TrackIndex:
     def matches(self, tags: AudioTags) -> list[Track]:
         """The tracks of ``tags``: those with its ISRC, else those with its artist and title; durations must agree."""
         found = self._agreeing(self.by_isrc.get(tags.isrc or "", ()), tags)
-        if not found and tags.title and tags.artists:
-            title = plain_title(tags.title)
-            names = dict.fromkeys([plain_artist(tags.artists), *artist_spellings(tags.artists)])
-            found = [track for name in names for track in self._agreeing(self.by_name.get((name, title), ()), tags)]
+        if not found:
+            found = [track for artists, title in _names(tags) for track in self._named(artists, title, tags)]
         return list({track.track_id: track for track in found}.values())
+
+    def _named(self, artists: str, title: str, tags: AudioTags) -> list[Track]:
+        names = dict.fromkeys([plain_artist(artists), *artist_spellings(artists)])
+        found = [self.by_name.get((name, plain_title(title)), ()) for name in names]
+        return self._agreeing(chain.from_iterable(found), tags)
 
     @staticmethod
     def _agreeing(tracks: Iterable[Track], tags: AudioTags) -> list[Track]:
@@ -47,6 +53,15 @@ def index_tracks(tracks: Iterable[Track]) -> TrackIndex:
             for artist in artist_spellings(", ".join(track.artists)):
                 by_name[artist, plain_title(track.name)].append(track)
     return TrackIndex(dict(by_isrc), dict(by_name))
+
+
+def _names(tags: AudioTags) -> list[tuple[str, str]]:
+    """(artists, title) of a file: its tags, else its file name: "ARTIST - TITLE", or a title as in Spotify's ids."""
+    names = [(tags.artists, tags.title or tags.file_name)]
+    is_named = tags.artists and tags.title
+    if not is_named and (match := _ARTIST_AND_TITLE.fullmatch(tags.file_name)):
+        names.append((match["artist"], match["title"]))
+    return names
 
 
 def _described(track: Track) -> Track:
