@@ -1,4 +1,4 @@
-"""Decides which rows may be stored: none of forgotten people, and none of accounts that another run has leased."""
+"""Decides which rows may be stored: none about forgotten people, and none of accounts that another run has leased."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from mood_core.lake.schema import FORGOTTEN, PERSONAL, Dataset
 from mood_core.store.locks.fences import leases_of, lost_leases
 from mood_core.store.queries.tombstones import drop_people, lock_people, tombstones_of, user_ids_of
 from mood_core.text.format import plural
+from mood_core.usecases.private_rows import without_private_rows
 
 log = logging.getLogger(__name__)
 
 
 def allowed_rows(connection: Connection, dataset: Dataset, rows: pa.Table) -> pa.Table:
-    """``rows`` without the rows of forgotten people.
+    """``rows`` without the rows of forgotten people, and without those about their local files and unknown names.
 
     Raises:
         LockLost: Another run has acquired the account lease of another person in ``rows``.
     """
     lock_people(connection, alone=dataset is FORGOTTEN)
     if dataset not in PERSONAL:
-        return rows
+        return without_private_rows(connection, dataset, rows)
     people, leases = set(user_ids_of(rows)), leases_of(connection)
     gone = forgotten_among(connection, people)
     lost = lost_leases(connection, leases, people - gone) if leases else set()

@@ -69,6 +69,19 @@ WHERE
     l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
     AND t.track_id LIKE 'spotify:local:%';
 
+-- name: stored_among
+-- Those of some tracks that are stored.
+SELECT track_id FROM tracks WHERE track_id = ANY(:ids);
+
+-- name: names_of_others
+-- The names of the plays of everybody but some people.
+SELECT DISTINCT
+    p.artist,
+    p.title
+FROM named_plays AS p
+INNER JOIN users AS u ON p.user_key = u.user_key
+WHERE NOT u.user_id = ANY(:ids);
+
 -- name: names_of_plays
 -- The names of plays, and whether a person's own rows have them.
 SELECT DISTINCT

@@ -79,10 +79,15 @@ def newest_forgetting(connection: Connection) -> int:
 def half_forgotten(database: Database) -> list[str]:
     """The ids of people who are only partly forgotten, because a run was killed."""
     with database.read() as connection:
-        found = set(connection.scalars(query("paused_for"), {"reason": BEING_FORGOTTEN}))
-        if _keys(connection):
-            ids = list(connection.scalars(query("every_person")))
-            found |= {user_id for user_id, stone in tombstones_of(connection, ids).items() if stone.in_force}
+        return half_forgotten_in(connection)
+
+
+def half_forgotten_in(connection: Connection) -> list[str]:
+    """:func:`half_forgotten`, as the transaction of ``connection`` sees it."""
+    found = set(connection.scalars(query("paused_for"), {"reason": BEING_FORGOTTEN}))
+    if _keys(connection):
+        ids = list(connection.scalars(query("every_person")))
+        found |= {user_id for user_id, stone in tombstones_of(connection, ids).items() if stone.in_force}
     return sorted(found)
 
 
