@@ -9,7 +9,8 @@ from functools import cached_property
 import httpx
 
 from mood_core.domain.records import SERVICE_NAMES, Service
-from mood_core.errors import MoodlogError, ReauthorisationNeeded
+from mood_core.errors import ConfigError, MoodlogError, ReauthorisationNeeded
+from mood_core.http.addresses import origin
 from mood_core.http.call_ledger import CallLedger
 from mood_core.http.json_service import JsonService
 from mood_core.scrobbles import lastfm, listenbrainz
@@ -57,7 +58,21 @@ class HistoryClients:
         stored = self._tokens.read(user_id)
         if stored is None:
             raise ReauthorisationNeeded(f"Account {user_id} has no login; run `moodlog connect`", source="moodlog")
-        return Login.from_json(self._cipher().decrypt(stored.ciphertext))
+        try:
+            return Login.from_json(self._cipher().decrypt(stored.ciphertext))
+        except ConfigError as error:
+            raise ConfigError(
+                f"The login of account {user_id} is damaged, or was encrypted with another key than MOODLOG_TOKEN_KEY; "
+                f"put the old key back, or run `moodlog connect --from SERVICE NAME --user {user_id}`"
+            ) from error
+
+    def is_read_from(self, user_id: str, service: Service, name: str) -> bool:
+        """Whether the account is pulled from ``name`` at ``service`` already; False if its login cannot be read."""
+        try:
+            login = self.login_of(user_id)
+        except (ConfigError, ReauthorisationNeeded):
+            return False
+        return (login.origin, login.name) == (origin(self.url(service)), name)
 
     def for_login(
         self, user_id: str, service: Service, login: Login, refused: Callable[[str], None] = lambda _: None

@@ -212,15 +212,12 @@ class Parts:
         self._closing.callback(clients.close)
         return clients
 
-    def listen_clients(self) -> Callable[[str], ListenClient]:
-        """Returns the client of an account, by its id, for the service that it is pulled from."""
-        services = self.accounts.services()
-
-        def client_of(user_id: str) -> ListenClient:
-            service = services.get(user_id)
-            return self.spotify.for_user(user_id) if service is None else self.histories.for_user(user_id, service)
-
-        return client_of
+    def listen_client(self, user_id: str) -> ListenClient:
+        """The client of an account, for the service that it is pulled from."""
+        service = self.accounts.service(user_id)
+        return (
+            self.spotify.for_user(user_id) if service is Service.SPOTIFY else self.histories.for_user(user_id, service)
+        )
 
     def lock(self, what: NamedLock) -> AbstractContextManager[None]:
         """Hold the exclusive lock ``what`` of this database; see :mod:`mood_core.store.locks.named_locks`."""

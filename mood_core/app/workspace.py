@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mood_core.app.parts import Parts, make_home, utc_now
-from mood_core.domain.records import Service, User
+from mood_core.domain.bounds import EARLIEST_PLAY
+from mood_core.domain.records import ListenSource, Service, User
 from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.selection import Selection
 
@@ -112,6 +113,8 @@ class Workspace(Parts):
         ciphertext = self.cipher.encrypt(replace(login, name=name).to_json())
 
         def keep(id_: str) -> None:
+            if not self.histories.is_read_from(id_, service, name):
+                self.accounts.restart_history(id_)
             now = self.now()
             self.tokens.write(id_, ciphertext, authorised_at=now, expected_version=None, service=service)
 
@@ -138,8 +141,8 @@ class Workspace(Parts):
             ReauthorisationNeeded: The service refuses it.
             SourceError: The service fails in another way.
         """
-        service = self.accounts.services().get(user_id)
-        if service is None:
+        service = self.accounts.service(user_id)
+        if service is Service.SPOTIFY:
             self.spotify.try_permission(user_id)
         else:
             self.histories.try_login(user_id, service)
@@ -151,11 +154,37 @@ class Workspace(Parts):
             ConfigError: It does not.
             ReauthorisationNeeded: There is none.
         """
-        service = self.accounts.services().get(user_id)
-        if service is None:
+        service = self.accounts.service(user_id)
+        if service is Service.SPOTIFY:
             self.spotify.check_token(user_id)
         else:
             self.histories.for_user(user_id, service)
+
+    def drop_changed_plays(self, account: Account) -> int:
+        """Remove the plays of ``account`` that were deleted or edited at its service; the next pull reads them again.
+
+        Raises:
+            StoreBusy: The account is being pulled, or another process is rewriting the lake.
+            BatchCorrupt: A file of the lake cannot be read; nothing is changed.
+        """
+        from mood_core.lake.arrow_tables import to_table
+        from mood_core.lake.schema import GAPS
+        from mood_core.usecases.account_lock import account_lock
+        from mood_core.usecases.people.drop_changed import drop_changed, to_read_again
+
+        now, user_id, times = self.now(), account.user_id, account.changed_at
+        if not times:
+            return 0
+        with self.lock(NamedLock.UPKEEP):
+            self.batches.finish(now=now, everywhere=True)
+            with account_lock(self.accounts, user_id, self.now):
+                source = ListenSource(account.service)
+                drop_changed(user_id, times, source, self.lake, self.database, now=now)
+                gap = to_read_again(user_id, times, now)
+                gap = replace(gap, starts_at=self.listens.free_gap_start(user_id, gap.starts_at))
+                self.batches.add(GAPS, to_table(GAPS, [gap]), now=now)
+                self.accounts.set_changed_plays(user_id, [], since=EARLIEST_PLAY)
+        return len(times)
 
     def days_left(self, authorised_at: datetime) -> int:
         """Whole days until a permission given at ``authorised_at`` ends; negative after that."""
@@ -197,7 +226,7 @@ class Workspace(Parts):
         """The function that pulls accounts; ``stop`` can end it early."""
         from mood_core.usecases.nightly.pull_listens import PullListens
 
-        parts = self.listen_clients(), self.listens, self.accounts, self.batches
+        parts = self.listen_client, self.listens, self.accounts, self.batches
         return PullListens(*parts, dry_run=dry_run, stop=stop, quarantine=self.quarantine_rows)
 
     def quarantine_rows(self, user_id: str, rows: Sequence[dict[str, Any]]) -> Path | None:

@@ -94,7 +94,8 @@ def command(
 def reconnect(user: str, with_token: bool, no_browser: bool) -> None:
     """Renew the permission of a connected account, by its id or name. Its history stays.
 
-    An account of ListenBrainz or Last.fm keeps its name there; --token sets a new token of ListenBrainz.
+    An account of ListenBrainz or Last.fm keeps its name there. --token replaces the token of ListenBrainz; an empty
+    one removes it.
 
     Spotify's permissions end six months after consent; `moodlog status` shows the days left.
 
@@ -106,8 +107,10 @@ def reconnect(user: str, with_token: bool, no_browser: bool) -> None:
         account = the_account(workspace.accounts, user)
         if account.service != Service.SPOTIFY and account.authorised_at is not None:
             service = Service(account.service)
-            name = workspace.histories.login_of(account.user_id).name
-            login = _login(workspace, service, name, with_token=with_token)
+            stored = workspace.histories.login_of(account.user_id)
+            login = _login(workspace, service, stored.name, with_token=with_token)
+            if not with_token and login.origin == stored.origin:
+                login = stored
             _pull_once(workspace, workspace.connect_history(service, login, account.timezone, known=account))
             return
         token = _consent(workspace, no_browser=no_browser)

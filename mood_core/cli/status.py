@@ -128,6 +128,7 @@ def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
         "watermark": account.newest_listen_at and account.newest_listen_at.isoformat(),
         "last_pulled_at": account.last_pulled_at and account.last_pulled_at.isoformat(),
         "last_problem": account.last_problem,
+        "changed_plays": len(account.changed_at),
     }
 
 

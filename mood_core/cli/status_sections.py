@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from mood_core.domain.records import SERVICE_NAMES
+from mood_core.text.format import plural
+
 _YEARS = 5
 _DAY = len("2026-11-24")
 
@@ -29,11 +32,18 @@ def summary(state: Mapping[str, Any]) -> dict[str, list[Row]]:
 
 
 def attention(state: Mapping[str, Any]) -> Iterator[str]:
-    """Sentences about possible gaps, pending plays and rate limits, which have no section of their own."""
+    """Sentences about what has no section: possible gaps, pending and changed plays, and rate limits."""
     if gaps := sum(gap["filled_at"] is None for gap in state["gaps"]):
         yield f"Possible gaps: {gaps}. An import of your data from Spotify fills them."
     if pending := sum(row["listens"] for row in state["history"] if row["source"] == "waiting"):
         yield f"Pending plays, whose track is not known yet: {pending}. The nightly run looks up their names."
+    for user in state["users"]:
+        if changed := user["changed_plays"]:
+            person, service = user["display_name"], SERVICE_NAMES[user["service"]]
+            yield (
+                f"{person}: {plural(changed, 'stored play')} deleted or edited at {service} since. "
+                f"`moodlog users drop-changed {user['user_id']}` removes them; edited ones are read again."
+            )
     for name, until in sorted(state["not_before"].items()):
         yield f"{name} is rate limited until {_local(until)}."
 

@@ -12,6 +12,7 @@ from mood_core.cli.plain_table import plain_table
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
 from mood_core.store.queries.tombstones import half_forgotten
+from mood_core.text.format import plural
 from mood_core.usecases.people.manage_users import change_user, set_paused, the_account
 from mood_core.usecases.people.try_permissions import REFUSED, resume_refused
 
@@ -72,6 +73,25 @@ def resume(user: str) -> None:
         else:
             set_paused(account, workspace.accounts, paused=False)
     click.echo(f"{user} is pulled again.", err=True)
+
+
+@command.command("drop-changed")
+@_USER
+def drop_changed(user: str) -> None:
+    """Remove stored plays that were deleted or edited at ListenBrainz or Last.fm.
+
+    `moodlog status` shows their number. The next pull reads the period again, so edited plays come back as they are
+    there now. A play that an import of another source has reported too is removed as well: import those files again.
+
+    \b
+    Example:
+      moodlog users drop-changed ada
+    """
+    with Workspace() as workspace:
+        account = the_account(workspace.accounts, user)
+        dropped = workspace.drop_changed_plays(account)
+    after = "; the next pull reads that period again: `moodlog run`" if dropped else ""
+    click.echo(f"{plural(dropped, 'play')} of {account.display_name} removed{after}.", err=True)
 
 
 @command.command

@@ -47,6 +47,11 @@ AnyPlay = tuple[Listen | NamedPlay, Track]
 """A play and its track; a play by name has a stand-in track with its names, see :func:`track_of`."""
 
 
+def play_time(play: Listen | NamedPlay) -> datetime:
+    """The time that the source reports for ``play``."""
+    return play.played_at if isinstance(play, Listen) else play.at
+
+
 def track_of(play: NamedPlay) -> Track:
     """The stand-in track of a play by name; its id is not a track's."""
     return Track(f"\n{play.artist}\n{play.title}", play.title, (play.artist,))
@@ -63,6 +68,7 @@ class ListenWindow:
         full: whether the response has the maximum number of items, so that older listens may be missing.
         oldest_at: the oldest time in the response, including skipped items; None if no item has one.
         named: plays without a known track, oldest first.
+        next_before: for a history, the time before which the next page begins; None if no item has a time.
     """
 
     listens: tuple[Listen, ...]
@@ -71,6 +77,12 @@ class ListenWindow:
     full: bool
     oldest_at: datetime | None
     named: tuple[NamedPlay, ...] = ()
+    next_before: datetime | None = None
+
+    @property
+    def times(self) -> list[datetime]:
+        """When its plays were played."""
+        return [*(listen.played_at for listen in self.listens), *(play.at for play in self.named)]
 
 
 class ListenClient(Protocol):
@@ -95,5 +107,8 @@ class HistoryClient(ListenClient, Protocol):
         ...
 
     def played_before(self, moment: datetime) -> ListenWindow:
-        """The newest page of the listens before ``moment``. Raises like :meth:`recently_played`."""
+        """The newest page of the listens before ``moment``; the next page begins before an earlier time.
+
+        Raises like :meth:`recently_played`.
+        """
         ...

@@ -89,12 +89,23 @@ def from_lastfm(row: object, now: datetime) -> Scrobble | None:
     )
 
 
-def _time(value: object, name: str, now: datetime) -> datetime:
+def started_s(row: object) -> int | None:
+    """The time of a row of either service, s since 1970, also of a row that is invalid otherwise; None without one."""
+    fields = _part(row)
+    return _seconds(fields.get("listened_at", _part(fields.get("date")).get("uts")))
+
+
+def _seconds(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
         value = int(value)
-    if type(value) is not int or not 0 <= value < 10**11:
+    return value if type(value) is int and 0 <= value < 10**11 else None
+
+
+def _time(value: object, name: str, now: datetime) -> datetime:
+    seconds = _seconds(value)
+    if seconds is None:
         raise BadScrobble(f"{name} is not a time in seconds since 1970")
-    time = from_ms(value * 1000)
+    time = from_ms(seconds * 1000)
     if time < EARLIEST_PLAY:
         raise BadScrobble(f"{name} is before the year {EARLIEST_PLAY.year}")
     if time > now + CLOCKS_DIFFER:

@@ -16,10 +16,10 @@ from pydantic import SecretStr
 from mood_core.domain.listen_window import ListenWindow
 from mood_core.domain.records import ListenSource, Service, to_ms
 from mood_core.domain.scrobbles import from_lastfm
-from mood_core.errors import AccessDenied, ConfigError, GarbledPayload, MoodlogError, NotFound, RateLimited, Unavailable
+from mood_core.errors import AccessDenied, ConfigError, MoodlogError, NotFound, RateLimited, Unavailable
 from mood_core.http.json_service import JsonService
 from mood_core.scrobbles.login import Login
-from mood_core.scrobbles.window import window_of
+from mood_core.scrobbles.window import older_page, window_of
 
 PAGE = 200
 """Listens in one response at most, besides the track that is playing now."""
@@ -57,10 +57,7 @@ class LastFmClient:
 
     def played_before(self, moment: datetime) -> ListenWindow:
         """The newest 200 listens before ``moment``. Raises like :meth:`recently_played`."""
-        window = self._page({"limit": PAGE, "to": -(-to_ms(moment) // 1000)})
-        if window.oldest_at is None and window.full:
-            raise GarbledPayload("Last.fm's page is empty although older listens exist", source=self._http.source)
-        return window
+        return older_page(self._page({"limit": PAGE, "to": -(-to_ms(moment) // 1000)}), moment, self._http)
 
     def check(self) -> str:
         """The user's name as Last.fm spells it. Raises like :meth:`recently_played`."""

@@ -15,10 +15,10 @@ import httpx
 from mood_core.domain.listen_window import ListenWindow
 from mood_core.domain.records import ListenSource, Service, to_ms
 from mood_core.domain.scrobbles import from_listenbrainz
-from mood_core.errors import GarbledPayload, NotFound, ReauthorisationNeeded, SourceError
+from mood_core.errors import NotFound, ReauthorisationNeeded, SourceError
 from mood_core.http.json_service import JsonService
 from mood_core.scrobbles.login import Login
-from mood_core.scrobbles.window import window_of
+from mood_core.scrobbles.window import older_page, window_of
 
 PAGE = 1_000
 """Listens in one response at most."""
@@ -49,10 +49,7 @@ class ListenBrainzClient:
 
     def played_before(self, moment: datetime) -> ListenWindow:
         """The newest 1,000 listens before ``moment``. Raises like :meth:`recently_played`."""
-        window = self._page({"count": PAGE, "max_ts": -(-to_ms(moment) // 1000)})
-        if window.oldest_at is None and window.full:
-            raise GarbledPayload("ListenBrainz's page is empty although older listens exist", source=self._http.source)
-        return window
+        return older_page(self._page({"count": PAGE, "max_ts": -(-to_ms(moment) // 1000)}), moment, self._http)
 
     def check(self) -> str:
         """The user's name as ListenBrainz spells it. Raises like :meth:`recently_played`."""
@@ -97,7 +94,7 @@ def failure(response: httpx.Response) -> SourceError | None:
     if response.status_code == 401:
         return ReauthorisationNeeded(
             "ListenBrainz refuses the token; copy it from https://listenbrainz.org/settings/ and run"
-            " `moodlog reconnect`",
+            " `moodlog reconnect NAME --token`",
             source=source,
         )
     if response.status_code == 404:

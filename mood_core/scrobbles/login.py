@@ -36,7 +36,7 @@ class Login:
             token = fields["token"]
             return cls(str(fields["name"]), None if token is None else SecretStr(str(token)), str(fields["origin"]))
         except (ValueError, TypeError, KeyError, RecursionError):
-            raise ConfigError("A stored login cannot be read; run `moodlog reconnect` for its account.") from None
+            raise ConfigError("a stored login is damaged") from None
 
 
 def refuse_foreign_login(user_id: str, login: Login, url: str, setting: str) -> None:

@@ -12,7 +12,9 @@ SELECT
     a.permission_retry_at_ms,
     a.last_pulled_at_ms,
     a.service,
+    a.read_up_to_ms,
     a.read_down_to_ms,
+    a.changed_plays,
     a.last_problem
 FROM users AS u
 LEFT JOIN accounts AS a ON a.user_key = u.user_key

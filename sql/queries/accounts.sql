@@ -16,6 +16,7 @@ SELECT
     coalesce(a.service, 'spotify') AS service,
     coalesce(a.recent_plays, 0) AS recent_plays,
     a.half_window_ms,
+    a.changed_plays,
     (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_at_ms
 FROM users AS u
 LEFT JOIN accounts AS a ON u.user_key = a.user_key
@@ -112,24 +113,43 @@ WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 UPDATE accounts SET last_problem = :value
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
--- name: read_down_to
--- The time down to which an open gap of an account has been read.
-SELECT read_down_to_ms FROM accounts
+-- name: history_place
+-- How far the history of an account was read: up to the newest play, and down into an open gap.
+SELECT
+    read_up_to_ms,
+    read_down_to_ms
+FROM accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
+
+-- name: set_read_up_to
+-- Record the newest play up to which an account's history was read.
+UPDATE accounts SET read_up_to_ms = :value
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
+
+-- name: changed_plays
+-- The times of stored plays of an account that were deleted or edited at the service since, as JSON.
+SELECT changed_plays FROM accounts
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
+
+-- name: set_changed_plays
+-- Record which stored plays of an account were deleted or edited at the service; NULL if none was.
+UPDATE accounts SET changed_plays = :value
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
+
+-- name: restart_history
+-- Let the next pull read the whole history of an account: it is another history from now on.
+UPDATE accounts SET read_up_to_ms = NULL, read_down_to_ms = NULL, changed_plays = NULL
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: set_read_down_to
 -- Record down to which time an open gap of an account has been read; NULL once it is filled.
 UPDATE accounts SET read_down_to_ms = :value
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
--- name: services
--- The accounts that are not pulled from Spotify, with their service.
-SELECT
-    u.user_id,
-    a.service
-FROM accounts AS a
-INNER JOIN users AS u ON a.user_key = u.user_key
-WHERE a.service <> 'spotify';
+-- name: service
+-- The service that an account is pulled from.
+SELECT service FROM accounts
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
 
 -- name: set_account_state
 -- Set an account's state: active, paused or needs_reauthorisation.

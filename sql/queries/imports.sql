@@ -158,6 +158,11 @@ FROM gaps AS g
 WHERE g.filled_at_ms IS NULL AND g.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
 ORDER BY g.starts_at_ms;
 
+-- name: filled_gap_starts
+-- The starts of a person's gaps that are filled.
+SELECT g.starts_at_ms FROM gaps AS g
+WHERE g.filled_at_ms IS NOT NULL AND g.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
+
 -- name: imported_file
 -- The outcome of an earlier import of the same bytes with the same options.
 SELECT

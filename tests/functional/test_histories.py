@@ -9,72 +9,36 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from flows.cli import main
-from mood_core.app.workspace import Workspace
-from mood_core.domain.records import Service
-from mood_core.http.addresses import origin
-from mood_core.scrobbles.login import Login
-from mood_core.usecases.nightly.pull_listens import PullOutcome
 from standin import Fault, FaultKind, StandIn
-from tests.conftest import NOW
-from tests.nights import settings_for, workspace_of
-
-ENDPOINTS = {"listenbrainz": "listenbrainz_listens", "lastfm": "lastfm_recent_tracks"}
-PAGES = {"listenbrainz": 1_000, "lastfm": 200}
-EACH = pytest.mark.parametrize("service", ENDPOINTS)
+from tests.nights import workspace_of
+from tests.scrobbling import EACH, ENDPOINTS, PAGES, connect, moodlog, pull, stored, without_an_app
 
 
 @pytest.fixture
 def standin(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """A stand-in whose clock stands still, and a person without an app."""
-    with StandIn(seed=11, listeners=3, now=NOW, frozen=True) as running:
-        for name, value in settings_for(running).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.delenv("MOODLOG_SPOTIFY_CLIENT_ID")
-        monkeypatch.setenv("MOODLOG_LASTFM_API_KEY", "lastfm-key")
+    """A stand-in, and a person without an app."""
+    with without_an_app(monkeypatch) as running:
         yield running
-
-
-def _moodlog(*arguments: str, given: str | None = None) -> Result:
-    return CliRunner().invoke(main, list(arguments), input=given)
-
-
-def _connect(workspace: Workspace, service: str, name: str) -> str:
-    login = Login(name, None, origin(workspace.histories.url(Service(service))))
-    return workspace.connect_history(Service(service), login, "Europe/Berlin").user_id
-
-
-def _pull(workspace: Workspace, user_id: str) -> PullOutcome:
-    (outcome,) = workspace.pulling()([user_id], now=workspace.now())
-    return outcome
-
-
-def _stored(workspace: Workspace) -> int:
-    """The number of plays that are stored, with and without a known track."""
-    rows = "SELECT (SELECT count(*) FROM listens) + (SELECT count(*) FROM named_plays WHERE track_key IS NULL) AS plays"
-    with workspace.database.read() as connection:
-        return int(connection.exec_driver_sql(rows).scalar_one())
 
 
 @EACH
 def test_a_history_is_connected_and_pulled_without_an_app(standin: StandIn, service: str) -> None:
     name = standin.listeners[0].listener_id
-    done = _moodlog("connect", "--from", service, name, "--timezone", "Asia/Tokyo")
+    done = moodlog("connect", "--from", service, name, "--timezone", "Asia/Tokyo")
     assert done.exit_code == 0, done.output
     assert f"Connected {name} ({service}:{name})" in done.stderr
-    shown = json.loads(_moodlog("status", "--json").stdout)
+    shown = json.loads(moodlog("status", "--json").stdout)
     (person,) = shown["users"]
     assert (person["state"], person["service"], person["token_days_left"]) == ("active", service, None)
     assert all(gap["filled_at"] for gap in shown["gaps"])
     calls = standin.calls.count(ENDPOINTS[service])
-    assert _moodlog("reconnect", name).exit_code == 0
+    assert moodlog("reconnect", name).exit_code == 0
     assert standin.calls.count(ENDPOINTS[service]) == calls + 2, "a check of the name, and one page"
-    assert "no account is pulled from Spotify" in _moodlog("doctor").output
+    assert "no account is pulled from Spotify" in moodlog("doctor").output
     assert all("lastfm-key" not in f"{call.path}?{call.query}" for call in standin.calls.entries(None, None))
-    assert _moodlog("forget", "--user", name, "--yes").exit_code == 0
-    assert json.loads(_moodlog("status", "--json").stdout)["users"] == []
+    assert moodlog("forget", "--user", name, "--yes").exit_code == 0
+    assert json.loads(moodlog("status", "--json").stdout)["users"] == []
 
 
 @EACH
@@ -82,35 +46,35 @@ def test_a_long_history_takes_one_call_a_page_and_goes_on_after_a_failure(standi
     listener, count = standin.listeners[0].listener_id, PAGES[service] * 4 + 7
     standin.histories.give(listener, count)
     with workspace_of(standin) as workspace:
-        user_id = _connect(workspace, service, listener)
+        user_id = connect(workspace, service, listener)
         standin.calls.clear()
         standin.faults.add(
             Fault(FaultKind.RATE_LIMITED, endpoint=ENDPOINTS[service], skip=2, times=1, retry_after_s=7200)
         )
-        stopped = _pull(workspace, user_id)
+        stopped = pull(workspace, user_id)
         assert stopped.problem
-        assert _stored(workspace) == 2 * PAGES[service], "each page is stored before the next call"
+        assert stored(workspace) == 2 * PAGES[service], "each page is stored before the next call"
     standin.clock.advance(timedelta(hours=3))
     with workspace_of(standin) as workspace:
-        done = _pull(workspace, user_id)
-        assert (done.problem, done.gap, _stored(workspace)) == (None, False, count)
+        done = pull(workspace, user_id)
+        assert (done.problem, done.gap, stored(workspace)) == (None, False, count)
         entries = standin.calls.entries(ENDPOINTS[service])
         again = 1  # the newest page, which the second pull begins with
         assert len([call for call in entries if call.status == 200]) == math.ceil(count / PAGES[service]) + again
-        assert _pull(workspace, user_id).new == 0
+        assert pull(workspace, user_id).new == 0
 
 
 @EACH
 def test_late_and_changed_rows_are_stored_once(standin: StandIn, service: str) -> None:
     listener = standin.listeners[1]
     with workspace_of(standin) as workspace:
-        user_id = _connect(workspace, service, listener.listener_id)
+        user_id = connect(workspace, service, listener.listener_id)
         for _ in range(6):
             standin.clock.advance(timedelta(hours=12))
-            assert _pull(workspace, user_id).problem is None
+            assert pull(workspace, user_id).problem is None
         rows = standin.histories.rows(service, listener)
         plays = {row.at_s for row in rows if not _is_second(row.at_s, rows)}
-        assert _stored(workspace) == len(plays)
+        assert stored(workspace) == len(plays)
 
 
 def _is_second(at_s: int, rows: Sequence[tuple[int, int, int, int]]) -> bool:
@@ -134,30 +98,30 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_what_can_go_wrong_names_the_remedy(standin: StandIn, what: tuple[str, str]) -> None:
     arguments, given, exit_code, words = WRONG[what]
-    done = _moodlog(*arguments, given=given)
+    done = moodlog(*arguments, given=given)
     assert (done.exit_code, words in done.stderr) == (exit_code, True), done.output
     assert "Traceback" not in done.stderr
 
 
 def test_without_an_api_key_lastfm_is_not_called(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MOODLOG_LASTFM_API_KEY")
-    done = _moodlog("connect", "--from", "lastfm", "ada-1")
+    done = moodlog("connect", "--from", "lastfm", "ada-1")
     assert (done.exit_code, "MOODLOG_LASTFM_API_KEY" in done.stderr) == (78, True)
     monkeypatch.setenv("MOODLOG_LASTFM_API_KEY", "stolen-key")
-    done = _moodlog("connect", "--from", "lastfm", "ada-1")
+    done = moodlog("connect", "--from", "lastfm", "ada-1")
     assert (done.exit_code, "MOODLOG_LASTFM_API_KEY" in done.stderr, "stolen-key" in done.output) == (78, True, False)
 
 
 def test_a_token_is_stored_encrypted_and_a_refused_one_can_be_tried_again(standin: StandIn, home: Path) -> None:
     name = standin.listeners[0].listener_id
     token = f"token-{name}"
-    assert _moodlog("connect", "--from", "listenbrainz", name, "--token", given=f"{token}\n").exit_code == 0
+    assert moodlog("connect", "--from", "listenbrainz", name, "--token", given=f"{token}\n").exit_code == 0
     assert not [path for path in home.rglob("*") if path.is_file() and token.encode() in path.read_bytes()]
     standin.faults.add(Fault(FaultKind.UNAUTHORIZED, endpoint="listenbrainz_listens", times=1))
     with workspace_of(standin) as workspace:
-        assert _pull(workspace, f"listenbrainz:{name}").exit_code == 77
+        assert pull(workspace, f"listenbrainz:{name}").exit_code == 77
         assert workspace.accounts.all()[0].state == "needs_reauthorisation"
-    assert _moodlog("users", "resume", name).exit_code == 0
+    assert moodlog("users", "resume", name).exit_code == 0
     with workspace_of(standin) as workspace:
         assert workspace.accounts.all()[0].state == "active"
 
@@ -166,7 +130,7 @@ def test_a_token_is_stored_encrypted_and_a_refused_one_can_be_tried_again(standi
 @pytest.mark.parametrize("body", ["", "[]", "{}", "null", '{"payload": {}, "recenttracks": []}', "<html>"])
 def test_an_unexpected_response_changes_nothing(standin: StandIn, service: str, body: str) -> None:
     with workspace_of(standin) as workspace:
-        user_id = _connect(workspace, service, standin.listeners[0].listener_id)
+        user_id = connect(workspace, service, standin.listeners[0].listener_id)
         standin.faults.add(Fault(FaultKind.WRONG_SHAPE, endpoint=ENDPOINTS[service], times=None, body=body or "[]"))
-        assert _pull(workspace, user_id).problem
-        assert _stored(workspace) == 0
+        assert pull(workspace, user_id).problem
+        assert stored(workspace) == 0

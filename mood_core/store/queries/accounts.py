@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Account:
     ``state`` is active, paused, needs_reauthorisation, or unconnected (no token is stored). A refused permission is
     tried again at ``permission_retry_at``; None if no retry is planned. ``service`` is where listens are pulled from.
     ``pace`` is the listening pace at the last pull.
+    ``changed_plays`` are the times of :attr:`changed_at` as JSON.
     """
 
     user_id: str
@@ -51,11 +53,17 @@ class Account:
     permission_retry_at: datetime | None = None
     service: str = Service.SPOTIFY
     pace: Pace = field(default_factory=Pace)
+    changed_plays: str | None = None
 
     @property
     def consented_at(self) -> datetime | None:
         """The time of Spotify's consent, which ends after six months. Permissions of other services do not end."""
         return self.authorised_at if self.service == Service.SPOTIFY else None
+
+    @property
+    def changed_at(self) -> list[datetime]:
+        """The times of stored plays that were deleted or edited at the service since, oldest first."""
+        return [from_ms(ms) for ms in json.loads(self.changed_plays or "[]")]
 
 
 class Accounts:
@@ -172,14 +180,36 @@ class Accounts:
             problems = [{"value": problem, "id": user_id} for user_id in user_ids]
             self._database.run(query("record_problem"), problems)
 
-    def services(self) -> dict[str, Service]:
-        """The service of each account that is not pulled from Spotify."""
-        return {row.user_id: Service(row.service) for row in self._database.rows(query("services"))}
+    def service(self, user_id: str) -> Service:
+        """The service that an account is pulled from; Spotify without an account."""
+        return Service(self._database.scalar(query("service"), {"id": user_id}) or Service.SPOTIFY)
 
-    def read_down_to(self, user_id: str) -> datetime | None:
-        """The time down to which an open gap of the account has been read; None if none is begun."""
-        moment = self._database.scalar(query("read_down_to"), {"id": user_id})
-        return None if moment is None else from_ms(moment)
+    def history_place(self, user_id: str) -> tuple[datetime | None, datetime | None]:
+        """How far the account's history was read.
+
+        The first time is that of the newest play when it was read last; None before the first pull. The second is the
+        time down to which an open gap has been read; None if none is begun.
+        """
+        for row in self._database.rows(query("history_place"), {"id": user_id}):
+            up_to, down_to = (None if ms is None else from_ms(ms) for ms in row)
+            return up_to, down_to
+        return None, None
+
+    def set_read_up_to(self, user_id: str, moment: datetime) -> None:
+        """Record the newest play up to which the account's history was read."""
+        self._database.run(query("set_read_up_to"), {"id": user_id, "value": to_ms(moment)}, durable=True)
+
+    def set_changed_plays(self, user_id: str, times: Sequence[datetime], *, since: datetime) -> None:
+        """Record the stored plays that changed at the service. Earlier records until ``since`` stay."""
+        known = self._database.scalar(query("changed_plays"), {"id": user_id})
+        kept = [ms for ms in json.loads(known or "[]") if ms <= to_ms(since)]
+        changed = json.dumps([*kept, *map(to_ms, times)]) if kept or times else None
+        if changed != known:
+            self._database.run(query("set_changed_plays"), {"id": user_id, "value": changed})
+
+    def restart_history(self, user_id: str) -> None:
+        """Let the next pull read the account's whole history, because it is another one from now on."""
+        self._database.run(query("restart_history"), {"id": user_id}, durable=True)
 
     def set_read_down_to(self, user_id: str, moment: datetime | None) -> None:
         """Record the time down to which an open gap has been read; None once it is filled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 
 from mood_core.domain.listen_window import AnyPlay, NamedPlay, track_of
 from mood_core.domain.records import Gap, Listen, ListenSource, Track, from_ms, to_ms
@@ -47,6 +48,11 @@ class ListenStore:
     def open_gaps(self, user_id: str) -> list[Gap]:
         """A person's gaps that are not filled, oldest first."""
         return [Gap(user_id, **with_times(row)) for row in self._database.rows(query("open_gaps"), {"user": user_id})]
+
+    def free_gap_start(self, user_id: str, starts: datetime) -> datetime:
+        """``starts``, or some ms later if a filled gap starts there: that one stays filled."""
+        filled = set(self._database.scalars(query("filled_gap_starts"), {"user": user_id}))
+        return from_ms(next(ms for ms in count(to_ms(starts)) if ms not in filled))
 
     def plays_between(self, user_id: str, first: datetime, last: datetime, *, source: ListenSource) -> list[AnyPlay]:
         """A person's stored plays from ``first`` to ``last`` with their tracks.

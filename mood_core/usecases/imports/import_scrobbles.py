@@ -38,7 +38,7 @@ def import_scrobbles(
     times: list[datetime] = []
     carried: list[AnyPlay] = []  # a dry run stores nothing
     for chunk in _chunks(sorted(scrobbles, key=lambda scrobble: scrobble.started_at)):
-        window = window_of_scrobbles(chunk, user_id, source, full=False)
+        window = window_of_scrobbles(chunk, user_id, source)
         within = period(window)
         if within is None:
             continue

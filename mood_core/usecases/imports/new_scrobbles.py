@@ -1,7 +1,9 @@
 """Finds the scrobbles of a window that are not stored yet, from any source. Pure.
 
-1. A person starts at most one play in a second, so a scrobble with the second of a stored one of the same service is
-   that one, whatever track it is mapped to now.
+1. A scrobble with the second and the song of a stored one of the same service is that one. So is a scrobble in the
+   place of a stored one that the window no longer shows in that second: it is mapped to another track now. Scrobbles of
+   different songs that a service shows in one second are different plays, which a wrong clock or an old import has
+   dated alike.
 2. Two clients may submit one play some seconds apart: a second scrobble of a song within half a minute is the same
    play, because shorter plays do not count.
 3. A scrobble that matches a play from another source by :mod:`mood_core.domain.play_matching` is that play.
@@ -14,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from mood_core.domain.listen_window import AnyPlay, ListenWindow, NamedPlay, track_of
+from mood_core.domain.listen_window import AnyPlay, ListenWindow, NamedPlay, play_time, track_of
 from mood_core.domain.play_matching import Play, matches_by_song, scrobbled_twice
 from mood_core.domain.recordings import songs_of
 from mood_core.domain.records import Listen, ListenSource, to_ms
@@ -48,10 +50,10 @@ def new_scrobbles(
     tracks = {track.track_id: track for track in window.tracks}
     items: list[AnyPlay] = [(listen, tracks[listen.track_id]) for listen in window.listens]
     items += [(play, track_of(play)) for play in window.named]
-    items.sort(key=lambda item: (_at(item[0]), isinstance(item[0], NamedPlay)))
+    items.sort(key=lambda item: (play_time(item[0]), isinstance(item[0], NamedPlay)))
     own = [item for item in stored if item[0].source is source]
     new, songs = NewScrobbles(), _Songs([*stored, *items])
-    fresh = _of_new_seconds(items, {_second(play) for play, _ in own}, new)
+    fresh = _not_stored(items, own, songs, new)
     fresh = _played_once(fresh, own, songs, new)
     others = [songs.play(item) for item in stored if to_the_minute or item[0].source is not source]
     plays = [songs.play(item) for item in fresh]
@@ -70,16 +72,22 @@ def new_scrobbles(
     return new
 
 
-def _of_new_seconds(items: Iterable[AnyPlay], stored: set[int], new: NewScrobbles) -> list[AnyPlay]:
-    fresh: dict[int, AnyPlay] = {}
+def _not_stored(items: Sequence[AnyPlay], own: Iterable[AnyPlay], songs: _Songs, new: NewScrobbles) -> list[AnyPlay]:
+    """``items`` without those that are stored in the same second, or are in it twice."""
+    shown, stored = songs.by_second(items), songs.by_second(own)
+    replaced = {second: len(some - shown.get(second, some)) for second, some in stored.items()}
+    fresh: dict[tuple[int, str], AnyPlay] = {}
     for item in items:
-        second = _second(item[0])
-        if second in stored:
+        second, song = _second(item[0]), songs.play(item)[0]
+        if song in stored.get(second, ()):
             new.outcomes[RowOutcome.ALREADY_IMPORTED] += 1
-        elif second in fresh:
+        elif (second, song) in fresh:
             new.outcomes[RowOutcome.DUPLICATE] += 1
+        elif replaced.get(second, 0) > 0:
+            replaced[second] -= 1
+            new.outcomes[RowOutcome.ALREADY_IMPORTED] += 1
         else:
-            fresh[second] = item
+            fresh[second, song] = item
     return list(fresh.values())
 
 
@@ -112,18 +120,20 @@ class _Songs:
 
     def play(self, item: AnyPlay) -> tuple[str, Play]:
         play, track = item
-        return self._songs[track.track_id], Play(to_ms(_at(play)), play.ms_played, play.source, track.duration_ms)
+        return self._songs[track.track_id], Play(to_ms(play_time(play)), play.ms_played, play.source, track.duration_ms)
 
-
-def _at(play: Listen | NamedPlay) -> datetime:
-    return play.played_at if isinstance(play, Listen) else play.at
+    def by_second(self, items: Iterable[AnyPlay]) -> dict[int, set[str]]:
+        songs = defaultdict[int, set[str]](set)
+        for play, track in items:
+            songs[_second(play)].add(self._songs[track.track_id])
+        return songs
 
 
 def _second(play: Listen | NamedPlay) -> int:
-    return to_ms(_at(play)) // 1000
+    return to_ms(play_time(play)) // 1000
 
 
 def period(window: ListenWindow) -> tuple[datetime, datetime] | None:
     """The closed period in which a stored play can be a scrobble of ``window``; None if it is empty."""
-    times = [*(listen.played_at for listen in window.listens), *(play.at for play in window.named)]
+    times = window.times
     return (min(times) - REACH, max(times) + REACH) if times else None

@@ -6,13 +6,12 @@ was killed continues there, and requests at most the page again that it was stor
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mood_core.domain.bounds import EARLIEST_PLAY
-from mood_core.domain.listen_window import AnyPlay, HistoryClient, ListenWindow, NamedPlay
+from mood_core.domain.listen_window import AnyPlay, HistoryClient, ListenWindow
 from mood_core.domain.records import Gap, ListenSource, Service
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS
@@ -21,11 +20,10 @@ from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.imports.new_scrobbles import NewScrobbles, new_scrobbles, period
 from mood_core.usecases.imports.write_scrobbles import write_scrobbles
+from mood_core.usecases.nightly.changed_plays import changed_plays
 
 SOURCES = {Service.LISTENBRAINZ: ListenSource.LISTENBRAINZ, Service.LASTFM: ListenSource.LASTFM}
 """The source of the listens of each service."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -59,26 +57,39 @@ class HistoryReader:
         """
         result = ReadHistory()
         window = client.recently_played()
-        new = self._new(user_id, client, window, result)
+        new, stored = self._new(user_id, client, window, result, until=now)
         gap = self._gap_before(user_id, window, new, now)
         if self.dry_run:
             return replace(result, gap=gap is not None)
         if gap is not None:
             self.batches.add(GAPS, to_table(GAPS, [gap]), now=now)  # before the listens, which would hide it
         write_scrobbles(new, window.tracks, self.stored, self.batches, now=now)
+        if window.times:
+            self.accounts.set_read_up_to(user_id, max(window.times))
+            changed = changed_plays(window, SOURCES[client.service], stored)
+            self.accounts.set_changed_plays(user_id, changed, since=min(window.times))
         self._fill_gaps(user_id, client, result, now)
         return replace(result, gap=bool(self.stored.open_gaps(user_id)))
 
     def _gap_before(self, user_id: str, window: ListenWindow, new: NewScrobbles, now: datetime) -> Gap | None:
-        """The period before ``window`` that was not read yet, None if the window reaches what is stored."""
-        oldest = window.oldest_at
-        if oldest is None or not window.full or oldest not in new.times:
+        """The period before ``window`` that was not read yet; None if the window reaches what was read.
+
+        On the first pull, it is the whole history before the window, whatever other sources have stored of it. Later,
+        a new play at the window's end shows that plays arrived late, of which some may be below the window.
+        """
+        ends, up_to = window.next_before, self.accounts.history_place(user_id)[0]
+        if ends is None or not window.full:
             return None
-        before = self.stored.newest_play_before(user_id, oldest) or EARLIEST_PLAY
-        return Gap(user_id, before, oldest, now) if before < oldest else None
+        if up_to is not None and ends <= up_to and (not window.times or min(window.times) not in new.times):
+            return None
+        starts = EARLIEST_PLAY if up_to is None else up_to
+        if ends <= starts:
+            starts = self.stored.newest_play_before(user_id, ends) or EARLIEST_PLAY
+        starts = self.stored.free_gap_start(user_id, starts)
+        return Gap(user_id, starts, ends, now) if starts < ends else None
 
     def _fill_gaps(self, user_id: str, client: HistoryClient, result: ReadHistory, now: datetime) -> None:
-        done, gaps = self.accounts.read_down_to(user_id), self.stored.open_gaps(user_id)
+        done, gaps = self.accounts.history_place(user_id)[1], self.stored.open_gaps(user_id)
         begun = {gap: done for gap in gaps if done and gap.starts_at < done < gap.ends_at}
         others = [gap for gap in reversed(gaps) if gap not in begun]
         for gap, moment in [*begun.items(), *((gap, gap.ends_at) for gap in others)]:
@@ -90,34 +101,31 @@ class HistoryReader:
         """Read ``gap`` from ``moment`` back; returns whether it is filled, and not stopped."""
         while True:
             window = client.played_before(moment)
-            new = self._new(gap.user_id, client, window, result)
+            new, _ = self._new(gap.user_id, client, window, result)
             write_scrobbles(new, window.tracks, self.stored, self.batches, now=now)
-            if not window.full or window.oldest_at is None or window.oldest_at <= gap.starts_at:
+            if not window.full or window.next_before is None or window.next_before <= gap.starts_at:
                 break
-            moment = window.oldest_at
+            moment = window.next_before
             self.accounts.set_read_down_to(gap.user_id, moment)
             if self.after_page():
                 return False
         self.batches.add(GAPS, to_table(GAPS, [replace(gap, filled_at=now)]), now=now)
         return True
 
-    def _new(self, user_id: str, client: HistoryClient, window: ListenWindow, result: ReadHistory) -> NewScrobbles:
+    def _new(
+        self,
+        user_id: str,
+        client: HistoryClient,
+        window: ListenWindow,
+        result: ReadHistory,
+        until: datetime = EARLIEST_PLAY,
+    ) -> tuple[NewScrobbles, list[AnyPlay]]:
+        """The new scrobbles of ``window``, and the stored plays near it, at least until ``until``."""
         source, within = SOURCES[client.service], period(window)
         result.skipped += len(window.skipped)
         if within is None:
-            return NewScrobbles()
-        stored = self.stored.plays_between(user_id, *within, source=source)
-        _log_gone(user_id, window, source, stored)
+            return NewScrobbles(), []
+        stored = self.stored.plays_between(user_id, within[0], max(within[1], until), source=source)
         new = new_scrobbles(window, source, stored)
         result.new += len(new.times)
-        return new
-
-
-def _log_gone(user_id: str, window: ListenWindow, source: ListenSource, stored: Sequence[AnyPlay]) -> None:
-    """Log stored listens that the service no longer has in the period of ``window``: deleted or edited there."""
-    shown = {listen.played_at for listen in window.listens} | {play.at for play in window.named}
-    first, last = min(shown), max(shown)
-    times = [play.at if isinstance(play, NamedPlay) else play.played_at for play, _ in stored if play.source is source]
-    gone = sum(first < at < last and at.replace(microsecond=0) not in shown for at in times)
-    if gone:
-        log.info("account %s: %d stored listens are no longer at %s; they stay stored", user_id, gone, source)
+        return new, stored

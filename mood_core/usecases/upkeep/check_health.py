@@ -11,6 +11,7 @@ from typing import Any
 from mood_core.domain.records import SERVICE_NAMES
 from mood_core.errors import MoodlogError
 from mood_core.store.queries.accounts import Account
+from mood_core.text.format import plural
 from mood_core.text.names import name_key
 from mood_core.usecases.nightly.night_report import WARN_DAYS
 
@@ -200,5 +201,8 @@ def _account(account: Account, now: datetime, days_left: Callable[[datetime], in
     pulled = account.last_pulled_at
     if pulled is None or not _is_recent(pulled, now):
         return Finding(what, Level.WARNING, "was not pulled in the last day", "moodlog serve, or moodlog run")
+    if account.changed_at:
+        said = f"{plural(len(account.changed_at), 'stored play')} deleted or edited at {SERVICE_NAMES[account.service]}"
+        return Finding(what, Level.WARNING, said, f"moodlog users drop-changed {account.user_id} removes them")
     ends = f"{left} days of permission left" if left is not None else f"from {SERVICE_NAMES[account.service]}"
     return Finding(what, Level.OK, f"pulled {pulled:{_MINUTE}} UTC, {ends}")

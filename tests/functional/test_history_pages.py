@@ -1,0 +1,168 @@
+"""Reading a history page by page: nothing between two pages is left out, and every reading comes to an end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mood_core.domain.records import from_ms
+from mood_core.usecases.upkeep.check_health import account_findings
+from standin import StandIn
+from tests.conftest import NOW
+from tests.nights import workspace_of
+from tests.scrobbling import EACH, ENDPOINTS, PAGES, connect, moodlog, pull, rows_of, stored, without_an_app
+
+END = int(NOW.timestamp()) - 3_600
+"""The newest row, s since 1970."""
+
+
+@pytest.fixture
+def standin(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """A stand-in, and a person without an app."""
+    with without_an_app(monkeypatch) as running:
+        yield running
+
+
+def _give(standin: StandIn, seconds: list[int]) -> str:
+    name = standin.listeners[0].listener_id
+    standin.histories.given[name] = rows_of(standin, seconds)
+    return name
+
+
+@EACH
+def test_a_second_that_a_page_cuts_is_read_whole(standin: StandIn, service: str) -> None:
+    page = PAGES[service]
+    before = [END - 300 * number for number in range(page - 2)]
+    cut = [before[-1] - 300] * 4  # two on the first page, two on the next
+    name = _give(standin, [*before, *cut, cut[0] - 300])
+    with workspace_of(standin) as workspace:
+        outcome = pull(workspace, connect(workspace, service, name))
+        assert (outcome.problem, outcome.gap, stored(workspace)) == (None, False, page + 3)
+        assert standin.calls.count(ENDPOINTS[service]) == 1 + 2, "the check of the name, and two pages"
+
+
+@EACH
+def test_more_than_a_page_of_one_second_ends(standin: StandIn, service: str) -> None:
+    page = PAGES[service]
+    older = [END - 300 * number for number in range(1, 6)]
+    name = _give(standin, [END] * (page + 50) + older)
+    with workspace_of(standin) as workspace:
+        outcome = pull(workspace, connect(workspace, service, name))
+        assert (outcome.problem, outcome.gap) == (None, False)
+        assert stored(workspace) >= len(older), "what is older is read; of the second, one page"
+        assert standin.calls.count(ENDPOINTS[service]) == 1 + 2
+
+
+@EACH
+def test_rows_without_a_valid_time_do_not_stop_the_reading(standin: StandIn, service: str) -> None:
+    page = PAGES[service]
+    dated = [END - 300 * number for number in range(page + 3)]
+    name = _give(standin, dated + list(range(1, page + 20)))  # a device without a clock: 1970
+    with workspace_of(standin) as workspace:
+        user_id = connect(workspace, service, name)
+        outcome = pull(workspace, user_id)
+        assert (outcome.problem, outcome.gap, stored(workspace)) == (None, False, len(dated))
+        assert outcome.skipped > 0
+        assert pull(workspace, user_id).new == 0
+
+
+@EACH
+def test_a_history_is_read_whole_whatever_other_sources_have_stored(
+    standin: StandIn, service: str, tmp_path: Path
+) -> None:
+    page = PAGES[service]
+    name = _give(standin, [END - 300 * number for number in range(2 * page)])
+    file = tmp_path / "Streaming_History_Audio_0.json"
+    file.write_text(json.dumps([_extended(standin, name, number) for number in range(page + 5)]))
+    assert moodlog("import", str(file), "--user", "Ada").exit_code == 0
+    done = moodlog("connect", "--from", service, name, "--user", "Ada", "--timezone", "UTC")
+    assert done.exit_code == 0, done.output
+    with workspace_of(standin) as workspace:
+        assert stored(workspace) == 2 * page
+
+
+def _extended(standin: StandIn, name: str, number: int) -> dict[str, object]:
+    row = standin.histories.given[name][number]
+    song = standin.world.song(row.song)
+    return {
+        "ts": f"{from_ms(row.at_s * 1000) + timedelta(milliseconds=song.duration_ms):%Y-%m-%dT%H:%M:%SZ}",
+        "ms_played": song.duration_ms,
+        "spotify_track_uri": f"spotify:track:{song.track_id}",
+        "master_metadata_track_name": song.name,
+        "master_metadata_album_artist_name": song.artists[0].name,
+    }
+
+
+def test_another_service_or_name_is_another_history(standin: StandIn) -> None:
+    name = _give(standin, [END - 300 * number for number in range(450)])
+    other = standin.listeners[1].listener_id
+    standin.histories.given[other] = rows_of(standin, [END - 300 * number for number in range(450, 1_750)])
+    assert moodlog("connect", "--from", "lastfm", name, "--timezone", "UTC").exit_code == 0
+    for service, names in (("listenbrainz", name), ("listenbrainz", other), ("lastfm", other)):
+        done = moodlog("connect", "--from", service, names, "--user", f"lastfm:{name}")
+        assert done.exit_code == 0, done.output
+    with workspace_of(standin) as workspace:
+        assert stored(workspace) == 450 + 1_300
+        assert workspace.listens.open_gaps(f"lastfm:{name}") == []
+
+
+@EACH
+def test_plays_that_were_deleted_or_edited_are_reported_and_can_be_dropped(standin: StandIn, service: str) -> None:
+    name = _give(standin, [END - 300 * number for number in range(40)])
+    assert moodlog("connect", "--from", service, name, "--timezone", "UTC").exit_code == 0
+    rows = standin.histories.given[name]
+    edited = rows[7]._replace(song=rows[20].song)
+    standin.histories.given[name] = [*rows[1:5], *rows[6:7], edited, *rows[8:]]  # the newest and another are deleted
+    with workspace_of(standin) as workspace:
+        pull(workspace, f"{service}:{name}")
+        before = stored(workspace)
+        (found,) = account_findings(workspace.accounts.all(), workspace.now(), workspace.days_left)
+        assert "users drop-changed" in found.remedy
+    assert json.loads(moodlog("status", "--json").stdout)["users"][0]["changed_plays"] == 3
+    assert "3 stored plays" in moodlog("status").output
+    dropped = moodlog("users", "drop-changed", name)
+    assert (dropped.exit_code, "3 plays" in dropped.stderr) == (0, True), dropped.output
+    with workspace_of(standin) as workspace:
+        assert stored(workspace) == before - 3
+        pull(workspace, f"{service}:{name}")
+        assert stored(workspace) == before - 2, "the edited play as it is now"
+        assert workspace.accounts.all()[0].changed_at == []
+        assert not workspace.verify(deep=True).findings
+    assert "0 plays" in moodlog("users", "drop-changed", name).stderr
+    assert moodlog("rebuild").exit_code == 0
+    with workspace_of(standin) as workspace:
+        assert stored(workspace) == before - 2
+
+
+def test_a_play_that_is_shown_again_is_not_reported(standin: StandIn) -> None:
+    name = _give(standin, [END - 300 * number for number in range(40)])
+    rows = standin.histories.given[name]
+    with workspace_of(standin) as workspace:
+        user_id = connect(workspace, "listenbrainz", name)
+        for shown, changed in ((rows, 0), (rows[:9] + rows[10:], 1), (rows, 0), ([], 0)):
+            standin.histories.given[name] = shown
+            pull(workspace, user_id)
+            assert (len(workspace.accounts.all()[0].changed_at), stored(workspace)) == (changed, 40)
+
+
+def test_a_reconnect_keeps_the_token_and_names_the_way_out_of_a_lost_key(standin: StandIn, home: Path) -> None:
+    name = standin.listeners[0].listener_id
+    token = f"token-{name}"
+    assert moodlog("connect", "--from", "listenbrainz", name, "--token", given=f"{token}\n").exit_code == 0
+    assert moodlog("reconnect", name).exit_code == 0
+    with workspace_of(standin) as workspace:
+        kept = workspace.histories.login_of(f"listenbrainz:{name}").token
+        assert kept is not None
+        assert kept.get_secret_value() == token
+    assert moodlog("reconnect", name, "--token", given="\n").exit_code == 0
+    with workspace_of(standin) as workspace:
+        assert workspace.histories.login_of(f"listenbrainz:{name}").token is None
+    (home / "token.key").unlink()
+    lost = moodlog("reconnect", name)
+    assert (lost.exit_code, f"--user listenbrainz:{name}" in lost.stderr) == (78, True), lost.output
+    again = moodlog("connect", "--from", "listenbrainz", name, "--user", f"listenbrainz:{name}")
+    assert again.exit_code == 0, again.output
