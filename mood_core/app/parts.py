@@ -20,6 +20,7 @@ from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.moves import refuse_moved
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.answer_rows import AnswerRows
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.listens import ListenStore
 from mood_core.store.queries.mood_rows import MoodRows
@@ -136,6 +137,9 @@ class Parts:
 
     mood_rows = _of_database(MoodRows)
     """Stored labels."""
+
+    answer_rows = _of_database(AnswerRows)
+    """People's answers about moods."""
 
     @cached_property
     def calls(self) -> CallLedger:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mood_core.app.parts import Parts, make_home, utc_now
+from mood_core.domain.answers import AskedBecause, MoodAnswer
 from mood_core.domain.bounds import EARLIEST_PLAY
 from mood_core.domain.records import ListenSource, Service, User
 from mood_core.store.locks.named_locks import NamedLock
@@ -348,6 +349,32 @@ class Workspace(Parts):
             self.batches.finish(now=self.now())  # counts the stale totals
         report.labelled = self.label().estimated
         return report
+
+    # Answers
+
+    def answer(
+        self, user_id: str, track_id: str, answer: str, *, because: AskedBecause = AskedBecause.VOLUNTEERED
+    ) -> MoodAnswer:
+        """Record a person's answer about the mood of a track, at once the label of all their listens of it.
+
+        ``answer`` is one of :data:`mood_core.domain.answers.ANSWERS`; ``because`` is why the track was asked about.
+
+        Raises:
+            InputError: There is no such answer, or the person has no listen of the track.
+        """
+        from mood_core.usecases.answers.record_answer import record_answer
+
+        parts = self.answer_rows, self.batches
+        return record_answer(user_id, track_id, answer, *parts, because=because, now=self.now())
+
+    def undo_answer(self, user_id: str, track_id: str) -> MoodAnswer | None:
+        """Take a person's answer about a track back: the model's label counts again.
+
+        Returns the answer that counted until now; None if there was none.
+        """
+        from mood_core.usecases.answers.record_answer import undo_answer
+
+        return undo_answer(user_id, track_id, self.answer_rows, self.batches, now=self.now())
 
     # Models
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mood_core.domain.answers import ANSWERS, AskedBecause
 from mood_core.domain.bounds import LONGEST_MS, LONGEST_NAME_BYTES, STORED_MS
 from mood_core.domain.moods import MOOD_SETS
 from mood_core.domain.play_ends import END_REASONS
@@ -44,7 +45,14 @@ _HASHES = ("person_hash", "hash_key")
 _HASH = "^[0-9a-f]{64}$"
 
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"mood": MOODS, "mood_set": MOOD_SETS[1:], "kind": tuple(TrackKind), "reason_end": END_REASONS}
+    {
+        "mood": MOODS,
+        "mood_set": MOOD_SETS[1:],
+        "kind": tuple(TrackKind),
+        "reason_end": END_REASONS,
+        "answer": ANSWERS,
+        "asked_because": tuple(AskedBecause),
+    }
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mood_core.domain.answers import AskedBecause
 from mood_core.domain.play_ends import END_REASONS
 
 SCHEMA_VERSION = 1
@@ -220,6 +221,21 @@ RESOLUTIONS = Dataset(
     key=("artist", "title", "resolved_by"),
 )
 
+MOOD_ANSWERS = Dataset(
+    "mood_answers",
+    pa.schema(
+        [
+            _field("user_id", _ID, "who answered"),
+            _field("track_id", _ID, "the track"),
+            _field("answered_at", _TIME, "when, UTC; a person's latest answer about a track counts"),
+            _field("answer", _ID, "a mood, two moods as Happy|Calm (the first one leads), none, or undone"),
+            _field("asked_because", _ID, f"why the track was asked about: {', '.join(AskedBecause)}"),
+            _field("shown_model", _ID, "the model version whose label was shown", nullable=True),
+        ]
+    ),
+    key=("user_id", "track_id", "answered_at", "answer"),
+)
+
 FORGOTTEN = Dataset(
     "forgotten",
     pa.schema(
@@ -247,6 +263,7 @@ DATASETS: dict[str, Dataset] = {
         MOODS,
         NAMED_PLAYS,
         RESOLUTIONS,
+        MOOD_ANSWERS,
     )
 }
 """All datasets by name in loading order: dependencies come first."""

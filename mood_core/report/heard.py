@@ -28,7 +28,7 @@ _MOODS = (*MOODS, "Unlabelled")
 _WEEK_H = 168
 _SHOWN = 8
 _NUMBERS = ("uncertain", "valence", "energy", "duration_ms", "artists_place", "label_place")
-_ORIGIN = ("feature_source", "model_version", "unlabelled_reason")
+_ORIGIN = ("label_source", "feature_source", "model_version", "unlabelled_reason")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +36,14 @@ class HeardTracks:
     """The tracks of a person, in the database's order of their ids.
 
     ``rows`` are those of the statement ``report_tracks``; ``moods`` (m,): indices of moods, 4 without a label;
-    ``chances`` (m, 4): the probabilities of the moods; ``numbers``: other columns (m,), NULL is NaN; ``origins``: the
-    different :data:`_ORIGIN` of the tracks; ``origin`` (m,): the index of each track's.
+    ``by_model`` (m,): whether a model gave the label; ``chances`` (m, 4): the probabilities of the moods; ``numbers``:
+    other columns (m,), NULL is NaN; ``origins``: the different :data:`_ORIGIN` of the tracks; ``origin`` (m,): the
+    index of each track's.
     """
 
     rows: list[Row[Any]]
     moods: NDArray[np.int64]
+    by_model: NDArray[np.bool_]
     chances: NDArray[np.float64]
     numbers: dict[str, NDArray[np.float64]]
     origins: list[tuple[str | None, ...]]
@@ -79,7 +81,7 @@ def read_heard(connection: Connection, user_id: str, timezone: str) -> Heard:
     numbers = _numbers(connection, user_id)
     local_s = numbers[:, 0] // 1000 + offsets_of(connection, timezone, numbers[:, 0] // 1000)
     keys, places = np.unique(numbers[:, 1], return_inverse=True)
-    rows = list(connection.execute(query("report_tracks"), {"ids": keys.tolist()}))
+    rows = list(connection.execute(query("report_tracks"), {"user": user_id, "ids": keys.tolist()}))
     order = np.empty(len(keys), np.int64)
     order[np.searchsorted(keys, [row.track_key for row in rows])] = np.arange(len(rows))
     # 1970-01-01 was a Thursday.
@@ -95,6 +97,7 @@ def _known(rows: list[Row[Any]]) -> HeardTracks:
     return HeardTracks(
         rows,
         np.array(codes, np.int64),
+        np.array([row.mood is not None and row.label_source != "person" for row in rows], np.bool_),
         np.array(chances, np.float64).reshape(-1, len(MOODS)),
         {name: np.array([getattr(row, name) for row in rows], np.float64) for name in _NUMBERS},
         different,
@@ -174,17 +177,17 @@ def _map(heard: Heard) -> Answer:
 
 def _unlabelled(heard: Heard) -> Answer:
     listens = _by_origin(heard, labelled=False)
-    found = [{"unlabelled_reason": reason, "listens": count} for (_, _, reason), count in listens.items()]
+    found = [{"unlabelled_reason": reason, "listens": count} for (*_, reason), count in listens.items()]
     return sorted(found, key=lambda one: (-one["listens"], one["unlabelled_reason"]))
 
 
 def _sources(heard: Heard) -> Answer:
     listens = _by_origin(heard, labelled=True)
     found = [
-        {"feature_source": source, "model_version": version, "listens": count}
-        for (source, version, _), count in listens.items()
+        {"label_source": label, "feature_source": source, "model_version": version, "listens": count}
+        for (label, source, version, _), count in listens.items()
     ]
-    return sorted(found, key=lambda one: (-one["listens"], one["feature_source"]))
+    return sorted(found, key=lambda one: (-one["listens"], one["label_source"], one["feature_source"] or ""))
 
 
 def _by_origin(heard: Heard, *, labelled: bool) -> dict[tuple[str | None, ...], int]:
@@ -231,12 +234,12 @@ def _most(counts: NDArray[Any]) -> NDArray[np.int64]:
 def _confident(heard: Heard) -> Answer:
     found: Answer = []
     for mood in range(len(MOODS)):
-        found += _labels(heard, heard.known.moods == mood, -1)[:2]
+        found += _labels(heard, heard.known.by_model & (heard.known.moods == mood), -1)[:2]
     return found
 
 
 def _uncertain(heard: Heard) -> Answer:
-    return _labels(heard, heard.known.moods < _UNLABELLED, 1)[:_SHOWN]
+    return _labels(heard, heard.known.by_model, 1)[:_SHOWN]
 
 
 def _labels(heard: Heard, chosen: NDArray[np.bool_], sign: int) -> Answer:

@@ -104,13 +104,15 @@ SELECT l.track_key FROM listens AS l
 WHERE l.user_key NOT IN (SELECT u.user_key FROM users AS u);
 
 -- name: unused_tracks
--- Those of some tracks without a listen or a play. Listens have no index by track: all are read, but only once.
+-- Those of some tracks without a listen, a play or an answer. Listens have no index by track: all are read, but once.
 SELECT track_key FROM tracks
 WHERE track_id = ANY(:ids)
 EXCEPT
 SELECT track_key FROM listens
 EXCEPT
 SELECT track_key FROM named_plays
+EXCEPT
+SELECT track_key FROM mood_answers
 ORDER BY track_key;
 
 -- name: undescribed_tracks
@@ -129,4 +131,5 @@ WHERE
     AND track_key NOT IN (SELECT track_key FROM audio_features)
     AND track_key NOT IN (SELECT track_key FROM estimated_features)
     AND track_key NOT IN (SELECT track_key FROM feature_misses)
-    AND track_key NOT IN (SELECT track_key FROM moods);
+    AND track_key NOT IN (SELECT track_key FROM moods)
+    AND track_key NOT IN (SELECT track_key FROM mood_answers);

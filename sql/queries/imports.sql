@@ -134,19 +134,21 @@ WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user) A
 -- name: tracks_by_reason
 -- The tracks that a person played, and their listens, by the reason why they have no mood; NULL if they have one.
 SELECT
-    t.unlabelled_reason,
+    CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END AS unlabelled_reason,
     count(*) AS tracks,
     CAST(sum(h.listens) AS BIGINT) AS listens
 FROM (
     SELECT
+        l.user_key,
         l.track_key,
         count(*) AS listens
     FROM listens AS l
     WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
-    GROUP BY l.track_key
+    GROUP BY l.user_key, l.track_key
 ) AS h
 INNER JOIN track_moods AS t ON h.track_key = t.track_key
-GROUP BY t.unlabelled_reason;
+LEFT JOIN person_moods AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
+GROUP BY CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END;
 
 -- name: open_gaps
 -- A person's gaps that are not filled, oldest first.

@@ -97,24 +97,32 @@ WHERE
 SELECT
     coalesce(substr(m.release_date, 1, 4), 'unknown') AS release_year,
     coalesce(s.source, 'none') AS feature_source,
-    m.unlabelled_reason,
+    CASE WHEN p.track_key IS NULL THEN m.unlabelled_reason ELSE p.unlabelled_reason END AS unlabelled_reason,
     CAST(sum(n.listens) AS BIGINT) AS listens
 FROM (
     SELECT
+        newest.user_key,
         newest.track_key,
         count(*) AS listens
     FROM (
-        SELECT l.track_key FROM listens AS l
+        SELECT
+            l.user_key,
+            l.track_key
+        FROM listens AS l
         WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
         ORDER BY l.played_at_ms DESC
         LIMIT :newest
     ) AS newest
-    GROUP BY newest.track_key
+    GROUP BY newest.user_key, newest.track_key
 ) AS n
 INNER JOIN track_moods AS m ON n.track_key = m.track_key
+LEFT JOIN person_moods AS p ON n.user_key = p.user_key AND n.track_key = p.track_key
 LEFT JOIN audio_features AS f ON n.track_key = f.track_key
 LEFT JOIN sources AS s ON f.source_key = s.source_key
-GROUP BY coalesce(substr(m.release_date, 1, 4), 'unknown'), coalesce(s.source, 'none'), m.unlabelled_reason;
+GROUP BY
+    coalesce(substr(m.release_date, 1, 4), 'unknown'),
+    coalesce(s.source, 'none'),
+    CASE WHEN p.track_key IS NULL THEN m.unlabelled_reason ELSE p.unlabelled_reason END;
 
 -- name: daily_counts
 -- Listens by person, local day and mood, from the kept counts.

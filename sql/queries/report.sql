@@ -13,34 +13,55 @@ INNER JOIN listens AS l ON u.user_key = l.user_key
 WHERE u.user_id = :user;
 
 -- name: report_tracks
--- What is known of some tracks, by id. The places order and group artists and labels as a page query does.
+-- What is known of some tracks of a person, by id. The places order and group artists and labels as a page query does.
 SELECT
-    t.track_key,
-    t.track_id,
-    t.track,
-    t.artists,
-    t.mood,
-    t.p_calm,
-    t.p_energetic,
-    t.p_happy,
-    t.p_sad,
-    t.mood_set,
-    coalesce(t.uncertain, 0) AS uncertain,
-    t.unlabelled_reason,
-    t.feature_source,
-    t.model_version,
+    x.track_key,
+    x.track_id,
+    x.track,
+    x.artists,
+    x.mood,
+    x.p_calm,
+    x.p_energetic,
+    x.p_happy,
+    x.p_sad,
+    x.mood_set,
+    x.uncertain,
+    x.unlabelled_reason,
+    x.feature_source,
+    x.model_version,
+    x.label_source,
     f.valence,
     f.energy,
     k.duration_ms,
-    dense_rank() OVER (ORDER BY t.artists) AS artists_place,
+    dense_rank() OVER (ORDER BY x.artists) AS artists_place,
     dense_rank() OVER (
-        ORDER BY t.track, t.artists, t.mood, t.p_calm, t.p_energetic, t.p_happy, t.p_sad, t.mood_set
+        ORDER BY x.track, x.artists, x.mood, x.p_calm, x.p_energetic, x.p_happy, x.p_sad, x.mood_set, x.label_source
     ) AS label_place
-FROM track_moods AS t
-INNER JOIN tracks AS k ON t.track_key = k.track_key
-LEFT JOIN audio_features AS f ON t.track_key = f.track_key
-WHERE t.track_key = ANY(:ids)
-ORDER BY t.track_id;
+FROM (
+    SELECT
+        t.track_key,
+        t.track_id,
+        t.track,
+        t.artists,
+        CASE WHEN p.track_key IS NULL THEN t.mood ELSE p.mood END AS mood,
+        CASE WHEN p.track_key IS NULL THEN t.p_calm ELSE p.p_calm END AS p_calm,
+        CASE WHEN p.track_key IS NULL THEN t.p_energetic ELSE p.p_energetic END AS p_energetic,
+        CASE WHEN p.track_key IS NULL THEN t.p_happy ELSE p.p_happy END AS p_happy,
+        CASE WHEN p.track_key IS NULL THEN t.p_sad ELSE p.p_sad END AS p_sad,
+        CASE WHEN p.track_key IS NULL THEN t.mood_set ELSE p.mood_set END AS mood_set,
+        coalesce(CASE WHEN p.track_key IS NULL THEN t.uncertain ELSE p.uncertain END, 0) AS uncertain,
+        CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END AS unlabelled_reason,
+        CASE WHEN p.track_key IS NULL THEN t.feature_source END AS feature_source,
+        CASE WHEN p.track_key IS NULL THEN t.model_version END AS model_version,
+        coalesce(p.label_source, CASE WHEN t.mood IS NOT NULL THEN 'model' END) AS label_source
+    FROM track_moods AS t
+    LEFT JOIN person_moods AS p
+        ON t.track_key = p.track_key AND p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+    WHERE t.track_key = ANY(:ids)
+) AS x
+INNER JOIN tracks AS k ON x.track_key = k.track_key
+LEFT JOIN audio_features AS f ON x.track_key = f.track_key
+ORDER BY x.track_id;
 
 -- name: page_totals
 -- Listens, tracks and days of a period.
@@ -165,15 +186,16 @@ GROUP BY unlabelled_reason
 ORDER BY listens DESC, unlabelled_reason;
 
 -- name: page_sources
--- Listens by feature source and model.
+-- Listens by where the label came from, by feature source and model.
 SELECT
+    label_source,
     feature_source,
     model_version,
     count(*) AS listens
 FROM mood_history
 WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
-GROUP BY feature_source, model_version
-ORDER BY listens DESC, feature_source;
+GROUP BY label_source, feature_source, model_version
+ORDER BY listens DESC, label_source, feature_source;
 
 -- name: page_tracks
 -- The most played tracks of each mood.
@@ -218,7 +240,7 @@ WHERE place <= 8
 ORDER BY mood, place;
 
 -- name: page_confident
--- The two tracks of each mood with the most confident labels.
+-- The two tracks of each mood with the most confident labels of a model.
 SELECT
     track,
     artists,
@@ -254,14 +276,16 @@ FROM (
                 artists
         ) AS place
     FROM mood_history
-    WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+    WHERE
+        user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+        AND label_source <> 'person'
     GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad, mood_set
 ) AS ranked
 WHERE place <= 2
 ORDER BY mood, place;
 
 -- name: page_uncertain
--- The tracks with the least confident labels.
+-- The tracks with the least confident labels of a model.
 SELECT
     track,
     artists,
@@ -273,7 +297,9 @@ SELECT
     mood_set,
     count(*) AS listens
 FROM mood_history
-WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+WHERE
+    user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
+    AND label_source <> 'person'
 GROUP BY track, artists, mood, p_calm, p_energetic, p_happy, p_sad, mood_set
 ORDER BY
     CASE mood WHEN 'Calm' THEN p_calm WHEN 'Energetic' THEN p_energetic WHEN 'Happy' THEN p_happy ELSE p_sad END,
@@ -297,14 +323,15 @@ ORDER BY g.starts_at_ms DESC;
 -- Some people's listens since a time, by the reason for a missing mood; NULL for listens with a mood.
 SELECT
     u.user_id,
-    t.unlabelled_reason,
+    CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END AS unlabelled_reason,
     count(*) AS listens
 FROM users AS u
 INNER JOIN listens AS l ON u.user_key = l.user_key
 INNER JOIN track_moods AS t ON l.track_key = t.track_key
+LEFT JOIN person_moods AS p ON l.user_key = p.user_key AND l.track_key = p.track_key
 WHERE u.user_id = ANY(:ids) AND l.played_at_ms >= :since
-GROUP BY u.user_id, t.unlabelled_reason
-ORDER BY u.user_id, count(*) DESC, t.unlabelled_reason;
+GROUP BY u.user_id, CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END
+ORDER BY u.user_id, listens DESC, unlabelled_reason;
 
 -- name: count_open_gaps
 -- The number of some people's gaps that are not filled.
@@ -341,12 +368,13 @@ SELECT
     t.track_id,
     t.name AS track,
     t.artists,
-    m.mood,
+    CASE WHEN o.track_key IS NULL THEN m.mood ELSE o.mood END AS mood,
     p.listens,
     CASE WHEN t.duration_ms IS NULL THEN p.timed ELSE p.listens END AS timed,
     coalesce(p.ms, 0) + (p.listens - p.timed) * coalesce(t.duration_ms, 0) AS ms
 FROM (
     SELECT
+        l.user_key,
         l.track_key,
         count(*) AS listens,
         count(l.ms_played) AS timed,
@@ -354,10 +382,11 @@ FROM (
     FROM users AS u
     INNER JOIN listens AS l ON u.user_key = l.user_key
     WHERE u.user_id = :user AND l.played_at_ms >= :since AND l.played_at_ms < :end
-    GROUP BY l.track_key
+    GROUP BY l.user_key, l.track_key
 ) AS p
 INNER JOIN tracks AS t ON p.track_key = t.track_key
-INNER JOIN track_moods AS m ON p.track_key = m.track_key;
+INNER JOIN track_moods AS m ON p.track_key = m.track_key
+LEFT JOIN person_labels AS o ON p.user_key = o.user_key AND p.track_key = o.track_key;
 
 -- name: count_people
 -- The number of people.

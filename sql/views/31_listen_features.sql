@@ -16,9 +16,9 @@ SELECT
     t.track,
     t.artists,
     t.release_year,
-    t.mood,
-    t.mood_valence,
-    t.mood_energy,
+    CASE WHEN p.track_key IS NULL THEN t.mood ELSE p.mood END AS mood,
+    CASE WHEN p.track_key IS NULL THEN t.mood_valence ELSE p.mood_valence END AS mood_valence,
+    CASE WHEN p.track_key IS NULL THEN t.mood_energy ELSE p.mood_energy END AS mood_energy,
     f.acousticness,
     f.danceability,
     f.energy,
@@ -33,4 +33,5 @@ SELECT
 FROM listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
 INNER JOIN track_moods AS t ON l.track_key = t.track_key
+LEFT JOIN person_moods AS p ON l.user_key = p.user_key AND l.track_key = p.track_key
 LEFT JOIN audio_features AS f ON l.track_key = f.track_key

@@ -16,11 +16,12 @@ SELECT
     t.track_id,
     t.name AS track,
     t.artists,
-    m.mood
+    CASE WHEN o.track_key IS NULL THEN m.mood ELSE o.mood END AS mood
 FROM (
     SELECT
         u.user_id,
         u.display_name,
+        l.user_key,
         l.played_at_ms,
         l.track_key,
         l.ms_played,
@@ -46,3 +47,4 @@ LEFT JOIN moods AS m
         (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
         (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
     ) AND p.track_key = m.track_key
+LEFT JOIN person_labels AS o ON p.user_key = o.user_key AND p.track_key = o.track_key

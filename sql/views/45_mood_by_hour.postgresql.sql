@@ -41,10 +41,11 @@ FROM (
             h.user_id,
             h.display_name,
             h.hour,
-            coalesce(m.mood, 'Unlabelled') AS mood,
+            coalesce(CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END, 'Unlabelled') AS mood,
             count(*) AS listens
         FROM (
             SELECT
+                u.user_key,
                 u.user_id,
                 u.display_name,
                 l.track_key,
@@ -78,7 +79,12 @@ FROM (
                 AND h.track_key = x.track_key
             LIMIT 1 -- noqa: AM09
         ) AS m ON TRUE
-        GROUP BY h.user_id, h.display_name, h.hour, coalesce(m.mood, 'Unlabelled')
+        LEFT JOIN person_labels AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
+        GROUP BY
+            h.user_id,
+            h.display_name,
+            h.hour,
+            coalesce(CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END, 'Unlabelled')
     ) AS e
     WHERE e.listens > 0
     WINDOW same AS (PARTITION BY e.user_id, e.hour, e.mood)

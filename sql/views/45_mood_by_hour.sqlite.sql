@@ -41,10 +41,11 @@ FROM (
             h.user_id,
             h.display_name,
             h.hour,
-            coalesce(m.mood, 'Unlabelled') AS mood,
+            coalesce(CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END, 'Unlabelled') AS mood,
             count(*) AS listens
         FROM (
             SELECT
+                u.user_key,
                 u.user_id,
                 u.display_name,
                 l.track_key,
@@ -64,7 +65,12 @@ FROM (
                 (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
                 (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
             ) AND h.track_key = m.track_key
-        GROUP BY h.user_id, h.display_name, h.hour, coalesce(m.mood, 'Unlabelled')
+        LEFT JOIN person_labels AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
+        GROUP BY
+            h.user_id,
+            h.display_name,
+            h.hour,
+            coalesce(CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END, 'Unlabelled')
     ) AS e
     WHERE e.listens > 0
     WINDOW same AS (PARTITION BY e.user_id, e.hour, e.mood)

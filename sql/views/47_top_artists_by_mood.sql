@@ -13,36 +13,48 @@ FROM (
     SELECT
         h.user_id,
         h.display_name,
-        m.mood,
+        h.mood,
         a.artist,
         CAST(sum(h.listens) OVER same AS BIGINT) AS listens,
         row_number() OVER same AS part
     FROM (
-        -- By key before the artists are looked up. The counted listens, then those since.
         SELECT
-            u.user_id,
-            u.display_name,
+            k.user_id,
+            k.display_name,
             k.track_key,
-            k.listens
-        FROM users AS u
-        INNER JOIN counted_tracks AS k ON u.user_key = k.user_key
-        UNION ALL
-        SELECT
-            u.user_id,
-            u.display_name,
-            l.track_key,
-            count(*) AS listens
-        FROM users AS u
-        LEFT JOIN counted_people AS c ON u.user_key = c.user_key
-        INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
-        GROUP BY u.user_id, u.display_name, l.track_key
+            k.listens,
+            CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END AS mood
+        FROM (
+            -- By key before the artists are looked up. The counted listens, then those since.
+            SELECT
+                u.user_key,
+                u.user_id,
+                u.display_name,
+                k.track_key,
+                k.listens
+            FROM users AS u
+            INNER JOIN counted_tracks AS k ON u.user_key = k.user_key
+            UNION ALL
+            SELECT
+                u.user_key,
+                u.user_id,
+                u.display_name,
+                l.track_key,
+                count(*) AS listens
+            FROM users AS u
+            LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+            INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
+            GROUP BY u.user_key, u.user_id, u.display_name, l.track_key
+        ) AS k
+        LEFT JOIN moods AS m
+            ON m.model_key IN (
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+            ) AND k.track_key = m.track_key
+        LEFT JOIN person_labels AS p ON k.user_key = p.user_key AND k.track_key = p.track_key
     ) AS h
-    INNER JOIN moods AS m
-        ON m.model_key IN (
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-        ) AND h.track_key = m.track_key
     INNER JOIN artist_credits AS a ON h.track_key = a.track_key
-    WINDOW same AS (PARTITION BY h.user_id, m.mood, a.artist)
+    WHERE h.mood IS NOT NULL
+    WINDOW same AS (PARTITION BY h.user_id, h.mood, a.artist)
 ) AS d
 WHERE d.part = 1

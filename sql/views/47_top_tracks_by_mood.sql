@@ -14,7 +14,7 @@ FROM (
     SELECT
         h.user_id,
         h.display_name,
-        m.mood,
+        CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END AS mood,
         t.track_id,
         t.name AS track,
         t.artists,
@@ -23,6 +23,7 @@ FROM (
         -- By key before the names are looked up. Windows instead of GROUP BY: SQLite pushes a condition on the person
         -- down through them.
         SELECT
+            g.user_key,
             g.user_id,
             g.display_name,
             g.track_key,
@@ -31,6 +32,7 @@ FROM (
         FROM (
             -- The counted listens, then those since.
             SELECT
+                u.user_key,
                 u.user_id,
                 u.display_name,
                 k.track_key,
@@ -39,6 +41,7 @@ FROM (
             INNER JOIN counted_tracks AS k ON u.user_key = k.user_key
             UNION ALL
             SELECT
+                u.user_key,
                 u.user_id,
                 u.display_name,
                 l.track_key,
@@ -46,15 +49,16 @@ FROM (
             FROM users AS u
             LEFT JOIN counted_people AS c ON u.user_key = c.user_key
             INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
-            GROUP BY u.user_id, u.display_name, l.track_key
+            GROUP BY u.user_key, u.user_id, u.display_name, l.track_key
         ) AS g
         WINDOW same AS (PARTITION BY g.user_id, g.track_key)
     ) AS h
-    INNER JOIN moods AS m
+    LEFT JOIN moods AS m
         ON m.model_key IN (
             (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
             (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
         ) AND h.track_key = m.track_key
+    LEFT JOIN person_labels AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
     INNER JOIN tracks AS t ON h.track_key = t.track_key
-    WHERE h.part = 1
+    WHERE h.part = 1 AND CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END IS NOT NULL
 ) AS d

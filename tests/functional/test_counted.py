@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from mood_core.domain.answers import AskedBecause, MoodAnswer
 from mood_core.lake import open_lake
-from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, USERS
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOOD_ANSWERS, MOODS, USERS
 from mood_core.store import Database
 from mood_core.store.loading.counted import COUNTED
 from mood_core.store.loading.keep_up import keep_up
@@ -79,6 +82,7 @@ _CHANGE = st.one_of(
     st.tuples(st.just("current"), st.sampled_from(["m/1", "m/2"])),
     st.tuples(st.just("count"), st.sampled_from([0, 3_600_000])),
     st.tuples(st.just("totals")),
+    st.tuples(st.just("answer"), st.sampled_from(_TRACKS), st.sampled_from(["Calm", "Sad|Happy", "none", "undone"])),
 )
 
 
@@ -96,27 +100,32 @@ def test_views_are_their_definitions_after_any_changes(
     with migrated.write() as connection:
         for table in (*COUNTED, "mood_days", "listen_totals", "covered_listens", "heard_tracks", "stale_totals"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
-        for table in ("waiting_listens", "listens", "moods", "audio_features", "users", "batches", "models"):
+        for table in ("waiting_listens", "listens", "moods", "mood_answers", "person_labels", "audio_features"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+        for table in ("users", "batches", "models"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
         connection.execute(text("UPDATE epochs SET epoch = epoch + 1"))  # caches of keys and labels
     batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
     for step, (kind, *values) in enumerate([("current", "m/1"), *changes, ("count", 0)]):
-        now = NOW + timedelta(seconds=step)
-        if kind == "listens":
-            batches.add(LISTENS, listens(values[0]), now=now)  # type: ignore[arg-type]
-        elif kind == "moods":
-            batches.add(MOODS, moods(values[0], "m/1"), now=now)  # type: ignore[arg-type]
-        elif kind == "features":
-            batches.add(AUDIO_FEATURES, features([str(values[0])], now), now=now)
-        elif kind == "zone":
-            batches.add(USERS, users((str(values[0]), str(values[1])), recorded_at=now), now=now)
-        elif kind == "current":
-            set_current(migrated, str(values[0]))
-        elif kind == "count":
-            keep_up(migrated, step_ms=1, recent_ms=int(str(values[0])))
-        else:
-            refresh_totals(migrated)
+        CHANGES[str(kind)](migrated, batches, NOW + timedelta(seconds=step), *values)
         views_are_right(migrated)
+
+
+def _answer(batches: Batches, now: datetime, track: str, answer: str) -> None:
+    made = MoodAnswer("ada", track, now, answer, AskedBecause.RANDOM, None)
+    batches.add(MOOD_ANSWERS, to_table(MOOD_ANSWERS, [made]), now=now)
+
+
+CHANGES: dict[str, Callable[..., object]] = {
+    "listens": lambda _, batches, now, rows: batches.add(LISTENS, listens(rows), now=now),
+    "moods": lambda _, batches, now, labels: batches.add(MOODS, moods(labels, "m/1"), now=now),
+    "features": lambda _, batches, now, track: batches.add(AUDIO_FEATURES, features([track], now), now=now),
+    "zone": lambda _, batches, now, *of: batches.add(USERS, users(of, recorded_at=now), now=now),
+    "current": lambda database, _, __, version: set_current(database, version),
+    "count": lambda database, _, __, recent: keep_up(database, step_ms=1, recent_ms=recent),
+    "totals": lambda database, *_: refresh_totals(database),
+    "answer": lambda _, batches, now, *of: _answer(batches, now, *of),
+}
 
 
 def test_a_later_listen_leaves_the_counts_and_an_earlier_one_deletes_those_of_its_person(

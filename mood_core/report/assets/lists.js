@@ -54,11 +54,11 @@ function coverageSection(state) {
   const open = state.person.gaps.filter((gap) => !gap.filled);
   const days = daysOf(state).length;
   const finding = totals.listens ? `${percent(totals.labelled, totals.listens)} of the listens have a mood, ${percent(totals.uncertain || 0, totals.labelled)} of those are uncertain${[...state.period.confident, ...state.period.uncertain].some((row) => row.mood_set) ? ": their 90% set has more than one mood" : ""}. Listens on ${number.format(totals.days)} of ${plural(days, "day")}. ${open.length ? `Listens may be missing in ${plural(open.length, "gap")}.` : "No gap is known."}${intervals(state).length ? ` By the model's probabilities the shares are ${intervals(state).map((one) => `${one.mood.toLowerCase()} ${one.range}`).join(", ")} (90% intervals).` : ""}` : "There are no listens in this period.";
-  const estimated = state.period.sources.filter((row) => row.model_version.startsWith("estimated-")).reduce((sum, row) => sum + row.listens, 0);
+  const estimated = state.period.sources.filter((row) => row.model_version?.startsWith("estimated-")).reduce((sum, row) => sum + row.listens, 0);
   const parts = [];
   if (estimated) parts.push(el("p", {}, `${percent(estimated, totals.labelled)} of these moods are from features that were estimated from audio files. They are less reliable; their model is named estimated-.`));
   if (state.period.unlabelled.length) parts.push(el("div", {}, el("h4", {}, "Unlabelled, and why"), table("Unlabelled, and why", ["reason", "listens"], state.period.unlabelled.map((row) => [row.unlabelled_reason, row.listens]))));
-  if (state.period.sources.length) parts.push(el("div", {}, el("h4", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source, row.model_version, row.listens]))));
+  if (state.period.sources.length) parts.push(el("div", {}, el("h4", {}, "Audio features from"), table("Audio features from", ["source", "model", "listens"], state.period.sources.map((row) => [row.feature_source ?? "own answers", row.model_version ?? "", row.listens]))));
   if (state.person.gaps.length) parts.push(el("div", {}, el("h4", {}, "Possible gaps, of all time"), table("Possible gaps", ["from", "to", "filled"], state.person.gaps.map((gap) => [atMinute(gap.starts_at), atMinute(gap.ends_at), gap.filled ? "yes" : "no"]))));
   const { listens, with_mood } = state.person.forecast;
   const newest = listens ? el("p", { class: "finding" }, `Of the newest ${plural(listens, "listen")}, ${percent(with_mood, listens)} have a mood; what to expect of new music by its year of release:`) : null;

@@ -19,6 +19,7 @@ from mood_core.domain.records import MOODS
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.key_cache import KeyCache
+from mood_core.store.loading.person_labels import with_own_labels
 from mood_core.store.queries.time_zones import offsets_of
 
 COUNTED = ("counted_hours", "counted_transitions", "counted_tracks", "counted_people")
@@ -82,7 +83,8 @@ def _count(connection: Connection, cache: KeyCache, user: int, zone: str, since_
     cursor: Any = connection.execute(query("listens_to_count"), span).cursor  # without a Row for each
     times, keys = np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, 2).T
     tracks, places = np.unique(keys, return_inverse=True)
-    codes = cache.labels(connection, tracks).codes.astype(np.int64)
+    labels = with_own_labels(connection, np.full(len(tracks), user), tracks, cache.labels(connection, tracks))
+    codes = labels.codes.astype(np.int64)
     moods = np.where(codes < 2 * len(MOODS), codes % len(MOODS), len(MOODS))[places]
     new = times >= since_ms
     hours = (times[new] // 1000 + offsets_of(connection, zone, times[new] // 1000)) // 3600 % 24

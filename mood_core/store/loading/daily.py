@@ -26,23 +26,27 @@ from mood_core.store.loading.counted import (
 from mood_core.store.loading.day_counts import day_counts
 from mood_core.store.loading.key_cache import UNLABELLED, TrackLabels
 from mood_core.store.loading.pending import add_pending, refill, take_days
+from mood_core.store.loading.person_labels import find_person_labels
 from mood_core.store.queries.time_zones import ensure_offsets, offsets_of, outdated_zones
 
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time updates the counts; SQLite has one writer anyway
 
 
-def add_listens(connection: Connection, listens: pa.Table, inserted: int, labels: TrackLabels) -> None:
+def add_listens(
+    connection: Connection, listens: pa.Table, inserted: int, labels: TrackLabels, own: TrackLabels
+) -> None:
     """Count ``listens`` (``user_key``, ``played_at_ms``, ``track_key``), of which ``inserted`` were not stored before.
 
-    If some were stored before, the days are counted again instead. ``labels`` are those of the tracks of ``listens``.
+    If some were stored before, the days are counted again instead. ``labels`` are those of the model for the tracks of
+    ``listens``; ``own`` are those that count, by the people's own labels.
     """
     user_keys = listens["user_key"].to_numpy()
     days = _local_days(connection, user_keys, listens["played_at_ms"].to_numpy() // 1000)
     add_pending(connection, listens.filter(pa.array(labels.codes == UNLABELLED)))
     if inserted == listens.num_rows:
         forget_counts_after(connection, _earliest(user_keys, listens["played_at_ms"].to_numpy()))
-        insert_rows(connection, "add_to_mood_days", day_counts(user_keys, days, labels.codes, labels.chances))
+        insert_rows(connection, "add_to_mood_days", day_counts(user_keys, days, own.codes, own.chances))
     else:
         recount_days(connection, zip(user_keys.tolist(), days.tolist(), strict=True))
 
@@ -101,6 +105,7 @@ def recount_everything(connection: Connection) -> None:
     """Count every day of all people again: after a change of the current model, and at the end of a rebuild."""
     serialise_counts(connection)
     forget_all_counts(connection)
+    find_person_labels(connection)
     connection.execute(query("remove_all_mood_days"))
     count_by_person(connection, "count_mood_days")
     refill(connection)

@@ -30,6 +30,8 @@ from mood_core.store.loading.daily import (
 )
 from mood_core.store.loading.key_cache import LoadCache, invalidate_labels
 from mood_core.store.loading.keyed_rows import with_keys
+from mood_core.store.loading.person_labels import with_own_labels
+from mood_core.store.loading.shifted_counts import follow_answers
 from mood_core.store.loading.totals import add_to_totals, features_came, without_features
 from mood_core.store.queries.ledger import enter, take_over
 from mood_core.store.queries.time_zones import ensure_offsets
@@ -126,7 +128,8 @@ def _update_counts(
         serialise_counts(connection)
         tracks, places = np.unique(keyed["track_key"].to_numpy(), return_inverse=True)
         labels = cache.labels(connection, tracks).at(places)
-        add_listens(connection, keyed, inserted, labels)
+        own = with_own_labels(connection, keyed["user_key"].to_numpy(), keyed["track_key"].to_numpy(), labels)
+        add_listens(connection, keyed, inserted, labels, own)
         add_to_totals(connection, keyed, inserted, labels.sources, cache.hear(tracks))
     elif dataset == "moods" and inserted:
         serialise_counts(connection)
@@ -134,6 +137,9 @@ def _update_counts(
         current = pa.array(connection.scalars(query("current_models")), pa.int64())
         of_current = keyed.filter(pc.is_in(keyed["model_key"], current))
         labelled(connection, of_current["track_key"].unique().to_pylist())
+    elif dataset == "mood_answers" and inserted:
+        serialise_counts(connection)
+        follow_answers(connection, cache.labels, keyed)
     elif dataset == "users":
         recount_people(connection, sorted(set(moved)))
 

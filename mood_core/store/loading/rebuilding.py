@@ -23,6 +23,8 @@ _FILLED_BY_THE_LAKE = (
     "covered_listens",
     "heard_tracks",
     "waiting_listens",
+    "person_labels",
+    "mood_answers",
     "moods",
     "feature_misses",
     "audio_features",

@@ -86,6 +86,7 @@ def what_helps(found: Forecast, commands: Collection[str] = ()) -> list[str]:
             f"`moodlog catalog add FILE` adds features that you have{audio}; otherwise wait: sources are asked again"
             " for months, and know more of a year's releases later"
         ),
+        "none of these moods": "by your own answers, which `moodlog answers` lists",
         "local file": "no service has features of files on your computer" + audio,
     }
     largest = sorted(found.reasons.items(), key=lambda item: -item[1])

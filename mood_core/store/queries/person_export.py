@@ -23,6 +23,7 @@ PART_OF: Mapping[str, str] = MappingProxyType(
         "gaps": "gaps",
         "named_plays": "plays_by_name",
         "imported_files": "imports",
+        "mood_answers": "answers",
     }
 )
 """By table about people: the part of an export that contains its rows."""
@@ -36,6 +37,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "covered_listens": _COUNTED,
         **dict.fromkeys(COUNTED, _COUNTED),
         "imports": "holds the times of batches, and the counts of the imported files again",
+        "person_labels": "follows from the answers, and is in the listens",
         "waiting_listens": "is an index of listens without a mood, which are exported",
         "accounts.token": "opens the account",
         "accounts.token_version": "counts changes of the token",
@@ -57,10 +59,11 @@ Rows = Callable[[], Iterator[pa.Table]]
 
 @contextmanager
 def personal_rows(database: Database, user_id: str) -> Iterator[dict[str, Rows]]:
-    """A snapshot of the ``person``, their ``listens`` with track and mood, ``gaps``, ``plays_by_name`` and ``imports``.
+    """A snapshot of all parts about a person.
 
-    ``plays_by_name`` are the plays that an imported file names by artist and title, ``imports`` the imported files.
-    Each part can be read inside the block, more than once, and is never in memory as a whole.
+    ``listens`` have track and mood, ``answers`` are those about moods; ``plays_by_name`` are the plays that an imported
+    file names by artist and title, ``imports`` the imported files. Each part can be read inside the block, more than
+    once, and is never in memory as a whole.
 
     Raises:
         StoreError: The database cannot be read.

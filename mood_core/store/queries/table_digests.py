@@ -28,9 +28,13 @@ TABLES = (
     "moods",
     "named_plays",
     "resolutions",
+    "mood_answers",
+    "person_labels",
     "mood_days",
+    "mood_by_hour",
+    "mood_transitions",
 )
-"""The tables whose rows come from the lake; ``sql/facts`` has the query of each."""
+"""The tables whose rows come from the lake, and views of kept counts; ``sql/facts`` has the query of each."""
 
 
 Digests = dict[str, tuple[int, int]]

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import BatchFile, Lake
 from mood_core.lake.batch_files import conform
-from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, ESTIMATED_FEATURES, LISTENS, MOODS, Dataset
+from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, ESTIMATED_FEATURES, LISTENS, MOOD_ANSWERS, MOODS, Dataset
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.load import load_batch
 from mood_core.store.locks.named_locks import NamedLock, named_lock
@@ -24,7 +24,7 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.remove_rows import clean_lake, publish
 
-MERGED = (LISTENS, AUDIO_FEATURES, ESTIMATED_FEATURES, MOODS)
+MERGED = (LISTENS, AUDIO_FEATURES, ESTIMATED_FEATURES, MOODS, MOOD_ANSWERS)
 """Datasets in which the first row of a key is used, so that merging changes nothing. The others are small."""
 
 MOST_ROWS = 1_000_000

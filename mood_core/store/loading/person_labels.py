@@ -1,0 +1,56 @@
+"""Labels of a person's own, in the table ``person_labels``: they replace the model's labels for the person's listens.
+
+They follow from the person's answers. A change of a label changes the kept counts by the difference, at the cost of
+reading the person's listens once; see :mod:`mood_core.store.loading.shifted_counts`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from mood_core.domain.records import MOODS
+from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.key_cache import TrackLabels
+from mood_core.store.loading.keys import raw_rows
+
+_WIDTH = 3 + len(MOODS)
+
+
+def find_person_labels(connection: Connection) -> None:
+    """Find the own labels of all people again."""
+    connection.execute(query("remove_person_labels"))
+    connection.execute(query("add_answered_labels"))
+
+
+def find_labels_of(connection: Connection, user_key: int, track_keys: NDArray[np.int64]) -> None:
+    """Find the own labels of a person for ``track_keys`` again."""
+    tracks = {"user": user_key, "ids": track_keys.tolist()}
+    connection.execute(query("remove_person_labels", "tracks"), tracks)
+    connection.execute(query("add_answered_labels", "tracks"), tracks)
+
+
+def with_own_labels(
+    connection: Connection, user_keys: NDArray[np.int64], track_keys: NDArray[np.int64], labels: TrackLabels
+) -> TrackLabels:
+    """``labels`` of n listens with the own labels of their people instead, where there are any.
+
+    ``user_keys`` and ``track_keys`` (n,) are those of the listens.
+    """
+    people = np.unique(user_keys).tolist()
+    having = list(connection.scalars(query("people_with_labels"), {"ids": people})) if people else []
+    if not having:
+        return labels
+    values = {"users": having, "ids": np.unique(track_keys).tolist()}
+    rows = np.array(raw_rows(connection.execute(query("person_label_codes"), values)), np.int64).reshape(-1, _WIDTH)
+    pairs = (rows[:, 0] << 32) + rows[:, 1]
+    order = np.argsort(pairs)
+    wanted = (user_keys << 32) + track_keys
+    places = np.searchsorted(pairs[order], wanted)
+    places[places == len(pairs)] = 0
+    own = np.flatnonzero(pairs[order][places] == wanted) if len(pairs) else np.zeros(0, np.int64)
+    found = rows[order][places[own]] if len(pairs) else rows
+    codes, chances = labels.codes.copy(), labels.chances.copy()
+    codes[own], chances[own] = found[:, 2], found[:, 3:]
+    return TrackLabels(codes, chances, labels.sources)

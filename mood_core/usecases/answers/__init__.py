@@ -1,0 +1,1 @@
+"""What people answer about moods: recorded, asked for, and learned from."""

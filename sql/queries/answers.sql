@@ -1,0 +1,144 @@
+-- Answers of people about the moods of tracks, and the labels that follow from them.
+
+-- name: load_mood_answers
+-- A stored answer never changes.
+INSERT INTO mood_answers (user_key, track_key, answered_at_ms, answer, asked_because, shown_model)
+SELECT * FROM staging -- noqa: AM04
+ON CONFLICT (user_key, track_key, answered_at_ms, answer) DO NOTHING;
+
+-- name: remove_person_labels
+-- Remove the labels of all people, or of a person's tracks, before they are found again.
+DELETE FROM person_labels
+WHERE
+    /* tracks: user_key = :user AND track_key = ANY(:ids) AND */
+    TRUE;
+
+-- name: add_answered_labels
+-- The labels from the latest answers of all people, or about a person's tracks. An answer that was undone gives none.
+INSERT INTO person_labels (
+    user_key, track_key, label_source, mood, p_calm, p_energetic, p_happy, p_sad, uncertain, out_of_distribution,
+    mood_set, labelled_at_ms
+)
+SELECT
+    a.user_key,
+    a.track_key,
+    'person' AS label_source,
+    v.mood,
+    v.p_calm,
+    v.p_energetic,
+    v.p_happy,
+    v.p_sad,
+    0 AS uncertain,
+    0 AS out_of_distribution,
+    v.mood_set,
+    a.answered_at_ms
+FROM mood_answers AS a
+INNER JOIN answer_labels AS v ON a.answer = v.answer
+WHERE
+    /* tracks: a.user_key = :user AND a.track_key = ANY(:ids) AND */
+    NOT EXISTS (
+        SELECT 1 FROM mood_answers AS n
+        WHERE
+            n.user_key = a.user_key
+            AND n.track_key = a.track_key
+            AND (
+                n.answered_at_ms > a.answered_at_ms
+                OR (n.answered_at_ms = a.answered_at_ms AND n.answer > a.answer)
+            )
+    );
+
+-- name: people_with_labels
+-- Those of some people who have labels of their own.
+SELECT u.user_key FROM users AS u
+WHERE
+    u.user_key = ANY(:ids)
+    AND EXISTS (SELECT 1 FROM person_labels AS p WHERE p.user_key = u.user_key);
+
+-- name: person_label_codes
+-- The own labels of some people for some tracks as codes and probabilities in units of 1e-4, as in label_codes.
+SELECT
+    p.user_key,
+    p.track_key,
+    CASE p.mood WHEN 'Calm' THEN 0 WHEN 'Energetic' THEN 1 WHEN 'Happy' THEN 2 WHEN 'Sad' THEN 3 ELSE 8 END
+    + 4 * p.uncertain AS code,
+    coalesce(CAST(round(CAST(p.p_calm AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT), 0) AS calm,
+    coalesce(CAST(round(CAST(p.p_energetic AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT), 0) AS energetic,
+    coalesce(CAST(round(CAST(p.p_happy AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT), 0) AS happy,
+    coalesce(CAST(round(CAST(p.p_sad AS DOUBLE PRECISION) * 10000 + 0.000000001) AS BIGINT), 0) AS sad
+FROM person_labels AS p
+WHERE p.user_key = ANY(:users) AND p.track_key = ANY(:ids);
+
+-- name: listens_of_tracks
+-- When a person heard some tracks. Reads all listens of the person.
+SELECT
+    played_at_ms,
+    track_key
+FROM listens
+WHERE user_key = :user AND track_key = ANY(:ids)
+ORDER BY played_at_ms;
+
+-- name: next_times
+-- The times of a person's next listens after some times.
+SELECT DISTINCT
+    (
+        SELECT min(x.played_at_ms) FROM listens AS x
+        WHERE x.user_key = l.user_key AND x.played_at_ms > l.played_at_ms
+    ) AS played_at_ms
+FROM listens AS l
+WHERE l.user_key = :user AND l.played_at_ms = ANY(:times);
+
+-- name: transitions_of_tracks
+-- How often one of some tracks was followed by another track within half an hour, or followed it: at the times of the
+-- later listens, before :until.
+SELECT
+    l.track_key AS from_track,
+    n.track_key AS to_track,
+    count(*) AS transitions
+FROM listens AS n
+CROSS JOIN listens AS l
+WHERE
+    n.user_key = :user
+    AND n.played_at_ms = ANY(:times)
+    AND n.played_at_ms < :until
+    AND l.user_key = n.user_key
+    AND l.played_at_ms = (
+        SELECT max(x.played_at_ms) FROM listens AS x
+        WHERE x.user_key = n.user_key AND x.played_at_ms < n.played_at_ms
+    )
+    AND n.played_at_ms - l.played_at_ms <= 1800000
+    AND (n.track_key = ANY(:ids) OR l.track_key = ANY(:ids))
+GROUP BY l.track_key, n.track_key;
+
+-- name: remove_empty_transitions
+-- Remove transitions of a person that no longer occur.
+DELETE FROM counted_transitions
+WHERE user_key = :user AND transitions = 0;
+
+-- name: latest_answer
+-- A person's latest answer about a track.
+SELECT
+    a.answer,
+    a.asked_because,
+    a.answered_at_ms,
+    a.shown_model
+FROM mood_answers AS a
+INNER JOIN users AS u ON a.user_key = u.user_key
+INNER JOIN tracks AS t ON a.track_key = t.track_key
+WHERE u.user_id = :user AND t.track_id = :track
+ORDER BY a.answered_at_ms DESC, a.answer DESC
+LIMIT 1;
+
+-- name: has_heard
+-- Whether a person has a listen of a track.
+SELECT 1 FROM users AS u
+INNER JOIN tracks AS t ON t.track_id = :track
+WHERE
+    u.user_id = :user
+    AND EXISTS (SELECT 1 FROM listens AS l WHERE l.user_key = u.user_key AND l.track_key = t.track_key);
+
+-- name: shown_model
+-- The model version that labels a track.
+SELECT c.model_version FROM tracks AS t
+INNER JOIN models AS c ON c.is_current = 1
+INNER JOIN moods AS m ON c.model_key = m.model_key AND t.track_key = m.track_key
+WHERE t.track_id = :track;
