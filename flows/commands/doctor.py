@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +16,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import Unavailable
-from mood_core.settings import env_files, other_names_in_use
+from mood_core.settings import other_names_in_use
 from mood_core.text.sanitise import plain
 from mood_core.usecases.upkeep.check_health import (
     Finding,
@@ -32,9 +31,8 @@ from mood_core.usecases.upkeep.check_secrets import (
     encrypted_connection,
     foreign_tokens,
     other_names,
-    private_file,
-    secret_files,
 )
+from mood_core.web.findings import file_findings, quota_finding
 
 if TYPE_CHECKING:
     from mood_core.features.source import FeatureSource
@@ -146,21 +144,6 @@ def _tokens(workspace: Workspace) -> list[Finding]:
     return [foreign_tokens(connected, workspace.check_token)] if connected else []
 
 
-def _quota(workspace: Workspace) -> Finding:
-    waits = workspace.calls.not_before()
-    if waits:
-        limits = (f"{name} is rate limited until {until:%Y-%m-%d %H:%M} UTC" for name, until in waits.items())
-        return Finding("quota", Level.WARNING, "; ".join(limits), "wait; later runs continue automatically")
-    limit = workspace.settings.spotify_daily_budget
-    used = workspace.calls.last_day()
-    busiest = max(used, key=lambda endpoint: used[endpoint], default=None)
-    message = f"most calls in 24 hours: {used[busiest]} of {busiest}" if busiest else "no calls in 24 hours"
-    if limit and busiest and used.get("me/player/recently-played", 0) >= 0.9 * limit:
-        message += f", of a budget of {limit}"
-        return Finding("quota", Level.WARNING, message, "pull less often, or ask Spotify for extended quota")
-    return Finding("quota", Level.OK, message)
-
-
 def _clock(workspace: Workspace) -> Finding:
     from mood_core.spotify.service_time import spotify_time
 
@@ -180,12 +163,6 @@ def _schedule(workspace: Workspace) -> list[Finding]:
     return [finding, *ghost_findings(scheduled)]
 
 
-def _files(workspace: Workspace) -> list[Finding]:
-    paths = secret_files(workspace.settings.home, workspace.database.file, env_files())
-    paths += [Path(workspace.lake.root)] if workspace.lake.is_local else []
-    return [private_file(f"privacy of {path.name}", path) for path in paths]
-
-
 _CHECKS: dict[str, Callable[[Workspace], Finding | list[Finding]]] = {
     "app": _app,
     "settings": lambda workspace: other_names(other_names_in_use(workspace.settings)),
@@ -196,10 +173,10 @@ _CHECKS: dict[str, Callable[[Workspace], Finding | list[Finding]]] = {
     "features": _sources,
     "accounts": _accounts,
     "tokens": _tokens,
-    "quota": _quota,
+    "quota": quota_finding,
     "clock": _clock,
     "schedule": _schedule,
-    "files": _files,
+    "files": file_findings,
 }
 
 

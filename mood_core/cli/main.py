@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "mood_core.cli.recap:command",
             "summarise a week, month or year in sentences and a picture",
         ),
+        "web": ("mood_core.cli.web:command", "serve the moods as live pages on this machine"),
         "browse": ("mood_core.cli.browse:command", "open the database in Datasette, read-only"),
         "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),
         "predict": ("mood_core.cli.predict:command", "show the mood of given tracks"),
@@ -56,7 +57,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 _SECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "Start": ("demo", "connect", "import", "run", "serve"),
-        "Look": ("history", "report", "recap", "browse", "status"),
+        "Look": ("history", "web", "report", "recap", "browse", "status"),
         "People": ("users", "reconnect", "export", "forget"),
         "Data": (),
         "Model": ("predict", "dataset", "train", "evaluate", "promote", "relabel"),

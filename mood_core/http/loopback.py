@@ -20,30 +20,34 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _LOOPBACK = re.compile(rb"(127(\.[0-9]{1,3}){3}|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _HARDENING: tuple[Header, ...] = (
     (b"x-frame-options", b"DENY"),
-    # A foreign script could read the password that Prefect's pages store; they need no foreign scripts.
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+)
+# A foreign script could read the password that Prefect's pages store; they need no foreign scripts.
+_PREFECT_PAGES: tuple[Header, ...] = (
     (
         b"content-security-policy",
         b"script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; connect-src 'self'; object-src 'none'; "
         b"base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
     ),
-    (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"same-origin"),
-    (b"x-content-type-options", b"nosniff"),
 )
 
 
-def refusal(headers: Iterable[Header], *, is_get: bool) -> str | None:
+def refusal(headers: Iterable[Header], *, is_get: bool, public: str | None = None) -> str | None:
     """Why to refuse a request with these ``headers``; None for requests of local programs and own pages.
 
-    Another origin may only link here, that is, navigate a whole tab with GET.
+    Another origin may only link here, that is, navigate a whole tab with GET. ``public`` is the origin of a reverse
+    proxy, such as https://moods.example.org, whose host is accepted as well.
     """
     found: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         found.setdefault(name.lower(), []).append(value.strip())
     hosts = found.get(b"host", [])
-    if len(hosts) != 1 or not _LOOPBACK.fullmatch(hosts[0]):
+    own = _own_origin(hosts[0].lower(), public) if len(hosts) == 1 else None
+    if own is None:
         return "The Host header must be 127.0.0.1 or localhost. Open the address that moodlog printed."
-    if any(origin.lower() != b"http://" + hosts[0].lower() for origin in found.get(b"origin", [])):
+    if any(origin.lower() != own for origin in found.get(b"origin", [])):
         return "Requests from pages of another origin are refused."
     if not set(found.get(b"sec-fetch-site", [])) <= {b"same-origin", b"none"}:
         links = found.get(b"sec-fetch-mode") == [b"navigate"] and found.get(b"sec-fetch-dest") == [b"document"]
@@ -52,31 +56,43 @@ def refusal(headers: Iterable[Header], *, is_get: bool) -> str | None:
     return None
 
 
-class LoopbackGuard:
-    """ASGI middleware that applies ``refusal`` to HTTP and WebSocket requests and adds security headers."""
+def _own_origin(host: bytes, public: str | None) -> bytes | None:
+    """The origin of pages at ``host``; None for a foreign host."""
+    if public is not None and host == public.partition("://")[2].encode():
+        return public.encode()
+    return b"http://" + host if _LOOPBACK.fullmatch(host) else None
 
-    def __init__(self, app: App) -> None:
+
+class LoopbackGuard:
+    """ASGI middleware that applies ``refusal`` to HTTP and WebSocket requests and adds security headers.
+
+    ``policy`` are the headers that depend on the pages: the content security policy and the referrer policy.
+    """
+
+    def __init__(self, app: App, *, policy: Sequence[Header] = _PREFECT_PAGES, public: str | None = None) -> None:
         self._app = app
+        self._headers = (*_HARDENING, *policy)
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        why = refusal(scope["headers"], is_get=scope.get("method", "GET") in {"GET", "HEAD"})
+        is_get = scope.get("method", "GET") in {"GET", "HEAD"}
+        why = refusal(scope["headers"], is_get=is_get, public=self._public)
         if why is None:
-            await self._app(scope, receive, _hardened(send))
+            await self._app(scope, receive, self._hardened(send))
         else:
             await refuse(scope, send, why)
 
+    def _hardened(self, send: Send) -> Send:
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*_without_cors(message.get("headers", ())), *self._headers]
+            await send(message)
 
-def _hardened(send: Send) -> Send:
-    async def hardened(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*_without_cors(message.get("headers", ())), *_HARDENING]
-        await send(message)
-
-    return hardened
+        return hardened
 
 
 def _without_cors(headers: Iterable[Header]) -> list[Header]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import chain
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row
 
-from mood_core.domain.records import MOODS
+from mood_core.domain.records import MOODS, to_ms
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.time_zones import offsets_of
 
@@ -76,9 +77,9 @@ class Heard:
         return np.bincount(self.tracks, minlength=len(self.known.rows))
 
 
-def read_heard(connection: Connection, user_id: str, timezone: str) -> Heard:
-    """All listens of a person."""
-    numbers = _numbers(connection, user_id)
+def read_heard(connection: Connection, user_id: str, timezone: str, days: tuple[date, date] | None = None) -> Heard:
+    """All listens of a person, or those of the local days from the first to the last of ``days``."""
+    numbers = _numbers(connection, user_id, days and local_span(days, timezone))
     local_s = numbers[:, 0] // 1000 + offsets_of(connection, timezone, numbers[:, 0] // 1000)
     keys, places = np.unique(numbers[:, 1], return_inverse=True)
     rows = list(connection.execute(query("report_tracks"), {"user": user_id, "ids": keys.tolist()}))
@@ -105,9 +106,18 @@ def _known(rows: list[Row[Any]]) -> HeardTracks:
     )
 
 
-def _numbers(connection: Connection, user_id: str) -> NDArray[np.int64]:
+def local_span(days: tuple[date, date], timezone: str) -> tuple[int, int]:
+    """The begin and the end (exclusive) of the local ``days`` in ms since 1970."""
+    zone = ZoneInfo(timezone)
+    begin, end = (datetime.combine(day, time.min, zone) for day in (days[0], days[1] + timedelta(days=1)))
+    return to_ms(begin), to_ms(end)
+
+
+def _numbers(connection: Connection, user_id: str, span: tuple[int, int] | None) -> NDArray[np.int64]:
     """The listens of a person as (n, 3): ms since 1970, track key, ms played or -1."""
-    cursor: Any = connection.execute(query("report_listens"), {"user": user_id}).cursor  # without a Row for each
+    values: dict[str, Any] = {"user": user_id} | (dict(zip(("since", "end"), span, strict=True)) if span else {})
+    statement = query("report_listens", *(["span"] if span else []))
+    cursor: Any = connection.execute(statement, values).cursor  # without a Row for each
     return np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, 3)
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import zlib
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def render_page(data: dict[str, Any]) -> str:
 
     data_type, written = _data(data)
     environment = Environment(loader=PackageLoader("mood_core.report", "assets"), autoescape=True)
-    library, script, style = _asset("echarts.min.js"), _script(), _asset("page.css")
+    library, script, style = asset_text("echarts.min.js"), script_of(map(asset_text, _SCRIPTS)), asset_text("page.css")
     return environment.get_template("page.html.j2").render(
         people=" ".join(file_stem(person["user_id"]) for person in data["people"]),
         policy=_policy([library, script], style),
@@ -83,24 +84,27 @@ def render_page(data: dict[str, Any]) -> str:
     )
 
 
-def _asset(name: str) -> str:
+def asset_text(name: str) -> str:
+    """The content of a file of the page."""
     return files("mood_core.report").joinpath("assets", name).read_text(encoding="utf-8").strip()
 
 
-def _script() -> str:
-    parts = "\n".join(_asset(name) for name in _SCRIPTS)
-    return f'"use strict";\n(() => {{\n{parts}\n}})();'
+def script_of(parts: Iterable[str]) -> str:
+    """One script made of ``parts``, whose names stay inside it."""
+    joined = "\n".join(parts)
+    return f'"use strict";\n(() => {{\n{joined}\n}})();'
 
 
 def _data(data: dict[str, Any]) -> tuple[str, str]:
     """The media type and the data: JSON, or if it is long, zlib-compressed JSON in base64."""
-    plain = _json(data)
+    plain = data_json(data)
     if len(plain) <= _MOST_PLAIN:
         return "application/json", plain
     return "application/zlib", base64.b64encode(zlib.compress(plain.encode("utf-8"), level=9)).decode("ascii")
 
 
-def _json(data: dict[str, Any]) -> str:
+def data_json(data: dict[str, Any]) -> str:
+    """``data`` as JSON without markup characters, as the page's script reads it."""
     written = json.dumps(_packed(data), ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         written = written.replace(sign, f"\\u{ord(sign):04x}")

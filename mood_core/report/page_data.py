@@ -70,7 +70,7 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "last": str(last_day or "9999-12-31"),
         }
         heard = read_heard(connection, account.user_id, account.timezone)
-        days = _rows(connection, "days", span)
+        days = page_rows(connection, "days", span)
         periods = _periods([row["day"] for row in days], first_day, last_day)
         return {
             "user_id": account.user_id,
@@ -78,9 +78,9 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "timezone": account.timezone,
             "days": _by_day(days),
             "intervals": _intervals(days),
-            "minutes": _plain_rows(ANSWERS["minutes"](heard.between(first_day or date.min, last_day or date.max))),
-            "months": _rows(connection, "months", span),
-            "gaps": [_gap(row, ZoneInfo(account.timezone)) for row in _rows(connection, "gaps", span)],
+            "minutes": plain_rows(ANSWERS["minutes"](heard.between(first_day or date.min, last_day or date.max))),
+            "months": page_rows(connection, "months", span),
+            "gaps": [local_gap(row, ZoneInfo(account.timezone)) for row in page_rows(connection, "gaps", span)],
             "periods": [_period(heard, *period) for period in periods],
             "forecast": _forecast(database, account.user_id),
         }
@@ -104,19 +104,21 @@ def _listens(person: dict[str, Any]) -> int:
 
 def _period(heard: Heard, label: str, first: date, last: date) -> dict[str, Any]:
     listens = heard.between(first, last)
-    answers: dict[str, Any] = {name: _plain_rows(ANSWERS[name](listens)) for name in BY_PERIOD}
+    answers: dict[str, Any] = {name: plain_rows(ANSWERS[name](listens)) for name in BY_PERIOD}
     return {"label": label, "first": str(first), "last": str(last)} | answers
 
 
-def _rows(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
-    return _plain_rows(dict(row) for row in connection.execute(page_query(name), values).mappings())
+def page_rows(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
+    """The rows of the page query ``name`` as values for JSON."""
+    return plain_rows(dict(row) for row in connection.execute(page_query(name), values).mappings())
 
 
-def _plain_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def plain_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """``rows`` as values for JSON."""
     return [{column: _plain(value) for column, value in row.items()} for row in rows]
 
 
-def _gap(row: dict[str, Any], zone: ZoneInfo) -> dict[str, str | bool]:
+def local_gap(row: dict[str, Any], zone: ZoneInfo) -> dict[str, str | bool]:
     """A gap in the person's time zone, to the minute."""
     starts, ends = (from_ms(row[name]).astimezone(zone) for name in ("starts_at_ms", "ends_at_ms"))
     return {

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from math import sqrt
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from mood_core.domain.records import MOODS, to_ms
+from mood_core.domain.records import MOODS
+from mood_core.report.heard import local_span
 from mood_core.report.recap import Most, Recap, counted_before, minutes_of, no_listens
 from mood_core.report.recap_period import Period, Unit, last_full, period_with
 from mood_core.store.engine.database import Database
@@ -44,8 +45,7 @@ def read_recap(database: Database, account: Account, period: Period, now: dateti
     zone = ZoneInfo(account.timezone)
     today = now.astimezone(zone).date()
     until = today if period.first <= today < period.last else None
-    bounds = (datetime.combine(day, time.min, zone) for day in (period.first, period.last + timedelta(days=1)))
-    since, end = (to_ms(moment) for moment in bounds)
+    since, end = local_span((period.first, period.last), account.timezone)
     with database.read() as connection:
         begins = _first_day(connection, account.user_id)
         rows = _days(connection, account.user_id, period.first, period.last)

@@ -22,7 +22,7 @@ _COPIES = ("moodlog-*", "*.damaged-*")
 
 def secret_files(home: Path, database: Path | None, env_files: Iterable[Path]) -> list[Path]:
     """The existing files and folders with secrets or people's data, after HOME, which need not exist."""
-    found = [home / "token.key", *env_files, home / "prefect"]
+    found = [home / "token.key", home / "web-token", *env_files, home / "prefect"]
     found += [Path(f"{database}{part}") for part in _OF_DATABASE] if database else []
     found += sorted(path for pattern in _COPIES for path in home.glob(pattern))
     if _is_open(home / "prefect"):  # otherwise other users cannot open its files

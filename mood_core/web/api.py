@@ -1,0 +1,276 @@
+"""The JSON API: what the pages show, for programs. It only reads; /api/openapi.json describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Query, Request
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from mood_core.domain.records import MOODS
+from mood_core.report.read_recap import read_recap
+from mood_core.report.recap import ALL
+from mood_core.store.queries.forecast import forecast, what_helps
+from mood_core.web.findings import local_findings
+from mood_core.web.labels import TrackLabel
+from mood_core.web.periods import parse_day, parse_period
+from mood_core.web.read_day import read_day
+from mood_core.web.read_period import read_gaps
+from mood_core.web.search import LONGEST, search
+from mood_core.web.shares import MoodShare, mood_shares, read_days
+from mood_core.web.site import ABOUT, Site
+
+_MOST_DAYS = 4_000
+
+
+class PersonInfo(BaseModel):
+    """A person; ``path`` is the first part of their addresses."""
+
+    user_id: str
+    name: str
+    timezone: str
+    state: str
+    newest_listen_at: datetime | None
+    path: str
+
+
+class Share(BaseModel):
+    """The listens of a mood and their share (0-1) with its 90% interval by the model's probabilities."""
+
+    mood: str
+    listens: int
+    share: float
+    low: float | None
+    high: float | None
+
+
+class DayMoods(BaseModel):
+    """The listens of a local day by mood."""
+
+    day: date
+    listens: dict[str, int]
+
+
+class Label(BaseModel):
+    """A track's label. ``probabilities`` are by mood, ``mood_set`` is the 90% set; ``reason``: why it has no mood."""
+
+    track_id: str
+    track: str
+    artists: str
+    mood: str | None
+    probabilities: dict[str, float]
+    mood_set: list[str]
+    uncertain: bool
+    reason: str | None
+
+
+class ListenInfo(BaseModel):
+    """A listen at a local time."""
+
+    at: datetime
+    ms_played: int | None
+    label: Label
+
+
+class DayInfo(BaseModel):
+    """A day: the shares of the moods, and each listen."""
+
+    day: date
+    shares: list[Share]
+    listens: list[ListenInfo]
+
+
+class Factor(BaseModel):
+    """A feature's value and its weight for the label, in log-odds."""
+
+    feature: str
+    value: float | None
+    weight: float
+
+
+class TrackInfo(BaseModel):
+    """A track as a person knows it; ``months`` counts listens by month (YYYY-MM)."""
+
+    label: Label
+    model_version: str | None
+    feature_source: str | None
+    factors: list[Factor]
+    months: dict[str, int]
+    listens: int
+
+
+class Found(BaseModel):
+    """A found track with the number of listens."""
+
+    track_id: str
+    track: str
+    artists: str
+    listens: int
+
+
+class GapInfo(BaseModel):
+    """A time in which listens may be missing, in the person's time zone."""
+
+    starts_at: str
+    ends_at: str
+    filled: bool
+
+
+class FindingInfo(BaseModel):
+    """A finding of the doctor; ``level`` is ok, warning or broken."""
+
+    what: str
+    level: str
+    said: str
+    remedy: str
+
+
+def api(site: Site) -> FastAPI:
+    """The API of ``site``, to be mounted at /api."""
+    app = FastAPI(title="moodlog", description=ABOUT, version="1", docs_url=None, redoc_url=None)
+    app.include_router(_Api(site).router())
+    return app
+
+
+class _Api:
+    """The addresses; each method answers one."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def router(self) -> APIRouter:
+        """The routes with their descriptions."""
+        router = APIRouter()
+        answers: dict[str, Callable[..., Any]] = {
+            "/people": self.people,
+            "/findings": self.findings,
+            "/people/{person}": self.one,
+            "/people/{person}/days": self.days,
+            "/people/{person}/days/{day}": self.day,
+            "/people/{person}/periods/{period}": self.period,
+            "/people/{person}/tracks/{track_id:path}": self.track,
+            "/people/{person}/search": self.search,
+            "/people/{person}/gaps": self.gaps,
+            "/people/{person}/coverage": self.coverage,
+        }
+        for path, answer in answers.items():
+            router.add_api_route(path, answer, methods=["GET"])
+        return router
+
+    def people(self, request: Request) -> list[PersonInfo]:
+        """All people, by name."""
+        return [
+            PersonInfo(**asdict(one.account) | {"name": one.name, "path": one.path})
+            for one in self._site.people(request)
+        ]
+
+    def findings(self, request: Request) -> list[FindingInfo]:  # noqa: ARG002
+        """What the doctor finds without asking another service."""
+        return [FindingInfo(**asdict(one)) for one in local_findings(self._site.workspace)]
+
+    def one(self, request: Request, person: str) -> PersonInfo:
+        """One person, by name or id."""
+        found = self._site.called(request, person)
+        return PersonInfo(**asdict(found.account) | {"name": found.name, "path": found.path})
+
+    def days(
+        self,
+        request: Request,
+        person: str,
+        first: Annotated[date, Query(alias="from", description="the first local day")],
+        last: Annotated[date, Query(alias="to", description="the last local day, included")],
+    ) -> list[DayMoods]:
+        """The listens of each day by mood."""
+        account = self._site.called(request, person).account
+        if not 0 <= (last - first).days <= _MOST_DAYS:
+            raise HTTPException(400, f"`to` must be 0 to {_MOST_DAYS} days after `from`.")
+        with self._site.database.read() as connection:
+            rows = read_days(connection, account.user_id, first, last)
+        days: dict[date, dict[str, int]] = {}
+        for row in rows:
+            days.setdefault(row.day, dict.fromkeys(ALL, 0))[row.mood] += row.listens
+        return [DayMoods(day=day, listens=listens) for day, listens in sorted(days.items())]
+
+    def day(self, request: Request, person: str, day: str) -> DayInfo:
+        """One day with every listen."""
+        account, wanted = self._site.called(request, person).account, parse_day(day)
+        if wanted is None:
+            raise HTTPException(404, "A day is written as 2026-11-24.")
+        view = read_day(self._site.database, account, wanted)
+        listens = [ListenInfo(at=one.at, ms_played=one.ms_played, label=_label(one.label)) for one in view.listens]
+        return DayInfo(day=wanted, shares=_shares(view.shares), listens=listens)
+
+    def period(self, request: Request, person: str, period: str) -> dict[str, Any]:
+        """A year (2026) or a month (2026-11): the recap as `moodlog recap --json` writes it, and the shares."""
+        account, wanted = self._site.called(request, person).account, parse_period(period)
+        if wanted is None:
+            raise HTTPException(404, "A period is a year such as 2026 or a month such as 2026-11.")
+        recap = read_recap(self._site.database, account, wanted, self._site.workspace.now())
+        with self._site.database.read() as connection:
+            days = read_days(connection, account.user_id, wanted.first, wanted.last)
+        return recap.as_json() | {"shares": [share.model_dump() for share in _shares(mood_shares(days))]}
+
+    def track(self, request: Request, person: str, track_id: str) -> TrackInfo:
+        """A track that the person has played: its label, top factors and listens."""
+        view = self._site.tracks.read(self._site.called(request, person).account, track_id)
+        if view is None:
+            raise HTTPException(404, "This person has not played a track with this id.")
+        return TrackInfo(
+            label=_label(view.label),
+            model_version=view.model_version,
+            feature_source=view.feature_source,
+            factors=[
+                Factor(feature=one.feature, value=None if one.value != one.value else one.value, weight=one.weight)
+                for one in view.factors
+            ],
+            months=view.months,
+            listens=view.label.listens,
+        )
+
+    def search(
+        self, request: Request, person: str, q: Annotated[str, Query(max_length=LONGEST, description="words")]
+    ) -> list[Found]:
+        """The most played tracks whose title and artists contain all words."""
+        account = self._site.called(request, person).account
+        return [Found(**asdict(one)) for one in search(self._site.database, account.user_id, q)]
+
+    def gaps(self, request: Request, person: str) -> list[GapInfo]:
+        """Times in which listens may be missing, the newest first."""
+        account = self._site.called(request, person).account
+        with self._site.database.read() as connection:
+            return [GapInfo(**gap) for gap in read_gaps(connection, account)]
+
+    def coverage(self, request: Request, person: str) -> dict[str, Any]:
+        """The share of the newest listens with a mood, by year of release and by source, and what raises it."""
+        found = forecast(self._site.database, [self._site.called(request, person).account.user_id])
+        return asdict(found) | {"remedies": what_helps(found)}
+
+
+def _shares(shares: list[MoodShare]) -> list[Share]:
+    return [
+        Share(
+            mood=one.mood,
+            listens=one.listens,
+            share=round(one.share, 4),
+            low=None if one.interval is None else round(one.interval[0], 4),
+            high=None if one.interval is None else round(one.interval[1], 4),
+        )
+        for one in shares
+    ]
+
+
+def _label(label: TrackLabel) -> Label:
+    return Label(
+        track_id=label.track_id,
+        track=label.track,
+        artists=label.artists,
+        mood=label.mood,
+        probabilities={mood: round(label.chances[mood], 6) for mood in MOODS if mood in label.chances},
+        mood_set=list(label.mood_set),
+        uncertain=label.uncertain,
+        reason=label.reason,
+    )

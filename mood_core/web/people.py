@@ -1,0 +1,62 @@
+"""The addresses of people: /NAME, or /~ID for a person whose name cannot be an address."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from mood_core.store.queries.accounts import Account, Accounts
+from mood_core.text.names import name_key
+
+RESERVED = frozenset({"api", "assets", "compare", "doctor", "health", "metrics", "people", "sign-in"})
+"""First parts of addresses that are pages of their own."""
+
+_PLAIN_NAME = re.compile(r"\w(?:[\w '-]{0,58}\w)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account with the first part of its addresses, such as ``/Ada``, percent-encoded."""
+
+    account: Account
+    path: str
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.account.display_name
+
+
+def all_people(accounts: Accounts) -> list[Person]:
+    """All people, by name."""
+    return with_addresses(accounts.all())
+
+
+def with_addresses(accounts: Sequence[Account]) -> list[Person]:
+    """``accounts``, which are all accounts, with their addresses, by name."""
+    keys = Counter(name_key(one.display_name) for one in accounts)
+    ids = {one.user_id for one in accounts}
+    people = [Person(one, f"/{quote(_segment(one, keys, ids), safe='~')}") for one in accounts]
+    return sorted(people, key=lambda one: (name_key(one.name), one.account.user_id))
+
+
+def _segment(account: Account, keys: Counter[str], ids: set[str]) -> str:
+    """The name if it is plain and selects this account only, otherwise the id."""
+    name = account.display_name
+    is_own = keys[name_key(name)] == 1 and (name not in ids or name == account.user_id)
+    if is_own and _PLAIN_NAME.fullmatch(name) and name.casefold() not in RESERVED:
+        return name
+    return f"~{quote(account.user_id, safe='')}"
+
+
+def find_person(people: Sequence[Person], segment: str) -> Person | None:
+    """The person with the decoded first part ``segment`` of an address: ``~ID``, an id or a name; None if unknown."""
+    wanted = unquote(segment[1:]) if segment.startswith("~") else segment
+    by_id = [one for one in people if one.account.user_id == wanted]
+    if by_id or segment.startswith("~"):
+        return by_id[0] if by_id else None
+    named = [one for one in people if name_key(one.name) == name_key(wanted)]
+    return named[0] if len(named) == 1 else None

@@ -1,0 +1,129 @@
+"""Reads one track as one person knows it: its label, what speaks for the label, and when it was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from sqlalchemy import Connection
+
+from mood_core.domain.records import from_ms
+from mood_core.errors import ModelError
+from mood_core.store.engine.named_queries import query
+from mood_core.store.queries.accounts import Account
+from mood_core.store.queries.time_zones import offsets_of
+from mood_core.web.labels import TrackLabel, track_label
+
+if TYPE_CHECKING:
+    from mood_core.app.workspace import Workspace
+    from mood_core.classifier import Classifier
+    from mood_core.classifier.attribution import Attribution
+    from mood_core.usecases.models.predict_tracks import TrackFeatures
+
+_LATEST = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackView:
+    """What the page of a track shows. ``months`` has the listens of each month (YYYY-MM), ``latest`` local times."""
+
+    label: TrackLabel
+    album: str | None
+    release_date: str | None
+    model_version: str | None
+    feature_source: str | None
+    out_of_distribution: bool
+    factors: list[Attribution]
+    months: dict[str, int]
+    latest: list[datetime]
+
+    @property
+    def spotify(self) -> str | None:
+        """The address of the track in Spotify; None for a local file."""
+        id_ = self.label.track_id
+        is_spotify = len(id_) == 22 and id_.isascii() and id_.isalnum()
+        return f"https://open.spotify.com/track/{id_}" if is_spotify else None
+
+
+class TrackReader:
+    """Reads tracks. The models are loaded once, and used by one thread at a time."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._models: dict[bool, Classifier] = {}
+        self._lock = Lock()
+
+    def read(self, account: Account, track_id: str) -> TrackView | None:
+        """The track as ``account`` knows it; None if this person has not played it.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        values = {"user": account.user_id, "track": track_id}
+        with self._workspace.database.read() as connection:
+            times = connection.scalars(query("web_track_listens"), values).all()
+            months = _months(connection, account.timezone, times)
+            row = connection.execute(query("web_track"), {"track": track_id}).one_or_none()
+        if row is None or not times:
+            return None
+        zone = ZoneInfo(account.timezone)
+        return TrackView(
+            track_label(row, len(times)),
+            row.album,
+            row.release_date,
+            row.model_version,
+            row.feature_source,
+            bool(row.out_of_distribution),
+            self._factors(row),
+            months,
+            [from_ms(at).astimezone(zone) for at in times[:_LATEST]],
+        )
+
+    def _factors(self, row: Any) -> list[Attribution]:
+        """The features by their weight for the label; empty if the label is from another model than the current one."""
+        from mood_core.classifier.attribution import attribute
+        from mood_core.domain.vectors import feature_matrix
+        from mood_core.usecases.models.predict_tracks import as_table
+
+        if row.mood is None:
+            return []
+        features = self._stored(row.track_id)
+        try:
+            with self._lock:
+                model = self._model(estimated=features.estimated)
+                if features.features is None or model.model_version != row.model_version:
+                    return []
+                return attribute(model, feature_matrix(as_table([features])))[0]
+        except ModelError:
+            return []
+
+    def _stored(self, track_id: str) -> TrackFeatures:
+        """The stored features of a track; no source is asked."""
+        from mood_core.usecases.models.predict_tracks import TrackFeatures
+
+        track, exact, source = self._workspace.feature_rows.stored([track_id])[track_id]
+        estimates = {} if exact else self._workspace.feature_rows.stored_estimates([track_id])
+        if track_id in estimates:
+            return TrackFeatures(track, *estimates[track_id], estimated=True)
+        return TrackFeatures(track, exact, source)
+
+    def _model(self, *, estimated: bool) -> Classifier:
+        if estimated not in self._models:
+            space = self._workspace
+            self._models[estimated] = space.estimated_classifier() if estimated else space.classifier()
+        return self._models[estimated]
+
+
+def _months(connection: Connection, timezone: str, times: Sequence[int]) -> dict[str, int]:
+    """The number of ``times`` [ms] in each local month (YYYY-MM)."""
+    if not times:
+        return {}
+    seconds = np.array(times, np.int64) // 1000
+    local = (seconds + offsets_of(connection, timezone, seconds)).astype("datetime64[s]").astype("datetime64[M]")
+    months, counts = np.unique(local, return_counts=True)
+    return dict(zip(months.astype(str).tolist(), counts.tolist(), strict=True))

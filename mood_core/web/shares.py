@@ -1,0 +1,95 @@
+"""Shares of moods with their 90% intervals, from the kept daily counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import sqrt
+
+from sqlalchemy import Connection
+
+from mood_core.domain.records import MOODS
+from mood_core.report.recap import ALL
+from mood_core.store.engine.named_queries import query
+
+FEW = 10
+"""Shares of fewer listens are shown in grey with their number: one song more would change them much."""
+
+_EPOCH = date(1970, 1, 1)
+_Z_90 = 1.6449
+
+
+@dataclass(frozen=True, slots=True)
+class MoodShare:
+    """How many of some listens have a mood, and the 90% interval (0-1) of its share by the model's probabilities.
+
+    The interval is None for Unlabelled.
+    """
+
+    mood: str
+    listens: int
+    of: int
+    interval: tuple[float, float] | None
+
+    @property
+    def share(self) -> float:
+        """The share of all listens, 0-1."""
+        return self.listens / self.of if self.of else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """The listens of a mood on a day, with the mean and variance by the model's probabilities."""
+
+    day: date
+    mood: str
+    listens: int
+    expected: float
+    variance: float
+
+
+def read_days(connection: Connection, user_id: str, first: date, last: date) -> list[DayCount]:
+    """A person's days from ``first`` to ``last``, both included."""
+    values = {"user": user_id, "first": (first - _EPOCH).days, "last": (last - _EPOCH).days}
+    return [
+        DayCount(_EPOCH + timedelta(days=row.day), row.mood, row.listens, row.expected_listens, row.listens_variance)
+        for row in connection.execute(query("recap_days"), values)
+    ]
+
+
+def reach(connection: Connection, user_id: str) -> tuple[date, date] | None:
+    """The first and the last day with listens of a person; None without listens."""
+    row = connection.execute(query("web_days_with_listens"), {"user": user_id}).one()
+    if row.first_day is None:
+        return None
+    return _EPOCH + timedelta(days=row.first_day), _EPOCH + timedelta(days=row.last_day)
+
+
+def mood_shares(days: Sequence[DayCount]) -> list[MoodShare]:
+    """Each mood's share of the listens of ``days``, Unlabelled last."""
+    counts = listens_by_mood(days)
+    total, labelled = sum(counts.values()), sum(counts[mood] for mood in MOODS)
+    return [MoodShare(mood, counts[mood], total, _interval(days, mood, total, labelled)) for mood in ALL]
+
+
+def _interval(days: Sequence[DayCount], mood: str, total: int, labelled: int) -> tuple[float, float] | None:
+    if mood not in MOODS or not total:
+        return None
+    mean = sum(day.expected for day in days if day.mood == mood)
+    half = _Z_90 * sqrt(sum(day.variance for day in days if day.mood == mood)) + 0.5
+    return max(mean - half, 0.0) / total, min(mean + half, labelled) / total
+
+
+def listens_by_mood(days: Iterable[DayCount]) -> dict[str, int]:
+    """The listens of ``days`` by mood."""
+    counts = dict.fromkeys(ALL, 0)
+    for day in days:
+        counts[day.mood] += day.listens
+    return counts
+
+
+def leading(counts: dict[str, int]) -> str | None:
+    """The most frequent mood, the first by name of equals; None without labelled listens."""
+    top = max(MOODS, key=lambda mood: counts.get(mood, 0))
+    return top if counts.get(top) else None

@@ -1,0 +1,122 @@
+"""What all pages share: the workspace, the templates, and how a page is found, rendered or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import quote, unquote
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from mood_core.app.workspace import Workspace
+from mood_core.classifier.headline import headline
+from mood_core.domain.mood_style import SIGNS
+from mood_core.domain.records import MOODS
+from mood_core.report.page import data_json
+from mood_core.report.recap import ALL
+from mood_core.text.format import plural
+from mood_core.web.access import Access
+from mood_core.web.people import Person, all_people, find_person
+from mood_core.web.read_track import TrackReader
+from mood_core.web.shares import FEW, leading
+from mood_core.web.static import assets
+
+ABOUT = "A mood is a model's estimate of how the music sounds. It says what was listened to, not how somebody felt."
+
+
+class Site:
+    """The pages' shared parts, for all requests."""
+
+    def __init__(self, workspace: Workspace, access: Access) -> None:
+        self.workspace = workspace
+        self.access = access
+        self.database = workspace.database
+        self.tracks = TrackReader(workspace)
+        self._templates = _templates()
+
+    def people(self, request: Request) -> list[Person]:  # noqa: ARG002 - what a reader may see depends on the request
+        """The people whom the reader of ``request`` may see, by name."""
+        return all_people(self.workspace.accounts)
+
+    def person(self, request: Request) -> Person:
+        """The person in the address of ``request``.
+
+        Raises:
+            HTTPException: 404 if there is nobody with this address.
+        """
+        return self.called(request, request.path_params["person"])
+
+    def called(self, request: Request, segment: str) -> Person:
+        """The person called ``segment`` in an address.
+
+        Raises:
+            HTTPException: 404 if there is nobody with this address.
+        """
+        found = find_person(self.people(request), segment)
+        if found is None:
+            raise HTTPException(404, "Nobody with this name or id has a history here.")
+        return found
+
+    def today(self, person: Person) -> date:
+        """The current local day of a person."""
+        return self.workspace.now().astimezone(ZoneInfo(person.account.timezone)).date()
+
+    def page(self, request: Request, template: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
+        """The page made of ``template``."""
+        shared = {
+            "request": request,
+            "intervals": request.query_params.get("intervals") == "1",
+            "quality": headline(self.workspace.model_card),
+        }
+        content = self._templates.get_template(template).render({**shared, **values})
+        return HTMLResponse(content, status)
+
+
+def _templates() -> Environment:
+    loader = PackageLoader("mood_core.web", "templates")
+    found = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    found.globals.update(
+        MOODS=MOODS,
+        ALL=ALL,
+        SIGNS=SIGNS,
+        FEW=FEW,
+        ABOUT=ABOUT,
+        asset=lambda name: assets()[name].address,
+        leading=leading,
+        names=[f"{date(2000, month, 1):%B}" for month in range(1, 13)],
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "plural": plural,
+        "percent": percent,
+        "day": lambda day: f"{day.day} {day:%b %Y}",
+        "long_day": lambda day: f"{day:%A}, {day.day} {day:%B %Y}",
+        "minute": written_minute,
+        "part": lambda text: quote(text, safe="~"),
+        "interval": interval_words,
+        "data": lambda data: Markup(data_json(data)),  # noqa: S704 - it has no markup characters
+        "decoded": unquote,
+    }
+    found.filters.update(filters)
+    return found
+
+
+def percent(share: float) -> str:
+    """A share (0-1) in whole percents; a small one is not 0%."""
+    return "< 1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
+def interval_words(interval: tuple[float, float] | None) -> str:
+    """A 90% interval (0-1) in whole percents: 28–41%."""
+    return "" if interval is None else f"{100 * interval[0]:.0f}–{100 * interval[1]:.0f}%"
+
+
+def written_minute(text: str) -> str:
+    """A local time, YYYY-MM-DD HH:MM, for people."""
+    moment = datetime.strptime(text, "%Y-%m-%d %H:%M")  # noqa: DTZ007 - a local time
+    return f"{moment.day} {moment:%b %Y, %H:%M}"

@@ -1,0 +1,164 @@
+-- Queries of the living page. :user is a person's id; :since and :end are times in ms, the end excluded.
+
+-- name: web_day_listens
+-- A person's listens between two times with their labels, in the order of time.
+SELECT
+    played_at_ms,
+    ms_played,
+    track_id,
+    track,
+    artists,
+    mood,
+    p_calm,
+    p_energetic,
+    p_happy,
+    p_sad,
+    mood_set,
+    uncertain,
+    unlabelled_reason
+FROM mood_history
+WHERE user_id = :user AND played_at_ms >= :since AND played_at_ms < :end
+ORDER BY played_at_ms, track_id;
+
+-- name: web_months
+-- A person's listens by month and mood, with the mean and the variance of the listens that the mood has by the model.
+SELECT
+    month,
+    mood,
+    listens
+FROM mood_monthly
+WHERE user_id = :user AND listens > 0
+ORDER BY month, mood;
+
+-- name: web_days_with_listens
+-- The first and the last day with listens of a person, in days since 1970-01-01.
+SELECT
+    min(d.day) AS first_day,
+    max(d.day) AS last_day
+FROM users AS u
+INNER JOIN mood_days AS d ON u.user_key = d.user_key
+WHERE u.user_id = :user;
+
+-- name: web_hours
+-- A person's listens by hour of the day and mood.
+SELECT
+    hour,
+    mood,
+    listens
+FROM mood_by_hour
+WHERE user_id = :user AND listens > 0
+ORDER BY hour, mood;
+
+-- name: web_top_tracks
+-- A person's most played tracks of each mood.
+SELECT
+    mood,
+    track_id,
+    track,
+    artists,
+    listens
+FROM top_tracks_by_mood
+WHERE user_id = :user AND place <= :most
+ORDER BY mood, place;
+
+-- name: web_heard_tracks
+-- All tracks that a person has played, with the number of listens: the counted ones, then those since.
+SELECT
+    t.track_id,
+    t.name AS track,
+    t.artists,
+    h.listens
+FROM (
+    SELECT
+        g.track_key,
+        CAST(sum(g.listens) AS BIGINT) AS listens
+    FROM (
+        SELECT
+            k.track_key,
+            k.listens
+        FROM users AS u
+        INNER JOIN counted_tracks AS k ON u.user_key = k.user_key
+        WHERE u.user_id = :user
+        UNION ALL
+        SELECT
+            l.track_key,
+            count(*) AS listens
+        FROM users AS u
+        LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+        INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
+        WHERE u.user_id = :user
+        GROUP BY l.track_key
+    ) AS g
+    GROUP BY g.track_key
+) AS h
+INNER JOIN tracks AS t ON h.track_key = t.track_key;
+
+-- name: web_track
+-- What is known of a track, and its label.
+SELECT
+    track_id,
+    track,
+    artists,
+    album,
+    release_date,
+    duration_ms,
+    mood,
+    p_calm,
+    p_energetic,
+    p_happy,
+    p_sad,
+    mood_set,
+    uncertain,
+    out_of_distribution,
+    model_version,
+    feature_source,
+    unlabelled_reason,
+    estimated
+FROM track_moods
+WHERE track_id = :track;
+
+-- name: web_track_listens
+-- The times of a person's listens of a track, the newest first.
+SELECT l.played_at_ms
+FROM users AS u
+INNER JOIN listens AS l ON u.user_key = l.user_key
+INNER JOIN tracks AS t ON l.track_key = t.track_key
+WHERE u.user_id = :user AND t.track_id = :track
+ORDER BY l.played_at_ms DESC;
+
+-- name: web_account_numbers
+-- Each person's number of listens, those with audio features, and open gaps.
+SELECT
+    c.user_id,
+    c.listens,
+    c.covered_listens,
+    (
+        SELECT count(*)
+        FROM gaps AS g
+        INNER JOIN users AS u ON g.user_key = u.user_key
+        WHERE u.user_id = c.user_id AND g.filled_at_ms IS NULL
+    ) AS open_gaps
+FROM feature_coverage_by_person AS c
+ORDER BY c.user_id;
+
+-- name: web_most_played
+-- A person's most played tracks between two times, with their moods.
+SELECT
+    t.track_id,
+    t.track,
+    t.artists,
+    t.mood,
+    p.listens
+FROM (
+    SELECT
+        l.track_key,
+        count(*) AS listens
+    FROM users AS u
+    INNER JOIN listens AS l ON u.user_key = l.user_key
+    WHERE u.user_id = :user AND l.played_at_ms >= :since AND l.played_at_ms < :end
+    GROUP BY l.track_key
+    ORDER BY count(*) DESC, l.track_key
+    LIMIT :most
+) AS p
+INNER JOIN track_moods AS t ON p.track_key = t.track_key
+ORDER BY p.listens DESC, t.track_id;

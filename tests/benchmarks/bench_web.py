@@ -1,0 +1,66 @@
+"""The CPU time of each page: ``python -m tests.benchmarks.bench_web FOLDER PERSON YEAR``.
+
+FOLDER is a MOODLOG_HOME, such as the one that ``bench_questions FOLDER person`` makes: ten years of 200 listens a day.
+Prints milliseconds, the least of three requests, and bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from httpx import ASGITransport, AsyncClient
+
+from mood_core.app.workspace import Workspace
+from mood_core.settings import Settings
+from mood_core.store.engine.named_queries import query
+from mood_core.web.app import create_app
+from mood_core.web.server import access_of
+from tests.benchmarks.bench_store_load import say
+from tests.sealed import run_sealed
+
+
+def paths(track_id: str, person: str, year: int) -> list[str]:
+    """The pages, pictures and answers that are measured."""
+    periods = ["", f"/{year}", f"/{year}-03", f"/{year}-03-10", "/search?q=e", "/data", f"/track/{track_id}"]
+    compared = [f"a={year}-02&b={year}-03", f"a={year}&b={year - 1}"]
+    api = [f"periods/{year}", f"days/{year}-03-10", f"days?from={year}-01-01&to={year}-12-31", "coverage", "gaps"]
+    return [
+        "/",
+        *(f"/{person}{part}" for part in periods),
+        *(f"/compare?one={person}&{part}" for part in compared),
+        *(f"/{person}/{name}" for name in ("day.svg", "week.svg", "day.png")),
+        *(f"/api/people/{person}/{part}" for part in api),
+        "/doctor",
+        "/metrics",
+    ]
+
+
+async def main(space: Workspace, person: str, year: int) -> None:
+    """Ask for each path three times."""
+    access = access_of(space)
+    name, value = access.cookie
+    transport = ASGITransport(app=create_app(space, access))
+    (account,) = space.accounts.all([person])
+    top = space.database.rows(query("web_top_tracks"), {"user": account.user_id, "most": 1})
+    async with AsyncClient(transport=transport, base_url="http://127.0.0.1", cookies={name: value}) as client:
+        for path in paths(top[0].track_id, person, year):
+            best = float("inf")
+            for _ in range(3):
+                began = time.process_time()
+                answer = await client.get(path)
+                best = min(best, time.process_time() - began)
+            say(f"{1000 * best:6.0f} ms {answer.status_code} {len(answer.content):8} bytes {path}")
+
+
+def start() -> None:
+    """Take folder, person and year from the command line."""
+    folder, person, year = sys.argv[1:]
+    with Workspace(Settings(home=Path(folder))) as space:
+        asyncio.run(main(space, person, int(year)))
+
+
+if __name__ == "__main__":
+    run_sealed(start)

@@ -1,0 +1,210 @@
+"""The living page shows what SQL says, on both databases, and every link on it leads to a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from jsonschema import Draft202012Validator
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from mood_core.app.workspace import Workspace
+from tests.report_history import NOW, USER, add_history, workspace
+from tests.served_pages import ServedPages, served
+
+_PERSON = "/~ada"  # the name of the history's person is markup, so the address is the id
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with workspace(tmp_path_factory.mktemp("pages")) as space:
+        add_history(space, 400)
+        with space.database.write() as connection:  # as if the bundled model had labelled
+            version = space.model_card.model_version
+            connection.execute(text("UPDATE models SET model_version = :version"), {"version": version})
+        yield space
+
+
+@pytest.fixture(scope="module")
+def pages(space: Workspace) -> Iterator[ServedPages]:
+    with served(space) as running:
+        yield running
+
+
+def _links(html: str) -> set[str]:
+    found = {unescape(link) for link in re.findall(r'(?:href|src|action)="([^"]*)"', html)}
+    return {link for link in found if link.startswith("/")}
+
+
+def _one(space: Workspace, sql: str, **values: Any) -> Any:
+    with space.database.read() as connection:
+        return connection.execute(text(sql), values).one()
+
+
+def test_every_link_leads_to_a_page(pages: ServedPages) -> None:
+    seen, todo, days = set(), {"/"}, 0
+    while todo:
+        path = todo.pop()
+        seen.add(path)
+        is_day = re.search(r"/\d{4}-\d\d-\d\d$", path) is not None
+        days += is_day
+        answer = pages.client.get(path)
+        assert answer.status_code == 200, path
+        far = re.search(r"/(?!2026)\d{4}(-\d\d)*$|/2026-0\d", path)  # next and previous go on for ever
+        if "html" in answer.headers["content-type"] and not far and days < 2 and "/track/" not in path:
+            todo |= {link for link in _links(answer.text) if "compare?" not in link} - seen
+    assert {f"{_PERSON}/2026", f"{_PERSON}/2026-11", f"{_PERSON}/data", "/doctor", "/compare"} <= seen
+    assert any("/track/" in path for path in seen)
+
+
+@pytest.mark.postgresql
+def test_both_databases_show_the_same(tmp_path: Path, postgres_url: str, pages: ServedPages) -> None:
+    paths = ["", "/2026", "/2026-11", "/2026-11-20", "/data", "/search?q=band", f"/track/{'0' * 22}", "/week.svg"]
+    paths = [f"{_PERSON}{path}" for path in paths] + ["/", "/compare", "/metrics", "/api/people/ada/periods/2026"]
+    with workspace(tmp_path, postgres_url) as space:
+        add_history(space, 400)
+        with space.database.write() as connection:
+            version = space.model_card.model_version
+            connection.execute(text("UPDATE models SET model_version = :version"), {"version": version})
+        with served(space) as there:
+            for path in paths:
+                assert there.client.get(path).text == pages.client.get(path).text, path
+
+
+def test_a_month_shows_the_views_numbers(space: Workspace, pages: ServedPages) -> None:
+    page = pages.client.get(f"{_PERSON}/2026-11").text
+    total = _one(space, "SELECT sum(listens) AS n FROM mood_daily WHERE day >= '2026-11-01'").n
+    assert f"{total} listens" in page
+    day = _one(space, "SELECT day, sum(listens) AS n FROM mood_daily WHERE day = '2026-11-20' GROUP BY day")
+    assert re.search(rf'href="{_PERSON}/2026-11-20" aria-label="20 Nov 2026: {day.n} listens', page)
+    recap = pages.client.get("/api/people/ada/periods/2026-11").json()
+    shown = {share["mood"]: share["listens"] for share in recap["shares"]}
+    assert shown == recap["listens"]
+    for mood, listens in shown.items():
+        assert mood == "Unlabelled" or f"n = {listens}<" in page
+
+
+def test_a_day_lists_each_listen_with_its_label(space: Workspace, pages: ServedPages) -> None:
+    rows = pages.client.get("/api/people/ada/days/2026-11-20").json()["listens"]
+    count = _one(space, "SELECT count(*) AS n FROM mood_history WHERE local_day = '2026-11-20'").n
+    page = pages.client.get(f"{_PERSON}/2026-11-20").text
+    assert len(rows) == count == page.count("<time ")
+    for row in rows:
+        assert (row["label"]["mood"] is None) == (row["label"]["reason"] == "features not asked for yet")
+        assert row["at"][11:16] in page
+
+
+def test_a_track_shows_what_speaks_for_its_label(space: Workspace, pages: ServedPages) -> None:
+    track = pages.client.get("/api/people/ada/tracks/0000000000000000000001").json()
+    listens = _one(space, "SELECT count(*) AS n FROM mood_history WHERE track_id LIKE '%1'").n
+    assert track["listens"] == listens == sum(track["months"].values())
+    assert len(track["factors"]) == 10
+    page = pages.client.get(f"{_PERSON}/track/0000000000000000000001").text
+    assert "Top factors" in page
+    assert 'href="https://open.spotify.com/track/0000000000000000000001"' in page
+    assert pages.client.get(f"{_PERSON}/track/unknown").status_code == 404
+
+
+def test_names_are_text(pages: ServedPages) -> None:
+    for path in ("/", _PERSON, f"{_PERSON}/2026-11", f"{_PERSON}/2026-11-20", f"{_PERSON}/search?q=<script>alert"):
+        page = pages.client.get(path).text
+        assert "<img src=x" not in page
+        assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in pages.client.get(f"{_PERSON}/search?q=script").text
+
+
+@pytest.mark.parametrize(("words", "found"), [("PLAIN band", 1), ("שלום", 1), ("band", 6), ("nothing", 0), (" ", 0)])
+def test_search_finds_titles_and_artists(pages: ServedPages, words: str, found: int) -> None:
+    assert len(pages.client.get("/api/people/ada/search", params={"q": words}).json()) == found
+
+
+def test_a_comparison_names_what_differs(pages: ServedPages) -> None:
+    page = pages.client.get("/compare?one=~ada&a=2026-10&b=2026-11").text
+    assert "October 2026" in page
+    assert "Among the 100 most played of both" in page
+    assert "is not a year" in pages.client.get("/compare?a=2026-13").text
+
+
+def test_few_listens_are_grey_with_their_number(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 4)
+        with served(space) as pages:
+            page = pages.client.get(f"{_PERSON}/2026-11").text
+    assert "Only 4 listens: the shares are grey" in page
+    assert 'class="share few"' in page
+
+
+def test_gaps_and_coverage_are_shown(pages: ServedPages) -> None:
+    page = pages.client.get(f"{_PERSON}/data").text
+    assert "21 Nov 2026, 13:00" in page
+    assert "moodlog run" in page  # what helps
+    assert [gap["filled"] for gap in pages.client.get("/api/people/ada/gaps").json()] == [False]
+
+
+def test_the_api_is_as_described(pages: ServedPages) -> None:
+    described = pages.client.get("/api/openapi.json").json()
+    values = {"{person}": "ada", "{day}": "2026-11-20", "{period}": "2026", "{track_id}": "0" * 22}
+    query = {"from": "2026-11-01", "to": "2026-11-30", "q": "band"}
+    for path, methods in described["paths"].items():
+        assert set(methods) == {"get"}
+        filled = path
+        for name, value in values.items():
+            filled = filled.replace(name, value)
+        answer = pages.client.get(f"/api{filled}", params=query)
+        assert answer.status_code == 200, path
+        schema = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        Draft202012Validator({**schema, "components": described["components"]}).validate(answer.json())
+
+
+def test_metrics_are_prometheus_text(space: Workspace, pages: ServedPages) -> None:
+    families = {one.name: one for one in text_string_to_metric_families(pages.client.get("/metrics").text)}
+    (listens,) = families["moodlog_listens"].samples
+    assert (listens.labels, listens.value) == ({"user": "ada"}, 400)
+    assert families["moodlog_open_gaps"].samples[0].value == 1
+    assert families["moodlog_newest_listen_seconds"].samples[0].value == NOW.timestamp()
+
+
+@pytest.mark.parametrize("kind", ["day", "week"])
+def test_pictures_for_dashboards(pages: ServedPages, kind: str) -> None:
+    path = f"{_PERSON}/{kind}"
+    svg = pages.client.get(f"{path}.svg?look=dark")
+    assert svg.headers["content-type"] == "image/svg+xml"
+    assert "&lt;img src=x" in svg.text
+    png = pages.client.get(f"{path}.png")
+    assert png.content.startswith(b"\x89PNG")
+    assert png.headers["content-type"] == "image/png"
+
+
+def test_addresses_that_are_no_pages(pages: ServedPages) -> None:
+    for path in ("/bob", f"{_PERSON}/2026-13", f"{_PERSON}/2026-02-30", f"{_PERSON}/x", "/assets/x", "/api/people/bob"):
+        assert pages.client.get(path).status_code == 404, path
+    assert pages.client.get("/api/people/ada/days?from=2026-11-02&to=2026-11-01").status_code == 400
+
+
+def test_an_empty_installation_has_pages(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space, served(space) as pages:
+        assert "No account is connected yet" in pages.client.get("/").text
+        assert pages.client.get("/compare").status_code == 303
+        assert pages.client.get("/api/people").json() == []
+        assert pages.client.get("/metrics").status_code == 200
+        assert pages.client.get("/health").json() == {"status": "ok"}
+
+
+def test_the_name_of_a_person_is_the_address(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 0)
+        with space.database.write() as connection:
+            connection.execute(text("UPDATE users SET display_name = 'Zoë B'"))
+        with served(space) as pages:
+            assert _links(pages.client.get("/").text) >= {"/Zo%C3%AB%20B"}
+            for path in ("/Zo%C3%AB%20B", "/zoe%CC%88%20b", "/ada", "/~ada"):
+                assert pages.client.get(path).status_code == 200, path
+            assert "No listens are stored yet" in pages.client.get("/ada").text
+            assert urlsplit(pages.url).hostname == "127.0.0.1"
+            assert USER.user_id == "ada"
