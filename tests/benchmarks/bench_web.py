@@ -1,6 +1,5 @@
-"""The CPU time of each page: ``python -m tests.benchmarks.bench_web FOLDER PERSON YEAR``.
+"""The CPU time of each page: ``python -m tests.benchmarks.bench_web [YEARS [A_DAY]]``, by default 10 years of 200 a day.
 
-FOLDER is a MOODLOG_HOME, such as the one that ``bench_questions FOLDER person`` makes: ten years of 200 listens a day.
 Prints milliseconds, the least of three requests, and bytes.
 """
 
@@ -8,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from httpx import ASGITransport, AsyncClient
 
 from mood_core.app.workspace import Workspace
-from mood_core.settings import Settings
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.counted import count_people
 from mood_core.web.app import create_app
 from mood_core.web.server import access_of
 from tests.benchmarks.bench_store_load import say
+from tests.report_history import add_years, workspace
 from tests.sealed import run_sealed
 
 
@@ -56,10 +57,13 @@ async def main(space: Workspace, person: str, year: int) -> None:
 
 
 def start() -> None:
-    """Take folder, person and year from the command line."""
-    folder, person, year = sys.argv[1:]
-    with Workspace(Settings(home=Path(folder))) as space:
-        asyncio.run(main(space, person, int(year)))
+    """Take years and listens a day from the command line."""
+    years, a_day = (int(word) for word in [*sys.argv[1:], *("10", "200")[len(sys.argv) - 1 :]])
+    with tempfile.TemporaryDirectory() as folder, workspace(Path(folder)) as space:
+        say(f"{add_years(space, years=years, a_day=a_day)} listens")
+        with space.database.write() as connection:
+            count_people(connection)  # as every night
+        asyncio.run(main(space, "ada", 2026))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ TINY = {
     "bench_shared_pull": ["2", "0"],
     "bench_store_load": ["2000"],
     "bench_store_queries": ["kept", "2000"],
+    "bench_web": ["1", "2"],
 }
 """Arguments with which each benchmark takes seconds; those of the quickest run in the tests."""
 
