@@ -10,7 +10,7 @@ SELECT
     coalesce(l.ms_played, -1) AS ms_played
 FROM users AS u
 INNER JOIN listens AS l ON u.user_key = l.user_key
-WHERE u.user_id = :user /* span: AND l.played_at_ms >= :since AND l.played_at_ms < :end */;
+WHERE /* span: l.played_at_ms >= :since AND l.played_at_ms < :end AND */ u.user_id = :user;
 
 -- name: report_tracks
 -- What is known of some tracks of a person, by id. The places order and group artists and labels as a page query does.

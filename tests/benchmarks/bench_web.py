@@ -1,6 +1,6 @@
-"""The CPU time of each page: ``python -m tests.benchmarks.bench_web [YEARS [A_DAY]]``, by default 10 years of 200 a day.
+"""The CPU time of each page: ``python -m tests.benchmarks.bench_web [YEARS [A_DAY]]``.
 
-Prints milliseconds, the least of three requests, and bytes.
+Takes ten years of 200 listens a day by default. Prints milliseconds, the least of three requests, and bytes.
 """
 
 from __future__ import annotations
