@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from mood_core.app.workspace import Workspace
 from mood_core.errors import MoodlogError
 from mood_core.http.loopback import App
+from mood_core.store.engine.named_queries import query
 from mood_core.web.access import Access
 from mood_core.web.api import api
 from mood_core.web.guard import guarded
@@ -57,7 +58,7 @@ class _Other:
     def health(self, request: Request) -> Response:  # noqa: ARG002
         """Whether the database can be read; names nobody."""
         try:
-            self._site.workspace.accounts.services()
+            self._site.database.scalar(query("count_people"))
         except MoodlogError:
             return JSONResponse({"status": "problem", "problems": ["the database cannot be read"]}, 503)
         return JSONResponse({"status": "ok"})
