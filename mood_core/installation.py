@@ -39,7 +39,8 @@ def install_extra(extra: str) -> str:
     package = f"'moodlog[{extra}]'"
     if (_CHECKOUT / "uv.lock").is_file():
         uv = "uv" if shutil.which("uv") or not (_CHECKOUT / ".uv").is_dir() else ".uv/bin/uv"
-        return f"{uv} sync --inexact --extra {extra}"
+        there = "" if Path.cwd() == _CHECKOUT else f"cd {shlex.quote(str(_CHECKOUT))} && "
+        return f"{there}{uv} sync --inexact --extra {extra}"
     if _is_ephemeral("uv"):
         return f"uvx --from {package} moodlog"
     if _is_ephemeral("pipx"):

@@ -15,6 +15,7 @@ from rich.text import Text
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.terminal import echo_json
+from mood_core.domain.records import Service
 from mood_core.errors import Unavailable
 from mood_core.settings import other_names_in_use
 from mood_core.text.sanitise import plain
@@ -140,7 +141,12 @@ def _accounts(workspace: Workspace) -> list[Finding]:
 
 
 def _tokens(workspace: Workspace) -> list[Finding]:
-    connected = [account.user_id for account in workspace.accounts.all() if account.authorised_at]
+    has_app = bool(workspace.settings.spotify_client_id.strip())  # without one, the line "app" says so
+    connected = [
+        account.user_id
+        for account in workspace.accounts.all()
+        if account.authorised_at and (has_app or account.service != Service.SPOTIFY)
+    ]
     return [foreign_tokens(connected, workspace.check_token)] if connected else []
 
 

@@ -47,7 +47,7 @@ def command() -> None:
     """
 
 
-@command.command("add")
+@command.command("add", short_help="Analyse the files in a folder and label their tracks.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--analyser",

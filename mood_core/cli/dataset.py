@@ -67,7 +67,7 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
     click.echo(json.dumps(answer)) if as_json else _print_report(report, out)
 
 
-@command.command
+@command.command(short_help="Show the tracks and mean features of each mood.")
 @click.argument("file", type=click.Path(path_type=Path))
 @options.mood_words
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the distributions to this PNG.")

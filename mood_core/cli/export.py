@@ -16,9 +16,18 @@ from mood_core.usecases.people.manage_users import the_account
 
 
 @click.command
-@click.option("--user", required=True, metavar="ID|NAME", help="The person.")
-@click.option("--format", "kind", type=click.Choice(["json", "csv", "parquet"]), default="json")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The zip; default: moodlog-ID.zip.")
+@click.option("-u", "--user", required=True, metavar="ID|NAME", help="The person.")
+@click.option(
+    "--format", "kind", type=click.Choice(["json", "csv", "parquet"]), default="json", help="The format of the files."
+)
+@click.option(
+    "-o",
+    "--out",
+    "--output",
+    "output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The zip; default: moodlog-ID.zip.",
+)
 @options.as_json
 def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
     """Write all stored data of a person to a zip.

@@ -13,7 +13,7 @@ from mood_core.text.sanitise import plain
 
 
 @click.command
-@click.option("--user", required=True, metavar="ID|NAME", help="The person to forget.")
+@click.option("-u", "--user", required=True, metavar="ID|NAME", help="The person to forget.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--even-without", multiple=True, metavar="FILE", help="Continue without a lake file that is lost for good."

@@ -1,4 +1,4 @@
-"""``moodlog import``: import a listening history that Spotify sent."""
+"""``moodlog import``: import a listening history that Spotify, ListenBrainz or Last.fm sent."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _OF_AN_IMPORT = ("paths", "timezone", "min_ms", "private", "label", "dry_run")
 """The parameters that only an import has."""
+
+_WANTED = "the zip that Spotify or ListenBrainz sent, its folder, or its files"
 
 
 @click.command("import")
@@ -65,10 +67,10 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Import the listening history that Spotify sends on request: zip, folder or JSON files.
+    """Import a listening history that Spotify, ListenBrainz or Last.fm sent: zip, folder, JSON or CSV files.
 
-    It reads both formats, the extended history and the account data, in any mix. Every row's outcome is counted.
-    Importing the same files again changes nothing. You need no account and no app.
+    It reads both formats of Spotify, the extended history and the account data, in any mix. Every row's outcome is
+    counted. Importing the same files again changes nothing. You need no account and no app.
 
     \b
     Examples:
@@ -88,12 +90,10 @@ def command(
         _list(user, as_json=as_json)
         return
     if not paths:
-        raise click.UsageError("Missing argument 'PATH...': the zip that Spotify sent, its folder, or its JSON files.")
+        raise click.UsageError(f"Missing argument 'PATH...': {_WANTED}.")
     for path in paths:
         if not path.exists():
-            raise InputError(
-                f"{path} {why_absent(path)}; give the zip that Spotify sent, its folder, or its JSON files"
-            )
+            raise InputError(f"{path} {why_absent(path)}; give {_WANTED}")
     _import(paths, user, timezone, (min_ms, private == "keep"), label=label, dry_run=dry_run, as_json=as_json)
 
 

@@ -27,8 +27,8 @@ def print_outcomes(report: ImportReport) -> None:
     table.columns[1].justify = "right"
     for name, count in report.outcomes.items():
         limit = f" ({report.min_ms / 1000:g} s)" if name == RowOutcome.SKIPPED else ""
-        table.add_row(name, f"{count:,}", MEANING[RowOutcome(name)] + limit)
-    table.add_row("rows read", f"{report.rows_read:,}", "all of them", style="bold")
+        table.add_row(name, plural(count), MEANING[RowOutcome(name)] + limit)
+    table.add_row("rows read", plural(report.rows_read), "all of them", style="bold")
     Console().print(table)
     print_notes(_notes(report))
 
@@ -72,9 +72,10 @@ def conclusion(report: ImportReport, state: Achieved) -> Iterator[str]:
         f"Days are in the time zone {report.timezone}; to change it: moodlog users set-timezone {report.user_id} ZONE"
     )
     if state.tracks:
-        yield f"Tracks with features: {state.tracks_with_features}. Tracks labelled: {state.tracks_labelled}."
+        labelled = plural(state.tracks_labelled)
+        yield f"Tracks with features: {plural(state.tracks_with_features)}. Tracks labelled: {labelled}."
     if state.missing:
-        reasons = [f"{count} {reason}" for reason, count in sorted(state.missing.items())]
+        reasons = [f"{plural(count)} {reason}" for reason, count in sorted(state.missing.items())]
         yield f"Tracks without a label: {', '.join(reasons)}."
     if state.pending_plays:
         yield f"{plural(state.pending_plays, 'play')} pending: no track of their artist and title is known yet."
@@ -112,4 +113,4 @@ def print_imports(imports: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _outcomes(recorded: Mapping[str, Any]) -> str:
-    return ", ".join(f"{count:,} {outcome}" for outcome, count in (recorded["outcomes"] or {}).items())
+    return ", ".join(f"{plural(count)} {outcome}" for outcome, count in (recorded["outcomes"] or {}).items())

@@ -17,7 +17,7 @@ def command() -> None:
     """Manage the key that encrypts people's tokens."""
 
 
-@command.command
+@command.command(short_help="Make a new key and encrypt every token with it.")
 def rotate() -> None:
     """Make a new key, encrypt every stored token with it, and delete the old keys.
 

@@ -27,7 +27,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "keys": ("mood_core.cli.keys:command", "rotate the key that encrypts tokens"),
         "export": ("mood_core.cli.export:command", "write all data of a person to a zip"),
         "forget": ("mood_core.cli.forget:command", "delete all data of a person"),
-        "import": ("mood_core.cli.import_history:command", "import a listening history that Spotify sent"),
+        "import": (
+            "mood_core.cli.import_history:command",
+            "import a history that Spotify, ListenBrainz or Last.fm sent",
+        ),
         "history": ("mood_core.cli.history:command", "show a person's moods"),
         "report": ("mood_core.cli.report:command", "write a page of moods"),
         "recap": (
@@ -144,12 +147,21 @@ def _one_style() -> Iterator[None]:
     except NoArgsIsHelpError:
         raise
     except click.ClickException as error:
-        message, context = error.format_message(), getattr(error, "ctx", None)
+        message, context = f"{error.format_message()}{_like_a_choice(error)}", getattr(error, "ctx", None)
         if context is not None:
             end = "" if message.endswith(("?", ".")) else "."
             message = f"{message}{end} See `{context.command_path} --help`."
         kind = InputError if isinstance(error, click.UsageError) else MoodlogError
         raise kind(message) from None
+
+
+def _like_a_choice(error: click.ClickException) -> str:
+    """The choices that are similar to the wrong value of an option, as a question; empty if there is none."""
+    kind = getattr(getattr(error, "param", None), "type", None)
+    if not isinstance(kind, click.Choice) or not error.message.startswith("'"):
+        return ""
+    like = get_close_matches(error.message.split("'")[1], kind.choices)
+    return f" Did you mean {' or '.join(like)}?" if like else ""
 
 
 def _system_error(error: OSError) -> MoodlogError:

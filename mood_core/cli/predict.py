@@ -80,9 +80,10 @@ def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> N
     model = _classifier(folder)
     with Workspace() as workspace:
         found = workspace.features_of(track_ids)
-        for line in _lines(found, model, workspace.estimated_classifier):
-            echo_json(line) if as_json else click.echo(_sentence(line))
-    if not as_json:
+        lines = list(_lines(found, model, workspace.estimated_classifier))
+    for line in lines:
+        echo_json(line) if as_json else click.echo(_sentence(line))
+    if any(line["mood"] for line in lines) and not as_json:
         click.echo(headline(model.card), err=True)
     missing = [track for track in found if track.is_temporary]
     if missing:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import sys
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
 
 _LAST = "last"
+_WIDEST = 100
 
 
 def _period(unit: Unit, kind: click.DateTime, form: str, what: str) -> Callable[[Any], Any]:
@@ -63,10 +66,11 @@ def command(user: str | None, out: Path | None, as_json: bool, **periods: date |
             raise InputError(f"a picture shows one person, but {len(people)} are selected; choose one with --user")
         if not people:
             click.echo(NO_ACCOUNT, err=True)
+        labelled = False
         for one in people:
             period = period_with(unit, day) if day else period_to_show(workspace.database, one, unit, workspace.now())
-            _show(workspace, one, period, out, as_json=as_json)
-        if people and not as_json:
+            labelled |= _show(workspace, one, period, out, as_json=as_json)
+        if labelled and not as_json:
             click.echo(headline(workspace.model_card), err=True)
 
 
@@ -83,9 +87,10 @@ def _wanted(periods: dict[str, date | str | None]) -> tuple[Unit, date | None]:
     return Unit(name), day
 
 
-def _show(workspace: Workspace, account: Account, period: Period, out: Path | None, *, as_json: bool) -> None:
+def _show(workspace: Workspace, account: Account, period: Period, out: Path | None, *, as_json: bool) -> bool:
+    """Write the recap of one person; returns whether a mood is known."""
     recap = read_recap(workspace.database, account, period, workspace.now())
-    echo_json(recap.as_json()) if as_json else click.echo(" ".join(recap.sentences()))
+    echo_json(recap.as_json()) if as_json else click.echo(f"{_paragraph(recap.sentences())}\n")
     if not recap.total and account.newest_listen_at and not as_json:
         newest = period_with(period.unit, account.newest_listen_at.astimezone(ZoneInfo(account.timezone)).date())
         command = f"moodlog recap --{newest.unit} {newest.key}"
@@ -94,3 +99,10 @@ def _show(workspace: Workspace, account: Account, period: Period, out: Path | No
         from mood_core.report.recap_picture import draw_recap
 
         click.echo(f"picture: {plain(str(draw_recap(recap, out)))}", err=True)
+    return recap.leading() is not None
+
+
+def _paragraph(sentences: Sequence[str]) -> str:
+    """The sentences in lines that a terminal does not break within a word; one line in a pipe."""
+    said = " ".join(sentences)
+    return click.wrap_text(said, min(shutil.get_terminal_size().columns, _WIDEST)) if sys.stdout.isatty() else said

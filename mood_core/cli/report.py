@@ -10,9 +10,10 @@ import click
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
-from mood_core.cli.messages import NO_ACCOUNT
+from mood_core.cli.messages import NO_ACCOUNT, NO_LISTENS, NONE_SELECTED
 from mood_core.errors import InputError
 from mood_core.files.private import write_private
+from mood_core.store.queries.history import HistoryFilter, mood_counts
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
 
@@ -43,11 +44,21 @@ def command(users: tuple[str, ...], first_day: date | None, last_day: date | Non
     refuse_foreign(out)
     with Workspace() as workspace:
         write_report(workspace, out, users=users, first_day=first_day, last_day=last_day)
-        if not workspace.accounts.all():
-            click.echo(f"The page is empty. {NO_ACCOUNT}", err=True)
+        if reason := _empty(workspace, users, first_day, last_day):
+            click.echo(f"The page is empty. {reason}", err=True)
     click.echo(plain(str(out)))
     if open_it:
         webbrowser.open(out.resolve().as_uri())
+
+
+def _empty(workspace: Workspace, users: tuple[str, ...], first_day: date | None, last_day: date | None) -> str:
+    """Why the page has no listens, and what to do; empty if it has some."""
+    people = [account.user_id for account in accounts_called(workspace.accounts, users)]
+    if not people:
+        return NO_ACCOUNT
+    if mood_counts(workspace.database, "month", HistoryFilter(people, first_day, last_day)):
+        return ""
+    return NO_LISTENS if first_day is None and last_day is None else NONE_SELECTED
 
 
 def refuse_foreign(out: Path) -> None:

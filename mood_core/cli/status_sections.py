@@ -75,7 +75,9 @@ def sections(state: Mapping[str, Any]) -> dict[str, list[Row]]:
             for row in state["coverage_by_person"]
         ],
         "Audio features by year of release (the newest)": [_shares(row) for row in state["coverage_by_year"][:_YEARS]],
-        "Sources that refuse this app": state["unavailable_sources"],
+        "Sources that refuse this app": [
+            row | {"unavailable_since": _local(row["unavailable_since"])} for row in state["unavailable_sources"]
+        ],
         "Batches": state["batches"],
         "Calls in 24 hours": _calls(state),
     }

@@ -56,7 +56,7 @@ def pause(user: str) -> None:
     click.echo(f"{user} is paused; `moodlog users resume {user}` resumes it.", err=True)
 
 
-@command.command
+@command.command(short_help="Resume pulling a paused account, or retry a permission.")
 @_USER
 def resume(user: str) -> None:
     """Resume pulling a paused account, or retry a permission that Spotify refused.

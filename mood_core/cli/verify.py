@@ -10,6 +10,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.progress import count_progress
 from mood_core.cli.terminal import echo_json
+from mood_core.text.format import plural
 from mood_core.text.sanitise import plain
 from mood_core.usecases.upkeep.verify_lake import Verification
 
@@ -44,5 +45,6 @@ def _print(found: Verification) -> None:
         click.secho(plain(f"{finding.kind}: {finding.subject}"), bold=True)
         click.echo(plain(f"  {finding.problem}"))
         click.echo(plain(f"  {finding.advice}"))
-    result = f"{len(found.findings)} findings" if found.findings else "lake, ledger and SQL agree"
-    click.echo(f"{result}: {found.files} files, {found.rows} rows, {found.bytes} bytes")
+    result = plural(len(found.findings), "finding") if found.findings else "lake, ledger and SQL agree"
+    size = f"{found.bytes / 1e6:.1f} MB"
+    click.echo(f"{result}: {plural(found.files, 'file')}, {plural(found.rows, 'row')}, {size}")

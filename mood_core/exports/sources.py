@@ -107,7 +107,9 @@ def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
             f"{path} is {what}, which is not read; give the zip that Spotify sent, its folder, or its files"
         )
     else:
-        raise InputError(f"{path} {why_absent(path)}; give the zip that Spotify sent, its folder, or its JSON files")
+        raise InputError(
+            f"{path} {why_absent(path)}; give the zip that Spotify or ListenBrainz sent, its folder, or its files"
+        )
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -174,8 +174,10 @@ class Recap:
         return [f"{mood} music {'rose' if changes[mood] > 0 else 'fell'} most, from {before:.0f}% to {now:.0f}%."]
 
     def _tops(self) -> list[str]:
-        said = [f"Most played: {self.top_track}, {plural(self.top_track.listens, 'time')}."] if self.top_track else []
-        if self.top_artist:
+        said = []
+        if self.top_track and self.top_track.listens > 1:
+            said.append(f"Most played: {self.top_track}, {plural(self.top_track.listens, 'time')}.")
+        if self.top_artist and self.top_artist.listens > 1:
             said.append(f"Top artist: {self.top_artist}, {plural(self.top_artist.listens, 'time')}.")
         if self.top_of_mood:
             said.append("Top songs: " + "; ".join(f"{mood}: {top}" for mood, top in self.top_of_mood.items()) + ".")

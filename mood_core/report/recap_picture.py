@@ -25,6 +25,8 @@ FOLDER = "recaps"
 """The folder of the pictures in HOME."""
 
 _GROUND, _LINE, _SOFT, _INK = "#f6f5f2", "#c9c6be", "#5a606b", "#1d2025"  # those of the mood page
+_FAMILY = "DejaVu Sans"
+_NO_FONT = "a name in letters that no font here has"
 _LONGEST_NAME = 32
 _LONGEST_TITLE = 60
 _LEAST_FOR_SIGN = 0.09  # of the tallest bar
@@ -73,7 +75,8 @@ def recap_figure(recap: Recap) -> Figure:
 
     figure = Figure(figsize=(7.2, 9), dpi=150, facecolor=_GROUND)
     name, period = _titles(recap)
-    head = figure.text(0.05, 0.962, name, va="top", fontsize=26, fontweight="bold", color=_INK, parse_math=False)
+    style: dict[str, Any] = {"fontweight": "bold", "color": _INK, "parse_math": False, "fontfamily": _families(name)}
+    head = figure.text(0.05, 0.962, name, va="top", fontsize=26, **style)
     head.set_fontsize(26 * min(1, 0.9 * figure.bbox.width / head.get_window_extent().width))
     figure.text(0.05, 0.896, period, va="center", fontsize=15, color=_SOFT)
     if recap.total:
@@ -98,19 +101,19 @@ def _titles(recap: Recap) -> tuple[str, str]:
     so_far = f", up to {recap.until.day} {recap.until:%b}" if recap.until else ""
     period = f"{recap.period.dates}: {heard}{earlier or begun + so_far}"
     name = recap.display_name
-    if not name or not _can_draw(name):
+    if not name or not _families(name):
         return f"The {recap.period.unit} in moods", period
     return f"{name[:_LONGEST_NAME]}{'…' if len(name) > _LONGEST_NAME else ''}", period
 
 
 def _write_tops(figure: Figure, recap: Recap) -> None:
-    """The most played song and artist, unless matplotlib cannot draw their names."""
+    """The most played song and artist; a sentence for a name that matplotlib cannot draw."""
     song, artist = recap.top_track, recap.top_artist
-    if song and _can_draw(song.title + song.artists):
+    if song:
         figure.text(0.05, 0.441, "Top song", va="center", fontsize=13, color=_SOFT)
         _write_fitted(figure, 0.441, song.title, f", {plural(song.listens)}\N{NO-BREAK SPACE}×", fontweight="bold")
         _write_fitted(figure, 0.408, song.artists, color=_SOFT)
-    if artist and _can_draw(artist.artists):
+    if artist:
         figure.text(0.05, 0.36, "Top artist", va="center", fontsize=13, color=_SOFT)
         times = f", {plural(artist.listens)}\N{NO-BREAK SPACE}×"
         _write_fitted(figure, 0.36, artist.artists, times, fontweight="bold")
@@ -119,6 +122,10 @@ def _write_tops(figure: Figure, recap: Recap) -> None:
 def _write_fitted(figure: Figure, y: float, text: str, end: str = "", **style: Any) -> None:
     """Write ``text`` and ``end`` on one line, with an ellipsis between them if the text is too long."""
     options: dict[str, Any] = {"va": "center", "fontsize": 16, "color": _INK, "parse_math": False} | style
+    families = _families(text)
+    if families is None:
+        text, end, options["fontweight"] = _NO_FONT, "", "normal"
+    options["fontfamily"] = families or _FAMILY
     written = figure.text(0.285, y, "", **options)
     for letters in range(min(len(text), _LONGEST_TITLE), 0, -1):
         written.set_text(f"{text[:letters]}{'…' if letters < len(text) else ''}{end}")
@@ -192,14 +199,34 @@ def _bare(axes: Any, kept: str) -> None:
     axes.set_yticks([]) if kept == "bottom" else axes.set_xticks([])
 
 
-def _can_draw(name: str) -> bool:
-    """Whether matplotlib's font has every character, and all are left-to-right: matplotlib cannot order others."""
-    known = _characters()
-    return all(ord(sign) in known and unicodedata.bidirectional(sign) not in ("R", "AL", "AN") for sign in name)
+def _families(name: str) -> list[str] | None:
+    """The font families that together have every character of ``name``; None if matplotlib cannot draw it."""
+    missing, families = set(map(ord, name)) - _characters(_FAMILY), [_FAMILY]
+    if not _orders_letters() and any(unicodedata.bidirectional(sign) in ("R", "AL", "AN") for sign in name):
+        return None
+    for family in _installed() if missing else ():
+        if missing & _characters(family):
+            missing -= _characters(family)
+            families.append(family)
+    return None if missing else families
+
+
+def _orders_letters() -> bool:
+    """Whether matplotlib writes scripts from right to left, which it does since 3.11."""
+    import matplotlib as mpl
+
+    return mpl.__version_info__ >= (3, 11)
+
+
+def _installed() -> list[str]:
+    """The font families of this machine, without the one that has a box for every character."""
+    from matplotlib import font_manager
+
+    return sorted({font.name for font in font_manager.fontManager.ttflist if not font.name.startswith("Last Resort")})
 
 
 @cache
-def _characters() -> frozenset[int]:
+def _characters(family: str) -> frozenset[int]:
     from matplotlib import font_manager
 
-    return frozenset(font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap())
+    return frozenset(font_manager.get_font(font_manager.findfont(family)).get_charmap())

@@ -130,3 +130,15 @@ def test_a_period_is_compared_with_the_one_before(browser: Any, tmp_path: Path) 
     page.locator("#period").select_option(label="Last 30 days")
     assert page.locator("#comparison").inner_text().startswith(f"{counts[0]} listens, {words} in the 30 days before")
     close_page(page)
+
+
+def test_one_listen_makes_a_page_that_claims_no_more_than_it_knows(browser: Any, tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 1)
+        file = write_report(space, tmp_path / "page.html")
+    page = open_page(browser, file)
+    assert "Calm music led on 24\N{NO-BREAK SPACE}Nov" in page.locator("#calendar .finding").inner_text()
+    assert page.locator("#uncertain li").count() == 0
+    assert "interval" not in page.locator("#coverage .finding").first.inner_text()
+    assert page.problems == []
+    close_page(page)

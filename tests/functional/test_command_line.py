@@ -10,14 +10,17 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import Track, User
+from mood_core.installation import install_extra
 from mood_core.lake.arrow_tables import to_table, users_table
 from mood_core.lake.schema import LISTENS, TRACKS, USERS
+from mood_core.store.queries.history import HistoryFilter, months_of, mood_counts
 from tests.store_data import NOW, listens
 
 _BIDI = "\u202e\u2066\u2069\u200f"
@@ -162,3 +165,63 @@ def test_logs_name_modules_only_with_v(home: Path, monkeypatch: pytest.MonkeyPat
     quiet = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "DATABASE_URL" in quiet.stderr
     assert "mood_core" not in quiet.stderr
+
+
+def _groups() -> list[click.Group]:
+    commands = [main.get_command(click.Context(main), name) for name in main.list_commands(click.Context(main))]
+    return [command for command in commands if isinstance(command, click.Group)]
+
+
+def test_no_help_of_a_group_is_cut() -> None:
+    for group in _groups():
+        shown = group.get_help(click.Context(group, info_name=group.name, terminal_width=80))
+        assert "..." not in shown.partition("Commands:")[2], shown
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("listenbraniz", "listenbrainz"), ("lastfn", "lastfm")])
+def test_a_wrong_choice_names_a_similar_one(home: Path, wrong: str, right: str) -> None:
+    assert f"Did you mean {right}?" in _moodlog("connect", "--from", wrong, "ada").stderr
+
+
+@pytest.mark.parametrize("words", [("report",), ("recap",), ("history",)])
+def test_an_empty_home_names_every_way_to_listens(home: Path, words: tuple[str, ...]) -> None:
+    out = ("--out", str(home / "page.html")) if words == ("report",) else ()
+    said = _moodlog(*words, *out).stderr
+    assert all(way in said for way in ("moodlog connect", "listenbrainz", "lastfm", "moodlog import FILE"))
+
+
+def test_without_an_app_connect_names_the_way_that_needs_none(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MOODLOG_SPOTIFY_CLIENT_ID", "")
+    assert "--from listenbrainz" in _moodlog("connect").stderr
+
+
+def test_a_page_without_listens_says_why(history: Path) -> None:
+    said = _moodlog("report", "--from", "2030-01-01", "--out", str(history / "page.html")).stderr
+    assert "--from" in said
+    assert "page is empty" not in _moodlog("report", "--out", str(history / "page.html")).stderr
+
+
+def test_nothing_is_said_about_labels_where_there_is_none(history: Path) -> None:
+    assert "curator" not in _moodlog("recap", "--week", "2026-11-14").stderr
+
+
+def test_months_of_a_long_history_are_those_of_the_query(history: Path) -> None:
+    with Workspace() as workspace:
+        plays = [("ada", NOW - timedelta(days=day), _TRACK) for day in range(1, 120)]
+        workspace.batches.add(LISTENS, listens(plays), now=NOW)
+        months = mood_counts(workspace.database, "month", HistoryFilter())
+        assert months_of(mood_counts(workspace.database, "day", HistoryFilter())) == months
+    shown = _moodlog("history")
+    assert "Shown by month" in shown.stderr
+    assert all(str(month.period) in shown.stdout for month in months)
+
+
+def test_the_command_that_adds_an_extra_runs_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    here = Path(__file__).parents[2]
+    monkeypatch.chdir(here)
+    assert install_extra("plots").endswith("uv sync --inexact --extra plots")
+    monkeypatch.chdir(tmp_path)
+    assert install_extra("plots").startswith(f"cd {here} && ")

@@ -116,6 +116,15 @@ def test_the_picture_is_a_png_whatever_the_name(tmp_path: Path, name: str, recwa
     assert not [one for one in recwarn if "Glyph" in str(one.message)]
 
 
+@pytest.mark.parametrize(("title", "drawn"), [("Łódź", "Łódź"), ("\U000e0fff", "no font"), ("夜明け" * 9, "")])
+def test_no_name_is_dropped_from_the_picture(title: str, drawn: str) -> None:
+    pytest.importorskip("matplotlib", reason="the extra plots is not installed")
+    recap = replace(_recap({"Calm": 3}, {}), top_track=Most(title, "Band", 3), top_artist=Most("", title, 3))
+    figure = recap_figure(recap)
+    words = [one.get_text() for one in figure.texts]
+    assert sum(drawn in word and (title[0] in word or "no font" in word) for word in words) == 2
+
+
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [

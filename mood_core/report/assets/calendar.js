@@ -97,7 +97,8 @@ function calendarSection(state) {
   const outside = ranges.map((range) => daysOf({ period: { first: range[0], last: range[1] } }).filter((day) => day < first || day > last));
   const best = leading(leads);
   const run = longestRun(state, days);
-  const finding = best ? `${best} music led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens${run ? `; the longest run is ${run.days} ${run.mood.toLowerCase()} days, ${spanned(run.first, run.last)}` : ""}. A grey part is the share without a mood, a blank day has no listens${gaps.length ? ", on a day with a dashed frame listens may be missing" : ""}.${first > state.period.first ? " This narrow window shows the newest year: choose a year for earlier ones." : ""}` : "No day with a labelled listen in this period.";
+  const led = days.length === 1 ? `${best} music led on ${written(days[0])}` : `${best} music led most often, on ${plural(leads[best], "day")} of ${number.format(days.length)} with listens`;
+  const finding = best ? `${led}${run ? `; the longest run is ${run.days} ${run.mood.toLowerCase()} days, ${spanned(run.first, run.last)}` : ""}. A grey part is the share without a mood, a blank day has no listens${gaps.length ? ", on a day with a dashed frame listens may be missing" : ""}.${first > state.period.first ? " This narrow window shows the newest year: choose a year for earlier ones." : ""}` : "No day with a labelled listen in this period.";
   const within = (range, list, dayOf) => list.filter((one) => dayOf(one) >= range[0] && dayOf(one) <= range[1]);
   const byRange = ranges.map((range) => within(range, values, (value) => value[0]));
   const option = () => ({

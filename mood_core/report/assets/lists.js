@@ -21,14 +21,22 @@ const atMinute = (moment) => `${written(moment.slice(0, 10))}, ${moment.slice(11
 /** A probability in %, never rounded to 0 or 100. */
 const likely = (chance) => (chance >= 0.995 ? "> 99%" : chance < 0.005 ? "< 1%" : percent(chance, 1));
 
+/** The labels of a list; one that is among the most confident ones is not also shown as uncertain: a short history has few. */
+function labelsOf(id, { confident, uncertain }) {
+  const key = (row) => `${row.track}\n${row.artists}\n${row.mood}`;
+  const shown = new Set(confident.map(key));
+  return id === "confident" ? confident : uncertain.filter((row) => !shown.has(key(row)));
+}
+
 function labelsSection(id, title, finding, state) {
-  const items = state.period[id].map((row) => {
+  const rows = labelsOf(id, state.period);
+  const items = rows.map((row) => {
     const chances = MOODS.map((mood) => [mood, row[`p_${mood.toLowerCase()}`]]);
     return el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(row.track), row.artists ? el("div", { class: "by" }, bdi(row.artists)) : null), el("span", { class: "count" }, sign(row.mood), `${row.mood} ${likely(row[`p_${row.mood.toLowerCase()}`])}`)),
       bar(chances, 1), el("div", { class: "chances" }, ...chances.map(([mood, chance]) => el("span", {}, el("span", { "aria-hidden": "true" }, SIGNS[mood]), el("span", { class: "hidden" }, `${mood} `), ` ${likely(chance)}`))),
       row.mood_set ? el("div", { class: "by" }, `90% set: ${row.mood_set.split("|").join(", ")}`) : null);
   });
-  return section(id, title, items.length ? finding : "No labelled listens in this period.", { level: "h3", content: [el("ol", { class: "top" }, ...items)], from: [id] }, state);
+  return section(id, title, items.length ? finding : state.period[id].length ? "No other labels in this period." : "No labelled listens in this period.", { level: "h3", content: [el("ol", { class: "top" }, ...items)], from: [id] }, state);
 }
 
 const SHOWN_YEARS = 6;

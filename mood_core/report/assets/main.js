@@ -18,13 +18,18 @@ function fromAddress() {
   return { person, period, part: PARTS[wanted.get("part")] && wanted.get("part") };
 }
 
+const NO_ACCOUNT = "No account is connected yet: `moodlog connect` connects one of Spotify; without Premium, `moodlog connect --from listenbrainz NAME` or `--from lastfm NAME` does; `moodlog import FILE` reads an export of your data. Then make the page again.";
+
+/** ``text`` with its parts between backquotes as code. */
+const inCode = (text) => text.split("`").map((part, at) => (at % 2 ? el("code", {}, part) : part));
+
 const hasListens = (person) => Object.keys(person.days).length > 0;
 
 function lead(state) {
   const { first, last } = DATA.asked;
   if (hasListens(state.person)) return "";
   if (first || last) return `No listens are stored${first ? ` from ${written(first)} on` : ""}${last ? ` up to ${written(last)}` : ""}.`;
-  return ["No listens are stored yet: ", el("code", {}, "moodlog run"), " pulls the last 50, ", el("code", {}, "moodlog import"), " imports a whole history. Then make the page again."];
+  return inCode("No listens are stored yet: `moodlog run` pulls the last 50, `moodlog import` imports a whole history. Then make the page again.");
 }
 
 function show(state, focus) {
@@ -85,7 +90,7 @@ function print(state, paper) {
 function start() {
   document.getElementById("made").textContent = `Made by moodlog on ${atMinute(DATA.made_at.slice(0, 16))} UTC. ${ABOUT}`;
   document.getElementById("legend").replaceChildren(...ALL.map((mood) => el("li", {}, sign(mood), mood.toLowerCase())));
-  if (!DATA.people.length) { document.getElementById("lead").replaceChildren("No account is connected yet: ", el("code", {}, "moodlog connect"), " connects one."); document.querySelector(".controls").hidden = true; document.getElementById("guide").hidden = true; return; }
+  if (!DATA.people.length) { document.getElementById("lead").replaceChildren(...inCode(NO_ACCOUNT)); document.querySelector(".controls").hidden = true; document.getElementById("guide").hidden = true; return; }
   const state = { smooth: 1 };
   const [people, periods] = [document.getElementById("person"), document.getElementById("period")];
   people.replaceChildren(...DATA.people.map((one, at) => el("option", { value: String(at) }, one.name)));

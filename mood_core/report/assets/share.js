@@ -33,9 +33,12 @@ function shares(counts, mood, window) {
 /** Two shares, 0–1, as whole percents. */
 const between = (low, high) => `${Math.round(100 * low)}–${Math.round(100 * high)}%`;
 
-/** Each mood of the period with the 90% interval of its share of all listens, by the model's probabilities. */
+const LEAST_FOR_INTERVALS = 20;
+
+/** Each mood of the period with the 90% interval of its share of all listens, by the model's probabilities; none of a few listens. */
 function intervals(state) {
   const { listens, labelled } = state.period.totals[0];
+  if (labelled < LEAST_FOR_INTERVALS) return [];
   return state.period.shares.map((row) => ({ ...row, range: between(Math.max(0, row.expected - row.half_width) / listens, Math.min(labelled, row.expected + row.half_width) / listens) }));
 }
 
@@ -71,7 +74,7 @@ function shareSection(state) {
     wide: true, tools: el("label", {}, "Smoothing ", choice), content: [chart("share", `Stacked bars. ${finding}`, 280, option, walk)],
     numbers: [
       { header: [unit, ...ALL], rows: keys.map((key, at) => [key, ...ALL.map((mood) => counts[at][mood])]) },
-      { caption: "Shares with 90% intervals", header: ["mood", "listens", "share", "expected", "90% interval"], rows: likely.map((one) => [one.mood, one.listens, percent(one.listens, all), percent(one.expected, all), one.range]) },
+      ...(likely.length ? [{ caption: "Shares with 90% intervals", header: ["mood", "listens", "share", "expected", "90% interval"], rows: likely.map((one) => [one.mood, one.listens, percent(one.listens, all), percent(one.expected, all), one.range]) }] : []),
       { caption: "Shares by calendar month with 90% intervals", header: ["month", "mood", "listens", "share", "expected", "90% interval"], rows: monthsOf(state).map((row) => [row.month.slice(0, 7), row.mood, row.listens, percent(row.share, 1), row.share_expected === null ? "" : percent(row.share_expected, 1), row.share_low === null ? "" : between(row.share_low, row.share_high)]) },
     ], from: ["days", "shares", "months"],
   }, state);

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from mood_core.domain.records import MOODS
@@ -61,11 +62,21 @@ def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[Mood
     """Listens by mood for each period of the kind ``by`` (one of :data:`GROUPINGS`), oldest first."""
     values = chosen.values()
     rows = database.rows(query("hourly_counts" if by == "hour" else "daily_counts", *values), values)
+    period_of = attrgetter("hour") if by == "hour" else lambda row: _OF_A_DAY[by](date.fromisoformat(str(row.day)))
+    return _summed((row.user_id, row.display_name, period_of(row), {row.mood: row.listens}) for row in rows)
+
+
+def months_of(days: Iterable[MoodCount]) -> list[MoodCount]:
+    """The counts of ``days`` by month, without another query."""
+    return _summed((day.user_id, day.display_name, str(day.period)[:7], day.listens) for day in days)
+
+
+def _summed(counted: Iterable[tuple[str, str, str | int, Mapping[str, int]]]) -> list[MoodCount]:
     periods: dict[tuple[str, str, str | int], dict[str, int]] = {}
-    for row in rows:
-        period = row.hour if by == "hour" else _OF_A_DAY[by](date.fromisoformat(str(row.day)))
-        counts = periods.setdefault((row.user_id, row.display_name, period), dict.fromkeys((*MOODS, "Unlabelled"), 0))
-        counts[row.mood] += row.listens
+    for user_id, name, period, listens in counted:
+        counts = periods.setdefault((user_id, name, period), dict.fromkeys((*MOODS, "Unlabelled"), 0))
+        for mood, count in listens.items():
+            counts[mood] += count
     return sorted(
         (MoodCount(*key, counts) for key, counts in periods.items()), key=lambda one: (one.user_id, one.period)
     )
