@@ -39,7 +39,10 @@ def without(environment: Mapping[str, str], prefixes: tuple[str, ...] = _FOREIGN
 def sealed_environment(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
     """``environment`` without its foreign names, with homes of moodlog and Prefect in ``folder``."""
     own = {"MOODLOG_HOME": str(folder / "home"), "PREFECT_HOME": str(folder / "prefect")}
-    return without(environment) | own
+    sealed = without(environment) | own
+    # Without bytecode files, each process of a test compiles moodlog and Prefect again: 3 s, or 10 s with Keras.
+    sealed.pop("PYTHONDONTWRITEBYTECODE", None)
+    return sealed
 
 
 def run_sealed(main: Callable[[], object]) -> None:
