@@ -6,6 +6,7 @@ import random
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 from mood_core.domain.records import MOODS, to_ms
@@ -53,6 +54,7 @@ class _Workshop:
         return self.rng.random() < share
 
 
+@lru_cache(maxsize=4)  # tests start a stand-in again and again
 def build_catalogue(seed: int, size: int = 3000) -> Catalogue:
     """Generate ``size`` tracks, some of them re-releases of others, and a few local files."""
     shop = _Workshop(random.Random(f"catalogue/{seed}"))

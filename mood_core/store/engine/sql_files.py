@@ -47,6 +47,7 @@ def sql_files(kind: str, dialect: str) -> list[SqlFile]:
     return files
 
 
+@cache
 def in_sqlite(sql: str) -> str:
     """``sql``, which is written for PostgreSQL, translated for SQLite."""
     for pattern, spelling in _translations():
