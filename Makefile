@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 UV ?= $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen --no-sync
+# tests/conftest.py says which files begin; xdist's own order would leave long files with few tests for the end.
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 SQLITE_SQL := $(wildcard sql/migrations/*.sqlite.sql sql/settings/*.sqlite.sql sql/views/*.sqlite.sql sql/queries/*.sqlite.sql)
 OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/migrations/*.sql sql/queries/*.sql sql/views/*.sql sql/roles/*.sql sql/facts/*.sql sql/export/*.sql sql/examples/*.sql))
 YAML := $(wildcard prefect.yaml .pre-commit-config.yaml .github/*.yml .github/*/*.yml)
@@ -20,10 +22,10 @@ demo: .venv/.run ## Run the whole path with invented listeners: no account, no i
 	$(RUN) moodlog demo
 
 test: .venv/.full ## Run the tests, without the slow tiers.
-	$(RUN) pytest -n 2 --dist loadfile
+	$(RUN) $(PYTEST)
 
 test-slow: .venv/.full ## Run the slow tiers of the tests alone.
-	$(RUN) pytest -n 2 --dist loadfile -m "slow and not benchmark"
+	$(RUN) $(PYTEST) -m "slow and not benchmark"
 
 check: .venv/.full lint-yaml lint-sql docs ## Run what CI runs before the tests: lint, types, import rules, YAML, SQL, docs.
 	$(RUN) ruff check
@@ -45,7 +47,7 @@ docs: .venv/.full ## Check the generated pages and build docs/ as a site, strict
 	$(RUN) mkdocs build --quiet
 
 coverage: .venv/.full ## Run all tests with the coverage of lines and branches; fails below the gate in pyproject.toml.
-	$(RUN) pytest -n 2 --dist loadfile -m "not benchmark" --cov --cov-report=term:skip-covered
+	$(RUN) $(PYTEST) -m "not benchmark" --cov --cov-report=term:skip-covered
 
 audit: | $(UV) ## Look the locked dependencies up in the security advisories; needs the network.
 	@$(RUN) python .ci/audit.py $(UV)

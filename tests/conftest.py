@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,17 +14,32 @@ from hypothesis import settings
 
 from standin import StandIn
 from tests.databases import (
+    bare_database_url,
     database,
     database_url,
     migrated,
+    postgres_pool,
     postgres_server,
     postgres_template,
     postgres_url,
+    shared_database_url,
+    sqlite_template,
 )
 from tests.sealed import SETTINGS, foreign, sealed_environment
 from tests.shared_folder import SHARED
 
-__all__ = ["database", "database_url", "migrated", "postgres_server", "postgres_template", "postgres_url"]
+__all__ = [
+    "bare_database_url",
+    "database",
+    "database_url",
+    "migrated",
+    "postgres_pool",
+    "postgres_server",
+    "postgres_template",
+    "postgres_url",
+    "shared_database_url",
+    "sqlite_template",
+]
 
 # The long form of the fuzzing: `pytest tests/fuzz --hypothesis-profile=long --timeout=0`, see tests/fuzz/hostile.py.
 settings.register_profile("long", settings.get_profile("default"), print_blob=True)
@@ -41,12 +57,20 @@ def pytest_configure(config: pytest.Config) -> None:
     sealed = sealed_environment(os.environ, Path(folder.name))
     os.environ.clear()
     os.environ.update(sealed)
+    sys.dont_write_bytecode = False
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Delete what tests left in the sealed homes."""
     if _SEALED in config.stash:
         config.stash[_SEALED].cleanup()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files whose tests take long, so that no process works alone at the end."""
+    long = {item.path for item in items for name in ("keras", "prefect") if item.get_closest_marker(name)}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session", autouse=True)

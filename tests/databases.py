@@ -22,6 +22,7 @@ from sqlalchemy import create_engine, make_url
 
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
+from tests.postgres_pool import PostgresPool
 
 POSTGRES_URL = "MOODLOG_TEST_POSTGRES_URL"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -110,12 +111,21 @@ def _packaged_server(folder: Path) -> Iterator[PostgresServer]:
     try:
         url = make_url(running.get_uri()).set(drivername="postgresql+psycopg")
         options = f'-h "" -k "{url.query["host"]}"'
-        yield PostgresServer(
-            url.render_as_string(hide_password=False), running.bin_path, folder, options, running.system_user
-        )
+        address = url.render_as_string(hide_password=False)
+        _without_fsync(address)
+        yield PostgresServer(address, running.bin_path, folder, options, running.system_user)
     finally:
         running.ensure_postgres_running()  # it only stops a server that it knows, not one that was started again
         running.cleanup()
+
+
+def _without_fsync(server: str) -> None:
+    """No test takes the power from the machine: what the kernel has is safe enough."""
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    admin.dispose()
 
 
 @contextmanager
@@ -152,40 +162,78 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
         yield make_url(url).database or ""
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database file to copy."""
+    file = tmp_path_factory.mktemp("template") / "moodlog.db"
+    migrated = open_database(f"sqlite:///{file}")
+    migrate(migrated, now=NOW)
+    migrated.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_pool(postgres_server: str, postgres_template: str) -> Iterator[PostgresPool]:
+    """Migrated, empty databases that tests use one after the other."""
+    pool = PostgresPool(lambda: postgres_database(postgres_server, postgres_template))
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The address of an empty PostgreSQL database, dropped afterwards."""
+    """The address of a PostgreSQL database without tables, dropped afterwards."""
     with postgres_database(postgres_server) as url:
         yield url
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database: each test runs once on SQLite and once on PostgreSQL."""
+_KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(params=_KINDS)
+def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables: each test runs once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'moodlog.db'}"
     return str(request.getfixturevalue("postgres_url"))
 
 
+@pytest.fixture(params=_KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database of each kind with moodlog's tables, without rows."""
+    with _empty_database(request, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=_KINDS)
+def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """As ``database_url``, one for all tests of a module that only read it."""
+    with _empty_database(request, tmp_path_factory.mktemp("database")) as url:
+        yield url
+
+
+@contextmanager
+def _empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        file = folder / "moodlog.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
+    else:
+        with request.getfixturevalue("postgres_pool").database() as url:
+            yield url
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """An empty database of each kind; not migrated."""
-    opened = open_database(database_url)
+def database(bare_database_url: str) -> Iterator[Database]:
+    """A database of each kind without tables."""
+    opened = open_database(bare_database_url)
     yield opened
     opened.close()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+@pytest.fixture
+def migrated(database_url: str) -> Iterator[Database]:
     """A migrated, empty database of each kind."""
-    if request.param == "sqlite":
-        opened = open_database(f"sqlite:///{tmp_path / 'moodlog.db'}")
-        migrate(opened, now=NOW)
-        yield opened
-        opened.close()
-        return
-    server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
-    with postgres_database(server, template) as url:
-        opened = open_database(url)
-        yield opened
-        opened.close()
+    opened = open_database(database_url)
+    yield opened
+    opened.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,25 @@ from mood_core.app.workspace import Workspace
 from mood_core.domain.records import from_ms
 from mood_core.store.engine.sql_files import sql_folder
 from standin import StandIn
+from tests.conftest import NOW
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
 
 EXAMPLES = sorted((sql_folder() / "examples").glob("*.sql"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def history(
-    home: Path, standin: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch
+    shared_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Workspace, list[dict[str, Any]]]]:
     """A night's history, and the same worked out in Python from the tables, on each person's own clock."""
-    for name, value in (settings_for(standin) | {"MOODLOG_DATABASE_URL": database_url}).items():
-        monkeypatch.setenv(name, value)
-    with workspace_of(standin) as workspace:
+    home = str(tmp_path_factory.mktemp("home"))
+    with ExitStack() as stack:
+        standin = stack.enter_context(StandIn(seed=11, listeners=3, now=NOW, frozen=True))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        settings = settings_for(standin) | {"MOODLOG_DATABASE_URL": shared_database_url, "MOODLOG_HOME": home}
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        workspace = stack.enter_context(workspace_of(standin))
         connect_listeners(workspace, standin)
         one_night(workspace)
         with workspace.database.read() as connection:

@@ -36,34 +36,34 @@ def _execute(url: str, *statements: str) -> None:
 
 
 def test_another_projects_database_is_refused_and_then_shared(
-    home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+    home: Path, bare_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _execute(database_url, "CREATE TABLE invoices (id INTEGER)")
-    monkeypatch.setenv("MOODLOG_DATABASE_URL", database_url)
+    _execute(bare_database_url, "CREATE TABLE invoices (id INTEGER)")
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", bare_database_url)
     for command in (["status"], ["rebuild"], ["users", "list"]):
         refused = _moodlog(*command)
         assert refused.exit_code == 78, refused.output
         assert "invoices" in refused.output
         assert "moodlog setup --database" in refused.output
-    assert _tables(database_url) == {"invoices"}
+    assert _tables(bare_database_url) == {"invoices"}
     done = _moodlog("setup", "--database")
     assert done.exit_code == 0, done.output
-    assert {"invoices", "listens"} <= _tables(database_url)
+    assert {"invoices", "listens"} <= _tables(bare_database_url)
     assert _moodlog("status").exit_code == 0
     assert "kept" in _moodlog("setup", "--database").output
 
 
 @pytest.mark.parametrize("clash", ["CREATE TABLE users (id INTEGER)", "CREATE TABLE schema_migrations (version TEXT)"])
 def test_a_table_of_the_same_name_is_never_taken(
-    home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, clash: str
+    home: Path, bare_database_url: str, monkeypatch: pytest.MonkeyPatch, clash: str
 ) -> None:
-    _execute(database_url, clash)
-    monkeypatch.setenv("MOODLOG_DATABASE_URL", database_url)
-    before = _tables(database_url)
+    _execute(bare_database_url, clash)
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", bare_database_url)
+    before = _tables(bare_database_url)
     assert _moodlog("status").exit_code == 78
     refused = _moodlog("setup", "--database")
     assert (refused.exit_code, clash.split()[2] in refused.output) == (78, True)
-    assert _tables(database_url) == before
+    assert _tables(bare_database_url) == before
 
 
 def test_a_refused_sqlite_file_keeps_every_byte(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -47,10 +48,12 @@ def _fill(database: Database, folder: str) -> None:
     batches.add(LISTENS, to_table(LISTENS, skipped), now=NOW)
 
 
-@pytest.fixture
-def history(migrated: Database, tmp_path: Path) -> Database:
-    _fill(migrated, str(tmp_path / "lake"))
-    return migrated
+@pytest.fixture(scope="module")
+def history(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = open_database(shared_database_url)
+    _fill(database, str(tmp_path_factory.mktemp("history") / "lake"))
+    yield database
+    database.close()
 
 
 def _listens(history: Database) -> list[tuple[str, datetime, str, str]]:
