@@ -192,7 +192,7 @@ def test_what_was_unexpected_is_kept_in_short() -> None:
 
 
 def test_a_service_that_hangs_is_unavailable() -> None:
-    impatient = httpx.Timeout(0.05)
+    impatient = httpx.Timeout(60, read=0.05)
     with (
         client_of(Reply(delay_s=0.3), timeout=impatient) as (client, _, _),
         pytest.raises(Unavailable, match="in time"),

@@ -40,7 +40,7 @@ def test_a_refresh_stores_the_rotated_token_and_keeps_the_day_of_consent(
         assert worker.tokens.access_token() == "access-2"
     kept = stored(repository, cipher, "person")
     assert (kept.refresh_token, kept.scope, kept.authorised_at) == ("refresh-2", "s", AUTHORISED_AT)
-    assert timedelta(minutes=59) < kept.expires_at - datetime.now(UTC) <= timedelta(hours=1)
+    assert timedelta(minutes=30) < kept.expires_at - datetime.now(UTC) <= timedelta(hours=1)
     assert worker.ledger.before == ["token"]
     assert repository.leases == {}
 

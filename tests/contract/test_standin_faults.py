@@ -101,7 +101,7 @@ def test_a_slow_answer_comes_after_all(standin: StandIn, client: httpx.Client) -
     assert time.monotonic() - started >= 0.3
     standin.faults.add(Fault("slow", delay_s=0.5))
     with pytest.raises(httpx.ReadTimeout):
-        client.get(standin.spotify_api_url + "/me", timeout=0.1)
+        client.get(standin.spotify_api_url + "/me", timeout=httpx.Timeout(60, read=0.1))
 
 
 def test_a_revoked_token_stays_revoked(standin: StandIn, client: httpx.Client) -> None:
