@@ -12,7 +12,8 @@ in the account data), and its end or its start in polling. The rules compare rec
    have the same duration and the plays overlap by more than the rounding of their times: the time was revised.
 5. Two polled listens match when they are equal. Spotify also revises the times and ids of its window. So a stored
    listen that the window must contain, but does not, matches an item that is left over when both times are at most the
-   duration of the song, or :data:`REVISED_MS`, apart.
+   duration of the song, or :data:`REVISED_MS`, apart. The same holds for the stored play of an export that the window
+   must contain, and for the stored polled listen that an export must contain.
 6. A scrobble (ListenBrainz, Last.fm) is dated by its start, but ListenBrainz's own import from Spotify by Spotify's
    time, and pauses are not known. So it matches a row of an export like a polled listen does, and a polled listen or a
    scrobble of the other service as in rule 5. Equal starts or ends suffice: :func:`same_start`. Two scrobbles of one
@@ -21,9 +22,9 @@ in the account data), and its end or its start in polling. The rules compare rec
    of account data, and after all other rows have been matched.
 
 Matching is one to one and in chronological order, and stricter rules come first; where scrobbles are among the records,
-as many as possible match, and of those the nearest. Items of one window and rows of one
-export are different plays, so a song that plays in a loop keeps one listen per repetition. Songs are compared by track
-id, else by ISRC, else by artist and title: :func:`~mood_core.domain.recordings.songs_of`.
+or records of both sides are left over, as many as possible match, and of those the nearest. Items of one window and
+rows of one export are different plays, so a song that plays in a loop keeps one listen per repetition. Songs are
+compared by track id, else by ISRC, else by artist and title: :func:`~mood_core.domain.recordings.songs_of`.
 
 What a source reports is known only to :func:`_span` and :data:`_ROUNDING_MS`.
 """
@@ -46,6 +47,9 @@ SAME_LENGTH_MS = 2_000
 REVISED_MS = 180_000
 """Times of a window are revised by up to this, ms, or by the duration of the song if that is longer."""
 
+MINUTE_MS = 60_000
+"""Times in account data are rounded down to the minute."""
+
 Rule = Callable[["Play", "Play"], bool]
 """Whether a stored play (first) and an incoming one may be the same."""
 
@@ -53,11 +57,11 @@ SCROBBLED = frozenset((ListenSource.LISTENBRAINZ, ListenSource.LASTFM))
 """The sources of scrobbles."""
 
 _IS_EXPORTED = frozenset((ListenSource.EXTENDED_HISTORY, ListenSource.ACCOUNT_DATA))
-_MINUTE_MS = 60_000
+_SHORTEST_SHOWN_MS = 30_000  # polling shows no shorter plays
 _ROUNDING_MS = {
     ListenSource.RECENTLY_PLAYED: 1_000,
     ListenSource.EXTENDED_HISTORY: 1_000,
-    ListenSource.ACCOUNT_DATA: _MINUTE_MS,
+    ListenSource.ACCOUNT_DATA: MINUTE_MS,
     ListenSource.LISTENBRAINZ: 1_000,
     ListenSource.LASTFM: 1_000,
 }
@@ -68,13 +72,15 @@ _ROUNDING_MS = {
 class Play:
     """A play as one source reports it. ``at_ms``: ``played_at`` in ms since 1970; ``ms_played`` may be unknown.
 
-    ``duration_ms`` is the duration of the recording, if known.
+    ``duration_ms`` is the duration of the recording, if known. ``expected``: a stored play that the other source must
+    contain, because it covers that time.
     """
 
     at_ms: int
     ms_played: int | None
     source: ListenSource
     duration_ms: int | None = field(default=None, compare=False)
+    expected: bool = field(default=False, compare=False)
 
     @property
     def has_length(self) -> bool:
@@ -93,7 +99,7 @@ def same_listen(one: Play, other: Play) -> bool:
     if ListenSource.RECENTLY_PLAYED in (one.source, other.source):
         return _within(one, other) if one.source is ListenSource.RECENTLY_PLAYED else _within(other, one)
     minute, second = (one, other) if one.source is ListenSource.ACCOUNT_DATA else (other, one)
-    in_minute = -_MINUTE_MS // 2 <= second.at_ms - minute.at_ms < _MINUTE_MS * 3 // 2
+    in_minute = -MINUTE_MS // 2 <= second.at_ms - minute.at_ms < MINUTE_MS * 3 // 2
     return in_minute and _same_length(one, other)
 
 
@@ -103,7 +109,11 @@ def revised(one: Play, other: Play) -> bool:
     Give only those polled listens that the other window must contain, but does not.
     """
     if one.source is other.source is ListenSource.RECENTLY_PLAYED:
-        return _apart(one, other) <= max(_duration(one, other), REVISED_MS) + TOLERANCE_MS
+        return _apart(one, other) <= _revision(one, other)
+    if ListenSource.RECENTLY_PLAYED in (one.source, other.source):
+        polled, play = (one, other) if one.source is ListenSource.RECENTLY_PLAYED else (other, one)
+        is_shown = play.source in _IS_EXPORTED and (play.ms_played or 0) >= _SHORTEST_SHOWN_MS
+        return is_shown and (one.expected or other.expected) and _within(polled, play, _revision(one, other))
     if one.ms_played is None or other.ms_played is None or not _same_length(one, other):
         return False
     rounding = max(_ROUNDING_MS[one.source], _ROUNDING_MS[other.source])
@@ -176,7 +186,7 @@ def _pair(pool: Sequence[Play], incoming: Sequence[Play]) -> list[int | None]:
     times = [play.at_ms for play in pool]
     places: list[int | None] = [None] * len(incoming)
     longest = max((play.ms_played or play.duration_ms or 0 for play in (*pool, *incoming)), default=0)
-    longest += REVISED_MS + TOLERANCE_MS
+    longest += REVISED_MS + TOLERANCE_MS + MINUTE_MS
     order = sorted(range(len(incoming)), key=lambda index: _order(incoming[index]))
     all_have_length = all(play.has_length for play in (*pool, *incoming))
     is_scrobbled = any(play.source in SCROBBLED for play in (*pool, *incoming))
@@ -194,7 +204,23 @@ def _pair(pool: Sequence[Play], incoming: Sequence[Play]) -> list[int | None]:
                     break
     if is_scrobbled:
         _align_left(pool, [place for place, is_used in enumerate(used) if not is_used], incoming, places, longest)
+    elif not all(used) and None in places:
+        _align_anew(pool, used, incoming, places, longest)
     return places
+
+
+def _align_anew(
+    pool: Sequence[Play], used: Sequence[bool], incoming: Sequence[Play], places: list[int | None], longest: int
+) -> None:
+    """Match again where records of both sides are left over, if more of them match then: a revised loop of a song."""
+    for near, some in _clusters(pool, range(len(pool)), incoming, range(len(incoming)), longest):
+        matched = [places[index] is not None for index in some]
+        if all(matched) or all(used[place] for place in near):
+            continue
+        found = align([pool[place] for place in near], [incoming[index] for index in some], _may_repeat)
+        if len(found) - found.count(None) > sum(matched):
+            for index, place in zip(some, found, strict=True):
+                places[index] = None if place is None else near[place]
 
 
 def _align_left(
@@ -280,13 +306,13 @@ def _start_and_end(play: Play, duration_ms: int | None) -> tuple[int, int | None
 def _same_as_scrobble(scrobble: Play, other: Play) -> bool:
     if other.source in _IS_EXPORTED and other.ms_played is not None:
         return _within(scrobble, other)
-    return _apart(scrobble, other) <= max(_duration(scrobble, other), REVISED_MS) + TOLERANCE_MS
+    return _apart(scrobble, other) <= _revision(scrobble, other)
 
 
-def _within(point: Play, play: Play) -> bool:
+def _within(point: Play, play: Play, tolerance_ms: int = TOLERANCE_MS) -> bool:
     """Whether the time of ``point`` is within ``play``, with tolerance."""
     earliest, latest = _span(play)
-    return earliest - TOLERANCE_MS <= point.at_ms <= latest + TOLERANCE_MS
+    return earliest - tolerance_ms <= point.at_ms <= latest + tolerance_ms
 
 
 def _span(play: Play) -> tuple[int, int]:
@@ -305,6 +331,11 @@ def _same_length(one: Play, other: Play) -> bool:
 def _duration(one: Play, other: Play) -> int:
     """The shorter known duration of two recordings of a song, ms."""
     return min((each.duration_ms for each in (one, other) if each.duration_ms), default=TOLERANCE_MS)
+
+
+def _revision(one: Play, other: Play) -> int:
+    """By how much the time of a play can be revised, ms."""
+    return max(_duration(one, other), REVISED_MS) + TOLERANCE_MS
 
 
 def _order(play: Play) -> tuple[int, int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,17 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from mood_core.app.workspace import Workspace
+from mood_core.domain.listen_window import ListenWindow
+from mood_core.domain.records import Listen, ListenSource, Track
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import LISTENS, USERS
 from mood_core.usecases.nightly.pull_account import pull_leased
 from mood_core.usecases.nightly.pull_listens import PullListens
 from standin import Fault, FaultKind, StandIn
 from tests.conftest import NOW
 from tests.exports import extended, music, track_id
 from tests.nights import connect_listeners, contents, point_at, workspace_of
+from tests.store_data import users
 
 REVISIONS = [(1, None), (1_000, "isrc"), (180_000, None), (180_000, "name"), (-180_000, "isrc"), (0, "name")]
 """(shift [ms], what other track ids share with the old ones)."""
@@ -81,10 +87,10 @@ PLAYED = [NOW - timedelta(days=1) + timedelta(seconds=400 * number) for number i
 """The ends of plays of 200 s."""
 
 
-def _import(folder: Path, rows: list[dict[str, Any]]) -> dict[str, int]:
+def _import(folder: Path, rows: list[dict[str, Any]], user: str = "ada") -> dict[str, int]:
     folder.mkdir(parents=True)
     (folder / "Streaming_History_Audio_0.json").write_text(json.dumps(rows), encoding="utf-8")
-    done = CliRunner().invoke(main, ["import", str(folder), "--user", "ada", "--timezone", "UTC", "--json"])
+    done = CliRunner().invoke(main, ["import", str(folder), "--user", user, "--timezone", "UTC", "--json"])
     assert done.exit_code == 0, done.output
     outcomes: dict[str, int] = json.loads(done.stdout)["outcomes"]
     assert sum(outcomes.values()) == len(rows)
@@ -129,3 +135,55 @@ def test_true_repeats_of_a_song_in_two_exports_are_kept(home: Path) -> None:
     assert _import(home / "first", [_second(1, at) for at in loop[:4]]) == {"imported": 4}
     assert _import(home / "second", [_second(1, at) for at in loop[4:]]) == {"imported": 4}
     assert _import(home / "minutes", [_minute(1, at) for at in loop]) == {"same_listen": 8}
+
+
+def _polled(workspace: Workspace, ends: list[datetime], numbers: list[int]) -> tuple[int, bool]:
+    """Pull a window with plays that end at ``ends``; returns the number of new listens, and whether there is a gap."""
+    listens = tuple(
+        Listen("local-ada", at, track_id(number + 50), ListenSource.RECENTLY_PLAYED)
+        for at, number in zip(ends, numbers, strict=True)
+    )
+    tracks = tuple(
+        Track(track_id(number + 50), f"Song {number}", ("The Invented",), duration_ms=200_000)
+        for number in sorted(set(numbers))
+    )
+    window = ListenWindow(listens, tracks, (), full=False, oldest_at=listens[0].played_at)
+    pull = PullListens(lambda _: _Window(window), workspace.listens, workspace.accounts, workspace.batches)
+    outcome = pull(["local-ada"], now=NOW)[0]
+    return outcome.new, outcome.gap
+
+
+@dataclass
+class _Window:
+    window: ListenWindow
+
+    def recently_played(self) -> ListenWindow:
+        return self.window
+
+
+SONGS = [number % 4 // 2 for number in range(len(PLAYED))]
+"""Each song is played twice, one play after the other."""
+
+
+@pytest.mark.parametrize(("form", "minutes"), [(_second, -3), (_second, 3), (_minute, 3)])
+def test_a_play_that_an_export_has_is_stored_once_whatever_time_a_poll_gives_it(
+    home: Path, form: Any, minutes: int
+) -> None:
+    """In both orders; a play that only the poll has, and a repeat that only the export has, stay."""
+    ends = [PLAYED[0] + timedelta(seconds=200 * number) for number in range(len(PLAYED))]
+    revised = [at + timedelta(minutes=minutes) for at in ends]
+    rows = [form(number, at) for number, at in zip(SONGS, ends, strict=True)]
+    known = [_second(number, PLAYED[0] - timedelta(days=9)) for number in (0, 1, 3)]
+    assert _import(home / "export", [*known, *rows])["imported"] == len(known) + len(rows)
+    new = ends[-1] + timedelta(hours=1)
+    with Workspace() as workspace:
+        assert _polled(workspace, ends, SONGS) == (0, False)
+        assert _polled(workspace, [*revised, new], [*SONGS, 3]) == (1, False)
+        workspace.batches.add(USERS, users(("grace", "UTC")), now=NOW)
+        polled = [
+            Listen("grace", at, track_id(number), ListenSource.RECENTLY_PLAYED)
+            for number, at in zip(SONGS, revised, strict=True)
+        ]
+        workspace.batches.add(LISTENS, to_table(LISTENS, polled), now=NOW)
+    around = [_second(3, PLAYED[0] - timedelta(hours=1)), _second(3, new), _second(3, new + timedelta(seconds=200))]
+    assert _import(home / "later", [*around, *rows], "grace") == {"imported": 3, "known_from_polling": len(rows)}

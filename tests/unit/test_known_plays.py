@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mood_core.domain.listen_window import ListenWindow
-from mood_core.domain.play_matching import Play, align, revised
-from mood_core.domain.records import Listen, ListenSource, Track
+from mood_core.domain.play_matching import Play, align, matches_by_song, revised
+from mood_core.domain.records import Listen, ListenSource, Track, to_ms
 from mood_core.usecases.nightly.known_plays import known_plays, reach
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -22,11 +23,19 @@ SIZE = 8
 
 @dataclass(frozen=True)
 class Heard:
-    """A play: its song, its end, and the duration of the song, in seconds."""
+    """A play: its song, its end, the duration of the song, and how long it ran, in seconds."""
 
     song: int
     end: float
     duration: int
+    seconds: float = 0.0
+
+    def exported(self, *, to_the_minute: bool = False) -> tuple[Listen, Track]:
+        """The row of an export, with a track id that a window does not have."""
+        end, seconds = (self.end // 60 * 60, self.seconds) if to_the_minute else (self.end, self.seconds)
+        source = ListenSource.ACCOUNT_DATA if to_the_minute else ListenSource.EXTENDED_HISTORY
+        track = Track(f"{self.song}exported", f"Song {self.song}", ("The Invented",))
+        return Listen("ada", START + timedelta(seconds=end), track.track_id, source, int(seconds * 1000)), track
 
     def shown(self, *, later: float = 0.0, relinked: bool = False) -> tuple[Listen, Track]:
         track_id = f"{self.song}{'again' * relinked}"
@@ -46,8 +55,9 @@ def histories(draw: st.DrawFn) -> list[Heard]:
             st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1.0]), st.integers(0, 300)), min_size=1, max_size=24
         )
     ):
-        end += pause + max(30, durations[song] * part)
-        plays.append(Heard(song, end, durations[song]))
+        seconds = max(31, durations[song] * part)
+        end += pause + seconds
+        plays.append(Heard(song, end, durations[song], seconds))
     return plays
 
 
@@ -83,6 +93,41 @@ def test_a_revised_window_stores_nothing_in_either_order(
     assert pull(stored, first) == len(plays[-SIZE:])
     assert pull(stored, second) == 0
     assert pull(stored, first) == 0
+
+
+@given(histories(), shifts, st.booleans(), st.booleans())
+def test_a_revised_window_whose_plays_only_an_export_has_stores_nothing(
+    plays: list[Heard], later: float, relinked: bool, to_the_minute: bool
+) -> None:
+    plays = plays[: SIZE - 1]  # not a full window, so that every play is in it
+    stored = [play.exported(to_the_minute=to_the_minute) for play in plays]
+    assert pull(stored, [play.shown() for play in plays]) == 0
+    assert pull(stored, [play.shown(later=later, relinked=relinked) for play in plays]) == 0
+
+
+@given(histories(), st.integers(0, SIZE), st.booleans())
+def test_plays_after_an_export_are_stored(plays: list[Heard], exported: int, to_the_minute: bool) -> None:
+    """Also a song that is repeated at once, where an export ends."""
+    stored = [play.exported(to_the_minute=to_the_minute) for play in plays[:exported]]
+    assume(all(b.seconds > 91 for a, b in pairwise(plays) if a.song == b.song))
+    new = plays[exported:][-SIZE:]
+    assert pull(stored, [play.shown() for play in plays]) == len(new)
+
+
+@given(histories(), shifts, st.sets(st.integers(0, 23)), st.booleans())
+def test_an_export_adds_the_plays_that_polling_lost(
+    plays: list[Heard], later: float, lost: set[int], to_the_minute: bool
+) -> None:
+    """Whatever times Spotify has given the others: a repeat beside a polled play is not taken for it."""
+    exported = [_named(play.exported(to_the_minute=to_the_minute)) for play in plays]
+    polled = [_named(play.shown(later=later)) for number, play in enumerate(plays) if number not in lost]
+    found = matches_by_song(exported, [(song, replace(play, expected=True)) for song, play in polled])
+    assert found.count(None) == len(plays) - len(polled)
+
+
+def _named(shown: tuple[Listen, Track]) -> tuple[str, Play]:
+    listen, track = shown
+    return track.name, Play(to_ms(listen.played_at), listen.ms_played, listen.source, track.duration_ms)
 
 
 @given(histories(), st.lists(st.integers(1, 4), max_size=6))

@@ -60,7 +60,7 @@ def decide(read: ParsedExport, known: Known, kept: Collection[Named]) -> Plan:
     outcomes[RowOutcome.UNMATCHED] += len(pending)
     outcomes[RowOutcome.ALREADY_IMPORTED] += len(unknown) - len(pending)
     exported = _extended(read, outcomes)
-    stored = _stored_before(account.grouped(known.group), known)
+    stored = _stored_before(account.grouped(known.group), known, _period(exported, account))
     extended, exported = _new_extended(exported, known, stored, outcomes)
     listens = _new_account(account, exported, extended, known, stored, outcomes)
     outcomes[RowOutcome.IMPORTED] += len(extended) + len(listens)
@@ -80,8 +80,18 @@ class _Stored:
     others: dict[int, list[Play]]
 
 
-def _stored_before(account: Columns, known: Known) -> _Stored:
-    everything = {group: to_the_minute(plays) for group, plays in known.others.items()}
+def _period(*rows: Columns) -> tuple[int, int]:
+    """The times of the first and the last row, ms: the export contains every play in between."""
+    times = np.concatenate([each.at_ms for each in rows])
+    return (int(times.min()), int(times.max())) if len(times) else (0, -1)
+
+
+def _stored_before(account: Columns, known: Known, period: tuple[int, int]) -> _Stored:
+    first, last = period
+    everything = {
+        group: [replace(play, expected=first <= play.at_ms <= last) for play in to_the_minute(plays)]
+        for group, plays in known.others.items()
+    }
     exported: dict[int, Counter[Play]] = defaultdict(Counter)
     for position in np.flatnonzero(np.isin(account.track, list(everything))).tolist():
         exported[int(account.track[position])][_play(account, position)] += 1

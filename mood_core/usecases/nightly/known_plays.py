@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mood_core.domain.listen_window import ListenWindow
 from mood_core.domain.play_matching import (
+    MINUTE_MS,
     REVISED_MS,
     TOLERANCE_MS,
     Play,
@@ -32,14 +34,14 @@ _LONGEST_MS = 24 * 3_600_000
 def reach(window: ListenWindow) -> timedelta:
     """How far before a listen of ``window`` a stored one can be the same play."""
     longest = max((track.duration_ms or 0 for track in window.tracks), default=0)
-    return timedelta(milliseconds=max(min(longest, _LONGEST_MS), REVISED_MS) + TOLERANCE_MS)
+    return timedelta(milliseconds=max(min(longest, _LONGEST_MS), REVISED_MS) + TOLERANCE_MS + MINUTE_MS)
 
 
 def known_plays(window: ListenWindow, unknown: Sequence[Listen], stored: Sequence[Stored]) -> set[Key]:
     """The keys of the ``unknown`` listens that are plays in ``stored``, by the rules of ``play_matching``.
 
-    The window must contain the polled listens since its oldest item, and all of them if it is not full. What it does
-    not contain was revised. A listen before the window may have become its oldest item; if the window has no other
+    The window must contain the plays since its oldest item, and all of them if it is not full. What it does not contain
+    was revised. A listen before the window may have become its oldest item; if the window has no other
     known play, only when both are too close to be two plays.
 
     Args:
@@ -55,7 +57,10 @@ def known_plays(window: ListenWindow, unknown: Sequence[Listen], stored: Sequenc
     is_connected = len(unknown) < len(window.listens) or bool(_matching(unknown, expected, named, revised))
     found = _matching(unknown, missing, named, revised if is_connected else overlapping)
     left = [listen for listen in unknown if _key(listen) not in found]
-    imported = [named(listen) for listen, _ in stored if not _is_polled(listen)]
+    imported = [
+        (song, replace(play, expected=since is None or _start_ms(play) >= to_ms(since)))
+        for song, play in (named(listen) for listen, _ in stored if not _is_polled(listen))
+    ]
     matches = matches_by_song([named(listen) for listen in left], imported)
     return found | {_key(listen) for listen, match in zip(left, matches, strict=True) if match}
 
@@ -81,6 +86,10 @@ class _Songs:
     def __call__(self, listen: Listen) -> _Named:
         play = Play(to_ms(listen.played_at), listen.ms_played, listen.source, self._durations.get(listen.track_id))
         return self._songs.get(listen.track_id, listen.track_id), play
+
+
+def _start_ms(play: Play) -> int:
+    return play.at_ms - (play.ms_played or 0)
 
 
 def covers(plays: Sequence[Stored], time: datetime) -> bool:
