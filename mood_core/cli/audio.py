@@ -99,4 +99,8 @@ def _text(report: AddReport) -> str:
     ]
     counts = {outcome.value: count for outcome, count in report.outcomes.items()}
     lines += [f"  {counts[name]:>6} {said}" for name, said in _SAID.items() if counts.get(name)]
+    if report.tracks or report.labelled:
+        lines.append("Next: `moodlog report --open` shows the moods; those from estimates are marked.")
+    elif counts.get("no_track"):
+        lines.append("Files are matched with stored tracks: `moodlog import` or `moodlog run` stores what was played.")
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from rich.table import Table
 from mood_core.cli.plain_table import plain_table
 from mood_core.exports.outcomes import MEANING, RowOutcome
 from mood_core.text.format import plural
-from mood_core.usecases.imports.achieved import NOT_LABELLED, NOT_REQUESTED, Achieved
+from mood_core.usecases.imports.achieved import LOCAL_FILE, NO_FEATURES, NOT_LABELLED, NOT_REQUESTED, Achieved
 from mood_core.usecases.imports.import_export import ImportReport
 
 _WEAKER_FORM = (
@@ -62,7 +62,7 @@ def _notes(report: ImportReport) -> Iterator[str]:
     if report.gaps_filled:
         yield f"Possible gaps filled: {report.gaps_filled}."
     if report.dry_run:
-        yield f"Dry run for {_person(report)}: nothing was written."
+        yield f"Dry run for {_person(report)}: nothing was written. Next: the same command without --dry-run."
 
 
 def conclusion(report: ImportReport, state: Achieved) -> Iterator[str]:
@@ -91,6 +91,8 @@ def _next(state: Achieved) -> Iterator[str]:
         yield "Next: `moodlog run` fetches features and labels moods; then `moodlog report --open` shows them."
     elif state.tracks_labelled:
         yield "Next: `moodlog report --open` shows the moods."
+    if state.missing.keys() & {NO_FEATURES, LOCAL_FILE}:
+        yield "`moodlog status` shows what can give more tracks a label."
 
 
 def _person(report: ImportReport) -> str:

@@ -181,6 +181,22 @@ def test_forgetting_rebuild_export_and_relabel_carry_estimates(history: Path, fo
         assert query(workspace.database, "SELECT count(*) FROM estimated_features") == [(2,)]
 
 
+def test_a_backup_carries_estimates(history: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy is used as a home: it shows the same labels, analyses nothing again and can be rebuilt."""
+    assert "report --open" in CliRunner().invoke(main, ["audio", "add", str(folder)]).stdout
+    shown, calls = _shown(), (history / "calls").read_text()
+    (history / "backups").mkdir()
+    done = CliRunner().invoke(main, ["backup", str(history / "backups")])
+    assert done.exit_code == 0, done.output
+    monkeypatch.setenv("MOODLOG_HOME", str(next((history / "backups").iterdir())))
+    assert _shown() == shown
+    for command in (["verify", "--deep"], ["rebuild"], ["audio", "add", str(folder)]):
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code == 0, done.output
+        assert _shown() == shown
+    assert (history / "calls").read_text() == calls
+
+
 def test_without_a_program_the_command_says_what_to_set(
     history: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,9 @@ class Achieved:
 NOT_LABELLED, NOT_REQUESTED = "not labelled yet", "features not asked for yet"
 """Reasons of the view ``track_moods`` that the next run removes."""
 
+NO_FEATURES, LOCAL_FILE = "no features known", "local file"
+"""Reasons of the view that files of the person can remove."""
+
 
 def achieved(user_id: str, rows: ImportRows) -> Achieved:
     """Count what is stored of a person."""
