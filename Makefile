@@ -64,6 +64,7 @@ clean: ## Remove what make and the demo have made.
 
 # Only what running needs; what development added before stays.
 .venv/.run: pyproject.toml uv.lock | $(UV)
+	@echo "Installing moodlog into .venv, which downloads its packages the first time."
 	$(UV) sync --frozen --inexact
 	@touch $@
 
@@ -75,4 +76,5 @@ clean: ## Remove what make and the demo have made.
 	@python=$$(for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	  command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done); \
 	if [ -z "$$python" ]; then echo "moodlog needs Python 3.11 or newer on the PATH." >&2; exit 1; fi; \
+	echo "Fetching uv, the package manager, into .uv."; \
 	$$python -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv

@@ -1,4 +1,4 @@
-"""Simulates days of listening for the demo: settings for the stand-in, connected listeners, and pulls."""
+"""Simulates days of listening for the demo: settings for the stand-in, connected listeners, a past, and pulls."""
 
 from __future__ import annotations
 
@@ -10,16 +10,23 @@ from pathlib import Path
 import httpx
 
 from mood_core.app.workspace import Workspace, utc_now
-from mood_core.domain.records import from_ms, to_ms
+from mood_core.domain.records import Listen, Track, from_ms, to_ms
 from mood_core.errors import ConfigError
+from mood_core.lake.arrow_tables import to_table
+from mood_core.lake.schema import LISTENS, TRACKS
 from mood_core.settings import ignore_env_file
 from mood_core.spotify.authorise import authorise_by_hand
+from mood_core.spotify.payloads import parse_window
 from mood_core.spotify.tokens import Token
-from standin import StandIn
+from standin import StandIn, payloads
 from standin.listeners import Listener
+from standin.world import iso
 
 STEP = timedelta(hours=2)
 """The time between two looks at who has to be pulled."""
+
+PULLED_DAYS = 14
+"""The newest days are pulled like those of a real account. Days before them are stored at once: that saves time."""
 
 _PULL_FROM, _PULL_WITH = 25, 8
 """With 25 new listens of one listener, all who have at least 8 are pulled: few files, and few windows overflow."""
@@ -46,7 +53,8 @@ def point_settings_at(standin: StandIn, home: Path) -> None:
 def simulate_days(standin: StandIn, days: int, progress: Callable[[str, float], None]) -> None:
     """Advance the stand-in's clock from ``days`` ago, or from the last pull, to now, and pull before windows overflow.
 
-    ``progress`` is called with the simulated day and the share, 0-1, that is done.
+    A first demo stores the days before the last ``PULLED_DAYS`` at once. ``progress`` is called with the simulated day
+    and the share, 0-1, that is done.
     """
     today = utc_now()
     with Workspace(now=lambda: from_ms(to_ms(standin.clock.now()))) as workspace:
@@ -54,6 +62,11 @@ def simulate_days(standin: StandIn, days: int, progress: Callable[[str, float], 
         start = max([*pulled, today - timedelta(days=days)])
         standin.clock.set(start)
         _connect_all(workspace, standin)
+        if not pulled and days > PULLED_DAYS:
+            progress(f"{start.day} {start:%B}", 0.0)
+            begin, start = start, today - timedelta(days=PULLED_DAYS)
+            standin.clock.set(start)
+            _store_past(workspace, standin, begin, start)
         pull = workspace.pulling()
         last_pulls = dict.fromkeys(standin.listeners, start)
         moment = start + STEP
@@ -67,6 +80,22 @@ def simulate_days(standin: StandIn, days: int, progress: Callable[[str, float], 
                 last_pulls |= dict.fromkeys(due, moment)
             moment += STEP
     standin.clock.set(utc_now())
+
+
+def _store_past(workspace: Workspace, standin: StandIn, begin: datetime, end: datetime) -> None:
+    """Store the listens from ``begin`` to ``end`` as one batch, as earlier pulls would have stored them."""
+    listens: list[Listen] = []
+    tracks: dict[str, Track] = {}
+    songs = {song.track_id: payloads.track(song) for song in standin.world.catalogue.songs}
+    for listener in standin.listeners:
+        heard = [one for one in standin.world.truth(listener, begin, end) if one.visible_at <= end]
+        items = [{"track": songs[one.track_id], "played_at": iso(one.played_at)} for one in heard]
+        window = parse_window({"items": items}, listener.account_id)
+        listens += window.listens
+        tracks |= {track.track_id: track for track in window.tracks}
+    add = workspace.batches.add
+    add(TRACKS, to_table(TRACKS, [tracks[track_id] for track_id in sorted(tracks)]), now=end)
+    add(LISTENS, to_table(LISTENS, listens), now=end)
 
 
 def _new_listens(standin: StandIn, listener: Listener, since: datetime, now: datetime) -> int:

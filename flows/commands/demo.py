@@ -45,9 +45,9 @@ _SHOWN_DAYS = 7
 def command(context: click.Context, days: int, listeners: int, seed: int, home: Path, as_json: bool) -> None:
     """Run the whole pipeline with simulated listeners, without an account and without the internet.
 
-    Starts a stand-in for Spotify and ReccoBeats on this machine and connects simulated listeners to it. It simulates
-    some days in which their listens are pulled, then runs the nightly flow under Prefect: listens, audio features,
-    moods, Parquet, SQL. A second demo adds only new data.
+    Starts a stand-in for Spotify and ReccoBeats on this machine and connects simulated listeners to it. The listens of
+    the last two weeks are pulled, those of earlier days are stored at once. Then it runs the nightly flow under
+    Prefect: listens, audio features, moods, Parquet, SQL. A second demo adds only new data.
 
     \b
     Examples:
@@ -79,8 +79,8 @@ def _introduce(days: int, listeners: int, home: Path) -> None:
     """Say what the demo is and what will happen."""
     click.echo(
         f"A demo of moodlog with {plural(listeners, 'invented listener')}: no account, no internet.\n"
-        f"It pulls {plural(days, 'day')} of listens from a simulated Spotify, runs the nightly flow under Prefect\n"
-        f"(audio features, moods, Parquet, SQL) and writes a page. It takes less than a minute and writes only to\n"
+        f"It takes {plural(days, 'day')} of listens from a simulated Spotify, runs the nightly flow under Prefect\n"
+        f"(audio features, moods, Parquet, SQL) and writes a page. It needs less than a minute and writes only to\n"
         f"{home}",
         err=True,
     )

@@ -16,6 +16,12 @@ QUERIES = {
     "longest-streaks": ("Longest runs of days led by one mood", "datasette_longest_streaks"),
     "what-follows-what": ("How often one mood follows another within half an hour", "datasette_what_follows_what"),
     "top-tracks": ("A person's most played tracks of a mood: Calm, Energetic, Happy or Sad", "datasette_top_tracks"),
+    "top-artists": ("A person's most played artists of a mood, one row each", "datasette_top_artists"),
+    "longest-sessions": ("A person's longest sessions, with at most 30 minutes between listens", "datasette_sessions"),
+    "expected-shares": (
+        "A person's expected share of a mood by day, with 90% intervals",
+        "datasette_expected_shares",
+    ),
 }
 """Canned queries by name: the title and the name of the statement. They read only views."""
 
@@ -53,6 +59,7 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
 
 def _welcome(folder: str, user_id: str | None) -> str:
     links = [("mood_history", "every listen with its mood"), *((name, title) for name, (title, _) in QUERIES.items())]
-    person = {"top-tracks": f"?user_id={quote(user_id or '')}"}
+    named = [name for name, (_, sql) in QUERIES.items() if ":user_id" in query(sql).text]
+    person = dict.fromkeys(named, f"?user_id={quote(user_id or '')}")
     items = "".join(f'<li><a href="{folder}/{name}{person.get(name, "")}">{words}</a></li>' for name, words in links)
     return f"<p>Listens and their moods. Start with:</p><ul>{items}</ul><p>{_ADVICE}</p>"

@@ -474,6 +474,45 @@ FROM top_tracks_by_mood
 WHERE user_id = :user_id AND (mood = :mood OR :mood = '') AND place <= 20
 ORDER BY mood, place;
 
+-- name: datasette_top_artists
+-- A person's most played artists of a mood, or of each; every artist of a track counts.
+SELECT
+    display_name,
+    mood,
+    place,
+    artist,
+    listens
+FROM top_artists_by_mood
+WHERE user_id = :user_id AND (mood = :mood OR :mood = '') AND place <= 20
+ORDER BY mood, place;
+
+-- name: datasette_sessions
+-- A person's longest sessions.
+SELECT
+    display_name,
+    local_day,
+    local_hour,
+    minutes,
+    listens
+FROM sessions
+WHERE user_id = :user_id
+ORDER BY minutes DESC, local_day, local_hour
+LIMIT 50;
+
+-- name: datasette_expected_shares
+-- A person's expected share of a mood, or of each, on the newest days, with its 90% interval.
+SELECT
+    display_name,
+    day,
+    mood,
+    share_expected,
+    share_low,
+    share_high
+FROM mood_daily_expected
+WHERE user_id = :user_id AND (mood = :mood OR :mood = '')
+ORDER BY day DESC, mood
+LIMIT 100;
+
 -- name: most_heard_person
 -- The id of the person with the most listens.
 SELECT user_id FROM feature_coverage_by_person

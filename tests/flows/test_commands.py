@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mood_core.domain.records import from_ms, to_ms
 from standin import StandIn
 from tests.nights import connect_listeners, contents, point_at, workspace_of
 
@@ -147,6 +148,26 @@ def test_the_demo_ends_with_moods_and_a_second_one_adds_only_what_is_new(home: P
         after = set(database.execute("SELECT user_id, played_at_ms, track_id FROM mood_history"))
     assert before <= after
     assert len(after - before) <= 10, f"a run begun at {began} cannot find more than a few new listens"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_demos_past_and_its_pulls_are_one_history(home: Path, tmp_path: Path) -> None:
+    """The days before the pulled ones are stored at once: nothing is missing or doubled where the pulls begin."""
+    place = tmp_path / "demo"
+    done = _moodlog("demo", "--days", "17", "--listeners", "1", "--home", str(place))
+    assert done.returncode == 0, done.stderr
+    with sqlite3.connect(place / "moodlog.db") as database:
+        rows = "SELECT played_at_ms, track_id FROM mood_history ORDER BY played_at_ms"
+        stored = [(moment, track) for moment, track in database.execute(rows)]
+        gaps = list(database.execute("SELECT starts_at_ms, ends_at_ms FROM gaps"))
+    assert len(stored) == len(set(stored))
+    with StandIn(seed=7, listeners=1) as standin:
+        times = [from_ms(moment) for moment in (stored[0][0], stored[-1][0])]
+        true = standin.truth(standin.listeners[0].listener_id, times[0], times[1])
+    shown = {to_ms(listen.played_at) for listen in true if listen.visible_at < times[1]}
+    known = {moment for moment in shown if not any(start <= moment <= end for start, end in gaps)}
+    assert known - {moment for moment, _ in stored} == set()
 
 
 @pytest.mark.slow
