@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,14 +145,17 @@ def _show(home: Path, report: NightReport, achieved: dict[str, Any], *, as_json:
 
 
 def _show_last_days(report: NightReport) -> str:
-    """Print the last days of one person, and the problems of the run; returns the person's name."""
+    """Print the last days of the page's first person, and the problems of the run; returns the person's name."""
     from mood_core.app.workspace import Workspace
     from mood_core.cli.mood_table import print_mood_table
 
     console = Console()
     with Workspace() as workspace:
         days = _days(workspace)
-    first = [count for count in days if count.user_id == days[0].user_id] if days else []
+    totals = Counter[str]()
+    for count in days:
+        totals[count.user_id] += count.total
+    first = [count for count in days if count.user_id == totals.most_common(1)[0][0]]
     print_mood_table(first[-_SHOWN_DAYS:], console)
     for problem in report.kinds_of_problems:
         console.print(problem, markup=False, highlight=False)
