@@ -80,7 +80,9 @@ def test_completion_knows_the_commands_and_options() -> None:
     assert completed("moodlog status --js") == ["--json"]
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp437", "ascii"])
+@pytest.mark.parametrize(
+    "encoding", ["cp1252", "ascii", *(pytest.param(name, marks=pytest.mark.slow) for name in ("latin-1", "cp437"))]
+)
 def test_signs_and_letters_fall_back_where_the_encoding_lacks_them(history: Path, encoding: str) -> None:
     code = (
         "import sys\nfrom flows.cli import main\n"

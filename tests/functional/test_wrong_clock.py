@@ -43,7 +43,12 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 AHEAD = timedelta(days=800)
 DAY = timedelta(days=1)
 ENDPOINT = "me/player/recently-played"
-OFFSETS = [timedelta(hours=2), timedelta(days=40), AHEAD, timedelta(days=-40)]
+OFFSETS = [
+    timedelta(hours=2),
+    timedelta(days=-40),
+    pytest.param(timedelta(days=40), marks=pytest.mark.slow),
+    pytest.param(AHEAD, marks=pytest.mark.slow),
+]
 
 
 @pytest.fixture
