@@ -56,7 +56,8 @@ def test_the_units_are_sound(unit: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert not done.stderr.strip(), done.stderr
+    # It also names units of this machine, for example one whose socket would be in too long a path.
+    assert [line for line in done.stderr.splitlines() if unit.name in line] == []
 
 
 def test_the_plist_restarts_after_a_failure_only() -> None:
