@@ -41,7 +41,7 @@ def test_running_needs_no_tools_of_development_or_training() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["tool"]["uv"]["default-groups"] == []
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    full, run = (re.search(rf"^\.venv/\.{name}:.*\n\t(.*)$", makefile, re.MULTILINE) for name in ("full", "run"))
+    full, run = (re.search(rf"^\.venv/\.{name}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE) for name in ("full", "run"))
     assert full
     assert "--group dev" in full[1]
     assert run
