@@ -16,16 +16,9 @@ import pyarrow as pa
 from mood_core.classifier.loading import load_classifier
 from mood_core.domain.moods import MOOD_SETS, label, positions
 from mood_core.domain.records import MOODS
-from mood_core.domain.vectors import (
-    FEWEST_TYPICAL,
-    NINE,
-    feature_matrix,
-    in_range,
-    range_problems,
-    scale_problem,
-    scale_remedy,
-)
+from mood_core.domain.vectors import FEWEST_TYPICAL, NINE, in_range, range_problems, scale_problem, scale_remedy
 from mood_core.errors import InputError
+from mood_core.tabular.feature_matrix import feature_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

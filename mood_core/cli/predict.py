@@ -25,8 +25,9 @@ from mood_core.cli.terminal import echo_json
 from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.moods import POSITIONS, label, positions
 from mood_core.domain.records import MOODS
-from mood_core.domain.vectors import feature_matrix, range_problems
+from mood_core.domain.vectors import range_problems
 from mood_core.errors import InputError, Unavailable
+from mood_core.tabular.feature_matrix import feature_matrix
 from mood_core.text.format import plural
 from mood_core.text.sanitise import plain
 from mood_core.usecases.models.predict_file import PredictionCounts, predict_file

@@ -1,4 +1,4 @@
-"""Audio features as a matrix for the model, and the definition of valid values.
+"""The definition of valid audio features. A feature matrix has ten columns, in the order of ``FEATURES``.
 
 Pure functions. A row that must not be labelled is a value with a reason, not an exception.
 """
@@ -17,7 +17,6 @@ from mood_core.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 MAY_BE_MISSING = frozenset({"duration_ms"})
@@ -69,61 +68,6 @@ SHARES = tuple(position for position, name in enumerate(FEATURES) if FEATURE_RAN
 """The columns of the 0–1 features."""
 
 
-def feature_matrix(table: pa.Table | pa.RecordBatch) -> NDArray[np.float32]:
-    """Return the features of ``table`` as an (n, 10) float32 matrix with columns in the order of ``FEATURES``.
-
-    Nulls and invalid durations (0, negative, seconds) become NaN; without a ``duration_ms`` column its values are NaN.
-    Other columns are ignored.
-
-    Raises:
-        InputError: one of the other nine columns is absent or not numeric, or a column occurs twice.
-    """
-    names = table.schema.names
-    matrix = np.empty((table.num_rows, len(FEATURES)), dtype=np.float32)
-    for position, name in enumerate(FEATURES):
-        if names.count(name) > 1:
-            raise InputError(f"the column {name} occurs {names.count(name)} times; remove all but one")
-        if name in names:
-            values = _column(table, name)
-            matrix[:, position] = np.where(_legal(values, name), values, np.nan) if name in MAY_BE_MISSING else values
-        elif name in MAY_BE_MISSING:
-            matrix[:, position] = np.nan
-        else:
-            raise InputError(f"the audio features lack the column {name}; give all of {', '.join(FEATURES[:-1])}")
-    return matrix
-
-
-def _column(table: pa.Table | pa.RecordBatch, name: str) -> NDArray[np.float32]:
-    import pyarrow as pa
-
-    column = table.column(name)
-    if pa.types.is_null(column.type):
-        return np.full(len(column), np.nan, dtype=np.float32)
-    if pa.types.is_decimal(column.type):
-        column = column.cast("float64")
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        raise InputError(f"the column {name} holds {column.type}, not numbers; convert it before labelling")
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    with np.errstate(over="ignore"):  # NumPy converts too large numbers to infinity, Arrow fails
-        return np.concatenate([np.empty(0, np.float32), *(_values(chunk).astype(np.float32) for chunk in chunks)])
-
-
-def _values(chunk: pa.Array) -> NDArray[Any]:
-    """The numbers of ``chunk``, NaN for null.
-
-    ``to_numpy`` and ``to_pandas_dtype`` import pandas, the second one in PyArrow 22 even if it is not installed.
-    """
-    import pyarrow as pa
-
-    if not len(chunk):
-        return np.empty(0)
-    if chunk.null_count:
-        chunk = chunk.cast("float64", safe=False).fill_null(np.nan)
-    letter = "f" if pa.types.is_floating(chunk.type) else "u" if pa.types.is_unsigned_integer(chunk.type) else "i"
-    kind = np.dtype(f"{letter}{chunk.type.bit_width // 8}")
-    return np.frombuffer(chunk.buffers()[1], kind)[chunk.offset : chunk.offset + len(chunk)]
-
-
 def scale_problem(name: str, values: NDArray[np.floating[Any]]) -> str | None:
     """Why the typical one of (n,) ``values`` of a feature shows another scale although it may be valid, or None."""
     # A tempo of 0 means "no beat found", so it says nothing about the unit.
@@ -152,7 +96,7 @@ def in_range(matrix: NDArray[np.float32]) -> NDArray[np.bool_]:
     _check_shape(matrix)
     good = np.ones(len(matrix), dtype=np.bool_)
     for position, name in enumerate(FEATURES):
-        good &= _legal(matrix[:, position], name)
+        good &= legal(matrix[:, position], name)
     return good
 
 
@@ -169,7 +113,8 @@ def _check_shape(matrix: NDArray[np.float32]) -> None:
         raise InputError(f"a feature matrix has {len(FEATURES)} columns, this one has the shape {matrix.shape}")
 
 
-def _legal(values: NDArray[np.float32], name: str) -> NDArray[np.bool_]:
+def legal(values: NDArray[np.float32], name: str) -> NDArray[np.bool_]:
+    """(n,) bool: which of (n,) ``values`` of the feature ``name`` are valid."""
     allowed = FEATURE_RANGES[name]
     legal: NDArray[np.bool_] = (values >= allowed.minimum) & (values <= allowed.maximum)
     return legal | np.isnan(values) if name in MAY_BE_MISSING else legal
@@ -177,7 +122,7 @@ def _legal(values: NDArray[np.float32], name: str) -> NDArray[np.bool_]:
 
 def _problem(row: NDArray[np.float32]) -> str:
     for position, name in enumerate(FEATURES):
-        if not _legal(row[position : position + 1], name)[0]:
+        if not legal(row[position : position + 1], name)[0]:
             return describe_problem(name, float(row[position]))
     raise AssertionError("a row without a problem")  # pragma: no cover - in_range said otherwise
 

@@ -87,7 +87,7 @@ class TrackReader:
     def _factors(self, row: Any) -> list[Attribution]:
         """The features by their weight for the label; empty if the label is from another model than the current one."""
         from mood_core.classifier.attribution import attribute
-        from mood_core.domain.vectors import feature_matrix
+        from mood_core.tabular.feature_matrix import feature_matrix
         from mood_core.usecases.models.predict_tracks import as_table
 
         if row.mood is None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flows.cli import main
 from mood_core.app.workspace import Workspace
-from mood_core.domain.play_matching import Play, pair
+from mood_core.domain.play_matching import pair
+from mood_core.domain.play_rules import Play
 from mood_core.domain.records import ListenSource
 from standin import Fault, FaultKind, StandIn
 from tests.exports import extended, music, zipped

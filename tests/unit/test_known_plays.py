@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mood_core.domain.listen_window import ListenWindow
-from mood_core.domain.play_matching import Play, align, matches_by_song, revised
+from mood_core.domain.play_matching import align, matches_by_song
+from mood_core.domain.play_rules import Play, revised
 from mood_core.domain.records import Listen, ListenSource, Track, to_ms
 from mood_core.usecases.nightly.known_plays import known_plays, reach
 

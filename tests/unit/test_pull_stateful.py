@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mood_core.domain.listen_window import ListenWindow
-from mood_core.domain.play_matching import Play, matches_by_song
+from mood_core.domain.play_matching import matches_by_song
+from mood_core.domain.play_rules import Play
 from mood_core.domain.records import Listen, ListenSource, Track, to_ms
 from mood_core.errors import MoodlogError, QuotaExceeded, ReauthorisationNeeded, Unavailable
 from mood_core.lake.schema import Dataset

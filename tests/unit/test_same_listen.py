@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mood_core.domain.play_matching import Play, same_listen
+from mood_core.domain.play_rules import Play, same_listen
 from mood_core.domain.records import ListenSource
 
 END = 1_800_000_000_000

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mood_core.domain.records import FEATURES
-from mood_core.domain.vectors import FEATURE_RANGES, feature_matrix, in_range, range_problems
+from mood_core.domain.vectors import FEATURE_RANGES, in_range, range_problems
 from mood_core.errors import InputError
+from mood_core.tabular.feature_matrix import feature_matrix
 
 GOOD = {
     "acousticness": 0.1,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.training.identity import Keys, same_recordings, track_keys
-from mood_core.domain.vectors import FEATURE_RANGES, FEWEST_TYPICAL, NINE, feature_matrix, range_problems
+from mood_core.domain.vectors import FEATURE_RANGES, FEWEST_TYPICAL, NINE, range_problems
 from mood_core.errors import InputError
+from mood_core.tabular.feature_matrix import feature_matrix
 from mood_core.tabular.unit_checks import ColumnCheck
 
 if TYPE_CHECKING:

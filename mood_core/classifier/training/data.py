@@ -18,8 +18,8 @@ from mood_core.classifier.training.cleaning import (
 from mood_core.classifier.training.identity import same_recordings
 from mood_core.classifier.training.labels import expected_classes
 from mood_core.domain.records import MOODS
-from mood_core.domain.vectors import feature_matrix
 from mood_core.errors import InputError
+from mood_core.tabular.feature_matrix import feature_matrix
 from mood_core.tabular.feature_rows import RowCounts, feature_rows, row_schema
 from mood_core.tabular.files import find_files
 

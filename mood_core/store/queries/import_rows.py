@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from mood_core.domain.play_matching import Play
+from mood_core.domain.play_rules import Play
 from mood_core.domain.records import Gap, ListenSource, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query

@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from mood_core.domain.play_matching import SCROBBLED, Play
+from mood_core.domain.play_rules import SCROBBLED, Play
 from mood_core.domain.records import ListenSource
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.exports.parse_row import ParsedExport

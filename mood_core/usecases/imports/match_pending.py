@@ -11,7 +11,8 @@ from itertools import groupby
 from typing import Any
 
 from mood_core.domain.bounds import STORED_MS
-from mood_core.domain.play_matching import SCROBBLED, TOLERANCE_MS, Play, matches_by_song
+from mood_core.domain.play_matching import matches_by_song
+from mood_core.domain.play_rules import SCROBBLED, TOLERANCE_MS, Play
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind, from_ms
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS

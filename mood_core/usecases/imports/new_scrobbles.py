@@ -6,7 +6,7 @@
    dated alike.
 2. Two clients may submit one play some seconds apart: a second scrobble of a song within half a minute is the same
    play, because shorter plays do not count.
-3. A scrobble that matches a play from another source by :mod:`mood_core.domain.play_matching` is that play.
+3. A scrobble that matches a play from another source by :mod:`mood_core.domain.play_rules` is that play.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mood_core.domain.listen_window import AnyPlay, ListenWindow, NamedPlay, play_time, track_of
-from mood_core.domain.play_matching import Play, matches_by_song, scrobbled_twice
+from mood_core.domain.play_matching import matches_by_song
+from mood_core.domain.play_rules import Play, scrobbled_twice
 from mood_core.domain.recordings import songs_of
 from mood_core.domain.records import Listen, ListenSource, to_ms
 from mood_core.exports.outcomes import RowOutcome

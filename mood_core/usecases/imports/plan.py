@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mood_core.domain.play_matching import Play, pair
+from mood_core.domain.play_matching import pair
+from mood_core.domain.play_rules import Play
 from mood_core.domain.records import ListenSource
 from mood_core.exports.parse_row import Plays
 

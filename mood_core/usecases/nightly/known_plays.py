@@ -7,17 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mood_core.domain.listen_window import ListenWindow
-from mood_core.domain.play_matching import (
-    MINUTE_MS,
-    REVISED_MS,
-    TOLERANCE_MS,
-    Play,
-    Rule,
-    align,
-    matches_by_song,
-    overlapping,
-    revised,
-)
+from mood_core.domain.play_matching import Rule, align, matches_by_song
+from mood_core.domain.play_rules import MINUTE_MS, REVISED_MS, TOLERANCE_MS, Play, overlapping, revised
 from mood_core.domain.recent_window import Key
 from mood_core.domain.recordings import songs_of
 from mood_core.domain.records import Listen, ListenSource, Track, to_ms
@@ -38,7 +29,7 @@ def reach(window: ListenWindow) -> timedelta:
 
 
 def known_plays(window: ListenWindow, unknown: Sequence[Listen], stored: Sequence[Stored]) -> set[Key]:
-    """The keys of the ``unknown`` listens that are plays in ``stored``, by the rules of ``play_matching``.
+    """The keys of the ``unknown`` listens that are plays in ``stored``, by :mod:`mood_core.domain.play_rules`.
 
     The window must contain the plays since its oldest item, and all of them if it is not full. What it does not contain
     was revised. A listen before the window may have become its oldest item; if the window has no other

@@ -13,10 +13,11 @@ from mood_core.classifier.drift import DriftReport, feature_drift
 from mood_core.classifier.model_card import ModelCard
 from mood_core.domain.moods import label
 from mood_core.domain.records import MOODS, to_ms
-from mood_core.domain.vectors import feature_matrix, in_range
+from mood_core.domain.vectors import in_range
 from mood_core.lake.schema import MOODS as MOODS_DATASET
 from mood_core.store.queries.mood_rows import PAGE, MoodRows
 from mood_core.store.queries.selection import Selection
+from mood_core.tabular.feature_matrix import feature_matrix
 from mood_core.usecases.batches import Batches
 
 NEWEST = 1000
