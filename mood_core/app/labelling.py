@@ -1,0 +1,256 @@
+"""The use cases about tracks: fetch and estimate features, look up names, label, build data sets, check models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mood_core.app.sources import Sources
+from mood_core.domain.answers import AskedBecause, MoodAnswer
+from mood_core.store.locks.named_locks import NamedLock
+from mood_core.store.queries.selection import Selection
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mood_core.classifier.drift import DriftReport
+    from mood_core.features.fetch_report import FetchReport
+    from mood_core.resolvers.chain import ResolveReport
+    from mood_core.usecases.audio.add_audio import AddReport
+    from mood_core.usecases.models.build_dataset import DatasetReport, Playlist
+    from mood_core.usecases.models.check_training import TrainingCheck
+    from mood_core.usecases.models.predict_tracks import TrackFeatures
+    from mood_core.usecases.models.relabel import RelabelReport
+    from mood_core.usecases.nightly.label_tracks import LabelReport
+
+Progress = Callable[[int, int], None]
+"""Called with the number of items done and their total."""
+
+_EVERYTHING = Selection()
+
+
+def silent(*_: object) -> None:
+    """Show no progress."""
+
+
+class Labelling(Sources):
+    """The use cases about tracks. See :class:`~mood_core.app.workspace.Workspace`."""
+
+    def fetch_features(
+        self,
+        selection: Selection = _EVERYTHING,
+        *,
+        ask_again: bool = False,
+        most_heard_first: bool = False,
+        progress: Progress = silent,
+    ) -> FetchReport:
+        """Fetch the features of every selected track that has none; invalid responses are quarantined.
+
+        Raises:
+            InputError: A catalogue file cannot be read.
+        """
+        from mood_core.usecases.nightly.fetch_features import fetch_features
+
+        with self.lock(NamedLock.LABELS):
+            report = fetch_features(
+                self.feature_sources(),
+                self.feature_rows,
+                self.batches,
+                now=self.now(),
+                selection=selection,
+                ask_again=ask_again,
+                most_heard_first=most_heard_first,
+                progress=progress,
+            )
+            self._quarantine(report)
+        return report
+
+    def _quarantine(self, report: FetchReport) -> None:
+        from mood_core.usecases.quarantine import quarantine_answers
+
+        quarantine_answers(report.quarantined, self.settings.quarantine, now=self.now())
+
+    def resolve_names(self, *, slices: int | None = None, stop: Callable[[], bool] = lambda: False) -> ResolveReport:
+        """Look up the names of pending plays, and of tracks without ISRC and features, the most heard first.
+
+        ``slices`` limits the names, to so many times 250.
+
+        Raises:
+            StoreError: The database or the lake fails.
+        """
+        from mood_core.resolvers.chain import ResolveReport
+        from mood_core.store.queries.resolution_rows import ResolutionRows
+        from mood_core.usecases.nightly.resolve_names import names_to_resolve, resolve_slice
+
+        report, resolvers, rows = ResolveReport(), self.resolvers(), ResolutionRows(self.database)
+        for wanted in islice(names_to_resolve(rows, self.feature_rows), slices) if resolvers else ():
+            if stop() or all(resolver.name in report.stopped for resolver in resolvers):
+                break
+            parts = resolvers, rows, self.feature_rows, self.batches, report
+            with self.lock(NamedLock.LABELS):
+                resolve_slice(wanted, *parts, now=self.now(), stop=stop)
+        if report.asked["spotify"] or "spotify" in report.stopped:
+            budget = self.settings.spotify_daily_budget
+            report.budget_left = max(0, budget - self.calls.last_day().get("search", 0)) if budget else None
+        return report
+
+    def label(self, selection: Selection = _EVERYTHING, *, progress: Progress = silent) -> LabelReport:
+        """Label every selected track that has features and no label of the current model.
+
+        Tracks with estimated features are labelled by the model for these; the report counts them as ``estimated``.
+
+        Raises:
+            ModelError: The model cannot be loaded.
+        """
+        from mood_core.store.loading.keep_up import keep_up
+        from mood_core.usecases.nightly.label_tracks import label_tracks
+
+        parts = self.classifier, self.model_card, self.mood_rows, self.batches
+        with self.lock(NamedLock.LABELS):
+            report = label_tracks(*parts, now=self.now(), selection=selection, progress=progress)
+            report.estimated = self._label_estimated(selection)
+        keep_up(self.database)
+        return report
+
+    def _label_estimated(self, selection: Selection = _EVERYTHING) -> int:
+        """Label the selected tracks that have estimated features alone; returns their number. Needs the lock."""
+        from mood_core.usecases.nightly.label_tracks import label_tracks
+
+        if not self.mood_rows.has_estimates():
+            return 0
+        parts = self.estimated_classifier, self.estimated_card, self.mood_rows, self.batches
+        return label_tracks(*parts, now=self.now(), selection=selection).labelled
+
+    def add_audio(self, folder: Path, analyser: str, *, progress: Progress = silent) -> AddReport:
+        """Estimate the features of tracks from the audio files in ``folder``, and label these tracks.
+
+        Raises:
+            ConfigError: The ``analyser`` (``program`` or ``reccobeats``) cannot be started.
+            ModelError: The model for estimated features cannot be loaded.
+        """
+        from mood_core.usecases.audio.add_audio import AddAudio
+
+        lock = partial(self.lock, NamedLock.LABELS)
+        add = AddAudio(self.audio_analyser(analyser), self.feature_rows, self.batches, lock, self.now())
+        report = add.run(folder, progress)
+        with lock():
+            self.batches.finish(now=self.now())  # counts the stale totals
+        report.labelled = self.label().estimated
+        return report
+
+    def answer(
+        self, user_id: str, track_id: str, answer: str, *, because: AskedBecause = AskedBecause.VOLUNTEERED
+    ) -> MoodAnswer:
+        """Record a person's answer about the mood of a track, at once the label of all their listens of it.
+
+        ``answer`` is one of :data:`mood_core.domain.answers.ANSWERS`; ``because`` is why the track was asked about.
+
+        Raises:
+            InputError: There is no such answer, or the person has no listen of the track.
+        """
+        from mood_core.usecases.answers.record_answer import record_answer
+
+        parts = self.answer_rows, self.batches
+        return record_answer(user_id, track_id, answer, *parts, because=because, now=self.now())
+
+    def undo_answer(self, user_id: str, track_id: str) -> MoodAnswer | None:
+        """Take a person's answer about a track back: the model's label counts again.
+
+        Returns the answer that counted until now; None if there was none.
+        """
+        from mood_core.usecases.answers.record_answer import undo_answer
+
+        return undo_answer(user_id, track_id, self.answer_rows, self.batches, now=self.now())
+
+    def relabel(self, *, drop_old: bool = False, progress: Progress = silent) -> RelabelReport:
+        """Label every known track again with the current model; ``drop_old`` deletes the labels of other versions.
+
+        Raises:
+            ModelError: The model cannot be loaded.
+        """
+        from mood_core.store.loading.keep_up import keep_up
+        from mood_core.usecases.models.relabel import drop_old as drop_old_labels
+        from mood_core.usecases.models.relabel import relabel
+
+        parts = self.classifier, self.model_card, self.mood_rows, self.batches
+        with self.lock(NamedLock.LABELS):
+            report = relabel(*parts, now=self.now(), progress=progress)
+            report.labels.estimated = self._label_estimated()
+        if drop_old:
+            report.dropped = drop_old_labels(self.mood_rows, self.lake, self.database)
+        keep_up(self.database)
+        return report
+
+    def build_dataset(
+        self, playlists: Sequence[Playlist], user: str | None = None, *, progress: Progress = silent
+    ) -> tuple[pa.Table, DatasetReport]:
+        """Collect the tracks of ``playlists``, read by the account ``user``, with their features.
+
+        Raises:
+            InputError: There is no such account.
+            SourceError: Spotify refuses a playlist.
+            Unavailable: A feature source did not answer for all tracks; run it again later.
+        """
+        from mood_core.errors import InputError, Unavailable
+        from mood_core.usecases.models.build_dataset import build_dataset
+        from mood_core.usecases.people.manage_users import the_reader
+
+        with self.lock(NamedLock.LABELS):
+            table, report = build_dataset(
+                playlists,
+                self.spotify.for_user(the_reader(self.accounts, user)).playlist_items,
+                self.feature_sources(),
+                self.feature_rows,
+                self.batches,
+                now=self.now(),
+                progress=progress,
+            )
+            self._quarantine(report.features)
+        if report.features.stopped:
+            stop = report.features.stopped[0]
+            raise Unavailable(
+                f"{stop.service} did not answer for all tracks ({stop.reason}), so no file was written; the features "
+                "found so far are stored: run it again later",
+                source=stop.service,
+            )
+        if not table.num_rows:
+            outcomes = ", ".join(f"{outcome.value}: {count}" for outcome, count in sorted(report.outcomes.items()))
+            raise InputError(
+                f"no track of the playlists can be used ({outcomes or 'they are empty'}); no file was written. Give"
+                " other playlists, or add a file of features with `moodlog catalog add`"
+            )
+        return table, report
+
+    def features_of(self, track_ids: Sequence[str]) -> list[TrackFeatures]:
+        """The features of ``track_ids``, stored or from the sources; nothing is stored.
+
+        Raises:
+            InputError: A catalogue file cannot be read.
+        """
+        from mood_core.usecases.models.predict_tracks import features_of
+
+        return features_of(track_ids, self.feature_rows, self.feature_sources(), now=self.now())
+
+    def measure_drift(self) -> DriftReport:
+        """Measure the difference between the features of the newest tracks and the training data."""
+        from mood_core.usecases.nightly.label_tracks import measure_drift
+
+        return measure_drift(self.mood_rows, self.model_card)
+
+    def check_training(
+        self, data: Path, *, folds: int, repeats: int, seed: int, progress: Callable[[str, float], None] | None = None
+    ) -> TrainingCheck:
+        """Compare the current model with one trained on ``data``, by cross-validation.
+
+        Raises:
+            InputError: ``data`` cannot be read as labelled tracks.
+            ModelError: The model cannot be loaded.
+        """
+        from mood_core.usecases.models.check_training import check_training
+        from mood_core.usecases.models.promote_model import candidate
+
+        current = candidate(self.classifier(), self.model_folder)
+        return check_training(current, data, folds=folds, repeats=repeats, seed=seed, progress=progress)
