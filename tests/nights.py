@@ -78,6 +78,16 @@ def connect_listeners(workspace: Workspace, standin: StandIn, *, rotates: bool =
     return sorted(ids)
 
 
+def connected_and_pulled(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Connect every listener and pull their listens, in the database of the settings; returns their user ids."""
+    point_at(standin, monkeypatch)
+    with workspace_of(standin) as workspace:
+        ids = connect_listeners(workspace, standin)
+        pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
+        pull(ids, now=workspace.now())
+    return ids
+
+
 def one_night(workspace: Workspace) -> NightReport:
     """What the nightly flow does, without Prefect."""
     now = workspace.now()

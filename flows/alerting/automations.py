@@ -12,13 +12,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture
 
 from flows.server.setup import Change
-from flows.summary import DEGRADED
+from mood_core.usecases.nightly.night_report import Verdict
 
 SILENCE = timedelta(minutes=10)
 """A run is dead after three missing heartbeats; it sends one every 3 minutes by default."""
 
 RUN = "prefect.flow-run"
-DONE = frozenset({f"{RUN}.Completed", f"{RUN}.{DEGRADED}"})
+DONE = frozenset({f"{RUN}.Completed", f"{RUN}.{Verdict.DEGRADED.value}"})
 """The events of a run that completed."""
 
 ENDED = DONE | {f"{RUN}.Failed", f"{RUN}.TimedOut", f"{RUN}.Cancelled", f"{RUN}.Crashed"}

@@ -1,145 +1,32 @@
-"""Writes facts: Parquet first, then SQL. All facts are stored through :class:`Batches`."""
+"""Completes what interrupted and late runs left, and writes facts: see :mod:`mood_core.usecases.batch_writer`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
-import pyarrow as pa
-from sqlalchemy import Connection
-
 from mood_core.domain.records import to_ms
-from mood_core.errors import BatchCorrupt, StoreBusy, StoreError
-from mood_core.lake import BatchFile, Lake
-from mood_core.lake.schema import DATASETS, FORGOTTEN, PERSONAL, Dataset
-from mood_core.store.engine.database import Database
-from mood_core.store.loading.daily import follow_time_zones
-from mood_core.store.loading.load import load_batch, load_into
-from mood_core.store.loading.totals import refresh_totals
-from mood_core.store.locks.named_locks import NamedLock, named_lock_unless_held
-from mood_core.store.queries.ledger import (
-    loaded_among,
-    newest_batch,
-    paths_loaded_since,
-)
-from mood_core.store.queries.tombstones import (
-    all_people,
-    half_forgotten,
-    kept_out,
-    lifted,
-    newest_forgetting,
-    tombstone_of,
-    tombstone_row,
-)
-from mood_core.usecases.allowed_rows import allowed_rows, forgotten_among
-from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
-from mood_core.usecases.remove_rows import any_forgotten, has_forgotten, remove_forgotten
-
-_WAIT_S = 60.0
-LOOK_BACK = timedelta(days=31)
-"""How far before the newest batch a run searches for files that are not loaded."""
-
-_TICK = timedelta(milliseconds=1)
+from mood_core.errors import BatchCorrupt, StoreError
+from mood_core.lake.schema import PERSONAL
+from mood_core.store.queries.tombstones import all_people, half_forgotten, kept_out, newest_forgetting
+from mood_core.usecases.batch_writer import LOOK_BACK, BatchWriter
+from mood_core.usecases.people.forget_person import complete_forgetting
+from mood_core.usecases.remove_rows import any_forgotten, has_forgotten
 
 log = logging.getLogger(__name__)
 
 
-class Batches:
-    """Writes batches to the lake and loads them into SQL.
-
-    ``problems`` lists the foreign files that the last :meth:`finish` found and the files it could not load.
-    """
-
-    def __init__(self, lake: Lake, database: Database, elsewhere: Elsewhere = NOWHERE) -> None:
-        self.problems: list[str] = []
-        self._elsewhere = elsewhere
-        self._lake = lake
-        self._database = database
-
-    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime, created_at: datetime | None = None) -> int:
-        """Publish ``rows`` as one batch file, then load it; returns the number of rows. Without rows, no file is made.
-
-        :meth:`batch_time` dates the batch. With ``created_at`` this is idempotent: the same rows make the same batch,
-        also after a crash. Rows of forgotten people are dropped, also if they were forgotten since this run read its
-        input.
-
-        Raises:
-            LockLost: Another run has acquired this run's exclusive lock or account lease; no file is made.
-            StoreError: The lake or the database fails. The next run loads a file that was published.
-        """
-        if rows.num_rows == 0:
-            return 0
-        # The file is published inside the transaction, so that no other run can acquire the lock before the commit.
-        with self._database.load() as connection:
-            wanted = allowed_rows(connection, dataset, rows)
-            if wanted.num_rows == 0:
-                return 0
-            file = self._lake.write(dataset, wanted, created_at=created_at or self._batch_time(connection, now))
-            if created_at and loaded_among(connection, [file.batch_id]):
-                return file.row_count
-            found, published = self._lake.stream(file.path)
-            if found.sha256 != file.sha256:
-                raise BatchCorrupt(f"{file.path} exists in the lake with different content; move it away and run again")
-            cache = self._database.key_cache.begin(connection)
-            load_into(connection, file, published, cache, now=now)
-        cache.committed()
-        return file.row_count
-
-    def gone_among(self, user_ids: Collection[str]) -> set[str]:
-        """The forgotten people among ``user_ids``, whose rows :meth:`add` drops."""
-        with self._database.read() as connection:
-            return forgotten_among(connection, user_ids)
-
-    def add_tombstone(self, user_id: str, *, now: datetime) -> None:
-        """Write the tombstone of ``user_id``: from now on, no row of theirs is stored or loaded.
-
-        Raises:
-            StoreError: The lake or the database fails. The next run loads a file that was published.
-        """
-        tombstone = tombstone_of(self._database, user_id)
-        if tombstone is None or not tombstone.in_force:
-            self.add(FORGOTTEN, tombstone_row(self._database, user_id, at=self.batch_time(now)), now=now)
-
-    def lift_tombstone(self, user_id: str, *, now: datetime) -> None:
-        """Lift the tombstone of ``user_id`` after a new consent. Rows from before the consent are still dropped.
-
-        An interrupted `moodlog forget` of the person is completed first.
-
-        Raises:
-            StoreBusy: The person is being forgotten right now.
-            StoreError: The lake or the database fails.
-        """
-        if user_id in half_forgotten(self._database):
-            self._complete(user_id, now, wait_s=_WAIT_S)
-        tombstone = tombstone_of(self._database, user_id)
-        if tombstone is not None and tombstone.in_force:
-            self.add(FORGOTTEN, lifted(tombstone, at=self.batch_time(now)), now=now)
-
-    def batch_time(self, now: datetime) -> datetime:
-        """``now``, or a millisecond after the newest batch if the clock was set back.
-
-        Every batch must be newer than all earlier ones, because for some facts the first row wins, for others the last.
-        """
-        with self._database.read() as connection:
-            return self._batch_time(connection, now)
-
-    def _batch_time(self, connection: Connection, now: datetime) -> datetime:
-        newest = newest_batch(connection)
-        return now if newest is None else max(now, newest + _TICK)
+class Batches(BatchWriter):
+    """Writes batches, and completes what other runs left. One for each run."""
 
     def finish(self, *, now: datetime, everywhere: bool = False) -> int:
-        """Load batches that an interrupted run published but did not load; returns their number.
+        """Complete what interrupted runs left; returns the number of loaded batches.
 
-        Only the months since the ledger's newest batch are searched, and those around ``now`` if a wrong clock dated
-        that batch in the future. Every run starts with this, so its cost must not grow with the history. Use
-        ``everywhere`` after old files were rewritten. Damaged and foreign files are logged and do not stop the others.
-        Local days are updated to the current time zone database.
-
-        Interrupted runs of `moodlog forget` are completed. Files with rows of forgotten people, published by a run that
-        was late, are replaced by files without them.
+        Interrupted runs of `moodlog forget` are completed, and files that are not in the ledger are loaded: see
+        :meth:`~mood_core.usecases.batch_writer.BatchWriter.load_unloaded`. Files with rows of forgotten people,
+        published by a run that was late, are replaced by files without them.
         """
         self.complete_forgettings(now=now)
         self.sweep_elsewhere()
@@ -149,94 +36,28 @@ class Batches:
 
     def complete_forgettings(self, *, now: datetime) -> None:
         """Complete interrupted runs of `moodlog forget`; the next run retries those that fail."""
-        for user_id in half_forgotten(self._database):
-            self._complete(user_id, now)
+        for user_id in half_forgotten(self.database):
+            try:
+                complete_forgetting(user_id, self, now=now)
+            except StoreError as error:
+                log.warning("a person is only partly forgotten: %s; the next run continues", error.message)
 
     def sweep_elsewhere(self) -> None:
         """Delete what a late run has written into HOME of people who were forgotten."""
-        if any_forgotten(self._database):
-            self._elsewhere.sweep(partial(kept_out, self._database), partial(all_people, self._database))
-
-    def load_unloaded(self, *, now: datetime, everywhere: bool = False) -> int:
-        """Load the batches, as a part of :meth:`finish`."""
-        self.problems = []
-        self._lake.sweep()
-        follow_time_zones(self._database)
-        refresh_totals(self._database)
-        newest = newest_batch(self._database)
-        since = min(newest, now) - LOOK_BACK if newest and not everywhere else None
-        finished = 0
-        for dataset in DATASETS:
-            finished += sum(self._load(path, now) for path in self._unloaded(dataset, since))
-        if foreign := self._lake.foreign(since=since):
-            verb = "file is" if len(foreign) == 1 else "files are"
-            self.problems.append(
-                f"{len(foreign)} {verb} foreign to the lake, such as {foreign[0]}; move the files that `moodlog verify`"
-                " names out of it"
-            )
-        return finished
+        if any_forgotten(self.database):
+            self.elsewhere.sweep(partial(kept_out, self.database), partial(all_people, self.database))
 
     def _take_back_late_files(self, now: datetime) -> None:
         """Remove recently forgotten people from files of any month that are not loaded.
 
         A compacted file of an old month is published late if PostgreSQL ended its writer's session in between.
         """
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             if newest_forgetting(connection) < to_ms(now - LOOK_BACK):
                 return
         for dataset in PERSONAL:
-            for path in self._unloaded(dataset.name):
+            for path in self.unloaded(dataset.name):
                 with suppress(BatchCorrupt):  # `moodlog verify` names it
-                    file, _ = self._lake.stream(path)
-                    if has_forgotten(self._lake, self._database, file):
-                        self._without_forgotten(file, now)
-
-    def _unloaded(self, dataset: str, since: datetime | None = None) -> list[str]:
-        """Paths of the files that are not in the ledger, oldest first."""
-        paths = {
-            path.rpartition("/")[2].removesuffix(".parquet"): path for path in self._lake.paths(dataset, since=since)
-        }
-        return [paths[batch_id] for batch_id in sorted(paths.keys() - loaded_among(self._database, list(paths)))]
-
-    def loaded_since(self, dataset: Dataset, since: datetime) -> Iterator[pa.Table]:
-        """The rows of the batches of ``dataset`` that were loaded since a time.
-
-        Raises:
-            StoreError: The lake cannot be read.
-        """
-        for path in paths_loaded_since(self._database, dataset.name, since):
-            _, rows = self._lake.stream(path)
-            yield from rows
-
-    def _load(self, path: str, now: datetime) -> bool:
-        try:
-            file, rows = self._lake.stream(path)
-            if has_forgotten(self._lake, self._database, file):
-                return self._without_forgotten(file, now)
-            loaded = load_batch(self._database, file, rows, now=now)
-        except BatchCorrupt as error:
-            self.problems.append(f"not loaded: {error.message}; run `moodlog verify` for details")
-            log.error("not loaded: %s; run `moodlog verify` for details", error.message)  # noqa: TRY400 - expected
-            return False
-        log.info("loaded %s, which an interrupted run had published", path)
-        return loaded
-
-    def _without_forgotten(self, file: BatchFile, now: datetime) -> bool:
-        try:
-            with named_lock_unless_held(self._database, NamedLock.UPKEEP):
-                remove_forgotten(self._lake, self._database, file, now=now)
-        except StoreBusy as error:
-            log.warning("not loaded: %s has rows of a forgotten person, and %s", file.path, error.message)
-            return False
-        log.info("removed a forgotten person from %s, which a late run had published", file.path)
-        return True
-
-    def _complete(self, user_id: str, now: datetime, *, wait_s: float = 0.0) -> None:
-        from mood_core.usecases.people.forget_person import complete_forgetting  # it imports this module
-
-        try:
-            complete_forgetting(user_id, self._lake, self._database, self._elsewhere, now=now, wait_s=wait_s)
-        except StoreError as error:
-            if wait_s:
-                raise
-            log.warning("a person is only partly forgotten: %s; the next run continues", error.message)
+                    file, _ = self.lake.stream(path)
+                    if has_forgotten(self.lake, self.database, file):
+                        self.remove_forgotten_from(file, now)

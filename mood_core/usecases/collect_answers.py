@@ -15,7 +15,7 @@ from mood_core.features.source import FetchResult
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, ESTIMATED_FEATURES, FEATURE_MISSES, RESOLUTIONS, TRACKS, Dataset
 from mood_core.store.queries.pending_answers import PendingAnswer, PendingAnswers
-from mood_core.usecases.batches import Batches
+from mood_core.usecases.batch_writer import BatchWriter
 
 PUBLISH_EVERY = 2_000
 """Rows per batch file: 50 full responses of ReccoBeats."""
@@ -28,7 +28,7 @@ class CollectAnswers:
     """Stores each response in SQL at once, and publishes every 2,000 rows as one batch, dated ``now``."""
 
     pending: PendingAnswers
-    batches: Batches
+    batches: BatchWriter
     now: datetime
     _rows: int = field(default=0, init=False)
 

@@ -195,7 +195,7 @@ def test_a_run_that_is_killed_while_it_publishes_leaves_each_row_once(
         _add_tracks(workspace, standin, 90)
         fetch = partial(fetch_features, workspace.feature_sources(), workspace.feature_rows, workspace.batches)
         with monkeypatch.context() as dying:
-            where = {"published": "mood_core.usecases.batches.load_into", "loaded": f"{_PENDING}.remove"}[step]
+            where = {"published": "mood_core.usecases.batch_writer.load_into", "loaded": f"{_PENDING}.remove"}[step]
             dying.setattr(where, _die)
             with pytest.raises(KeyboardInterrupt):
                 fetch(now=workspace.now())

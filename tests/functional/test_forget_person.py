@@ -23,17 +23,16 @@ from mood_core.store.locks.leases import new_owner
 from mood_core.store.queries.pending_answers import PendingAnswers
 from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.usecases import remove_rows as take_out
-from mood_core.usecases.batches import Batches
+from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.collect_answers import CollectAnswers
 from mood_core.usecases.imports.write import named_table
-from mood_core.usecases.nightly.pull_listens import PullListens
 from mood_core.usecases.people import forget_person as module
 from mood_core.usecases.people.manage_users import change_user
 from standin import StandIn
 from tests.conftest import NOW
 from tests.exports import extended
 from tests.flows.planted import everything_kept
-from tests.nights import connect_listeners, contents, settings_for, workspace_of
+from tests.nights import connected_and_pulled, contents, workspace_of
 from tests.store_data import features, listens, moods, set_current, tracks
 
 
@@ -43,13 +42,8 @@ class Killed(BaseException):
 
 @pytest.fixture
 def ids(home: Path, standin: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    for name, value in (settings_for(standin) | {"MOODLOG_DATABASE_URL": database_url}).items():
-        monkeypatch.setenv(name, value)
-    with workspace_of(standin) as workspace:
-        ids = connect_listeners(workspace, standin)
-        pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
-        pull(ids, now=workspace.now())
-    return ids
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", database_url)
+    return connected_and_pulled(standin, monkeypatch)
 
 
 def _moodlog(*arguments: str, answer: str | None = None) -> Result:
@@ -198,7 +192,7 @@ def test_an_account_that_is_being_pulled_is_not_touched(ids: list[str], standin:
 
 
 FUNCTIONS = {
-    "add_tombstone": (Batches, "add_tombstone"),
+    "add_tombstone": (BatchWriter, "add_tombstone"),
     "publish": (take_out, "publish"),
     "remove": (take_out, "remove"),
     "check": (module._RowsToForget, "_check"),

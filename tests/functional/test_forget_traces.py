@@ -15,22 +15,16 @@ from mood_core.files.private import file_stem
 from mood_core.lake.schema import LISTENS
 from mood_core.report.recap_picture import picture_name
 from mood_core.store.queries.person_erase import PersonErasure
-from mood_core.usecases.nightly.pull_listens import PullListens
 from mood_core.usecases.quarantine import quarantine_rows
 from standin import StandIn
 from tests.functional.test_forget_person import Killed
-from tests.nights import connect_listeners, contents, settings_for, workspace_of
+from tests.nights import connect_listeners, connected_and_pulled, contents, workspace_of
 
 
 @pytest.fixture
 def ids(home: Path, standin: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    for name, value in (settings_for(standin) | {"MOODLOG_DATABASE_URL": database_url}).items():
-        monkeypatch.setenv(name, value)
-    with workspace_of(standin) as workspace:
-        ids = connect_listeners(workspace, standin)
-        pull = PullListens(workspace.spotify.for_user, workspace.listens, workspace.accounts, workspace.batches)
-        pull(ids, now=workspace.now())
-    return ids
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", database_url)
+    return connected_and_pulled(standin, monkeypatch)
 
 
 def _moodlog(*words: str) -> Result:

@@ -16,7 +16,8 @@ from mood_core.lake.schema import LISTENS
 from mood_core.store import Database, open_database
 from mood_core.store.locks.leases import new_owner
 from mood_core.store.locks.named_locks import NamedLock, named_lock
-from mood_core.usecases.batches import LOOK_BACK, Batches
+from mood_core.usecases.batch_writer import LOOK_BACK
+from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.forget_person import forget_person
 from mood_core.usecases.upkeep.backup import back_up
 from mood_core.usecases.upkeep.compact import compact

@@ -27,7 +27,7 @@ from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.pending_answers import PendingAnswers
 from mood_core.store.queries.person_erase import LOCAL_FILE, PersonErasure
 from mood_core.store.queries.tombstones import half_forgotten, tombstone_of
-from mood_core.usecases.batches import Batches
+from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.collect_answers import drop_pending
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.people.lake_complete import check_nothing_absent, check_nothing_unknown
@@ -94,7 +94,7 @@ def forget_person(
     """
     with named_lock(database, NamedLock.UPKEEP):
         check_nothing_absent(lake, database, without)
-        batches = Batches(lake, database)
+        batches = BatchWriter(lake, database)
         batches.load_unloaded(now=now, everywhere=True)
         check_nothing_unknown(lake, database)
         before = tombstone_of(database, user_id)
@@ -106,22 +106,21 @@ def forget_person(
     return report
 
 
-def complete_forgetting(
-    user_id: str, lake: Lake, database: Database, elsewhere: Elsewhere, *, now: datetime, wait_s: float
-) -> None:
-    """Complete an interrupted run of :func:`forget_person` for ``user_id``.
+def complete_forgetting(user_id: str, batches: BatchWriter, *, now: datetime, wait_s: float = 0.0) -> None:
+    """Complete the run of :func:`forget_person` for ``user_id``, if one was interrupted.
 
     Raises:
         StoreBusy: Another process is rewriting the lake, after ``wait_s`` seconds.
         BatchCorrupt: A file cannot be read.
         StoreError: The lake or the database fails.
     """
-    with named_lock_unless_held(database, NamedLock.UPKEEP, wait_s=wait_s):
-        if user_id in half_forgotten(database):  # another process may have completed it while this one waited
-            batches = Batches(lake, database)
+    if user_id not in half_forgotten(batches.database):
+        return
+    with named_lock_unless_held(batches.database, NamedLock.UPKEEP, wait_s=wait_s):
+        if user_id in half_forgotten(batches.database):  # another process may have completed it while this one waited
             batches.load_unloaded(now=now, everywhere=True)
             batches.add_tombstone(user_id, now=now)
-            _forget(user_id, lake, database, now, elsewhere, lambda _: None)
+            _forget(user_id, batches.lake, batches.database, now, batches.elsewhere, lambda _: None)
 
 
 def _forget(

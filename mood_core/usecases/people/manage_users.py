@@ -14,7 +14,7 @@ from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.store.queries.time_zones import zone
 from mood_core.text.names import name_key
 from mood_core.text.sanitise import plain
-from mood_core.usecases.batches import Batches
+from mood_core.usecases.batch_writer import BatchWriter
 
 _LONGEST_NAME = 200
 
@@ -63,7 +63,12 @@ def the_reader(accounts: Accounts, user: str | None) -> str:
 
 
 def change_user(
-    account: Account, batches: Batches, *, now: datetime, display_name: str | None = None, timezone: str | None = None
+    account: Account,
+    batches: BatchWriter,
+    *,
+    now: datetime,
+    display_name: str | None = None,
+    timezone: str | None = None,
 ) -> User:
     """Record a new name or time zone of a person. Their local days follow at once.
 
