@@ -7,9 +7,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from standin.listeners import Listener
 from standin.messages import Request, Response, json_response
-from standin.services import retry_after, route
+from standin.services import WithoutApp, retry_after, route
 from standin.songs import Artist, Catalogue, Song
 
 _SUFFIX = re.compile(r"\s+[-–—]\s.*$|\s*[(\[].*$")
@@ -62,22 +61,12 @@ def _listed(song: Song) -> Song:
     return replace(song, name=song.name + suffix)
 
 
-class _Search:
+class _Search(WithoutApp):
     """The common parts of both services, which need no key."""
-
-    has_daily_quota = False
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._index = NameIndex(catalogue)
-
-    def caller(self, _request: Request) -> Listener | None:
-        """None: the calls are anonymous."""
-        return None
-
-    def client(self, _request: Request) -> str:
-        """The same for all callers."""
-        return ""
 
     def error(
         self, status: int, message: str, *, reason: str | None = None, retry_after_s: int | None = None

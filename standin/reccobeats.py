@@ -9,9 +9,8 @@ from email import message_from_bytes
 from typing import Any
 
 from standin.clock import Clock
-from standin.listeners import Listener
 from standin.messages import Request, Response, json_response
-from standin.services import retry_after, route
+from standin.services import WithoutApp, retry_after, route
 from standin.songs import Artist, Song
 from standin.world import World, iso
 
@@ -22,11 +21,10 @@ _SHARES = ("acousticness", "danceability", "energy", "instrumentalness", "livene
 _REFUSED_AGENTS = re.compile(r"(python-requests|python-httpx|python-urllib)/|\Z", re.IGNORECASE)
 
 
-class ReccoBeats:
+class ReccoBeats(WithoutApp):
     """Serves ``/reccobeats/v1``. Needs no key; refuses the default user agents of HTTP libraries."""
 
     prefix = "/reccobeats/v1"
-    has_daily_quota = False
 
     def __init__(self, world: World, clock: Clock) -> None:
         self._world = world
@@ -36,14 +34,6 @@ class ReccoBeats:
             route("reccobeats_track", "GET", "/track", self.track),
             route("reccobeats_analysis", "POST", "/analysis/audio-features", self.analysis),
         )
-
-    def caller(self, _request: Request) -> Listener | None:
-        """None: the calls are anonymous."""
-        return None
-
-    def client(self, _request: Request) -> str:
-        """The same for all callers."""
-        return ""
 
     def error(
         self, status: int, message: str, *, reason: str | None = None, retry_after_s: int | None = None

@@ -18,7 +18,7 @@ from standin.clock import Clock
 from standin.days import Play
 from standin.listeners import Listener
 from standin.messages import Request, Response, json_response
-from standin.services import retry_after, route
+from standin.services import WithoutApp, retry_after, route
 from standin.songs import Song
 from standin.world import World
 
@@ -109,15 +109,9 @@ def _heard(play: Play, rng: random.Random, *, clean: bool) -> Iterator[Row]:
         yield Row(round(play.started_ms / 1000), play.ended_ms + late, play.song, 0)
 
 
-class _Service:
-    has_daily_quota = False
-
+class _Service(WithoutApp):
     def __init__(self, histories: Histories) -> None:
         self._histories = histories
-
-    def client(self, _request: Request) -> str:
-        """The same for all callers."""
-        return ""
 
     def _named(self, name: str) -> Listener | None:
         return self._histories.world.find(name.lower())

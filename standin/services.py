@@ -53,6 +53,20 @@ class Service(Protocol):
         """An error in this service's form."""
 
 
+class WithoutApp:
+    """The common part of services that know no app: calls are anonymous, and have no daily quota."""
+
+    has_daily_quota = False
+
+    def caller(self, request: Request) -> Listener | None:  # noqa: ARG002
+        """None: the calls are anonymous."""
+        return None
+
+    def client(self, request: Request) -> str:  # noqa: ARG002
+        """The same for all callers."""
+        return ""
+
+
 def retry_after(seconds: int | None) -> tuple[tuple[str, str], ...]:
     """The Retry-After header, if any."""
     return () if seconds is None else (("Retry-After", str(seconds)),)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlalchemy import text
 
 from mood_core.domain.records import MOODS as MOOD_NAMES
@@ -117,3 +119,12 @@ def days_are_right(database: Database) -> bool:
     with database.write() as connection:
         recount_everything(connection)
     return kept == query(database, "SELECT * FROM mood_days ORDER BY user_key, day")
+
+
+def flip_a_bit(path: Path) -> None:
+    """Change a bit in the last page of the first column: checksums do not cover the headers of pages."""
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    content = bytearray(path.read_bytes())
+    start = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
+    content[start + column.total_compressed_size - 1] ^= 4
+    path.write_bytes(content)

@@ -123,7 +123,7 @@ def _trigger(
     within: timedelta | None = None,
     **conditions: Any,
 ) -> EventTrigger:
-    """A trigger that fires on an event of ``expect``, or if there is none ``within`` a time."""
+    """A trigger that fires on an event of ``expect``, or if no such event comes ``within`` a time."""
     deployment = {"prefect.resource.role": "deployment", "prefect.resource.id": f"prefect.deployment.{deployment_id}"}
     return EventTrigger(
         posture=Posture.Reactive if within is None else Posture.Proactive,

@@ -119,7 +119,7 @@ def replace_failed_nightly_run() -> None:
 
 
 def _replace_failed(client: SyncPrefectClient, *, now: datetime) -> FlowRun | None:
-    """Start a run in place of the failed nightly run, and return the failed one; None if there is none."""
+    """Start a run in place of the failed nightly run, and return the failed one; None without one."""
     try:
         nightly = client.read_deployment_by_name(NIGHTLY)
     except ObjectNotFound:

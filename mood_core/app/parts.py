@@ -176,7 +176,7 @@ class Parts:
 
     @cached_property
     def cipher(self) -> TokenCipher:
-        """Encrypts tokens; its key is created in HOME if there is none."""
+        """Encrypts tokens; its key is created in HOME on first use."""
         from mood_core.spotify.key_file import read_or_make_keys
         from mood_core.spotify.tokens import TokenCipher
 

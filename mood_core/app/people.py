@@ -109,7 +109,7 @@ class People(Parts):
 
         Raises:
             ConfigError: It does not.
-            ReauthorisationNeeded: There is none.
+            ReauthorisationNeeded: The account has no permission.
         """
         service = self.accounts.service(user_id)
         if service is Service.SPOTIFY:

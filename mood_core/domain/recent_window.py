@@ -49,7 +49,7 @@ def merge_window(
         full: whether it has the maximum number of items.
         oldest_at: the time of its oldest item of any kind; None if the window is empty.
         stored: the person's stored listens since ``oldest_at``, from all sources.
-        before: the time of the newest stored listen before ``oldest_at``; None if there is none.
+        before: the time of the newest stored listen before ``oldest_at``; None without one.
         now: when the window was read.
     """
     by_key = {(listen.played_at, listen.track_id): listen for listen in listens}

@@ -201,7 +201,7 @@ def _sources(heard: Heard) -> Answer:
 
 
 def _by_origin(heard: Heard, *, labelled: bool) -> dict[tuple[str | None, ...], int]:
-    """The listens with or without a label by the origin of the label, or the reason why there is none."""
+    """The listens with or without a label by the origin of the label, or the reason why they have no label."""
     sums = np.bincount(heard.known.origin, heard.counts(), minlength=len(heard.known.origins))
     return {
         origin: int(count)

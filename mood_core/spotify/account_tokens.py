@@ -133,7 +133,7 @@ class AccountTokens:
         """Read the stored token without calling Spotify.
 
         Raises:
-            ReauthorisationNeeded: there is none.
+            ReauthorisationNeeded: the account has no token.
             ConfigError: it cannot be decrypted, or belongs to other services.
         """
         self._read()

@@ -198,7 +198,7 @@ class SpotifyClients:
 
         Raises:
             ConfigError: it does not.
-            ReauthorisationNeeded: there is none.
+            ReauthorisationNeeded: the account has no token.
         """
         self._tokens_of(user_id).check_stored()
 

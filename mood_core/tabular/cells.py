@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def find_id_column(batch: pa.RecordBatch, columns: Columns) -> str | None:
-    """The first of the id columns whose filled cells in ``batch`` are mostly Spotify ids; None if there is none.
+    """The first of the id columns whose filled cells in ``batch`` are mostly Spotify ids; None without one.
 
     Cells without an id do not count: a collection of several sources has ids for some of them only.
     """
@@ -39,7 +39,7 @@ def choose_id_column(batch: pa.RecordBatch, columns: Columns, file: str) -> str:
     """Like :func:`find_id_column`.
 
     Raises:
-        InputError: there is none; the message names a column and an example.
+        InputError: no column has Spotify ids; the message names a column and an example.
     """
     if (found := find_id_column(batch, columns)) is not None:
         return found

@@ -6,27 +6,27 @@ SELECT
     u.display_name,
     c.source_key,
     c.listens
-FROM users AS u
-INNER JOIN covered_listens AS c ON u.user_key = c.user_key
-WHERE (SELECT count(*) FROM stale_totals) = 0
-UNION ALL
--- All listens less those of tracks with features.
-SELECT
-    u.user_id,
-    u.display_name,
-    0 AS source_key,
-    t.listens
-FROM users AS u
-INNER JOIN listen_totals AS t ON u.user_key = t.user_key
-WHERE (SELECT count(*) FROM stale_totals) = 0
-UNION ALL
-SELECT
-    u.user_id,
-    u.display_name,
-    0 AS source_key,
-    -c.listens AS listens
-FROM users AS u
-INNER JOIN covered_listens AS c ON u.user_key = c.user_key
+FROM (
+    SELECT
+        k.user_key,
+        k.source_key,
+        k.listens
+    FROM covered_listens AS k
+    UNION ALL
+    -- All listens less those of tracks with features.
+    SELECT
+        t.user_key,
+        0 AS source_key,
+        t.listens
+    FROM listen_totals AS t
+    UNION ALL
+    SELECT
+        k.user_key,
+        0 AS source_key,
+        -k.listens AS listens
+    FROM covered_listens AS k
+) AS c
+INNER JOIN users AS u ON c.user_key = u.user_key
 WHERE (SELECT count(*) FROM stale_totals) = 0
 UNION ALL
 SELECT

@@ -262,7 +262,7 @@ def test_our_request_for_tracks_is_in_the_description(description: dict[str, Any
     assert set(server.seen[0].query) <= parameters
 
 
-def test_the_stand_in_s_tracks_are_what_is_described(description: dict[str, Any]) -> None:
+def test_the_standins_tracks_are_what_is_described(description: dict[str, Any]) -> None:
     fields = description["components"]["schemas"]["Track"]["properties"]
     types = {"string": str, "integer": int, "array": list}
     with StandIn(listeners=1) as standin, ReccoBeatsClient(standin.reccobeats_url) as client:
@@ -275,7 +275,7 @@ def test_the_stand_in_s_tracks_are_what_is_described(description: dict[str, Any]
             assert value is None or isinstance(value, types[fields[name]["type"]])
 
 
-def test_the_stand_in_s_features_have_the_described_names(description: dict[str, Any]) -> None:
+def test_the_standins_features_have_the_described_names(description: dict[str, Any]) -> None:
     described = set(description["components"]["schemas"]["AudioFeatures"]["properties"])
     with StandIn(listeners=1) as standin, ReccoBeatsClient(standin.reccobeats_url) as client:
         now = standin.clock.now_ms()

@@ -130,7 +130,7 @@ AT_TEN = [extended(1, "2024-03-01T10:00:00Z", 0), music("Song 1", "2024-03-01 10
 @pytest.mark.parametrize(
     "parts", [[AT_TEN], [AT_TEN[:1], AT_TEN[1:]], [AT_TEN[1:], AT_TEN[:1]]], ids=["at once", "in order", "reversed"]
 )
-def test_different_plays_of_a_song_at_one_moment_both_stay(
+def test_different_plays_of_a_song_at_one_time_both_stay(
     run: Any, tmp_path: Path, parts: list[list[dict[str, Any]]]
 ) -> None:
     known = [extended(1, "2020-01-01T00:00:00Z")]

@@ -1,4 +1,4 @@
-"""Rebuild, verify, compact and relabel on both databases, with files damaged in every way."""
+"""Rebuild, verify and relabel on both databases, with files damaged in every way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Connection, event
@@ -25,10 +24,8 @@ from mood_core.store import Database, open_database
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.store.queries.token_rows import TokenRows
-from mood_core.usecases import remove_rows as take_out
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.models.relabel import agreement, drop_old
-from mood_core.usecases.upkeep.compact import compact
 from mood_core.usecases.upkeep.rebuild import rebuild
 from mood_core.usecases.upkeep.verify_lake import verify
 from tests.store_data import (
@@ -36,6 +33,7 @@ from tests.store_data import (
     all_digests,
     days_are_right,
     features,
+    flip_a_bit,
     listens,
     moods,
     query,
@@ -134,15 +132,6 @@ def _truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
-def _flip(path: Path) -> None:
-    """Change a bit in the last page of the first column: checksums do not cover the headers of pages."""
-    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
-    content = bytearray(path.read_bytes())
-    start = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
-    content[start + column.total_compressed_size - 1] ^= 4
-    path.write_bytes(content)
-
-
 def _rename(path: Path) -> None:
     path.rename(path.with_name("20260101T000000000Z-0123456789abcdef.parquet"))
 
@@ -172,7 +161,7 @@ def _link_out(path: Path) -> None:
 DAMAGES: dict[str, Callable[[Path], None]] = {
     "deleted": Path.unlink,
     "truncated": _truncate,
-    "bit-flipped": _flip,
+    "bit-flipped": flip_a_bit,
     "renamed": _rename,
     "other-version": _other_version,
     "a-folder": _make_folder,
@@ -206,23 +195,6 @@ def test_a_damaged_file_is_named_and_costs_no_other_row(
     }
 
 
-def test_a_month_that_lies_on_another_disk_is_compacted_where_it_lies(
-    lake: Lake, migrated: Database, tmp_path: Path
-) -> None:
-    small_history(lake, migrated)
-    before = all_digests(migrated)
-    month = (Path(lake.root) / lake.paths("listens")[0]).parent
-    elsewhere = tmp_path / "another disk"
-    shutil.move(month, elsewhere)
-    month.symlink_to(elsewhere, target_is_directory=True)
-    old = set(elsewhere.iterdir())
-    compact(lake, migrated, now=NOW, before="2099-01")
-    assert month.is_symlink()
-    assert [path for path in elsewhere.iterdir() if path in old] == []
-    assert verify(lake, migrated, now=NOW, deep=True).findings == []
-    assert all_digests(migrated) == before
-
-
 def test_a_copy_and_foreign_files_are_named_and_do_no_harm(lake: Lake, migrated: Database) -> None:
     small_history(lake, migrated)
     before = all_digests(migrated)
@@ -238,12 +210,12 @@ def test_a_copy_and_foreign_files_are_named_and_do_no_harm(lake: Lake, migrated:
     assert all_digests(migrated) == before
 
 
-def test_without_a_ledger_a_flipped_bit_is_found_by_the_page_checksums(
+def test_without_a_ledger_aflip_a_bitped_bit_is_found_by_the_page_checksums(
     lake: Lake, migrated: Database, tmp_path: Path
 ) -> None:
     small_history(lake, migrated)
     path = lake.paths("listens")[0]
-    _flip(Path(lake.root) / path)
+    flip_a_bit(Path(lake.root) / path)
     with pytest.raises(BatchCorrupt, match=path):
         lake.read(path)
 
@@ -254,89 +226,6 @@ def test_verify_names_rows_that_were_changed_by_hand(lake: Lake, migrated: Datab
         connection.exec_driver_sql("UPDATE listens SET ms_played = 7 WHERE user_key = 1")
     assert verify(lake, migrated, now=NOW).findings == []
     assert [finding.subject for finding in verify(lake, migrated, now=NOW, deep=True).findings] == ["listens of ada"]
-
-
-def test_compacting_keeps_every_row_and_the_ledger(lake: Lake, migrated: Database) -> None:
-    small_history(lake, migrated)
-    before = all_digests(migrated)
-    rows = sorted(ds.dataset(f"{lake.root}/listens").to_table().to_pylist(), key=str)
-    report = compact(lake, migrated, now=NOW)
-    assert (report.files_before, report.files_after) == (12, 4)
-    assert report.bytes_after < report.bytes_before
-    assert len(lake.paths("listens")) == 2
-    assert sorted(ds.dataset(f"{lake.root}/listens").to_table().to_pylist(), key=str) == rows
-    assert verify(lake, migrated, now=NOW, deep=True).findings == []
-    assert compact(lake, migrated, now=NOW).files_before == 0
-    rebuild(lake, migrated, now=NOW)
-    assert all_digests(migrated) == before
-
-
-def test_the_current_month_and_damaged_files_do_not_change(lake: Lake, migrated: Database) -> None:
-    small_history(lake, migrated)
-    _flip(Path(lake.root) / lake.paths("listens")[1])
-    report = compact(lake, migrated, now=datetime(2026, 9, 28, tzinfo=UTC))
-    assert len([path for path in lake.paths("listens") if "2026-09" in path]) == 3
-    assert len([path for path in lake.paths("listens") if "2026-08" in path]) == 2
-    assert report.files_after == 3
-
-
-class _KilledError(BaseException):
-    pass
-
-
-@pytest.mark.parametrize("atomic", [True, False])
-@pytest.mark.parametrize("step", ["before the lake", "before the ledger", "between the files"])
-def test_compacting_killed_at_any_step_is_finished_by_the_next_run(
-    lake: Lake, migrated: Database, monkeypatch: pytest.MonkeyPatch, step: str, atomic: bool
-) -> None:
-    small_history(lake, migrated)
-    before = all_digests(migrated)
-
-    def killed(*_: object, **__: object) -> None:
-        raise _KilledError
-
-    with monkeypatch.context() as patch:
-        if not atomic:
-            patch.setattr("mood_core.lake.lake.exchange_locally", lambda *_: False)
-        if step == "before the lake":
-            patch.setattr(lake, "compact", killed)
-        elif step == "before the ledger":
-            patch.setattr(take_out, "load_into", killed)
-        else:
-            patch.setattr(lake, "remove", killed)
-        if atomic and step == "between the files":
-            compact(lake, migrated, now=NOW)
-        else:
-            with pytest.raises(_KilledError):
-                compact(lake, migrated, now=NOW)
-    assert sum(lake.read(path)[0].row_count for path in lake.paths("listens")) == 96
-    assert not verify(lake, migrated, now=NOW).lost
-    compact(lake, migrated, now=NOW)
-    assert verify(lake, migrated, now=NOW, deep=True).findings == []
-    assert all_digests(migrated) == before
-
-
-def test_a_listing_during_compaction_never_shows_rows_twice_or_missing(lake: Lake, migrated: Database) -> None:
-    """Between any two steps that touch the folder, any reader that lists it sees each row once."""
-    import os
-    from unittest.mock import patch
-
-    small_history(lake, migrated)
-    seen = []
-    folder = Path(lake.root) / "listens"
-
-    def looked(real: Callable[..., object]) -> Callable[..., object]:
-        def call(*args: object, **kwargs: object) -> object:
-            result = real(*args, **kwargs)
-            seen.append(sum(pq.read_metadata(path).num_rows for path in folder.glob("month=*/[!.]*.parquet")))
-            return result
-
-        return call
-
-    with patch.object(os, "link", looked(os.link)), patch.object(os, "fsync", looked(os.fsync)):
-        compact(lake, migrated, now=NOW)
-    assert len(seen) > 5
-    assert set(seen) == {96}
 
 
 def test_labels_of_two_versions_stand_side_by_side_and_the_old_ones_can_go(lake: Lake, migrated: Database) -> None:

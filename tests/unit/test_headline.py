@@ -9,7 +9,7 @@ from typing import Any
 from mood_core.classifier.headline import headline
 from mood_core.classifier.loading import bundled_folder
 from mood_core.classifier.model_card import ModelCard, read_card
-from mood_core.classifier.training.card_text import sets_text
+from mood_core.classifier.training import card_text
 
 SETS = {"thresholds": {}, "size": 2.04, "coverage": 0.901, "left_out": {"c01": {}}}
 
@@ -51,7 +51,7 @@ def test_the_bundled_card_states_how_often_its_sets_hold_the_mood() -> None:
     assert card.set_thresholds is not None
     assert sets["coverage"] >= 0.9
     assert all(share >= 0.85 for share in sets["by_mood"].values())
-    text = sets_text(card)
+    text = card_text._render("mood_sets.md.j2", card)
     for curator, score in sets["left_out"].items():
         assert f"| {curator} | {score['tracks']} | {score['coverage'] * 100:.1f} | {score['size']:.2f} |" in text
         assert f"{sets['inside'][curator]['coverage'] * 100:.1f}" in text
@@ -92,4 +92,4 @@ def test_the_numbers_in_the_docs_are_the_cards() -> None:
 
 def test_a_card_of_one_curator_makes_no_claim_for_others() -> None:
     sets = {"thresholds": {"Calm": 0.2}, "left_out": {}, "coverage": 0.9, "size": 1.3}
-    assert "nothing is known about others" in sets_text(_card(None, mood_sets=sets))
+    assert "nothing is known about others" in card_text._render("mood_sets.md.j2", _card(None, mood_sets=sets))

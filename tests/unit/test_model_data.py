@@ -195,7 +195,7 @@ def test_other_words_are_refused_with_a_proposal_and_mapped_by_it(tmp_path: Path
 def test_a_misspelt_mood_is_refused_and_not_a_class_of_its_own(tmp_path: Path) -> None:
     rows = _rows(11)
     rows[2]["mood"] = "Hapy"
-    with pytest.raises(InputError, match=r"'Hapy' .1. is none of .* --mood Hapy=MOOD"):
+    with pytest.raises(InputError, match=r"'Hapy' .1. is not among .* --mood Hapy=MOOD"):
         read_labelled(_write(rows, tmp_path / "tracks.csv"))
     with pytest.raises(InputError, match="'calm'"):
         read_labelled(_write([{**row, "mood": "calm"} for row in rows], tmp_path / "t.csv"), classes=MOODS)

@@ -11,7 +11,7 @@ from mood_core.classifier.training.encoder import fit_encoder
 from mood_core.classifier.training.folds import make_folds
 from mood_core.classifier.training.metrics import accuracy_at_coverage, confusion, score, threshold_at_coverage
 from mood_core.classifier.training.promotion import paired_test
-from mood_core.classifier.training.softmax import fit_softmax, softmax
+from mood_core.classifier.training.softmax import WeightedRows, fit_softmax, softmax
 from mood_core.errors import InputError
 
 
@@ -76,13 +76,13 @@ def test_the_regression_is_where_its_gradient_vanishes_and_masked_moods_teach_no
     allowed[200:, 2] = False
     labels[200:] %= 2
     weights, penalties = np.full(300, 1 / 300), np.full(4, 0.01)
-    found = fit_softmax(inputs, labels, allowed, weights, penalties)
+    found = fit_softmax(WeightedRows(inputs, labels, allowed, weights, penalties))
     shares = softmax(np.where(allowed, inputs @ found, -1e9))
     gradient = inputs.T @ (weights[:, None] * (shares - np.eye(3)[labels])) + penalties[:, None] * found
     assert np.abs(gradient).max() < 1e-8
     split = np.r_[weights[:50] / 2, weights[50:], weights[:50] / 2]
     twice = np.r_[np.arange(300), np.arange(50)]
-    again = fit_softmax(inputs[twice], labels[twice], allowed[twice], split, penalties)
+    again = fit_softmax(WeightedRows(inputs[twice], labels[twice], allowed[twice], split, penalties))
     np.testing.assert_allclose(again, found, atol=1e-6)
 
 

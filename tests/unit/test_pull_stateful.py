@@ -132,7 +132,7 @@ class Life(RuleBasedStateMachine):
     def how_they_listen(self, loops: bool, at_start: bool) -> None:
         """Where a track repeats at once, Spotify shows all plays by the same end and none late.
 
-        Otherwise the end of a play and the start of the next are one moment, and a repeat that appears late as the
+        Otherwise the end of a play and the start of the next are at one time, and a repeat that appears late as the
         oldest item of a window cannot be distinguished from a revision of the play before it.
         """
         self.loops, self.loops_at_start = loops, at_start
@@ -201,7 +201,7 @@ class Life(RuleBasedStateMachine):
     def imports_an_export(self, share: float) -> None:
         """Everything that was played until some time ago, matched with what is stored as an import does.
 
-        Not for a track in a loop, whose plays touch: there a polled start and an exported end can be one moment.
+        Not for a track in a loop, whose plays touch: there a polled start and an exported end can be at one time.
         """
         plays = self.played[: int(len(self.played) * share)]
         incoming = [(play.track, _row(play)) for play in plays]

@@ -71,7 +71,7 @@ def test_chance_faults_are_seeded() -> None:
     assert 60 < sum(hits(1)) < 140
 
 
-def test_an_outage_lasts_from_one_moment_to_another() -> None:
+def test_an_outage_lasts_from_one_time_to_another() -> None:
     clock = Clock(START, running=False)
     faults = Faults(now=clock.now)
     faults.add(Fault("server_error", times=None, starts_at="2026-11-01T01:00:00Z", ends_at=START + timedelta(days=1)))

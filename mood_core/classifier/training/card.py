@@ -122,7 +122,7 @@ def choose_threshold(probabilities: NDArray[np.float64], labels: NDArray[np.int6
 
 def build_card(
     folder: Path,
-    draft: Path,
+    temporary_folder: Path,
     tracks: LabelledTracks,
     fitted: MoodModel,
     evaluation: Evaluation,
@@ -134,7 +134,7 @@ def build_card(
 ) -> ModelCard:
     """The card of ``fitted``, which was trained on all of ``tracks`` and measured by ``evaluation``.
 
-    ``folder``/name/version is the model's place; ``draft`` has its files now. ``extra``: more metrics.
+    ``folder``/name/version is the model's place; ``temporary_folder`` has its files now. ``extra``: more metrics.
     """
     threshold, rule = choose_threshold(evaluation.measured.probabilities, tracks.labels)
     metrics = {**evaluation.as_json(), **extra}
@@ -168,8 +168,8 @@ def build_card(
         limits=(*(_estimated_limits() if estimated else ()), *_limits(tracks)),
         not_for=NOT_FOR,
         libraries=library_versions(),
-        weights_sha256=weights_digest(draft / KERAS_FILE),
-        files=file_digests(draft),
+        weights_sha256=weights_digest(temporary_folder / KERAS_FILE),
+        files=file_digests(temporary_folder),
     )
 
 

@@ -27,11 +27,6 @@ def card_markdown(card: ModelCard) -> str:
     )
 
 
-def sets_text(card: ModelCard) -> str:
-    """The card's section on sets: what a set is, and a table of coverage and size by curator."""
-    return _render("mood_sets.md.j2", card)
-
-
 def _render(name: str, card: ModelCard, **values: Any) -> str:
     return _templates().get_template(name).render(card=card, lowest=_lowest_coverage(card), **values)
 

@@ -130,7 +130,7 @@ def read_labelled(
         words: moods by the words that the file has for them; a word with an empty mood is left out.
 
     Raises:
-        InputError: the file is unreadable, a column is missing or on another scale, a label is none of the classes, or
+        InputError: the file is unreadable, a column is missing or on another scale, a label is no class, or
             a class has too few tracks.
     """
     file = _only_file(path)

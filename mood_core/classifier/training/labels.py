@@ -49,7 +49,7 @@ def expected_classes(labels: Sequence[str], classes: Sequence[str] | None, *, wh
         what: how a message names the file and the column.
 
     Raises:
-        InputError: a label is none of them; the sentence proposes what to write instead.
+        InputError: a label is not one of them; the message proposes what to write instead.
     """
     found = Counter(labels)
     if classes is not None:
@@ -63,7 +63,7 @@ def expected_classes(labels: Sequence[str], classes: Sequence[str] | None, *, wh
         shown = ", ".join(f"{label[:40]!r} ({found[label]:,})" for label in wrong[:_MOST_SHOWN])
         proposal = " ".join(_proposal(label, expected) for label in wrong[:_MOST_SHOWN])
         raise InputError(
-            f"{what}: {shown} {'is' if len(wrong) == 1 else 'are'} none of {', '.join(expected)}; add {proposal}"
+            f"{what}: {shown} {'is' if len(wrong) == 1 else 'are'} not among {', '.join(expected)}; add {proposal}"
             " (WORD= without a mood leaves its tracks out)"
         )
     return expected

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mood_core.classifier.training.encoder import Encoder, fit_encoder, pairs
-from mood_core.classifier.training.softmax import fit_softmax, softmax
+from mood_core.classifier.training.softmax import WeightedRows, fit_softmax, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +71,9 @@ def fit_model(training: TrainingSet, recipe: Recipe) -> MoodModel:
     # One thread: the sums are then in one order on every machine, and busy machines are not slowed by waiting threads.
     with threadpool_limits(limits=1):
         inputs = encoder.inputs(matrix)
-        coefficients = fit_softmax(inputs, training.labels[rows], training.allowed[rows], weights, penalties)
+        coefficients = fit_softmax(
+            WeightedRows(inputs, training.labels[rows], training.allowed[rows], weights, penalties)
+        )
     return MoodModel(encoder, coefficients / recipe.temperature, recipe)
 
 

@@ -81,16 +81,16 @@ def train_model(
     fitted = fit_model(training_set(tracks), chosen)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".training-") as temporary:
-        draft = Path(temporary) / "model"
-        draft.mkdir()
-        export(fitted, draft, preprocessing_digest(preprocessing_of(fitted)), seed)
-        write_trained_on(hashes, draft)
-        card = build_card(folder, draft, tracks, fitted, evaluation, extra, seed, description, estimated=estimated)
+        made = Path(temporary) / "model"
+        made.mkdir()
+        export(fitted, made, preprocessing_digest(preprocessing_of(fitted)), seed)
+        write_trained_on(hashes, made)
+        card = build_card(folder, made, tracks, fitted, evaluation, extra, seed, description, estimated=estimated)
         card = replace(card, metrics={**card.metrics, **_compared(card, folder)})
-        write_card(card, draft)
-        draw_plots(draft, tracks, evaluation.measured, card)
-        (draft / MARKDOWN_FILE).write_text(card_markdown(card), encoding="utf-8")
-        shutil.move(draft, folder)
+        write_card(card, made)
+        draw_plots(made, tracks, evaluation.measured, card)
+        (made / MARKDOWN_FILE).write_text(card_markdown(card), encoding="utf-8")
+        shutil.move(made, folder)
     return folder
 
 

@@ -89,7 +89,7 @@ class Accounts:
         return self._with_ids(named.union(account.user_id for account in found))
 
     def with_id(self, user_id: str) -> Account | None:
-        """The account whose id is ``user_id``; None if there is none."""
+        """The account whose id is ``user_id``; None without one."""
         return next(iter(self._with_ids([user_id])), None)
 
     def due(self, now: datetime, *, daily_budget: int | None, user_ids: Sequence[str] | None = None) -> list[str]:

@@ -20,7 +20,7 @@ class ListenStore:
         self._database = database
 
     def newest_before(self, user_id: str, before: datetime) -> datetime | None:
-        """The time of a person's newest stored listen before a time; None if there is none."""
+        """The time of a person's newest stored listen before a time; None without one."""
         newest = self._database.scalar(query("newest_listen_before"), {"id": user_id, "moment": to_ms(before)})
         return None if newest is None else from_ms(newest)
 

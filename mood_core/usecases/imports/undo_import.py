@@ -53,7 +53,7 @@ def find_import(records: ImportRecords, import_id: str) -> ImportRecord:
     """The import ``import_id``.
 
     Raises:
-        InputError: There is none, or it was interrupted.
+        InputError: No import has this id, or it was interrupted.
     """
     record = records.find(import_id)
     if record is None:

@@ -38,7 +38,7 @@ def track_id_of(reference: str) -> str:
     """The id in a track's id, URI or address.
 
     Raises:
-        InputError: It is none of these.
+        InputError: It has another form.
     """
     track_id = parse_track_ref(reference)
     if track_id is None:

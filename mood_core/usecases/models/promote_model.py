@@ -25,7 +25,7 @@ POINTER = "current"
 
 
 def current_folder(models: Path) -> Path | None:
-    """The folder of the promoted model in ``models``, None if there is none.
+    """The folder of the promoted model in ``models``, None without one.
 
     Raises:
         ConfigError: The file that names it is invalid.

@@ -43,7 +43,7 @@ def fetch_features(
 def _resting(
     sources: Sequence[FeatureSource], availability: SourceAvailability, now: datetime
 ) -> tuple[Sequence[str], Rest] | None:
-    """The remote sources that may be called; None if there is none, or a local source, which is always called."""
+    """The remote sources that may be called; None without any, or if a source is local, which is always called."""
     askable = [source for source in sources if not is_denied(source, availability, now)]
     if not askable or not all(source.remote for source in askable):
         return None

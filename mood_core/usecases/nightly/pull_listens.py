@@ -208,7 +208,7 @@ class PullListens:
     def _before(
         self, user_id: str, window: ListenWindow, unknown: Sequence[Listen], plays: Sequence[Stored]
     ) -> datetime | None:
-        """The newest stored listen before the window; None if there is none, or if no listen can be missing between."""
+        """The newest stored listen before the window; None without one, or if no listen can be missing between."""
         oldest = window.oldest_at
         is_all_stored = bool(window.listens) and not unknown
         if oldest is None or not window.full or is_all_stored or covers(plays, oldest):

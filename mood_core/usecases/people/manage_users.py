@@ -23,7 +23,7 @@ def the_account(accounts: Accounts, user: str) -> Account:
     """The one account called ``user``, by id or name.
 
     Raises:
-        InputError: There is none, or there are several.
+        InputError: No account is called so, or several are.
     """
     found = accounts.all([user])
     if len(found) != 1:
@@ -51,7 +51,7 @@ def the_reader(accounts: Accounts, user: str | None) -> str:
     """The id of the active Spotify account that reads for everybody: the one called ``user``, or the first.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: No account can be used.
     """
     found = accounts.all([user] if user else None)
     active = [account for account in found if account.state == "active" and account.service == Service.SPOTIFY]
@@ -73,7 +73,7 @@ def change_user(
     """Record a new name or time zone of a person. Their local days follow at once.
 
     Raises:
-        InputError: The name is none that can be shown, or the time zone is not an IANA name.
+        InputError: The name cannot be shown, or the time zone is not an IANA name.
         StoreError: The database or the lake fails.
     """
     user = User(account.user_id, account.display_name, account.timezone, account.connected_at)

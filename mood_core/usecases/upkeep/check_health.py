@@ -70,7 +70,7 @@ class Scheduled:
 
     Attributes:
         active: whether a schedule starts the nightly run.
-        since: when the nightly deployment was created; None if there is none.
+        since: when the nightly deployment was created; None without one.
         last_success: when the last completed nightly run ended.
         last_successes: by deployment name, when its last completed run ended.
         failed_since: when the last nightly run ended, if it failed or crashed.
