@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from mood_core.domain.records import Service
 from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_folder, no_core_dumps
 from mood_core.settings import Settings, load_settings, other_names_in_use
