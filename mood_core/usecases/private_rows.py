@@ -61,5 +61,5 @@ def _of_unknown_names(connection: Connection, rows: pa.Table) -> pa.ChunkedArray
     others = connection.execute(query("names_of_others"), {"ids": half})
     wanted = {(plain_artist(row.artist), plain_title(row.title)) for row in others}
     names = zip(rows["artist"].to_pylist(), rows["title"].to_pylist(), strict=True)
-    nobodys = pa.array([name not in wanted for name in names], pa.bool_())
-    return pc.and_(unknown, pa.chunked_array([nobodys]))
+    unwanted = pa.array([name not in wanted for name in names], pa.bool_())
+    return pc.and_(unknown, pa.chunked_array([unwanted]))
