@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from mood_core.app.call_limits import call_ledger
 from mood_core.domain.records import Service
 from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_folder, no_core_dumps
@@ -25,7 +26,6 @@ from mood_core.store.queries.listens import ListenStore
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.store.quota.calls import CallLedger
-from mood_core.store.quota.rate_budget import RateBudget
 from mood_core.text.sanitise import plain
 
 if TYPE_CHECKING:
@@ -40,13 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Part = TypeVar("Part")
-
-_BUDGETED = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items", "search")
-_PACED = (*_BUDGETED, "playlists/{id}/tracks")
-_DEEZER, _MUSICBRAINZ = RateBudget("deezer", 50, span_s=5.0), RateBudget("musicbrainz", 10, span_s=10.0, burst=1)
-_HISTORY = ("listenbrainz/listens", "lastfm/recent_tracks")
-_LASTFM = {"lastfm/recent_tracks": RateBudget("lastfm", 1_500, span_s=300.0, burst=1_000)}
-_RESOLVING = {"deezer/search": _DEEZER, "deezer/track/{id}": _DEEZER, "musicbrainz/recording": _MUSICBRAINZ}
 
 
 def utc_now() -> datetime:
@@ -135,20 +128,7 @@ class Parts:
     @cached_property
     def calls(self) -> CallLedger:
         """The count of calls to outside services."""
-        settings = self.settings
-        budget = dict.fromkeys(_BUDGETED, settings.spotify_daily_budget)
-        budget |= dict.fromkeys(_RESOLVING, settings.resolver_daily_budget)
-        budget |= dict.fromkeys(_HISTORY, settings.history_daily_budget)
-        rates = _RESOLVING | _LASTFM
-        if settings.spotify_rate_budget:
-            rates |= dict.fromkeys(_PACED, RateBudget("spotify", settings.spotify_rate_budget))
-        return CallLedger(
-            self.database,
-            now=self.now,
-            budget={endpoint: calls for endpoint, calls in budget.items() if calls},
-            paced=_PACED,
-            rates=rates,
-        )
+        return call_ledger(self.database, self.settings, self.now)
 
     @cached_property
     def tokens(self) -> TokenRows:

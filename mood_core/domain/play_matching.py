@@ -1,8 +1,8 @@
 """Matches the records of plays of two sources, one to one, by the rules of :mod:`mood_core.domain.play_rules`. Pure.
 
 Matching is in chronological order, and stricter rules come first; where scrobbles are among the records, or records of
-both sides are left over, as many as possible match, and of those the nearest. Items of one window and rows of one export
-are different plays, so a song that plays in a loop keeps one listen per repetition.
+both sides are left over, as many as possible match, and of those the nearest. Items of one window and rows of one
+export are different plays, so a song that plays in a loop keeps one listen per repetition.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mood_core.domain.records import ListenSource
+from mood_core.domain.records import ListenSource, Service
 
 TOLERANCE_MS = 30_000
 """Tolerance for clock differences and rounding, ms."""
@@ -45,18 +45,12 @@ REVISED_MS = 180_000
 MINUTE_MS = 60_000
 """Times in account data are rounded down to the minute."""
 
-SCROBBLED = frozenset((ListenSource.LISTENBRAINZ, ListenSource.LASTFM))
+SCROBBLED = frozenset(ListenSource(service) for service in Service if service is not Service.SPOTIFY)
 """The sources of scrobbles."""
 
 _IS_EXPORTED = frozenset((ListenSource.EXTENDED_HISTORY, ListenSource.ACCOUNT_DATA))
 _SHORTEST_SHOWN_MS = 30_000  # polling shows no shorter plays
-_ROUNDING_MS = {
-    ListenSource.RECENTLY_PLAYED: 1_000,
-    ListenSource.EXTENDED_HISTORY: 1_000,
-    ListenSource.ACCOUNT_DATA: MINUTE_MS,
-    ListenSource.LISTENBRAINZ: 1_000,
-    ListenSource.LASTFM: 1_000,
-}
+_ROUNDING_MS = dict.fromkeys(ListenSource, 1_000) | {ListenSource.ACCOUNT_DATA: MINUTE_MS}
 """How much later than reported a play may have ended, ms."""
 
 

@@ -25,9 +25,6 @@ LONG_WAIT_S = 60.0
 Both hold for all workers, because Spotify limits the app.
 """
 
-_BUDGETS = {"deezer": "RESOLVER", "musicbrainz": "RESOLVER", "listenbrainz": "HISTORY", "lastfm": "HISTORY"}
-"""Parts of the names of settings, by service."""
-
 _PACED = "paced"
 """The row of ``rate_limits`` for short waits, by this machine's clock instead of ``now``."""
 
@@ -42,6 +39,7 @@ class CallLedger:
         database: shared by all workers.
         now: returns the current time.
         budget: the calls allowed in 24 hours, by endpoint.
+        set_by: the setting of each budget, by endpoint.
         paced: endpoints that share one rate limit; a short Retry-After of one delays the calls to all of them.
         rates: the rate limits of services, by endpoint; without one, only Retry-After counts.
         wall_clock: returns this machine's time in seconds since 1970, for short waits.
@@ -54,6 +52,7 @@ class CallLedger:
         *,
         now: Callable[[], datetime],
         budget: Mapping[str, int] | None = None,
+        set_by: Mapping[str, str] | None = None,
         paced: Collection[str] = (),
         rates: Mapping[str, RateBudget] | None = None,
         wall_clock: Callable[[], float] = time.time,
@@ -62,6 +61,7 @@ class CallLedger:
         self._database = database
         self._now = now
         self._budget = dict(budget or {})
+        self._set_by = dict(set_by or {})
         self._paced = frozenset(paced)
         self._rates = dict(rates or {})
         self._wall_clock = wall_clock
@@ -144,11 +144,9 @@ class CallLedger:
         if used.calls < limit:
             return
         opens_at = from_ms(used.oldest_ms + _MINUTE_MS) + _DAY if used.oldest_ms is not None else now + _DAY
-        service = endpoint.partition("/")[0]
-        setting = f"MOODLOG_{_BUDGETS.get(service, 'SPOTIFY')}_DAILY_BUDGET"
         raise QuotaExceeded(
             f"the budget of {limit} calls a day to {endpoint} is used up until {opens_at:%Y-%m-%d %H:%M} UTC; "
-            f"{setting} sets it",
+            f"{self._set_by.get(endpoint, 'a setting')} sets it",
             source=endpoint,
             retry_after_s=(opens_at - now).total_seconds(),
         )

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from mood_core.domain.bounds import EARLIEST_PLAY
 from mood_core.domain.listen_window import AnyPlay, HistoryClient, ListenWindow
-from mood_core.domain.records import Gap, ListenSource, Service
+from mood_core.domain.records import Gap, ListenSource
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS
 from mood_core.store.queries.accounts import Accounts
@@ -21,9 +21,6 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.imports.new_scrobbles import NewScrobbles, new_scrobbles, period
 from mood_core.usecases.imports.write_scrobbles import write_scrobbles
 from mood_core.usecases.nightly.changed_plays import changed_plays
-
-SOURCES = {Service.LISTENBRAINZ: ListenSource.LISTENBRAINZ, Service.LASTFM: ListenSource.LASTFM}
-"""The source of the listens of each service."""
 
 
 @dataclass(slots=True)
@@ -66,7 +63,7 @@ class HistoryReader:
         write_scrobbles(new, window.tracks, self.stored, self.batches, now=now)
         if window.times:
             self.accounts.set_read_up_to(user_id, max(window.times))
-            changed = changed_plays(window, SOURCES[client.service], stored)
+            changed = changed_plays(window, ListenSource(client.service), stored)
             self.accounts.set_changed_plays(user_id, changed, since=min(window.times))
         self._fill_gaps(user_id, client, result, now)
         return replace(result, gap=bool(self.stored.open_gaps(user_id)))
@@ -121,7 +118,7 @@ class HistoryReader:
         until: datetime = EARLIEST_PLAY,
     ) -> tuple[NewScrobbles, list[AnyPlay]]:
         """The new scrobbles of ``window``, and the stored plays near it, at least until ``until``."""
-        source, within = SOURCES[client.service], period(window)
+        source, within = ListenSource(client.service), period(window)
         result.skipped += len(window.skipped)
         if within is None:
             return NewScrobbles(), []
