@@ -236,7 +236,7 @@ def _artists(heard: Heard) -> Answer:
 
 
 def _most(counts: NDArray[Any]) -> NDArray[np.int64]:
-    """The indices of the largest ``counts`` above 0, the first one of equals first."""
+    """The indices of the largest ``counts`` above 0; equal counts stay in order."""
     order = np.argsort(-counts, kind="stable")[:_SHOWN]
     return order[counts[order] > 0]
 

@@ -93,13 +93,13 @@ def _by_mood(rows: Sequence[Any]) -> dict[str, int]:
 
 
 def _most_played(tracks: Sequence[Any]) -> list[Most]:
-    """The most played track; of equals the first by id; empty without tracks."""
+    """The most played track; with equal counts the first by id. Empty without tracks."""
     best = min(tracks, key=lambda row: (-row.listens, row.track_id), default=None)
     return [Most(best.track, best.artists, best.listens)] if best else []
 
 
 def _top_artist(tracks: Sequence[Any]) -> Most | None:
-    """The most played artist; artists of one track count as one; of equals the first by name."""
+    """The most played artist; artists of one track count as one; with equal counts the first by name."""
     listens = Counter[str]()
     for row in tracks:
         if row.artists:

@@ -37,7 +37,7 @@ function calendarPeriod({ first, last }, narrow) {
   return { first: narrow && first < year ? monthStart(year) : first, last };
 }
 
-/** The longest run of days with the same leading mood; the first one of equals. A day without a mood ends a run. */
+/** The longest run of days with the same leading mood; with equal lengths the first. A day without a mood ends a run. */
 function longestRun(state, days) {
   let [best, now] = [null, null];
   for (const day of days) {

@@ -143,9 +143,10 @@ def _resolved(
 def _new_extended(
     plays: Columns, known: Known, stored: _Stored, outcomes: Counter[RowOutcome]
 ) -> tuple[Columns, Columns]:
-    """Return the new ones of ``plays``, and ``plays`` without those whose stored match the account data repeats.
+    """Return the new ones of ``plays``, and those of ``plays`` that account data is compared with.
 
-    The stored match represents both, so that its row matches itself and no other row matches it.
+    A play is not among the latter if a row of account data repeats its stored match: the stored match represents both,
+    so that the row matches it and no other row does.
     """
     fresh = not_among(plays, known.stored)
     outcomes[RowOutcome.ALREADY_IMPORTED] += int((~fresh).sum())
