@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -33,9 +34,13 @@ def zone(name: str) -> ZoneInfo:
         raise InputError(f"{name!r} is no IANA time zone; use one like Europe/Berlin or America/New_York") from error
 
 
-def offset_periods(name: str) -> Iterator[tuple[int, int, int]]:
+@cache
+def offset_periods(name: str) -> tuple[tuple[int, int, int], ...]:
     """Periods of one offset: (start [ms], end [ms, exclusive], offset from UTC [s]), covering all of time."""
-    info = zone(name)
+    return tuple(_periods(zone(name)))
+
+
+def _periods(info: ZoneInfo) -> Iterator[tuple[int, int, int]]:
     start_ms, offset = -_EVER_MS, _offset_s(info, _FIRST)
     moment = _FIRST
     while moment < _LAST:
@@ -63,7 +68,7 @@ def outdated_zones(connection: Connection) -> list[str]:
     outdated = []
     for name, periods in stored.items():
         with suppress(InputError):
-            if list(offset_periods(name)) != periods:
+            if offset_periods(name) != tuple(periods):
                 outdated.append(name)
     return outdated
 
@@ -75,9 +80,9 @@ def ensure_offsets(connection: Connection, names: Iterable[str]) -> list[int]:
     """
     written: list[int] = []
     for name in sorted(set(names)):
-        periods = list(offset_periods(name))
+        periods = offset_periods(name)
         known = connection.execute(query("utc_offsets"), {"name": name})
-        if [tuple(row) for row in known] == periods:
+        if tuple(tuple(row) for row in known) == periods:
             continue
         connection.execute(query("remove_utc_offsets"), {"name": name})
         connection.execute(
