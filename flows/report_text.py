@@ -38,6 +38,10 @@ def headline(report: NightReport) -> str:
         parts.append(f"{plural(report.labels.labelled, 'track')} labelled by {report.labels.model_version}")
         if report.labels.estimated:
             parts.append(f"{plural(report.labels.estimated, 'track')} labelled from features estimated from audio")
+        if report.labels.learned:
+            used = sum(head.promoted for head in report.labels.learned)
+            parts.append(f"learned from the answers of {plural(len(report.labels.learned), 'person', 'people')}")
+            parts[-1] += f" ({used} better than the model and in use)"
     if report.problems:
         parts.append(plural(len(report.problems), "problem"))
     return ("dry run: " if report.dry_run else "") + (", ".join(parts) or "nothing to do")

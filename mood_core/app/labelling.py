@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mood_core.classifier.drift import DriftReport
     from mood_core.features.fetch_report import FetchReport
     from mood_core.resolvers.chain import ResolveReport
+    from mood_core.usecases.answers.ask import Question
+    from mood_core.usecases.answers.learn_heads import TrainedHead
+    from mood_core.usecases.answers.summary import AnswerSummary
     from mood_core.usecases.audio.add_audio import AddReport
     from mood_core.usecases.models.build_dataset import DatasetReport, Playlist
     from mood_core.usecases.models.check_training import TrainingCheck
@@ -112,8 +115,17 @@ class Labelling(Sources):
         with self.lock(NamedLock.LABELS):
             report = label_tracks(*parts, now=self.now(), selection=selection, progress=progress)
             report.estimated = self._label_estimated(selection)
+            report.learned = self._learn()
         keep_up(self.database)
         return report
+
+    def _learn(self) -> list[TrainedHead]:
+        """Train the personal heads that are due, if the labels of the current model are shown. Needs the lock."""
+        from mood_core.usecases.answers.learn_heads import learn_heads
+
+        if self.mood_rows.current_version() != self.model_card.model_version:
+            return []
+        return learn_heads(self.model_card, self.answer_rows, self.batches, now=self.now())
 
     def _label_estimated(self, selection: Selection = _EVERYTHING) -> int:
         """Label the selected tracks that have estimated features alone; returns their number. Needs the lock."""
@@ -164,6 +176,20 @@ class Labelling(Sources):
         from mood_core.usecases.answers.record_answer import undo_answer
 
         return undo_answer(user_id, track_id, self.answer_rows, self.batches, now=self.now())
+
+    def questions(
+        self, user_id: str, count: int = 20, *, seed: int | None = None, without: Collection[str] = ()
+    ) -> list[Question]:
+        """The tracks to ask a person about: most uncertain and often heard, some at random; none of ``without``."""
+        from mood_core.usecases.answers.ask import questions
+
+        return questions(user_id, self.answer_rows, count, seed=seed, without=without)
+
+    def answer_summary(self, user_id: str) -> AnswerSummary:
+        """What a person answered, and what was learned from it."""
+        from mood_core.usecases.answers.summary import answer_summary
+
+        return answer_summary(user_id, self.answer_rows, self.mood_rows.current_version())
 
     def relabel(self, *, drop_old: bool = False, progress: Progress = silent) -> RelabelReport:
         """Label every known track again with the current model; ``drop_old`` deletes the labels of other versions.

@@ -32,6 +32,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "import a history that Spotify, ListenBrainz or Last.fm sent",
         ),
         "history": ("mood_core.cli.history:command", "show a person's moods"),
+        "ask": ("mood_core.cli.ask:ask", "answer what mood your tracks have, one key a track"),
+        "answer": ("mood_core.cli.ask:answer", "record a person's answer about a track"),
+        "answers": ("mood_core.cli.answers:command", "show answers, and what was learned from them"),
         "report": ("mood_core.cli.report:command", "write a page of moods"),
         "recap": (
             "mood_core.cli.recap:command",
@@ -61,6 +64,7 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "Start": ("demo", "connect", "import", "run", "serve"),
         "Look": ("history", "web", "report", "recap", "browse", "status"),
+        "Answer": ("ask", "answer", "answers"),
         "People": ("users", "reconnect", "export", "forget"),
         "Data": (),
         "Model": ("predict", "dataset", "train", "evaluate", "promote", "relabel"),

@@ -39,6 +39,11 @@ def parse_playlist_ref(text: str) -> str | None:
     return match["id"] if match else None
 
 
+def spotify_link(track_id: str) -> str | None:
+    """The address that opens a track in Spotify; None for a local file."""
+    return f"https://open.spotify.com/track/{track_id}" if re.fullmatch(ID_PATTERN, track_id) else None
+
+
 def is_safe_id(text: str) -> bool:
     """Whether ``text`` is safe in a list of ids or in a path: only letters and digits. Holds for ids of every kind."""
     return _SAFE.fullmatch(text) is not None

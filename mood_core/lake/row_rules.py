@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from mood_core.domain.answers import ANSWERS, AskedBecause
 from mood_core.domain.bounds import LONGEST_MS, LONGEST_NAME_BYTES, STORED_MS
+from mood_core.domain.head_text import read_head
 from mood_core.domain.moods import MOOD_SETS
 from mood_core.domain.play_ends import END_REASONS
 from mood_core.domain.records import MOODS, TrackKind
@@ -72,6 +73,9 @@ def check_rows(dataset: Dataset, rows: pa.Table) -> None:
         raise BatchCorrupt(f"rows of {dataset.name} have a duplicate key {', '.join(dataset.key)}")
     if dataset.name == "gaps" and not _all(pc.less(rows["starts_at"], rows["ends_at"])):
         raise BatchCorrupt("rows of gaps have one that ends before it starts")
+    if dataset.name == "mood_heads":
+        for head in rows["head"].to_pylist():
+            read_head(head)
     if dataset.name == "moods":
         _check_sums(rows)
         _check_sets(rows)

@@ -236,6 +236,24 @@ MOOD_ANSWERS = Dataset(
     key=("user_id", "track_id", "answered_at", "answer"),
 )
 
+MOOD_HEADS = Dataset(
+    "mood_heads",
+    pa.schema(
+        [
+            _field("user_id", _ID, "whose answers it was learned from"),
+            _field("trained_at", _TIME, "when, UTC; the latest one for the current model counts"),
+            _field("base_model", _ID, "the model version whose probabilities it maps"),
+            _field("version", _ID, "the model version of its labels"),
+            _field(
+                "promoted", pa.bool_(), "better than the model on held-out answers; otherwise the model's labels count"
+            ),
+            _field("head", pa.string(), "JSON: the coefficients (5 rows of 4) and the thresholds of the model's card"),
+            _field("scores", pa.string(), "JSON: what was measured on held-out answers"),
+        ]
+    ),
+    key=("user_id", "trained_at"),
+)
+
 FORGOTTEN = Dataset(
     "forgotten",
     pa.schema(
@@ -264,6 +282,7 @@ DATASETS: dict[str, Dataset] = {
         NAMED_PLAYS,
         RESOLUTIONS,
         MOOD_ANSWERS,
+        MOOD_HEADS,
     )
 }
 """All datasets by name in loading order: dependencies come first."""

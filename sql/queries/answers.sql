@@ -142,3 +142,80 @@ SELECT c.model_version FROM tracks AS t
 INNER JOIN models AS c ON c.is_current = 1
 INNER JOIN moods AS m ON c.model_key = m.model_key AND t.track_key = m.track_key
 WHERE t.track_id = :track;
+
+-- name: tracks_to_ask
+-- The labelled tracks that a person heard and has not answered about, with their listens and probabilities.
+SELECT
+    t.track_id,
+    t.name AS track,
+    t.artists,
+    h.listens,
+    CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END AS mood,
+    CASE WHEN p.track_key IS NULL THEN m.p_calm ELSE p.p_calm END AS p_calm,
+    CASE WHEN p.track_key IS NULL THEN m.p_energetic ELSE p.p_energetic END AS p_energetic,
+    CASE WHEN p.track_key IS NULL THEN m.p_happy ELSE p.p_happy END AS p_happy,
+    CASE WHEN p.track_key IS NULL THEN m.p_sad ELSE p.p_sad END AS p_sad
+FROM (
+    SELECT
+        g.user_key,
+        g.track_key,
+        CAST(sum(g.listens) AS BIGINT) AS listens
+    FROM (
+        -- The counted listens, then those since.
+        SELECT
+            u.user_key,
+            k.track_key,
+            k.listens
+        FROM users AS u
+        INNER JOIN counted_tracks AS k ON u.user_key = k.user_key
+        WHERE u.user_id = :user
+        UNION ALL
+        SELECT
+            u.user_key,
+            l.track_key,
+            count(*) AS listens
+        FROM users AS u
+        LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+        INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
+        WHERE u.user_id = :user
+        GROUP BY u.user_key, l.track_key
+    ) AS g
+    GROUP BY g.user_key, g.track_key
+) AS h
+INNER JOIN tracks AS t ON h.track_key = t.track_key
+INNER JOIN moods AS m
+    ON m.model_key IN (
+        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+    ) AND h.track_key = m.track_key
+LEFT JOIN person_labels AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
+WHERE t.name <> '' AND coalesce(p.label_source, '') <> 'person'
+ORDER BY t.track_id;
+
+-- name: count_answers
+-- How many answers a person has given.
+SELECT count(*) FROM mood_answers AS a
+WHERE a.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
+
+-- name: answers_by_reason
+-- A person's answers that count, by the reason for asking about their tracks: the first that is not a correction.
+SELECT
+    t.asked_because,
+    count(*) AS tracks
+FROM (
+    SELECT
+        p.track_key,
+        CASE
+            WHEN count(CASE WHEN a.asked_because = 'random' THEN 1 END) > 0 THEN 'random'
+            WHEN count(CASE WHEN a.asked_because = 'uncertain' THEN 1 END) > 0 THEN 'uncertain'
+            ELSE 'volunteered'
+        END AS asked_because
+    FROM person_labels AS p
+    INNER JOIN mood_answers AS a ON p.user_key = a.user_key AND p.track_key = a.track_key
+    WHERE
+        p.label_source = 'person'
+        AND p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+    GROUP BY p.track_key
+) AS t
+GROUP BY t.asked_because
+ORDER BY t.asked_because;

@@ -51,8 +51,8 @@ FROM (
         CASE WHEN p.track_key IS NULL THEN t.mood_set ELSE p.mood_set END AS mood_set,
         coalesce(CASE WHEN p.track_key IS NULL THEN t.uncertain ELSE p.uncertain END, 0) AS uncertain,
         CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END AS unlabelled_reason,
-        CASE WHEN p.track_key IS NULL THEN t.feature_source END AS feature_source,
-        CASE WHEN p.track_key IS NULL THEN t.model_version END AS model_version,
+        CASE WHEN p.label_source = 'person' THEN NULL ELSE t.feature_source END AS feature_source,
+        CASE WHEN p.track_key IS NULL THEN t.model_version ELSE p.model_version END AS model_version,
         coalesce(p.label_source, CASE WHEN t.mood IS NOT NULL THEN 'model' END) AS label_source
     FROM track_moods AS t
     LEFT JOIN person_moods AS p

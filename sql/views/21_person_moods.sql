@@ -12,6 +12,7 @@ SELECT
     p.mood_set,
     p.uncertain,
     p.out_of_distribution,
+    p.model_version,
     CASE WHEN p.mood IS NULL THEN 'none of these moods' END AS unlabelled_reason,
     -- As in track_moods.
     CAST(p.p_calm AS DOUBLE PRECISION) + p.p_sad AS soft,

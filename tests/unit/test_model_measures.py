@@ -11,7 +11,7 @@ from mood_core.classifier.training.encoder import fit_encoder
 from mood_core.classifier.training.folds import make_folds
 from mood_core.classifier.training.metrics import accuracy_at_coverage, confusion, score, threshold_at_coverage
 from mood_core.classifier.training.promotion import paired_test
-from mood_core.classifier.training.softmax import WeightedRows, fit_softmax, softmax
+from mood_core.domain.softmax import WeightedRows, fit_softmax, softmax
 from mood_core.errors import InputError
 
 

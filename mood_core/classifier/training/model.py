@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mood_core.classifier.training.encoder import Encoder, fit_encoder, pairs
-from mood_core.classifier.training.softmax import WeightedRows, fit_softmax, softmax
+from mood_core.domain.softmax import WeightedRows, fit_softmax, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

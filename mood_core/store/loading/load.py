@@ -30,7 +30,7 @@ from mood_core.store.loading.daily import (
 )
 from mood_core.store.loading.key_cache import LoadCache, invalidate_labels
 from mood_core.store.loading.keyed_rows import with_keys
-from mood_core.store.loading.person_labels import with_own_labels
+from mood_core.store.loading.person_labels import follow_heads, label_heard, with_own_labels
 from mood_core.store.loading.shifted_counts import follow_answers
 from mood_core.store.loading.totals import add_to_totals, features_came, without_features
 from mood_core.store.queries.ledger import enter, take_over
@@ -128,7 +128,9 @@ def _update_counts(
         serialise_counts(connection)
         tracks, places = np.unique(keyed["track_key"].to_numpy(), return_inverse=True)
         labels = cache.labels(connection, tracks).at(places)
-        own = with_own_labels(connection, keyed["user_key"].to_numpy(), keyed["track_key"].to_numpy(), labels)
+        heard = keyed["user_key"].to_numpy(), keyed["track_key"].to_numpy()
+        label_heard(connection, *heard)
+        own = with_own_labels(connection, *heard, labels)
         add_listens(connection, keyed, inserted, labels, own)
         add_to_totals(connection, keyed, inserted, labels.sources, cache.hear(tracks))
     elif dataset == "moods" and inserted:
@@ -140,6 +142,11 @@ def _update_counts(
     elif dataset == "mood_answers" and inserted:
         serialise_counts(connection)
         follow_answers(connection, cache.labels, keyed)
+    elif dataset == "mood_heads" and inserted:
+        people = keyed["user_key"].unique().to_pylist()
+        serialise_counts(connection)
+        follow_heads(connection, people)
+        recount_people(connection, people)
     elif dataset == "users":
         recount_people(connection, sorted(set(moved)))
 

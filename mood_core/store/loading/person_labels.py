@@ -1,10 +1,13 @@
 """Labels of a person's own, in the table ``person_labels``: they replace the model's labels for the person's listens.
 
-They follow from the person's answers. A change of a label changes the kept counts by the difference, at the cost of
-reading the person's listens once; see :mod:`mood_core.store.loading.shifted_counts`.
+They follow from the person's answers and from what was learned from these. A change of a label by an answer changes the
+kept counts by the difference; see :mod:`mood_core.store.loading.shifted_counts`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +17,7 @@ from mood_core.domain.records import MOODS
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.key_cache import TrackLabels
 from mood_core.store.loading.keys import raw_rows
+from mood_core.store.loading.personal_labels import heads_in_use, label_by_heads
 
 _WIDTH = 3 + len(MOODS)
 
@@ -22,13 +26,28 @@ def find_person_labels(connection: Connection) -> None:
     """Find the own labels of all people again."""
     connection.execute(query("remove_person_labels"))
     connection.execute(query("add_answered_labels"))
+    label_by_heads(connection)
 
 
 def find_labels_of(connection: Connection, user_key: int, track_keys: NDArray[np.int64]) -> None:
     """Find the own labels of a person for ``track_keys`` again."""
-    tracks = {"user": user_key, "ids": track_keys.tolist()}
+    tracks: dict[str, Any] = {"user": user_key, "ids": track_keys.tolist()}
     connection.execute(query("remove_person_labels", "tracks"), tracks)
     connection.execute(query("add_answered_labels", "tracks"), tracks)
+    label_by_heads(connection, [user_key], tracks["ids"])
+
+
+def follow_heads(connection: Connection, user_keys: Sequence[int]) -> None:
+    """Label the listens of people by the heads that are in use for them now."""
+    connection.execute(query("remove_labels_by_heads"), {"ids": list(user_keys)})
+    label_by_heads(connection, user_keys)
+
+
+def label_heard(connection: Connection, user_keys: NDArray[np.int64], track_keys: NDArray[np.int64]) -> None:
+    """Label the tracks of new listens, (n,) each, for those of their people who have a head in use."""
+    for head in heads_in_use(connection, np.unique(user_keys).tolist()):
+        heard = np.unique(track_keys[user_keys == head.user_key])
+        label_by_heads(connection, [head.user_key], heard.tolist())
 
 
 def with_own_labels(

@@ -25,6 +25,7 @@ _FILLED_BY_THE_LAKE = (
     "waiting_listens",
     "person_labels",
     "mood_answers",
+    "mood_heads",
     "moods",
     "feature_misses",
     "audio_features",

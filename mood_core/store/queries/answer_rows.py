@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
 from mood_core.domain.answers import AskedBecause, MoodAnswer
 from mood_core.domain.records import from_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class LatestHead:
+    """The latest head of a person for a model; see :class:`mood_core.usecases.answers.learn_heads.TrainedHead`."""
+
+    trained_at: datetime
+    version: str
+    promoted: bool
+    scores: dict[str, Any]
 
 
 class AnswerRows:
@@ -29,3 +45,31 @@ class AnswerRows:
         """The model version that labels the track; None without a label."""
         version: str | None = self._database.scalar(query("shown_model"), {"track": track_id})
         return version
+
+    def to_ask(self, user_id: str) -> Sequence[Any]:
+        """The labelled tracks that the person heard and has not answered about; see the statement ``tracks_to_ask``."""
+        return self._database.rows(query("tracks_to_ask"), {"user": user_id})
+
+    def count(self, user_id: str) -> int:
+        """The number of the person's answers, also of those that were replaced or undone."""
+        return int(self._database.scalar(query("count_answers"), {"user": user_id}))
+
+    def by_reason(self, user_id: str) -> dict[str, int]:
+        """The number of tracks with an answer that counts, by the reason for asking."""
+        rows = self._database.rows(query("answers_by_reason"), {"user": user_id})
+        return {row.asked_because: row.tracks for row in rows}
+
+    def to_learn(self, model_version: str) -> Sequence[Any]:
+        """The answers that teach, in the order of people; see the statement ``answers_to_learn``."""
+        return self._database.rows(query("answers_to_learn"), {"model": model_version})
+
+    def latest_heads(self, model_version: str) -> dict[str, LatestHead]:
+        """The latest head of each person for a model, by person."""
+        return {
+            row.user_id: LatestHead(from_ms(row.trained_at_ms), row.version, row.promoted == 1, json.loads(row.scores))
+            for row in self._database.rows(query("latest_heads"), {"model": model_version})
+        }
+
+    def count_heads(self, user_id: str) -> int:
+        """The number of heads that were trained for a person."""
+        return int(self._database.scalar(query("count_heads"), {"user": user_id}))

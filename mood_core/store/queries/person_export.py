@@ -24,6 +24,7 @@ PART_OF: Mapping[str, str] = MappingProxyType(
         "named_plays": "plays_by_name",
         "imported_files": "imports",
         "mood_answers": "answers",
+        "mood_heads": "learned",
     }
 )
 """By table about people: the part of an export that contains its rows."""
@@ -61,9 +62,9 @@ Rows = Callable[[], Iterator[pa.Table]]
 def personal_rows(database: Database, user_id: str) -> Iterator[dict[str, Rows]]:
     """A snapshot of all parts about a person.
 
-    ``listens`` have track and mood, ``answers`` are those about moods; ``plays_by_name`` are the plays that an imported
-    file names by artist and title, ``imports`` the imported files. Each part can be read inside the block, more than
-    once, and is never in memory as a whole.
+    ``listens`` have track and mood, ``answers`` are those about moods, ``learned`` what was learned from them;
+    ``plays_by_name`` are the plays that an imported file names by artist and title, ``imports`` the imported files.
+    Each part can be read inside the block, more than once, and is never in memory as a whole.
 
     Raises:
         StoreError: The database cannot be read.

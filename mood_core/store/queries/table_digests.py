@@ -29,6 +29,7 @@ TABLES = (
     "named_plays",
     "resolutions",
     "mood_answers",
+    "mood_heads",
     "person_labels",
     "mood_days",
     "mood_by_hour",

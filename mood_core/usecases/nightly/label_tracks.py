@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from mood_core.lake.schema import MOODS as MOODS_DATASET
 from mood_core.store.queries.mood_rows import PAGE, MoodRows
 from mood_core.store.queries.selection import Selection
 from mood_core.tabular.feature_matrix import feature_matrix
+from mood_core.usecases.answers.learn_heads import TrainedHead
 from mood_core.usecases.batches import Batches
 
 NEWEST = 1000
@@ -30,7 +31,8 @@ _EVERYTHING = Selection()
 class LabelReport:
     """Numbers of tracks ``labelled`` by ``model_version``, and of labels that are ``uncertain`` or outside.
 
-    ``estimated`` tracks were labelled by the model for estimated features. ``drift`` compares the features of the
+    ``estimated`` tracks were labelled by the model for estimated features. ``learned`` are the personal heads that were
+    trained. ``drift`` compares the features of the
     newest tracks with the training data; None if no track was labelled.
     """
 
@@ -40,6 +42,7 @@ class LabelReport:
     out_of_distribution: int = 0
     unusable: int = 0
     estimated: int = 0
+    learned: list[TrainedHead] = field(default_factory=list)
     drift: DriftReport | None = None
 
 

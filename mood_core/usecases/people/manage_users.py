@@ -32,6 +32,21 @@ def the_account(accounts: Accounts, user: str) -> Account:
     return found[0]
 
 
+def the_only_account(accounts: Accounts, user: str | None) -> Account:
+    """The one account called ``user``, by id or name; without ``user`` the only account there is.
+
+    Raises:
+        InputError: There is none, or there are several.
+    """
+    if user is not None:
+        return the_account(accounts, user)
+    found = accounts.all()
+    if len(found) != 1:
+        problem = "there are several accounts; name one" if found else "no account is connected"
+        raise InputError(f"{problem}; `moodlog users list` shows them with their ids")
+    return found[0]
+
+
 def accounts_called(accounts: Accounts, names: Collection[str]) -> list[Account]:
     """The accounts called one of ``names``, by id or name, in the order of their ids; all of them where none is given.
 

@@ -25,6 +25,7 @@ class WeightedRows:
     ``inputs``: (n, p); a constant column gives the intercepts. ``labels``: (n,) below k; a soft label is several rows
     whose weights are its shares. ``allowed``: (n, k), the classes that each row could have had; the softmax runs over
     these alone. ``weights``: (n,) of the rows, summing to 1. ``penalties``: (p,) ridge penalties, all above 0.
+    ``offsets``: (n, k), added to the products of inputs and coefficients.
     """
 
     inputs: NDArray[np.float64]
@@ -32,6 +33,7 @@ class WeightedRows:
     allowed: NDArray[np.bool_]
     weights: NDArray[np.float64]
     penalties: NDArray[np.float64]
+    offsets: NDArray[np.float64] | float = 0.0
 
     @property
     def targets(self) -> NDArray[np.float64]:
@@ -40,7 +42,7 @@ class WeightedRows:
 
     def logits(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, k), very small for the classes that a row could not have had."""
-        return np.where(self.allowed, self.inputs @ coefficients, _IMPOSSIBLE)
+        return np.where(self.allowed, self.inputs @ coefficients + self.offsets, _IMPOSSIBLE)
 
 
 def fit_softmax(rows: WeightedRows) -> NDArray[np.float64]:

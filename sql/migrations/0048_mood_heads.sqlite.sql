@@ -1,0 +1,21 @@
+-- Personal heads: small maps on a model's probabilities, each learned from one person's answers. The latest one of a
+-- person for the current model labels their listens if it was promoted.
+CREATE TABLE mood_heads (
+    user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
+    trained_at_ms INTEGER NOT NULL,
+    base_model TEXT NOT NULL,
+    version TEXT NOT NULL,
+    promoted INTEGER NOT NULL CHECK (promoted IN (0, 1)),
+    head TEXT NOT NULL,
+    scores TEXT NOT NULL,
+    PRIMARY KEY (user_key, trained_at_ms)
+) WITHOUT ROWID;
+
+-- The version of the head that gave a label; NULL for a person's own answer.
+ALTER TABLE person_labels ADD COLUMN model_version TEXT;
+
+-- The statistics of the new table, as in 0026_planner_statistics.
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+('mood_heads', 'mood_heads', '1000 5 1');
+
+ANALYZE sqlite_schema;
