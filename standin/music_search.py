@@ -120,16 +120,33 @@ class MusicBrainz(_Search):
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__(catalogue)
-        self.routes = (route("musicbrainz_recording", "GET", "/recording", self.recording),)
+        self.routes = (
+            route("musicbrainz_recording", "GET", "/recording", self.recording),
+            route("musicbrainz_lookup", "GET", "/recording/([0-9a-f-]{36})", self.lookup),
+        )
+        self._by_uuid = {song.uuid: song for song in catalogue.songs}
 
     def recording(self, request: Request) -> Response:
         """Recordings by ``recording:"" AND artist:""``; live ones say so in their disambiguation only."""
-        if not re.search(r"\( \S+ \)", request.user_agent):
+        if not _is_identified(request):
             return self.error(403, "Your requests are not identified")
         fields = dict(re.findall(r'(recording|artist):"((?:[^"\\]|\\.)*)"', request.query.get("query", "")))
         found = self._index.neighbours(fields.get("artist", ""), fields.get("recording", ""))
         recordings = [_recording(song) for song in found if song.index % 3]
         return json_response({"count": len(recordings), "offset": 0, "recordings": recordings})
+
+    def lookup(self, request: Request, uuid: str) -> Response:
+        """One recording with its artists and ISRCs; every twelfth does not exist any more."""
+        if not _is_identified(request):
+            return self.error(403, "Your requests are not identified")
+        song = self._by_uuid.get(uuid)
+        if song is None or song.index % 12 == 0:
+            return self.error(404, "Not Found")
+        return json_response(_recording(song))
+
+
+def _is_identified(request: Request) -> bool:
+    return re.search(r"\( \S+ \)", request.user_agent) is not None
 
 
 def _recording(song: Song) -> dict[str, Any]:

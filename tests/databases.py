@@ -224,6 +224,12 @@ def _empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[st
 
 
 @pytest.fixture
+def each_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting for a database without rows: each test runs once on SQLite and once on PostgreSQL."""
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", database_url)
+
+
+@pytest.fixture
 def database(bare_database_url: str) -> Iterator[Database]:
     """A database of each kind without tables."""
     opened = open_database(bare_database_url)

@@ -12,19 +12,19 @@ from mood_core.store.quota.rate_budget import RateBudget
 
 _SPOTIFY = ("me", "me/player/recently-played", "audio-features", "tracks/{id}", "playlists/{id}/items", "search")
 _PACED = (*_SPOTIFY, "playlists/{id}/tracks")
-_DEEZER = RateBudget("deezer", 50, span_s=5.0)
+_DEEZER = ("deezer/search", "deezer/track/{id}")
+_MUSICBRAINZ = ("musicbrainz/recording", "musicbrainz/recording/{id}")
 
 _BUDGETS = {
     "spotify_daily_budget": _SPOTIFY,
-    "resolver_daily_budget": ("deezer/search", "deezer/track/{id}", "musicbrainz/recording"),
+    "resolver_daily_budget": (*_DEEZER, *_MUSICBRAINZ),
     "history_daily_budget": ("listenbrainz/listens", "lastfm/recent_tracks"),
 }
 """The endpoints of each setting: so many calls in 24 hours to each of them."""
 
 _RATES = {
-    "deezer/search": _DEEZER,
-    "deezer/track/{id}": _DEEZER,
-    "musicbrainz/recording": RateBudget("musicbrainz", 10, span_s=10.0, burst=1),
+    **dict.fromkeys(_DEEZER, RateBudget("deezer", 50, span_s=5.0)),
+    **dict.fromkeys(_MUSICBRAINZ, RateBudget("musicbrainz", 10, span_s=10.0, burst=1)),
     "lastfm/recent_tracks": RateBudget("lastfm", 1_500, span_s=300.0, burst=1_000),
 }
 

@@ -33,7 +33,10 @@ class SkippedItem:
 
 @dataclass(frozen=True, slots=True)
 class NamedPlay:
-    """A play of which only artist and title are known. ``source`` decides whether it started or ended at ``at``."""
+    """A play of which only artist and title are known. ``source`` decides whether it started or ended at ``at``.
+
+    ``recording_mbid`` is MusicBrainz' id of the recording and ``duration_ms`` its duration, where a service has them.
+    """
 
     user_id: str
     at: datetime
@@ -41,6 +44,8 @@ class NamedPlay:
     title: str
     source: ListenSource
     ms_played: int | None = None
+    recording_mbid: str | None = None
+    duration_ms: int | None = None
 
 
 AnyPlay = tuple[Listen | NamedPlay, Track]

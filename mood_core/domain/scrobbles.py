@@ -7,6 +7,7 @@ https://www.last.fm/api/show/user.getRecentTracks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from mood_core.text.sanitise import plain
 
 _LONGEST_DURATION_MS = 24 * 3_600_000
 _LONGEST_ALBUM = 1_000
+_MBID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class BadScrobble(ValueError):
@@ -30,6 +32,7 @@ class Scrobble:
     """A play that started at ``started_at``. ``track_id`` is a Spotify id or ``isrc:CODE``; None with names only.
 
     The main artist is the first of ``artists``. ``duration_ms`` is the duration of the recording, None if unknown.
+    ``recording_mbid`` is the recording at MusicBrainz that ListenBrainz has mapped the play to.
     """
 
     started_at: datetime
@@ -39,6 +42,7 @@ class Scrobble:
     track_id: str | None = None
     isrc: str | None = None
     duration_ms: int | None = None
+    recording_mbid: str | None = None
 
     @property
     def track(self) -> Track | None:
@@ -68,6 +72,7 @@ def from_listenbrainz(row: object, now: datetime) -> Scrobble:
         track_id or (recording_id(isrc) if isrc else None),
         isrc,
         _duration(info.get("duration_ms"), 1) or _duration(info.get("duration"), 1_000),
+        _mbid(_part(metadata.get("mbid_mapping")).get("recording_mbid")) or _mbid(info.get("recording_mbid")),
     )
 
 
@@ -141,6 +146,10 @@ def _duration(value: object, factor: int) -> int | None:
     except (ValueError, OverflowError):
         return None
     return duration if 0 < duration <= _LONGEST_DURATION_MS else None
+
+
+def _mbid(value: object) -> str | None:
+    return value.lower() if isinstance(value, str) and _MBID.fullmatch(value) else None
 
 
 def _first(value: object) -> object:

@@ -201,6 +201,8 @@ NAMED_PLAYS = Dataset(
             _field("ms_played", pa.int32(), "duration of the play, ms; unknown in early 2018", nullable=True),
             _field("track_id", _ID, "the track, once one of that artist and title is known", nullable=True),
             _field("source", _ID, "account_data, listenbrainz or lastfm; unknown is account_data", nullable=True),
+            _field("recording_mbid", pa.string(), "MusicBrainz' id of the recording, from ListenBrainz", nullable=True),
+            _field("duration_ms", pa.int32(), "duration of the recording, ms, from ListenBrainz", nullable=True),
         ]
     ),
     key=("user_id", "ended_at", "artist", "title", "ms_played"),

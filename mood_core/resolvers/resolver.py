@@ -31,6 +31,8 @@ class WantedName:
         title: the title as spelled, for the search.
         artists: the normalised spellings of the artist that a recording may have.
         tracks: stored tracks of that name without an ISRC; without any, plays of that name are pending.
+        recording_mbid: the recording at MusicBrainz that ListenBrainz has mapped a pending play to.
+        duration_ms: the duration of a pending play's recording, if known.
     """
 
     name: Name
@@ -38,12 +40,15 @@ class WantedName:
     title: str
     artists: frozenset[str]
     tracks: tuple[Track, ...] = ()
+    recording_mbid: str | None = None
+    duration_ms: int | None = None
 
     def agrees(self, candidate: Track) -> bool:
         """Whether ``candidate`` is a recording of this name: live, acoustic and remixed ones are others."""
         return (
             plain_title(candidate.name) == self.name[1]
             and not self.artists.isdisjoint(cumulative_artists(candidate.artists))
+            and durations_agree(candidate.duration_ms, self.duration_ms)
             and (not self.tracks or any(_lasts_as_long(candidate, track) for track in self.tracks))
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 
 import httpx
 from pydantic import SecretStr
@@ -100,7 +101,7 @@ def failure(response: httpx.Response) -> MoodlogError | None:
     """The error in a response of Last.fm, which has a code in its body whatever its status; None without one."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     code = body.get("error") if isinstance(body, dict) else None
     source = Service.LASTFM.value
@@ -110,7 +111,7 @@ def failure(response: httpx.Response) -> MoodlogError | None:
         return ConfigError("Last.fm refuses the API key; check MOODLOG_LASTFM_API_KEY")
     if code == _HIDDEN:
         return AccessDenied("the user hides recent listens; turn that off in Last.fm's privacy settings", source=source)
-    if code == _TOO_FAST:
+    if code == _TOO_FAST and response.status_code != HTTPStatus.TOO_MANY_REQUESTS:  # which can have a Retry-After
         message = "Last.fm's rate limit is reached; the next run continues"
         return RateLimited(message, source=source, retry_after_s=0.0)
     if code in (_FAILED, _OFFLINE, _BUSY):

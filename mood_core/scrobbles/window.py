@@ -61,13 +61,25 @@ def window_of_scrobbles(scrobbles: Sequence[Scrobble], user_id: str, source: Lis
     for each in scrobbles:
         track = each.track
         if track is None:
-            names.append(NamedPlay(user_id, each.started_at, each.artists[0], each.title, source))
+            names.append(_named(each, user_id, source))
             continue
         listens[each.started_at, track.track_id] = Listen(user_id, each.started_at, track.track_id, source)
         tracks.setdefault(track.track_id, track)
     oldest = scrobbles[0].started_at if scrobbles else None
     return ListenWindow(
         tuple(listens.values()), tuple(tracks.values()), (), full=False, oldest_at=oldest, named=tuple(names)
+    )
+
+
+def _named(scrobble: Scrobble, user_id: str, source: ListenSource) -> NamedPlay:
+    return NamedPlay(
+        user_id,
+        scrobble.started_at,
+        scrobble.artists[0],
+        scrobble.title,
+        source,
+        recording_mbid=scrobble.recording_mbid,
+        duration_ms=scrobble.duration_ms,
     )
 
 

@@ -5,6 +5,8 @@ SELECT
     p.artist,
     p.title,
     p.ms_played,
+    p.recording_mbid,
+    p.duration_ms,
     t.track_id,
     s.source AS listen_source
 FROM named_plays AS p

@@ -74,6 +74,8 @@ SELECT
     p.artist AS artists,
     p.title,
     NULL AS track_id,
+    max(p.recording_mbid) AS recording_mbid,
+    max(p.duration_ms) AS duration_ms,
     count(*) AS plays
 FROM named_plays AS p
 WHERE p.track_key IS NULL
@@ -83,6 +85,8 @@ SELECT
     t.artists,
     t.name AS title,
     t.track_id,
+    NULL AS recording_mbid,
+    t.duration_ms,
     (SELECT count(*) FROM waiting_listens AS w WHERE w.track_key = t.track_key) AS plays
 FROM tracks AS t
 WHERE

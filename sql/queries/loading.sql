@@ -110,10 +110,14 @@ ON CONFLICT (model_key, track_key) DO NOTHING;
 
 -- name: load_named_plays
 -- A play keeps its track once that is known.
-INSERT INTO named_plays (user_key, ended_at_ms, artist, title, ms_played, track_key, source_key)
+INSERT INTO named_plays (
+    user_key, ended_at_ms, artist, title, ms_played, track_key, source_key, recording_mbid, duration_ms
+)
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, ended_at_ms, artist, title, coalesce(ms_played, -1)) DO UPDATE SET
-    track_key = coalesce(named_plays.track_key, excluded.track_key);
+    track_key = coalesce(named_plays.track_key, excluded.track_key),
+    recording_mbid = coalesce(named_plays.recording_mbid, excluded.recording_mbid),
+    duration_ms = coalesce(named_plays.duration_ms, excluded.duration_ms);
 
 -- name: load_forgotten
 -- The latest times count, in any order of rows.

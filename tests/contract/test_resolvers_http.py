@@ -108,6 +108,34 @@ def test_the_next_resolver_is_asked_about_what_is_missing_alone(standin: StandIn
     assert standin.calls.count("deezer_search") == sum(song.index % 30 == 0 for song in songs)
 
 
+def test_a_recording_that_listenbrainz_has_mapped_is_read_by_its_id(standin: StandIn, songs: list[Song]) -> None:
+    """The search does not know every third song; the id is known for all, but every twelfth is gone."""
+    unsearched = [song for song in songs if song.index % 3 == 0]
+    mapped = [replace(of_song(song), recording_mbid=song.uuid, duration_ms=song.duration_ms) for song in unsearched]
+    answers, report = ask(mapped, musicbrainz(standin.musicbrainz_url))
+    assert not report.stopped
+    for song, answer in zip(unsearched, answers, strict=True):
+        assert [track.isrc for track in answer.tracks] == ([song.isrc] if song.index % 12 else [])
+    gone = sum(song.index % 12 == 0 for song in unsearched)
+    assert 0 < gone < len(unsearched)
+    assert standin.calls.count("musicbrainz_recording") == gone, "the search is asked only without the recording"
+    standin.calls.clear()
+    other = [replace(name, duration_ms=(name.duration_ms or 0) + 60_000) for name in mapped]
+    answers, _ = ask(other, musicbrainz(standin.musicbrainz_url))
+    assert not [answer for answer in answers if answer.tracks], "a recording of another duration is another one"
+
+
+def test_a_mapped_recording_of_the_same_duration_needs_no_equal_name() -> None:
+    credit = [{"name": "Émile"}, {"name": "The Band"}]
+    item = {"id": "x", "title": "The Song", "length": 200_000, "artist-credit": credit, "isrcs": ["AABBB2400001"]}
+    name = replace(wanted("Emile & Band", "Song, The"), recording_mbid="a" * 36)
+    with serving(Reply(body=item), Reply(body=item), Reply(body={"recordings": []})) as server:
+        answers, _ = ask([replace(name, duration_ms=200_500), name], musicbrainz(server.url))
+    found, unknown = answers
+    assert [(track.name, track.artists) for track in found.tracks] == [("Song, The", ("Emile & Band",))]
+    assert unknown.tracks == (), "without a duration, the name decides"
+
+
 def test_covers_and_live_versions_alone_do_not_agree() -> None:
     item = {"id": 7, "title": "Song (Live)", "duration": 200, "artist": {"name": "Band"}}
     tribute = {"id": 8, "title": "Song", "duration": 200, "artist": {"name": "Band Tribute"}}

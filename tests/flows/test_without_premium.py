@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
+import signal
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect.client.schemas.schedules import IntervalSchedule
 
 from mood_core.domain.records import MOODS
 from standin import StandIn
+from standin.scrobbles import Row
+from tests.flows.deployed import MOODLOG, run, until
+from tests.flows.serving import NIGHTS, Serving, serving
 from tests.nights import settings_for
 
 README = Path(__file__).parents[2] / "README.md"
@@ -26,27 +30,54 @@ def _row(service: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.prefect
-def test_the_commands_of_the_readme_lead_to_a_mood_history(home: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("service", ["listenbrainz", "lastfm"])
+def test_the_commands_of_the_readme_lead_to_a_nightly_mood_history(
+    home: Path, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with StandIn(seed=11, listeners=1) as standin:
-        settings = settings_for(standin) | {"MOODLOG_RESOLVERS": "none", "PREFECT_HOME": str(tmp_path / "prefect")}
-        del settings["MOODLOG_SPOTIFY_CLIENT_ID"]
-
-        def run(command: str, *options: str) -> str:
-            words = [*command.replace("NAME", standin.listeners[0].listener_id).split()[1:], *options]
-            call = [sys.executable, "-m", "flows.cli", *words]
-            done = subprocess.run(
-                call, env=os.environ | settings, capture_output=True, text=True, timeout=280, check=False
-            )
-            assert done.returncode == 0, done.stderr
-            return done.stdout
-
-        connect, nightly, schedule = _row("listenbrainz")
-        assert schedule == "moodlog serve", "which runs `moodlog run` every night, see tests/flows/test_serve.py"
-        run(connect)
-        run(nightly)
-        moods = run("moodlog history", "--json")
-        status = json.loads(run("moodlog status", "--json"))
+        for name, value in settings_for(standin).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("MOODLOG_RESOLVERS", "deezer")
+        monkeypatch.setenv("MOODLOG_LASTFM_API_KEY", "lastfm-key")
+        for name in ("MOODLOG_SPOTIFY_CLIENT_ID", "PREFECT_API_URL"):
+            monkeypatch.delenv(name, raising=False)
+        listener = standin.listeners[0]
+        connect, nightly, schedule = (row.replace("NAME", listener.listener_id).split()[1:] for row in _row(service))
+        run(*MOODLOG, *connect)
+        run(*MOODLOG, *nightly)
+        before = _status()
+        new = int(standin.clock.now().timestamp()) - 60
+        rows_before = standin.histories.rows(service, listener)
+        standin.histories.given[listener.listener_id] = [Row(new, 0, rows_before[-1].song, 0), *rows_before]
+        assert schedule == ["serve"]
+        with serving(home) as serve:
+            _every_20_seconds(serve)
+            assert until(lambda: serve.rows(NIGHTS) or None, 500)[0] == ("Completed",)
+            assert serve.stop(signal.SIGINT) == 0, serve.said
+        after = _status()
+        moods = run(*MOODLOG, "history", "--json").stdout
     days = [json.loads(line)["listens"] for line in moods.splitlines()]
     assert sum(count for day in days for mood, count in day.items() if mood in MOODS) > 0
-    assert status["users"][0]["service"] == "listenbrainz"
-    assert all(gap["filled_at"] for gap in status["gaps"])
+    for state in (before, after):
+        assert (state["users"][0]["service"], state["users"][0]["last_problem"]) == (service, None)
+        assert all(gap["filled_at"] for gap in state["gaps"])
+    assert after["users"][0]["last_pulled_at"] > before["users"][0]["last_pulled_at"]
+    assert _plays(after) == _plays(before) + 1, "the nightly run of serve has stored the new play"
+
+
+def _every_20_seconds(serve: Serving) -> None:
+    """Let the scheduler of ``serve`` start the nightly run soon."""
+    with serve.client() as client:
+        nightly = client.read_deployment_by_name("run-nightly/nightly")
+        often = IntervalSchedule(interval=timedelta(seconds=20))
+        client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, schedule=often)
+
+
+def _status() -> dict[str, Any]:
+    status: dict[str, Any] = json.loads(run(*MOODLOG, "status", "--json").stdout)
+    return status
+
+
+def _plays(status: dict[str, Any]) -> int:
+    return sum(row["listens"] for row in status["history"])

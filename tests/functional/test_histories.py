@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from mood_core.app.import_export import match_names
 from standin import Fault, FaultKind, StandIn
+from standin.scrobbles import Row
 from tests.nights import workspace_of
 from tests.scrobbling import EACH, ENDPOINTS, PAGES, connect, moodlog, pull, stored, without_an_app
 
@@ -42,6 +45,7 @@ def test_a_history_is_connected_and_pulled_without_an_app(standin: StandIn, serv
 
 
 @EACH
+@pytest.mark.usefixtures("each_database")
 def test_a_long_history_takes_one_call_a_page_and_goes_on_after_a_failure(standin: StandIn, service: str) -> None:
     listener, count = standin.listeners[0].listener_id, PAGES[service] * 4 + 7
     standin.histories.give(listener, count)
@@ -65,6 +69,7 @@ def test_a_long_history_takes_one_call_a_page_and_goes_on_after_a_failure(standi
 
 
 @EACH
+@pytest.mark.usefixtures("each_database")
 def test_late_and_changed_rows_are_stored_once(standin: StandIn, service: str) -> None:
     listener = standin.listeners[1]
     with workspace_of(standin) as workspace:
@@ -134,3 +139,51 @@ def test_an_unexpected_response_changes_nothing(standin: StandIn, service: str, 
         standin.faults.add(Fault(FaultKind.WRONG_SHAPE, endpoint=ENDPOINTS[service], times=None, body=body or "[]"))
         assert pull(workspace, user_id).problem
         assert stored(workspace) == 0
+
+
+@EACH
+@pytest.mark.usefixtures("each_database")
+def test_the_listens_of_a_service_are_exported_without_its_secrets(
+    standin: StandIn, service: str, tmp_path: Path
+) -> None:
+    name, target = standin.listeners[0].listener_id, tmp_path / "ada.zip"
+    with_token = ("--token",) if service == "listenbrainz" else ()
+    secret = f"token-{name}" if with_token else "lastfm-key"
+    assert moodlog("connect", "--from", service, name, *with_token, given=f"{secret}\n").exit_code == 0
+    assert moodlog("export", "--user", name, "--output", str(target)).exit_code == 0
+    with zipfile.ZipFile(target) as archive:
+        parts = {part: archive.read(part).decode() for part in archive.namelist()}
+    assert not [part for part, content in parts.items() if secret in content]
+    (person,) = json.loads(parts["person.json"])
+    assert (person["service"], person["state"]) == (service, "active")
+    listens, named = json.loads(parts["listens.json"]), json.loads(parts["plays_by_name.json"])
+    assert {row["listen_source"] for row in (*listens, *named)} == {service}
+    assert bool(listens) is (service == "listenbrainz"), "Last.fm has names only"
+    assert any(row["recording_mbid"] for row in named) is (service == "listenbrainz")
+    with workspace_of(standin) as workspace:
+        assert len(listens) + len(named) == stored(workspace)
+
+
+@pytest.mark.usefixtures("each_database")
+def test_recordings_that_listenbrainz_has_mapped_find_the_tracks_of_pending_plays(
+    standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOODLOG_RESOLVERS", "musicbrainz")
+    monkeypatch.setenv("MOODLOG_CONTACT", "tests@example.org")
+    songs = [song for song in standin.world.catalogue.songs if not song.is_local and song.index % 3 == 0][:9]
+    name = standin.listeners[0].listener_id
+    end = int(standin.clock.now().timestamp()) - 600
+    standin.histories.given[name] = [Row(end - 300 * place, 0, song.index, 0) for place, song in enumerate(songs)]
+    pending = [song for song in songs if song.index % 9]  # the others have an ISRC
+    with workspace_of(standin) as workspace:
+        pull(workspace, connect(workspace, "listenbrainz", name))
+        report = workspace.resolve_names()
+        assert report.asked["musicbrainz"] == len(pending)
+        assert report.found["musicbrainz"] == sum(song.index % 12 > 0 for song in pending)
+        assert match_names(workspace) >= report.found["musicbrainz"] > 0
+        assert standin.calls.count("musicbrainz_lookup") == len(pending)
+        assert not workspace.resolve_names().asked, "what is unknown is not asked again the same day"
+        assert not workspace.verify(deep=True).findings
+    assert moodlog("rebuild").exit_code == 0
+    with workspace_of(standin) as workspace:
+        assert stored(workspace) == len(songs)

@@ -71,6 +71,7 @@ def test_rows_without_a_valid_time_do_not_stop_the_reading(standin: StandIn, ser
 
 
 @EACH
+@pytest.mark.usefixtures("each_database")
 def test_a_history_is_read_whole_whatever_other_sources_have_stored(
     standin: StandIn, service: str, tmp_path: Path
 ) -> None:
@@ -111,6 +112,7 @@ def test_another_service_or_name_is_another_history(standin: StandIn) -> None:
 
 
 @EACH
+@pytest.mark.usefixtures("each_database")
 def test_plays_that_were_deleted_or_edited_are_reported_and_can_be_dropped(standin: StandIn, service: str) -> None:
     name = _give(standin, [END - 300 * number for number in range(40)])
     assert moodlog("connect", "--from", service, name, "--timezone", "UTC").exit_code == 0

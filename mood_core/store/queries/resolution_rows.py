@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from mood_core.domain.feature_misses import PastMiss
 from mood_core.domain.records import from_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 
-Unresolved = tuple[str, str, str | None]
-"""Artists as "A, B", title, and the id of the track without an ISRC; None for a pending play."""
+
+class Unresolved(NamedTuple):
+    """A name to look up: artists as "A, B", title, and the id of the track without an ISRC; None for a pending play.
+
+    For a pending play of ListenBrainz, also MusicBrainz' id of the recording and its duration, if known.
+    """
+
+    artists: str
+    title: str
+    track_id: str | None
+    recording_mbid: str | None = None
+    duration_ms: int | None = None
 
 
 class ResolutionRows:
@@ -21,7 +32,10 @@ class ResolutionRows:
 
     def unresolved(self) -> list[Unresolved]:
         """The names to look up, the most heard first."""
-        return [(row.artists, row.title, row.track_id) for row in self._database.rows(query("names_to_resolve"))]
+        return [
+            Unresolved(row.artists, row.title, row.track_id, row.recording_mbid, row.duration_ms)
+            for row in self._database.rows(query("names_to_resolve"))
+        ]
 
     def past(self, artists: Sequence[str]) -> dict[tuple[tuple[str, str], str], PastMiss]:
         """The stored answers by ((artist, title), resolver) for normalised ``artists``; the reason is the outcome."""

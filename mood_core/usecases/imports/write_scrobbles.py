@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import pyarrow as pa
+
 from mood_core.domain.records import Track, to_ms
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS
@@ -25,4 +27,7 @@ def write_scrobbles(
     batches.add(LISTENS, to_table(LISTENS, new.listens), now=now)
     if new.named:
         rows = [(to_ms(play.at), play.artist, play.title, play.ms_played) for play in new.named]
-        batches.add(NAMED_PLAYS, named_table(new.named[0].user_id, rows, source=new.named[0].source), now=now)
+        table = named_table(new.named[0].user_id, rows, source=new.named[0].source)
+        for column, kind in (("recording_mbid", pa.string()), ("duration_ms", pa.int32())):
+            table = table.append_column(column, pa.array([getattr(play, column) for play in new.named], kind))
+        batches.add(NAMED_PLAYS, table, now=now)

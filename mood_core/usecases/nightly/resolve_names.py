@@ -65,23 +65,28 @@ def _wanted(unresolved: Sequence[Unresolved], features: FeatureRows) -> list[Wan
     """The ``unresolved`` plays and tracks by normalised name; of several spellings, the most heard one is searched."""
     spelled: dict[tuple[str, str], Unresolved] = {}
     ids: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for artists, title, track_id in unresolved:
-        main = artists if track_id is None else artists.partition(", ")[0]
-        name = plain_artist(main), plain_title(title)
+    for each in unresolved:
+        name = plain_artist(_main_artist(each)), plain_title(each.title)
         if all(part and len(part.encode()) <= _LONGEST_BYTES for part in name):
-            spelled.setdefault(name, (artists, title, track_id))
-            ids[name] += [track_id] if track_id else []
+            spelled.setdefault(name, each)
+            ids[name] += [each.track_id] if each.track_id else []
     tracks = _tracks([track_id for some in ids.values() for track_id in some], features)
     return [
         WantedName(
             name,
-            artists if track_id is None else artists.partition(", ")[0],
-            title,
-            frozenset([name[0]] if track_id is None else artist_spellings(artists)),
-            tuple(tracks[each] for each in ids[name] if each in tracks),
+            _main_artist(each),
+            each.title,
+            frozenset([name[0]] if each.track_id is None else artist_spellings(each.artists)),
+            tuple(tracks[track_id] for track_id in ids[name] if track_id in tracks),
+            each.recording_mbid,
+            each.duration_ms if each.track_id is None else None,
         )
-        for name, (artists, title, track_id) in spelled.items()
+        for name, each in spelled.items()
     ]
+
+
+def _main_artist(wanted: Unresolved) -> str:
+    return wanted.artists if wanted.track_id is None else wanted.artists.partition(", ")[0]
 
 
 def _tracks(track_ids: Sequence[str], features: FeatureRows) -> dict[str, Track]:
