@@ -6,7 +6,9 @@ SELECT
     p.title,
     p.ms_played,
     t.track_id,
-    s.source
+    s.source,
+    p.recording_mbid,
+    p.duration_ms
 FROM named_plays AS p
 INNER JOIN users AS u ON u.user_key = p.user_key
 LEFT JOIN tracks AS t ON t.track_key = p.track_key
