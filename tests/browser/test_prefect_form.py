@@ -13,7 +13,7 @@ import pytest
 from flows.deployments import read_deployments
 from tests.flows.deployed import prefect_server, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.prefect]
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]

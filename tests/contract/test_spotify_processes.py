@@ -74,7 +74,7 @@ def test_two_processes_spend_the_refresh_token_once(database: Database) -> None:
     with serving(answer=endpoint) as server:
         command = [sys.executable, "-m", "tests.contract.test_spotify_processes", url, server.url, key]
         running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-        reported = [process.communicate(timeout=240)[0].strip() for process in running]
+        reported = [process.communicate(timeout=600)[0].strip() for process in running]
     assert reported == ["access-2"] * 3
     assert endpoint.spent == ["refresh-1"]
     with database.read() as connection:

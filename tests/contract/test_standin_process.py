@@ -41,7 +41,7 @@ def test_the_process_says_where_it_is_and_ends_on_request(ending: signal.Signals
         assert urls["spotify_api_url"].startswith("http://127.0.0.1:")
         assert httpx.get(urls["control_url"] + "/clock").json() == {"now": "2026-11-24T09:00:00.000Z", "running": False}
         process.send_signal(ending)
-        rest, _ = process.communicate(timeout=120)
+        rest, _ = process.communicate(timeout=600)
         assert (process.returncode, rest) == (0, "")
     finally:
         process.kill()
@@ -66,7 +66,7 @@ def test_it_ends_with_its_parent_where_asked() -> None:
 
 def test_a_taken_port_is_one_line_on_stderr(standin: StandIn) -> None:
     port = standin.base_url.rpartition(":")[2]
-    ended = subprocess.run([*START, "--port", port], capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run([*START, "--port", port], capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert port in ended.stderr
@@ -74,7 +74,7 @@ def test_a_taken_port_is_one_line_on_stderr(standin: StandIn) -> None:
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
-    ended = subprocess.run([*START, "--now", "2026-11-24"], capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run([*START, "--now", "2026-11-24"], capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == 2
     assert "zone" in ended.stderr
 

@@ -32,7 +32,7 @@ def empty_history(folder: Path) -> Path:
     """The file of a Prefect server that has never run a flow, in ``folder``."""
     environment = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     environment.pop("PREFECT_API_URL", None)
-    subprocess.run([sys.executable, "-c", _MAKE], env=environment, check=True, timeout=240, capture_output=True)
+    subprocess.run([sys.executable, "-c", _MAKE], env=environment, check=True, timeout=600, capture_output=True)
     return folder / "prefect.db"
 
 

@@ -16,7 +16,7 @@ from tests.crashes.driver import Crashes
 from tests.crashes.programs import PROGRAMS, shares
 from tests.crashes.syscalls import run_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 
 POINTS = shares(66, list(PROGRAMS))
 

@@ -27,7 +27,7 @@ from tests.crashes.plays import Play, in_a_process
 from tests.crashes.programs import PROGRAMS
 from tests.databases import PostgresServer, postgres_of_its_own
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 
 WITHOUT_A_SERVER = sorted(name for name, program in PROGRAMS.items() if not program.flow)
 

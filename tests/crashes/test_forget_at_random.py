@@ -24,7 +24,7 @@ from tests.crashes.forgets import empty_history, is_begun, plant, where_they_are
 from tests.crashes.homes import NOW, settings_of
 from tests.crashes.plays import Play, in_a_process, together
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 
 ROUNDS = int(os.environ.get("MOODLOG_TEST_FORGETS", "1"))
 DATABASES = pytest.mark.parametrize("database", ["sqlite", "postgresql"])

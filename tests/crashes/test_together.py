@@ -19,7 +19,7 @@ from tests.crashes.outcome import Outcome, differences
 from tests.crashes.plays import Play, together
 from tests.databases import postgres_database
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 
 DATABASES = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 

@@ -46,7 +46,7 @@ def run(*command: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a command in :func:`workplace` and return what it wrote; with ``ok``, it must not fail."""
     environment = {**os.environ, "COLUMNS": "300"}  # a narrow table would break names in two
     done = subprocess.run(
-        command, cwd=workplace(), capture_output=True, text=True, check=False, timeout=240, env=environment
+        command, cwd=workplace(), capture_output=True, text=True, check=False, timeout=600, env=environment
     )
     assert not ok or done.returncode == 0, done.stdout + done.stderr
     return done
@@ -59,12 +59,12 @@ class Listener:
     url: str
     texts: list[str] = field(default_factory=list)
 
-    def wait_for(self, part: str, within_s: float = 180.0) -> str:
+    def wait_for(self, part: str, within_s: float = 600.0) -> str:
         """The first text with ``part`` in it."""
         return until(lambda: next((text for text in self.texts if part in text), None), within_s)
 
 
-def until(probe: Callable[[], T | None], within_s: float = 180.0) -> T:
+def until(probe: Callable[[], T | None], within_s: float = 600.0) -> T:
     """What ``probe`` finds, once it finds something."""
     deadline = time.monotonic() + within_s
     while not (found := probe()):

@@ -21,7 +21,7 @@ from flows.server.auth import known_password
 from standin import StandIn
 from tests.flows.deployed import MOODLOG, free_port, until
 
-PATIENCE_S = 240.0
+PATIENCE_S = 600.0
 DEFAULT_PORT = 4200
 STATE = "SELECT state_name FROM flow_run WHERE id = ? AND end_time IS NOT NULL"
 """How the run of an id ended."""

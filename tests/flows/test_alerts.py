@@ -39,7 +39,7 @@ from tests.flows.deployed import (
     until,
 )
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 NAMED = {deployment.name: deployment for deployment in read_deployments()}
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from flows.server.local_server import local_server
 from mood_core.usecases.upkeep.check_health import Level, Scheduled, schedule_finding
 from tests.flows.deployed import settings_of
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.prefect
 
 
 def test_a_server_reports_what_its_scheduler_does_and_not_what_its_deployments_say(

@@ -13,7 +13,7 @@ from tests.databases import postgres_of_its_own
 from tests.flows.deployed import prefect_server, until
 from tests.nights import connect_listeners, contents, point_at, truth, workspace_of
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.postgresql]
 
 
 def test_a_night_pulls_everybody_although_its_database_restarts(

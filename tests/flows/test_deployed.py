@@ -22,7 +22,7 @@ from flows.deployments import read_deployments
 from flows.server.setup import free_slots
 from tests.flows.deployed import MOODLOG, PREFECT, Listener, listening, prefect_server, run, until
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 NAMES = [deployment.name for deployment in read_deployments()]
 WRONG = {"string": 7, "array": "one", "boolean": "perhaps", "integer": "many"}

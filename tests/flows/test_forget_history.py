@@ -21,7 +21,7 @@ from tests.flows.deployed import MOODLOG, settings_of
 from tests.flows.planted import everything_kept
 from tests.flows.serving import rows
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 NAME, ID = "Zoë Quibble", "local-zoë-quibble"
 LIKE = "zoe\u0308 QUIBBLE"
@@ -160,7 +160,7 @@ def test_the_command_cleans_the_history_of_a_server_that_runs_no_more(
             _live(tmp_path)
     command = [*MOODLOG, "forget", "--user", NAME, "--yes"]
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "change or delete it in Prefect's pages" in done.stderr
     assert [name for name in _that_names_them(home) if "prefect.db" not in name] == []

@@ -14,7 +14,7 @@ from flows.server.local_server import local_server
 from mood_core.app.workspace import Workspace
 from tests.flows.deployed import settings_of
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.prefect
 
 ROW = {
     "ts": "2025-05-05T05:05:05Z",

@@ -23,7 +23,7 @@ from standin import Fault, FaultKind, StandIn
 from tests.flows.planted import Planted, command_lines, everything_kept
 from tests.nights import settings_for
 
-pytestmark = [pytest.mark.prefect, pytest.mark.postgresql, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.prefect, pytest.mark.postgresql, pytest.mark.slow]
 
 MOODLOG = [sys.executable, "-m", "flows.cli", "-vv"]
 PULL = "from flows.sync_listens import sync_listens; sync_listens(return_state=True)"
@@ -76,11 +76,11 @@ class Terminal:
         folder.mkdir()
 
     def moodlog(self, *arguments: str) -> int:
-        return self._keep(subprocess.run([*MOODLOG, *arguments], capture_output=True, check=False, timeout=240))
+        return self._keep(subprocess.run([*MOODLOG, *arguments], capture_output=True, check=False, timeout=600))
 
     def python(self, code: str) -> int:
         command = [sys.executable, "-c", code]
-        return self._keep(subprocess.run(command, capture_output=True, check=False, timeout=240, env=os.environ))
+        return self._keep(subprocess.run(command, capture_output=True, check=False, timeout=600, env=os.environ))
 
     def connect(self, standin: StandIn, index: int) -> int:
         command = [*MOODLOG, "connect", "--no-browser", "--timezone", "UTC"]
@@ -88,7 +88,7 @@ class Terminal:
         assert process.stdout is not None
         address = httpx.URL(process.stdout.readline().decode().strip())
         answer = httpx.get(address.copy_merge_params({"listener": standin.listeners[index].listener_id}))
-        out, err = process.communicate(answer.headers["location"].encode() + b"\n", timeout=240)
+        out, err = process.communicate(answer.headers["location"].encode() + b"\n", timeout=600)
         return self._keep(subprocess.CompletedProcess(command, process.returncode, out, err))
 
     def _keep(self, done: subprocess.CompletedProcess[bytes]) -> int:

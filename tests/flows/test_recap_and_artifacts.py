@@ -25,7 +25,7 @@ from mood_core.report.page_data import MOST_PEOPLE
 from tests.flows.deployed import settings_of
 from tests.report_history import NOW, USER, add_history
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.prefect
 
 WEEK = date(2026, 11, 18)
 SECRET = "secret-of-the-hook"

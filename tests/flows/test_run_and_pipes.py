@@ -32,5 +32,5 @@ def test_a_run_with_a_pipe_as_catalogue_ends(home: Path, tmp_path: Path) -> None
         "PREFECT_HOME": str(tmp_path / "prefect"),
     }
     command = [sys.executable, "-m", "flows.cli", "run"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert "a named pipe" in done.stdout + done.stderr

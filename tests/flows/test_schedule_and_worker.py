@@ -34,7 +34,6 @@ from tests.nights import connect_listeners, contents, point_at, truth, workspace
 
 pytestmark = [
     pytest.mark.prefect,
-    pytest.mark.timeout(900),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them"),
 ]
 

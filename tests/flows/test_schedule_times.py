@@ -106,7 +106,6 @@ def _is_once(day: date, at: time, zone: ZoneInfo) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.prefect
-@pytest.mark.timeout(600)
 def test_a_server_stores_one_night_a_day_around_the_changes(tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
 

@@ -16,7 +16,7 @@ from tests.flows.deployed import MOODLOG, run, until
 from tests.flows.serving import NIGHTS, rows, serving
 from tests.nights import connect_listeners, point_at, workspace_of
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.prefect
 
 
 @pytest.fixture

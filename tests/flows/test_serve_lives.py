@@ -19,7 +19,7 @@ from standin import StandIn
 from tests.flows.deployed import free_port, until
 from tests.flows.serving import STATE, Serving, begin_a_pull, rows, serving
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 UNFINISHED = (
     "SELECT id FROM flow_run WHERE state_type IN ('RUNNING', 'PENDING', 'CANCELLING')"

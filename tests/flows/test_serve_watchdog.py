@@ -24,7 +24,7 @@ from standin import StandIn
 from tests.flows.deployed import MOODLOG, prefect_server, run, until
 from tests.flows.serving import DEFAULT_PORT, STATE, begin_a_pull, serving
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 
 def test_a_port_in_use_is_refused_where_it_was_asked_for_and_replaced_loudly_where_not(home: Path) -> None:

@@ -33,7 +33,7 @@ from tests.flows.deployed import MOODLOG, PREFECT, prefect_server, run, until
 from tests.labelled_tracks import made_up_tracks
 from tests.nights import connect_listeners, point_at, workspace_of
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 
 def _prefect(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -129,7 +129,7 @@ def test_serve_runs_the_same_deployments(home: Path, tmp_path: Path, monkeypatch
         monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
         monkeypatch.setenv("PREFECT_API_AUTH_STRING", password)
         monkeypatch.setenv("PREFECT_HOME", str(home / "prefect"))
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 600
         names = [deployment.name for deployment in read_deployments()]
         while not all(name in _prefect("deployment", "ls").stdout for name in names):
             assert time.monotonic() < deadline, "the deployments do not appear"
@@ -141,7 +141,7 @@ def test_serve_runs_the_same_deployments(home: Path, tmp_path: Path, monkeypatch
             _assert_training_ends(made_up_tracks(tmp_path / "labelled.csv"), tmp_path / "models")
     finally:
         serving.terminate()
-        last_words, _ = serving.communicate(timeout=180)
+        last_words, _ = serving.communicate(timeout=600)
     assert serving.returncode == 0
     assert "Warning" not in last_words
 

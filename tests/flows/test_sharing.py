@@ -28,7 +28,7 @@ from tests.flows.deployed import MOODLOG, PREFECT, prefect_server_process, run, 
 from tests.functional.test_leases import owner_that_has_ended
 from tests.nights import connect_listeners, point_at, workspace_of
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 SHARDS = 4
 

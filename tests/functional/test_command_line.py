@@ -95,7 +95,7 @@ def test_signs_and_letters_fall_back_where_the_encoding_lacks_them(history: Path
         env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "COLUMNS": "60"},
         capture_output=True,
         check=False,
-        timeout=240,
+        timeout=600,
     )
     text = done.stdout.decode(encoding)
     assert "Traceback" not in done.stderr.decode(encoding)

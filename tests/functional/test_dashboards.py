@@ -246,14 +246,14 @@ def browsing(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         yield process.stdout.readline().strip(), process
     finally:
         process.terminate()
-        process.communicate(timeout=120)
+        process.communicate(timeout=600)
 
 
 @pytest.mark.slow
 def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subprocess.Popen[str]]) -> None:
     address, _ = browsing
     assert address.startswith("http://127.0.0.1:")
-    with httpx.Client(base_url=address.partition("?")[0], timeout=120) as client:
+    with httpx.Client(base_url=address.partition("?")[0], timeout=600) as client:
         assert client.get(address).status_code == 200
         view = client.get("moodlog/mood_daily.json", params={"_shape": "array", "_facet": "mood"}).json()
         assert {row["display_name"] for row in view} == {USER.display_name}
@@ -317,11 +317,11 @@ def test_browse_shows_nothing_without_its_token(browsing: tuple[str, subprocess.
 @pytest.mark.slow
 def test_nothing_goes_on_running_when_browse_is_ended(browsing: tuple[str, subprocess.Popen[str]]) -> None:
     address, process = browsing
-    assert httpx.get(address, timeout=120).status_code == 200
+    assert httpx.get(address, timeout=600).status_code == 200
     process.terminate()
-    process.wait(timeout=120)
+    process.wait(timeout=600)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(address, timeout=120)
+        httpx.get(address, timeout=600)
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def _stopped(what: str, point: str, now: datetime, *ids: str) -> Iterator[Callab
 
     def go_on() -> tuple[int, str]:
         process.send_signal(signal.SIGCONT)
-        said = process.communicate(timeout=240)[1]
+        said = process.communicate(timeout=600)[1]
         return process.returncode, said
 
     try:

@@ -125,7 +125,7 @@ def test_processes_together_stay_inside_the_budget(migrated: Database) -> None:
     url = migrated.engine.url.render_as_string(hide_password=False)
     command = [sys.executable, "-m", "tests.functional.test_quota", url]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(WORKERS)]
-    allowed = [int(process.communicate(timeout=240)[0]) for process in running]
+    allowed = [int(process.communicate(timeout=600)[0]) for process in running]
     assert sum(allowed) == BUDGET
     ledger = CallLedger(migrated, now=lambda: NOW, budget={ENDPOINT: BUDGET})
     assert ledger.last_day() == {ENDPOINT: BUDGET}

@@ -128,7 +128,7 @@ def test_two_processes_share_one_budget_fairly(database_url: str) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    shares: list[list[float]] = [json.loads(process.communicate(timeout=240)[0]) for process in processes]
+    shares: list[list[float]] = [json.loads(process.communicate(timeout=600)[0]) for process in processes]
     assert [len(slots) for slots in shares] == [EACH, EACH]
     assert most_in_any_span(sorted(shares[0] + shares[1]), SPAN_S) <= CALLS
     # Each goes on as soon as its slot comes, so neither waits for the other to end.

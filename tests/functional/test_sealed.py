@@ -92,7 +92,7 @@ def test_a_sealed_script_sees_none_of_it(decoy: tuple[dict[str, str], Path], tmp
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=600,
     )
     assert done.returncode == 3, done.stderr
     seen = json.loads(done.stdout)
@@ -140,6 +140,6 @@ def test_a_benchmark_leaves_their_data_alone(name: str, decoy: tuple[dict[str, s
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr

@@ -74,13 +74,11 @@ def test_four_days_of_three_listeners_over_http(home: Path, monkeypatch: pytest.
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_month_of_fifty_listeners(home: Path) -> None:
     _proves_something(_live_in_process(home, invent(1, listeners=50, days=30)))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_month_of_five_listeners_over_http_within_the_daily_budget(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

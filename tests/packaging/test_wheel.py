@@ -38,7 +38,7 @@ def _ask(python_path: str, folder: Path) -> dict[str, object]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=600,
     )
     assert asked.returncode == 0, asked.stderr
     answer: dict[str, object] = json.loads(asked.stdout)
@@ -54,7 +54,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=600,
     )
     assert built.returncode == 0, built.stdout + built.stderr
     return next(out.glob("*.whl"))
@@ -95,6 +95,6 @@ def test_help_answers_without_prefect_tensorflow_or_pandas() -> None:
             "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
             "heavy = {'prefect', 'tensorflow', 'pandas', 'sklearn'} & set(sys.modules)\nassert not heavy, heavy\n"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=240)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         assert "Usage:" in done.stdout

@@ -31,7 +31,7 @@ from mood_core.errors import ConfigError
 from mood_core.store.locks.leases import new_owner
 from tests.flows.deployed import settings_of
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.prefect
 
 FOREIGN = "http://evil.example"
 SOCKETS = ["events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled", "work_pools/p/workers/connect"]

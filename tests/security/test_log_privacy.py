@@ -103,7 +103,7 @@ def test_a_refused_statement_does_not_tell_its_values(migrated: Database) -> Non
 def test_prefect_keeps_no_names_in_its_logs(tmp_path: Path) -> None:
     options = ["--days", "2", "--listeners", "2", "--home", str(tmp_path)]
     command = [sys.executable, "-m", "flows.cli", "-vv", "demo", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     personal = _personal(tmp_path / "moodlog.db")
     with closing(sqlite3.connect(tmp_path / "prefect" / "prefect.db")) as connection:
         kept = [row[0] for row in connection.execute("SELECT message FROM log")]

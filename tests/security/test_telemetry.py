@@ -29,7 +29,7 @@ def test_prefect_sends_no_telemetry(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in switches}
     environment["PREFECT_HOME"] = str(tmp_path / "nobody")
     command = [sys.executable, "-c", _START, str(tmp_path), _ASK]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600, env=environment)
     assert done.stdout.split() == ["False", "False"]
 
 
@@ -51,14 +51,13 @@ _HERE = {"'127.0.0.1'", "b'127.0.0.1'", "'::1'", "'localhost'", "None", "''"}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_the_demo_and_its_processes_connect_only_to_this_machine(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(_HOOK, encoding="utf-8")
     addresses = tmp_path / "addresses"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MOODLOG_"))}
     environment |= {"PYTHONPATH": str(tmp_path), "TEST_ADDRESSES": str(addresses)}
     command = [sys.executable, "-m", "flows.cli", "demo", "--days", "2", "--home", str(tmp_path / "home")]
-    subprocess.run(command, capture_output=True, text=True, check=True, timeout=380, env=environment, cwd=tmp_path)
+    subprocess.run(command, capture_output=True, text=True, check=True, timeout=600, env=environment, cwd=tmp_path)
     lines = [line.split(" ", 2) for line in addresses.read_text(encoding="utf-8").splitlines()]
     assert len({process for process, _, _ in lines}) > 1  # Prefect's server as well
     unix_sockets = str(tmp_path)

@@ -19,6 +19,6 @@ def test_no_command_imports_prefect_before_it_runs() -> None:
     names = sorted(file.name.removesuffix(".py") for file in files if file.name.endswith(".py"))
     assert "serve" in names
     done = subprocess.run(
-        [sys.executable, "-c", CODE, *names], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", CODE, *names], capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr

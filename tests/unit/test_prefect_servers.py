@@ -15,7 +15,7 @@ MOODLOG = [sys.executable, "-m", "flows.cli"]
 def _run(home: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PREFECT_HOME": str(home / "no-profile"), **settings}
     return subprocess.run(
-        [*MOODLOG, *command], env=environment, capture_output=True, text=True, check=False, timeout=240
+        [*MOODLOG, *command], env=environment, capture_output=True, text=True, check=False, timeout=600
     )
 
 
