@@ -91,12 +91,12 @@ def undo(workspace: Workspace, import_id: str) -> UndoReport:
 
     Raises:
         InputError: No such import can be taken back.
-        StoreBusy: The account is being pulled, or another process imports or rewrites the lake.
+        StoreBusy: The account is being pulled, or another process imports, labels or rewrites the lake.
         StoreError: The lake or the database fails, or they differ afterwards.
     """
     now, records = workspace.now(), ImportRecords(workspace.database)
     user_id = find_import(records, import_id).user_id
-    with workspace.lock(NamedLock.UPKEEP):
+    with workspace.lock(NamedLock.UPKEEP), workspace.lock(NamedLock.LABELS):  # no run matches the plays meanwhile
         workspace.batches.finish(now=now, everywhere=True)
         with account_lock(workspace.accounts, user_id, workspace.now):
             record = find_import(records, import_id)  # another process may have removed it meanwhile

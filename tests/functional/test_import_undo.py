@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -20,9 +20,12 @@ from mood_core.domain.records import Gap, from_ms
 from mood_core.errors import InputError, StoreBusy, StoreError
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS
+from mood_core.store.locks.named_locks import NamedLock
+from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.imports import undo_import, write
+from mood_core.usecases.imports.match_pending import match_pending
 from mood_core.usecases.remove_rows import replace_by
-from tests.exports import extended, music, unpacked
+from tests.exports import extended, music, track_id, unpacked
 from tests.nights import contents
 
 Run = Callable[..., dict[str, Any]]
@@ -232,3 +235,35 @@ def test_an_undo_beside_a_forgetting_leaves_nothing_of_the_person(run: Run, tmp_
     assert (listens, plays) == before[:2]
     with Workspace() as workspace:
         assert all("local-ada" not in workspace.lake.people(path) for path in workspace.lake.paths("listens"))
+
+
+def test_plays_that_a_run_is_matching_do_not_come_back(run: Run, tmp_path: Path) -> None:
+    """The run has read the pending plays when the undo begins; whichever is first, the other sees what it did."""
+    run(unpacked(tmp_path / "other", OTHER), "--user", "bob")
+    before = _state()
+    import_id = run(unpacked(tmp_path / "mine", {"s0.json": [music("Unheard")]}), "--user", "ada")["import_id"]
+    has_read, may_go_on = Event(), Event()
+
+    def catalog(_names: object) -> list[tuple[str, str, str]]:
+        has_read.set()
+        may_go_on.wait(60)
+        return [(track_id(99), "Unheard", "The Invented")]
+
+    def match() -> int:
+        with Workspace() as workspace, workspace.lock(NamedLock.LABELS):
+            rows = ImportRows(workspace.database)
+            return match_pending(rows, workspace.batches, now=workspace.now(), catalog=catalog)
+
+    def take_back() -> None:
+        with Workspace() as workspace:
+            undo(workspace, import_id)
+
+    with ThreadPoolExecutor(2) as together:
+        matching = together.submit(match)
+        assert has_read.wait(60)
+        taking_back = together.submit(take_back)
+        wait([taking_back], timeout=2)  # it waits for the run, or has ended
+        may_go_on.set()
+        assert matching.result() == 1
+        taking_back.result()
+    assert _state()[:2] == before[:2]
