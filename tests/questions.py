@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, event, inspect
 from mood_core.report.datasette_metadata import QUERIES
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_folder
+from mood_core.store.engine.view_comments import INNER
 
 COMMANDS_OF_A_PERSON = (
     *(f"history --user {{user}} --by {by}" for by in ("day", "week", "month", "hour", "weekday", "track")),
@@ -23,14 +24,25 @@ COMMANDS_OF_A_PERSON = (
 COMMANDS_ABOUT_ALL = ("history", "history --by hour", "history --by track", "recap", "status", "users list")
 """Commands that read everybody's history."""
 
-LISTED = frozenset({"listen_times", "listen_features", "listen_sessions", "mood_history", "unlabelled_listens"})
+LISTED = frozenset({"listen_features", "listen_sessions", "mood_history", "unlabelled_listens"})
 """Views with a row for each listen: people ask for the newest ones of a person, or the first page."""
+
+PAGED = LISTED | {
+    "mood_daily", "mood_daily_expected", "sessions", "top_artists_by_mood", "top_tracks_by_mood", "track_artists",
+    "unlabelled_tracks",
+}  # fmt: skip
+"""Views with a row for each day, session or track of each person: of everybody, people ask for the first page."""
+
+
+def views_for_people(connection: Connection) -> list[str]:
+    """The views that are not a base of others alone."""
+    return [view for view in inspect(connection).get_view_names() if view not in INNER]
 
 
 def questions_about_all(connection: Connection) -> Iterator[tuple[str, str]]:
     """Names and SQL of the questions about everybody: views (or their first page), examples and canned queries."""
-    for view in inspect(connection).get_view_names():
-        yield view, f"SELECT * FROM {view}" + " LIMIT 100" * (view in LISTED)  # noqa: S608 - our own views
+    for view in views_for_people(connection):
+        yield view, f"SELECT * FROM {view}" + " LIMIT 100" * (view in PAGED)  # noqa: S608 - our own views
     for file in sorted((sql_folder() / "examples").glob("*.sql")):
         yield file.stem, file.read_text(encoding="utf-8").rstrip().removesuffix(";")
     if connection.dialect.name == "sqlite":
@@ -41,7 +53,7 @@ def questions_about_all(connection: Connection) -> Iterator[tuple[str, str]]:
 def questions_about_a_person(connection: Connection) -> Iterator[tuple[str, str]]:
     """Names and SQL of the questions about the person ``:user_id``: each view with people in it."""
     inspector = inspect(connection)
-    for view in inspector.get_view_names():
+    for view in views_for_people(connection):
         columns = {column["name"] for column in inspector.get_columns(view)}
         if "user_id" in columns:
             newest = " ORDER BY played_at_ms DESC LIMIT 100" * (view in LISTED and "played_at_ms" in columns)

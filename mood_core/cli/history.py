@@ -13,7 +13,14 @@ from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.mood_table import print_listens, print_mood_table
 from mood_core.cli.terminal import echo_json
-from mood_core.store.queries.history import GROUPINGS, HistoryFilter, MoodCount, latest_listens, months_of, mood_counts
+from mood_core.store.queries.history import (
+    GROUPINGS,
+    HistoryFilter,
+    MoodCount,
+    days_with_listens,
+    latest_listens,
+    mood_counts,
+)
 from mood_core.store.queries.selection import check_days
 from mood_core.usecases.people.manage_users import accounts_called
 
@@ -57,11 +64,11 @@ def command(
             listens = latest_listens(workspace.database, chosen, limit)
             _write(listens) if as_json else print_listens(listens, Console())
         else:
-            counts = mood_counts(workspace.database, by or "day", chosen)
-            if by is None and not as_json and len({count.period for count in counts}) > _MOST_DAYS:
-                by, counts = "month", months_of(counts)
+            if by is None and not as_json and days_with_listens(workspace.database, chosen) > _MOST_DAYS:
+                by = "month"
                 click.echo("Shown by month; `moodlog history --by day` shows days.", err=True)
             by = by or "day"
+            counts = mood_counts(workspace.database, by, chosen)
             if as_json:
                 _write([_line(count, by) for count in counts])
             else:

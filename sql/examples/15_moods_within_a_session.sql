@@ -2,8 +2,8 @@
 SELECT
     place_in_session,
     mood,
-    count(*) AS listens
-FROM listen_sessions
-WHERE place_in_session <= 5 AND mood IS NOT NULL
+    CAST(sum(listens) AS BIGINT) AS listens
+FROM mood_by_session_place
+WHERE place_in_session <= 5 AND mood <> 'Unlabelled'
 GROUP BY place_in_session, mood
 ORDER BY place_in_session, listens DESC, mood;

@@ -2,10 +2,8 @@
 -- stored, unless the history was imported with --min-ms 0.
 SELECT
     display_name,
-    coalesce(mood, 'Unlabelled') AS mood,
-    count(*) AS listens,
-    CAST(sum(skipped) AS BIGINT) AS skipped_listens
-FROM listen_sessions
-WHERE skipped IS NOT NULL
-GROUP BY display_name, coalesce(mood, 'Unlabelled')
+    mood,
+    listens,
+    skipped_listens
+FROM skips_by_mood
 ORDER BY display_name, skipped_listens DESC, mood;

@@ -2,8 +2,8 @@
 SELECT
     mood,
     release_year / 10 * 10 AS decade,
-    count(*) AS listens
-FROM listen_features
-WHERE mood IS NOT NULL AND release_year IS NOT NULL
+    CAST(sum(listens) AS BIGINT) AS listens
+FROM mood_by_release_year
+WHERE mood <> 'Unlabelled'
 GROUP BY mood, release_year / 10 * 10
 ORDER BY mood, decade;

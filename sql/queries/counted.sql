@@ -8,6 +8,7 @@ SELECT
     t.user_key,
     u.timezone,
     coalesce(c.until_ms, 0) AS since_ms,
+    coalesce(c.sessions_until_ms, 0) AS sessions_since_ms,
     t.last_played_at_ms - :recent AS until_ms
 FROM (
     SELECT
@@ -25,19 +26,46 @@ WHERE
 ORDER BY t.user_key;
 
 -- name: listens_to_count
--- A person's listens between two times, in the order of time.
+-- A person's listens between two times, in the order of time; whether they were skipped, -1 if it is not known.
 SELECT
     played_at_ms,
-    track_key
+    track_key,
+    coalesce(skipped, -1) AS skipped
 FROM listens
 WHERE user_key = :user AND played_at_ms >= :since AND played_at_ms < :until
-ORDER BY played_at_ms;
+ORDER BY played_at_ms, track_key;
 
--- name: counted_until
--- Until when the listens of some people are counted.
+-- name: features_to_count
+-- The audio features of some tracks.
+SELECT
+    track_key,
+    acousticness,
+    danceability,
+    energy,
+    instrumentalness,
+    liveness,
+    loudness,
+    speechiness,
+    tempo,
+    valence
+FROM audio_features
+WHERE track_key = ANY(:ids);
+
+-- name: earliest_pending
+-- Each person's earliest listen of some tracks without a label.
 SELECT
     user_key,
-    until_ms
+    min(played_at_ms) AS played_at_ms
+FROM waiting_listens
+WHERE track_key = ANY(:ids)
+GROUP BY user_key;
+
+-- name: counted_until
+-- Until when the listens of some people are counted, and until when their ranks hold.
+SELECT
+    user_key,
+    until_ms,
+    ranked_until_ms
 FROM counted_people
 WHERE user_key = ANY(:ids);
 
@@ -48,9 +76,11 @@ WHERE user_key = ANY(:ids);
 
 -- name: count_person
 -- Move the time until which a person's listens are counted.
-INSERT INTO counted_people (user_key, until_ms)
-VALUES (:user, :until)
-ON CONFLICT (user_key) DO UPDATE SET until_ms = excluded.until_ms;
+INSERT INTO counted_people (user_key, until_ms, sessions_until_ms)
+VALUES (:user, :until, :sessions_until)
+ON CONFLICT (user_key) DO UPDATE SET
+    until_ms = excluded.until_ms,
+    sessions_until_ms = excluded.sessions_until_ms;
 
 -- name: add_to_counted_hours
 -- Add listens by hour of the day.
@@ -75,3 +105,149 @@ ON CONFLICT (user_key, from_mood, to_mood) DO UPDATE SET
 INSERT INTO counted_tracks (user_key, track_key, listens)
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, track_key) DO UPDATE SET listens = counted_tracks.listens + excluded.listens;
+
+-- name: add_counted_sessions
+-- Add sessions that have ended.
+INSERT INTO counted_sessions (user_key, started_at_ms, ended_at_ms, listens, offset_s)
+SELECT * FROM staging; -- noqa: AM04
+
+-- name: add_to_counted_places
+-- Add listens by place in the session.
+INSERT INTO counted_places (user_key, place, calm, energetic, happy, sad, unlabelled)
+SELECT * FROM staging -- noqa: AM04
+ON CONFLICT (user_key, place) DO UPDATE SET
+    calm = counted_places.calm + excluded.calm,
+    energetic = counted_places.energetic + excluded.energetic,
+    happy = counted_places.happy + excluded.happy,
+    sad = counted_places.sad + excluded.sad,
+    unlabelled = counted_places.unlabelled + excluded.unlabelled;
+
+-- name: add_to_counted_skips
+-- Add listens of which it is known whether they were skipped.
+INSERT INTO counted_skips (user_key, mood, listens, skipped)
+SELECT * FROM staging -- noqa: AM04
+ON CONFLICT (user_key, mood) DO UPDATE SET
+    listens = counted_skips.listens + excluded.listens,
+    skipped = counted_skips.skipped + excluded.skipped;
+
+-- name: add_to_counted_sounds
+-- Add sums of audio features by hour of the day.
+INSERT INTO counted_sounds (
+    user_key, hour, listens, acousticness, danceability, energy, instrumentalness, liveness, loudness, speechiness,
+    tempo, valence
+)
+SELECT * FROM staging -- noqa: AM04
+ON CONFLICT (user_key, hour) DO UPDATE SET
+    listens = counted_sounds.listens + excluded.listens,
+    acousticness = counted_sounds.acousticness + excluded.acousticness,
+    danceability = counted_sounds.danceability + excluded.danceability,
+    energy = counted_sounds.energy + excluded.energy,
+    instrumentalness = counted_sounds.instrumentalness + excluded.instrumentalness,
+    liveness = counted_sounds.liveness + excluded.liveness,
+    loudness = counted_sounds.loudness + excluded.loudness,
+    speechiness = counted_sounds.speechiness + excluded.speechiness,
+    tempo = counted_sounds.tempo + excluded.tempo,
+    valence = counted_sounds.valence + excluded.valence;
+
+-- name: people_to_rank
+-- The people who are counted and have a listen since their ranks were made.
+SELECT c.user_key FROM counted_people AS c
+WHERE (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = c.user_key) >= c.ranked_until_ms
+ORDER BY c.user_key;
+
+-- name: plays_to_rank
+-- Some people's listens by track: the counted ones, then those since.
+SELECT
+    user_key,
+    track_key,
+    listens
+FROM counted_tracks
+WHERE user_key = ANY(:ids)
+UNION ALL
+SELECT
+    c.user_key,
+    l.track_key,
+    count(*) AS listens
+FROM counted_people AS c
+INNER JOIN listens AS l ON c.user_key = l.user_key AND l.played_at_ms >= c.until_ms
+WHERE c.user_key = ANY(:ids)
+GROUP BY c.user_key, l.track_key;
+
+-- name: tracks_to_rank
+-- The ids and years of release of some tracks; the year as in the view track_moods.
+SELECT
+    track_key,
+    track_id,
+    CASE
+        WHEN length(release_date) >= 4 AND ltrim(substr(release_date, 1, 4), '0123456789') = ''
+            THEN nullif(CAST(substr(release_date, 1, 4) AS INTEGER), 0)
+    END AS release_year
+FROM tracks
+WHERE track_key = ANY(:ids);
+
+-- name: credits_to_rank
+-- The artists of some tracks.
+SELECT
+    track_key,
+    artist
+FROM artist_credits
+WHERE track_key = ANY(:ids);
+
+-- name: rank_tracks
+-- Write the most played tracks.
+INSERT INTO counted_top_tracks (user_key, mood, place, listens, track_key)
+SELECT * FROM staging; -- noqa: AM04
+
+-- name: rank_artists
+-- Write the most played artists.
+INSERT INTO counted_top_artists (user_key, mood, place, listens, artist)
+SELECT * FROM staging; -- noqa: AM04
+
+-- name: count_years
+-- Write the listens by year of release.
+INSERT INTO counted_years (user_key, release_year, calm, energetic, happy, sad, unlabelled)
+SELECT * FROM staging; -- noqa: AM04
+
+-- name: count_unlabelled
+-- Write the listens of tracks without a mood.
+INSERT INTO counted_unlabelled (user_key, track_key, listens)
+SELECT * FROM staging; -- noqa: AM04
+
+-- name: ranks_hold
+-- Let the ranks of some people hold until a later listen.
+UPDATE counted_people SET
+    ranked_until_ms = (SELECT max(l.played_at_ms) + 1 FROM listens AS l WHERE l.user_key = counted_people.user_key)
+WHERE user_key = ANY(:ids);
+
+-- name: forget_ranks
+-- Make the ranks of some people again at the end of the run.
+UPDATE counted_people SET ranked_until_ms = 0
+WHERE user_key = ANY(:ids);
+
+-- name: ranks_do_not_hold
+-- Make the ranks of people with listens of some tracks again at the end of the run.
+UPDATE counted_people SET ranked_until_ms = 0
+WHERE
+    user_key IN (SELECT k.user_key FROM counted_tracks AS k WHERE k.track_key = ANY(:ids))
+    OR user_key IN (
+        SELECT l.user_key FROM counted_people AS c
+        INNER JOIN listens AS l ON c.user_key = l.user_key AND l.played_at_ms >= c.until_ms
+        WHERE l.track_key = ANY(:ids)
+    );
+
+-- name: release_dates
+-- The release dates of some tracks.
+SELECT
+    track_id,
+    release_date
+FROM tracks
+WHERE track_id = ANY(:ids);
+
+-- name: stored_credits
+-- The artists of some tracks, in their order.
+SELECT
+    track_key,
+    artist
+FROM artist_credits
+WHERE track_key = ANY(:ids)
+ORDER BY track_key, place;

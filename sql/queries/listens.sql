@@ -124,24 +124,56 @@ GROUP BY
     coalesce(s.source, 'none'),
     CASE WHEN p.track_key IS NULL THEN m.unlabelled_reason ELSE p.unlabelled_reason END;
 
--- name: daily_counts
--- Listens by person, local day and mood, from the kept counts.
+-- name: mood_counts
+-- Listens by person, period and mood, from the kept counts of days. A day is in days since 1970-01-01, a week is its
+-- Monday, a month is the date of its first day, and a weekday is 1 (Monday) to 7.
+SELECT
+    u.user_id,
+    u.display_name,
+    /* day: m.day AS period, */
+    /* week: m.day - (m.day + 3) % 7 AS period, */
+    /* month: CAST(date_trunc('month', DATE '1970-01-01' + m.day) AS DATE) AS period, */
+    /* weekday: (m.day + 3) % 7 + 1 AS period, */
+    CAST(sum(m.calm) AS BIGINT) AS calm,
+    CAST(sum(m.energetic) AS BIGINT) AS energetic,
+    CAST(sum(m.happy) AS BIGINT) AS happy,
+    CAST(sum(m.sad) AS BIGINT) AS sad,
+    CAST(sum(m.unlabelled) AS BIGINT) AS unlabelled
+FROM mood_days AS m
+INNER JOIN users AS u ON m.user_key = u.user_key
+WHERE
+    TRUE
+    /* user_ids: AND u.user_id = ANY(:user_ids) */
+    /* first: AND m.day >= :first */
+    /* last: AND m.day <= :last */
+GROUP BY u.user_id, u.display_name, period; -- noqa: RF02
+
+-- name: days_with_listens
+-- The number of days on which one of the people has listens.
+SELECT count(DISTINCT m.day) FROM mood_days AS m
+INNER JOIN users AS u ON m.user_key = u.user_key
+WHERE
+    /* user_ids: u.user_id = ANY(:user_ids) AND */
+    /* first: m.day >= :first AND */
+    /* last: m.day <= :last AND */
+    TRUE;
+
+-- name: hourly_counts
+-- Listens by person, hour of the day and mood, from the kept counts.
 SELECT
     user_id,
     display_name,
-    day,
+    hour,
     mood,
     listens
-FROM mood_daily
+FROM mood_by_hour
 WHERE
-    TRUE
-    /* user_ids: AND user_id = ANY(:user_ids) */
-    /* first_day: AND day >= :first_day */
-    /* last_day: AND day <= :last_day */
-ORDER BY user_id, day, mood;
+    /* user_id: user_id = :user_id AND */
+    TRUE;
 
--- name: hourly_counts
--- Listens by person, hour of the day and mood; all listens of the days are read.
+-- name: hourly_counts_of_days
+-- Listens by person, hour of the day and mood; the listens of the days are read. :since and :before are times that
+-- include the days in every time zone.
 SELECT
     user_id,
     display_name,
@@ -152,17 +184,40 @@ FROM mood_history
 WHERE
     TRUE
     /* user_ids: AND user_id = ANY(:user_ids) */
+    /* since: AND played_at_ms >= :since */
+    /* before: AND played_at_ms < :before */
     /* first_day: AND local_day >= :first_day */
     /* last_day: AND local_day <= :last_day */
 GROUP BY user_id, display_name, local_hour, coalesce(mood, 'Unlabelled')
 ORDER BY user_id, local_hour, mood;
 
+-- name: time_of_newest
+-- A time since which there are at least :limit listens before a time: the latest time of a person's :limit-th newest.
+-- NULL if no person has so many.
+SELECT max(played_at_ms) FROM (
+    SELECT
+        (
+            SELECT l.played_at_ms FROM listens AS l
+            WHERE
+                l.user_key = u.user_key
+                /* before: AND l.played_at_ms < :before */
+            ORDER BY l.played_at_ms DESC
+            LIMIT 1 OFFSET :limit - 1
+        ) AS played_at_ms
+    FROM users AS u
+    WHERE
+        TRUE
+        /* user_ids: AND u.user_id = ANY(:user_ids) */
+) AS newest;
+
 -- name: latest_listens
--- The newest listens with all columns of the view.
+-- The newest listens with all columns of the view. :since and :before are as in hourly_counts_of_days.
 SELECT * FROM mood_history -- noqa: AM04
 WHERE
     TRUE
     /* user_ids: AND user_id = ANY(:user_ids) */
+    /* since: AND played_at_ms >= :since */
+    /* before: AND played_at_ms < :before */
     /* first_day: AND local_day >= :first_day */
     /* last_day: AND local_day <= :last_day */
 ORDER BY played_at_ms DESC

@@ -1,14 +1,18 @@
 -- Every listen with its session and its place in it, 1 for the first. A session is listens of a person with at most 30
 -- minutes (1,800,000 ms) between their times; session_started_at_ms is the time of its first listen, as in the view
--- sessions. mood is NULL if a track is unlabelled. Select one person: all listens of a person are read.
+-- sessions. Order by played_at_ms to sort by time. mood is NULL if a track is unlabelled.
 CREATE VIEW listen_sessions AS
 SELECT
     p.user_id,
     p.display_name,
     p.session_started_at_ms,
-    row_number() OVER (
-        PARTITION BY p.user_id, p.session_started_at_ms
-        ORDER BY p.played_at_ms, p.track_key
+    (
+        SELECT count(*) FROM listens AS x
+        WHERE
+            x.user_key = p.user_key
+            AND x.played_at_ms >= p.session_started_at_ms
+            AND x.played_at_ms <= p.played_at_ms
+            AND (x.played_at_ms < p.played_at_ms OR x.track_key <= p.track_key)
     ) AS place_in_session,
     p.played_at_ms,
     p.ms_played,
@@ -26,17 +30,32 @@ FROM (
         l.track_key,
         l.ms_played,
         l.skipped,
-        max(
-            CASE
-                WHEN NOT EXISTS (
-                    SELECT 1 FROM listens AS x
-                    WHERE
-                        x.user_key = l.user_key
-                        AND x.played_at_ms < l.played_at_ms
-                        AND x.played_at_ms >= l.played_at_ms - 1800000
-                ) THEN l.played_at_ms
-            END
-        ) OVER (PARTITION BY u.user_id ORDER BY l.played_at_ms) AS session_started_at_ms
+        -- The last session that begins at this time or before it: a counted one, or the first listen going back that
+        -- follows no other.
+        CASE
+            WHEN l.played_at_ms < (SELECT c.sessions_until_ms FROM counted_people AS c WHERE c.user_key = l.user_key)
+                THEN (
+                    SELECT k.started_at_ms FROM counted_sessions AS k
+                    WHERE k.user_key = l.user_key AND k.started_at_ms <= l.played_at_ms
+                    ORDER BY k.started_at_ms DESC
+                    LIMIT 1
+                )
+            ELSE (
+                SELECT s.played_at_ms FROM listens AS s
+                WHERE
+                    s.user_key = l.user_key
+                    AND s.played_at_ms <= l.played_at_ms
+                    AND NOT EXISTS (
+                        SELECT 1 FROM listens AS x
+                        WHERE
+                            x.user_key = s.user_key
+                            AND x.played_at_ms < s.played_at_ms
+                            AND x.played_at_ms >= s.played_at_ms - 1800000
+                    )
+                ORDER BY s.played_at_ms DESC
+                LIMIT 1
+            )
+        END AS session_started_at_ms
     FROM users AS u
     INNER JOIN listens AS l ON u.user_key = l.user_key
 ) AS p

@@ -17,13 +17,23 @@ FROM (
         e.session_started_at_ms,
         e.session_ended_at_ms,
         e.listens,
-        CAST((e.session_started_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day,
-        CAST((e.session_started_at_ms / 1000 + o.offset_s) / 3600 % 24 AS INTEGER) AS hour
+        CAST((e.session_started_at_ms / 1000 + e.offset_s) / 86400 AS INTEGER) AS day,
+        CAST((e.session_started_at_ms / 1000 + e.offset_s) / 3600 % 24 AS INTEGER) AS hour
     FROM (
+        -- The counted sessions, then those since.
+        SELECT
+            u.user_id,
+            u.display_name,
+            k.started_at_ms AS session_started_at_ms,
+            k.ended_at_ms AS session_ended_at_ms,
+            k.listens,
+            k.offset_s
+        FROM users AS u
+        INNER JOIN counted_sessions AS k ON u.user_key = k.user_key
+        UNION ALL
         SELECT
             s.user_id,
             s.display_name,
-            s.timezone,
             s.session_started_at_ms,
             (
                 SELECT max(x.played_at_ms) FROM listens AS x
@@ -35,20 +45,19 @@ FROM (
                     x.user_key = s.user_key
                     AND x.played_at_ms >= s.session_started_at_ms
                     AND x.played_at_ms < s.next_started_at_ms
-            ) AS listens
+            ) AS listens,
+            o.offset_s
         FROM (
             -- The listens that begin a session, and when the next session begins; far in the future if there is none.
             SELECT
-                u.user_id,
-                u.display_name,
-                u.timezone,
+                l.user_id,
+                l.display_name,
                 l.user_key,
                 l.played_at_ms AS session_started_at_ms,
                 coalesce(
-                    lead(l.played_at_ms) OVER (PARTITION BY u.user_id ORDER BY l.played_at_ms), 9007199254740992
+                    lead(l.played_at_ms) OVER (PARTITION BY l.user_id ORDER BY l.played_at_ms), 9007199254740992
                 ) AS next_started_at_ms
-            FROM users AS u
-            INNER JOIN listens AS l ON u.user_key = l.user_key
+            FROM session_plays AS l
             WHERE
                 NOT EXISTS (
                     SELECT 1 FROM listens AS x
@@ -57,12 +66,13 @@ FROM (
                         AND x.played_at_ms < l.played_at_ms
                         AND x.played_at_ms >= l.played_at_ms - 1800000
                 )
-            GROUP BY u.user_id, u.display_name, u.timezone, l.user_key, l.played_at_ms
+            GROUP BY l.user_id, l.display_name, l.user_key, l.played_at_ms
         ) AS s
+        INNER JOIN users AS u ON s.user_key = u.user_key
+        INNER JOIN utc_offsets AS o
+            ON
+                u.timezone = o.timezone
+                AND s.session_started_at_ms >= o.starts_at_ms
+                AND s.session_started_at_ms < o.ends_at_ms
     ) AS e
-    INNER JOIN utc_offsets AS o
-        ON
-            e.timezone = o.timezone
-            AND e.session_started_at_ms >= o.starts_at_ms
-            AND e.session_started_at_ms < o.ends_at_ms
 ) AS d

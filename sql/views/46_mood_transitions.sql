@@ -39,15 +39,13 @@ FROM (
             count(*) AS transitions
         FROM (
             SELECT
-                u.user_id,
-                u.display_name,
+                n.user_id,
+                n.display_name,
                 CASE WHEN p.track_key IS NULL THEN a.mood ELSE p.mood END AS from_mood,
                 CASE WHEN q.track_key IS NULL THEN b.mood ELSE q.mood END AS to_mood
             -- SQLite keeps the order of a CROSS JOIN. Without statistics it would start with moods, or read all earlier
             -- listens for each listen, and take minutes.
-            FROM users AS u
-            LEFT JOIN counted_people AS k ON u.user_key = k.user_key
-            CROSS JOIN listens AS n
+            FROM recent_plays AS n
             CROSS JOIN listens AS l
             LEFT JOIN moods AS a
                 ON a.model_key IN (
@@ -62,9 +60,7 @@ FROM (
                 ) AND n.track_key = b.track_key
             LEFT JOIN person_labels AS q ON n.user_key = q.user_key AND n.track_key = q.track_key
             WHERE
-                u.user_key = n.user_key
-                AND n.played_at_ms >= coalesce(k.until_ms, 0)
-                AND n.user_key = l.user_key
+                n.user_key = l.user_key
                 AND l.played_at_ms = (
                     SELECT max(x.played_at_ms) FROM listens AS x
                     WHERE x.user_key = n.user_key AND x.played_at_ms < n.played_at_ms

@@ -166,6 +166,7 @@ def test_mood_is_null_for_a_listen_and_unlabelled_in_a_count(history: Database) 
     assert null == {"mood_history", "listen_features", "listen_sessions"}
     assert named == {
         "mood_by_hour",
+        "mood_by_session_place",
         "mood_by_weekday",
         "mood_daily",
         "mood_monthly",

@@ -82,7 +82,7 @@ def test_no_statement_reads_a_whole_table_for_each_row(connection: Connection) -
     assert planned > 200
 
 
-@pytest.mark.parametrize("view", ["mood_history", "unlabelled_listens"])
+@pytest.mark.parametrize("view", ["listen_features", "listen_sessions", "mood_history", "unlabelled_listens"])
 def test_the_last_listens_of_a_person_are_read_in_the_order_of_their_index(connection: Connection, view: str) -> None:
     newest = f"SELECT * FROM {view} WHERE user_id = 'ada' ORDER BY played_at_ms DESC LIMIT 100"  # noqa: S608
     # The table of models has a few rows.

@@ -22,7 +22,21 @@ from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import SqlFile, sql_files, sql_folder
 
-INNER = frozenset({"listen_sources", "listen_times", "day_moods", "day_shares", "person_moods", "track_moods"})
+INNER = frozenset(
+    {
+        "day_moods",
+        "day_shares",
+        "listen_sources",
+        "listen_times",
+        "person_moods",
+        "ranked_people",
+        "recent_listens",
+        "recent_plays",
+        "session_plays",
+        "track_moods",
+        "unranked_plays",
+    }
+)
 """Views that are a base of other views and are not for users."""
 
 _HEADER = re.compile(r"(?:-- .*\n)+")

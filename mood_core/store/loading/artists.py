@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,15 +11,38 @@ from sqlalchemy import Connection
 
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.named_queries import query
-from mood_core.store.loading.keys import keys_of
+from mood_core.store.loading.keys import keys_of, raw_rows
 
 
-def replace_artists(connection: Connection, tracks: pa.Table) -> None:
-    """Replace the artists of ``tracks``, which are rows of the dataset that were loaded in this transaction."""
+def release_dates(connection: Connection, tracks: pa.Table) -> dict[str, str | None]:
+    """The stored release dates of those of ``tracks`` that are stored, by id."""
     ids = tracks["track_id"].to_pylist()
+    return dict(raw_rows(connection.execute(query("release_dates"), {"ids": ids})))
+
+
+def replace_artists(connection: Connection, tracks: pa.Table, before: Mapping[str, str | None]) -> list[int]:
+    """Replace the artists of ``tracks``, rows of the dataset that were loaded in this transaction, where they differ.
+
+    ``before`` are the :func:`release_dates` before that. Returns the keys of the tracks that were stored before and
+    have other artists or another release date now.
+    """
+    ids, dates = tracks["track_id"].to_pylist(), tracks["release_date"].to_pylist()
     keys = keys_of(connection, "tracks", ids)
-    connection.execute(query("delete_rows_of_tracks", table="artist_credits"), {"ids": list(keys.values())})
-    insert_rows(connection, "load_artist_credits", _credits(tracks, pa.array([keys[id_] for id_ in ids], pa.int64())))
+    stored: dict[int, list[str]] = {}
+    for key, artist in raw_rows(connection.execute(query("stored_credits"), {"ids": list(keys.values())})):
+        stored.setdefault(key, []).append(artist)
+    names = [[name for name in artists or [] if name] for artists in tracks["artists"].to_pylist()]
+    other = [stored.get(keys[id_], []) != artists for id_, artists in zip(ids, names, strict=True)]
+    changed = tracks.filter(pa.array(other))
+    changed_keys = [keys[id_] for id_ in changed["track_id"].to_pylist()]
+    if changed_keys:
+        connection.execute(query("delete_rows_of_tracks", table="artist_credits"), {"ids": changed_keys})
+        insert_rows(connection, "load_artist_credits", _credits(changed, pa.array(changed_keys, pa.int64())))
+    return [
+        keys[id_]
+        for id_, date, differs in zip(ids, dates, other, strict=True)
+        if id_ in before and (differs or (date is not None and date != before[id_]))
+    ]
 
 
 def _credits(tracks: pa.Table, track_keys: pa.Array) -> pa.Table:

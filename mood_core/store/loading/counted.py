@@ -13,40 +13,64 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
-from mood_core.domain.records import MOODS
+from mood_core.domain.records import FEATURES, MOODS
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.history_counts import (
+    Columns,
+    by_mood,
+    by_place,
+    closed_sessions,
+    sessions_of,
+    skips,
+    sounds,
+    transitions,
+)
 from mood_core.store.loading.key_cache import KeyCache
+from mood_core.store.loading.keys import raw_rows
 from mood_core.store.loading.person_labels import with_own_labels
+from mood_core.store.loading.ranks import RANKED, people_to_rank, rank_people
 from mood_core.store.queries.time_zones import offsets_of
 
-COUNTED = ("counted_hours", "counted_transitions", "counted_tracks", "counted_people")
+COUNTED = (
+    "counted_hours",
+    "counted_transitions",
+    "counted_tracks",
+    "counted_sessions",
+    "counted_places",
+    "counted_skips",
+    "counted_sounds",
+    *RANKED,
+    "counted_people",
+)
 """The tables."""
 
 _DAY_MS = 86_400_000
-STEP_MS = 60 * _DAY_MS
+STEP_MS = 7 * _DAY_MS
 RECENT_MS = 7 * _DAY_MS
-_FOLLOWS_MS = 1_800_000
-_CODES = len(MOODS) + 1
+_SOUNDS = FEATURES[:9]
 
 
 def is_due(connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = RECENT_MS) -> bool:
-    """Whether :func:`count_people` has something to count."""
-    return connection.execute(query("people_to_count"), {"step": step_ms, "recent": recent_ms}).first() is not None
+    """Whether :func:`count_people` has something to count or to rank."""
+    due = connection.execute(query("people_to_count"), {"step": step_ms, "recent": recent_ms}).first()
+    return due is not None or bool(people_to_rank(connection))
 
 
 def count_people(connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = RECENT_MS) -> int:
     """Count the history of the people of whom at least ``step_ms`` are not counted yet; returns their number.
 
-    The last ``recent_ms`` stay uncounted. No other transaction may change counts meanwhile.
+    The last ``recent_ms`` stay uncounted; ranks include them. No other transaction may change counts meanwhile.
     """
     people = connection.execute(query("people_to_count"), {"step": step_ms, "recent": recent_ms}).all()
     cache = KeyCache()
     for row in people:
-        _count(connection, cache, row.user_key, row.timezone, row.since_ms, row.until_ms)
-        connection.execute(query("count_person"), {"user": row.user_key, "until": row.until_ms})
+        sessions_until = _count(connection, cache, row)
+        values = {"user": row.user_key, "until": row.until_ms, "sessions_until": sessions_until}
+        connection.execute(query("count_person"), values)
+    rank_people(connection)
     return len(people)
 
 
@@ -63,10 +87,16 @@ def forget_all_counts(connection: Connection) -> None:
 
 
 def forget_counts_after(connection: Connection, earliest_ms: Mapping[int, int]) -> None:
-    """Delete the counts of the people with a change at ``earliest_ms`` (by user key) or later, if it is counted."""
+    """Delete the counts of the people with a change at ``earliest_ms`` (by user key) or later, if it is counted.
+
+    If it is not counted yet but ranked, their ranks do not hold any more.
+    """
     if earliest_ms:
-        until = connection.execute(query("counted_until"), {"ids": list(earliest_ms)})
-        forget_counts(connection, [key for key, until_ms in until if earliest_ms[key] < until_ms])
+        people = connection.execute(query("counted_until"), {"ids": list(earliest_ms)}).all()
+        forget_counts(connection, [key for key, until_ms, _ in people if earliest_ms[key] < until_ms])
+        ranked = [key for key, until_ms, ranked_ms in people if until_ms <= earliest_ms[key] < ranked_ms]
+        if ranked:
+            connection.execute(query("forget_ranks"), {"ids": ranked})
 
 
 def forget_counts_of_days(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
@@ -78,48 +108,55 @@ def forget_counts_of_days(connection: Connection, pairs: Iterable[tuple[int, int
     forget_counts_after(connection, {key: (day - 1) * _DAY_MS for key, day in first.items()})
 
 
-def _count(connection: Connection, cache: KeyCache, user: int, zone: str, since_ms: int, until_ms: int) -> None:
-    span = {"user": user, "since": since_ms - _FOLLOWS_MS, "until": until_ms}
+def forget_counts_of_tracks(connection: Connection, track_keys: Sequence[int]) -> None:
+    """Delete the counts that include a listen of one of ``track_keys``, which have new audio features."""
+    if connection.scalar(query("labelled_tracks"), {"ids": track_keys}) is not None:
+        forget_all_counts(connection)
+    else:
+        earliest = raw_rows(connection.execute(query("earliest_pending"), {"ids": track_keys}))
+        forget_counts_after(connection, dict(earliest))
+
+
+def _count(connection: Connection, cache: KeyCache, person: Row[Any]) -> int:
+    """Count a person's listens between two times; returns the time since which sessions are not counted."""
+    # The listens of the last session that was open are read again: its end and the places in it depend on them.
+    span = {"user": person.user_key, "since": person.sessions_since_ms, "until": person.until_ms}
     cursor: Any = connection.execute(query("listens_to_count"), span).cursor  # without a Row for each
-    times, keys = np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, 2).T
+    times, keys, skipped = np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, 3).T
     tracks, places = np.unique(keys, return_inverse=True)
-    labels = with_own_labels(connection, np.full(len(tracks), user), tracks, cache.labels(connection, tracks))
+    labels = with_own_labels(
+        connection, np.full(len(tracks), person.user_key), tracks, cache.labels(connection, tracks)
+    )
     codes = labels.codes.astype(np.int64)
     moods = np.where(codes < 2 * len(MOODS), codes % len(MOODS), len(MOODS))[places]
-    new = times >= since_ms
-    hours = (times[new] // 1000 + offsets_of(connection, zone, times[new] // 1000)) // 3600 % 24
-    by_hour = np.bincount(hours * _CODES + moods[new], minlength=24 * _CODES).reshape(24, _CODES)
-    heard = by_hour.sum(1) > 0
-    columns = [np.full(24, user)[heard], np.arange(24)[heard], *by_hour[heard].T]
-    _insert("add_to_counted_hours", connection, ["hour", *(mood.lower() for mood in MOODS), "unlabelled"], columns)
+    sessions = sessions_of(times)
+    closed, sessions_until = closed_sessions(times, sessions, person.until_ms)
+    closed["offset_s"] = offsets_of(connection, person.timezone, closed["started_at_ms"] // 1000)
+    new = times >= person.since_ms
+    seconds = times[new] // 1000
+    hours = (seconds + offsets_of(connection, person.timezone, seconds)) // 3600 % 24
     plays = np.bincount(places[new], minlength=len(tracks))
-    played = plays > 0
-    columns = [np.full(len(tracks), user)[played], tracks[played], plays[played]]
-    _insert("add_to_counted_tracks", connection, ["track_key", "listens"], columns)
-    earlier, later = _pairs(times)
-    here = (times[later] >= since_ms) & (moods[earlier] < len(MOODS)) & (moods[later] < len(MOODS))
-    cells = np.bincount(moods[earlier][here] * _CODES + moods[later][here], minlength=_CODES**2)
-    found = np.flatnonzero(cells)
-    names = np.array([*MOODS, ""])
-    columns = [np.full(len(found), user), names[found // _CODES], names[found % _CODES], cells[found]]
-    _insert("add_to_counted_transitions", connection, ["from_mood", "to_mood", "transitions"], columns)
+    heard = np.flatnonzero(plays)
+    counts: dict[str, Columns] = {
+        "add_to_counted_hours": by_mood("hour", hours, moods[new]),
+        "add_to_counted_tracks": {"track_key": tracks[heard], "listens": plays[heard]},
+        "add_to_counted_transitions": transitions(times, moods, person.since_ms),
+        "add_counted_sessions": closed,
+        "add_to_counted_places": by_place(sessions.places[new], moods[new]),
+        "add_to_counted_skips": skips(skipped[new], moods[new]),
+        "add_to_counted_sounds": sounds(hours, places[new], _features(connection, tracks), _SOUNDS),
+    }
+    for statement, columns in counts.items():
+        rows = {"user_key": np.full(len(next(iter(columns.values()))), person.user_key), **columns}
+        insert_rows(connection, statement, pa.table({name: pa.array(column) for name, column in rows.items()}))
+    return sessions_until
 
 
-def _pairs(times: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The indices of each two listens of which the second is of the next time, up to half an hour later.
-
-    ``times`` (n,) are sorted. Several listens can have the same time.
-    """
-    moments, group, sizes = np.unique(times, return_inverse=True, return_counts=True)
-    starts = np.cumsum(sizes) - sizes
-    follows = np.append(np.diff(moments) <= _FOLLOWS_MS, False)[group] if len(times) else np.zeros(0, np.bool_)
-    first = np.flatnonzero(follows)
-    following = group[first] + 1
-    many = sizes[following]
-    earlier = np.repeat(first, many)
-    within = np.arange(len(earlier)) - np.repeat(np.cumsum(many) - many, many)
-    return earlier, np.repeat(starts[following], many) + within
-
-
-def _insert(statement: str, connection: Connection, names: list[str], columns: list[NDArray[Any]]) -> None:
-    insert_rows(connection, statement, pa.table(dict(zip(["user_key", *names], map(pa.array, columns), strict=True))))
+def _features(connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The audio features of ``track_keys`` (n,), which are sorted: (n, 9), NaN without features."""
+    found = np.full((len(track_keys), len(_SOUNDS)), np.nan)
+    rows = raw_rows(connection.execute(query("features_to_count"), {"ids": track_keys.tolist()}))
+    if rows:
+        table = np.array(rows, np.float64)
+        found[np.searchsorted(track_keys, table[:, 0].astype(np.int64))] = table[:, 1:]
+    return found

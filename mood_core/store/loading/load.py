@@ -20,7 +20,8 @@ from mood_core.lake import BatchFile
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.loading.artists import replace_artists
+from mood_core.store.loading.artists import release_dates, replace_artists
+from mood_core.store.loading.counted import forget_counts_of_tracks
 from mood_core.store.loading.daily import (
     add_listens,
     labelled,
@@ -31,6 +32,7 @@ from mood_core.store.loading.daily import (
 from mood_core.store.loading.key_cache import LoadCache, invalidate_labels
 from mood_core.store.loading.keyed_rows import with_keys
 from mood_core.store.loading.person_labels import follow_heads, label_heard, with_own_labels
+from mood_core.store.loading.ranks import forget_ranks_of
 from mood_core.store.loading.shifted_counts import follow_answers
 from mood_core.store.loading.totals import add_to_totals, features_came, without_features
 from mood_core.store.queries.ledger import enter, take_over
@@ -85,9 +87,10 @@ def load_into(
         moved = _moving(connection, table) if file.dataset == "users" else []
         keyed = with_keys(connection, table, cache.track_keys).select(columns)
         new = _newly_featured(connection, file.dataset, keyed, keep_counts)
+        dates = release_dates(connection, table) if file.dataset == "tracks" else {}
         inserted = insert_rows(connection, statement, keyed)
         if file.dataset == "tracks":
-            replace_artists(connection, table)
+            forget_ranks_of(connection, replace_artists(connection, table, dates))
         if file.dataset == "users":
             moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
         if keep_counts:
@@ -96,6 +99,7 @@ def load_into(
             serialise_counts(connection)
             invalidate_labels(connection)
             features_came(connection, new, inserted, estimated=file.dataset == "estimated_features")
+            forget_counts_of_tracks(connection, new)
         if file.dataset == "audio_features" or (file.dataset == "moods" and _has_estimates(table)):
             _replace_estimates(connection, keyed["track_key"].unique().to_pylist(), keep_counts=keep_counts)
     return True

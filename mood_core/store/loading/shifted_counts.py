@@ -17,6 +17,7 @@ from mood_core.domain.records import MOODS
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.day_counts import DAY_COLUMNS, day_counts
+from mood_core.store.loading.history_counts import by_place, skips
 from mood_core.store.loading.key_cache import TrackLabels
 from mood_core.store.loading.keys import raw_rows
 from mood_core.store.loading.person_labels import find_labels_of, with_own_labels
@@ -72,9 +73,11 @@ class _Shift:
         zone = self._connection.execute(query("time_zones_by_key"), {"ids": [self._user]}).one().timezone
         local_s = self._times // 1000 + offsets_of(self._connection, zone, self._times // 1000)
         self._shift_days(local_s // _DAY_S)
-        for _, until_ms in self._connection.execute(query("counted_until"), {"ids": [self._user]}).all():
+        for _, until_ms, _ in self._connection.execute(query("counted_until"), {"ids": [self._user]}).all():
             self._shift_hours(local_s // 3600 % _HOURS, self._times < until_ms)
             self._shift_transitions(until_ms)
+            self._shift_places_and_skips(until_ms)
+        self._connection.execute(query("forget_ranks"), {"ids": [self._user]})
 
     def _shift_days(self, days: NDArray[np.int64]) -> None:
         users = np.full(len(days), self._user)
@@ -94,6 +97,23 @@ class _Shift:
         names = ["user_key", "hour", *(mood.lower() for mood in MOODS), "unlabelled"]
         columns = [np.full(len(changed), self._user), changed, *cells[changed].T]
         insert_rows(self._connection, "add_to_counted_hours", pa.table(dict(zip(names, columns, strict=True))))
+
+    def _shift_places_and_skips(self, until_ms: int) -> None:
+        values = {"user": self._user, "times": np.unique(self._times).tolist(), "until": until_ms}
+        rows = raw_rows(self._connection.execute(query("places_of_tracks"), values | {"ids": self._tracks.tolist()}))
+        keys, places, skipped = np.array(rows, np.int64).reshape(-1, 3).T
+        for labels, sign in ((self._before, -1), (self._after, 1)):
+            moods = _moods(labels)[np.searchsorted(self._tracks, keys)]
+            changes = {
+                "add_to_counted_places": by_place(places, moods),
+                "add_to_counted_skips": skips(skipped, moods),
+            }
+            for statement, columns in changes.items():
+                key, *counts = columns
+                signed = {name: sign * columns[name] for name in counts}
+                users = np.full(len(columns[key]), self._user)
+                insert_rows(self._connection, statement, pa.table({"user_key": users, key: columns[key], **signed}))
+        self._connection.execute(query("remove_empty_skips"), {"user": self._user})
 
     def _shift_transitions(self, until_ms: int) -> None:
         times = np.unique(self._times).tolist()

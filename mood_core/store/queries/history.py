@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from operator import attrgetter
 from typing import Any
 
 from mood_core.domain.records import MOODS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 
-_OF_A_DAY: dict[str, Callable[[date], str | int]] = {
-    "day": str,
-    "week": lambda day: str(day - timedelta(days=day.weekday())),
-    "month": lambda day: str(day)[:7],
-    "weekday": date.isoweekday,
+_EPOCH = date(1970, 1, 1)
+_DAY_MS = 86_400_000
+_PERIODS: dict[str, Callable[[Any], str | int]] = {
+    "day": lambda day: str(_EPOCH + timedelta(days=day)),
+    "week": lambda monday: str(_EPOCH + timedelta(days=monday)),
+    "month": lambda first_day: str(first_day)[:7],
+    "weekday": int,
 }
-"""The periods that are made of days: which one a day belongs to. A week is shown as the Monday that begins it."""
+"""The periods that are made of days: how the value of the statement ``mood_counts`` is shown."""
 
-GROUPINGS = (*_OF_A_DAY, "hour")
+GROUPINGS = (*_PERIODS, "hour")
 """The kinds of periods."""
 
 
@@ -51,45 +52,72 @@ class HistoryFilter:
     first_day: date | None = None
     last_day: date | None = None
 
-    def values(self) -> dict[str, str | Sequence[str]]:
-        """The parameters of the query; their names are also its options."""
+    def days(self) -> dict[str, Any]:
+        """The parameters of a query over days as numbers; their names are also its options."""
+        first, last = (None if day is None else (day - _EPOCH).days for day in (self.first_day, self.last_day))
+        return _given(user_ids=self.user_ids, first=first, last=last)
+
+    def times(self) -> dict[str, Any]:
+        """The parameters of a query over listens; their names are also its options.
+
+        A local day is within a day of the UTC day with its date: ``since`` and ``before`` bound what is read.
+        """
+        days = self.days()
+        since = (days["first"] - 1) * _DAY_MS if "first" in days else None
+        before = (days["last"] + 2) * _DAY_MS if "last" in days else None
         first_day, last_day = (None if day is None else str(day) for day in (self.first_day, self.last_day))
-        chosen = {"user_ids": self.user_ids, "first_day": first_day, "last_day": last_day}
-        return {name: one for name, one in chosen.items() if one is not None}
+        return _given(user_ids=self.user_ids, since=since, before=before, first_day=first_day, last_day=last_day)
 
 
 def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[MoodCount]:
-    """Listens by mood for each period of the kind ``by`` (one of :data:`GROUPINGS`), oldest first."""
-    values = chosen.values()
-    rows = database.rows(query("hourly_counts" if by == "hour" else "daily_counts", *values), values)
-    period_of = attrgetter("hour") if by == "hour" else lambda row: _OF_A_DAY[by](date.fromisoformat(str(row.day)))
-    return _summed((row.user_id, row.display_name, period_of(row), {row.mood: row.listens}) for row in rows)
+    """Listens by mood for each period of the kind ``by`` (one of :data:`GROUPINGS`), by person, oldest first."""
+    if by == "hour":
+        return _by_hour(database, chosen)
+    rows = database.rows(query("mood_counts", by, *chosen.days()), chosen.days())
+    counts = [
+        MoodCount(user_id, name, _PERIODS[by](period), dict(zip((*MOODS, "Unlabelled"), numbers, strict=True)))
+        for user_id, name, period, *numbers in rows
+    ]
+    return sorted(counts, key=lambda one: (one.user_id, one.period))
 
 
-def months_of(days: Iterable[MoodCount]) -> list[MoodCount]:
-    """The counts of ``days`` by month, without another query."""
-    return _summed((day.user_id, day.display_name, str(day.period)[:7], day.listens) for day in days)
-
-
-def _summed(counted: Iterable[tuple[str, str, str | int, Mapping[str, int]]]) -> list[MoodCount]:
-    periods: dict[tuple[str, str, str | int], dict[str, int]] = {}
-    for user_id, name, period, listens in counted:
-        counts = periods.setdefault((user_id, name, period), dict.fromkeys((*MOODS, "Unlabelled"), 0))
-        for mood, count in listens.items():
-            counts[mood] += count
-    return sorted(
-        (MoodCount(*key, counts) for key, counts in periods.items()), key=lambda one: (one.user_id, one.period)
-    )
+def days_with_listens(database: Database, chosen: HistoryFilter) -> int:
+    """The number of days on which someone has listens."""
+    return int(database.scalar(query("days_with_listens", *chosen.days()), chosen.days()) or 0)
 
 
 def latest_listens(database: Database, chosen: HistoryFilter, limit: int) -> list[dict[str, Any]]:
     """The newest ``limit`` listens with their moods, newest first; times as ISO 8601 text."""
-    values = chosen.values()
+    values = chosen.times()
+    newest = _given(user_ids=chosen.user_ids, before=values["before"] - 3 * _DAY_MS if "before" in values else None)
+    since = database.scalar(query("time_of_newest", *newest), newest | {"limit": limit})
+    if since is not None:
+        values["since"] = max(since, values.get("since", since))
     rows = database.rows(query("latest_listens", *values), values | {"limit": limit})
-    return [{name: _plain(value) for name, value in row._asdict().items()} for row in rows]
+    return [{name: _shown(value) for name, value in row._asdict().items()} for row in rows]
 
 
-def _plain(value: Any) -> Any:
+def _by_hour(database: Database, chosen: HistoryFilter) -> list[MoodCount]:
+    values = chosen.times()
+    if values.keys() - {"user_ids"}:
+        rows = list(database.rows(query("hourly_counts_of_days", *values), values))
+    else:
+        # One person at a time: SQLite would read all people for a list of them.
+        people = [{}] if chosen.user_ids is None else [{"user_id": each} for each in chosen.user_ids]
+        rows = [row for person in people for row in database.rows(query("hourly_counts", *person), person)]
+    hours: dict[tuple[str, str, int], dict[str, int]] = {}
+    for row in rows:
+        counts = hours.setdefault((row.user_id, row.display_name, row.hour), dict.fromkeys((*MOODS, "Unlabelled"), 0))
+        counts[row.mood] += row.listens
+    return sorted((MoodCount(*key, counts) for key, counts in hours.items()), key=lambda one: (one.user_id, one.period))
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """The values that are given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _shown(value: Any) -> Any:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")  # as on SQLite
     return value.isoformat(" ") if isinstance(value, datetime) else str(value) if isinstance(value, date) else value

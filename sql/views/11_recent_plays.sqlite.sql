@@ -1,0 +1,14 @@
+-- Every listen that is not counted yet in the tables counted_*, and until when its person's counts and ranks hold.
+CREATE VIEW recent_plays AS
+SELECT
+    u.user_id,
+    u.display_name,
+    u.user_key,
+    l.track_key,
+    l.played_at_ms,
+    l.skipped,
+    coalesce(c.until_ms, 0) AS until_ms,
+    coalesce(c.ranked_until_ms, 0) AS ranked_until_ms
+FROM users AS u
+LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)

@@ -1,0 +1,40 @@
+-- Every listen that is not counted yet in the tables counted_*, with the local hour and the mood.
+CREATE VIEW recent_listens AS
+SELECT
+    u.user_id,
+    u.display_name,
+    l.track_key,
+    l.skipped,
+    CAST((l.played_at_ms / 1000 + o.offset_s) / 3600 % 24 AS INTEGER) AS hour,
+    coalesce(CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END, 'Unlabelled') AS mood
+FROM users AS u
+-- One period at a time: each is one range of the person's listens in the index. OFFSET forces this plan; otherwise the
+-- planner compares each listen with all periods.
+LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+INNER JOIN utc_offsets AS o ON u.timezone = o.timezone AND o.ends_at_ms > coalesce(c.until_ms, 0)
+CROSS JOIN
+    LATERAL (
+        SELECT
+            x.track_key,
+            x.played_at_ms,
+            x.skipped
+        FROM listens AS x
+        WHERE
+            u.user_key = x.user_key
+            AND x.played_at_ms >= greatest(o.starts_at_ms, coalesce(c.until_ms, 0))
+            AND x.played_at_ms < o.ends_at_ms
+        OFFSET 0 -- noqa: AM09
+    ) AS l
+-- Finds each label with the index: PostgreSQL would hash all labels for one person's listens. There is one label at
+-- most; LIMIT forces this plan.
+LEFT JOIN LATERAL (
+    SELECT x.mood FROM moods AS x
+    WHERE
+        x.model_key IN (
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+        )
+        AND l.track_key = x.track_key
+    LIMIT 1 -- noqa: AM09
+) AS m ON TRUE
+LEFT JOIN person_labels AS p ON u.user_key = p.user_key AND l.track_key = p.track_key
