@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from mood_core.domain.records import Track, User
 from mood_core.installation import install_extra
 from mood_core.lake.arrow_tables import to_table, users_table
 from mood_core.lake.schema import LISTENS, TRACKS, USERS
-from mood_core.store.queries.history import HistoryFilter, months_of, mood_counts
+from mood_core.store.queries.history import HistoryFilter, days_with_listens, mood_counts
 from tests.store_data import NOW, listens
 
 _BIDI = "\u202e\u2066\u2069\u200f"
@@ -210,12 +211,17 @@ def test_nothing_is_said_about_labels_where_there_is_none(history: Path) -> None
     assert "curator" not in _moodlog("recap", "--week", "2026-11-14").stderr
 
 
-def test_months_of_a_long_history_are_those_of_the_query(history: Path) -> None:
+def test_months_of_a_long_history_are_the_sums_of_its_days(history: Path) -> None:
     with Workspace() as workspace:
         plays = [("ada", NOW - timedelta(days=day), _TRACK) for day in range(1, 120)]
         workspace.batches.add(LISTENS, listens(plays), now=NOW)
         months = mood_counts(workspace.database, "month", HistoryFilter())
-        assert months_of(mood_counts(workspace.database, "day", HistoryFilter())) == months
+        days = mood_counts(workspace.database, "day", HistoryFilter())
+        assert len({day.period for day in days}) == days_with_listens(workspace.database, HistoryFilter())
+    summed: Counter[tuple[str, str]] = Counter()
+    for day in days:
+        summed[day.user_id, str(day.period)[:7]] += day.total
+    assert {(month.user_id, month.period): month.total for month in months} == summed
     shown = _moodlog("history")
     assert "Shown by month" in shown.stderr
     assert all(str(month.period) in shown.stdout for month in months)

@@ -81,8 +81,11 @@ def _rank(connection: Connection, cache: KeyCache, ids: list[int]) -> None:
     rows["track_key"] = plays.keys[rows.pop("name")]
     _insert(connection, "rank_tracks", rows)
     _rank_artists(connection, plays, labelled)
-    tracks = plays.keys[plays.tracks[~labelled]]
-    rest = {"user_key": plays.people[~labelled], "track_key": tracks, "listens": plays.listens[~labelled]}
+    rest: dict[str, NDArray[np.generic]] = {
+        "user_key": plays.people[~labelled],
+        "track_key": plays.keys[plays.tracks[~labelled]],
+        "listens": plays.listens[~labelled],
+    }
     _insert(connection, "count_unlabelled", rest)
     years = np.array([described[key][1] or 0 for key in plays.keys.tolist()], np.int64)
     _insert(connection, "count_years", _by_year(plays, years[plays.tracks]))
