@@ -10,8 +10,8 @@ SELECT
 FROM users AS u
 -- One period at a time: each is one range of the person's listens in the index. OFFSET forces this plan; otherwise the
 -- planner compares each listen with all periods.
-LEFT JOIN counted_people AS c ON u.user_key = c.user_key
-INNER JOIN utc_offsets AS o ON u.timezone = o.timezone AND o.ends_at_ms > coalesce(c.until_ms, 0)
+LEFT JOIN counted_people AS k ON u.user_key = k.user_key
+INNER JOIN utc_offsets AS o ON u.timezone = o.timezone AND o.ends_at_ms > coalesce(k.until_ms, 0)
 CROSS JOIN
     LATERAL (
         SELECT
@@ -21,7 +21,7 @@ CROSS JOIN
         FROM listens AS x
         WHERE
             u.user_key = x.user_key
-            AND x.played_at_ms >= greatest(o.starts_at_ms, coalesce(c.until_ms, 0))
+            AND x.played_at_ms >= greatest(o.starts_at_ms, coalesce(k.until_ms, 0))
             AND x.played_at_ms < o.ends_at_ms
         OFFSET 0 -- noqa: AM09
     ) AS l

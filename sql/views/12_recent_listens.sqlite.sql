@@ -9,12 +9,12 @@ SELECT
     coalesce(CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END, 'Unlabelled') AS mood
 FROM users AS u
 -- One period at a time: each is one range of the person's listens in the index.
-LEFT JOIN counted_people AS c ON u.user_key = c.user_key
-INNER JOIN utc_offsets AS o ON u.timezone = o.timezone AND o.ends_at_ms > coalesce(c.until_ms, 0)
+LEFT JOIN counted_people AS k ON u.user_key = k.user_key
+INNER JOIN utc_offsets AS o ON u.timezone = o.timezone AND o.ends_at_ms > coalesce(k.until_ms, 0)
 INNER JOIN listens AS l
     ON
         u.user_key = l.user_key
-        AND l.played_at_ms >= max(o.starts_at_ms, coalesce(c.until_ms, 0))
+        AND l.played_at_ms >= max(o.starts_at_ms, coalesce(k.until_ms, 0))
         AND l.played_at_ms < o.ends_at_ms
 LEFT JOIN moods AS m
     ON m.model_key IN (
