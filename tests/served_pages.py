@@ -33,10 +33,12 @@ class ServedPages:
 
 
 @contextmanager
-def served(space: Workspace) -> Iterator[ServedPages]:
+def served(space: Workspace, *, read_only: bool = False) -> Iterator[ServedPages]:
     """Serve the pages of ``space`` in a thread of this process."""
     access, listener = access_of(space), listen(0)
-    server = uvicorn.Server(uvicorn.Config(create_app(space, access), log_level="warning", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(space, access, read_only=read_only), log_level="warning", access_log=False)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     name, value = access.cookie

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -35,15 +37,18 @@ if TYPE_CHECKING:
 @click.command
 @click.option("--port", type=click.IntRange(1, 65535), default=4200, help="Port of Prefect's pages.")
 @click.option("--timezone", metavar="ZONE", help="IANA time zone of the daily times.  [default: this machine's]")
+@click.option("--web/--no-web", "with_pages", default=True, help="Serve the moods as live pages too, see moodlog web.")
 @click.option("--show-password", is_flag=True, help="Print the password of Prefect's pages and commands, and exit.")
 @click.pass_context
-def command(context: click.Context, port: int, timezone: str | None, show_password: bool) -> None:
+def command(context: click.Context, port: int, timezone: str | None, with_pages: bool, show_password: bool) -> None:
     """Run all schedules on this machine: pull due accounts every half hour, label every night.
 
     Runs until it is stopped. Prefect's pages and the history of runs are at http://127.0.0.1:4200, unless
     PREFECT_API_URL or your Prefect profile names your own server. Schedules are defined in prefect.yaml. The pages ask
     once for the password that --show-password prints; moodlog generates it and stores it in HOME.
     http://127.0.0.1:4200/health returns 200 while runs start on schedule, otherwise 503 with the problems.
+
+    The moods are served as live pages on another port. Their link is printed; `moodlog web --link` prints a new one.
 
     The times of prefect.yaml that name an hour, such as 04:30 for the nightly run, are in this machine's time zone.
 
@@ -88,7 +93,8 @@ def command(context: click.Context, port: int, timezone: str | None, show_passwo
                 runtime.wait_until_ready()
             if runtime.server is not None and runtime.server.port != port:
                 console.print(f"Port {port} is in use by another program, so Prefect's pages use another port.")
-            _serve(runtime, home / "prefect", timezone, console.print)
+            with _pages() if with_pages else contextlib.nullcontext():
+                _serve(runtime, home / "prefect", timezone, console.print)
     except KeyboardInterrupt:
         console.print("Stopped.")
 
@@ -112,6 +118,21 @@ def _only_one(folder: Path) -> Iterator[None]:
         )
     with contextlib.closing(lock):
         yield
+
+
+@contextlib.contextmanager
+def _pages() -> Iterator[None]:
+    """Serve the living page in a process of its own, without the password of Prefect's server."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    command = [sys.executable, "-m", "flows.cli", "web", "--with-parent", str(os.getpid())]
+    process = subprocess.Popen(  # noqa: S603 - moodlog itself
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=2, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _serve(runtime: PrefectRuntime, folder: Path, timezone: str | None, say: Callable[[str], None]) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import html
+import os
 import signal
 import sys
 import tempfile
+import threading
+import time
 import webbrowser
 from pathlib import Path
 
@@ -16,14 +19,14 @@ from mood_core.app.workspace import Workspace
 from mood_core.cli.browse_gate import redirect_page
 from mood_core.files.private import write_private
 
-DEFAULT_PORT = 8765
-
 
 @click.command
-@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, help="Port of the pages.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the pages.  [default: 8765, or a free one]")
 @click.option("--open", "open_it", is_flag=True, help="Open the pages in the browser.")
-@click.option("--link", is_flag=True, help="Print a new link to the pages that already run on this port, and exit.")
-def command(port: int, open_it: bool, link: bool) -> None:
+@click.option("--link", is_flag=True, help="Print a new link to the pages that already run, and exit.")
+@click.option("--read-only", is_flag=True, help="Take no answers about moods.")
+@click.option("--with-parent", type=int, hidden=True, help="End with this process.")
+def command(port: int | None, open_it: bool, link: bool, read_only: bool, with_parent: int | None) -> None:
     """Serve the moods as live pages: people, years, months, days and tracks by address, straight from SQL.
 
     Pages such as /NAME/2026-11 are for browsers, /api for programs, /metrics for Prometheus, /NAME/day.svg and
@@ -35,26 +38,32 @@ def command(port: int, open_it: bool, link: bool) -> None:
       moodlog web --open
       moodlog web --link
     """
-    from mood_core.web.server import access_of, link_to, listen, serve
+    from mood_core.web.server import access_of, link_to, listen, record_port, recorded_port, serve
 
     with Workspace() as workspace:
         access = access_of(workspace)
         if link:
-            click.echo(link_to(access, port))
+            click.echo(link_to(access, recorded_port(workspace.settings.home) if port is None else port))
             return
         _ = workspace.database
         # uvicorn ends the pages first, then raises the signal again.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         with listen(port) as listener, contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
-            address = link_to(access, listener.getsockname()[1])
+            chosen = listener.getsockname()[1]
+            record_port(workspace.settings.home, chosen)
+            address = link_to(access, chosen)
 
             def ready() -> None:
                 click.echo(address)
-                click.echo("Open this link in your browser; it works once. Stop with Ctrl-C.", err=True)
+                click.echo(
+                    "Open this link in your browser; it works once. `moodlog web --link` prints another.", err=True
+                )
                 if open_it:
                     _open(address, Path(folder))
 
-            serve(workspace, access, listener, ready=ready)
+            if with_parent is not None:
+                threading.Thread(target=_end_with, args=(with_parent,), daemon=True).start()
+            serve(workspace, access, listener, ready=ready, read_only=read_only)
 
 
 def _open(address: str, folder: Path) -> None:
@@ -62,3 +71,10 @@ def _open(address: str, folder: Path) -> None:
     page = folder / "open.html"
     write_private(page, redirect_page(html.escape(address)).encode())
     webbrowser.open(page.as_uri())
+
+
+def _end_with(parent: int) -> None:
+    """End the pages once the process ``parent`` has ended."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -12,10 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from mood_core.app.workspace import Workspace
-from mood_core.errors import MoodlogError
+from mood_core.errors import InputError, MoodlogError
 from mood_core.http.loopback import App
 from mood_core.store.engine.named_queries import query
 from mood_core.web.access import Access
+from mood_core.web.answers import Answers
 from mood_core.web.api import api
 from mood_core.web.guard import guarded
 from mood_core.web.metrics import CONTENT_TYPE, metrics
@@ -29,9 +30,9 @@ log = logging.getLogger(__name__)
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 
 
-def create_app(workspace: Workspace, access: Access) -> App:
-    """The pages of ``workspace`` for those who have ``access``."""
-    site = Site(workspace, access)
+def create_app(workspace: Workspace, access: Access, *, read_only: bool = False) -> App:
+    """The pages of ``workspace`` for those who have ``access``; with ``read_only`` they take no answers."""
+    site = Site(workspace, access, read_only=read_only)
     other = _Other(site)
     inner = api(site)
     inner.add_exception_handler(MoodlogError, _json_problem)
@@ -42,6 +43,7 @@ def create_app(workspace: Workspace, access: Access) -> App:
             Route("/assets/{name}", other.asset),
             Mount("/api", inner),
             *[Route(f"/{{person}}/{kind}.{form}", other.picture) for kind in PICTURES for form in FORMATS],
+            *Answers(site).routes(),
             *Pages(site).routes(),
         ],
         exception_handlers={HTTPException: other.refused, MoodlogError: other.failed, Exception: other.broken},
@@ -91,7 +93,7 @@ class _Other:
     def failed(self, request: Request, error: Exception) -> Response:
         """A page for an error of moodlog: 400 if other input helps, otherwise 503."""
         assert isinstance(error, MoodlogError)  # noqa: S101 - registered for it
-        return self._problem(request, 503, error.message)
+        return self._problem(request, 400 if isinstance(error, InputError) else 503, error.message)
 
     def broken(self, request: Request, error: Exception) -> Response:
         """A page for an unexpected error, which is logged without the address: addresses name people."""

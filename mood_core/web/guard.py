@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, quote
 
 from mood_core.http.loopback import App, LoopbackGuard, Message, Receive, Scope, Send, answer
 from mood_core.web.access import Access
+from mood_core.web.peer import is_another_users
 
 _OPEN = ("/health", "/assets/")
 _POLICY = (
@@ -33,7 +34,9 @@ def guarded(app: App, access: Access) -> App:
     cookie = f"{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000"
 
     async def gated(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(_OPEN) or _may_enter(scope, access):
+        if scope["type"] == "http" and is_another_users(scope.get("client"), scope.get("server")):
+            await answer(send, 403, "Another user of this machine may not see these pages.\n")
+        elif scope["type"] != "http" or scope["path"].startswith(_OPEN) or _may_enter(scope, access):
             await app(scope, receive, send if scope["path"].startswith("/assets/") else _uncached(send))
         elif access.take_code(_query(scope).get("code", "")):
             # A page that redirects: after an HTTP redirect from elsewhere, browsers do not send a strict cookie yet.

@@ -16,7 +16,10 @@ _SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class TrackLabel:
-    """A track with its label and a person's number of listens. ``chances`` are by mood; empty without a label."""
+    """A track with its label and a person's number of listens. ``chances`` are by mood; empty without a label.
+
+    ``own`` is whether the label is the person's answer, otherwise the model's.
+    """
 
     track_id: str
     track: str
@@ -26,6 +29,7 @@ class TrackLabel:
     mood_set: tuple[str, ...]
     uncertain: bool
     reason: str | None
+    own: bool
     listens: int = 0
 
     @property
@@ -47,14 +51,16 @@ def track_label(row: Any, listens: int = 0) -> TrackLabel:
         members,
         bool(row.uncertain),
         row.unlabelled_reason,
+        row.label_source == "person",
         listens,
     )
 
 
 def least_certain(heard: Heard) -> list[TrackLabel]:
-    """The labelled tracks of ``heard`` whose most probable mood has the lowest probability, more listens first."""
+    """The tracks whose most probable mood has the lowest probability by the model, more listens first."""
     counts, known = heard.counts(), heard.known
-    here = np.flatnonzero((counts > 0) & (known.moods < len(MOODS)))
+    by_model = np.array([row.label_source == "model" for row in known.rows], bool)
+    here = np.flatnonzero((counts > 0) & (known.moods < len(MOODS)) & by_model)
     order = here[np.lexsort((-counts[here], known.chances[here].max(axis=1, initial=0)))][:_SHOWN]
     return [track_label(known.rows[at], int(counts[at])) for at in order]
 

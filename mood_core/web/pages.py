@@ -105,7 +105,13 @@ class Pages:
         view = self._site.tracks.read(person.account, request.path_params["track"])
         if view is None:
             raise HTTPException(404, f"{person.name} has not played a track with this id.")
-        return self._site.page(request, "track.html.j2", {"person": person, "view": view})
+        values = {
+            "person": person,
+            "view": view,
+            "may_answer": not self._site.read_only,
+            "form_token": self._site.access.form_token(),
+        }
+        return self._site.page(request, "track.html.j2", values)
 
     def search(self, request: Request) -> Response:
         """Tracks by title and artist."""

@@ -30,9 +30,14 @@ _LATEST = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackView:
-    """What the page of a track shows. ``months`` has the listens of each month (YYYY-MM), ``latest`` local times."""
+    """What the page of a track shows.
+
+    ``label`` is the person's answer, otherwise the model's label. ``factors`` are about the model's mood.
+    ``months`` has the listens of each month (YYYY-MM), ``latest`` local times.
+    """
 
     label: TrackLabel
+    model_mood: str | None
     album: str | None
     release_date: str | None
     model_version: str | None
@@ -68,12 +73,13 @@ class TrackReader:
         with self._workspace.database.read() as connection:
             times = connection.scalars(query("web_track_listens"), values).all()
             months = _months(connection, account.timezone, times)
-            row = connection.execute(query("web_track"), {"track": track_id}).one_or_none()
+            row = connection.execute(query("web_track"), values).one_or_none()
         if row is None or not times:
             return None
         zone = ZoneInfo(account.timezone)
         return TrackView(
             track_label(row, len(times)),
+            row.model_mood,
             row.album,
             row.release_date,
             row.model_version,
@@ -90,7 +96,7 @@ class TrackReader:
         from mood_core.tabular.feature_matrix import feature_matrix
         from mood_core.usecases.models.predict_tracks import as_table
 
-        if row.mood is None:
+        if row.model_mood is None:
             return []
         features = self._stored(row.track_id)
         try:

@@ -31,10 +31,11 @@ ABOUT = "A mood is a model's estimate of how the music sounds. It says what was 
 
 
 class Site:
-    """The pages' shared parts, for all requests."""
+    """The pages' shared parts, for all requests. With ``read_only``, no answers are taken."""
 
-    def __init__(self, workspace: Workspace, access: Access) -> None:
+    def __init__(self, workspace: Workspace, access: Access, *, read_only: bool = False) -> None:
         self.workspace = workspace
+        self.read_only = read_only
         self.access = access
         self.database = workspace.database
         self.tracks = TrackReader(workspace)

@@ -15,7 +15,8 @@ SELECT
     p_sad,
     mood_set,
     uncertain,
-    unlabelled_reason
+    unlabelled_reason,
+    label_source
 FROM mood_history
 WHERE user_id = :user AND played_at_ms >= :since AND played_at_ms < :end
 ORDER BY played_at_ms, track_id;
@@ -94,28 +95,30 @@ FROM (
 INNER JOIN tracks AS t ON h.track_key = t.track_key;
 
 -- name: web_track
--- What is known of a track, and its label.
+-- What is known of a track, its label for a person, and the label by the model.
 SELECT
-    track_id,
-    track,
-    artists,
-    album,
-    release_date,
-    duration_ms,
-    mood,
-    p_calm,
-    p_energetic,
-    p_happy,
-    p_sad,
-    mood_set,
-    uncertain,
-    out_of_distribution,
-    model_version,
-    feature_source,
-    unlabelled_reason,
-    estimated
-FROM track_moods
-WHERE track_id = :track;
+    t.track_id,
+    t.track,
+    t.artists,
+    t.album,
+    t.release_date,
+    CASE WHEN p.track_key IS NULL THEN t.mood ELSE p.mood END AS mood,
+    CASE WHEN p.track_key IS NULL THEN t.p_calm ELSE p.p_calm END AS p_calm,
+    CASE WHEN p.track_key IS NULL THEN t.p_energetic ELSE p.p_energetic END AS p_energetic,
+    CASE WHEN p.track_key IS NULL THEN t.p_happy ELSE p.p_happy END AS p_happy,
+    CASE WHEN p.track_key IS NULL THEN t.p_sad ELSE p.p_sad END AS p_sad,
+    CASE WHEN p.track_key IS NULL THEN t.mood_set ELSE p.mood_set END AS mood_set,
+    CASE WHEN p.track_key IS NULL THEN t.uncertain ELSE p.uncertain END AS uncertain,
+    CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END AS unlabelled_reason,
+    p.label_source,
+    t.mood AS model_mood,
+    t.out_of_distribution,
+    t.model_version,
+    t.feature_source
+FROM track_moods AS t
+LEFT JOIN person_moods AS p
+    ON t.track_key = p.track_key AND p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+WHERE t.track_id = :track;
 
 -- name: web_track_listens
 -- The times of a person's listens of a track, the newest first.
@@ -147,7 +150,7 @@ SELECT
     t.track_id,
     t.track,
     t.artists,
-    t.mood,
+    CASE WHEN o.track_key IS NULL THEN t.mood ELSE o.mood END AS mood,
     p.listens
 FROM (
     SELECT
@@ -161,4 +164,6 @@ FROM (
     LIMIT :most
 ) AS p
 INNER JOIN track_moods AS t ON p.track_key = t.track_key
+LEFT JOIN person_moods AS o
+    ON p.track_key = o.track_key AND o.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
 ORDER BY p.listens DESC, t.track_id;

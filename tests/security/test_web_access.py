@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -204,3 +208,20 @@ def test_nothing_of_the_pages_is_logged(space: Workspace, capfd: pytest.CaptureF
     written = capfd.readouterr()
     assert code not in written.out + written.err
     assert "ada" not in written.out + written.err
+
+
+def test_another_user_of_the_machine_is_refused_even_with_the_cookie(pages: ServedPages) -> None:
+    python = shutil.which("python3", path="/usr/bin")
+    if sys.platform != "linux" or os.geteuid() != 0 or python is None:
+        pytest.skip("only root can become another user, and Linux tells whose connection it is")
+    name, value = pages.access.cookie
+    port = int(pages.url.rpartition(":")[2])
+    ask = f"""import socket
+for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")):
+    with socket.socket(family) as connection:
+        connection.connect((host, {port}))
+        connection.sendall(b"GET /~ada HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nCookie: {name}={value}\\r\\n\\r\\n")
+        print(connection.recv(100).split()[1].decode())"""
+    for user, status in ((65534, "403"), (0, "200")):
+        done = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True, user=user, cwd="/")
+        assert done.stdout.split() == [status, status], user

@@ -19,6 +19,8 @@
     if (typing || event.altKey || event.ctrlKey || event.metaKey) return;
     const link = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
     if (link) document.querySelector(`a[rel=${link}]`)?.click();
+    const answers = { 1: "Calm", 2: "Energetic", 3: "Happy", 4: "Sad", 0: "none", u: "undone" };
+    if (answers[event.key]) document.querySelector(`.answer button[value=${answers[event.key]}]`)?.click();
     if (event.key === "/") { const field = document.getElementById("q"); if (field) { event.preventDefault(); field.focus(); } }
   });
 })();
