@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from mood_core.app.workspace import Workspace
+from mood_core.app.workspace import Workspace, make_home
 from mood_core.errors import ConfigError
 from mood_core.files.private import write_private
 from mood_core.web.access import Access, read_or_make_token
@@ -25,6 +25,7 @@ def access_of(workspace: Workspace) -> Access:
     Raises:
         ConfigError: The file with the token is damaged.
     """
+    make_home(workspace.settings.home)
     return Access(read_or_make_token(workspace.settings.home), workspace.now)
 
 

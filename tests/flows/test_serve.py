@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from prefect.client.schemas.schedules import IntervalSchedule
 
@@ -45,6 +47,9 @@ def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -
             "compact",
         }
 
+        link = until(lambda: re.search(r"http://127\.0\.0\.1:\d+/\?code=\S+", serve.said))
+        assert httpx.get(link.group(), timeout=60).status_code == 200
+        assert httpx.get(link.group(), timeout=60).status_code == 403
         shown = json.loads(run(*MOODLOG, "status", "--json").stdout)["schedule"]
         assert (shown["server"], shown["next_runs"], shown["problems"]) == ("moodlog serve", report["next_runs"], [])
 
@@ -58,10 +63,15 @@ def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -
         listens, labelled = rows(connected / "moodlog.db", moods)[0]
         assert listens >= labelled > 0
         assert serve.stop(signal.SIGINT) == 0, serve.said
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(link.group(), timeout=60)
         assert "Traceback" not in serve.said
         assert (
             rows(connected / "prefect" / "prefect.db", "SELECT name FROM flow_run WHERE state_name = 'Running'") == []
         )
+        link = until(lambda: re.search(r"http://127\.0\.0\.1:\d+/\?code=\S+", serve.said))
+        assert httpx.get(link.group(), timeout=60).status_code == 200
+        assert httpx.get(link.group(), timeout=60).status_code == 403
         shown = json.loads(run(*MOODLOG, "status", "--json").stdout)["schedule"]
         (problem,) = shown["problems"]
         assert "moodlog serve does not run" in problem

@@ -148,7 +148,7 @@ def test_pages_allow_no_foreign_code_and_no_frames(pages: ServedPages) -> None:
         assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
         assert headers["x-frame-options"] == "DENY"
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
 
 
@@ -184,6 +184,12 @@ def test_the_token_is_private_and_a_damaged_one_is_refused(space: Workspace) -> 
     (damaged / "web-token").write_text("short\n", encoding="ascii")
     with pytest.raises(ConfigError, match="web-token"):
         read_or_make_token(damaged)
+
+
+def test_the_token_is_made_in_a_home_that_does_not_exist_yet(tmp_path: Path) -> None:
+    with workspace(tmp_path / "new" / "home") as space:
+        access_of(space)
+    assert stat.S_IMODE((tmp_path / "new" / "home" / "web-token").stat().st_mode) == 0o600
 
 
 def test_the_cookie_is_not_the_token(space: Workspace, pages: ServedPages) -> None:

@@ -1,0 +1,141 @@
+"""The living page in a real browser: sound at every width in every look, and usable by keyboard up to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mood_core.app.workspace import Workspace
+from tests.browser.looks import BROKEN_DATES, TEXT_ON_TEXT
+from tests.report_history import add_history, workspace
+from tests.served_pages import ServedPages, served
+
+pytestmark = pytest.mark.slow
+_PATHS = (
+    "/",
+    "/~ada",
+    "/~ada/2026",
+    "/~ada/2026-11?intervals=1",
+    "/~ada/2026-11-20",
+    f"/~ada/track/{1:022d}",
+    "/~ada/search?q=band",
+    "/~ada/data",
+    "/compare?one=~ada&a=2026-10&b=2026-11&intervals=1",
+    "/doctor",
+    "/nobody",
+)
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with workspace(tmp_path_factory.mktemp("web")) as space:
+        add_history(space, 400)
+        yield space
+
+
+@pytest.fixture(scope="module")
+def pages(space: Workspace) -> Iterator[ServedPages]:
+    with served(space) as running:
+        yield running
+
+
+def _context(browser: Any, pages: ServedPages, width: int = 1280, look: str = "light", **options: Any) -> Any:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=look, **options)
+    name, value = pages.access.cookie
+    context.add_cookies([{"name": name, "value": value, "url": pages.url}])
+    context.problems = []
+    context.on(
+        "console", lambda said: context.problems.append(said.text) if said.type in ("error", "warning") else None
+    )
+    context.on("weberror", lambda error: context.problems.append(str(error.error)))
+    context.on("dialog", lambda dialog: context.problems.append(dialog.message))
+    return context
+
+
+def _drawn(page: Any) -> None:
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_are_sound(browser: Any, pages: ServedPages, width: int, look: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+
+    context = _context(browser, pages, width, look)
+    page = context.new_page()
+    for path in _PATHS:
+        context.problems.clear()
+        page.goto(f"{pages.url}{path}")
+        _drawn(page)
+        missing = ["Failed to load resource: the server responded with a status of 404 (Not Found)"]
+        assert context.problems == (missing if path == "/nobody" else []), path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        for check in (TEXT_ON_TEXT, BROKEN_DATES):
+            assert page.evaluate(check) == [], path
+    context.close()
+    context = _context(browser, pages, width, look, bypass_csp=True)
+    page = context.new_page()
+    for path in _PATHS:
+        page.goto(f"{pages.url}{path}")
+        _drawn(page)
+        violations = Axe().run(page).response["violations"]
+        serious = [(found["id"], found["nodes"][0]["html"]) for found in violations if found["impact"] in _SERIOUS]
+        assert serious == [], path
+    context.close()
+
+
+_SERIOUS = ("serious", "critical")
+
+
+def test_the_keyboard_leads_from_a_person_to_an_answer(browser: Any, pages: ServedPages) -> None:
+    context = _context(browser, pages)
+    page = context.new_page()
+    page.goto(pages.url)
+    for target in ("/~ada", "/~ada/2026", "/~ada/2026-11", "/~ada/2026-11-20", f"/~ada/track/{1:022d}"):
+        for _ in range(200):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.getAttribute('href')") == target:
+                break
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{pages.url}{target}")
+    page.wait_for_load_state()  # the keys need the script
+    page.keyboard.press("4")
+    page.get_by_text("Your answer").wait_for()
+    assert page.locator(".verdict").inner_text().replace("\n", " ").startswith("▽")
+    page.keyboard.press("u")
+    page.locator(".answer button[value=undone]").wait_for(state="detached")
+    assert context.problems == []
+    context.close()
+
+
+def test_a_link_gets_a_browser_in(browser: Any, pages: ServedPages) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(pages.url)
+    assert "This page needs a link" in page.locator("h1").inner_text()
+    page.goto(f"{pages.url}/?code={pages.access.new_code()}")
+    page.get_by_role("heading", name="What was listened to").wait_for()
+    assert "code" not in page.url
+    context.close()
+
+
+def test_intervals_and_keys(browser: Any, pages: ServedPages) -> None:
+    context = _context(browser, pages)
+    page = context.new_page()
+    page.goto(f"{pages.url}/~ada/2026-11")
+    page.locator("#share-chart canvas").wait_for()
+    interval = page.locator(".share .interval").first
+    assert not interval.is_visible()
+    page.locator("#intervals").click()
+    assert interval.is_visible()
+    page.locator("body").press("ArrowLeft")
+    page.wait_for_url(f"{pages.url}/~ada/2026-10")
+    assert page.locator(".share .interval").first.is_visible()
+    page.locator("body").press("/")
+    page.keyboard.type("plain")
+    page.keyboard.press("Enter")
+    page.get_by_text("1 track with").wait_for()
+    assert context.problems == []
+    context.close()
