@@ -104,6 +104,7 @@ def test_reconnecting_heals_an_account_and_keeps_its_name_and_zone(live_standin:
     ]
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_work_says_why_in_one_line_and_by_its_exit_code(
     live_standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_run_that_cannot_work_says_why_in_one_line_and_by_its_exit_code(
     assert "Failed" in revoked.stdout
 
 
+@pytest.mark.slow
 def test_the_demo_ends_with_moods_and_a_second_one_adds_only_what_is_new(home: Path, tmp_path: Path) -> None:
     place = tmp_path / "demo"
     # Settings of the person's own lie where they start it, and their lake gets nothing that is invented.

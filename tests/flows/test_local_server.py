@@ -63,6 +63,7 @@ def test_a_server_ends_when_its_owner_is_killed(tmp_path: Path, after_s: float) 
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_a_server_takes_the_port_of_one_whose_owner_was_killed_and_no_two_share_a_history(tmp_path: Path) -> None:
     home = tmp_path / "prefect"
     with listen_on(None) as probe:
@@ -139,6 +140,7 @@ def test_a_lock_is_free_again_when_its_process_is_killed(tmp_path: Path) -> None
     second.close()
 
 
+@pytest.mark.slow
 def test_its_pages_ask_the_server_they_came_from(tmp_path: Path) -> None:
     with local_server(tmp_path / "prefect") as server:
         server.wait_until_ready()
