@@ -4,9 +4,9 @@ SELECT
     u.user_id,
     u.display_name,
     u.user_key,
-    l.track_key,
-    l.played_at_ms,
-    l.skipped,
+    n.track_key,
+    n.played_at_ms,
+    n.skipped,
     coalesce(c.until_ms, 0) AS until_ms,
     coalesce(c.ranked_until_ms, 0) AS ranked_until_ms
 FROM users AS u
@@ -21,4 +21,4 @@ CROSS JOIN
         FROM listens AS p
         WHERE u.user_key = p.user_key AND p.played_at_ms >= coalesce(c.until_ms, 0)
         OFFSET 0 -- noqa: AM09
-    ) AS l
+    ) AS n

@@ -4,11 +4,11 @@ SELECT
     u.user_id,
     u.display_name,
     u.user_key,
-    l.track_key,
-    l.played_at_ms,
-    l.skipped,
+    n.track_key,
+    n.played_at_ms,
+    n.skipped,
     coalesce(c.until_ms, 0) AS until_ms,
     coalesce(c.ranked_until_ms, 0) AS ranked_until_ms
 FROM users AS u
 LEFT JOIN counted_people AS c ON u.user_key = c.user_key
-INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
+INNER JOIN listens AS n ON u.user_key = n.user_key AND n.played_at_ms >= coalesce(c.until_ms, 0)
