@@ -16,9 +16,12 @@ from mood_core.app.workspace import Workspace
 from mood_core.classifier.headline import headline
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
+from mood_core.cli.report import refuse_foreign
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
+from mood_core.files.private import write_private
 from mood_core.report.read_recap import period_to_show, read_recap
+from mood_core.report.recap import Recap
 from mood_core.report.recap_period import Period, Unit, period_with
 from mood_core.store.queries.accounts import Account
 from mood_core.text.sanitise import plain
@@ -47,7 +50,7 @@ def _period(unit: Unit, kind: click.DateTime, form: str, what: str) -> Callable[
     "-o",
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw one person's period to this PNG; needs moodlog[plots].",
+    help="Draw one person's period to this PNG (needs moodlog[plots]), or a year as cards to this .html.",
 )
 @options.as_json_lines
 def command(user: str | None, out: Path | None, as_json: bool, **periods: date | str | None) -> None:
@@ -58,6 +61,7 @@ def command(user: str | None, out: Path | None, as_json: bool, **periods: date |
       moodlog recap
       moodlog recap --month
       moodlog recap --user ada --year 2026 --out year.png
+      moodlog recap --user ada --year 2026 --out year.html
     """
     unit, day = _wanted(periods)
     with Workspace() as workspace:
@@ -95,11 +99,26 @@ def _show(workspace: Workspace, account: Account, period: Period, out: Path | No
         newest = period_with(period.unit, account.newest_listen_at.astimezone(ZoneInfo(account.timezone)).date())
         command = f"moodlog recap --{newest.unit} {newest.key}"
         click.echo(f"The last listen is in {newest.name}: `{command}` shows it.", err=True)
-    if out:
+    if out and out.suffix.lower() == ".html":
+        click.echo(f"cards: {plain(str(_write_cards(recap, out)))}", err=True)
+    elif out:
         from mood_core.report.recap_picture import draw_recap
 
         click.echo(f"picture: {plain(str(draw_recap(recap, out)))}", err=True)
     return recap.leading() is not None
+
+
+def _write_cards(recap: Recap, out: Path) -> Path:
+    from mood_core.report.cards import render_cards
+
+    if recap.period.unit is not Unit.YEAR:
+        raise InputError(f"{out}: cards are for a year; use --year, or a .png for the {recap.period.unit}")
+    refuse_foreign(out)
+    try:
+        write_private(out, render_cards(recap).encode())
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}") from error
+    return out
 
 
 def _paragraph(sentences: Sequence[str]) -> str:

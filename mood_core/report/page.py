@@ -75,7 +75,7 @@ def render_page(data: dict[str, Any]) -> str:
     library, script, style = asset_text("echarts.min.js"), script_of(map(asset_text, _SCRIPTS)), asset_text("page.css")
     return environment.get_template("page.html.j2").render(
         people=" ".join(file_stem(person["user_id"]) for person in data["people"]),
-        policy=_policy([library, script], style),
+        policy=policy_of([library, script], style),
         library=Markup(library),  # noqa: S704 - the project's own files
         script=Markup(script),  # noqa: S704
         style=Markup(style),  # noqa: S704
@@ -122,7 +122,8 @@ def _packed(value: Any) -> Any:
     return {"columns": list(value[0]), "rows": [list(row.values()) for row in value]}
 
 
-def _policy(scripts: list[str], style: str) -> str:
+def policy_of(scripts: list[str], style: str) -> str:
+    """A content security policy that allows only ``scripts`` and ``style``, by hash."""
     allowed = " ".join(_hash(script) for script in scripts)
     return f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; img-src data:; base-uri 'none'"
 

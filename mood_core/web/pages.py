@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from mood_core.report.cards import drawn_cards
+from mood_core.report.read_recap import read_recap
 from mood_core.report.recap_period import Period, Unit, period_with
 from mood_core.store.queries.forecast import forecast, what_helps
 from mood_core.web.calendars import FEW_A_DAY, calendar
@@ -44,6 +46,7 @@ class Pages:
             Route("/{person}/search", self.search),
             Route("/{person}/data", self.data),
             Route("/{person}/track/{track:path}", self.track),
+            Route("/{person}/{when}/recap", self.recap),
             Route("/{person}/{when}", self.when),
         ]
 
@@ -98,6 +101,16 @@ class Pages:
             "charts": True,
         }
         return self._site.page(request, "period.html.j2", values)
+
+    def recap(self, request: Request) -> Response:
+        """A year in review."""
+        person, period = self._site.person(request), parse_period(request.path_params["when"])
+        if period is None or period.unit is not Unit.YEAR:
+            raise HTTPException(404, _NO_PAGE)
+        recap = read_recap(self._site.database, person.account, period, self._site.workspace.now())
+        return self._site.page(
+            request, "recap.html.j2", {"person": person, "period": period, "cards": drawn_cards(recap)}
+        )
 
     def track(self, request: Request) -> Response:
         """A track as a person knows it."""

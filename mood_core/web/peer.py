@@ -1,6 +1,6 @@
 """Which user of this machine a connection on loopback comes from.
 
-Browsers send a cookie of 127.0.0.1 to every port, so a server of another user could receive it. Linux tells whose
+Browsers send a cookie of 127.0.0.1 to every port, so a server of another user could receive it. Linux knows whose
 connection it is; another user is refused even with the cookie or the token.
 """
 
@@ -20,7 +20,7 @@ def is_another_users(client: tuple[str, int] | None, server: tuple[str, int] | N
     """Whether the other end of a connection to this machine belongs to another user.
 
     ``client`` and ``server`` are the IPv4 addresses and ports of both ends. Root is another user too, except for root's
-    own pages. False if the system does not tell.
+    own pages. False if the system does not know.
     """
     if sys.platform != "linux" or client is None or server is None:
         return False

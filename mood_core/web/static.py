@@ -28,6 +28,7 @@ def assets() -> dict[str, Asset]:
     own = ("web.css", "web.js", "look.js", "icon.svg")
     texts = {name: _own(name) for name in own}
     texts["page.css"] = asset_text("page.css")
+    texts |= {name: asset_text(name) for name in ("cards.css", "cards.js")}
     texts["echarts.js"] = asset_text("echarts.min.js")
     texts["charts.js"] = script_of([*map(asset_text, _CHARTS), _own("charts.js")])
     return {name: _asset(name, text.encode()) for name, text in texts.items()}

@@ -17,6 +17,7 @@ _PATHS = (
     "/",
     "/~ada",
     "/~ada/2026",
+    "/~ada/2026/recap",
     "/~ada/2026-11?intervals=1",
     "/~ada/2026-11-20",
     f"/~ada/track/{1:022d}",

@@ -59,7 +59,14 @@ def test_every_link_leads_to_a_page(pages: ServedPages) -> None:
         far = re.search(r"/(?!2026)\d{4}(-\d\d)*$|/2026-0\d", path)  # next and previous go on for ever
         if "html" in answer.headers["content-type"] and not far and days < 2 and "/track/" not in path:
             todo |= {link for link in _links(answer.text) if "compare?" not in link} - seen
-    assert {f"{_PERSON}/2026", f"{_PERSON}/2026-11", f"{_PERSON}/data", "/doctor", "/compare"} <= seen
+    assert {
+        f"{_PERSON}/2026",
+        f"{_PERSON}/2026/recap",
+        f"{_PERSON}/2026-11",
+        f"{_PERSON}/data",
+        "/doctor",
+        "/compare",
+    } <= seen
     assert any("/track/" in path for path in seen)
 
 

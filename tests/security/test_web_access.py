@@ -219,7 +219,7 @@ def test_nothing_of_the_pages_is_logged(space: Workspace, capfd: pytest.CaptureF
 def test_another_user_of_the_machine_is_refused_even_with_the_cookie(pages: ServedPages) -> None:
     python = shutil.which("python3", path="/usr/bin")
     if sys.platform != "linux" or os.geteuid() != 0 or python is None:
-        pytest.skip("only root can become another user, and Linux tells whose connection it is")
+        pytest.skip("only root can become another user, and Linux knows whose connection it is")
     name, value = pages.access.cookie
     port = int(pages.url.rpartition(":")[2])
     ask = f"""import socket

@@ -1,0 +1,157 @@
+"""A year in review: a story of up to eight cards, each an upright picture (SVG, 1080 × 1350)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
+from mood_core.domain.records import MOODS
+from mood_core.files.private import file_stem
+from mood_core.report.page import asset_text, policy_of
+from mood_core.report.recap import ALL, Most, Recap
+from mood_core.text.format import plural
+
+SOURCE = "moodlog: moods are a model's estimate of the sound, not how somebody felt"
+_MONTHS = "JFMAMJJASOND"
+_MOST_LINES = 3
+_ALONE = "body{margin:24px;background:#fff;color:#1d2025;font-family:system-ui,sans-serif}"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card: its kind (a part of the template), its title for the file name and screen readers, and its values."""
+
+    kind: str
+    title: str
+    words: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def cards(recap: Recap) -> list[Card]:
+    """The cards of ``recap``; those without anything to say are left out."""
+    return list(_cards(recap)) if recap.total else []
+
+
+def _cards(recap: Recap) -> Iterator[Card]:
+    minutes = plural(recap.minutes, "minute") if recap.minutes else ""
+    cover = {"total": plural(recap.total), "minutes": minutes, "listens": recap.listens}
+    yield Card("cover", recap.period.dates, f"{plural(recap.total, 'listen')}, {minutes}", cover)
+    leading = recap.leading()
+    if leading:
+        shares = [_share(recap, mood) for mood in MOODS]
+        yield Card("moods", "The moods", f"{leading} music led", {"shares": shares, "leading": leading})
+    yield _months(recap)
+    colours = sorted(MOODS, key=lambda mood: -recap.listens[mood])
+    for title, most, mood in (
+        ("Most played", recap.top_track, colours[0]),
+        ("Top artist", recap.top_artist, colours[1]),
+    ):
+        if most is not None:
+            yield Card("top", title, f"{most}, {plural(most.listens, 'time')}", _most(most) | {"mood": mood})
+    if recap.top_of_mood:
+        songs = [(mood, best, cut(best.title, 30), cut(best.artists, 34)) for mood, best in recap.top_of_mood.items()]
+        words = "; ".join(f"{mood}: {best}" for mood, best, *_ in songs)
+        yield Card("songs", "A song of each mood", words, {"songs": songs})
+    if recap.comparable and any(recap.before.values()):
+        changes = [(mood, *values) for mood, values in recap.shares().items() if mood in MOODS]
+        yield Card("changes", f"Compared with {recap.period.before.dates}", "The shares of both", {"changes": changes})
+
+
+def _share(recap: Recap, mood: str) -> dict[str, Any]:
+    low, high = recap.intervals.get(mood, (0.0, 0.0))
+    share = 100 * recap.listens[mood] / recap.total
+    return {"mood": mood, "share": share, "n": recap.listens[mood], "low": 100 * low, "high": 100 * high}
+
+
+def _months(recap: Recap) -> Card:
+    totals = [sum(part.values()) for part in recap.parts]
+    busiest = max(range(len(totals)), key=totals.__getitem__)
+    words = f"Most listens were {recap.period.part_name(busiest)}: {plural(totals[busiest])}"
+    return Card("months", "Month by month", words, {"parts": recap.parts, "most": max(totals), "letters": _MONTHS})
+
+
+def _most(most: Most) -> dict[str, Any]:
+    title = most.title or most.artists
+    size = 104 if width_of(title) < 22 else 76
+    return {
+        "lines": wrapped(title, 920 / size),
+        "size": size,
+        "by": cut(most.artists, 44) if most.title else "",
+        "listens": plural(most.listens),
+    }
+
+
+def width_of(text: str) -> float:
+    """The width of ``text`` in em, roughly: there is no font to ask."""
+    return sum(1.0 if unicodedata.east_asian_width(sign) in "WF" else 0.56 for sign in text)
+
+
+def cut(text: str, letters: int) -> str:
+    """``text`` of at most so many letters, with an ellipsis if it is longer."""
+    return text if len(text) <= letters else f"{text[: letters - 1].rstrip()}…"
+
+
+def wrapped(text: str, most: float) -> list[str]:
+    """``text`` in at most three lines of ``most`` em."""
+    lines = [""]
+    for word in text.split():
+        for piece in _pieces(word, most):
+            if lines[-1] and width_of(f"{lines[-1]} {piece}") > most:
+                lines.append(piece)
+            else:
+                lines[-1] = f"{lines[-1]} {piece}".strip()
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[: _MOST_LINES - 1], f"{lines[_MOST_LINES - 1][:-1]}…"]
+    return lines
+
+
+def _pieces(word: str, most: float) -> list[str]:
+    """A word that is too long for a line in parts."""
+    letters = max(1, int(most / 1.0 if width_of(word) > 0.8 * len(word) else most / 0.56))
+    return [word[at : at + letters] for at in range(0, len(word), letters)]
+
+
+def drawn_cards(recap: Recap) -> list[tuple[str, Markup]]:
+    """The title and the SVG of each card."""
+    template = _templates().get_template("card.svg.j2")
+    shared = {
+        "name": cut(recap.display_name, 30),
+        "period": recap.period.dates,
+        "source": SOURCE,
+        "colours": COLOURS,
+        "inks": INKS,
+        "signs": SIGNS,
+        "moods": ALL,
+        "leading": recap.leading() or "Unlabelled",
+    }
+    # The template escapes names.
+    return [(card.title, Markup(template.render(card=card, **shared))) for card in cards(recap)]  # noqa: S704
+
+
+def render_cards(recap: Recap) -> str:
+    """The cards as one HTML file, which needs no network. Each card can be saved as a PNG."""
+    script, style = asset_text("cards.js"), f"{asset_text('cards.css')}\n{_ALONE}"
+    return (
+        _templates()
+        .get_template("cards.html.j2")
+        .render(
+            people=file_stem(recap.user_id),
+            policy=policy_of([script], style),
+            name=recap.display_name,
+            period=recap.period.dates,
+            cards=drawn_cards(recap),
+            script=Markup(script),  # noqa: S704 - the project's own file
+            style=Markup(style),  # noqa: S704
+        )
+    )
+
+
+def _templates() -> Environment:
+    loader = PackageLoader("mood_core.report", "assets")
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
