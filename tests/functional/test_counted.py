@@ -221,3 +221,13 @@ def test_the_counts_go_with_the_person(migrated: Database, tmp_path: Path) -> No
         connection.execute(text("DELETE FROM listens"))
         connection.execute(text("DELETE FROM users"))
     assert not any(query(migrated, rows) for rows in counted)
+
+
+def test_hundreds_of_people_are_counted_in_one_transaction(migrated: Database, tmp_path: Path) -> None:
+    batches = small_history(open_lake(str(tmp_path / "lake")), migrated)
+    people = [f"p{index}" for index in range(400)]
+    batches.add(USERS, users(*((person, "UTC") for person in people)), now=NOW)
+    plays = [(person, NOW - timedelta(days=day), "t0") for person in people for day in (30, 1)]
+    batches.add(LISTENS, listens(plays), now=NOW)
+    assert keep_up(migrated, step_ms=1) == 402  # PostgreSQL ran out of locks for its temporary tables
+    assert query(migrated, "SELECT count(*) FROM counted_sessions AS c WHERE c.listens = 1")[0][0] >= 400

@@ -51,6 +51,7 @@ _DAY_MS = 86_400_000
 STEP_MS = 7 * _DAY_MS
 RECENT_MS = 7 * _DAY_MS
 _SOUNDS = FEATURES[:9]
+_PEOPLE_AT_ONCE = 100
 
 
 def is_due(connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = RECENT_MS) -> bool:
@@ -66,10 +67,8 @@ def count_people(connection: Connection, *, step_ms: int = STEP_MS, recent_ms: i
     """
     people = connection.execute(query("people_to_count"), {"step": step_ms, "recent": recent_ms}).all()
     cache = KeyCache()
-    for row in people:
-        sessions_until = _count(connection, cache, row)
-        values = {"user": row.user_key, "until": row.until_ms, "sessions_until": sessions_until}
-        connection.execute(query("count_person"), values)
+    for first in range(0, len(people), _PEOPLE_AT_ONCE):
+        _count_some(connection, cache, people[first : first + _PEOPLE_AT_ONCE])
     rank_people(connection)
     return len(people)
 
@@ -117,8 +116,27 @@ def forget_counts_of_tracks(connection: Connection, track_keys: Sequence[int]) -
         forget_counts_after(connection, dict(earliest))
 
 
-def _count(connection: Connection, cache: KeyCache, person: Row[Any]) -> int:
-    """Count a person's listens between two times; returns the time since which sessions are not counted."""
+def _count_some(connection: Connection, cache: KeyCache, people: Sequence[Row[Any]]) -> None:
+    """Count some people's listens, and write each kind of count at once.
+
+    Each insert of many rows makes a temporary table, and PostgreSQL has room for some thousands in a transaction.
+    """
+    rows: dict[str, list[pa.Table]] = {}
+    until = []
+    for person in people:
+        counts, sessions_until = _count(connection, cache, person)
+        until.append({"user": person.user_key, "until": person.until_ms, "sessions_until": sessions_until})
+        for statement, columns in counts.items():
+            users = np.full(len(next(iter(columns.values()))), person.user_key)
+            table = pa.table({"user_key": users, **{name: pa.array(column) for name, column in columns.items()}})
+            rows.setdefault(statement, []).append(table)
+    for statement, tables in rows.items():
+        insert_rows(connection, statement, pa.concat_tables(tables))
+    connection.execute(query("count_person"), until)
+
+
+def _count(connection: Connection, cache: KeyCache, person: Row[Any]) -> tuple[dict[str, Columns], int]:
+    """A person's counts of the listens between two times, and the time since which sessions are not counted."""
     # The listens of the last session that was open are read again: its end and the places in it depend on them.
     span = {"user": person.user_key, "since": person.sessions_since_ms, "until": person.until_ms}
     cursor: Any = connection.execute(query("listens_to_count"), span).cursor  # without a Row for each
@@ -146,10 +164,7 @@ def _count(connection: Connection, cache: KeyCache, person: Row[Any]) -> int:
         "add_to_counted_skips": skips(skipped[new], moods[new]),
         "add_to_counted_sounds": sounds(hours, places[new], _features(connection, tracks), _SOUNDS),
     }
-    for statement, columns in counts.items():
-        rows = {"user_key": np.full(len(next(iter(columns.values()))), person.user_key), **columns}
-        insert_rows(connection, statement, pa.table({name: pa.array(column) for name, column in rows.items()}))
-    return sessions_until
+    return counts, sessions_until
 
 
 def _features(connection: Connection, track_keys: NDArray[np.int64]) -> NDArray[np.float64]:
