@@ -1,4 +1,4 @@
-"""Answers on the living page: forms of its own only, stored before the redirect, whoever answers at once."""
+"""Answers on the living page: forms of its own only, stored before the redirect, also of two browsers at once."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_form_of_another_page_changes_nothing(pages: ServedPages, token: str) 
     ("path", "answer", "status"),
     [(_TRACK, "Angry", 400), (_TRACK, "", 400), ("/~ada/track/unknown", "Sad", 400), ("/~bob/track/x", "Sad", 404)],
 )
-def test_an_answer_that_is_none_is_refused(pages: ServedPages, path: str, answer: str, status: int) -> None:
+def test_an_unknown_answer_is_refused(pages: ServedPages, path: str, answer: str, status: int) -> None:
     assert pages.client.post(path, data=_form(pages, answer)).status_code == status
 
 
