@@ -114,22 +114,6 @@ GROUP BY l.track_key, n.track_key;
 DELETE FROM counted_transitions
 WHERE user_key = :user AND transitions = 0;
 
--- name: places_of_tracks
--- The places in sessions of a person's listens of some tracks, at some times before :until, and whether they were
--- skipped, -1 if it is not known.
-SELECT
-    t.track_key,
-    s.place_in_session,
-    coalesce(s.skipped, -1) AS skipped
-FROM users AS u
-INNER JOIN listen_sessions AS s ON u.user_id = s.user_id
-INNER JOIN tracks AS t ON s.track_id = t.track_id
-WHERE
-    u.user_key = :user
-    AND s.played_at_ms = ANY(:times)
-    AND s.played_at_ms < :until
-    AND t.track_key = ANY(:ids);
-
 -- name: remove_empty_skips
 -- Remove moods of a person that no listen has any more of which it is known whether it was skipped.
 DELETE FROM counted_skips

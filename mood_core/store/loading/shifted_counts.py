@@ -7,6 +7,8 @@ would take seconds in a long history.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +19,7 @@ from mood_core.domain.records import MOODS
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.day_counts import DAY_COLUMNS, day_counts
-from mood_core.store.loading.history_counts import by_place, skips
+from mood_core.store.loading.history_counts import by_place, sessions_of, skips
 from mood_core.store.loading.key_cache import TrackLabels
 from mood_core.store.loading.keys import raw_rows
 from mood_core.store.loading.person_labels import find_labels_of, with_own_labels
@@ -99,9 +101,11 @@ class _Shift:
         insert_rows(self._connection, "add_to_counted_hours", pa.table(dict(zip(names, columns, strict=True))))
 
     def _shift_places_and_skips(self, until_ms: int) -> None:
-        values = {"user": self._user, "times": np.unique(self._times).tolist(), "until": until_ms}
-        rows = raw_rows(self._connection.execute(query("places_of_tracks"), values | {"ids": self._tracks.tolist()}))
-        keys, places, skipped = np.array(rows, np.int64).reshape(-1, 3).T
+        values = {"user": self._user, "since": 0, "until": until_ms}
+        cursor: Any = self._connection.execute(query("listens_to_count"), values).cursor  # without a Row for each
+        times, heard, all_skipped = np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, 3).T
+        here = np.isin(heard, self._tracks)
+        keys, places, skipped = heard[here], sessions_of(times).places[here], all_skipped[here]
         for labels, sign in ((self._before, -1), (self._after, 1)):
             moods = _moods(labels)[np.searchsorted(self._tracks, keys)]
             changes = {
