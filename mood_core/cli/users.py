@@ -78,10 +78,11 @@ def resume(user: str) -> None:
 @command.command("drop-changed")
 @_USER
 def drop_changed(user: str) -> None:
-    """Remove stored plays that were deleted or edited at ListenBrainz or Last.fm.
+    """Remove plays that were deleted or edited at their service.
 
-    `moodlog status` shows their number. The next pull reads the period again, so edited plays come back as they are
-    there now. A play that an import of another source has reported too is removed as well: import those files again.
+    These services are ListenBrainz and Last.fm. `moodlog status` shows the number of such plays. The next pull reads
+    the period again, so edited plays come back as they are there now. A play that an import of another source has
+    reported too is removed as well: import those files again.
 
     \b
     Example:

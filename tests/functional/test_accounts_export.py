@@ -14,17 +14,14 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 from pyarrow import parquet
-from sqlalchemy import inspect
 
 from flows.cli import main
-from mood_core.app.workspace import Workspace
-from mood_core.store.engine.sql_files import sql_files
-from mood_core.store.loading.counted import COUNTED
+from mood_core.store.queries.person_export import PART_OF
 from mood_core.usecases.people.export_person import Rows, export_person
 from standin import StandIn
 from tests.nights import connect_listeners, contents, one_night, point_at, workspace_of
 
-PARTS = ("person", "listens", "gaps", "plays_by_name", "imports", "earlier_names", "quarantined_rows")
+PARTS = {*PART_OF.values(), "earlier_names", "quarantined_rows"}
 
 
 @pytest.fixture
@@ -71,22 +68,6 @@ def test_an_existing_file_stays(listens: dict[str, set[tuple[int, str]]], tmp_pa
     done = _export(next(iter(listens)), target, "json")
     assert (done.exit_code, target.read_bytes()) == (2, b"precious")
     assert [path.name for path in tmp_path.glob(".mine*")] == []
-
-
-def test_no_table_that_knows_people_is_left_out(home: Path) -> None:
-    """A table added later has to be exported, or named here with its reason."""
-    # Counts of the listens, an index of some, and times of batches.
-    derived = {"mood_days", "waiting_listens", "listen_totals", "covered_listens", "imports", *COUNTED}
-    with Workspace() as workspace:
-        inspector = inspect(workspace.database.engine)
-        personal = {
-            table
-            for table in inspector.get_table_names()
-            if "user_key" in {column["name"] for column in inspector.get_columns(table)}
-        }
-    lines = (line for file in sql_files("export", "sqlite") for line in file.text.splitlines())
-    queried = " ".join(line for line in lines if not line.startswith("--")).replace("mood_history", "listens")
-    assert personal - derived == {table for table in personal if f" {table} " in queried}
 
 
 def test_plays_known_by_name_alone_and_imports_come_along(

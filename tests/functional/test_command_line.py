@@ -46,7 +46,9 @@ def history(home: Path) -> Path:
 def test_the_help_lists_every_command_in_a_section() -> None:
     shown = _moodlog("--help").stdout
     titles = re.findall(r"^(\w+):$", shown, re.MULTILINE)
-    assert titles == ["Usage", "Options", "Start", "Look", "People", "Data", "Model", "Upkeep"][-len(titles) :]
+    assert (
+        titles == ["Usage", "Options", "Start", "Look", "Answer", "People", "Data", "Model", "Upkeep"][-len(titles) :]
+    )
     listed = re.findall(r"^  ([a-z]+) ", shown.partition("Start:")[2], re.MULTILINE)
     assert sorted(listed) == sorted(main.list_commands(None))  # type: ignore[arg-type]
 

@@ -17,7 +17,17 @@ from mood_core.store.quota.calls import CallLedger
 from tests.store_data import NOW, days_are_right, query
 
 _DAY_MS = 86_400_000
-_PLAY = ("user_key", "ended_at_ms", "artist", "title", "ms_played", "track_key", "source_key")
+_PLAY = (
+    "user_key",
+    "ended_at_ms",
+    "artist",
+    "title",
+    "ms_played",
+    "track_key",
+    "source_key",
+    "recording_mbid",
+    "duration_ms",
+)
 _ROWS = (
     "INSERT INTO users (user_key, user_id, display_name, timezone, connected_at_ms, recorded_at_ms)"
     " VALUES (1, 'ada', 'Ada', 'UTC', 1, 1), (2, 'bob', 'Bob', 'UTC', 1, 1)",
@@ -113,10 +123,10 @@ def test_plays_by_name_of_an_older_database_stay_and_some_without_a_length_come(
     before = query(database, rows)
     migrate.migrate(database, now=NOW)
     assert query(database, rows) == before
-    kinds = {name: pa.string() if name in ("artist", "title") else pa.int64() for name in _PLAY}
+    kinds = {name: pa.string() if name in ("artist", "title", "recording_mbid") else pa.int64() for name in _PLAY}
     schema = pa.schema(list(kinds.items()))
     for _ in range(2):
-        for row in ((2, 2000, "y", "B", None, None, None), (1, 1000, "x", "A", 6, 1, None)):
+        for row in ((2, 2000, "y", "B", *[None] * 5), (1, 1000, "x", "A", 6, 1, *[None] * 3)):
             with database.write() as connection:
                 played = pa.Table.from_pylist([dict(zip(_PLAY, row, strict=True))], schema)
                 insert_rows(connection, "load_named_plays", played)

@@ -47,6 +47,9 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "accounts.claimed_by": _WORKING,
         "accounts.claimed_until_ms": _WORKING,
         "accounts.lease_number": _WORKING,
+        "accounts.recent_plays": _COUNTED,
+        "accounts.half_window_ms": _COUNTED,
+        "accounts.due_at_ms": "follows from the last pull and the listens",
     }
 )
 """Tables and columns about people that are not in an export, with the reasons."""
