@@ -1,6 +1,6 @@
 """Looks every locked dependency up in the Python advisories by pip-audit. Exit code 1 where one is known to be unsafe.
 
-Where the advisories cannot be reached it says so and ends well: that must not stop anybody's work.
+If the advisories cannot be reached, it says so and exits with 0, so that work can continue.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def main(uv: str) -> int:
     if not any("vulns" in each for each in _audited(uv, first)):
         print("audit: not done, the advisories cannot be reached from here")
         return 0
-    return _tell(_audited(uv, locked))
+    return _report(_audited(uv, locked))
 
 
 def _audited(uv: str, requirements: str) -> list[dict[str, Any]]:
-    """What pip-audit knows of each of the ``requirements``; empty where it cannot tell."""
+    """What pip-audit knows of each of the ``requirements``; empty if it cannot know."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "requirements.txt"
         file.write_text(f"{requirements}\n", encoding="utf-8")
@@ -45,7 +45,7 @@ def _audited(uv: str, requirements: str) -> list[dict[str, Any]]:
     return found
 
 
-def _tell(found: list[dict[str, Any]]) -> int:
+def _report(found: list[dict[str, Any]]) -> int:
     unsafe = [(each, one) for each in found for one in each.get("vulns", ()) if one["id"] not in IGNORED]
     for each, one in unsafe:
         print(f"audit: {each['name']} {each['version']}: {one['id']}, mended in {', '.join(one['fix_versions'])}")

@@ -53,7 +53,7 @@ def train_model(
         folds=folds,
         repeats=repeats,
         baselines=baselines,
-        tell=lambda notes: get_run_logger().info("%s", "; ".join(notes)) if notes else None,
+        on_notes=lambda notes: get_run_logger().info("%s", "; ".join(notes)) if notes else None,
         progress=ProgressArtifact("moodlog-training", "Training").share,
     )
     card = read_card(folder)

@@ -12,7 +12,7 @@ from mood_core.domain.records import FEATURES, MOODS
 
 
 def made_up_tracks(path: Path, classes: tuple[str, ...] = MOODS, *, durations: bool = True, seed: int = 0) -> Path:
-    """Tracks whose energy and valence tell the class, with everything else at random."""
+    """Tracks whose energy and valence give the class, with everything else at random."""
     random = np.random.default_rng(seed)
     rows = []
     for number in range(30 * len(classes)):

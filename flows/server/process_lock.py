@@ -1,4 +1,4 @@
-"""Lock files that a process holds while it lives, to tell dead processes from living ones.
+"""Lock files that a process holds while it lives, to distinguish dead processes from living ones.
 
 The operating system releases such a lock when its process ends, even after a crash. Process ids can be reused.
 """

@@ -94,7 +94,7 @@ class _Shard:
 
     @property
     def key(self) -> str:
-        """The idempotency key of one try at these accounts, also if the parent run itself is retried."""
+        """The idempotency key of one try at these accounts, even if the parent run itself is retried."""
         accounts = sha256("\n".join(self.user_ids).encode()).hexdigest()[:16]
         return f"{this_run.id}-{self.number}-{self.tries}-{accounts}"
 

@@ -78,7 +78,7 @@ def import_export(
             now=now,
             keep=lambda: workspace.quarantine_file(user_id, quarantine),
             options=ImportOptions(row_filter or ImportFilter(), limits, dry_run),
-            catalog=catalog_names(settings, remember=not dry_run),
+            catalog=catalog_names(settings, cached=not dry_run),
             progress=progress or NoProgress(),
         )
         if not dry_run:
@@ -128,7 +128,7 @@ def label_now(
 
 def match_names(workspace: Workspace) -> int:
     """Match plays by name whose track is known by now or is in a catalogue file; returns their number."""
-    rows, catalog = ImportRows(workspace.database), catalog_names(workspace.settings, remember=True)
+    rows, catalog = ImportRows(workspace.database), catalog_names(workspace.settings, cached=True)
     with workspace.lock(NamedLock.LABELS), workspace.accounts.leased():
         return match_pending(
             rows,
@@ -139,10 +139,10 @@ def match_names(workspace: Workspace) -> int:
         )
 
 
-def catalog_names(settings: Settings, *, remember: bool) -> CatalogNames:
-    """The names in the catalogue files; with ``remember``, searches are cached until the files change."""
+def catalog_names(settings: Settings, *, cached: bool) -> CatalogNames:
+    """The names in the catalogue files; with ``cached``, searches are cached until the files change."""
     locations = (*settings.catalog, *read_list(settings.catalog_list))
-    return CatalogNames(locations, settings.catalog_cache / "searched" if remember else None)
+    return CatalogNames(locations, settings.catalog_cache / "searched" if cached else None)
 
 
 @contextmanager

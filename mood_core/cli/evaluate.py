@@ -180,4 +180,4 @@ def _cells(scores: Scores, moods: list[str], error: float | None = None) -> list
     accuracy = f"{scores.accuracy * 100:.1f}" + (f" ± {error * 100:.1f}" if error is not None else "")
     figures = [f"{scores.balanced_accuracy * 100:.1f}", f"{scores.log_loss:.3f}", f"{scores.ece:.3f}"]
     recalls = [f"{scores.recall[mood]:.2f}" if mood in scores.recall else "" for mood in moods]
-    return [accuracy, *figures, f"{scores.wrong_and_sure:.1%}", *recalls]
+    return [accuracy, *figures, f"{scores.wrong_and_confident:.1%}", *recalls]

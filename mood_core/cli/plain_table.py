@@ -1,4 +1,4 @@
-"""Tables for the terminal, also a narrow one: ids stay in one piece so that they can be copied, other text wraps."""
+"""Tables for the terminal, even a narrow one: ids stay in one piece so that they can be copied, other text wraps."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def command(
     model, that model is fitted again without the tracks that are judged. The next run labels everything with the new
     model and then shows its labels; the old labels stay. If MOODLOG_MODEL is set, it overrides the promoted model.
 
-    A model whose moods mean something else is refused, also with --force: for example, if its Calm tracks are much less
+    A model whose moods mean something else is refused, even with --force: for example, if its Calm tracks are much less
     instrumental than those of the current model. --accept-changed-moods promotes it all the same.
 
     \b

@@ -21,9 +21,7 @@ from mood_core.usecases.models.relabel import Agreement, RelabelReport, keep_usi
 
 @click.command
 @click.option("--model", type=click.Path(path_type=Path), metavar="PATH", help="A model folder; default MOODLOG_MODEL.")
-@click.option(
-    "--drop-old", "drop", is_flag=True, help="Then delete the labels of all other versions, also from the lake."
-)
+@click.option("--drop-old", "drop", is_flag=True, help="Then delete the labels of all other versions, in the lake too.")
 @options.as_json
 def command(model: Path | None, drop: bool, as_json: bool) -> None:
     """Label every known track again with another model, from stored features. Nothing is fetched.

@@ -12,7 +12,7 @@ from mood_core.cli.messages import echo_notes
 from mood_core.cli.progress import share_progress
 from mood_core.text.sanitise import plain
 
-_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "wrong_and_sure", "recall")
+_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "wrong_and_confident", "recall")
 
 
 @click.command("train")
@@ -83,7 +83,7 @@ def command(
             baselines=baselines,
             words=parse_mood_words(words),
             estimated=estimated,
-            tell=echo_notes,
+            on_notes=echo_notes,
             progress=progress,
         )
     card = read_card(folder)

@@ -61,7 +61,7 @@ class Scores:
 
     ``at_random``: the agreement on the tracks drawn at random, an unbiased score; ``all_answers`` and ``by_mood``: on
     all answers, which were chosen to be hard. ``before_low`` to ``after_high``: 90% Wilson intervals of the shares on
-    the random ones. ``log_loss_gain``: the mean gain in nats with its standard error, random ones weigh double.
+    the random ones. ``log_loss_gain``: the mean gain in nats with its standard error, in which random ones count twice.
     """
 
     at_random: Agreement

@@ -18,7 +18,7 @@ in the account data), and its end or its start in polling. The rules compare rec
    time, and pauses are not known. So it matches a row of an export like a polled listen does, and a polled listen or a
    scrobble of the other service as in rule 5. Equal starts or ends suffice: :func:`same_start`. Two scrobbles of one
    service can be one play by :func:`scrobbled_twice`.
-7. Account data from early 2018 has no play durations. Such a row is compared like a polled listen, also with other rows
+7. Account data from early 2018 has no play durations. Such a row is compared like a polled listen, even with other rows
    of account data, and after all other rows have been matched.
 
 Songs are compared by track id, else by ISRC, else by artist and title: :func:`~mood_core.domain.recordings.songs_of`.

@@ -95,7 +95,7 @@ def from_lastfm(row: object, now: datetime) -> Scrobble | None:
 
 
 def started_s(row: object) -> int | None:
-    """The time of a row of either service, s since 1970, also of a row that is invalid otherwise; None without one."""
+    """The time of a row of either service, s since 1970, even of a row that is invalid otherwise; None without one."""
     fields = _part(row)
     return _seconds(fields.get("listened_at", _part(fields.get("date")).get("uts")))
 

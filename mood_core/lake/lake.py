@@ -88,7 +88,7 @@ class Lake:
     def paths(self, dataset: str, *, since: datetime | None = None) -> list[str]:
         """Paths of the dataset's batches, oldest first; ``since`` excludes earlier months.
 
-        Batches that a compacted file replaces are excluded, also while both files exist.
+        Batches that a compacted file replaces are excluded, even while both files exist.
         """
         found = self._found(dataset, since)
         replaced = set(self._superseded(found))

@@ -56,7 +56,7 @@ class BatchWriter:
         """Publish ``rows`` as one batch file, then load it; returns the number of rows. Without rows, no file is made.
 
         :meth:`batch_time` dates the batch. With ``created_at`` this is idempotent: the same rows make the same batch,
-        also after a crash. Rows of forgotten people are dropped, also if they were forgotten since this run read its
+        even after a crash. Rows of forgotten people are dropped, even if they were forgotten since this run read its
         input.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Reads one track as one person knows it: its label, what speaks for the label, and when it was heard."""
+"""Reads one track as one person knows it: its label, the top factors of the label, and when it was heard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
--- On which days was the most music probably Sad, and how sure is that (90% interval)?
+-- On which days was the most music probably Sad, and how certain is that (90% interval)?
 SELECT
     display_name,
     day,

@@ -44,7 +44,7 @@ GROUP BY user_key, day;
 DROP TABLE mood_days;
 ALTER TABLE wide_mood_days RENAME TO mood_days;
 
--- What a process remembers of keys and labels holds while these numbers stay.
+-- Processes cache keys and labels. A cache is valid while these numbers stay the same.
 CREATE TABLE epochs (
     name TEXT PRIMARY KEY CHECK (name IN ('keys', 'labels')),
     epoch INTEGER NOT NULL

@@ -1,5 +1,5 @@
 -- How a play ended, as extended histories report it: whether the person skipped it, whether shuffle was on, and why it
--- ended. NULL if it is not known, also for listens from before this migration.
+-- ended. NULL if it is not known, as for listens from before this migration.
 CREATE TABLE end_reasons (
     reason_key INTEGER PRIMARY KEY,
     reason_end TEXT NOT NULL UNIQUE

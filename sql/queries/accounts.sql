@@ -54,7 +54,7 @@ WHERE
 ORDER BY u.user_id;
 
 -- name: lease_owners
--- Every owner of an account lease, also of an expired one.
+-- Every owner of an account lease, including expired ones.
 SELECT DISTINCT claimed_by FROM accounts
 WHERE claimed_by IS NOT NULL;
 

@@ -62,7 +62,7 @@ UPDATE accounts SET token = :token, token_version = token_version + 1
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND token_version = :expected;
 
 -- name: refresh_owner
--- The owner of the account's refresh lease, also of an expired one.
+-- The owner of the account's refresh lease, even of an expired one.
 SELECT refresh_owner FROM accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND refresh_owner IS NOT NULL;
 

@@ -1,4 +1,4 @@
--- One row per person, local day and mood that is expected on that day under the model's probabilities, also if it is
+-- One row per person, local day and mood that is expected on that day under the model's probabilities, even if it is
 -- the most probable mood of no listen. share_expected, share_low and share_high are those of mood_daily; here the
 -- expected shares of a day add up to the share of its labelled listens.
 CREATE VIEW mood_daily_expected AS

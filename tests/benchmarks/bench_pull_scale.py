@@ -130,7 +130,7 @@ def connect(people: Path, *, lives_s: int) -> None:
 
 
 def measured(way: str, people: Path) -> dict[str, float]:
-    """Run ``way`` in this process and tell what it took."""
+    """Run ``way`` in this process and report what it took."""
     with ExitStack() as stack:
         server = stack.enter_context(_prefect()) if way == "flow" else None
         if way != "calls":

@@ -53,7 +53,7 @@ class Timed:
 
 
 class TimedBatches(Batches):
-    """Batches that tell writing to the lake from the rest."""
+    """Batches that measure writing to the lake apart from the rest."""
 
     def __init__(self, lake: Lake, workspace: Workspace, timed: Timed) -> None:
         super().__init__(lake, workspace.database)

@@ -258,7 +258,7 @@ def test_period_look_and_pictures_work_by_keyboard(browser: Any, history: tuple[
     assert page.locator("#calendar-chart .tip").is_visible()
     page.keyboard.press("Escape")
     page.locator("#share-chart").focus()
-    page.keyboard.press("End")  # also where it is the first key
+    page.keyboard.press("End")  # even where it is the first key
     assert _written(NOW.date()) in said.inner_text()
     for name in ("share", "hours", "map"):
         page.locator(f"#{name}-chart").focus()

@@ -234,7 +234,7 @@ def test_repeated_tries_are_counted_too(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", ["malformed_json", "wrong_shape", "empty_body"])
-def test_a_spoiled_answer_is_unexpected_and_not_repeated(world: World, kind: str) -> None:
+def test_an_invalid_response_is_unexpected_and_not_repeated(world: World, kind: str) -> None:
     world.standin.faults.add(Fault(kind, endpoint="recently_played", times=None))
     with pytest.raises(UnexpectedPayload):
         world.client.recently_played()
@@ -244,7 +244,7 @@ def test_a_spoiled_answer_is_unexpected_and_not_repeated(world: World, kind: str
 @pytest.mark.parametrize(
     ("kind", "reason"), [("null_track", SkipReason.NO_TRACK), ("episode_item", SkipReason.EPISODE)]
 )
-def test_a_spoiled_item_is_skipped(world: World, kind: str, reason: SkipReason) -> None:
+def test_an_invalid_item_is_skipped(world: World, kind: str, reason: SkipReason) -> None:
     world.standin.faults.add(Fault(kind, endpoint="recently_played"))
     window = world.client.recently_played()
     assert [skipped.reason for skipped in window.skipped] == [reason]

@@ -187,7 +187,7 @@ def test_each_client_is_quiet_by_itself(logs: list[str], secret: str | None) -> 
     assert len(server.seen) == 2
 
 
-def test_spotipy_alone_would_tell(logs: list[str]) -> None:
+def test_spotipy_alone_would_log_secrets(logs: list[str]) -> None:
     """The filter is what keeps it quiet: without it the token is in the log."""
     with serving(Reply(body={"id": "x"})) as server:
         client = spotipy.Spotify(auth=ACCESS)

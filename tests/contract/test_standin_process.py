@@ -49,7 +49,7 @@ def test_the_process_says_where_it_is_and_ends_on_request(ending: signal.Signals
 
 
 def test_it_ends_with_its_parent_where_asked() -> None:
-    # A parent that starts it, passes its line on, and is killed without a chance to tell it anything.
+    # A parent that starts it, passes its line on, and is killed before it can send it anything.
     code = f"import subprocess, os; subprocess.Popen({[*START, '--with-parent']!r}).wait()"
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

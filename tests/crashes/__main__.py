@@ -18,7 +18,7 @@ from tests.sealed import run_sealed
 
 
 def main() -> int:
-    """Kill, compare and tell; 1 where anything differed."""
+    """Kill, compare and report; 1 if anything differed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=500, help="how many kills, over all programs")
     parser.add_argument("--seed", type=int, default=0, help="decides where")

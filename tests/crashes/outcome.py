@@ -18,9 +18,9 @@ from tests.crashes.homes import NOW
 Outcome = dict[str, list[str]]
 
 _BOOKKEEPING = {"batches", "api_calls", "epochs", "schema_migrations", "imported_files", "imports", "fences", *COUNTED}
-"""Tables that tell how the facts came in; ``verify`` holds the ledger against lake and SQL.
+"""Tables that record how the facts came in; ``verify`` holds the ledger against lake and SQL.
 
-Also the counts of earlier listens, which a run may leave to the next one: the views are right without them.
+The counts of earlier listens too, which a run may leave to the next one: the views are right without them.
 """
 
 _WHEN_WRITTEN = {

@@ -132,7 +132,7 @@ def test_a_message_that_fails_is_tried_again_and_never_logged_with_its_address(
     assert SECRET not in caplog.text
 
 
-def test_a_block_that_keeps_failures_to_itself_is_made_to_tell(server: str) -> None:
+def test_failures_that_a_block_hides_are_reported(server: str) -> None:
     from prefect.blocks.notifications import SlackWebhook
 
     from flows.alerting.send_message import send_message

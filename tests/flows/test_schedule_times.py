@@ -1,4 +1,4 @@
-"""When the default schedules start runs: once a local day, at the same local time, also when the clocks change."""
+"""When the default schedules start runs: once a local day, at the same local time, even when the clocks change."""
 
 from __future__ import annotations
 

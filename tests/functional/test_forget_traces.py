@@ -1,4 +1,4 @@
-"""Forgetting reaches what HOME holds of people beside lake and SQL, also when it was killed or a run is late."""
+"""Forgetting reaches what HOME holds of people beside lake and SQL, even if it was killed or a run is late."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ SOURCES = {"early": [early("Song 1")], "minute": [MINUTE], "second": [SECOND]}
 
 
 @pytest.mark.parametrize("order", list(permutations(SOURCES)), ids=",".join)
-def test_one_play_that_three_exports_tell_of_is_one_listen(run: Run, tmp_path: Path, order: tuple[str, ...]) -> None:
+def test_one_play_in_three_exports_is_one_listen(run: Run, tmp_path: Path, order: tuple[str, ...]) -> None:
     known = unpacked(tmp_path / "known", {"endsong_0.json": [extended(1, "2017-01-01T00:00:00Z")]})
     run("import", known, "--timezone", "UTC")
     for place, source in enumerate(order):

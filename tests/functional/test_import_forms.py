@@ -186,7 +186,7 @@ def test_a_history_is_found_by_its_content(run: Callable[..., dict[str, Any]], t
     assert run(zips)["outcomes"] == {"already_imported": len(SONGS)}
 
 
-def test_a_play_without_an_address_is_the_play_that_other_forms_tell_of(
+def test_a_play_without_an_address_is_the_play_in_other_forms(
     run: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     early = unpacked(tmp_path / "a", {"EndSong.json": lines(_as(of_2018, SONGS[:3]))})

@@ -215,7 +215,7 @@ units = st.sampled_from(["\ud83d", "\ude00", "\udc00", "\\", "u", "d", "8", '"',
 @given(st.lists(units, max_size=12).map("".join), st.integers(0, 40))
 @settings(max_examples=300, deadline=None)
 def test_any_escapes_are_read_as_python_reads_them(text: str, padding: int) -> None:
-    """Also where a block of the file ends within an escape; lone surrogates become U+FFFD."""
+    """Even where a block of the file ends within an escape; lone surrogates become U+FFFD."""
     content = b" " * (2**18 - padding) + json.dumps([{"ts": text, "ms_played": 1}]).encode()
     expected = json.loads(content)[0]["ts"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     with TemporaryDirectory() as folder:

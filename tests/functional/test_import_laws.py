@@ -203,12 +203,12 @@ def test_a_song_in_a_loop_keeps_a_listen_for_every_time(lengths: list[int], orde
     loop = [Heard(1, start, ms, twin=False, at_end=at_end) for start, ms in zip(starts, lengths, strict=True)]
     with _workspace() as (workspace, folder):
         for source in order:
-            _tell(workspace, folder, source, loop)
+            _report_plays(workspace, folder, source, loop)
         match_names(workspace)
         assert len(_listens(workspace)) == len(loop)
 
 
-def _tell(workspace: Workspace, folder: Path, source: str, plays: Sequence[Heard]) -> None:
+def _report_plays(workspace: Workspace, folder: Path, source: str, plays: Sequence[Heard]) -> None:
     if source == "poll":
         _poll(workspace, plays)
     else:
@@ -225,7 +225,7 @@ def test_a_play_is_one_listen_from_any_source_and_in_any_order(
     with _workspace() as (workspace, folder):
         for source in order:
             if by_source[source]:
-                _tell(workspace, folder, source, by_source[source])
+                _report_plays(workspace, folder, source, by_source[source])
         match_names(workspace)
         songs = {play.song for play in (*by_source["second"], *by_source.get("poll", ()))}
         everything = {play for some in by_source.values() for play in some}
@@ -254,7 +254,7 @@ def test_a_window_may_name_both_ids_of_a_song() -> None:
     later = Heard(1, START + timedelta(minutes=3), 61_000, twin=True, at_end=False)
     with _workspace() as (workspace, folder):
         for source, plays in (("second", [first]), ("minute", [first, later]), ("poll", [first, later])):
-            _tell(workspace, folder, source, plays)
+            _report_plays(workspace, folder, source, plays)
         assert len(_listens(workspace)) == 2
 
 

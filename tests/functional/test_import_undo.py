@@ -156,7 +156,7 @@ def test_the_files_of_one_import_are_merged_and_it_can_still_be_taken_back(
 
 
 def test_the_imports_are_listed_each_with_its_own_outcomes(run: Run, tmp_path: Path) -> None:
-    """Also if the same files are imported again: the earlier import keeps what it did."""
+    """Even if the same files are imported again: the earlier import keeps what it did."""
     folder = unpacked(tmp_path / "mine", MINE)
     first = run(folder, "--user", "ada")
     second = run(folder, "--user", "ada")

@@ -1,4 +1,4 @@
-"""What a process remembers of the store never outlives what it stands on."""
+"""A process's cache of keys and labels is dropped when the store changes."""
 
 from __future__ import annotations
 

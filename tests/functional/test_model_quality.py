@@ -37,7 +37,7 @@ def test_the_recipe_holds_for_curators_it_has_never_seen(strangers: Evaluation) 
     assert scores.balanced_accuracy >= 0.555
     assert scores.log_loss <= 1.0
     assert scores.ece <= 0.08
-    assert scores.wrong_and_sure < 0.02
+    assert scores.wrong_and_confident < 0.02
 
 
 def test_corrupted_features_of_strangers_cost_little(strangers: Evaluation) -> None:

@@ -42,7 +42,7 @@ TINY = {
 
 @pytest.fixture
 def decoy(tmp_path: Path) -> Iterator[tuple[dict[str, str], Path]]:
-    """The environment of a person with an own history, and their folder; in the end nothing is in it but their file."""
+    """The environment of a person with a history, and their folder; in the end nothing is in it but their file."""
     folder = tmp_path / "theirs"
     folder.mkdir()
     settings = {

@@ -110,7 +110,7 @@ def test_a_day_lists_each_listen_with_its_label(space: Workspace, pages: ServedP
         assert row["at"][11:16] in page
 
 
-def test_a_track_shows_what_speaks_for_its_label(space: Workspace, pages: ServedPages) -> None:
+def test_a_track_shows_the_top_factors_of_its_label(space: Workspace, pages: ServedPages) -> None:
     track = pages.client.get("/api/people/ada/tracks/0000000000000000000001").json()
     listens = _one(space, "SELECT count(*) AS n FROM mood_history WHERE track_id LIKE '%1'").n
     assert track["listens"] == listens == sum(track["months"].values())

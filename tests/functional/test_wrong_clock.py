@@ -249,7 +249,7 @@ def test_a_batch_that_was_not_loaded_is_found_though_the_newest_is_of_the_future
     assert verify(lake, migrated, now=NOW + DAY, deep=True).findings == []
 
 
-def test_who_is_renamed_back_under_a_clock_put_back_has_that_name_also_after_a_rebuild(
+def test_who_is_renamed_back_under_a_clock_put_back_keeps_that_name_after_a_rebuild(
     configured: StandIn,
 ) -> None:
     with Workspace(now=lambda: NOW) as workspace:

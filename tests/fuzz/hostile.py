@@ -72,7 +72,7 @@ def corrupted(draw: st.DrawFn, valid: Any, *, most: int = 3) -> Any:
     for _ in range(draw(st.integers(1, most))):
         places = list(_places(whole))
         holder, key = places[draw(st.integers(0, len(places) - 1))]
-        _spoil(draw, holder, key, is_root=holder is whole)
+        _damage(draw, holder, key, is_root=holder is whole)
     return whole[0]
 
 
@@ -84,7 +84,7 @@ def _places(node: Any) -> Iterator[tuple[Any, Any]]:
             yield from _places(node[key])
 
 
-def _spoil(draw: st.DrawFn, holder: Any, key: Any, *, is_root: bool) -> None:
+def _damage(draw: st.DrawFn, holder: Any, key: Any, *, is_root: bool) -> None:
     match draw(st.sampled_from(["replace", "replace", "replace", "remove", "wrap", "double"])):
         case "remove" if not is_root:
             del holder[key]

@@ -45,7 +45,7 @@ def _changed(name: str, value: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[[], Path]:
-    """Makes a copy of the bundled model that a test may spoil, in the same place each time."""
+    """Makes a copy of the bundled model that a test may damage, in the same place each time."""
 
     def fresh() -> Path:
         shutil.rmtree(tmp_path / "model", ignore_errors=True)

@@ -88,12 +88,12 @@ class _Touching:
         return (Path.touch, (self.canary,))
 
 
-@pytest.mark.parametrize("spoil", [_lambda, _function_by_name, _class_by_name, _pickled])
+@pytest.mark.parametrize("attack", [_lambda, _function_by_name, _class_by_name, _pickled])
 def test_a_model_that_brings_code_runs_none(
-    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path, Path], None]
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch, attack: Callable[[Path, Path], None]
 ) -> None:
     canary = home.parent / "canary"
-    spoil(folder / KERAS_FILE, canary)
+    attack(folder / KERAS_FILE, canary)
     canary.unlink(missing_ok=True)  # making the file runs the layer once
     monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "catalog")
     with pytest.raises(ModelError, match="sha256"):

@@ -21,9 +21,9 @@ def test_every_locked_file_has_a_hash() -> None:
 
 
 def test_the_audit_fails_for_a_package_with_an_advisory(capsys: pytest.CaptureFixture[str]) -> None:
-    tell = runpy.run_path(str(ROOT / ".ci" / "audit.py"))["_tell"]
+    report = runpy.run_path(str(ROOT / ".ci" / "audit.py"))["_report"]
     sound = {"name": "sound", "version": "1.0", "vulns": []}
-    assert tell([sound]) == 0
+    assert report([sound]) == 0
     unsafe = {"name": "unsafe", "version": "1.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["1.1"]}]}
-    assert tell([sound, unsafe]) == 1
+    assert report([sound, unsafe]) == 1
     assert "unsafe 1.0: PYSEC-1" in capsys.readouterr().out

@@ -88,7 +88,7 @@ _INSERT = text(
 )
 
 
-def test_a_refused_statement_does_not_tell_its_values(migrated: Database) -> None:
+def test_a_refused_statement_does_not_show_its_values(migrated: Database) -> None:
     def write() -> None:
         with migrated.write() as connection:
             connection.execute(_INSERT, {"id": "u", "name": "planted-name", "zone": None})

@@ -70,9 +70,9 @@ def test_a_conversion_killed_at_any_moment_leaves_nothing_that_counts(tmp_path: 
         "import os, signal, sys; from pathlib import Path\n"
         "from mood_core.features.catalog.convert import convert\n"
         "from mood_core.tabular.files import find_files\n"
-        "def tell(share):\n"
+        "def show(share):\n"
         "    if share >= float(sys.argv[3]): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "convert(find_files([sys.argv[1]])[0], Path(sys.argv[2]), tell)\n"
+        "convert(find_files([sys.argv[1]])[0], Path(sys.argv[2]), show)\n"
     )
     for share in ("0.01", "0.9"):
         killed = subprocess.run([sys.executable, "-c", script, str(file), str(cache), share], check=False)

@@ -194,7 +194,7 @@ def test_line_breaks_in_names_do_not_break_rows_however_long_the_file(tmp_path: 
     assert len(look_up(file, cache=tmp_path / "cache")) == 60
 
 
-def test_a_few_odd_cells_spoil_their_own_rows_alone(tmp_path: Path) -> None:
+def test_a_few_odd_cells_invalidate_only_their_own_rows(tmp_path: Path) -> None:
     rows = [{**row, "id": track_id(int(row["id"]) + 60 * n)} for n in range(5) for row in ROWS]
     rows[0]["energy"], rows[1]["tempo"], rows[2]["loudness"], rows[3]["valence"] = "loud", 999, None, 1.5
     found = look_up(write_csv(tmp_path / "a.csv", rows), cache=tmp_path / "cache")

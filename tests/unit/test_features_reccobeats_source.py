@@ -51,7 +51,7 @@ def test_features_are_joined_by_id_and_the_rest_is_missed() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "0.4", 1.2, -0.1, 40])
-def test_an_illegal_value_spoils_its_own_track_alone(value: object) -> None:
+def test_an_illegal_value_invalidates_only_its_own_track(value: object) -> None:
     result = by_id(FakeClient([entry(0, valence=value), entry(1)])).fetch(tracks(2), AT)
     assert [each.track_id for each in result.found] == [track_id(1)]
     assert [(each.track_id, each.reason) for each in result.misses] == [(track_id(0), UNUSABLE)]

@@ -20,12 +20,12 @@ def test_nine_legal_values_make_a_record() -> None:
 
 @pytest.mark.parametrize("name", NINE)
 @pytest.mark.parametrize("bad", [None, "0.5", True, math.nan, math.inf, -math.inf, 10**400, [0.5], {}, 1e9, -1e9])
-def test_one_missing_or_illegal_value_spoils_the_record(name: str, bad: object) -> None:
+def test_one_missing_or_illegal_value_invalidates_the_record(name: str, bad: object) -> None:
     assert audio_features(track_id(1), {**VALUES, name: bad}, source="s", at=AT) is None
 
 
 @pytest.mark.parametrize("name", NINE)
-def test_an_absent_value_spoils_the_record(name: str) -> None:
+def test_an_absent_value_invalidates_the_record(name: str) -> None:
     assert audio_features(track_id(1), {n: v for n, v in VALUES.items() if n != name}, source="s", at=AT) is None
 
 

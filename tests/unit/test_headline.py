@@ -74,7 +74,7 @@ def test_the_numbers_in_the_docs_are_the_cards() -> None:
         f"| {metrics['accuracy']:.1%} {spread}) | {metrics['log_loss']:.2f} |",
         f"| {inside['mean']['accuracy']:.1%} | {inside['mean']['log_loss']:.2f} |",
         f"shared track | {metrics['agreement']['share']:.0%} |",
-        f"above 0.9 for {metrics['wrong_and_sure']:.1%}, and its calibration error is {metrics['ece']:.2f}",
+        f"above 0.9 for {metrics['wrong_and_confident']:.1%}, and its calibration error is {metrics['ece']:.2f}",
         f"{robust['loudness_plus_3']:.1%} or {robust['loudness_minus_3']:.1%}",
         f"features {robust['shares_noise_0.05']:.1%}, without durations {robust['duration_missing']:.1%}",
         f"between {min(calm):.0%} and {max(calm):.0%} of the Calm tracks",

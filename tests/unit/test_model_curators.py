@@ -80,7 +80,7 @@ def test_strangers_are_measured_by_source_and_on_average(tmp_path: Path) -> None
     found = evaluate_recipe(_read(_rows(), tmp_path), group_by="source").as_json()
     assert set(found["by_source"]) == {"a", "b", "c", "happy or sad"}
     full = [found["by_source"][name] for name in "abc"]
-    for name in ("accuracy", "balanced_accuracy", "log_loss", "ece", "wrong_and_sure"):
+    for name in ("accuracy", "balanced_accuracy", "log_loss", "ece", "wrong_and_confident"):
         values = [one[name] for one in full]
         assert found[name] == pytest.approx(np.mean(values))
         assert found["standard_errors"][name] == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))

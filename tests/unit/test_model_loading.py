@@ -20,7 +20,7 @@ from mood_core.errors import ModelCardMismatch, ModelError, ModelNotFound
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the bundled model that a test may spoil."""
+    """A copy of the bundled model that a test may damage."""
     return Path(shutil.copytree(bundled_folder(), tmp_path / "model"))
 
 
@@ -43,10 +43,10 @@ def test_no_model_is_said_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [KERAS_FILE, TWIN_FILE, GOLDEN_FILE])
-@pytest.mark.parametrize("spoil", [lambda b: b[: len(b) // 2], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
-def test_a_truncated_or_tampered_file_is_refused(folder: Path, name: str, spoil: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
+def test_a_truncated_or_tampered_file_is_refused(folder: Path, name: str, damage: Callable[[bytes], bytes]) -> None:
     path = folder / name
-    path.write_bytes(spoil(path.read_bytes()))
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ModelCardMismatch, match=name):
         load_classifier(folder)
 

@@ -1,4 +1,4 @@
-"""How moods look: the same colours and signs everywhere, which colour-blind eyes can tell apart."""
+"""How moods look: the same colours and signs everywhere, which colour-blind people can distinguish."""
 
 from __future__ import annotations
 

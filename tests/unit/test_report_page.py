@@ -211,7 +211,7 @@ def test_the_page_says_how_right_the_labels_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plain", [0, 10**9], ids=["compressed", "plain"])
-def test_a_page_names_the_people_whom_it_shows_also_where_its_data_is_compressed(
+def test_a_page_with_compressed_data_names_the_people_whom_it_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: int
 ) -> None:
     monkeypatch.setattr("mood_core.report.page._MOST_PLAIN", plain)

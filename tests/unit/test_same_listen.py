@@ -1,4 +1,4 @@
-"""How far apart two sources may tell of one play, to the millisecond."""
+"""How far apart the times of one play in two sources may be, to the millisecond."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_second_is_in_the_minute_give_or_take_half_a_minute() -> None:
         assert same_listen(second, ACCOUNT) is same_listen(ACCOUNT, second) is is_same
 
 
-def test_both_forms_of_an_export_tell_equal_lengths_within_two_seconds() -> None:
+def test_both_forms_of_an_export_have_equal_durations_within_two_seconds() -> None:
     for more_ms, is_same in ((-2_001, False), (-2_000, True), (2_000, True), (2_001, False)):
         assert same_listen(Play(END, LENGTH + more_ms, ListenSource.EXTENDED_HISTORY), ACCOUNT) is is_same
 

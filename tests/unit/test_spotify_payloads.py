@@ -92,7 +92,7 @@ def test_a_local_file_goes_by_its_uri() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoiled", "reason"),
+    ("invalid", "reason"),
     [
         ({"track": None, "played_at": "2026-11-20T09:00:00Z"}, SkipReason.NO_TRACK),
         ({"played_at": "2026-11-20T09:00:00Z"}, SkipReason.NO_TRACK),
@@ -112,8 +112,8 @@ def test_a_local_file_goes_by_its_uri() -> None:
         (None, SkipReason.MALFORMED),
     ],
 )
-def test_a_spoiled_item_costs_only_itself(spoiled: object, reason: SkipReason) -> None:
-    seen = window(spoiled, item("2026-11-20T10:00:00Z"))
+def test_only_an_invalid_item_is_skipped(invalid: object, reason: SkipReason) -> None:
+    seen = window(invalid, item("2026-11-20T10:00:00Z"))
     assert len(seen.listens) == 1
     assert [(skipped.reason, skipped.position) for skipped in seen.skipped] == [(reason, 0)]
 
@@ -184,8 +184,8 @@ def test_a_profile_without_an_id_is_unexpected(payload: object) -> None:
 
 
 def test_text_that_no_database_takes_is_replaced() -> None:
-    spoiled = json.loads('{"name": "a\\u0000b\\ud800c"}')["name"]
-    (track,) = window(item(name=spoiled, artists=[{"name": spoiled}])).tracks
+    invalid = json.loads('{"name": "a\\u0000b\\ud800c"}')["name"]
+    (track,) = window(item(name=invalid, artists=[{"name": invalid}])).tracks
     assert track.name == "a\ufffdb\ufffdc"
     assert track.artists == ("a\ufffdb\ufffdc",)
 

@@ -121,7 +121,7 @@ def read_labelled(
 ) -> LabelledTracks:
     """The labelled tracks in ``path``: a table of audio features (see :mod:`mood_core.tabular`) with a column of moods.
 
-    A column ``source`` names who gave the label. A track may have several moods, also from one source.
+    A column ``source`` names who gave the label. A track may have several moods, even from one source.
 
     Args:
         path: a CSV or Parquet file.

@@ -1,4 +1,4 @@
-"""Scores of probabilities: accuracy, macro-F1, recall, log loss, calibration error, wrong and sure, coverage."""
+"""Scores of probabilities: accuracy, macro-F1, recall, log loss, calibration error, wrong and confident, coverage."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 CALIBRATION_BINS = 10
 """Equally wide bins of the top probability, as in Guo et al., On Calibration of Modern Neural Networks, 2017."""
 
-SURE = 0.9
-"""A label with a higher probability counts as sure."""
+CONFIDENT = 0.9
+"""A label with a higher probability counts as confident here."""
 
 _TINY = 1e-12
 
@@ -25,8 +25,8 @@ _TINY = 1e-12
 class Scores:
     """The scores of n tracks; shares in [0, 1], ``log_loss`` in nats.
 
-    ``recall`` is by class, for the classes that occur; ``balanced_accuracy`` is its mean. ``wrong_and_sure``: the share
-    of the tracks whose label is wrong with a probability above 0.9.
+    ``recall`` is by class, for the classes that occur; ``balanced_accuracy`` is its mean.
+    ``wrong_and_confident``: the share of the tracks whose label is wrong with a probability above 0.9.
     """
 
     accuracy: float
@@ -34,7 +34,7 @@ class Scores:
     macro_f1: float
     log_loss: float
     ece: float
-    wrong_and_sure: float
+    wrong_and_confident: float
     recall: dict[str, float]
 
 
@@ -43,13 +43,14 @@ def score(probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes
     counts = confusion(probabilities, labels)
     recall, f1 = _recall_and_f1(counts)
     present = counts.sum(axis=1) > 0
+    top = probabilities.max(axis=1)
     return Scores(
         accuracy=float(np.trace(counts) / max(counts.sum(), 1)),
         balanced_accuracy=float(recall[present].mean()),
         macro_f1=float(f1[present].mean()),
         log_loss=float(log_losses(probabilities, labels).mean()),
         ece=expected_calibration_error(probabilities, labels),
-        wrong_and_sure=float(((probabilities.max(axis=1) > SURE) & (probabilities.argmax(axis=1) != labels)).mean()),
+        wrong_and_confident=float(((top > CONFIDENT) & (probabilities.argmax(axis=1) != labels)).mean()),
         recall={name: float(value) for name, value, here in zip(classes, recall, present, strict=True) if here},
     )
 

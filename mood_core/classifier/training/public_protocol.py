@@ -32,7 +32,7 @@ PROTOCOL = "public-1"
 FROZEN = Path(__file__).with_name("public_protocol.bin")
 """The sorted little-endian uint64 hashes of the frozen labels."""
 
-SCORES = ("accuracy", "balanced_accuracy", "log_loss", "ece", "wrong_and_sure")
+SCORES = ("accuracy", "balanced_accuracy", "log_loss", "ece", "wrong_and_confident")
 _FOLDS = 5
 _RESAMPLES = 200
 _FEWEST_SHARE = 0.99

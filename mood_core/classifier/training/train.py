@@ -55,7 +55,7 @@ def train_model(
     baselines: bool = True,
     words: Mapping[str, str] | None = None,
     estimated: bool = False,
-    tell: Callable[[Sequence[str]], None] = lambda _: None,
+    on_notes: Callable[[Sequence[str]], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Path:
     """Train on all tracks in ``data``, measure by cross-validation, and write ``out``/``name``/``version``.
@@ -63,8 +63,8 @@ def train_model(
     With several sources, the headline of the card is leave-one-source-out. ``version`` None: the next whole number.
     The same data, recipe and libraries give the same weights (``weights_sha256`` in the card); ``seed`` decides the
     folds and the golden inputs. Nothing is read but ``data`` and the card of the version before. ``words``: see
-    :func:`read_labelled`, whose notes ``tell`` gets. ``estimated``: train, measure and calibrate for estimated
-    features; the name then starts with ``estimated-``. Returns the folder, which appears whole or not at all.
+    :func:`read_labelled`, whose notes are passed to ``on_notes``. ``estimated``: train, measure and calibrate for
+    estimated features; the name then starts with ``estimated-``. Returns the folder, which appears whole or not at all.
 
     Raises:
         InputError: the data are not fit to train on, or the version exists already.
@@ -75,7 +75,7 @@ def train_model(
     tracks = read_labelled(data, words=words)
     hashes = all_hashes(tracks.keys)
     tracks = with_estimated_features(tracks, seed) if estimated else tracks
-    tell(tracks.notes)
+    on_notes(tracks.notes)
     evaluate = partial(evaluate_recipe, tracks, recipe=chosen, folds=folds, seed=seed, progress=progress)
     evaluation, extra = _measurements(tracks, evaluate, repeats, baselines=baselines)
     fitted = fit_model(training_set(tracks), chosen)

@@ -1,4 +1,4 @@
-"""Opens a database for a dry run, also if it does not exist yet."""
+"""Opens a database for a dry run, even if it does not exist yet."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _WAIT_S = 60.0
 def snapshot(source: Path, target: Path) -> None:
     """Copy the database file ``source`` to the new private file ``target`` and fsync it.
 
-    The copy has everything that is committed, also in the write-ahead log, and no remains of deleted rows.
+    The copy has everything that is committed, including the write-ahead log, and no remains of deleted rows.
 
     Raises:
         StoreBusy: Another program holds the database for longer than a minute.

@@ -75,7 +75,7 @@ class Accounts:
     def all(self, user_ids: Sequence[str] | None = None) -> list[Account]:
         """Every account, or those of ``user_ids`` (an id or a display name each), ordered by user id.
 
-        Names are compared by :func:`~mood_core.text.names.name_key`, ids exactly. An id selects its account only, also
+        Names are compared by :func:`~mood_core.text.names.name_key`, ids exactly. An id selects its account only, even
         if it is the name of another account.
         """
         if user_ids is None:
@@ -112,7 +112,7 @@ class Accounts:
         """Acquire the leases of active accounts for ``owner``; returns the accounts that no other living run holds.
 
         They are ordered by id, accounts with a problem of their own last. Acquiring again renews the lease, which ends
-        ``for_s`` seconds after ``now``. A lease belongs to a run: a retry of the run inherits it, also in another
+        ``for_s`` seconds after ``now``. A lease belongs to a run: a retry of the run inherits it, even in another
         process.
         """
         if not user_ids:

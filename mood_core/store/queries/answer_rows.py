@@ -51,7 +51,7 @@ class AnswerRows:
         return self._database.rows(query("tracks_to_ask"), {"user": user_id})
 
     def count(self, user_id: str) -> int:
-        """The number of the person's answers, also of those that were replaced or undone."""
+        """The number of the person's answers, including those that were replaced or undone."""
         return int(self._database.scalar(query("count_answers"), {"user": user_id}))
 
     def by_reason(self, user_id: str) -> dict[str, int]:

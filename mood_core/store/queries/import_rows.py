@@ -95,7 +95,7 @@ class ImportRows:
         rows = self._database.rows(query("imported_file"), {"user": user_id, "digest": digest, "options": options})
         return (rows[0].rows_read, json.loads(rows[0].outcomes)) if rows else None
 
-    def remember(
+    def record_imported(
         self, user_id: str, digest: str, options: str, rows_read: int, outcomes: Mapping[str, int], *, now: datetime
     ) -> None:
         """Record that an export was imported as a whole."""

@@ -41,7 +41,7 @@ class ListenStore:
         ]
 
     def newest_play_before(self, user_id: str, before: datetime) -> datetime | None:
-        """The time of a person's newest stored play before a time, also without a known track; None without any."""
+        """The time of a person's newest stored play before a time, even without a known track; None without any."""
         newest = self._database.scalar(query("newest_play_before"), {"id": user_id, "moment": to_ms(before)})
         return None if newest is None else from_ms(newest)
 

@@ -66,7 +66,7 @@ def tombstones_of(connection: Connection, user_ids: Iterable[str]) -> dict[str, 
 
 
 def tombstone_of(database: Database, user_id: str) -> Tombstone | None:
-    """The tombstone of ``user_id``, also a lifted one; None for a person who was never forgotten."""
+    """The tombstone of ``user_id``, even a lifted one; None for a person who was never forgotten."""
     with database.read() as connection:
         return tombstones_of(connection, [user_id]).get(user_id)
 

@@ -159,7 +159,7 @@ def import_history(
     if begun is not None:
         report.quarantine = keep()
         report.import_id = _record(*begun, report, records, until=batches.next_time(now))
-        rows.remember(user.user_id, digest, options.text, report.rows_read, report.outcomes, now=now)
+        rows.record_imported(user.user_id, digest, options.text, report.rows_read, report.outcomes, now=now)
     return report
 
 

@@ -39,7 +39,7 @@ def whom_to_forget(user: str, lake: Lake, database: Database) -> str:
 
 
 def _in_lake(user: str, lake: Lake) -> set[str]:
-    """The ids of the people called ``user`` in the lake, also of those who have only listens, gaps or plays left."""
+    """The ids of the people called ``user`` in the lake, including those who have only listens, gaps or plays left."""
     for dataset in PERSONAL:
         for path in (*lake.paths(dataset.name), *lake.superseded(dataset.name)):
             if user in lake.people(path):

@@ -17,7 +17,7 @@ from mood_core.usecases.nightly.night_report import WARN_DAYS
 
 _PULLED_WITHIN = timedelta(hours=26)
 _CLOCK_OK = timedelta(seconds=30)
-_CLOCK_SPOILS = timedelta(minutes=5)
+_CLOCK_WARNING = timedelta(minutes=5)
 _NAMED = 5
 _MINUTE = "%Y-%m-%d %H:%M"
 _SCHEDULE = "moodlog serve, or `prefect deploy --all` and a worker"
@@ -60,7 +60,7 @@ def clock_finding(now: datetime, service_time: datetime | None) -> Finding:
         return Finding("clock", Level.OK, "agrees with Spotify's clock to some seconds")
     shown = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     said = f"is {shown} {'ahead of' if skew > timedelta() else 'behind'} Spotify's clock"
-    level = Level.WARNING if seconds <= _CLOCK_SPOILS.total_seconds() else Level.BROKEN
+    level = Level.WARNING if seconds <= _CLOCK_WARNING.total_seconds() else Level.BROKEN
     return Finding("clock", level, said, "set it by network time (NTP)")
 
 
