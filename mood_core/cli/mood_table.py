@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mood_core.domain.days import WEEKDAYS
 from mood_core.domain.mood_style import SIGNS
-from mood_core.domain.records import MOODS
+from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.store.queries.history import MoodCount
 
 _COLOURS = {"Calm": "cyan", "Energetic": "red", "Happy": "yellow", "Sad": "blue"}
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _BAR_CELLS = 20
 _TIME_CELLS, _NAME_CELLS, _GAPS = 16, 12, 6
 
@@ -34,7 +34,7 @@ def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: s
     table.add_column("share", no_wrap=True)
     person = None
     for count in counts:
-        numbers = [str(count.listens[mood]) for mood in (*MOODS, "Unlabelled")]
+        numbers = [str(count.listens[mood]) for mood in ALL_MOODS]
         name = _fitted(count.display_name, _NAME_CELLS) if count.user_id != person else Text()
         table.add_row(name, _shown(count.period, period), *numbers, _bar(count))
         person = count.user_id
@@ -63,7 +63,7 @@ def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
 
 def _shown(value: str | int, period: str) -> str:
     if period == "weekday":
-        return _WEEKDAYS[int(value) - 1]
+        return WEEKDAYS[int(value) - 1]
     return f"{value:02d}:00" if period == "hour" else str(value)
 
 

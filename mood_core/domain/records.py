@@ -12,6 +12,12 @@ from enum import StrEnum
 MOODS = ("Calm", "Energetic", "Happy", "Sad")
 """The moods in alphabetical order, as in every probability vector, model card and SQL column list."""
 
+UNLABELLED = "Unlabelled"
+"""The name under which listens without a mood are counted."""
+
+ALL_MOODS = (*MOODS, UNLABELLED)
+"""What listens are counted by: the moods, and last :data:`UNLABELLED`."""
+
 FEATURES = (
     "acousticness",
     "danceability",

@@ -10,15 +10,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from mood_core.domain.days import MONTHS
 from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
-from mood_core.domain.records import MOODS
+from mood_core.domain.records import ALL_MOODS, MOODS, UNLABELLED
 from mood_core.files.private import file_stem
 from mood_core.report.page import asset_text, policy_of
-from mood_core.report.recap import ALL, Most, Recap
+from mood_core.report.recap import Most, Recap
 from mood_core.text.format import plural
 
 SOURCE = "moodlog: moods are a model's estimate of the sound, not how somebody felt"
-_MONTHS = "JFMAMJJASOND"
 _MOST_LINES = 3
 _ALONE = "body{margin:24px;background:#fff;color:#1d2025;font-family:system-ui,sans-serif}"
 
@@ -73,7 +73,8 @@ def _months(recap: Recap) -> Card:
     totals = [sum(part.values()) for part in recap.parts]
     busiest = max(range(len(totals)), key=totals.__getitem__)
     words = f"Most listens were {recap.period.part_name(busiest)}: {plural(totals[busiest])}"
-    return Card("months", "Month by month", words, {"parts": recap.parts, "most": max(totals), "letters": _MONTHS})
+    letters = [month[0] for month in MONTHS]
+    return Card("months", "Month by month", words, {"parts": recap.parts, "most": max(totals), "letters": letters})
 
 
 def _most(most: Most) -> dict[str, Any]:
@@ -127,8 +128,8 @@ def drawn_cards(recap: Recap) -> list[tuple[str, Markup]]:
         "colours": COLOURS,
         "inks": INKS,
         "signs": SIGNS,
-        "moods": ALL,
-        "leading": recap.leading() or "Unlabelled",
+        "moods": ALL_MOODS,
+        "leading": recap.leading() or UNLABELLED,
     }
     # The template escapes names.
     return [(card.title, Markup(template.render(card=card, **shared))) for card in cards(recap)]  # noqa: S704

@@ -17,15 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row
 
-from mood_core.domain.records import MOODS, to_ms
+from mood_core.domain.days import day_number, day_of
+from mood_core.domain.records import ALL_MOODS, MOODS, to_ms
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.time_zones import offsets_of
 
 Answer = list[dict[str, Any]]
 
-_EPOCH = date(1970, 1, 1)
 _UNLABELLED = len(MOODS)
-_MOODS = (*MOODS, "Unlabelled")
 _WEEK_H = 168
 _SHOWN = 8
 _NUMBERS = ("uncertain", "valence", "energy", "duration_ms", "artists_place", "label_place")
@@ -67,7 +66,7 @@ class Heard:
 
     def between(self, first: date, last: date) -> Heard:
         """The listens of the local days ``first`` to ``last``, both included."""
-        begin, end = (first - _EPOCH).days, (last - _EPOCH).days
+        begin, end = day_number(first), day_number(last)
         here = (self.days >= begin) & (self.days <= end)
         parts = {name: getattr(self, name)[here] for name in ("days", "hours", "tracks", "ms_played")}
         return replace(self, **parts)
@@ -142,7 +141,7 @@ def _shares(heard: Heard) -> Answer:
         return []
     expected = counts[labelled] @ chances[labelled]
     variance = counts[labelled] @ (chances[labelled] * (1 - chances[labelled]))
-    leads = np.bincount(moods, counts, minlength=len(_MOODS))
+    leads = np.bincount(moods, counts, minlength=len(ALL_MOODS))
     return [
         {
             "mood": mood,
@@ -155,12 +154,12 @@ def _shares(heard: Heard) -> Answer:
 
 
 def _hours(heard: Heard) -> Answer:
-    cells = np.bincount(heard.hours * len(_MOODS) + heard.known.moods[heard.tracks])
+    cells = np.bincount(heard.hours * len(ALL_MOODS) + heard.known.moods[heard.tracks])
     return [
         {
-            "local_weekday": int(cell) // len(_MOODS) // 24 + 1,
-            "local_hour": int(cell) // len(_MOODS) % 24,
-            "mood": _MOODS[cell % len(_MOODS)],
+            "local_weekday": int(cell) // len(ALL_MOODS) // 24 + 1,
+            "local_hour": int(cell) // len(ALL_MOODS) % 24,
+            "mood": ALL_MOODS[cell % len(ALL_MOODS)],
             "listens": int(cells[cell]),
         }
         for cell in np.flatnonzero(cells)
@@ -172,13 +171,13 @@ def _map(heard: Heard) -> Answer:
     for name in ("valence", "energy"):
         cells[name] = np.floor(heard.known.numbers[name] * 20 + 0.5)
     on_it = (moods < _UNLABELLED) & ~np.isnan(cells["valence"])
-    keys = ((cells["valence"] * 100 + cells["energy"]) * len(_MOODS))[on_it].astype(np.int64) + moods[on_it]
+    keys = ((cells["valence"] * 100 + cells["energy"]) * len(ALL_MOODS))[on_it].astype(np.int64) + moods[on_it]
     sums = np.bincount(keys, heard.counts()[on_it])
     return [
         {
-            "valence_cell": int(key) // len(_MOODS) // 100,
-            "energy_cell": int(key) // len(_MOODS) % 100,
-            "mood": MOODS[key % len(_MOODS)],
+            "valence_cell": int(key) // len(ALL_MOODS) // 100,
+            "energy_cell": int(key) // len(ALL_MOODS) % 100,
+            "mood": MOODS[key % len(ALL_MOODS)],
             "listens": int(sums[key]),
         }
         for key in np.flatnonzero(sums)
@@ -282,7 +281,7 @@ def _minutes(heard: Heard) -> Answer:
     sums = np.bincount(places, np.maximum(ms, 0))
     return [
         {
-            "day": str(_EPOCH + timedelta(days=int(day))),
+            "day": str(day_of(int(day))),
             "minutes": int((10 * sums[at] + 30_000) // 60_000) / 10 if timed[at] else None,
             "timed": int(timed[at]),
         }

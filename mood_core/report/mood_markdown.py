@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from mood_core.domain.days import day_number, day_of
 from mood_core.domain.mood_style import SIGNS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -12,7 +13,6 @@ from mood_core.store.engine.named_queries import query
 _ESCAPED = str.maketrans(
     {**{sign: "\\" + sign for sign in "\\`*_[]|~#"}, "<": "&lt;", "&": "&amp;", "\n": " ", "\r": " "}
 )
-_EPOCH = date(1970, 1, 1)
 
 
 def mood_markdown(database: Database, today: date, *, days: int = 7, most_people: int = 20) -> str:
@@ -23,7 +23,7 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
     Raises:
         StoreError: The database cannot be read.
     """
-    last = (today - _EPOCH).days
+    last = day_number(today)
     counted: dict[tuple[str, str], dict[int, dict[str, int]]] = {}
     with database.read() as connection:
         people = connection.scalar(query("count_people"))
@@ -38,7 +38,7 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
     for (_, name), by_day in counted.items():
         for day, listens in by_day.items():
             counts = [str(listens.get(mood, "")) for mood in SIGNS]
-            lines.append(_row([as_text(name), str(_EPOCH + timedelta(days=day)), *counts, str(sum(listens.values()))]))
+            lines.append(_row([as_text(name), str(day_of(day)), *counts, str(sum(listens.values()))]))
     lines += ["", "From the view mood_daily."]
     if people and people > most_people:
         lines.append(f"The first {most_people} of {people} people by id are shown.")

@@ -9,12 +9,12 @@ import base64
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+from mood_core.domain.days import day_number
 from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.text.format import date_range, plural
 
-_EPOCH = date(1970, 1, 1)
 _WIDTH, _LEFT, _TOP, _BOTTOM = 720, 24, 84, 266
 """The bars' place in assets/mood_picture.svg.j2, pixels."""
 
@@ -29,7 +29,7 @@ def mood_picture(database: Database, today: date, *, days: int = 14) -> str:
     """
     first = today - timedelta(days=days - 1)
     counts: list[dict[str, int]] = [{} for _ in range(days + 1)]
-    number = (first - _EPOCH).days
+    number = day_number(first)
     with database.read() as connection:
         for row in connection.execute(query("recent_days"), {"first": number, "last": number + days}):
             counts[row.day - number][row.mood] = int(row.listens)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from math import sqrt
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from mood_core.domain.days import day_number, day_of
 from mood_core.domain.records import MOODS
 from mood_core.report.heard import local_span
 from mood_core.report.recap import Most, Recap, counted_before, minutes_of, no_listens
@@ -19,7 +20,6 @@ from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
 
-_EPOCH = date(1970, 1, 1)
 _Z_90 = 1.6449
 
 
@@ -53,7 +53,7 @@ def read_recap(database: Database, account: Account, period: Period, now: dateti
         tracks = connection.execute(query("recap_tracks"), {"user": account.user_id, "since": since, "end": end}).all()
     parts = [no_listens() for _ in range(period.parts)]
     for row in rows:
-        parts[period.part_of(_EPOCH + timedelta(days=row.day))][row.mood] += row.listens
+        parts[period.part_of(day_of(row.day))][row.mood] += row.listens
     listens = _by_mood(rows)
     top = _most_played(tracks)
     return Recap(
@@ -77,11 +77,11 @@ def read_recap(database: Database, account: Account, period: Period, now: dateti
 
 def _first_day(connection: Connection, user_id: str) -> date | None:
     first = connection.scalar(query("recap_first_day"), {"user": user_id})
-    return None if first is None else _EPOCH + timedelta(days=first)
+    return None if first is None else day_of(first)
 
 
 def _days(connection: Connection, user_id: str, first: date, last: date) -> Sequence[Any]:
-    numbers = {"first": (first - _EPOCH).days, "last": (last - _EPOCH).days}
+    numbers = {"first": day_number(first), "last": day_number(last)}
     return connection.execute(query("recap_days"), {"user": user_id} | numbers).all()
 
 

@@ -8,11 +8,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from mood_core.domain.records import MOODS
+from mood_core.domain.records import ALL_MOODS, MOODS, UNLABELLED
 from mood_core.report.recap_period import Period, Unit
 from mood_core.text.format import plural
-
-ALL = (*MOODS, "Unlabelled")
 
 _NOTABLE_CHANGE = 3.0  # percentage points
 
@@ -191,7 +189,7 @@ class Recap:
         return [f"Most listens were {self.period.part_name(busiest)}: {plural(totals[busiest])}."]
 
     def _unlabelled(self) -> list[str]:
-        without = self.listens["Unlabelled"]
+        without = self.listens[UNLABELLED]
         return [f"{plural(without, 'listen')} {'has' if without == 1 else 'have'} no mood."] if without else []
 
 
@@ -205,7 +203,7 @@ def counted_before(period: Period, until: date | None) -> tuple[date, date]:
 
 def no_listens() -> dict[str, int]:
     """Zero listens of each mood."""
-    return dict.fromkeys(ALL, 0)
+    return dict.fromkeys(ALL_MOODS, 0)
 
 
 def minutes_of(milliseconds: int) -> int:

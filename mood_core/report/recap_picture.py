@@ -8,6 +8,7 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mood_core.domain.days import MONTHS, WEEKDAYS
 from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
 from mood_core.errors import ConfigError, InputError
 from mood_core.files.private import file_stem, open_private
@@ -161,9 +162,9 @@ def _short(count: int) -> str:
 
 def _ticks(recap: Recap) -> tuple[list[int], list[str]]:
     if recap.period.unit is Unit.WEEK:
-        return list(range(7)), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+        return list(range(7)), list(WEEKDAYS)
     if recap.period.unit is Unit.YEAR:
-        return list(range(12)), ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        return list(range(12)), list(MONTHS)
     days = list(range(0, len(recap.parts), 7))
     return days, [str(day + 1) for day in days]
 

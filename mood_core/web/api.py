@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from mood_core.domain.records import MOODS
 from mood_core.report.read_recap import read_recap
-from mood_core.report.recap import ALL
+from mood_core.report.recap import no_listens
 from mood_core.store.queries.forecast import forecast, what_helps
 from mood_core.web.findings import local_findings
 from mood_core.web.labels import TrackLabel
@@ -192,7 +192,7 @@ class _Api:
             rows = read_days(connection, account.user_id, first, last)
         days: dict[date, dict[str, int]] = {}
         for row in rows:
-            days.setdefault(row.day, dict.fromkeys(ALL, 0))[row.mood] += row.listens
+            days.setdefault(row.day, no_listens())[row.mood] += row.listens
         return [DayMoods(day=day, listens=listens) for day, listens in sorted(days.items())]
 
     def day(self, request: Request, person: str, day: str) -> DayInfo:

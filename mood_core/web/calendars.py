@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
+from mood_core.domain.records import UNLABELLED
 from mood_core.report.recap import no_listens
 from mood_core.report.recap_period import Period, Unit, period_with
 from mood_core.web.shares import DayCount, leading
@@ -36,7 +37,7 @@ class Cell:
     @property
     def is_few(self) -> bool:
         """Whether there are too few labelled listens for the leading mood to say much."""
-        return self.total - self.listens["Unlabelled"] < FEW_A_DAY
+        return self.total - self.listens[UNLABELLED] < FEW_A_DAY
 
 
 @dataclass(frozen=True, slots=True, eq=False)

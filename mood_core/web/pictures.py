@@ -9,9 +9,10 @@ from io import BytesIO
 from typing import Any
 
 from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
+from mood_core.domain.records import ALL_MOODS, UNLABELLED
 from mood_core.errors import ConfigError
 from mood_core.installation import install_extra
-from mood_core.report.recap import ALL, no_listens
+from mood_core.report.recap import no_listens
 from mood_core.store.engine.database import Database
 from mood_core.store.queries.accounts import Account
 from mood_core.text.format import date_range, plural
@@ -64,7 +65,7 @@ def day_picture(database: Database, account: Account, day: date, look: str) -> P
     """
     hours = [no_listens() for _ in range(24)]
     for listen in read_day(database, account, day).listens:
-        hours[listen.at.hour][listen.label.mood or "Unlabelled"] += 1
+        hours[listen.at.hour][listen.label.mood or UNLABELLED] += 1
     labels = [f"{hour}:00" if hour % 6 == 0 else "" for hour in range(24)]
     return Picture(_title(account, f"{day:%A}, {day.day} {day:%b}"), _words(hours), hours, labels, look)
 
@@ -91,7 +92,7 @@ def _title(account: Account, when: str) -> str:
 
 
 def _words(bars: list[dict[str, int]]) -> str:
-    counts = {mood: sum(bar[mood] for bar in bars) for mood in ALL}
+    counts = {mood: sum(bar[mood] for bar in bars) for mood in ALL_MOODS}
     total, top = sum(counts.values()), leading(counts)
     if not total:
         return "no listens"

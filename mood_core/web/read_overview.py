@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from mood_core.domain.days import day_of
+from mood_core.domain.records import ALL_MOODS
 from mood_core.report.page_data import page_rows, plain_rows
-from mood_core.report.recap import ALL, no_listens
+from mood_core.report.recap import no_listens
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
@@ -18,7 +20,6 @@ from mood_core.web.shares import MoodShare, mood_shares, reach, read_days
 STRIP_DAYS = 30
 MOST_PEOPLE = 60
 _TOP = 5
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +32,7 @@ class Year:
     @property
     def listens(self) -> dict[str, int]:
         """The listens of the year by mood."""
-        return {mood: sum(month[mood] for month in self.months) for mood in ALL}
+        return {mood: sum(month[mood] for month in self.months) for mood in ALL_MOODS}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +69,7 @@ def read_overview(database: Database, account: Account) -> Overview:
         months = plain_rows(row._asdict() for row in connection.execute(query("web_months"), values))
         hours = connection.execute(query("web_hours"), values).all()
         top = plain_rows(row._asdict() for row in connection.execute(query("web_top_tracks"), values | {"most": _TOP}))
-        last = bounds[1] if bounds else _EPOCH
+        last = bounds[1] if bounds else day_of(0)
         recent = read_days(connection, account.user_id, last - timedelta(days=STRIP_DAYS - 1), last)
         gaps = read_gaps(connection, account)
     by_hour = [no_listens() for _ in range(24)]
@@ -101,7 +102,7 @@ class Glance:
     @property
     def listens(self) -> dict[str, int]:
         """The listens of these days by mood."""
-        return {mood: sum(day[mood] for day in self.days) for mood in ALL}
+        return {mood: sum(day[mood] for day in self.days) for mood in ALL_MOODS}
 
     @property
     def most(self) -> int:

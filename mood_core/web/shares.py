@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from math import sqrt
 
 from sqlalchemy import Connection
 
-from mood_core.domain.records import MOODS
-from mood_core.report.recap import ALL
+from mood_core.domain.days import day_number, day_of
+from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.store.engine.named_queries import query
 
 FEW = 10
 """Shares of fewer listens are shown in grey with their number: one song more would change them much."""
 
-_EPOCH = date(1970, 1, 1)
 _Z_90 = 1.6449
 
 
@@ -51,9 +50,9 @@ class DayCount:
 
 def read_days(connection: Connection, user_id: str, first: date, last: date) -> list[DayCount]:
     """A person's days from ``first`` to ``last``, both included."""
-    values = {"user": user_id, "first": (first - _EPOCH).days, "last": (last - _EPOCH).days}
+    values = {"user": user_id, "first": day_number(first), "last": day_number(last)}
     return [
-        DayCount(_EPOCH + timedelta(days=row.day), row.mood, row.listens, row.expected_listens, row.listens_variance)
+        DayCount(day_of(row.day), row.mood, row.listens, row.expected_listens, row.listens_variance)
         for row in connection.execute(query("recap_days"), values)
     ]
 
@@ -63,14 +62,14 @@ def reach(connection: Connection, user_id: str) -> tuple[date, date] | None:
     row = connection.execute(query("web_days_with_listens"), {"user": user_id}).one()
     if row.first_day is None:
         return None
-    return _EPOCH + timedelta(days=row.first_day), _EPOCH + timedelta(days=row.last_day)
+    return day_of(row.first_day), day_of(row.last_day)
 
 
 def mood_shares(days: Sequence[DayCount]) -> list[MoodShare]:
     """Each mood's share of the listens of ``days``, Unlabelled last."""
     counts = listens_by_mood(days)
     total, labelled = sum(counts.values()), sum(counts[mood] for mood in MOODS)
-    return [MoodShare(mood, counts[mood], total, _interval(days, mood, total, labelled)) for mood in ALL]
+    return [MoodShare(mood, counts[mood], total, _interval(days, mood, total, labelled)) for mood in ALL_MOODS]
 
 
 def _interval(days: Sequence[DayCount], mood: str, total: int, labelled: int) -> tuple[float, float] | None:
@@ -83,7 +82,7 @@ def _interval(days: Sequence[DayCount], mood: str, total: int, labelled: int) ->
 
 def listens_by_mood(days: Iterable[DayCount]) -> dict[str, int]:
     """The listens of ``days`` by mood."""
-    counts = dict.fromkeys(ALL, 0)
+    counts = dict.fromkeys(ALL_MOODS, 0)
     for day in days:
         counts[day.mood] += day.listens
     return counts

@@ -16,10 +16,10 @@ from starlette.responses import HTMLResponse, Response
 
 from mood_core.app.workspace import Workspace
 from mood_core.classifier.headline import headline
+from mood_core.domain.days import WEEKDAYS
 from mood_core.domain.mood_style import SIGNS
-from mood_core.domain.records import MOODS
+from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.report.page import data_json
-from mood_core.report.recap import ALL
 from mood_core.text.format import plural
 from mood_core.web.access import Access
 from mood_core.web.people import Person, all_people, find_person
@@ -84,8 +84,9 @@ def _templates() -> Environment:
     found = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     found.globals.update(
         MOODS=MOODS,
-        ALL=ALL,
+        ALL=ALL_MOODS,
         SIGNS=SIGNS,
+        WEEKDAYS=WEEKDAYS,
         FEW=FEW,
         ABOUT=ABOUT,
         asset=lambda name: assets()[name].address,

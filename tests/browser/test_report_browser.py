@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli.report import write_report
-from mood_core.domain.records import MOODS
+from mood_core.domain.records import ALL_MOODS, MOODS, UNLABELLED
 from tests.browser.looks import BROKEN_DATES, CUT_TEXT, DRAWN, IN_PICTURES, TEXT_ON_TEXT
 from tests.browser.pages import close_page, open_page, rows_of
 from tests.report_history import NAMES, NOW, USER, add_history, add_years, workspace
@@ -20,7 +20,6 @@ from tests.report_history import NAMES, NOW, USER, add_history, add_years, works
 pytestmark = pytest.mark.slow
 _WIDTHS = (1280, 390)
 _LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-ALL = (*MOODS, "Unlabelled")
 
 
 def _written(day: date) -> str:
@@ -124,8 +123,8 @@ def test_the_calendar_draws_the_views_days(browser: Any, history: tuple[Workspac
     assert set(drawn) == set(days)
     for day, (mood, total, leading, without) in drawn.items():
         assert total == days[day].total()
-        assert without == days[day]["Unlabelled"]
-        assert (ALL[mood], leading) == (led[day].mood, led[day].listens)
+        assert without == days[day][UNLABELLED]
+        assert (ALL_MOODS[mood], leading) == (led[day].mood, led[day].listens)
     marked = {series["id"]: [day for (day,) in series["data"]] for series in page.evaluate(DRAWN, "calendar")[1:]}
     assert marked["gaps-0"] == ["2026-11-21", "2026-11-22"]
     weeks = [str(date(2026, 9, 21) + timedelta(days=at)) for at in range(70)]
@@ -142,15 +141,15 @@ _LED = """SELECT day, mood, listens FROM (
 def test_the_shares_are_the_views(browser: Any, history: tuple[Workspace, Path]) -> None:
     space, file = history
     page = open_page(browser, file)
-    drawn = {one["name"]: one["data"] for one in page.evaluate(DRAWN, "share") if one["name"] in ALL}
-    for mood in ALL:
+    drawn = {one["name"]: one["data"] for one in page.evaluate(DRAWN, "share") if one["name"] in ALL_MOODS}
+    for mood in ALL_MOODS:
         shares = {
             row.day: row.share for row in rows_of(space, "SELECT * FROM mood_daily WHERE mood = :mood", mood=mood)
         }
         days = [row.day for row in rows_of(space, "SELECT DISTINCT day FROM mood_daily ORDER BY day")]
         assert drawn[mood] == pytest.approx([100 * shares.get(day, 0) for day in days], abs=0.051)
     page.locator("#smooth").select_option("7")
-    smooth = {one["name"]: one["data"] for one in page.evaluate(DRAWN, "share") if one["name"] in ALL}
+    smooth = {one["name"]: one["data"] for one in page.evaluate(DRAWN, "share") if one["name"] in ALL_MOODS}
     (week,) = rows_of(
         space,
         "SELECT sum(CASE mood WHEN 'Calm' THEN listens ELSE 0 END) * 100.0 / sum(listens) AS share FROM mood_daily"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mood_core.domain.records import MOODS
+from mood_core.domain.records import ALL_MOODS, MOODS
 
 FOLLOWS_MS = 1_800_000
 """A listen that comes later than this after the one before begins a session."""
@@ -65,7 +65,7 @@ def skips(skipped: NDArray[np.int64], moods: NDArray[np.int64]) -> Columns:
     listens = np.bincount(moods[known], minlength=_CODES)
     found = np.flatnonzero(listens)
     skipped_listens = np.bincount(moods[skipped == 1], minlength=_CODES)
-    names = np.array([*MOODS, "Unlabelled"])
+    names = np.array(ALL_MOODS)
     return {"mood": names[found], "listens": listens[found], "skipped": skipped_listens[found]}
 
 

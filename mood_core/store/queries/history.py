@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
-from mood_core.domain.records import MOODS
+from mood_core.domain.days import day_number, day_of
+from mood_core.domain.records import ALL_MOODS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 
-_EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000
 _PERIODS: dict[str, Callable[[Any], str | int]] = {
-    "day": lambda day: str(_EPOCH + timedelta(days=day)),
-    "week": lambda monday: str(_EPOCH + timedelta(days=monday)),
+    "day": lambda day: str(day_of(day)),
+    "week": lambda monday: str(day_of(monday)),
     "month": lambda first_day: str(first_day)[:7],
     "weekday": int,
 }
@@ -54,7 +54,7 @@ class HistoryFilter:
 
     def days(self) -> dict[str, Any]:
         """The parameters of a query over days as numbers; their names are also its options."""
-        first, last = (None if day is None else (day - _EPOCH).days for day in (self.first_day, self.last_day))
+        first, last = (None if day is None else day_number(day) for day in (self.first_day, self.last_day))
         return _given(user_ids=self.user_ids, first=first, last=last)
 
     def times(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[Mood
         return _by_hour(database, chosen)
     rows = database.rows(query("mood_counts", by, *chosen.days()), chosen.days())
     counts = [
-        MoodCount(user_id, name, _PERIODS[by](period), dict(zip((*MOODS, "Unlabelled"), numbers, strict=True)))
+        MoodCount(user_id, name, _PERIODS[by](period), dict(zip(ALL_MOODS, numbers, strict=True)))
         for user_id, name, period, *numbers in rows
     ]
     return sorted(counts, key=lambda one: (one.user_id, one.period))
@@ -107,7 +107,7 @@ def _by_hour(database: Database, chosen: HistoryFilter) -> list[MoodCount]:
         rows = [row for person in people for row in database.rows(query("hourly_counts", *person), person)]
     hours: dict[tuple[str, str, int], dict[str, int]] = {}
     for row in rows:
-        counts = hours.setdefault((row.user_id, row.display_name, row.hour), dict.fromkeys((*MOODS, "Unlabelled"), 0))
+        counts = hours.setdefault((row.user_id, row.display_name, row.hour), dict.fromkeys(ALL_MOODS, 0))
         counts[row.mood] += row.listens
     return sorted((MoodCount(*key, counts) for key, counts in hours.items()), key=lambda one: (one.user_id, one.period))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
+from mood_core.domain.days import day_number, day_of
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-
-_EPOCH = date(1970, 1, 1)
 
 
 def last_days(database: Database, *, earliest: date, latest: date, since: date, days: int) -> dict[str, date]:
@@ -16,6 +15,6 @@ def last_days(database: Database, *, earliest: date, latest: date, since: date, 
     Only accounts whose last day is between ``earliest`` and ``latest``, both included.
     """
     limits = {"earliest": earliest, "latest": latest, "since": since}
-    values = {name: (day - _EPOCH).days for name, day in limits.items()}
+    values = {name: day_number(day) for name, day in limits.items()}
     rows = database.rows(query("regular_listeners_without_listens"), values | {"days": days})
-    return {row.user_id: _EPOCH + timedelta(days=row.last_day) for row in rows}
+    return {row.user_id: day_of(row.last_day) for row in rows}
