@@ -53,11 +53,13 @@ def test_every_link_leads_to_a_page(pages: ServedPages) -> None:
         path = todo.pop()
         seen.add(path)
         is_day = re.search(r"/\d{4}-\d\d-\d\d$", path) is not None
+        if is_day and days == 2:  # the others are alike
+            continue
         days += is_day
         answer = pages.client.get(path)
         assert answer.status_code == 200, path
         far = re.search(r"/(?!2026)\d{4}(-\d\d)*$|/2026-0\d", path)  # next and previous go on for ever
-        if "html" in answer.headers["content-type"] and not far and days < 2 and "/track/" not in path:
+        if "html" in answer.headers["content-type"] and not far and "/track/" not in path:
             todo |= {link for link in _links(answer.text) if "compare?" not in link} - seen
     assert {
         f"{_PERSON}/2026",
