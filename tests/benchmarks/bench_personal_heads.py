@@ -12,22 +12,26 @@ from pathlib import Path
 import numpy as np
 
 from mood_core.classifier.training import read_labelled
+from tests.benchmarks.bench_store_load import say
 from tests.personal_simulation import Gain, play, strangers_probabilities
-from tests.sealed import run_sealed
+from tests.sealed import given_path, run_sealed
 
 SEEDS = range(20)
 ANSWERS = (50, 80)
 
 
-def main(file: Path) -> None:
+def main(file: Path | None) -> None:
     """Print a table of the gains by curator and number of answers."""
+    if file is None:
+        say("no file of labels given: nothing is measured")
+        return
     tracks = read_labelled(file)
     probabilities = strangers_probabilities(tracks)
-    print("| curator | answers | model alone | gain (points) | worst seed | log loss | gain | head used |")  # noqa: T201
-    print("|---|---|---|---|---|---|---|---|")  # noqa: T201
+    say("| curator | answers | model alone | gain (points) | worst seed | log loss | gain | head used |")
+    say("|---|---|---|---|---|---|---|---|")
     for source in np.unique(tracks.source_names()):
         for answers in ANSWERS:
-            print(_row(str(source), answers, play(tracks, probabilities, str(source), answers, SEEDS)))  # noqa: T201
+            say(_row(str(source), answers, play(tracks, probabilities, str(source), answers, SEEDS)))
 
 
 def _row(source: str, answers: int, found: list[Gain]) -> str:
@@ -43,7 +47,4 @@ def _row(source: str, answers: int, found: list[Gain]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        run_sealed(lambda: main(Path(sys.argv[1])))
-    else:
-        print("no file of labels given: nothing is measured")  # noqa: T201
+    run_sealed(lambda: main(given_path(sys.argv[1]) if len(sys.argv) > 1 else None))
