@@ -6,13 +6,10 @@ forgotten writes such rows afterwards.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from mood_core.domain.records import to_ms
 from mood_core.domain.track_names import plain_artist, plain_title
 from mood_core.lake.schema import OF_TRACKS, RESOLUTIONS, TRACKS, Dataset
 from mood_core.resolvers.resolver import FOUND
@@ -20,7 +17,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.person_erase import LOCAL_FILE
 from mood_core.store.queries.tombstones import half_forgotten_in, newest_forgetting
 
-_RECENT = timedelta(days=1)
+_RECENT_MS = 86_400_000
 """Longer than any run."""
 
 
@@ -54,9 +51,10 @@ def _of_local_files(connection: Connection, dataset: Dataset, rows: pa.Table) ->
 
 def _of_unknown_names(connection: Connection, rows: pa.Table) -> pa.ChunkedArray | None:
     unknown = pc.not_equal(rows["outcome"].cast(pa.string()), FOUND)
-    asked_at: datetime | None = pc.min(rows["resolved_at"]).as_py()
+    # May be no time of Python: the lake refuses such rows later.
+    asked_at_ms: int | None = pc.min(rows["resolved_at"]).value
     half = half_forgotten_in(connection)
-    if asked_at is None or (not half and newest_forgetting(connection) < to_ms(asked_at - _RECENT)):
+    if asked_at_ms is None or (not half and newest_forgetting(connection) < asked_at_ms - _RECENT_MS):
         return None
     others = connection.execute(query("names_of_others"), {"ids": half})
     wanted = {(plain_artist(row.artist), plain_title(row.title)) for row in others}

@@ -53,6 +53,8 @@ def _execute_many(connection: Connection, statement: str, rows: pa.Table) -> int
     values = f"VALUES ({', '.join([place] * rows.num_columns)})"
     sql = statement.replace(_STAGED, values)
     for chunk in rows.to_batches(max_chunksize=_CHUNK):
+        if chunk.num_rows == 0:
+            continue  # a part of a concatenated table; executemany refuses no rows
         columns = [column.to_pylist() for column in chunk.columns]
         done += connection.exec_driver_sql(sql, list(zip(*columns, strict=True))).rowcount
     return done
