@@ -1,4 +1,4 @@
-"""The living page behind a real server on loopback, and a client as a browser that has the cookie."""
+"""The live pages behind a real server on loopback, and a client as a browser that has the cookie."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _pages() -> Iterator[None]:
-    """Serve the living page in a process of its own, without the password of Prefect's server."""
+    """Serve the live pages in a process of its own, without the password of Prefect's server."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     command = [sys.executable, "-m", "flows.cli", "web", "--with-parent", str(os.getpid())]
     process = subprocess.Popen(  # noqa: S603 - moodlog itself

@@ -156,7 +156,7 @@ class Labelling(Sources):
     def answer(
         self, user_id: str, track_id: str, answer: str, *, because: AskedBecause = AskedBecause.VOLUNTEERED
     ) -> MoodAnswer:
-        """Record a person's answer about the mood of a track, at once the label of all their listens of it.
+        """Record a person's answer about the mood of a track. It becomes the label of all their listens of it.
 
         ``answer`` is one of :data:`mood_core.domain.answers.ANSWERS`; ``because`` is why the track was asked about.
 

@@ -37,9 +37,9 @@ _UNDO = "undo"
 def ask(person: str | None, count: int, as_json: bool) -> None:
     """Ask PERSON what mood their tracks have, one key a track.
 
-    An answer is at once the label of all their listens of the track. Most questions are about tracks that are uncertain
-    and often heard; some are drawn at random, for a score without bias. Every answer is stored at once, so you can stop
-    at any time.
+    An answer immediately becomes the label of all their listens of the track. Most questions are about tracks that are
+    uncertain and often heard; some are drawn at random, for a score without bias. Each answer is stored before the next
+    question, so you can stop at any time.
 
     \b
     Examples:
@@ -111,7 +111,7 @@ def _report(given: MoodAnswer, *, as_json: bool, undone: bool = False) -> None:
 
 
 class _Session:
-    """One sitting: asks the questions one after the other, and stores each answer at once."""
+    """Asks the questions one after the other, and stores each answer before the next question."""
 
     def __init__(self, workspace: Workspace, user_id: str, questions: list[Question]) -> None:
         self._workspace, self._user_id, self._questions = workspace, user_id, questions

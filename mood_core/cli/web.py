@@ -1,4 +1,4 @@
-"""``moodlog web``: the living page, on this machine alone."""
+"""``moodlog web``: the live pages, only on this machine."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def command(port: int | None, open_it: bool, link: bool, read_only: bool, with_p
     """Serve the moods as live pages: people, years, months, days and tracks by address, straight from SQL.
 
     Pages such as /NAME/2026-11 are for browsers, /api for programs, /metrics for Prometheus, /NAME/day.svg and
-    /NAME/week.png for dashboards. They listen on 127.0.0.1 only. A browser gets in with the printed link, which works
-    once within an hour; then a cookie lets it in. `moodlog serve` serves the same pages beside the schedules.
+    /NAME/week.png for dashboards. They listen on 127.0.0.1 only. The printed link logs a browser in; it works
+    once, within an hour. Later the browser has a cookie. `moodlog serve` serves the same pages beside the schedules.
 
     \b
     Examples:

@@ -1,1 +1,1 @@
-"""The living page: moods by address, live from SQL, for browsers, programs and home dashboards on this machine."""
+"""The live pages: moods by address, live from SQL, for browsers, programs and home dashboards on this machine."""

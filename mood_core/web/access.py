@@ -1,4 +1,4 @@
-"""Access to the living page: a token in a private file, and what is derived from it.
+"""Access to the live pages: a token in a private file, and what is derived from it.
 
 A browser gets in with a link that works once and then has a cookie, a program with the token itself, and a dashboard
 that can send neither with the key of one picture. All derived secrets are HMACs of the token, so that a new token

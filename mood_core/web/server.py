@@ -1,4 +1,4 @@
-"""Serves the living page on loopback."""
+"""Serves the live pages on loopback."""
 
 from __future__ import annotations
 

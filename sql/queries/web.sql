@@ -1,4 +1,4 @@
--- Queries of the living page. :user is a person's id; :since and :end are times in ms, the end excluded.
+-- Queries of the live pages. :user is a person's id; :since and :end are times in ms, the end excluded.
 
 -- name: web_day_listens
 -- A person's listens between two times with their labels, in the order of time.

@@ -1,5 +1,5 @@
 -- One row per person, mood and artist, for a person's 50 most played artists of each mood: number of labelled listens
--- of the artist's tracks, also as one of several artists, and the artist's rank (1 is the most played; ties by name).
+-- of the artist's tracks, even as one of several artists, and the artist's rank (1 is the most played; ties by name).
 CREATE VIEW top_artists_by_mood AS
 SELECT
     d.user_id,

@@ -1,4 +1,4 @@
-"""The living page in a real browser: sound at every width in every look, and usable by keyboard up to an answer."""
+"""The live pages in a real browser: sound at every width in every look, and usable by keyboard up to an answer."""
 
 from __future__ import annotations
 

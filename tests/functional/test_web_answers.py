@@ -1,4 +1,4 @@
-"""Answers on the living page: forms of its own only, stored before the redirect, also of two browsers at once."""
+"""Answers on the live pages: only forms of the pages are accepted; an answer is stored before the redirect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The living page shows what SQL says, on both databases, and every link on it leads to a page."""
+"""The live pages show what SQL has, on both databases, and every link leads to a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any request to the living page: never an error of the server, never a page for a stranger, never code from a name."""
+"""Any request to the live pages: never an error of the server, never a page for a stranger, never code from a name."""
 
 from __future__ import annotations
 

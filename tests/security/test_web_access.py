@@ -1,4 +1,4 @@
-"""Who gets in to the living page: browsers with the cookie, programs with the token, pictures with their key."""
+"""Access to the live pages: browsers with the cookie, programs with the token, pictures with their key."""
 
 from __future__ import annotations
 

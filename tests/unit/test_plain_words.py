@@ -15,7 +15,7 @@ WORDS = (
     "told", "tells", r"tell(?!\((?:self)?\))", "waiting plays", "one moment", "(?:stands?|lies) in",
     "spoil(?:s|ed|ing)?", "remember(?:s|ed|ing)?", "sure",
     "(?:speaks?|spoken?) (?:for|most)", "(?:an|has|have) own",
-    "also,? (?:after|before|during|if|under|when|where|while|without)", "weighs? double",
+    "also,? (?:after|as|before|during|if|not|under|when|where|while|without)", "weighs? double", "living page",
 )  # fmt: skip
 """Only words without a technical meaning; others that the glossary replaces have one, such as "turn" or "memory"."""
 
