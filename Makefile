@@ -6,7 +6,7 @@ RUN := $(UV) run --frozen --no-sync
 # tests/conftest.py says which files begin; xdist's own order would leave long files with few tests for the end.
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 SQLITE_SQL := $(wildcard sql/migrations/*.sqlite.sql sql/settings/*.sqlite.sql sql/views/*.sqlite.sql sql/queries/*.sqlite.sql)
-OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/migrations/*.sql sql/queries/*.sql sql/views/*.sql sql/roles/*.sql sql/facts/*.sql sql/export/*.sql sql/examples/*.sql))
+OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/migrations/*.sql sql/queries/*.sql sql/views/*.sql sql/roles/*.sql sql/facts/*.sql sql/export/*.sql sql/shown/*.sql sql/examples/*.sql))
 YAML := $(wildcard prefect.yaml .pre-commit-config.yaml .github/*.yml .github/*/*.yml)
 unexport VIRTUAL_ENV
 .DEFAULT_GOAL := help
@@ -44,6 +44,7 @@ lint-yaml: .venv/.full ## Check that the YAML files can be read, prefect.yaml as
 docs: .venv/.full ## Check the generated pages and build docs/ as a site, strictly, into site/.
 	$(RUN) python docs/state_diagrams.py --check
 	$(RUN) python docs/settings_page.py --check
+	$(RUN) python docs/data_dictionary.py --check
 	$(RUN) mkdocs build --quiet
 
 coverage: .venv/.full ## Run all tests with the coverage of lines and branches; fails below the gate in pyproject.toml.

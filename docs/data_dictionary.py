@@ -1,7 +1,11 @@
-"""Makes the data dictionary: ``python docs/data_dictionary.py > docs/data-dictionary.md``."""
+"""Writes docs/data-dictionary.md from the views and the lake's schemas: ``python docs/data_dictionary.py``.
+
+With ``--check`` it fails if the page is not current.
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import tempfile
@@ -14,6 +18,8 @@ from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.view_comments import view_meanings
+
+PAGE = Path(__file__).with_name("data-dictionary.md")
 
 
 def data_dictionary() -> str:
@@ -49,5 +55,15 @@ def _datasets() -> Iterator[str]:
         yield ""
 
 
+def main() -> None:
+    """Write the page, or check it."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if the page is not current")
+    if not parser.parse_args().check:
+        PAGE.write_text(data_dictionary(), encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != data_dictionary():
+        sys.exit(f"{PAGE.name} is not current: run `python docs/data_dictionary.py`.")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(data_dictionary())
+    main()

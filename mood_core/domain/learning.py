@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mood_core.domain.intervals import wilson_interval
 from mood_core.domain.personal_head import apply_head, fit_head
 from mood_core.domain.records import MOODS
 
@@ -25,7 +26,6 @@ _FOLDS = 10
 _SEED = 0
 _WEIGHT_OF_RANDOM = 2.0
 _LEAST_T = 0.7
-_Z_90 = 1.6449
 _LEAST = 1e-9
 
 
@@ -111,8 +111,8 @@ def learn(lesson: Lesson) -> Learned:
         at_random,
         _agreement(right_before, right_after, np.ones(len(weights), np.bool_)),
         by_mood,
-        *_wilson(at_random.before, at_random.answers),
-        *_wilson(at_random.after, at_random.answers),
+        *wilson_interval(at_random.before, at_random.answers),
+        *wilson_interval(at_random.after, at_random.answers),
         log_loss_before=round(float(np.average(before, weights=weights)), 6),
         log_loss_gain=round(gain, 6),
         log_loss_gain_se=round(error, 6),
@@ -155,13 +155,3 @@ def _mean_and_error(values: NDArray[np.float64], weights: NDArray[np.float64]) -
     mean = float(shares @ values)
     variance = (shares**2) @ (values - mean) ** 2 * len(values) / max(len(values) - 1, 1)
     return mean, float(np.sqrt(variance))
-
-
-def _wilson(right: int, answers: int) -> tuple[float, float]:
-    """The 90% Wilson interval of a share; 0 to 1 without answers."""
-    if not answers:
-        return 0.0, 1.0
-    share, z = right / answers, _Z_90
-    middle = (share + z**2 / (2 * answers)) / (1 + z**2 / answers)
-    half = z / (1 + z**2 / answers) * np.sqrt(share * (1 - share) / answers + z**2 / (4 * answers**2))
-    return round(float(middle - half), 4), round(float(middle + half), 4)

@@ -1,7 +1,7 @@
-"""Answers the page's queries for many periods from one read of a person's listens.
+"""Computes the lists and charts of many periods from one read of a person's listens.
 
-Each answer has the rows of the statement ``page_...`` of the same name. Ten years of listens are read once, as numbers;
-a query for each period would read them more than a hundred times.
+Each answer has the rows of the statement in ``sql/shown`` of the same name, which the page shows and tests compare.
+Ten years of listens are read once, as numbers; a query for each period would read them more than a hundred times.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row
 
 from mood_core.domain.days import day_number, day_of
+from mood_core.domain.intervals import half_width
 from mood_core.domain.records import ALL_MOODS, MOODS, to_ms
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.time_zones import offsets_of
@@ -147,7 +148,7 @@ def _shares(heard: Heard) -> Answer:
             "mood": mood,
             "listens": int(leads[at]),
             "expected": float(expected[at]),
-            "half_width": 1.6449 * float(variance[at]) ** 0.5 + 0.5,
+            "half_width": half_width(variance[at]),
         }
         for at, mood in enumerate(MOODS)
     ]
@@ -302,6 +303,6 @@ ANSWERS: dict[str, Callable[[Heard], Answer]] = {
     "confident": _confident,
     "uncertain": _uncertain,
 }
-"""The queries that are answered here, by name."""
+"""What is computed here, by the name of its file in ``sql/shown``."""
 
 BY_PERIOD = tuple(name for name in ANSWERS if name != "minutes")

@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from mood_core.domain.records import from_ms
 from mood_core.errors import InputError
 from mood_core.report.heard import ANSWERS, BY_PERIOD, Heard, read_heard
-from mood_core.report.queries import VIEWS, page_query, page_sql
+from mood_core.report.queries import VIEWS, page_sql
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
 from mood_core.store.queries.forecast import forecast, what_helps
 from mood_core.store.queries.selection import check_days
@@ -70,7 +71,7 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "last": str(last_day or "9999-12-31"),
         }
         heard = read_heard(connection, account.user_id, account.timezone)
-        days = page_rows(connection, "days", span)
+        days = page_rows(connection, "page_days", span)
         periods = _periods([row["day"] for row in days], first_day, last_day)
         return {
             "user_id": account.user_id,
@@ -79,8 +80,8 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "days": _by_day(days),
             "intervals": _intervals(days),
             "minutes": plain_rows(ANSWERS["minutes"](heard.between(first_day or date.min, last_day or date.max))),
-            "months": page_rows(connection, "months", span),
-            "gaps": [local_gap(row, ZoneInfo(account.timezone)) for row in page_rows(connection, "gaps", span)],
+            "months": page_rows(connection, "page_months", span),
+            "gaps": [local_gap(row, ZoneInfo(account.timezone)) for row in page_rows(connection, "page_gaps", span)],
             "periods": [_period(heard, *period) for period in periods],
             "forecast": _forecast(database, account.user_id),
         }
@@ -109,8 +110,8 @@ def _period(heard: Heard, label: str, first: date, last: date) -> dict[str, Any]
 
 
 def page_rows(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
-    """The rows of the page query ``name`` as values for JSON."""
-    return plain_rows(dict(row) for row in connection.execute(page_query(name), values).mappings())
+    """The rows of the statement ``name`` as values for JSON."""
+    return plain_rows(dict(row) for row in connection.execute(query(name), values).mappings())
 
 
 def plain_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The queries of the mood page: the statements ``page_...`` of ``sql/queries/report.sql``.
+"""The SQL that the mood page shows to its readers, one statement for each part of the page.
 
 Their parameters ``:user``, ``:first`` and ``:last`` are the person's id and the first and last local day, inclusive.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from sqlalchemy import TextClause, text
-
+from mood_core.report.heard import ANSWERS
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.sql_files import sql_file
 
 VIEWS = MappingProxyType(
     {
@@ -33,10 +33,5 @@ VIEWS = MappingProxyType(
 
 
 def page_sql(name: str) -> str:
-    """The SQL of the query ``name``, as the page shows it."""
-    return query(f"page_{name}").text
-
-
-def page_query(name: str) -> TextClause:
-    """The query ``name``, with parameters."""
-    return text(page_sql(name))
+    """The SQL of the query ``name``: a file of ``sql/shown`` where NumPy computes the rows, else what runs."""
+    return sql_file("shown", name).statement if name in ANSWERS else query(f"page_{name}").text

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
-from math import sqrt
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from mood_core.domain.days import day_number, day_of
+from mood_core.domain.intervals import share_interval
 from mood_core.domain.records import MOODS
 from mood_core.report.heard import local_span
 from mood_core.report.recap import Most, Recap, counted_before, minutes_of, no_listens
@@ -19,8 +19,6 @@ from mood_core.report.recap_period import Period, Unit, last_full, period_with
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
-
-_Z_90 = 1.6449
 
 
 def period_to_show(database: Database, account: Account, unit: Unit, now: datetime) -> Period:
@@ -114,7 +112,7 @@ def _intervals(rows: Sequence[Any], listens: dict[str, int]) -> dict[str, tuple[
     found = {}
     for mood in MOODS:
         mean = sum(row.expected_listens for row in rows if row.mood == mood)
-        half = _Z_90 * sqrt(sum(row.listens_variance for row in rows if row.mood == mood)) + 0.5
+        variance = sum(row.listens_variance for row in rows if row.mood == mood)
         if listens[mood]:
-            found[mood] = max(mean - half, 0.0) / total, min(mean + half, labelled) / total
+            found[mood] = share_interval(mean, variance, labelled, total)
     return found

@@ -135,4 +135,4 @@ def read_months(database: Database, account: Account) -> list[dict[str, Any]]:
     """
     values = {"user": account.user_id, "first": "0001-01-01", "last": "9999-12-31"}
     with database.read() as connection:
-        return page_rows(connection, "months", values)
+        return page_rows(connection, "page_months", values)

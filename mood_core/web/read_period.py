@@ -54,7 +54,7 @@ def read_period(database: Database, account: Account, period: Period, today: dat
         before = read_days(connection, account.user_id, *_before(period, today))
         heard = read_heard(connection, account.user_id, account.timezone, (period.first, period.last))
         gaps = _gaps(connection, account, period)
-        months = page_rows(connection, "months", _span(account, period))
+        months = page_rows(connection, "page_months", _span(account, period))
         bounds = reach(connection, account.user_id)
     minutes = [row["minutes"] for row in ANSWERS["minutes"](heard) if row["minutes"] is not None]
     return PeriodView(
@@ -91,7 +91,7 @@ def _gaps(connection: Connection, account: Account, period: Period) -> list[dict
 def read_gaps(connection: Connection, account: Account) -> list[dict[str, Any]]:
     """The gaps of a person in their time zone, the newest first."""
     zone = ZoneInfo(account.timezone)
-    return [local_gap(row, zone) for row in page_rows(connection, "gaps", {"user": account.user_id})]
+    return [local_gap(row, zone) for row in page_rows(connection, "page_gaps", {"user": account.user_id})]
 
 
 def _charts(

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import sqrt
 
 from sqlalchemy import Connection
 
 from mood_core.domain.days import day_number, day_of
+from mood_core.domain.intervals import share_interval
 from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.store.engine.named_queries import query
 
 FEW = 10
 """Shares of fewer listens are shown in grey with their number: one song more would change them much."""
-
-_Z_90 = 1.6449
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +74,8 @@ def _interval(days: Sequence[DayCount], mood: str, total: int, labelled: int) ->
     if mood not in MOODS or not total:
         return None
     mean = sum(day.expected for day in days if day.mood == mood)
-    half = _Z_90 * sqrt(sum(day.variance for day in days if day.mood == mood)) + 0.5
-    return max(mean - half, 0.0) / total, min(mean + half, labelled) / total
+    variance = sum(day.variance for day in days if day.mood == mood)
+    return share_interval(mean, variance, labelled, total)
 
 
 def listens_by_mood(days: Iterable[DayCount]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mood_core.domain.intervals import share_interval
 from mood_core.domain.records import Listen, ListenSource, Track
 from mood_core.lake import open_lake
 from mood_core.lake.arrow_tables import to_table
@@ -17,7 +18,6 @@ from mood_core.store.engine import view_comments
 from mood_core.store.engine.migrate import is_current, migrate
 from mood_core.store.engine.view_comments import INNER, view_meanings
 from mood_core.usecases.batches import Batches
-from tests.shares import share_interval
 from tests.store_data import NOW, features, moods, query, set_current, users
 
 START = datetime(2026, 3, 1, 22, 50, tzinfo=UTC)

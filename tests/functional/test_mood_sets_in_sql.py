@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mood_core.domain.intervals import share_interval
 from mood_core.domain.moods import label, positions
 from mood_core.domain.records import MOODS
 from mood_core.errors import BatchCorrupt, StoreError
@@ -24,7 +25,6 @@ from mood_core.store.engine.database import open_database
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.upkeep.compare_rows import compare_rows
 from mood_core.usecases.upkeep.rebuild import rebuild
-from tests.shares import share_interval
 from tests.store_data import (
     NOW,
     all_digests,

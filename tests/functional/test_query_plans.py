@@ -61,10 +61,10 @@ def everything_read_again(connection: Connection, sql: str) -> list[str]:
 
 
 def everything_asked(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Name and SQL of views, examples and named statements."""
+    """Name and SQL of views, examples, shown statements and named statements."""
     for view in inspect(connection).get_view_names():
         yield view, f"SELECT * FROM {view}"  # noqa: S608 - our own views
-    for file in sorted((sql_folder() / "examples").glob("*.sql")):
+    for file in sorted(each for kind in ("examples", "shown") for each in (sql_folder() / kind).glob("*.sql")):
         yield file.stem, file.read_text(encoding="utf-8")
     for name in sorted(_statements()):
         yield name, str(query(name).for_sqlite)

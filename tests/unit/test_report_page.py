@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from mood_core.cli.report import command, write_report
+from mood_core.domain.intervals import share_interval
 from mood_core.domain.records import MOODS, Listen, ListenSource, User, to_ms
 from mood_core.errors import InputError
 from mood_core.lake import schema
@@ -18,7 +19,6 @@ from mood_core.report.page import is_page, render_page, shows_person
 from mood_core.report.page_data import _plain, page_data
 from mood_core.report.queries import VIEWS, page_sql
 from tests.report_history import NAMES, NOW, add_history, workspace
-from tests.shares import share_interval
 
 
 def test_every_number_is_what_the_shown_query_answers(tmp_path: Path, database_url: str) -> None:

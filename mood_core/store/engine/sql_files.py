@@ -22,6 +22,11 @@ class SqlFile:
     text: str
 
     @property
+    def statement(self) -> str:
+        """The text without comments and the last semicolon."""
+        return _COMMENT.sub("", self.text).strip().removesuffix(";")
+
+    @property
     def sha256(self) -> str:
         """Hex digest of the executed SQL, to detect changed files; comments and line breaks do not count."""
         return sha256(" ".join(_COMMENT.sub("", self.text).split()).encode()).hexdigest()

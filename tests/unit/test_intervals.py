@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.shares import share_interval
+from mood_core.domain.intervals import Z_90, share_interval
+from mood_core.store.engine.sql_files import sql_folder
 
 
 def _distribution(chances: list[float]) -> NDArray[np.float64]:
@@ -42,10 +45,17 @@ def test_both_ends_are_shares_and_hold_the_mean(chances: list[float], unlabelled
 
 def test_many_listens_make_it_narrow() -> None:
     few, many = _interval([0.5] * 10), _interval([0.5] * 1000)
-    half = 0.1 * (1.6449 * 2.5**0.5 + 0.5)
-    assert few == pytest.approx((0.5 - half, 0.5 + half))
+    half = 0.1 * (1.645 * 2.5**0.5 + 0.5)
+    assert few == pytest.approx((0.5 - half, 0.5 + half), abs=1e-4)
     assert many[1] - many[0] < 0.06
 
 
 def test_no_listens_have_no_share() -> None:
     assert share_interval(0, 0, 0, 0) == (0.0, 0.0)
+
+
+def test_the_sql_has_the_same_quantile() -> None:
+    files = [*sql_folder().glob("views/*.sql"), *sql_folder().glob("shown/*.sql"), *sql_folder().glob("queries/*.sql")]
+    found = [float(each) for file in files for each in re.findall(r"\b(\d+\.\d+) \* sqrt\(", file.read_text("utf-8"))]
+    assert len(found) >= 2
+    assert set(found) == {Z_90}
