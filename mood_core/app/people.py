@@ -153,7 +153,7 @@ class People(Parts):
         """Forget ``user_id``, who is also ``called`` so, in SQL, in the lake, and in the other files of HOME.
 
         The report names damaged databases that were moved away: no row can be deleted in them. ``without`` names files
-        of the ledger that are lost for good.
+        of the ledger that cannot be restored.
 
         Raises:
             StoreBusy: A living run is pulling the account, or another process is rewriting the lake.

@@ -16,7 +16,7 @@ from mood_core.text.sanitise import plain
 @click.option("-u", "--user", required=True, metavar="ID|NAME", help="The person to forget.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
-    "--even-without", multiple=True, metavar="FILE", help="Continue without a lake file that is lost for good."
+    "--even-without", multiple=True, metavar="FILE", help="Continue without a lake file that cannot be restored."
 )
 @options.as_json
 def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) -> None:

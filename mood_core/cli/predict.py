@@ -70,7 +70,7 @@ def command(
     if bool(tracks) == (features is not None):
         raise click.UsageError("give tracks, or --features FILE.")
     if out is not None and features is None:
-        raise click.UsageError("--out goes with --features FILE.")
+        raise click.UsageError("--out needs --features FILE.")
     if features is not None:
         _of_file(features, out, model, as_json=as_json)
     else:

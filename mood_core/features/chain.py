@@ -5,8 +5,8 @@ before the next call, so that a caller that stores it can stop and resume at any
 
 Failures:
 
-* A source that fails (rate limit, used-up quota, unavailable) is not called again in this run, nor are its other steps.
-  Its remaining tracks are *not* feature misses: the next sources are called for them, and so is the next run.
+* A source that fails (rate limit, used-up quota, unavailable) is not called again in this run; its other steps are
+  skipped too. Its remaining tracks are *not* feature misses: the next sources and the next run look them up.
 * A source that denies access is not called for ``denied_for``; then one call retries it. If ``denied_for`` is zero, the
   denial is a failure like others; otherwise it is expected and not a problem of the run.
 * A response that violates its contract is quarantined as a whole: its tracks go to the next service, but not to the

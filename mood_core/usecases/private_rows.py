@@ -25,7 +25,7 @@ def without_private_rows(connection: Connection, dataset: Dataset, rows: pa.Tabl
     """``rows`` of a new batch without those about people who are forgotten, or are being forgotten.
 
     The caller has locked people. A local file that others played as well loses the row too while a person is being
-    forgotten; the next run writes it again. So do names that are only those of tracks, for a day.
+    forgotten; the next run writes it again. Names that are only those of tracks are lost too, for a day.
     """
     if dataset is RESOLUTIONS:
         gone = _of_unknown_names(connection, rows)

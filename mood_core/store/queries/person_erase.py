@@ -34,7 +34,7 @@ class PersonErasure:
         self._log_is_used = False
 
     def begin(self, user_id: str, owner: str, *, now: datetime) -> None:
-        """Pause the account for good and delete its token.
+        """Pause the account permanently and delete its token.
 
         Raises:
             StoreBusy: A run is pulling the account.

@@ -1,9 +1,9 @@
 """Finds the scrobbles of a window that are not stored yet, from any source. Pure.
 
-1. A scrobble with the second and the song of a stored one of the same service is that one. So is a scrobble in the
-   place of a stored one that the window no longer shows in that second: it is mapped to another track now. Scrobbles of
-   different songs that a service shows in one second are different plays, which a wrong clock or an old import has
-   dated alike.
+1. A scrobble with the second and the song of a stored one of the same service is that one. A scrobble in the
+   place of a stored one that the window no longer shows in that second is that one too: it is mapped to another track.
+   Scrobbles of different songs that a service shows in one second are different plays, which a wrong clock or an old
+   import has dated alike.
 2. Two clients may submit one play some seconds apart: a second scrobble of a song within half a minute is the same
    play, because shorter plays do not count.
 3. A scrobble that matches a play from another source by :mod:`mood_core.domain.play_rules` is that play.

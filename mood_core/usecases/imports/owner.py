@@ -49,7 +49,7 @@ def find_owner(
     for account in known or accounts.all([user_id]):
         if (
             not known and user and account.display_name != user_id
-        ):  # "A+B" and "A B" have one id; so have a name and the one it was changed to
+        ):  # "A+B" and "A B" have one id; a renamed person keeps the id
             raise InputError(
                 f"{user} would have the id {user_id} of {account.display_name}; for that person use --user {user_id},"
                 " for another one a name that differs in its letters"

@@ -4,8 +4,8 @@ First a tombstone is written, then the files, and SQL last: the next run of anyt
 completes an interrupted run. A file that also has rows of others is replaced by one without the person's; the new file
 names the old one as replaced, so that no reader loads rows twice.
 
-Tracks, their features and their moods describe recordings and stay. A person's own local files are deleted with the
-last person who heard them, and so are names that no resolver found.
+Tracks, their features and their moods describe recordings and stay. A person's own local files and names that
+no resolver found are deleted with the last person who heard them.
 """
 
 from __future__ import annotations

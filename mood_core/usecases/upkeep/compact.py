@@ -153,8 +153,8 @@ def _parts(
 ) -> list[list[tuple[BatchFile, pa.Table]]]:
     """The files that may become one file.
 
-    Labels of different models stay apart, so that a model's files can be dropped. So do the files before, of and after
-    each import, which the times ``limits`` separate, so that an import can be taken back.
+    Labels of different models stay apart, so that a model's files can be dropped. The files before, of and after
+    each import, which the times ``limits`` separate, stay apart too, so that an import can be taken back.
     """
     parts: dict[tuple[int, str], list[tuple[BatchFile, pa.Table]]] = {}
     for file, rows in read:
