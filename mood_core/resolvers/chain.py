@@ -15,7 +15,16 @@ from datetime import datetime
 from mood_core.domain.feature_misses import WAITS_AFTER_MISSES, PastMiss, rest_at
 from mood_core.domain.records import Track
 from mood_core.errors import SourceError, UnexpectedPayload
-from mood_core.resolvers.resolver import DISAGREES, FOUND, UNKNOWN, Name, Resolution, TrackResolver, WantedName
+from mood_core.resolvers.resolver import (
+    DISAGREES,
+    FOUND,
+    UNKNOWN,
+    Name,
+    Resolution,
+    TrackResolver,
+    WantedName,
+    completed,
+)
 
 PastAnswers = Mapping[tuple[Name, str], PastMiss]
 """Stored answers by (name, resolver)."""
@@ -88,14 +97,13 @@ def _is_due(answer: PastMiss | None, at: datetime) -> bool:
 def _ask(name: WantedName, resolver: TrackResolver, at: datetime, report: ResolveReport) -> NameAnswer | None:
     try:
         candidates = resolver.search(name)
-        agreeing = next((each for each in candidates if name.agrees(each)), None)
-        found = None if agreeing is None else resolver.complete(agreeing)
+        found = [(tracks, resolver.complete(each)) for each, tracks in name.choose(candidates).items()]
     except SourceError as error:
         _failed(resolver.name, error, report)
         return None
     report.asked[resolver.name] += 1
     report.unexpected_in_a_row[resolver.name] = 0
-    tracks = () if found is None else name.completed(found)
+    tracks = tuple(track for stored, each in found if each is not None for track in completed(stored, each))
     if not tracks:
         outcome = DISAGREES if candidates else UNKNOWN
         return NameAnswer(Resolution(*name.name, resolver.name, outcome, at))

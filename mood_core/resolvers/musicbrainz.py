@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
-from mood_core.domain.recordings import durations_agree, normalised_isrc, recording_id
+from mood_core.domain.recordings import normalised_isrc, recording_id
 from mood_core.domain.records import Track
 from mood_core.domain.track_names import searched_title
 from mood_core.http.json_service import JsonService, user_agent
@@ -51,9 +51,9 @@ class MusicBrainzResolver:
         params = {"inc": "isrcs+artist-credits", "fmt": "json"}
         response = self._service.response(f"recording/{mbid}", LOOKUP, params, accepted=_NOT_THERE)
         track = _track(self._service.decoded(response)) if response.status_code == HTTPStatus.OK else None
-        if track is None or None in (track.duration_ms, wanted.duration_ms):
+        if track is None or None in (track.duration_ms, wanted.length.duration_ms):
             return track
-        if not durations_agree(track.duration_ms, wanted.duration_ms):
+        if not wanted.length.allows(track.duration_ms):
             return None
         return replace(track, name=wanted.title, artists=(wanted.artist,))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from mood_core.domain.recordings import durations_agree
+from mood_core.domain.play_lengths import UNKNOWN_LENGTH, KnownLength
 from mood_core.domain.records import Track
 from mood_core.domain.track_names import cumulative_artists, plain_title
 
@@ -32,7 +33,8 @@ class WantedName:
         artists: the normalised spellings of the artist that a recording may have.
         tracks: stored tracks of that name without an ISRC; without any, plays of that name are pending.
         recording_mbid: the recording at MusicBrainz that ListenBrainz has mapped a pending play to.
-        duration_ms: the duration of a pending play's recording, if known.
+        length: what is known of the duration of the pending plays' recording.
+        lengths: what plays show of the durations of stored tracks, by track id.
     """
 
     name: Name
@@ -41,22 +43,45 @@ class WantedName:
     artists: frozenset[str]
     tracks: tuple[Track, ...] = ()
     recording_mbid: str | None = None
-    duration_ms: int | None = None
+    length: KnownLength = UNKNOWN_LENGTH
+    lengths: Mapping[str, KnownLength] = field(default_factory=dict)
 
     def agrees(self, candidate: Track) -> bool:
         """Whether ``candidate`` is a recording of this name: live, acoustic and remixed ones are others."""
-        return (
-            plain_title(candidate.name) == self.name[1]
-            and not self.artists.isdisjoint(cumulative_artists(candidate.artists))
-            and durations_agree(candidate.duration_ms, self.duration_ms)
-            and (not self.tracks or any(_lasts_as_long(candidate, track) for track in self.tracks))
-        )
+        return bool(self.choose([candidate]))
 
-    def completed(self, found: Track) -> tuple[Track, ...]:
-        """The tracks to store: those of this name that agree with ``found``, with its ISRC; else ``found``."""
+    def choose(self, candidates: Sequence[Track]) -> dict[Track, list[Track]]:
+        """The recordings among ``candidates``, each with the stored tracks that it is; with none for pending plays.
+
+        A recording that is as long as its plays precedes the service's first one. If the plays decide nothing, the
+        first one counts: services order by popularity, and most songs have several versions under one name.
+        """
+        named = [each for each in candidates if self._is_name_of(each)]
         if not self.tracks:
-            return (found,)
-        return tuple(_with_isrc(track, found) for track in self.tracks if found.isrc and _lasts_as_long(found, track))
+            best = _best(named, self.length)
+            return {} if best is None else {best: []}
+        chosen: dict[Track, list[Track]] = defaultdict(list)
+        for track in self.tracks:
+            best = _best(named, self._length_of(track))
+            if best is not None:
+                chosen[best].append(track)
+        return chosen
+
+    def _is_name_of(self, candidate: Track) -> bool:
+        is_title = plain_title(candidate.name) == self.name[1]
+        return is_title and not self.artists.isdisjoint(cumulative_artists(candidate.artists))
+
+    def _length_of(self, track: Track) -> KnownLength:
+        if track.duration_ms is not None:
+            return KnownLength(track.duration_ms)
+        return self.lengths.get(track.track_id, UNKNOWN_LENGTH)
+
+
+def completed(tracks: Sequence[Track], found: Track) -> list[Track]:
+    """The tracks to store: ``tracks`` with the ISRC and duration of ``found``; ``found`` itself for pending plays."""
+    if not tracks:
+        return [found]
+    return [_with_isrc(track, found) for track in tracks if found.isrc]
 
 
 def _with_isrc(track: Track, found: Track) -> Track:
@@ -64,8 +89,10 @@ def _with_isrc(track: Track, found: Track) -> Track:
     return replace(track, isrc=found.isrc, duration_ms=track.duration_ms or found.duration_ms)
 
 
-def _lasts_as_long(candidate: Track, track: Track) -> bool:
-    return durations_agree(candidate.duration_ms, track.duration_ms)
+def _best(candidates: Sequence[Track], length: KnownLength) -> Track | None:
+    """The first candidate that lasts as long as the plays, else the first one that they allow."""
+    allowed = [each for each in candidates if length.allows(each.duration_ms)]
+    return min(allowed, key=lambda each: not length.confirms(each.duration_ms), default=None)
 
 
 @dataclass(frozen=True, slots=True)

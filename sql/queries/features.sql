@@ -45,6 +45,28 @@ LEFT JOIN audio_features AS f ON t.track_key = f.track_key
 LEFT JOIN estimated_features AS e ON t.track_key = e.track_key
 ORDER BY t.track_key;
 
+-- name: plays_by_length
+-- The plays of tracks without a stored duration by their own duration and end; of some tracks without a label, by the
+-- index of their listens.
+SELECT
+    t.track_id,
+    l.ms_played,
+    r.reason_end,
+    count(*) AS plays
+FROM tracks AS t
+/* unlabelled: INNER JOIN waiting_listens AS w ON t.track_key = w.track_key */
+INNER JOIN listens AS l
+    ON
+        t.track_key = l.track_key
+        /* unlabelled: AND w.user_key = l.user_key AND w.played_at_ms = l.played_at_ms */
+LEFT JOIN end_reasons AS r ON l.reason_key = r.reason_key
+WHERE
+    t.duration_ms IS NULL
+    AND l.ms_played IS NOT NULL
+    /* unlabelled: AND t.track_id = ANY(:ids) */
+GROUP BY t.track_id, l.ms_played, r.reason_end
+ORDER BY t.track_id;
+
 -- name: stored_estimates
 -- The estimated features of some tracks.
 SELECT

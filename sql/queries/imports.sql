@@ -76,9 +76,21 @@ SELECT
     NULL AS track_id,
     max(p.recording_mbid) AS recording_mbid,
     max(p.duration_ms) AS duration_ms,
-    count(*) AS plays
-FROM named_plays AS p
-WHERE p.track_key IS NULL
+    max(p.ms_played) AS longest_ms,
+    max(CASE WHEN p.plays > 1 THEN p.ms_played END) AS repeated_ms,
+    CAST(sum(p.plays) AS BIGINT) AS plays
+FROM (
+    SELECT
+        n.artist,
+        n.title,
+        n.ms_played,
+        max(n.recording_mbid) AS recording_mbid,
+        max(n.duration_ms) AS duration_ms,
+        count(*) AS plays
+    FROM named_plays AS n
+    WHERE n.track_key IS NULL
+    GROUP BY n.artist, n.title, n.ms_played
+) AS p
 GROUP BY p.artist, p.title
 UNION ALL
 SELECT
@@ -86,9 +98,12 @@ SELECT
     t.name AS title,
     t.track_id,
     NULL AS recording_mbid,
-    t.duration_ms,
+    coalesce(t.duration_ms, e.duration_ms) AS duration_ms,
+    NULL AS longest_ms,
+    NULL AS repeated_ms,
     (SELECT count(*) FROM waiting_listens AS w WHERE w.track_key = t.track_key) AS plays
 FROM tracks AS t
+LEFT JOIN estimated_features AS e ON t.track_key = e.track_key
 WHERE
     t.kind = 'track'
     AND t.name <> ''

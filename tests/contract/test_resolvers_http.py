@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mood_core.domain.feature_misses import PastMiss
+from mood_core.domain.play_lengths import KnownLength
 from mood_core.domain.track_names import plain_artist, plain_title
 from mood_core.errors import ConfigError
 from mood_core.http.json_service import RETRY, JsonService
@@ -111,7 +112,9 @@ def test_the_next_resolver_is_asked_about_what_is_missing_alone(standin: StandIn
 def test_a_recording_that_listenbrainz_has_mapped_is_read_by_its_id(standin: StandIn, songs: list[Song]) -> None:
     """The search does not know every third song; the id is known for all, but every twelfth is gone."""
     unsearched = [song for song in songs if song.index % 3 == 0]
-    mapped = [replace(of_song(song), recording_mbid=song.uuid, duration_ms=song.duration_ms) for song in unsearched]
+    mapped = [
+        replace(of_song(song), recording_mbid=song.uuid, length=KnownLength(song.duration_ms)) for song in unsearched
+    ]
     answers, report = ask(mapped, musicbrainz(standin.musicbrainz_url))
     assert not report.stopped
     for song, answer in zip(unsearched, answers, strict=True):
@@ -120,7 +123,7 @@ def test_a_recording_that_listenbrainz_has_mapped_is_read_by_its_id(standin: Sta
     assert 0 < gone < len(unsearched)
     assert standin.calls.count("musicbrainz_recording") == gone, "the search is asked only without the recording"
     standin.calls.clear()
-    other = [replace(name, duration_ms=(name.duration_ms or 0) + 60_000) for name in mapped]
+    other = [replace(name, length=KnownLength((name.length.duration_ms or 0) + 60_000)) for name in mapped]
     answers, _ = ask(other, musicbrainz(standin.musicbrainz_url))
     assert not [answer for answer in answers if answer.tracks], "a recording of another duration is another one"
 
@@ -130,7 +133,7 @@ def test_a_mapped_recording_of_the_same_duration_needs_no_equal_name() -> None:
     item = {"id": "x", "title": "The Song", "length": 200_000, "artist-credit": credit, "isrcs": ["AABBB2400001"]}
     name = replace(wanted("Emile & Band", "Song, The"), recording_mbid="a" * 36)
     with serving(Reply(body=item), Reply(body=item), Reply(body={"recordings": []})) as server:
-        answers, _ = ask([replace(name, duration_ms=200_500), name], musicbrainz(server.url))
+        answers, _ = ask([replace(name, length=KnownLength(200_500)), name], musicbrainz(server.url))
     found, unknown = answers
     assert [(track.name, track.artists) for track in found.tracks] == [("Song, The", ("Emile & Band",))]
     assert unknown.tracks == (), "without a duration, the name decides"

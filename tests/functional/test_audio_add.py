@@ -144,6 +144,23 @@ def test_every_listen_of_a_file_gets_an_estimated_label_and_every_file_an_outcom
     assert (history / "calls").read_text().splitlines() == ["0 broken.wav", "1.wav", "2.wav", "4.wav"]
 
 
+def test_a_file_of_another_length_than_the_plays_is_not_the_track(history: Path, tmp_path: Path) -> None:
+    tracks = [Track("d" * 22, "Twice", ("Somebody",)), Track("e" * 22, "Once", ("Somebody",))]
+    heard = [
+        Listen("ada", NOW - timedelta(hours=n), track.track_id, ListenSource.EXTENDED_HISTORY, ms, reason_end=reason)
+        for track, ms, reason in ((tracks[0], 60_000, "trackdone"), (tracks[1], 1_500, "fwdbtn"))
+        for n in (201, 202)
+    ]
+    with Workspace() as workspace:
+        workspace.batches.add(TRACKS, to_table(TRACKS, tracks), now=NOW)
+        workspace.batches.add(LISTENS, to_table(LISTENS, heard), now=NOW)
+    for track in tracks:
+        _file(tmp_path / "others" / f"{track.name}.wav", artist="Somebody", title=track.name)
+    done = _add(tmp_path / "others")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["outcomes"] == {"analysed": 1, "no_track": 1}
+
+
 def test_vorbis_comments_without_some_tags_are_read(tmp_path: Path) -> None:
     for name, tags in {"all": {"title": "T", "artist": "A"}, "artist": {"artist": "A"}, "none": {}}.items():
         path = tmp_path / f"{name}.flac"

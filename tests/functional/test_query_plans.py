@@ -110,3 +110,8 @@ def test_no_run_reads_every_account_to_find_those_that_it_pulls(connection: Conn
         steps = [step for step, _ in steps_of(connection, query(name, *options).for_sqlite.text)]
         assert any("USING" in step for step in steps), name
         assert [step for step in steps if step.startswith("SCAN") and not _LIST.search(step)] == [], name
+
+
+def test_the_durations_of_plays_are_read_for_some_tracks_alone(connection: Connection) -> None:
+    steps = [step for step, _ in steps_of(connection, query("plays_by_length", "unlabelled").for_sqlite.text)]
+    assert [step for step in steps if step.startswith("SCAN") and not _LIST.search(step)] == []

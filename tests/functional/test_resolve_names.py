@@ -16,21 +16,24 @@ from flows.cli import main
 from mood_core.app.import_export import match_names
 from mood_core.app.workspace import Workspace
 from mood_core.domain.feature_misses import PastMiss
-from mood_core.domain.records import Track, TrackKind
+from mood_core.domain.play_lengths import KnownLength
+from mood_core.domain.records import Listen, ListenSource, Track, TrackKind
 from mood_core.lake import open_lake
 from mood_core.lake.arrow_tables import to_table
-from mood_core.lake.schema import RESOLUTIONS, TRACKS
+from mood_core.lake.schema import LISTENS, RESOLUTIONS, TRACKS, USERS
 from mood_core.resolvers.resolver import Resolution
 from mood_core.store import Database
+from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.store.queries.resolution_rows import ResolutionRows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.collect_answers import CollectAnswers
 from standin import Fault, StandIn
 from standin.songs import Song
-from tests.exports import music, unpacked
+from tests.exports import extended, music, track_id, unpacked
 from tests.nights import connect_listeners, point_at, workspace_of
-from tests.store_data import NOW
+from tests.store_data import NOW, users
 
 LOCAL = "My Own Tape", "Rehearsal 7"
 
@@ -74,7 +77,8 @@ def import_plays(songs: list[Song], folder: Path, user: str) -> None:
 
 
 def _play(artist: str, title: str, place: int, play: int) -> dict[str, Any]:
-    return music(title, f"2024-03-{1 + place:02d} {8 + play // 6:02d}:{play % 6 * 9:02d}") | {"artistName": artist}
+    """A play that is shorter than every song."""
+    return music(title, f"2024-03-{1 + place:02d} {8 + play // 6:02d}:{play % 6 * 9:02d}", 60_000, artist)
 
 
 def rows_of(workspace: Workspace, statement: str) -> list[tuple[Any, ...]]:
@@ -165,6 +169,72 @@ def test_imported_tracks_get_an_isrc_where_the_duration_agrees(standin: StandIn)
         assert [stored[track.track_id][0].isrc for track in tracks] == [good.isrc, None, None]
         assert [stored[track.track_id][2] for track in tracks] == ["reccobeats:isrc", None, None]
         assert not workspace.resolve_names().asked
+
+
+def pairs_of(standin: StandIn) -> list[tuple[Song, Song]]:
+    """Two recordings of one artist and title that differ by more than 60 s, the one that services list first first."""
+    first: dict[tuple[str, str], Song] = {}
+    found = []
+    for song in standin.world.catalogue.songs:
+        other = first.setdefault((song.artists[0].name, song.name), song)
+        if abs(song.duration_ms - other.duration_ms) > 60_000 and song.index % 10 and not song.is_local:
+            found.append((other, song))
+    return found
+
+
+def test_the_duration_of_the_plays_decides_between_recordings_of_one_name(standin: StandIn, tmp_path: Path) -> None:
+    pairs = pairs_of(standin)
+    assert len(pairs) > 3
+    rows = [
+        extended(n, f"2024-03-{play + 1:02d}T{n // 6:02d}:{n % 6 * 9:02d}:00Z", song.duration_ms)
+        | {"master_metadata_album_artist_name": song.artists[0].name, "master_metadata_track_name": song.name}
+        | {"reason_end": "trackdone", "episode_name": None, "episode_show_name": None}
+        for n, (_, song) in enumerate(pairs)
+        for play in range(5)
+    ]
+    export = unpacked(tmp_path / "export", {"Streaming_History_Audio_2024_0.json": rows})
+    done = CliRunner().invoke(main, ["import", str(export), "--label", "--json"])
+    assert done.exit_code == 0, done.stderr
+    with workspace_of(standin) as workspace:
+        workspace.fetch_features()
+        workspace.resolve_names()
+        stored = rows_of(workspace, "SELECT track_id, isrc, duration_ms FROM tracks ORDER BY track_id")
+    isrcs = {track_id: isrc for track_id, isrc, _ in stored}
+    assert len(isrcs) == len(pairs)
+    assert [isrcs[track_id(n)] for n in range(len(pairs))] == [song.isrc for _, song in pairs]
+
+
+def test_plays_show_the_duration_of_tracks_on_both_databases(migrated: Database, tmp_path: Path) -> None:
+    batches, rows = Batches(open_lake(str(tmp_path / "lake")), migrated), FeatureRows(migrated)
+    ends = {"full": ["trackdone"] * 3, "left": ["fwdbtn"] * 3, "known": ["trackdone"] * 3}
+    tracks = [Track(name, name, ("Band",), duration_ms=9_000 if name == "known" else None) for name in ends]
+    listens = [
+        Listen("ada", NOW - timedelta(hours=n), name, ListenSource.EXTENDED_HISTORY, 200_000, reason_end=reason)
+        for name, reasons in ends.items()
+        for n, reason in enumerate(reasons, start=len(name))
+    ]
+    batches.add(USERS, users(("ada", "UTC")), now=NOW)
+    batches.add(TRACKS, to_table(TRACKS, tracks), now=NOW)
+    batches.add(LISTENS, to_table(LISTENS, listens), now=NOW)
+    expected = {"full": KnownLength(duration_ms=200_000), "left": KnownLength(at_least_ms=200_000)}
+    assert rows.lengths_of_plays() == expected
+    MoodRows(migrated).set_current("m/1")
+    assert rows.lengths_of_plays(["full", "known"]) == {"full": expected["full"]}
+
+
+def test_account_data_takes_the_recording_that_is_as_long_as_its_plays(standin: StandIn, tmp_path: Path) -> None:
+    pairs = pairs_of(standin)
+    rows = [
+        music(song.name, f"2024-03-{play + 1:02d} {n // 6:02d}:{n % 6 * 9:02d}", song.duration_ms, song.artists[0].name)
+        for n, (_, song) in enumerate(pairs)
+        for play in range(2)
+    ]
+    export = unpacked(tmp_path / "export", {"StreamingHistory_music_0.json": rows})
+    done = CliRunner().invoke(main, ["import", str(export), "--label", "--json"])
+    assert done.exit_code == 0, done.stderr
+    with workspace_of(standin) as workspace:
+        found = {row[0] for row in rows_of(workspace, "SELECT isrc FROM tracks")}
+    assert found == {song.isrc for _, song in pairs}
 
 
 class _Killed(BaseException):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from mood_core.domain.play_lengths import KnownLength
 from mood_core.domain.records import Track
 from mood_core.domain.track_names import plain_artist, plain_title, searched_title
-from mood_core.resolvers.resolver import WantedName
+from mood_core.resolvers.resolver import WantedName, completed
 
 
 def wanted(artist: str, title: str, *tracks: Track) -> WantedName:
@@ -53,7 +56,50 @@ def test_a_known_duration_must_agree(ours: int | None, theirs: int, *, agrees: b
     found = Track("isrc:GBAAA2600001", "Song", ("The Band",), duration_ms=theirs * 1000, isrc="GBAAA2600001")
     name = wanted("The Band", "Song", track)
     assert name.agrees(found) is agrees
-    assert [each.isrc for each in name.completed(found)] == (["GBAAA2600001"] if agrees else [])
+    assert [each.isrc for stored in name.choose([found]).values() for each in completed(stored, found)] == (
+        ["GBAAA2600001"] if agrees else []
+    )
+
+
+def of_length(seconds: int | None, isrc: str = "GBAAA2600001") -> Track:
+    return Track(f"isrc:{isrc}", "Song", ("The Band",), duration_ms=seconds and seconds * 1000, isrc=isrc)
+
+
+FIRST, SECOND = of_length(270), of_length(200, "GBAAA2600002")
+
+
+@pytest.mark.parametrize(
+    ("length", "chosen"),
+    [
+        (KnownLength(duration_ms=200_000), SECOND),
+        (KnownLength(duration_ms=230_000), None),
+        (KnownLength(at_least_ms=201_000), SECOND),
+        (KnownLength(at_least_ms=240_000), FIRST),
+        (KnownLength(at_least_ms=300_000), None),
+        (KnownLength(at_least_ms=90_000), FIRST),
+        (KnownLength(), FIRST),
+    ],
+)
+def test_the_recording_that_plays_agree_with_precedes_the_first(length: KnownLength, chosen: Track | None) -> None:
+    expected = [] if chosen is None else [chosen]
+    assert list(replace(wanted("The Band", "Song"), length=length).choose([FIRST, SECOND])) == expected
+    stored = Track("a" * 22, "Song", ("The Band",))
+    of_track = replace(wanted("The Band", "Song", stored), lengths={stored.track_id: length})
+    assert of_track.choose([FIRST, SECOND]) == {each: [stored] for each in expected}
+
+
+def test_a_recording_of_the_played_duration_precedes_one_without_a_duration() -> None:
+    name = replace(wanted("The Band", "Song"), length=KnownLength(duration_ms=200_000))
+    assert list(name.choose([of_length(None), SECOND])) == [SECOND]
+
+
+def test_two_tracks_of_one_name_get_each_its_recording() -> None:
+    long, short = Track("a" * 22, "Song", ("The Band",)), Track("b" * 22, "Song", ("The Band",))
+    lengths = {long.track_id: KnownLength(270_000), short.track_id: KnownLength(200_000)}
+    name = replace(wanted("The Band", "Song", long, short), lengths=lengths)
+    chosen = name.choose([FIRST, SECOND])
+    assert chosen == {FIRST: [long], SECOND: [short]}
+    assert completed(chosen[SECOND], SECOND) == [replace(short, isrc=SECOND.isrc, duration_ms=200_000)]
 
 
 def test_titles_are_searched_without_guests_and_remasters() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from urllib.parse import unquote_plus
 
-from mood_core.domain.recordings import durations_agree, normalised_isrc
+from mood_core.domain.play_lengths import UNKNOWN_LENGTH, KnownLength
+from mood_core.domain.recordings import normalised_isrc
 from mood_core.domain.records import Track
 from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title
 from mood_core.features.audio.tags import AudioTags
@@ -20,10 +21,11 @@ _ARTIST_AND_TITLE = re.compile(r"(?:\d+[ .-]+)?(?P<artist>.+?) [-\u2013] (?P<tit
 
 @dataclass(frozen=True, slots=True)
 class TrackIndex:
-    """Tracks by ISRC, and by main artist and title. Made by :func:`index_tracks`."""
+    """Tracks by ISRC, and by main artist and title; what is known of their durations. Made by :func:`index_tracks`."""
 
     by_isrc: dict[str, list[Track]]
     by_name: dict[tuple[str, str], list[Track]]
+    played: Mapping[str, KnownLength]
 
     def matches(self, tags: AudioTags) -> list[Track]:
         """The tracks of ``tags``: those with its ISRC, else those with its artist and title; durations must agree."""
@@ -37,13 +39,20 @@ class TrackIndex:
         found = [self.by_name.get((name, plain_title(title)), ()) for name in names]
         return self._agreeing(chain.from_iterable(found), tags)
 
-    @staticmethod
-    def _agreeing(tracks: Iterable[Track], tags: AudioTags) -> list[Track]:
-        return [track for track in tracks if durations_agree(track.duration_ms, tags.duration_ms)]
+    def _agreeing(self, tracks: Iterable[Track], tags: AudioTags) -> list[Track]:
+        return [track for track in tracks if self._length(track).allows(tags.duration_ms)]
+
+    def _length(self, track: Track) -> KnownLength:
+        if track.duration_ms is not None:
+            return KnownLength(track.duration_ms)
+        return self.played.get(track.track_id, UNKNOWN_LENGTH)
 
 
-def index_tracks(tracks: Iterable[Track]) -> TrackIndex:
-    """The index of ``tracks``; local files are described by their ids where they have no description."""
+def index_tracks(tracks: Iterable[Track], played: Mapping[str, KnownLength]) -> TrackIndex:
+    """The index of ``tracks``; local files are described by their ids where they have no description.
+
+    ``played`` is what plays show of the durations of tracks, by track id.
+    """
     by_isrc: dict[str, list[Track]] = defaultdict(list)
     by_name: dict[tuple[str, str], list[Track]] = defaultdict(list)
     for track in map(_described, tracks):
@@ -52,7 +61,7 @@ def index_tracks(tracks: Iterable[Track]) -> TrackIndex:
         if track.name:
             for artist in artist_spellings(", ".join(track.artists)):
                 by_name[artist, plain_title(track.name)].append(track)
-    return TrackIndex(dict(by_isrc), dict(by_name))
+    return TrackIndex(dict(by_isrc), dict(by_name), played)
 
 
 def _names(tags: AudioTags) -> list[tuple[str, str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row
 
 from mood_core.domain.feature_misses import PastMiss, PastMisses, Rest
+from mood_core.domain.play_lengths import KnownLength, PlayCount, length_of_plays
 from mood_core.domain.records import FEATURES, Track, TrackKind, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -82,6 +84,20 @@ class FeatureRows:
         exact = {row.track_id for row in rows if row.has_exact}
         estimated = {row.track_id for row in rows if row.has_estimate}
         return [_track(row) for row in rows], exact, estimated
+
+    def lengths_of_plays(self, track_ids: Sequence[str] | None = None) -> dict[str, KnownLength]:
+        """What plays show of the durations of tracks that have no stored one, by track id.
+
+        ``track_ids`` are tracks without a label: only their listens are read. Without them, every listen is read.
+        """
+        if track_ids is None:
+            rows = self._database.rows(query("plays_by_length"))
+        else:
+            rows = self._database.rows(query("plays_by_length", "unlabelled"), {"ids": track_ids})
+        return {
+            track_id: length_of_plays(PlayCount(row.ms_played, row.reason_end, row.plays) for row in plays)
+            for track_id, plays in groupby(rows, lambda row: row.track_id)
+        }
 
     def stored_estimates(self, track_ids: Sequence[str]) -> dict[str, tuple[tuple[float | None, ...], str]]:
         """By track id: the ten estimated features and their source; tracks without them are missing."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row
 
 from mood_core.domain.feature_misses import PastMiss
+from mood_core.domain.play_lengths import UNKNOWN_LENGTH, KnownLength, length_of_longest
 from mood_core.domain.records import from_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -14,14 +17,14 @@ from mood_core.store.engine.named_queries import query
 class Unresolved(NamedTuple):
     """A name to look up: artists as "A, B", title, and the id of the track without an ISRC; None for a pending play.
 
-    For a pending play of ListenBrainz, also MusicBrainz' id of the recording and its duration, if known.
+    Also what is known of the recording's duration, and for plays of ListenBrainz MusicBrainz' id of the recording.
     """
 
     artists: str
     title: str
     track_id: str | None
     recording_mbid: str | None = None
-    duration_ms: int | None = None
+    length: KnownLength = UNKNOWN_LENGTH
 
 
 class ResolutionRows:
@@ -33,7 +36,7 @@ class ResolutionRows:
     def unresolved(self) -> list[Unresolved]:
         """The names to look up, the most heard first."""
         return [
-            Unresolved(row.artists, row.title, row.track_id, row.recording_mbid, row.duration_ms)
+            Unresolved(row.artists, row.title, row.track_id, row.recording_mbid, _length(row))
             for row in self._database.rows(query("names_to_resolve"))
         ]
 
@@ -43,3 +46,9 @@ class ResolutionRows:
             ((row.artist, row.title), row.resolved_by): PastMiss(row.outcome, from_ms(row.resolved_at_ms), row.misses)
             for row in self._database.rows(query("past_resolutions"), {"artists": artists})
         }
+
+
+def _length(row: Row[Any]) -> KnownLength:
+    if row.duration_ms is not None:
+        return KnownLength(row.duration_ms)
+    return length_of_longest(row.longest_ms, row.repeated_ms)

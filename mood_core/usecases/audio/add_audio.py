@@ -84,7 +84,7 @@ class AddAudio:
         with self.lock():
             answers.publish()  # of an interrupted run
         tracks, exact, estimated = self.rows.tracks_for_audio()
-        index, files = index_tracks(tracks), list(audio_files(folder))
+        index, files = index_tracks(tracks, self.rows.lengths_of_plays()), list(audio_files(folder))
         for number, path in enumerate(files):
             progress(number, len(files))
             self.report.outcomes[self._file(path, index, exact, estimated, answers)] += 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from mood_core.domain.play_lengths import UNKNOWN_LENGTH, KnownLength
 from mood_core.domain.records import Track
 from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title
 from mood_core.lake.arrow_tables import to_table
@@ -28,7 +30,7 @@ def names_to_resolve(rows: ResolutionRows, features: FeatureRows) -> Iterator[li
     """The names to look up in slices, the most heard first."""
     wanted = _wanted(rows.unresolved(), features)
     for start in range(0, len(wanted), SLICE):
-        yield wanted[start : start + SLICE]
+        yield _with_lengths(wanted[start : start + SLICE], features)
 
 
 def resolve_slice(
@@ -64,24 +66,36 @@ def resolve_slice(
 def _wanted(unresolved: Sequence[Unresolved], features: FeatureRows) -> list[WantedName]:
     """The ``unresolved`` plays and tracks by normalised name; of several spellings, the most heard one is searched."""
     spelled: dict[tuple[str, str], Unresolved] = {}
-    ids: dict[tuple[str, str], list[str]] = defaultdict(list)
+    lengths: dict[tuple[str, str], dict[str, KnownLength]] = defaultdict(dict)
     for each in unresolved:
         name = plain_artist(_main_artist(each)), plain_title(each.title)
         if all(part and len(part.encode()) <= _LONGEST_BYTES for part in name):
             spelled.setdefault(name, each)
-            ids[name] += [each.track_id] if each.track_id else []
-    tracks = _tracks([track_id for some in ids.values() for track_id in some], features)
+            if each.track_id:
+                lengths[name][each.track_id] = each.length
+    tracks = _tracks([track_id for some in lengths.values() for track_id in some], features)
     return [
         WantedName(
             name,
             _main_artist(each),
             each.title,
             frozenset([name[0]] if each.track_id is None else artist_spellings(each.artists)),
-            tuple(tracks[track_id] for track_id in ids[name] if track_id in tracks),
+            tuple(tracks[track_id] for track_id in lengths[name] if track_id in tracks),
             each.recording_mbid,
-            each.duration_ms if each.track_id is None else None,
+            UNKNOWN_LENGTH if each.track_id else each.length,
+            lengths[name],
         )
         for name, each in spelled.items()
+    ]
+
+
+def _with_lengths(wanted: Sequence[WantedName], features: FeatureRows) -> list[WantedName]:
+    """The ``wanted`` names with what plays show of the tracks whose duration is not stored."""
+    unknown = [each for name in wanted for each, length in name.lengths.items() if length == UNKNOWN_LENGTH]
+    played = features.lengths_of_plays(unknown)
+    return [
+        replace(name, lengths={each: played.get(each, length) for each, length in name.lengths.items()})
+        for name in wanted
     ]
 
 
