@@ -72,9 +72,9 @@ class Labelling(Sources):
         return report
 
     def _quarantine(self, report: FetchReport) -> None:
-        from mood_core.usecases.quarantine import quarantine_answers
+        from mood_core.usecases.quarantine import quarantine_responses
 
-        quarantine_answers(report.quarantined, self.settings.quarantine, now=self.now())
+        quarantine_responses(report.quarantined, self.settings.quarantine, now=self.now())
 
     def resolve_names(self, *, slices: int | None = None, stop: Callable[[], bool] = lambda: False) -> ResolveReport:
         """Look up the names of pending plays, and of tracks without ISRC and features, the most heard first.

@@ -30,7 +30,7 @@ from mood_core.domain.feature_misses import (
 )
 from mood_core.domain.records import FeatureMiss, Track
 from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
-from mood_core.features.fetch_report import FetchReport, QuarantinedAnswer, StoppedSource
+from mood_core.features.fetch_report import FetchReport, QuarantinedResponse, StoppedSource
 from mood_core.features.source import FeatureSource, FetchResult, SourceAvailability, service_of
 
 UNEXPECTED_IN_A_ROW = 2
@@ -188,7 +188,7 @@ class _Walk:
     def _quarantine(self, source: FeatureSource, batch: Sequence[Track], error: UnexpectedPayload) -> None:
         log.warning("%s: a response was quarantined: %s; it begins %r", source.name, error.message, error.excerpt)
         track_ids = tuple(track.track_id for track in batch)
-        self._report.quarantined.append(QuarantinedAnswer(source.name, error.message, error.excerpt, track_ids))
+        self._report.quarantined.append(QuarantinedResponse(source.name, error.message, error.excerpt, track_ids))
         self._skipped.update((service_of(source.name), track.track_id) for track in batch)
         self._unexpected_in_a_row += 1
         if self._unexpected_in_a_row >= UNEXPECTED_IN_A_ROW:

@@ -21,7 +21,7 @@ class StoppedSource:
 
 
 @dataclass(frozen=True, slots=True)
-class QuarantinedAnswer:
+class QuarantinedResponse:
     """A response that violates its contract: it was not used, and the next run looks up its tracks again."""
 
     source: str
@@ -42,7 +42,7 @@ class FetchReport:
     missed: Counter[str] = field(default_factory=Counter)
     stopped: list[StoppedSource] = field(default_factory=list)
     denied: list[StoppedSource] = field(default_factory=list)
-    quarantined: list[QuarantinedAnswer] = field(default_factory=list)
+    quarantined: list[QuarantinedResponse] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)
 
     @property

@@ -12,29 +12,29 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from mood_core.features.fetch_report import QuarantinedAnswer
+from mood_core.features.fetch_report import QuarantinedResponse
 from mood_core.files.private import file_stem, make_private_folder, open_private, write_private
 
 Quarantine = Callable[[str, Sequence[dict[str, Any]]], object]
 """Quarantines invalid rows of a person, by id."""
 
 
-def quarantine_answers(answers: Sequence[QuarantinedAnswer], folder: Path, *, now: datetime) -> list[Path]:
-    """Write each of ``answers`` to a file in ``folder``, named by time and source; returns the files.
+def quarantine_responses(responses: Sequence[QuarantinedResponse], folder: Path, *, now: datetime) -> list[Path]:
+    """Write each of ``responses`` to a file in ``folder``, named by time and source; returns the files.
 
     A file has the source, the reason, the first characters of the response and the ids of the requested tracks.
     """
-    if answers:
+    if responses:
         make_private_folder(folder)
     files = []
-    for number, answer in enumerate(answers, start=1):
-        path = folder / f"{now:%Y%m%dT%H%M%SZ}-{answer.source.replace(':', '-')}-{number}.json"
+    for number, response in enumerate(responses, start=1):
+        path = folder / f"{now:%Y%m%dT%H%M%SZ}-{response.source.replace(':', '-')}-{number}.json"
         content = {
-            "source": answer.source,
+            "source": response.source,
             "received_at": now.isoformat(),
-            "reason": answer.reason,
-            "excerpt": answer.excerpt,
-            "track_ids": list(answer.track_ids),
+            "reason": response.reason,
+            "excerpt": response.excerpt,
+            "track_ids": list(response.track_ids),
         }
         write_private(path, f"{json.dumps(content, indent=1)}\n".encode())
         files.append(path)

@@ -14,12 +14,12 @@ from sqlalchemy import text
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import Track
 from mood_core.errors import InputError
-from mood_core.features.fetch_report import QuarantinedAnswer
+from mood_core.features.fetch_report import QuarantinedResponse
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import TRACKS
 from mood_core.usecases.nightly.fetch_features import fetch_features
 from mood_core.usecases.nightly.label_tracks import label_tracks
-from mood_core.usecases.quarantine import quarantine_answers
+from mood_core.usecases.quarantine import quarantine_responses
 from standin import Fault, FaultKind, StandIn
 from tests.conftest import NOW
 from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
@@ -88,7 +88,7 @@ def test_many_answers_make_few_files_and_a_kill_costs_no_call(standin: StandIn) 
 
 
 def test_a_batch_of_features_ends_at_its_number_of_rows(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mood_core.usecases.collect_answers.PUBLISH_EVERY", 100)
+    monkeypatch.setattr("mood_core.usecases.collect_responses.PUBLISH_EVERY", 100)
     with workspace_of(standin) as workspace:
         _add_tracks(workspace, standin, 330)
         fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
@@ -153,7 +153,7 @@ def test_an_answer_that_does_not_fit_is_quarantined_and_not_used(standin: StandI
             workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now()
         )
         assert contents(workspace)["features"] == []
-        files = quarantine_answers(report.quarantined, home / "quarantine", now=workspace.now())
+        files = quarantine_responses(report.quarantined, home / "quarantine", now=workspace.now())
     assert files
     kept = json.loads(files[0].read_text(encoding="utf-8"))
     assert kept["source"].startswith("reccobeats")
@@ -162,9 +162,9 @@ def test_an_answer_that_does_not_fit_is_quarantined_and_not_used(standin: StandI
 
 
 def test_nothing_aside_makes_no_folder(tmp_path: Path) -> None:
-    assert quarantine_answers([], tmp_path / "quarantine", now=NOW) == []
+    assert quarantine_responses([], tmp_path / "quarantine", now=NOW) == []
     assert not (tmp_path / "quarantine").exists()
-    assert quarantine_answers([QuarantinedAnswer("x:y", "odd", "<", ("1",))], tmp_path / "quarantine", now=NOW)
+    assert quarantine_responses([QuarantinedResponse("x:y", "odd", "<", ("1",))], tmp_path / "quarantine", now=NOW)
 
 
 def test_long_labelling_reports_how_far_it_is(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +212,7 @@ def test_a_run_that_is_killed_while_it_publishes_leaves_each_row_once(
         assert workspace.feature_rows.pending.count() == 0
 
 
-_PENDING = "mood_core.store.queries.pending_answers.PendingAnswers"
+_PENDING = "mood_core.store.queries.pending_responses.PendingResponses"
 
 
 def _die(*_: object, **__: object) -> None:

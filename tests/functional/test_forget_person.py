@@ -20,11 +20,11 @@ from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, GAPS, LISTENS, MOODS, OF_TRACKS, PERSONAL, TRACKS
 from mood_core.store.loading import rebuilding
 from mood_core.store.locks.leases import new_owner
-from mood_core.store.queries.pending_answers import PendingAnswers
+from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.usecases import remove_rows as take_out
 from mood_core.usecases.batch_writer import BatchWriter
-from mood_core.usecases.collect_answers import CollectAnswers
+from mood_core.usecases.collect_responses import CollectResponses
 from mood_core.usecases.imports.write import named_table
 from mood_core.usecases.people import forget_person as module
 from mood_core.usecases.people.manage_users import change_user
@@ -132,16 +132,16 @@ def test_own_local_files_go_and_shared_ones_stay(ids: list[str], standin: StandI
         ):
             workspace.batches.add(dataset, rows, now=NOW)
         set_current(workspace.database, "m/1")
-        # A run was killed before it published these answers.
-        answers = CollectAnswers(PendingAnswers(workspace.database), workspace.batches, now=NOW)
-        answers.keep_tables([(TRACKS, tracks(mine, shared)), (AUDIO_FEATURES, features([mine]))])
+        # A run was killed before it published these responses.
+        responses = CollectResponses(PendingResponses(workspace.database), workspace.batches, now=NOW)
+        responses.keep_tables([(TRACKS, tracks(mine, shared)), (AUDIO_FEATURES, features([mine]))])
         others = _of_others(workspace, ids[0])
     done = _moodlog("forget", "--user", ids[0], "--yes", "--json")
     assert json.loads(done.stdout)["local_files"] >= 1
     with workspace_of(standin) as workspace:
-        answers = CollectAnswers(PendingAnswers(workspace.database), workspace.batches, now=NOW)
-        assert answers.pending.count() == 1
-        answers.publish()
+        responses = CollectResponses(PendingResponses(workspace.database), workspace.batches, now=NOW)
+        assert responses.pending.count() == 1
+        responses.publish()
         now_there = contents(workspace)
         in_lake = [
             row["track_id"]

@@ -23,7 +23,7 @@ from mood_core.lake.schema import (
 from mood_core.store import Database
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.collect_answers import CollectAnswers
+from mood_core.usecases.collect_responses import CollectResponses
 from mood_core.usecases.imports.write import named_table
 from mood_core.usecases.people.forget_person import forget_person
 from tests.store_data import NOW, features, listens, moods, query, tracks, users
@@ -108,12 +108,12 @@ def test_rows_that_are_written_after_a_person_was_forgotten(batches: Batches, la
     _check(lake, migrated)
 
 
-def test_answers_that_were_kept_before_and_published_after(batches: Batches, lake: Lake, migrated: Database) -> None:
-    answers = CollectAnswers(FeatureRows(migrated).pending, batches, now=NOW)
+def test_responses_that_were_kept_before_and_published_after(batches: Batches, lake: Lake, migrated: Database) -> None:
+    responses = CollectResponses(FeatureRows(migrated).pending, batches, now=NOW)
     _forget(lake, migrated)
-    answers.keep_tables(_late_rows()[:2])  # what a run asked for before
-    answers.keep_tables(_late_rows()[3:])
-    answers.publish()
+    responses.keep_tables(_late_rows()[:2])  # what a run asked for before
+    responses.keep_tables(_late_rows()[3:])
+    responses.publish()
     batches.add(MOODS, _late_rows()[2][1], now=NOW)
     _check(lake, migrated)
     assert query(migrated, "SELECT count(*) FROM pending_answers") == [(0,)]

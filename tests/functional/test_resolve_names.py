@@ -28,7 +28,7 @@ from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.store.queries.resolution_rows import ResolutionRows
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.collect_answers import CollectAnswers
+from mood_core.usecases.collect_responses import CollectResponses
 from standin import Fault, StandIn
 from standin.songs import Song
 from tests.exports import extended, music, track_id, unpacked
@@ -248,16 +248,16 @@ def test_a_killed_run_is_resumed_with_nothing_asked_twice(
     songs = songs_of(standin)
     import_plays(songs, tmp_path / "export", "ada")
     kept = []
-    keep = CollectAnswers.keep_tables
+    keep = CollectResponses.keep_tables
 
-    def die(self: CollectAnswers, tables: Any) -> None:
+    def die(self: CollectResponses, tables: Any) -> None:
         keep(self, tables)
         kept.append(tables)
         if len(kept) == answers:
             raise _Killed
 
     with workspace_of(standin) as workspace, monkeypatch.context() as patch:
-        patch.setattr(CollectAnswers, "keep_tables", die)
+        patch.setattr(CollectResponses, "keep_tables", die)
         with pytest.raises(_Killed):
             workspace.resolve_names()
     with workspace_of(standin) as workspace:

@@ -25,7 +25,7 @@ from mood_core.store import Database
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.fetch_features import fetch_for
-from mood_core.usecases.quarantine import quarantine_answers
+from mood_core.usecases.quarantine import quarantine_responses
 from tests.contract.spotify_fakes import Reply, serving
 from tests.fuzz.hostile import bodies, check_sentence, corrupted, fuzz, values
 from tests.fuzz.test_fuzz_spotify import Service, header_texts, retry_afters, statuses
@@ -66,7 +66,7 @@ def test_any_answer(
     with ReccoBeatsClient(url, retry=RetryPolicy(sleep=lambda _: None)) as client:
         report = fetch_for(_TRACKS, [by_id(client, need_durations=True), by_isrc(client)], rows, batches, now=NOW)
     _check(report)
-    quarantine_answers(report.quarantined, tmp_path / "quarantine", now=NOW)
+    quarantine_responses(report.quarantined, tmp_path / "quarantine", now=NOW)
     assert batches.finish(now=NOW) == 0
 
 

@@ -24,10 +24,10 @@ from mood_core.store.loading.counted import (
     forget_counts_of_days,
 )
 from mood_core.store.loading.day_counts import day_counts
+from mood_core.store.loading.head_labels import label_pending
 from mood_core.store.loading.key_cache import UNLABELLED, TrackLabels
 from mood_core.store.loading.pending import add_pending, refill, take_days
 from mood_core.store.loading.person_labels import find_person_labels
-from mood_core.store.loading.personal_labels import label_pending
 from mood_core.store.queries.time_zones import ensure_offsets, offsets_of, outdated_zones
 
 _DAY_S = 86_400

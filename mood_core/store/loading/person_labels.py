@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from mood_core.domain.records import MOODS
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.head_labels import heads_in_use, label_by_heads
 from mood_core.store.loading.key_cache import TrackLabels
 from mood_core.store.loading.keys import raw_rows
-from mood_core.store.loading.personal_labels import heads_in_use, label_by_heads
 
 _WIDTH = 3 + len(MOODS)
 

@@ -14,7 +14,7 @@ from mood_core.domain.play_lengths import KnownLength, PlayCount, length_of_play
 from mood_core.domain.records import FEATURES, Track, TrackKind, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.queries.pending_answers import PendingAnswers
+from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.selection import Selection
 
 _EVERYTHING = Selection()
@@ -25,7 +25,7 @@ class FeatureRows:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.pending = PendingAnswers(database)
+        self.pending = PendingResponses(database)
 
     def tracks_without_features(
         self,

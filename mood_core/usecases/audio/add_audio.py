@@ -20,7 +20,7 @@ from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import ESTIMATED_FEATURES
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.collect_answers import CollectAnswers
+from mood_core.usecases.collect_responses import CollectResponses
 
 _MOST_PROBLEMS = 20
 
@@ -80,21 +80,21 @@ class AddAudio:
             ConfigError: the analyser cannot be started.
             StoreError: The database or the lake fails.
         """
-        answers = CollectAnswers(self.rows.pending, self.batches, now=self.now)
+        responses = CollectResponses(self.rows.pending, self.batches, now=self.now)
         with self.lock():
-            answers.publish()  # of an interrupted run
+            responses.publish()  # of an interrupted run
         tracks, exact, estimated = self.rows.tracks_for_audio()
         index, files = index_tracks(tracks, self.rows.lengths_of_plays()), list(audio_files(folder))
         for number, path in enumerate(files):
             progress(number, len(files))
-            self.report.outcomes[self._file(path, index, exact, estimated, answers)] += 1
+            self.report.outcomes[self._file(path, index, exact, estimated, responses)] += 1
         progress(len(files), len(files))
         with self.lock():
-            answers.publish()
+            responses.publish()
         return self.report
 
     def _file(
-        self, path: Path, index: TrackIndex, exact: set[str], estimated: set[str], answers: CollectAnswers
+        self, path: Path, index: TrackIndex, exact: set[str], estimated: set[str], responses: CollectResponses
     ) -> FileOutcome:
         if path.suffix.lower() not in SUFFIXES:
             return FileOutcome.NOT_AUDIO
@@ -108,10 +108,10 @@ class AddAudio:
             return _without_analysis(tags, found, exact)
         if self.report.stopped is not None:
             return FileOutcome.NOT_TRIED
-        return self._analyse(path, tags, wanting, estimated, answers)
+        return self._analyse(path, tags, wanting, estimated, responses)
 
     def _analyse(
-        self, path: Path, tags: AudioTags, tracks: Sequence[Track], estimated: set[str], answers: CollectAnswers
+        self, path: Path, tags: AudioTags, tracks: Sequence[Track], estimated: set[str], responses: CollectResponses
     ) -> FileOutcome:
         try:
             analysis = self.analyser.analyse(path)
@@ -130,15 +130,15 @@ class AddAudio:
         if not features:
             self.report.problem(path, "the analyser did not give nine valid features")
             return FileOutcome.FAILED
-        self._store(features, answers)
+        self._store(features, responses)
         estimated.update(each.track_id for each in features)
         return FileOutcome.ANALYSED
 
-    def _store(self, features: Sequence[AudioFeatures], answers: CollectAnswers) -> None:
+    def _store(self, features: Sequence[AudioFeatures], responses: CollectResponses) -> None:
         with self.lock():
             known = self.rows.stored([each.track_id for each in features])  # a person may be forgotten meanwhile
             features = [each for each in features if each.track_id in known]
-            answers.keep_tables([(ESTIMATED_FEATURES, to_table(ESTIMATED_FEATURES, features))])
+            responses.keep_tables([(ESTIMATED_FEATURES, to_table(ESTIMATED_FEATURES, features))])
         self.report.tracks += len(features)
 
 

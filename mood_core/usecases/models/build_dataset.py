@@ -23,7 +23,7 @@ from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import TRACKS
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.collect_answers import CollectAnswers
+from mood_core.usecases.collect_responses import CollectResponses
 from mood_core.usecases.nightly.fetch_features import fetch_for
 from mood_core.usecases.spreadsheet import without_formulas
 
@@ -128,7 +128,7 @@ def build_dataset(
     report = DatasetReport()
     labels = collect(playlists, items_of, report)
     tracks = {label.track.track_id: label.track for label in labels}
-    CollectAnswers(rows.pending, batches, now=now).publish()
+    CollectResponses(rows.pending, batches, now=now).publish()
     known = rows.stored(list(tracks))
     batches.add(TRACKS, to_table(TRACKS, [track for id_, track in tracks.items() if id_ not in known]), now=now)
     wanting = [track for id_, track in tracks.items() if id_ not in known or known[id_][1] is None]

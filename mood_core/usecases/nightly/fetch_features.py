@@ -14,7 +14,7 @@ from mood_core.features.source import FeatureSource, SourceAvailability
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.selection import Selection
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.collect_answers import CollectAnswers
+from mood_core.usecases.collect_responses import CollectResponses
 
 _EVERYTHING = Selection()
 
@@ -34,7 +34,7 @@ def fetch_features(
 
     See :func:`fetch_for`. Tracks whose feature misses rest for every source are not read.
     """
-    CollectAnswers(rows.pending, batches, now=now).publish()  # responses of an interrupted run
+    CollectResponses(rows.pending, batches, now=now).publish()  # responses of an interrupted run
     resting = None if ask_again else _resting(sources, rows, now)
     wanting = rows.tracks_without_features(selection, resting=resting, most_heard_first=most_heard_first)
     return fetch_for(wanting, sources, rows, batches, now=now, ask_again=ask_again, progress=progress)
@@ -72,13 +72,13 @@ def fetch_for(
     """
     report = FetchReport()
     answered: set[str] = set()
-    answers = CollectAnswers(rows.pending, batches, now=now)
-    answers.publish()
+    responses = CollectResponses(rows.pending, batches, now=now)
+    responses.publish()
     past_misses = {} if ask_again else rows.past_misses([track.track_id for track in tracks])
     for result in walk(tracks, sources, past_misses, now, availability=rows, report=report):
-        answers.keep(result)
+        responses.keep(result)
         answered.update(features.track_id for features in result.found)
         answered.update(miss.track_id for miss in result.misses)
         progress(len(answered), len(tracks))
-    answers.publish()
+    responses.publish()
     return report

@@ -17,7 +17,7 @@ from mood_core.resolvers.resolver import TrackResolver, WantedName
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.resolution_rows import ResolutionRows, Unresolved
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.collect_answers import CollectAnswers
+from mood_core.usecases.collect_responses import CollectResponses
 
 SLICE = 250
 """Names for which the lock is held at once, a few minutes at one request a second."""
@@ -51,16 +51,16 @@ def resolve_slice(
     Raises:
         StoreError: The database or the lake fails.
     """
-    answers = CollectAnswers(features.pending, batches, now=now)
-    answers.publish()  # of an interrupted run
+    responses = CollectResponses(features.pending, batches, now=now)
+    responses.publish()  # of an interrupted run
     past = rows.past(sorted({name.name[0] for name in wanted}))
     for answer in resolve(wanted, resolvers, past, now, report):
-        answers.keep_tables(
+        responses.keep_tables(
             [(TRACKS, to_table(TRACKS, answer.tracks)), (RESOLUTIONS, to_table(RESOLUTIONS, [answer.resolution]))]
         )
         if stop():
             break
-    answers.publish()
+    responses.publish()
 
 
 def _wanted(unresolved: Sequence[Unresolved], features: FeatureRows) -> list[WantedName]:

@@ -24,11 +24,11 @@ from mood_core.resolvers.resolver import FOUND
 from mood_core.store.engine.database import Database
 from mood_core.store.locks.named_locks import NamedLock, named_lock, named_lock_unless_held
 from mood_core.store.queries.accounts import Accounts
-from mood_core.store.queries.pending_answers import PendingAnswers
+from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.person_erase import LOCAL_FILE, PersonErasure
 from mood_core.store.queries.tombstones import half_forgotten, tombstone_of
 from mood_core.usecases.batch_writer import BatchWriter
-from mood_core.usecases.collect_answers import drop_pending
+from mood_core.usecases.collect_responses import drop_pending
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.people.lake_complete import check_nothing_absent, check_nothing_unknown
 from mood_core.usecases.people.whom_to_forget import names_in
@@ -171,7 +171,7 @@ class _RowsToForget:
         """
         for dataset in datasets:
             self.progress(dataset.name)
-            drop_pending(PendingAnswers(self.database), dataset, is_gone)
+            drop_pending(PendingResponses(self.database), dataset, is_gone)
             for path in self.lake.superseded(dataset.name):
                 self.lake.remove(path)
             for path in self.lake.paths(dataset.name):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mood_core.features.source import FetchResult
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, ESTIMATED_FEATURES, FEATURE_MISSES, RESOLUTIONS, TRACKS, Dataset
-from mood_core.store.queries.pending_answers import PendingAnswer, PendingAnswers
+from mood_core.store.queries.pending_responses import PendingResponse, PendingResponses
 from mood_core.usecases.batch_writer import BatchWriter
 
 PUBLISH_EVERY = 2_000
@@ -24,10 +24,10 @@ _DATASETS = (TRACKS, AUDIO_FEATURES, ESTIMATED_FEATURES, FEATURE_MISSES, RESOLUT
 
 
 @dataclass(slots=True)
-class CollectAnswers:
+class CollectResponses:
     """Stores each response in SQL at once, and publishes every 2,000 rows as one batch, dated ``now``."""
 
-    pending: PendingAnswers
+    pending: PendingResponses
     batches: BatchWriter
     now: datetime
     _rows: int = field(default=0, init=False)
@@ -38,8 +38,8 @@ class CollectAnswers:
         Raises:
             StoreError: The database or the lake fails.
         """
-        answers = (TRACKS, result.learned), (AUDIO_FEATURES, result.found), (FEATURE_MISSES, result.misses)
-        self.keep_tables([(dataset, to_table(dataset, rows)) for dataset, rows in answers])
+        responses = (TRACKS, result.learned), (AUDIO_FEATURES, result.found), (FEATURE_MISSES, result.misses)
+        self.keep_tables([(dataset, to_table(dataset, rows)) for dataset, rows in responses])
 
     def keep_tables(self, tables: Sequence[tuple[Dataset, pa.Table]]) -> None:
         """Store the rows of one response, by dataset, like :meth:`keep`."""
@@ -62,29 +62,29 @@ class CollectAnswers:
         if self.pending.count():
             for dataset in _DATASETS:
                 sealed = self.pending.seal(dataset.name, self.batches.batch_time(self.now))
-                for created_at, answers in groupby(sealed, key=lambda answer: answer.created_at):
-                    self._publish(dataset, list(answers), created_at)
+                for created_at, responses in groupby(sealed, key=lambda response: response.created_at):
+                    self._publish(dataset, list(responses), created_at)
         self._rows = 0
 
-    def _publish(self, dataset: Dataset, answers: Sequence[PendingAnswer], created_at: datetime) -> None:
-        rows = _once_each(dataset, [_read(answer.arrow) for answer in answers])
+    def _publish(self, dataset: Dataset, responses: Sequence[PendingResponse], created_at: datetime) -> None:
+        rows = _once_each(dataset, [_read(response.arrow) for response in responses])
         self.batches.add(dataset, rows, now=self.now, created_at=created_at)
-        self.pending.remove([answer.answer_id for answer in answers])
+        self.pending.remove([response.answer_id for response in responses])
 
 
-def drop_pending(pending: PendingAnswers, dataset: Dataset, is_gone: Callable[[pa.Table], pa.ChunkedArray]) -> None:
+def drop_pending(pending: PendingResponses, dataset: Dataset, is_gone: Callable[[pa.Table], pa.ChunkedArray]) -> None:
     """Delete the pending rows of ``dataset`` for which ``is_gone`` is true.
 
     Raises:
         StoreError: The database fails.
     """
-    for answer in pending.of(dataset.name):
-        rows = _read(answer.arrow)
+    for response in pending.of(dataset.name):
+        rows = _read(response.arrow)
         others = rows.filter(pc.invert(is_gone(rows)))
         if others.num_rows == 0:
-            pending.remove([answer.answer_id])
+            pending.remove([response.answer_id])
         elif others.num_rows < rows.num_rows:
-            pending.change(answer.answer_id, others.num_rows, _written(others))
+            pending.change(response.answer_id, others.num_rows, _written(others))
 
 
 def _written(table: pa.Table) -> str:

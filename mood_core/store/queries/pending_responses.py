@@ -14,7 +14,7 @@ from mood_core.store.queries.times import with_times
 
 
 @dataclass(frozen=True, slots=True)
-class PendingAnswer:
+class PendingResponse:
     """Rows of one dataset: ``arrow`` is an IPC stream in base64; ``created_at`` is the date of their future batch."""
 
     answer_id: str
@@ -24,8 +24,8 @@ class PendingAnswer:
     created_at: datetime | None
 
 
-class PendingAnswers:
-    """The pending answers in one database."""
+class PendingResponses:
+    """The pending responses in one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,23 +43,23 @@ class PendingAnswers:
         if values:
             self._database.run(query("keep_pending_answer"), values)
 
-    def seal(self, dataset: str, created_at: datetime) -> list[PendingAnswer]:
-        """All pending answers with rows of ``dataset``, batch by batch.
+    def seal(self, dataset: str, created_at: datetime) -> list[PendingResponse]:
+        """All pending responses with rows of ``dataset``, batch by batch.
 
-        Answers that belong to no batch yet are assigned to the batch of ``created_at``.
+        Responses that belong to no batch yet are assigned to the batch of ``created_at``.
         """
         with self._database.write() as connection:
             connection.execute(query("seal_pending_answers"), {"dataset": dataset, "at": to_ms(created_at)})
             found = connection.execute(query("pending_answers"), {"dataset": dataset}).all()
-        return [PendingAnswer(**with_times(row)) for row in found]
+        return [PendingResponse(**with_times(row)) for row in found]
 
-    def of(self, dataset: str) -> list[PendingAnswer]:
-        """All pending answers with rows of ``dataset``."""
+    def of(self, dataset: str) -> list[PendingResponse]:
+        """All pending responses with rows of ``dataset``."""
         found = self._database.rows(query("pending_answers"), {"dataset": dataset})
-        return [PendingAnswer(**with_times(row)) for row in found]
+        return [PendingResponse(**with_times(row)) for row in found]
 
     def change(self, answer_id: str, row_count: int, arrow: str) -> None:
-        """Replace the rows of an answer."""
+        """Replace the rows of a response."""
         values = {"answer_id": answer_id, "row_count": row_count, "arrow": arrow}
         self._database.run(query("change_pending_answer"), values)
 
@@ -68,6 +68,6 @@ class PendingAnswers:
         return int(self._database.scalar(query("count_pending_answers")))
 
     def remove(self, answer_ids: Sequence[str]) -> None:
-        """Remove answers whose rows are in a loaded batch."""
+        """Remove responses whose rows are in a loaded batch."""
         if answer_ids:
             self._database.run(query("remove_pending_answers"), {"ids": answer_ids})
