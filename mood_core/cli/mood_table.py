@@ -10,11 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mood_core.domain.days import WEEKDAYS
-from mood_core.domain.mood_style import SIGNS
+from mood_core.domain.mood_style import SIGNS, TERMINAL_COLOURS
 from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.store.queries.history import MoodCount
 
-_COLOURS = {"Calm": "cyan", "Energetic": "red", "Happy": "yellow", "Sad": "blue"}
 _BAR_CELLS = 20
 _TIME_CELLS, _NAME_CELLS, _GAPS = 16, 12, 6
 
@@ -29,7 +28,7 @@ def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: s
         return
     table = _table("person", period)
     for mood in MOODS:
-        table.add_column(Text(SIGNS[mood], style=_COLOURS[mood]), justify="right", no_wrap=True)
+        table.add_column(Text(SIGNS[mood], style=TERMINAL_COLOURS[mood]), justify="right", no_wrap=True)
     table.add_column("·", justify="right", no_wrap=True)
     table.add_column("share", no_wrap=True)
     person = None
@@ -83,7 +82,7 @@ def _table(*columns: str) -> Table:
 def _legend() -> Text:
     legend = Text()
     for mood in MOODS:
-        legend.append(f"{SIGNS[mood]} {mood}  ", style=_COLOURS[mood])
+        legend.append(f"{SIGNS[mood]} {mood}  ", style=TERMINAL_COLOURS[mood])
     return legend.append("· unlabelled", style="dim")
 
 
@@ -92,7 +91,7 @@ def _mood(listen: dict[str, Any]) -> Text:
     if mood is None:
         return Text(f"· {listen['unlabelled_reason']}", style="dim")
     uncertain = "?" if listen["uncertain"] else ""
-    return Text(f"{SIGNS[mood]} {mood} {listen['p_' + mood.lower()]:.0%}{uncertain}", style=_COLOURS[mood])
+    return Text(f"{SIGNS[mood]} {mood} {listen['p_' + mood.lower()]:.0%}{uncertain}", style=TERMINAL_COLOURS[mood])
 
 
 def _bar(count: MoodCount) -> Text:
@@ -101,6 +100,6 @@ def _bar(count: MoodCount) -> Text:
     for mood in MOODS:
         heard += count.listens[mood]
         cells = round(_BAR_CELLS * heard / max(count.total, 1)) - len(bar)
-        bar.append(SIGNS[mood] * cells, style=_COLOURS[mood])
+        bar.append(SIGNS[mood] * cells, style=TERMINAL_COLOURS[mood])
     bar.append("·" * (_BAR_CELLS - len(bar)), style="dim")
     return bar

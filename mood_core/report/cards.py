@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from mood_core.domain.days import MONTHS
-from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
+from mood_core.domain.mood_style import COLOURS, INKS, LOOKS, SIGNS
 from mood_core.domain.records import ALL_MOODS, MOODS, UNLABELLED
 from mood_core.files.private import file_stem
 from mood_core.report.page import asset_text, policy_of
@@ -20,7 +20,8 @@ from mood_core.text.format import plural
 
 SOURCE = "moodlog: moods are a model's estimate of the sound, not how somebody felt"
 _MOST_LINES = 3
-_ALONE = "body{margin:24px;background:#fff;color:#1d2025;font-family:system-ui,sans-serif}"
+_LOOK = LOOKS["light"]
+_ALONE = f"body{{margin:24px;background:{_LOOK['card']};color:{_LOOK['ink']};font-family:system-ui,sans-serif}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ def drawn_cards(recap: Recap) -> list[tuple[str, Markup]]:
         "name": cut(recap.display_name, 30),
         "period": recap.period.dates,
         "source": SOURCE,
+        "look": _LOOK,
         "colours": COLOURS,
         "inks": INKS,
         "signs": SIGNS,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from mood_core.domain.days import day_number
-from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
+from mood_core.domain.mood_style import COLOURS, INKS, LOOKS, SIGNS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.text.format import date_range, plural
@@ -55,6 +55,7 @@ def _drawn(dates: Sequence[date], counts: Sequence[Mapping[str, int]]) -> str:
         scale=(_BOTTOM - _TOP) / max([1, *(sum(listens.values()) for listens in counts)]),
         left=_LEFT,
         bottom=_BOTTOM,
+        look=LOOKS["light"],
         colours=COLOURS,
         signs=SIGNS,
         inks=INKS,

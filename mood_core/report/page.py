@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from mood_core.domain.mood_style import style_variables
 from mood_core.files.private import file_stem
 
 _SCRIPTS = (
@@ -72,7 +73,7 @@ def render_page(data: dict[str, Any]) -> str:
 
     data_type, written = _data(data)
     environment = Environment(loader=PackageLoader("mood_core.report", "assets"), autoescape=True)
-    library, script, style = asset_text("echarts.min.js"), script_of(map(asset_text, _SCRIPTS)), asset_text("page.css")
+    library, script, style = asset_text("echarts.min.js"), script_of(map(asset_text, _SCRIPTS)), page_style()
     return environment.get_template("page.html.j2").render(
         people=" ".join(file_stem(person["user_id"]) for person in data["people"]),
         policy=policy_of([library, script], style),
@@ -87,6 +88,11 @@ def render_page(data: dict[str, Any]) -> str:
 def asset_text(name: str) -> str:
     """The content of a file of the page."""
     return files("mood_core.report").joinpath("assets", name).read_text(encoding="utf-8").strip()
+
+
+def page_style() -> str:
+    """The style of the page, with the colours as variables."""
+    return f"{style_variables()}\n{asset_text('page.css')}"
 
 
 def script_of(parts: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mood_core.domain.days import MONTHS, WEEKDAYS
-from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
+from mood_core.domain.mood_style import COLOURS, INKS, LOOKS, SIGNS
 from mood_core.errors import ConfigError, InputError
 from mood_core.files.private import file_stem, open_private
 from mood_core.installation import install_extra
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FOLDER = "recaps"
 """The folder of the pictures in HOME."""
 
-_GROUND, _LINE, _SOFT, _INK = "#f6f5f2", "#c9c6be", "#5a606b", "#1d2025"  # those of the mood page
+_GROUND, _LINE, _SOFT, _INK = (LOOKS["light"][name] for name in ("ground", "edge", "soft", "ink"))
 _FAMILY = "DejaVu Sans"
 _NO_FONT = "a name in letters that no font here has"
 _LONGEST_NAME = 32

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
 
-from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
+from mood_core.domain.mood_style import FILLS, INKS_ON_FILLS, LOOKS, SIGNS
 from mood_core.domain.records import ALL_MOODS, UNLABELLED
 from mood_core.errors import ConfigError
 from mood_core.installation import install_extra
@@ -24,11 +24,6 @@ FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
 _WIDTH, _HEIGHT = 480, 240
 _LEFT, _TOP, _BOTTOM = 20, 84, 208
 _LONGEST_NAME = 28
-_LOOKS = {
-    "light": {"ground": "#ffffff", "ink": "#1d2025", "soft": "#5a606b", "line": "#e2e0da"},
-    "dark": {"ground": "#1b1e23", "ink": "#eceef1", "soft": "#a7aeb9", "line": "#2e333a"},
-}
-_DARK = {"Calm": "#4dbfa9", "Sad": "#7b7fe0", "Unlabelled": "#4a4f58"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,19 +37,19 @@ class Picture:
     look: str = "light"
 
     @property
-    def colours(self) -> dict[str, str]:
+    def colours(self) -> Mapping[str, str]:
         """The colours of the moods."""
-        return {**COLOURS} | (_DARK if self.look == "dark" else {})
+        return FILLS[self.look]
 
     @property
-    def style(self) -> dict[str, str]:
+    def style(self) -> Mapping[str, str]:
         """The colours of ground, text and lines."""
-        return _LOOKS[self.look]
+        return LOOKS[self.look]
 
     @property
-    def inks(self) -> dict[str, str]:
+    def inks(self) -> Mapping[str, str]:
         """The colours of the signs on the moods."""
-        return {**INKS} | ({"Sad": "#111111", "Unlabelled": "#ffffff"} if self.look == "dark" else {})
+        return INKS_ON_FILLS[self.look]
 
 
 def day_picture(database: Database, account: Account, day: date, look: str) -> Picture:
@@ -128,14 +123,14 @@ def as_png(picture: Picture) -> bytes:
     except ImportError as error:
         raise ConfigError(f"PNG pictures need matplotlib; install it with: {install_extra('plots')}") from error
     style = picture.style
-    figure = Figure(figsize=(_WIDTH / 100, _HEIGHT / 100), dpi=200, facecolor=style["ground"])
+    figure = Figure(figsize=(_WIDTH / 100, _HEIGHT / 100), dpi=200, facecolor=style["card"])
     text: dict[str, Any] = {"va": "center", "parse_math": False}
     figure.text(0.042, 0.88, picture.title, fontsize=11, fontweight="bold", color=style["ink"], **text)
     figure.text(0.042, 0.76, picture.words, fontsize=9, color=style["soft"], **text)
     axes = figure.add_axes((0.042, 0.133, 0.916, 0.517))
     _draw_bars(axes, picture)
     file = BytesIO()
-    figure.savefig(file, format="png", facecolor=style["ground"])
+    figure.savefig(file, format="png", facecolor=style["card"])
     return file.getvalue()
 
 
@@ -144,7 +139,7 @@ def _draw_bars(axes: Any, picture: Picture) -> None:
     bottoms = [0] * len(picture.bars)
     for mood, colour in picture.colours.items():
         heights = [bar[mood] for bar in picture.bars]
-        axes.bar(places, heights, bottom=bottoms, color=colour, edgecolor=picture.style["ground"], width=0.9)
+        axes.bar(places, heights, bottom=bottoms, color=colour, edgecolor=picture.style["card"], width=0.9)
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     axes.set_facecolor("none")
     axes.set_xlim(-0.5, len(picture.bars) - 0.5)

@@ -7,7 +7,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
-from mood_core.report.page import asset_text, script_of
+from mood_core.report.page import asset_text, page_style, script_of
 
 _CHARTS = ("basics.js", "save.js", "calendar.js", "share.js", "hours.js", "map.js")
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -27,7 +27,7 @@ def assets() -> dict[str, Asset]:
     """All assets by name."""
     own = ("web.css", "web.js", "look.js", "icon.svg")
     texts = {name: _own(name) for name in own}
-    texts["page.css"] = asset_text("page.css")
+    texts["page.css"] = page_style()
     texts |= {name: asset_text(name) for name in ("cards.css", "cards.js")}
     texts["echarts.js"] = asset_text("echarts.min.js")
     texts["charts.js"] = script_of([*map(asset_text, _CHARTS), _own("charts.js")])

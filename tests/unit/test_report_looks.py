@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mood_core.domain.mood_style import COLOURS, INKS, SIGNS
-from mood_core.domain.records import MOODS
+from mood_core.domain.days import MONTHS, WEEKDAYS
+from mood_core.domain.mood_style import COLOURS, FILLS, INKS_ON_FILLS, LOOKS, SIGNS
+from mood_core.domain.records import ALL_MOODS, MOODS
+from mood_core.report.page import page_style
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ASSETS = _ROOT / "mood_core" / "report" / "assets"
@@ -22,13 +24,6 @@ _SEEN = {
     "deuteranopia": [[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]],
     "typical": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
 }
-
-
-def _css(look: str) -> dict[str, str]:
-    style = (_ASSETS / "page.css").read_text(encoding="utf-8")
-    light, dark = re.findall(r":root(?:\[data-look=dark\])?\{([^}]*)\}", style)
-    said = dict(re.findall(r"--(\w+):(#\w+)", light))
-    return said | (dict(re.findall(r"--(\w+):(#\w+)", dark)) if look == "dark" else {})
 
 
 def _linear(colour: str) -> NDArray[np.float64]:
@@ -42,33 +37,62 @@ def _lab(linear: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
-def test_the_page_and_grafana_use_the_same_colours() -> None:
-    assert {mood: _css("light")[mood.lower()] for mood in COLOURS} == dict(COLOURS)
+def test_grafana_uses_the_same_colours() -> None:
     panels = json.loads((_ROOT / "docs" / "grafana" / "moodlog.json").read_text(encoding="utf-8"))["panels"]
-    overrides = panels[0]["fieldConfig"]["overrides"]
-    drawn = {one["matcher"]["options"]: one["properties"][0]["value"]["fixedColor"] for one in overrides}
-    assert drawn == dict(COLOURS)
+    coloured = [panel["fieldConfig"]["overrides"] for panel in panels if panel["fieldConfig"]["overrides"]]
+    assert len(coloured) == 2
+    for overrides in coloured:
+        drawn = {one["matcher"]["options"]: one["properties"][0]["value"]["fixedColor"] for one in overrides}
+        assert drawn == dict(COLOURS)
 
 
-def test_the_page_uses_the_same_signs() -> None:
+def test_the_page_has_the_colours_as_variables_in_both_looks() -> None:
+    rules = re.findall(r":root(?:\[data-look=dark\])?\{([^}]*)\}", page_style())
+    assert len(rules) == 2
+    for rule, look in zip(rules, ("light", "dark"), strict=True):
+        variables = dict(re.findall(r"--([\w-]+):(#\w+)", rule))
+        assert variables["ink"] == LOOKS[look]["ink"]
+        assert {mood: variables[mood.lower()] for mood in COLOURS} == dict(FILLS[look])
+        assert {mood: variables[f"on-{mood.lower()}"] for mood in COLOURS} == dict(INKS_ON_FILLS[look])
+
+
+@pytest.mark.parametrize("folder", ["report", "web"])
+def test_no_asset_has_a_colour_of_its_own(folder: str) -> None:
+    named = {colour for look in LOOKS for part in (LOOKS, FILLS) for colour in part[look].values()} - {"#ffffff"}
+    files = [
+        file for file in (_ROOT / "mood_core" / folder).rglob("*.*") if file.suffix in (".css", ".js", ".j2", ".py")
+    ]
+    assert len(files) > 10
+    for file in files:
+        if file.name != "echarts.min.js":
+            copied = sorted(colour for colour in named if colour in file.read_text(encoding="utf-8").lower())
+            assert not copied, f"{file.name} has {copied}, which mood_style.py has"
+
+
+def test_the_page_uses_the_same_names_and_signs() -> None:
     script = (_ASSETS / "basics.js").read_text(encoding="utf-8")
     found = re.search(r"const SIGNS = \{(.*?)\};", script)
     assert found
     assert dict(re.findall(r'(\w+): "(.)"', found[1])) == dict(SIGNS)
-    assert len(set(SIGNS.values())) == len(COLOURS) == len(MOODS) + 1
+    for name, values in (("MOODS", MOODS), ("WEEKDAYS", WEEKDAYS), ("MONTH_NAMES", MONTHS)):
+        assert f"const {name} = {json.dumps(values)};" in script
+    assert tuple(COLOURS) == tuple(SIGNS) == ALL_MOODS
+    assert len(set(SIGNS.values())) == len(ALL_MOODS)
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
 @pytest.mark.parametrize("eyes", sorted(_SEEN))
 def test_moods_can_be_distinguished(look: str, eyes: str) -> None:
-    shown = {mood: _lab(np.array(_SEEN[eyes]) @ _linear(_css(look)[mood.lower()])) for mood in COLOURS}
+    shown = {mood: _lab(np.array(_SEEN[eyes]) @ _linear(FILLS[look][mood])) for mood in COLOURS}
     distances = {pair: float(np.linalg.norm(shown[pair[0]] - shown[pair[1]])) for pair in combinations(COLOURS, 2)}
     assert min(distances.values()) > 17, min(distances, key=distances.__getitem__)
     assert distances["Calm", "Sad"] > 50, "Calm and Sad must be distinct at a glance"
 
 
+@pytest.mark.parametrize("look", ["light", "dark"])
 @pytest.mark.parametrize("mood", sorted(COLOURS))
-def test_signs_stand_out_on_their_colours(mood: str) -> None:
+def test_signs_stand_out_on_their_colours(mood: str, look: str) -> None:
     weights = np.array([0.2126, 0.7152, 0.0722])
-    ink, ground = sorted(float(weights @ _linear(colour)) for colour in (INKS[mood], COLOURS[mood]))
+    colours = INKS_ON_FILLS[look][mood], FILLS[look][mood]
+    ink, ground = sorted(float(weights @ _linear(colour)) for colour in colours)
     assert (ground + 0.05) / (ink + 0.05) >= 4.5
