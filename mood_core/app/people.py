@@ -70,7 +70,8 @@ class People(Parts):
         ciphertext = self.cipher.encrypt(replace(login, name=name).to_json())
 
         def keep(id_: str) -> None:
-            if not self.histories.is_read_from(id_, service, name):
+            is_begun = self.histories.is_read_from(id_, service, name) and self.listens.open_gaps(id_)
+            if not is_begun:  # also to read what was added to the history since
                 self.accounts.restart_history(id_)
             now = self.now()
             self.tokens.write(id_, ciphertext, authorised_at=now, expected_version=None, service=service)

@@ -74,6 +74,8 @@ class ListenWindow:
         oldest_at: the oldest time in the response, including skipped items; None if no item has one.
         named: plays without a known track, oldest first.
         next_before: for a history, the time before which the next page begins; None if no item has a time.
+        history_starts_at: the oldest play of the whole history; None if the service does not report it.
+        history_plays: the number of plays of the requested period; None if the service does not report it.
     """
 
     listens: tuple[Listen, ...]
@@ -83,6 +85,8 @@ class ListenWindow:
     oldest_at: datetime | None
     named: tuple[NamedPlay, ...] = ()
     next_before: datetime | None = None
+    history_starts_at: datetime | None = None
+    history_plays: int | None = None
 
     @property
     def times(self) -> list[datetime]:

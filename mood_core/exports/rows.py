@@ -37,6 +37,7 @@ _LARGEST = 2**63 - 1
 _DAMAGE = (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError, MemoryError)
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)[^/]*$", re.IGNORECASE)
+_MONTH = re.compile(r"(^|/)listens/\d{4}/\d{1,2}\.jsonl$", re.IGNORECASE)  # in ListenBrainz' zip
 _EXTENDED = {"ms_played", "spotify_track_uri", "master_metadata_track_name"}
 _ACCOUNT = {"msPlayed", "trackName", "artistName", "podcastName", "audiobookName"}
 _LISTENBRAINZ = {"listened_at", "track_metadata"}
@@ -85,21 +86,28 @@ class RowStream:
     def _begin(self, file: JsonFile) -> Form | None:
         is_table = file.name.lower().endswith(".csv")
         rows = _table(file) if is_table else _in_pages(_stream(file, self._guarded))
+        named, first = _form_by_name(file.name), list[Any]()
         try:
-            first = list(islice(rows, _LOOKED_AT))
+            first.extend(islice(rows, _LOOKED_AT))
         except InputError:
-            if _NAMED_SO.search(file.name):
+            if named or _form_of(first):
                 raise
             return None
         form = _form_of(first)
-        if form is None and _NAMED_SO.search(file.name):
+        if form is None and named is Form.EXTENDED:
             self._guarded.refuse_other_objects()
-            form = Form.EXTENDED
+        form = form or named
         if form is None:
             rows.close()
         else:
             self._rows = chain(first, rows)
         return form
+
+
+def _form_by_name(name: str) -> Form | None:
+    if _MONTH.search(name):
+        return Form.SCROBBLES
+    return Form.EXTENDED if _NAMED_SO.search(name) else None
 
 
 def _form_of(rows: list[Any]) -> Form | None:

@@ -6,7 +6,9 @@ https://www.last.fm/api/errorcodes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -72,8 +74,8 @@ class LastFmClient:
         if not isinstance(rows, list):
             raise self._http.unexpected("has no list of tracks", payload)
         parse = partial(from_lastfm, now=self._now())
-        is_full = _is_more(payload, rows)
-        return window_of(rows, parse, self._user_id, ListenSource.LASTFM, full=is_full)
+        window = window_of(rows, parse, self._user_id, ListenSource.LASTFM, full=_is_more(payload, rows))
+        return replace(window, history_plays=_count(payload, "total"))
 
     def _tracks(self, form: Mapping[str, str | int]) -> Mapping[str, object]:
         secret = {"api_key": self._key.get_secret_value()}
@@ -87,10 +89,16 @@ class LastFmClient:
 
 def _is_more(payload: Mapping[str, object], rows: list[object]) -> bool:
     """Whether older listens exist in the requested period."""
-    pages = _part(payload.get("@attr")).get("totalPages")
-    if isinstance(pages, str | int) and str(pages).isdigit():
-        return int(pages) > 1 or (int(pages) == 1 and not rows)
+    pages = _count(payload, "totalPages")
+    if pages is not None:
+        return pages > 1 or (pages == 1 and not rows)
     return len(rows) >= PAGE
+
+
+def _count(payload: Mapping[str, object], name: str) -> int | None:
+    number = _part(payload.get("@attr")).get(name)
+    is_number = isinstance(number, str | int) and re.fullmatch(r"[0-9]{1,12}", str(number))
+    return int(str(number)) if is_number else None
 
 
 def _part(value: object) -> Mapping[str, object]:

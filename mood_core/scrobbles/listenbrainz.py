@@ -6,6 +6,7 @@ Reference: https://listenbrainz.readthedocs.io/en/latest/users/api/core.html
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from mood_core.domain.listen_window import ListenWindow
-from mood_core.domain.records import ListenSource, Service, to_ms
+from mood_core.domain.records import ListenSource, Service, from_ms, to_ms
 from mood_core.domain.scrobbles import from_listenbrainz
 from mood_core.errors import NotFound, ReauthorisationNeeded, SourceError
 from mood_core.http.json_service import JsonService
@@ -25,6 +26,9 @@ PAGE = 1_000
 
 ENDPOINT = "listenbrainz/listens"
 """The endpoint's name in the call ledger."""
+
+_LATEST_S = 10**11
+"""A number of seconds that is no time."""
 
 
 class ListenBrainzClient:
@@ -62,7 +66,9 @@ class ListenBrainzClient:
         if not isinstance(rows, list):
             raise self._http.unexpected("has no list of listens", payload)
         parse = partial(from_listenbrainz, now=self._now())
-        return window_of(rows, parse, self._user_id, ListenSource.LISTENBRAINZ, full=_is_more(payload, rows))
+        oldest = _oldest_of_all(payload)
+        window = window_of(rows, parse, self._user_id, ListenSource.LISTENBRAINZ, full=_is_more(oldest, rows))
+        return replace(window, history_starts_at=None if oldest is None else from_ms(oldest * 1000))
 
     def _payload(self, params: Mapping[str, str | int]) -> Mapping[str, object]:
         path = f"1/user/{quote(self._login.name, safe='')}/listens"
@@ -79,11 +85,16 @@ class ListenBrainzClient:
         return payload
 
 
-def _is_more(payload: Mapping[str, object], rows: list[object]) -> bool:
+def _oldest_of_all(payload: Mapping[str, object]) -> int | None:
+    """The oldest listen of the whole history, s since 1970."""
+    oldest = payload.get("oldest_listen_ts")
+    return oldest if type(oldest) is int and 0 < oldest < _LATEST_S else None
+
+
+def _is_more(oldest_of_all: int | None, rows: list[object]) -> bool:
     """Whether older listens exist. A page can have fewer rows than requested although it is not the last one."""
-    oldest_of_all = payload.get("oldest_listen_ts")
     times = [row["listened_at"] for row in rows if isinstance(row, dict) and type(row.get("listened_at")) is int]
-    if type(oldest_of_all) is not int or oldest_of_all <= 0:
+    if oldest_of_all is None:
         return len(rows) >= PAGE
     return not times or min(times) > oldest_of_all
 

@@ -89,6 +89,8 @@ def older_page(window: ListenWindow, moment: datetime, service: JsonService) -> 
     Raises:
         GarbledPayload: it is empty although older listens exist, or has no listen before ``moment``.
     """
+    if window.history_starts_at is not None and window.history_starts_at >= moment:
+        return replace(window, full=False)
     if window.full and (window.next_before is None or window.next_before >= moment):
         fault = "is empty" if window.next_before is None else "has no listen before the requested time"
         message = f"a page of {service.name} {fault}, although older listens exist; the next pull requests it again"

@@ -14,6 +14,9 @@ SELECT
     a.service,
     a.read_up_to_ms,
     a.read_down_to_ms,
+    a.history_start_at_ms,
+    a.history_plays,
+    a.empty_since_ms,
     a.changed_plays,
     a.last_problem
 FROM users AS u

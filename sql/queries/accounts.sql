@@ -114,16 +114,23 @@ UPDATE accounts SET last_problem = :value
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: history_place
--- How far the history of an account was read: up to the newest play, and down into an open gap.
+-- How far the history of an account was read: up to the newest play, and down into an open gap; and what was there.
 SELECT
     read_up_to_ms,
-    read_down_to_ms
+    read_down_to_ms,
+    history_start_at_ms,
+    history_plays,
+    empty_since_ms
 FROM accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
 
 -- name: set_read_up_to
--- Record the newest play up to which an account's history was read.
-UPDATE accounts SET read_up_to_ms = :value
+-- Record the newest play up to which an account's history was read, the oldest play there, and the number of plays.
+UPDATE accounts
+SET
+    read_up_to_ms = :value,
+    history_start_at_ms = :start,
+    history_plays = :plays
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: changed_plays
@@ -137,13 +144,25 @@ UPDATE accounts SET changed_plays = :value
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: restart_history
--- Let the next pull read the whole history of an account: it is another history from now on.
-UPDATE accounts SET read_up_to_ms = NULL, read_down_to_ms = NULL, changed_plays = NULL
+-- Let the next pull read the whole history of an account.
+UPDATE accounts
+SET
+    read_up_to_ms = NULL,
+    read_down_to_ms = NULL,
+    changed_plays = NULL,
+    history_start_at_ms = NULL,
+    history_plays = NULL,
+    empty_since_ms = NULL
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: set_read_down_to
 -- Record down to which time an open gap of an account has been read; NULL once it is filled.
-UPDATE accounts SET read_down_to_ms = :value
+UPDATE accounts SET read_down_to_ms = :value, empty_since_ms = NULL
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
+
+-- name: set_empty_since
+-- Record since when the next page of an open gap is empty.
+UPDATE accounts SET empty_since_ms = :value
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: service

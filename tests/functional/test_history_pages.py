@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mood_core.app.workspace import Workspace
 from mood_core.domain.records import from_ms
 from mood_core.usecases.upkeep.check_health import account_findings
-from standin import StandIn
+from standin import Fault, FaultKind, StandIn
 from tests.conftest import NOW
 from tests.nights import workspace_of
 from tests.scrobbling import EACH, ENDPOINTS, PAGES, connect, moodlog, pull, rows_of, stored, without_an_app
@@ -168,3 +169,106 @@ def test_a_reconnect_keeps_the_token_and_names_the_way_out_of_a_lost_key(standin
     assert (lost.exit_code, f"--user listenbrainz:{name}" in lost.stderr) == (78, True), lost.output
     again = moodlog("connect", "--from", "listenbrainz", name, "--user", f"listenbrainz:{name}")
     assert again.exit_code == 0, again.output
+
+
+@EACH
+@pytest.mark.parametrize("newer", [0, 40])
+@pytest.mark.usefixtures("each_database")
+def test_what_was_added_to_a_history_later_is_read(standin: StandIn, service: str, newer: int) -> None:
+    """A person imports an old export into the service after they connected the account."""
+    page = PAGES[service]
+    seconds = [END - 300 * number for number in range(page)]
+    name = _give(standin, seconds)
+    with workspace_of(standin) as workspace:
+        user_id = connect(workspace, service, name)
+        pull(workspace, user_id)
+        standin.clock.advance(timedelta(days=1))
+        older = [END - 10_000_000 - 300 * number for number in range(page + 30)]
+        standin.histories.given[name] += rows_of(standin, older)
+        fresh = rows_of(standin, [END + 300 * (number + 1) for number in range(newer)])
+        standin.histories.given[name] = fresh + standin.histories.given[name]
+        outcome = pull(workspace, user_id)
+        assert (outcome.problem, outcome.gap, outcome.new) == (None, False, len(older) + newer)
+        calls = standin.calls.count(ENDPOINTS[service])
+        assert pull(workspace, user_id).new == 0
+        assert standin.calls.count(ENDPOINTS[service]) <= calls + 3, "it is read once"
+
+
+@EACH
+def test_a_reconnect_reads_plays_that_were_added_among_the_others(standin: StandIn, service: str) -> None:
+    name = _give(standin, [END - 90_000 * number for number in range(2 * PAGES[service])])
+    assert moodlog("connect", "--from", service, name, "--timezone", "UTC").exit_code == 0
+    rows = standin.histories.given[name]
+    added = rows[-9]._replace(at_s=rows[-9].at_s - 9_000)
+    standin.histories.given[name] = sorted([*rows, added], reverse=True)
+    with workspace_of(standin) as workspace:
+        pull(workspace, f"{service}:{name}")
+        assert stored(workspace) == len(rows), "nothing shows that it is there"
+    assert moodlog("reconnect", name).exit_code == 0
+    with workspace_of(standin) as workspace:
+        assert stored(workspace) == len(rows) + 1
+
+
+NOTHING = {
+    "listenbrainz": '{"payload": {"count": 0, "listens": [], "oldest_listen_ts": 0, "latest_listen_ts": 0}}',
+    "lastfm": '{"recenttracks": {"track": [], "@attr": {"totalPages": "0", "total": "0"}}}',
+}
+
+
+@EACH
+@pytest.mark.usefixtures("each_database")
+def test_an_empty_page_does_not_end_a_history(standin: StandIn, service: str) -> None:
+    count = 3 * PAGES[service] + 5
+    name = _give(standin, [END - 300 * number for number in range(count)])
+    fault = Fault(FaultKind.WRONG_SHAPE, endpoint=ENDPOINTS[service], times=1, skip=2, body=NOTHING[service])
+    with workspace_of(standin) as workspace:
+        user_id = connect(workspace, service, name)
+        standin.faults.add(fault)
+        outcome = pull(workspace, user_id)
+        assert (outcome.gap, stored(workspace)) == (True, 2 * PAGES[service])
+        standin.clock.advance(timedelta(hours=3))
+        outcome = pull(workspace, user_id)
+        assert (outcome.gap, stored(workspace)) == (False, count)
+
+
+def test_a_page_that_stays_empty_for_a_day_ends_a_history(standin: StandIn) -> None:
+    page = PAGES["lastfm"]
+    name = _give(standin, [END - 300 * number for number in range(2 * page)])
+    with workspace_of(standin) as workspace:
+        user_id = connect(workspace, "lastfm", name)
+        fault = Fault(FaultKind.RATE_LIMITED, endpoint=ENDPOINTS["lastfm"], times=1, skip=1, retry_after_s=7_200)
+        standin.faults.add(fault)
+        pull(workspace, user_id)
+        del standin.histories.given[name][page:]  # the person deletes what was not read yet
+        for hours, is_open in ((3, True), (23, True), (2, False)):
+            standin.clock.advance(timedelta(hours=hours))
+            outcome = pull(workspace, user_id)
+            assert (outcome.problem, outcome.gap, stored(workspace)) == (None, is_open, page)
+
+
+@EACH
+@pytest.mark.parametrize("short", [-40, 0, 1, 6])
+def test_a_play_that_arrived_late_is_read_wherever_a_page_ends(standin: StandIn, service: str, short: int) -> None:
+    """It was played an hour before the newest play of the last pull. ``short``: how many plays the pages lack."""
+    page = 200
+    seconds = [END - 300 * number for number in range(page)]
+    name = _give(standin, seconds)
+    with workspace_of(standin) as workspace:
+        user_id = connect(workspace, service, name)
+        pull(workspace, user_id)
+        for pages in (1, 2):
+            newest = seconds[0]
+            later = [newest + 300 * (number + 1) for number in range(pages * page - short)]
+            seconds = [*reversed(later), *seconds]
+            standin.clock.advance(timedelta(seconds=later[-1] - newest))
+            seconds = sorted([*seconds, newest - 3_600 + 60], reverse=True)
+            standin.histories.given[name] = rows_of(standin, seconds)
+            outcome = pull(workspace, user_id)
+            assert (outcome.problem, outcome.gap) == (None, False)
+        assert _times(workspace) >= {second * 1_000 for second in seconds}
+
+
+def _times(workspace: Workspace) -> set[int]:
+    rows = "SELECT played_at_ms FROM listens UNION SELECT ended_at_ms FROM named_plays"
+    with workspace.database.read() as connection:
+        return set(connection.exec_driver_sql(rows).scalars())

@@ -128,3 +128,25 @@ def test_an_import_of_scrobbles_can_be_taken_back(home: Path, tmp_path: Path) ->
         undone = CliRunner().invoke(main, ["import", "--undo", report["import_id"], "--json"])
         assert undone.exit_code == 0, undone.output
         assert json.loads(undone.stdout)[removed] == len(PLAYS)
+
+
+DAMAGED = {
+    "cut": lambda lines: [*lines[:9], lines[9][:40]],
+    "a line of HTML": lambda lines: [*lines[:4], "<html><body>502 Bad Gateway</body></html>", *lines[4:]],
+    "cut in the first line": lambda lines: [lines[0][:40]],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+@pytest.mark.parametrize("name", ["listens/2026/4.jsonl", "rows.json"])
+def test_a_damaged_month_stops_the_whole_import(home: Path, tmp_path: Path, damage: str, name: str) -> None:
+    lines = DAMAGED[damage]([json.dumps(_listenbrainz(*play)) for play in PLAYS])
+    path = _file(tmp_path, "listenbrainz zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, "\n".join(lines))
+    done = CliRunner().invoke(main, ["import", str(path), "--user", "Ada"])
+    if damage == "cut in the first line" and name == "rows.json":
+        assert done.exit_code == 0, "nothing shows that it is a history"
+    else:
+        assert (done.exit_code, name in done.stderr, "nothing was imported" in done.stderr) == (2, True, True)
+        assert json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)["history"] == []

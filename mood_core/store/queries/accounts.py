@@ -66,6 +66,25 @@ class Account:
         return [from_ms(ms) for ms in json.loads(self.changed_plays or "[]")]
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryPlace:
+    """How far the history of an account was read.
+
+    Attributes:
+        up_to: the newest play when it was read last; None before the first pull.
+        down_to: the time down to which an open gap has been read; None if none is begun.
+        starts_at: the oldest play of the history at the last pull; None if the service does not report it.
+        plays: the number of plays of the history at the last pull; None if the service does not report it.
+        empty_since: since when the next page of the open gap is empty; None if it is not.
+    """
+
+    up_to: datetime | None = None
+    down_to: datetime | None = None
+    starts_at: datetime | None = None
+    plays: int | None = None
+    empty_since: datetime | None = None
+
+
 class Accounts:
     """The accounts in one database."""
 
@@ -184,20 +203,21 @@ class Accounts:
         """The service that an account is pulled from; Spotify without an account."""
         return Service(self._database.scalar(query("service"), {"id": user_id}) or Service.SPOTIFY)
 
-    def history_place(self, user_id: str) -> tuple[datetime | None, datetime | None]:
-        """How far the account's history was read.
+    def history_place(self, user_id: str) -> HistoryPlace:
+        """How far the account's history was read."""
+        for up_to, down_to, starts_at, plays, empty_since in self._database.rows(
+            query("history_place"), {"id": user_id}
+        ):
+            return HistoryPlace(_time(up_to), _time(down_to), _time(starts_at), plays, _time(empty_since))
+        return HistoryPlace()
 
-        The first time is that of the newest play when it was read last; None before the first pull. The second is the
-        time down to which an open gap has been read; None if none is begun.
-        """
-        for row in self._database.rows(query("history_place"), {"id": user_id}):
-            up_to, down_to = (None if ms is None else from_ms(ms) for ms in row)
-            return up_to, down_to
-        return None, None
-
-    def set_read_up_to(self, user_id: str, moment: datetime) -> None:
-        """Record the newest play up to which the account's history was read."""
-        self._database.run(query("set_read_up_to"), {"id": user_id, "value": to_ms(moment)}, durable=True)
+    def set_read_up_to(
+        self, user_id: str, moment: datetime, *, starts_at: datetime | None = None, plays: int | None = None
+    ) -> None:
+        """Record the newest play up to which the account's history was read, its oldest play and number of plays."""
+        start = None if starts_at is None else to_ms(starts_at)
+        values = {"id": user_id, "value": to_ms(moment), "start": start, "plays": plays}
+        self._database.run(query("set_read_up_to"), values, durable=True)
 
     def set_changed_plays(self, user_id: str, times: Sequence[datetime], *, since: datetime) -> None:
         """Record the stored plays that changed at the service. Earlier records until ``since`` stay."""
@@ -208,7 +228,7 @@ class Accounts:
             self._database.run(query("set_changed_plays"), {"id": user_id, "value": changed})
 
     def restart_history(self, user_id: str) -> None:
-        """Let the next pull read the account's whole history, because it is another one from now on."""
+        """Let the next pull read the account's whole history."""
         self._database.run(query("restart_history"), {"id": user_id}, durable=True)
 
     def set_read_down_to(self, user_id: str, moment: datetime | None) -> None:
@@ -216,9 +236,17 @@ class Accounts:
         value = None if moment is None else to_ms(moment)
         self._database.run(query("set_read_down_to"), {"id": user_id, "value": value}, durable=True)
 
+    def set_empty_since(self, user_id: str, moment: datetime) -> None:
+        """Record since when the next page of an open gap is empty."""
+        self._database.run(query("set_empty_since"), {"id": user_id, "value": to_ms(moment)}, durable=True)
+
     def set_state(self, user_id: str, state: str, reason: str | None = None) -> bool:
         """Set an account's state; False if there is no such account. ``active`` clears the last problem."""
         return self._database.run(query("set_account_state"), {"state": state, "reason": reason, "id": user_id}) > 0
+
+
+def _time(ms: int | None) -> datetime | None:
+    return None if ms is None else from_ms(ms)
 
 
 def _account(row: Row[Any]) -> Account:

@@ -6,21 +6,30 @@ was killed continues there, and requests at most the page again that it was stor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mood_core.domain.bounds import EARLIEST_PLAY
 from mood_core.domain.listen_window import AnyPlay, HistoryClient, ListenWindow
 from mood_core.domain.records import Gap, ListenSource
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS
-from mood_core.store.queries.accounts import Accounts
+from mood_core.store.queries.accounts import Accounts, HistoryPlace
 from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.imports.new_scrobbles import NewScrobbles, new_scrobbles, period
 from mood_core.usecases.imports.write_scrobbles import write_scrobbles
 from mood_core.usecases.nightly.changed_plays import changed_plays
+
+LATE = timedelta(days=2)
+"""How much later than the next play of the person a play may arrive at its service."""
+
+EMPTY_FOR = timedelta(days=1)
+"""How long a page must stay empty until it counts as the end of the history."""
+
+FEW = 20
+"""Plays by which the history may have grown unseen: duplicates, and plays that arrive very late."""
 
 
 @dataclass(slots=True)
@@ -55,38 +64,70 @@ class HistoryReader:
         result = ReadHistory()
         window = client.recently_played()
         new, stored = self._new(user_id, client, window, result, until=now)
-        gap = self._gap_before(user_id, window, new, now)
+        place = self.accounts.history_place(user_id)
+        if has_grown(window, new, place):  # the whole history is read again
+            place = HistoryPlace()
+        gap = self._gap_before(user_id, window, new, place, now)
         if self.dry_run:
             return replace(result, gap=gap is not None)
         if gap is not None:
+            if place.up_to is None:
+                self.accounts.restart_history(user_id)
             self.batches.add(GAPS, to_table(GAPS, [gap]), now=now)  # before the listens, which would hide it
         write_scrobbles(new, window.tracks, self.stored, self.batches, now=now)
+        if gap is None and not self._read_late(user_id, client, window, place, result, now):
+            return replace(result, gap=bool(self.stored.open_gaps(user_id)))
         if window.times:
-            self.accounts.set_read_up_to(user_id, max(window.times))
+            starts, plays = window.history_starts_at, window.history_plays
+            self.accounts.set_read_up_to(user_id, max(window.times), starts_at=starts, plays=plays)
             changed = changed_plays(window, ListenSource(client.service), stored)
             self.accounts.set_changed_plays(user_id, changed, since=min(window.times))
         self._fill_gaps(user_id, client, result, now)
         return replace(result, gap=bool(self.stored.open_gaps(user_id)))
 
-    def _gap_before(self, user_id: str, window: ListenWindow, new: NewScrobbles, now: datetime) -> Gap | None:
+    def _gap_before(
+        self, user_id: str, window: ListenWindow, new: NewScrobbles, place: HistoryPlace, now: datetime
+    ) -> Gap | None:
         """The period before ``window`` that was not read yet; None if the window reaches what was read.
 
         On the first pull, it is the whole history before the window, whatever other sources have stored of it. Later,
-        a new play at the window's end shows that plays arrived late, of which some may be below the window.
+        it begins before the last pull, because plays arrive late; and a new play at the window's end shows that plays
+        arrived very late, of which some may be below the window.
         """
-        ends, up_to = window.next_before, self.accounts.history_place(user_id)[0]
+        ends, starts = window.next_before, EARLIEST_PLAY
         if ends is None or not window.full:
             return None
-        if up_to is not None and ends <= up_to and (not window.times or min(window.times) not in new.times):
-            return None
-        starts = EARLIEST_PLAY if up_to is None else up_to
-        if ends <= starts:
-            starts = self.stored.newest_play_before(user_id, ends) or EARLIEST_PLAY
+        if place.up_to is not None:
+            starts = _late_since(place.up_to)
+            if ends <= place.up_to:
+                if window.times and min(window.times) not in new.times:
+                    return None
+                starts = min(starts, self.stored.newest_play_before(user_id, ends) or EARLIEST_PLAY)
         starts = self.stored.free_gap_start(user_id, starts)
         return Gap(user_id, starts, ends, now) if starts < ends else None
 
+    def _read_late(
+        self,
+        user_id: str,
+        client: HistoryClient,
+        window: ListenWindow,
+        place: HistoryPlace,
+        result: ReadHistory,
+        now: datetime,
+    ) -> bool:
+        """Read the plays before ``window`` that can have arrived since the last pull; returns false if it was stopped.
+
+        A gap that is still open is read anyway.
+        """
+        ends = window.next_before
+        if not window.full or ends is None or place.up_to is None or self.stored.open_gaps(user_id):
+            return True
+        since = _late_since(place.up_to)
+        pages = self._pages(user_id, client, ends, since, result, now) if since < ends else ()
+        return not any(self.after_page() for _ in pages)
+
     def _fill_gaps(self, user_id: str, client: HistoryClient, result: ReadHistory, now: datetime) -> None:
-        done, gaps = self.accounts.history_place(user_id)[1], self.stored.open_gaps(user_id)
+        done, gaps = self.accounts.history_place(user_id).down_to, self.stored.open_gaps(user_id)
         begun = {gap: done for gap in gaps if done and gap.starts_at < done < gap.ends_at}
         others = [gap for gap in reversed(gaps) if gap not in begun]
         for gap, moment in [*begun.items(), *((gap, gap.ends_at) for gap in others)]:
@@ -95,19 +136,48 @@ class HistoryReader:
             self.accounts.set_read_down_to(user_id, None)
 
     def _fill(self, gap: Gap, moment: datetime, client: HistoryClient, result: ReadHistory, now: datetime) -> bool:
-        """Read ``gap`` from ``moment`` back; returns whether it is filled, and not stopped."""
-        while True:
-            window = client.played_before(moment)
-            new, _ = self._new(gap.user_id, client, window, result)
-            write_scrobbles(new, window.tracks, self.stored, self.batches, now=now)
-            if not window.full or window.next_before is None or window.next_before <= gap.starts_at:
+        """Read ``gap`` from ``moment`` back; returns whether it is filled, and not stopped.
+
+        An empty page contradicts the page before it, so the gap stays open until the page has been empty for a day.
+        """
+        for page in self._pages(gap.user_id, client, moment, gap.starts_at, result, now):
+            if page is None:
+                since = self.accounts.history_place(gap.user_id).empty_since
+                if since is None:
+                    self.accounts.set_empty_since(gap.user_id, now)
+                if since is None or now - since < EMPTY_FOR:
+                    return False
                 break
-            moment = window.next_before
-            self.accounts.set_read_down_to(gap.user_id, moment)
+            self.accounts.set_read_down_to(gap.user_id, page)
             if self.after_page():
                 return False
         self.batches.add(GAPS, to_table(GAPS, [replace(gap, filled_at=now)]), now=now)
         return True
+
+    def _pages(
+        self,
+        user_id: str,
+        client: HistoryClient,
+        moment: datetime,
+        until: datetime,
+        result: ReadHistory,
+        now: datetime,
+    ) -> Iterator[datetime | None]:
+        """Store the pages from ``moment`` back to ``until``.
+
+        Yields the time before which the next page begins after each page but the last, and None after an empty page
+        that is not known to be the end of the history.
+        """
+        while True:
+            window = client.played_before(moment)
+            new, _ = self._new(user_id, client, window, result)
+            write_scrobbles(new, window.tracks, self.stored, self.batches, now=now)
+            if window.next_before is None and (window.history_starts_at or EARLIEST_PLAY) < moment:
+                yield None
+            if not window.full or window.next_before is None or window.next_before <= until:
+                return
+            moment = window.next_before
+            yield moment
 
     def _new(
         self,
@@ -126,3 +196,25 @@ class HistoryReader:
         new = new_scrobbles(window, source, stored)
         result.new += len(new.times)
         return new, stored
+
+
+def has_grown(window: ListenWindow, new: NewScrobbles, place: HistoryPlace) -> bool:
+    """Whether the history has older plays that it did not have at the last pull, such as an import into the service.
+
+    ``window`` is its newest page and ``new`` the new plays of it.
+    """
+    if place.up_to is None:
+        return False
+    if window.history_starts_at and place.starts_at and window.history_starts_at < place.starts_at:
+        return True
+    reaches = window.next_before is not None and window.next_before <= place.up_to
+    if window.history_plays is None or place.plays is None or not reaches:
+        return False
+    later = sum(at > place.up_to for at in window.times)
+    late = sum(at <= place.up_to for at in new.times)
+    return window.history_plays - place.plays - later - late - len(window.skipped) > FEW
+
+
+def _late_since(up_to: datetime) -> datetime:
+    """The oldest time of plays that can have arrived since the last pull, whose newest play was at ``up_to``."""
+    return max(EARLIEST_PLAY, up_to - LATE)
