@@ -94,8 +94,8 @@ def command(
 def reconnect(user: str, with_token: bool, no_browser: bool) -> None:
     """Renew the permission of a connected account, by its id or name. Its history stays.
 
-    An account of ListenBrainz or Last.fm keeps its name there. --token replaces the token of ListenBrainz; an empty
-    one removes it.
+    An account of ListenBrainz or Last.fm keeps its name there, and its whole history is read again. --token replaces
+    the token of ListenBrainz; an empty one removes it.
 
     Spotify's permissions end six months after consent; `moodlog status` shows the days left.
 
