@@ -5,104 +5,15 @@
 -- tracks are played often).
 CREATE VIEW mood_monthly AS
 SELECT
-    s.user_id,
-    s.display_name,
-    s.month,
-    s.mood,
-    s.listens,
-    s.uncertain_listens,
-    CAST(round(1.0 * s.listens / s.all_listens, 4) AS DOUBLE PRECISION) AS share,
-    CAST(round(CAST(s.mean / s.all_listens AS NUMERIC), 4) AS DOUBLE PRECISION) AS share_expected,
-    CASE
-        WHEN s.mood <> 'Unlabelled'
-            THEN CAST(round(CAST(greatest(s.mean - s.half, 0.0) / s.all_listens AS NUMERIC), 4) AS DOUBLE PRECISION)
-    END AS share_low,
-    CASE
-        WHEN s.mood <> 'Unlabelled'
-            THEN
-                CAST(
-                    round(CAST(least(s.mean + s.half, 1.0 * s.labelled) / s.all_listens AS NUMERIC), 4)
-                    AS DOUBLE PRECISION
-                )
-    END AS share_high
-FROM (
-    SELECT
-        g.user_id,
-        g.display_name,
-        g.month,
-        g.mood,
-        g.listens,
-        g.uncertain_listens,
-        g.all_listens,
-        g.labelled,
-        CASE WHEN g.mood <> 'Unlabelled' THEN CAST(g.expected AS DOUBLE PRECISION) / 10000 END AS mean,
-        CASE
-            WHEN g.mood <> 'Unlabelled' THEN 1.6449 * sqrt(CAST(g.variance AS DOUBLE PRECISION) / 100000000) + 0.5
-        END AS half
-    FROM (
-        SELECT
-            w.user_id,
-            w.display_name,
-            w.month,
-            n.mood,
-            w.calm + w.energetic + w.happy + w.sad + w.unlabelled AS all_listens,
-            w.calm + w.energetic + w.happy + w.sad AS labelled,
-            CASE n.mood
-                WHEN 'Calm' THEN w.calm
-                WHEN 'Energetic' THEN w.energetic
-                WHEN 'Happy' THEN w.happy
-                WHEN 'Sad' THEN w.sad
-                ELSE w.unlabelled
-            END AS listens,
-            CASE n.mood
-                WHEN 'Calm' THEN w.uncertain_calm
-                WHEN 'Energetic' THEN w.uncertain_energetic
-                WHEN 'Happy' THEN w.uncertain_happy
-                WHEN 'Sad' THEN w.uncertain_sad
-                ELSE 0
-            END AS uncertain_listens,
-            CASE n.mood
-                WHEN 'Calm' THEN w.expected_calm
-                WHEN 'Energetic' THEN w.expected_energetic
-                WHEN 'Happy' THEN w.expected_happy
-                WHEN 'Sad' THEN w.expected_sad
-                ELSE 0
-            END AS expected,
-            CASE n.mood
-                WHEN 'Calm' THEN w.variance_calm
-                WHEN 'Energetic' THEN w.variance_energetic
-                WHEN 'Happy' THEN w.variance_happy
-                WHEN 'Sad' THEN w.variance_sad
-                ELSE 0
-            END AS variance
-        FROM (
-            -- Summed up before there is a row for each mood.
-            SELECT
-                u.user_id,
-                u.display_name,
-                CAST(date_trunc('month', DATE '1970-01-01' + m.day) AS DATE) AS month,
-                CAST(sum(m.calm) AS BIGINT) AS calm,
-                CAST(sum(m.energetic) AS BIGINT) AS energetic,
-                CAST(sum(m.happy) AS BIGINT) AS happy,
-                CAST(sum(m.sad) AS BIGINT) AS sad,
-                CAST(sum(m.unlabelled) AS BIGINT) AS unlabelled,
-                CAST(sum(m.uncertain_calm) AS BIGINT) AS uncertain_calm,
-                CAST(sum(m.uncertain_energetic) AS BIGINT) AS uncertain_energetic,
-                CAST(sum(m.uncertain_happy) AS BIGINT) AS uncertain_happy,
-                CAST(sum(m.uncertain_sad) AS BIGINT) AS uncertain_sad,
-                CAST(sum(m.expected_calm) AS BIGINT) AS expected_calm,
-                CAST(sum(m.expected_energetic) AS BIGINT) AS expected_energetic,
-                CAST(sum(m.expected_happy) AS BIGINT) AS expected_happy,
-                CAST(sum(m.expected_sad) AS BIGINT) AS expected_sad,
-                CAST(sum(m.variance_calm) AS BIGINT) AS variance_calm,
-                CAST(sum(m.variance_energetic) AS BIGINT) AS variance_energetic,
-                CAST(sum(m.variance_happy) AS BIGINT) AS variance_happy,
-                CAST(sum(m.variance_sad) AS BIGINT) AS variance_sad
-            FROM mood_days AS m
-            INNER JOIN users AS u ON m.user_key = u.user_key
-            GROUP BY u.user_id, u.display_name, CAST(date_trunc('month', DATE '1970-01-01' + m.day) AS DATE)
-        ) AS w
-        CROSS JOIN mood_names AS n
-    ) AS g
-    WHERE g.listens > 0
-) AS s
+    p.user_id,
+    p.display_name,
+    p.begins AS month,
+    p.mood,
+    p.listens,
+    p.uncertain_listens,
+    p.share,
+    p.share_expected,
+    p.share_low,
+    p.share_high
+FROM period_moods AS p
+WHERE p.unit = 'month'

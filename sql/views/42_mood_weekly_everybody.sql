@@ -18,6 +18,7 @@ FROM (
             ELSE w.unlabelled
         END AS listens
     FROM (
+        -- From the days, not from period_moods, which groups by person: of many people that is far more rows.
         SELECT
             m.day - (m.day + 3) % 7 AS week,
             CAST(sum(m.calm) AS BIGINT) AS calm,

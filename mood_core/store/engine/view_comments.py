@@ -28,6 +28,7 @@ INNER = frozenset(
         "day_shares",
         "listen_sources",
         "listen_times",
+        "period_moods",
         "person_moods",
         "ranked_people",
         "recent_listens",
