@@ -1,31 +1,22 @@
-"""The use cases about tracks: fetch and estimate features, look up names, label, build data sets, check models."""
+"""The use cases about labels: fetch and estimate features, look up names, label tracks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mood_core.app.sources import Sources
-from mood_core.domain.answers import AskedBecause, MoodAnswer
 from mood_core.store.locks.named_locks import NamedLock
 from mood_core.store.queries.selection import Selection
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from mood_core.classifier.drift import DriftReport
     from mood_core.features.fetch_report import FetchReport
     from mood_core.resolvers.chain import ResolveReport
-    from mood_core.usecases.answers.ask import Question
     from mood_core.usecases.answers.learn_heads import TrainedHead
-    from mood_core.usecases.answers.summary import AnswerSummary
     from mood_core.usecases.audio.add_audio import AddReport
-    from mood_core.usecases.models.build_dataset import DatasetReport, Playlist
-    from mood_core.usecases.models.check_training import TrainingCheck
-    from mood_core.usecases.models.predict_tracks import TrackFeatures
     from mood_core.usecases.models.relabel import RelabelReport
     from mood_core.usecases.nightly.label_tracks import LabelReport
 
@@ -40,7 +31,7 @@ def silent(*_: object) -> None:
 
 
 class Labelling(Sources):
-    """The use cases about tracks. See :class:`~mood_core.app.workspace.Workspace`."""
+    """The use cases about labels. See :class:`~mood_core.app.workspace.Workspace`."""
 
     def fetch_features(
         self,
@@ -153,44 +144,6 @@ class Labelling(Sources):
         report.labelled = self.label().estimated
         return report
 
-    def answer(
-        self, user_id: str, track_id: str, answer: str, *, because: AskedBecause = AskedBecause.VOLUNTEERED
-    ) -> MoodAnswer:
-        """Record a person's answer about the mood of a track. It becomes the label of all their listens of it.
-
-        ``answer`` is one of :data:`mood_core.domain.answers.ANSWERS`; ``because`` is why the track was asked about.
-
-        Raises:
-            InputError: There is no such answer, or the person has no listen of the track.
-        """
-        from mood_core.usecases.answers.record_answer import record_answer
-
-        parts = self.answer_rows, self.batches
-        return record_answer(user_id, track_id, answer, *parts, because=because, now=self.now())
-
-    def undo_answer(self, user_id: str, track_id: str) -> MoodAnswer | None:
-        """Take a person's answer about a track back: the model's label counts again.
-
-        Returns the answer that counted until now; None if there was none.
-        """
-        from mood_core.usecases.answers.record_answer import undo_answer
-
-        return undo_answer(user_id, track_id, self.answer_rows, self.batches, now=self.now())
-
-    def questions(
-        self, user_id: str, count: int = 20, *, seed: int | None = None, without: Collection[str] = ()
-    ) -> list[Question]:
-        """The tracks to ask a person about: most uncertain and often heard, some at random; none of ``without``."""
-        from mood_core.usecases.answers.ask import questions
-
-        return questions(user_id, self.answer_rows, count, seed=seed, without=without)
-
-    def answer_summary(self, user_id: str) -> AnswerSummary:
-        """What a person answered, and what was learned from it."""
-        from mood_core.usecases.answers.summary import answer_summary
-
-        return answer_summary(user_id, self.answer_rows, self.mood_rows.current_version())
-
     def relabel(self, *, drop_old: bool = False, progress: Progress = silent) -> RelabelReport:
         """Label every known track again with the current model; ``drop_old`` deletes the labels of other versions.
 
@@ -209,74 +162,3 @@ class Labelling(Sources):
             report.dropped = drop_old_labels(self.mood_rows, self.lake, self.database)
         keep_up(self.database)
         return report
-
-    def build_dataset(
-        self, playlists: Sequence[Playlist], user: str | None = None, *, progress: Progress = silent
-    ) -> tuple[pa.Table, DatasetReport]:
-        """Collect the tracks of ``playlists``, read by the account ``user``, with their features.
-
-        Raises:
-            InputError: There is no such account.
-            SourceError: Spotify refuses a playlist.
-            Unavailable: A feature source did not answer for all tracks; run it again later.
-        """
-        from mood_core.errors import InputError, Unavailable
-        from mood_core.usecases.models.build_dataset import build_dataset
-        from mood_core.usecases.people.manage_users import the_reader
-
-        with self.lock(NamedLock.LABELS):
-            table, report = build_dataset(
-                playlists,
-                self.spotify.for_user(the_reader(self.accounts, user)).playlist_items,
-                self.feature_sources(),
-                self.feature_rows,
-                self.batches,
-                now=self.now(),
-                progress=progress,
-            )
-            self._quarantine(report.features)
-        if report.features.stopped:
-            stop = report.features.stopped[0]
-            raise Unavailable(
-                f"{stop.service} did not answer for all tracks ({stop.reason}), so no file was written; the features "
-                "found so far are stored: run it again later",
-                source=stop.service,
-            )
-        if not table.num_rows:
-            outcomes = ", ".join(f"{outcome.value}: {count}" for outcome, count in sorted(report.outcomes.items()))
-            raise InputError(
-                f"no track of the playlists can be used ({outcomes or 'they are empty'}); no file was written. Give"
-                " other playlists, or add a file of features with `moodlog catalog add`"
-            )
-        return table, report
-
-    def features_of(self, track_ids: Sequence[str]) -> list[TrackFeatures]:
-        """The features of ``track_ids``, stored or from the sources; nothing is stored.
-
-        Raises:
-            InputError: A catalogue file cannot be read.
-        """
-        from mood_core.usecases.models.predict_tracks import features_of
-
-        return features_of(track_ids, self.feature_rows, self.feature_sources(), now=self.now())
-
-    def measure_drift(self) -> DriftReport:
-        """Measure the difference between the features of the newest tracks and the training data."""
-        from mood_core.usecases.nightly.label_tracks import measure_drift
-
-        return measure_drift(self.mood_rows, self.model_card)
-
-    def check_training(
-        self, data: Path, *, folds: int, repeats: int, seed: int, progress: Callable[[str, float], None] | None = None
-    ) -> TrainingCheck:
-        """Compare the current model with one trained on ``data``, by cross-validation.
-
-        Raises:
-            InputError: ``data`` cannot be read as labelled tracks.
-            ModelError: The model cannot be loaded.
-        """
-        from mood_core.usecases.models.check_training import check_training
-        from mood_core.usecases.models.promote_model import candidate
-
-        current = candidate(self.classifier(), self.model_folder)
-        return check_training(current, data, folds=folds, repeats=repeats, seed=seed, progress=progress)

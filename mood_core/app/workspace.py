@@ -12,7 +12,9 @@ from io import StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mood_core.app.labelling import Labelling, Progress, silent
+from mood_core.app.answering import Answering
+from mood_core.app.labelling import Progress, silent
+from mood_core.app.models import Models
 from mood_core.app.parts import make_home, utc_now
 from mood_core.app.people import People
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Workspace", "make_home", "utc_now"]
 
 
-class Workspace(People, Labelling):
+class Workspace(People, Models, Answering):
     """The use cases, bound to the settings. Use it as a context manager.
 
     Every method raises a StoreError if the database or the lake fails.

@@ -1,0 +1,55 @@
+"""The use cases about people's answers: what to ask, what was answered, and what was learned from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from mood_core.app.parts import Parts
+from mood_core.domain.answers import AskedBecause, MoodAnswer
+
+if TYPE_CHECKING:
+    from mood_core.usecases.answers.ask import Question
+    from mood_core.usecases.answers.summary import AnswerSummary
+
+
+class Answering(Parts):
+    """The use cases about answers. See :class:`~mood_core.app.workspace.Workspace`."""
+
+    def answer(
+        self, user_id: str, track_id: str, answer: str, *, because: AskedBecause = AskedBecause.VOLUNTEERED
+    ) -> MoodAnswer:
+        """Record a person's answer about the mood of a track. It becomes the label of all their listens of it.
+
+        ``answer`` is one of :data:`mood_core.domain.answers.ANSWERS`; ``because`` is why the track was asked about.
+
+        Raises:
+            InputError: There is no such answer, or the person has no listen of the track.
+        """
+        from mood_core.usecases.answers.record_answer import record_answer
+
+        parts = self.answer_rows, self.batches
+        return record_answer(user_id, track_id, answer, *parts, because=because, now=self.now())
+
+    def undo_answer(self, user_id: str, track_id: str) -> MoodAnswer | None:
+        """Take a person's answer about a track back: the model's label counts again.
+
+        Returns the answer that counted until now; None if there was none.
+        """
+        from mood_core.usecases.answers.record_answer import undo_answer
+
+        return undo_answer(user_id, track_id, self.answer_rows, self.batches, now=self.now())
+
+    def questions(
+        self, user_id: str, count: int = 20, *, seed: int | None = None, without: Collection[str] = ()
+    ) -> list[Question]:
+        """The tracks to ask a person about: most uncertain and often heard, some at random; none of ``without``."""
+        from mood_core.usecases.answers.ask import questions
+
+        return questions(user_id, self.answer_rows, count, seed=seed, without=without)
+
+    def answer_summary(self, user_id: str) -> AnswerSummary:
+        """What a person answered, and what was learned from it."""
+        from mood_core.usecases.answers.summary import answer_summary
+
+        return answer_summary(user_id, self.answer_rows, self.mood_rows.current_version())
