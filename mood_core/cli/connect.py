@@ -18,7 +18,9 @@ from mood_core.http.addresses import origin
 from mood_core.scrobbles.login import Login
 from mood_core.spotify.authorise import TIMEOUT_S, authorise, authorise_by_hand
 from mood_core.spotify.tokens import Token
+from mood_core.store.queries.import_rows import ImportRows
 from mood_core.store.queries.time_zones import zone
+from mood_core.text.format import plural
 from mood_core.usecases.people.manage_users import the_account
 
 _NO_BROWSER = click.option(
@@ -184,5 +186,8 @@ def _pull_once(workspace: Workspace, user: User) -> None:
     if outcome.problem:
         console.print(f"The first pull failed: {outcome.problem}")
     else:
-        console.print(f"Pulled {outcome.new} new listens.")
+        pending = len(ImportRows(workspace.database).pending_plays(user.user_id))
+        console.print(f"Pulled {outcome.new} new {'plays' if pending else 'listens'}.")
+        if pending:
+            console.print(f"{plural(pending, 'play')} pending: the nightly run looks up their tracks by name.")
     console.print("Next: `moodlog run` labels them now; `moodlog serve` pulls all day and labels every night.")

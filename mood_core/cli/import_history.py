@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _OF_AN_IMPORT = ("paths", "timezone", "min_ms", "private", "label", "dry_run")
 """The parameters that only an import has."""
 
-_WANTED = "the zip that Spotify or ListenBrainz sent, its folder, or its files"
+_WANTED = "the zip of Spotify or ListenBrainz, its folder or files, or a JSON or CSV of Last.fm"
 
 
 @click.command("import")

@@ -24,11 +24,15 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SkippedItem:
-    """A skipped item. ``position`` counts from 0 in the response; ``detail`` names the invalid field."""
+    """A skipped item. ``position`` counts from 0 in the response; ``detail`` names the invalid field.
+
+    ``at_s`` is its time, s since 1970, if it has one.
+    """
 
     reason: SkipReason
     position: int
     detail: str = ""
+    at_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

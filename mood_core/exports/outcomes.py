@@ -29,7 +29,7 @@ MEANING = {
     RowOutcome.DUPLICATE: "duplicates of a play in these files",
     RowOutcome.ALREADY_IMPORTED: "stored by an earlier import",
     RowOutcome.KNOWN_FROM_POLLING: "already stored by a pull",
-    RowOutcome.SAME_LISTEN: "the same play in another form of the export",
+    RowOutcome.SAME_LISTEN: "already stored from another export, account or device",
     RowOutcome.UNMATCHED: "stored until a track of that artist and title is known",
     RowOutcome.PODCAST: "podcast episodes",
     RowOutcome.AUDIOBOOK: "audiobooks",

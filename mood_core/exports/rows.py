@@ -15,7 +15,7 @@ import ijson
 
 from mood_core.errors import InputError
 from mood_core.exports.limits import Limits
-from mood_core.exports.scrobble_tables import table_rows
+from mood_core.exports.scrobble_tables import stats_row, table_rows
 from mood_core.exports.sources import JsonFile
 
 _LOOKED_AT = 100  # rows that are inspected to detect the form
@@ -38,6 +38,7 @@ _DAMAGE = (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError, M
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _NAMED_SO = re.compile(r"(streaming_?history|endsong|endvideo)[^/]*$", re.IGNORECASE)
 _MONTH = re.compile(r"(^|/)listens/\d{4}/\d{1,2}\.jsonl$", re.IGNORECASE)  # in ListenBrainz' zip
+_LASTFMSTATS = re.compile(rb'\s*\{\s*("username"\s*:\s*"[^"]*"\s*,\s*)?"scrobbles"\s*:\s*\[')
 _EXTENDED = {"ms_played", "spotify_track_uri", "master_metadata_track_name"}
 _ACCOUNT = {"msPlayed", "trackName", "artistName", "podcastName", "audiobookName"}
 _LISTENBRAINZ = {"listened_at", "track_metadata"}
@@ -83,9 +84,14 @@ class RowStream:
     def __iter__(self) -> Iterator[Any]:
         return self._rows
 
+    def _objects(self, file: JsonFile) -> Generator[Any, None, None]:
+        if _is_of_lastfmstats(file):
+            return (stats_row(row) for row in _stream(file, self._guarded, "scrobbles.item"))
+        return _in_pages(_stream(file, self._guarded))
+
     def _begin(self, file: JsonFile) -> Form | None:
         is_table = file.name.lower().endswith(".csv")
-        rows = _table(file) if is_table else _in_pages(_stream(file, self._guarded))
+        rows = _table(file) if is_table else self._objects(file)
         named, first = _form_by_name(file.name), list[Any]()
         try:
             first.extend(islice(rows, _LOOKED_AT))
@@ -102,6 +108,11 @@ class RowStream:
         else:
             self._rows = chain(first, rows)
         return form
+
+
+def _is_of_lastfmstats(file: JsonFile) -> bool:
+    with file.open() as content:
+        return _LASTFMSTATS.match(content.read(_MORE).removeprefix(_BOM)) is not None
 
 
 def _form_by_name(name: str) -> Form | None:

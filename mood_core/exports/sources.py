@@ -108,7 +108,8 @@ def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
         )
     else:
         raise InputError(
-            f"{path} {why_absent(path)}; give the zip that Spotify or ListenBrainz sent, its folder, or its files"
+            f"{path} {why_absent(path)}; give the zip of Spotify or ListenBrainz, its folder or "
+            "files, or a JSON or CSV of Last.fm"
         )
 
 

@@ -31,7 +31,7 @@ def window_of(
         try:
             scrobble = parse(row)
         except BadScrobble as reason:
-            skipped.append(SkippedItem(SkipReason.MALFORMED, position, str(reason)))
+            skipped.append(SkippedItem(SkipReason.MALFORMED, position, str(reason), started_s(row)))
             continue
         if scrobble is not None:
             scrobbles.append(scrobble)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -139,6 +140,30 @@ def test_plays_that_were_deleted_or_edited_are_reported_and_can_be_dropped(stand
     assert moodlog("rebuild").exit_code == 0
     with workspace_of(standin) as workspace:
         assert stored(workspace) == before - 2
+
+
+def test_deletions_are_noticed_beside_a_row_with_a_wrong_time(standin: StandIn) -> None:
+    name = _give(standin, [END + 400 * 86_400, *(END - 300 * number for number in range(40))])
+    with workspace_of(standin) as workspace:
+        user_id = connect(workspace, "listenbrainz", name)
+        assert (pull(workspace, user_id).skipped, stored(workspace)) == (1, 40)
+        del standin.histories.given[name][10]
+        pull(workspace, user_id)
+        assert len(workspace.accounts.all()[0].changed_at) == 1
+
+
+def test_the_rows_of_an_export_to_the_minute_are_the_plays_of_the_account(standin: StandIn, tmp_path: Path) -> None:
+    name = _give(standin, [END - 300 * number - 7 for number in range(40)])
+    connected = moodlog("connect", "--from", "lastfm", name, "--timezone", "UTC")
+    assert ("40 plays pending" in connected.stderr, "listens" in connected.stderr) == (True, False)
+    table = tmp_path / "ada.csv"
+    with table.open("w") as sink:
+        for row in standin.histories.given[name]:
+            song = standin.world.song(row.song)
+            minute = f"{from_ms(row.at_s * 1_000):%d %b %Y %H:%M}"
+            csv.writer(sink).writerow([song.artists[0].name, song.album.name, song.name, minute])
+    done = moodlog("import", str(table), "--user", f"lastfm:{name}", "--json")
+    assert json.loads(done.stdout)["outcomes"] == {"same_listen": 40}
 
 
 def test_a_play_that_is_shown_again_is_not_reported(standin: StandIn) -> None:

@@ -74,10 +74,24 @@ def _pages() -> bytes:
     return json.dumps([{"track": rows[:5], "@attr": {"page": "1"}}, {"track": rows[5:], "@attr": {}}]).encode()
 
 
+def _stats(*, as_table: bool) -> bytes:
+    rows = [("The Invented", "Album", "", title, int(at.timestamp() * 1_000)) for at, title in PLAYS]
+    if as_table:
+        sink = io.StringIO()
+        csv.writer(sink, delimiter=";").writerows([["Artist", "Album", "AlbumId", "Track", "Date#ada"], *rows])
+        return sink.getvalue().encode()
+    names = ("artist", "album", "albumId", "track", "date")
+    return json.dumps({"username": "ada", "scrobbles": [dict(zip(names, row, strict=True)) for row in rows]}).encode()
+
+
 FORMS: dict[str, tuple[str, bytes, dict[str, int]]] = {
     "listenbrainz zip": ("listens.zip", _zipped(), {"duplicate": 1, "malformed": 1}),
     "lastfm csv": ("scrobbles.csv", _heading(), {}),
     "lastfm csv without heading": ("ada.csv", _no_heading(), {}),
+    "lastfm csv with semicolons": ("semicolons.csv", _heading().replace(b",", b";").replace(b"; ", b", "), {}),
+    "lastfm csv with a playing track": ("ada.csv", b"The Invented,,Now,\r\n" + _no_heading(), {"not_a_listen": 1}),
+    "lastfmstats csv": ("lastfmstats.csv", _stats(as_table=True), {}),
+    "lastfmstats json": ("lastfmstats.json", _stats(as_table=False), {}),
     "lastfm pages": ("ada.json", _pages(), {"not_a_listen": 1}),
     "lastfm rows": ("rows.json", json.dumps([_lastfm(*play) for play in PLAYS]).encode(), {}),
     "spotify": ("Streaming_History_Audio_2026.json", json.dumps([_extended(*play) for play in PLAYS]).encode(), {}),
@@ -150,3 +164,10 @@ def test_a_damaged_month_stops_the_whole_import(home: Path, tmp_path: Path, dama
     else:
         assert (done.exit_code, name in done.stderr, "nothing was imported" in done.stderr) == (2, True, True)
         assert json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)["history"] == []
+
+
+def test_a_path_without_a_history_names_what_can_be_imported(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "notes.csv"
+    path.write_text("a,b,c\n1,2,3\n")
+    done = CliRunner().invoke(main, ["import", str(path), "--user", "Ada"])
+    assert (done.exit_code, "Last.fm" in done.stderr) == (2, True)

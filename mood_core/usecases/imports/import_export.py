@@ -149,7 +149,8 @@ def import_history(
     if not read.files:
         names = ", ".join(str(path) for path in paths)
         raise InputError(
-            f"{names}: no listening history found; give the zip that Spotify or ListenBrainz sent, or its files"
+            f"{names}: no listening history found; give the zip of Spotify or ListenBrainz, its files, "
+            "or a JSON or CSV of Last.fm"
         )
     known = gather(read, user.user_id, rows, catalog)
     first = batches.next_time(now)

@@ -94,13 +94,15 @@ def _not_stored(items: Sequence[AnyPlay], own: Iterable[AnyPlay], songs: _Songs,
 
 def _played_once(items: Sequence[AnyPlay], own: Iterable[AnyPlay], songs: _Songs, new: NewScrobbles) -> list[AnyPlay]:
     """``items`` without those that are another scrobble of a play in ``own`` or in ``items``."""
-    kept: dict[str, list[Play]] = defaultdict(list)
+    stored, kept = defaultdict[str, list[Play]](list), defaultdict[str, list[Play]](list)
     for song, play in map(songs.play, own):
-        kept[song].append(play)
+        stored[song].append(play)
     left = []
     for item in items:
         song, play = songs.play(item)
-        if any(scrobbled_twice(play, other) for other in kept[song]):
+        if any(scrobbled_twice(play, other) for other in stored[song]):
+            new.outcomes[RowOutcome.SAME_LISTEN] += 1
+        elif any(scrobbled_twice(play, other) for other in kept[song]):
             new.outcomes[RowOutcome.DUPLICATE] += 1
         else:
             kept[song].append(play)

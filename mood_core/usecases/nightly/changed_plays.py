@@ -14,9 +14,9 @@ from mood_core.domain.records import ListenSource, to_ms
 def changed_plays(window: ListenWindow, source: ListenSource, stored: Sequence[AnyPlay]) -> list[datetime]:
     """The times of ``stored`` plays of ``source`` after the window's oldest second that the window does not show.
 
-    The window is the newest page of the service. A row that could not be read is not missing.
+    The window is the newest page of the service. A play in the second of a row that could not be read is not missing.
     """
-    if not window.times or window.skipped:
+    if not window.times:
         return []
     oldest = min(map(_second, window.times))
     named = [(play.at, track_of(play)) for play in window.named]
@@ -27,7 +27,8 @@ def changed_plays(window: ListenWindow, source: ListenSource, stored: Sequence[A
     shown_songs = defaultdict[int, set[str]](set)
     for at, track in shown:
         shown_songs[_second(at)].add(songs[track.track_id])
-    kept = {_second(at) for at, track in own if songs[track.track_id] in shown_songs[_second(at)]}
+    kept = {item.at_s for item in window.skipped}
+    kept |= {_second(at) for at, track in own if songs[track.track_id] in shown_songs[_second(at)]}
     return sorted({at for at, _ in own if _second(at) > oldest and _second(at) not in kept})
 
 
