@@ -44,7 +44,7 @@ def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: s
 def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
     """Print a row for each listen: local time, person, track, and the mood with its probability (? if uncertain).
 
-    A listen without a mood has · and the reason.
+    A mood from features estimated from audio is marked as "est."; a listen without a mood has · and the reason.
     """
     names = [_fitted(listen["display_name"], _NAME_CELLS) for listen in listens]
     moods = [_mood(listen) for listen in listens]
@@ -58,6 +58,8 @@ def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
         track = _fitted(f"{listen['track']} – {listen['artists']}", room)
         table.add_row(str(listen["local_time"])[:_TIME_CELLS], name, track, mood)
     console.print(table)
+    if any(listen["mood"] and listen["estimated"] for listen in listens):
+        console.print(Text("est.: from features estimated from audio", style="dim"))
 
 
 def _shown(value: str | int, period: str) -> str:
@@ -91,7 +93,9 @@ def _mood(listen: dict[str, Any]) -> Text:
     if mood is None:
         return Text(f"· {listen['unlabelled_reason']}", style="dim")
     uncertain = "?" if listen["uncertain"] else ""
-    return Text(f"{SIGNS[mood]} {mood} {listen['p_' + mood.lower()]:.0%}{uncertain}", style=TERMINAL_COLOURS[mood])
+    estimated = " est." if listen["estimated"] else ""
+    share = f"{listen['p_' + mood.lower()]:.0%}{uncertain}{estimated}"
+    return Text(f"{SIGNS[mood]} {mood} {share}", style=TERMINAL_COLOURS[mood])
 
 
 def _bar(count: MoodCount) -> Text:

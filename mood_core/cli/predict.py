@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +81,13 @@ def _of_tracks(track_ids: list[str], folder: Path | None, *, as_json: bool) -> N
     model = _classifier(folder)
     with Workspace() as workspace:
         found = workspace.features_of(track_ids)
-        lines = list(_lines(found, model, workspace.estimated_classifier))
+        estimated_model = cache(workspace.estimated_classifier)
+        lines = list(_lines(found, model, estimated_model))
     for line in lines:
         echo_json(line) if as_json else click.echo(_sentence(line))
-    if any(line["mood"] for line in lines) and not as_json:
-        click.echo(headline(model.card), err=True)
+    if not as_json:
+        for is_estimated in sorted({line["estimated"] for line in lines if line["mood"]}):
+            click.echo(headline((estimated_model() if is_estimated else model).card), err=True)
     missing = [track for track in found if track.is_temporary]
     if missing:
         raise Unavailable(

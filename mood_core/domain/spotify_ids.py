@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from mood_core.domain.records import TrackKind
+
 ID_PATTERN = "[0-9A-Za-z]{22}"
 """An id, as a regular expression for Python, RE2 and JSON schemas."""
 
@@ -22,6 +24,9 @@ TRACK_PATTERN = f"^{_REFERENCE.format(kind='track')}$"
 PLAYLIST_PATTERN = _REFERENCE.format(kind="playlist").replace("(?P<id>", "(?:")
 """A reference to a playlist, for JSON schemas: without anchors and named groups."""
 
+LOCAL_FILE = "spotify:local:"
+"""Prefix of the ids of local files."""
+
 _TRACK = re.compile(_REFERENCE.format(kind="track"))
 _PLAYLIST = re.compile(_REFERENCE.format(kind="playlist"))
 _SAFE = re.compile("[0-9A-Za-z]{1,64}")
@@ -31,6 +36,11 @@ def parse_track_ref(text: str) -> str | None:
     """The track id in ``text``, or None if it is not a reference to a track."""
     match = _TRACK.fullmatch(text)
     return match["id"] if match else None
+
+
+def kind_of(track_id: str) -> TrackKind:
+    """The kind of the track with this id."""
+    return TrackKind.LOCAL if track_id.startswith(LOCAL_FILE) else TrackKind.TRACK
 
 
 def parse_playlist_ref(text: str) -> str | None:

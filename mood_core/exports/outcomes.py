@@ -18,7 +18,6 @@ class RowOutcome(StrEnum):
     AUDIOBOOK = "audiobook"
     NO_URI = "no_uri"
     NOT_A_LISTEN = "not_a_listen"
-    LOCAL_TRACK = "local_track"
     SKIPPED = "skipped"
     PRIVATE_SESSION = "private_session"
     MALFORMED = "malformed"
@@ -35,7 +34,6 @@ MEANING = {
     RowOutcome.AUDIOBOOK: "audiobooks",
     RowOutcome.NO_URI: "rows without a track URI",
     RowOutcome.NOT_A_LISTEN: "a track that was still playing",
-    RowOutcome.LOCAL_TRACK: "local files that Spotify does not know",
     RowOutcome.SKIPPED: "skipped: shorter than --min-ms",
     RowOutcome.PRIVATE_SESSION: "private sessions, dropped by --private drop",
     RowOutcome.MALFORMED: "malformed rows, quarantined",

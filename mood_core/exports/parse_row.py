@@ -13,7 +13,7 @@ from mood_core.domain.bounds import CLOCKS_DIFFER, EARLIEST_PLAY, LONGEST_MS, LO
 from mood_core.domain.play_ends import UNKNOWN_END, end_code
 from mood_core.domain.records import ListenSource
 from mood_core.domain.scrobbles import BadScrobble, Scrobble, from_lastfm, from_listenbrainz
-from mood_core.domain.spotify_ids import parse_track_ref
+from mood_core.domain.spotify_ids import LOCAL_FILE, parse_track_ref
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.text.sanitise import plain
 
@@ -21,6 +21,7 @@ _EARLIEST_S = int(EARLIEST_PLAY.timestamp())
 _SHORTEST_TIME = len("2024-03-01 10:00")
 _LONGEST_NAME = LONGEST_NAME_BYTES // 4  # characters of up to four bytes
 _DIGITS = re.compile("[0-9]{1,10}")
+_TRACK = "spotify:track:"
 _METADATA = ("track_name", "album_artist_name", "album_album_name")
 _AUDIOBOOK = frozenset(("audiobookName", "audiobookTitle", "chapterName", "authorName", "bookName"))
 
@@ -153,7 +154,7 @@ class RowParser:
             raise BadRow("spotify_track_uri is not a string")
         index = self.result.tracks.get(uri)
         if index is None:
-            track_id = parse_track_ref(uri)
+            track_id = parse_track_ref(uri) or _local_file(uri)
             if track_id is None:
                 return _other_uri(uri)
             index = self._new_track(uri, track_id, row)
@@ -166,7 +167,7 @@ class RowParser:
 
     def _new_track(self, uri: str, track_id: str, row: dict[str, Any]) -> int:
         result = self.result
-        index = result.tracks.setdefault(f"spotify:track:{track_id}", len(result.track_infos))
+        index = result.tracks.setdefault(f"{_TRACK}{track_id}", len(result.track_infos))
         if index == len(result.track_infos):
             title, artist, album = (_text(row.get(f"master_metadata_{name}")) for name in _METADATA)
             result.track_infos.append(TrackInfo(track_id, title or "", artist or "", album))
@@ -232,9 +233,17 @@ class RowParser:
         return seconds
 
 
+def _local_file(uri: str) -> str | None:
+    """The id of a local file: its URI, as in pulled listens; None for other URIs."""
+    if not uri.startswith(LOCAL_FILE):
+        return None
+    if not uri.isprintable() or len(uri.encode()) > LONGEST_NAME_BYTES:
+        raise BadRow(f"spotify_track_uri is not printable or longer than {LONGEST_NAME_BYTES} bytes")
+    return uri
+
+
 def _other_uri(uri: str) -> RowOutcome:
     for start, outcome in (
-        ("spotify:local:", RowOutcome.LOCAL_TRACK),
         ("spotify:episode:", RowOutcome.PODCAST),
         ("spotify:audiobook:", RowOutcome.AUDIOBOOK),
         ("spotify:chapter:", RowOutcome.AUDIOBOOK),

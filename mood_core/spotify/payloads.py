@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from mood_core.domain.listen_window import ListenWindow, SkippedItem, SkipReason
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind
+from mood_core.domain.spotify_ids import LOCAL_FILE
 from mood_core.errors import UnexpectedPayload
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.payload_values import identifier, milliseconds, names, part, text, utc_time
@@ -21,7 +22,6 @@ WINDOW_SIZE = 50
 """Number of listens that ``recently-played`` returns at most."""
 
 _LONGEST_PLAYLIST = 20_000  # twice Spotify's limit: stops if a server never ends its pages
-_LOCAL_PREFIX = "spotify:local:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def _identity(track: Mapping[str, object]) -> tuple[str, TrackKind]:
     track_id, uri = identifier(track.get("id")), identifier(track.get("uri"))
     if track_id is not None:
         return track_id, TrackKind.TRACK
-    if uri is not None and (track.get("is_local") is True or uri.startswith(_LOCAL_PREFIX)):
+    if uri is not None and (track.get("is_local") is True or uri.startswith(LOCAL_FILE)):
         return uri, TrackKind.LOCAL
     raise _Skip(SkipReason.MALFORMED, "track has neither an id nor a local uri")
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from mood_core.domain.spotify_ids import LOCAL_FILE
 from mood_core.domain.track_names import plain_artist, plain_title
 from mood_core.lake.schema import OF_TRACKS, RESOLUTIONS, TRACKS, Dataset
 from mood_core.resolvers.resolver import FOUND
 from mood_core.store.engine.named_queries import query
-from mood_core.store.queries.person_erase import LOCAL_FILE
 from mood_core.store.queries.tombstones import half_forgotten_in, newest_forgetting
 
 _RECENT_MS = 86_400_000

@@ -26,6 +26,7 @@ from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, TRACKS, USERS
 from standin import StandIn
 from standin.faults import Fault, FaultKind
+from tests.exports import extended, unpacked
 from tests.store_data import query, users
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -159,6 +160,36 @@ def test_a_file_of_another_length_than_the_plays_is_not_the_track(history: Path,
     done = _add(tmp_path / "others")
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["outcomes"] == {"analysed": 1, "no_track": 1}
+
+
+def test_an_imported_local_file_is_found_by_its_uri_and_marked_as_estimated(history: Path, tmp_path: Path) -> None:
+    names = ("track_name", "album_artist_name", "album_album_name")
+    nameless = {f"master_metadata_{name}": None for name in names}
+    rows = [
+        extended(1, spotify_track_uri="spotify:local:New+Band:Demo:Nameless:2") | nameless,
+        extended(2, "2024-03-01T11:00:00Z", spotify_track_uri="spotify:local:New+Band:Demo:Named:2"),
+    ]
+    export = unpacked(tmp_path / "export", {"Streaming_History_Audio_2024_0.json": rows})
+    done = CliRunner().invoke(main, ["import", str(export), "--user", "bob", "--json"])
+    assert json.loads(done.stdout)["outcomes"] == {"imported": 2}
+    with Workspace() as workspace:
+        kinds = query(workspace.database, "SELECT kind FROM tracks WHERE track_id LIKE 'spotify:local:New+Band:%'")
+    assert kinds == [("local",), ("local",)]
+    _file(tmp_path / "own" / "1.wav", artist="New Band", title="Nameless")
+    assert json.loads(_add(tmp_path / "own").stdout)["outcomes"] == {"analysed": 1}
+    shown = CliRunner().invoke(main, ["history", "--user", "bob", "--by", "track"]).stdout
+    assert [line.endswith(" est.") for line in shown.splitlines()[1:3]].count(True) == 1
+    assert "features estimated from audio" in shown
+
+
+def test_a_prediction_names_the_quality_of_the_model_that_made_it(history: Path, folder: Path) -> None:
+    assert _add(folder).exit_code == 0
+    done = CliRunner().invoke(main, ["predict", "a" * 22])
+    assert done.exit_code == 0, done.stderr
+    with Workspace() as workspace:
+        exact, estimated = workspace.classifier().model_version, workspace.estimated_classifier().model_version
+    assert estimated in done.stderr
+    assert exact not in done.stderr.replace(estimated, "")
 
 
 def test_vorbis_comments_without_some_tags_are_read(tmp_path: Path) -> None:

@@ -301,6 +301,8 @@ def test_what_is_left_out_by_choice_is_counted_too(run: Callable[..., dict[str, 
     higher = run(path, "--min-ms", 60_000)
     assert higher["outcomes"] == {"already_imported": 2, "skipped": 4}
     assert (higher["shorter_kept"], _listens()) == (2, before)
+    again = run(path, "--min-ms", 60_000)
+    assert (again["seen_before"], again["shorter_kept"]) == (True, 2)
     done = CliRunner().invoke(main, ["import", str(path), "--min-ms", "50000"])
     assert "2 stored listens" in done.stderr
     assert "--undo" in done.stderr

@@ -12,10 +12,10 @@ from urllib.parse import unquote_plus
 from mood_core.domain.play_lengths import UNKNOWN_LENGTH, KnownLength
 from mood_core.domain.recordings import normalised_isrc
 from mood_core.domain.records import Track
+from mood_core.domain.spotify_ids import LOCAL_FILE
 from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title
 from mood_core.features.audio.tags import AudioTags
 
-_LOCAL = "spotify:local:"
 _ARTIST_AND_TITLE = re.compile(r"(?:\d+[ .-]+)?(?P<artist>.+?) [-\u2013] (?P<title>.+)")
 
 
@@ -75,8 +75,8 @@ def _names(tags: AudioTags) -> list[tuple[str, str]]:
 
 def _described(track: Track) -> Track:
     """``track`` with what its id says: ``spotify:local:ARTIST:ALBUM:TITLE:SECONDS``."""
-    parts = track.track_id.removeprefix(_LOCAL).split(":")
-    if not track.track_id.startswith(_LOCAL) or len(parts) != 4:
+    parts = track.track_id.removeprefix(LOCAL_FILE).split(":")
+    if not track.track_id.startswith(LOCAL_FILE) or len(parts) != 4:
         return track
     artist, _, title, seconds = map(unquote_plus, parts)
     known = track.duration_ms or (int(seconds) * 1000 if seconds.isdecimal() and 0 < int(seconds) < 86_400 else None)

@@ -19,9 +19,6 @@ from mood_core.store.loading.totals import drop_unheard
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live
 from mood_core.store.queries.tombstones import BEING_FORGOTTEN
 
-LOCAL_FILE = "spotify:local:"
-"""Prefix of the ids of local files."""
-
 _LEASE = timedelta(hours=1)
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
 

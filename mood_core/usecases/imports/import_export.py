@@ -48,6 +48,10 @@ class NoProgress:
         """See :class:`Progress`."""
 
 
+_READ_AGAIN = {RowOutcome.UNMATCHED.value, "local_track"}
+"""Outcomes of earlier imports that may be others now: a track is known; older versions dropped local files."""
+
+
 @dataclass(slots=True)
 class ImportReport:
     """Result of an import. ``outcomes`` add up to ``rows_read``; times are those of the imported listens.
@@ -142,8 +146,9 @@ def import_history(
     with open_export(paths, options.limits) as files:
         digest = digest_of(paths)
         earlier = rows.imported(user.user_id, digest, options.text)
-        if earlier is not None and RowOutcome.UNMATCHED not in earlier[1]:  # the tracks of others may be known now
-            return _already_imported(user, options, *earlier)
+        if earlier is not None and _READ_AGAIN.isdisjoint(earlier[1]):
+            kept = rows.listens_shorter_than(options.row_filter.min_ms, user.user_id)
+            return _already_imported(user, options, *earlier, shorter_kept=kept)
         progress.started("reading", sum(file.size for file in files))
         read = read_history(files, options.row_filter, options.limits, quarantine, progress, now=now)
     if not read.files:
@@ -242,10 +247,13 @@ def _ends(times: Sequence[int]) -> tuple[int, int]:
     return min(times), max(times)
 
 
-def _already_imported(user: User, options: ImportOptions, rows_read: int, outcomes: dict[str, int]) -> ImportReport:
+def _already_imported(
+    user: User, options: ImportOptions, rows_read: int, outcomes: dict[str, int], *, shorter_kept: int
+) -> ImportReport:
     """The report of an export that was imported before: its stored rows count as already imported."""
     person = user.user_id, user.display_name, user.timezone
     report = ImportReport(*person, options.dry_run, rows_read, seen_before=True, min_ms=options.row_filter.min_ms)
+    report.shorter_kept = shorter_kept
     for name, count in outcomes.items():
         stored = name in (RowOutcome.IMPORTED, RowOutcome.UNMATCHED)
         report.outcomes[RowOutcome.ALREADY_IMPORTED.value if stored else name] += count

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from mood_core.domain.play_ends import END_REASONS, decode_ends
-from mood_core.domain.records import Gap, ListenSource, Track
+from mood_core.domain.records import Gap, ListenSource, Track, TrackKind
+from mood_core.domain.spotify_ids import kind_of
 from mood_core.exports.parse_row import ParsedExport
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.batch_files import conform
@@ -97,9 +98,12 @@ def _new_tracks(what: Import, plan: Plan, described: Callable[[Sequence[str]], s
     numbers = np.unique(np.concatenate([plan.extended.track, plan.account.track])).tolist()
     heard = sorted({what.known.ids[number] for number in numbers} | what.known.for_pending)
     known = described(heard)
-    tracks = [Track(info.track_id, info.name, (info.artist,), info.album) for info in what.read.track_infos]
+    tracks = [
+        Track(info.track_id, info.name, (info.artist,), info.album, kind=kind_of(info.track_id))
+        for info in what.read.track_infos
+    ]
     tracks += [Track(track_id, title, (artists,)) for track_id, (title, artists) in what.known.named.items()]
-    described_here = {track.track_id: track for track in tracks if track.name}
+    described_here = {track.track_id: track for track in tracks if track.name or track.kind is TrackKind.LOCAL}
     return [described_here[track_id] for track_id in heard if track_id in described_here and track_id not in known]
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mood_core.domain.spotify_ids import LOCAL_FILE
 from mood_core.errors import StoreError
 from mood_core.lake import Lake
 from mood_core.lake.schema import LISTENS, OF_TRACKS, PERSONAL, RESOLUTIONS, USERS, Dataset
@@ -25,7 +26,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.locks.named_locks import NamedLock, named_lock, named_lock_unless_held
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.pending_responses import PendingResponses
-from mood_core.store.queries.person_erase import LOCAL_FILE, PersonErasure
+from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.store.queries.tombstones import half_forgotten, tombstone_of
 from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.collect_responses import drop_pending
