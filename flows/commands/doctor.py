@@ -153,8 +153,14 @@ def _tokens(workspace: Workspace) -> list[Finding]:
 def _clock(workspace: Workspace) -> Finding:
     from mood_core.spotify.service_time import spotify_time
 
+    services = {Service(one.service) for one in workspace.accounts.all() if one.authorised_at} or {Service.SPOTIFY}
+    if Service.SPOTIFY in services:
+        url, name = workspace.settings.spotify_accounts_url, "Spotify"
+    else:
+        service = min(services)
+        url, name = workspace.histories.url(service), service.value
     try:
-        return clock_finding(workspace.now(), spotify_time(workspace.settings.spotify_accounts_url))
+        return clock_finding(workspace.now(), spotify_time(url), name)
     except Unavailable as error:
         return Finding("network", Level.BROKEN, error.message, "imports and stored moods work without it")
 

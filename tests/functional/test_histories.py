@@ -38,7 +38,8 @@ def test_a_history_is_connected_and_pulled_without_an_app(standin: StandIn, serv
     calls = standin.calls.count(ENDPOINTS[service])
     assert moodlog("reconnect", name).exit_code == 0
     assert standin.calls.count(ENDPOINTS[service]) == 2 * calls, "the whole history again"
-    assert "no account is pulled from Spotify" in moodlog("doctor").output
+    checked = moodlog("doctor").output
+    assert ("no account is pulled from Spotify" in checked, f"{service}'s" in checked) == (True, True)
     assert all("lastfm-key" not in f"{call.path}?{call.query}" for call in standin.calls.entries(None, None))
     assert moodlog("forget", "--user", name, "--yes").exit_code == 0
     assert json.loads(moodlog("status", "--json").stdout)["users"] == []

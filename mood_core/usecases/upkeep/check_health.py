@@ -50,16 +50,16 @@ def checked(what: str, check: Callable[[], Finding | list[Finding]]) -> list[Fin
     return found if isinstance(found, list) else [found]
 
 
-def clock_finding(now: datetime, service_time: datetime | None) -> Finding:
-    """The difference between this machine's clock and ``service_time``, a service's time to the second."""
+def clock_finding(now: datetime, service_time: datetime | None, service: str = "Spotify") -> Finding:
+    """The difference between this machine's clock and ``service_time``, the time of ``service`` to the second."""
     if service_time is None:
-        return Finding("clock", Level.WARNING, "Spotify's response has no time to compare with")
+        return Finding("clock", Level.WARNING, f"{service}'s response has no time to compare with")
     skew = now - service_time
     seconds = abs(skew).total_seconds()
     if seconds <= _CLOCK_OK.total_seconds():
-        return Finding("clock", Level.OK, "agrees with Spotify's clock to some seconds")
+        return Finding("clock", Level.OK, f"agrees with {service}'s clock to some seconds")
     shown = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-    said = f"is {shown} {'ahead of' if skew > timedelta() else 'behind'} Spotify's clock"
+    said = f"is {shown} {'ahead of' if skew > timedelta() else 'behind'} {service}'s clock"
     level = Level.WARNING if seconds <= _CLOCK_WARNING.total_seconds() else Level.BROKEN
     return Finding("clock", level, said, "set it by network time (NTP)")
 
