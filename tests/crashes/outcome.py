@@ -25,7 +25,7 @@ The counts of earlier listens too, which a run may leave to the next one: the vi
 
 _WHEN_WRITTEN = {
     "recorded_at", "fetched_at", "labelled_at", "missed_at", "first_missed_at", "last_missed_at", "found_at",
-    "filled_at", "loaded_at", "connected_at", "last_pulled_at", "claimed_until", "refresh_until", "until",
+    "filled_at", "loaded_at", "connected_at", "last_pulled_at", "due_at", "claimed_until", "refresh_until", "until",
     "unavailable_since", "forgotten_at", "lifted_at",
 }  # fmt: skip
 _MAY_REPEAT = ("gaps", "tracks", "users")
