@@ -160,7 +160,7 @@ def _one_style() -> Iterator[None]:
 
 
 def _like_a_choice(error: click.ClickException) -> str:
-    """The choices that are similar to the wrong value of an option, as a question; empty if there is none."""
+    """The choices that are similar to the wrong value of an option, as a question; empty if no choice is similar."""
     kind = getattr(getattr(error, "param", None), "type", None)
     if not isinstance(kind, click.Choice) or not error.message.startswith("'"):
         return ""
