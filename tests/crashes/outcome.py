@@ -33,6 +33,9 @@ _MAY_REPEAT = ("gaps", "tracks", "users")
 it stored the listens beyond it; a track that two people heard is described by both of their shards at once; a person is
 repeated by the command that was killed before SQL knew them."""
 
+_PACE = {"recent_plays", "half_window_ms"}
+"""Counted by the pull from what was stored until then, which may be an import that runs beside it or not."""
+
 _OF_ITS_OWN = {"token", "token_version", "last_problem", "lease_number", "person_hash", "hash_key"}
 _NOT_COMPARED = _WHEN_WRITTEN | _OF_ITS_OWN
 _NATURAL = {
@@ -105,7 +108,7 @@ def _natural(row: Mapping[str, Any], names: Mapping[str, Mapping[int, str]]) -> 
             continue
         if name.removesuffix("_ms") in _WHEN_WRITTEN:
             value = value is not None
-        elif name == "claimed_by":
+        elif name == "claimed_by" or name in _PACE:
             value = None
         elif name in names and value is not None:
             value = names[name][value]

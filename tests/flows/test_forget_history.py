@@ -144,10 +144,18 @@ def test_a_forgotten_person_is_in_no_file_of_the_server(
     assert b"ERROR of nobody" in server.log.read_bytes()
     said = [row[0] for row in rows(server.log.parent / "prefect.db", "SELECT message FROM log")]
     assert [message for message in said if message.startswith("late: ")] == ["late: of nobody"]
-    with Workspace() as workspace:
-        again = workspace.elsewhere.remove(ID, [NAME])  # what the client of this test wrote since
-    assert again.left == ()
-    assert _that_names_them(home) == []
+    _remove_what_is_written_late(home)
+
+
+def _remove_what_is_written_late(home: Path) -> None:
+    """Remove what the client of the test wrote since; a busy server stores its events later than it promises."""
+    for _ in range(6):
+        with Workspace() as workspace:
+            again = workspace.elsewhere.remove(ID, [NAME])
+        assert again.left == ()
+        if not (found := _that_names_them(home)):
+            break
+    assert found == []
 
 
 def test_the_command_cleans_the_history_of_a_server_that_runs_no_more(
