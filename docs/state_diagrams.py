@@ -21,7 +21,7 @@ from mood_core.lake.schema import LISTENS, USERS
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.named_queries import query
-from mood_core.store.queries import ledger
+from mood_core.store.loading import ledger
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.store.queries.token_rows import TokenRows

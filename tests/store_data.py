@@ -19,7 +19,7 @@ from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.queries.mood_rows import MoodRows
-from mood_core.store.queries.table_digests import TABLES, digests
+from mood_core.store.upkeep.table_digests import TABLES, digests
 from mood_core.usecases.batches import Batches
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -83,7 +83,7 @@ def _app(workspace: Workspace) -> Finding:
 
 
 def _database(workspace: Workspace) -> Finding:
-    from mood_core.store.engine.corruption import check_pages
+    from mood_core.store.upkeep.corruption import check_pages
 
     check_pages(workspace.database)
     return Finding("database", Level.OK, f"{workspace.database}: schema up to date, integrity check passed")

@@ -28,7 +28,7 @@ from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import make_home, utc_now
 from mood_core.errors import Unavailable
 from mood_core.settings import load_settings
-from mood_core.store.queries.time_zones import zone
+from mood_core.store.loading.time_zones import zone
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment

@@ -162,8 +162,8 @@ class People(Parts):
             BatchCorrupt: A file cannot be read, so it is unknown whether the person is in it.
             StoreError: The person is still in a file afterwards.
         """
-        from mood_core.store.engine.corruption import moved_away
         from mood_core.store.locks.leases import new_owner
+        from mood_core.store.upkeep.corruption import moved_away
         from mood_core.usecases.people.forget_person import forget_person
 
         report = forget_person(

@@ -18,8 +18,8 @@ from mood_core.http.addresses import origin
 from mood_core.scrobbles.login import Login
 from mood_core.spotify.authorise import TIMEOUT_S, authorise, authorise_by_hand
 from mood_core.spotify.tokens import Token
+from mood_core.store.loading.time_zones import zone
 from mood_core.store.queries.import_rows import ImportRows
-from mood_core.store.queries.time_zones import zone
 from mood_core.text.format import plural
 from mood_core.usecases.people.manage_users import the_account
 

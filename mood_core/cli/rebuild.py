@@ -14,8 +14,8 @@ from mood_core.cli.progress import count_progress
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import DatabaseDamaged
 from mood_core.settings import load_settings
-from mood_core.store.engine.corruption import accounts_of, move_away
-from mood_core.store.loading.rebuilding import write_kept
+from mood_core.store.upkeep.corruption import accounts_of, move_away
+from mood_core.store.upkeep.rebuilding import write_kept
 from mood_core.text.sanitise import plain
 from mood_core.usecases.upkeep.rebuild import RebuildReport
 

@@ -19,9 +19,9 @@ from mood_core.cli.status_sections import attention, sections, summary
 from mood_core.cli.terminal import echo_json
 from mood_core.domain.poll_schedule import interval, reason, within_quota
 from mood_core.files.outside import absolute
+from mood_core.store.loading.ledger import batch_counts
 from mood_core.store.queries.accounts import Account
 from mood_core.store.queries.forecast import forecast, what_helps
-from mood_core.store.queries.ledger import batch_counts
 from mood_core.store.queries.overview import (
     coverage,
     coverage_by_person,

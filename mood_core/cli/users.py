@@ -11,7 +11,7 @@ from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
-from mood_core.store.queries.tombstones import half_forgotten
+from mood_core.store.loading.tombstones import half_forgotten
 from mood_core.text.format import plural
 from mood_core.usecases.people.manage_users import change_user, set_paused, the_account
 from mood_core.usecases.people.try_permissions import REFUSED, resume_refused

@@ -21,7 +21,7 @@ from mood_core.domain.days import day_number, day_of
 from mood_core.domain.intervals import half_width
 from mood_core.domain.records import ALL_MOODS, MOODS, to_ms
 from mood_core.store.engine.named_queries import query
-from mood_core.store.queries.time_zones import offsets_of
+from mood_core.store.loading.time_zones import offsets_of
 
 Answer = list[dict[str, Any]]
 

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from mood_core.domain.records import to_ms
 from mood_core.errors import LockLost
 from mood_core.lake.schema import FORGOTTEN, PERSONAL, Dataset
-from mood_core.store.locks.fences import leases_of, lost_leases
-from mood_core.store.queries.tombstones import drop_people, lock_people, tombstones_of, user_ids_of
+from mood_core.store.engine.fences import leases_of, lost_leases
+from mood_core.store.loading.forgotten_rows import drop_people, user_ids_of
+from mood_core.store.loading.tombstones import lock_people, tombstones_of
 from mood_core.text.format import plural
 from mood_core.usecases.private_rows import without_private_rows
 

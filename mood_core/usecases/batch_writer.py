@@ -14,19 +14,13 @@ from mood_core.lake import BatchFile, Lake
 from mood_core.lake.schema import DATASETS, FORGOTTEN, Dataset
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.daily import follow_time_zones
+from mood_core.store.loading.forgotten_rows import lifted, tombstone_row
+from mood_core.store.loading.key_cache import key_cache_of
+from mood_core.store.loading.ledger import loaded_among, newest_batch, paths_loaded_since
 from mood_core.store.loading.load import load_batch, load_into
+from mood_core.store.loading.tombstones import tombstone_of
 from mood_core.store.loading.totals import refresh_totals
 from mood_core.store.locks.named_locks import NamedLock, named_lock_unless_held
-from mood_core.store.queries.ledger import (
-    loaded_among,
-    newest_batch,
-    paths_loaded_since,
-)
-from mood_core.store.queries.tombstones import (
-    lifted,
-    tombstone_of,
-    tombstone_row,
-)
 from mood_core.usecases.allowed_rows import allowed_rows, forgotten_among
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.remove_rows import has_forgotten, remove_forgotten
@@ -76,7 +70,7 @@ class BatchWriter:
             found, published = self.lake.stream(file.path)
             if found.sha256 != file.sha256:
                 raise BatchCorrupt(f"{file.path} exists in the lake with different content; move it away and run again")
-            cache = self.database.key_cache.begin(connection)
+            cache = key_cache_of(self.database).begin(connection)
             load_into(connection, file, published, cache, now=now)
         cache.committed()
         return file.row_count

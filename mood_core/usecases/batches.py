@@ -10,7 +10,7 @@ from functools import partial
 from mood_core.domain.records import to_ms
 from mood_core.errors import BatchCorrupt, StoreError
 from mood_core.lake.schema import PERSONAL
-from mood_core.store.queries.tombstones import all_people, half_forgotten, kept_out, newest_forgetting
+from mood_core.store.loading.tombstones import all_people, half_forgotten, kept_out, newest_forgetting
 from mood_core.usecases.batch_writer import LOOK_BACK, BatchWriter
 from mood_core.usecases.people.forget_person import complete_forgetting
 from mood_core.usecases.remove_rows import any_forgotten, has_forgotten

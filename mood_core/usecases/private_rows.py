@@ -15,7 +15,7 @@ from mood_core.domain.track_names import plain_artist, plain_title
 from mood_core.lake.schema import OF_TRACKS, RESOLUTIONS, TRACKS, Dataset
 from mood_core.resolvers.resolver import FOUND
 from mood_core.store.engine.named_queries import query
-from mood_core.store.queries.tombstones import half_forgotten_in, newest_forgetting
+from mood_core.store.loading.tombstones import half_forgotten_in, newest_forgetting
 
 _RECENT_MS = 86_400_000
 """Longer than any run."""

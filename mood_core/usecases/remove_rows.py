@@ -11,9 +11,11 @@ from mood_core.errors import BatchCorrupt
 from mood_core.lake import BatchFile, Lake
 from mood_core.lake.schema import DATASETS, PERSONAL, Dataset
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.forgotten_rows import without_forgotten
+from mood_core.store.loading.key_cache import key_cache_of
+from mood_core.store.loading.ledger import remove
 from mood_core.store.loading.load import load_into
-from mood_core.store.queries.ledger import remove
-from mood_core.store.queries.tombstones import newest_forgetting, tombstones_of, without_forgotten
+from mood_core.store.loading.tombstones import newest_forgetting, tombstones_of
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ def publish(
     """
     with database.load() as connection:
         made = lake.compact(dataset, rows, replaced, inherited=inherited)
-        cache = database.key_cache.begin(connection)
+        cache = key_cache_of(database).begin(connection)
         load_into(connection, made, rows, cache, now=now)
     cache.committed()
     return made

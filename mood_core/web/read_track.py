@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from mood_core.domain.records import from_ms
 from mood_core.errors import ModelError
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.time_zones import offsets_of
 from mood_core.store.queries.accounts import Account
-from mood_core.store.queries.time_zones import offsets_of
 from mood_core.web.labels import TrackLabel, track_label
 
 if TYPE_CHECKING:

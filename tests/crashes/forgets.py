@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from mood_core.app.workspace import Workspace
-from mood_core.store.queries.tombstones import half_forgotten, tombstone_of
+from mood_core.store.loading.tombstones import half_forgotten, tombstone_of
 from mood_core.usecases.people.manage_users import change_user
 from tests.crashes.homes import NOW, settings_of
 from tests.crashes.plays import Play, beside

@@ -18,7 +18,7 @@ from mood_core.lake.schema import MOODS as LABELS
 from mood_core.store import Database
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.mood_rows import MoodRows
-from mood_core.store.queries.table_digests import totals_add_up
+from mood_core.store.upkeep.table_digests import totals_add_up
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.models.promote_model import install
 from mood_core.usecases.models.relabel import drop_old

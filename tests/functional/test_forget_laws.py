@@ -22,8 +22,8 @@ from mood_core.errors import LockLost
 from mood_core.lake import open_lake
 from mood_core.lake.schema import LISTENS, PERSONAL
 from mood_core.store import open_database
+from mood_core.store.engine.fences import Leases, leased, leases_of
 from mood_core.store.engine.migrate import migrate
-from mood_core.store.locks.fences import Leases, leased, leases_of
 from mood_core.store.locks.leases import new_owner
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.token_rows import TokenRows

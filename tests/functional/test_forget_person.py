@@ -18,10 +18,10 @@ from mood_core.domain.records import Gap, to_ms
 from mood_core.lake import Lake
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, GAPS, LISTENS, MOODS, OF_TRACKS, PERSONAL, TRACKS
-from mood_core.store.loading import rebuilding
 from mood_core.store.locks.leases import new_owner
 from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.person_erase import PersonErasure
+from mood_core.store.upkeep import rebuilding
 from mood_core.usecases import remove_rows as take_out
 from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.collect_responses import CollectResponses

@@ -12,6 +12,7 @@ from mood_core.errors import StoreError
 from mood_core.lake import open_lake
 from mood_core.lake.schema import LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
+from mood_core.store.loading.key_cache import key_cache_of
 from mood_core.store.loading.load import load_batch
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.upkeep.rebuild import rebuild
@@ -91,7 +92,7 @@ def test_deleting_tracks_waits_for_a_running_load(batches: Batches, migrated: Da
     if migrated.dialect == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     with migrated.load() as loading:
-        migrated.key_cache.begin(loading)
+        key_cache_of(migrated).begin(loading)
         with pytest.raises(StoreError, match="lock timeout"):
             _delete_unheard(migrated)
     _delete_unheard(migrated)

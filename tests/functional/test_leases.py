@@ -13,9 +13,9 @@ import pytest
 from mood_core.app.workspace import Workspace
 from mood_core.domain.listen_window import ListenClient
 from mood_core.errors import StoreUnreachable
+from mood_core.store.loading.ledger import loaded_among
 from mood_core.store.locks.leases import Renewal, may_live, new_owner, owner_here
 from mood_core.store.queries.accounts import NOT_CALLED
-from mood_core.store.queries.ledger import loaded_among
 from mood_core.usecases.nightly.night_report import NightReport, Verdict
 from mood_core.usecases.nightly.pull_account import HELD, pull_leased
 from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome

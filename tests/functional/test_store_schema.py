@@ -20,9 +20,9 @@ from mood_core.store import Database, open_database
 from mood_core.store.engine import migrate
 from mood_core.store.engine.sql_files import SqlFile, sql_files, sql_folder
 from mood_core.store.loading.daily import follow_time_zones, recount_everything
+from mood_core.store.loading.ledger import loaded_among
 from mood_core.store.loading.load import load_batch
-from mood_core.store.queries.ledger import loaded_among
-from mood_core.store.queries.time_zones import ensure_offsets, offset_periods
+from mood_core.store.loading.time_zones import ensure_offsets, offset_periods
 from mood_core.usecases.batches import Batches
 from tests.store_data import (
     NOW,

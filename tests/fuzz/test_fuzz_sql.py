@@ -14,13 +14,13 @@ from mood_core.report.read_recap import read_recap
 from mood_core.report.recap_period import Unit, period_with
 from mood_core.store import Database
 from mood_core.store.loading.keys import keys_of
+from mood_core.store.loading.time_zones import zone
 from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.history import GROUPINGS, HistoryFilter, latest_listens, mood_counts
 from mood_core.store.queries.listens import ListenStore
 from mood_core.store.queries.person_export import personal_rows
 from mood_core.store.queries.selection import Selection
-from mood_core.store.queries.time_zones import zone
 from mood_core.store.queries.token_rows import TokenRows
 from tests.fuzz.hostile import fuzz, one_sentence, texts
 from tests.store_data import all_digests, small_history

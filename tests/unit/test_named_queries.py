@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("mood_core", "flows", "standin", "docs", ".ci")
 IN_PYTHON = {
     "mood_core/store/engine/bulk.py": "the columns of a temporary table are those of the rows",
-    "mood_core/store/engine/copying.py": "a cast of some columns, which are read from the database",
+    "mood_core/store/upkeep/copying.py": "a cast of some columns, which are read from the database",
     "mood_core/store/queries/feature_rows.py": "a time for each of the waits after a feature miss",
 }
 """The modules with SQL, and why it is not in ``sql/``."""

@@ -1,1 +1,1 @@
-"""The database itself: connections, migrations, SQL files, snapshots."""
+"""The database itself: connections, migrations, SQL files, fencing numbers, snapshots."""

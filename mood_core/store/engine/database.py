@@ -11,22 +11,18 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_file, make_private_folder
+from mood_core.store.engine.fences import check_fences
 from mood_core.store.engine.named_queries import Query, query
 from mood_core.store.engine.sql_files import sql_file
 from mood_core.store.engine.translated import translated
-from mood_core.store.locks.fences import check_fences
-
-if TYPE_CHECKING:
-    from mood_core.store.loading.key_cache import KeyCache
 
 _BUSY_TIMEOUT_S = 60
 _WRITE = "moodlog_write"
@@ -49,13 +45,6 @@ class Database:
         self._writing = engine.execution_options(**{_WRITE: True})
         self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})
         self._loading = engine.execution_options(**{_WRITE: True, _LOADING: True})
-
-    @cached_property
-    def key_cache(self) -> KeyCache:
-        """The cached keys of this process. NumPy is imported here, because many commands load nothing."""
-        from mood_core.store.loading.key_cache import KeyCache
-
-        return KeyCache()
 
     @property
     def dialect(self) -> str:

@@ -32,7 +32,7 @@ from mood_core.store.loading.key_cache import KeyCache
 from mood_core.store.loading.keys import raw_rows
 from mood_core.store.loading.person_labels import with_own_labels
 from mood_core.store.loading.ranks import RANKED, people_to_rank, rank_people
-from mood_core.store.queries.time_zones import offsets_of
+from mood_core.store.loading.time_zones import offsets_of
 
 COUNTED = (
     "counted_hours",

@@ -28,7 +28,7 @@ from mood_core.store.loading.head_labels import label_pending
 from mood_core.store.loading.key_cache import UNLABELLED, TrackLabels
 from mood_core.store.loading.pending import add_pending, refill, take_days
 from mood_core.store.loading.person_labels import find_person_labels
-from mood_core.store.queries.time_zones import ensure_offsets, offsets_of, outdated_zones
+from mood_core.store.loading.time_zones import ensure_offsets, offsets_of, outdated_zones
 
 _DAY_S = 86_400
 _LOCK = 0x64617973  # "days": on PostgreSQL one transaction at a time updates the counts; SQLite has one writer anyway

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from mood_core.domain.records import MOODS
+from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.keys import keys_of, raw_rows
 
@@ -125,6 +127,14 @@ class LoadCache:
         self._keys.update(self._new_keys)
         for track_keys in self._newly_heard:
             self._shared.hear(track_keys)
+
+
+_CACHES: WeakKeyDictionary[Database, KeyCache] = WeakKeyDictionary()
+
+
+def key_cache_of(database: Database) -> KeyCache:
+    """The cache of this process for ``database``."""
+    return _CACHES.setdefault(database, KeyCache())
 
 
 def invalidate_keys(connection: Connection) -> None:

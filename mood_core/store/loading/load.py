@@ -29,15 +29,16 @@ from mood_core.store.loading.daily import (
     recount_unlabelled,
     serialise_counts,
 )
-from mood_core.store.loading.key_cache import LoadCache, invalidate_labels
+from mood_core.store.loading.forgotten_rows import without_forgotten
+from mood_core.store.loading.key_cache import LoadCache, invalidate_labels, key_cache_of
 from mood_core.store.loading.keyed_rows import with_keys
+from mood_core.store.loading.ledger import enter, take_over
 from mood_core.store.loading.person_labels import follow_heads, label_heard, with_own_labels
 from mood_core.store.loading.ranks import forget_ranks_of
 from mood_core.store.loading.shifted_counts import follow_answers
+from mood_core.store.loading.time_zones import ensure_offsets
+from mood_core.store.loading.tombstones import lock_people
 from mood_core.store.loading.totals import add_to_totals, features_came, without_features
-from mood_core.store.queries.ledger import enter, take_over
-from mood_core.store.queries.time_zones import ensure_offsets
-from mood_core.store.queries.tombstones import lock_people, without_forgotten
 
 _COLUMNS = re.compile(r"\(([^)]+)\)")
 
@@ -54,7 +55,7 @@ def load_batch(database: Database, file: BatchFile, rows: pa.Table | Iterable[pa
     """
     with database.load() as connection:
         lock_people(connection)
-        cache = database.key_cache.begin(connection)
+        cache = key_cache_of(database).begin(connection)
         loaded = load_into(connection, file, rows, cache, now=now)
     cache.committed()
     return loaded

@@ -23,7 +23,7 @@ from mood_core.store.loading.history_counts import by_place, sessions_of, skips
 from mood_core.store.loading.key_cache import TrackLabels
 from mood_core.store.loading.keys import raw_rows
 from mood_core.store.loading.person_labels import find_labels_of, with_own_labels
-from mood_core.store.queries.time_zones import offsets_of
+from mood_core.store.loading.time_zones import offsets_of
 
 ModelLabels = Callable[[Connection, NDArray[np.int64]], TrackLabels]
 """Returns the labels of tracks by the current model."""

@@ -1,1 +1,1 @@
-"""Named locks, fencing numbers and leases."""
+"""Named locks and leases."""

@@ -2,7 +2,7 @@
 
 A lock ends with its process. On PostgreSQL it is an advisory lock, on SQLite the lock of an empty database file beside
 the real one, so that other work continues. A process that loses the lock without noticing, because its session was
-ended, cannot commit after another one has acquired it: see :mod:`mood_core.store.locks.fences`.
+ended, cannot commit after another one has acquired it: see :mod:`mood_core.store.engine.fences`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from mood_core.errors import StoreBusy, StoreError
 from mood_core.files.private import NO_FOLLOW
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.fences import Fence, fenced, holds, raise_fence
 from mood_core.store.engine.named_queries import query
-from mood_core.store.locks.fences import Fence, fenced, holds, raise_fence
 
 _WAIT_S = 60.0
 _POLL_S = 0.2

@@ -15,10 +15,11 @@ from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due_at,
 from mood_core.domain.records import Service, from_ms, to_ms
 from mood_core.errors import StoreError
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.fences import Leases, leased
 from mood_core.store.engine.named_queries import query
-from mood_core.store.locks.fences import Leases, leased
+from mood_core.store.engine.times import with_times
+from mood_core.store.loading.tombstones import newest_forgetting
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live, run_of
-from mood_core.store.queries.times import with_times
 from mood_core.text.names import name_key
 
 NOT_CALLED = "not asked: "
@@ -154,8 +155,6 @@ class Accounts:
         A batch is refused if another run has acquired one of these accounts since. Rows of people who were forgotten
         since are dropped, with or without an owner, because the rows may have been read before.
         """
-        from mood_core.store.queries.tombstones import newest_forgetting
-
         with self._database.read() as connection:
             rows = connection.execute(query("lease_numbers"), {"owner": owner})
             numbers = {row.user_id: row.lease_number for row in rows}

@@ -10,8 +10,8 @@ from mood_core.domain.play_rules import Play
 from mood_core.domain.records import Gap, ListenSource, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.times import with_times
 from mood_core.store.loading.keys import keys_of
-from mood_core.store.queries.times import with_times
 
 _CHUNK = 50_000
 

@@ -10,7 +10,7 @@ from mood_core.domain.listen_window import AnyPlay, NamedPlay, track_of
 from mood_core.domain.records import Gap, Listen, ListenSource, Track, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.queries.times import with_times
+from mood_core.store.engine.times import with_times
 
 
 class ListenStore:

@@ -10,8 +10,8 @@ from sqlalchemy import Row
 from mood_core.domain.records import from_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.times import with_times
 from mood_core.store.loading.stale_totals import are_stale
-from mood_core.store.queries.times import with_times
 
 
 def gaps(database: Database) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from mood_core.domain.records import to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.queries.times import with_times
+from mood_core.store.engine.times import with_times
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 from mood_core.domain.records import to_ms
 from mood_core.domain.track_names import plain_artist, plain_title
 from mood_core.errors import StoreBusy
-from mood_core.store.engine.copying import tables_about_people
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.tables import tables_about_people
 from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.stale_totals import mark_stale
+from mood_core.store.loading.tombstones import BEING_FORGOTTEN
 from mood_core.store.loading.totals import drop_unheard
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live
-from mood_core.store.queries.tombstones import BEING_FORGOTTEN
 
 _LEASE = timedelta(hours=1)
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)

@@ -11,8 +11,8 @@ from mood_core.errors import StoreError
 from mood_core.lake import Lake
 from mood_core.lake.schema import LISTENS, NAMED_PLAYS, Dataset
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.ledger import entries
 from mood_core.store.queries.import_records import keys_of_person
-from mood_core.store.queries.ledger import entries
 
 
 def check_person(user_id: str, lake: Lake, database: Database) -> None:

@@ -12,9 +12,9 @@ from mood_core.domain.records import User
 from mood_core.errors import InputError
 from mood_core.lake.schema import Dataset
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.time_zones import zone
+from mood_core.store.loading.tombstones import tombstone_of
 from mood_core.store.queries.accounts import Accounts
-from mood_core.store.queries.time_zones import zone
-from mood_core.store.queries.tombstones import tombstone_of
 from mood_core.text.names import local_id, name_key
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.connect_account import register_user

@@ -13,8 +13,8 @@ from mood_core.classifier.model_card import ModelCard
 from mood_core.domain.records import MOODS
 from mood_core.lake import Lake
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.ledger import entries, remove
 from mood_core.store.locks.named_locks import NamedLock, named_lock
-from mood_core.store.queries.ledger import entries, remove
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.models.promote_model import install

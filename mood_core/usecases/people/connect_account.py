@@ -8,7 +8,7 @@ from datetime import datetime
 from mood_core.domain.records import User
 from mood_core.lake.arrow_tables import users_table
 from mood_core.lake.schema import USERS
-from mood_core.store.queries.time_zones import zone
+from mood_core.store.loading.time_zones import zone
 from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.people.forget_person import complete_forgetting
 

@@ -23,11 +23,11 @@ from mood_core.lake import Lake
 from mood_core.lake.schema import LISTENS, OF_TRACKS, PERSONAL, RESOLUTIONS, USERS, Dataset
 from mood_core.resolvers.resolver import FOUND
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.tombstones import half_forgotten, tombstone_of
 from mood_core.store.locks.named_locks import NamedLock, named_lock, named_lock_unless_held
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.person_erase import PersonErasure
-from mood_core.store.queries.tombstones import half_forgotten, tombstone_of
 from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.collect_responses import drop_pending
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere

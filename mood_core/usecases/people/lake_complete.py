@@ -8,7 +8,7 @@ from mood_core.errors import LakeIncomplete
 from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS, PERSONAL
 from mood_core.store.engine.database import Database
-from mood_core.store.queries.ledger import entries
+from mood_core.store.loading.ledger import entries
 from mood_core.text.format import plural
 
 

@@ -10,8 +10,8 @@ from mood_core.domain.records import Service, User
 from mood_core.errors import ConfigError, InputError
 from mood_core.lake.arrow_tables import users_table
 from mood_core.lake.schema import USERS
+from mood_core.store.loading.time_zones import zone
 from mood_core.store.queries.accounts import Account, Accounts
-from mood_core.store.queries.time_zones import zone
 from mood_core.text.names import name_key
 from mood_core.text.sanitise import plain
 from mood_core.usecases.batch_writer import BatchWriter

@@ -8,8 +8,8 @@ from mood_core.errors import InputError
 from mood_core.lake import Lake
 from mood_core.lake.schema import PERSONAL, USERS
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.tombstones import tombstone_of
 from mood_core.store.queries.accounts import Accounts
-from mood_core.store.queries.tombstones import tombstone_of
 from mood_core.text.names import local_id, name_key
 from mood_core.usecases.people.manage_users import the_account
 from mood_core.usecases.remove_rows import any_forgotten

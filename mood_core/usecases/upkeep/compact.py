@@ -16,10 +16,10 @@ from mood_core.lake import BatchFile, Lake
 from mood_core.lake.batch_files import conform
 from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, ESTIMATED_FEATURES, LISTENS, MOOD_ANSWERS, MOODS, Dataset
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.ledger import LedgerRow, entries
 from mood_core.store.loading.load import load_batch
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.import_records import ImportRecords
-from mood_core.store.queries.ledger import LedgerRow, entries
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.remove_rows import clean_lake, publish

@@ -20,10 +20,10 @@ from mood_core.lake import Lake
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.snapshot import snapshot
+from mood_core.store.loading.ledger import LedgerRow, entries
 from mood_core.store.locks.named_locks import NamedLock, named_lock
-from mood_core.store.queries.ledger import LedgerRow, entries
 from mood_core.store.queries.mood_rows import MoodRows, current_version
-from mood_core.store.queries.table_digests import TABLES, Digests, digests
+from mood_core.store.upkeep.table_digests import TABLES, Digests, digests
 from mood_core.usecases.upkeep.fill_database import fill_database
 
 _ATTEMPTS = 3

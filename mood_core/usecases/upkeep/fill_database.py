@@ -8,8 +8,9 @@ from datetime import datetime
 from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.key_cache import key_cache_of
 from mood_core.store.loading.load import load_into
-from mood_core.store.loading.rebuilding import keep_rows, restore_rows
+from mood_core.store.upkeep.rebuilding import keep_rows, restore_rows
 
 
 def fill_database(
@@ -34,7 +35,7 @@ def fill_database(
         kept = keep_rows(connection)
         # Listed inside the transaction, so that no other process loads a file after the list is made.
         paths = [path for dataset in DATASETS for path in lake.paths(dataset) if wanted(path)]
-        cache = database.key_cache.begin(connection)
+        cache = key_cache_of(database).begin(connection)
         for number, path in enumerate(paths, start=1):
             file, tables = lake.stream(path)
             load_into(connection, file, tables, cache, now=now, keep_counts=False)

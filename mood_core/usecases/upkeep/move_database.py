@@ -17,12 +17,12 @@ from sqlalchemy import Connection
 
 from mood_core.domain.records import to_ms
 from mood_core.errors import InputError, StoreBusy, StoreError
-from mood_core.store.engine.copying import copy_rows, row_counts
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.moves import mark, marked, unmark
 from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import may_live
 from mood_core.store.locks.named_locks import NamedLock, named_lock
+from mood_core.store.upkeep.copying import copy_rows, row_counts
 
 _CARRIED = ("accounts", "api_calls", "rate_limits", "rate_budgets", "users", "listens", "batches")
 

@@ -9,8 +9,8 @@ from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
 from mood_core.lake.schema import FORGOTTEN
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.forgotten_rows import all_tombstones
 from mood_core.store.locks.named_locks import NamedLock, named_lock
-from mood_core.store.queries.tombstones import all_tombstones
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.remove_rows import clean_lake

@@ -12,10 +12,10 @@ from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
+from mood_core.store.loading.ledger import LedgerRow, entries, newest_batch
+from mood_core.store.loading.tombstones import half_forgotten
 from mood_core.store.locks.named_locks import NamedLock, named_lock
-from mood_core.store.queries.ledger import LedgerRow, entries, newest_batch
-from mood_core.store.queries.table_digests import counts, days_add_up, rows_of_nobody, totals_add_up
-from mood_core.store.queries.tombstones import half_forgotten
+from mood_core.store.upkeep.table_digests import counts, days_add_up, rows_of_nobody, totals_add_up
 from mood_core.usecases.batch_writer import LOOK_BACK
 from mood_core.usecases.remove_rows import has_forgotten
 from mood_core.usecases.upkeep.compare_rows import compare_rows

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from mood_core.store.engine.copying import tables_about_people
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
+from mood_core.store.engine.tables import tables_about_people
 from mood_core.store.loading.stale_totals import are_stale
 
 _SINGLE = Struct("<f")

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from mood_core.store.engine.copying import tables_about_people
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.statistics import refresh_statistics
+from mood_core.store.engine.tables import tables_about_people
 from mood_core.store.loading.counted import COUNTED, count_people
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.key_cache import invalidate_keys

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import REAL, Connection, inspect
+from sqlalchemy import REAL, Connection
 
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.tables import tables
 from mood_core.store.loading.counted import count_people
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.totals import recount_totals
 
-_OF_EACH_DATABASE = ("schema_migrations", "database_moves")
 _ROWS = 20_000
 
 
@@ -41,18 +41,6 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[int, i
 def row_counts(connection: Connection) -> dict[str, int]:
     """The number of rows of each table."""
     return {table: connection.scalar(query("count_rows", table=table)) for table in tables(connection)}
-
-
-def tables(connection: Connection) -> dict[str, dict[str, object]]:
-    """The columns of each table with their types; tables that others refer to come first."""
-    inspector = inspect(connection)
-    names = [name for name, _ in inspector.get_sorted_table_and_fkc_names() if name]
-    columns = inspector.get_multi_columns()
-    return {
-        name: {column["name"]: column["type"] for column in columns[None, name]}
-        for name in names
-        if name not in _OF_EACH_DATABASE
-    }
 
 
 def _rows(
@@ -89,9 +77,3 @@ def _continue_keys(connection: Connection, copied: Collection[str]) -> None:
     for name, column in connection.execute(query("identity_columns")).all():
         if name in copied:
             connection.execute(query("continue_keys", table=name, column=column))
-
-
-def tables_about_people(connection: Connection) -> list[str]:
-    """The tables with a column ``user_key``, in alphabetical order, so that no table added later is left out."""
-    columns = inspect(connection).get_multi_columns()
-    return sorted(table for (_, table), found in columns.items() if "user_key" in {each["name"] for each in found})

@@ -9,7 +9,7 @@ from pathlib import Path
 from mood_core.errors import DatabaseDamaged, StoreError
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.loading.rebuilding import Kept, kept_rows
+from mood_core.store.upkeep.rebuilding import Kept, kept_rows
 
 _PARTS = ("", "-wal", "-shm")
 

@@ -8,20 +8,16 @@ with the database and an id can find out whether the id was forgotten here.
 from __future__ import annotations
 
 import hmac
-import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from mood_core.lake.schema import FORGOTTEN
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.queries.times import with_times
+from mood_core.store.engine.times import with_times
 
 BEING_FORGOTTEN = "is being forgotten"
 """Why an account is paused, from the time at which a run begins to forget its person."""
@@ -58,7 +54,7 @@ def tombstones_of(connection: Connection, user_ids: Iterable[str]) -> dict[str, 
     """The tombstones of ``user_ids``, also lifted ones, by user id."""
     found: dict[str, Tombstone] = {}
     ids = list(user_ids)
-    for key in _keys(connection) if ids else ():
+    for key in hash_keys(connection) if ids else ():
         of_hash = {person_hash(user_id, key): user_id for user_id in ids}
         for row in connection.execute(query("tombstones_of"), {"ids": list(of_hash)}):
             found[of_hash[row.person_hash]] = Tombstone(**with_times(row))
@@ -85,7 +81,7 @@ def half_forgotten(database: Database) -> list[str]:
 def half_forgotten_in(connection: Connection) -> list[str]:
     """:func:`half_forgotten`, as the transaction of ``connection`` sees it."""
     found = set(connection.scalars(query("paused_for"), {"reason": BEING_FORGOTTEN}))
-    if _keys(connection):
+    if hash_keys(connection):
         ids = list(connection.scalars(query("every_person")))
         found |= {user_id for user_id, stone in tombstones_of(connection, ids).items() if stone.in_force}
     return sorted(found)
@@ -103,66 +99,12 @@ def kept_out(database: Database, written: Collection[tuple[str, datetime]]) -> s
     return {(user_id, at) for user_id, at in written if user_id in found and found[user_id].keeps_out(at)}
 
 
-def tombstone_row(database: Database, user_id: str, *, at: datetime) -> pa.Table:
-    """The row of the dataset ``forgotten`` that records that ``user_id`` was forgotten ``at``."""
-    keys = _keys(database)
-    key = keys[0] if keys else secrets.token_hex(32)
-    return _row(person_hash(user_id, key), key, at, None)
-
-
-def lifted(tombstone: Tombstone, *, at: datetime) -> pa.Table:
-    """The row of the dataset ``forgotten`` that records that the tombstone was lifted ``at``."""
-    return _row(tombstone.person_hash, tombstone.hash_key, tombstone.forgotten_at, at)
-
-
-def all_tombstones(database: Database) -> pa.Table:
-    """Every tombstone, as rows of the dataset ``forgotten``."""
-    rows = [with_times(row) for row in database.rows(query("every_tombstone"))]
-    return pa.Table.from_pylist(rows, schema=FORGOTTEN.schema)
-
-
-def without_forgotten(connection: Connection, rows: pa.Table, created_at: datetime) -> pa.Table:
-    """``rows`` of a batch of ``created_at`` without those that a tombstone keeps out."""
-    if "user_id" not in rows.schema.names:
-        return rows
-    found = tombstones_of(connection, user_ids_of(rows))
-    return drop_people(rows, [user_id for user_id, stone in found.items() if stone.keeps_out(created_at)])
-
-
-def drop_people(rows: pa.Table, user_ids: Sequence[str]) -> pa.Table:
-    """``rows`` without those of ``user_ids``, and without values of dictionaries that only those rows have."""
-    if not user_ids:
-        return rows
-    gone = pc.is_in(rows["user_id"].cast(pa.string()), pa.array(user_ids, pa.string()))
-    return _encoded_anew(rows.filter(pc.invert(gone)))
-
-
-def _encoded_anew(rows: pa.Table) -> pa.Table:
-    columns = [
-        column.cast(column.type.value_type).combine_chunks().dictionary_encode().cast(column.type)
-        if pa.types.is_dictionary(column.type)
-        else column
-        for column in rows.columns
-    ]
-    return pa.table(columns, schema=rows.schema)
-
-
-def user_ids_of(rows: pa.Table) -> list[str]:
-    """The people in ``rows``."""
-    ids: list[str] = pc.unique(rows["user_id"].cast(pa.string())).to_pylist()
-    return ids
-
-
 def lock_people(connection: Connection, *, alone: bool = False) -> None:
     """Block forgetting until the end of the transaction; ``alone``: block writers of people's rows too."""
     if connection.dialect.name == "postgresql":
         connection.execute(query("lock_transaction" if alone else "lock_people"), {"key": _LOCK})
 
 
-def _keys(source: Database | Connection) -> list[str]:
+def hash_keys(source: Database | Connection) -> list[str]:
+    """The keys by which the ids of people are hashed, in order."""
     return list(source.scalars(query("hash_keys")))
-
-
-def _row(hash_: str, key: str, at: datetime, lifted_at: datetime | None) -> pa.Table:
-    row = {"person_hash": hash_, "hash_key": key, "forgotten_at": at, "lifted_at": lifted_at}
-    return pa.Table.from_pylist([row], schema=FORGOTTEN.schema)
