@@ -100,7 +100,7 @@ class Deezer(_Search):
         if not 0 <= index < len(self._catalogue.songs):
             return json_response({"error": {"type": "DataException", "message": "no data", "code": 800}})
         song = self._catalogue.songs[index]
-        return json_response(_deezer_track(song, kind) | {"isrc": song.isrc})
+        return json_response(_deezer_track(song, kind) | {"isrc": song.isrc, "release_date": str(song.album.released)})
 
 
 def _deezer_track(song: Song, kind: int) -> dict[str, Any]:
@@ -158,6 +158,7 @@ def _recording(song: Song) -> dict[str, Any]:
         "length": song.duration_ms,
         "artist-credit": [{"name": artist.name, "artist": {"name": artist.name}} for artist in song.artists],
         "isrcs": [song.isrc],
+        "first-release-date": str(song.album.released),
         "video": None,
         **({"disambiguation": "live, 2011-07-01: the Arena"} if live else {}),
     }

@@ -99,7 +99,8 @@ def show_status(
     if as_json:
         echo_json(state)
     else:
-        _print(state, what_helps(newest, commands), Console(highlight=False), everything=everything)
+        advice = [*what_helps(newest, commands), *filter(None, [newest.note_on_years])]
+        _print(state, advice, Console(highlight=False), everything=everything)
 
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:

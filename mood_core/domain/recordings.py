@@ -9,6 +9,7 @@ from mood_core.domain.records import Track
 from mood_core.domain.track_names import one_name
 
 _PREFIX = "isrc:"
+_DATE = re.compile(r"((?:1[89]|20)\d\d(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?)(?!\d)")
 _ABSOLUTE_MS = 3_000
 _RELATIVE = 0.02
 
@@ -22,6 +23,12 @@ def normalised_isrc(isrc: object) -> str | None:
         return None
     compact = isrc.replace("-", "").replace(" ", "").upper()
     return compact if re.fullmatch(r"[A-Z0-9]{6,20}", compact) else None
+
+
+def release_date_of(written: object) -> str | None:
+    """The date at the start of ``written`` as YYYY, YYYY-MM or YYYY-MM-DD; None if it has no year from 1800 on."""
+    found = _DATE.match(str(written).strip())
+    return found[1] if found else None
 
 
 def recording_id(isrc: str) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from mood_core.domain.feature_misses import (
@@ -183,7 +184,7 @@ class _Walk:
         self._pending.update((track.track_id, track) for track in result.learned)
         for features in result.found:
             self._pending.pop(features.track_id, None)
-        return result if source.remote else FetchResult(result.found, self._news(result.misses))
+        return result if source.remote else replace(result, misses=self._news(result.misses))
 
     def _quarantine(self, source: FeatureSource, batch: Sequence[Track], error: UnexpectedPayload) -> None:
         log.warning("%s: a response was quarantined: %s; it begins %r", source.name, error.message, error.excerpt)

@@ -14,7 +14,7 @@ from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 class FetchResult:
     """The result of one batch: every track is exactly once in ``found`` or in ``misses``.
 
-    ``learned`` has those tracks whose ISRC or duration was not known before, with it.
+    ``learned`` has those tracks whose ISRC, duration or release date was not known before, with it.
     """
 
     found: tuple[AudioFeatures, ...] = ()

@@ -96,6 +96,7 @@ def _forecast(database: Database, user_id: str) -> dict[str, Any]:
         "years": found.by_year,
         "sources": found.by_source,
         "remedies": what_helps(found),
+        "note_on_years": found.note_on_years,
     }
 
 

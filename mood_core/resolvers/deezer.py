@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mood_core.domain.recordings import normalised_isrc, recording_id
+from mood_core.domain.recordings import normalised_isrc, recording_id, release_date_of
 from mood_core.domain.records import Track
 from mood_core.domain.track_names import searched_title
 from mood_core.errors import NotFound, RateLimited, Unavailable
@@ -21,7 +21,7 @@ _QUOTA, _BUSY, _NO_DATA = 4, 700, 800
 
 
 class DeezerResolver:
-    """Searches by artist and title; one more call reads the ISRC of the recording that agrees."""
+    """Searches by artist and title; one more call reads ISRC and release date of the recording that agrees."""
 
     name = "deezer"
 
@@ -39,14 +39,17 @@ class DeezerResolver:
 
     def complete(self, candidate: Track) -> Track | None:
         """See :class:`~mood_core.resolvers.resolver.TrackResolver`."""
-        isrc = candidate.isrc
+        isrc, release_date = candidate.isrc, candidate.release_date
         if isrc is None:
             number = candidate.track_id.removeprefix(_PREFIX)
             try:
-                isrc = normalised_isrc(self._get(f"track/{number}", TRACK).get("isrc"))
+                payload = self._get(f"track/{number}", TRACK)
             except NotFound:
                 return None
-        return None if isrc is None else replace(candidate, track_id=recording_id(isrc), isrc=isrc)
+            isrc, release_date = normalised_isrc(payload.get("isrc")), release_date_of(payload.get("release_date"))
+        if isrc is None:
+            return None
+        return replace(candidate, track_id=recording_id(isrc), isrc=isrc, release_date=release_date)
 
     def _get(self, path: str, endpoint: str, params: dict[str, str | int] | None = None) -> dict[str, object]:
         payload = self._service.get(path, endpoint, params)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
-from mood_core.domain.recordings import normalised_isrc, recording_id
+from mood_core.domain.recordings import normalised_isrc, recording_id, release_date_of
 from mood_core.domain.records import Track
 from mood_core.domain.track_names import searched_title
 from mood_core.http.json_service import JsonService, user_agent
@@ -79,7 +79,8 @@ def _track(item: object) -> Track | None:
     length = item.get("length")
     duration_ms = length if isinstance(length, int) and 0 < length < _LONGEST_MS else None
     name = f"{title} ({note})" if isinstance(note, str) and note else title
-    return Track(recording_id(isrc), name, artists, duration_ms=duration_ms, isrc=isrc)
+    released = release_date_of(item.get("first-release-date"))
+    return Track(recording_id(isrc), name, artists, duration_ms=duration_ms, isrc=isrc, release_date=released)
 
 
 def _artists(credit: object) -> tuple[str, ...]:

@@ -78,15 +78,20 @@ class WantedName:
 
 
 def completed(tracks: Sequence[Track], found: Track) -> list[Track]:
-    """The tracks to store: ``tracks`` with the ISRC and duration of ``found``; ``found`` itself for pending plays."""
+    """The tracks to store: ``tracks`` with what ``found`` adds to them; ``found`` itself for pending plays."""
     if not tracks:
         return [found]
     return [_with_isrc(track, found) for track in tracks if found.isrc]
 
 
 def _with_isrc(track: Track, found: Track) -> Track:
-    """``track`` with the ISRC of ``found``, and its duration if that of ``track`` is not known."""
-    return replace(track, isrc=found.isrc, duration_ms=track.duration_ms or found.duration_ms)
+    """``track`` with the ISRC of ``found``, and its duration and release date if those of ``track`` are not known."""
+    return replace(
+        track,
+        isrc=found.isrc,
+        duration_ms=track.duration_ms or found.duration_ms,
+        release_date=track.release_date or found.release_date,
+    )
 
 
 def _best(candidates: Sequence[Track], length: KnownLength) -> Track | None:

@@ -29,6 +29,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "mood": ("mood", "moods", "label", "labels", "moodlabel"),
         "source": ("source", "curator", "labelsource", "labeller"),
         "isrc": ("isrc", "trackisrc", "isrccode"),
+        "release_date": (
+            "releasedate", "albumreleasedate", "trackalbumreleasedate", "trackreleasedate", "year", "releaseyear",
+        ),
         "recording": ("trackkey", "recording", "recordingid"),
     }
 )  # fmt: skip
@@ -50,6 +53,7 @@ class Columns:
         mood: the labels.
         source: who assigned the labels; read only for labelled tracks.
         isrc: the recording's ISRC.
+        release_date: its release date or year; not read for labelled tracks.
         recording: an id that is equal for the same recording; read only for labelled tracks.
         ignored: all other columns, in file order.
     """
@@ -62,6 +66,7 @@ class Columns:
     mood: str | None = None
     source: str | None = None
     isrc: str | None = None
+    release_date: str | None = None
     recording: str | None = None
     ignored: tuple[str, ...] = ()
 
@@ -77,13 +82,14 @@ class Columns:
 
     def all_names(self, *, labelled: bool = False) -> list[str]:
         """The file's names of all columns that are read."""
-        labels = tuple(self.labels().values()) if labelled else (self.isrc,)
-        optional = [name for name in (self.duration, *labels) if name is not None]
+        texts = tuple(self.labels().values()) if labelled else (self.isrc, self.release_date)
+        optional = [name for name in (self.duration, *texts) if name is not None]
         return [*self.ids, *self.features.values(), *optional]
 
     def of(self, id_column: str | None) -> dict[str, str]:
         """The file's column names by moodlog's names; ``id_column`` is the column with the ids."""
-        found = {"track_id": id_column, **self.features, "duration_ms": self.duration, "isrc": self.isrc}
+        texts = {"isrc": self.isrc, "release_date": self.release_date}
+        found = {"track_id": id_column, **self.features, "duration_ms": self.duration, **texts}
         return {ours: theirs for ours, theirs in found.items() if theirs is not None}
 
     def notes(self) -> list[str]:
@@ -116,6 +122,7 @@ def recognise(names: Sequence[str], file: str, *, labelled: bool = False) -> Col
     features = {name: by_name[name][0] for name in NINE}
     one = {ours: next(iter(theirs), None) for ours, theirs in found.items()}
     labels = {name: one[name] if labelled else None for name in ("source", "recording")} | {"isrc": one["isrc"]}
+    labels["release_date"] = None if labelled else one["release_date"]
     optional = (one["duration_ms"], one["title"], one["artists"], one["mood"])
     read = {*found["track_id"], *features.values(), *optional, *labels.values()}
     ignored = tuple(name for name in names if name not in read)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from mood_core.tabular.columns import Columns
 
+TEXTS = ("isrc", "release_date")
+"""Additional text columns of rows of features; both may be missing."""
+
 LABELS = ("mood", "artist", "source", "isrc", "recording")
 """Additional text columns of labelled rows; all except the mood may be missing."""
 
@@ -80,7 +83,7 @@ def row_schema(*, labelled: bool = False) -> pa.Schema:
 
 
 def _texts(*, labelled: bool) -> tuple[str, ...]:
-    return LABELS if labelled else ("isrc",)
+    return LABELS if labelled else TEXTS
 
 
 def _raw(
@@ -114,7 +117,7 @@ def _clean(batch: pa.RecordBatch, names: Mapping[str, str], check: ColumnCheck, 
 def _with_texts(cleaned: pa.RecordBatch, batch: pa.RecordBatch, columns: Columns, *, labelled: bool) -> pa.RecordBatch:
     import pyarrow as pa
 
-    named = columns.labels()
+    named = {**columns.labels(), "release_date": columns.release_date}
     names = _texts(labelled=labelled)
     texts = [texts_of(batch.column(named[name])) if named[name] else pa.nulls(len(batch)) for name in names]
     return pa.RecordBatch.from_arrays(

@@ -174,15 +174,12 @@ WHERE c.user_key = ANY(:ids)
 GROUP BY c.user_key, l.track_key;
 
 -- name: tracks_to_rank
--- The ids and years of release of some tracks; the year as in the view track_moods.
+-- The ids and years of release of some tracks.
 SELECT
     track_key,
     track_id,
-    CASE
-        WHEN length(release_date) >= 4 AND ltrim(substr(release_date, 1, 4), '0123456789') = ''
-            THEN nullif(CAST(substr(release_date, 1, 4) AS INTEGER), 0)
-    END AS release_year
-FROM tracks
+    release_year
+FROM dated_tracks
 WHERE track_key = ANY(:ids);
 
 -- name: credits_to_rank
@@ -235,12 +232,12 @@ WHERE
         WHERE l.track_key = ANY(:ids)
     );
 
--- name: release_dates
--- The release dates of some tracks.
+-- name: release_years
+-- The years of release of some tracks.
 SELECT
     track_id,
-    release_date
-FROM tracks
+    release_year
+FROM dated_tracks
 WHERE track_id = ANY(:ids);
 
 -- name: stored_credits

@@ -187,7 +187,8 @@ SELECT
     release_year,
     tracks,
     covered_tracks,
-    track_share
+    track_share,
+    tracks_dated_by_isrc
 FROM feature_coverage_by_year
 ORDER BY release_year DESC;
 

@@ -95,10 +95,11 @@ WHERE
 -- name: newest_listens_by_year
 -- A person's newest listens by year of release, feature source and the reason why they have no mood.
 SELECT
-    coalesce(substr(m.release_date, 1, 4), 'unknown') AS release_year,
+    coalesce(CAST(m.release_year AS TEXT), 'unknown') AS release_year,
     coalesce(s.source, 'none') AS feature_source,
     CASE WHEN p.track_key IS NULL THEN m.unlabelled_reason ELSE p.unlabelled_reason END AS unlabelled_reason,
-    CAST(sum(n.listens) AS BIGINT) AS listens
+    CAST(sum(n.listens) AS BIGINT) AS listens,
+    CAST(sum(CASE WHEN m.release_year_source = 'isrc' THEN n.listens ELSE 0 END) AS BIGINT) AS dated_by_isrc
 FROM (
     SELECT
         newest.user_key,
@@ -120,7 +121,7 @@ LEFT JOIN person_moods AS p ON n.user_key = p.user_key AND n.track_key = p.track
 LEFT JOIN audio_features AS f ON n.track_key = f.track_key
 LEFT JOIN sources AS s ON f.source_key = s.source_key
 GROUP BY
-    coalesce(substr(m.release_date, 1, 4), 'unknown'),
+    coalesce(CAST(m.release_year AS TEXT), 'unknown'),
     coalesce(s.source, 'none'),
     CASE WHEN p.track_key IS NULL THEN m.unlabelled_reason ELSE p.unlabelled_reason END;
 

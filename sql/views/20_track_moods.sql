@@ -4,15 +4,12 @@ CREATE VIEW track_moods AS
 SELECT
     t.track_key,
     t.track_id,
-    t.name AS track,
+    t.track,
     t.artists,
     t.album,
     t.release_date,
-    -- NULL if the date does not begin with four digits, or with 0000, as Spotify has it for an unknown year.
-    CASE
-        WHEN length(t.release_date) >= 4 AND ltrim(substr(t.release_date, 1, 4), '0123456789') = ''
-            THEN nullif(CAST(substr(t.release_date, 1, 4) AS INTEGER), 0)
-    END AS release_year,
+    t.release_year,
+    t.release_year_source,
     t.duration_ms,
     m.mood,
     m.p_calm,
@@ -49,7 +46,7 @@ SELECT
         * (CAST(m.p_calm AS DOUBLE PRECISION) + m.p_sad)
     ) AS mood_energy_sd,
     CASE WHEN m.mood IS NOT NULL THEN c.estimated END AS estimated
-FROM tracks AS t
+FROM dated_tracks AS t
 LEFT JOIN moods AS m
     ON m.model_key IN (
         (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 0),

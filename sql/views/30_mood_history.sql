@@ -42,7 +42,8 @@ SELECT
     l.shuffle,
     (SELECT r.reason_end FROM end_reasons AS r WHERE r.reason_key = l.reason_key) AS reason_end,
     CASE WHEN p.track_key IS NULL THEN t.estimated WHEN p.mood IS NOT NULL THEN 0 END AS estimated,
-    coalesce(p.label_source, CASE WHEN t.mood IS NOT NULL THEN 'model' END) AS label_source
+    coalesce(p.label_source, CASE WHEN t.mood IS NOT NULL THEN 'model' END) AS label_source,
+    t.release_year_source
 FROM listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
 INNER JOIN track_moods AS t ON l.track_key = t.track_key

@@ -39,6 +39,7 @@ def _fill(batches: Batches, database: Database) -> None:
 def test_moods_are_counted_by_year_of_release_and_source(migrated: Database, tmp_path: Path) -> None:
     _fill(Batches(open_lake(str(tmp_path / "lake")), migrated), migrated)
     found = forecast(migrated, ["ada", "bob"])
+    assert (found.dated_by_isrc, found.note_on_years) == (0, None)
     assert [(row["release_year"], row["listens"], row["with_mood"], row["share"]) for row in found.by_year] == [
         ("2026", 40, 0, 0.0), ("1999", 40, 40, 1.0), ("unknown", 20, 0, 0.0),
     ]  # fmt: skip
@@ -51,6 +52,53 @@ def test_moods_are_counted_by_year_of_release_and_source(migrated: Database, tmp
     first, second = what_helps(found)
     assert first.startswith("40% features not asked for yet: `moodlog run`")
     assert second.startswith("20% not labelled yet")
+
+
+_CODES = {
+    "GBAAA2600001": 2026, "gb-aaa-99-00001": 1999, "US AAA 58 00001": 1958, "USAAA3900001": 2039, "USAAA4000001": 1940,
+    "GBAAA26": None, "GBAAAXX00001": None, "GBAAA260000123": None, None: None,
+}  # fmt: skip
+
+
+def test_without_a_date_the_year_is_that_of_the_code_and_marked(migrated: Database, tmp_path: Path) -> None:
+    batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+    _fill(batches, migrated)
+    tracks = [Track(f"{place}", "x", ("y",), isrc=code) for place, code in enumerate(_CODES)]
+    tracks.append(Track("dated", "x", ("y",), isrc="GBAAA2600001", release_date="1971"))
+    batches.add(TRACKS, to_table(TRACKS, tracks), now=NOW)
+    rows = [("eve", NOW - timedelta(minutes=place), track.track_id) for place, track in enumerate(tracks)]
+    batches.add(USERS, users(("eve", "UTC")), now=NOW)
+    batches.add(LISTENS, listens(rows), now=NOW)
+    with migrated.read() as connection:
+        asked = "SELECT track_id, release_year, release_year_source FROM mood_history WHERE user_id = 'eve'"
+        years = {row[0]: (row[1], row[2]) for row in connection.exec_driver_sql(asked)}
+        asked = "SELECT release_year, tracks_dated_by_isrc FROM feature_coverage_by_year"
+        covered = {row[0]: row[1] for row in connection.exec_driver_sql(asked)}
+    assert years.pop("dated") == (1971, "release date")
+    assert years == {f"{place}": (year, year and "isrc") for place, year in enumerate(_CODES.values())}
+    assert (covered["2026"], covered["1999"], covered["unknown"]) == (1, 1, 0)
+    found = forecast(migrated, ["eve"])
+    assert found.dated_by_isrc == 5
+    assert "5 listens" in (found.note_on_years or "").replace("\u202f", " ")
+
+
+def test_a_code_that_is_learned_changes_the_counts_by_year_and_no_artists(migrated: Database, tmp_path: Path) -> None:
+    batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+    batches.add(USERS, users(("ada", "UTC")), now=NOW)
+    batches.add(TRACKS, to_table(TRACKS, [Track("duet", "Duet", ("Kali", "Tyler, The Creator"))]), now=NOW)
+    batches.add(LISTENS, listens([("ada", NOW - timedelta(hours=1), "duet")]), now=NOW)
+    batches.finish(now=NOW)
+    years = "SELECT release_year, listens FROM mood_by_release_year"
+    with migrated.read() as connection:
+        assert connection.exec_driver_sql(years).all() == []
+    later = NOW + timedelta(days=1)
+    joined = Track("duet", "Duet", ("Kali, Tyler, The Creator",), isrc="GBAAA2600001")  # as read from the view
+    batches.add(TRACKS, to_table(TRACKS, [joined]), now=later)
+    batches.finish(now=later)
+    with migrated.read() as connection:
+        assert connection.exec_driver_sql(years).all() == [(2026, 1)]
+        artists = connection.exec_driver_sql("SELECT artist FROM artist_credits ORDER BY place").scalars().all()
+    assert artists == ["Kali", "Tyler, The Creator"]
 
 
 def test_only_the_newest_listens_are_read(migrated: Database, tmp_path: Path) -> None:

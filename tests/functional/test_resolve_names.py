@@ -116,6 +116,8 @@ def test_plays_by_name_get_their_moods_and_the_lake_has_it_all(standin: StandIn,
         provenance = "SELECT t.isrc, r.resolved_by FROM resolutions AS r JOIN tracks AS t ON r.track_key = t.track_key"
         by = dict(rows_of(workspace, provenance))
         assert by == {song.isrc: "deezer" if song.index % 10 else "musicbrainz" for song in songs}
+        dates = dict(rows_of(workspace, "SELECT isrc, release_date FROM tracks"))
+        assert dates == {song.isrc: str(song.album.released) for song in songs}
         assert rows_of(workspace, "SELECT count(*) FROM named_plays WHERE track_key IS NULL") == [(1,)]
         calls = standin.calls.count()
         the_night(workspace)

@@ -172,7 +172,7 @@ def test_unlabelled_listens_have_a_reason_and_coverage_adds_up(history: Database
     assert rows == [("features not asked for yet", unlabelled)]
     covered = query(history, "SELECT sum(covered_listens), sum(listens) FROM feature_coverage_by_person")
     assert covered == [(156 - unlabelled, 156)]
-    assert query(history, "SELECT * FROM feature_coverage_by_year") == [("2019", 9, 6, pytest.approx(0.6667))]
+    assert query(history, "SELECT * FROM feature_coverage_by_year") == [("2019", 9, 6, pytest.approx(0.6667), 0)]
     assert sum(row[0] for row in query(history, "SELECT listens FROM feature_coverage")) == 156
 
 

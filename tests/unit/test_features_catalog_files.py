@@ -202,6 +202,31 @@ def test_a_few_odd_cells_invalidate_only_their_own_rows(tmp_path: Path) -> None:
 
 
 @either_format
+@pytest.mark.parametrize(
+    ("column", "written", "learned"),
+    [
+        ("year", 1999, "1999"),
+        ("Release Date", "1999-03-01", "1999-03-01"),
+        ("track.album.release_date", "1999-03", "1999-03"),
+        ("release_date", "0000", None),
+        ("release_date", "soon", None),
+        ("year", None, None),
+    ],
+)
+def test_a_release_date_is_learned(
+    write: Callable[[Path, Sequence[Row]], Path], column: str, written: object, learned: str | None, tmp_path: Path
+) -> None:
+    rows = [{**row, column: written} for row in ROWS]
+    file = write(tmp_path / ("mine.parquet" if write is write_parquet else "mine.csv"), rows)
+    tracks = [Track(track_id(1), "Song", ("A",)), Track(track_id(2), "Song", ("A",), release_date="1971")]
+    result = CatalogSource([str(file)], tmp_path / "cache").fetch(tracks, AT)
+    assert len(result.found) == 2
+    assert [(each.track_id, each.release_date) for each in result.learned] == (
+        [(track_id(1), learned)] if learned else []
+    )
+
+
+@either_format
 def test_a_recording_is_found_by_its_code_where_the_durations_agree(
     write: Callable[[Path, Sequence[Row]], Path], tmp_path: Path
 ) -> None:

@@ -47,6 +47,11 @@ def test_features_are_joined_by_id_and_the_rest_is_missed() -> None:
     result = by_id(client).fetch(tracks(4), AT)
     assert [(each.track_id, each.energy) for each in result.found] == [(track_id(0), 0.3), (track_id(2), 0.9)]
     assert {each.source for each in result.found} == {"reccobeats"}
+    assert [(each.track_id, each.isrc) for each in result.learned] == [
+        (track_id(0), "GBAAA2600000"),
+        (track_id(2), "GBAAA2600002"),
+    ]
+    assert not by_id(client).fetch(tracks(4, isrc=True), AT).learned
     assert [(each.track_id, each.reason) for each in result.misses] == [(track_id(1), UNKNOWN), (track_id(3), UNKNOWN)]
 
 

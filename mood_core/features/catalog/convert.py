@@ -17,7 +17,7 @@ from mood_core.features.catalog.sort import SortCounts, sort_to_parquet
 from mood_core.tabular.feature_rows import RowCounts, feature_rows
 from mood_core.tabular.files import TableFile
 
-VERSION = 3
+VERSION = 4
 """Incremented when the format of converted files or the reading rules change; older conversions are then redone."""
 
 _STALE_AFTER_S = 24 * 3600

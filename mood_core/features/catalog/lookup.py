@@ -10,6 +10,7 @@ from mood_core.domain.records import FEATURES
 from mood_core.errors import InputError
 from mood_core.features.catalog.convert import convert
 from mood_core.tabular.cells import choose_id_column, feature_values, is_bare, is_plain_number
+from mood_core.tabular.feature_rows import TEXTS
 from mood_core.tabular.files import FileFormat
 from mood_core.tabular.parquet_reader import READ_BUFFER, parquet_columns, parquet_sample
 from mood_core.tabular.unit_checks import ColumnCheck
@@ -101,7 +102,7 @@ def open_table(file: TableFile, cache: Path, progress: Callable[[float], None]) 
     from pyarrow import fs
 
     converted = convert(file, cache, progress)
-    names = {name: name for name in ("track_id", *FEATURES, "isrc")}
+    names = {name: name for name in ("track_id", *FEATURES, *TEXTS)}
     return LookupTable(file.name, str(converted), fs.LocalFileSystem(), names)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mood_core.domain.records import FEATURES
-from mood_core.tabular.feature_rows import row_schema
+from mood_core.tabular.feature_rows import TEXTS, row_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -69,7 +69,7 @@ def _written_schema() -> pa.Schema:
     import pyarrow as pa
 
     features = ((name, pa.float64()) for name in FEATURES)
-    return pa.schema([("track_id", pa.string()), *features, ("isrc", pa.string())])
+    return pa.schema([("track_id", pa.string()), *features, *((name, pa.string()) for name in TEXTS)])
 
 
 def _write_buckets(rows: Iterable[pa.RecordBatch], work: Path) -> list[Path]:

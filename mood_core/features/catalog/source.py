@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from mood_core.domain.feature_misses import OTHER_DURATION, UNKNOWN, UNUSABLE
-from mood_core.domain.recordings import durations_agree, normalised_isrc
+from mood_core.domain.recordings import durations_agree, normalised_isrc, release_date_of
 from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
 from mood_core.features.catalog.lookup import LookupTable, open_table
 from mood_core.features.source import FeatureSource, FetchResult
@@ -82,6 +83,7 @@ class _Search:
         self._at = at
         self._found: dict[str, AudioFeatures] = {}
         self._reasons: dict[str, str] = {}
+        self._learned: dict[str, Track] = {}
 
     def by_id(self, table: LookupTable) -> None:
         """Search ``table`` for the ids of the tracks that were not found yet."""
@@ -105,7 +107,8 @@ class _Search:
             for each in ids
             if each not in self._found
         )
-        return FetchResult(tuple(self._found[each] for each in ids if each in self._found), tuple(misses))
+        found = tuple(self._found[each] for each in ids if each in self._found)
+        return FetchResult(found, tuple(misses), tuple(self._learned.values()))
 
     def _wanted(self) -> list[Track]:
         return [track for track in self._tracks if track.track_id not in self._found]
@@ -132,8 +135,16 @@ class _Search:
                     self._reasons[track.track_id] = UNUSABLE
                 elif compare_durations and not durations_agree(track.duration_ms, features.duration_ms):
                     self._reasons.setdefault(track.track_id, OTHER_DURATION)
-                elif self._found.setdefault(track.track_id, features) != features:
+                elif track.track_id not in self._found:
+                    self._found[track.track_id] = features
+                    self._learn(track, values)
+                elif self._found[track.track_id] != features:
                     conflicts.add(track.track_id)
         if conflicts:
             message = "%s: rows with different values for %d of the tracks, such as %s; the first usable row counts"
             log.warning(message, table.name, len(conflicts), min(conflicts))
+
+    def _learn(self, track: Track, values: Mapping[str, object]) -> None:
+        released = release_date_of(values.get("release_date"))
+        if released is not None and track.release_date is None:
+            self._learned[track.track_id] = replace(track, release_date=released)

@@ -25,9 +25,9 @@ _Usable = tuple[AudioFeatures, Entry]
 class ReccoBeatsSource:
     """One call for up to 40 ids or ISRCs. Made by :func:`by_id` and :func:`by_isrc`.
 
-    By id, ``need_durations`` makes one more call for the found tracks without a known duration. By ISRC, one call
-    before it reads the ISRC and duration of tracks without an ISRC, and one after it reads the durations of what was
-    found, because a code may be reused by a recording of another duration.
+    By id, the ISRCs of the found tracks are learned, and ``need_durations`` makes one more call for those without a
+    known duration. By ISRC, one call before it reads the ISRC and duration of tracks without an ISRC, and one after it
+    reads the durations of what was found, because a code may be reused by a recording of another duration.
     """
 
     name: str
@@ -62,6 +62,8 @@ class ReccoBeatsSource:
             agreeing = [each for each in candidates if self._agrees(track, each)]
             if agreeing:
                 found.append(agreeing[0])
+                if track.isrc is None and some[0].isrc is not None:  # by id: the first entry is the track
+                    learned[track.track_id] = replace(track, isrc=some[0].isrc)
             else:
                 reason = OTHER_DURATION if candidates else UNUSABLE if some else self._unknown(track)
                 misses.append(FeatureMiss(track.track_id, self.name, reason, at))

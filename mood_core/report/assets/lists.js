@@ -54,7 +54,8 @@ function forecastParts({ forecast }) {
   const words = `of the newest ${plural(forecast.listens, "listen")}`;
   const part = (title, name, rows) => el("div", {}, el("h4", {}, title), table(`${title}, ${words}`, [name, "listens", "with a mood"], rows.map((row) => [row[name.replace(" ", "_")], row.listens, percent(row.with_mood, row.listens)])));
   const helps = forecast.remedies.length ? el("div", {}, el("h4", {}, "What raises the share with a mood"), el("ul", { class: "remedies" }, ...forecast.remedies.map((text) => el("li", {}, text.replaceAll("`", ""))))) : null;
-  return [part("By release year", "release year", byYear(forecast.years)), part("By feature source", "feature source", forecast.sources), helps].filter(Boolean);
+  const note = forecast.note_on_years ? el("p", {}, forecast.note_on_years) : null;
+  return [part("By release year", "release year", byYear(forecast.years)), note, part("By feature source", "feature source", forecast.sources), helps].filter(Boolean);
 }
 
 function coverageSection(state) {

@@ -24,6 +24,7 @@ from mood_core.store.engine.sql_files import SqlFile, sql_files, sql_folder
 
 INNER = frozenset(
     {
+        "dated_tracks",
         "day_moods",
         "day_shares",
         "listen_sources",

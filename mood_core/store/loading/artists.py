@@ -14,25 +14,29 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.keys import keys_of, raw_rows
 
 
-def release_dates(connection: Connection, tracks: pa.Table) -> dict[str, str | None]:
-    """The stored release dates of those of ``tracks`` that are stored, by id."""
+def release_years(connection: Connection, tracks: pa.Table) -> dict[str, int | None]:
+    """The years of release of those of ``tracks`` that are stored, by id."""
     ids = tracks["track_id"].to_pylist()
-    return dict(raw_rows(connection.execute(query("release_dates"), {"ids": ids})))
+    return dict(raw_rows(connection.execute(query("release_years"), {"ids": ids})))
 
 
-def replace_artists(connection: Connection, tracks: pa.Table, before: Mapping[str, str | None]) -> list[int]:
+def replace_artists(connection: Connection, tracks: pa.Table, before: Mapping[str, int | None]) -> list[int]:
     """Replace the artists of ``tracks``, rows of the dataset that were loaded in this transaction, where they differ.
 
-    ``before`` are the :func:`release_dates` before that. Returns the keys of the tracks that were stored before and
-    have other artists or another release date now.
+    ``before`` are the :func:`release_years` before that. Returns the keys of the tracks that were stored before and
+    have other artists or another year of release now. A row that has the stored artists as one name ("A, B"), because
+    it was read from a view, changes none.
     """
-    ids, dates = tracks["track_id"].to_pylist(), tracks["release_date"].to_pylist()
+    ids, years = tracks["track_id"].to_pylist(), release_years(connection, tracks)
     keys = keys_of(connection, "tracks", ids)
     stored: dict[int, list[str]] = {}
     for key, artist in raw_rows(connection.execute(query("stored_credits"), {"ids": list(keys.values())})):
         stored.setdefault(key, []).append(artist)
     names = [[name for name in artists or [] if name] for artists in tracks["artists"].to_pylist()]
-    other = [stored.get(keys[id_], []) != artists for id_, artists in zip(ids, names, strict=True)]
+    other = [
+        artists not in (known := stored.get(keys[id_], []), [", ".join(known)])
+        for id_, artists in zip(ids, names, strict=True)
+    ]
     changed = tracks.filter(pa.array(other))
     changed_keys = [keys[id_] for id_ in changed["track_id"].to_pylist()]
     if changed_keys:
@@ -40,8 +44,8 @@ def replace_artists(connection: Connection, tracks: pa.Table, before: Mapping[st
         insert_rows(connection, "load_artist_credits", _credits(changed, pa.array(changed_keys, pa.int64())))
     return [
         keys[id_]
-        for id_, date, differs in zip(ids, dates, other, strict=True)
-        if id_ in before and (differs or (date is not None and date != before[id_]))
+        for id_, differs in zip(ids, other, strict=True)
+        if id_ in before and (differs or years[id_] != before[id_])
     ]
 
 

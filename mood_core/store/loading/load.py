@@ -20,7 +20,7 @@ from mood_core.lake import BatchFile
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.loading.artists import release_dates, replace_artists
+from mood_core.store.loading.artists import release_years, replace_artists
 from mood_core.store.loading.counted import forget_counts_of_tracks
 from mood_core.store.loading.daily import (
     add_listens,
@@ -88,10 +88,10 @@ def load_into(
         moved = _moving(connection, table) if file.dataset == "users" else []
         keyed = with_keys(connection, table, cache.track_keys).select(columns)
         new = _newly_featured(connection, file.dataset, keyed, keep_counts)
-        dates = release_dates(connection, table) if file.dataset == "tracks" else {}
+        years = release_years(connection, table) if file.dataset == "tracks" else {}
         inserted = insert_rows(connection, statement, keyed)
         if file.dataset == "tracks":
-            forget_ranks_of(connection, replace_artists(connection, table, dates))
+            forget_ranks_of(connection, replace_artists(connection, table, years))
         if file.dataset == "users":
             moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
         if keep_counts:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.text.format import plural
 
 NEWEST = 2_000
 """The number of newest listens that are read, of all people together."""
@@ -25,11 +26,13 @@ class Forecast:
 
     ``by_year`` has a row for each year of release ('unknown' without a date), the newest first, ``by_source`` one for
     each feature source: ``listens``, ``with_mood`` and their ``share`` (0-1). ``reasons`` counts the listens without a
-    mood by the reason of the view ``track_moods``.
+    mood by the reason of the view ``track_moods``, and ``dated_by_isrc`` those whose year is that of the ISRC's
+    registration.
     """
 
     listens: int
     with_mood: int
+    dated_by_isrc: int
     by_year: list[dict[str, Any]]
     by_source: list[dict[str, Any]]
     reasons: dict[str, int]
@@ -38,6 +41,14 @@ class Forecast:
     def share(self) -> float:
         """The share of the listens that have a mood, 0-1."""
         return self.with_mood / max(self.listens, 1)
+
+    @property
+    def note_on_years(self) -> str | None:
+        """A sentence about years that are estimated; None without one."""
+        if not self.dated_by_isrc:
+            return None
+        listens = plural(self.dated_by_isrc, "listen")
+        return f"Of {listens} the year is that in the recording's code (ISRC), so the music may be older."
 
 
 def forecast(database: Database, user_ids: Sequence[str], newest: int = NEWEST) -> Forecast:
@@ -48,11 +59,13 @@ def forecast(database: Database, user_ids: Sequence[str], newest: int = NEWEST) 
     """
     people = user_ids[:: -(-len(user_ids) // _MOST_PEOPLE) or 1]
     counts: Counter[tuple[str, str, str | None]] = Counter()
+    dated_by_isrc = 0
     with database.read() as connection:
         for user_id in people:
             values = {"user": user_id, "newest": -(-newest // len(people))}
             for row in connection.execute(query("newest_listens_by_year"), values):
                 counts[row.release_year, row.feature_source, row.unlabelled_reason] += row.listens
+                dated_by_isrc += row.dated_by_isrc
     reasons = Counter[str]()
     for (_, _, reason), listens in counts.items():
         if reason is not None:
@@ -61,7 +74,7 @@ def forecast(database: Database, user_ids: Sequence[str], newest: int = NEWEST) 
     by_year.sort(key=lambda row: not row["release_year"].isdigit())
     by_source = sorted(_shares(counts, 1, "feature_source"), key=lambda row: (-row["listens"], row["feature_source"]))
     total = counts.total()
-    return Forecast(total, total - reasons.total(), by_year, by_source, dict(sorted(reasons.items())))
+    return Forecast(total, total - reasons.total(), dated_by_isrc, by_year, by_source, dict(sorted(reasons.items())))
 
 
 def _shares(counts: Mapping[tuple[str, str, str | None], int], place: int, name: str) -> list[dict[str, Any]]:
