@@ -111,7 +111,7 @@ def _claim(owner: str, after: timedelta) -> Event:
     def event(database: Database, _lake: Lake) -> None:
         if not Accounts(database).all()[0].authorised_at:
             TokenRows(database).write(_USER, b"t", authorised_at=_NOW, expected_version=None)
-        Accounts(database).acquire_leases([_USER], f"elsewhere:1:{owner}", now=_NOW + after, for_s=600)
+        Accounts(database).leases.acquire([_USER], f"elsewhere:1:{owner}", now=_NOW + after, for_s=600)
 
     return event
 
@@ -120,8 +120,8 @@ _LEASE: dict[str, Event] = {
     "run A acquires or renews": _claim("run A", timedelta()),
     "run B tries to acquire": _claim("run B", timedelta()),
     "run B acquires after the lease expired": _claim("run B", timedelta(minutes=11)),
-    "run A releases": lambda database, _: Accounts(database).release("elsewhere:1:run A"),
-    "run B releases": lambda database, _: Accounts(database).release("elsewhere:1:run B"),
+    "run A releases": lambda database, _: Accounts(database).leases.release("elsewhere:1:run A"),
+    "run B releases": lambda database, _: Accounts(database).leases.release("elsewhere:1:run B"),
 }
 
 

@@ -94,7 +94,7 @@ def release_leases(run_ids: Sequence[str]) -> None:
     if run_ids:
         with Workspace() as workspace:
             for run_id in run_ids:
-                workspace.accounts.release_run(run_id)
+                workspace.accounts.leases.release_run(run_id)
 
 
 def wait_for_orphans(records: RunRecords) -> None:

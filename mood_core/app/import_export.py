@@ -129,7 +129,7 @@ def label_now(
 def match_names(workspace: Workspace) -> int:
     """Match plays by name whose track is known by now or is in a catalogue file; returns their number."""
     rows, catalog = ImportRows(workspace.database), catalog_names(workspace.settings, cached=True)
-    with workspace.lock(NamedLock.LABELS), workspace.accounts.leased():
+    with workspace.lock(NamedLock.LABELS), workspace.accounts.leases.fenced():
         return match_pending(
             rows,
             workspace.batches,

@@ -72,7 +72,7 @@ class People(Parts):
         def keep(id_: str) -> None:
             is_begun = self.histories.is_read_from(id_, service, name) and self.listens.open_gaps(id_)
             if not is_begun:  # also to read what was added to the history since
-                self.accounts.restart_history(id_)
+                self.accounts.places.restart(id_)
             now = self.now()
             self.tokens.write(id_, ciphertext, authorised_at=now, expected_version=None, service=service)
 
@@ -141,7 +141,7 @@ class People(Parts):
                 gap = to_read_again(user_id, times, now)
                 gap = replace(gap, starts_at=self.listens.free_gap_start(user_id, gap.starts_at))
                 self.batches.add(GAPS, to_table(GAPS, [gap]), now=now)
-                self.accounts.set_changed_plays(user_id, [], since=EARLIEST_PLAY)
+                self.accounts.places.set_changed_plays(user_id, [], since=EARLIEST_PLAY)
         return len(times)
 
     def days_left(self, authorised_at: datetime) -> int:

@@ -23,15 +23,15 @@ def account_lock(accounts: Accounts, user_id: str, now: Callable[[], datetime]) 
         StoreError: The database fails.
     """
     owner, deadline = new_owner(), time.monotonic() + WAIT_S
-    while not accounts.acquire_leases([user_id], owner, now=now(), for_s=LEASE_S):
+    while not accounts.leases.acquire([user_id], owner, now=now(), for_s=LEASE_S):
         if not any(account.state == "active" for account in accounts.all([user_id])):
             break
         if time.monotonic() > deadline:
             raise StoreBusy(f"account {user_id} is being pulled; try again in a minute")
         time.sleep(POLL_S)
     try:
-        with accounts.leased(owner):
-            yield Renewal(lambda: accounts.acquire_leases([user_id], owner, now=now(), for_s=LEASE_S))
+        with accounts.leases.fenced(owner):
+            yield Renewal(lambda: accounts.leases.acquire([user_id], owner, now=now(), for_s=LEASE_S))
     finally:
         with suppress(StoreError):  # the lease expires anyway; this must not hide the result or an earlier error
-            accounts.release(owner)
+            accounts.leases.release(owner)

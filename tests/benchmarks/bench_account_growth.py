@@ -54,7 +54,7 @@ def _steps(accounts: Accounts) -> Iterator[tuple[str, Callable[[], object]]]:
     due = accounts.due(NOW, daily_budget=None)
     yield "find who is due", lambda: accounts.due(NOW, daily_budget=100_000_000)
     yield "read accounts", lambda: accounts.all(due)
-    yield "acquire leases", lambda: accounts.acquire_leases(due, "bench", now=NOW, for_s=60.0)
+    yield "acquire leases", lambda: accounts.leases.acquire(due, "bench", now=NOW, for_s=60.0)
     yield "record pulls", lambda: accounts.pulled(due[:100], at=NOW)
 
 

@@ -80,7 +80,7 @@ def _stages(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "finish", lambda: batches.finish(now=now)
     yield "accounts", workspace.accounts.all
     yield "due", lambda: workspace.accounts.due(now, daily_budget=None)
-    yield "lease", lambda: workspace.accounts.acquire_leases(people, "bench", now=now, for_s=600.0)
+    yield "lease", lambda: workspace.accounts.leases.acquire(people, "bench", now=now, for_s=600.0)
     yield "pull", lambda: pull(people, now=now)
     yield "match plays by name", lambda: match_pending(ImportRows(workspace.database), batches, now=now)
     yield "features", lambda: fetch_features(workspace.feature_sources(), workspace.feature_rows, batches, now=now)

@@ -87,7 +87,7 @@ def core(_people: Path) -> int:
     def pull(part: list[str]) -> int:
         with Workspace() as own:
             now = own.now()
-            leased = own.accounts.acquire_leases(part, new_owner(), now=now, for_s=600.0)
+            leased = own.accounts.leases.acquire(part, new_owner(), now=now, for_s=600.0)
             pull_all = PullListens(own.spotify.for_user, own.listens, own.accounts, own.batches)
             return sum(outcome.new for outcome in pull_all(leased, now=now))
 

@@ -145,10 +145,10 @@ def test_what_dead_processes_left_is_ended(listeners: StandIn, monkeypatch: pyte
         client.update_flow_run_labels(night.id, {OWNER: dead})
         client.set_flow_run_state(night.id, Running(), force=True)
         ids = [account.user_id for account in workspace.accounts.all()]
-        workspace.accounts.acquire_leases(ids, f"another-host:7:{night.id}", now=workspace.now(), for_s=LEASE_S)
+        workspace.accounts.leases.acquire(ids, f"another-host:7:{night.id}", now=workspace.now(), for_s=LEASE_S)
         picked = client.create_flow_run_from_deployment(nightly.id)
         client.set_flow_run_state(picked.id, Pending(), force=True)
         monkeypatch.setattr("flows.serving.dead_runs.PENDING_LIMIT", timedelta(0))
         assert {one.id for one in end_dead_runs(client)} == {night.id, picked.id}
         assert {client.read_flow_run(one.id).state_name for one in (night, picked)} == {"Crashed"}
-        assert workspace.accounts.acquire_leases(ids, "another-host:8:x", now=workspace.now(), for_s=LEASE_S) == ids
+        assert workspace.accounts.leases.acquire(ids, "another-host:8:x", now=workspace.now(), for_s=LEASE_S) == ids

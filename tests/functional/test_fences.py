@@ -170,12 +170,12 @@ def test_a_lease_that_another_run_has_acquired_since_lets_nothing_be_written(ids
     first, second = new_owner(), new_owner()
     with workspace_of(standin) as workspace:
         now = workspace.now()
-        assert workspace.accounts.acquire_leases(ids, first, now=now, for_s=60) == ids
+        assert workspace.accounts.leases.acquire(ids, first, now=now, for_s=60) == ids
         files = workspace.lake.paths("listens")
-        with workspace.accounts.leased(first):
+        with workspace.accounts.leases.fenced(first):
             late = now + timedelta(seconds=61)
-            assert workspace.accounts.acquire_leases(ids[:1], second, now=late, for_s=60) == ids[:1]
-            workspace.accounts.release(second)
+            assert workspace.accounts.leases.acquire(ids[:1], second, now=late, for_s=60) == ids[:1]
+            workspace.accounts.leases.release(second)
             with pytest.raises(LockLost, match=ids[0]):
                 _pull(workspace, ids)
             _pull(workspace, ids[1:])

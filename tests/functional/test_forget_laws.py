@@ -97,8 +97,8 @@ class Forgetting(RuleBasedStateMachine):
         """A night that has read and then sleeps longer than its lease."""
         self._later()
         owner = new_owner()
-        self.accounts.acquire_leases([person], owner, now=self.now, for_s=600)
-        with self.accounts.leased(owner), self.database.read() as connection:
+        self.accounts.leases.acquire([person], owner, now=self.now, for_s=600)
+        with self.accounts.leases.fenced(owner), self.database.read() as connection:
             leases = leases_of(connection)
         self.late.append((leases, person, self._track(person)))
 

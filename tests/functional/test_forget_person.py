@@ -183,7 +183,7 @@ def test_nothing_happens_without_a_yes(ids: list[str], standin: StandIn) -> None
 
 def test_an_account_that_is_being_pulled_is_not_touched(ids: list[str], standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
-        workspace.accounts.acquire_leases(
+        workspace.accounts.leases.acquire(
             [ids[0]], new_owner(), now=datetime.now(UTC), for_s=600.0
         )  # the command's clock
     assert _moodlog("forget", "--user", ids[0], "--yes").exit_code != 0

@@ -15,7 +15,7 @@ from mood_core.domain.listen_window import ListenClient
 from mood_core.errors import StoreUnreachable
 from mood_core.store.loading.ledger import loaded_among
 from mood_core.store.locks.leases import Renewal, may_live, new_owner, owner_here
-from mood_core.store.queries.accounts import NOT_CALLED
+from mood_core.store.queries.account_leases import NOT_CALLED
 from mood_core.usecases.nightly.night_report import NightReport, Verdict
 from mood_core.usecases.nightly.pull_account import HELD, pull_leased
 from mood_core.usecases.nightly.pull_listens import PullListens, PullOutcome
@@ -39,18 +39,18 @@ def test_what_one_run_holds_another_does_not_get_until_it_lets_go(standin: Stand
     first, second = new_owner(), new_owner()
     with workspace_of(standin) as workspace:
         ids, now = connect_listeners(workspace, standin), workspace.now()
-        assert workspace.accounts.acquire_leases(ids[:2], first, now=now, for_s=60) == ids[:2]
-        assert workspace.accounts.acquire_leases(ids, second, now=now, for_s=60) == ids[2:]
-        assert workspace.accounts.acquire_leases(ids[:2], first, now=now, for_s=60) == ids[:2]
-        workspace.accounts.release(first)
-        assert workspace.accounts.acquire_leases(ids, second, now=now, for_s=60) == ids
+        assert workspace.accounts.leases.acquire(ids[:2], first, now=now, for_s=60) == ids[:2]
+        assert workspace.accounts.leases.acquire(ids, second, now=now, for_s=60) == ids[2:]
+        assert workspace.accounts.leases.acquire(ids[:2], first, now=now, for_s=60) == ids[:2]
+        workspace.accounts.leases.release(first)
+        assert workspace.accounts.leases.acquire(ids, second, now=now, for_s=60) == ids
 
 
 def test_hundreds_of_thousands_of_accounts_or_batches_fit_one_question(standin: StandIn) -> None:
     many = [f"nobody-{number}" for number in range(300_000)]  # more parameters than a statement of either kind can have
     with workspace_of(standin) as workspace:
         ids, now = connect_listeners(workspace, standin), workspace.now()
-        assert workspace.accounts.acquire_leases([*many, *ids], new_owner(), now=now, for_s=60) == ids
+        assert workspace.accounts.leases.acquire([*many, *ids], new_owner(), now=now, for_s=60) == ids
         (known,) = {path.rpartition("/")[2].removesuffix(".parquet") for path in workspace.lake.paths("users")[:1]}
         assert loaded_among(workspace.database, [*many, known]) == {known}
 
@@ -58,12 +58,12 @@ def test_hundreds_of_thousands_of_accounts_or_batches_fit_one_question(standin: 
 def test_a_lease_ends_with_its_lease_or_with_its_process(standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
         ids, now = connect_listeners(workspace, standin), workspace.now()
-        assert workspace.accounts.acquire_leases(ids, "another-host:7:x", now=now, for_s=60) == ids
-        assert workspace.accounts.acquire_leases(ids, new_owner(), now=now + timedelta(seconds=59), for_s=60) == []
+        assert workspace.accounts.leases.acquire(ids, "another-host:7:x", now=now, for_s=60) == ids
+        assert workspace.accounts.leases.acquire(ids, new_owner(), now=now + timedelta(seconds=59), for_s=60) == []
         dead = owner_that_has_ended()
         assert not may_live(dead)
-        assert workspace.accounts.acquire_leases(ids, dead, now=now + timedelta(seconds=61), for_s=600) == ids
-        assert workspace.accounts.acquire_leases(ids, new_owner(), now=now + timedelta(seconds=62), for_s=60) == ids
+        assert workspace.accounts.leases.acquire(ids, dead, now=now + timedelta(seconds=61), for_s=600) == ids
+        assert workspace.accounts.leases.acquire(ids, new_owner(), now=now + timedelta(seconds=62), for_s=60) == ids
 
 
 def test_accounts_with_trouble_of_their_own_come_last(standin: StandIn) -> None:
@@ -72,14 +72,14 @@ def test_accounts_with_trouble_of_their_own_come_last(standin: StandIn) -> None:
         ids, now = connect_listeners(workspace, standin), workspace.now()
         workspace.accounts.troubled([ids[0]], "Spotify answered 500")
         workspace.accounts.troubled([ids[1]], f"{NOT_CALLED}Spotify answered 500")
-        assert workspace.accounts.acquire_leases(ids, new_owner(), now=now, for_s=60) == [ids[1], ids[2], ids[0]]
+        assert workspace.accounts.leases.acquire(ids, new_owner(), now=now, for_s=60) == [ids[1], ids[2], ids[0]]
 
 
 def test_only_active_accounts_are_leased(standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
         ids = connect_listeners(workspace, standin)
         workspace.accounts.set_state(ids[0], "paused")
-        assert workspace.accounts.acquire_leases(ids, new_owner(), now=workspace.now(), for_s=60) == ids[1:]
+        assert workspace.accounts.leases.acquire(ids, new_owner(), now=workspace.now(), for_s=60) == ids[1:]
 
 
 def test_a_lease_is_renewed_once_a_minute() -> None:
@@ -94,20 +94,20 @@ def test_a_lease_is_renewed_once_a_minute() -> None:
 def test_a_lease_belongs_to_the_run_and_a_retry_in_another_process_inherits_it(standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
         ids, now = connect_listeners(workspace, standin), workspace.now()
-        assert workspace.accounts.acquire_leases(ids, "another-host:7:run-1", now=now, for_s=60) == ids
-        assert workspace.accounts.acquire_leases(ids, owner_here("run-2"), now=now, for_s=60) == []
-        assert workspace.accounts.acquire_leases(ids, owner_here("run-1"), now=now, for_s=60) == ids
-        workspace.accounts.release_run("run-1")
-        assert workspace.accounts.acquire_leases(ids, owner_here("run-2"), now=now, for_s=60) == ids
+        assert workspace.accounts.leases.acquire(ids, "another-host:7:run-1", now=now, for_s=60) == ids
+        assert workspace.accounts.leases.acquire(ids, owner_here("run-2"), now=now, for_s=60) == []
+        assert workspace.accounts.leases.acquire(ids, owner_here("run-1"), now=now, for_s=60) == ids
+        workspace.accounts.leases.release_run("run-1")
+        assert workspace.accounts.leases.acquire(ids, owner_here("run-2"), now=now, for_s=60) == ids
 
 
 def test_one_shard_of_a_run_releases_no_other(standin: StandIn) -> None:
     owner = owner_here("run-1")
     with workspace_of(standin) as workspace:
         ids, now = connect_listeners(workspace, standin), workspace.now()
-        workspace.accounts.acquire_leases(ids, owner, now=now, for_s=60)
-        workspace.accounts.release(owner, ids[:1])
-        assert workspace.accounts.acquire_leases(ids, new_owner(), now=now, for_s=60) == ids[:1]
+        workspace.accounts.leases.acquire(ids, owner, now=now, for_s=60)
+        workspace.accounts.leases.release(owner, ids[:1])
+        assert workspace.accounts.leases.acquire(ids, new_owner(), now=now, for_s=60) == ids[:1]
 
 
 def test_an_account_that_another_run_holds_is_a_problem_of_this_one(
@@ -116,7 +116,7 @@ def test_an_account_that_another_run_holds_is_a_problem_of_this_one(
     monkeypatch.setattr("mood_core.usecases.nightly.pull_account.WAIT_S", 0.0)
     with workspace_of(standin) as workspace:
         ids, now = connect_listeners(workspace, standin), workspace.now()
-        workspace.accounts.acquire_leases(ids[:1], "another-host:7:x", now=now, for_s=60)
+        workspace.accounts.leases.acquire(ids[:1], "another-host:7:x", now=now, for_s=60)
         outcomes = _pulled(workspace, ids)
         assert {outcome.user_id: outcome.problem for outcome in outcomes} == dict.fromkeys(ids[1:]) | {ids[0]: HELD}
         assert NightReport(outcomes).verdict is Verdict.DEGRADED

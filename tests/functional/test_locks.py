@@ -55,8 +55,8 @@ def test_an_account_is_locked_against_runs_and_released(
     accounts, another = Accounts(migrated), new_owner()
     monkeypatch.setattr(hold_account, "WAIT_S", 0.3)
     with account_lock(accounts, "ada", lambda: NOW):
-        assert accounts.acquire_leases(["ada"], another, now=NOW, for_s=60) == []
-    assert accounts.acquire_leases(["ada"], another, now=NOW, for_s=60) == ["ada"]
+        assert accounts.leases.acquire(["ada"], another, now=NOW, for_s=60) == []
+    assert accounts.leases.acquire(["ada"], another, now=NOW, for_s=60) == ["ada"]
     with pytest.raises(StoreBusy, match="ada is being pulled"), account_lock(accounts, "ada", lambda: NOW):
         pass
     with account_lock(accounts, "nobody", lambda: NOW):

@@ -164,7 +164,7 @@ def test_nothing_is_moved_under_a_run(
     migrate(target, now=NOW)
     with workspace_of(standin) as workspace:
         ids = [account.user_id for account in workspace.accounts.all()]
-        workspace.accounts.acquire_leases(ids, "elsewhere:1:run", now=NOW, for_s=600)
+        workspace.accounts.leases.acquire(ids, "elsewhere:1:run", now=NOW, for_s=600)
     with pytest.raises(StoreBusy, match="serve"):
         moving.move_database(source, target, now=NOW)
     source.close()

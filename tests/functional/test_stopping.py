@@ -32,4 +32,4 @@ def test_a_pull_that_is_asked_to_stop_finishes_its_account_and_releases_the_othe
         assert outcomes[0].new == len(truth(standin)[ids[0]]) > 0
         pulled = {account.user_id for account in workspace.accounts.all() if account.last_pulled_at}
         assert pulled == set(ids[:1])
-        assert workspace.accounts.acquire_leases(ids, new_owner(), now=workspace.now(), for_s=60) == ids
+        assert workspace.accounts.leases.acquire(ids, new_owner(), now=workspace.now(), for_s=60) == ids

@@ -193,9 +193,9 @@ def test_leases_of_another_host_whose_clock_was_ahead_hold_nothing(
     with Workspace(now=lambda: NOW) as workspace:
         ids = connect_listeners(workspace, configured)
         accounts = Accounts(workspace.database)
-        assert accounts.acquire_leases(ids, "another-host:7:x", now=NOW + AHEAD, for_s=600) == ids
-        assert accounts.acquire_leases(ids, new_owner(), now=NOW, for_s=600) == ids
-        accounts.acquire_leases(ids[-1:], "another-host:7:x", now=NOW + AHEAD, for_s=600)
+        assert accounts.leases.acquire(ids, "another-host:7:x", now=NOW + AHEAD, for_s=600) == ids
+        assert accounts.leases.acquire(ids, new_owner(), now=NOW, for_s=600) == ids
+        accounts.leases.acquire(ids[-1:], "another-host:7:x", now=NOW + AHEAD, for_s=600)
         PersonErasure(workspace.database).begin(ids[-1], new_owner(), now=NOW)
         ahead = TokenRows(workspace.database, wall_clock=(NOW + AHEAD).timestamp)
         assert ahead.acquire_refresh_lease(ids[0], "x", 45.0)

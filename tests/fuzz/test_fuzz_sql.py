@@ -79,9 +79,9 @@ def test_any_value_written(held: tuple[Database, dict[str, Any]], who: str, trac
         lambda: tokens.write(who, b"x", authorised_at=NOW, expected_version=None),
         lambda: tokens.acquire_refresh_lease(who, track, 1.0),
         lambda: tokens.mark_reauthorisation_needed(who, track, expected_version=1),
-        lambda: accounts.acquire_leases([who], track, now=NOW, for_s=1.0),
+        lambda: accounts.leases.acquire([who], track, now=NOW, for_s=1.0),
         lambda: accounts.troubled(who, track),
-        lambda: accounts.release(who),
+        lambda: accounts.leases.release(who),
     ):
         with one_sentence():
             write()

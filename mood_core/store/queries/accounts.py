@@ -1,10 +1,9 @@
-"""Accounts: their states, and the leases of the runs that pull them."""
+"""Accounts: their states, their pulls, and who is due."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,22 +12,12 @@ from sqlalchemy import Row
 
 from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due_at, pulled_until
 from mood_core.domain.records import Service, from_ms, to_ms
-from mood_core.errors import StoreError
 from mood_core.store.engine.database import Database
-from mood_core.store.engine.fences import Leases, leased
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.times import with_times
-from mood_core.store.loading.tombstones import newest_forgetting
-from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live, run_of
+from mood_core.store.queries.account_leases import AccountLeases
+from mood_core.store.queries.history_places import HistoryPlaces
 from mood_core.text.names import name_key
-
-NOT_CALLED = "not asked: "
-"""Prefix of the problem of an account that a run did not reach, because something stopped all calls."""
-
-_UNRELEASED: set[str] = set()
-"""Owners in this process whose release failed because the database was down."""
-
-_CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +56,13 @@ class Account:
         return [from_ms(ms) for ms in json.loads(self.changed_plays or "[]")]
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryPlace:
-    """How far the history of an account was read.
-
-    Attributes:
-        up_to: the newest play when it was read last; None before the first pull.
-        down_to: the time down to which an open gap has been read; None if none is begun.
-        starts_at: the oldest play of the history at the last pull; None if the service does not report it.
-        plays: the number of plays of the history at the last pull; None if the service does not report it.
-        empty_since: since when the next page of the open gap is empty; None if it is not.
-    """
-
-    up_to: datetime | None = None
-    down_to: datetime | None = None
-    starts_at: datetime | None = None
-    plays: int | None = None
-    empty_since: datetime | None = None
-
-
 class Accounts:
-    """The accounts in one database."""
+    """The accounts in one database; ``leases`` and ``places`` have the leases and how far the histories were read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.leases = AccountLeases(database)
+        self.places = HistoryPlaces(database)
 
     def all(self, user_ids: Sequence[str] | None = None) -> list[Account]:
         """Every account, or those of ``user_ids`` (an id or a display name each), ordered by user id.
@@ -128,59 +100,6 @@ class Accounts:
         rows = self._database.rows(query("accounts", "user_ids"), {"user_ids": sorted(user_ids)})
         return [_account(row) for row in rows]
 
-    def acquire_leases(self, user_ids: Sequence[str], owner: str, *, now: datetime, for_s: float) -> list[str]:
-        """Acquire the leases of active accounts for ``owner``; returns the accounts that no other living run holds.
-
-        They are ordered by id, accounts with a problem of their own last. Acquiring again renews the lease, which ends
-        ``for_s`` seconds after ``now``. A lease belongs to a run: a retry of the run inherits it, even in another
-        process.
-        """
-        if not user_ids:
-            return []
-        _UNRELEASED.discard(owner)
-        until = now + timedelta(seconds=for_s)
-        times = {"now": to_ms(now), "until": to_ms(until), "latest": to_ms(until + _CLOCKS_DIFFER)}
-        with self._database.write() as connection:
-            holders = connection.scalars(query("lease_owners"))
-            free = [owner, *(holder for holder in holders if _is_free_for(owner, holder))]
-            values = {"owner": owner, "user_ids": user_ids, "free": free, **times}
-            rows = connection.execute(query("acquire_account_leases"), values)
-            acquired = [(_has_problem(row.last_problem), row.user_id) for row in rows]
-        return [user_id for _, user_id in sorted(acquired)]
-
-    @contextmanager
-    def leased(self, owner: str | None = None) -> Iterator[None]:
-        """Write rows of people only while ``owner`` holds its present leases.
-
-        A batch is refused if another run has acquired one of these accounts since. Rows of people who were forgotten
-        since are dropped, with or without an owner, because the rows may have been read before.
-        """
-        with self._database.read() as connection:
-            rows = connection.execute(query("lease_numbers"), {"owner": owner})
-            numbers = {row.user_id: row.lease_number for row in rows}
-            since = newest_forgetting(connection)
-        with leased(Leases(self._database.engine.url, since, owner or "", numbers)):
-            yield
-
-    def release(self, owner: str, user_ids: Sequence[str] | None = None) -> None:
-        """Release the leases of ``owner``: all, or those of ``user_ids``.
-
-        If the database fails, the next owner in this process that acquires these leases gets them.
-        """
-        options = () if user_ids is None else ("user_ids",)
-        try:
-            self._database.run(query("release_account_leases", *options), {"owner": owner, "user_ids": user_ids})
-        except StoreError:
-            _UNRELEASED.add(owner)
-            raise
-
-    def release_run(self, run: str) -> None:
-        """Release every lease of ``run``, which has died, in whatever process it held them."""
-        with self._database.write() as connection:
-            holders = connection.scalars(query("lease_owners"))
-            for owner in [holder for holder in holders if run_of(holder) == run]:
-                connection.execute(query("release_account_leases"), {"owner": owner})
-
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None:
         """Record that these accounts were pulled without a problem, their pace, and when they are due again."""
         if not user_ids:
@@ -202,50 +121,9 @@ class Accounts:
         """The service that an account is pulled from; Spotify without an account."""
         return Service(self._database.scalar(query("service"), {"id": user_id}) or Service.SPOTIFY)
 
-    def history_place(self, user_id: str) -> HistoryPlace:
-        """How far the account's history was read."""
-        for up_to, down_to, starts_at, plays, empty_since in self._database.rows(
-            query("history_place"), {"id": user_id}
-        ):
-            return HistoryPlace(_time(up_to), _time(down_to), _time(starts_at), plays, _time(empty_since))
-        return HistoryPlace()
-
-    def set_read_up_to(
-        self, user_id: str, moment: datetime, *, starts_at: datetime | None = None, plays: int | None = None
-    ) -> None:
-        """Record the newest play up to which the account's history was read, its oldest play and number of plays."""
-        start = None if starts_at is None else to_ms(starts_at)
-        values = {"id": user_id, "value": to_ms(moment), "start": start, "plays": plays}
-        self._database.run(query("set_read_up_to"), values, durable=True)
-
-    def set_changed_plays(self, user_id: str, times: Sequence[datetime], *, since: datetime) -> None:
-        """Record the stored plays that changed at the service. Earlier records until ``since`` stay."""
-        known = self._database.scalar(query("changed_plays"), {"id": user_id})
-        kept = [ms for ms in json.loads(known or "[]") if ms <= to_ms(since)]
-        changed = json.dumps([*kept, *map(to_ms, times)]) if kept or times else None
-        if changed != known:
-            self._database.run(query("set_changed_plays"), {"id": user_id, "value": changed})
-
-    def restart_history(self, user_id: str) -> None:
-        """Let the next pull read the account's whole history."""
-        self._database.run(query("restart_history"), {"id": user_id}, durable=True)
-
-    def set_read_down_to(self, user_id: str, moment: datetime | None) -> None:
-        """Record the time down to which an open gap has been read; None once it is filled."""
-        value = None if moment is None else to_ms(moment)
-        self._database.run(query("set_read_down_to"), {"id": user_id, "value": value}, durable=True)
-
-    def set_empty_since(self, user_id: str, moment: datetime) -> None:
-        """Record since when the next page of an open gap is empty."""
-        self._database.run(query("set_empty_since"), {"id": user_id, "value": to_ms(moment)}, durable=True)
-
     def set_state(self, user_id: str, state: str, reason: str | None = None) -> bool:
         """Set an account's state; False if there is no such account. ``active`` clears the last problem."""
         return self._database.run(query("set_account_state"), {"state": state, "reason": reason, "id": user_id}) > 0
-
-
-def _time(ms: int | None) -> datetime | None:
-    return None if ms is None else from_ms(ms)
 
 
 def _account(row: Row[Any]) -> Account:
@@ -262,11 +140,3 @@ def _pull(user_id: str, at: datetime, pace: Pace) -> dict[str, Any]:
     half_window = None if pace.half_window is None else pace.half_window // timedelta(milliseconds=1)
     times = {"at": to_ms(at), "due": to_ms(due_at(at, pace)), "half_window": half_window}
     return {"id": user_id, "plays": pace.plays, **times}
-
-
-def _is_free_for(owner: str, holder: str) -> bool:
-    return run_of(holder) == run_of(owner) or holder in _UNRELEASED or not may_live(holder)
-
-
-def _has_problem(problem: str | None) -> bool:
-    return problem is not None and not problem.startswith(NOT_CALLED)

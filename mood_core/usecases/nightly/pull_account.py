@@ -42,10 +42,10 @@ def pull_leased(
     outcomes: list[PullOutcome] = []
     left = list(user_ids)
     while left:
-        leased = accounts.acquire_leases(left, owner, now=clock(), for_s=LEASE_S)
-        renew = Renewal(lambda ids=leased: accounts.acquire_leases(ids, owner, now=clock(), for_s=LEASE_S))  # type: ignore[misc]
+        leased = accounts.leases.acquire(left, owner, now=clock(), for_s=LEASE_S)
+        renew = Renewal(lambda ids=leased: accounts.leases.acquire(ids, owner, now=clock(), for_s=LEASE_S))  # type: ignore[misc]
         try:
-            with accounts.leased(owner):
+            with accounts.leases.fenced(owner):
                 outcomes += pull(leased, now=now, progress=lambda _, renew=renew: renew())  # type: ignore[misc]
         finally:
             _release(accounts, owner, leased)
@@ -63,7 +63,7 @@ def _release(accounts: Accounts, owner: str, user_ids: Sequence[str]) -> None:
     """Release leases. A failure is only logged, so that it does not hide the outcomes or an earlier error."""
     try:
         if user_ids:
-            accounts.release(owner, user_ids)
+            accounts.leases.release(owner, user_ids)
     except StoreError as error:
         log.warning("leases of %d accounts were not released and will expire: %s", len(user_ids), error.message)
 

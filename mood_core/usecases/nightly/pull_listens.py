@@ -15,7 +15,8 @@ from mood_core.domain.records import Gap, Listen, Service, Track
 from mood_core.errors import MoodlogError, PremiumEnded, QuotaExceeded, StoreError, Unavailable
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS, LISTENS, TRACKS
-from mood_core.store.queries.accounts import NOT_CALLED, Accounts
+from mood_core.store.queries.account_leases import NOT_CALLED
+from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.listens import ListenStore
 from mood_core.text.format import plural
 from mood_core.usecases.batches import Batches
@@ -173,7 +174,7 @@ class PullListens:
             progress(PullOutcome(user_id))
             return self.stop()
 
-        reader = HistoryReader(self.stored, self.accounts, self.batches, after_page, dry_run=self.dry_run)
+        reader = HistoryReader(self.stored, self.accounts.places, self.batches, after_page, dry_run=self.dry_run)
         read = reader.read(user_id, client, now=now)
         breaker.succeeded()
         if not self.dry_run:

@@ -15,7 +15,7 @@ from mood_core.domain.listen_window import AnyPlay, HistoryClient, ListenWindow
 from mood_core.domain.records import Gap, ListenSource
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import GAPS
-from mood_core.store.queries.accounts import Accounts, HistoryPlace
+from mood_core.store.queries.history_places import HistoryPlace, HistoryPlaces
 from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.imports.new_scrobbles import NewScrobbles, new_scrobbles, period
@@ -49,7 +49,7 @@ class HistoryReader:
     """
 
     stored: ListenStore
-    accounts: Accounts
+    places: HistoryPlaces
     batches: Batches
     after_page: Callable[[], bool]
     dry_run: bool = field(default=False, kw_only=True)
@@ -64,7 +64,7 @@ class HistoryReader:
         result = ReadHistory()
         window = client.recently_played()
         new, stored = self._new(user_id, client, window, result, until=now)
-        place = self.accounts.history_place(user_id)
+        place = self.places.get(user_id)
         if has_grown(window, new, place):  # the whole history is read again
             place = HistoryPlace()
         gap = self._gap_before(user_id, window, new, place, now)
@@ -72,16 +72,16 @@ class HistoryReader:
             return replace(result, gap=gap is not None)
         if gap is not None:
             if place.up_to is None:
-                self.accounts.restart_history(user_id)
+                self.places.restart(user_id)
             self.batches.add(GAPS, to_table(GAPS, [gap]), now=now)  # before the listens, which would hide it
         write_scrobbles(new, window.tracks, self.stored, self.batches, now=now)
         if gap is None and not self._read_late(user_id, client, window, place, result, now):
             return replace(result, gap=bool(self.stored.open_gaps(user_id)))
         if window.times:
             starts, plays = window.history_starts_at, window.history_plays
-            self.accounts.set_read_up_to(user_id, max(window.times), starts_at=starts, plays=plays)
+            self.places.set_read_up_to(user_id, max(window.times), starts_at=starts, plays=plays)
             changed = changed_plays(window, ListenSource(client.service), stored)
-            self.accounts.set_changed_plays(user_id, changed, since=min(window.times))
+            self.places.set_changed_plays(user_id, changed, since=min(window.times))
         self._fill_gaps(user_id, client, result, now)
         return replace(result, gap=bool(self.stored.open_gaps(user_id)))
 
@@ -127,13 +127,13 @@ class HistoryReader:
         return not any(self.after_page() for _ in pages)
 
     def _fill_gaps(self, user_id: str, client: HistoryClient, result: ReadHistory, now: datetime) -> None:
-        done, gaps = self.accounts.history_place(user_id).down_to, self.stored.open_gaps(user_id)
+        done, gaps = self.places.get(user_id).down_to, self.stored.open_gaps(user_id)
         begun = {gap: done for gap in gaps if done and gap.starts_at < done < gap.ends_at}
         others = [gap for gap in reversed(gaps) if gap not in begun]
         for gap, moment in [*begun.items(), *((gap, gap.ends_at) for gap in others)]:
             if self.after_page() or not self._fill(gap, moment, client, result, now):
                 return
-            self.accounts.set_read_down_to(user_id, None)
+            self.places.set_read_down_to(user_id, None)
 
     def _fill(self, gap: Gap, moment: datetime, client: HistoryClient, result: ReadHistory, now: datetime) -> bool:
         """Read ``gap`` from ``moment`` back; returns whether it is filled, and not stopped.
@@ -142,13 +142,13 @@ class HistoryReader:
         """
         for page in self._pages(gap.user_id, client, moment, gap.starts_at, result, now):
             if page is None:
-                since = self.accounts.history_place(gap.user_id).empty_since
+                since = self.places.get(gap.user_id).empty_since
                 if since is None:
-                    self.accounts.set_empty_since(gap.user_id, now)
+                    self.places.set_empty_since(gap.user_id, now)
                 if since is None or now - since < EMPTY_FOR:
                     return False
                 break
-            self.accounts.set_read_down_to(gap.user_id, page)
+            self.places.set_read_down_to(gap.user_id, page)
             if self.after_page():
                 return False
         self.batches.add(GAPS, to_table(GAPS, [replace(gap, filled_at=now)]), now=now)
