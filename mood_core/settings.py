@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mood_core.errors import ConfigError
@@ -27,12 +27,41 @@ log = logging.getLogger(__name__)
 
 _HOME = "moodlog_home"
 _reads: dict[str, str | None] = {"env_file": ".env"}  # pydantic's own reader does not check the owner
-_Words = Annotated[tuple[str, ...], NoDecode]
 
 
 def default_home() -> Path:
     """The platform's data folder for moodlog."""
     return platformdirs.user_data_path("moodlog", appauthor=False)
+
+
+def _by_comma(value: object) -> object:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _secure(value: str) -> str:
+    problem = insecure(value)
+    if problem is not None:
+        raise ValueError(problem)
+    return value
+
+
+def _header(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("it is sent in a header: use printable ASCII characters")
+    return value
+
+
+def _without_login(value: str) -> str:
+    if has_login(value):
+        raise ValueError("it must have no keys before the bucket; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    return value
+
+
+_Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_by_comma)]
+_Folder = Annotated[Path, AfterValidator(absolute)]
+_Url = Annotated[str, AfterValidator(_secure)]
+_LakeUrl = Annotated[str, AfterValidator(_without_login)]
+_Header = Annotated[str, AfterValidator(_header)]
 
 
 class Settings(BaseSettings):
@@ -46,7 +75,7 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
-    home: Path = Field(
+    home: _Folder = Field(
         default_factory=default_home,
         description="folder for the database, the lake, the token key and caches; default the platform's data folder",
     )
@@ -54,7 +83,7 @@ class Settings(BaseSettings):
         default=None,
         description="sqlite:///FILE or postgresql+psycopg://...; default HOME/moodlog.db",
     )
-    lake_url: str | None = Field(default=None, description="a folder or s3://bucket/prefix; default HOME/lake")
+    lake_url: _LakeUrl | None = Field(default=None, description="a folder or s3://bucket/prefix; default HOME/lake")
 
     spotify_client_id: str = Field(
         default="",
@@ -71,8 +100,10 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("MOODLOG_SPOTIFY_REDIRECT_URI", "SPOTIPY_REDIRECT_URI"),
         description="redirect URI after consent, exactly as registered for the app",
     )
-    spotify_api_url: str = Field(default="https://api.spotify.com/v1", description="URL of the Web API")
-    spotify_accounts_url: str = Field(default="https://accounts.spotify.com", description="URL of the Accounts service")
+    spotify_api_url: _Url = Field(default="https://api.spotify.com/v1", description="URL of the Web API")
+    spotify_accounts_url: _Url = Field(
+        default="https://accounts.spotify.com", description="URL of the Accounts service"
+    )
     spotify_daily_budget: int = Field(
         default=500,
         ge=0,
@@ -81,7 +112,7 @@ class Settings(BaseSettings):
     spotify_rate_budget: int = Field(
         default=0, ge=0, description="calls in 30 s to Spotify by all workers together; 0 for no limit"
     )
-    reccobeats_url: str = Field(default="https://api.reccobeats.com/v1", description="URL of the ReccoBeats API")
+    reccobeats_url: _Url = Field(default="https://api.reccobeats.com/v1", description="URL of the ReccoBeats API")
 
     feature_sources: _Words = Field(
         default=("catalog", "spotify", "reccobeats"), description="sources of audio features, in order"
@@ -93,17 +124,17 @@ class Settings(BaseSettings):
     resolver_daily_budget: int = Field(
         default=2_000, ge=0, description="calls in 24 hours to each endpoint of Deezer and MusicBrainz; 0 for no limit"
     )
-    deezer_url: str = Field(default="https://api.deezer.com", description="URL of the Deezer API")
-    musicbrainz_url: str = Field(default="https://musicbrainz.org/ws/2", description="URL of the MusicBrainz API")
-    listenbrainz_url: str = Field(default="https://api.listenbrainz.org", description="URL of the ListenBrainz API")
-    lastfm_url: str = Field(default="https://ws.audioscrobbler.com", description="URL of the Last.fm API")
+    deezer_url: _Url = Field(default="https://api.deezer.com", description="URL of the Deezer API")
+    musicbrainz_url: _Url = Field(default="https://musicbrainz.org/ws/2", description="URL of the MusicBrainz API")
+    listenbrainz_url: _Url = Field(default="https://api.listenbrainz.org", description="URL of the ListenBrainz API")
+    lastfm_url: _Url = Field(default="https://ws.audioscrobbler.com", description="URL of the Last.fm API")
     lastfm_api_key: SecretStr | None = Field(
         default=None, description="key of the Last.fm API, to pull listens from there; https://www.last.fm/api"
     )
     history_daily_budget: int = Field(
         default=5_000, ge=0, description="calls in 24 hours to each of ListenBrainz and Last.fm; 0 for no limit"
     )
-    contact: str = Field(
+    contact: _Header = Field(
         default="", description="your e-mail address or URL for MusicBrainz, which is not asked without one"
     )
     audio_analyser: str = Field(
@@ -125,46 +156,6 @@ class Settings(BaseSettings):
     import_max_ratio: int = Field(default=200, ge=1, description="most unpacked bytes per packed byte of a file")
     import_max_row_bytes: int = Field(default=2**20, ge=1, description="most bytes of one row of an export")
     import_max_depth: int = Field(default=16, ge=1, description="most nested folders in one archive")
-
-    @field_validator("feature_sources", "resolvers", "catalog", mode="before")
-    @classmethod
-    def _by_comma(cls, value: object) -> object:
-        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-    @field_validator("home")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return absolute(value)
-
-    @field_validator(
-        "spotify_api_url",
-        "spotify_accounts_url",
-        "reccobeats_url",
-        "deezer_url",
-        "musicbrainz_url",
-        "listenbrainz_url",
-        "lastfm_url",
-    )
-    @classmethod
-    def _secure(cls, value: str) -> str:
-        problem = insecure(value)
-        if problem is not None:
-            raise ValueError(problem)
-        return value
-
-    @field_validator("contact")
-    @classmethod
-    def _header(cls, value: str) -> str:
-        if not (value.isascii() and value.isprintable()):
-            raise ValueError("it is sent in a header: use printable ASCII characters")
-        return value
-
-    @field_validator("lake_url")
-    @classmethod
-    def _without_login(cls, value: str | None) -> str | None:
-        if value is not None and has_login(value):
-            raise ValueError("it must have no keys before the bucket; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-        return value
 
     @classmethod
     def settings_customise_sources(
