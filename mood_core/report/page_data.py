@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms
 from mood_core.errors import InputError
-from mood_core.report.heard import ANSWERS, BY_PERIOD, Heard, read_heard
+from mood_core.report.heard import Heard, read_heard
+from mood_core.report.period_answers import ANSWERS, BY_PERIOD
 from mood_core.report.queries import VIEWS, page_sql
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from mood_core.report.heard import ANSWERS
+from mood_core.report.period_answers import ANSWERS
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
 

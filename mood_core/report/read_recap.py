@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from mood_core.domain.days import day_number, day_of
+from mood_core.domain.days import day_number, day_of, local_span
 from mood_core.domain.intervals import share_interval
 from mood_core.domain.records import MOODS
-from mood_core.report.heard import local_span
 from mood_core.report.recap import Most, Recap, counted_before, minutes_of, no_listens
 from mood_core.report.recap_period import Period, Unit, last_full, period_with
 from mood_core.store.engine.database import Database

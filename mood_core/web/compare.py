@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mood_core.report.heard import local_span
+from mood_core.domain.days import local_span
 from mood_core.report.page_data import plain_rows
 from mood_core.report.recap_period import Period
 from mood_core.store.engine.database import Database

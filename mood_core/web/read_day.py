@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from mood_core.domain.days import local_span
 from mood_core.domain.records import from_ms
-from mood_core.report.heard import local_span
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account

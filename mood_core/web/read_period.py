@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from mood_core.report.heard import ANSWERS, Heard, read_heard
+from mood_core.report.heard import Heard, read_heard
 from mood_core.report.page_data import local_gap, page_rows, plain_rows
+from mood_core.report.period_answers import ANSWERS
 from mood_core.report.queries import VIEWS, page_sql
 from mood_core.report.recap_period import Period
 from mood_core.store.engine.database import Database

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from mood_core.lake.schema import DATASETS
-from mood_core.report.heard import ANSWERS
+from mood_core.report.period_answers import ANSWERS
 from mood_core.report.queries import VIEWS, page_sql
 from mood_core.store.engine import named_queries
 from mood_core.store.engine.named_queries import query
