@@ -65,6 +65,10 @@ WHERE track_key = ANY(:ids);
 -- Remove a view.
 DROP VIEW IF EXISTS any_view;
 
+-- name: comment_on_table
+-- PostgreSQL only: set the comment of a table.
+COMMENT ON TABLE any_table IS 'any_text';
+
 -- name: comment_on_view
 -- PostgreSQL only: set the comment of a view.
 COMMENT ON VIEW any_view IS 'any_text';

@@ -21,7 +21,7 @@ from mood_core.store.engine.sql_files import sql_files, sql_folder
 print(json.dumps({
     "package": mood_core.__file__,
     "sql": str(sql_folder()),
-    "migrations": [file.name for file in sql_files("migrations", "sqlite")],
+    "tables": [file.name for kind in ("schema", "migrations") for file in sql_files(kind, "sqlite")],
     "deployments": [deployment.name for deployment in read_deployments()],
     "deployments_file": str(deployments_file()),
     "model": load_classifier().model_version,
@@ -69,8 +69,8 @@ def test_an_installed_wheel_finds_its_sql_its_deployments_and_its_model(wheel: P
     assert answer["sql"] == str(installed / "mood_core" / "_sql")
     assert answer["deployments_file"] == str(installed / "flows" / "_deploy" / "prefect.yaml")
     checkout = _ask(str(ROOT), tmp_path)
-    assert {name: answer[name] for name in ("migrations", "deployments", "model")} == {
-        name: checkout[name] for name in ("migrations", "deployments", "model")
+    assert {name: answer[name] for name in ("tables", "deployments", "model")} == {
+        name: checkout[name] for name in ("tables", "deployments", "model")
     }
 
 

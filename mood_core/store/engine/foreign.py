@@ -15,7 +15,7 @@ from mood_core.store.engine.sql_files import sql_files
 
 _NAMED = 3
 _WAIT_S = 60.0
-_CREATES = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW)(?: IF NOT EXISTS)? (\w+)", re.MULTILINE | re.IGNORECASE)
+_CREATES = re.compile(r"^CREATE (?:TABLE|VIEW) (\w+)", re.MULTILINE | re.IGNORECASE)
 
 
 def refuse_foreign(database: Database) -> None:
@@ -41,7 +41,7 @@ def refuse_clashes(database: Database) -> None:
         ConfigError: A table has such a name.
         StoreError: It cannot be read.
     """
-    files = [*sql_files("migrations", database.dialect), *sql_files("views", database.dialect)]
+    files = [*sql_files("schema", database.dialect), *sql_files("views", database.dialect)]
     ours = {"schema_migrations", *(name.lower() for file in files for name in _CREATES.findall(file.text))}
     clashes = [table for table in foreign_tables(database) if table.lower() in ours]
     if clashes:

@@ -1,6 +1,7 @@
 """Updates a database to the schema of this moodlog: each migration once, views whenever their files change.
 
-Everything happens in one transaction, which both databases can roll back, and in one process at a time.
+A new database gets the tables of ``sql/schema`` at once, and all migrations count as applied. Everything happens in one
+transaction, which both databases can roll back, and in one process at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.engine.foreign import refuse_clashes, refuse_foreign
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import SqlFile, earlier_digests, sql_files
-from mood_core.store.engine.view_comments import create_view, view_digest
+from mood_core.store.engine.view_comments import create_view, describe_tables, view_digest
 
 _LOCK = 0x6D6F6F64  # "mood": the advisory lock of a migration on PostgreSQL
 
@@ -39,6 +40,7 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
         return []
     files = sql_files("migrations", database.dialect)
     views = sql_files("views", database.dialect)
+    schema = sql_files("schema", database.dialect)
     with database.write() as connection:
         _lock(connection)
         connection.execute(query("create_migrations_table"))
@@ -47,14 +49,17 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
         missing = [file for file in files if file.name not in done]
         # Views are removed first: a migration may change their tables.
         _drop_views(connection, list(_views_of(done)))
-        for file in missing:
+        # A new database needs no migrations, because the schema has what they lead to.
+        for file in missing if done else schema or missing:
             _run_script(connection, file)
+        for file in missing:
             _record(connection, file.name, file.sha256, now)
         if views:
             connection.execute(query("delete_rows", table="view_columns"))
         for view in views:
             create_view(connection, view)
             _record(connection, _VIEW + view.name, view_digest(view), now)
+        describe_tables(connection, schema)
         for grants in sql_files("roles", database.dialect):
             _run_script(connection, grants)
     return [file.name for file in missing]

@@ -1,8 +1,9 @@
-"""Creates the views with their documentation in the database itself.
+"""Creates the views with their documentation in the database itself, and describes the tables.
 
 The documentation has one home: the comment at the top of a view's file, and ``sql/columns.toml``. On SQLite it becomes
 comments inside the statement that ``.schema`` shows, on PostgreSQL ``COMMENT ON``; the view ``data_dictionary`` lists
-it on both, and ``docs/data-dictionary.md`` is made from it.
+it on both, and ``docs/data-dictionary.md`` is made from it. The comment of a table is the first one inside its
+``CREATE TABLE`` in ``sql/schema``, where SQLite keeps it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import textwrap
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -42,6 +43,7 @@ INNER = frozenset(
 """Views that are a base of other views and are not for users."""
 
 _HEADER = re.compile(r"(?:-- .*\n)+")
+_TABLE = re.compile(r"^CREATE TABLE (\w+) \(\n((?: +-- .*\n)+)", re.MULTILINE)
 _WIDTH = 118
 
 
@@ -97,9 +99,11 @@ def create_view(connection: Connection, view: SqlFile) -> None:
         connection.execute(query("drop_view", view=name))
         _run(connection, _with_comments(view.text, meaning))
     else:
-        _run(connection, query("comment_on_view", view=name, text=_quoted(meaning.comment)).text)
-        for column, text in meaning.columns.items():
-            _run(connection, query("comment_on_column", view=name, column=column, text=_quoted(text)).text)
+        columns = [
+            query("comment_on_column", view=name, column=column, text=_quoted(text)).text
+            for column, text in meaning.columns.items()
+        ]
+        _run(connection, query("comment_on_view", view=name, text=_quoted(meaning.comment)).text, *columns)
     if name not in INNER:
         texts = [(None, meaning.comment), *meaning.columns.items()]
         rows = [
@@ -109,9 +113,24 @@ def create_view(connection: Connection, view: SqlFile) -> None:
         connection.execute(query("describe_view"), rows)
 
 
+def describe_tables(connection: Connection, schema: Iterable[SqlFile]) -> None:
+    """Give the tables of the ``schema`` their comments on PostgreSQL, also in a database that migrations made."""
+    if connection.dialect.name == "postgresql":
+        comments = [
+            query("comment_on_table", table=table, text=_quoted(_unwrapped(lines))).text
+            for file in schema
+            for table, lines in _TABLE.findall(file.text)
+        ]
+        _run(connection, *comments)
+
+
 def _comment(view: SqlFile) -> str:
     lines = _HEADER.match(view.text)
-    return re.sub(r"\s*\n?-- ", " ", lines.group(0)).strip() if lines else ""
+    return _unwrapped(lines.group(0)) if lines else ""
+
+
+def _unwrapped(comment: str) -> str:
+    return re.sub(r"\s*\n?\s*-- ", " ", comment).strip()
 
 
 def _with_comments(sql: str, meaning: ViewMeaning) -> str:
@@ -126,5 +145,5 @@ def _quoted(text: str) -> str:
     return text.replace("'", "''")
 
 
-def _run(connection: Connection, statement: str) -> None:
-    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+def _run(connection: Connection, *statements: str) -> None:
+    connection.exec_driver_sql(";\n".join(statements), execution_options={"no_parameters": True})
