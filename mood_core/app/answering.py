@@ -9,7 +9,9 @@ from mood_core.app.parts import Parts
 from mood_core.domain.answers import AskedBecause, MoodAnswer
 
 if TYPE_CHECKING:
+    from mood_core.domain.sitting import Sitting
     from mood_core.usecases.answers.ask import Question
+    from mood_core.usecases.answers.sittings import Taken
     from mood_core.usecases.answers.summary import AnswerSummary
 
 
@@ -47,6 +49,24 @@ class Answering(Parts):
         from mood_core.usecases.answers.ask import questions
 
         return questions(user_id, self.answer_rows, count, seed=seed, without=without)
+
+    def sitting(self, user_id: str, count: int = 20) -> Sitting:
+        """A new sitting with up to ``count`` questions to a person."""
+        from mood_core.usecases.answers.sittings import new_sitting
+
+        return new_sitting(self.questions(user_id, count))
+
+    def take_answer(self, sitting: Sitting, user_id: str, answer: str) -> Taken | None:
+        """Record the answer to the current question, unless one was given elsewhere; None after the last question."""
+        from mood_core.usecases.answers.sittings import take_answer
+
+        return take_answer(sitting, user_id, answer, self.answer_rows, self.batches, now=self.now())
+
+    def take_back(self, sitting: Sitting, user_id: str) -> Sitting:
+        """Undo the latest answer of a sitting, whose question is then the current one."""
+        from mood_core.usecases.answers.sittings import take_back
+
+        return take_back(sitting, user_id, self.answer_rows, self.batches, now=self.now())
 
     def answer_summary(self, user_id: str) -> AnswerSummary:
         """What a person answered, and what was learned from it."""

@@ -18,6 +18,7 @@ from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.errors import InputError
 from mood_core.text.format import plural
 from mood_core.text.sanitise import plain
+from mood_core.usecases.answers.sittings import new_sitting
 from mood_core.usecases.people.manage_users import the_only_account
 
 if TYPE_CHECKING:
@@ -115,25 +116,25 @@ class _Session:
 
     def __init__(self, workspace: Workspace, user_id: str, questions: list[Question]) -> None:
         self._workspace, self._user_id, self._questions = workspace, user_id, questions
-        self._answered: list[int] = []
-        self._place = 0
+        self._sitting = new_sitting(questions)
 
     def run(self, read_key: Callable[[], str]) -> None:
         """Ask until the last question or the key q; Ctrl-C ends it too, and every answer is stored."""
         click.echo(_HELP)
         try:
-            while self._place < len(self._questions):
-                self._show(self._questions[self._place])
+            while self._sitting.current is not None:
+                self._show(self._questions[self._sitting.place])
                 if not self._take(read_key):
                     break
         except (KeyboardInterrupt, EOFError):
             click.echo()
-        many = plural(len(self._answered), "answer")
+        many = plural(len(self._sitting.answered), "answer")
         click.echo(f"{many} stored; `moodlog answers` shows what was learned from them.")
 
     def _show(self, question: Question) -> None:
         heard = plural(question.listens, "listen")
-        click.echo(f"\n{self._place + 1}/{len(self._questions)}  {plain(question.track)} - {plain(question.artists)}")
+        place = f"{self._sitting.place + 1}/{len(self._questions)}"
+        click.echo(f"\n{place}  {plain(question.track)} - {plain(question.artists)}")
         click.echo(f"   {heard}  {question.link or 'a local file'}")
 
     def _take(self, read_key: Callable[[], str]) -> bool:
@@ -143,7 +144,7 @@ class _Session:
             if key in ("q", "\x04"):
                 return False
             if key == " ":
-                self._place += 1
+                self._sitting = self._sitting.forward(answered=False)
                 return True
             if key == "u":
                 self._undo()
@@ -167,16 +168,15 @@ class _Session:
         return "|".join(mood for mood in moods if mood)
 
     def _store(self, given: str) -> None:
-        question = self._questions[self._place]
-        self._workspace.answer(self._user_id, question.track_id, given, because=question.asked_because)
-        click.echo(f"   {given.replace('|', ', then ')}")
-        self._answered.append(self._place)
-        self._place += 1
+        taken = self._workspace.take_answer(self._sitting, self._user_id, given)
+        if taken is not None:
+            self._sitting = taken.sitting
+            is_new = taken.counts.answer == given
+            click.echo(f"   {'' if is_new else 'answered elsewhere: '}{taken.counts.answer.replace('|', ', then ')}")
 
     def _undo(self) -> None:
-        if not self._answered:
+        if self._sitting.latest is None:
             click.echo("   there is no answer of this sitting to undo")
             return
-        self._place = self._answered.pop()
-        self._workspace.undo_answer(self._user_id, self._questions[self._place].track_id)
+        self._sitting = self._workspace.take_back(self._sitting, self._user_id)
         click.echo("   undone; asked again:")

@@ -33,6 +33,13 @@ class AskedBecause(StrEnum):
     VOLUNTEERED = "volunteered"
 
 
+REASONS = {
+    AskedBecause.UNCERTAIN: "The model is not certain about this track, and it was heard often: your answer teaches most.",
+    AskedBecause.RANDOM: "Drawn at random from all labelled tracks: such answers show how often the labels are right.",
+}
+"""Why a track is asked about, for people. No reason says which mood the model has chosen."""
+
+
 @dataclass(frozen=True, slots=True)
 class MoodAnswer:
     """A person's answer about a track; ``answer`` is one of :data:`ANSWERS`.

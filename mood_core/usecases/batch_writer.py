@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -46,12 +46,20 @@ class BatchWriter:
         self.lake = lake
         self.database = database
 
-    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime, created_at: datetime | None = None) -> int:
+    def add(
+        self,
+        dataset: Dataset,
+        rows: pa.Table,
+        *,
+        now: datetime,
+        created_at: datetime | None = None,
+        only_if: Callable[[Connection], bool] | None = None,
+    ) -> int:
         """Publish ``rows`` as one batch file, then load it; returns the number of rows. Without rows, no file is made.
 
         :meth:`batch_time` dates the batch. With ``created_at`` this is idempotent: the same rows make the same batch,
         even after a crash. Rows of forgotten people are dropped, even if they were forgotten since this run read its
-        input.
+        input. ``only_if`` decides in the transaction whether anything is written.
 
         Raises:
             LockLost: Another run has acquired this run's exclusive lock or account lease; no file is made.
@@ -61,6 +69,8 @@ class BatchWriter:
             return 0
         # The file is published inside the transaction, so that no other run can acquire the lock before the commit.
         with self.database.load() as connection:
+            if only_if is not None and not only_if(connection):
+                return 0
             wanted = allowed_rows(connection, dataset, rows)
             if wanted.num_rows == 0:
                 return 0

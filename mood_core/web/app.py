@@ -18,6 +18,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.web.access import Access
 from mood_core.web.answers import Answers
 from mood_core.web.api import api
+from mood_core.web.ask import AskPage
 from mood_core.web.guard import guarded
 from mood_core.web.metrics import CONTENT_TYPE, metrics
 from mood_core.web.pages import Pages
@@ -44,6 +45,7 @@ def create_app(workspace: Workspace, access: Access, *, read_only: bool = False)
             Mount("/api", inner),
             *[Route(f"/{{person}}/{kind}.{form}", other.picture) for kind in PICTURES for form in FORMATS],
             *Answers(site).routes(),
+            *AskPage(site).routes(),
             *Pages(site).routes(),
         ],
         exception_handlers={HTTPException: other.refused, MoodlogError: other.failed, Exception: other.broken},

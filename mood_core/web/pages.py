@@ -121,7 +121,6 @@ class Pages:
         values = {
             "person": person,
             "view": view,
-            "may_answer": not self._site.read_only,
             "form_token": self._site.access.form_token(),
         }
         return self._site.page(request, "track.html.j2", values)

@@ -73,6 +73,7 @@ class Site:
         shared = {
             "request": request,
             "intervals": request.query_params.get("intervals") == "1",
+            "may_answer": not self.read_only,
             "quality": headline(self.workspace.model_card),
         }
         content = self._templates.get_template(template).render({**shared, **values})

@@ -141,6 +141,25 @@ WHERE
     u.user_id = :user
     AND EXISTS (SELECT 1 FROM listens AS l WHERE l.user_key = u.user_key AND l.track_key = t.track_key);
 
+-- name: asked_track
+-- A track with a person's number of listens: the counted ones, then those since.
+SELECT
+    t.track_id,
+    t.name AS track,
+    t.artists,
+    coalesce(k.listens, 0) + (
+        SELECT count(*) FROM listens AS l
+        WHERE
+            l.user_key = u.user_key
+            AND l.played_at_ms >= coalesce(c.until_ms, 0)
+            AND l.track_key = t.track_key
+    ) AS listens
+FROM users AS u
+INNER JOIN tracks AS t ON t.track_id = :track
+LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+LEFT JOIN counted_tracks AS k ON u.user_key = k.user_key AND t.track_key = k.track_key
+WHERE u.user_id = :user;
+
 -- name: shown_model
 -- The model version that labels a track.
 SELECT c.model_version FROM tracks AS t

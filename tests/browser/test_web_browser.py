@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from mood_core.app.workspace import Workspace
+from mood_core.domain.answers import AskedBecause
+from mood_core.domain.sitting import Asked, Sitting
 from tests.browser.looks import BROKEN_DATES, TEXT_ON_TEXT
 from tests.report_history import add_history, workspace
 from tests.served_pages import ServedPages, served
 
 pytestmark = pytest.mark.slow
+_ASKED = tuple(Asked(f"{track:022d}", AskedBecause.RANDOM) for track in range(5))
+_SITTINGS = [Sitting(_ASKED, place) for place in range(6)]
 _PATHS = (
     "/",
     "/~ada",
@@ -21,6 +25,8 @@ _PATHS = (
     "/~ada/2026-11?intervals=1",
     "/~ada/2026-11-20",
     f"/~ada/track/{1:022d}",
+    f"/~ada/track/{4:022d}",
+    *(f"/~ada/ask?sitting={sitting.to_text()}" for sitting in (_SITTINGS[4], _SITTINGS[5])),
     "/~ada/search?q=band",
     "/~ada/data",
     "/compare?one=~ada&a=2026-10&b=2026-11&intervals=1",
@@ -108,6 +114,46 @@ def test_the_keyboard_leads_from_a_person_to_an_answer(browser: Any, pages: Serv
     page.keyboard.press("u")
     page.locator(".answer button[value=undone]").wait_for(state="detached")
     assert context.problems == []
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_sitting_by_keys_alone(browser: Any, pages: ServedPages, width: int) -> None:
+    context = _context(browser, pages, width)
+    page = context.new_page()
+    page.goto(f"{pages.url}/~ada/ask?sitting={_SITTINGS[0].to_text()}")
+    for number, keys in enumerate(["3", "Space", "tc3", "h", "n"], 1):
+        page.get_by_text(f"Question {number} of 5").wait_for()
+        page.wait_for_load_state()  # the keys need the script
+        assert page.evaluate("document.activeElement.tagName") == "H1"
+        for key in [keys] if keys == "Space" else keys:
+            page.keyboard.press(key)
+    page.get_by_text("4 answers stored").wait_for()
+    for number in (5, 4, 3, 1):
+        page.wait_for_load_state()
+        page.keyboard.press("u")
+        page.get_by_text(f"Question {number} of 5").wait_for()
+    assert context.problems == []
+    context.close()
+
+
+def test_a_sitting_by_touch_and_without_scripts(browser: Any, pages: ServedPages) -> None:
+    context = _context(browser, pages, 390, has_touch=True, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{pages.url}/~ada/ask?sitting={_SITTINGS[0].to_text()}")
+    for name in ("Calm", "Skip"):
+        button = page.get_by_role("button", name=name)
+        box = button.bounding_box()
+        assert box["height"] >= 44
+        assert box["y"] + box["height"] <= 900  # without scrolling
+        button.tap()
+    page.get_by_text("Two moods").tap()
+    page.get_by_label("and also").select_option("Sad")
+    page.get_by_role("button", name="Save").tap()
+    page.get_by_text("Question 4 of 5").wait_for()
+    for number in (3, 1):
+        page.get_by_role("button", name="Undo").tap()
+        page.get_by_text(f"Question {number} of 5").wait_for()
     context.close()
 
 

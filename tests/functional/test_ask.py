@@ -94,6 +94,7 @@ def test_scripts_ask_and_answer_without_a_terminal(history: Workspace) -> None:
         return done.output
 
     assert "--json" in run("ask", code=2)
+    assert "`moodlog ask NAME`" in run("answers")  # nobody has answered yet
     asked = [json.loads(line) for line in run("ask", "ada", "--count", "4", "--json").splitlines()]
     assert len({one["track_id"] for one in asked}) == 4
     assert {one["asked_because"] for one in asked} == {"uncertain", "random"}

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mood_core.domain.answers import AskedBecause, MoodAnswer
+from sqlalchemy import Connection
+
+from mood_core.domain.answers import UNDONE, AskedBecause, MoodAnswer
 from mood_core.domain.records import from_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+
+_LOCK = 0x616E7377  # "answ": PostgreSQL's advisory lock of first answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,21 @@ class AnswerRows:
             at = from_ms(row.answered_at_ms)
             return MoodAnswer(user_id, track_id, at, row.answer, AskedBecause(row.asked_because), row.shown_model)
         return None
+
+    def has_none(self, user_id: str, track_id: str, connection: Connection) -> bool:
+        """Whether no answer of the person about the track counts; no other transaction adds one until the end of this.
+
+        Only transactions that ask this wait for each other.
+        """
+        if connection.dialect.name == "postgresql":  # SQLite has one writer
+            connection.execute(query("lock_transaction"), {"key": _LOCK})
+        row = connection.execute(query("latest_answer"), {"user": user_id, "track": track_id}).first()
+        return row is None or row.answer == UNDONE
+
+    def asked_track(self, user_id: str, track_id: str) -> Any:
+        """The name, artists and listens of a track that the person heard; None if there is none."""
+        rows = self._database.rows(query("asked_track"), {"user": user_id, "track": track_id})
+        return next((row for row in rows if row.listens), None)
 
     def has_heard(self, user_id: str, track_id: str) -> bool:
         """Whether the person has a listen of the track."""

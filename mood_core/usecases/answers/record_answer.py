@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from mood_core.domain.answers import ANSWERS, UNDONE, AskedBecause, MoodAnswer
 from mood_core.errors import InputError
@@ -21,8 +22,11 @@ def record_answer(
     *,
     because: AskedBecause,
     now: datetime,
+    replace: bool = True,
 ) -> MoodAnswer:
     """Store the answer; at the return it is the label of all listens that ``user_id`` has of ``track_id``.
+
+    Unless ``replace``, an answer that counts already stays. Returns the answer that counts.
 
     Raises:
         InputError: ``answer`` is not one of the possible answers, or the person has no listen of the track.
@@ -33,8 +37,10 @@ def record_answer(
     if not rows.has_heard(user_id, track_id):
         raise InputError(f"{user_id} has no listen of the track {track_id}; answer about a track of `moodlog history`")
     found = MoodAnswer(user_id, track_id, batches.batch_time(now), answer, because, rows.shown_model(track_id))
-    batches.add(MOOD_ANSWERS, to_table(MOOD_ANSWERS, [found]), now=found.answered_at)
-    return found
+    is_first = None if replace else partial(rows.has_none, user_id, track_id)
+    if batches.add(MOOD_ANSWERS, to_table(MOOD_ANSWERS, [found]), now=found.answered_at, only_if=is_first):
+        return found
+    return rows.latest(user_id, track_id) or found
 
 
 def undo_answer(user_id: str, track_id: str, rows: AnswerRows, batches: Batches, *, now: datetime) -> MoodAnswer | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mood_core.domain.learning import FEWEST_ANSWERS
 from mood_core.store.queries.answer_rows import AnswerRows
+from mood_core.text.format import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,30 @@ class AnswerSummary:
     def as_dict(self) -> dict[str, Any]:
         """The summary as JSON values."""
         return asdict(self)
+
+    def sentences(self) -> list[str]:
+        """What was answered and learned, for people."""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.by_reason.items())
+        said = [f"Answers about {plural(self.tracks, 'track')}{f' ({reasons})' if reasons else ''}."]
+        return [*said, *(self._missing() if self.scores is None else self._learned(self.scores))]
+
+    def _missing(self) -> list[str]:
+        missing = max(0, FEWEST_ANSWERS - self.usable)
+        more = f"{plural(missing, 'more answer')} to questions of `moodlog ask`" if missing else "the next run"
+        return [f"Nothing was learned yet: that needs {more}."] if self.tracks else []
+
+    def _learned(self, scores: dict[str, Any]) -> Iterator[str]:
+        yield f"{self.version}: {'in use' if self.promoted else 'not better than the model, so not used'}."
+        random = scores["at_random"]
+        for when in ("before", "after"):
+            low, high = scores[f"{when}_low"], scores[f"{when}_high"]
+            of = f"{random[when]} of {random['answers']} tracks drawn at random"
+            yield f"Agreement {when}: {of} (90% interval {low:.0%} to {high:.0%})."
+        gain, error = scores["log_loss_gain"], scores["log_loss_gain_se"]
+        yield f"Log loss: {scores['log_loss_before']:.2f} before; gain {gain:+.2f} ± {error:.2f}."
+        for mood, one in scores["by_mood"].items():
+            if one["answers"]:
+                yield f"{mood}: {one['before']} before, {one['after']} after, of {plural(one['answers'], 'answer')}."
 
 
 def answer_summary(user_id: str, rows: AnswerRows, model_version: str | None) -> AnswerSummary:
