@@ -34,7 +34,7 @@ class AskedBecause(StrEnum):
 
 
 REASONS = {
-    AskedBecause.UNCERTAIN: "The model is not certain about this track, and it was heard often: your answer teaches most.",
+    AskedBecause.UNCERTAIN: "The model is not certain about it, and it is heard often: your answer teaches most.",
     AskedBecause.RANDOM: "Drawn at random from all labelled tracks: such answers show how often the labels are right.",
 }
 """Why a track is asked about, for people. No reason says which mood the model has chosen."""

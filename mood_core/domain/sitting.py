@@ -13,6 +13,7 @@ from typing import Self
 
 from mood_core.domain.answers import AskedBecause
 
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A track to ask about, and why."""
@@ -23,7 +24,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """The questions ``asked``. ``place`` is that of the current one; ``answered`` are places, the latest answer last."""
+    """The questions ``asked``: the ``place`` of the current one, the places ``answered``, the latest last."""
 
     asked: tuple[Asked, ...]
     place: int = 0
