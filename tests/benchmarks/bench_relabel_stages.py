@@ -13,16 +13,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pyarrow as pa
-
 from mood_core.app.workspace import Workspace
-from mood_core.lake import Lake
-from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, TRACKS, USERS, Dataset
-from mood_core.usecases.batches import Batches
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, TRACKS, USERS
 from mood_core.usecases.nightly.label_tracks import label_tracks
 from tests.benchmarks.bench_pull_scale import database_at
 from tests.benchmarks.bench_store_load import say
@@ -52,18 +47,6 @@ class Timed:
         return timed
 
 
-class TimedBatches(Batches):
-    """Batches that measure writing to the lake apart from the rest."""
-
-    def __init__(self, lake: Lake, workspace: Workspace, timed: Timed) -> None:
-        super().__init__(lake, workspace.database)
-        self._timed = timed
-
-    def add(self, dataset: Dataset, rows: pa.Table, *, now: datetime, created_at: datetime | None = None) -> int:
-        """As in ``Batches``, timed as a whole."""
-        return self._timed("Parquet and SQL", super().add)(dataset, rows, now=now, created_at=created_at)
-
-
 def main(total: int, dialect: str) -> None:
     """Load everything, then label it, timed."""
     timed = Timed()
@@ -79,7 +62,8 @@ def main(total: int, dialect: str) -> None:
         loaded = dict(timed.seconds)
         timed.seconds.clear()
         lake = workspace.lake
-        batches = TimedBatches(lake, workspace, timed)
+        batches = workspace.batches
+        batches.add = timed("Parquet and SQL", batches.add)  # type: ignore[method-assign]
         lake.write = timed("Parquet", lake.write)  # type: ignore[method-assign]
         model = workspace.classifier()
         model.predict = timed("model", model.predict)  # type: ignore[method-assign]
