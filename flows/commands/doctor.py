@@ -110,7 +110,7 @@ def _sources(workspace: Workspace) -> list[Finding]:
 
     refused = {row["source"]: row["unavailable_since"][:10] for row in unavailable_sources(workspace.database)}
     findings: dict[str, Finding] = {}
-    for source in workspace.feature_sources():
+    for source in workspace.feature_sources(patient=False):
         name = source.name.partition(":")[0]
         level, message, remedy = Level.OK, "in use", ""
         if name in refused:

@@ -68,13 +68,19 @@ class Sources(Parts):
 
         return load_classifier(bundled_estimated_folder(), self.settings.runtime)
 
-    def feature_sources(self) -> tuple[FeatureSource, ...]:
-        """The chain of feature sources, in the order of ``MOODLOG_FEATURE_SOURCES``."""
+    def feature_sources(self, *, patient: bool = True) -> tuple[FeatureSource, ...]:
+        """The chain of feature sources, in the order of ``MOODLOG_FEATURE_SOURCES``.
+
+        Unless ``patient``, ReccoBeats is called twice at most, within seconds: a person waits for the answer.
+        """
         from mood_core.features.catalog.file_list import read_list
         from mood_core.features.reccobeats.client import ReccoBeatsClient
         from mood_core.features.registry import SourceParts, build_sources
+        from mood_core.http.json_service import RETRY
+        from mood_core.http.retry import RetryPolicy
 
-        reccobeats = ReccoBeatsClient(self.settings.reccobeats_url, ledger=self.calls)
+        retry = RETRY if patient else RetryPolicy(attempts=2, total_wait_s=2.0)
+        reccobeats = ReccoBeatsClient(self.settings.reccobeats_url, ledger=self.calls, retry=retry)
         self._closing.callback(reccobeats.close)
         parts = SourceParts(
             catalog=(*self.settings.catalog, *read_list(self.settings.catalog_list)),

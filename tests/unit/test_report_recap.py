@@ -148,19 +148,21 @@ NOTHING: dict[str, int] = {}
 ALL_MOODS = ({"Calm": 9, "Energetic": 30, "Happy": 8, "Sad": 14, "Unlabelled": 20}, {"Calm": 20, "Happy": 60})
 
 
-@pytest.mark.parametrize(("period", "begins"), [(WEEK, None), (MONTH, MONDAY), (YEAR, MONDAY)])
 @pytest.mark.parametrize(
-    ("name", "listens", "before"),
+    ("period", "begins", "name", "listens", "before"),
     [
-        *((name, *ALL_MOODS) for name in ("Ada", "x" * 300, WIDEST, "שלום")),
-        (WIDEST, NOTHING, NOTHING),
-        (WIDEST, NOTHING, {"Sad": 3}),
-        (WIDEST, {"Calm": 1}, NOTHING),
-        (WIDEST, {"Calm": 12_000}, {"Sad": 12_000}),
+        (WEEK, None, "Ada", *ALL_MOODS),
+        (MONTH, MONDAY, "x" * 300, *ALL_MOODS),
+        (YEAR, MONDAY, "שלום", *ALL_MOODS),
+        *((period, begins, WIDEST, *ALL_MOODS) for period, begins in ((WEEK, None), (MONTH, MONDAY), (YEAR, MONDAY))),
+        (WEEK, None, WIDEST, NOTHING, NOTHING),
+        (MONTH, MONDAY, WIDEST, NOTHING, {"Sad": 3}),
+        (YEAR, MONDAY, WIDEST, {"Calm": 1}, NOTHING),
+        (MONTH, MONDAY, WIDEST, {"Calm": 12_000}, {"Sad": 12_000}),
     ],
 )
 def test_every_word_of_the_picture_can_be_read_on_a_phone(
-    name: str, listens: dict[str, int], before: dict[str, int], period: Period, begins: date | None
+    period: Period, begins: date | None, name: str, listens: dict[str, int], before: dict[str, int]
 ) -> None:
     pytest.importorskip("matplotlib", reason="the extra plots is not installed")
     from matplotlib.text import Text
