@@ -41,9 +41,11 @@ def moodlog(*arguments: str, given: str | None = None) -> Result:
 
 
 def connect(workspace: Workspace, service: str, name: str) -> str:
-    """Connect ``name`` at ``service`` without a pull; returns the account's id."""
+    """Connect ``name`` at ``service``; returns the account's id. The first pull comes later: it reads the page again."""
     login = Login(name, None, origin(workspace.histories.url(Service(service))))
-    return workspace.connect_history(Service(service), login, "Europe/Berlin").user_id
+    user_id = workspace.connect_history(Service(service), login, "Europe/Berlin").user_id
+    workspace.histories.newest_pages.clear()
+    return user_id
 
 
 def pull(workspace: Workspace, user_id: str) -> PullOutcome:

@@ -17,6 +17,7 @@ from mood_core.scrobbles import lastfm, listenbrainz
 from mood_core.scrobbles.lastfm import LastFmClient
 from mood_core.scrobbles.listenbrainz import ListenBrainzClient
 from mood_core.scrobbles.login import Login, refuse_foreign_login
+from mood_core.scrobbles.window import Payload
 from mood_core.settings import Settings
 from mood_core.spotify.tokens import TokenCipher
 from mood_core.store.queries.token_rows import TokenRows
@@ -25,7 +26,10 @@ ScrobbleClient = ListenBrainzClient | LastFmClient
 
 
 class HistoryClients:
-    """Makes clients that share connections; close it at the end. ``cipher`` returns the cipher of stored logins."""
+    """Makes clients that share connections; close it at the end. ``cipher`` returns the cipher of stored logins.
+
+    ``newest_pages`` has the pages that were read when accounts were connected, by their ids, for the first pull.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class HistoryClients:
         now: Callable[[], datetime],
     ) -> None:
         self._settings, self._tokens, self._cipher, self._ledger, self._now = settings, tokens, cipher, ledger, now
+        self.newest_pages: dict[str, Payload] = {}
 
     def for_user(self, user_id: str, service: Service) -> ScrobbleClient:
         """The client of an account with a stored login.
@@ -51,7 +56,7 @@ class HistoryClients:
             if (stored := self._tokens.read(user_id)) is not None:
                 self._tokens.mark_reauthorisation_needed(user_id, reason, expected_version=stored.version)
 
-        return self.for_login(user_id, service, login, refused)
+        return self.for_login(user_id, service, login, refused, self.newest_pages.pop(user_id, None))
 
     def login_of(self, user_id: str) -> Login:
         """The stored login of an account. Raises like :meth:`for_user`."""
@@ -75,12 +80,17 @@ class HistoryClients:
         return (login.origin, login.name) == (origin(self.url(service)), name)
 
     def for_login(
-        self, user_id: str, service: Service, login: Login, refused: Callable[[str], None] = lambda _: None
+        self,
+        user_id: str,
+        service: Service,
+        login: Login,
+        refused: Callable[[str], None] = lambda _: None,
+        newest: Payload | None = None,
     ) -> ScrobbleClient:
         """The client of a login that may not be stored yet. Raises like :meth:`for_user`."""
         if service is Service.LASTFM:
-            return LastFmClient(user_id, login, self._lastfm, self._settings.lastfm_api_key, self._now)
-        return ListenBrainzClient(user_id, login, self._listenbrainz, self._now, refused)
+            return LastFmClient(user_id, login, self._lastfm, self._settings.lastfm_api_key, self._now, newest)
+        return ListenBrainzClient(user_id, login, self._listenbrainz, self._now, refused, newest)
 
     def try_login(self, user_id: str, service: Service) -> None:
         """Use the stored login. If the service accepts it, the account is active again. Raises like a pull."""

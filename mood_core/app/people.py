@@ -62,7 +62,8 @@ class People(Parts):
         """
         from mood_core.usecases.people.connect_account import register_user
 
-        name = self.histories.for_login("", service, login).check()
+        client = self.histories.for_login("", service, login)
+        name = client.check()
         user_id = known.user_id if known else f"{service.value}:{name}"
         found = known or self.accounts.with_id(user_id)
         zone_name = found.timezone if found and keep_timezone else timezone
@@ -77,6 +78,8 @@ class People(Parts):
             self.tokens.write(id_, ciphertext, authorised_at=now, expected_version=None, service=service)
 
         register_user(user, keep, self.batches, now=user.connected_at)
+        if client.newest is not None:
+            self.histories.newest_pages[user_id] = client.newest
         return user
 
     def keep_token(self, user_id: str, token: Token) -> None:

@@ -6,9 +6,7 @@ commands use only one, and the import of the model takes a second.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -42,9 +40,12 @@ class Workspace(People, Models, Answering):
         parts = self.listen_client, self.listens, self.accounts, self.batches
         return PullListens(*parts, dry_run=dry_run, stop=stop, quarantine=self.quarantine_rows)
 
-    def quarantine_rows(self, user_id: str, rows: Sequence[dict[str, Any]]) -> Path | None:
-        """Quarantine invalid ``rows`` of a person: see :meth:`quarantine_file`."""
-        return self.quarantine_file(user_id, StringIO("".join(f"{json.dumps(row)}\n" for row in rows)))
+    def quarantine_rows(self, user_id: str, rows: Sequence[tuple[dict[str, Any], object]]) -> int:
+        """Quarantine invalid ``rows`` of a person once, unless they were forgotten; returns the number of new ones."""
+        from mood_core.usecases.quarantine import quarantine_once
+
+        gone = not rows or self.batches.gone_among([user_id])
+        return 0 if gone else quarantine_once(rows, self.settings.quarantine, user_id)
 
     def quarantine_file(self, user_id: str, rows: IO[str]) -> Path | None:
         """Quarantine invalid ``rows``, one JSON object a line, unless the person was forgotten; returns the file."""

@@ -6,7 +6,7 @@ filled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -26,13 +26,14 @@ class SkipReason(StrEnum):
 class SkippedItem:
     """A skipped item. ``position`` counts from 0 in the response; ``detail`` names the invalid field.
 
-    ``at_s`` is its time, s since 1970, if it has one.
+    ``at_s`` is its time, s since 1970, if it has one. ``row`` is the item itself, for the quarantine.
     """
 
     reason: SkipReason
     position: int
     detail: str = ""
     at_s: int | None = None
+    row: object = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

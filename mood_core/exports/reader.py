@@ -7,7 +7,7 @@ agent, country, user name, platform) are never read.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import IO, Any
 
@@ -18,7 +18,7 @@ from mood_core.exports.parse_row import BadRow, ImportFilter, ParsedExport, RowP
 from mood_core.exports.rows import RowStream
 from mood_core.exports.sources import JsonFile
 
-_SCRUB = ("ip_addr", "user_agent", "username", "conn_country", "platform", "city", "region")
+_SCRUB = ("ip_addr", "user_agent", "username", "user_name", "conn_country", "platform", "city", "region")
 _REPORT_EVERY = 5_000
 
 
@@ -78,7 +78,8 @@ class _Reader:
                 outcome = parse(row)
             except BadRow as reason:
                 outcome = RowOutcome.MALFORMED
-                _quarantine_row(self._quarantine, name, position, str(reason), row)
+                kept = {"file": name, "position": position, "reason": str(reason)}
+                self._quarantine.write(quarantine_line(kept, row))
             if outcome is not None:
                 outcomes[outcome] += 1
             if position % _REPORT_EVERY == 0:
@@ -87,13 +88,13 @@ class _Reader:
         return position
 
 
-def _quarantine_row(quarantine: IO[str], name: str, position: int, reason: str, row: Any) -> None:
-    kept = {"file": name, "position": position, "reason": reason}
+def quarantine_line(kept: Mapping[str, Any], row: Any) -> str:
+    """The line of a quarantined ``row``: a JSON object with ``kept``, without what identifies a person or a device."""
     try:
-        line = json.dumps(kept | {"row": _scrubbed(row)}, default=str)
+        line = json.dumps({**kept, "row": _scrubbed(row)}, default=str)
     except RecursionError:
-        line = json.dumps(kept | {"row": None, "note": "nested too deeply to store"})
-    quarantine.write(line + "\n")
+        line = json.dumps({**kept, "row": None, "note": "nested too deeply to store"})
+    return line + "\n"
 
 
 def _scrubbed(value: Any) -> Any:

@@ -22,7 +22,7 @@ from mood_core.domain.scrobbles import from_lastfm
 from mood_core.errors import AccessDenied, ConfigError, MoodlogError, NotFound, RateLimited, Unavailable
 from mood_core.http.json_service import JsonService
 from mood_core.scrobbles.login import Login
-from mood_core.scrobbles.window import older_page, window_of
+from mood_core.scrobbles.window import Payload, older_page, window_of
 
 PAGE = 200
 """Listens in one response at most, besides the track that is playing now."""
@@ -34,18 +34,28 @@ _NO_USER, _FAILED, _BAD_KEY, _OFFLINE, _BUSY, _HIDDEN, _SUSPENDED, _TOO_FAST = 6
 
 
 class LastFmClient:
-    """The listens of one account; ``now`` returns the current time."""
+    """The listens of one account; ``now`` returns the current time.
+
+    ``newest`` is the newest page that :meth:`check` has read; the first pull uses it instead of a call.
+    """
 
     service = Service.LASTFM
 
     def __init__(
-        self, user_id: str, login: Login, http: JsonService, key: SecretStr | None, now: Callable[[], datetime]
+        self,
+        user_id: str,
+        login: Login,
+        http: JsonService,
+        key: SecretStr | None,
+        now: Callable[[], datetime],
+        newest: Payload | None = None,
     ) -> None:
         if key is None or not key.get_secret_value():
             raise ConfigError(
                 "MOODLOG_LASTFM_API_KEY is not set; create a key at https://www.last.fm/api/account/create and set it"
             )
         self._user_id, self._login, self._http, self._key, self._now = user_id, login, http, key, now
+        self.newest = newest
 
     def recently_played(self) -> ListenWindow:
         """The newest 200 listens, without a cursor, because listens can appear days late.
@@ -56,19 +66,21 @@ class LastFmClient:
             ConfigError: the API key is refused.
             SourceError: the service failed.
         """
-        return self._page({"limit": PAGE})
+        payload, self.newest = self.newest or self._tracks({"limit": PAGE}), None
+        return self._page(payload)
 
     def played_before(self, moment: datetime) -> ListenWindow:
         """The newest 200 listens before ``moment``. Raises like :meth:`recently_played`."""
-        return older_page(self._page({"limit": PAGE, "to": -(-to_ms(moment) // 1000)}), moment, self._http)
+        payload = self._tracks({"limit": PAGE, "to": -(-to_ms(moment) // 1000)})
+        return older_page(self._page(payload), moment, self._http)
 
     def check(self) -> str:
-        """The user's name as Last.fm spells it. Raises like :meth:`recently_played`."""
-        name = _part(self._tracks({"limit": 1}).get("@attr")).get("user")
+        """Read the newest page; returns the user's name as Last.fm spells it. Raises like a pull."""
+        self.newest = self._tracks({"limit": PAGE})
+        name = _part(self.newest.get("@attr")).get("user")
         return name if isinstance(name, str) and name else self._login.name
 
-    def _page(self, form: Mapping[str, str | int]) -> ListenWindow:
-        payload = self._tracks(form)
+    def _page(self, payload: Payload) -> ListenWindow:
         rows = payload.get("track", [])
         rows = [rows] if isinstance(rows, dict) else rows  # a single track is no list
         if not isinstance(rows, list):
@@ -77,7 +89,7 @@ class LastFmClient:
         window = window_of(rows, parse, self._user_id, ListenSource.LASTFM, full=_is_more(payload, rows))
         return replace(window, history_plays=_count(payload, "total"))
 
-    def _tracks(self, form: Mapping[str, str | int]) -> Mapping[str, object]:
+    def _tracks(self, form: Mapping[str, str | int]) -> Payload:
         secret = {"api_key": self._key.get_secret_value()}
         common = {"method": "user.getRecentTracks", "user": self._login.name, "format": "json"}
         answer = self._http.post("2.0/", ENDPOINT, {**form, **common, **secret})

@@ -19,7 +19,7 @@ from mood_core.domain.scrobbles import from_listenbrainz
 from mood_core.errors import NotFound, ReauthorisationNeeded, SourceError
 from mood_core.http.json_service import JsonService
 from mood_core.scrobbles.login import Login
-from mood_core.scrobbles.window import older_page, window_of
+from mood_core.scrobbles.window import Payload, older_page, window_of
 
 PAGE = 1_000
 """Listens in one response at most."""
@@ -32,14 +32,24 @@ _LATEST_S = 10**11
 
 
 class ListenBrainzClient:
-    """The listens of one account; ``now`` returns the current time, ``refused`` is called when the token is refused."""
+    """The listens of one account; ``now`` returns the current time, ``refused`` is called when the token is refused.
+
+    ``newest`` is the newest page that :meth:`check` has read; the first pull uses it instead of a call.
+    """
 
     service = Service.LISTENBRAINZ
 
     def __init__(
-        self, user_id: str, login: Login, http: JsonService, now: Callable[[], datetime], refused: Callable[[str], None]
+        self,
+        user_id: str,
+        login: Login,
+        http: JsonService,
+        now: Callable[[], datetime],
+        refused: Callable[[str], None],
+        newest: Payload | None = None,
     ) -> None:
         self._user_id, self._login, self._http, self._now, self._refused = user_id, login, http, now, refused
+        self.newest = newest
 
     def recently_played(self) -> ListenWindow:
         """The newest 1,000 listens, without a cursor, because listens can appear days late.
@@ -49,19 +59,21 @@ class ListenBrainzClient:
             ReauthorisationNeeded: the token is refused.
             SourceError: the service failed.
         """
-        return self._page({"count": PAGE})
+        payload, self.newest = self.newest or self._payload({"count": PAGE}), None
+        return self._page(payload)
 
     def played_before(self, moment: datetime) -> ListenWindow:
         """The newest 1,000 listens before ``moment``. Raises like :meth:`recently_played`."""
-        return older_page(self._page({"count": PAGE, "max_ts": -(-to_ms(moment) // 1000)}), moment, self._http)
+        payload = self._payload({"count": PAGE, "max_ts": -(-to_ms(moment) // 1000)})
+        return older_page(self._page(payload), moment, self._http)
 
     def check(self) -> str:
-        """The user's name as ListenBrainz spells it. Raises like :meth:`recently_played`."""
-        name = self._payload({"count": 1}).get("user_id")
+        """Read the newest page; returns the user's name as ListenBrainz spells it. Raises like a pull."""
+        self.newest = self._payload({"count": PAGE})
+        name = self.newest.get("user_id")
         return name if isinstance(name, str) and name else self._login.name
 
-    def _page(self, params: Mapping[str, str | int]) -> ListenWindow:
-        payload = self._payload(params)
+    def _page(self, payload: Payload) -> ListenWindow:
         rows = payload.get("listens")
         if not isinstance(rows, list):
             raise self._http.unexpected("has no list of listens", payload)
@@ -70,7 +82,7 @@ class ListenBrainzClient:
         window = window_of(rows, parse, self._user_id, ListenSource.LISTENBRAINZ, full=_is_more(oldest, rows))
         return replace(window, history_starts_at=None if oldest is None else from_ms(oldest * 1000))
 
-    def _payload(self, params: Mapping[str, str | int]) -> Mapping[str, object]:
+    def _payload(self, params: Mapping[str, str | int]) -> Payload:
         path = f"1/user/{quote(self._login.name, safe='')}/listens"
         token = self._login.token
         headers = {} if token is None else {"Authorization": f"Token {token.get_secret_value()}"}

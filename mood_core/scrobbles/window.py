@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +11,9 @@ from mood_core.domain.records import Listen, ListenSource, Track, from_ms
 from mood_core.domain.scrobbles import BadScrobble, Scrobble, started_s
 from mood_core.errors import GarbledPayload
 from mood_core.http.json_service import JsonService
+
+Payload = Mapping[str, object]
+"""The part of a response that has the page of listens."""
 
 
 def window_of(
@@ -31,7 +34,7 @@ def window_of(
         try:
             scrobble = parse(row)
         except BadScrobble as reason:
-            skipped.append(SkippedItem(SkipReason.MALFORMED, position, str(reason), started_s(row)))
+            skipped.append(SkippedItem(SkipReason.MALFORMED, position, str(reason), started_s(row), row))
             continue
         if scrobble is not None:
             scrobbles.append(scrobble)

@@ -12,11 +12,14 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from mood_core.exports.reader import quarantine_line
 from mood_core.features.fetch_report import QuarantinedResponse
-from mood_core.files.private import file_stem, make_private_folder, open_private, write_private
+from mood_core.files.private import append_private, file_stem, make_private_folder, open_private, write_private
 
-Quarantine = Callable[[str, Sequence[dict[str, Any]]], object]
-"""Quarantines invalid rows of a person, by id."""
+Quarantine = Callable[[str, Sequence[tuple[dict[str, Any], object]]], int]
+"""Quarantines invalid rows of a person, by id: (what is known of a row, the row). Returns the number of new ones."""
+
+_PULLED = sha256(b"pulled").hexdigest()[:12]
 
 
 def quarantine_responses(responses: Sequence[QuarantinedResponse], folder: Path, *, now: datetime) -> list[Path]:
@@ -57,6 +60,21 @@ def quarantine_rows(rows: IO[str], folder: Path, user_id: str) -> Path | None:
         for block in _blocks(rows):
             file.write(block)
     return path
+
+
+def quarantine_once(rows: Sequence[tuple[dict[str, Any], object]], folder: Path, user_id: str) -> int:
+    """Add the ``rows`` that are not in it to the private file of a person's pulled rows; returns their number.
+
+    A service shows an invalid row again in each response.
+    """
+    path = folder / f"{file_stem(user_id)}-{_PULLED}.ndjson"
+    make_private_folder(folder)
+    known = set(path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)) if path.exists() else ()
+    new = dict.fromkeys(line for kept, row in rows if (line := quarantine_line(kept, row)) not in known)
+    if new:
+        with append_private(path) as file:
+            file.write("".join(new).encode())
+    return len(new)
 
 
 def delete_quarantined_rows(folder: Path, user_id: str) -> int:

@@ -46,6 +46,17 @@ def test_a_history_is_connected_and_pulled_without_an_app(standin: StandIn, serv
 
 
 @EACH
+def test_connecting_takes_one_call_a_page(standin: StandIn, service: str) -> None:
+    name, page = standin.listeners[0].listener_id, PAGES[service]
+    for count, calls in ((page * 2 + 7, 3), (0, 1)):
+        standin.histories.give(name, count)
+        standin.calls.clear()
+        done = moodlog("connect", "--from", service, name)
+        assert done.exit_code == 0, done.output
+        assert standin.calls.count(ENDPOINTS[service]) == calls
+
+
+@EACH
 @pytest.mark.usefixtures("each_database")
 def test_a_long_history_takes_one_call_a_page_and_goes_on_after_a_failure(standin: StandIn, service: str) -> None:
     listener, count = standin.listeners[0].listener_id, PAGES[service] * 4 + 7

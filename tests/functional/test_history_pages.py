@@ -69,7 +69,8 @@ def test_rows_without_a_valid_time_do_not_stop_the_reading(standin: StandIn, ser
         outcome = pull(workspace, user_id)
         assert (outcome.problem, outcome.gap, stored(workspace)) == (None, False, len(dated))
         assert outcome.skipped > 0
-        assert pull(workspace, user_id).new == 0
+        again = pull(workspace, user_id)
+        assert (again.new, again.skipped) == (0, 0)
 
 
 @EACH
@@ -148,8 +149,27 @@ def test_deletions_are_noticed_beside_a_row_with_a_wrong_time(standin: StandIn) 
         user_id = connect(workspace, "listenbrainz", name)
         assert (pull(workspace, user_id).skipped, stored(workspace)) == (1, 40)
         del standin.histories.given[name][10]
-        pull(workspace, user_id)
+        assert pull(workspace, user_id).skipped == 0
         assert len(workspace.accounts.all()[0].changed_at) == 1
+
+
+@EACH
+def test_invalid_rows_are_quarantined_once_in_one_file_that_is_forgotten(
+    standin: StandIn, service: str, home: Path
+) -> None:
+    name = _give(standin, [END + 400 * 86_400, *(END - 300 * number for number in range(40))])
+    with workspace_of(standin) as workspace:
+        user_id = connect(workspace, service, name)
+        assert [pull(workspace, user_id).skipped for _ in range(3)] == [1, 0, 0]
+        standin.histories.given[name] = [*rows_of(standin, [END + 500 * 86_400]), *standin.histories.given[name]]
+        assert [pull(workspace, user_id).skipped for _ in range(2)] == [1, 0]
+        (kept,) = (home / "quarantine").glob("*.ndjson")
+        lines = [json.loads(line) for line in kept.read_text("ascii").splitlines()]
+        assert [(line["source"], "future" in line["reason"]) for line in lines] == [(service, True)] * 2
+        assert all(line["row"] and "user_name" not in line["row"] for line in lines)
+        assert kept.stat().st_mode & 0o077 == 0
+        workspace.forget(user_id)
+        assert not list((home / "quarantine").glob("*.ndjson"))
 
 
 def test_the_rows_of_an_export_to_the_minute_are_the_plays_of_the_account(standin: StandIn, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def match_pending(
     *,
     now: datetime,
     catalog: Catalog = no_catalog,
-    quarantine: Quarantine = lambda _user_id, _rows: None,
+    quarantine: Quarantine = lambda _user_id, rows: len(rows),
 ) -> int:
     """Store the pending plays whose track is known by now as listens. Returns how many plays were matched to a track.
 
@@ -70,9 +70,8 @@ def match_pending(
     for (user_id, source), plays in groupby(pending, key=lambda play: (play[0], play[5])):
         known = [(play[1:5], track_id) for play in plays if (track_id := search.find(play[2], play[3])) is not None]
         invalid = [play for play, _ in known if not STORED_MS[0] <= play[0] <= STORED_MS[1]]
-        if invalid:
-            quarantine(user_id, [_quarantined(play) for play in invalid])
-            log.warning("%s quarantined: the time is out of range", plural(len(invalid), "pending play"))
+        if invalid and (new := quarantine(user_id, [_quarantined(play) for play in invalid])):
+            log.warning("%s quarantined: the time is out of range", plural(new, "pending play"))
         if known:
             _store(user_id, ListenSource(source), known, search, rows, batches, now)
         found += len(known) - len(invalid)
@@ -80,10 +79,10 @@ def match_pending(
     return found
 
 
-def _quarantined(play: Named) -> dict[str, Any]:
+def _quarantined(play: Named) -> tuple[dict[str, Any], object]:
     ended_at_ms, artist, title, ms_played = play
     row = {"ended_at_ms": ended_at_ms, "artist": artist, "title": title, "ms_played": ms_played}
-    return {"reason": "the time is out of range", "row": row}
+    return {"reason": "the time is out of range"}, row
 
 
 def _names_since(since: datetime, batches: Batches) -> Iterator[tuple[str, str, str]]:

@@ -99,7 +99,7 @@ class PullListens:
     batches: Batches
     dry_run: bool = field(default=False, kw_only=True)
     stop: Callable[[], bool] = field(default=lambda: False, kw_only=True)
-    quarantine: Quarantine = field(default=lambda _user_id, _rows: None, kw_only=True)
+    quarantine: Quarantine = field(default=lambda _user_id, rows: len(rows), kw_only=True)
 
     def __call__(
         self, user_ids: Sequence[str], *, now: datetime, progress: Callable[[PullOutcome], None] = lambda _: None
@@ -174,7 +174,8 @@ class PullListens:
             progress(PullOutcome(user_id))
             return self.stop()
 
-        reader = HistoryReader(self.stored, self.accounts.places, self.batches, after_page, dry_run=self.dry_run)
+        parts = self.stored, self.accounts.places, self.batches, after_page, self.quarantine
+        reader = HistoryReader(*parts, dry_run=self.dry_run)
         read = reader.read(user_id, client, now=now)
         breaker.succeeded()
         if not self.dry_run:
@@ -183,9 +184,11 @@ class PullListens:
 
     def _merge(self, user_id: str, window: ListenWindow, pending: _Pending, now: datetime) -> PullOutcome:
         window, late = split_future(window, now)
-        if late and not self.dry_run:
-            log.warning("account %s: %s quarantined: the time is in the future", user_id, plural(len(late), "listen"))
-            self.quarantine(user_id, [_in_the_future(listen) for listen in late])
+        late_rows = [_in_the_future(listen) for listen in late]
+        quarantined = len(late) if self.dry_run else self.quarantine(user_id, late_rows)
+        if quarantined and not self.dry_run:
+            listens = plural(quarantined, "listen")
+            log.warning("account %s: %s quarantined: the time is in the future", user_id, listens)
         oldest = window.oldest_at
         stored = self.stored.stored_since(user_id, oldest) if oldest else set()
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
@@ -204,7 +207,7 @@ class PullListens:
         pending.tracks.update({track.track_id: track for track in window.tracks if track.track_id in heard})
         if merged.gap:
             pending.gaps.append(merged.gap)
-        return PullOutcome(user_id, len(merged.new), len(window.skipped) + len(late), merged.gap is not None)
+        return PullOutcome(user_id, len(merged.new), len(window.skipped) + quarantined, merged.gap is not None)
 
     def _before(
         self, user_id: str, window: ListenWindow, unknown: Sequence[Listen], plays: Sequence[Stored]
@@ -252,6 +255,6 @@ class PullListens:
         return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
 
 
-def _in_the_future(listen: Listen) -> dict[str, Any]:
+def _in_the_future(listen: Listen) -> tuple[dict[str, Any], object]:
     row = {"played_at": listen.played_at.isoformat(), "track_id": listen.track_id, "source": listen.source.value}
-    return {"reason": "played_at is in the future by this machine's clock", "row": row}
+    return {"reason": "played_at is in the future by this machine's clock"}, row

@@ -21,6 +21,7 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.imports.new_scrobbles import NewScrobbles, new_scrobbles, period
 from mood_core.usecases.imports.write_scrobbles import write_scrobbles
 from mood_core.usecases.nightly.changed_plays import changed_plays
+from mood_core.usecases.quarantine import Quarantine
 
 LATE = timedelta(days=2)
 """How much later than the next play of the person a play may arrive at its service."""
@@ -34,7 +35,10 @@ FEW = 20
 
 @dataclass(slots=True)
 class ReadHistory:
-    """What was pulled from one account: numbers of new listens and skipped rows, and whether a gap is still open."""
+    """What was pulled from one account: numbers of new listens and of rows that were skipped for the first time.
+
+    ``gap`` is whether a gap is still open.
+    """
 
     new: int = 0
     skipped: int = 0
@@ -45,13 +49,15 @@ class ReadHistory:
 class HistoryReader:
     """Reads the history of accounts into the store. In a dry run, only the newest page is read and nothing is stored.
 
-    ``after_page`` is called after each stored page; it returns true to stop, and the next pull continues.
+    ``after_page`` is called after each stored page; it returns true to stop, and the next pull continues. Invalid rows
+    are quarantined.
     """
 
     stored: ListenStore
     places: HistoryPlaces
     batches: Batches
     after_page: Callable[[], bool]
+    quarantine: Quarantine
     dry_run: bool = field(default=False, kw_only=True)
 
     def read(self, user_id: str, client: HistoryClient, *, now: datetime) -> ReadHistory:
@@ -189,7 +195,8 @@ class HistoryReader:
     ) -> tuple[NewScrobbles, list[AnyPlay]]:
         """The new scrobbles of ``window``, and the stored plays near it, at least until ``until``."""
         source, within = ListenSource(client.service), period(window)
-        result.skipped += len(window.skipped)
+        skipped = [({"reason": item.detail, "source": source.value}, item.row) for item in window.skipped]
+        result.skipped += len(skipped) if self.dry_run else self.quarantine(user_id, skipped)
         if within is None:
             return NewScrobbles(), []
         stored = self.stored.plays_between(user_id, within[0], max(within[1], until), source=source)
