@@ -151,10 +151,12 @@ FROM listens AS l
 WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user) AND l.ms_played < :min_ms;
 
 -- name: tracks_by_reason
--- The tracks that a person played, and their listens, by the reason why they have no mood; NULL if they have one.
+-- The tracks that a person played, those of them with features, and their listens, by the reason why they have no mood;
+-- NULL if they have one.
 SELECT
     CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END AS unlabelled_reason,
     count(*) AS tracks,
+    count(coalesce(f.track_key, e.track_key)) AS with_features,
     CAST(sum(h.listens) AS BIGINT) AS listens
 FROM (
     SELECT
@@ -167,6 +169,8 @@ FROM (
 ) AS h
 INNER JOIN track_moods AS t ON h.track_key = t.track_key
 LEFT JOIN person_moods AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
+LEFT JOIN audio_features AS f ON h.track_key = f.track_key
+LEFT JOIN estimated_features AS e ON h.track_key = e.track_key
 GROUP BY CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END;
 
 -- name: open_gaps

@@ -16,8 +16,10 @@ from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database
 from mood_core.store.loading.keep_up import keep_up
 from mood_core.store.queries.answer_rows import AnswerRows
+from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.answers.record_answer import record_answer, undo_answer
 from mood_core.usecases.batches import Batches
+from mood_core.usecases.imports.achieved import achieved
 from mood_core.usecases.people.forget_person import forget_person
 from mood_core.usecases.upkeep.compact import compact
 from mood_core.usecases.upkeep.rebuild import rebuild
@@ -74,6 +76,19 @@ def test_words_become_answers() -> None:
     for wrong in ([], ["joyful"], ["happy", "happy"], ["happy", "none"], ["undone"], ["c", "e", "h"], [""]):
         with pytest.raises(InputError, match="name one mood or two different ones of Calm"):
             answer_of(wrong)
+
+
+def test_an_answer_gives_a_track_a_label_but_no_features(migrated: Database, tmp_path: Path) -> None:
+    batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+    batches.add(USERS, users((ADA, "UTC")), now=NOW)
+    batches.add(TRACKS, tracks("known", "unknown", "refused", "lost"), now=NOW)
+    batches.add(AUDIO_FEATURES, features(["known", "refused"]), now=NOW)
+    batches.add(LISTENS, listens([(ADA, NOW, name) for name in ("known", "unknown", "refused", "lost")]), now=NOW)
+    for track, given in (("known", "Happy"), ("unknown", "Calm"), ("refused", NONE)):
+        answer(migrated, batches, track, given)
+    state = achieved(ADA, ImportRows(migrated))
+    assert (state.tracks, state.tracks_with_features, state.tracks_labelled) == (4, 2, 2)
+    assert state.missing == {"none of these moods": 1, "features not asked for yet": 1}
 
 
 def test_an_answer_is_the_label_of_all_listens_of_the_person_alone(migrated: Database, tmp_path: Path) -> None:

@@ -81,8 +81,11 @@ class ImportRows:
         with self._database.read() as connection:
             return int(connection.scalar(query("listens_shorter_than"), {"user": user_id, "min_ms": min_ms}) or 0)
 
-    def tracks_by_reason(self, user_id: str) -> list[tuple[str | None, int, int]]:
-        """(reason, tracks, listens): why tracks that a person played have no mood; the reason is None if they have."""
+    def tracks_by_reason(self, user_id: str) -> list[tuple[str | None, int, int, int]]:
+        """(reason, tracks, tracks with features, listens): why tracks that a person played have no mood.
+
+        The reason is None if they have one.
+        """
         with self._database.read() as connection:
             return [tuple(row) for row in connection.execute(query("tracks_by_reason"), {"user": user_id})]
 

@@ -12,7 +12,8 @@ from mood_core.store.queries.import_rows import ImportRows
 class Achieved:
     """All stored listens of a person, from any source.
 
-    ``missing`` counts the tracks without a label by the reason; ``pending_plays`` wait until their track is known.
+    A person's own answer labels a track without features. ``missing`` counts the tracks without a label by the reason;
+    ``pending_plays`` wait until their track is known.
     """
 
     listens: int
@@ -37,12 +38,12 @@ NO_FEATURES, LOCAL_FILE = "no features known", "local file"
 def achieved(user_id: str, rows: ImportRows) -> Achieved:
     """Count what is stored of a person."""
     by_reason = rows.tracks_by_reason(user_id)
-    missing = {reason: tracks for reason, tracks, _ in by_reason if reason is not None}
-    labelled = sum(tracks for reason, tracks, _ in by_reason if reason is None)
+    missing = {reason: tracks for reason, tracks, _, _ in by_reason if reason is not None}
+    labelled = sum(tracks for reason, tracks, _, _ in by_reason if reason is None)
     return Achieved(
-        listens=sum(listens for _, _, listens in by_reason),
+        listens=sum(listens for *_, listens in by_reason),
         tracks=labelled + sum(missing.values()),
-        tracks_with_features=labelled + missing.get(NOT_LABELLED, 0),
+        tracks_with_features=sum(featured for _, _, featured, _ in by_reason),
         tracks_labelled=labelled,
         missing=missing,
         pending_plays=len(rows.pending_plays(user_id)),
