@@ -41,7 +41,7 @@ def moodlog(*arguments: str, given: str | None = None) -> Result:
 
 
 def connect(workspace: Workspace, service: str, name: str) -> str:
-    """Connect ``name`` at ``service``; returns the account's id. The first pull comes later and reads the page again."""
+    """Connect ``name`` at ``service``; returns the account's id. The first pull requests the newest page again."""
     login = Login(name, None, origin(workspace.histories.url(Service(service))))
     user_id = workspace.connect_history(Service(service), login, "Europe/Berlin").user_id
     workspace.histories.newest_pages.clear()
