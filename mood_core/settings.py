@@ -151,6 +151,28 @@ class Settings(BaseSettings):
     runtime: Literal["auto", "litert", "keras"] = Field(default="auto", description="what runs the model")
     shards: int = Field(default=4, ge=1, le=256, description="tasks among which the accounts of a run are split")
 
+    web_public_url: str = Field(
+        default="",
+        description="address at which a reverse proxy serves the live pages, see [web](web.md#reverse-proxy)",
+    )
+    web_host: str = Field(default="127.0.0.1", description="IPv4 address on which the live pages listen")
+    web_proxies: _Words = Field(
+        default=("127.0.0.1",), description="addresses or networks from which the reverse proxy connects"
+    )
+    web_proxy_user: str = Field(
+        default="", description="system user of a reverse proxy on this machine; default the user who runs moodlog"
+    )
+    web_user_header: str = Field(
+        default="", description="header in which the reverse proxy sends the name of the logged-in user"
+    )
+    web_users: _Words = Field(
+        default=(), description="the person of each user in that header, as USER=PERSON; PERSON * is for all people"
+    )
+    web_password: SecretStr | None = Field(
+        default=None, description="password of the live pages at their public address, 12 characters or more"
+    )
+    web_read_only: bool = Field(default=False, description="the live pages take no answers about moods")
+
     import_max_bytes: int = Field(default=8 * 2**30, ge=1, description="most bytes of JSON in one import, unpacked")
     import_max_files: int = Field(default=10_000, ge=1, description="most files in one archive")
     import_max_ratio: int = Field(default=200, ge=1, description="most unpacked bytes per packed byte of a file")

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
-import uvicorn
 
 from mood_core.app.workspace import Workspace
 from mood_core.web.access import Access
 from mood_core.web.app import create_app
-from mood_core.web.server import access_of, listen
+from mood_core.web.proxy import proxy_of
+from mood_core.web.server import access_of, listen, server_of
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without the certificates, which take half a second to load
 
@@ -34,11 +34,9 @@ class ServedPages:
 
 @contextmanager
 def served(space: Workspace, *, read_only: bool = False) -> Iterator[ServedPages]:
-    """Serve the pages of ``space`` in a thread of this process."""
+    """Serve the pages of ``space`` in a thread of this process, as its settings say."""
     access, listener = access_of(space), listen(0)
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(space, access, read_only=read_only), log_level="warning", access_log=False)
-    )
+    server = server_of(create_app(space, access, proxy_of(space.settings), read_only=read_only))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     name, value = access.cookie

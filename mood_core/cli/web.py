@@ -38,20 +38,26 @@ def command(port: int | None, open_it: bool, link: bool, read_only: bool, with_p
       moodlog web --open
       moodlog web --link
     """
+    from mood_core.web.proxy import proxy_of
     from mood_core.web.server import access_of, link_to, listen, record_port, recorded_port, serve
 
     with Workspace() as workspace:
-        access = access_of(workspace)
+        settings = workspace.settings
+        proxy, access = proxy_of(settings), access_of(workspace)
         if link:
-            click.echo(link_to(access, recorded_port(workspace.settings.home) if port is None else port))
+            click.echo(link_to(access, recorded_port(settings.home) if port is None else port, proxy))
             return
         _ = workspace.database
         # uvicorn ends the pages first, then raises the signal again.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        with listen(port) as listener, contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
+        with (
+            listen(port, settings.web_host, is_fixed=proxy is not None) as listener,
+            contextlib.suppress(KeyboardInterrupt),
+            tempfile.TemporaryDirectory() as folder,
+        ):
             chosen = listener.getsockname()[1]
-            record_port(workspace.settings.home, chosen)
-            address = link_to(access, chosen)
+            record_port(settings.home, chosen)
+            address = link_to(access, chosen, proxy)
 
             def ready() -> None:
                 click.echo(address)
@@ -63,7 +69,8 @@ def command(port: int | None, open_it: bool, link: bool, read_only: bool, with_p
 
             if with_parent is not None:
                 threading.Thread(target=_end_with, args=(with_parent,), daemon=True).start()
-            serve(workspace, access, listener, ready=ready, read_only=read_only)
+            closed = read_only or settings.web_read_only
+            serve(workspace, access, listener, proxy, ready=ready, read_only=closed)
 
 
 def _open(address: str, folder: Path) -> None:

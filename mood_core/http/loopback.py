@@ -46,7 +46,8 @@ def refusal(headers: Iterable[Header], *, is_get: bool, public: str | None = Non
     hosts = found.get(b"host", [])
     own = _own_origin(hosts[0].lower(), public) if len(hosts) == 1 else None
     if own is None:
-        return "The Host header must be 127.0.0.1 or localhost. Open the address that moodlog printed."
+        other = f", or {public.partition('://')[2]} from the reverse proxy" if public else ""
+        return f"The Host header must be 127.0.0.1 or localhost{other}. Open the address that moodlog printed."
     if any(origin.lower() != own for origin in found.get(b"origin", [])):
         return "Requests from pages of another origin are refused."
     if not set(found.get(b"sec-fetch-site", [])) <= {b"same-origin", b"none"}:

@@ -38,18 +38,22 @@ def read_or_make_token(home: Path) -> str:
 
 
 class Access:
-    """The secrets of the pages of one installation; ``now`` is the clock."""
+    """The secrets of the pages of one installation; ``now`` is the clock, ``password`` opens them without a link."""
 
-    def __init__(self, token: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, token: str, now: Callable[[], datetime], password: str = "") -> None:
         self._token = token
+        self._password = password
         self._now = now
         self._began_ms = to_ms(now())
         self._used: set[str] = set()
 
     @property
     def cookie(self) -> tuple[str, str]:
-        """The name and the value of the cookie. Ports share cookies, so each installation has a name of its own."""
-        return f"moodlog_{self._derived('name')[:8]}", self._derived("cookie")
+        """The name and the value of the cookie. Ports share cookies, so each installation has a name of its own.
+
+        Another password makes another cookie.
+        """
+        return f"moodlog_{self._derived('name')[:8]}", self._derived("cookie", *filter(None, [self._password]))
 
     def new_code(self) -> str:
         """A code for a link, which works once within an hour."""
@@ -77,6 +81,15 @@ class Access:
         """Whether ``value`` is the token, which programs send as ``Authorization: Bearer TOKEN``."""
         return _same(value, self._token)
 
+    @property
+    def has_password(self) -> bool:
+        """Whether there is a password."""
+        return bool(self._password)
+
+    def knows_password(self, value: str) -> bool:
+        """Whether ``value`` is the password."""
+        return self.has_password and _same(value, self._password)
+
     def picture_key(self, path: str) -> str:
         """The key that opens the picture at ``path`` and nothing else."""
         return self._derived("picture", path)[:32]
@@ -85,13 +98,13 @@ class Access:
         """Whether ``value`` is the key of the picture at ``path``."""
         return _same(value, self.picture_key(path))
 
-    def form_token(self) -> str:
-        """What a form of the own pages sends, and another page cannot know."""
-        return self._derived("form")
+    def form_token(self, reader: str = "") -> str:
+        """What a form of the own pages of ``reader``, a user of the reverse proxy, sends; nobody else can know it."""
+        return self._derived("form", *filter(None, [reader]))
 
-    def knows_form_token(self, value: str) -> bool:
-        """Whether ``value`` is from a form of the own pages."""
-        return _same(value, self.form_token())
+    def knows_form_token(self, value: str, reader: str = "") -> bool:
+        """Whether ``value`` is from a form of the own pages of ``reader``."""
+        return _same(value, self.form_token(reader))
 
     def _derived(self, *words: str) -> str:
         return hmac.new(self._token.encode(), "\0".join(("moodlog web", *words)).encode(), sha256).hexdigest()

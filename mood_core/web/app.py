@@ -23,6 +23,7 @@ from mood_core.web.guard import guarded
 from mood_core.web.metrics import CONTENT_TYPE, metrics
 from mood_core.web.pages import Pages
 from mood_core.web.pictures import FORMATS, PICTURES, as_png, as_svg
+from mood_core.web.proxy import Proxy
 from mood_core.web.site import Site
 from mood_core.web.static import assets
 
@@ -31,9 +32,9 @@ log = logging.getLogger(__name__)
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 
 
-def create_app(workspace: Workspace, access: Access, *, read_only: bool = False) -> App:
+def create_app(workspace: Workspace, access: Access, proxy: Proxy | None = None, *, read_only: bool = False) -> App:
     """The pages of ``workspace`` for those who have ``access``; with ``read_only`` they take no answers."""
-    site = Site(workspace, access, read_only=read_only)
+    site = Site(workspace, access, read_only=read_only, users=proxy.users if proxy else None)
     other = _Other(site)
     inner = api(site)
     inner.add_exception_handler(MoodlogError, _json_problem)
@@ -50,7 +51,7 @@ def create_app(workspace: Workspace, access: Access, *, read_only: bool = False)
         ],
         exception_handlers={HTTPException: other.refused, MoodlogError: other.failed, Exception: other.broken},
     )
-    return guarded(app, access)
+    return guarded(app, access, proxy)
 
 
 class _Other:
@@ -67,8 +68,9 @@ class _Other:
             return JSONResponse({"status": "problem", "problems": ["the database cannot be read"]}, 503)
         return JSONResponse({"status": "ok"})
 
-    def metrics(self, request: Request) -> Response:  # noqa: ARG002
+    def metrics(self, request: Request) -> Response:
         """Numbers for Prometheus."""
+        self._site.refuse_limited(request)
         return Response(metrics(self._site.workspace), media_type=CONTENT_TYPE)
 
     def asset(self, request: Request) -> Response:

@@ -59,7 +59,6 @@ class AskPage:
             "latest": None if sitting.latest is None else _track(sitting.latest, space, person),
             "elsewhere": request.query_params.get("elsewhere") == "1",
             "learned": () if asked else space.answer_summary(person.account.user_id).sentences(),
-            "form_token": self._site.access.form_token(),
             "moods_in": moods_in,
         }
         return self._site.page(request, "ask.html.j2", values)

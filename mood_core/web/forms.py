@@ -11,11 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mood_core.domain.answers import answer_of
-from mood_core.http.loopback import Message
 from mood_core.web.people import Person
 from mood_core.web.site import Site
-
-_LARGEST_FORM = 20_000
+from mood_core.web.small_form import small_form
 
 
 async def take_form(site: Site, request: Request, take: Callable[[Person, FormData], Response]) -> Response:
@@ -27,7 +25,7 @@ async def take_form(site: Site, request: Request, take: Callable[[Person, FormDa
     if site.read_only:
         raise HTTPException(403, "These pages are read-only. Start `moodlog web` without --read-only to answer.")
     form = await small_form(request)
-    if not site.access.knows_form_token(str(form.get("form_token", ""))):
+    if not site.knows_form_token(request, str(form.get("form_token", ""))):
         raise HTTPException(403, "This form is not from this page. Load the page again.")
     person = await run_in_threadpool(site.person, request)
     return await run_in_threadpool(take, person, form)
@@ -41,25 +39,3 @@ def answer_in(form: FormData) -> str:
     """
     given = str(form.get("answer", ""))
     return answer_of([str(form.get(name, "")) for name in ("first", "second")] if given == "two" else [given])
-
-
-async def small_form(request: Request) -> FormData:
-    """The form of ``request``, which is short.
-
-    Raises:
-        HTTPException: 413 if it is long, 415 if it has another media type.
-    """
-    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-        raise HTTPException(415, "Send a form.")
-    size = 0
-    receive = request.receive
-
-    async def limited() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > _LARGEST_FORM:
-            raise HTTPException(413, "This form is too long.")
-        return message
-
-    return await Request(request.scope, limited).form()

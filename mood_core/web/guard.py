@@ -1,14 +1,25 @@
-"""Lets only the person who runs moodlog in: ASGI middleware with the secrets of :mod:`mood_core.web.access`."""
+"""Lets only the person who runs moodlog in, and users of their reverse proxy: ASGI middleware.
+
+The secrets are those of :mod:`mood_core.web.access`, the proxy that of :mod:`mood_core.web.proxy`.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, quote
+from ipaddress import IPv4Address
+from urllib.parse import parse_qs
 
 from mood_core.http.loopback import App, LoopbackGuard, Message, Receive, Scope, Send, answer
 from mood_core.web.access import Access
-from mood_core.web.peer import is_another_users
+from mood_core.web.peer import owners_of
+from mood_core.web.proxy import Proxy
+from mood_core.web.sign_in import PATH as SIGN_IN
+from mood_core.web.sign_in import SignIn, goes_to
+
+READER = "moodlog.reader"
+"""The key of the scope that has the user of the reverse proxy; missing for those who may see everybody."""
 
 _OPEN = ("/health", "/assets/")
 _POLICY = (
@@ -29,25 +40,88 @@ _NO_ENTRY = """<!doctype html><html lang="en"><meta charset="utf-8"><title>moodl
 <p><code>moodlog web --link</code> prints a new one. <a href="/">Try again</a></p></main></html>"""
 
 
-def guarded(app: App, access: Access) -> App:
-    """``app`` for browsers with the cookie, programs with the token, and pictures with their key."""
-    name, value = access.cookie
-    cookie = f"{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000"
+def guarded(app: App, access: Access, proxy: Proxy | None = None) -> App:
+    """``app`` for browsers with the cookie, programs with the token, pictures with their key, and the proxy's users."""
+    return LoopbackGuard(_Guard(app, access, proxy), policy=_HEADERS, public=proxy.public if proxy else None)
 
-    async def gated(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and is_another_users(scope.get("client"), scope.get("server")):
-            await answer(send, 403, "Another user of this machine may not see these pages.\n")
-        elif scope["type"] != "http" or scope["path"].startswith(_OPEN) or _may_enter(scope, access):
-            await app(scope, receive, send if scope["path"].startswith("/assets/") else _uncached(send))
-        elif access.take_code(_query(scope).get("code", "")):
+
+class _Guard:
+    """Serves requests whose host and origin are right."""
+
+    def __init__(self, app: App, access: Access, proxy: Proxy | None) -> None:
+        self._app, self._access, self._proxy = app, access, proxy
+        self._sign_in = SignIn(access)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = _headers(scope)
+        is_proxied = self._proxy is not None and headers.get("host", "").lower() == self._proxy.host
+        refusal = self._refusal(scope, is_proxied=is_proxied)
+        if refusal:
+            await answer(send, 403, f"{refusal}\n")
+        elif scope["path"].startswith(_OPEN):
+            await self._app(scope, receive, send if scope["path"].startswith("/assets/") else _uncached(send))
+        elif is_proxied and self._proxy and self._proxy.header in headers and self._proxy.header:
+            await self._serve_user(headers[self._proxy.header], scope, receive, send)
+        else:
+            await self._serve(scope, headers, receive, send)
+
+    def _refusal(self, scope: Scope, *, is_proxied: bool) -> str:
+        """Why the other end of the connection may not see the pages; empty if it may."""
+        client, server = scope.get("client"), scope.get("server")
+        if client is None:
+            return ""
+        is_proxy = self._proxy is not None and self._proxy.includes(client[0])
+        if not IPv4Address(client[0]).is_loopback:
+            return "" if is_proxy and is_proxied else "Only the reverse proxy may connect from another machine."
+        owners, me = owners_of(client, server), os.geteuid()
+        system_user = self._proxy.system_user if self._proxy else None
+        if is_proxied:
+            # A header that names the user counts only if the system knows whose connection it is.
+            is_its_user = owners == {me if system_user is None else system_user}
+            allowed = is_proxy and (is_its_user or not (owners or (self._proxy and self._proxy.header)))
+            return "" if allowed else "Only the reverse proxy may connect with this Host header."
+        if owners <= {me}:
+            return ""
+        if owners == {system_user}:
+            return "The reverse proxy must send the Host header of MOODLOG_WEB_PUBLIC_URL."
+        return "Another user of this machine may not see these pages."
+
+    async def _serve_user(self, user: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a user whom the reverse proxy has logged in."""
+        assert self._proxy is not None  # noqa: S101 - it sent the user
+        if user not in self._proxy.users:
+            await answer(send, 403, "MOODLOG_WEB_USERS has no person for this user.\n")
+            return
+        scope[READER] = user
+        await self._app(scope, receive, _uncached(send))
+
+    async def _serve(self, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+        """Serve a browser or a program on this machine, or one that the reverse proxy has not logged in."""
+        cookie = self._cookie(headers)
+        if scope["path"] == SIGN_IN and self._access.has_password:
+            await self._sign_in.serve(scope, receive, send, cookie=cookie)
+        elif _may_enter(scope, headers, self._access):
+            await self._app(scope, receive, _uncached(send))
+        elif self._access.take_code(_query(scope).get("code", "")):
             # A page that redirects: after an HTTP redirect from elsewhere, browsers do not send a strict cookie yet.
-            goes_to = quote(f"/{scope['path'].lstrip('/')}", safe="/~")
-            page = f'<!doctype html><title>moodlog</title><meta http-equiv="refresh" content="0; url={goes_to}">'
+            page = (
+                '<!doctype html><title>moodlog</title><meta http-equiv="refresh"'
+                f' content="0; url={goes_to(scope["path"])}">'
+            )
             await answer(send, 200, page, content_type="text/html", headers=[(b"set-cookie", cookie.encode())])
+        elif self._access.has_password:
+            await self._sign_in.serve(scope, receive, send, cookie=cookie)
         else:
             await answer(send, 403, _NO_ENTRY, content_type="text/html")
 
-    return LoopbackGuard(gated, policy=_HEADERS)
+    def _cookie(self, headers: Mapping[str, str]) -> str:
+        name, value = self._access.cookie
+        is_secure = self._proxy is not None and self._proxy.is_secure and headers["host"].lower() == self._proxy.host
+        return f"{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000{'; Secure' if is_secure else ''}"
 
 
 def _uncached(send: Send) -> Send:
@@ -59,8 +133,7 @@ def _uncached(send: Send) -> Send:
     return uncached
 
 
-def _may_enter(scope: Scope, access: Access) -> bool:
-    headers = _headers(scope)
+def _may_enter(scope: Scope, headers: Mapping[str, str], access: Access) -> bool:
     if access.knows_cookie(_cookie(headers, access.cookie[0])):
         return True
     scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -60,6 +60,7 @@ class Pages:
 
     def doctor(self, request: Request) -> Response:
         """What is wrong, and what to do."""
+        self._site.refuse_limited(request)
         return self._site.page(request, "doctor.html.j2", {"findings": local_findings(self._site.workspace)})
 
     def person(self, request: Request) -> Response:
@@ -118,12 +119,7 @@ class Pages:
         view = self._site.tracks.read(person.account, request.path_params["track"])
         if view is None:
             raise HTTPException(404, f"{person.name} has not played a track with this id.")
-        values = {
-            "person": person,
-            "view": view,
-            "form_token": self._site.access.form_token(),
-        }
-        return self._site.page(request, "track.html.j2", values)
+        return self._site.page(request, "track.html.j2", {"person": person, "view": view})
 
     def search(self, request: Request) -> Response:
         """Tracks by title and artist."""

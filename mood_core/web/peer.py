@@ -6,7 +6,6 @@ connection it is; another user is refused even with the cookie or the token.
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -16,16 +15,14 @@ _TABLES = {"/proc/net/tcp": "", "/proc/net/tcp6": "0000000000000000FFFF0000"}
 """The kernel's connections, with the prefix of IPv4 addresses: programs can use IPv6 sockets for 127.0.0.1."""
 
 
-def is_another_users(client: tuple[str, int] | None, server: tuple[str, int] | None) -> bool:
-    """Whether the other end of a connection to this machine belongs to another user.
+def owners_of(client: tuple[str, int] | None, server: tuple[str, int] | None) -> set[int]:
+    """The ids of the users to whom the other end of a connection on this machine belongs; empty if unknown.
 
-    ``client`` and ``server`` are the IPv4 addresses and ports of both ends. Root is another user too, except for root's
-    own pages. False if the system does not know.
+    ``client`` and ``server`` are the IPv4 addresses and ports of both ends.
     """
     if sys.platform != "linux" or client is None or server is None:
-        return False
-    owners = set(_owners(client, server))
-    return bool(owners) and owners != {os.geteuid()}
+        return set()
+    return set(_owners(client, server))
 
 
 def _owners(client: tuple[str, int], server: tuple[str, int]) -> Iterator[int]:

@@ -22,7 +22,9 @@ from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.report.page import data_json
 from mood_core.text.format import plural
 from mood_core.web.access import Access
+from mood_core.web.guard import READER
 from mood_core.web.people import Person, all_people, find_person
+from mood_core.web.proxy import EVERYBODY
 from mood_core.web.read_track import TrackReader
 from mood_core.web.shares import FEW, leading
 from mood_core.web.static import assets
@@ -31,19 +33,51 @@ ABOUT = "A mood is a model's estimate of how the music sounds. It says what was 
 
 
 class Site:
-    """The pages' shared parts, for all requests. With ``read_only``, no answers are taken."""
+    """The pages' shared parts, for all requests.
 
-    def __init__(self, workspace: Workspace, access: Access, *, read_only: bool = False) -> None:
+    With ``read_only``, no answers are taken. ``users`` has the person of each user of the reverse proxy, by id or name.
+    """
+
+    def __init__(
+        self, workspace: Workspace, access: Access, *, read_only: bool = False, users: Mapping[str, str] | None = None
+    ) -> None:
         self.workspace = workspace
         self.read_only = read_only
         self.access = access
         self.database = workspace.database
         self.tracks = TrackReader(workspace)
+        self._users = users or {}
         self._templates = _templates()
 
-    def people(self, request: Request) -> list[Person]:  # noqa: ARG002 - what a reader may see depends on the request
+    def people(self, request: Request) -> list[Person]:
         """The people whom the reader of ``request`` may see, by name."""
-        return all_people(self.workspace.accounts)
+        people = all_people(self.workspace.accounts)
+        if self.sees_everybody(request):
+            return people
+        found = find_person(people, self._users[request.scope[READER]])
+        return [] if found is None else [found]
+
+    def sees_everybody(self, request: Request) -> bool:
+        """Whether the reader of ``request`` may see all people, and what is about the installation."""
+        user = request.scope.get(READER)
+        return user is None or self._users.get(user) == EVERYBODY
+
+    def refuse_limited(self, request: Request) -> None:
+        """Refuse a reader who may not see everybody.
+
+        Raises:
+            HTTPException: 403.
+        """
+        if not self.sees_everybody(request):
+            raise HTTPException(403, "Only users who may see all people may see this page.")
+
+    def form_token(self, request: Request) -> str:
+        """What forms on the pages of this reader send."""
+        return self.access.form_token(request.scope.get(READER, ""))
+
+    def knows_form_token(self, request: Request, value: str) -> bool:
+        """Whether ``value`` is from a form on a page of this reader."""
+        return self.access.knows_form_token(value, request.scope.get(READER, ""))
 
     def person(self, request: Request) -> Person:
         """The person in the address of ``request``.
@@ -73,6 +107,8 @@ class Site:
         shared = {
             "request": request,
             "intervals": request.query_params.get("intervals") == "1",
+            "sees_everybody": self.sees_everybody(request),
+            "form_token": self.form_token(request),
             "may_answer": not self.read_only,
             "quality": headline(self.workspace.model_card),
         }

@@ -226,7 +226,8 @@ def test_another_user_of_the_machine_is_refused_even_with_the_cookie(pages: Serv
 for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")):
     with socket.socket(family) as connection:
         connection.connect((host, {port}))
-        connection.sendall(b"GET /~ada HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nCookie: {name}={value}\\r\\n\\r\\n")
+        connection.sendall(b"GET /~ada HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nCookie: {name}={value}\\r\\n"
+            b"X-Forwarded-For: 192.0.2.1\\r\\n\\r\\n")
         print(connection.recv(100).split()[1].decode())"""
     for user, status in ((65534, "403"), (0, "200")):
         done = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True, user=user, cwd="/")
