@@ -36,7 +36,11 @@ _HEADER: dict[str, Any] = {
     "web_user_header": "Remote-User",
     "web_users": "ada@example.org=ada, bob=bob, root=*",
 }
-_PASSWORD: dict[str, Any] = {"web_public_url": _PUBLIC, "web_proxies": _PROXY_ADDRESS, "web_password": "correct horse battery"}
+_PASSWORD: dict[str, Any] = {
+    "web_public_url": _PUBLIC,
+    "web_proxies": _PROXY_ADDRESS,
+    "web_password": "correct horse battery",
+}
 _PROXY_CODE = Path(__file__).parents[1].joinpath("small_proxy.py").read_text(encoding="utf-8")
 _TRACK = f"/~ada/track/{1:022d}"
 
