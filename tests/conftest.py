@@ -1,5 +1,7 @@
 """Fixtures that every tier of tests uses."""
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import os
@@ -8,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -28,6 +31,10 @@ from tests.databases import (
 )
 from tests.sealed import SETTINGS, foreign, sealed_environment
 from tests.shared_folder import SHARED
+
+if TYPE_CHECKING:
+    from mood_core.app.workspace import Workspace
+    from tests.served_pages import ServedPages
 
 __all__ = [
     "bare_database_url",
@@ -98,6 +105,15 @@ def _loggers_as_they_were() -> Iterator[None]:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
         logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="module")
+def pages(space: Workspace) -> Iterator[ServedPages]:
+    """The live pages of the module's own ``space``."""
+    from tests.served_pages import served
+
+    with served(space) as running:
+        yield running
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ The page is on another port of this machine, and on a name that leads to 127.0.0
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from flows.server.local_server import LocalServer, local_server
 from mood_core.app.workspace import Workspace
 from tests.flows.deployed import settings_of, until
 from tests.report_history import USER, add_history
+from tests.running import first_line, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.prefect]
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -220,20 +220,8 @@ def browsing(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         add_history(space, 200)
     program = home / "browser.py"
     program.write_text(f"import sys; open({str(home / 'opened')!r}, 'w').write(sys.argv[1])", encoding="utf-8")
-    command = f"{sys.executable} {program} %s"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "browse", "--port", "0", "--open"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "BROWSER": command},
-    )
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip(), process
-    finally:
-        process.terminate()
-        process.communicate(timeout=600)
+    with running("browse", "--port", "0", "--open", BROWSER=f"{sys.executable} {program} %s") as process:
+        yield first_line(process), process
 
 
 def test_browse_is_open_to_the_browser_that_was_opened_and_to_no_page(

@@ -12,7 +12,7 @@ from mood_core.domain.answers import AskedBecause
 from mood_core.domain.sitting import Asked, Sitting
 from tests.browser.looks import BROKEN_DATES, TEXT_ON_TEXT
 from tests.report_history import add_history, workspace
-from tests.served_pages import ServedPages, served
+from tests.served_pages import ServedPages
 
 pytestmark = pytest.mark.slow
 _ASKED = tuple(Asked(f"{track:022d}", AskedBecause.RANDOM) for track in range(5))
@@ -40,12 +40,6 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with workspace(tmp_path_factory.mktemp("web")) as space:
         add_history(space, 400)
         yield space
-
-
-@pytest.fixture(scope="module")
-def pages(space: Workspace) -> Iterator[ServedPages]:
-    with served(space) as running:
-        yield running
 
 
 def _context(browser: Any, pages: ServedPages, width: int = 1280, look: str = "light", **options: Any) -> Any:

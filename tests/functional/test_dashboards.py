@@ -25,6 +25,7 @@ from mood_core.report.datasette_metadata import QUERIES
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
 from tests.report_history import USER, add_history, workspace
+from tests.running import first_line, running
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
 _PAGE = (_DOCS / "dashboards.md").read_text(encoding="utf-8")
@@ -235,18 +236,8 @@ def browsing(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     pytest.importorskip("datasette", reason="the extra datasette is not installed")
     with Workspace() as space:
         add_history(space, 200)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "browse", "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip(), process
-    finally:
-        process.terminate()
-        process.communicate(timeout=600)
+    with running("browse", "--port", "0") as process:
+        yield first_line(process), process
 
 
 @pytest.mark.slow

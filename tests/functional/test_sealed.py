@@ -63,6 +63,20 @@ def decoy(tmp_path: Path) -> Iterator[tuple[dict[str, str], Path]]:
     assert [path.name for path in folder.iterdir() if path.name != "kept"] == [".env"]
 
 
+def _run(decoy: tuple[dict[str, str], Path], *command: str) -> subprocess.CompletedProcess[str]:
+    """Python with a ``command``, in the folder and with the variables of the ``decoy``."""
+    theirs, folder = decoy
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=theirs,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
 def test_what_is_foreign_is_left_out(decoy: tuple[dict[str, str], Path], tmp_path: Path) -> None:
     theirs, folder = decoy
     theirs["MOODLOG_TEST_POSTGRES_URL"] = "for the tests"
@@ -83,18 +97,10 @@ def test_every_script_ends_with_the_one_seal(script: Path) -> None:
 
 
 def test_a_sealed_script_sees_none_of_it(decoy: tuple[dict[str, str], Path], tmp_path: Path) -> None:
-    theirs, folder = decoy
+    _, folder = decoy
     script = tmp_path / "script.py"
     script.write_text(_PRINTS_WHAT_IT_SEES, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, script, "kept"],
-        cwd=folder,
-        env=theirs,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    done = _run(decoy, str(script), "kept")
     assert done.returncode == 3, done.stderr
     seen = json.loads(done.stdout)
     assert seen.pop("given") == str(folder / "kept")
@@ -133,14 +139,5 @@ def test_there_is_a_tiny_form_of_every_benchmark() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["bench_import_history", "bench_pull_scale"])
 def test_a_benchmark_leaves_their_data_alone(name: str, decoy: tuple[dict[str, str], Path]) -> None:
-    theirs, folder = decoy
-    done = subprocess.run(
-        [sys.executable, "-m", f"tests.benchmarks.{name}", *TINY[name]],
-        cwd=folder,
-        env=theirs,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    done = _run(decoy, "-m", f"tests.benchmarks.{name}", *TINY[name])
     assert done.returncode == 0, done.stderr

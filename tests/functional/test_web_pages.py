@@ -31,12 +31,6 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         yield space
 
 
-@pytest.fixture(scope="module")
-def pages(space: Workspace) -> Iterator[ServedPages]:
-    with served(space) as running:
-        yield running
-
-
 def _links(html: str) -> set[str]:
     found = {unescape(link) for link in re.findall(r'(?:href|src|action)="([^"]*)"', html)}
     return {link for link in found if link.startswith("/")}

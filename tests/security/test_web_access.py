@@ -41,12 +41,6 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         yield space
 
 
-@pytest.fixture(scope="module")
-def pages(space: Workspace) -> Iterator[ServedPages]:
-    with served(space) as running:
-        yield running
-
-
 def _status(pages: ServedPages, path: str, **headers: str) -> int:
     with pages.stranger() as client:
         return client.get(path, headers=headers).status_code
