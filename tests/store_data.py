@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,15 @@ from mood_core.store.upkeep.table_digests import TABLES, digests
 from mood_core.usecases.batches import Batches
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedListen(Listen):
+    """A listen with the columns that only an extended history has."""
+
+    skipped: bool | None = None
+    shuffle: bool | None = None
+    reason_end: str | None = None
 
 
 def users(*people: tuple[str, str], recorded_at: datetime = NOW) -> pa.Table:

@@ -96,19 +96,13 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """One play of one track by one person. The natural key is (user_id, played_at, track_id).
-
-    ``skipped``, ``shuffle`` and ``reason_end`` are known only from an extended history.
-    """
+    """One play of one track by one person. The natural key is (user_id, played_at, track_id)."""
 
     user_id: str
     played_at: datetime
     track_id: str
     source: ListenSource
     ms_played: int | None = None
-    skipped: bool | None = None
-    shuffle: bool | None = None
-    reason_end: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,8 +161,7 @@ class RowParser:
         ended_s, ms = self._seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
         left_out = self._left_out(row, ms)
         if left_out is None:
-            end = end_code(row.get("skipped"), row.get("shuffle"), row.get("reason_end"))
-            self.result.tracked.add(index, ended_s, ms, end)
+            self.result.tracked.add(index, ended_s, ms, end_code(row))
         return left_out
 
     def _new_track(self, uri: str, track_id: str, row: dict[str, Any]) -> int:

@@ -16,11 +16,13 @@ from mood_core.lake.schema import USERS, Dataset
 def to_table(dataset: Dataset, records: Iterable[Any]) -> pa.Table:
     """A table in ``dataset``'s schema with one row per record; attributes have the names of the columns.
 
+    A nullable column that the records do not have is empty.
+
     Raises:
         BatchCorrupt: A text is not valid Unicode, such as a lone surrogate.
     """
     rows = list(records)
-    return _table(dataset, {field.name: [getattr(row, field.name) for row in rows] for field in dataset.schema})
+    return _table(dataset, {field.name: [_value(row, field) for row in rows] for field in dataset.schema})
 
 
 def users_table(users: Iterable[User], recorded_at: datetime) -> pa.Table:
@@ -28,6 +30,10 @@ def users_table(users: Iterable[User], recorded_at: datetime) -> pa.Table:
     rows = list(users)
     given = {name: [getattr(row, name) for row in rows] for name in USERS.schema.names if name != "recorded_at"}
     return _table(USERS, {**given, "recorded_at": [recorded_at] * len(rows)})
+
+
+def _value(record: Any, field: pa.Field) -> Any:
+    return getattr(record, field.name, None) if field.nullable else getattr(record, field.name)
 
 
 def _table(dataset: Dataset, values: Mapping[str, list[Any]]) -> pa.Table:

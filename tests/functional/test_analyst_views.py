@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mood_core.domain.intervals import share_interval
-from mood_core.domain.records import Listen, ListenSource, Track
+from mood_core.domain.records import ListenSource, Track
 from mood_core.lake import open_lake
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
@@ -18,7 +18,7 @@ from mood_core.store.engine import view_comments
 from mood_core.store.engine.migrate import is_current, migrate
 from mood_core.store.engine.view_comments import INNER, view_meanings
 from mood_core.usecases.batches import Batches
-from tests.store_data import NOW, features, moods, query, set_current, users
+from tests.store_data import NOW, ExtendedListen, features, moods, query, set_current, users
 
 START = datetime(2026, 3, 1, 22, 50, tzinfo=UTC)
 """In Berlin it is ten minutes before midnight."""
@@ -32,8 +32,10 @@ PLAYS = [(0, "duet"), (30, "solo"), (61, "duet"), (62, "new"), (93, "solo")]
 """(minutes since the start, track): 30 minutes continue a session, 31 minutes begin another one."""
 
 
-def _play(user: str, minutes: int, track: str) -> Listen:
-    return Listen(user, START + timedelta(minutes=minutes), track, ListenSource.EXTENDED_HISTORY, ms_played=60_000)
+def _play(user: str, minutes: int, track: str) -> ExtendedListen:
+    return ExtendedListen(
+        user, START + timedelta(minutes=minutes), track, ListenSource.EXTENDED_HISTORY, ms_played=60_000
+    )
 
 
 @pytest.fixture

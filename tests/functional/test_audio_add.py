@@ -27,7 +27,7 @@ from mood_core.lake.schema import LISTENS, TRACKS, USERS
 from standin import StandIn
 from standin.faults import Fault, FaultKind
 from tests.exports import extended, unpacked
-from tests.store_data import query, users
+from tests.store_data import ExtendedListen, query, users
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LOCAL = "spotify:local:Ada+Band:Demo:Own+Song:2"
@@ -148,7 +148,9 @@ def test_every_listen_of_a_file_gets_an_estimated_label_and_every_file_an_outcom
 def test_a_file_of_another_length_than_the_plays_is_not_the_track(history: Path, tmp_path: Path) -> None:
     tracks = [Track("d" * 22, "Twice", ("Somebody",)), Track("e" * 22, "Once", ("Somebody",))]
     heard = [
-        Listen("ada", NOW - timedelta(hours=n), track.track_id, ListenSource.EXTENDED_HISTORY, ms, reason_end=reason)
+        ExtendedListen(
+            "ada", NOW - timedelta(hours=n), track.track_id, ListenSource.EXTENDED_HISTORY, ms, reason_end=reason
+        )
         for track, ms, reason in ((tracks[0], 60_000, "trackdone"), (tracks[1], 1_500, "fwdbtn"))
         for n in (201, 202)
     ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mood_core.domain.answers import AskedBecause, MoodAnswer
-from mood_core.domain.records import Listen, ListenSource, Track
+from mood_core.domain.records import ListenSource, Track
 from mood_core.lake import open_lake
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOOD_ANSWERS, MOODS, TRACKS, USERS
@@ -21,7 +21,7 @@ from mood_core.store.loading.counted import COUNTED
 from mood_core.store.loading.keep_up import keep_up
 from mood_core.store.loading.totals import refresh_totals
 from mood_core.usecases.batches import Batches
-from tests.store_data import NOW, features, listens, moods, query, set_current, small_history, users
+from tests.store_data import NOW, ExtendedListen, features, listens, moods, query, set_current, small_history, users
 
 _SESSIONS = """
     SELECT user_id, played_at_ms, track_id, track_key, max(begins) OVER (
@@ -143,7 +143,9 @@ _CHANGE = st.one_of(
 def _plays(rows: Iterable[tuple[str, datetime, str]]) -> pa.Table:
     """Listens of an extended history, of which every other one was skipped."""
     source = ListenSource.EXTENDED_HISTORY
-    return to_table(LISTENS, [Listen(user, at, id_, source, skipped=at.minute % 2 == 0) for user, at, id_ in rows])
+    return to_table(
+        LISTENS, [ExtendedListen(user, at, id_, source, skipped=at.minute % 2 == 0) for user, at, id_ in rows]
+    )
 
 
 def views_are_right(database: Database) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
@@ -80,7 +81,8 @@ def test_files_of_older_versions_have_listens_whose_end_is_not_known() -> None:
 
 
 def test_numbers_of_play_ends_are_their_values() -> None:
-    assert end_code(None, None, None) == 0
+    assert end_code({}) == end_code(dict.fromkeys(("skipped", "shuffle", "reason_end"), 7)) == 0
     for number, reason in enumerate(END_REASONS, start=1):
-        ends = decode_ends(pa.array([end_code(True, False, reason)]).to_numpy())
-        assert [digit.item() for digit in ends] == [2, 1, number]
+        code = end_code({"skipped": True, "shuffle": False, "reason_end": reason})
+        flags, position = decode_ends(np.array([code]))
+        assert [flags["skipped"].item(), flags["shuffle"].item(), position.item()] == [2, 1, number]

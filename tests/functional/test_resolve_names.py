@@ -17,7 +17,7 @@ from mood_core.app.import_export import match_names
 from mood_core.app.workspace import Workspace
 from mood_core.domain.feature_misses import PastMiss
 from mood_core.domain.play_lengths import KnownLength
-from mood_core.domain.records import Listen, ListenSource, Track, TrackKind
+from mood_core.domain.records import ListenSource, Track, TrackKind
 from mood_core.lake import open_lake
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, RESOLUTIONS, TRACKS, USERS
@@ -33,7 +33,7 @@ from standin import Fault, StandIn
 from standin.songs import Song
 from tests.exports import extended, music, track_id, unpacked
 from tests.nights import connect_listeners, point_at, workspace_of
-from tests.store_data import NOW, users
+from tests.store_data import NOW, ExtendedListen, users
 
 LOCAL = "My Own Tape", "Rehearsal 7"
 
@@ -211,7 +211,7 @@ def test_plays_show_the_duration_of_tracks_on_both_databases(migrated: Database,
     ends = {"full": ["trackdone"] * 3, "left": ["fwdbtn"] * 3, "known": ["trackdone"] * 3}
     tracks = [Track(name, name, ("Band",), duration_ms=9_000 if name == "known" else None) for name in ends]
     listens = [
-        Listen("ada", NOW - timedelta(hours=n), name, ListenSource.EXTENDED_HISTORY, 200_000, reason_end=reason)
+        ExtendedListen("ada", NOW - timedelta(hours=n), name, ListenSource.EXTENDED_HISTORY, 200_000, reason_end=reason)
         for name, reasons in ends.items()
         for n, reason in enumerate(reasons, start=len(name))
     ]

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mood_core.domain.records import Listen, ListenSource
+from mood_core.domain.records import ListenSource
 from mood_core.lake import open_lake
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS
@@ -28,7 +28,7 @@ from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.sql_files import sql_folder
 from mood_core.store.queries.history import HistoryFilter, latest_listens
-from tests.store_data import NOW, query, small_history
+from tests.store_data import NOW, ExtendedListen, query, small_history
 
 ANSWERS = Path(__file__).with_name("example_answers.json")
 EXAMPLES = sorted((sql_folder() / "examples").glob("*.sql"))
@@ -40,7 +40,7 @@ def _fill(database: Database, folder: str) -> None:
     batches = small_history(open_lake(folder), database)
     start = datetime(2026, 10, 4, 9, tzinfo=UTC)
     plays = [
-        Listen(user, start + timedelta(minutes=20 * step), f"t{step * 5 % 7}", ListenSource.EXTENDED_HISTORY)
+        ExtendedListen(user, start + timedelta(minutes=20 * step), f"t{step * 5 % 7}", ListenSource.EXTENDED_HISTORY)
         for user in ZONES
         for step in range(30)
     ]

@@ -122,12 +122,9 @@ def _listens(what: Import, plays: Columns, source: ListenSource) -> pa.Table:
 
 
 def _how_ended(plays: Columns) -> dict[str, pa.Array]:
-    skipped, shuffle, reasons = decode_ends(plays.ends)
-    return {
-        "skipped": pa.array(skipped == 2, mask=skipped == 0),
-        "shuffle": pa.array(shuffle == 2, mask=shuffle == 0),
-        "reason_end": pa.array(("", *END_REASONS)).take(pa.array(reasons, mask=reasons == 0)),
-    }
+    flags, reasons = decode_ends(plays.ends)
+    columns = {name: pa.array(states == 2, mask=states == 0) for name, states in flags.items()}
+    return columns | {"reason_end": pa.array(("", *END_REASONS)).take(pa.array(reasons, mask=reasons == 0))}
 
 
 def named_table(
