@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 
-from flows.options import NIGHT_S, PRIVATE, RETRYING
+from flows.options import NIGHT_S, RETRYING, SCHEDULED
 from flows.parameters import Month
 from flows.progress import ProgressArtifact
 from flows.verify_lake import verify_lake
@@ -16,7 +16,7 @@ from mood_core.usecases.upkeep.compact import CompactReport
 from mood_core.usecases.upkeep.verify_lake import Verification
 
 
-@flow(name="compact-lake", flow_run_name="compact the lake", timeout_seconds=NIGHT_S, **PRIVATE)
+@flow(name="compact-lake", flow_run_name="compact the lake", timeout_seconds=NIGHT_S, **SCHEDULED)
 def compact_lake(before: Month = "") -> State[Verification]:
     """Merge the small files of past months and verify the result.
 

@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.late_forgetting import without_names_of_forgotten
-from flows.options import NIGHT_S, PRIVATE
+from flows.options import NIGHT_S, SCHEDULED
 from flows.parameters import Day, People
 from flows.run_names import run_name
 from flows.selection import selection_of
@@ -17,7 +17,7 @@ from flows.tasks import fetch_and_label, find_ending_permissions, find_silent_ac
 from mood_core.usecases.nightly.night_report import NightReport
 
 
-@flow(name="run-nightly", flow_run_name=run_name("nightly run"), timeout_seconds=NIGHT_S, **PRIVATE)
+@flow(name="run-nightly", flow_run_name=run_name("nightly run"), timeout_seconds=NIGHT_S, **SCHEDULED)
 def run_nightly(
     people: People = (), first_day: Day = None, last_day: Day = None, dry_run: bool = False, share: bool = False
 ) -> State[NightReport]:

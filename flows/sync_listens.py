@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.futures import wait
 
 from flows.late_forgetting import without_names_of_forgotten
-from flows.options import PRIVATE, PULL_S
+from flows.options import PULL_S, SCHEDULED
 from flows.parameters import People
 from flows.run_names import run_name
 from flows.serving.dead_runs import begin_run
@@ -24,7 +24,7 @@ from mood_core.usecases.nightly.pull_listens import PullOutcome
 from mood_core.usecases.stop_request import stop_requested
 
 
-@flow(name="sync-listens", flow_run_name=run_name("pull listens"), timeout_seconds=PULL_S, **PRIVATE)
+@flow(name="sync-listens", flow_run_name=run_name("pull listens"), timeout_seconds=PULL_S, **SCHEDULED)
 def sync_listens(
     people: People = (), dry_run: bool = False, due_only: bool = False, share: bool = False
 ) -> State[NightReport]:

@@ -14,7 +14,7 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.variables import Variable
 
 from flows.alerting.send_message import send_message
-from flows.options import PRIVATE, PULL_S
+from flows.options import PULL_S, SCHEDULED
 from flows.parameters import Block, Day, People
 from flows.run_names import run_name
 from flows.server.retries import if_possible, with_retries
@@ -32,7 +32,7 @@ MOST_PICTURES = 20
 """The maximum of pictures that one run shows in Prefect's UI; HOME/recaps has all of them."""
 
 
-@flow(name="write-recap", flow_run_name=run_name("weekly recap"), timeout_seconds=PULL_S, **PRIVATE)
+@flow(name="write-recap", flow_run_name=run_name("weekly recap"), timeout_seconds=PULL_S, **SCHEDULED)
 def write_recap(people: People = (), week: Day = None, notify: Block = "") -> list[str]:
     """Write the recaps to HOME/recaps, show them in Prefect's UI, and send them through the block ``notify``.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow, get_run_logger, task
 
-from flows.options import PRIVATE, PULL_S, RETRYING
+from flows.options import PULL_S, RETRYING, SCHEDULED
 from flows.parameters import People
 from flows.run_names import run_name
 from mood_core.app.workspace import Workspace
@@ -16,7 +16,7 @@ PAGE = "report.html"
 """The page in HOME, which only its owner can read. ``moodlog forget`` deletes it if it shows the person."""
 
 
-@flow(name="write-report", flow_run_name=run_name("mood page"), timeout_seconds=PULL_S, **PRIVATE)
+@flow(name="write-report", flow_run_name=run_name("mood page"), timeout_seconds=PULL_S, **SCHEDULED)
 def write_report(people: People = ()) -> None:
     """Write the mood page to HOME/report.html. Another program's file of that name is not replaced.
 

@@ -31,10 +31,11 @@ FROM api_calls
 WHERE endpoint = :endpoint AND minute_ms > :since AND minute_ms <= :until;
 
 -- name: calls_by_endpoint
--- The calls to every endpoint between two times.
+-- The calls and the failed calls to every endpoint between two times.
 SELECT
     endpoint,
-    CAST(sum(calls) AS BIGINT) AS calls
+    CAST(sum(calls) AS BIGINT) AS calls,
+    CAST(sum(failures) AS BIGINT) AS failures
 FROM api_calls
 WHERE minute_ms > :since AND minute_ms <= :until
 GROUP BY endpoint

@@ -21,6 +21,7 @@ from flows.server.local_server import LocalServer
 from flows.serving.dead_runs import OWNER, end_dead_runs
 from flows.sharing.shards import split
 from flows.sync_listens import sync_listens
+from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import LEASE_S
 from mood_core.usecases.nightly.night_report import NightReport
 from standin import StandIn
@@ -80,6 +81,9 @@ def test_without_a_worker_it_pulls_every_shard_itself_and_waits_for_nobody(liste
     began = time.time()
     assert len(_pull().outcomes) == 12
     assert {shard.state_name for shard in _shards(began)} == {"TakenOver"}
+    with workspace_of(listeners) as workspace:
+        (pulled,) = workspace.database.rows(query("successes"))
+    assert (pulled.step, pulled.until_ms >= began * 1000 - 1) == ("flow sync-listens", True)
 
 
 def test_a_shard_whose_worker_died_before_it_began_is_taken_back(

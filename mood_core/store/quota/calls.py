@@ -105,8 +105,13 @@ class CallLedger:
 
     def last_day(self) -> dict[str, int]:
         """Calls of the last 24 hours by endpoint."""
+        return {endpoint: calls for endpoint, (calls, _) in self.last_day_with_failures().items()}
+
+    def last_day_with_failures(self) -> dict[str, tuple[int, int]]:
+        """Calls and failed calls of the last 24 hours by endpoint."""
         times = {"since": to_ms(self._now() - _DAY), "until": _latest(self._now())}
-        return {row.endpoint: row.calls for row in self._database.rows(query("calls_by_endpoint"), times)}
+        rows = self._database.rows(query("calls_by_endpoint"), times)
+        return {row.endpoint: (row.calls, row.failures) for row in rows}
 
     @property
     def budgets(self) -> dict[str, int]:
