@@ -5,6 +5,7 @@
 SELECT count(*) FROM (
     SELECT 1 AS due FROM accounts
     WHERE state = 'active' AND due_at_ms <= :now
+    ORDER BY due_at_ms
     LIMIT :most
 ) AS d;
 
@@ -22,6 +23,7 @@ WHERE state = 'active';
 -- The listens whose track has no label yet.
 SELECT count(*) FROM (
     SELECT 1 AS waiting FROM waiting_listens
+    ORDER BY track_key
     LIMIT :most
 ) AS w;
 
@@ -30,6 +32,7 @@ SELECT count(*) FROM (
 SELECT count(*) FROM (
     SELECT 1 AS waiting FROM named_plays
     WHERE track_key IS NULL
+    ORDER BY user_key, ended_at_ms
     LIMIT :most
 ) AS w;
 
@@ -42,6 +45,7 @@ SELECT count(*) FROM pending_answers;
 SELECT count(*) FROM (
     SELECT 1 AS open FROM gaps
     WHERE filled_at_ms IS NULL
+    ORDER BY user_key, starts_at_ms
     LIMIT :most
 ) AS g;
 

@@ -74,7 +74,7 @@ def test_the_metrics_say_how_the_installation_stands(space: Workspace) -> None:
     record_success(space.database, "run-nightly", now=NOW - timedelta(hours=3))
     space.calls.before_call("search")
     space.calls.after_call("search", 429, 7200.0)
-    space.quarantine_rows("ada", [{"row": 1}])
+    space.quarantine_rows("ada", [({"row": 1}, "no time")])
     found = {name: _values(family) for name, family in _families(space).items()}
     assert found["moodlog_people"] == found["moodlog_active_accounts"] == found["moodlog_due_accounts"] == {"": 1}
     assert found["moodlog_pull_lag_seconds"] == {"": 90}
