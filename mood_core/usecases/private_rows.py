@@ -16,6 +16,7 @@ from mood_core.lake.schema import OF_TRACKS, RESOLUTIONS, TRACKS, Dataset
 from mood_core.resolvers.resolver import FOUND
 from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.tombstones import half_forgotten_in, newest_forgetting
+from mood_core.store.queries.resolution_rows import names_of_tracks
 
 _RECENT_MS = 86_400_000
 """Longer than any run."""
@@ -25,7 +26,7 @@ def without_private_rows(connection: Connection, dataset: Dataset, rows: pa.Tabl
     """``rows`` of a new batch without those about people who are forgotten, or are being forgotten.
 
     The caller has locked people. A local file that others played as well loses the row too while a person is being
-    forgotten; the next run writes it again. Names that are only those of tracks are lost too, for a day.
+    forgotten; the next run writes it again. Names of stored tracks are kept.
     """
     if dataset is RESOLUTIONS:
         gone = _of_unknown_names(connection, rows)
@@ -58,6 +59,8 @@ def _of_unknown_names(connection: Connection, rows: pa.Table) -> pa.ChunkedArray
         return None
     others = connection.execute(query("names_of_others"), {"ids": half})
     wanted = {(plain_artist(row.artist), plain_title(row.title)) for row in others}
-    names = zip(rows["artist"].to_pylist(), rows["title"].to_pylist(), strict=True)
-    unwanted = pa.array([name not in wanted for name in names], pa.bool_())
-    return pc.and_(unknown, pa.chunked_array([unwanted]))
+    names = list(zip(rows["artist"].to_pylist(), rows["title"].to_pylist(), strict=True))
+    unwanted = set(names) - wanted
+    unwanted -= names_of_tracks(connection, unwanted)
+    is_unwanted = pa.array([name in unwanted for name in names], pa.bool_())
+    return pc.and_(unknown, pa.chunked_array([is_unwanted]))

@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from mood_core.domain.records import Track
 from mood_core.lake import Lake, open_lake
+from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import (
     AUDIO_FEATURES,
     ESTIMATED_FEATURES,
@@ -117,6 +119,18 @@ def test_responses_that_were_kept_before_and_published_after(batches: Batches, l
     batches.add(MOODS, _late_rows()[2][1], now=NOW)
     _check(lake, migrated)
     assert query(migrated, "SELECT count(*) FROM pending_answers") == [(0,)]
+
+
+def test_names_of_stored_tracks_are_kept_as_well(batches: Batches, lake: Lake, migrated: Database) -> None:
+    """Their titles stay after a person was forgotten, so the answers about them say no more of the person."""
+    artist, title = PLAYED["ada"]
+    batches.add(TRACKS, to_table(TRACKS, [Track("b", title.title(), (artist.upper(), "Guest"))]), now=NOW)
+    batches.add(RESOLUTIONS, _resolutions(), now=NOW)
+    _forget(lake, migrated)
+    assert query(migrated, "SELECT count(*) FROM resolutions") == [(2,)]
+    later = NOW + timedelta(hours=1)
+    batches.add(RESOLUTIONS, _resolutions(later), now=later)
+    assert query(migrated, "SELECT misses FROM resolutions") == [(2,), (2,)]
 
 
 def test_names_of_tracks_are_kept_by_later_runs(batches: Batches, lake: Lake, migrated: Database) -> None:

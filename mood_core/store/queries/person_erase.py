@@ -18,6 +18,7 @@ from mood_core.store.loading.stale_totals import mark_stale
 from mood_core.store.loading.tombstones import BEING_FORGOTTEN
 from mood_core.store.loading.totals import drop_unheard
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live
+from mood_core.store.queries.resolution_rows import names_of_tracks
 
 _LEASE = timedelta(hours=1)
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
@@ -49,11 +50,13 @@ class PersonErasure:
         return set(self._database.scalars(query("local_files"), {"id": user_id}))
 
     def own_names(self, user_id: str) -> set[tuple[str, str]]:
-        """The normalised (artist, title) of plays of this person alone."""
+        """The normalised (artist, title) of plays of this person alone that no stored track has."""
         names: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
         for row in self._database.rows(query("names_of_plays"), {"id": user_id}):
             names[bool(row.is_own)].add((plain_artist(row.artist), plain_title(row.title)))
-        return names[True] - names[False]
+        own = names[True] - names[False]
+        with self._database.read() as connection:
+            return own - names_of_tracks(connection, own)
 
     def end(self, user_id: str, local_files: Sequence[str], names: Collection[tuple[str, str]] = ()) -> tuple[int, int]:
         """Delete all rows of the person and of their ``local_files`` in one transaction.

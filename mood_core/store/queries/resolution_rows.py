@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from mood_core.domain.feature_misses import PastMiss
 from mood_core.domain.play_lengths import UNKNOWN_LENGTH, KnownLength, length_of_longest
 from mood_core.domain.records import from_ms
+from mood_core.domain.track_names import plain_artist, plain_title
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 
@@ -46,6 +47,22 @@ class ResolutionRows:
             ((row.artist, row.title), row.resolved_by): PastMiss(row.outcome, from_ms(row.resolved_at_ms), row.misses)
             for row in self._database.rows(query("past_resolutions"), {"artists": artists})
         }
+
+
+def names_of_tracks(connection: Connection, names: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the normalised (artist, title) ``names`` that stored tracks have: these say nothing of a person."""
+    titles = {title for _, title in names}
+    found = set()
+    for row in connection.execute(query("track_names")) if names else ():
+        title = plain_title(row.name)
+        if title in titles:
+            found.add((plain_artist(main_artist(row.artists)), title))
+    return found.intersection(names)
+
+
+def main_artist(artists: str) -> str:
+    """The first of "A, B"."""
+    return artists.partition(", ")[0]
 
 
 def _length(row: Row[Any]) -> KnownLength:

@@ -42,6 +42,8 @@ class Columns:
 
     def take(self, which: Bools | Ints | slice) -> Columns:
         """Only the plays ``which`` (a mask, positions or a slice)."""
+        if isinstance(which, np.ndarray) and which.dtype == np.bool_ and which.all():
+            return self  # a copy of a million plays takes 32 MB
         end = None if self.end is None else self.end[which]
         return Columns(self.track[which], self.at_ms[which], self.ms[which], end)
 
@@ -63,15 +65,16 @@ def without_duplicates(plays: Columns) -> Columns:
     """
     keys = _keys(plays)
     order = np.lexsort((-plays.ends, -plays.ms, keys))
+    keys = keys[order]
     first = np.ones(len(order), dtype=np.bool_)
-    first[1:] = keys[order][1:] != keys[order][:-1]
-    kept = plays.take(order[first])
-    return kept.take(np.lexsort((kept.track, kept.at_ms)))
+    first[1:] = keys[1:] != keys[:-1]
+    kept = order[first]
+    return plays.take(kept[np.lexsort((plays.track[kept], plays.at_ms[kept]))])
 
 
 def not_among(plays: Columns, stored: Columns) -> Bools:
     """Return a mask of the ``plays`` that are not in ``stored``, compared to the second."""
-    return ~np.isin(_keys(plays), _keys(stored))
+    return ~np.isin(_keys(plays), _keys(stored)) if len(stored) else np.ones(len(plays), np.bool_)
 
 
 def near(plays: Columns, stored: Columns) -> tuple[Bools, Bools]:

@@ -15,7 +15,7 @@ from mood_core.lake.schema import RESOLUTIONS, TRACKS
 from mood_core.resolvers.chain import ResolveReport, resolve
 from mood_core.resolvers.resolver import TrackResolver, WantedName
 from mood_core.store.queries.feature_rows import FeatureRows
-from mood_core.store.queries.resolution_rows import ResolutionRows, Unresolved
+from mood_core.store.queries.resolution_rows import ResolutionRows, Unresolved, main_artist
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.collect_responses import CollectResponses
 
@@ -100,7 +100,7 @@ def _with_lengths(wanted: Sequence[WantedName], features: FeatureRows) -> list[W
 
 
 def _main_artist(wanted: Unresolved) -> str:
-    return wanted.artists if wanted.track_id is None else wanted.artists.partition(", ")[0]
+    return wanted.artists if wanted.track_id is None else main_artist(wanted.artists)
 
 
 def _tracks(track_ids: Sequence[str], features: FeatureRows) -> dict[str, Track]:
