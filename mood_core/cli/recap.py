@@ -22,7 +22,7 @@ from mood_core.errors import InputError
 from mood_core.files.private import write_private
 from mood_core.report.read_recap import period_to_show, read_recap
 from mood_core.report.recap import Recap
-from mood_core.report.recap_period import Period, Unit, period_with
+from mood_core.report.recap_period import Unit, period_with
 from mood_core.store.queries.accounts import Account
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
@@ -52,8 +52,15 @@ def _period(unit: Unit, kind: click.DateTime, form: str, what: str) -> Callable[
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draw one person's period to this PNG (needs moodlog[plots]), or a year as cards to this .html.",
 )
+@click.option(
+    "--cards",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Draw a year as cards, one PNG each, in this folder (needs moodlog[plots]).",
+)
 @options.as_json_lines
-def command(user: str | None, out: Path | None, as_json: bool, **periods: date | str | None) -> None:
+def command(
+    user: str | None, out: Path | None, cards: Path | None, as_json: bool, **periods: date | str | None
+) -> None:
     """Summarise a week, a month or a year in a few sentences, compared with the one before.
 
     \b
@@ -62,8 +69,11 @@ def command(user: str | None, out: Path | None, as_json: bool, **periods: date |
       moodlog recap --month
       moodlog recap --user ada --year 2026 --out year.png
       moodlog recap --user ada --year 2026 --out year.html
+      moodlog recap --year 2026 --cards cards
     """
     unit, day = _wanted(periods)
+    if cards and unit is not Unit.YEAR:
+        raise InputError(f"{cards}: cards are for a year; use --year, or --out with a .png for the {unit}")
     with Workspace() as workspace:
         people = accounts_called(workspace.accounts, [user] if user else [])
         if out and len(people) != 1:
@@ -73,7 +83,10 @@ def command(user: str | None, out: Path | None, as_json: bool, **periods: date |
         labelled = False
         for one in people:
             period = period_with(unit, day) if day else period_to_show(workspace.database, one, unit, workspace.now())
-            labelled |= _show(workspace, one, period, out, as_json=as_json)
+            recap = read_recap(workspace.database, one, period, workspace.now())
+            labelled |= _show(recap, one, out, as_json=as_json)
+            if cards:
+                _draw_cards(recap, cards)
         if labelled and not as_json:
             click.echo(headline(workspace.model_card), err=True)
 
@@ -91,12 +104,11 @@ def _wanted(periods: dict[str, date | str | None]) -> tuple[Unit, date | None]:
     return Unit(name), day
 
 
-def _show(workspace: Workspace, account: Account, period: Period, out: Path | None, *, as_json: bool) -> bool:
+def _show(recap: Recap, account: Account, out: Path | None, *, as_json: bool) -> bool:
     """Write the recap of one person; returns whether a mood is known."""
-    recap = read_recap(workspace.database, account, period, workspace.now())
     echo_json(recap.as_json()) if as_json else click.echo(f"{_paragraph(recap.sentences())}\n")
     if not recap.total and account.newest_listen_at and not as_json:
-        newest = period_with(period.unit, account.newest_listen_at.astimezone(ZoneInfo(account.timezone)).date())
+        newest = period_with(recap.period.unit, account.newest_listen_at.astimezone(ZoneInfo(account.timezone)).date())
         command = f"moodlog recap --{newest.unit} {newest.key}"
         click.echo(f"The last listen is in {newest.name}: `{command}` shows it.", err=True)
     if out and out.suffix.lower() == ".html":
@@ -106,6 +118,13 @@ def _show(workspace: Workspace, account: Account, period: Period, out: Path | No
 
         click.echo(f"picture: {plain(str(draw_recap(recap, out)))}", err=True)
     return recap.leading() is not None
+
+
+def _draw_cards(recap: Recap, folder: Path) -> None:
+    from mood_core.report.card_pictures import draw_cards
+
+    for path in draw_cards(recap, folder):
+        click.echo(f"card: {plain(str(path))}", err=True)
 
 
 def _write_cards(recap: Recap, out: Path) -> Path:

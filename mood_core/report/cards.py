@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
@@ -17,11 +19,22 @@ from mood_core.files.private import file_stem
 from mood_core.report.page import asset_text, policy_of
 from mood_core.report.recap import Most, Recap
 from mood_core.text.format import plural
+from mood_core.text.sanitise import xml_text
 
 SOURCE = "moodlog: moods are a model's estimate of the sound, not how somebody felt"
+WIDTH, HEIGHT = 1080, 1350
+"""The size of a card [px]."""
+
 _MOST_LINES = 3
+_WIDTH = 920  # of the text on a card
+_NARROW = frozenset("iljIJftr.,:;'|!()[]{}-·° \u202f\u00a0")
+_WIDE = frozenset("MWmw@%&—…ЖШЩЮФжшщюфѲ")
+_LAST_OF_LATIN = 0x24F
 _LOOK = LOOKS["light"]
-_ALONE = f"body{{margin:24px;background:{_LOOK['card']};color:{_LOOK['ink']};font-family:system-ui,sans-serif}}"
+_ALONE = (
+    f"body{{margin:24px;background:{_LOOK['card']};color:{_LOOK['ink']};font-family:system-ui,sans-serif;"
+    "overflow-wrap:anywhere}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +69,10 @@ def _cards(recap: Recap) -> Iterator[Card]:
         if most is not None:
             yield Card("top", title, f"{most}, {plural(most.listens, 'time')}", _most(most) | {"mood": mood})
     if recap.top_of_mood:
-        songs = [(mood, best, cut(best.title, 30), cut(best.artists, 34)) for mood, best in recap.top_of_mood.items()]
+        songs = [
+            (mood, best, cut(best.title, 780 / 46), cut(best.artists, 780 / 34))
+            for mood, best in recap.top_of_mood.items()
+        ]
         words = "; ".join(f"{mood}: {best}" for mood, best, *_ in songs)
         yield Card("songs", "A song of each mood", words, {"songs": songs})
     if recap.comparable and any(recap.before.values()):
@@ -82,21 +98,45 @@ def _most(most: Most) -> dict[str, Any]:
     title = most.title or most.artists
     size = 104 if width_of(title) < 22 else 76
     return {
-        "lines": wrapped(title, 920 / size),
+        "lines": wrapped(title, _WIDTH / size),
         "size": size,
-        "by": cut(most.artists, 44) if most.title else "",
+        "by": cut(most.artists, _WIDTH / 46) if most.title else "",
         "listens": plural(most.listens),
     }
 
 
 def width_of(text: str) -> float:
-    """The width of ``text`` in em, roughly: there is no font to ask."""
-    return sum(1.0 if unicodedata.east_asian_width(sign) in "WF" else 0.56 for sign in text)
+    """The width of bold ``text`` in em, roughly and rather too wide: there is no font to ask."""
+    return sum(map(_width, text))
 
 
-def cut(text: str, letters: int) -> str:
-    """``text`` of at most so many letters, with an ellipsis if it is longer."""
-    return text if len(text) <= letters else f"{text[: letters - 1].rstrip()}…"
+@cache
+def _width(sign: str) -> float:
+    if unicodedata.category(sign) in ("Mn", "Me", "Cf"):
+        return 0.0
+    if unicodedata.east_asian_width(sign) in "WF":
+        return 1.3 if unicodedata.category(sign) == "So" else 1.0
+    if sign in _NARROW:
+        return 0.38
+    if sign in _WIDE:
+        return 1.05
+    return 0.76 if sign.isupper() or ord(sign) > _LAST_OF_LATIN else 0.64
+
+
+def points(change: float) -> str:
+    """A change in whole percentage points."""
+    whole = round(change)
+    sign = "±" if whole == 0 else "+" if whole > 0 else "\N{MINUS SIGN}"
+    return f"{sign}{plural(abs(whole), 'point')}"
+
+
+def cut(text: str, most: float) -> str:
+    """``text`` of at most so many em, with an ellipsis if it is longer."""
+    if width_of(text) <= most:
+        return text
+    widths = accumulate(map(_width, text))
+    letters = sum(width <= most - 1 for width in widths)
+    return f"{text[:letters].rstrip()}…"
 
 
 def wrapped(text: str, most: float) -> list[str]:
@@ -109,21 +149,27 @@ def wrapped(text: str, most: float) -> list[str]:
             else:
                 lines[-1] = f"{lines[-1]} {piece}".strip()
     if len(lines) > _MOST_LINES:
-        lines = [*lines[: _MOST_LINES - 1], f"{lines[_MOST_LINES - 1][:-1]}…"]
+        lines = [*lines[: _MOST_LINES - 1], cut(f"{lines[_MOST_LINES - 1]} {lines[_MOST_LINES]}", most)]
     return lines
 
 
-def _pieces(word: str, most: float) -> list[str]:
+def _pieces(word: str, most: float) -> Iterator[str]:
     """A word that is too long for a line in parts."""
-    letters = max(1, int(most / 1.0 if width_of(word) > 0.8 * len(word) else most / 0.56))
-    return [word[at : at + letters] for at in range(0, len(word), letters)]
+    piece, width = "", 0.0
+    for sign in word:
+        width += _width(sign)
+        if piece and width > most:
+            yield piece
+            piece, width = "", _width(sign)
+        piece += sign
+    yield piece
 
 
 def drawn_cards(recap: Recap) -> list[tuple[str, Markup]]:
     """The title and the SVG of each card."""
     template = _templates().get_template("card.svg.j2")
     shared = {
-        "name": cut(recap.display_name, 30),
+        "name": cut(recap.display_name, 20),
         "period": recap.period.dates,
         "source": SOURCE,
         "look": _LOOK,
@@ -132,6 +178,7 @@ def drawn_cards(recap: Recap) -> list[tuple[str, Markup]]:
         "signs": SIGNS,
         "moods": ALL_MOODS,
         "leading": recap.leading() or UNLABELLED,
+        "points": points,
     }
     # The template escapes names.
     return [(card.title, Markup(template.render(card=card, **shared))) for card in cards(recap)]  # noqa: S704
@@ -157,4 +204,12 @@ def render_cards(recap: Recap) -> str:
 
 def _templates() -> Environment:
     loader = PackageLoader("mood_core.report", "assets")
-    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    found = Environment(
+        loader=loader,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: xml_text(value) if type(value) is str else value,
+    )
+    found.filters["plural"] = plural
+    return found

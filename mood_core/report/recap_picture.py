@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-from functools import cache
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from mood_core.domain.mood_style import COLOURS, INKS, LOOKS, SIGNS
 from mood_core.errors import ConfigError, InputError
 from mood_core.files.private import file_stem, open_private
 from mood_core.installation import install_extra
+from mood_core.report.fonts import FAMILY, NO_FONT, families_of
 from mood_core.report.recap import Recap
 from mood_core.report.recap_period import Unit
 from mood_core.text.format import plural
@@ -26,8 +25,6 @@ FOLDER = "recaps"
 """The folder of the pictures in HOME."""
 
 _GROUND, _LINE, _SOFT, _INK = (LOOKS["light"][name] for name in ("ground", "edge", "soft", "ink"))
-_FAMILY = "DejaVu Sans"
-_NO_FONT = "a name in letters that no font here has"
 _LONGEST_NAME = 32
 _LONGEST_TITLE = 60
 _LEAST_FOR_SIGN = 0.09  # of the tallest bar
@@ -76,7 +73,7 @@ def recap_figure(recap: Recap) -> Figure:
 
     figure = Figure(figsize=(7.2, 9), dpi=150, facecolor=_GROUND)
     name, period = _titles(recap)
-    style: dict[str, Any] = {"fontweight": "bold", "color": _INK, "parse_math": False, "fontfamily": _families(name)}
+    style: dict[str, Any] = {"fontweight": "bold", "color": _INK, "parse_math": False, "fontfamily": families_of(name)}
     head = figure.text(0.05, 0.962, name, va="top", fontsize=26, **style)
     head.set_fontsize(26 * min(1, 0.9 * figure.bbox.width / head.get_window_extent().width))
     figure.text(0.05, 0.896, period, va="center", fontsize=15, color=_SOFT)
@@ -102,7 +99,7 @@ def _titles(recap: Recap) -> tuple[str, str]:
     so_far = f", up to {recap.until.day} {recap.until:%b}" if recap.until else ""
     period = f"{recap.period.dates}: {heard}{earlier or begun + so_far}"
     name = recap.display_name
-    if not name or not _families(name):
+    if not name or not families_of(name):
         return f"The {recap.period.unit} in moods", period
     return f"{name[:_LONGEST_NAME]}{'…' if len(name) > _LONGEST_NAME else ''}", period
 
@@ -123,10 +120,10 @@ def _write_tops(figure: Figure, recap: Recap) -> None:
 def _write_fitted(figure: Figure, y: float, text: str, end: str = "", **style: Any) -> None:
     """Write ``text`` and ``end`` on one line, with an ellipsis between them if the text is too long."""
     options: dict[str, Any] = {"va": "center", "fontsize": 16, "color": _INK, "parse_math": False} | style
-    families = _families(text)
+    families = families_of(text)
     if families is None:
-        text, end, options["fontweight"] = _NO_FONT, "", "normal"
-    options["fontfamily"] = families or _FAMILY
+        text, end, options["fontweight"] = NO_FONT, "", "normal"
+    options["fontfamily"] = families or FAMILY
     written = figure.text(0.285, y, "", **options)
     for letters in range(min(len(text), _LONGEST_TITLE), 0, -1):
         written.set_text(f"{text[:letters]}{'…' if letters < len(text) else ''}{end}")
@@ -198,36 +195,3 @@ def _bare(axes: Any, kept: str) -> None:
     axes.spines[[side for side in ("top", "right", "left", "bottom") if side != kept]].set_visible(False)
     axes.spines[kept].set_color(_LINE)
     axes.set_yticks([]) if kept == "bottom" else axes.set_xticks([])
-
-
-def _families(name: str) -> list[str] | None:
-    """The font families that together have every character of ``name``; None if matplotlib cannot draw it."""
-    missing, families = set(map(ord, name)) - _characters(_FAMILY), [_FAMILY]
-    if not _orders_letters() and any(unicodedata.bidirectional(sign) in ("R", "AL", "AN") for sign in name):
-        return None
-    for family in _installed() if missing else ():
-        if missing & _characters(family):
-            missing -= _characters(family)
-            families.append(family)
-    return None if missing else families
-
-
-def _orders_letters() -> bool:
-    """Whether matplotlib writes scripts from right to left, which it does since 3.11."""
-    import matplotlib as mpl
-
-    return mpl.__version_info__ >= (3, 11)
-
-
-def _installed() -> list[str]:
-    """The font families of this machine, without the one that has a box for every character."""
-    from matplotlib import font_manager
-
-    return sorted({font.name for font in font_manager.fontManager.ttflist if not font.name.startswith("Last Resort")})
-
-
-@cache
-def _characters(family: str) -> frozenset[int]:
-    from matplotlib import font_manager
-
-    return frozenset(font_manager.get_font(font_manager.findfont(family)).get_charmap())

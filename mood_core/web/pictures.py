@@ -12,10 +12,12 @@ from mood_core.domain.mood_style import FILLS, INKS_ON_FILLS, LOOKS, SIGNS
 from mood_core.domain.records import ALL_MOODS, UNLABELLED
 from mood_core.errors import ConfigError
 from mood_core.installation import install_extra
+from mood_core.report.fonts import drawable
 from mood_core.report.recap import no_listens
 from mood_core.store.engine.database import Database
 from mood_core.store.queries.accounts import Account
 from mood_core.text.format import date_range, plural
+from mood_core.text.sanitise import xml_text
 from mood_core.web.read_day import read_day
 from mood_core.web.shares import leading, read_days
 
@@ -99,7 +101,13 @@ def as_svg(picture: Picture) -> str:
     from jinja2 import Environment, PackageLoader
 
     loader = PackageLoader("mood_core.web", "templates")
-    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: xml_text(value) if type(value) is str else value,
+    )
     return environment.get_template("picture.svg.j2").render(
         picture=picture,
         width=_WIDTH,
@@ -125,7 +133,8 @@ def as_png(picture: Picture) -> bytes:
     style = picture.style
     figure = Figure(figsize=(_WIDTH / 100, _HEIGHT / 100), dpi=200, facecolor=style["card"])
     text: dict[str, Any] = {"va": "center", "parse_math": False}
-    figure.text(0.042, 0.88, picture.title, fontsize=11, fontweight="bold", color=style["ink"], **text)
+    title, families = drawable(picture.title)
+    figure.text(0.042, 0.88, title, fontsize=11, fontweight="bold", fontfamily=families, color=style["ink"], **text)
     figure.text(0.042, 0.76, picture.words, fontsize=9, color=style["soft"], **text)
     axes = figure.add_axes((0.042, 0.133, 0.916, 0.517))
     _draw_bars(axes, picture)

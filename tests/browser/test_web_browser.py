@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from mood_core.app.workspace import Workspace
 from mood_core.domain.answers import AskedBecause
@@ -159,6 +160,26 @@ def test_a_link_gets_a_browser_in(browser: Any, pages: ServedPages) -> None:
     page.goto(f"{pages.url}/?code={pages.access.new_code()}")
     page.get_by_role("heading", name="What was listened to").wait_for()
     assert "code" not in page.url
+    context.close()
+
+
+def test_cards_fit_and_are_saved_by_one_click(browser: Any, pages: ServedPages) -> None:
+    context = _context(browser, pages, 390)
+    page = context.new_page()
+    page.goto(f"{pages.url}/~ada/2026/recap")
+    page.wait_for_load_state()
+    outside = """() => [...document.querySelectorAll(".story text")].filter((one) => {
+      const box = one.getBBox();
+      return box.x < 0 || box.x + box.width > 1080;
+    }).map((one) => one.textContent)"""
+    assert page.evaluate(outside) == []
+    for number, button in enumerate(page.get_by_role("button", name="Save picture").all(), 1):
+        with page.expect_download() as saved:
+            button.click()
+        assert saved.value.suggested_filename == f"moodlog-2026-{number}.png"
+        with Image.open(saved.value.path()) as picture:
+            assert picture.size == (1080, 1350)
+    assert context.problems == []
     context.close()
 
 

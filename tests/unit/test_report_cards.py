@@ -9,12 +9,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from mood_core.cli.recap import command
-from mood_core.report.cards import cards, drawn_cards, render_cards, width_of, wrapped
+from mood_core.domain.records import MOODS
+from mood_core.report.card_pictures import card_figure
+from mood_core.report.cards import HEIGHT, WIDTH, cards, drawn_cards, points, render_cards, width_of, wrapped
 from mood_core.report.page import is_page, shows_person
 from mood_core.report.read_recap import read_recap
-from mood_core.report.recap import Recap, no_listens
+from mood_core.report.recap import Most, Recap, no_listens
 from mood_core.report.recap_period import Unit, period_with
 from tests.report_history import NOW, USER, add_history, workspace
 
@@ -44,6 +47,50 @@ def test_each_card_is_a_picture_with_the_recaps_numbers(recap: Recap) -> None:
 def test_a_year_without_listens_has_no_cards() -> None:
     parts = [no_listens() for _ in range(12)]
     assert cards(Recap("ada", "Ada", _YEAR, no_listens(), no_listens(), parts)) == []
+
+
+def test_texts_of_any_script_and_length_fit_on_drawn_cards() -> None:
+    listens = dict.fromkeys(no_listens(), 4_000_000)
+    titles = ("W" * 300, "日本語の歌" * 9, "אודיו נמסטה " * 9, "😀🎧\uffff<b>")
+    recap = Recap(
+        "ada",
+        "MMMM " * 40,
+        _YEAR,
+        listens,
+        listens,
+        [listens] * 12,
+        minutes=30_000_000,
+        top_track=Most("ไม่มีช่องว่าง" * 9, "W" * 300, 1_000_000),
+        top_artist=Most("", "أغنية جميلة " * 20, 1),
+        top_of_mood={mood: Most(title, title, 1_000_000) for mood, title in zip(MOODS, titles, strict=True)},
+        intervals=dict.fromkeys(MOODS, (0.2, 0.3)),
+    )
+    for _, svg in drawn_cards(recap):
+        for text in card_figure(svg).axes[0].texts:
+            box = text.get_window_extent()
+            assert 0 <= box.x0 <= box.x1 <= WIDTH, text.get_text()
+
+
+def test_the_command_draws_each_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 30)
+    monkeypatch.setenv("MOODLOG_HOME", str(tmp_path))
+    done = CliRunner().invoke(command, ["--year", "2026", "--cards", str(tmp_path / "cards")], catch_exceptions=False)
+    assert done.exit_code == 0
+    files = sorted((tmp_path / "cards").iterdir())
+    assert [file.name for file in files] == [f"ada-2026-{number}.png" for number in range(1, 7)]
+    for file in files:
+        assert str(file) in done.output
+        assert file.stat().st_mode & 0o077 == 0
+        with Image.open(file) as picture:
+            assert picture.size == (WIDTH, HEIGHT)
+    refused = CliRunner().invoke(command, ["--month", "2026-11", "--cards", str(tmp_path)])
+    assert "cards are for a year" in str(refused.exception)
+
+
+@pytest.mark.parametrize(("change", "words"), [(0.4, "±0 points"), (1.2, "+1 point"), (-1.0, "\N{MINUS SIGN}1 point")])
+def test_changes_are_whole_points(change: float, words: str) -> None:
+    assert points(change) == words
 
 
 @pytest.mark.parametrize("title", ["x" * 300, "a b " * 100, "日本語" * 40, "", "ok", "שלום " * 30])

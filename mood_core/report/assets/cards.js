@@ -1,3 +1,9 @@
+/** Make letters smaller where a text is wider than its place: widths depend on the fonts of the machine. */
+for (const text of document.querySelectorAll(".story text[data-most]")) {
+  const [width, most] = [text.getComputedTextLength(), Number(text.dataset.most)];
+  if (width > most) text.setAttribute("font-size", Number(text.getAttribute("font-size")) * (most / width));
+}
+
 /** Save a card, an SVG of 1080 x 1350, as a PNG. */
 for (const button of document.querySelectorAll("[data-card]")) {
   button.addEventListener("click", () => {

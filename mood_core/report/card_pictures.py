@@ -1,0 +1,125 @@
+"""Draws the cards of a year in review as PNG files, from the same SVG that pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from mood_core.errors import ConfigError, InputError
+from mood_core.files.private import file_stem, make_private_folder, open_private
+from mood_core.installation import install_extra
+from mood_core.report.cards import HEIGHT, WIDTH, drawn_cards
+from mood_core.report.fonts import drawable
+from mood_core.report.recap import Recap
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DPI = 150
+_BOLD = 600
+_ALIGNED = {"start": "left", "middle": "center", "end": "right"}
+
+
+def draw_cards(recap: Recap, folder: Path) -> list[Path]:
+    """Draw each card as a PNG of 1080 × 1350 pixels in ``folder``; returns the files in the order of the story.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+        InputError: A file cannot be written.
+    """
+    stem = f"{file_stem(recap.user_id)}-{recap.period.key}"
+    drawn = [(folder / f"{stem}-{number}.png", svg) for number, (_, svg) in enumerate(drawn_cards(recap), 1)]
+    try:
+        make_private_folder(folder)
+        for path, svg in drawn:
+            with open_private(path) as file:
+                card_figure(svg).savefig(file, format="png")
+    except ImportError as error:
+        raise ConfigError(f"pictures need matplotlib; install it with: {install_extra('plots')}") from error
+    except OSError as error:
+        raise InputError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
+    return [path for path, _ in drawn]
+
+
+def card_figure(svg: str) -> Figure:
+    """The picture of a card of :func:`mood_core.report.cards.drawn_cards`."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, WIDTH)
+    axes.set_ylim(HEIGHT, 0)
+    axes.set_axis_off()
+    for part in ET.fromstring(svg):  # noqa: S314 - its own
+        _PARTS[part.tag.rpartition("}")[2]](axes, part)
+    return figure
+
+
+def _draw_rect(axes: Any, part: ET.Element) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    x, y, width, height, round_ = (_number(part, name) for name in ("x", "y", "width", "height", "rx"))
+    if width <= 0 or height <= 0:
+        return
+    corner = min(round_, width / 2, height / 2)
+    shape = f"round,pad=0,rounding_size={corner}" if corner else "square,pad=0"
+    edge = part.get("stroke")
+    axes.add_patch(
+        FancyBboxPatch(
+            (x, y),
+            width,
+            height,
+            boxstyle=shape,
+            facecolor=part.get("fill"),
+            edgecolor=edge or "none",
+            linewidth=_points(_number(part, "stroke-width")) if edge else 0,
+        )
+    )
+
+
+def _draw_circle(axes: Any, part: ET.Element) -> None:
+    from matplotlib.patches import Circle
+
+    centre = _number(part, "cx"), _number(part, "cy")
+    axes.add_patch(
+        Circle(centre, _number(part, "r"), facecolor=part.get("fill"), alpha=float(part.get("opacity", 1)), linewidth=0)
+    )
+
+
+def _draw_text(axes: Any, part: ET.Element) -> None:
+    """Write a text on its baseline, smaller if it is wider than its place."""
+    if not part.text:
+        return
+    words, families = drawable(part.text)
+    written = axes.text(
+        _number(part, "x"),
+        _number(part, "y"),
+        words,
+        fontsize=_points(_number(part, "font-size")),
+        fontweight="bold" if _number(part, "font-weight") >= _BOLD else "normal",
+        fontfamily=families,
+        color=part.get("fill"),
+        ha=_ALIGNED[part.get("text-anchor", "start")],
+        va="baseline",
+        parse_math=False,
+    )
+    most, width = _number(part, "data-most"), written.get_window_extent().width
+    if 0 < most < width:
+        written.set_fontsize(written.get_fontsize() * most / width)
+
+
+_PARTS: dict[str, Callable[[Any, ET.Element], None]] = {
+    "rect": _draw_rect,
+    "circle": _draw_circle,
+    "text": _draw_text,
+}
+
+
+def _number(part: ET.Element, name: str) -> float:
+    return float(part.get(name, 0))
+
+
+def _points(pixels: float) -> float:
+    return pixels * 72 / _DPI
