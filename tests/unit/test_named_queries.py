@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from mood_core.lake.schema import DATASETS
+from mood_core.lake.schema import DATASETS, Dataset
 from mood_core.report.period_answers import ANSWERS
 from mood_core.report.queries import VIEWS, page_sql
 from mood_core.store.engine import named_queries
 from mood_core.store.engine.named_queries import query
-from mood_core.store.engine.sql_files import in_sqlite, sql_folder
+from mood_core.store.engine.sql_files import in_sqlite, sql_file, sql_folder
+from mood_core.store.loading.keys import REFERENCES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("mood_core", "flows", "standin", "docs", ".ci")
@@ -160,3 +161,13 @@ def test_a_lock_of_rows_is_left_out_in_sqlite() -> None:
 
 def test_an_option_is_part_of_a_statement_only_where_it_is_chosen() -> None:
     assert set(query("latest_listens", "user_ids", "first_day").compile().params) == {"user_ids", "first_day", "limit"}
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=list(DATASETS))
+def test_every_column_of_the_lake_is_loaded_and_compared(dataset: Dataset) -> None:
+    """A column that a statement leaves out would be missing in SQL, and `moodlog verify` would not notice."""
+    loaded, compared = query(f"load_{dataset.name}").text, sql_file("facts", dataset.name).text
+    for name in set(dataset.schema.names) - {"missed_at", "feature_source"}:  # first_missed_at_ms, source_key
+        key = REFERENCES[name][2] if name in REFERENCES else name
+        assert re.search(rf"\b({name}|{name}_ms|{key})\b", loaded), f"load_{dataset.name} leaves out {name}"
+        assert re.search(rf"\b{name}(_ms)?\b", compared), f"sql/facts/{dataset.name}.sql leaves out {name}"
