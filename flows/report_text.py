@@ -70,7 +70,7 @@ def markdown(report: NightReport) -> str:
 
 
 def _names_table(names: ResolveReport) -> list[str]:
-    """What each resolver was asked, and the calls to Spotify's search that its daily budget has left."""
+    """The queries to each resolver, and the calls to Spotify's search that its daily budget has left."""
     lines = ["| names looked up at | asked | found | not found | stopped |", "| --- | --- | --- | --- | --- |"]
     for name in sorted(names.asked.keys() | names.stopped.keys()):
         asked, found, why = names.asked[name], names.found[name], names.stopped.get(name, "")

@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         default=5_000, ge=0, description="calls in 24 hours to each of ListenBrainz and Last.fm; 0 for no limit"
     )
     contact: _Header = Field(
-        default="", description="your e-mail address or URL for MusicBrainz, which is not asked without one"
+        default="", description="your e-mail address or URL for MusicBrainz, which is not called without one"
     )
     audio_analyser: str = Field(
         default="", description="program with arguments that estimates the features of an audio file, see `audio add`"

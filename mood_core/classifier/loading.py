@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mood_core.classifier.classifier import Classifier
 from mood_core.classifier.golden import TOLERANCE, Golden, largest_difference, preprocessing_digest, read_golden
-from mood_core.classifier.model_card import GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card
+from mood_core.classifier.model_card import GOLDEN_FILE, KERAS_FILE, LITERT_FILE, read_card
 from mood_core.classifier.model_limits import check_archive, sha256_of
 from mood_core.classifier.runtimes import KerasRuntime, LiteRtRuntime
 from mood_core.domain.records import FEATURES, MOODS
@@ -50,7 +50,7 @@ def load_classifier(
 ) -> Classifier:
     """The model in ``folder`` (None: the bundled one), checked and ready.
 
-    ``auto`` uses LiteRT if it is installed and the twin is present and gives the golden outputs; otherwise Keras.
+    ``auto`` uses LiteRT if it is installed and its model is present and gives the golden outputs; otherwise Keras.
     ``classes``: the labels the model must have, in order; None takes any (to measure models of other label sets).
 
     Raises:
@@ -101,7 +101,7 @@ def check_takes_exact(card: ModelCard) -> None:
 def check_files(card: ModelCard, folder: Path) -> None:
     """Check that every file of the card is present and unchanged.
 
-    The twin may be absent: Keras replaces it.
+    The LiteRT model may be absent: Keras replaces it.
 
     Raises:
         ModelNotFound: a file is absent.
@@ -113,7 +113,7 @@ def check_files(card: ModelCard, folder: Path) -> None:
     for name, expected in sorted(card.files.items()):
         path = folder / name
         if not path.is_file():
-            if name == TWIN_FILE:
+            if name == LITERT_FILE:
                 continue
             raise ModelNotFound(f"{path} is missing, but the model card names it; copy the model folder again")
         if _digest(path) != expected:
@@ -145,24 +145,24 @@ def _check_golden(card: ModelCard, golden: Golden) -> None:
 
 def _choose(folder: Path, card: ModelCard, golden: Golden, choice: RuntimeChoice) -> Runtime:
     if choice != "keras":
-        refusal = _twin_refusal(folder, card)
+        refusal = _litert_refusal(folder, card)
         if refusal is None:
-            runtime = LiteRtRuntime(folder / TWIN_FILE)
+            runtime = LiteRtRuntime(folder / LITERT_FILE)
             difference = largest_difference(golden, runtime.run(golden.inputs))
             if difference <= TOLERANCE:
                 return runtime
             refusal = f"its golden outputs differ by {difference:.2g}"
         if choice == "litert":
-            raise ModelCardMismatch(f"the LiteRT twin in {folder} cannot be used: {refusal}; set MOODLOG_RUNTIME=keras")
-        _log.warning("the LiteRT twin of %s cannot be used (%s); using Keras", card.model_version, refusal)
+            raise ModelCardMismatch(f"{folder / LITERT_FILE} cannot be used: {refusal}; set MOODLOG_RUNTIME=keras")
+        _log.warning("the LiteRT model of %s cannot be used (%s); using Keras", card.model_version, refusal)
     return _keras(folder, card, golden)
 
 
-def _twin_refusal(folder: Path, card: ModelCard) -> str | None:
-    if TWIN_FILE not in card.files:
+def _litert_refusal(folder: Path, card: ModelCard) -> str | None:
+    if LITERT_FILE not in card.files:
         return "the card does not name it"
-    if not (folder / TWIN_FILE).is_file():
-        return f"{TWIN_FILE} is absent"
+    if not (folder / LITERT_FILE).is_file():
+        return f"{LITERT_FILE} is absent"
     if importlib.util.find_spec("ai_edge_litert") is None:
         return "ai-edge-litert is not installed"
     return None
@@ -170,7 +170,7 @@ def _twin_refusal(folder: Path, card: ModelCard) -> str | None:
 
 def _keras(folder: Path, card: ModelCard, golden: Golden) -> KerasRuntime:
     if importlib.util.find_spec("keras") is None:
-        raise ModelError(f"neither the LiteRT twin nor Keras can run the model; run: {install_extra('train')}")
+        raise ModelError(f"neither LiteRT nor Keras can run the model; run: {install_extra('train')}")
     runtime = KerasRuntime(folder / KERAS_FILE)
     difference = largest_difference(golden, runtime.run(golden.inputs))
     if difference > TOLERANCE:

@@ -1,6 +1,6 @@
 """The model card: what a saved model is, what it was trained on, and which files belong to it.
 
-A model is a folder: ``model_card.json`` (this), ``model.keras`` (the truth), ``model.tflite`` (its fast twin),
+A model is a folder: ``model_card.json`` (this), ``model.keras`` (the truth), ``model.tflite`` (the same for LiteRT),
 ``golden.json`` (inputs with their outputs) and files for people. The card has the sha256 of the files and of itself
 (``card_sha256``), so a changed card or file is detected. This protects against accidents and careless edits; it is not
 a signature.
@@ -29,7 +29,7 @@ CARD_FORMAT = 1
 
 CARD_FILE = "model_card.json"
 KERAS_FILE = "model.keras"
-TWIN_FILE = "model.tflite"
+LITERT_FILE = "model.tflite"
 GOLDEN_FILE = "golden.json"
 TRACKS_FILE = "trained_on.bin"
 """Hashes of the training tracks' ids, ISRCs and features: sorted little-endian uint64, see training/identity.py."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LiteRtRuntime:
-    """The twin in Google's LiteRT interpreter: starts in hundredths of a second and needs no TensorFlow."""
+    """The model in Google's LiteRT interpreter: starts in hundredths of a second and needs no TensorFlow."""
 
     name = "litert"
     chunk_rows = 2048  # the intermediate tensors then fit a core's cache; bigger batches were slower

@@ -1,6 +1,6 @@
 """Moods of Arrow data: audio features in, probabilities, moods, sets and positions out.
 
-For engines and notebooks: ``mood_core.score`` is :func:`score`. It needs numpy, pyarrow and the LiteRT twin; it opens
+For engines and notebooks: ``mood_core.score`` is :func:`score`. It needs numpy, pyarrow and LiteRT; it opens
 no database and reads no settings.
 """
 

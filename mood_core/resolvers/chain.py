@@ -69,7 +69,7 @@ def resolve(
     Args:
         wanted: the names, the most important first.
         resolvers: the chain, in order.
-        past: stored answers; a resolver is not asked again before its answer is due.
+        past: stored answers; a resolver is not called again before its answer is due.
         at: the time of the run, aware UTC; the date of all answers.
         report: filled during the calls; resolvers in ``stopped`` are not called.
     """

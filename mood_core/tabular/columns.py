@@ -113,7 +113,7 @@ def recognise(names: Sequence[str], file: str, *, labelled: bool = False) -> Col
     usable = {name for name, count in Counter(names).items() if count == 1}  # duplicate names are ambiguous
     for name in names:
         by_name.setdefault(plain_name(name), []).append(name)
-    _refuse_twins(by_name, file)
+    _refuse_duplicates(by_name, file)
     found = {
         ours: [each for alias in aliases for each in by_name.get(alias, ()) if each in usable]
         for ours, aliases in ALIASES.items()
@@ -134,12 +134,12 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.lower())
 
 
-def _refuse_twins(by_name: Mapping[str, Sequence[str]], file: str) -> None:
+def _refuse_duplicates(by_name: Mapping[str, Sequence[str]], file: str) -> None:
     for name in NINE:
-        twins = by_name.get(name, ())
-        if len(twins) > 1:
+        same = by_name.get(name, ())
+        if len(same) > 1:
             raise InputError(
-                f"{file}: the columns {' and '.join(map(repr, twins))} both mean {name}; remove one of them"
+                f"{file}: the columns {' and '.join(map(repr, same))} both mean {name}; remove one of them"
             )
 
 

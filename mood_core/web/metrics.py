@@ -40,7 +40,7 @@ def metrics(workspace: Workspace) -> bytes:
 
 
 class _Collector:
-    """Reads the numbers when they are asked for."""
+    """Reads the numbers when they are requested."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace

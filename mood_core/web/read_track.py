@@ -109,7 +109,7 @@ class TrackReader:
             return []
 
     def _stored(self, track_id: str) -> TrackFeatures:
-        """The stored features of a track; no source is asked."""
+        """The stored features of a track; no source is called."""
         from mood_core.usecases.models.predict_tracks import TrackFeatures
 
         track, exact, source = self._workspace.feature_rows.stored([track_id])[track_id]

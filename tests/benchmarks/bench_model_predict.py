@@ -1,4 +1,4 @@
-"""From Parquet to moods in Parquet against the twin's raw speed, in one process and run.
+"""From Parquet to moods in Parquet against LiteRT's raw speed, in one process and run.
 
 Run it with ``python -m tests.benchmarks.bench_model_predict [ROWS]``: 10,000,000 rows want 1 GB of disk for a minute.
 """
@@ -57,7 +57,7 @@ def main(rows: int) -> None:
         predict_file(str(source), classifier, Path(folder) / "moods.parquet")
         whole = rows / (time.perf_counter() - begun)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"twin {raw:,.0f} rows/s, file to file {whole:,.0f} rows/s, ratio {whole / raw:.2f}, peak {peak:.0f} MB")  # noqa: T201
+    print(f"LiteRT {raw:,.0f} rows/s, file to file {whole:,.0f} rows/s, ratio {whole / raw:.2f}, peak {peak:.0f} MB")  # noqa: T201
 
 
 if __name__ == "__main__":

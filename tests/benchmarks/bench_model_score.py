@@ -1,4 +1,4 @@
-"""``mood_core.score`` against the twin alone (CPU seconds of one process), and 200 labels from a cold process.
+"""``mood_core.score`` against LiteRT alone (CPU seconds of one process), and 200 labels from a cold process.
 
 Run it with ``python -m tests.benchmarks.bench_model_score [ROWS]``.
 """
@@ -44,13 +44,14 @@ def main(rows: int) -> None:
     matrix = np.column_stack([table[name].to_numpy().astype(np.float32) for name in FEATURES])
     begun = time.process_time()
     model.predict(matrix)
-    twin = time.process_time() - begun
+    litert = time.process_time() - begun
     begun = time.process_time()
     for _ in mood_core.score(pa.RecordBatchReader.from_batches(table.schema, table.to_batches(BATCH)), model):
         pass
     whole = time.process_time() - begun
     cold = subprocess.run([sys.executable, "-c", _COLD], capture_output=True, text=True, check=True).stdout.strip()
-    print(f"{rows:,} rows: twin {twin:.2f} s, score {whole:.2f} s, ratio {whole / twin:.2f}; cold 200 labels {cold} s")  # noqa: T201
+    times = f"LiteRT {litert:.2f} s, score {whole:.2f} s, ratio {whole / litert:.2f}"
+    print(f"{rows:,} rows: {times}; cold 200 labels {cold} s")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -176,12 +176,12 @@ def consents(standin: Mapping[str, str], accounts: int) -> list[dict[str, str]]:
     """A consent for everybody: the stand-in's tokens are signed by its seed, so any process may issue them."""
     from standin import StandIn
 
-    twin = StandIn(listeners=accounts)
+    services = StandIn(listeners=accounts)
     people = []
-    for listener in twin.listeners:
+    for listener in services.listeners:
         names = ("account_id", "display_name", "timezone")
         known = {name: getattr(listener, name) for name in names}
-        people.append(twin.issue_tokens(listener.listener_id, client_id="bench") | known)
+        people.append(services.issue_tokens(listener.listener_id, client_id="bench") | known)
     with urlopen(Request(f"{standin['control_url']}/listeners")) as answer:  # noqa: S310 - loopback
         assert len(json.load(answer)["listeners"]) == accounts
     return people

@@ -128,7 +128,7 @@ def _split(folder: Path, given_rows: Sequence[Any], places: Sequence[int]) -> li
 
 @dataclass(frozen=True)
 class Heard:
-    """A play as it truly was. ``twin``: the track has two addresses, and this play is reported under the second.
+    """A play as it truly was. ``is_copy``: the track has two addresses, and this play is reported under the second.
 
     ``at_end``: a record with one time and no duration has the time of the end, not of the start.
     """
@@ -136,7 +136,7 @@ class Heard:
     song: int
     start: datetime
     ms: int
-    twin: bool
+    is_copy: bool
     at_end: bool
 
     @property
@@ -145,7 +145,7 @@ class Heard:
 
     @property
     def track(self) -> int:
-        return self.song + (10 if self.twin else 0)
+        return self.song + (10 if self.is_copy else 0)
 
     def second(self) -> Row:
         title = {"master_metadata_track_name": f"Song {self.song}"}
@@ -200,7 +200,7 @@ orders = st.permutations(["second", "minute", "poll"]) | st.permutations(["secon
 @settings(max_examples=25, deadline=None, report_multiple_bugs=False)
 def test_a_song_in_a_loop_keeps_a_listen_for_every_time(lengths: list[int], order: list[str], at_end: bool) -> None:
     starts = [START + timedelta(milliseconds=sum(lengths[:number])) for number in range(len(lengths))]
-    loop = [Heard(1, start, ms, twin=False, at_end=at_end) for start, ms in zip(starts, lengths, strict=True)]
+    loop = [Heard(1, start, ms, is_copy=False, at_end=at_end) for start, ms in zip(starts, lengths, strict=True)]
     with _workspace() as (workspace, folder):
         for source in order:
             _report_plays(workspace, folder, source, loop)
@@ -250,8 +250,8 @@ def test_a_play_is_one_listen_from_any_source_and_in_any_order(
 
 def test_a_window_may_name_both_ids_of_a_song() -> None:
     """The later play was kept under the song's first id; the poll reports it under the second, beside the first."""
-    first = Heard(1, START, 61_000, twin=False, at_end=False)
-    later = Heard(1, START + timedelta(minutes=3), 61_000, twin=True, at_end=False)
+    first = Heard(1, START, 61_000, is_copy=False, at_end=False)
+    later = Heard(1, START + timedelta(minutes=3), 61_000, is_copy=True, at_end=False)
     with _workspace() as (workspace, folder):
         for source, plays in (("second", [first]), ("minute", [first, later]), ("poll", [first, later])):
             _report_plays(workspace, folder, source, plays)

@@ -56,12 +56,12 @@ def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch: pytest
 
 @pytest.mark.slow
 @pytest.mark.keras
-def test_the_twin_equals_the_saved_model_on_random_and_extreme_rows() -> None:
+def test_litert_equals_the_saved_model_on_random_and_extreme_rows() -> None:
     matrix = _extreme_rows(100_000)
-    twin = load_classifier(runtime="litert").predict(matrix)
+    litert = load_classifier(runtime="litert").predict(matrix)
     truth = load_classifier(runtime="keras").predict(matrix)
-    assert np.abs(twin - truth).max() <= 2e-6
-    assert (twin.argmax(axis=1) == truth.argmax(axis=1)).mean() > 0.9999
+    assert np.abs(litert - truth).max() <= 2e-6
+    assert (litert.argmax(axis=1) == truth.argmax(axis=1)).mean() > 0.9999
 
 
 @pytest.mark.slow
@@ -87,8 +87,8 @@ def test_a_trained_model_repeats_loads_and_is_described(tmp_path: Path) -> None:
     assert "They mean the same as in my-moods/1." in (second / "model_card.md").read_text(encoding="utf-8")
     assert "health" in text
     matrix = _extreme_rows(1_000)
-    twin, truth = (load_classifier(first, runtime).predict(matrix) for runtime in ("litert", "keras"))
-    np.testing.assert_allclose(twin, truth, atol=2e-6)
+    litert, truth = (load_classifier(first, runtime).predict(matrix) for runtime in ("litert", "keras"))
+    np.testing.assert_allclose(litert, truth, atol=2e-6)
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_a_swapped_file_of_another_training_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.keras
-def test_a_twin_that_is_gone_is_replaced_by_the_saved_model(tmp_path: Path) -> None:
+def test_a_litert_model_that_is_gone_is_replaced_by_the_saved_model(tmp_path: Path) -> None:
     data = made_up_tracks(tmp_path / "made_up.csv", durations=False)
     folder = train_model(data, tmp_path / "models", folds=3, repeats=1, baselines=False)
     expected = load_classifier(folder).predict(_extreme_rows(50))

@@ -104,8 +104,8 @@ def test_a_model_whose_moods_mean_something_else_is_promoted_only_if_that_is_acc
 
 def test_other_weights_under_the_current_models_name_are_not_promoted(home: Path, tmp_path: Path) -> None:
     current = read_card(bundled_folder())
-    twin = _renamed(tmp_path / "twin", current.version, weights_sha256="0" * 64)
-    refused = CliRunner().invoke(main, ["promote", str(twin), "--force"])
+    same_version = _renamed(tmp_path / "same_version", current.version, weights_sha256="0" * 64)
+    refused = CliRunner().invoke(main, ["promote", str(same_version), "--force"])
     assert refused.exit_code == 2
     assert f"is called {current.model_version} like the current model" in refused.output
     assert not (home / "models").exists()

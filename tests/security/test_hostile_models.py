@@ -103,7 +103,7 @@ def test_a_model_that_brings_code_runs_none(
         load_classifier(folder, "keras")
     check_sentence(refused.value.message)
     done = CliRunner().invoke(main, ["predict", "--model", str(folder), "4uLU6hMCjMI75M1A2tKUQC"])
-    assert done.exit_code in (0, 78)  # the twin of the bundled model may serve; the hostile file is never opened then
+    assert done.exit_code in (0, 78)  # the bundled LiteRT model may serve; the hostile file is never opened then
     assert not canary.exists()
 
 

@@ -14,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 
 from mood_core.classifier import bundled_folder, load_classifier, model_limits
-from mood_core.classifier.model_card import CARD_FILE, GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card, write_card
+from mood_core.classifier.model_card import CARD_FILE, GOLDEN_FILE, KERAS_FILE, LITERT_FILE, read_card, write_card
 from mood_core.classifier.training.export import file_digests
 from mood_core.errors import ModelError, MoodlogError
 from mood_core.files import outside as outside_files
@@ -43,17 +43,17 @@ def _refused(folder: Path, runtime: str = "litert") -> str:
     return refused.value.message
 
 
-@pytest.mark.parametrize("name", [CARD_FILE, GOLDEN_FILE, TWIN_FILE, KERAS_FILE])
+@pytest.mark.parametrize("name", [CARD_FILE, GOLDEN_FILE, LITERT_FILE, KERAS_FILE])
 def test_a_huge_file_of_a_model_is_not_read(model: Path, name: str) -> None:
     os.truncate(model / name, 3 << 30)  # sparse: it takes no space on the disk
     assert f"{name} has more than" in _refused(model)
 
 
-@pytest.mark.parametrize("name", [CARD_FILE, GOLDEN_FILE, TWIN_FILE, KERAS_FILE])
+@pytest.mark.parametrize("name", [CARD_FILE, GOLDEN_FILE, LITERT_FILE, KERAS_FILE])
 def test_a_pipe_in_a_model_is_not_read(model: Path, name: str) -> None:
     (model / name).unlink()
     make_pipe(model / name)
-    if name == TWIN_FILE:  # Keras takes its place
+    if name == LITERT_FILE:  # Keras takes its place
         _refused_or_loaded(model)
     else:
         assert name in _refused(model)
@@ -81,7 +81,7 @@ def _repack(folder: Path, change: Callable[[str, bytes], bytes], **more: bytes) 
     _bind(folder)
 
 
-def test_a_keras_bomb_is_refused_even_where_the_twin_would_serve(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keras_bomb_is_refused_even_where_litert_would_serve(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_limits, "MOST_BYTES", 1 << 20)
     _repack(model, lambda _, content: content, bomb=bytes(2 << 20))
     assert "unpacks to more than 1,048,576 bytes" in _refused(model)
@@ -119,7 +119,7 @@ def test_weights_are_measured_before_they_are_read(model: Path, monkeypatch: pyt
 
 
 def test_a_model_that_cannot_be_used_is_not_kept_by_relabel_though_nothing_is_to_label(home: Path, model: Path) -> None:
-    os.truncate(model / TWIN_FILE, 3 << 30)
+    os.truncate(model / LITERT_FILE, 3 << 30)
     done = moodlog("relabel", "--model", str(model))
-    assert (done.exit_code, TWIN_FILE in done.output) == (78, True), done.output
+    assert (done.exit_code, LITERT_FILE in done.output) == (78, True), done.output
     assert not (home / "models").exists()

@@ -112,9 +112,9 @@ def test_only_the_proxy_names_users(home: Path) -> None:
         named = {"remote-user": "root"}
         assert client.get("/", headers=named).status_code == 403
         for forwarded in ({}, {"x-forwarded-for": _PROXY_ADDRESS, "x-real-ip": _PROXY_ADDRESS}):
-            told = client.get("/", headers={"host": "moods.example.org"} | named | forwarded)
-            assert told.status_code == 403
-            assert "reverse proxy" in told.text
+            refused = client.get("/", headers={"host": "moods.example.org"} | named | forwarded)
+            assert refused.status_code == 403
+            assert "reverse proxy" in refused.text
         with _proxied(pages, host="-") as wrong:  # a proxy that does not pass the Host header on
             assert wrong.get("/", headers={"x-login": "root"}).status_code == 403
         with _proxied(pages) as right:

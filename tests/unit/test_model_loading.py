@@ -13,7 +13,7 @@ import pytest
 
 from mood_core.classifier import bundled_folder, load_classifier
 from mood_core.classifier.golden import read_golden, write_golden
-from mood_core.classifier.model_card import CARD_FILE, GOLDEN_FILE, KERAS_FILE, TWIN_FILE, read_card, write_card
+from mood_core.classifier.model_card import CARD_FILE, GOLDEN_FILE, KERAS_FILE, LITERT_FILE, read_card, write_card
 from mood_core.classifier.training.export import file_digests
 from mood_core.errors import ModelCardMismatch, ModelError, ModelNotFound
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundled_folder(), tmp_path / "model"))
 
 
-def test_the_bundled_model_serves_by_its_twin() -> None:
+def test_the_bundled_model_serves_by_litert() -> None:
     classifier = load_classifier()
     assert classifier.runtime == "litert"
     assert classifier.model_version == classifier.card.model_version == "playlist-moods/2"
@@ -42,7 +42,7 @@ def test_no_model_is_said_so(tmp_path: Path) -> None:
             load_classifier(missing)
 
 
-@pytest.mark.parametrize("name", [KERAS_FILE, TWIN_FILE, GOLDEN_FILE])
+@pytest.mark.parametrize("name", [KERAS_FILE, LITERT_FILE, GOLDEN_FILE])
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
 def test_a_truncated_or_tampered_file_is_refused(folder: Path, name: str, damage: Callable[[bytes], bytes]) -> None:
     path = folder / name
@@ -58,8 +58,8 @@ def test_an_absent_file_is_refused(folder: Path, name: str) -> None:
         load_classifier(folder)
 
 
-def test_an_absent_twin_cannot_serve_where_it_is_demanded(folder: Path) -> None:
-    (folder / TWIN_FILE).unlink()
+def test_an_absent_litert_model_cannot_serve_where_it_is_demanded(folder: Path) -> None:
+    (folder / LITERT_FILE).unlink()
     with pytest.raises(ModelCardMismatch, match="absent"):
         load_classifier(folder, "litert")
 
@@ -102,7 +102,7 @@ def test_another_scaler_is_refused(folder: Path) -> None:
         load_classifier(folder)
 
 
-def test_a_foreign_twin_with_a_matching_checksum_is_refused_by_its_answers(folder: Path) -> None:
+def test_a_foreign_litert_model_with_a_matching_checksum_is_refused_by_its_answers(folder: Path) -> None:
     golden = read_golden(folder / GOLDEN_FILE)
     write_golden(replace(golden, outputs=golden.outputs[:, ::-1].copy()), folder / GOLDEN_FILE)
     write_card(replace(read_card(folder), files=file_digests(folder)), folder)
@@ -110,8 +110,8 @@ def test_a_foreign_twin_with_a_matching_checksum_is_refused_by_its_answers(folde
         load_classifier(folder, "litert")
 
 
-def test_a_twin_that_is_no_model_at_all_is_refused(folder: Path) -> None:
-    (folder / TWIN_FILE).write_bytes(b"not a model" * 100)
+def test_a_litert_file_that_is_no_model_at_all_is_refused(folder: Path) -> None:
+    (folder / LITERT_FILE).write_bytes(b"not a model" * 100)
     write_card(replace(read_card(folder), files=file_digests(folder)), folder)
     with pytest.raises(ModelError):
         load_classifier(folder, "litert")

@@ -42,8 +42,8 @@ def test_no_listens_are_said(tmp_path: Path) -> None:
 def test_people_of_one_name_are_not_mixed(tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 60)
-        twin = User("zoe", USER.display_name, "UTC", NOW)
-        space.batches.add(schema.USERS, users_table([twin], recorded_at=NOW), now=NOW)
+        namesake = User("zoe", USER.display_name, "UTC", NOW)
+        space.batches.add(schema.USERS, users_table([namesake], recorded_at=NOW), now=NOW)
         with space.database.write() as connection:
             key = connection.scalar(text("SELECT user_key FROM users WHERE user_id = 'zoe'"))
             day = (NOW - datetime(1970, 1, 1, tzinfo=UTC)).days

@@ -1,4 +1,4 @@
-"""Writing a fitted model: the Keras file, its LiteRT twin, golden outputs and checksums."""
+"""Writing a fitted model: the Keras file, its LiteRT model, golden outputs and checksums."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mood_core.classifier.golden import TOLERANCE, Golden, largest_difference, write_golden
-from mood_core.classifier.model_card import GOLDEN_FILE, KERAS_FILE, TRACKS_FILE, TWIN_FILE
+from mood_core.classifier.model_card import GOLDEN_FILE, KERAS_FILE, LITERT_FILE, TRACKS_FILE
 from mood_core.classifier.native_noise import quiet
 from mood_core.classifier.runtimes import KerasRuntime, LiteRtRuntime
 from mood_core.classifier.training.network import saved_model
@@ -37,16 +37,16 @@ def export(fitted: MoodModel, folder: Path, preprocessing_sha256: str, seed: int
     """
     model = saved_model(fitted)
     model.save(folder / KERAS_FILE)
-    _write_twin(model, folder / TWIN_FILE)
+    _write_litert(model, folder / LITERT_FILE)
     inputs = golden_inputs(fitted, seed)
     outputs = KerasRuntime(folder / KERAS_FILE).run(inputs)
     golden = Golden(inputs, outputs, preprocessing_sha256)
     _check(golden, fitted.predict(inputs).astype(np.float32), "the fitted model", _ROUNDING)
-    _check(golden, LiteRtRuntime(folder / TWIN_FILE).run(inputs), "the LiteRT twin")
+    _check(golden, LiteRtRuntime(folder / LITERT_FILE).run(inputs), "the LiteRT model")
     write_golden(golden, folder / GOLDEN_FILE)
 
 
-def _write_twin(model: Any, path: Path) -> None:
+def _write_litert(model: Any, path: Path) -> None:
     with quiet(stdout=True):
         model.export(str(path), format="litert", verbose=False)
 
@@ -98,5 +98,5 @@ def weights_digest(path: Path) -> str:
 
 def file_digests(folder: Path) -> dict[str, str]:
     """The sha256 of every file of the model but its card."""
-    names = (KERAS_FILE, TWIN_FILE, GOLDEN_FILE, TRACKS_FILE)
+    names = (KERAS_FILE, LITERT_FILE, GOLDEN_FILE, TRACKS_FILE)
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
