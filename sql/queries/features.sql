@@ -193,8 +193,8 @@ FROM feature_coverage_by_year
 ORDER BY release_year DESC;
 
 -- name: tracks_without_features
--- The tracks without audio features, oldest first. The listens are counted in one pass: a count for each track would
--- read all of them each time.
+-- The tracks without audio features, oldest first: all, or those that are due. The option is named after the table by
+-- which the most heard ones come first; the index of listens without a label needs a current model.
 SELECT
     t.track_id,
     t.name,
@@ -204,43 +204,20 @@ SELECT
     t.isrc,
     t.release_date,
     t.kind
-FROM tracks AS t
-LEFT JOIN audio_features AS f ON t.track_key = f.track_key
-/* most_heard_first: LEFT JOIN (
+FROM feature_queue AS q
+INNER JOIN tracks AS t ON q.track_key = t.track_key
+LEFT JOIN audio_features AS f ON q.track_key = f.track_key
+/* heard: LEFT JOIN (
     SELECT
         l.track_key,
         count(*) AS listens
-    FROM listens AS l
+    FROM any_heard AS l
     GROUP BY l.track_key
-) AS h ON t.track_key = h.track_key */
+) AS h ON q.track_key = h.track_key */
 WHERE
     f.track_key IS NULL
-    /* selected: AND t.track_key IN (any_selected) */
-    /* resting: AND t.track_key NOT IN (any_resting) */
+    /* selected: AND q.track_key IN (any_selected) */
+    /* due: AND (q.due_at_ms <= :now OR (q.due_at_ms > :latest AND q.due_at_ms < :never)) */
 ORDER BY
-    /* most_heard_first: coalesce(h.listens, 0) DESC, */
-    t.track_key;
-
--- name: resting_tracks
--- The tracks that can never have features, and those for which each of :sources has a recent miss or is unavailable.
--- How long a miss is recent depends on the number of misses; /* when_misses */ is replaced by the times of the first
--- ones.
-SELECT m.track_key FROM feature_misses AS m
-INNER JOIN sources AS s ON m.source_key = s.source_key
-INNER JOIN tracks AS r ON m.track_key = r.track_key
-WHERE s.source = 'any' AND (r.kind <> 'track' OR r.track_id LIKE '%:%')
-UNION ALL
-SELECT m.track_key FROM feature_misses AS m
-INNER JOIN sources AS s ON m.source_key = s.source_key
-INNER JOIN tracks AS r ON m.track_key = r.track_key
-WHERE
-    s.source = ANY(:sources)
-    AND CASE
-        WHEN m.reason = 'not_a_track' OR (m.reason = 'no_isrc' AND r.isrc IS NOT NULL) THEN FALSE
-        WHEN m.reason = 'no_spotify_id' THEN TRUE
-        ELSE
-            m.last_missed_at_ms > CASE m.misses WHEN 0 THEN :after /* when_misses */ ELSE :after END
-            AND m.last_missed_at_ms <= :until
-    END
-GROUP BY m.track_key
-HAVING count(*) = :count;
+    /* heard: coalesce(h.listens, 0) DESC, */
+    q.track_key;

@@ -102,13 +102,13 @@ SELECT
     NULL AS longest_ms,
     NULL AS repeated_ms,
     (SELECT count(*) FROM waiting_listens AS w WHERE w.track_key = t.track_key) AS plays
-FROM tracks AS t
-LEFT JOIN estimated_features AS e ON t.track_key = e.track_key
+FROM feature_queue AS q
+INNER JOIN tracks AS t ON q.track_key = t.track_key
+LEFT JOIN estimated_features AS e ON q.track_key = e.track_key
 WHERE
     t.kind = 'track'
     AND t.name <> ''
     AND t.isrc IS NULL
-    AND NOT EXISTS (SELECT 1 FROM audio_features AS f WHERE f.track_key = t.track_key)
     AND EXISTS (SELECT 1 FROM feature_misses AS m WHERE m.track_key = t.track_key)
 ORDER BY plays DESC, artists, title, track_id;
 

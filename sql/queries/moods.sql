@@ -58,7 +58,7 @@ WHERE model_version = :id;
 
 -- name: unlabelled_tracks
 -- The next stored features of tracks that a model version has not labelled. The duration is that of the source, or that
--- of the track.
+-- of the track. The queue has the tracks without a label by the current model.
 SELECT
     f.track_key,
     t.track_id,
@@ -73,11 +73,12 @@ SELECT
     f.valence,
     s.source AS feature_source,
     coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS duration_ms
-FROM any_table AS f
+FROM /* queued: label_queue AS q CROSS JOIN */ any_table AS f
 INNER JOIN tracks AS t ON f.track_key = t.track_key
 INNER JOIN sources AS s ON f.source_key = s.source_key
 WHERE
     f.track_key > :after
+    /* queued: AND q.track_key > :after AND f.track_key = q.track_key */
     /* estimated: AND NOT EXISTS (SELECT 1 FROM audio_features AS x WHERE x.track_key = f.track_key) */
     AND NOT EXISTS (
         SELECT 1 FROM moods AS m
@@ -90,9 +91,10 @@ LIMIT :page;
 
 -- name: count_unlabelled_tracks
 -- The number of tracks with features that a model version has not labelled.
-SELECT count(*) FROM any_table AS f
+SELECT count(*) FROM /* queued: label_queue AS q CROSS JOIN */ any_table AS f
 WHERE
     TRUE
+    /* queued: AND f.track_key = q.track_key */
     /* estimated: AND NOT EXISTS (SELECT 1 FROM audio_features AS x WHERE x.track_key = f.track_key) */
     /* selected: AND f.track_key IN (any_selected) */
     AND NOT EXISTS (

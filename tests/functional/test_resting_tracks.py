@@ -17,7 +17,6 @@ from mood_core.domain.feature_misses import (
     NOT_A_TRACK,
     UNKNOWN,
     WAITS_AFTER_MISSES,
-    rest_at,
 )
 from mood_core.domain.records import FeatureMiss, Track, TrackKind, to_ms
 from mood_core.features.chain import fetch_features as walk
@@ -97,7 +96,7 @@ def test_tracks_that_the_chain_looks_up_are_not_skipped(rows: FeatureRows, migra
     misses = rows.past_misses([track.track_id for track in everything])
     results = list(walk(everything, chain, misses, NOW, availability=rows))
     reported = {miss.track_id for result in results for miss in result.misses}
-    awake = rows.tracks_without_features(resting=([BY_ID, BY_ISRC], rest_at(NOW)))
+    awake = rows.tracks_without_features(due=([BY_ID, BY_ISRC], NOW))
     assert {track.track_id for track in awake} == reported
     assert 40 < len(reported) < len(everything) - 40
     again = sources()

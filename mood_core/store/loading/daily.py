@@ -28,6 +28,7 @@ from mood_core.store.loading.head_labels import label_pending
 from mood_core.store.loading.key_cache import UNLABELLED, TrackLabels
 from mood_core.store.loading.pending import add_pending, refill, take_days
 from mood_core.store.loading.person_labels import find_person_labels
+from mood_core.store.loading.queues import refill_label_queue
 from mood_core.store.loading.time_zones import ensure_offsets, offsets_of, outdated_zones
 
 _DAY_S = 86_400
@@ -111,6 +112,7 @@ def recount_everything(connection: Connection) -> None:
     connection.execute(query("remove_all_mood_days"))
     count_by_person(connection, "count_mood_days")
     refill(connection)
+    refill_label_queue(connection)
 
 
 def count_by_person(connection: Connection, statement: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult
 
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.queues import follow_tracks
 
 _KEYS = {
     "users": "user_keys",
@@ -45,6 +46,8 @@ def keys_of(connection: Connection, table: str, ids: Sequence[str], *, create: b
     missing = [{"id": id_} for id_ in sorted(set(ids) - found.keys())]
     if create and missing:
         connection.execute(query(_STUBS[table]), missing)
+        if table == "tracks":
+            follow_tracks(connection, [row["id"] for row in missing])
         found |= _look_up(connection, table, [row["id"] for row in missing])
     return found
 

@@ -34,6 +34,7 @@ from mood_core.store.loading.key_cache import LoadCache, invalidate_labels, key_
 from mood_core.store.loading.keyed_rows import with_keys
 from mood_core.store.loading.ledger import enter, take_over
 from mood_core.store.loading.person_labels import follow_heads, label_heard, with_own_labels
+from mood_core.store.loading.queues import follow_features, follow_labels, follow_misses, follow_tracks
 from mood_core.store.loading.ranks import forget_ranks_of
 from mood_core.store.loading.shifted_counts import follow_answers
 from mood_core.store.loading.time_zones import ensure_offsets
@@ -96,6 +97,7 @@ def load_into(
             moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
         if keep_counts:
             _update_counts(connection, file.dataset, keyed, moved, inserted, cache)
+            _update_queues(connection, file.dataset, table, keyed)
         if new and inserted:
             serialise_counts(connection)
             invalidate_labels(connection)
@@ -142,8 +144,9 @@ def _update_counts(
         serialise_counts(connection)
         invalidate_labels(connection)
         current = pa.array(connection.scalars(query("current_models")), pa.int64())
-        of_current = keyed.filter(pc.is_in(keyed["model_key"], current))
-        labelled(connection, of_current["track_key"].unique().to_pylist())
+        tracks = keyed.filter(pc.is_in(keyed["model_key"], current))["track_key"].unique().to_pylist()
+        labelled(connection, tracks)
+        follow_labels(connection, tracks)
     elif dataset == "mood_answers" and inserted:
         serialise_counts(connection)
         follow_answers(connection, cache.labels, keyed)
@@ -154,6 +157,18 @@ def _update_counts(
         recount_people(connection, people)
     elif dataset == "users":
         recount_people(connection, sorted(set(moved)))
+
+
+def _update_queues(connection: Connection, dataset: str, rows: pa.Table, keyed: pa.Table) -> None:
+    """Follow loaded ``rows``, ``keyed`` as in SQL, in the queues of tracks; labels are followed with the counts."""
+    if dataset == "tracks":
+        follow_tracks(connection, rows["track_id"].to_pylist())
+    elif dataset == "audio_features":
+        follow_features(connection, keyed["track_key"].to_pylist())
+    elif dataset == "estimated_features":
+        follow_labels(connection, keyed["track_key"].to_pylist())
+    elif dataset == "feature_misses":
+        follow_misses(connection, keyed["track_key"].unique().to_pylist())
 
 
 def _moving(connection: Connection, users: pa.Table) -> list[int]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row
 
-from mood_core.domain.feature_misses import PastMiss, PastMisses, Rest
+from mood_core.domain.feature_misses import LATEST_PLAUSIBLE, WAITS_AFTER_MISSES, PastMiss, PastMisses
 from mood_core.domain.play_lengths import KnownLength, PlayCount, length_of_plays
 from mood_core.domain.records import FEATURES, Track, TrackKind, from_ms, to_ms
 from mood_core.store.engine.database import Database
@@ -18,6 +19,9 @@ from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.selection import Selection
 
 _EVERYTHING = Selection()
+_MS = timedelta(milliseconds=1)
+_NEVER = 2**53 - 1
+"""The time of the next try of tracks that can never have features."""
 
 
 class FeatureRows:
@@ -31,22 +35,41 @@ class FeatureRows:
         self,
         selection: Selection = _EVERYTHING,
         *,
-        resting: tuple[Sequence[str], Rest] | None = None,
+        due: tuple[Sequence[str], datetime] | None = None,
         most_heard_first: bool = False,
     ) -> list[Track]:
         """The selected tracks without features, oldest first. ``artists`` is one name, as in the views.
 
-        ``resting`` are the names of the feature sources and the misses that rest: tracks for which no source would be
-        called are left out, because there may be many of them, the same every night. ``most_heard_first`` orders by
-        the number of listens, which reads all of them.
+        ``due``: the names of the feature sources and the time. Tracks for which no source would be called at that time
+        are left out, because there may be many of them, the same every night. ``most_heard_first`` orders by the number
+        of listens without a label; tracks that have a label already, from estimated features, come last.
         """
         parts, values = selection.tracks()
-        if resting:
-            parts["resting"], more = _resting(*resting)
-            values |= more
-        options = ("most_heard_first",) if most_heard_first else ()
-        statement = query("tracks_without_features", *options, **parts)
+        if due:
+            values |= self._set_next_tries(*due)
+        if most_heard_first:
+            # The index of listens without a label is empty before the first model.
+            has_model = self._database.scalar(query("current_model")) is not None
+            parts["heard"] = "waiting_listens" if has_model else "listens"
+        statement = query("tracks_without_features", *(("due",) if due else ()), **parts)
         return [_track(row) for row in self._database.rows(statement, values)]
+
+    def _set_next_tries(self, sources: Sequence[str], now: datetime) -> dict[str, object]:
+        """Date the due tracks of the queue for which no source would be called; returns the limits of those left."""
+        waits = [wait // _MS for wait in WAITS_AFTER_MISSES]
+        until = to_ms(now + LATEST_PLAUSIBLE)
+        limits: dict[str, object] = {"now": to_ms(now), "latest": until + max(waits), "never": _NEVER}
+        named = {f"wait_{count}": wait for count, wait in enumerate(waits[:-1], start=1)}
+        fewer = " ".join(f"WHEN {count} THEN :wait_{count}" for count in range(1, len(waits)))
+        values = {"wait": waits[-1], "until": until, "sources": sources, "count": len(sources)}
+        rules = json.dumps([sorted(sources), waits])
+        with self._database.write() as connection:
+            if connection.scalar(query("feature_queue_rules")) != rules:
+                connection.execute(query("reset_feature_queue"))
+                connection.execute(query("delete_rows", table="feature_queue_rules"))
+                connection.execute(query("set_feature_queue_rules"), {"rules": rules})
+            connection.execute(query("set_next_tries", when_misses=fewer), limits | named | values)
+        return limits
 
     def past_misses(self, track_ids: Sequence[str]) -> PastMisses:
         """The feature misses of ``track_ids`` by (track id, source name)."""
@@ -118,12 +141,3 @@ def _track(row: Row[Any]) -> Track:
         row.release_date,
         TrackKind(row.kind),
     )
-
-
-def _resting(sources: Sequence[str], rest: Rest) -> tuple[str, dict[str, object]]:
-    """The statement for the tracks that rest, and its parameters."""
-    after: dict[str, object] = {f"after_{count}": to_ms(moment) for count, moment in enumerate(rest.after, start=1)}
-    fewer = " ".join(f"WHEN {count} THEN :after_{count}" for count in range(1, len(after)))
-    values = after | {"after": to_ms(rest.after[-1]), "until": to_ms(rest.until)}
-    resting = query("resting_tracks", when_misses=fewer).text
-    return resting, values | {"sources": sources, "count": len(sources)}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from mood_core.domain.records import ESTIMATED_PREFIX, FEATURES
 from mood_core.errors import ModelCardMismatch
 from mood_core.store.engine.database import Database
-from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.named_queries import Query, query
 from mood_core.store.queries.selection import Selection
 
 if TYPE_CHECKING:
@@ -40,13 +40,10 @@ class MoodRows:
         """
         import pyarrow as pa
 
-        parts, values = selection.tracks()
-        options, table = _features(estimated=estimated)
-        statement = query("unlabelled_tracks", *options, table=table, **parts)
+        statement, values = self._unlabelled("unlabelled_tracks", model_version, selection, estimated=estimated)
         after = -1
         while True:
-            page = {"after": after, "version": model_version, "page": PAGE}
-            rows = self._database.rows(statement, values | page)
+            rows = self._database.rows(statement, values | {"after": after, "page": PAGE})
             if not rows:
                 return
             after = rows[-1].track_key
@@ -58,10 +55,18 @@ class MoodRows:
         self, model_version: str, selection: Selection = _EVERYTHING, *, estimated: bool = False
     ) -> int:
         """The number of selected tracks with features and without a label by ``model_version``."""
-        options, table = _features(estimated=estimated)
+        statement, values = self._unlabelled("count_unlabelled_tracks", model_version, selection, estimated=estimated)
+        return int(self._database.scalar(statement, values))
+
+    def _unlabelled(
+        self, name: str, model_version: str, selection: Selection, *, estimated: bool
+    ) -> tuple[Query, dict[str, object]]:
+        """The statement ``name`` and its parameters. The queue is about the current model: another one reads all features."""
         parts, values = selection.tracks()
-        statement = query("count_unlabelled_tracks", *options, table=table, **parts)
-        return int(self._database.scalar(statement, values | {"version": model_version}))
+        options, table = (["estimated"], "estimated_features") if estimated else ([], "audio_features")
+        if self.current_version(estimated=estimated) in (None, model_version):
+            options.append("queued")
+        return query(name, *options, table=table, **parts), values | {"version": model_version}
 
     def has_estimates(self) -> bool:
         """Whether any track has estimated features."""
@@ -132,8 +137,3 @@ def current_version(source: Database | Connection, *, estimated: bool = False) -
     """The current model version for exact or ``estimated`` features; None before the first label."""
     version: str | None = source.scalar(query("current_version"), {"estimated": int(estimated)})
     return version
-
-
-def _features(*, estimated: bool) -> tuple[tuple[str, ...], str]:
-    """The options of a query of features, and the table that it reads."""
-    return (("estimated",), "estimated_features") if estimated else ((), "audio_features")

@@ -13,6 +13,7 @@ from mood_core.store.loading.counted import COUNTED, count_people
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.keys import keys_of
+from mood_core.store.loading.queues import refill_feature_queue
 from mood_core.store.loading.totals import recount_totals
 
 _FILLED_BY_THE_LAKE = (
@@ -23,6 +24,8 @@ _FILLED_BY_THE_LAKE = (
     "covered_listens",
     "heard_tracks",
     "waiting_listens",
+    "feature_queue",
+    "label_queue",
     "person_labels",
     "mood_answers",
     "mood_heads",
@@ -72,6 +75,7 @@ def restore_rows(connection: Connection, kept: Kept) -> None:
             connection.execute(query("hide_labels"), estimated)
             connection.execute(query("show_newest_labels"), estimated)
     recount_everything(connection)
+    refill_feature_queue(connection)
     recount_totals(connection)
     count_people(connection)
     refresh_statistics(connection)

@@ -78,6 +78,12 @@ def totals_add_up(connection: Connection) -> bool:
     return are_stale(connection) or bool(connection.scalar(query("do_listens_add_up", table="listen_totals")))
 
 
+def queues_are_right(connection: Connection) -> dict[str, bool]:
+    """By queue of tracks: whether it has exactly the tracks that wait."""
+    checks = {"feature_queue": query("is_feature_queue_right"), "label_queue": query("is_label_queue_right")}
+    return {name: bool(connection.scalar(check)) for name, check in checks.items()}
+
+
 def _digest(values: Any) -> int:
     # PostgreSQL stores single precision, SQLite double: the bits in single precision are equal. Rounded decimal digits
     # are not, because a number in the middle can be rounded to either side.

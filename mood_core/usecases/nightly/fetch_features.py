@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from mood_core.domain.feature_misses import Rest, rest_at
 from mood_core.domain.records import Track
 from mood_core.features.chain import fetch_features as walk
 from mood_core.features.chain import is_denied
@@ -35,19 +34,20 @@ def fetch_features(
     See :func:`fetch_for`. Tracks whose feature misses rest for every source are not read.
     """
     CollectResponses(rows.pending, batches, now=now).publish()  # responses of an interrupted run
-    resting = None if ask_again else _resting(sources, rows, now)
-    wanting = rows.tracks_without_features(selection, resting=resting, most_heard_first=most_heard_first)
+    callable_sources = None if ask_again else _callable(sources, rows, now)
+    due = (callable_sources, now) if callable_sources else None
+    wanting = rows.tracks_without_features(selection, due=due, most_heard_first=most_heard_first)
     return fetch_for(wanting, sources, rows, batches, now=now, ask_again=ask_again, progress=progress)
 
 
-def _resting(
+def _callable(
     sources: Sequence[FeatureSource], availability: SourceAvailability, now: datetime
-) -> tuple[Sequence[str], Rest] | None:
+) -> Sequence[str] | None:
     """The remote sources that may be called; None without any, or if a source is local, which is always called."""
     askable = [source for source in sources if not is_denied(source, availability, now)]
     if not askable or not all(source.remote for source in askable):
         return None
-    return [source.name for source in askable], rest_at(now)
+    return [source.name for source in askable]
 
 
 def fetch_for(

@@ -15,7 +15,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.loading.ledger import LedgerRow, entries, newest_batch
 from mood_core.store.loading.tombstones import half_forgotten
 from mood_core.store.locks.named_locks import NamedLock, named_lock
-from mood_core.store.upkeep.table_digests import counts, days_add_up, rows_of_nobody, totals_add_up
+from mood_core.store.upkeep.table_digests import counts, days_add_up, queues_are_right, rows_of_nobody, totals_add_up
 from mood_core.usecases.batch_writer import LOOK_BACK
 from mood_core.usecases.remove_rows import has_forgotten
 from mood_core.usecases.upkeep.compare_rows import compare_rows
@@ -203,7 +203,7 @@ def _compare_counts(database: Database) -> list[Finding]:
     with database.read() as connection:  # one snapshot, because runs continue to load
         ledger, stored = entries(connection), counts(connection)
         sums = {"mood_days": days_add_up(connection), "listen_totals": totals_add_up(connection)}
-        unknown = rows_of_nobody(connection)
+        unknown, queues = rows_of_nobody(connection), queues_are_right(connection)
     recorded = dict.fromkeys(DATASETS, 0)
     for row in ledger.values():
         recorded[row.dataset] += row.row_count
@@ -216,6 +216,7 @@ def _compare_counts(database: Database) -> list[Finding]:
     problems += [
         (name, "does not add up to the listens of each person") for name, is_right in sums.items() if not is_right
     ]
+    problems += [(name, "does not have exactly the tracks that wait") for name, is_right in queues.items() if not is_right]
     return [Finding("rows", name, problem, _REBUILD) for name, problem in problems]
 
 
