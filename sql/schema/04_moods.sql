@@ -106,3 +106,9 @@ CREATE TABLE person_labels (
     model_version TEXT,
     PRIMARY KEY (user_key, track_key)
 ) /* sqlite: WITHOUT ROWID */;
+
+CREATE TABLE label_queue (
+    -- The tracks whose features the current model of their class has not labelled: a model for estimated features
+    -- labels the tracks that have no exact ones.
+    track_key INTEGER PRIMARY KEY REFERENCES tracks (track_key) ON DELETE CASCADE
+);

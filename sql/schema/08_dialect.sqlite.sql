@@ -61,6 +61,8 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 ('mood_answers', 'mood_answers', '100000 1000 2 1 1'),
 ('answer_labels', 'answer_labels', '17 1'),
 ('person_labels', 'person_labels', '100000 1000 1'),
-('mood_heads', 'mood_heads', '1000 5 1');
+('mood_heads', 'mood_heads', '1000 5 1'),
+('feature_queue', 'feature_queue_due', '100000 10'),
+('label_queue', NULL, '1000');
 
 ANALYZE sqlite_schema;

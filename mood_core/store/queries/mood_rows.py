@@ -61,7 +61,7 @@ class MoodRows:
     def _unlabelled(
         self, name: str, model_version: str, selection: Selection, *, estimated: bool
     ) -> tuple[Query, dict[str, object]]:
-        """The statement ``name`` and its parameters. The queue is about the current model: another one reads all features."""
+        """The statement ``name`` and its parameters; only the current model has a queue."""
         parts, values = selection.tracks()
         options, table = (["estimated"], "estimated_features") if estimated else ([], "audio_features")
         if self.current_version(estimated=estimated) in (None, model_version):

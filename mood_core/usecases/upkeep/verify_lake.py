@@ -216,7 +216,9 @@ def _compare_counts(database: Database) -> list[Finding]:
     problems += [
         (name, "does not add up to the listens of each person") for name, is_right in sums.items() if not is_right
     ]
-    problems += [(name, "does not have exactly the tracks that wait") for name, is_right in queues.items() if not is_right]
+    problems += [
+        (name, "does not have exactly the tracks that wait") for name, is_right in queues.items() if not is_right
+    ]
     return [Finding("rows", name, problem, _REBUILD) for name, problem in problems]
 
 
