@@ -1,5 +1,5 @@
--- The tracks without audio features. No source needs to be called for a track before due_at_ms; 0 means that this is not
--- known. A run computes it from the misses, and whatever changes a track or its misses sets it to 0.
+-- The tracks without audio features. No source needs to be called for a track before due_at_ms; 0 means that this is
+-- not known. A run computes it from the misses, and whatever changes a track or its misses sets it to 0.
 CREATE TABLE feature_queue (
     track_key INTEGER PRIMARY KEY REFERENCES tracks (track_key) ON DELETE CASCADE,
     due_at_ms BIGINT NOT NULL DEFAULT 0
