@@ -1,7 +1,7 @@
 """Moods of Arrow data: audio features in, probabilities, moods, sets and positions out.
 
-For engines and notebooks: ``mood_core.score`` is :func:`score`. It needs numpy, pyarrow and LiteRT; it opens
-no database and reads no settings.
+The one home of scoring: moodlog's own labels, notebooks and engines such as Spark, Dask and Ray use it, as
+``mood_core.score``. It needs numpy, pyarrow and LiteRT; it opens no database and reads no settings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from mood_core.classifier.loading import load_classifier
+from mood_core.classifier.loading import RuntimeChoice, load_classifier
 from mood_core.domain.moods import MOOD_SETS, label, positions
 from mood_core.domain.records import MOODS
 from mood_core.domain.vectors import FEWEST_TYPICAL, NINE, in_range, range_problems, scale_problem, scale_remedy
@@ -21,7 +21,7 @@ from mood_core.errors import InputError
 from mood_core.tabular.feature_matrix import feature_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -97,7 +97,26 @@ def score(
                 f"a {type(data).__name__} cannot be scored; give a pyarrow RecordBatch, Table or RecordBatchReader"
             )
         data = pa.RecordBatchReader.from_stream(data)
-    return pa.RecordBatchReader.from_batches(scores_schema(data.schema, judge), _streamed(data, judge))
+    return pa.RecordBatchReader.from_batches(scores_schema(data.schema, judge), score_batches(data, judge))
+
+
+def score_batches(
+    batches: Iterable[pa.RecordBatch], model: Classifier | Path | str | None = None, *, check_scales: bool = True
+) -> Iterator[pa.RecordBatch]:
+    """Give every row of record batches of audio features its mood, batch by batch: see :func:`score`.
+
+    Spark's ``mapInArrow`` takes it as it is, and so does any engine that sends a function to its workers: it can be
+    pickled, changes nothing, and loads the model once a process. ``model`` is then None or a folder that each worker
+    can read. ``check_scales``: refuse a batch with a column on another scale.
+
+    Raises:
+        InputError: As for :func:`score`.
+        ModelError: The model cannot be loaded or used.
+    """
+    judge = _loaded(model)
+    scored = _score_checked if check_scales else score_batch
+    for batch in batches:
+        yield scored(batch, judge)
 
 
 def scores_schema(given: pa.Schema, model: Classifier) -> pa.Schema:
@@ -129,11 +148,6 @@ def _scored(batch: pa.RecordBatch, matrix: NDArray[np.float32], model: Classifie
     schema = scores_schema(batch.schema, model)
     ids = [batch.column("track_id")] if "track_id" in batch.schema.names else []
     return pa.RecordBatch.from_arrays([*ids, *columns], schema=schema)
-
-
-def _streamed(batches: pa.RecordBatchReader, model: Classifier) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield _score_checked(batch, model)
 
 
 def _sparse_columns(matrix: NDArray[np.float32], usable: NDArray[np.bool_], model: Classifier) -> list[pa.Array]:
@@ -183,10 +197,11 @@ def _text(words: tuple[str, ...]) -> pa.Array:
 
 def _loaded(model: Classifier | Path | str | None) -> Classifier:
     if model is None or isinstance(model, Path | str):
-        return _load_once(None if model is None else Path(model))
+        return loaded_once(None if model is None else Path(model))
     return model
 
 
 @lru_cache(maxsize=8)
-def _load_once(folder: Path | None) -> Classifier:
-    return load_classifier(folder)
+def loaded_once(folder: Path | None, runtime: RuntimeChoice = "auto") -> Classifier:
+    """The model in ``folder`` (None: the bundled one), loaded once a process."""
+    return load_classifier(folder, runtime)

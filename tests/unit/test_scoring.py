@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import mood_core
-from mood_core.classifier import load_classifier
+from mood_core.classifier import load_classifier, scoring
 from mood_core.classifier.classifier import Classifier
 from mood_core.classifier.loading import bundled_folder
 from mood_core.classifier.scoring import SCORES
 from mood_core.domain.records import FEATURES, MOODS
 from mood_core.errors import InputError, ModelNotFound
+from mood_core.score import score_batches
 
 THRESHOLDS = dict.fromkeys(MOODS, 0.15)
 
@@ -179,3 +182,27 @@ class _Frame:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._table.__arrow_c_stream__(requested_schema)
+
+
+def test_record_batches_are_scored_one_by_one_by_a_function_that_engines_can_send() -> None:
+    given = [_features(3), _features(0), _features(7, seed=1)]
+    sent = pickle.loads(pickle.dumps(score_batches))
+    assert [batch.num_rows for batch in sent(iter(given))] == [3, 0, 7]
+    assert list(sent(given)) == [mood_core.score(batch) for batch in given]
+    assert list(partial(score_batches, model=bundled_folder())(given)) == list(score_batches(given))
+    assert vars(mood_core)["score"].score_batches is score_batches  # the module can be called and has the functions
+
+
+def test_engines_load_the_model_once_a_process() -> None:
+    scoring.loaded_once.cache_clear()
+    for _ in range(3):
+        list(score_batches([_features(3)]))
+    assert scoring.loaded_once.cache_info().misses == 1
+
+
+def test_only_engines_see_a_batch_on_another_scale_refused() -> None:
+    wrong = _features().set_column(3, "energy", pa.array(np.full(50, 70.0)))
+    with pytest.raises(InputError, match="energy"):
+        list(score_batches([wrong]))
+    (scored,) = score_batches([wrong], check_scales=False)
+    assert scored["mood"].null_count == 50

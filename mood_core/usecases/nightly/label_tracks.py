@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mood_core.classifier import Classifier
 from mood_core.classifier.drift import DriftReport, feature_drift
+from mood_core.classifier.label_rows import label_batches
 from mood_core.classifier.model_card import ModelCard
-from mood_core.domain.moods import label
-from mood_core.domain.records import MOODS, to_ms
-from mood_core.domain.vectors import in_range
 from mood_core.lake.schema import MOODS as MOODS_DATASET
 from mood_core.store.queries.mood_rows import PAGE, MoodRows
 from mood_core.store.queries.selection import Selection
@@ -46,6 +45,10 @@ class LabelReport:
     drift: DriftReport | None = None
 
 
+Labelled = Iterator[tuple[pa.Table, int]]
+"""Tables of the dataset ``moods``, each with the number of tracks read for it."""
+
+
 def label_tracks(
     classifier: Callable[[], Classifier],
     card: ModelCard,
@@ -54,6 +57,7 @@ def label_tracks(
     *,
     now: datetime,
     selection: Selection = _EVERYTHING,
+    labelled: Callable[[], Labelled] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> LabelReport:
     """Label every selected track with stored features, then show the labels of this model version.
@@ -70,6 +74,7 @@ def label_tracks(
         batches: writes the labels.
         now: the date of the labels.
         selection: people and days whose listens to label; all by default.
+        labelled: makes the labels somewhere else, such as on a cluster; in this process by default.
         progress: receives the number of labelled tracks and of all tracks.
 
     Raises:
@@ -79,12 +84,11 @@ def label_tracks(
     model_version = card.model_version
     rows.recognise(model_version, card.weights_sha256)
     report = LabelReport(model_version)
-    model: Classifier | None = None
     of = 0
-    for features in rows.unlabelled(model_version, selection, estimated=card.takes_estimated):
-        model = model or classifier()
-        of = of or _how_many(features, rows, card, selection)
-        batches.add(MOODS_DATASET, _labels(model, features, now, report), now=now)
+    for labels, read in labelled() if labelled else _labelled_here(classifier, card, rows, now, selection):
+        of = of or _how_many(read if labelled is None else PAGE, rows, card, selection)
+        batches.add(MOODS_DATASET, labels, now=now)
+        _count(report, labels, read)
         progress(report.labelled + report.unusable, of)
     if report.labelled and not card.takes_estimated:
         report.drift = measure_drift(rows, card)
@@ -94,39 +98,30 @@ def label_tracks(
     return report
 
 
+def _labelled_here(
+    classifier: Callable[[], Classifier], card: ModelCard, rows: MoodRows, now: datetime, selection: Selection
+) -> Labelled:
+    model: Classifier | None = None
+    for features in rows.unlabelled(card.model_version, selection, estimated=card.takes_estimated):
+        model = model or classifier()
+        labels = label_batches(features.to_batches(), model, labelled_at=now)
+        yield pa.Table.from_batches(labels), features.num_rows
+
+
 def measure_drift(rows: MoodRows, card: ModelCard) -> DriftReport:
     """Compare the features of the newest tracks with the training data of ``card``."""
     return feature_drift(feature_matrix(rows.newest_features(NEWEST)), card)
 
 
-def _how_many(first: pa.Table, rows: MoodRows, card: ModelCard, selection: Selection) -> int:
-    """The number of tracks to label; queried only if the ``first`` page does not contain all of them."""
-    if first.num_rows < PAGE:
-        return int(first.num_rows)
+def _how_many(first: int, rows: MoodRows, card: ModelCard, selection: Selection) -> int:
+    """The number of tracks to label; queried only if the ``first`` page of so many does not contain all of them."""
+    if first < PAGE:
+        return first
     return rows.count_unlabelled(card.model_version, selection, estimated=card.takes_estimated)
 
 
-def _labels(model: Classifier, features: pa.Table, now: datetime, report: LabelReport) -> pa.Table:
-    matrix = feature_matrix(features)
-    usable = in_range(matrix)
-    matrix, features = matrix[usable], features.filter(pa.array(usable))
-    probabilities = model.predict(matrix)
-    labels = label(probabilities, model.card.threshold, model.card.set_thresholds)
-    outside = model.out_of_distribution(matrix)
-    report.unusable += int((~usable).sum())
-    report.labelled += len(matrix)
-    report.uncertain += int(labels.uncertain.sum())
-    report.out_of_distribution += int(outside.sum())
-    return pa.table(
-        {
-            "track_id": features["track_id"],
-            "model_version": [model.model_version] * len(matrix),
-            "mood": labels.names(),
-            **{f"p_{mood.lower()}": probabilities[:, index] for index, mood in enumerate(MOODS)},
-            "uncertain": labels.uncertain,
-            "out_of_distribution": outside,
-            "feature_source": features["feature_source"],
-            "labelled_at": pa.array([to_ms(now)] * len(matrix), pa.int64()).cast(pa.timestamp("ms", "UTC")),
-            "mood_set": pa.array(labels.set_names(), pa.string()),
-        }
-    )
+def _count(report: LabelReport, labels: pa.Table, read: int) -> None:
+    report.unusable += read - labels.num_rows
+    report.labelled += labels.num_rows
+    report.uncertain += pc.sum(labels["uncertain"]).as_py() or 0
+    report.out_of_distribution += pc.sum(labels["out_of_distribution"]).as_py() or 0
