@@ -12,12 +12,15 @@ YAML := $(wildcard prefect.yaml .pre-commit-config.yaml .github/*.yml .github/*/
 unexport VIRTUAL_ENV
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test test-slow check lint-sql lint-yaml docs coverage audit bench screenshots clean
+.PHONY: help setup setup-spark demo test test-slow check lint-sql lint-yaml docs coverage audit bench screenshots clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: .venv/.full ## Make .venv from the lock, with everything for development.
+
+setup-spark: .venv/.full ## Add Apache Spark to .venv, for its slow tests; it needs Java as well.
+	$(UV) sync --frozen --inexact --group dev --extra spark
 
 demo: .venv/.run ## Run the whole path with invented listeners: no account, no internet.
 	$(RUN) moodlog demo
@@ -37,6 +40,7 @@ check: .venv/.full lint-yaml lint-sql docs ## Run what CI runs before the tests:
 lint-sql: .venv/.full ## Check the SQL.
 	$(RUN) sqlfluff lint --dialect sqlite $(SQLITE_SQL)
 	$(RUN) sqlfluff lint --dialect postgres $(OTHER_SQL)
+	$(RUN) sqlfluff lint --dialect sparksql $(wildcard sql/spark/*.sql)
 
 lint-yaml: .venv/.full ## Check that the YAML files can be read, prefect.yaml as deployments.
 	@$(RUN) python -c 'import sys, yaml; [yaml.safe_load(open(name, encoding="utf-8")) for name in sys.argv[1:]]' $(YAML)

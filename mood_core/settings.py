@@ -149,6 +149,9 @@ class Settings(BaseSettings):
 
     model: Path | None = Field(default=None, description="a model folder; default the bundled one")
     runtime: Literal["auto", "litert", "keras"] = Field(default="auto", description="what runs the model")
+    spark_master: str = Field(
+        default="local[*]", description="Apache Spark for --engine spark: local[*], local[N] or spark://host:port"
+    )
     shards: int = Field(default=4, ge=1, le=256, description="tasks among which the accounts of a run are split")
 
     web_public_url: str = Field(

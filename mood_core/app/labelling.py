@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mood_core.app.sources import Sources
 from mood_core.store.locks.named_locks import NamedLock
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from mood_core.usecases.answers.learn_heads import TrainedHead
     from mood_core.usecases.audio.add_audio import AddReport
     from mood_core.usecases.models.relabel import RelabelReport
-    from mood_core.usecases.nightly.label_tracks import LabelReport
+    from mood_core.usecases.nightly.label_tracks import Labelled, LabelReport
+
+Engine = Literal["local", "spark"]
+"""What makes the labels."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and their total."""
@@ -144,10 +147,16 @@ class Labelling(Sources):
         report.labelled = self.label().estimated
         return report
 
-    def relabel(self, *, drop_old: bool = False, progress: Progress = silent) -> RelabelReport:
+    def relabel(
+        self, *, drop_old: bool = False, engine: Engine = "local", progress: Progress = silent
+    ) -> RelabelReport:
         """Label every known track again with the current model; ``drop_old`` deletes the labels of other versions.
 
+        The ``engine`` makes the labels: this process, or ``spark`` on the cluster of the settings. The rules are the
+        same, and this process writes them.
+
         Raises:
+            ConfigError: Spark is not installed, or its cluster cannot be reached.
             ModelError: The model cannot be loaded.
         """
         from mood_core.store.loading.keep_up import keep_up
@@ -156,9 +165,19 @@ class Labelling(Sources):
 
         parts = self.classifier, self.model_card, self.mood_rows, self.batches
         with self.lock(NamedLock.LABELS):
-            report = relabel(*parts, now=self.now(), progress=progress)
+            labelled = self._labelled_by_spark if engine == "spark" else None
+            report = relabel(*parts, now=self.now(), labelled=labelled, progress=progress)
             report.labels.estimated = self._label_estimated()
         if drop_old:
             report.dropped = drop_old_labels(self.mood_rows, self.lake, self.database)
         keep_up(self.database)
         return report
+
+    def _labelled_by_spark(self) -> Labelled:
+        from mood_core.spark.label import labelled_by_spark
+
+        if not self.mood_rows.count_unlabelled(self.model_card.model_version):
+            return iter(())  # sooner than Spark starts
+        settings = self.settings
+        model = self.model_folder, settings.runtime
+        return labelled_by_spark(settings.spark_master, self.lake, self.database, *model, labelled_at=self.now())

@@ -47,6 +47,11 @@ CLOCK = _OneFormat("%H:%M", "HH:MM", "08:00", datetime.time)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 as_json_lines = click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
+spark_master = click.option(
+    "--master",
+    metavar="URL",
+    help="Spark's master: local[*], local[N] or spark://host:port; default MOODLOG_SPARK_MASTER.",
+)
 one_person = click.option("-u", "--user", metavar="ID|NAME", help="Show this person; default: everybody.")
 first_day = click.option("--from", "first_day", type=DAY, help="First local day.")
 last_day = click.option("--to", "last_day", type=DAY, help="Last local day.")

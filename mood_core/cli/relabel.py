@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import click
 from rich.console import Console
 
+from mood_core.app.labelling import Engine
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.plain_table import plain_table
@@ -22,23 +24,30 @@ from mood_core.usecases.models.relabel import Agreement, RelabelReport, keep_usi
 @click.command
 @click.option("--model", type=click.Path(path_type=Path), metavar="PATH", help="A model folder; default MOODLOG_MODEL.")
 @click.option("--drop-old", "drop", is_flag=True, help="Then delete the labels of all other versions, in the lake too.")
+@click.option("--engine", type=click.Choice(get_args(Engine)), default="local", help="What labels; default local.")
+@options.spark_master
 @options.as_json
-def command(model: Path | None, drop: bool, as_json: bool) -> None:
+def command(model: Path | None, drop: bool, engine: Engine, master: str | None, as_json: bool) -> None:
     """Label every known track again with another model, from stored features. Nothing is fetched.
 
     Queries show the old labels until all tracks are labelled, then the new ones. The old labels stay stored until
     --drop-old. The model of --model is copied to MOODLOG_HOME, and later runs use it. If MOODLOG_MODEL is set, it
     overrides this model.
 
+    With --engine spark, Apache Spark reads the lake and labels on all cores, or on the cluster of --master. It needs
+    the extra spark and Java; docs/spark.md explains it.
+
     \b
     Examples:
       moodlog relabel --model my-model
+      moodlog relabel --model my-model --engine spark --master spark://head:7077
       moodlog relabel --model my-model --drop-old
     """
     own = load_settings()
-    settings = own.model_copy(update={"model": model}) if model else own
+    given = {"model": model, "spark_master": master}
+    settings = own.model_copy(update={name: value for name, value in given.items() if value})
     with Workspace(settings) as workspace, count_progress("labelling") as progress:
-        report = workspace.relabel(drop_old=drop, progress=progress)
+        report = workspace.relabel(drop_old=drop, engine=engine, progress=progress)
         warning = keep_using(model, own.model, own.models) if model else None
     if warning:
         click.echo(warning, err=True)

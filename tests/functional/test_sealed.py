@@ -34,6 +34,7 @@ TINY = {
     "bench_relabel_stages": ["1000"],
     "bench_report_page": [],
     "bench_shared_pull": ["2", "0"],
+    "bench_spark_relabel": ["2000"],
     "bench_store_load": ["2000"],
     "bench_store_queries": ["kept", "2000"],
     "bench_web": ["1", "2"],

@@ -18,7 +18,7 @@ from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.models.promote_model import install
-from mood_core.usecases.nightly.label_tracks import LabelReport, label_tracks
+from mood_core.usecases.nightly.label_tracks import Labelled, LabelReport, label_tracks
 
 _MOVED = 20
 
@@ -55,12 +55,13 @@ def relabel(
     batches: Batches,
     *,
     now: datetime,
+    labelled: Callable[[], Labelled] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> RelabelReport:
     """Label every track with stored features by the model of ``card`` and then show its labels, all at once.
 
     Nothing is fetched. After a crash the next run labels the rest. Until the end, queries show the old labels.
-    They are kept.
+    They are kept. ``labelled`` makes the labels somewhere else, such as on a cluster, instead of in this process.
 
     Raises:
         ModelError: The model cannot be used.
@@ -69,7 +70,7 @@ def relabel(
     batches.finish(now=now)  # or labels that a killed run did not load would be made a second time
     loaded = classifier()  # refuses an unusable model even if there is nothing to label
     old = rows.current_version()
-    labels = label_tracks(lambda: loaded, card, rows, batches, now=now, progress=progress)
+    labels = label_tracks(lambda: loaded, card, rows, batches, now=now, labelled=labelled, progress=progress)
     report = RelabelReport(labels)
     if old is not None and old != card.model_version:
         report.agreement = agreement(rows, old, card.model_version)

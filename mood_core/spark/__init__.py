@@ -1,0 +1,1 @@
+"""Heavy work on the lake by Apache Spark: labelling all tracks again, and statistics over all people."""

@@ -1,0 +1,97 @@
+"""A session of Apache Spark, and what is wrong where there cannot be one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mood_core.errors import ConfigError, StoreError
+from mood_core.installation import install_extra
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_ROWS_OF_A_BATCH = 50_000
+_CAUSE = re.compile(r"(Caused by: )?[\w.]+(Exception|Error): ")
+_LOCAL = re.compile(r"local\[(\d+|\*)\]")
+_OPTIONS = {
+    "spark.app.name": "moodlog",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "OFF",  # what fails in the end is reported once, as an error of moodlog
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": str(_ROWS_OF_A_BATCH),
+    # Or thousands of nightly files would become thousands of small batches.
+    "spark.sql.files.openCostInBytes": str(64 * 1024),
+}
+
+
+@contextmanager
+def spark_session(master: str) -> Iterator[SparkSession]:
+    """A session on the cluster ``master``, such as ``local[*]`` or ``spark://host:7077``; ends with the context.
+
+    The workers run the Python of this process unless PYSPARK_PYTHON names another. All other options of Spark are in
+    its own ``spark-defaults.conf``.
+
+    Raises:
+        ConfigError: PySpark or Java is not installed, or the cluster cannot be reached.
+        StoreError: Spark gave up, after its own retries.
+    """
+    _check_installed()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    with warnings.catch_warnings():
+        # "PySpark does not yet fully support pandas 3": no function of pandas is used.
+        warnings.filterwarnings("ignore", message="PySpark does not", category=FutureWarning)
+        session = _started(master)
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            yield session
+        except (PySparkException, Py4JError) as error:
+            raise StoreError(f"Spark gave up: {_reason(error)}; run this again, it continues") from error
+        finally:
+            session.stop()
+
+
+def _check_installed() -> None:
+    if importlib.util.find_spec("pyspark") is None or importlib.util.find_spec("pandas") is None:
+        raise ConfigError(f"Spark is not installed; run: {install_extra('spark')}")
+    java = Path(os.environ.get("JAVA_HOME", "")) / "bin" / "java"  # where Spark itself looks
+    if not (java.is_file() if os.environ.get("JAVA_HOME") else shutil.which("java")):
+        raise ConfigError(
+            "Spark needs Java 17 or newer, and there is no java; install it (Debian: default-jre-headless)"
+        )
+
+
+def _started(master: str) -> SparkSession:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    options = _OPTIONS | ({"spark.driver.host": "127.0.0.1"} if master.startswith("local") else {})
+    # Spark retries lost work on a cluster; in one process only if the master says how often.
+    builder = SparkSession.builder.master(_LOCAL.sub(r"local[\1,4]", master))
+    for name, value in options.items():
+        builder = builder.config(name, value)
+    try:
+        return builder.getOrCreate()
+    except (PySparkException, Py4JError, OSError) as error:
+        raise ConfigError(
+            f"Spark cannot start with the master {master}: {_reason(error)}; see MOODLOG_SPARK_MASTER"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause of an error, which Spark writes after many lines of its own."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if _CAUSE.match(line)]
+    return (causes or lines or [type(error).__name__])[-1]

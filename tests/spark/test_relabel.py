@@ -1,0 +1,85 @@
+"""``moodlog relabel --engine spark`` makes the labels of one process, although workers and drivers are killed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.flows.deployed import until
+from tests.spark.cluster import PATIENCE_S, spark_cluster
+from tests.spark.lakes import command, labels, labels_in_lake, make_history, moodlog, needs_spark
+
+pytestmark = [pytest.mark.slow, needs_spark]
+
+LOCAL = ("--engine", "spark", "--master", "local[2]")
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with features and without labels."""
+    home = tmp_path_factory.mktemp("history") / "with a space"
+    make_history(home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def labelled(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same home, labelled by one process."""
+    home = tmp_path_factory.mktemp("labelled") / "home"
+    shutil.copytree(history, home)
+    moodlog(home, "relabel")
+    return home
+
+
+@pytest.fixture
+def home(history: Path, tmp_path: Path) -> Path:
+    """A copy of the history."""
+    shutil.copytree(history, tmp_path / "home [1]")
+    return tmp_path / "home [1]"
+
+
+def _check(home: Path, labelled: Path) -> None:
+    assert labels(home) == labels(labelled)
+    assert labels_in_lake(home) == len(labels(home))
+    assert "agree" in moodlog(home, "verify", "--deep")
+
+
+def _killed(home: Path, moment: Callable[[], bool]) -> None:
+    """Kill the driver by SIGKILL at a moment; its Java process ends by itself."""
+    with (home.parent / "killed.log").open("wb") as log:
+        process = subprocess.Popen(**command(home, "relabel", *LOCAL), stderr=log, start_new_session=True)
+        try:
+            until(lambda: moment() or process.poll() is not None, PATIENCE_S)
+            assert process.poll() is None, log.name
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_in_one_process_with_the_same_labels_and_every_driver_killed(home: Path, labelled: Path) -> None:
+    said = home.parent / "killed.log"
+    _killed(home, lambda: said.exists() and b"Spark log level" in said.read_bytes())  # before anything is published
+    assert labels_in_lake(home) == 0
+    moodlog(home, "forget", "-u", "ada", "--yes")
+    _killed(home, lambda: labels_in_lake(home) > 0)  # published, and perhaps not in SQL yet
+    assert 0 < labels_in_lake(home) < len(labels(labelled))
+    moodlog(home, "forget", "-u", "grace", "--yes")
+    moodlog(home, "relabel", *LOCAL)
+    _check(home, labelled)
+    assert "0 tracks labelled" in moodlog(home, "relabel", *LOCAL)
+
+
+def test_a_killed_worker_of_a_cluster_loses_and_doubles_nothing(home: Path, labelled: Path, tmp_path: Path) -> None:
+    with spark_cluster(tmp_path) as cluster:
+        words = ("relabel", "--engine", "spark", "--master", cluster.master)
+        with subprocess.Popen(**command(home, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+            until(lambda: labels_in_lake(home) > 0 or running.poll() is not None, PATIENCE_S)
+            cluster.kill_a_worker()
+            out, err = running.communicate(timeout=PATIENCE_S)
+        assert running.returncode == 0, err
+        assert out.decode().startswith(f"{len(labels(labelled))} tracks labelled")
+    _check(home, labelled)
