@@ -11,7 +11,7 @@ import pyarrow as pa
 from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
-from mood_core.store.queries.ledger import entries
+from mood_core.store.loading.ledger import entries
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
