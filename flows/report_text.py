@@ -162,7 +162,7 @@ def print_report(report: NightReport, accounts: Sequence[Account], console: Cons
     """Print a table of accounts with their names from ``accounts``, the numbers, and the problems."""
     from rich.text import Text
 
-    from mood_core.cli.plain_table import plain_table
+    from mood_core.cli.plain_table import plain_table, print_table
 
     names = {account.user_id: account.display_name for account in accounts}
     shown = report.outcomes if len(report.outcomes) <= MOST_ACCOUNTS else first_to_show(report.outcomes)
@@ -177,7 +177,7 @@ def print_report(report: NightReport, accounts: Sequence[Account], console: Cons
         for outcome in shown
     ]
     if rows:
-        console.print(plain_table(rows))
+        print_table(plain_table(rows), console)
     if len(shown) < len(report.outcomes):
         console.print(f"These are {len(shown)} of {len(report.outcomes)} accounts; --json has them all.")
     console.print(Text.assemble((report.verdict.value, "bold"), f": {headline(report)}"))

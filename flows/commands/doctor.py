@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
+from mood_core.cli.plain_table import print_table, table_console
 from mood_core.cli.terminal import echo_json
 from mood_core.domain.records import Service
 from mood_core.errors import Unavailable
@@ -193,10 +193,11 @@ _CHECKS: dict[str, Callable[[Workspace], Finding | list[Finding]]] = {
 
 
 def _print(findings: list[Finding]) -> None:
-    table = Table(box=None, pad_edge=False, show_header=False)
+    console, table = table_console(), Table(box=None, pad_edge=False, show_header=False)
+    before_remedy = "\n→ " if console.is_terminal else " → "
     for _ in range(3):
         table.add_column(overflow="fold")
     for finding in findings:
-        message = plain(finding.said) + (f"\n→ {plain(finding.remedy)}" if finding.remedy else "")
+        message = plain(finding.said) + (f"{before_remedy}{plain(finding.remedy)}" if finding.remedy else "")
         table.add_row(Text(finding.level.value, style=_STYLES[finding.level]), Text(plain(finding.what)), Text(message))
-    Console().print(table)
+    print_table(table, console)

@@ -13,6 +13,7 @@ from rich.console import Console
 from flows.run_failed import RunFailed
 from flows.server.runtime import PrefectRuntime, prefect_runtime
 from mood_core.cli import options
+from mood_core.cli.plain_table import table_console
 from mood_core.errors import MoodlogError
 from mood_core.settings import load_settings
 
@@ -67,7 +68,7 @@ def command(
         click.echo(json.dumps(report_json(report)))
     else:
         with Workspace() as workspace:
-            print_report(report, workspace.accounts.all(), Console())
+            print_report(report, workspace.accounts.all(), table_console())
     context.exit(report.exit_code)
 
 

@@ -162,12 +162,10 @@ def _listed(settings: Settings) -> Iterator[dict[str, object]]:
 
 
 def _print(rows: Sequence[dict[str, object]]) -> None:
-    from rich.console import Console
-
-    from mood_core.cli.plain_table import plain_table
+    from mood_core.cli.plain_table import plain_table, print_table
 
     table = []
     for row in rows:
         megabytes = f"{size / 1e6:.1f}" if isinstance(size := row["bytes"], int) else None
         table.append({"file": row["location"], "from": row["origin"], "MB": megabytes, "problem": row["problem"]})
-    Console().print(plain_table(table))
+    print_table(plain_table(table))

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 import numpy as np
-from rich.console import Console
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import echo_notes
-from mood_core.cli.plain_table import plain_table
+from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.cli.progress import count_progress
 from mood_core.domain.records import FEATURES
 from mood_core.errors import ConfigError, InputError
@@ -106,7 +105,7 @@ def _means(matrix: np.ndarray) -> list[float | None]:
 
 def _print_report(report: DatasetReport, out: Path) -> None:
     rows = [{"outcome": outcome.value, "items": count} for outcome, count in sorted(report.outcomes.items())]
-    Console().print(plain_table([*rows, {"outcome": "all", "items": report.items}]))
+    print_table(plain_table([*rows, {"outcome": "all", "items": report.items}]))
     click.echo("  ".join(f"{mood} {count}" for mood, count in sorted(report.kept.items())) or "no track was kept")
     click.echo(plain(f"Written to {out}. Next: moodlog train --data {out} --out models"))
 
@@ -116,7 +115,7 @@ def _print_means(counts: dict[str, int], means: dict[str, list[float | None]]) -
     for position, name in enumerate(FEATURES):
         found = {mood: values[position] for mood, values in means.items()}
         rows.append({"mean": name, **{mood: mean if mean is None else f"{mean:.3g}" for mood, mean in found.items()}})
-    Console().print(plain_table(rows))
+    print_table(plain_table(rows))
 
 
 def _draw(tracks: LabelledTracks, plot: Path) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 import click
-from rich.console import Console
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.mood_table import print_listens, print_mood_table
+from mood_core.cli.plain_table import table_console
 from mood_core.cli.terminal import echo_json
+from mood_core.store.engine.database import Database
 from mood_core.store.queries.history import (
     GROUPINGS,
     HistoryFilter,
@@ -24,7 +26,7 @@ from mood_core.store.queries.history import (
 from mood_core.store.queries.selection import check_days
 from mood_core.usecases.people.manage_users import accounts_called
 
-_MOST_DAYS = 100
+_MOST_DAYS, _MOST_PEOPLE = 100, 12
 
 
 @click.command
@@ -32,7 +34,8 @@ _MOST_DAYS = 100
 @click.option(
     "--by",
     type=click.Choice([*GROUPINGS, "track"]),
-    help=f"Group listens by this; default: day, or month for more than {_MOST_DAYS} days.",
+    help=f"Group listens by this; default: day, month for more than {_MOST_DAYS} days, person for more than"
+    f" {_MOST_PEOPLE} people.",
 )
 @options.first_day
 @options.last_day
@@ -43,9 +46,9 @@ def command(
 ) -> None:
     """Show moods as counts of listens, in the person's local time.
 
-    A week has the date of its Monday. Listens without a mood are counted too. With --json, the default is always the
-    day, weekdays are the numbers 1 (Monday) to 7 (Sunday), as in the view mood_by_weekday, and hours are 0 to 23, as in
-    mood_by_hour.
+    A week has the date of its Monday. --by person shows one row for each person. Listens without a mood are counted
+    too. With --json, the default is always the day, weekdays are the numbers 1 (Monday) to 7 (Sunday), as in the view
+    mood_by_weekday, and hours are 0 to 23, as in mood_by_hour.
 
     \b
     Examples:
@@ -62,23 +65,32 @@ def command(
         chosen = HistoryFilter(None if user is None else [account.user_id for account in people], first_day, last_day)
         if by == "track":
             listens = latest_listens(workspace.database, chosen, limit)
-            _write(listens) if as_json else print_listens(listens, Console())
+            _write(listens) if as_json else print_listens(listens, table_console())
+            return
+        by = by or ("day" if as_json else _grouping(workspace.database, chosen, len(people)))
+        counts = mood_counts(workspace.database, by, chosen)
+        if as_json:
+            _write(_line(count, by) for count in counts)
         else:
-            if by is None and not as_json and days_with_listens(workspace.database, chosen) > _MOST_DAYS:
-                by = "month"
-                click.echo("Shown by month; `moodlog history --by day` shows days.", err=True)
-            by = by or "day"
-            counts = mood_counts(workspace.database, by, chosen)
-            if as_json:
-                _write([_line(count, by) for count in counts])
-            else:
-                print_mood_table(counts, Console(), period=by)
+            print_mood_table(counts, table_console(), period=by)
+
+
+def _grouping(database: Database, chosen: HistoryFilter, people: int) -> str:
+    """The grouping that makes a table of a length that people read."""
+    if people > _MOST_PEOPLE:
+        click.echo(f"Shown by person; `moodlog history --by month` shows months of {people} people.", err=True)
+        return "person"
+    if days_with_listens(database, chosen) > _MOST_DAYS:
+        click.echo("Shown by month; `moodlog history --by day` shows days.", err=True)
+        return "month"
+    return "day"
 
 
 def _line(count: MoodCount, by: str) -> dict[str, Any]:
-    return {"user_id": count.user_id, "display_name": count.display_name, by: count.period, "listens": count.listens}
+    period = {} if by == "person" else {by: count.period}
+    return {"user_id": count.user_id, "display_name": count.display_name, **period, "listens": count.listens}
 
 
-def _write(lines: list[dict[str, Any]]) -> None:
+def _write(lines: Iterable[dict[str, Any]]) -> None:
     for line in lines:
         echo_json(line, default=float)

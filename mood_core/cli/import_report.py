@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 
-from mood_core.cli.plain_table import plain_table
+from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.exports.outcomes import MEANING, RowOutcome
 from mood_core.text.format import plural
 from mood_core.usecases.imports.achieved import LOCAL_FILE, NO_FEATURES, NOT_LABELLED, NOT_REQUESTED, Achieved
@@ -29,7 +30,7 @@ def print_outcomes(report: ImportReport) -> None:
         limit = f" ({report.min_ms / 1000:g} s)" if name == RowOutcome.SKIPPED else ""
         table.add_row(name, plural(count), MEANING[RowOutcome(name)] + limit)
     table.add_row("rows read", plural(report.rows_read), "all of them", style="bold")
-    Console().print(table)
+    print_table(table)
     print_notes(_notes(report))
 
 
@@ -111,7 +112,10 @@ def print_imports(imports: Sequence[Mapping[str, Any]]) -> None:
         }
         for each in imports
     ]
-    Console().print(plain_table(rows) if rows else "No import is recorded that can be taken back.")
+    if rows:
+        print_table(plain_table(rows))
+    else:
+        click.echo("No import is recorded that can be taken back.")
 
 
 def _outcomes(recorded: Mapping[str, Any]) -> str:

@@ -2,43 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
+import click
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mood_core.cli.plain_table import UNLIMITED, print_table
 from mood_core.domain.days import WEEKDAYS
 from mood_core.domain.mood_style import SIGNS, TERMINAL_COLOURS
-from mood_core.domain.records import ALL_MOODS, MOODS
+from mood_core.domain.records import ALL_MOODS, MOODS, UNLABELLED
 from mood_core.store.queries.history import MoodCount
+from mood_core.text.sanitise import plain
 
 _BAR_CELLS = 20
+_LINES_AT_ONCE = 1_000
 _TIME_CELLS, _NAME_CELLS, _GAPS = 16, 12, 6
 
 
 def print_mood_table(counts: Sequence[MoodCount], console: Console, *, period: str = "day") -> None:
-    """Print a row for each person and period: the listens of each mood, and their shares as a bar of signs."""
+    """Print a row for each person and period: the listens of each mood, and their shares as a bar of signs.
+
+    Rows for files and other programs have the whole name in each row. Rich's tables would take 12 s for 17,000 rows.
+    """
     if not counts:
         console.print(
             "No listens are stored for this selection yet; `moodlog run` pulls listens,"
             " `moodlog import` adds a history."
         )
         return
-    table = _table("person", period)
-    for mood in MOODS:
-        table.add_column(Text(SIGNS[mood], style=TERMINAL_COLOURS[mood]), justify="right", no_wrap=True)
-    table.add_column("·", justify="right", no_wrap=True)
-    table.add_column("share", no_wrap=True)
-    person = None
-    for count in counts:
-        numbers = [str(count.listens[mood]) for mood in ALL_MOODS]
-        name = _fitted(count.display_name, _NAME_CELLS) if count.user_id != person else Text()
-        table.add_row(name, _shown(count.period, period), *numbers, _bar(count))
-        person = count.user_id
-    console.print(table)
+    layout = _Layout(counts, console, period)
+    lines = chain([layout.head()], layout.rows(counts))
+    while some := list(islice(lines, _LINES_AT_ONCE)):
+        click.echo("\n".join(some), color=True)
     console.print(_legend())
+
+
+class _Layout:
+    """The widths of the columns for ``counts``, and the lines in them."""
+
+    def __init__(self, counts: Sequence[MoodCount], console: Console, period: str) -> None:
+        self._is_for_people = console.width < UNLIMITED
+        self._in_colour = bool(console.color_system) and not console.no_color
+        self._period = period
+        self._title = "" if period == "person" else period
+        most = _NAME_CELLS if self._is_for_people else UNLIMITED
+        self._names = {name: _fitted(plain(name), most).plain for name in {one.display_name for one in counts}}
+        self._name_cells = max(map(cell_len, ["person", *self._names.values()]))
+        self._periods = {when: _shown(when, period) for when in {one.period for one in counts}}
+        self._when_cells = max(map(len, [self._title, *self._periods.values()]))
+        self._widths = [len(str(max(one.listens[mood] for one in counts))) for mood in ALL_MOODS]
+        left = console.width - self._name_cells - self._when_cells - sum(self._widths) - len(self._widths) - 2
+        self._bar_cells = max(min(_BAR_CELLS, left), 0)
+
+    def head(self) -> str:
+        """The titles of the columns."""
+        signs = [self._painted(f"{SIGNS[mood]:>{width}}", mood) for mood, width in self._columns()]
+        return self._line("person", self._title, signs, "share")
+
+    def rows(self, counts: Iterable[MoodCount]) -> Iterator[str]:
+        """A line for each of ``counts``."""
+        person = None
+        for one in counts:
+            is_named = not self._is_for_people or one.user_id != person
+            numbers = [f"{one.listens[mood]:>{width}}" for mood, width in self._columns()]
+            name = self._names[one.display_name] if is_named else ""
+            yield self._line(name, self._periods[one.period], numbers, self._bar(one))
+            person = one.user_id
+
+    def _columns(self) -> Iterator[tuple[str, int]]:
+        return zip(ALL_MOODS, self._widths, strict=True)
+
+    def _line(self, name: str, when: str, numbers: Sequence[str], share: str) -> str:
+        whens = [f"{when:{self._when_cells}}"] if self._when_cells else []
+        return " ".join([set_cell_size(name, self._name_cells), *whens, *numbers, share]).rstrip()
+
+    def _bar(self, count: MoodCount) -> str:
+        heard, cells, bar, each = 0, 0, "", self._bar_cells / max(count.total, 1)
+        for mood in MOODS:
+            heard += count.listens[mood]
+            more = round(each * heard) - cells
+            bar += self._painted(SIGNS[mood] * more, mood)
+            cells += more
+        return bar + self._painted("·" * (self._bar_cells - cells), UNLABELLED)
+
+    def _painted(self, text: str, mood: str) -> str:
+        if not self._in_colour or not text:
+            return text
+        colour = TERMINAL_COLOURS.get(mood)
+        return click.style(text, fg=colour, dim=colour is None)
 
 
 def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
@@ -46,7 +102,8 @@ def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
 
     A mood from features estimated from audio is marked as "est."; a listen without a mood has · and the reason.
     """
-    names = [_fitted(listen["display_name"], _NAME_CELLS) for listen in listens]
+    name_cells = _NAME_CELLS if console.width < UNLIMITED else UNLIMITED
+    names = [_fitted(listen["display_name"], name_cells) for listen in listens]
     moods = [_mood(listen) for listen in listens]
     head = ("local time", "person", "track", "mood")
     widest = (
@@ -57,7 +114,7 @@ def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
     for listen, name, mood in zip(listens, names, moods, strict=True):
         track = _fitted(f"{listen['track']} – {listen['artists']}", room)
         table.add_row(str(listen["local_time"])[:_TIME_CELLS], name, track, mood)
-    console.print(table)
+    print_table(table, console)
     if any(listen["mood"] and listen["estimated"] for listen in listens):
         console.print(Text("est.: from features estimated from audio", style="dim"))
 
@@ -96,14 +153,3 @@ def _mood(listen: dict[str, Any]) -> Text:
     estimated = " est." if listen["estimated"] else ""
     share = f"{listen['p_' + mood.lower()]:.0%}{uncertain}{estimated}"
     return Text(f"{SIGNS[mood]} {mood} {share}", style=TERMINAL_COLOURS[mood])
-
-
-def _bar(count: MoodCount) -> Text:
-    bar = Text()
-    heard = 0
-    for mood in MOODS:
-        heard += count.listens[mood]
-        cells = round(_BAR_CELLS * heard / max(count.total, 1)) - len(bar)
-        bar.append(SIGNS[mood] * cells, style=TERMINAL_COLOURS[mood])
-    bar.append("·" * (_BAR_CELLS - len(bar)), style="dim")
-    return bar

@@ -1,12 +1,21 @@
-"""Tables for the terminal, even a narrow one: ids stay in one piece so that they can be copied, other text wraps."""
+"""Tables for the terminal, even a narrow one: ids stay in one piece so that they can be copied, other text wraps.
+
+In files and for other programs, every row is one line.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+UNLIMITED = 100_000
+"""The width of a console whose lines are not for a terminal."""
 
 _IDS = frozenset({"id", "account"})
 """Columns of ids, which people copy into other commands: never cut, and on one line if there is room."""
@@ -31,3 +40,23 @@ def plain_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
     return table
+
+
+def table_console() -> Console:
+    """A console for tables on stdout: without a width if stdout is not a terminal and COLUMNS is not set."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = shutil.get_terminal_size((UNLIMITED, 0)).columns
+    return console
+
+
+def print_table(table: Table, console: Console | None = None) -> None:
+    """Print ``table``; without a terminal, without spaces at the ends of lines."""
+    console = console or table_console()
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip(), file=console.file)

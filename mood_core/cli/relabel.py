@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import get_args
 
 import click
-from rich.console import Console
 
 from mood_core.app.labelling import Engine
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
-from mood_core.cli.plain_table import plain_table
+from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.cli.progress import count_progress
 from mood_core.cli.terminal import echo_json
 from mood_core.domain.records import MOODS
@@ -82,7 +81,7 @@ def _print_agreement(agreement: Agreement) -> None:
         f" Cohen's kappa {kappa}"
     )
     rows = [{"old \\ new": old, **{new: agreement.table[old][new] for new in MOODS}} for old in MOODS]
-    Console().print(plain_table(rows))
+    print_table(plain_table(rows))
     for row in agreement.moved[:5]:
         names = plain(f"{row['track']} ({row['artists']})")
         click.echo(f"{names}: {row['old_mood']} to {row['new_mood']}, moved {row['distance']:.2f}")

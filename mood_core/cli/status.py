@@ -14,7 +14,7 @@ from rich.console import Console
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
-from mood_core.cli.plain_table import plain_table
+from mood_core.cli.plain_table import plain_table, print_table, table_console
 from mood_core.cli.status_sections import attention, sections, summary
 from mood_core.cli.terminal import echo_json
 from mood_core.domain.poll_schedule import interval, reason, within_quota
@@ -80,10 +80,10 @@ def show_status(
         state = {
             "users": users,
             "newest_listens": asdict(newest) | {"share": round(newest.share, 4)},
-            "history": reach(workspace.database),
+            "history": _by_person(users, reach(workspace.database)),
             "gaps": gaps(workspace.database),
             "coverage": coverage(workspace.database),
-            "coverage_by_person": coverage_by_person(workspace.database),
+            "coverage_by_person": _by_person(users, coverage_by_person(workspace.database)),
             "coverage_by_year": coverage_by_year(workspace.database),
             "unavailable_sources": unavailable_sources(workspace.database),
             "batches": batch_counts(workspace.database),
@@ -100,7 +100,7 @@ def show_status(
         echo_json(state)
     else:
         advice = [*what_helps(newest, commands), *filter(None, [newest.note_on_years])]
-        _print(state, advice, Console(highlight=False), everything=everything)
+        _print(state, advice, table_console(), everything=everything)
 
 
 def _users(workspace: Workspace) -> list[dict[str, Any]]:
@@ -133,13 +133,20 @@ def _user(workspace: Workspace, account: Account) -> dict[str, Any]:
     }
 
 
+def _by_person(users: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``rows`` in the order of ``users``."""
+    place = {user["user_id"]: at for at, user in enumerate(users)}
+    return sorted(rows, key=lambda row: place.get(row["user_id"], len(place)))
+
+
 def _print(state: dict[str, Any], advice: Sequence[str], console: Console, *, everything: bool) -> None:
     if not state["users"]:
         console.print(NO_ACCOUNT, markup=False)
     for title, rows in (sections if everything else summary)(state).items():
         if rows:
             console.print(title, style="bold", markup=False)
-            console.print(plain_table(rows[:_MOST_ROWS]), "")
+            print_table(plain_table(rows[:_MOST_ROWS]), console)
+            console.print()
         if len(rows) > _MOST_ROWS:
             console.print(f"These are {_MOST_ROWS} of {len(rows)}; --json has them all.")
     if advice:

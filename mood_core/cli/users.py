@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
-from mood_core.cli.plain_table import plain_table
+from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
-from mood_core.store.loading.tombstones import half_forgotten
 from mood_core.text.format import plural
 from mood_core.usecases.people.manage_users import change_user, set_paused, the_account
 from mood_core.usecases.people.try_permissions import REFUSED, resume_refused
@@ -44,7 +42,10 @@ def list_users(as_json: bool) -> None:
         }
         for account in accounts
     ]
-    Console().print(plain_table(rows) if rows else NO_ACCOUNT)
+    if rows:
+        print_table(plain_table(rows))
+    else:
+        click.echo(NO_ACCOUNT)
 
 
 @command.command
@@ -64,6 +65,8 @@ def resume(user: str) -> None:
     Spotify has refused valid permissions before. moodlog retries a refused permission automatically, 1 hour, 6 hours,
     1 day, 2 days and 4 days apart. This command retries it now, until six months after consent.
     """
+    from mood_core.store.loading.tombstones import half_forgotten
+
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
         if account.user_id in half_forgotten(workspace.database):

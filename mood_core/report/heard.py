@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Result, Row
 
 from mood_core.domain.days import day_number, local_span
 from mood_core.domain.records import MOODS
@@ -18,6 +19,8 @@ from mood_core.store.loading.time_zones import offsets_of
 
 NO_MOOD = len(MOODS)
 """The index of a track without a label."""
+
+_PLACES = {mood: at for at, mood in enumerate(MOODS)}
 
 _WEEK_H = 168
 _NUMBERS = ("uncertain", "valence", "energy", "duration_ms", "artists_place", "label_place")
@@ -34,13 +37,15 @@ class HeardTracks:
     index of each track's.
     """
 
-    rows: list[Row[Any]]
+    rows: Sequence[Row[Any]]
     moods: NDArray[np.int64]
     by_model: NDArray[np.bool_]
     chances: NDArray[np.float64]
     numbers: dict[str, NDArray[np.float64]]
     origins: list[tuple[str | None, ...]]
     origin: NDArray[np.int64]
+    label: NDArray[np.int64]
+    one_of_label: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,27 +79,33 @@ def read_heard(connection: Connection, user_id: str, timezone: str, days: tuple[
     numbers = _numbers(connection, user_id, days and local_span(days, timezone))
     local_s = numbers[:, 0] // 1000 + offsets_of(connection, timezone, numbers[:, 0] // 1000)
     keys, places = np.unique(numbers[:, 1], return_inverse=True)
-    rows = list(connection.execute(query("report_tracks"), {"user": user_id, "ids": keys.tolist()}))
+    known = _known(connection.execute(query("report_tracks"), {"user": user_id, "ids": keys.tolist()}))
     order = np.empty(len(keys), np.int64)
-    order[np.searchsorted(keys, [row.track_key for row in rows])] = np.arange(len(rows))
+    order[np.searchsorted(keys, [row.track_key for row in known.rows])] = np.arange(len(known.rows))
     # 1970-01-01 was a Thursday.
-    return Heard(local_s // 86_400, (local_s // 3600 + 72) % _WEEK_H, order[places], numbers[:, 2], _known(rows))
+    return Heard(local_s // 86_400, (local_s // 3600 + 72) % _WEEK_H, order[places], numbers[:, 2], known)
 
 
-def _known(rows: list[Row[Any]]) -> HeardTracks:
-    codes = [NO_MOOD if row.mood is None else MOODS.index(row.mood) for row in rows]
-    chances = [[getattr(row, f"p_{mood.lower()}") or 0.0 for mood in MOODS] for row in rows]
-    origins = [tuple(getattr(row, name) for name in _ORIGIN) for row in rows]
-    different = list(dict.fromkeys(origins))
-    place = {origin: at for at, origin in enumerate(different)}
+def _known(result: Result[Any]) -> HeardTracks:
+    rows = result.all()
+    columns = dict(zip(result.keys(), zip(*rows, strict=True) if rows else repeat(()), strict=False))
+    origins = list(zip(*(columns[name] for name in _ORIGIN), strict=True))
+    place = {origin: at for at, origin in enumerate(dict.fromkeys(origins))}
+    numbers = {name: np.array(columns[name], np.float64) for name in _NUMBERS}
+    moods = np.array([_PLACES.get(mood, NO_MOOD) for mood in columns["mood"]], np.int64)
+    by_person = np.array([source == "person" for source in columns["label_source"]], np.bool_)
+    chances = np.array([columns[f"p_{mood.lower()}"] for mood in MOODS], np.float64).T
+    labels, one_of_each = np.unique(numbers["label_place"], return_index=True)
     return HeardTracks(
         rows,
-        np.array(codes, np.int64),
-        np.array([row.mood is not None and row.label_source != "person" for row in rows], np.bool_),
-        np.array(chances, np.float64).reshape(-1, len(MOODS)),
-        {name: np.array([getattr(row, name) for row in rows], np.float64) for name in _NUMBERS},
-        different,
+        moods,
+        (moods < NO_MOOD) & ~by_person,
+        np.nan_to_num(chances),
+        numbers,
+        list(place),
         np.array([place[origin] for origin in origins], np.int64),
+        np.searchsorted(labels, numbers["label_place"]),
+        one_of_each,
     )
 
 

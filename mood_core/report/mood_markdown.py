@@ -9,6 +9,7 @@ from mood_core.domain.days import day_number, day_of
 from mood_core.domain.mood_style import SIGNS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.text.names import name_order
 
 _ESCAPED = str.maketrans(
     {**{sign: "\\" + sign for sign in "\\`*_[]|~#"}, "<": "&lt;", "&": "&amp;", "\n": " ", "\r": " "}
@@ -35,7 +36,7 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
         return f"No listens from {today - timedelta(days=days - 1)} to {today}."
     header = ["person", "day", *(f"{sign} {mood}" for mood, sign in SIGNS.items()), "listens"]
     lines = [_row(header), _row(["---", "---", *["---:"] * (len(header) - 2)])]
-    for (_, name), by_day in counted.items():
+    for (_, name), by_day in sorted(counted.items(), key=lambda item: (name_order(item[0][1]), item[0][0])):
         for day, listens in by_day.items():
             counts = [str(listens.get(mood, "")) for mood in SIGNS]
             lines.append(_row([as_text(name), str(day_of(day)), *counts, str(sum(listens.values()))]))

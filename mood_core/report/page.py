@@ -106,7 +106,7 @@ def _data(data: dict[str, Any]) -> tuple[str, str]:
     plain = data_json(data)
     if len(plain) <= _MOST_PLAIN:
         return "application/json", plain
-    return "application/zlib", base64.b64encode(zlib.compress(plain.encode("utf-8"), level=9)).decode("ascii")
+    return "application/zlib", base64.b64encode(zlib.compress(plain.encode("utf-8"))).decode("ascii")
 
 
 def data_json(data: dict[str, Any]) -> str:

@@ -156,19 +156,16 @@ def _uncertain(heard: Heard) -> Answer:
 def _labels(heard: Heard, chosen: NDArray[np.bool_], sign: int) -> Answer:
     """The first labels of the ``chosen`` tracks, ordered by their probability times ``sign``, then by listens.
 
-    Tracks with the same names and the same label are one.
+    All chosen tracks have a label. Tracks with the same names and the same label are one.
     """
-    groups = heard.known.numbers["label_place"].astype(np.int64)
-    _, one_of_each = np.unique(groups, return_index=True)
-    counts = np.bincount(groups, heard.counts())[1:]
-    lead = np.append(heard.known.chances, np.zeros((len(groups), 1)), axis=1)[np.arange(len(groups)), heard.known.moods]
-    here = chosen[one_of_each] & (counts > 0)
-    order = np.lexsort((-counts, sign * lead[one_of_each]))
+    known = heard.known
+    counts = np.bincount(known.label, heard.counts(), minlength=len(known.one_of_label))
+    here = np.flatnonzero(chosen[known.one_of_label] & (counts > 0))
+    tracks = known.one_of_label[here]
+    lead = known.chances[tracks, known.moods[tracks]]
+    first = here[np.lexsort((-counts[here], sign * lead))][:_SHOWN]
     names = ("track", "artists", "mood", *(f"p_{mood.lower()}" for mood in MOODS), "mood_set")
-    return [
-        _named(heard.known.rows[one_of_each[at]], *names) | {"listens": int(counts[at])}
-        for at in order[here[order]][:_SHOWN]
-    ]
+    return [_named(known.rows[known.one_of_label[at]], *names) | {"listens": int(counts[at])} for at in first]
 
 
 def _named(row: Row[Any], *names: str) -> dict[str, Any]:

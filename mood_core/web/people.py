@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from mood_core.store.queries.accounts import Account, Accounts
-from mood_core.text.names import name_key
+from mood_core.text.names import name_key, name_order
 
 RESERVED = frozenset({"api", "assets", "compare", "doctor", "health", "metrics", "people", "sign-in"})
 """First parts of addresses that are pages of their own."""
@@ -40,7 +40,7 @@ def with_addresses(accounts: Sequence[Account]) -> list[Person]:
     keys = Counter(name_key(one.display_name) for one in accounts)
     ids = {one.user_id for one in accounts}
     people = [Person(one, f"/{quote(_segment(one, keys, ids), safe='~')}") for one in accounts]
-    return sorted(people, key=lambda one: (name_key(one.name), one.account.user_id))
+    return sorted(people, key=lambda one: (name_order(one.name), one.account.user_id))
 
 
 def _segment(account: Account, keys: Counter[str], ids: set[str]) -> str:

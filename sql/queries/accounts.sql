@@ -1,7 +1,7 @@
 -- Accounts and their leases: who is connected, and which run pulls which account.
 
 -- name: accounts
--- Every account, or those of some ids, ordered by user id, with the time of the newest stored listen.
+-- Every account, or those of some ids, with the time of the newest stored listen.
 SELECT
     u.user_id,
     u.display_name,
@@ -20,8 +20,7 @@ SELECT
     (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_at_ms
 FROM users AS u
 LEFT JOIN accounts AS a ON u.user_key = a.user_key
-/* user_ids: WHERE u.user_id = ANY(:user_ids) */
-ORDER BY u.user_id;
+/* user_ids: WHERE u.user_id = ANY(:user_ids) */;
 
 -- name: names_of_people
 -- The id and display name of everybody.

@@ -127,7 +127,7 @@ GROUP BY
 
 -- name: mood_counts
 -- Listens by person, period and mood, from the kept counts of days. A day is in days since 1970-01-01, a week is its
--- Monday, a month is the date of its first day, and a weekday is 1 (Monday) to 7.
+-- Monday, a month is the date of its first day, a weekday is 1 (Monday) to 7, and the period of a person is all time.
 SELECT
     u.user_id,
     u.display_name,
@@ -135,6 +135,7 @@ SELECT
     /* week: m.day - (m.day + 3) % 7 AS period, */
     /* month: CAST(date_trunc('month', DATE '1970-01-01' + m.day) AS DATE) AS period, */
     /* weekday: (m.day + 3) % 7 + 1 AS period, */
+    /* person: '' AS period, */
     CAST(sum(m.calm) AS BIGINT) AS calm,
     CAST(sum(m.energetic) AS BIGINT) AS energetic,
     CAST(sum(m.happy) AS BIGINT) AS happy,
@@ -147,7 +148,7 @@ WHERE
     /* user_ids: AND u.user_id = ANY(:user_ids) */
     /* first: AND m.day >= :first */
     /* last: AND m.day <= :last */
-GROUP BY u.user_id, u.display_name, period; -- noqa: RF02
+GROUP BY u.user_key, period; -- noqa: RF02
 
 -- name: days_with_listens
 -- The number of days on which one of the people has listens.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.times import with_times
 from mood_core.store.queries.account_leases import AccountLeases
 from mood_core.store.queries.history_places import HistoryPlaces
-from mood_core.text.names import name_key
+from mood_core.text.names import name_key, name_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class Accounts:
         self.places = HistoryPlaces(database)
 
     def all(self, user_ids: Sequence[str] | None = None) -> list[Account]:
-        """Every account, or those of ``user_ids`` (an id or a display name each), ordered by user id.
+        """Every account, or those of ``user_ids`` (an id or a display name each), ordered by name, then by id.
 
         Names are compared by :func:`~mood_core.text.names.name_key`, ids exactly. An id selects its account only, even
         if it is the name of another account.
         """
         if user_ids is None:
-            return [_account(row) for row in self._database.rows(query("accounts"))]
+            return _by_name(self._database.rows(query("accounts")))
         found = self._with_ids(user_ids)
         names = {name_key(name) for name in set(user_ids) - {account.user_id for account in found}}
         if not names:
@@ -98,7 +98,7 @@ class Accounts:
 
     def _with_ids(self, user_ids: Collection[str]) -> list[Account]:
         rows = self._database.rows(query("accounts", "user_ids"), {"user_ids": sorted(user_ids)})
-        return [_account(row) for row in rows]
+        return _by_name(rows)
 
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None:
         """Record that these accounts were pulled without a problem, their pace, and when they are due again."""

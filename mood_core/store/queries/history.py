@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from mood_core.domain.days import day_number, day_of
 from mood_core.domain.records import ALL_MOODS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.text.names import name_order
 
 _DAY_MS = 86_400_000
 _PERIODS: dict[str, Callable[[Any], str | int]] = {
@@ -18,6 +20,7 @@ _PERIODS: dict[str, Callable[[Any], str | int]] = {
     "week": lambda monday: str(day_of(monday)),
     "month": lambda first_day: str(first_day)[:7],
     "weekday": int,
+    "person": str,
 }
 """The periods that are made of days: how the value of the statement ``mood_counts`` is shown."""
 
@@ -30,7 +33,7 @@ class MoodCount:
     """One person's listens in one ``period`` by mood; ``Unlabelled`` counts those without a mood.
 
     A period is a day or a week's Monday (YYYY-MM-DD), a month (YYYY-MM), an hour (0-23), or a weekday (1 for Monday to
-    7 for Sunday).
+    7 for Sunday), or all time: an empty text.
     """
 
     user_id: str
@@ -70,15 +73,15 @@ class HistoryFilter:
 
 
 def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[MoodCount]:
-    """Listens by mood for each period of the kind ``by`` (one of :data:`GROUPINGS`), by person, oldest first."""
+    """Listens by mood for each period of the kind ``by`` (one of :data:`GROUPINGS`): people by name, oldest first."""
     if by == "hour":
         return _by_hour(database, chosen)
     rows = database.rows(query("mood_counts", by, *chosen.days()), chosen.days())
-    counts = [
-        MoodCount(user_id, name, _PERIODS[by](period), dict(zip(ALL_MOODS, numbers, strict=True)))
+    shown = lru_cache(maxsize=None)(_PERIODS[by])
+    return _sorted(
+        MoodCount(user_id, name, shown(period), dict(zip(ALL_MOODS, numbers, strict=True)))
         for user_id, name, period, *numbers in rows
-    ]
-    return sorted(counts, key=lambda one: (one.user_id, one.period))
+    )
 
 
 def days_with_listens(database: Database, chosen: HistoryFilter) -> int:
@@ -109,7 +112,11 @@ def _by_hour(database: Database, chosen: HistoryFilter) -> list[MoodCount]:
     for row in rows:
         counts = hours.setdefault((row.user_id, row.display_name, row.hour), dict.fromkeys(ALL_MOODS, 0))
         counts[row.mood] += row.listens
-    return sorted((MoodCount(*key, counts) for key, counts in hours.items()), key=lambda one: (one.user_id, one.period))
+    return _sorted(MoodCount(*key, counts) for key, counts in hours.items())
+
+
+def _sorted(counts: Iterable[MoodCount]) -> list[MoodCount]:
+    return sorted(counts, key=lambda one: (name_order(one.display_name), one.user_id, one.period))
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mood_core.domain.records import Service, User
 from mood_core.errors import ConfigError, InputError
-from mood_core.lake.arrow_tables import users_table
-from mood_core.lake.schema import USERS
-from mood_core.store.loading.time_zones import zone
 from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.text.names import name_key
 from mood_core.text.sanitise import plain
-from mood_core.usecases.batch_writer import BatchWriter
+
+if TYPE_CHECKING:
+    from mood_core.usecases.batch_writer import BatchWriter
 
 _LONGEST_NAME = 200
 
@@ -48,7 +48,7 @@ def the_only_account(accounts: Accounts, user: str | None) -> Account:
 
 
 def accounts_called(accounts: Accounts, names: Collection[str]) -> list[Account]:
-    """The accounts called one of ``names``, by id or name, in the order of their ids; all of them where none is given.
+    """The accounts called one of ``names``, by id or name, ordered by name; all of them where none is given.
 
     Raises:
         InputError: Somebody named is not known.
@@ -91,6 +91,10 @@ def change_user(
         InputError: The name cannot be shown, or the time zone is not an IANA name.
         StoreError: The database or the lake fails.
     """
+    from mood_core.lake.arrow_tables import users_table
+    from mood_core.lake.schema import USERS
+    from mood_core.store.loading.time_zones import zone
+
     user = User(account.user_id, account.display_name, account.timezone, account.connected_at)
     if display_name is not None:
         user = replace(user, display_name=_checked_name(display_name.strip()))
