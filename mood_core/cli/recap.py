@@ -29,6 +29,7 @@ from mood_core.usecases.people.manage_users import accounts_called
 
 _LAST = "last"
 _WIDEST = 100
+_MOST_PEOPLE = 12
 
 
 def _period(unit: Unit, kind: click.DateTime, form: str, what: str) -> Callable[[Any], Any]:
@@ -80,13 +81,17 @@ def command(
             raise InputError(f"a picture shows one person, but {len(people)} are selected; choose one with --user")
         if not people:
             click.echo(NO_ACCOUNT, err=True)
+        shown = people if as_json else people[:_MOST_PEOPLE]
         labelled = False
-        for one in people:
+        for one in shown:
             period = period_with(unit, day) if day else period_to_show(workspace.database, one, unit, workspace.now())
             recap = read_recap(workspace.database, one, period, workspace.now())
             labelled |= _show(recap, one, out, as_json=as_json)
             if cards:
                 _draw_cards(recap, cards)
+        if len(shown) < len(people):
+            rest = "--user selects one, and --json has them all"
+            click.echo(f"These are {len(shown)} of {len(people)} people by name; {rest}.", err=True)
         if labelled and not as_json:
             click.echo(headline(workspace.model_card), err=True)
 

@@ -58,14 +58,14 @@ FROM (
                     lead(l.played_at_ms) OVER (PARTITION BY l.user_id ORDER BY l.played_at_ms), 9007199254740992
                 ) AS next_started_at_ms
             FROM session_plays AS l
+            -- The listen before, from the index: for a NOT EXISTS, PostgreSQL would compare all listens of a person.
             WHERE
-                NOT EXISTS (
-                    SELECT 1 FROM listens AS x
-                    WHERE
-                        x.user_key = l.user_key
-                        AND x.played_at_ms < l.played_at_ms
-                        AND x.played_at_ms >= l.played_at_ms - 1800000
-                )
+                coalesce(
+                    (
+                        SELECT max(x.played_at_ms) FROM listens AS x
+                        WHERE x.user_key = l.user_key AND x.played_at_ms < l.played_at_ms
+                    ), 0
+                ) < l.played_at_ms - 1800000
             GROUP BY l.user_id, l.display_name, l.user_key, l.played_at_ms
         ) AS s
         INNER JOIN users AS u ON s.user_key = u.user_key

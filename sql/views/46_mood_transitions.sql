@@ -43,29 +43,19 @@ FROM (
                 n.display_name,
                 CASE WHEN p.track_key IS NULL THEN a.mood ELSE p.mood END AS from_mood,
                 CASE WHEN q.track_key IS NULL THEN b.mood ELSE q.mood END AS to_mood
-            -- SQLite keeps the order of a CROSS JOIN. Without statistics it would start with moods, or read all earlier
-            -- listens for each listen, and take minutes.
-            FROM recent_plays AS n
-            CROSS JOIN listens AS l
+            FROM recent_pairs AS n
             LEFT JOIN moods AS a
                 ON a.model_key IN (
                     (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
                     (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-                ) AND l.track_key = a.track_key
-            LEFT JOIN person_labels AS p ON l.user_key = p.user_key AND l.track_key = p.track_key
+                ) AND n.from_key = a.track_key
+            LEFT JOIN person_labels AS p ON n.user_key = p.user_key AND n.from_key = p.track_key
             LEFT JOIN moods AS b
                 ON b.model_key IN (
                     (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
                     (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-                ) AND n.track_key = b.track_key
-            LEFT JOIN person_labels AS q ON n.user_key = q.user_key AND n.track_key = q.track_key
-            WHERE
-                n.user_key = l.user_key
-                AND l.played_at_ms = (
-                    SELECT max(x.played_at_ms) FROM listens AS x
-                    WHERE x.user_key = n.user_key AND x.played_at_ms < n.played_at_ms
-                )
-                AND n.played_at_ms - l.played_at_ms <= 1800000
+                ) AND n.to_key = b.track_key
+            LEFT JOIN person_labels AS q ON n.user_key = q.user_key AND n.to_key = q.track_key
         ) AS f
         WHERE f.from_mood IS NOT NULL AND f.to_mood IS NOT NULL
         GROUP BY f.user_id, f.display_name, f.from_mood, f.to_mood

@@ -147,7 +147,7 @@ def test_status_shows_people_gaps_coverage_and_calls(standin: StandIn) -> None:
         )
         one_night(workspace)
     status = json.loads(_moodlog("status", "--json").stdout)
-    assert [user["user_id"] for user in status["users"]] == ids
+    assert {user["user_id"] for user in status["users"]} == set(ids)
     troubled = {user["user_id"] for user in status["users"] if user["last_problem"]}
     assert troubled == {standin.listeners[1].account_id}
     assert sum(row["listen_share"] for row in status["coverage"]) == pytest.approx(1, abs=1e-3)

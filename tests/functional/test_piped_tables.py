@@ -50,7 +50,8 @@ def _moodlog(*words: str) -> Result:
 
 
 def test_numbers_in_names_are_ordered_as_numbers() -> None:
-    assert sorted(["b2", "B10", "a", "Ez", "e\u0301f", "É"], key=name_order) == ["a", "b2", "B10", "É", "e\u0301f", "Ez"]
+    names = ["b2", "B10", "a", "Ez", "e\u0301f", "É"]
+    assert sorted(names, key=name_order) == ["a", "b2", "B10", "É", "e\u0301f", "Ez"]
 
 
 @pytest.mark.usefixtures("people")
@@ -113,3 +114,12 @@ def test_commands_that_only_read_import_nothing_that_costs_more_than_their_answe
     command = [sys.executable, "-c", _IMPORTS, *words.split()]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.usefixtures("people")
+def test_a_recap_of_many_people_shows_the_first_and_says_where_the_rest_is() -> None:
+    done = _moodlog("recap")
+    assert len([line for line in done.stdout.splitlines() if line]) == 12
+    assert "12 of 13" in done.stderr
+    assert "--json" in done.stderr
+    assert len(_moodlog("recap", "--json").stdout.splitlines()) == 13

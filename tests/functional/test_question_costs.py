@@ -151,6 +151,40 @@ def test_kept_counts_are_read_instead_of_the_listens_on_postgresql(migrated: Dat
             assert _listens_read(found[0]["Plan"]) < stored / 8, view
 
 
+def test_listens_since_the_counts_are_joined_by_key_whatever_the_statistics_on_postgresql(
+    migrated: Database, tmp_path: Path
+) -> None:
+    if migrated.dialect == "sqlite":
+        pytest.skip("counted in instructions above")
+    small_history(open_lake(str(tmp_path / "lake")), migrated)
+    with migrated.read() as connection:
+        connection.execute(text("SET LOCAL enable_nestloop = off"))  # as if there were very many
+
+        def plan(view: str) -> dict[str, Any]:
+            ((found,),) = connection.execute(text(f"EXPLAIN (FORMAT JSON) SELECT * FROM {view}")).all()  # noqa: S608
+            return dict(found[0]["Plan"])
+
+        assert [_joins_with_all_listens(plan(view)) for view in ("sessions", "mood_transitions")] == [[], []]
+        assert json.dumps(plan("unlabelled_listens")).count('"Relation Name": "listens"') == 1
+
+
+def test_postgresql_does_not_compile_the_views_for_moodlog(migrated: Database) -> None:
+    if migrated.dialect == "sqlite":
+        pytest.skip("SQLite does not compile")
+    with migrated.read() as connection:
+        assert connection.scalar(text("SHOW jit")) == "off"
+
+
+def _joins_with_all_listens(plan: dict[str, Any]) -> list[str]:
+    """The kinds of joins in a plan, other than by key, whose one side is all listens."""
+    parts = plan.get("Plans", [])
+    found = [kind for part in parts for kind in _joins_with_all_listens(part)]
+    if plan["Node Type"] in ("Hash Join", "Merge Join"):
+        sides = [part["Plans"][0] if part["Node Type"] in ("Hash", "Sort", "Materialize") else part for part in parts]
+        found += [plan["Node Type"] for side in sides if side.get("Relation Name") == "listens"]
+    return found
+
+
 def _listens_read(plan: dict[str, Any]) -> float:
     """The rows of the table of listens that a plan has read."""
     own = plan["Actual Rows"] * plan["Actual Loops"] if plan.get("Relation Name") == "listens" else 0

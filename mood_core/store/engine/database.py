@@ -145,7 +145,7 @@ def open_database(url: str) -> Database:
     if kind == "sqlite":
         return Database(_sqlite(parsed.database or ""))
     if kind in ("postgresql", "postgres"):
-        return Database(_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10))
+        return Database(_postgresql(parsed))
     raise ConfigError(
         f"MOODLOG_DATABASE_URL names {kind}; moodlog writes to sqlite:///FILE or postgresql+psycopg://..."
     )
@@ -154,6 +154,17 @@ def open_database(url: str) -> Database:
 def _engine(url: URL | str, **options: Any) -> Engine:
     """An engine whose logs and errors have no parameters of statements: those are people's listens and tokens."""
     return create_engine(url, hide_parameters=True, **options)
+
+
+def _postgresql(url: URL) -> Engine:
+    engine = _engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    connection.execute(sql_file("settings", "connection.postgresql").text)
+    connection.commit()
 
 
 def _sqlite(file: str) -> Engine:

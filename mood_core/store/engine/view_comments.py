@@ -34,6 +34,7 @@ INNER = frozenset(
         "person_moods",
         "ranked_people",
         "recent_listens",
+        "recent_pairs",
         "recent_plays",
         "session_plays",
         "track_moods",

@@ -126,6 +126,10 @@ class Accounts:
         return self._database.run(query("set_account_state"), {"state": state, "reason": reason, "id": user_id}) > 0
 
 
+def _by_name(rows: Iterable[Row[Any]]) -> list[Account]:
+    return sorted(map(_account, rows), key=lambda account: (name_order(account.display_name), account.user_id))
+
+
 def _account(row: Row[Any]) -> Account:
     columns = with_times(row)
     pace = _pace(columns.pop("recent_plays"), columns.pop("half_window_ms"))
