@@ -208,6 +208,7 @@ def report_json(report: NightReport) -> dict[str, object]:
         "labelled_from_estimates": labels.estimated if labels else 0,
         "uncertain": labels.uncertain if labels else 0,
         "model_version": labels.model_version if labels else None,
+        "learned": [head.as_dict() for head in labels.learned] if labels else [],
         "accounts": [
             {
                 "user_id": outcome.user_id,

@@ -184,12 +184,21 @@ class Crashes:
         """What :func:`in_a_process` runs."""
         values = settings | self.prefect
         words = PROGRAMS[program].spelt(
-            user=self._user(), export=self._export(), model=self._model(), token=self._token()
+            user=self._user(),
+            track=self._track(),
+            export=self._export(),
+            model=self._model(),
+            token=self._token(),
         )
         return Play(words, values, f"{home}.log", now, disturbance, host)
 
     def _user(self) -> str:
         return self.standin.listeners[0].account_id
+
+    def _track(self) -> str:
+        settings = environment(self._prepared("heard", "sqlite"), self.standin, None)
+        with settings_of(settings), Workspace() as workspace:
+            return min(str(row.track_id) for row in workspace.answer_rows.to_ask(self._user()))
 
     def _token(self) -> str:
         return json.dumps(self.standin.issue_tokens(self._user(), client_id="tests", rotates=False))

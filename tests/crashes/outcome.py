@@ -26,12 +26,12 @@ The counts of earlier listens too, which a run may leave to the next one: the vi
 _WHEN_WRITTEN = {
     "recorded_at", "fetched_at", "labelled_at", "missed_at", "first_missed_at", "last_missed_at", "found_at",
     "filled_at", "loaded_at", "connected_at", "last_pulled_at", "due_at", "claimed_until", "refresh_until", "until",
-    "unavailable_since", "forgotten_at", "lifted_at",
+    "unavailable_since", "forgotten_at", "lifted_at", "answered_at",
 }  # fmt: skip
-_MAY_REPEAT = ("gaps", "tracks", "users")
+_MAY_REPEAT = ("gaps", "tracks", "users", "mood_answers")
 """Of which the lake may hold a row twice, and SQL one: a gap is repeated by the run after one that was killed before
 it stored the listens beyond it; a track that two people heard is described by both of their shards at once; a person is
-repeated by the command that was killed before SQL knew them."""
+repeated by the command that was killed before SQL knew them, and so is an answer, in SQL too: the latest one counts."""
 
 _PACE = {"recent_plays", "half_window_ms"}
 """Counted by the pull from what was stored until then, which may be an import that runs beside it or not."""
@@ -87,7 +87,8 @@ def _sql(workspace: Workspace) -> Outcome:
         names = _names(connection)
         for table in sorted(set(inspect(connection).get_table_names()) - _BOOKKEEPING):
             rows = connection.execute(text(f"SELECT * FROM {table}")).mappings()  # noqa: S608
-            result[f"SQL {table}"] = sorted(repr(_natural(dict(row), names)) for row in rows)
+            texts = [repr(_natural(dict(row), names)) for row in rows]
+            result[f"SQL {table}"] = sorted(set(texts) if table == "mood_answers" else texts)
     return result
 
 

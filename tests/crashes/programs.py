@@ -12,8 +12,8 @@ class Program:
     """``words`` after ``moodlog``, and the ``home`` they need.
 
     "night" is the nightly flow's stages without Prefect, "consented" what ``connect`` does once the browser has come
-    back. ``{user}``, ``{export}``, ``{model}`` and ``{token}`` stand for a person, an export of theirs, a model folder,
-    and the token endpoint's answer to their consent.
+    back. ``{user}``, ``{track}``, ``{export}``, ``{model}`` and ``{token}`` stand for a person, a track that they
+    heard, an export of theirs, a model folder, and the token endpoint's answer to their consent.
     ``weight``: its share of the points. ``flow``: it needs a Prefect server.
     """
 
@@ -39,6 +39,7 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "migrate": Program(("users", "list"), home="old", weight=1),
         "connect": Program(("consented", "{token}"), home="empty", weight=1),
         "move": Program(("users", "set-timezone", "{user}", "Asia/Tokyo"), weight=1),
+        "answer": Program(("answer", "{user}", "{track}", "calm", "sad"), weight=2),
         "rotate": Program(("keys", "rotate"), weight=1),
         "promote": Program(("promote", "{model}", "--force"), weight=1),
     }

@@ -88,6 +88,9 @@ def _check_whole(home: Path) -> None:
 
 
 def test_a_lost_home_is_as_it_was(connected: list[str], home: Path, tmp_path: Path, standin: StandIn) -> None:
+    with workspace_of(standin) as workspace:
+        track = workspace.answer_rows.to_ask(connected[0])[0].track_id
+        workspace.answer(connected[0], track, "Happy|Calm")
     copy = _backed_up(tmp_path / "backups", "--with-key")
     with workspace_of(standin) as workspace:
         expected = all_digests(workspace.database)
@@ -95,6 +98,9 @@ def test_a_lost_home_is_as_it_was(connected: list[str], home: Path, tmp_path: Pa
     copy.rename(home)
     with workspace_of(standin) as workspace:
         assert all_digests(workspace.database) == expected
+        restored = workspace.answer_rows.latest(connected[0], track)
+        assert restored is not None
+        assert restored.answer == "Happy|Calm"
         standin.clock.advance(timedelta(hours=26))
         assert [outcome.problem for outcome in one_night(workspace).outcomes] == [None] * len(connected), "tokens work"
     _check_whole(home)

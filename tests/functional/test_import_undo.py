@@ -182,6 +182,26 @@ def test_a_time_zone_for_a_known_person_is_not_ignored_silently(run: Run, tmp_pa
     assert done.exit_code == 2
 
 
+def test_an_answer_about_a_track_of_the_import_alone_stays(run: Run, tmp_path: Path) -> None:
+    done = run(unpacked(tmp_path, MINE))
+    with Workspace() as workspace:
+        user_id, track = done["user_id"], track_id(2)
+        workspace.answer(user_id, track, "Sad")
+    run("--undo", done["import_id"])
+    with Workspace() as workspace:
+        assert workspace.verify(deep=True).findings == []
+        assert workspace.answer_summary(user_id).tracks == 1
+        with pytest.raises(InputError, match="no listen"):
+            workspace.answer(user_id, track, "Calm")
+    run(unpacked(tmp_path, MINE), "--user", user_id)
+    with Workspace() as workspace, workspace.database.read() as connection:
+        rows = connection.exec_driver_sql(
+            f"SELECT mood, label_source FROM mood_history WHERE track_id = '{track}'"  # noqa: S608
+        ).all()
+        assert [tuple(row) for row in rows] == [("Sad", "person")]
+        assert workspace.verify(deep=True).findings == []
+
+
 def test_an_unknown_import_is_refused_with_the_known_ones(run: Run, tmp_path: Path) -> None:
     known = run(unpacked(tmp_path / "x", OTHER))["import_id"]
     done = CliRunner().invoke(main, ["import", "--undo", "00000000"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flows.report_text import report_json
 from mood_core.classifier import bundled_folder
 from mood_core.classifier.model_card import read_card
 from mood_core.domain.answers import AskedBecause, MoodAnswer
@@ -24,6 +25,8 @@ from mood_core.store.queries.answer_rows import AnswerRows
 from mood_core.usecases.answers.learn_heads import TrainedHead, learn_heads
 from mood_core.usecases.answers.summary import answer_summary
 from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.label_tracks import LabelReport
+from mood_core.usecases.nightly.night_report import NightReport
 from mood_core.usecases.people.forget_person import forget_person
 from mood_core.usecases.upkeep.rebuild import rebuild
 from mood_core.usecases.upkeep.verify_lake import verify
@@ -134,6 +137,9 @@ def test_a_head_labels_what_its_person_hears_now_and_later(ada: Ada) -> None:
     ada.answer(NAMES[44:50])
     head = ada.learn()[0]
     assert head.promoted
+    shown = report_json(NightReport(labels=LabelReport(head.base_model, learned=[head])))["learned"]
+    assert shown == [head.as_dict()]
+    assert head.as_dict()["scores"]["all_answers"]["answers"] == 50
     assert ada.learn() == []  # no new answers
     assert ada.sources("ada") == {"person": 50, "personal": 10}
     assert ada.sources("grace") == {"model": 60}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from html import unescape
 from pathlib import Path
 
@@ -15,7 +20,8 @@ from sqlalchemy import text
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import MOODS
 from mood_core.domain.sitting import Sitting
-from tests.report_history import add_history, workspace
+from mood_core.web.server import access_of
+from tests.report_history import NOW, add_history, workspace
 from tests.served_pages import ServedPages, served
 
 _ASK = "/~ada/ask"
@@ -183,3 +189,50 @@ def test_two_processes_store_one_first_answer(tmp_path: Path, postgres_url: str)
             assert len({found.counts.answer for found in taken if found}) == 1
             sitting = sitting.forward(answered=True)
         assert len(_stored(one)) == len(sitting.asked)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_during_each_answer_loses_none(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 60)
+        name, value = access_of(space).cookie
+    environment = os.environ | {
+        "MOODLOG_HOME": str(tmp_path),
+        "MOODLOG_DATABASE_URL": f"sqlite:///{tmp_path}/moodlog.db",
+    }
+    files = tmp_path / "lake" / "mood_answers"
+    address, answered = _ASK, 0
+    while answered < 3:
+        with _server(environment) as (url, process), httpx.Client(base_url=url, cookies={name: value}) as client:
+            page = client.get(address, timeout=60).text
+            before = len(list(files.rglob("*.parquet")))
+            with ThreadPoolExecutor(1) as pool:
+                sent = pool.submit(client.post, _ASK, data=_fields(page) | {"answer": "Happy"}, timeout=60)
+                while len(list(files.rglob("*.parquet"))) == before and not sent.done():
+                    time.sleep(0.001)
+                process.kill()  # the file is there, the row perhaps not
+            with suppress(httpx.HTTPError):
+                sent.result()
+        with _server(environment) as (url, _), httpx.Client(base_url=url, cookies={name: value}) as client:
+            again = client.post(_ASK, data=_fields(page) | {"answer": "Happy"}, timeout=60)
+            assert again.status_code == 303
+            address, answered = again.headers["location"], answered + 1
+    with workspace(tmp_path) as space:
+        space.batches.finish(now=NOW)
+        with space.database.read() as connection:
+            latest = connection.execute(text("SELECT track_id, answer FROM answers WHERE is_latest = 1")).all()
+        assert len({row.track_id for row in latest}) == len(latest) == 3
+        assert {row.answer for row in latest} == {"Happy"}
+        assert space.answer_summary("ada").tracks == 3
+        assert space.verify(deep=True).findings == []
+
+
+@contextmanager
+def _server(environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    command = [sys.executable, "-m", "flows.cli", "web", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().partition("/?code")[0], process
+        finally:
+            process.kill()

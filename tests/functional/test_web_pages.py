@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
@@ -122,12 +125,47 @@ def test_a_track_shows_the_top_factors_of_its_label(space: Workspace, pages: Ser
     assert pages.client.get(f"{_PERSON}/track/unknown").status_code == 404
 
 
-def test_names_are_text(pages: ServedPages) -> None:
-    for path in ("/", _PERSON, f"{_PERSON}/2026-11", f"{_PERSON}/2026-11-20", f"{_PERSON}/search?q=<script>alert"):
-        page = pages.client.get(path).text
-        assert "<img src=x" not in page
-        assert "<script>alert" not in page
-    assert "&lt;script&gt;alert(1)" in pages.client.get(f"{_PERSON}/search?q=script").text
+_HOSTILE = (
+    "/", _PERSON, f"{_PERSON}/2026", f"{_PERSON}/2026/recap", f"{_PERSON}/2026-11", f"{_PERSON}/2026-11-20",
+    f"{_PERSON}/search?q=%3Cscript%3Ealert", f"{_PERSON}/data", f"{_PERSON}/ask", "/compare", "/doctor", "/%3Cimg%3E",
+    *(f"{_PERSON}/track/{track:022d}" for track in range(6)),
+)  # fmt: skip
+
+
+class _Code(HTMLParser):
+    """Collects what in a page would run: attributes that are handlers, and scripts with content that is no data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._in_script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [f"{tag} {name}" for name, _ in attrs if name.startswith("on") or name == "style"]
+        self.found += [f"{tag} {value}" for name, value in attrs if (value or "").lower().startswith("javascript:")]
+        self._in_script = tag == "script" and ("type", "application/json") not in attrs
+
+    def handle_data(self, data: str) -> None:
+        self.found += [data] if self._in_script and data.strip() else []
+        self._in_script = False
+
+
+@pytest.mark.parametrize("path", _HOSTILE)
+def test_names_are_text(pages: ServedPages, path: str) -> None:
+    page = pages.client.get(path).text
+    code = _Code()
+    code.feed(page)
+    assert code.found == []
+    assert "<img src=x" not in page
+    for data in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
+        json.loads(data)
+
+
+def test_pictures_with_hostile_names_are_whole(pages: ServedPages) -> None:
+    for kind in ("day", "week"):
+        root = ET.fromstring(pages.client.get(f"{_PERSON}/{kind}.svg").content)  # noqa: S314 - its own
+        assert {element.tag.rpartition("}")[2] for element in root.iter()} <= {"svg", "title", "rect", "text", "line"}
+        assert USER.display_name[:20] in "".join(root.itertext())
 
 
 @pytest.mark.parametrize(("words", "found"), [("PLAIN band", 1), ("שלום", 1), ("band", 6), ("nothing", 0), (" ", 0)])

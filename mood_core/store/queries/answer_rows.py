@@ -41,15 +41,15 @@ class AnswerRows:
             return MoodAnswer(user_id, track_id, at, row.answer, AskedBecause(row.asked_because), row.shown_model)
         return None
 
-    def has_none(self, user_id: str, track_id: str, connection: Connection) -> bool:
-        """Whether no answer of the person about the track counts; no other transaction adds one until the end of this.
+    def counting(self, user_id: str, track_id: str, connection: Connection) -> tuple[str, AskedBecause] | None:
+        """The person's answer about the track that counts, with its reason, until the end of the transaction.
 
-        Only transactions that ask this wait for each other.
+        Transactions that ask this wait for each other.
         """
         if connection.dialect.name == "postgresql":  # SQLite has one writer
             connection.execute(query("lock_transaction"), {"key": _LOCK})
         row = connection.execute(query("latest_answer"), {"user": user_id, "track": track_id}).first()
-        return row is None or row.answer == UNDONE
+        return None if row is None or row.answer == UNDONE else (row.answer, AskedBecause(row.asked_because))
 
     def asked_track(self, user_id: str, track_id: str) -> Any:
         """The name, artists and listens of a track that the person heard; None if there is none."""

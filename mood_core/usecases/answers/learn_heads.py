@@ -35,6 +35,16 @@ class TrainedHead:
     head: str
     scores: str
 
+    def as_dict(self) -> dict[str, Any]:
+        """What was learned, as JSON values."""
+        return {
+            "user_id": self.user_id,
+            "version": self.version,
+            "base_model": self.base_model,
+            "promoted": self.promoted,
+            "scores": json.loads(self.scores),
+        }
+
 
 def learn_heads(card: ModelCard, rows: AnswerRows, batches: Batches, *, now: datetime) -> list[TrainedHead]:
     """Train the heads that are due for the model of ``card`` and store them; returns them.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
+
+from sqlalchemy import Connection
 
 from mood_core.domain.answers import ANSWERS, UNDONE, AskedBecause, MoodAnswer
 from mood_core.errors import InputError
@@ -26,7 +27,8 @@ def record_answer(
 ) -> MoodAnswer:
     """Store the answer; at the return it is the label of all listens that ``user_id`` has of ``track_id``.
 
-    Unless ``replace``, an answer that counts already stays. Returns the answer that counts.
+    The same answer is not stored again, so that a command can be repeated. Unless ``replace``, another answer that
+    counts already stays. Returns the answer that counts.
 
     Raises:
         InputError: ``answer`` is not one of the possible answers, or the person has no listen of the track.
@@ -37,8 +39,12 @@ def record_answer(
     if not rows.has_heard(user_id, track_id):
         raise InputError(f"{user_id} has no listen of the track {track_id}; answer about a track of `moodlog history`")
     found = MoodAnswer(user_id, track_id, batches.batch_time(now), answer, because, rows.shown_model(track_id))
-    is_first = None if replace else partial(rows.has_none, user_id, track_id)
-    if batches.add(MOOD_ANSWERS, to_table(MOOD_ANSWERS, [found]), now=found.answered_at, only_if=is_first):
+
+    def is_new(connection: Connection) -> bool:
+        counts = rows.counting(user_id, track_id, connection)
+        return counts is None or (replace and counts != (answer, because))
+
+    if batches.add(MOOD_ANSWERS, to_table(MOOD_ANSWERS, [found]), now=found.answered_at, only_if=is_new):
         return found
     return rows.latest(user_id, track_id) or found
 
