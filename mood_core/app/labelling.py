@@ -175,7 +175,9 @@ class Labelling(Sources):
 
     def _labelled_by_spark(self) -> Labelled:
         from mood_core.spark.label import labelled_by_spark
+        from mood_core.spark.session import check_installed
 
+        check_installed()
         if not self.mood_rows.count_unlabelled(self.model_card.model_version):
             return iter(())  # sooner than Spark starts
         settings = self.settings

@@ -45,7 +45,7 @@ def spark_session(master: str) -> Iterator[SparkSession]:
         ConfigError: PySpark or Java is not installed, or the cluster cannot be reached.
         StoreError: Spark gave up, after its own retries.
     """
-    _check_installed()
+    check_installed()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     with warnings.catch_warnings():
         # "PySpark does not yet fully support pandas 3": no function of pandas is used.
@@ -62,7 +62,12 @@ def spark_session(master: str) -> Iterator[SparkSession]:
             session.stop()
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Check that this machine has what Spark needs.
+
+    Raises:
+        ConfigError: PySpark or Java is not installed.
+    """
     if importlib.util.find_spec("pyspark") is None or importlib.util.find_spec("pandas") is None:
         raise ConfigError(f"Spark is not installed; run: {install_extra('spark')}")
     java = Path(os.environ.get("JAVA_HOME", "")) / "bin" / "java"  # where Spark itself looks
