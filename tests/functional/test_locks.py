@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from mood_core.errors import StoreBusy
 from mood_core.files.atomic import sweep_temporary, temporary_path
@@ -61,6 +65,24 @@ def test_an_account_is_locked_against_runs_and_released(
         pass
     with account_lock(accounts, "nobody", lambda: NOW):
         pass
+
+
+def test_nobody_writes_between_reading_and_writing_changed_plays(migrated: Database) -> None:
+    if migrated.file is None:
+        pytest.skip("on PostgreSQL, only the lease of the account prevents it")
+    refused: list[str] = []
+
+    def write_meanwhile(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "SELECT changed_plays" in statement:
+            with closing(sqlite3.connect(str(migrated.file), timeout=0)) as other:
+                try:
+                    other.execute("UPDATE accounts SET changed_plays = NULL")
+                except sqlite3.OperationalError as error:
+                    refused.append(str(error))
+
+    event.listen(migrated.engine, "after_cursor_execute", write_meanwhile)
+    Accounts(migrated).places.set_changed_plays("ada", [NOW], since=NOW)
+    assert refused == ["database is locked"]
 
 
 def test_temporary_files_of_processes_that_have_ended_are_swept_and_no_others(tmp_path: Path) -> None:
