@@ -1,9 +1,9 @@
 """Normalises artists and titles so that different spellings can be compared. Pure.
 
-The steps: Unicode NFKC and case folding, accents are kept; "feat." and "with" in brackets are dropped; suffixes of the
-same recording are dropped ("- 2011 Remaster", "- Remastered 2009", "- Mono", "- Single Version"; not "- Radio Edit",
-which is another recording); "&" becomes "and"; every other symbol becomes a space. Live, acoustic, demo and remix
-versions stay different.
+The steps: Unicode NFKC and case folding, accents and vowel signs are kept; guests are dropped ("feat.", "with" in
+brackets); suffixes of the same recording are dropped, after a dash or in brackets ("- 2011 Remaster", "(Mono)",
+"- Single Version"; not "- Radio Edit", which is another recording); "&" becomes "and"; every other symbol becomes a
+space. Live, acoustic, demo and remix versions stay different.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-_GUESTS = re.compile(r"\s*[(\[](?:feat\.?|ft\.?|featuring|with)\s[^)\]]*[)\]]|\s+(?:feat\.|ft\.|featuring)\s.*$")
-_SAME_RECORDING = re.compile(
-    r"\s+[-–—]\s+(?:(?:digital(?:ly)?\s)?remaster(?:ed)?(?:\s(?:version|in))?(?:\s\d{4})?"
-    r"|\d{4}\s(?:digital\s|re-?)?remaster(?:ed)?(?:\sversion)?|mono|stereo|single version|album version"
-    r"|original version)$"
-    r"|\s*[(\[](?:(?:\d{4}\s)?(?:digital\s)?remaster(?:ed)?(?:\s\d{4})?|album version|single version)[)\]]$"
+_GUESTS = re.compile(
+    r"\s*[(\[【](?:feat\.?|ft\.?|featuring|w/|with(?!\s(?:me|you|u|us|him|her|them|it|my|your|a|out)\b))\s[^)\]】]*[)\]】]"
+    r"|\s+(?:feat\.|ft\.|featuring)\s(?:(?!\s+[-–—]\s|\s*[(\[【]).)*",
+    re.IGNORECASE,
 )
+_REMASTER = r"(?:digital(?:ly)?\s)?remaster(?:ed)?"
+_KIND = (
+    rf"(?:{_REMASTER}(?:\s(?:version|in))?(?:\s\d{{4}})?|\d{{4}}(?:\s-)?\s(?:re-?)?{_REMASTER}(?:\sversion)?"
+    r"|(?:mono|stereo)(?:\sversion)?|(?:single|album|original)\sversion|bonus\strack)"
+)
+_KINDS = rf"{_KIND}(?:\s?/\s?{_KIND})*"
+_SAME_RECORDING = re.compile(rf"\s+[-–—]\s+{_KINDS}$|\s*[(\[【]{_KINDS}[)\]】]$")
 _SIGNS = re.compile(r"[\W_]+")
+_INVISIBLE = frozenset(("Cf", "Me"))
 
 
 def plain_title(title: str) -> str:
@@ -30,14 +36,20 @@ def plain_title(title: str) -> str:
 
 def searched_title(title: str) -> str:
     """``title`` in lower case without guests and suffixes of the same recording, for a search at a service."""
-    folded = unicodedata.normalize("NFKC", title).casefold()
-    return _SAME_RECORDING.sub("", _GUESTS.sub("", folded)).strip() or folded.strip()
+    folded = unicodedata.normalize("NFKC", title).casefold().strip()
+    return _SAME_RECORDING.sub("", _GUESTS.sub("", folded).strip()).strip(" -–—") or folded
 
 
 def plain_artist(artist: str) -> str:
-    """The normalised ``artist``."""
-    folded = unicodedata.normalize("NFKC", artist).casefold()
-    return _plain(folded) or folded.strip()
+    """The normalised ``artist``, without guests."""
+    searched = searched_artist(artist).casefold()
+    return _plain(searched) or searched
+
+
+def searched_artist(artist: str) -> str:
+    """``artist`` without guests, for a search at a service."""
+    name = unicodedata.normalize("NFKC", artist).strip()
+    return _GUESTS.sub("", name).strip() or name
 
 
 def artist_spellings(artists: str) -> list[str]:
@@ -56,4 +68,13 @@ def one_name(title: str, artists: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return _SIGNS.sub(" ", text.replace("&", " and ")).strip()
+    text = text.replace("&", " and ")
+    if text.isascii():
+        return _SIGNS.sub(" ", text).strip()
+    kept = ""
+    for character in text:
+        kind = unicodedata.category(character)
+        if kind in _INVISIBLE or (kind == "Mn" and not kept[-1:].strip()):
+            continue  # also what selects the look of the symbol before it
+        kept += character if character.isalnum() or kind in ("Mn", "Mc") else " "
+    return " ".join(kept.split())

@@ -28,7 +28,7 @@ class WantedName:
 
     Attributes:
         name: the normalised artist and title, the key of stored answers.
-        artist: the artist as spelled, for the search.
+        artist: the artist as spelled but without guests, for the search.
         title: the title as spelled, for the search.
         artists: the normalised spellings of the artist that a recording may have.
         tracks: stored tracks of that name without an ISRC; without any, plays of that name are pending.

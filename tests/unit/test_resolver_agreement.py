@@ -8,7 +8,7 @@ import pytest
 
 from mood_core.domain.play_lengths import KnownLength
 from mood_core.domain.records import Track
-from mood_core.domain.track_names import plain_artist, plain_title, searched_title
+from mood_core.domain.track_names import plain_artist, plain_title, searched_artist, searched_title
 from mood_core.resolvers.resolver import WantedName, completed
 
 
@@ -37,6 +37,41 @@ def wanted(artist: str, title: str, *tracks: Track) -> WantedName:
 )
 def test_the_same_recording_of_the_same_artist_agrees(title: str, artists: tuple[str, ...], *, agrees: bool) -> None:
     assert wanted("The Band", "Song").agrees(Track("x", title, artists)) is agrees
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Song feat. X", "Song"), ("Song - feat. X", "Song"), ("Song (w/ X)", "Song"), ("Song【feat. X】", "Song"),
+        ("Song (with The Weeknd)", "Song"), ("Song feat. X (Live)", "Song - Live"), ("Ｓｏｎｇ", "song"),
+        ("Song - feat. X - Acoustic", "Song (Acoustic)"), ("Song (Remastered Version) ", "Song"),
+        ("Song (2009 Remastered Version)", "Song"), ("Song - Mono / Remastered 2009", "Song"), ("Song (Mono)", "Song"),
+        ("Song - 2011 - Remaster", "Song"), ("Song - Bonus Track", "Song"), ("Song - Mono Version", "Song"),
+        ("ｶﾞﾝﾀﾞﾑ", "ガンダム"), ("Love ♥️", "Love ♥"),
+        ("Café", "Café"), ("So\u200bng", "Song"),
+    ],
+)  # fmt: skip
+def test_one_recording_has_one_name(one: str, other: str) -> None:
+    assert plain_title(one) == plain_title(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Song feat. X (Live)", "Song"), ("Song feat. X - Remix", "Song"), ("Song - feat. X - Acoustic", "Song"),
+        ("Stay (With Me)", "Stay"), ("Song (without you)", "Song"), ("Song - Live / Remastered", "Song"),
+        ("Song - Radio Edit", "Song"), ("Song (Original Mix)", "Song"), ("Song 2", "Song"), ("की", "के"), ("ผี", "ผื"),
+    ],
+)  # fmt: skip
+def test_other_recordings_and_other_words_have_other_names(one: str, other: str) -> None:
+    assert plain_title(one) != plain_title(other)
+
+
+def test_guests_are_no_part_of_an_artist() -> None:
+    assert plain_artist("The Band feat. Guest") == plain_artist("The Band (ft. Guest)") == plain_artist("the band")
+    assert searched_artist("The Band Feat. Guest & Co") == "The Band"
+    assert plain_artist("Simon & Garfunkel") == "simon and garfunkel"
+    assert plain_artist("Within Temptation") == "within temptation"
 
 
 def test_a_live_version_is_found_by_its_own_name() -> None:

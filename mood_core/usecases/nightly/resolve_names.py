@@ -9,7 +9,7 @@ from datetime import datetime
 
 from mood_core.domain.play_lengths import UNKNOWN_LENGTH, KnownLength
 from mood_core.domain.records import Track
-from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title
+from mood_core.domain.track_names import artist_spellings, plain_artist, plain_title, searched_artist
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import RESOLUTIONS, TRACKS
 from mood_core.resolvers.chain import ResolveReport, resolve
@@ -77,7 +77,7 @@ def _wanted(unresolved: Sequence[Unresolved], features: FeatureRows) -> list[Wan
     return [
         WantedName(
             name,
-            _main_artist(each),
+            searched_artist(_main_artist(each)),
             each.title,
             frozenset([name[0]] if each.track_id is None else artist_spellings(each.artists)),
             tuple(tracks[track_id] for track_id in lengths[name] if track_id in tracks),
