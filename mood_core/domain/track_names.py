@@ -23,7 +23,7 @@ _KIND = (
     r"|(?:mono|stereo)(?:\sversion)?|(?:single|album|original)\sversion|bonus\strack)"
 )
 _KINDS = rf"{_KIND}(?:\s?/\s?{_KIND})*"
-_SAME_RECORDING = re.compile(rf"\s+[-–—]\s+{_KINDS}$|\s*[(\[【]{_KINDS}[)\]】]$")
+_SAME_RECORDING = re.compile(rf"(?:\s+[-–—]\s+{_KINDS}|\s*[(\[【]{_KINDS}[)\]】])+$")
 _SIGNS = re.compile(r"[\W_]+")
 _INVISIBLE = frozenset(("Cf", "Me"))
 

@@ -45,7 +45,7 @@ def test_the_same_recording_of_the_same_artist_agrees(title: str, artists: tuple
         ("Song feat. X", "Song"), ("Song - feat. X", "Song"), ("Song (w/ X)", "Song"), ("Song【feat. X】", "Song"),
         ("Song (with The Weeknd)", "Song"), ("Song feat. X (Live)", "Song - Live"), ("Ｓｏｎｇ", "song"),
         ("Song - feat. X - Acoustic", "Song (Acoustic)"), ("Song (Remastered Version) ", "Song"),
-        ("Song (2009 Remastered Version)", "Song"), ("Song - Mono / Remastered 2009", "Song"), ("Song (Mono)", "Song"),
+        ("Song (2009 Remastered Version)", "Song"), ("Song (Mono) - 2011 Remaster", "Song"), ("Song - Mono / Remastered 2009", "Song"), ("Song (Mono)", "Song"),
         ("Song - 2011 - Remaster", "Song"), ("Song - Bonus Track", "Song"), ("Song - Mono Version", "Song"),
         ("ｶﾞﾝﾀﾞﾑ", "ガンダム"), ("Love ♥️", "Love ♥"),
         ("Café", "Café"), ("So\u200bng", "Song"),
