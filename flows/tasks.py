@@ -20,7 +20,7 @@ from mood_core.store.locks.leases import owner_here
 from mood_core.store.queries.selection import Selection
 from mood_core.text.format import plural
 from mood_core.usecases.nightly.label_tracks import LabelReport
-from mood_core.usecases.nightly.night_report import NightReport, Permission, ending_permissions
+from mood_core.usecases.nightly.night_report import NightReport, Permission, ending_permissions, may_end_before
 from mood_core.usecases.nightly.pull_account import pull_leased
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 from mood_core.usecases.stop_request import stop_requested
@@ -120,7 +120,7 @@ def retry_refused_permissions() -> list[str]:
 def find_ending_permissions() -> list[Permission]:
     """The permissions that a person must renew."""
     with Workspace() as workspace:
-        return ending_permissions(workspace.accounts.all(), workspace.days_left)
+        return ending_permissions(workspace.accounts.to_renew(may_end_before(workspace.now())), workspace.days_left)
 
 
 @task(name="find silent accounts", **RETRYING)

@@ -92,7 +92,7 @@ class People(Parts):
         """Retry the refused permissions that are due; returns the ids of the accounts that are active again."""
         from mood_core.usecases.people.try_permissions import due_permissions, try_permissions
 
-        due = due_permissions(self.accounts.all(), self.now(), self.days_left)
+        due = due_permissions(self.accounts.refused(), self.now(), self.days_left)
         return try_permissions(due, self.try_permission) if due else []
 
     def try_permission(self, user_id: str) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mood_core.app.parts import Parts
-from mood_core.domain.records import Service
 from mood_core.errors import ConfigError, ReauthorisationNeeded
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from mood_core.spotify.client import SpotifyClient
 
 log = logging.getLogger(__name__)
+_MOST_ACCOUNTS = 20
+"""The number of accounts of Spotify of which one is to have a permission that works."""
+
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
 
@@ -141,11 +143,7 @@ class Sources(Parts):
         self, method: Callable[[SpotifyClient], Callable[Asked, Answer]]
     ) -> Callable[Asked, Answer] | None:
         """A method of Spotify's client, called for the first account with a valid permission; None without any."""
-        active = [
-            account.user_id
-            for account in self.accounts.all()
-            if account.state == "active" and account.service == Service.SPOTIFY
-        ]
+        active = self.accounts.of_spotify(_MOST_ACCOUNTS)
 
         def request(*args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
             for user_id in active[:-1]:

@@ -59,7 +59,7 @@ class Workspace(People, Models, Answering):
         from mood_core.usecases.nightly.find_silent_accounts import find_silent
 
         budget = self.settings.spotify_daily_budget
-        return find_silent(self.database, self.accounts.all(), now=self.now(), daily_budget=budget)
+        return find_silent(self.database, self.accounts, now=self.now(), daily_budget=budget)
 
     def compact(self, before: str | None = None, *, progress: Callable[[str, float], None] = silent) -> CompactReport:
         """Merge the small files of every month before ``before`` (YYYY-MM); see ``usecases/upkeep/compact.py``."""

@@ -21,6 +21,7 @@ from mood_core.store.loading.load import load_batch, load_into
 from mood_core.store.loading.tombstones import tombstone_of
 from mood_core.store.loading.totals import refresh_totals
 from mood_core.store.locks.named_locks import NamedLock, named_lock_unless_held
+from mood_core.store.queries.accounts import Accounts
 from mood_core.usecases.allowed_rows import allowed_rows, forgotten_among
 from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.remove_rows import has_forgotten, remove_forgotten
@@ -134,6 +135,7 @@ class BatchWriter:
         self.lake.sweep()
         follow_time_zones(self.database)
         refresh_totals(self.database)
+        Accounts(self.database).fill_name_keys()
         newest = newest_batch(self.database)
         since = min(newest, now) - LOOK_BACK if newest and not everywhere else None
         finished = 0

@@ -20,14 +20,65 @@ SELECT
     (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_at_ms
 FROM users AS u
 LEFT JOIN accounts AS a ON u.user_key = a.user_key
-/* user_ids: WHERE u.user_id = ANY(:user_ids) */;
+/* user_ids: WHERE u.user_id = ANY(:user_ids) */
+/* chosen: WHERE u.user_key IN (any_chosen) */
+/* most: ORDER BY u.user_id LIMIT :most */;
 
--- name: names_of_people
--- The id and display name of everybody.
+-- name: people_called
+-- Who has one of some names, as they are compared; and everybody whose name was not brought to this form yet.
 SELECT
     user_id,
     display_name
-FROM users;
+FROM users
+WHERE name_key = ANY(:names)
+UNION ALL
+SELECT
+    user_id,
+    display_name
+FROM users
+WHERE name_key IS NULL;
+
+-- name: names_without_key
+-- The names that were not brought yet to the form in which they are compared.
+SELECT
+    user_id,
+    display_name
+FROM users
+WHERE name_key IS NULL;
+
+-- name: set_name_key
+-- Record how a name is compared, unless it has changed since.
+UPDATE users SET name_key = :name_key
+WHERE user_id = :user_id AND display_name = :display_name;
+
+-- name: refused_accounts
+-- The accounts with a refused permission that is to be tried again.
+SELECT a.user_key FROM accounts AS a
+WHERE a.state = 'needs_reauthorisation' AND a.permission_retry_at_ms IS NOT NULL;
+
+-- name: accounts_to_renew
+-- The accounts whose permission was refused, and those with Spotify's consent from :before or earlier.
+SELECT a.user_key FROM accounts AS a
+WHERE a.state = 'needs_reauthorisation'
+UNION
+SELECT a.user_key FROM accounts AS a
+WHERE a.state = 'active' AND a.service = 'spotify' AND a.authorised_at_ms <= :before;
+
+-- name: accounts_not_pulled
+-- The active accounts that were last pulled between two times, or never.
+SELECT a.user_key FROM accounts AS a
+WHERE a.state = 'active' AND a.last_pulled_at_ms >= :first AND a.last_pulled_at_ms < :last
+UNION
+SELECT a.user_key FROM accounts AS a
+WHERE a.state = 'active' AND a.last_pulled_at_ms IS NULL;
+
+-- name: active_spotify_accounts
+-- Some active accounts of Spotify, the newest consent first.
+SELECT u.user_id FROM accounts AS a
+INNER JOIN users AS u ON a.user_key = u.user_key
+WHERE a.state = 'active' AND a.service = 'spotify'
+ORDER BY a.authorised_at_ms DESC
+LIMIT :most;
 
 -- name: count_active_accounts
 -- The number of active accounts.
@@ -197,14 +248,21 @@ FROM (
 GROUP BY user_id;
 
 -- name: regular_listeners_without_listens
--- The active accounts whose last day with listens is between two days, and that listened on many days before.
+-- The active accounts whose last day with listens is between two days, and that listened on many days before. Only
+-- people with a source whose last listen is around these days are read; stale totals do not have all of them.
 SELECT
     u.user_id,
     max(d.day) AS last_day
-FROM mood_days AS d
-INNER JOIN users AS u ON d.user_key = u.user_key
+FROM users AS u
 INNER JOIN accounts AS a ON u.user_key = a.user_key
-WHERE a.state = 'active' AND d.day >= :since
+INNER JOIN mood_days AS d ON u.user_key = d.user_key
+WHERE
+    a.state = 'active'
+    AND d.day >= :since
+    /* quiet: AND u.user_key IN (
+        SELECT t.user_key FROM listen_totals AS t
+        WHERE t.last_played_at_ms >= :first AND t.last_played_at_ms < :last
+    ) */
 GROUP BY u.user_id
 HAVING max(d.day) BETWEEN :earliest AND :latest AND count(*) >= :days
 ORDER BY u.user_id;

@@ -4,12 +4,13 @@
 -- name: load_users
 -- The latest row of a person counts, except for the time of the first connection (0 means not known yet). This works in
 -- any order of rows: a batch that a killed run published can be loaded after a later one.
-INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms)
+INSERT INTO users (user_id, display_name, timezone, connected_at_ms, recorded_at_ms, name_key)
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_id) DO UPDATE SET
     display_name = CASE
         WHEN excluded.recorded_at_ms >= users.recorded_at_ms THEN excluded.display_name ELSE users.display_name
     END,
+    name_key = CASE WHEN excluded.recorded_at_ms >= users.recorded_at_ms THEN excluded.name_key ELSE users.name_key END,
     timezone = CASE WHEN excluded.recorded_at_ms >= users.recorded_at_ms THEN excluded.timezone ELSE users.timezone END,
     connected_at_ms = CASE
         WHEN excluded.connected_at_ms = 0 THEN users.connected_at_ms

@@ -6,8 +6,11 @@ CREATE TABLE users (
     display_name TEXT NOT NULL,
     timezone TEXT NOT NULL,
     connected_at_ms BIGINT NOT NULL,
-    recorded_at_ms BIGINT NOT NULL
+    recorded_at_ms BIGINT NOT NULL,
+    -- The name as it is compared. NULL until the next run computes it.
+    name_key TEXT
 );
+CREATE INDEX users_name_key ON users (name_key);
 
 CREATE TABLE accounts (
     -- The state of a person's account. It is not in the lake, so a rebuild without this table starts afresh.
@@ -52,6 +55,8 @@ CREATE TABLE accounts (
 );
 CREATE INDEX accounts_due ON accounts (due_at_ms) WHERE state = 'active';
 CREATE INDEX accounts_pulled ON accounts (last_pulled_at_ms) WHERE state = 'active';
+CREATE INDEX accounts_refused ON accounts (permission_retry_at_ms) WHERE state = 'needs_reauthorisation';
+CREATE INDEX accounts_consented ON accounts (service, authorised_at_ms) WHERE state = 'active';
 CREATE INDEX accounts_claimed ON accounts (claimed_by) WHERE claimed_by IS NOT NULL;
 
 CREATE TABLE forgotten (

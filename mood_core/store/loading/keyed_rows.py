@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from mood_core.store.loading.keys import REFERENCES, keys_of
+from mood_core.text.names import name_key
 
 KeysOfTracks = Callable[[Connection, Sequence[str]], list[int]]
 """Returns the keys of track ids in their order; an unknown id gets a key."""
@@ -29,6 +30,9 @@ def with_keys(connection: Connection, rows: pa.Table, track_keys: KeysOfTracks) 
         else:
             columns[name] = column.cast(pa.string()) if pa.types.is_dictionary(kind) else column
     _add_keys(connection, rows, columns, track_keys)
+    if "display_name" in columns:
+        keys = map(name_key, columns["display_name"].to_pylist())
+        columns["name_key"] = pa.chunked_array([pa.array(keys, pa.string())])
     if "missed_at_ms" in columns:
         columns["first_missed_at_ms"] = columns["last_missed_at_ms"] = columns["missed_at_ms"]
         columns["misses"] = pa.chunked_array([pa.repeat(1, rows.num_rows)])

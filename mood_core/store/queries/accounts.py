@@ -76,9 +76,43 @@ class Accounts:
         names = {name_key(name) for name in set(user_ids) - {account.user_id for account in found}}
         if not names:
             return found
-        everybody = self._database.rows(query("names_of_people"))
-        named = {row.user_id for row in everybody if name_key(row.display_name) in names}
+        called = self._database.rows(query("people_called"), {"names": sorted(names)})
+        named = {row.user_id for row in called if name_key(row.display_name) in names}
         return self._with_ids(named.union(account.user_id for account in found))
+
+    def first(self, most: int) -> list[Account]:
+        """Up to ``most`` accounts, the first by user id."""
+        return _by_name(self._database.rows(query("accounts", "most"), {"most": most}))
+
+    def refused(self) -> list[Account]:
+        """The accounts with a refused permission that is to be tried again."""
+        return self._chosen("refused_accounts")
+
+    def to_renew(self, before: datetime) -> list[Account]:
+        """The accounts with a refused permission, and the active ones with Spotify's consent from ``before``."""
+        return self._chosen("accounts_to_renew", before=to_ms(before))
+
+    def not_pulled(self, first: datetime, last: datetime) -> list[Account]:
+        """The active accounts that were never pulled, or last from ``first`` until before ``last``."""
+        return self._chosen("accounts_not_pulled", first=to_ms(first), last=to_ms(last))
+
+    def of_spotify(self, most: int) -> list[str]:
+        """The ids of up to ``most`` active accounts of Spotify, the newest consent first."""
+        return self._database.scalars(query("active_spotify_accounts"), {"most": most})
+
+    def count_active(self) -> int:
+        """The number of active accounts."""
+        return int(self._database.scalar(query("count_active_accounts")))
+
+    def fill_name_keys(self) -> None:
+        """Bring the names to the form in which they are compared that an earlier version stored without it."""
+        rows = self._database.rows(query("names_without_key"))
+        if rows:
+            values = [row._asdict() | {"name_key": name_key(row.display_name)} for row in rows]
+            self._database.run(query("set_name_key"), values)
+
+    def _chosen(self, name: str, **values: object) -> list[Account]:
+        return _by_name(self._database.rows(query("accounts", chosen=query(name).text), values))
 
     def with_id(self, user_id: str) -> Account | None:
         """The account whose id is ``user_id``; None without one."""
@@ -90,7 +124,7 @@ class Accounts:
         See :mod:`mood_core.domain.poll_schedule`. An account that was last pulled after ``now``, by a wrong clock, is
         due too.
         """
-        active = self._database.scalar(query("count_active_accounts")) if daily_budget else 0
+        active = self.count_active() if daily_budget else 0
         until = pulled_until(now, active, daily_budget)
         options = () if user_ids is None else ("user_ids",)
         values = {"now": to_ms(now), "pulled_until": to_ms(until), "user_ids": user_ids}

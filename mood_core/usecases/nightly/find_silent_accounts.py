@@ -8,14 +8,13 @@ A silence is reported for 6 days, so that a missed night does not hide it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mood_core.domain.poll_schedule import within_quota
 from mood_core.store.engine.database import Database
-from mood_core.store.queries.accounts import Account
+from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.silent import last_days
 
 NO_LISTENS_DAYS = 3
@@ -54,12 +53,10 @@ class Silence:
         )
 
 
-def find_silent(
-    database: Database, accounts: Sequence[Account], *, now: datetime, daily_budget: int | None
-) -> list[Silence]:
-    """The silent accounts among ``accounts``, in the same order."""
-    active = [account for account in accounts if account.state == "active"]
-    waits = max(NOT_PULLED, 2 * within_quota(len(active), daily_budget))
+def find_silent(database: Database, accounts: Accounts, *, now: datetime, daily_budget: int | None) -> list[Silence]:
+    """The silent accounts, ordered by user id."""
+    waits = max(NOT_PULLED, 2 * within_quota(accounts.count_active(), daily_budget))
+    not_pulled = accounts.not_pulled(now - waits - REPORTED_FOR, now - waits)
     today = now.date()
     # The UTC day can be a day ahead of the person's day: 3 full days are over on the fifth.
     latest = today - timedelta(days=NO_LISTENS_DAYS + 1)
@@ -67,8 +64,10 @@ def find_silent(
     quiet = last_days(
         database, earliest=earliest, latest=latest, since=latest - timedelta(days=OF_DAYS), days=REGULAR_DAYS
     )
+    with_listens = accounts.all(sorted(quiet)) if quiet else []
+    found = {account.user_id: account for account in (*not_pulled, *with_listens)}
     silences = []
-    for account in active:
+    for _, account in sorted(found.items()):
         pulled = account.last_pulled_at or account.connected_at
         if pulled < now - waits:
             if pulled >= now - waits - REPORTED_FOR:

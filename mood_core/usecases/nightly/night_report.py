@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mood_core.errors import ReauthorisationNeeded
@@ -21,6 +21,9 @@ _INCIDENT_FROM = 3
 
 WARN_DAYS = 30
 """Days before a permission expires from which the summary warns."""
+
+_PERMISSION_DAYS = 180
+"""Six months are not shorter."""
 
 
 class Verdict(StrEnum):
@@ -38,6 +41,11 @@ class Permission:
     user_id: str
     display_name: str
     days_left: int | None
+
+
+def may_end_before(now: datetime) -> datetime:
+    """Permissions that were given after this time end in more than 30 days."""
+    return now - timedelta(days=_PERMISSION_DAYS - WARN_DAYS - 1)
 
 
 def ending_permissions(accounts: Sequence[Account], days_left: Callable[[datetime], int]) -> list[Permission]:

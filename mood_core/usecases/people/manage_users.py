@@ -40,7 +40,7 @@ def the_only_account(accounts: Accounts, user: str | None) -> Account:
     """
     if user is not None:
         return the_account(accounts, user)
-    found = accounts.all()
+    found = accounts.first(2)
     if len(found) != 1:
         problem = "there are several accounts; name one" if found else "no account is connected"
         raise InputError(f"{problem}; `moodlog users list` shows them with their ids")

@@ -1,0 +1,122 @@
+"""The accounts that a run asks an index for are those that reading every account would find."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import product
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from mood_core.domain.records import to_ms
+from mood_core.lake import open_lake
+from mood_core.lake.schema import USERS
+from mood_core.spotify.tokens import days_left
+from mood_core.store import Database
+from mood_core.store.queries.accounts import Account, Accounts
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.night_report import ending_permissions, may_end_before
+from mood_core.usecases.people.try_permissions import due_permissions
+from tests.store_data import NOW, query, users
+
+_DAY = timedelta(days=1)
+
+
+def _left(authorised_at: object) -> int:
+    return days_left(authorised_at, NOW)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def accounts(migrated: Database, tmp_path: Path) -> Accounts:
+    """An account of each state and service, consented some time ago, pulled some time ago or never."""
+    kinds = list(
+        product(
+            ("active", "paused", "needs_reauthorisation"),
+            ("spotify", "lastfm"),
+            (None, -1, 149, 150, 151, 152, 160, 200),
+            (None, 0, 2, 9),
+        )
+    )
+    people = users(*((f"p{number:03}", "UTC") for number in range(len(kinds))))
+    Batches(open_lake(str(tmp_path / "lake")), migrated).add(USERS, people, now=NOW)
+    rows = [
+        {
+            "id": f"p{number:03}",
+            "state": state,
+            "service": service,
+            "authorised": None if consented is None else to_ms(NOW - consented * _DAY),
+            "pulled": None if pulled is None else to_ms(NOW - pulled * _DAY),
+            "retry": to_ms(NOW - pulled * _DAY) if pulled and state == "needs_reauthorisation" else None,
+        }
+        for number, (state, service, consented, pulled) in enumerate(kinds)
+    ]
+    statement = (
+        "INSERT INTO accounts (user_key, state, service, authorised_at_ms, last_pulled_at_ms, permission_retry_at_ms)"
+        " SELECT user_key, :state, :service, :authorised, :pulled, :retry FROM users WHERE user_id = :id"
+    )
+    with migrated.write() as connection:
+        connection.execute(text(statement), rows)
+    return Accounts(migrated)
+
+
+def _ids(found: list[Account]) -> list[str]:
+    return [account.user_id for account in found]
+
+
+def test_permissions_that_end_and_refused_ones_are_all_found(accounts: Accounts) -> None:
+    everybody, some = accounts.all(), accounts.to_renew(may_end_before(NOW))
+    ending = ending_permissions(everybody, _left)
+    assert ending
+    assert ending_permissions(some, _left) == ending
+    assert 0 < len(some) < len(everybody) / 2
+    due = due_permissions(everybody, NOW, _left)
+    assert due
+    assert due_permissions(accounts.refused(), NOW, _left) == due
+
+
+def test_accounts_that_were_not_pulled_for_some_days_are_all_found(accounts: Accounts) -> None:
+    first, last = NOW - 7 * _DAY, NOW - _DAY
+    active = [one for one in accounts.all() if one.state == "active"]
+    wanted = [one for one in active if one.last_pulled_at is None or first <= one.last_pulled_at < last]
+    assert _ids(accounts.not_pulled(first, last)) == _ids(wanted)
+    assert accounts.count_active() == len(active)
+
+
+def test_only_active_accounts_of_spotify_are_asked_for_everybody(accounts: Accounts) -> None:
+    wanted = {one.user_id for one in accounts.all() if one.state == "active" and one.service == "spotify"}
+    assert set(accounts.of_spotify(1000)) == wanted
+    assert len(accounts.of_spotify(3)) == 3
+    assert _ids(accounts.first(2)) == ["p000", "p001"]
+
+
+@pytest.mark.parametrize("was_filled", [False, True])
+def test_a_name_is_found_in_any_spelling_before_and_after_its_key_is_stored(
+    migrated: Database, tmp_path: Path, was_filled: bool
+) -> None:
+    batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+    batches.add(USERS, users(("jos\u00e9", "UTC"), ("grace", "UTC")), now=NOW)
+    if not was_filled:  # as after an update from a version without keys
+        with migrated.write() as connection:
+            connection.execute(text("UPDATE users SET user_id = 'id-' || user_id, name_key = NULL"))
+    else:
+        with migrated.write() as connection:
+            connection.execute(text("UPDATE users SET user_id = 'id-' || user_id"))
+    accounts = Accounts(migrated)
+    for spelling in ("JOSE\u0301", "jos\u00e9", " Jos\u00e9 "):
+        assert _ids(accounts.all([spelling])) == ["id-jos\u00e9"]
+    assert accounts.all(["jose"]) == []
+    batches.load_unloaded(now=NOW)
+    keys = query(migrated, "SELECT name_key FROM users ORDER BY user_id")
+    assert keys == [("grace",), ("jos\u00e9",)]
+    assert _ids(accounts.all(["JOSE\u0301"])) == ["id-jos\u00e9"]
+
+
+def test_the_key_of_a_name_follows_a_new_name(migrated: Database, tmp_path: Path) -> None:
+    batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+    batches.add(USERS, users(("ada", "UTC")), now=NOW)
+    row = users(("ada", "UTC"), recorded_at=NOW + _DAY)
+    place = row.schema.get_field_index("display_name")
+    batches.add(USERS, row.set_column(place, row.schema.field(place), [["Countess"]]), now=NOW)
+    batches.add(USERS, users(("ada", "UTC"), recorded_at=NOW - _DAY), now=NOW + _DAY)  # loaded late
+    assert query(migrated, "SELECT display_name, name_key FROM users") == [("Countess", "countess")]
