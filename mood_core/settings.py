@@ -11,16 +11,16 @@ import os
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import platformdirs
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mood_core.errors import ConfigError
 from mood_core.files.dotenv import EnvFileSource, Names, parsed, read_env_file
 from mood_core.files.outside import absolute
-from mood_core.http.addresses import has_login, insecure
+from mood_core.setting_types import Folder, HeaderText, LakeUrl, Url, Words
 from mood_core.text.sanitise import plain
 
 log = logging.getLogger(__name__)
@@ -34,36 +34,6 @@ def default_home() -> Path:
     return platformdirs.user_data_path("moodlog", appauthor=False)
 
 
-def _by_comma(value: object) -> object:
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-def _secure(value: str) -> str:
-    problem = insecure(value)
-    if problem is not None:
-        raise ValueError(problem)
-    return value
-
-
-def _header(value: str) -> str:
-    if not (value.isascii() and value.isprintable()):
-        raise ValueError("it is sent in a header: use printable ASCII characters")
-    return value
-
-
-def _without_login(value: str) -> str:
-    if has_login(value):
-        raise ValueError("it must have no keys before the bucket; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    return value
-
-
-_Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_by_comma)]
-_Folder = Annotated[Path, AfterValidator(absolute)]
-_Url = Annotated[str, AfterValidator(_secure)]
-_LakeUrl = Annotated[str, AfterValidator(_without_login)]
-_Header = Annotated[str, AfterValidator(_header)]
-
-
 class Settings(BaseSettings):
     """The settings. Relative paths are relative to the working directory."""
 
@@ -75,7 +45,7 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
-    home: _Folder = Field(
+    home: Folder = Field(
         default_factory=default_home,
         description="folder for the database, the lake, the token key and caches; default the platform's data folder",
     )
@@ -83,7 +53,7 @@ class Settings(BaseSettings):
         default=None,
         description="sqlite:///FILE or postgresql+psycopg://...; default HOME/moodlog.db",
     )
-    lake_url: _LakeUrl | None = Field(default=None, description="a folder or s3://bucket/prefix; default HOME/lake")
+    lake_url: LakeUrl | None = Field(default=None, description="a folder or s3://bucket/prefix; default HOME/lake")
 
     spotify_client_id: str = Field(
         default="",
@@ -100,10 +70,8 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("MOODLOG_SPOTIFY_REDIRECT_URI", "SPOTIPY_REDIRECT_URI"),
         description="redirect URI after consent, exactly as registered for the app",
     )
-    spotify_api_url: _Url = Field(default="https://api.spotify.com/v1", description="URL of the Web API")
-    spotify_accounts_url: _Url = Field(
-        default="https://accounts.spotify.com", description="URL of the Accounts service"
-    )
+    spotify_api_url: Url = Field(default="https://api.spotify.com/v1", description="URL of the Web API")
+    spotify_accounts_url: Url = Field(default="https://accounts.spotify.com", description="URL of the Accounts service")
     spotify_daily_budget: int = Field(
         default=500,
         ge=0,
@@ -112,29 +80,29 @@ class Settings(BaseSettings):
     spotify_rate_budget: int = Field(
         default=0, ge=0, description="calls in 30 s to Spotify by all workers together; 0 for no limit"
     )
-    reccobeats_url: _Url = Field(default="https://api.reccobeats.com/v1", description="URL of the ReccoBeats API")
+    reccobeats_url: Url = Field(default="https://api.reccobeats.com/v1", description="URL of the ReccoBeats API")
 
-    feature_sources: _Words = Field(
+    feature_sources: Words = Field(
         default=("catalog", "spotify", "reccobeats"), description="sources of audio features, in order"
     )
-    resolvers: _Words = Field(
+    resolvers: Words = Field(
         default=("spotify", "deezer", "musicbrainz"),
         description="services that get artists and titles to find tracks known by name only, in order; none for none",
     )
     resolver_daily_budget: int = Field(
         default=2_000, ge=0, description="calls in 24 hours to each endpoint of Deezer and MusicBrainz; 0 for no limit"
     )
-    deezer_url: _Url = Field(default="https://api.deezer.com", description="URL of the Deezer API")
-    musicbrainz_url: _Url = Field(default="https://musicbrainz.org/ws/2", description="URL of the MusicBrainz API")
-    listenbrainz_url: _Url = Field(default="https://api.listenbrainz.org", description="URL of the ListenBrainz API")
-    lastfm_url: _Url = Field(default="https://ws.audioscrobbler.com", description="URL of the Last.fm API")
+    deezer_url: Url = Field(default="https://api.deezer.com", description="URL of the Deezer API")
+    musicbrainz_url: Url = Field(default="https://musicbrainz.org/ws/2", description="URL of the MusicBrainz API")
+    listenbrainz_url: Url = Field(default="https://api.listenbrainz.org", description="URL of the ListenBrainz API")
+    lastfm_url: Url = Field(default="https://ws.audioscrobbler.com", description="URL of the Last.fm API")
     lastfm_api_key: SecretStr | None = Field(
         default=None, description="key of the Last.fm API, to pull listens from there; https://www.last.fm/api"
     )
     history_daily_budget: int = Field(
         default=5_000, ge=0, description="calls in 24 hours to each of ListenBrainz and Last.fm; 0 for no limit"
     )
-    contact: _Header = Field(
+    contact: HeaderText = Field(
         default="", description="your e-mail address or URL for MusicBrainz, which is not called without one"
     )
     audio_analyser: str = Field(
@@ -142,7 +110,7 @@ class Settings(BaseSettings):
     )
     audio_analyser_seconds: int = Field(default=300, ge=1, description="most seconds for one audio file")
     audio_analyser_megabytes: int = Field(default=4096, ge=64, description="most memory of the audio analyser, MB")
-    catalog: _Words = Field(default=(), description="Parquet or CSV files or folders of audio features, by comma")
+    catalog: Words = Field(default=(), description="Parquet or CSV files or folders of audio features, by comma")
     token_key: SecretStr | None = Field(
         default=None, description="key or keys (newest first, by comma) for tokens at rest; default HOME/token.key"
     )
@@ -159,7 +127,7 @@ class Settings(BaseSettings):
         description="address at which a reverse proxy serves the live pages, see [web](web.md#reverse-proxy)",
     )
     web_host: str = Field(default="127.0.0.1", description="IPv4 address on which the live pages listen")
-    web_proxies: _Words = Field(
+    web_proxies: Words = Field(
         default=("127.0.0.1",), description="addresses or networks from which the reverse proxy connects"
     )
     web_proxy_user: str = Field(
@@ -168,7 +136,7 @@ class Settings(BaseSettings):
     web_user_header: str = Field(
         default="", description="header in which the reverse proxy sends the name of the logged-in user"
     )
-    web_users: _Words = Field(
+    web_users: Words = Field(
         default=(), description="the person of each user in that header, as USER=PERSON; PERSON * is for all people"
     )
     web_password: SecretStr | None = Field(
