@@ -21,7 +21,8 @@
         │   └── LockLost            yes        75   another process has acquired our lock or lease since
         ├── StoreUnreachable        yes        75   the database server does not respond, or stopped
         ├── DatabaseDamaged         no         1    the database file cannot be read
-        ├── SchemaOutOfDate         no         78   the database is newer than this moodlog, or was changed by hand
+        ├── SchemaOutOfDate         no         78   the database is older than this moodlog, or was changed by hand
+        │   └── SchemaNewer         yes        75   the database is newer: an upgrade has begun elsewhere
         ├── LakeIncomplete          no         1    lake and ledger have different files
         └── BatchCorrupt            no         1    a batch file differs from the ledger
 
@@ -194,9 +195,16 @@ class DatabaseDamaged(StoreError):
 
 
 class SchemaOutOfDate(StoreError):
-    """The database was created by a newer moodlog, or its migrations were changed afterwards."""
+    """The database is older than this moodlog, or its migrations were changed after they were applied."""
 
     exit_code = 78
+
+
+class SchemaNewer(SchemaOutOfDate):
+    """The database has the schema of a newer moodlog. A process of that version can repeat the work."""
+
+    retryable = True
+    exit_code = 75
 
 
 class LakeIncomplete(StoreError):

@@ -113,6 +113,21 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at_ms BIGINT NOT NULL
 );
 
+-- name: lock_migrations
+-- PostgreSQL only: wait for the transactions that load rows, and let others wait until the migration is committed.
+LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE;
+
+-- name: count_migrations
+-- The number of applied migrations, without views.
+SELECT count(*) FROM schema_migrations
+WHERE name < 'view/';
+
+-- name: migrations
+-- The applied migrations, without views.
+SELECT name FROM schema_migrations
+WHERE name < 'view/'
+ORDER BY name;
+
 -- name: applied_migrations
 -- The applied migrations and the views, with the digests of their files.
 SELECT

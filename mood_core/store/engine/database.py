@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from mood_core.errors import ConfigError
+from mood_core.errors import ConfigError, SchemaNewer, StoreError
 from mood_core.files.private import make_private_file, make_private_folder
 from mood_core.store.engine.fences import check_fences
 from mood_core.store.engine.named_queries import Query, query
-from mood_core.store.engine.sql_files import sql_file
+from mood_core.store.engine.newer_schema import newer_schema, refuse_newer, unknown_migration
+from mood_core.store.engine.sql_files import migration_names, sql_file
 from mood_core.store.engine.translated import translated
 
 _BUSY_TIMEOUT_S = 60
@@ -39,6 +40,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        migration_names(engine.dialect.name)  # remembers them before an upgrade changes the files
         self._one_writer = _one_writer(engine)
         # Otherwise PostgreSQL shows each statement what was committed in the meantime.
         self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if self.file is None else engine
@@ -68,7 +70,7 @@ class Database:
             StoreError: The database cannot be reached or refuses the data.
         """
         engine = self._durable if durable else self._writing
-        with translated(self), self._one_writer, engine.begin() as connection:
+        with self._translated(), self._one_writer, engine.begin() as connection:
             check_fences(connection)
             yield connection
 
@@ -78,10 +80,14 @@ class Database:
 
         The database does not check the foreign keys again, which takes a third of the time of a large batch. No key can
         be deleted in the meantime: SQLite has no other writer, and on PostgreSQL people and keys are locked.
+
+        Raises:
+            SchemaNewer: Another process has migrated the database to the schema of a newer moodlog.
         """
-        with translated(self), self._one_writer, self._loading.begin() as connection:
+        with self._translated(), self._one_writer, self._loading.begin() as connection:
             if self.dialect == "postgresql":
                 connection.execute(query("set_loading"))
+            refuse_newer(connection)
             check_fences(connection)
             yield connection
 
@@ -92,8 +98,27 @@ class Database:
         Raises:
             StoreError: The database cannot be reached.
         """
-        with translated(self), self._reading.connect() as connection:
+        with self._translated(), self._reading.connect() as connection:
             yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise errors of the driver as our own; one that a newer schema causes says so."""
+        try:
+            with translated(self):
+                yield
+        except StoreError as error:
+            name = self._unknown_migration() if type(error) is StoreError else None
+            if name is None:
+                raise
+            raise SchemaNewer(newer_schema(name)) from error
+
+    def _unknown_migration(self) -> str | None:
+        try:
+            with self.engine.connect() as connection:
+                return unknown_migration(connection)
+        except SQLAlchemyError:
+            return None
 
     def rows(self, statement: Query, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
         """All rows of one query. Raises like :meth:`read`."""

@@ -13,10 +13,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from mood_core.domain.records import to_ms
-from mood_core.errors import SchemaOutOfDate
+from mood_core.errors import SchemaNewer, SchemaOutOfDate
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.foreign import refuse_clashes, refuse_foreign
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.newer_schema import newer_schema
 from mood_core.store.engine.sql_files import SqlFile, earlier_digests, sql_files
 from mood_core.store.engine.view_comments import create_view, describe_tables, view_digest
 
@@ -44,6 +45,8 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
     with database.write() as connection:
         _lock(connection)
         connection.execute(query("create_migrations_table"))
+        if database.dialect == "postgresql":
+            connection.execute(query("lock_migrations"))
         done = _applied(connection)
         _check(files, done)
         missing = [file for file in files if file.name not in done]
@@ -98,7 +101,7 @@ def _check(files: list[SqlFile], done: dict[str, str]) -> None:
         if name.startswith(_VIEW):
             continue
         if name not in known:
-            raise SchemaOutOfDate(f"the database was made by a newer moodlog (it has {name}); update moodlog")
+            raise SchemaNewer(newer_schema(name))
         if digest != known[name] and digest not in earlier_digests(name):
             raise SchemaOutOfDate(f"migration {name} was changed after it was applied; restore the old file")
 

@@ -53,6 +53,13 @@ def sql_files(kind: str, dialect: str) -> list[SqlFile]:
 
 
 @cache
+def migration_names(dialect: str) -> frozenset[str]:
+    """The migrations that this process knows, whatever an upgrade writes to the folder later."""
+    stems = [path.stem.partition(".") for path in (sql_folder() / "migrations").glob("*.sql")]
+    return frozenset(name for name, _, only_for in stems if only_for in ("", dialect))
+
+
+@cache
 def in_sqlite(sql: str) -> str:
     """``sql``, which is written for PostgreSQL, translated for SQLite."""
     for pattern, spelling in _translations():

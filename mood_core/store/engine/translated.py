@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 from mood_core.errors import ConfigError, DatabaseDamaged, StoreBusy, StoreError, StoreUnreachable
 
 _DAMAGED = ("malformed", "not a database")
+_REPEATABLE = ("40001", "40P01")  # a serialisation failure; a deadlock, for example with a migration
 _GONE = ("08", "57P0")  # connection exceptions; shutting down, crashed or starting up
 
 
@@ -21,6 +22,8 @@ def translated(database: object) -> Iterator[None]:
     except OperationalError as error:
         if "locked" in str(error.orig) or "busy" in str(error.orig):
             raise StoreBusy(f"another program is writing to {database}; try again in a minute") from error
+        if getattr(error.orig, "sqlstate", "") in _REPEATABLE:
+            raise StoreBusy(f"another program was writing to {database} at once; run this again") from error
         if _is_gone(error):
             raise StoreUnreachable(f"the database {database} does not answer: {_first_line(error)}") from error
         raise StoreError(f"the database {database} cannot be used: {_first_line(error)}") from error
