@@ -33,6 +33,7 @@ TINY = {
     "bench_questions": ["kept", "person", "sqlite", "2000"],
     "bench_relabel_stages": ["1000"],
     "bench_report_page": [],
+    "bench_scale_plan": ["1000"],
     "bench_shared_pull": ["2", "0"],
     "bench_spark_relabel": ["2000"],
     "bench_store_load": ["2000"],
