@@ -38,7 +38,7 @@ TABLES = {
         "SELECT t.track_id, s.source, m.reason, m.misses FROM feature_misses AS m"
         " JOIN tracks AS t ON t.track_key = m.track_key JOIN sources AS s ON s.source_key = m.source_key"
     ),
-    "moods": "SELECT track_id, mood, p_calm, p_energetic, p_happy, p_sad, uncertain, feature_source FROM track_moods",
+    "moods": "SELECT track_id, mood, p_calm, p_energetic, p_happy, p_sad, uncertain, feature_source FROM _track_moods",
 }
 """What a history is, by natural keys: two databases with equal answers hold the same."""
 

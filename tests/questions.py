@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, event, inspect
 from mood_core.report.datasette_metadata import QUERIES
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_folder
-from mood_core.store.engine.view_comments import INNER
+from mood_core.store.engine.view_comments import is_inner
 
 COMMANDS_OF_A_PERSON = (
     *(f"history --user {{user}} --by {by}" for by in ("day", "week", "month", "hour", "weekday", "track")),
@@ -36,7 +36,7 @@ PAGED = LISTED | {
 
 def views_for_people(connection: Connection) -> list[str]:
     """The views that are not a base of others alone."""
-    return [view for view in inspect(connection).get_view_names() if view not in INNER]
+    return [view for view in inspect(connection).get_view_names() if not is_inner(view)]
 
 
 def questions_about_all(connection: Connection) -> Iterator[tuple[str, str]]:

@@ -125,10 +125,10 @@ def query(database: Database, sql: str, **values: Any) -> list[tuple[Any, ...]]:
 
 def days_are_right(database: Database) -> bool:
     """Whether the daily counts are what counting everything again gives."""
-    kept = query(database, "SELECT * FROM mood_days ORDER BY user_key, day")
+    kept = query(database, "SELECT * FROM _mood_days ORDER BY user_key, day")
     with database.write() as connection:
         recount_everything(connection)
-    return kept == query(database, "SELECT * FROM mood_days ORDER BY user_key, day")
+    return kept == query(database, "SELECT * FROM _mood_days ORDER BY user_key, day")
 
 
 def flip_a_bit(path: Path) -> None:

@@ -16,7 +16,7 @@ from mood_core.errors import InputError
 from mood_core.settings import Settings, load_settings
 from mood_core.text.sanitise import plain
 
-_SHOWN = ("accounts", "listens", "api_calls")
+_SHOWN = {"_accounts": "accounts", "listens": "listens", "_api_calls": "api_calls"}
 
 
 @click.command
@@ -51,7 +51,7 @@ def command(source_url: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"from": str(source), "to": str(target), "rows": rows}))
         return
-    counts = ", ".join(f"{rows[name]} {name}" for name in _SHOWN)
+    counts = ", ".join(f"{rows[table]} {name}" for table, name in _SHOWN.items())
     click.echo(plain(f"moved {source} to {target}: {counts}"))
     click.echo(plain(f"{source} is kept, but no command uses it; delete it when you do not need it."), err=True)
 

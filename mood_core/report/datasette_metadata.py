@@ -9,7 +9,7 @@ from sqlalchemy import inspect
 
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.engine.view_comments import INNER, view_meanings
+from mood_core.store.engine.view_comments import is_inner, view_meanings
 
 QUERIES = {
     "moods-by-month": ("Listens by month and mood", "datasette_moods_by_month"),
@@ -40,8 +40,10 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
         for name, view in view_meanings(database).items()
     }
     with database.read() as connection:
-        tables = {name: {"hidden": True} for name in sorted(inspect(connection).get_table_names())}
-    refused = {name: {"hidden": True, "allow": False} for name in ("accounts", *sorted(INNER))}
+        tables = sorted(inspect(connection).get_table_names())
+        inner_views = sorted(filter(is_inner, inspect(connection).get_view_names()))
+    hidden = {name: {"hidden": True} for name in tables}
+    refused = {name: {"hidden": True, "allow": False} for name in ("_accounts", *inner_views)}
     return {
         "title": "moodlog",
         "description_html": _welcome(quote(database_name), database.scalar(query("most_heard_person"))),
@@ -49,7 +51,7 @@ def datasette_metadata(database_name: str, database: Database) -> dict[str, Any]
             database_name: {
                 "description": f"Start with a query, or with mood_history: every listen with its mood. {_ADVICE}",
                 "queries": {name: {"title": title, "sql": query(sql).text} for name, (title, sql) in QUERIES.items()},
-                "tables": tables | views | refused,
+                "tables": hidden | views | refused,
                 # Free SQL could read the accounts.
                 "allow_sql": False,
             }

@@ -39,7 +39,7 @@ class TrackLabel:
 
 
 def track_label(row: Any, listens: int = 0) -> TrackLabel:
-    """The label in a row of ``mood_history`` or ``track_moods``."""
+    """The label in a row of ``mood_history`` or ``_track_moods``."""
     chances = {} if row.mood is None else {mood: float(getattr(row, f"p_{mood.lower()}")) for mood in MOODS}
     members = tuple((row.mood_set or "").split("|")) if row.mood_set else ()
     return TrackLabel(

@@ -20,5 +20,5 @@ SELECT
     a.changed_plays,
     a.last_problem
 FROM users AS u
-LEFT JOIN accounts AS a ON a.user_key = u.user_key
+LEFT JOIN _accounts AS a ON a.user_key = u.user_key
 WHERE u.user_id = :id;

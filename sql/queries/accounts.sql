@@ -82,7 +82,7 @@ LIMIT :most;
 
 -- name: count_active_accounts
 -- The number of active accounts.
-SELECT count(*) FROM accounts
+SELECT count(*) FROM _accounts
 WHERE state = 'active';
 
 -- name: due_accounts
@@ -91,13 +91,13 @@ WHERE state = 'active';
 SELECT u.user_id FROM users AS u
 WHERE
     u.user_key IN (
-        SELECT a.user_key FROM accounts AS a
+        SELECT a.user_key FROM _accounts AS a
         WHERE
             a.state = 'active'
             AND a.due_at_ms <= :now
             AND (a.last_pulled_at_ms IS NULL OR a.last_pulled_at_ms <= :pulled_until)
         UNION
-        SELECT a.user_key FROM accounts AS a
+        SELECT a.user_key FROM _accounts AS a
         WHERE a.state = 'active' AND a.last_pulled_at_ms > :now
     )
     /* user_ids: AND u.user_id = ANY(:user_ids) */
@@ -105,12 +105,12 @@ ORDER BY u.user_id;
 
 -- name: lease_owners
 -- Every owner of an account lease, including expired ones.
-SELECT DISTINCT claimed_by FROM accounts
+SELECT DISTINCT claimed_by FROM _accounts
 WHERE claimed_by IS NOT NULL;
 
 -- name: acquire_account_leases
 -- Acquire or renew the leases of active accounts that are free or expired, or belong to one of the owners in :free.
-UPDATE accounts SET
+UPDATE _accounts SET
     claimed_by = :owner,
     claimed_until_ms = :until,
     lease_number = lease_number + CASE WHEN claimed_by = :owner THEN 0 ELSE 1 END
@@ -118,39 +118,39 @@ WHERE
     user_key IN (SELECT user_key FROM users WHERE user_id = ANY(:user_ids))
     AND (claimed_by IS NULL OR claimed_until_ms NOT BETWEEN :now AND :latest OR claimed_by = ANY(:free))
     AND state = 'active'
-RETURNING (SELECT u.user_id FROM users AS u WHERE u.user_key = accounts.user_key) AS user_id, last_problem;
+RETURNING (SELECT u.user_id FROM users AS u WHERE u.user_key = _accounts.user_key) AS user_id, last_problem;
 
 -- name: lease_numbers
 -- The accounts that an owner has leased, with the fencing numbers of the leases.
 SELECT
     u.user_id,
     a.lease_number
-FROM accounts AS a
+FROM _accounts AS a
 INNER JOIN users AS u ON a.user_key = u.user_key
 WHERE a.claimed_by = :owner;
 
 -- name: release_account_leases
 -- Release an owner's leases: all, or those of some accounts.
-UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0
+UPDATE _accounts SET claimed_by = NULL, claimed_until_ms = 0
 WHERE
     /* user_ids: user_key IN (SELECT user_key FROM users WHERE user_id = ANY(:user_ids)) AND */
     claimed_by = :owner;
 
 -- name: drop_leases
 -- Release every lease of every owner: in a copy of the database, where no run pulls accounts.
-UPDATE accounts SET claimed_by = NULL, claimed_until_ms = 0, refresh_owner = NULL, refresh_until_ms = 0;
+UPDATE _accounts SET claimed_by = NULL, claimed_until_ms = 0, refresh_owner = NULL, refresh_until_ms = 0;
 
 -- name: lease_holders
 -- The owners of leases of accounts and token refreshes that have not expired.
-SELECT claimed_by AS holder FROM accounts
+SELECT claimed_by AS holder FROM _accounts
 WHERE claimed_by IS NOT NULL AND claimed_until_ms > :now
 UNION
-SELECT refresh_owner AS holder FROM accounts
+SELECT refresh_owner AS holder FROM _accounts
 WHERE refresh_owner IS NOT NULL AND refresh_until_ms > :now;
 
 -- name: record_pull
 -- Record that an account was pulled without a problem, its pace, and when it is due again.
-UPDATE accounts SET
+UPDATE _accounts SET
     last_pulled_at_ms = :at,
     last_problem = NULL,
     due_at_ms = :due,
@@ -160,7 +160,7 @@ WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: record_problem
 -- Record why an account could not be pulled.
-UPDATE accounts SET last_problem = :value
+UPDATE _accounts SET last_problem = :value
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: history_place
@@ -171,12 +171,12 @@ SELECT
     history_start_at_ms,
     history_plays,
     empty_since_ms
-FROM accounts
+FROM _accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
 
 -- name: set_read_up_to
 -- Record the newest play up to which an account's history was read, the oldest play there, and the number of plays.
-UPDATE accounts
+UPDATE _accounts
 SET
     read_up_to_ms = :value,
     history_start_at_ms = :start,
@@ -185,17 +185,17 @@ WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: changed_plays
 -- The times of stored plays of an account that were deleted or edited at the service since, as JSON.
-SELECT changed_plays FROM accounts
+SELECT changed_plays FROM _accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
 
 -- name: set_changed_plays
 -- Record which stored plays of an account were deleted or edited at the service; NULL if none was.
-UPDATE accounts SET changed_plays = :value
+UPDATE _accounts SET changed_plays = :value
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: restart_history
 -- Let the next pull read the whole history of an account.
-UPDATE accounts
+UPDATE _accounts
 SET
     read_up_to_ms = NULL,
     read_down_to_ms = NULL,
@@ -207,22 +207,22 @@ WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: set_read_down_to
 -- Record down to which time an open gap of an account has been read; NULL once it is filled.
-UPDATE accounts SET read_down_to_ms = :value, empty_since_ms = NULL
+UPDATE _accounts SET read_down_to_ms = :value, empty_since_ms = NULL
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: set_empty_since
 -- Record since when the next page of an open gap is empty.
-UPDATE accounts SET empty_since_ms = :value
+UPDATE _accounts SET empty_since_ms = :value
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: service
 -- The service that an account is pulled from.
-SELECT service FROM accounts
+SELECT service FROM _accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
 
 -- name: set_account_state
 -- Set an account's state: active, paused or needs_reauthorisation.
-UPDATE accounts SET
+UPDATE _accounts SET
     state = :state,
     state_reason = :reason,
     last_problem = CASE WHEN :state = 'active' THEN NULL ELSE last_problem END

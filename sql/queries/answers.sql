@@ -33,7 +33,7 @@ SELECT
     v.mood_set,
     a.answered_at_ms
 FROM mood_answers AS a
-INNER JOIN answer_labels AS v ON a.answer = v.answer
+INNER JOIN _answer_labels AS v ON a.answer = v.answer
 WHERE
     /* tracks: a.user_key = :user AND a.track_key = ANY(:ids) AND */
     NOT EXISTS (
@@ -111,12 +111,12 @@ GROUP BY l.track_key, n.track_key;
 
 -- name: remove_empty_transitions
 -- Remove transitions of a person that no longer occur.
-DELETE FROM counted_transitions
+DELETE FROM _counted_transitions
 WHERE user_key = :user AND transitions = 0;
 
 -- name: remove_empty_skips
 -- Remove moods of a person that no listen has any more of which it is known whether it was skipped.
-DELETE FROM counted_skips
+DELETE FROM _counted_skips
 WHERE user_key = :user AND listens = 0;
 
 -- name: latest_answer
@@ -156,8 +156,8 @@ SELECT
     ) AS listens
 FROM users AS u
 INNER JOIN tracks AS t ON t.track_id = :track
-LEFT JOIN counted_people AS c ON u.user_key = c.user_key
-LEFT JOIN counted_tracks AS k ON u.user_key = k.user_key AND t.track_key = k.track_key
+LEFT JOIN _counted_people AS c ON u.user_key = c.user_key
+LEFT JOIN _counted_tracks AS k ON u.user_key = k.user_key AND t.track_key = k.track_key
 WHERE u.user_id = :user;
 
 -- name: shown_model
@@ -191,7 +191,7 @@ FROM (
             k.track_key,
             k.listens
         FROM users AS u
-        INNER JOIN counted_tracks AS k ON u.user_key = k.user_key
+        INNER JOIN _counted_tracks AS k ON u.user_key = k.user_key
         WHERE u.user_id = :user
         UNION ALL
         SELECT
@@ -199,7 +199,7 @@ FROM (
             l.track_key,
             count(*) AS listens
         FROM users AS u
-        LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+        LEFT JOIN _counted_people AS c ON u.user_key = c.user_key
         INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
         WHERE u.user_id = :user
         GROUP BY u.user_key, l.track_key

@@ -5,28 +5,28 @@
 SELECT
     direction,
     other
-FROM database_moves;
+FROM _database_moves;
 
 -- name: move_mark
 -- The other database of a move in one direction.
-SELECT other FROM database_moves
+SELECT other FROM _database_moves
 WHERE direction = :direction;
 
 -- name: mark_move
 -- Mark this database as moved (to) or as the unfinished target of a move (from).
-INSERT INTO database_moves (direction, other, at_ms) VALUES (:direction, :other, :at);
+INSERT INTO _database_moves (direction, other, at_ms) VALUES (:direction, :other, :at);
 
 -- name: remove_move_marks
 -- This database is in use.
-DELETE FROM database_moves;
+DELETE FROM _database_moves;
 
 -- name: lock_for_move
 -- PostgreSQL only: block all writes while the rows are copied.
-LOCK TABLE users, accounts, batches, api_calls IN EXCLUSIVE MODE;
+LOCK TABLE users, _accounts, _batches, _api_calls IN EXCLUSIVE MODE;
 
 -- name: rows_in_use
 -- Whether a database has a history: the number of people, batches and accounts.
-SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM batches) + (SELECT count(*) FROM accounts);
+SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM _batches) + (SELECT count(*) FROM _accounts);
 
 -- name: identity_columns
 -- PostgreSQL only: the columns with values that the database generates.
@@ -47,7 +47,7 @@ SELECT
     starts_at_ms,
     ends_at_ms,
     offset_s
-FROM utc_offsets
+FROM _utc_offsets
 WHERE timezone = :name
 ORDER BY starts_at_ms;
 
@@ -59,17 +59,17 @@ SELECT
     o.ends_at_ms,
     o.offset_s
 FROM (SELECT DISTINCT timezone FROM users) AS u
-LEFT JOIN utc_offsets AS o ON u.timezone = o.timezone
+LEFT JOIN _utc_offsets AS o ON u.timezone = o.timezone
 ORDER BY u.timezone, o.starts_at_ms;
 
 -- name: remove_utc_offsets
 -- Remove a time zone's offsets.
-DELETE FROM utc_offsets
+DELETE FROM _utc_offsets
 WHERE timezone = :name;
 
 -- name: add_utc_offset
 -- Add a period of one offset.
-INSERT INTO utc_offsets (timezone, starts_at_ms, ends_at_ms, offset_s) VALUES (:name, :start, :end, :offset);
+INSERT INTO _utc_offsets (timezone, starts_at_ms, ends_at_ms, offset_s) VALUES (:name, :start, :end, :offset);
 
 -- name: people_in_zone
 -- The people with a time zone.
@@ -97,17 +97,13 @@ WHERE
     )
 ORDER BY c.relname;
 
--- name: own_columns
--- PostgreSQL only: the number of columns of moodlog's table of migrations.
-SELECT count(*) FROM pg_attribute
-WHERE
-    attrelid = to_regclass('schema_migrations')
-    AND NOT attisdropped
-    AND attname IN ('name', 'sha256', 'applied_at_ms');
+-- name: rename_migrations_table
+-- Earlier versions called the table of applied migrations by another name.
+ALTER TABLE schema_migrations RENAME TO _schema_migrations;
 
 -- name: create_migrations_table
 -- The table of applied migrations and views.
-CREATE TABLE IF NOT EXISTS schema_migrations (
+CREATE TABLE IF NOT EXISTS _schema_migrations (
     name TEXT PRIMARY KEY,
     sha256 TEXT NOT NULL,
     applied_at_ms BIGINT NOT NULL
@@ -133,16 +129,16 @@ ORDER BY name;
 SELECT
     name,
     sha256
-FROM schema_migrations;
+FROM _schema_migrations;
 
 -- name: record_migration
 -- Record an applied migration or a view.
-INSERT INTO schema_migrations (name, sha256, applied_at_ms) VALUES (:name, :sha256, :at)
+INSERT INTO _schema_migrations (name, sha256, applied_at_ms) VALUES (:name, :sha256, :at)
 ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at_ms = excluded.applied_at_ms;
 
 -- name: remove_view_records
 -- Remove the records of views, before the views are made again.
-DELETE FROM schema_migrations
+DELETE FROM _schema_migrations
 WHERE name LIKE 'view/%';
 
 -- name: set_loading

@@ -1,35 +1,35 @@
--- The daily counts: listens by person, local day and mood, in the table mood_days.
+-- The daily counts: listens by person, local day and mood, in the table _mood_days.
 
 -- name: add_to_mood_days
 -- Add counts of new listens to the daily counts.
-INSERT INTO mood_days (
+INSERT INTO _mood_days (
     user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm, uncertain_energetic, uncertain_happy,
     uncertain_sad, expected_calm, expected_energetic, expected_happy, expected_sad, variance_calm, variance_energetic,
     variance_happy, variance_sad
 )
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, day) DO UPDATE SET
-    calm = mood_days.calm + excluded.calm,
-    energetic = mood_days.energetic + excluded.energetic,
-    happy = mood_days.happy + excluded.happy,
-    sad = mood_days.sad + excluded.sad,
-    unlabelled = mood_days.unlabelled + excluded.unlabelled,
-    uncertain_calm = mood_days.uncertain_calm + excluded.uncertain_calm,
-    uncertain_energetic = mood_days.uncertain_energetic + excluded.uncertain_energetic,
-    uncertain_happy = mood_days.uncertain_happy + excluded.uncertain_happy,
-    uncertain_sad = mood_days.uncertain_sad + excluded.uncertain_sad,
-    expected_calm = mood_days.expected_calm + excluded.expected_calm,
-    expected_energetic = mood_days.expected_energetic + excluded.expected_energetic,
-    expected_happy = mood_days.expected_happy + excluded.expected_happy,
-    expected_sad = mood_days.expected_sad + excluded.expected_sad,
-    variance_calm = mood_days.variance_calm + excluded.variance_calm,
-    variance_energetic = mood_days.variance_energetic + excluded.variance_energetic,
-    variance_happy = mood_days.variance_happy + excluded.variance_happy,
-    variance_sad = mood_days.variance_sad + excluded.variance_sad;
+    calm = _mood_days.calm + excluded.calm,
+    energetic = _mood_days.energetic + excluded.energetic,
+    happy = _mood_days.happy + excluded.happy,
+    sad = _mood_days.sad + excluded.sad,
+    unlabelled = _mood_days.unlabelled + excluded.unlabelled,
+    uncertain_calm = _mood_days.uncertain_calm + excluded.uncertain_calm,
+    uncertain_energetic = _mood_days.uncertain_energetic + excluded.uncertain_energetic,
+    uncertain_happy = _mood_days.uncertain_happy + excluded.uncertain_happy,
+    uncertain_sad = _mood_days.uncertain_sad + excluded.uncertain_sad,
+    expected_calm = _mood_days.expected_calm + excluded.expected_calm,
+    expected_energetic = _mood_days.expected_energetic + excluded.expected_energetic,
+    expected_happy = _mood_days.expected_happy + excluded.expected_happy,
+    expected_sad = _mood_days.expected_sad + excluded.expected_sad,
+    variance_calm = _mood_days.variance_calm + excluded.variance_calm,
+    variance_energetic = _mood_days.variance_energetic + excluded.variance_energetic,
+    variance_happy = _mood_days.variance_happy + excluded.variance_happy,
+    variance_sad = _mood_days.variance_sad + excluded.variance_sad;
 
 -- name: remove_all_mood_days
 -- Remove all daily counts, before they are counted again.
-DELETE FROM mood_days;
+DELETE FROM _mood_days;
 
 -- name: every_person_key
 -- The keys of all people.
@@ -38,12 +38,12 @@ ORDER BY user_key;
 
 -- name: remove_mood_days_of
 -- Remove the daily counts of some people, before they are counted again.
-DELETE FROM mood_days
+DELETE FROM _mood_days
 WHERE user_key = ANY(:ids);
 
 -- name: remove_mood_days
 -- Remove the daily counts of :pairs (each a person's key and a local day), before they are counted again.
-DELETE FROM mood_days
+DELETE FROM _mood_days
 WHERE
     (user_key, day) IN (
         SELECT
@@ -62,7 +62,7 @@ WHERE
         CAST(p.value ->> 1 AS INTEGER) AS day
     FROM json_array_elements(CAST(:pairs AS JSON)) AS p
 ) */
-INSERT INTO mood_days (
+INSERT INTO _mood_days (
     user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm, uncertain_energetic, uncertain_happy,
     uncertain_sad, expected_calm, expected_energetic, expected_happy, expected_sad, variance_calm, variance_energetic,
     variance_happy, variance_sad
@@ -116,7 +116,7 @@ FROM (
                 CAST((l.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
             FROM /* pairs: s CROSS JOIN */ listens AS l
             INNER JOIN users AS u ON l.user_key = u.user_key
-            INNER JOIN utc_offsets AS o
+            INNER JOIN _utc_offsets AS o
                 ON u.timezone = o.timezone AND l.played_at_ms >= o.starts_at_ms AND l.played_at_ms < o.ends_at_ms
             WHERE
                 TRUE
@@ -138,7 +138,7 @@ GROUP BY x.user_key, x.day;
 
 -- name: shift_mood_days
 -- Change the counts of a day by differences.
-UPDATE mood_days SET
+UPDATE _mood_days SET
     calm = calm + :calm,
     energetic = energetic + :energetic,
     happy = happy + :happy,

@@ -54,7 +54,7 @@ SELECT
     r.reason_end,
     count(*) AS plays
 FROM tracks AS t
-/* unlabelled: INNER JOIN waiting_listens AS w ON t.track_key = w.track_key */
+/* unlabelled: INNER JOIN _waiting_listens AS w ON t.track_key = w.track_key */
 INNER JOIN listens AS l
     ON
         t.track_key = l.track_key
@@ -102,17 +102,17 @@ WHERE t.track_id = ANY(:ids);
 
 -- name: unavailable_since
 -- The time at which a feature source last refused this app.
-SELECT unavailable_since_ms FROM source_availability
+SELECT unavailable_since_ms FROM _source_availability
 WHERE source = :source;
 
 -- name: mark_unavailable
 -- Record that a feature source refused this app.
-INSERT INTO source_availability (source, unavailable_since_ms, reason) VALUES (:source, :at, :reason)
+INSERT INTO _source_availability (source, unavailable_since_ms, reason) VALUES (:source, :at, :reason)
 ON CONFLICT (source) DO UPDATE SET unavailable_since_ms = excluded.unavailable_since_ms, reason = excluded.reason;
 
 -- name: mark_available
 -- Remove the record that a feature source refused this app.
-DELETE FROM source_availability
+DELETE FROM _source_availability
 WHERE source = :source;
 
 -- name: unavailable_sources
@@ -121,16 +121,16 @@ SELECT
     source,
     unavailable_since_ms,
     reason
-FROM source_availability
+FROM _source_availability
 ORDER BY source;
 
 -- name: keep_pending_answer
 -- Store the rows of a response until they are in a batch.
-INSERT INTO pending_answers (answer_id, dataset, row_count, arrow) VALUES (:answer_id, :dataset, :row_count, :arrow);
+INSERT INTO _pending_answers (answer_id, dataset, row_count, arrow) VALUES (:answer_id, :dataset, :row_count, :arrow);
 
 -- name: seal_pending_answers
 -- Assign the pending answers that belong to no batch yet to the batch of :at.
-UPDATE pending_answers SET created_at_ms = :at
+UPDATE _pending_answers SET created_at_ms = :at
 WHERE dataset = :dataset AND created_at_ms IS NULL;
 
 -- name: pending_answers
@@ -141,22 +141,22 @@ SELECT
     row_count,
     arrow,
     created_at_ms
-FROM pending_answers
+FROM _pending_answers
 WHERE dataset = :dataset
 ORDER BY created_at_ms, answer_id;
 
 -- name: change_pending_answer
 -- Replace the rows of an answer, which then belongs to no batch yet.
-UPDATE pending_answers SET row_count = :row_count, arrow = :arrow, created_at_ms = NULL
+UPDATE _pending_answers SET row_count = :row_count, arrow = :arrow, created_at_ms = NULL
 WHERE answer_id = :answer_id;
 
 -- name: count_pending_answers
 -- The number of pending rows.
-SELECT coalesce(sum(row_count), 0) FROM pending_answers;
+SELECT coalesce(sum(row_count), 0) FROM _pending_answers;
 
 -- name: remove_pending_answers
 -- Remove answers whose rows are in a loaded batch.
-DELETE FROM pending_answers
+DELETE FROM _pending_answers
 WHERE answer_id = ANY(:ids);
 
 -- name: feature_coverage

@@ -36,7 +36,7 @@ SELECT user_id FROM users;
 -- name: paused_for
 -- Whose account is paused for a reason.
 SELECT u.user_id FROM users AS u
-INNER JOIN accounts AS a ON u.user_key = a.user_key
+INNER JOIN _accounts AS a ON u.user_key = a.user_key
 WHERE a.state_reason = :reason;
 
 -- name: lock_people
@@ -45,14 +45,14 @@ SELECT pg_advisory_xact_lock_shared(:key);
 
 -- name: lease_holder
 -- Who holds the lease of an account that is not dated further ahead than clocks differ.
-SELECT a.claimed_by FROM accounts AS a
+SELECT a.claimed_by FROM _accounts AS a
 WHERE
     a.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
     AND a.claimed_until_ms BETWEEN :now AND :latest;
 
 -- name: begin_forgetting
 -- Take an account out of all pulling and drop its token.
-UPDATE accounts SET
+UPDATE _accounts SET
     state = 'paused',
     state_reason = :reason,
     token = NULL,

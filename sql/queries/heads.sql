@@ -53,7 +53,7 @@ ON CONFLICT (user_key, track_key) DO NOTHING;
 
 -- name: pending_of_person
 -- Those of some tracks that a person heard before they had a label.
-SELECT DISTINCT track_key FROM waiting_listens
+SELECT DISTINCT track_key FROM _waiting_listens
 WHERE user_key = :user AND track_key = ANY(:ids);
 
 -- name: latest_heads

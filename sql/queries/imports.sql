@@ -136,12 +136,12 @@ WHERE p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
 
 -- name: names_matched_until
 -- The time until which new names were compared with the pending plays.
-SELECT until_ms FROM done_until
+SELECT until_ms FROM _done_until
 WHERE step = 'match names';
 
 -- name: set_names_matched_until
 -- Record that every name from before :until was compared with the pending plays.
-INSERT INTO done_until (step, until_ms) VALUES ('match names', :until)
+INSERT INTO _done_until (step, until_ms) VALUES ('match names', :until)
 ON CONFLICT (step) DO UPDATE SET until_ms = excluded.until_ms;
 
 -- name: listens_shorter_than
@@ -193,7 +193,7 @@ WHERE g.filled_at_ms IS NOT NULL AND g.user_key = (SELECT u.user_key FROM users 
 SELECT
     f.rows_read,
     f.outcomes
-FROM imported_files AS f
+FROM _imported_files AS f
 WHERE
     f.digest = :digest
     AND f.options = :options
@@ -201,7 +201,7 @@ WHERE
 
 -- name: record_imported_file
 -- Record that an export was imported as a whole.
-INSERT INTO imported_files (user_key, digest, options, rows_read, outcomes, imported_at_ms)
+INSERT INTO _imported_files (user_key, digest, options, rows_read, outcomes, imported_at_ms)
 SELECT
     user_key,
     :digest AS digest,
@@ -216,7 +216,7 @@ ON CONFLICT (user_key, digest, options) DO NOTHING;
 -- name: interrupted_import
 -- An import of the same bytes with the same options that was begun and is not complete.
 SELECT i.import_id
-FROM imports AS i
+FROM _imports AS i
 WHERE
     i.digest = :digest
     AND i.options = :options
@@ -225,7 +225,7 @@ WHERE
 
 -- name: begin_import
 -- Record that an import begins to write.
-INSERT INTO imports (import_id, user_key, digest, options, first_batch_ms)
+INSERT INTO _imports (import_id, user_key, digest, options, first_batch_ms)
 SELECT
     :id AS import_id,
     user_key,
@@ -237,7 +237,7 @@ WHERE user_id = :user;
 
 -- name: complete_import
 -- Record that an import is complete.
-UPDATE imports
+UPDATE _imports
 SET last_batch_ms = :until, rows_read = :rows, outcomes = :outcomes
 WHERE import_id = :id;
 
@@ -247,7 +247,7 @@ SELECT
     u.user_id,
     i.first_batch_ms,
     i.last_batch_ms
-FROM imports AS i
+FROM _imports AS i
 INNER JOIN users AS u ON i.user_key = u.user_key
 WHERE i.import_id = :id;
 
@@ -261,7 +261,7 @@ SELECT
     i.last_batch_ms,
     i.rows_read,
     i.outcomes
-FROM imports AS i
+FROM _imports AS i
 INNER JOIN users AS u ON i.user_key = u.user_key
 WHERE
     TRUE
@@ -270,9 +270,9 @@ ORDER BY i.first_batch_ms DESC, i.import_id;
 
 -- name: limits_of_imports
 -- The times of the first batch of each import and of the end of its batches, in chronological order.
-SELECT i.first_batch_ms AS at_ms FROM imports AS i
+SELECT i.first_batch_ms AS at_ms FROM _imports AS i
 UNION
-SELECT i.last_batch_ms AS at_ms FROM imports AS i
+SELECT i.last_batch_ms AS at_ms FROM _imports AS i
 WHERE i.last_batch_ms IS NOT NULL
 ORDER BY at_ms;
 
@@ -281,7 +281,7 @@ ORDER BY at_ms;
 SELECT
     b.path,
     b.created_at_ms
-FROM batches AS b
+FROM _batches AS b
 WHERE b.dataset = :dataset AND b.created_at_ms >= :since
 ORDER BY b.created_at_ms DESC, b.batch_id DESC;
 
@@ -323,10 +323,10 @@ WHERE user_key = :user AND starts_at_ms = :at;
 
 -- name: remove_import
 -- Delete the record of an import.
-DELETE FROM imports
+DELETE FROM _imports
 WHERE import_id = :id;
 
 -- name: remove_imported_files
 -- Delete what is known of a person's imported files, so that importing them again reads every row.
-DELETE FROM imported_files
+DELETE FROM _imported_files
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);

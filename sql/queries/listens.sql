@@ -84,7 +84,7 @@ ORDER BY g.starts_at_ms DESC, u.user_id;
 
 -- name: heard_tracks
 -- The tracks that were played, by person and local day.
-SELECT l.track_key FROM listen_times AS l
+SELECT l.track_key FROM _listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
 WHERE
     /* user_ids: u.user_id = ANY(:user_ids) AND */
@@ -116,8 +116,8 @@ FROM (
     ) AS newest
     GROUP BY newest.user_key, newest.track_key
 ) AS n
-INNER JOIN track_moods AS m ON n.track_key = m.track_key
-LEFT JOIN person_moods AS p ON n.user_key = p.user_key AND n.track_key = p.track_key
+INNER JOIN _track_moods AS m ON n.track_key = m.track_key
+LEFT JOIN _person_moods AS p ON n.user_key = p.user_key AND n.track_key = p.track_key
 LEFT JOIN audio_features AS f ON n.track_key = f.track_key
 LEFT JOIN sources AS s ON f.source_key = s.source_key
 GROUP BY
@@ -141,7 +141,7 @@ SELECT
     CAST(sum(m.happy) AS BIGINT) AS happy,
     CAST(sum(m.sad) AS BIGINT) AS sad,
     CAST(sum(m.unlabelled) AS BIGINT) AS unlabelled
-FROM mood_days AS m
+FROM _mood_days AS m
 INNER JOIN users AS u ON m.user_key = u.user_key
 WHERE
     TRUE
@@ -152,7 +152,7 @@ GROUP BY u.user_key, period; -- noqa: RF02
 
 -- name: days_with_listens
 -- The number of days on which one of the people has listens.
-SELECT count(DISTINCT m.day) FROM mood_days AS m
+SELECT count(DISTINCT m.day) FROM _mood_days AS m
 INNER JOIN users AS u ON m.user_key = u.user_key
 WHERE
     /* user_ids: u.user_id = ANY(:user_ids) AND */

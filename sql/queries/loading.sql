@@ -138,32 +138,32 @@ ON CONFLICT (person_hash) DO UPDATE SET
 
 -- name: add_pending_listens
 -- Index listens whose tracks have no label yet.
-INSERT INTO waiting_listens (track_key, user_key, played_at_ms)
+INSERT INTO _waiting_listens (track_key, user_key, played_at_ms)
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (track_key, user_key, played_at_ms) DO NOTHING;
 
 -- name: add_to_listen_totals
 -- Add counts of new listens to the totals by person and listen source.
-INSERT INTO listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
+INSERT INTO _listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
 SELECT * FROM staging -- noqa: AM04
 ON CONFLICT (user_key, source_key) DO UPDATE SET
-    listens = listen_totals.listens + excluded.listens,
+    listens = _listen_totals.listens + excluded.listens,
     first_played_at_ms = CASE
-        WHEN excluded.first_played_at_ms < listen_totals.first_played_at_ms
+        WHEN excluded.first_played_at_ms < _listen_totals.first_played_at_ms
             THEN excluded.first_played_at_ms
-        ELSE listen_totals.first_played_at_ms
+        ELSE _listen_totals.first_played_at_ms
     END,
     last_played_at_ms = CASE
-        WHEN excluded.last_played_at_ms > listen_totals.last_played_at_ms
+        WHEN excluded.last_played_at_ms > _listen_totals.last_played_at_ms
             THEN excluded.last_played_at_ms
-        ELSE listen_totals.last_played_at_ms
+        ELSE _listen_totals.last_played_at_ms
     END;
 
 -- name: add_to_covered_listens
 -- Add counts of new listens to the totals by person and feature source.
-INSERT INTO covered_listens (user_key, source_key, listens)
+INSERT INTO _covered_listens (user_key, source_key, listens)
 SELECT * FROM staging -- noqa: AM04
-ON CONFLICT (user_key, source_key) DO UPDATE SET listens = covered_listens.listens + excluded.listens;
+ON CONFLICT (user_key, source_key) DO UPDATE SET listens = _covered_listens.listens + excluded.listens;
 
 -- name: add_user
 -- A person in rows that are loaded before the person's own row.
@@ -193,23 +193,23 @@ ON CONFLICT (model_version) DO NOTHING;
 
 -- name: keys_version
 -- The version of the cached track keys. The lock is shared with other loads; a deletion of tracks waits for their end.
-SELECT epoch FROM epochs
+SELECT epoch FROM _epochs
 WHERE name = 'keys'
 FOR SHARE;
 
 -- name: labels_version
 -- The version of the cached labels and feature sources.
-SELECT epoch FROM epochs
+SELECT epoch FROM _epochs
 WHERE name = 'labels';
 
 -- name: invalidate_keys
 -- Invalidate the cached track keys of every process.
-UPDATE epochs SET epoch = epoch + 1
+UPDATE _epochs SET epoch = epoch + 1
 WHERE name = 'keys';
 
 -- name: invalidate_labels
 -- Invalidate the cached labels and feature sources of every process.
-UPDATE epochs SET epoch = epoch + 1
+UPDATE _epochs SET epoch = epoch + 1
 WHERE name = 'labels';
 
 -- name: label_codes
@@ -246,7 +246,7 @@ WHERE track_key = ANY(:ids) AND track_key NOT IN (SELECT f.track_key FROM audio_
 
 -- name: index_pending_listens
 -- Find again every listen whose track has no label by the current model.
-INSERT INTO waiting_listens (track_key, user_key, played_at_ms)
+INSERT INTO _waiting_listens (track_key, user_key, played_at_ms)
 SELECT
     l.track_key,
     l.user_key,
@@ -265,29 +265,29 @@ WHERE m.track_key IS NULL;
 SELECT DISTINCT
     w.user_key,
     CAST((w.played_at_ms / 1000 + o.offset_s) / 86400 AS INTEGER) AS day
-FROM waiting_listens AS w
+FROM _waiting_listens AS w
 INNER JOIN users AS u ON w.user_key = u.user_key
-INNER JOIN utc_offsets AS o
+INNER JOIN _utc_offsets AS o
     ON u.timezone = o.timezone AND w.played_at_ms >= o.starts_at_ms AND w.played_at_ms < o.ends_at_ms
 WHERE w.track_key = ANY(:ids);
 
 -- name: remove_pending_listens
 -- Remove labelled tracks from the index.
-DELETE FROM waiting_listens
+DELETE FROM _waiting_listens
 WHERE track_key = ANY(:ids);
 
 -- name: remove_all_pending_listens
 -- Empty the index.
-DELETE FROM waiting_listens;
+DELETE FROM _waiting_listens;
 
 -- name: mark_totals_stale
 -- The totals must not be used until they are counted again.
-INSERT INTO stale_totals (reason) VALUES (:reason)
+INSERT INTO _stale_totals (reason) VALUES (:reason)
 ON CONFLICT (reason) DO NOTHING;
 
 -- name: are_totals_stale
 -- Whether the totals must not be used.
-SELECT 1 FROM stale_totals;
+SELECT 1 FROM _stale_totals;
 
 -- name: do_listens_add_up
 -- Whether the listens that a table counts are the number of listens of each person.

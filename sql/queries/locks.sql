@@ -14,13 +14,13 @@ SELECT pg_advisory_xact_lock(:key);
 
 -- name: raise_fence
 -- Raise the fencing number of a lock.
-UPDATE fences SET number = number + 1
+UPDATE _fences SET number = number + 1
 WHERE name = :name
 RETURNING number;
 
 -- name: fence
 -- The fencing number of a lock, locked until this transaction ends.
-SELECT number FROM fences
+SELECT number FROM _fences
 WHERE name = :name
 FOR SHARE;
 
@@ -29,7 +29,7 @@ FOR SHARE;
 SELECT
     u.user_id,
     a.lease_number
-FROM accounts AS a
+FROM _accounts AS a
 INNER JOIN users AS u ON a.user_key = u.user_key
 WHERE a.claimed_by = :owner
 FOR SHARE OF a;

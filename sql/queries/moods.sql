@@ -118,7 +118,7 @@ RETURNING track_key;
 
 -- name: index_listens_of_tracks
 -- Index the listens of some tracks that have lost their label. Reads every listen.
-INSERT INTO waiting_listens (track_key, user_key, played_at_ms)
+INSERT INTO _waiting_listens (track_key, user_key, played_at_ms)
 SELECT
     track_key,
     user_key,

@@ -2,32 +2,32 @@
 
 -- name: count_call
 -- Count a call in its minute.
-INSERT INTO api_calls (endpoint, minute_ms, calls) VALUES (:endpoint, :minute, 1)
-ON CONFLICT (endpoint, minute_ms) DO UPDATE SET calls = api_calls.calls + 1;
+INSERT INTO _api_calls (endpoint, minute_ms, calls) VALUES (:endpoint, :minute, 1)
+ON CONFLICT (endpoint, minute_ms) DO UPDATE SET calls = _api_calls.calls + 1;
 
 -- name: count_failure
 -- Count a call as failed; there are never more failures than calls.
-INSERT INTO api_calls (endpoint, minute_ms, calls, failures) VALUES (:endpoint, :minute, 1, 1)
+INSERT INTO _api_calls (endpoint, minute_ms, calls, failures) VALUES (:endpoint, :minute, 1, 1)
 ON CONFLICT (endpoint, minute_ms) DO UPDATE SET
-    failures = CASE WHEN api_calls.failures < api_calls.calls THEN api_calls.failures + 1 ELSE api_calls.failures END;
+    failures = CASE WHEN _api_calls.failures < _api_calls.calls THEN _api_calls.failures + 1 ELSE _api_calls.failures END;
 
 -- name: keep_retry_after
 -- Store a Retry-After. The later of two counts, unless it was stored by a clock that was ahead.
-INSERT INTO rate_limits (endpoint, not_before_ms, reason, asked_at_ms) VALUES (:endpoint, :until, :reason, :asked_at)
+INSERT INTO _rate_limits (endpoint, not_before_ms, reason, asked_at_ms) VALUES (:endpoint, :until, :reason, :asked_at)
 ON CONFLICT (endpoint) DO UPDATE SET
     not_before_ms = excluded.not_before_ms,
     reason = excluded.reason,
     asked_at_ms = excluded.asked_at_ms
 WHERE
-rate_limits.not_before_ms NOT BETWEEN excluded.not_before_ms AND :farthest
-OR rate_limits.asked_at_ms > :latest;
+_rate_limits.not_before_ms NOT BETWEEN excluded.not_before_ms AND :farthest
+OR _rate_limits.asked_at_ms > :latest;
 
 -- name: calls_of_endpoint
 -- The calls to an endpoint between two times, and their first minute.
 SELECT
     coalesce(sum(calls), 0) AS calls,
     min(minute_ms) AS oldest_ms
-FROM api_calls
+FROM _api_calls
 WHERE endpoint = :endpoint AND minute_ms > :since AND minute_ms <= :until;
 
 -- name: calls_by_endpoint
@@ -53,7 +53,7 @@ SELECT
 SELECT
     endpoint,
     not_before_ms
-FROM rate_limits
+FROM _rate_limits
 WHERE not_before_ms > :now AND asked_at_ms <= :latest AND endpoint <> :paced
 ORDER BY endpoint;
 
@@ -63,15 +63,15 @@ SELECT
     endpoint,
     not_before_ms,
     asked_at_ms
-FROM rate_limits
+FROM _rate_limits
 WHERE endpoint IN (:endpoint, :paced);
 
 -- name: take_from_rate_budget
 -- Add one call to a service's rate budget. A time later than :latest was stored by a wrong clock.
-INSERT INTO rate_budgets (service, paid_until_us) VALUES (:service, :now + :step)
+INSERT INTO _rate_budgets (service, paid_until_us) VALUES (:service, :now + :step)
 ON CONFLICT (service) DO UPDATE
     SET
         paid_until_us
-        = CASE WHEN rate_budgets.paid_until_us BETWEEN :now AND :latest THEN rate_budgets.paid_until_us ELSE :now END
+        = CASE WHEN _rate_budgets.paid_until_us BETWEEN :now AND :latest THEN _rate_budgets.paid_until_us ELSE :now END
         + :step
 RETURNING paid_until_us;

@@ -52,8 +52,8 @@ FROM (
         CASE WHEN p.label_source = 'person' THEN NULL ELSE t.feature_source END AS feature_source,
         CASE WHEN p.track_key IS NULL THEN t.model_version ELSE p.model_version END AS model_version,
         coalesce(p.label_source, CASE WHEN t.mood IS NOT NULL THEN 'model' END) AS label_source
-    FROM track_moods AS t
-    LEFT JOIN person_moods AS p
+    FROM _track_moods AS t
+    LEFT JOIN _person_moods AS p
         ON t.track_key = p.track_key AND p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
     WHERE t.track_key = ANY(:ids)
 ) AS x
@@ -106,8 +106,8 @@ SELECT
     count(*) AS listens
 FROM users AS u
 INNER JOIN listens AS l ON u.user_key = l.user_key
-INNER JOIN track_moods AS t ON l.track_key = t.track_key
-LEFT JOIN person_moods AS p ON l.user_key = p.user_key AND l.track_key = p.track_key
+INNER JOIN _track_moods AS t ON l.track_key = t.track_key
+LEFT JOIN _person_moods AS p ON l.user_key = p.user_key AND l.track_key = p.track_key
 WHERE u.user_id = ANY(:ids) AND l.played_at_ms >= :since
 GROUP BY u.user_id, CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END
 ORDER BY u.user_id, listens DESC, unlabelled_reason;
@@ -126,7 +126,7 @@ GROUP BY u.user_id;
 -- The first day with listens of a person, in days since 1970-01-01.
 SELECT min(d.day)
 FROM users AS u
-INNER JOIN day_moods AS d ON u.user_key = d.user_key
+INNER JOIN _day_moods AS d ON u.user_key = d.user_key
 WHERE u.user_id = :user AND d.listens > 0;
 
 -- name: recap_days
@@ -138,7 +138,7 @@ SELECT
     d.expected_listens,
     d.listens_variance
 FROM users AS u
-INNER JOIN day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last
+INNER JOIN _day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last
 WHERE u.user_id = :user;
 
 -- name: recap_tracks
@@ -164,7 +164,7 @@ FROM (
     GROUP BY l.user_key, l.track_key
 ) AS p
 INNER JOIN tracks AS t ON p.track_key = t.track_key
-INNER JOIN track_moods AS m ON p.track_key = m.track_key
+INNER JOIN _track_moods AS m ON p.track_key = m.track_key
 LEFT JOIN person_labels AS o ON p.user_key = o.user_key AND p.track_key = o.track_key;
 
 -- name: count_people
@@ -190,7 +190,7 @@ SELECT
     d.day,
     d.mood,
     d.listens
-FROM day_moods AS d
+FROM _day_moods AS d
 INNER JOIN first_people AS p ON d.user_key = p.user_key
 WHERE d.day >= :first AND d.day <= :last AND d.listens > 0
 ORDER BY p.user_id, d.day DESC, d.mood;
@@ -202,7 +202,7 @@ SELECT
     d.mood,
     sum(d.listens) AS listens
 FROM users AS u
-INNER JOIN day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last AND d.listens > 0
+INNER JOIN _day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last AND d.listens > 0
 GROUP BY d.day, d.mood;
 
 -- name: datasette_moods_by_month

@@ -79,7 +79,7 @@ COMMENT ON COLUMN any_view.any_column IS 'any_text';
 
 -- name: describe_view
 -- Add a row to the table behind the view data_dictionary.
-INSERT INTO view_columns (view_name, place, column_name, meaning) VALUES (:view, :place, :column, :meaning);
+INSERT INTO _view_columns (view_name, place, column_name, meaning) VALUES (:view, :place, :column, :meaning);
 
 -- name: are_statistics_old
 -- PostgreSQL only: whether a tenth of the rows of a table has changed since its statistics were updated.

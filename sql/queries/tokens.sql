@@ -5,7 +5,7 @@
 SELECT
     token,
     token_version
-FROM accounts
+FROM _accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND token IS NOT NULL;
 
 -- name: every_token
@@ -15,13 +15,13 @@ SELECT
     a.token,
     a.token_version,
     a.state
-FROM accounts AS a
+FROM _accounts AS a
 INNER JOIN users AS u ON a.user_key = u.user_key
 ORDER BY u.user_id;
 
 -- name: connect_account
 -- Store a token, replacing any stored one, and make the account active.
-INSERT INTO accounts (user_key, service, token, token_version, authorised_at_ms)
+INSERT INTO _accounts (user_key, service, token, token_version, authorised_at_ms)
 SELECT
     user_key,
     :service AS service,
@@ -33,7 +33,7 @@ WHERE user_id = :id
 ON CONFLICT (user_key) DO UPDATE SET
     service = excluded.service,
     token = excluded.token,
-    token_version = accounts.token_version + 1,
+    token_version = _accounts.token_version + 1,
     authorised_at_ms = excluded.authorised_at_ms,
     state = 'active',
     state_reason = NULL,
@@ -44,7 +44,7 @@ ON CONFLICT (user_key) DO UPDATE SET
 -- name: store_refreshed_token
 -- Replace the token of a version and release the refresh lease. Spotify has accepted the permission, so an account that
 -- it had refused is active again.
-UPDATE accounts SET
+UPDATE _accounts SET
     token = :token,
     token_version = token_version + 1,
     authorised_at_ms = :at,
@@ -58,24 +58,24 @@ WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND token_vers
 
 -- name: replace_ciphertext
 -- Store the token of a version encrypted with another key.
-UPDATE accounts SET token = :token, token_version = token_version + 1
+UPDATE _accounts SET token = :token, token_version = token_version + 1
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND token_version = :expected;
 
 -- name: refresh_owner
 -- The owner of the account's refresh lease, even of an expired one.
-SELECT refresh_owner FROM accounts
+SELECT refresh_owner FROM _accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND refresh_owner IS NOT NULL;
 
 -- name: acquire_refresh_lease
 -- Acquire or renew the account's refresh lease if it is free or expired; :dead is an owner that has died.
-UPDATE accounts SET refresh_owner = :owner, refresh_until_ms = :until
+UPDATE _accounts SET refresh_owner = :owner, refresh_until_ms = :until
 WHERE
     user_key = (SELECT user_key FROM users WHERE user_id = :id)
     AND (refresh_until_ms NOT BETWEEN :now AND :latest OR refresh_owner = :owner OR refresh_owner = :dead);
 
 -- name: release_refresh_lease
 -- Release the account's refresh lease.
-UPDATE accounts SET refresh_owner = NULL, refresh_until_ms = 0
+UPDATE _accounts SET refresh_owner = NULL, refresh_until_ms = 0
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id) AND refresh_owner = :owner;
 
 -- name: permission_tries
@@ -84,12 +84,12 @@ SELECT
     state,
     permission_tries,
     permission_retry_at_ms
-FROM accounts
+FROM _accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND token_version = :expected;
 
 -- name: mark_reauthorisation_needed
 -- Record that Spotify refused the token of a version, and the time of the next retry.
-UPDATE accounts SET
+UPDATE _accounts SET
     state = 'needs_reauthorisation',
     state_reason = :reason,
     permission_tries = :tries,

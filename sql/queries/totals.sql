@@ -2,27 +2,27 @@
 
 -- name: has_totals
 -- Whether there are totals.
-SELECT 1 FROM listen_totals;
+SELECT 1 FROM _listen_totals;
 
 -- name: add_heard_tracks
 -- Add tracks that have a listen. SQLite needs WHERE before ON CONFLICT.
-INSERT INTO heard_tracks (track_key)
+INSERT INTO _heard_tracks (track_key)
 SELECT value FROM unnest(CAST(:ids AS INTEGER[])) AS value
 WHERE TRUE
 ON CONFLICT (track_key) DO NOTHING;
 
 -- name: cover_pending_listens
 -- Count the listens of tracks that have new audio features and no label yet.
-INSERT INTO covered_listens (user_key, source_key, listens)
+INSERT INTO _covered_listens (user_key, source_key, listens)
 SELECT
     w.user_key,
     f.source_key,
     count(*) AS listens
-FROM waiting_listens AS w
+FROM _waiting_listens AS w
 INNER JOIN audio_features AS f ON w.track_key = f.track_key
 WHERE w.track_key = ANY(:ids)
 GROUP BY w.user_key, f.source_key
-ON CONFLICT (user_key, source_key) DO UPDATE SET listens = covered_listens.listens + excluded.listens;
+ON CONFLICT (user_key, source_key) DO UPDATE SET listens = _covered_listens.listens + excluded.listens;
 
 -- name: tracks_with_features
 -- The tracks of a list that have audio features.
@@ -42,12 +42,12 @@ WHERE c.is_current = 1 AND m.track_key = ANY(:ids);
 
 -- name: remove_unheard_tracks
 -- Remove the tracks of a list that no longer have a listen.
-DELETE FROM heard_tracks
+DELETE FROM _heard_tracks
 WHERE track_key = ANY(:ids) AND track_key NOT IN (SELECT track_key FROM listens);
 
 -- name: count_listen_totals
 -- Count the listens of all or some people by person and listen source.
-INSERT INTO listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
+INSERT INTO _listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
 SELECT
     user_key,
     source_key,
@@ -62,7 +62,7 @@ GROUP BY user_key, source_key;
 
 -- name: count_covered_listens
 -- Count the listens of all or some people by person and feature source.
-INSERT INTO covered_listens (user_key, source_key, listens)
+INSERT INTO _covered_listens (user_key, source_key, listens)
 SELECT
     l.user_key,
     coalesce(f.source_key, e.source_key) AS source_key,
@@ -77,7 +77,7 @@ GROUP BY l.user_key, coalesce(f.source_key, e.source_key);
 
 -- name: find_heard_tracks
 -- Find every track that has a listen.
-INSERT INTO heard_tracks (track_key)
+INSERT INTO _heard_tracks (track_key)
 SELECT DISTINCT track_key FROM listens;
 
 -- name: reach
@@ -89,7 +89,7 @@ WITH totals AS (
         listens,
         first_played_at_ms,
         last_played_at_ms
-    FROM listen_totals
+    FROM _listen_totals
     /* stale: WHERE FALSE
     UNION ALL
     SELECT

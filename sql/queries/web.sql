@@ -37,7 +37,7 @@ SELECT
     min(d.day) AS first_day,
     max(d.day) AS last_day
 FROM users AS u
-INNER JOIN mood_days AS d ON u.user_key = d.user_key
+INNER JOIN _mood_days AS d ON u.user_key = d.user_key
 WHERE u.user_id = :user;
 
 -- name: web_hours
@@ -78,14 +78,14 @@ FROM (
             k.track_key,
             k.listens
         FROM users AS u
-        INNER JOIN counted_tracks AS k ON u.user_key = k.user_key
+        INNER JOIN _counted_tracks AS k ON u.user_key = k.user_key
         WHERE u.user_id = :user
         UNION ALL
         SELECT
             l.track_key,
             count(*) AS listens
         FROM users AS u
-        LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+        LEFT JOIN _counted_people AS c ON u.user_key = c.user_key
         INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.until_ms, 0)
         WHERE u.user_id = :user
         GROUP BY l.track_key
@@ -115,8 +115,8 @@ SELECT
     t.out_of_distribution,
     t.model_version,
     t.feature_source
-FROM track_moods AS t
-LEFT JOIN person_moods AS p
+FROM _track_moods AS t
+LEFT JOIN _person_moods AS p
     ON t.track_key = p.track_key AND p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
 WHERE t.track_id = :track;
 
@@ -163,7 +163,7 @@ FROM (
     ORDER BY count(*) DESC, l.track_key
     LIMIT :most
 ) AS p
-INNER JOIN track_moods AS t ON p.track_key = t.track_key
-LEFT JOIN person_moods AS o
+INNER JOIN _track_moods AS t ON p.track_key = t.track_key
+LEFT JOIN _person_moods AS o
     ON p.track_key = o.track_key AND o.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
 ORDER BY p.listens DESC, t.track_id;

@@ -9,7 +9,7 @@ BEGIN
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO moodlog_reader', current_database());
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO moodlog_reader', current_schema());
         FOR view_name IN
-            SELECT substr(name, strpos(name, '_') + 1) FROM schema_migrations WHERE name LIKE 'view/%'
+            SELECT substr(name, strpos(name, '_') + 1) FROM _schema_migrations WHERE name LIKE 'view/%'
         LOOP
             EXECUTE format('GRANT SELECT ON %I TO moodlog_reader', view_name);
         END LOOP;

@@ -12,7 +12,7 @@ CREATE TABLE users (
 );
 CREATE INDEX users_name_key ON users (name_key);
 
-CREATE TABLE accounts (
+CREATE TABLE _accounts (
     -- The state of a person's account. It is not in the lake, so a rebuild without this table starts afresh.
     user_key INTEGER PRIMARY KEY REFERENCES users (user_key) ON DELETE CASCADE,
     state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'needs_reauthorisation')),
@@ -68,7 +68,7 @@ CREATE TABLE forgotten (
     lifted_at_ms BIGINT
 );
 
-CREATE TABLE utc_offsets (
+CREATE TABLE _utc_offsets (
     -- The offset from UTC of each time zone in use, by period: local days are right across daylight saving.
     timezone TEXT NOT NULL,
     starts_at_ms BIGINT NOT NULL,
@@ -76,5 +76,5 @@ CREATE TABLE utc_offsets (
     offset_s INTEGER NOT NULL,
     PRIMARY KEY (timezone, starts_at_ms)
 ) /* sqlite: WITHOUT ROWID */;
-INSERT INTO utc_offsets (timezone, starts_at_ms, ends_at_ms, offset_s)
+INSERT INTO _utc_offsets (timezone, starts_at_ms, ends_at_ms, offset_s)
 VALUES ('UTC', -9007199254740992, 9007199254740992, 0);

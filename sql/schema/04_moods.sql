@@ -45,7 +45,7 @@ CREATE TABLE mood_answers (
     PRIMARY KEY (user_key, track_key, answered_at_ms, answer)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE answer_labels (
+CREATE TABLE _answer_labels (
     -- What each answer means as a label; 'undone' is no label. Of two moods the first one leads, and each is half true.
     answer TEXT PRIMARY KEY,
     mood TEXT,
@@ -55,7 +55,7 @@ CREATE TABLE answer_labels (
     p_sad REAL,
     mood_set TEXT
 ) /* sqlite: WITHOUT ROWID */;
-INSERT INTO answer_labels (answer, mood, p_calm, p_energetic, p_happy, p_sad, mood_set) VALUES
+INSERT INTO _answer_labels (answer, mood, p_calm, p_energetic, p_happy, p_sad, mood_set) VALUES
 ('Calm', 'Calm', 1.0, 0.0, 0.0, 0.0, 'Calm'),
 ('Energetic', 'Energetic', 0.0, 1.0, 0.0, 0.0, 'Energetic'),
 ('Happy', 'Happy', 0.0, 0.0, 1.0, 0.0, 'Happy'),

@@ -1,10 +1,10 @@
-CREATE TABLE mood_names (
+CREATE TABLE _mood_names (
     -- The moods that listens are counted by.
     mood TEXT PRIMARY KEY
 ) /* sqlite: WITHOUT ROWID */;
-INSERT INTO mood_names (mood) VALUES ('Calm'), ('Energetic'), ('Happy'), ('Sad'), ('Unlabelled');
+INSERT INTO _mood_names (mood) VALUES ('Calm'), ('Energetic'), ('Happy'), ('Sad'), ('Unlabelled');
 
-CREATE TABLE mood_days (
+CREATE TABLE _mood_days (
     -- Listens by person and local day under the current model, by mood; of the labelled ones also how many labels are
     -- uncertain. It is kept up in the transaction that changes listens, labels, time zones or the current model. day
     -- counts from 1970-01-01 on the person's own clock.
@@ -33,7 +33,7 @@ CREATE TABLE mood_days (
     PRIMARY KEY (user_key, day)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE waiting_listens (
+CREATE TABLE _waiting_listens (
     -- The listens of tracks without a label by the current model, by track: a label finds the days that it changes
     -- without looking at every listen. It may hold more than wait, never fewer; empty while no model is current.
     track_key INTEGER NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE waiting_listens (
     PRIMARY KEY (track_key, user_key, played_at_ms)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE listen_totals (
+CREATE TABLE _listen_totals (
     -- Listens by person and source of the listen, with the first and the last time. `moodlog status` shows this and the
     -- next totals without reading the listens; they are updated in the transaction that changes what they count.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
@@ -54,7 +54,7 @@ CREATE TABLE listen_totals (
 );
 CREATE INDEX listen_totals_last ON listen_totals (last_played_at_ms);
 
-CREATE TABLE covered_listens (
+CREATE TABLE _covered_listens (
     -- Listens of tracks with audio features, by person and source of the features.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     source_key INTEGER NOT NULL REFERENCES sources (source_key),
@@ -62,18 +62,18 @@ CREATE TABLE covered_listens (
     PRIMARY KEY (user_key, source_key)
 );
 
-CREATE TABLE heard_tracks (
+CREATE TABLE _heard_tracks (
     -- Tracks with at least one listen. Without a foreign key: its check would cost a tenth of a load on PostgreSQL.
     track_key INTEGER PRIMARY KEY
 );
 
-CREATE TABLE stale_totals (
+CREATE TABLE _stale_totals (
     -- A row here says why the totals cannot be used until they are counted again, which the next run does.
     reason TEXT PRIMARY KEY
 );
 
-CREATE TABLE counted_people (
-    -- Up to when a person's listens are counted in the tables counted_*: those with played_at_ms < until_ms. Views add
+CREATE TABLE _counted_people (
+    -- Up to when a person's listens are counted in the tables _counted_*: those with played_at_ms < until_ms. Views add
     -- the counts to the listens since, so they answer questions about a whole history without reading it. The person's
     -- rows are deleted in the transaction that changes an earlier listen, its label or the time zone; the end of a run
     -- or an import counts again. The sessions that start before sessions_until_ms are counted; later ones can still
@@ -84,7 +84,7 @@ CREATE TABLE counted_people (
     ranked_until_ms BIGINT NOT NULL DEFAULT 0
 );
 
-CREATE TABLE counted_hours (
+CREATE TABLE _counted_hours (
     -- Listens by hour of the day, in the person's local time.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     hour INTEGER NOT NULL CHECK (hour BETWEEN 0 AND 23),
@@ -96,7 +96,7 @@ CREATE TABLE counted_hours (
     PRIMARY KEY (user_key, hour)
 );
 
-CREATE TABLE counted_transitions (
+CREATE TABLE _counted_transitions (
     -- How often a listen of one mood was followed by one of another, or the same, within half an hour.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     from_mood TEXT NOT NULL,
@@ -105,7 +105,7 @@ CREATE TABLE counted_transitions (
     PRIMARY KEY (user_key, from_mood, to_mood)
 );
 
-CREATE TABLE counted_tracks (
+CREATE TABLE _counted_tracks (
     -- Listens by track.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     track_key INTEGER NOT NULL,
@@ -113,7 +113,7 @@ CREATE TABLE counted_tracks (
     PRIMARY KEY (user_key, track_key)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE counted_sessions (
+CREATE TABLE _counted_sessions (
     -- Listens with at most 30 minutes between their times, and the offset from UTC of the person's local time.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     started_at_ms BIGINT NOT NULL,
@@ -123,7 +123,7 @@ CREATE TABLE counted_sessions (
     PRIMARY KEY (user_key, started_at_ms)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE counted_places (
+CREATE TABLE _counted_places (
     -- Listens by place in the session, 1 to 10.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     place INTEGER NOT NULL CHECK (place BETWEEN 1 AND 10),
@@ -135,7 +135,7 @@ CREATE TABLE counted_places (
     PRIMARY KEY (user_key, place)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE counted_skips (
+CREATE TABLE _counted_skips (
     -- Listens of which it is known whether they were skipped.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     mood TEXT NOT NULL,
@@ -144,7 +144,7 @@ CREATE TABLE counted_skips (
     PRIMARY KEY (user_key, mood)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE counted_sounds (
+CREATE TABLE _counted_sounds (
     -- Listens of tracks with audio features by hour of the day, in the person's local time, and the sums of the
     -- features.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
@@ -162,7 +162,7 @@ CREATE TABLE counted_sounds (
     PRIMARY KEY (user_key, hour)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE counted_top_tracks (
+CREATE TABLE _counted_top_tracks (
     -- The most played tracks of each mood: a rank of all listens, as in the next three tables, not of counted ones
     -- only.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
@@ -173,7 +173,7 @@ CREATE TABLE counted_top_tracks (
     PRIMARY KEY (user_key, mood, place)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE counted_top_artists (
+CREATE TABLE _counted_top_artists (
     -- The most played artists of each mood.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     mood TEXT NOT NULL,
@@ -183,7 +183,7 @@ CREATE TABLE counted_top_artists (
     PRIMARY KEY (user_key, mood, place)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE counted_years (
+CREATE TABLE _counted_years (
     -- Listens by year of release.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     release_year INTEGER NOT NULL,
@@ -195,7 +195,7 @@ CREATE TABLE counted_years (
     PRIMARY KEY (user_key, release_year)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE counted_unlabelled (
+CREATE TABLE _counted_unlabelled (
     -- A person's listens by track without a mood.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     track_key INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-CREATE TABLE batches (
+CREATE TABLE _batches (
     -- The ledger: a batch file with a row here is loaded; row and data were written in one transaction.
     batch_id TEXT PRIMARY KEY,
     dataset TEXT NOT NULL,
@@ -10,9 +10,9 @@ CREATE TABLE batches (
     created_at_ms BIGINT NOT NULL,
     loaded_at_ms BIGINT NOT NULL
 ) /* sqlite: WITHOUT ROWID */;
-CREATE INDEX batches_created_at ON batches (created_at_ms);
+CREATE INDEX batches_created_at ON _batches (created_at_ms);
 
-CREATE TABLE pending_answers (
+CREATE TABLE _pending_answers (
     -- Responses of feature sources that no batch file holds yet: one file takes many. `arrow` holds the rows of the
     -- dataset as an Arrow stream in base64. Rows leave when the file with them is loaded; a run that was killed leaves
     -- its rows to the next one, so that nothing is asked twice. `created_at_ms` is the date of the batch that is being
@@ -24,7 +24,7 @@ CREATE TABLE pending_answers (
     created_at_ms BIGINT
 );
 
-CREATE TABLE imported_files (
+CREATE TABLE _imported_files (
     -- Exports that were imported whole, by the digest of their bytes: a repeated import is detected from these rows.
     user_key INTEGER NOT NULL REFERENCES users (user_key) ON DELETE CASCADE,
     digest TEXT NOT NULL,
@@ -35,7 +35,7 @@ CREATE TABLE imported_files (
     PRIMARY KEY (user_key, digest, options)
 );
 
-CREATE TABLE imports (
+CREATE TABLE _imports (
     -- Imports that can be taken back: their batches have times from first_batch_ms to before last_batch_ms, which is
     -- NULL until the import is complete. What each read and stored is NULL for imports by earlier versions and
     -- interrupted ones.

@@ -1,4 +1,4 @@
-CREATE TABLE api_calls (
+CREATE TABLE _api_calls (
     -- Every call to an outside service, counted by minute: the rolling day's quota is the sum of the last 24 hours.
     endpoint TEXT NOT NULL,
     minute_ms BIGINT NOT NULL,
@@ -7,7 +7,7 @@ CREATE TABLE api_calls (
     PRIMARY KEY (endpoint, minute_ms)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE rate_limits (
+CREATE TABLE _rate_limits (
     -- Until when an endpoint must not be called (Retry-After), and when that was received, so that a long one is
     -- distinguished from one that a wrong clock dated.
     endpoint TEXT PRIMARY KEY,
@@ -16,41 +16,41 @@ CREATE TABLE rate_limits (
     asked_at_ms BIGINT NOT NULL DEFAULT 0
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE rate_budgets (
+CREATE TABLE _rate_budgets (
     -- The token bucket that all workers share, by service: one time says how much of it is spent.
     service TEXT PRIMARY KEY,
     paid_until_us BIGINT NOT NULL
 );
 
-CREATE TABLE source_availability (
+CREATE TABLE _source_availability (
     -- Feature sources that refuse this app, since when.
     source TEXT PRIMARY KEY,
     unavailable_since_ms BIGINT NOT NULL,
     reason TEXT NOT NULL
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE done_until (
+CREATE TABLE _done_until (
     -- Steps of the nightly run that look only at what is new, and until when they have seen everything.
     step TEXT PRIMARY KEY,
     until_ms BIGINT NOT NULL
 );
 
-CREATE TABLE epochs (
+CREATE TABLE _epochs (
     -- Processes cache keys and labels. A cache is valid while these numbers stay the same.
     name TEXT PRIMARY KEY CHECK (name IN ('keys', 'labels')),
     epoch BIGINT NOT NULL
 ) /* sqlite: WITHOUT ROWID */;
-INSERT INTO epochs (name, epoch) VALUES ('keys', 1), ('labels', 1);
+INSERT INTO _epochs (name, epoch) VALUES ('keys', 1), ('labels', 1);
 
-CREATE TABLE fences (
+CREATE TABLE _fences (
     -- The fencing number of each exclusive lock, raised at each acquisition: a process that lost the lock cannot
     -- commit.
     name TEXT PRIMARY KEY,
     number BIGINT NOT NULL
 );
-INSERT INTO fences (name, number) VALUES ('upkeep', 0), ('labels', 0);
+INSERT INTO _fences (name, number) VALUES ('upkeep', 0), ('labels', 0);
 
-CREATE TABLE database_moves (
+CREATE TABLE _database_moves (
     -- Where this database was moved ('to'), so that it is no longer used, or what is still being moved into it
     -- ('from').
     direction TEXT PRIMARY KEY CHECK (direction IN ('from', 'to')),
@@ -58,7 +58,7 @@ CREATE TABLE database_moves (
     at_ms BIGINT NOT NULL
 );
 
-CREATE TABLE view_columns (
+CREATE TABLE _view_columns (
     -- The meaning of the views for people and of their columns, for the view data_dictionary. Written with the views.
     view_name TEXT NOT NULL,
     place INTEGER NOT NULL,

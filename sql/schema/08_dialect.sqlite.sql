@@ -6,22 +6,22 @@ CREATE INDEX artist_credits_by_artist ON artist_credits (artist, track_key);
 -- What processes cache becomes invalid.
 CREATE TRIGGER tracks_deleted AFTER DELETE ON tracks
 BEGIN
-    UPDATE epochs SET epoch = epoch + 1;
+    UPDATE _epochs SET epoch = epoch + 1;
 END;
 
 CREATE TRIGGER moods_deleted AFTER DELETE ON moods
 BEGIN
-    UPDATE epochs SET epoch = epoch + 1 WHERE name = 'labels';
+    UPDATE _epochs SET epoch = epoch + 1 WHERE name = 'labels';
 END;
 
 CREATE TRIGGER moods_changed AFTER UPDATE ON moods
 BEGIN
-    UPDATE epochs SET epoch = epoch + 1 WHERE name = 'labels';
+    UPDATE _epochs SET epoch = epoch + 1 WHERE name = 'labels';
 END;
 
 CREATE TRIGGER models_shown AFTER UPDATE OF is_current ON models
 BEGIN
-    UPDATE epochs SET epoch = epoch + 1 WHERE name = 'labels';
+    UPDATE _epochs SET epoch = epoch + 1 WHERE name = 'labels';
 END;
 
 -- The statistics with which SQLite plans every query: those of a typical large database, not of this one. So a query
@@ -35,31 +35,31 @@ DELETE FROM sqlite_stat1;
 
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 ('users', 'sqlite_autoindex_users_1', '1000 1'),
-('utc_offsets', 'utc_offsets', '5000 50 1'),
+('_utc_offsets', '_utc_offsets', '5000 50 1'),
 ('sources', 'sqlite_autoindex_sources_1', '8 1'),
 ('models', 'sqlite_autoindex_models_1', '2 1'),
 ('tracks', 'sqlite_autoindex_tracks_1', '1000000 1'),
 ('audio_features', 'audio_features_by_date', '1000000 100'),
 ('feature_misses', 'feature_misses', '100000 2 1'),
 ('moods', 'moods', '1000000 500000 1'),
-('mood_days', 'mood_days', '1000000 1000 1'),
+('_mood_days', '_mood_days', '1000000 1000 1'),
 ('listens', 'listens', '10000000 10000 2 1'),
 ('artist_credits', 'artist_credits', '1500000 2 1'),
 ('artist_credits', 'artist_credits_by_artist', '1500000 10 1 1'),
 ('end_reasons', 'sqlite_autoindex_end_reasons_1', '18 1'),
-('counted_hours', 'sqlite_autoindex_counted_hours_1', '24000 24 1'),
-('counted_transitions', 'sqlite_autoindex_counted_transitions_1', '16000 16 4 1'),
-('counted_tracks', 'counted_tracks', '2000000 2000 1'),
-('counted_sessions', 'counted_sessions', '1000000 1000 1'),
-('counted_places', 'counted_places', '10000 10 1'),
-('counted_skips', 'counted_skips', '5000 5 1'),
-('counted_sounds', 'counted_sounds', '24000 24 1'),
-('counted_top_tracks', 'counted_top_tracks', '200000 200 50 1'),
-('counted_top_artists', 'counted_top_artists', '200000 200 50 1'),
-('counted_years', 'counted_years', '60000 60 1'),
-('counted_unlabelled', 'counted_unlabelled', '200000 200 1'),
+('_counted_hours', 'sqlite_autoindex__counted_hours_1', '24000 24 1'),
+('_counted_transitions', 'sqlite_autoindex__counted_transitions_1', '16000 16 4 1'),
+('_counted_tracks', '_counted_tracks', '2000000 2000 1'),
+('_counted_sessions', '_counted_sessions', '1000000 1000 1'),
+('_counted_places', '_counted_places', '10000 10 1'),
+('_counted_skips', '_counted_skips', '5000 5 1'),
+('_counted_sounds', '_counted_sounds', '24000 24 1'),
+('_counted_top_tracks', '_counted_top_tracks', '200000 200 50 1'),
+('_counted_top_artists', '_counted_top_artists', '200000 200 50 1'),
+('_counted_years', '_counted_years', '60000 60 1'),
+('_counted_unlabelled', '_counted_unlabelled', '200000 200 1'),
 ('mood_answers', 'mood_answers', '100000 1000 2 1 1'),
-('answer_labels', 'answer_labels', '17 1'),
+('_answer_labels', '_answer_labels', '17 1'),
 ('person_labels', 'person_labels', '100000 1000 1'),
 ('mood_heads', 'mood_heads', '1000 5 1'),
 ('feature_queue', 'feature_queue_due', '100000 10'),

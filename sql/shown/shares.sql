@@ -18,7 +18,7 @@ FROM (
             END AS DOUBLE PRECISION
         ) AS chance
     FROM mood_history AS h
-    CROSS JOIN mood_names AS n
+    CROSS JOIN _mood_names AS n
     WHERE
         h.user_id = :user AND h.local_day >= :first AND h.local_day <= :last AND h.mood IS NOT NULL
         AND n.mood <> 'Unlabelled'

@@ -44,8 +44,8 @@ SELECT
     CASE WHEN p.track_key IS NULL THEN t.estimated WHEN p.mood IS NOT NULL THEN 0 END AS estimated,
     coalesce(p.label_source, CASE WHEN t.mood IS NOT NULL THEN 'model' END) AS label_source,
     t.release_year_source
-FROM listen_times AS l
+FROM _listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
-INNER JOIN track_moods AS t ON l.track_key = t.track_key
-LEFT JOIN person_moods AS p ON l.user_key = p.user_key AND l.track_key = p.track_key
+INNER JOIN _track_moods AS t ON l.track_key = t.track_key
+LEFT JOIN _person_moods AS p ON l.user_key = p.user_key AND l.track_key = p.track_key
 INNER JOIN sources AS s ON l.source_key = s.source_key

@@ -30,8 +30,8 @@ SELECT
     f.valence,
     coalesce(t.duration_ms, f.duration_ms) AS duration_ms,
     (SELECT s.source FROM sources AS s WHERE s.source_key = f.source_key) AS feature_source
-FROM listen_times AS l
+FROM _listen_times AS l
 INNER JOIN users AS u ON l.user_key = u.user_key
-INNER JOIN track_moods AS t ON l.track_key = t.track_key
-LEFT JOIN person_moods AS p ON l.user_key = p.user_key AND l.track_key = p.track_key
+INNER JOIN _track_moods AS t ON l.track_key = t.track_key
+LEFT JOIN _person_moods AS p ON l.user_key = p.user_key AND l.track_key = p.track_key
 LEFT JOIN audio_features AS f ON l.track_key = f.track_key

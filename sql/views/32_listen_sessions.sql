@@ -33,9 +33,9 @@ FROM (
         -- The last session that begins at this time or before it: a counted one, or the first listen going back that
         -- follows no other.
         CASE
-            WHEN l.played_at_ms < (SELECT c.sessions_until_ms FROM counted_people AS c WHERE c.user_key = l.user_key)
+            WHEN l.played_at_ms < (SELECT c.sessions_until_ms FROM _counted_people AS c WHERE c.user_key = l.user_key)
                 THEN (
-                    SELECT k.started_at_ms FROM counted_sessions AS k
+                    SELECT k.started_at_ms FROM _counted_sessions AS k
                     WHERE k.user_key = l.user_key AND k.started_at_ms <= l.played_at_ms
                     ORDER BY k.started_at_ms DESC
                     LIMIT 1

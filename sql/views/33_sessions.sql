@@ -29,7 +29,7 @@ FROM (
             k.listens,
             k.offset_s
         FROM users AS u
-        INNER JOIN counted_sessions AS k ON u.user_key = k.user_key
+        INNER JOIN _counted_sessions AS k ON u.user_key = k.user_key
         UNION ALL
         SELECT
             s.user_id,
@@ -69,7 +69,7 @@ FROM (
             GROUP BY l.user_id, l.display_name, l.user_key, l.played_at_ms
         ) AS s
         INNER JOIN users AS u ON s.user_key = u.user_key
-        INNER JOIN utc_offsets AS o
+        INNER JOIN _utc_offsets AS o
             ON
                 u.timezone = o.timezone
                 AND s.session_started_at_ms >= o.starts_at_ms

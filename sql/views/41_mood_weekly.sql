@@ -15,5 +15,5 @@ SELECT
     p.share_expected,
     p.share_low,
     p.share_high
-FROM period_moods AS p
+FROM _period_moods AS p
 WHERE p.unit = 'week'

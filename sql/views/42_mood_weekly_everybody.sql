@@ -18,7 +18,7 @@ FROM (
             ELSE w.unlabelled
         END AS listens
     FROM (
-        -- From the days, not from period_moods, which groups by person: of many people that is far more rows.
+        -- From the days, not from _period_moods, which groups by person: of many people that is far more rows.
         SELECT
             m.day - (m.day + 3) % 7 AS week,
             CAST(sum(m.calm) AS BIGINT) AS calm,
@@ -26,9 +26,9 @@ FROM (
             CAST(sum(m.happy) AS BIGINT) AS happy,
             CAST(sum(m.sad) AS BIGINT) AS sad,
             CAST(sum(m.unlabelled) AS BIGINT) AS unlabelled
-        FROM mood_days AS m
+        FROM _mood_days AS m
         GROUP BY m.day - (m.day + 3) % 7
     ) AS w
-    CROSS JOIN mood_names AS n
+    CROSS JOIN _mood_names AS n
 ) AS d
 WHERE d.listens > 0

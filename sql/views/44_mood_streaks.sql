@@ -41,7 +41,7 @@ FROM (
                     WHEN m.happy THEN 'Happy'
                     ELSE 'Sad'
                 END AS mood
-            FROM mood_days AS m
+            FROM _mood_days AS m
         ) AS l ON u.user_key = l.user_key
         WHERE l.listens > 0
     ) AS r

@@ -34,8 +34,8 @@ FROM (
                 ELSE k.unlabelled
             END AS listens
         FROM users AS u
-        INNER JOIN counted_hours AS k ON u.user_key = k.user_key
-        CROSS JOIN mood_names AS n
+        INNER JOIN _counted_hours AS k ON u.user_key = k.user_key
+        CROSS JOIN _mood_names AS n
         UNION ALL
         SELECT
             r.user_id,
@@ -43,7 +43,7 @@ FROM (
             r.hour,
             r.mood,
             count(*) AS listens
-        FROM recent_listens AS r
+        FROM _recent_listens AS r
         GROUP BY r.user_id, r.display_name, r.hour, r.mood
     ) AS e
     WHERE e.listens > 0

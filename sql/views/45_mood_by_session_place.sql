@@ -31,8 +31,8 @@ FROM (
                 ELSE k.unlabelled
             END AS listens
         FROM users AS u
-        INNER JOIN counted_places AS k ON u.user_key = k.user_key
-        CROSS JOIN mood_names AS n
+        INNER JOIN _counted_places AS k ON u.user_key = k.user_key
+        CROSS JOIN _mood_names AS n
         UNION ALL
         SELECT
             q.user_id,
@@ -71,7 +71,7 @@ FROM (
                             ) THEN l.played_at_ms
                         END
                     ) OVER (PARTITION BY l.user_id ORDER BY l.played_at_ms) AS session_started_at_ms
-                FROM session_plays AS l
+                FROM _session_plays AS l
             ) AS p
         ) AS q
         LEFT JOIN moods AS m

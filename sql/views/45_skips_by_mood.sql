@@ -26,7 +26,7 @@ FROM (
             k.listens,
             k.skipped
         FROM users AS u
-        INNER JOIN counted_skips AS k ON u.user_key = k.user_key
+        INNER JOIN _counted_skips AS k ON u.user_key = k.user_key
         UNION ALL
         SELECT
             r.user_id,
@@ -34,7 +34,7 @@ FROM (
             r.mood,
             count(*) AS listens,
             sum(r.skipped) AS skipped
-        FROM recent_listens AS r
+        FROM _recent_listens AS r
         WHERE r.skipped IS NOT NULL
         GROUP BY r.user_id, r.display_name, r.mood
     ) AS e

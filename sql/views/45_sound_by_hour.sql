@@ -49,7 +49,7 @@ FROM (
             k.tempo,
             k.valence
         FROM users AS u
-        INNER JOIN counted_sounds AS k ON u.user_key = k.user_key
+        INNER JOIN _counted_sounds AS k ON u.user_key = k.user_key
         UNION ALL
         SELECT
             r.user_id,
@@ -65,7 +65,7 @@ FROM (
             sum(CAST(f.speechiness AS DOUBLE PRECISION)) AS speechiness,
             sum(CAST(f.tempo AS DOUBLE PRECISION)) AS tempo,
             sum(CAST(f.valence AS DOUBLE PRECISION)) AS valence
-        FROM recent_listens AS r
+        FROM _recent_listens AS r
         INNER JOIN audio_features AS f ON r.track_key = f.track_key
         GROUP BY r.user_id, r.display_name, r.hour
     ) AS e

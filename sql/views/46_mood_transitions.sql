@@ -29,7 +29,7 @@ FROM (
             k.to_mood,
             k.transitions
         FROM users AS u
-        INNER JOIN counted_transitions AS k ON u.user_key = k.user_key
+        INNER JOIN _counted_transitions AS k ON u.user_key = k.user_key
         UNION ALL
         SELECT
             f.user_id,

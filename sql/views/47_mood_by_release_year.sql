@@ -21,9 +21,9 @@ FROM (
             WHEN 'Sad' THEN k.sad
             ELSE k.unlabelled
         END AS listens
-    FROM ranked_people AS p
-    INNER JOIN counted_years AS k ON p.user_key = k.user_key
-    CROSS JOIN mood_names AS n
+    FROM _ranked_people AS p
+    INNER JOIN _counted_years AS k ON p.user_key = k.user_key
+    CROSS JOIN _mood_names AS n
     UNION ALL
     SELECT
         r.user_id,
@@ -47,8 +47,8 @@ FROM (
                 k.listens,
                 t.release_year,
                 coalesce(CASE WHEN p.track_key IS NULL THEN t.mood ELSE p.mood END, 'Unlabelled') AS mood
-            FROM unranked_plays AS k
-            INNER JOIN track_moods AS t ON k.track_key = t.track_key
+            FROM _unranked_plays AS k
+            INNER JOIN _track_moods AS t ON k.track_key = t.track_key
             LEFT JOIN person_labels AS p ON k.user_key = p.user_key AND k.track_key = p.track_key
             WHERE t.release_year IS NOT NULL
         ) AS h

@@ -17,8 +17,8 @@ FROM (
         k.place,
         k.artist,
         k.listens
-    FROM ranked_people AS p
-    INNER JOIN counted_top_artists AS k ON p.user_key = k.user_key
+    FROM _ranked_people AS p
+    INNER JOIN _counted_top_artists AS k ON p.user_key = k.user_key
     UNION ALL
     -- The window is in a query of its own: SQLite pushes no condition down into one of a UNION ALL that has windows.
     SELECT
@@ -55,7 +55,7 @@ FROM (
                     k.track_key,
                     k.listens,
                     CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END AS mood
-                FROM unranked_plays AS k
+                FROM _unranked_plays AS k
                 LEFT JOIN moods AS m
                     ON m.model_key IN (
                         (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),

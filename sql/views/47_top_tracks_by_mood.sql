@@ -19,8 +19,8 @@ FROM (
         k.place,
         k.track_key,
         k.listens
-    FROM ranked_people AS p
-    INNER JOIN counted_top_tracks AS k ON p.user_key = k.user_key
+    FROM _ranked_people AS p
+    INNER JOIN _counted_top_tracks AS k ON p.user_key = k.user_key
     UNION ALL
     SELECT
         r.user_id,
@@ -49,7 +49,7 @@ FROM (
                 g.track_key,
                 CAST(sum(g.listens) OVER same AS BIGINT) AS listens,
                 row_number() OVER same AS part
-            FROM unranked_plays AS g
+            FROM _unranked_plays AS g
             WINDOW same AS (PARTITION BY g.user_id, g.track_key)
         ) AS h
         LEFT JOIN moods AS m

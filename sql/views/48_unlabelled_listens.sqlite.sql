@@ -34,6 +34,6 @@ FROM (
             )
         )
 ) AS n
-INNER JOIN listen_times AS l
+INNER JOIN _listen_times AS l
     ON n.user_key = l.user_key AND n.played_at_ms = l.played_at_ms AND n.track_key = l.track_key
-INNER JOIN track_moods AS t ON n.track_key = t.track_key
+INNER JOIN _track_moods AS t ON n.track_key = t.track_key

@@ -13,5 +13,5 @@ SELECT
     s.share_expected,
     s.share_low,
     s.share_high
-FROM day_shares AS s
+FROM _day_shares AS s
 WHERE s.mood <> 'Unlabelled'

@@ -16,8 +16,8 @@ FROM (
         p.display_name,
         k.track_key,
         k.listens
-    FROM ranked_people AS p
-    INNER JOIN counted_unlabelled AS k ON p.user_key = k.user_key
+    FROM _ranked_people AS p
+    INNER JOIN _counted_unlabelled AS k ON p.user_key = k.user_key
     UNION ALL
     SELECT
         r.user_key,
@@ -34,7 +34,7 @@ FROM (
             g.track_key,
             CAST(sum(g.listens) OVER same AS BIGINT) AS listens,
             row_number() OVER same AS part
-        FROM unranked_plays AS g
+        FROM _unranked_plays AS g
         LEFT JOIN person_labels AS p ON g.user_key = p.user_key AND g.track_key = p.track_key
         -- By the keys alone, before anything is sorted or looked up for the many tracks that have a mood.
         WHERE
@@ -52,5 +52,5 @@ FROM (
     ) AS r
     WHERE r.part = 1
 ) AS h
-INNER JOIN track_moods AS t ON h.track_key = t.track_key
+INNER JOIN _track_moods AS t ON h.track_key = t.track_key
 LEFT JOIN person_labels AS o ON h.user_key = o.user_key AND h.track_key = o.track_key

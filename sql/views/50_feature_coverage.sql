@@ -1,18 +1,18 @@
 -- One row per feature source ('none' for tracks without features): number of tracks and listens that it covers, and
 -- their shares (0-1).
 CREATE VIEW feature_coverage AS
--- From the totals; from the listens while a row of stale_totals says that the totals must not be used.
+-- From the totals; from the listens while a row of _stale_totals says that the totals must not be used.
 WITH heard AS (
     SELECT
         coalesce(f.source_key, e.source_key) AS source_key,
         count(*) AS tracks
     FROM (
-        SELECT h.track_key FROM heard_tracks AS h
-        WHERE (SELECT count(*) FROM stale_totals) = 0
+        SELECT h.track_key FROM _heard_tracks AS h
+        WHERE (SELECT count(*) FROM _stale_totals) = 0
         UNION ALL
-        SELECT DISTINCT l.track_key FROM (SELECT count(*) AS reasons FROM stale_totals) AS s
+        SELECT DISTINCT l.track_key FROM (SELECT count(*) AS reasons FROM _stale_totals) AS s
         CROSS JOIN listens AS l
-        WHERE s.reasons > 0 AND (SELECT count(*) FROM stale_totals) > 0
+        WHERE s.reasons > 0 AND (SELECT count(*) FROM _stale_totals) > 0
     ) AS p
     LEFT JOIN audio_features AS f ON p.track_key = f.track_key
     LEFT JOIN estimated_features AS e ON p.track_key = e.track_key
@@ -23,7 +23,7 @@ played AS (
     SELECT
         t.source_key,
         sum(t.listens) AS listens
-    FROM listen_sources AS t
+    FROM _listen_sources AS t
     GROUP BY t.source_key
 ),
 

@@ -14,7 +14,7 @@ FROM (
         CAST(sum(s.listens) OVER same AS BIGINT) AS listens,
         CAST(sum(CASE WHEN s.source_key > 0 THEN s.listens ELSE 0 END) OVER same AS BIGINT) AS covered_listens,
         row_number() OVER same AS part
-    FROM listen_sources AS s
+    FROM _listen_sources AS s
     WINDOW same AS (PARTITION BY s.user_id)
 ) AS d
 WHERE d.part = 1

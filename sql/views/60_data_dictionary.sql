@@ -5,5 +5,5 @@ SELECT
     view_name,
     column_name,
     meaning
-FROM view_columns
+FROM _view_columns
 ORDER BY view_name, place

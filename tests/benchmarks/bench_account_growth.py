@@ -75,8 +75,8 @@ INSERT INTO numbers SELECT i FROM n;
 INSERT OR IGNORE INTO tracks (track_key, track_id, name, artists, kind) VALUES (1, 't', 't', 'a', 'track');
 INSERT OR IGNORE INTO sources (source_key, source) VALUES (1, 'recently_played');
 INSERT INTO users SELECT i, printf('user%09d', i), 'name ' || i, 'UTC', :now, :now FROM numbers;
-INSERT INTO accounts (user_key, last_pulled_at_ms, due_at_ms) SELECT i, :now - 5 * :hour, :now + :hour FROM numbers;
-UPDATE accounts SET due_at_ms = 0, last_pulled_at_ms = :now - 5 * :hour WHERE user_key <= :due;
+INSERT INTO _accounts (user_key, last_pulled_at_ms, due_at_ms) SELECT i, :now - 5 * :hour, :now + :hour FROM numbers;
+UPDATE _accounts SET due_at_ms = 0, last_pulled_at_ms = :now - 5 * :hour WHERE user_key <= :due;
 WITH RECURSIVE plays (j) AS (SELECT 1 UNION ALL SELECT j + 1 FROM plays WHERE j < :each)
 INSERT INTO listens (user_key, played_at_ms, track_key, source_key) SELECT i, :now - j * :hour, 1, 1 FROM numbers, plays
 """

@@ -249,10 +249,10 @@ def _bytes(url: str, table: str) -> int:
     if url.startswith("sqlite"):
         if table != "listens":
             return Path(make_url(url).database or "").stat().st_size
-        names = "('listens', 'mood_days')"
+        names = "('listens', '_mood_days')"
         with contextlib.closing(sqlite3.connect(make_url(url).database or "")) as file:
             return int(file.execute(f"SELECT sum(pgsize) FROM dbstat WHERE name IN {names}").fetchone()[0])  # noqa: S608
-    names = "'listens', 'mood_days'" if table == "listens" else "'plays'"
+    names = "'listens', '_mood_days'" if table == "listens" else "'plays'"
     engine = create_engine(url)
     with engine.connect() as connection:
         query = f"SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname IN ({names})"  # noqa: S608

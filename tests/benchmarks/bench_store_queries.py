@@ -113,7 +113,7 @@ def connect_all(database: Database) -> None:
     with database.write() as connection:
         connection.execute(
             text(
-                "INSERT INTO accounts (user_key, token) SELECT user_key, NULL FROM users WHERE true"
+                "INSERT INTO _accounts (user_key, token) SELECT user_key, NULL FROM users WHERE true"
                 " ON CONFLICT DO NOTHING"
             )
         )

@@ -78,7 +78,7 @@ def test_two_processes_spend_the_refresh_token_once(database: Database) -> None:
     assert reported == ["access-2"] * 3
     assert endpoint.spent == ["refresh-1"]
     with database.read() as connection:
-        row = connection.execute(text("SELECT state, token_version, refresh_owner FROM accounts")).one()
+        row = connection.execute(text("SELECT state, token_version, refresh_owner FROM _accounts")).one()
     assert tuple(row) == ("active", 2, None)
 
 

@@ -91,10 +91,11 @@ def _copy(latest: Database, first: Database) -> None:
         tables.reflect(target)
         known.reflect(source)
         for table in sorted(tables.sorted_tables, key=lambda table: table.name == "listens"):  # which refers by trigger
-            if table.name in ("schema_migrations", "mood_days") or table.name not in known.tables:
+            now = known.tables.get(table.name, known.tables.get(f"_{table.name}"))
+            if table.name in ("_schema_migrations", "mood_days") or now is None:
                 continue
-            shared = [column.name for column in table.columns if column.name in known.tables[table.name].columns]
-            found = source.execute(text(f"SELECT {', '.join(shared)} FROM {table.name}")).mappings()  # noqa: S608
+            shared = [column.name for column in table.columns if column.name in now.columns]
+            found = source.execute(text(f"SELECT {', '.join(shared)} FROM {now.name}")).mappings()  # noqa: S608
             if rows := [dict(row) for row in found]:
                 target.execute(table.delete())  # what the migration put there itself
                 target.execute(table.insert(), rows)
@@ -103,7 +104,7 @@ def _copy(latest: Database, first: Database) -> None:
 
 def _narrow_days(source: Connection) -> Iterator[dict[str, Any]]:
     """The daily counts with a row a mood, as the first schema had them."""
-    for row in source.execute(text("SELECT * FROM mood_days")).mappings():
+    for row in source.execute(text("SELECT * FROM _mood_days")).mappings():
         for mood in ("Calm", "Energetic", "Happy", "Sad", "Unlabelled"):
             if listens := row[mood.lower()]:
                 uncertain = row.get(f"uncertain_{mood.lower()}", 0)

@@ -17,7 +17,16 @@ from tests.crashes.homes import NOW
 
 Outcome = dict[str, list[str]]
 
-_BOOKKEEPING = {"batches", "api_calls", "epochs", "schema_migrations", "imported_files", "imports", "fences", *COUNTED}
+_BOOKKEEPING = {
+    "_batches",
+    "_api_calls",
+    "_epochs",
+    "_schema_migrations",
+    "_imported_files",
+    "_imports",
+    "_fences",
+    *COUNTED,
+}
 """Tables that record how the facts came in; ``verify`` holds the ledger against lake and SQL.
 
 The counts of earlier listens too, which a run may leave to the next one: the views are right without them.

@@ -103,7 +103,7 @@ def test_a_damaged_database_is_named_and_rebuild_heals_it(crashes: Crashes, dama
         (away,) = home.glob("moodlog.db.damaged-*Z")
         found = outcome_of(settings)
         # What is nowhere but in SQL is learnt again: which weights a version stands for, and which source refuses.
-        gone = ["SQL models", "SQL source_availability", "SQL done_until"]
+        gone = ["SQL models", "SQL _source_availability", "SQL _done_until"]
         if "no account could be read" in said:  # people connect again
             gone += ["SQL accounts", "tokens"]
         for name in set(gone) & expected.keys():

@@ -16,7 +16,7 @@ from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database
 from mood_core.store.engine import view_comments
 from mood_core.store.engine.migrate import is_current, migrate
-from mood_core.store.engine.view_comments import INNER, view_meanings
+from mood_core.store.engine.view_comments import is_inner, view_meanings
 from mood_core.usecases.batches import Batches
 from tests.store_data import NOW, ExtendedListen, features, moods, query, set_current, users
 
@@ -186,7 +186,7 @@ def test_the_database_explains_its_views(history: Database) -> None:
     assert {view: text for view, column, text in rows if column is None} == {
         view: meaning.comment for view, meaning in meanings.items()
     }
-    assert not INNER & {row[0] for row in rows}
+    assert not [row[0] for row in rows if is_inner(row[0])]
     _is_commented(history, "mood_daily", meanings["mood_daily"].comment, meanings["mood_daily"].columns["share_low"])
 
 

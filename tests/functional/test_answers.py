@@ -59,7 +59,7 @@ def shown(database: Database, user: str, track: str) -> set[tuple[object, ...]]:
 
 
 def test_answers_have_their_meaning_in_sql(migrated: Database) -> None:
-    rows = query(migrated, "SELECT answer, mood, p_calm, p_energetic, p_happy, p_sad, mood_set FROM answer_labels")
+    rows = query(migrated, "SELECT answer, mood, p_calm, p_energetic, p_happy, p_sad, mood_set FROM _answer_labels")
     assert {row[0] for row in rows} == set(ANSWERS) - {UNDONE}
     for given, mood, *chances, mood_set in rows:
         named = moods_in(given)
@@ -105,7 +105,7 @@ def test_an_answer_is_the_label_of_all_listens_of_the_person_alone(migrated: Dat
         assert shown(migrated, ADA, "t0") == {wanted}
         assert shown(migrated, GRACE, "t0") == before
         views_are_right(migrated)
-        assert len(query(migrated, "SELECT 1 FROM counted_people")) == 2  # kept, not thrown away
+        assert len(query(migrated, "SELECT 1 FROM _counted_people")) == 2  # kept, not thrown away
         assert days_are_right(migrated)
         keep_up(migrated, step_ms=86_400_000)
     assert undo_answer(ADA, "t0", AnswerRows(migrated), batches, now=NOW).answer == NONE  # type: ignore[union-attr]

@@ -160,13 +160,13 @@ def test_views_are_their_definitions_after_any_changes(
     migrated: Database, tmp_path: Path, changes: list[tuple[object, ...]]
 ) -> None:
     with migrated.write() as connection:
-        for table in (*COUNTED, "mood_days", "listen_totals", "covered_listens", "heard_tracks", "stale_totals"):
+        for table in (*COUNTED, "_mood_days", "_listen_totals", "_covered_listens", "_heard_tracks", "_stale_totals"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
-        for table in ("waiting_listens", "listens", "moods", "mood_answers", "person_labels", "audio_features"):
+        for table in ("_waiting_listens", "listens", "moods", "mood_answers", "person_labels", "audio_features"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
-        for table in ("users", "batches", "models"):
+        for table in ("users", "_batches", "models"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
-        connection.execute(text("UPDATE epochs SET epoch = epoch + 1"))  # caches of keys and labels
+        connection.execute(text("UPDATE _epochs SET epoch = epoch + 1"))  # caches of keys and labels
     batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
     for step, (kind, *values) in enumerate([("current", "m/1"), *changes, ("count", 0)]):
         CHANGES[str(kind)](migrated, batches, NOW + timedelta(seconds=step), *values)
@@ -201,7 +201,7 @@ def test_a_later_listen_leaves_the_counts_and_an_earlier_one_deletes_those_of_it
     batches = small_history(open_lake(str(tmp_path / "lake")), migrated)
     assert keep_up(migrated, step_ms=86_400_000) == 2
     assert keep_up(migrated, step_ms=86_400_000) == 0
-    counted = "SELECT user_id FROM counted_people AS c INNER JOIN users AS u ON u.user_key = c.user_key ORDER BY 1"
+    counted = "SELECT user_id FROM _counted_people AS c INNER JOIN users AS u ON u.user_key = c.user_key ORDER BY 1"
     batches.add(LISTENS, listens([("ada", datetime(2026, 12, 1, tzinfo=UTC), "t1")]), now=NOW)
     assert query(migrated, counted) == [("ada",), ("grace",)]
     batches.add(LISTENS, listens([("ada", datetime(2026, 8, 1, tzinfo=UTC), "t1")]), now=NOW)
@@ -232,4 +232,4 @@ def test_hundreds_of_people_are_counted_in_one_transaction(migrated: Database, t
     plays = [(person, NOW - timedelta(days=day), "t0") for person in people for day in (30, 1)]
     batches.add(LISTENS, listens(plays), now=NOW)
     assert keep_up(migrated, step_ms=1) == 402  # PostgreSQL ran out of locks for its temporary tables
-    assert query(migrated, "SELECT count(*) FROM counted_sessions AS c WHERE c.listens = 1")[0][0] >= 400
+    assert query(migrated, "SELECT count(*) FROM _counted_sessions AS c WHERE c.listens = 1")[0][0] >= 400

@@ -62,7 +62,7 @@ def batches(migrated: Database, tmp_path: Path) -> Batches:
 
 
 def _shown(database: Database) -> dict[str, tuple[str, int | None, str | None]]:
-    rows = query(database, "SELECT track_id, model_version, estimated, feature_source FROM track_moods")
+    rows = query(database, "SELECT track_id, model_version, estimated, feature_source FROM _track_moods")
     return {track_id: rest for track_id, *others in rows for rest in (tuple(others),)}
 
 
@@ -94,7 +94,7 @@ def test_later_listens_of_estimated_tracks_are_counted_with_their_mood(batches: 
     with migrated.read() as connection:
         assert totals_add_up(connection)
     covered = (
-        "SELECT s.source, sum(c.listens) FROM covered_listens AS c JOIN sources AS s USING (source_key) GROUP BY 1"
+        "SELECT s.source, sum(c.listens) FROM _covered_listens AS c JOIN sources AS s USING (source_key) GROUP BY 1"
     )
     assert {source: int(count) for source, count in query(migrated, covered)} == {"catalog": 9, "estimated:test": 4}
 
@@ -103,7 +103,7 @@ def test_exact_features_replace_estimated_ones(batches: Batches, migrated: Datab
     assert {track.track_id for track in FeatureRows(migrated).tracks_without_features()} == {"c", LOCAL, "none"}
     batches.add(AUDIO_FEATURES, features(["c"]), now=NOW)
     assert _shown(migrated)["c"] == (EXACT_VERSION, None, None)
-    assert query(migrated, "SELECT unlabelled_reason FROM track_moods WHERE track_id = 'c'") == [("not labelled yet",)]
+    assert query(migrated, "SELECT unlabelled_reason FROM _track_moods WHERE track_id = 'c'") == [("not labelled yet",)]
     assert days_are_right(migrated)
     assert _label(migrated, batches, ESTIMATED).labelled == 0
     assert _label(migrated, batches, EXACT).labelled == 1

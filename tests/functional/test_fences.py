@@ -187,7 +187,7 @@ def test_a_lock_that_was_lost_unnoticed_lets_nothing_be_committed(migrated: Data
     insert = "INSERT INTO sources (source) VALUES ('late')"
     with named_lock(migrated, NamedLock.UPKEEP):
         with migrated.write() as connection:
-            connection.execute(text("UPDATE fences SET number = number + 1 WHERE name = 'upkeep'"))
+            connection.execute(text("UPDATE _fences SET number = number + 1 WHERE name = 'upkeep'"))
         with pytest.raises(LockLost, match="run this again"), migrated.write() as connection:
             connection.exec_driver_sql(insert)
         with pytest.raises(LockLost), migrated.load() as connection:

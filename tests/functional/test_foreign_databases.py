@@ -53,7 +53,7 @@ def test_another_projects_database_is_refused_and_then_shared(
     assert "kept" in _moodlog("setup", "--database").output
 
 
-@pytest.mark.parametrize("clash", ["CREATE TABLE users (id INTEGER)", "CREATE TABLE schema_migrations (version TEXT)"])
+@pytest.mark.parametrize("clash", ["CREATE TABLE users (id INTEGER)", "CREATE TABLE _schema_migrations (version TEXT)"])
 def test_a_table_of_the_same_name_is_never_taken(
     home: Path, bare_database_url: str, monkeypatch: pytest.MonkeyPatch, clash: str
 ) -> None:
@@ -64,6 +64,18 @@ def test_a_table_of_the_same_name_is_never_taken(
     refused = _moodlog("setup", "--database")
     assert (refused.exit_code, clash.split()[2] in refused.output) == (78, True)
     assert _tables(bare_database_url) == before
+
+
+def test_the_migrations_of_another_program_do_not_clash(
+    home: Path, bare_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _execute(bare_database_url, "CREATE TABLE schema_migrations (version TEXT)")
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", bare_database_url)
+    assert _moodlog("status").exit_code == 78
+    done = _moodlog("setup", "--database")
+    assert done.exit_code == 0, done.output
+    assert {"schema_migrations", "_schema_migrations"} <= _tables(bare_database_url)
+    assert _moodlog("status").exit_code == 0
 
 
 def test_a_refused_sqlite_file_keeps_every_byte(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

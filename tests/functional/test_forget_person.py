@@ -73,7 +73,7 @@ def _assert_forgotten(standin: StandIn, user_id: str, others: dict[str, list[tup
         assert contents(workspace) == others
         assert _files_with(workspace.lake, user_id) == []
         with workspace.database.read() as connection:
-            for table in ("accounts", "mood_days"):
+            for table in ("_accounts", "_mood_days"):
                 orphans = f"SELECT count(*) FROM {table} WHERE user_key NOT IN (SELECT user_key FROM users)"  # noqa: S608
                 assert connection.scalar(text(orphans)) == 0
     verified = _moodlog("verify", "--deep")
@@ -109,7 +109,7 @@ def test_who_is_only_in_the_lake_goes_too(ids: list[str], standin: StandIn, tmp_
         others = _of_others(workspace, ids[0])
         name = workspace.accounts.all([ids[0]])[0].display_name
         with workspace.database.write() as connection:
-            for table in (*rebuilding._FILLED_BY_THE_LAKE, "accounts", "imported_files", *rebuilding._REFERRED_TO):
+            for table in (*rebuilding._FILLED_BY_THE_LAKE, "_accounts", "_imported_files", *rebuilding._REFERRED_TO):
                 connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
         assert workspace.accounts.all() == []
     unknown = _moodlog("forget", "--user", "nobody", "--yes")
@@ -240,7 +240,7 @@ def test_killed_at_any_step_the_next_run_completes_it(
         with contextlib.suppress(Killed):
             module.forget_person(ids[0], workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
         with workspace.database.write() as connection:  # the lease of a process that has ended is released
-            connection.execute(text("UPDATE accounts SET claimed_by = NULL"))
+            connection.execute(text("UPDATE _accounts SET claimed_by = NULL"))
     if calls >= nth:
         assert "forgotten: users" in _moodlog("verify").output
         assert _moodlog("users", "resume", ids[0]).exit_code == 2, "nobody is pulled again while being forgotten"

@@ -69,18 +69,18 @@ def test_labels_by_another_process_are_counted(batches: Batches, migrated: Datab
     other.close()
     _listen(batches, 3, "abcd")
     assert days_are_right(migrated)
-    assert query(migrated, "SELECT sum(calm), sum(unlabelled) FROM mood_days") == [(8, 7)]
+    assert query(migrated, "SELECT sum(calm), sum(unlabelled) FROM _mood_days") == [(8, 7)]
 
 
 def test_a_load_that_fails_leaves_no_keys_behind(batches: Batches, migrated: Database, tmp_path: Path) -> None:
     lake = open_lake(str(tmp_path / "lake"))
     new = lake.write(LISTENS, listens([("ada", NOW + timedelta(hours=1), "new")]), created_at=NOW)
     with migrated.write() as connection:
-        connection.execute(text("ALTER TABLE mood_days RENAME TO put_away"))
+        connection.execute(text("ALTER TABLE _mood_days RENAME TO put_away"))
     with pytest.raises(StoreError):
         load_batch(migrated, *lake.stream(new.path), now=NOW)
     with migrated.write() as connection:
-        connection.execute(text("ALTER TABLE put_away RENAME TO mood_days"))
+        connection.execute(text("ALTER TABLE put_away RENAME TO _mood_days"))
     # Another track takes the key that the failed load gave to "new" on SQLite.
     Batches(lake, migrated).add(TRACKS, tracks("between"), now=NOW)
     assert load_batch(migrated, *lake.stream(new.path), now=NOW)
@@ -117,7 +117,7 @@ def test_labels_deleted_by_hand_are_not_cached(batches: Batches, migrated: Datab
     _listen(batches, 1, "ab")
     with migrated.write() as connection:
         connection.execute(text("DELETE FROM moods WHERE mood = 'Sad'"))
-        connection.execute(text("DELETE FROM mood_days"))
+        connection.execute(text("DELETE FROM _mood_days"))
         connection.execute(text("DELETE FROM listens"))
     _listen(batches, 2, "ab")
-    assert query(migrated, "SELECT sad, happy, unlabelled FROM mood_days") == [(0, 1, 1)]
+    assert query(migrated, "SELECT sad, happy, unlabelled FROM _mood_days") == [(0, 1, 1)]

@@ -93,7 +93,7 @@ def test_sets_and_positions_are_in_the_views(migrated: Database) -> None:
     shares = _probabilities()
     places, sets = positions(shares), label(shares, 0.5, THRESHOLDS).set_names()
     columns = "mood_set, uncertain, soft, lively, mood_valence, mood_energy, mood_valence_sd, mood_energy_sd"
-    for view in ("track_moods", "mood_history"):
+    for view in ("_track_moods", "mood_history"):
         for track, chosen, uncertain, *numbers in query(
             migrated,
             f"SELECT DISTINCT track_id, {columns} FROM {view} WHERE mood IS NOT NULL",  # noqa: S608
@@ -182,7 +182,7 @@ def test_labels_of_an_older_moodlog_have_no_set(migrated: Database, tmp_path: Pa
     _, rows = lake.read(next(path for path in lake.paths("moods")))
     assert rows["mood_set"].null_count == 1
     rebuild(lake, migrated, now=NOW)
-    assert query(migrated, "SELECT mood, mood_set, uncertain FROM track_moods") == [("Sad", None, 1)]
+    assert query(migrated, "SELECT mood, mood_set, uncertain FROM _track_moods") == [("Sad", None, 1)]
 
 
 @pytest.mark.parametrize("wrong", ["Sad|Calm", "Bored", "", "Happy|Sad"])

@@ -32,10 +32,10 @@ from tests.store_data import NOW, all_digests, listens, query
 pytestmark = pytest.mark.postgresql
 
 _ALONE = (
-    "SELECT u.user_id, a.token, a.token_version, a.state, a.authorised_at_ms, a.last_pulled_at_ms FROM accounts AS a"
+    "SELECT u.user_id, a.token, a.token_version, a.state, a.authorised_at_ms, a.last_pulled_at_ms FROM _accounts AS a"
     " JOIN users AS u ON u.user_key = a.user_key",
-    "SELECT endpoint, minute_ms, calls, failures FROM api_calls",
-    "SELECT endpoint, not_before_ms, reason FROM rate_limits",
+    "SELECT endpoint, minute_ms, calls, failures FROM _api_calls",
+    "SELECT endpoint, not_before_ms, reason FROM _rate_limits",
     "SELECT model_version, is_current, weights_sha256 FROM models",
 )
 
@@ -79,7 +79,7 @@ def test_there_and_back_with_accounts_tokens_and_calls(
     monkeypatch.setenv("MOODLOG_DATABASE_URL", postgres_url)
     done = _moodlog("move", "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["rows"]["accounts"] == 3
+    assert json.loads(done.stdout)["rows"]["_accounts"] == 3
     with workspace_of(standin) as workspace:
         assert _seen(workspace) == before
         standin.clock.advance(timedelta(hours=3))  # access tokens have ended: the refresh tokens work
@@ -231,7 +231,7 @@ def test_killed_in_the_middle_of_the_copy_everything_arrives_once(
             source = open_database(f"sqlite:///{file}")
             assert query(source, "PRAGMA integrity_check") == [("ok",)]
             assert (all_digests(source), _alone(source)) == (held, before[1])
-            unfinished += query(source, "SELECT count(*) FROM database_moves") == [(0,)]
+            unfinished += query(source, "SELECT count(*) FROM _database_moves") == [(0,)]
             source.close()
             done = _moodlog("move")
             assert done.exit_code == 0, (number, killed.stderr, done.output)

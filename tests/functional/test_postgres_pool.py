@@ -11,7 +11,7 @@ from tests.postgres_pool import PostgresPool
 
 pytestmark = pytest.mark.postgresql
 _NEW_KEY = "INSERT INTO models (model_version) VALUES ('m/1') RETURNING model_key"
-_COUNTS = "SELECT (SELECT count(*) FROM models), (SELECT count(*) FROM schema_migrations)"
+_COUNTS = "SELECT (SELECT count(*) FROM models), (SELECT count(*) FROM _schema_migrations)"
 
 
 def _answer(url: str, sql: str) -> object:
@@ -28,7 +28,7 @@ def test_rows_and_keys_are_as_in_a_new_one(postgres_server: str, postgres_templa
     with pool.database() as first:
         new = _answer(first, _COUNTS)
         key = _answer(first, _NEW_KEY)
-        _answer(first, "DELETE FROM schema_migrations")
+        _answer(first, "DELETE FROM _schema_migrations")
         left_open = psycopg.connect(make_url(first).set(drivername="postgresql").render_as_string())
         left_open.execute("LOCK TABLE models")
     with pool.database() as second, pool.database() as third:

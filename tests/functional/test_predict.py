@@ -91,7 +91,7 @@ def test_a_track_by_id_uri_or_address(home: Path, standin: StandIn, monkeypatch:
         one_night(workspace)
         with workspace.database.read() as connection:
             track_id, track, mood = connection.exec_driver_sql(
-                "SELECT track_id, track, mood FROM track_moods WHERE mood IS NOT NULL LIMIT 1"
+                "SELECT track_id, track, mood FROM _track_moods WHERE mood IS NOT NULL LIMIT 1"
             ).one()
     for reference in (track_id, f"spotify:track:{track_id}", f"https://open.spotify.com/track/{track_id}?si=x"):
         done = _moodlog("predict", reference)

@@ -50,7 +50,7 @@ def people(migrated: Database, tmp_path: Path) -> Callable[[Mapping[str, Sequenc
             LISTENS, listens((person, NOW - ago, "t") for person, given in plays.items() for ago in given), now=NOW
         )
         with migrated.write() as connection:
-            connection.execute(text("INSERT INTO accounts (user_key) SELECT user_key FROM users"))
+            connection.execute(text("INSERT INTO _accounts (user_key) SELECT user_key FROM users"))
         return Accounts(migrated)
 
     return store

@@ -107,7 +107,7 @@ def test_a_refused_call_takes_no_turn(migrated: Database) -> None:
     with pytest.raises(Exception, match="budget"):
         ledger.before_call("me")
     with migrated.read() as connection:
-        paid_until = connection.scalar(text("SELECT paid_until_us FROM rate_budgets"))
+        paid_until = connection.scalar(text("SELECT paid_until_us FROM _rate_budgets"))
     assert paid_until == (1_800_000_000 + 31) * 1_000_000
     assert clock.slept == []
 

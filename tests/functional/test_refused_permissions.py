@@ -147,7 +147,7 @@ def test_a_time_from_a_wrong_clock_holds_nothing_up(workspace: Workspace, standi
     far = to_ms(standin.clock.now() + timedelta(days=900))
     with workspace.database.write() as connection:
         connection.execute(
-            text("UPDATE accounts SET permission_retry_at_ms = :far WHERE state <> 'active'"), {"far": far}
+            text("UPDATE _accounts SET permission_retry_at_ms = :far WHERE state <> 'active'"), {"far": far}
         )
     assert workspace.try_refused_permissions() == [standin.listeners[0].account_id]
 

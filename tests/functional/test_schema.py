@@ -9,10 +9,12 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 from sqlalchemy import inspect
 
+from mood_core.lake.schema import DATASETS
 from mood_core.store import Database, open_database
 from mood_core.store.engine import migrate
 from mood_core.store.engine.migrate import is_current
 from mood_core.store.engine.sql_files import sql_files
+from mood_core.store.engine.view_comments import is_inner
 from tests.databases import postgres_database
 from tests.store_data import NOW, query
 
@@ -27,9 +29,9 @@ _POSTGRESQL = {
     " AND (SELECT relkind FROM pg_class WHERE oid = attrelid) IN ('r', 'v')",
     "tables": "SELECT relname, relkind, reloptions, obj_description(oid, 'pg_class'), relacl::text,"
     " CASE WHEN relkind = 'v' THEN pg_get_viewdef(oid) END FROM pg_class WHERE relkind IN ('r', 'v', 'S')",
-    "constraints": "SELECT conrelid::regclass::text, replace(conname, 'wide_', ''), pg_get_constraintdef(oid)"
+    "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
     " FROM pg_constraint WHERE contype <> 'n'",  # the columns say it, and only since PostgreSQL 18 it has a name
-    "indexes": "SELECT indrelid::regclass::text, replace(pg_get_indexdef(indexrelid), 'wide_', '') FROM pg_index",
+    "indexes": "SELECT indrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index",
     "triggers": "SELECT tgname, pg_get_triggerdef(oid), tgenabled FROM pg_trigger WHERE NOT tgisinternal",
     "functions": "SELECT proname, pg_get_functiondef(oid) FROM pg_proc",
 }
@@ -71,7 +73,12 @@ def test_the_database_itself_explains_its_tables(migrated: Database) -> None:
 def test_each_table_says_what_it_has(migrated: Database) -> None:
     bodies = re.findall(r"^CREATE TABLE (\w+) \(\n(.*)$", _schema("postgresql"), re.MULTILINE)
     assert not [table for table, first_line in bodies if not re.match(r" +-- [A-Z]", first_line)]
-    assert {"schema_migrations", *(table for table, _ in bodies)} == set(inspect(migrated.engine).get_table_names())
+    assert {"_schema_migrations", *(table for table, _ in bodies)} == set(inspect(migrated.engine).get_table_names())
+
+
+def test_only_facts_and_what_they_refer_to_have_no_prefix(migrated: Database) -> None:
+    names = {"sources", "models", "end_reasons", "artist_credits", "person_labels"}
+    assert {table for table in inspect(migrated.engine).get_table_names() if not is_inner(table)} == {*DATASETS, *names}
 
 
 def _schema(dialect: str) -> str:
@@ -98,12 +105,12 @@ def _structure(database: Database) -> dict[str, list[str]]:
         }
         return {kind: sorted(map(repr, query(database, sql))) for kind, sql in kinds.items()}
     rows = query(database, "SELECT name, coalesce(sql, '') FROM sqlite_master ORDER BY type, name")
-    return {name: [_plain(name, sql)] for name, sql in rows}
+    return {name: [_plain(sql)] for name, sql in rows}
 
 
-def _plain(name: str, sql: str) -> str:
-    """The statement on one line, without quotes around the name and with one spelling of types."""
-    sql = re.sub(r"--.*", "", sql).replace(f'"{name}"', name)
+def _plain(sql: str) -> str:
+    """The statement on one line, without quotes around names and with one spelling of types."""
+    sql = re.sub(r"--.*|\"", "", sql)
     for spelling, same in _SAME_TYPES.items():
         sql = sql.replace(spelling, same)
     return re.sub(r"\s*([(),])\s*", r"\1", " ".join(sql.split()))

@@ -36,7 +36,7 @@ def _people(database: Database, folder: Path, heard: Mapping[str, Iterable[int]]
     with database.write() as connection:
         connection.execute(
             text(
-                "INSERT INTO accounts (user_key, state, authorised_at_ms, last_pulled_at_ms, token, token_version)"
+                "INSERT INTO _accounts (user_key, state, authorised_at_ms, last_pulled_at_ms, token, token_version)"
                 " SELECT user_key, 'active', :now, :now, NULL, 1 FROM users"
             ),
             {"now": to_ms(NOW - timedelta(hours=1))},

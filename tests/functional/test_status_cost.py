@@ -43,7 +43,7 @@ def _from_the_listens(database: Database) -> list[list[dict[str, Any]]]:
         mark_stale(connection, "test")
     read = _shown(database)
     with database.write() as connection:
-        connection.execute(text("DELETE FROM stale_totals WHERE reason = 'test'"))
+        connection.execute(text("DELETE FROM _stale_totals WHERE reason = 'test'"))
     return read
 
 

@@ -140,3 +140,5 @@ def _migrate_until(version: str, database: Database, monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patch:
         patch.setattr(migrate, "sql_files", lambda kind, _dialect: found.get(kind, []))
         migrate.migrate(database, now=NOW)
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE _schema_migrations RENAME TO schema_migrations")

@@ -52,7 +52,7 @@ def test_rebuild_gives_the_same_rows_and_keeps_accounts(lake: Lake, migrated: Da
     TokenRows(migrated).write("ada", b"secret", authorised_at=NOW, expected_version=None)
     before = all_digests(migrated)
     report = rebuild(lake, migrated, now=NOW)
-    assert report.files == len(query(migrated, "SELECT * FROM batches"))
+    assert report.files == len(query(migrated, "SELECT * FROM _batches"))
     assert all_digests(migrated) == before
     assert before["listens"]["ada"][0] == 48
     stored = TokenRows(migrated).read("ada")
@@ -232,7 +232,7 @@ def test_labels_of_two_versions_stand_side_by_side_and_the_old_ones_can_go(lake:
     batches = small_history(lake, migrated)
     names = {f"t{index}": "Happy" for index in range(6)}
     batches.add(MOODS, moods(names, "m/2"), now=NOW)
-    shown = query(migrated, "SELECT count(*) FROM track_moods WHERE mood = 'Happy' AND model_version = 'm/1'")
+    shown = query(migrated, "SELECT count(*) FROM _track_moods WHERE mood = 'Happy' AND model_version = 'm/1'")
     assert shown == [(1,)]
     rows = MoodRows(migrated)
     found = agreement(rows, "m/1", "m/2")

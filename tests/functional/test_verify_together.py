@@ -130,12 +130,12 @@ def _foreign(lake: Lake, _database: Database) -> None:
 
 def _wrong_days(_lake: Lake, database: Database) -> None:
     with database.write() as connection:
-        connection.exec_driver_sql("DELETE FROM mood_days")
+        connection.exec_driver_sql("DELETE FROM _mood_days")
 
 
 def _wrong_totals(_lake: Lake, database: Database) -> None:
     with database.write() as connection:
-        connection.exec_driver_sql("DELETE FROM listen_totals")
+        connection.exec_driver_sql("DELETE FROM _listen_totals")
 
 
 def _changed_rows(_lake: Lake, database: Database) -> None:
@@ -157,7 +157,7 @@ def test_rows_given_to_another_person_are_found_without_a_deep_comparison(lake: 
     assert verify(lake, migrated, now=NOW).findings == []
     _rows_of_another_person(lake, migrated)
     found = verify(lake, migrated, now=NOW).findings
-    assert {finding.subject for finding in found} == {"mood_days", "listen_totals"}
+    assert {finding.subject for finding in found} == {"_mood_days", "_listen_totals"}
     _rebuild(lake, migrated)
     assert verify(lake, migrated, now=NOW, deep=True).findings == []
 
@@ -174,7 +174,7 @@ def _damaged_file(lake: Lake, _database: Database) -> None:
 
 
 def _put_back(lake: Lake, database: Database) -> None:
-    for row in query(database, "SELECT path FROM batches"):
+    for row in query(database, "SELECT path FROM _batches"):
         kept = Path(lake.root).parent / Path(row[0]).name
         if kept.exists():
             shutil.move(kept, Path(lake.root) / row[0])

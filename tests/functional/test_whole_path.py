@@ -118,7 +118,7 @@ def test_what_an_earlier_run_published_but_did_not_load_is_loaded(standin: Stand
         # A run that died after publishing: its listens are in the lake and neither in the ledger nor in SQL.
         with workspace.database.write() as connection:
             connection.execute(text("DELETE FROM listens"))
-            connection.execute(text("DELETE FROM batches WHERE dataset = 'listens'"))
+            connection.execute(text("DELETE FROM _batches WHERE dataset = 'listens'"))
         assert contents(workspace) != undisturbed
         assert workspace.batches.finish(now=workspace.now()) == 1
         assert contents(workspace) == undisturbed

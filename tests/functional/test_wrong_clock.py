@@ -200,7 +200,7 @@ def test_leases_of_another_host_whose_clock_was_ahead_hold_nothing(
         ahead = TokenRows(workspace.database, wall_clock=(NOW + AHEAD).timestamp)
         assert ahead.acquire_refresh_lease(ids[0], "x", 45.0)
         with workspace.database.write() as connection:
-            connection.exec_driver_sql("UPDATE accounts SET refresh_owner = 'another-host:7:x'")
+            connection.exec_driver_sql("UPDATE _accounts SET refresh_owner = 'another-host:7:x'")
         here = TokenRows(workspace.database, wall_clock=NOW.timestamp)
         assert here.acquire_refresh_lease(ids[0], "y", 45.0)
         assert not TokenRows(workspace.database, wall_clock=NOW.timestamp).acquire_refresh_lease(ids[0], "z", 45.0)

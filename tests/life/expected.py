@@ -82,7 +82,7 @@ def _stored(workspace: Workspace) -> tuple[dict[str, list[tuple[Key, str]]], dic
     stored: dict[str, list[tuple[Key, str]]] = {}
     gaps: dict[str, set[Span]] = {}
     history = (
-        "SELECT u.user_id, l.played_at_ms, t.track_id, l.local_day FROM listen_times AS l"
+        "SELECT u.user_id, l.played_at_ms, t.track_id, l.local_day FROM _listen_times AS l"
         " JOIN users AS u ON u.user_key = l.user_key JOIN tracks AS t ON t.track_key = l.track_key"
     )
     between = "SELECT u.user_id, g.starts_at_ms, g.ends_at_ms FROM gaps AS g JOIN users AS u ON u.user_key = g.user_key"

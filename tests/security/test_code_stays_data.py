@@ -86,7 +86,7 @@ _INJECTIONS = [
     'ada" OR ""="',
     "%",
     "ada\\' --",
-    "') UNION SELECT token FROM accounts --",
+    "') UNION SELECT token FROM _accounts --",
 ]
 
 

@@ -74,7 +74,7 @@ def test_every_view_and_example_can_be_read(analyst: psycopg.Connection) -> None
 def test_no_table_can_be_read_and_nothing_written(owner: Database, analyst: psycopg.Connection) -> None:
     with owner.read() as connection:
         tables = list(connection.scalars(text(_TABLES)))
-    assert "accounts" in tables
+    assert "_accounts" in tables
     for table in tables:
         for statement in ("SELECT * FROM {}", "DELETE FROM {}", "INSERT INTO {} DEFAULT VALUES", "DROP TABLE {}"):
             with pytest.raises(errors.InsufficientPrivilege):
@@ -87,7 +87,7 @@ def test_no_table_can_be_read_and_nothing_written(owner: Database, analyst: psyc
 @pytest.mark.postgresql
 def test_views_made_anew_can_be_read_at_once(owner: Database, analyst: psycopg.Connection) -> None:
     with owner.write() as connection:
-        connection.execute(text("UPDATE schema_migrations SET sha256 = 'older' WHERE name LIKE 'view/%'"))
+        connection.execute(text("UPDATE _schema_migrations SET sha256 = 'older' WHERE name LIKE 'view/%'"))
     migrate(owner, now=NOW)
     assert analyst.execute("SELECT count(*) FROM mood_history").fetchone() == (32,)
 

@@ -156,7 +156,7 @@ def test_comments_are_not_sent() -> None:
 
 
 def test_a_lock_of_rows_is_left_out_in_sqlite() -> None:
-    assert in_sqlite("SELECT number FROM fences FOR SHARE OF a") == "SELECT number FROM fences"
+    assert in_sqlite("SELECT number FROM _fences FOR SHARE OF a") == "SELECT number FROM _fences"
 
 
 def test_an_option_is_part_of_a_statement_only_where_it_is_chosen() -> None:

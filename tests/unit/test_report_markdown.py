@@ -49,7 +49,7 @@ def test_people_of_one_name_are_not_mixed(tmp_path: Path) -> None:
             day = (NOW - datetime(1970, 1, 1, tzinfo=UTC)).days
             connection.execute(
                 text(
-                    "INSERT INTO mood_days (user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm,"
+                    "INSERT INTO _mood_days (user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm,"
                     " uncertain_energetic, uncertain_happy, uncertain_sad)"
                     " VALUES (:key, :day, 0, 0, 0, 3, 0, 0, 0, 0, 0)"
                 ),

@@ -12,6 +12,12 @@ from mood_core.errors import ConfigError, StoreBusy
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_files
+from mood_core.store.engine.tables import (
+    EARLIER_MIGRATIONS_TABLE,
+    MIGRATIONS_COLUMNS,
+    MIGRATIONS_TABLE,
+    migrations_table,
+)
 
 _NAMED = 3
 _WAIT_S = 60.0
@@ -42,7 +48,7 @@ def refuse_clashes(database: Database) -> None:
         StoreError: It cannot be read.
     """
     files = [*sql_files("schema", database.dialect), *sql_files("views", database.dialect)]
-    ours = {"schema_migrations", *(name.lower() for file in files for name in _CREATES.findall(file.text))}
+    ours = {MIGRATIONS_TABLE, *(name.lower() for file in files for name in _CREATES.findall(file.text))}
     clashes = [table for table in foreign_tables(database) if table.lower() in ours]
     if clashes:
         raise ConfigError(
@@ -60,7 +66,7 @@ def foreign_tables(database: Database) -> list[str]:
     if database.file is not None:
         return _of_sqlite(database.file)
     with database.read() as connection:
-        if connection.scalar(query("own_columns")) == 3:
+        if migrations_table(connection):
             return []
         return list(connection.scalars(query("foreign_tables")))
 
@@ -72,9 +78,10 @@ def _of_sqlite(file: Path) -> list[str]:
     try:
         uri = f"{file.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT_S)) as connection:
-            columns = connection.execute(query("sqlite_columns").text, {"table": "schema_migrations"})
-            if {"name", "sha256", "applied_at_ms"} <= {name for name, _ in columns}:
-                return []
+            for table in (MIGRATIONS_TABLE, EARLIER_MIGRATIONS_TABLE):
+                columns = connection.execute(query("sqlite_columns").text, {"table": table})
+                if {name for name, _ in columns} >= MIGRATIONS_COLUMNS:
+                    return []
             return [name for (name,) in connection.execute(query("sqlite_tables").text)]
     except sqlite3.OperationalError as error:
         if "locked" in str(error):

@@ -19,11 +19,12 @@ from mood_core.store.engine.foreign import refuse_clashes, refuse_foreign
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.newer_schema import newer_schema
 from mood_core.store.engine.sql_files import SqlFile, earlier_digests, sql_files
+from mood_core.store.engine.tables import EARLIER_MIGRATIONS_TABLE, MIGRATIONS_TABLE, migrations_table
 from mood_core.store.engine.view_comments import create_view, describe_tables, view_digest
 
 _LOCK = 0x6D6F6F64  # "mood": the advisory lock of a migration on PostgreSQL
 
-_VIEW = "view/"  # prefix of the names of views in schema_migrations
+_VIEW = "view/"  # prefix of the names of views in the table of migrations
 
 
 def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[str]:
@@ -44,6 +45,8 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
     schema = sql_files("schema", database.dialect)
     with database.write() as connection:
         _lock(connection)
+        if migrations_table(connection) == EARLIER_MIGRATIONS_TABLE:
+            connection.execute(query("rename_migrations_table"))
         connection.execute(query("create_migrations_table"))
         if database.dialect == "postgresql":
             connection.execute(query("lock_migrations"))
@@ -58,7 +61,7 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
         for file in missing:
             _record(connection, file.name, file.sha256, now)
         if views:
-            connection.execute(query("delete_rows", table="view_columns"))
+            connection.execute(query("delete_rows", table="_view_columns"))
         for view in views:
             create_view(connection, view)
             _record(connection, _VIEW + view.name, view_digest(view), now)
@@ -76,7 +79,7 @@ def is_current(database: Database) -> bool:
     """
     files, views = sql_files("migrations", database.dialect), sql_files("views", database.dialect)
     with database.read() as connection:
-        if not database.engine.dialect.has_table(connection, "schema_migrations"):
+        if migrations_table(connection) != MIGRATIONS_TABLE:
             return False
         done = _applied(connection)
     _check(files, done)

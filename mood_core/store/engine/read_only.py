@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from mood_core.errors import SchemaOutOfDate
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.migrate import is_current, migrate
+from mood_core.store.engine.tables import migrations_table
 
 
 @contextmanager
@@ -52,4 +53,4 @@ def _has_no_file(url: str) -> bool:
 
 def _is_made(database: Database) -> bool:
     with database.read() as connection:
-        return database.engine.dialect.has_table(connection, "schema_migrations")
+        return migrations_table(connection) is not None

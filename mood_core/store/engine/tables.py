@@ -1,10 +1,13 @@
-"""The tables of a database: their columns, and which of them are about people."""
+"""The tables of a database: their columns, and which of them are about people or hold the migrations."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, inspect
 
-_OF_EACH_DATABASE = ("schema_migrations", "database_moves")
+MIGRATIONS_TABLE = "_schema_migrations"
+EARLIER_MIGRATIONS_TABLE = "schema_migrations"
+MIGRATIONS_COLUMNS = frozenset({"name", "sha256", "applied_at_ms"})
+_OF_EACH_DATABASE = (MIGRATIONS_TABLE, "_database_moves")
 
 
 def tables(connection: Connection) -> dict[str, dict[str, object]]:
@@ -17,6 +20,16 @@ def tables(connection: Connection) -> dict[str, dict[str, object]]:
         for name in names
         if name not in _OF_EACH_DATABASE
     }
+
+
+def migrations_table(connection: Connection) -> str | None:
+    """The table of applied migrations, which earlier versions gave another name; None without moodlog's tables."""
+    inspector = inspect(connection)
+    for table in (MIGRATIONS_TABLE, EARLIER_MIGRATIONS_TABLE):
+        columns = inspector.get_columns(table) if inspector.has_table(table) else []
+        if {column["name"] for column in columns} >= MIGRATIONS_COLUMNS:
+            return table
+    return None
 
 
 def tables_about_people(connection: Connection) -> list[str]:

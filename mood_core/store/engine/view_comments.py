@@ -61,6 +61,11 @@ def _name(view: SqlFile) -> str:
     return view.name.partition("_")[2]
 
 
+def is_inner(name: str) -> bool:
+    """Whether a table or view is moodlog's own and not for people."""
+    return name.startswith("_")
+
+
 def view_digest(view: SqlFile) -> str:
     """Hex digest of the view and its documentation, to detect changes."""
     return sha256(f"{view.sha256}{_comment(view)}{_column_meanings()}".encode()).hexdigest()
@@ -79,7 +84,7 @@ def view_meanings(database: Database) -> dict[str, ViewMeaning]:
         StoreError: The database cannot be read, or a column of a view has no meaning in ``sql/columns.toml``.
     """
     with database.read() as connection:
-        views = [view for view in sql_files("views", database.dialect) if _name(view) not in INNER]
+        views = [view for view in sql_files("views", database.dialect) if not is_inner(_name(view))]
         return {_name(view): _meaning(connection, view) for view in views}
 
 
@@ -87,7 +92,7 @@ def _meaning(connection: Connection, view: SqlFile) -> ViewMeaning:
     name, meanings = _name(view), _column_meanings()
     columns = [column["name"] for column in inspect(connection).get_columns(name)]
     new = ", ".join(sorted(set(columns) - meanings.keys()))
-    if new and name not in INNER:
+    if new and not is_inner(name):
         raise StoreError(f"The view {name} has columns without a meaning: {new}. Add them to sql/columns.toml.")
     return ViewMeaning(_comment(view), {column: meanings[column] for column in columns if column in meanings})
 
@@ -105,7 +110,7 @@ def create_view(connection: Connection, view: SqlFile) -> None:
             for column, text in meaning.columns.items()
         ]
         _run(connection, query("comment_on_view", view=name, text=_quoted(meaning.comment)).text, *columns)
-    if name not in INNER:
+    if not is_inner(name):
         texts = [(None, meaning.comment), *meaning.columns.items()]
         rows = [
             {"view": name, "place": place, "column": column, "meaning": text}

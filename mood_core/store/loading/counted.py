@@ -35,15 +35,15 @@ from mood_core.store.loading.ranks import RANKED, people_to_rank, rank_people
 from mood_core.store.loading.time_zones import offsets_of
 
 COUNTED = (
-    "counted_hours",
-    "counted_transitions",
-    "counted_tracks",
-    "counted_sessions",
-    "counted_places",
-    "counted_skips",
-    "counted_sounds",
+    "_counted_hours",
+    "_counted_transitions",
+    "_counted_tracks",
+    "_counted_sessions",
+    "_counted_places",
+    "_counted_skips",
+    "_counted_sounds",
     *RANKED,
-    "counted_people",
+    "_counted_people",
 )
 """The tables."""
 

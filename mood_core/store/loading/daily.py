@@ -1,4 +1,4 @@
-"""Updates ``mood_days`` in the transaction that changes its counts: listens by person, local day and mood.
+"""Updates ``_mood_days`` in the transaction that changes its counts: listens by person, local day and mood.
 
 New listens are counted here and added. After other changes (listens that were stored before, labels, time zones), the
 days concerned are counted again from the listens.

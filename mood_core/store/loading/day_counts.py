@@ -1,4 +1,4 @@
-"""Counts listens by person and local day, with one column for each mood, as in the table ``mood_days``."""
+"""Counts listens by person and local day, with one column for each mood, as in the table ``_mood_days``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY_COLUMNS = (
     *(f"expected_{mood.lower()}" for mood in MOODS),
     *(f"variance_{mood.lower()}" for mood in MOODS),
 )
-"""The counts of ``mood_days``: listens of each mood, those without a label, and uncertain labels of each mood.
+"""The counts of ``_mood_days``: listens of each mood, those without a label, and uncertain labels of each mood.
 
 Then the mean and the variance of how many listens have each mood under the model's probabilities, in units of 1e-4 and
 1e-8: whole numbers, because their sums are the same in every order.

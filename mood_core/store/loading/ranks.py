@@ -23,7 +23,7 @@ from mood_core.store.loading.key_cache import KeyCache
 from mood_core.store.loading.keys import raw_rows
 from mood_core.store.loading.person_labels import with_own_labels
 
-RANKED = ("counted_top_tracks", "counted_top_artists", "counted_years", "counted_unlabelled")
+RANKED = ("_counted_top_tracks", "_counted_top_artists", "_counted_years", "_counted_unlabelled")
 """The tables."""
 
 _PLACES = 50

@@ -1,4 +1,4 @@
-"""Whether the kept totals may be used: a row in ``stale_totals`` is a reason why not."""
+"""Whether the kept totals may be used: a row in ``_stale_totals`` is a reason why not."""
 
 from __future__ import annotations
 

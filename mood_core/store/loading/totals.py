@@ -1,8 +1,8 @@
 """Updates the totals that ``moodlog status`` shows, in the transaction that changes their counts.
 
-``listen_totals``, ``covered_listens`` and ``heard_tracks`` replace queries over all listens. After a change that cannot
-be counted exactly, for example rows that were stored before, the totals are marked as stale: readers then query the
-listens, and the next run counts everything again.
+``_listen_totals``, ``_covered_listens`` and ``_heard_tracks`` replace queries over all listens. After a change that
+cannot be counted exactly, for example rows that were stored before, the totals are marked as stale: readers then query
+the listens, and the next run counts everything again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def add_to_totals(
 def features_came(connection: Connection, track_keys: Sequence[int], inserted: int, *, estimated: bool = False) -> None:
     """Count the stored listens of ``track_keys`` as covered; ``inserted`` of the tracks have just got audio features.
 
-    Their listens are in ``waiting_listens``, which is complete if there is a current model and they have no label.
+    Their listens are in ``_waiting_listens``, which is complete if there is a current model and they have no label.
     """
     if not inserted or connection.scalar(query("has_totals")) is None:
         return
@@ -63,14 +63,14 @@ def without_features(connection: Connection, track_keys: Sequence[int]) -> list[
 
 
 def drop_unheard(connection: Connection, track_keys: Sequence[int]) -> None:
-    """Remove the tracks of ``track_keys`` without listens from ``heard_tracks``. Reads every listen."""
+    """Remove the tracks of ``track_keys`` without listens from ``_heard_tracks``. Reads every listen."""
     if track_keys:
         connection.execute(query("remove_unheard_tracks"), {"ids": track_keys})
 
 
 def recount_totals(connection: Connection) -> None:
     """Count everything again from the listens."""
-    for table in ("listen_totals", "covered_listens", "heard_tracks", "stale_totals"):
+    for table in ("_listen_totals", "_covered_listens", "_heard_tracks", "_stale_totals"):
         connection.execute(query("delete_rows", table=table))
     count_by_person(connection, "count_listen_totals")
     count_by_person(connection, "count_covered_listens")

@@ -26,7 +26,7 @@ class Forecast:
 
     ``by_year`` has a row for each year of release ('unknown' without a date), the newest first, ``by_source`` one for
     each feature source: ``listens``, ``with_mood`` and their ``share`` (0-1). ``reasons`` counts the listens without a
-    mood by the reason of the view ``track_moods``, and ``dated_by_isrc`` those whose year is that of the ISRC's
+    mood by the reason of the view ``_track_moods``, and ``dated_by_isrc`` those whose year is that of the ISRC's
     registration.
     """
 

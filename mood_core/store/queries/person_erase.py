@@ -104,7 +104,7 @@ def _drop_rows_of_nobody(connection: Connection, table: str) -> None:
 def _drop_tracks(connection: Connection, track_ids: Sequence[str]) -> int:
     """Delete the tracks of ``track_ids`` that no person's row refers to, with their features and labels."""
     keys = list(connection.scalars(query("unused_tracks"), {"ids": track_ids})) if track_ids else []
-    tables = ("moods", "feature_misses", "audio_features", "estimated_features", "heard_tracks", "tracks")
+    tables = ("moods", "feature_misses", "audio_features", "estimated_features", "_heard_tracks", "tracks")
     for table in tables if keys else ():
         connection.execute(query("delete_rows_of_tracks", table=table), {"ids": keys})
     return len(keys)

@@ -18,11 +18,11 @@ from mood_core.store.loading.counted import COUNTED
 PART_OF: Mapping[str, str] = MappingProxyType(
     {
         "users": "person",
-        "accounts": "person",
+        "_accounts": "person",
         "listens": "listens",
         "gaps": "gaps",
         "named_plays": "plays_by_name",
-        "imported_files": "imports",
+        "_imported_files": "imports",
         "mood_answers": "answers",
         "mood_heads": "learned",
     }
@@ -33,23 +33,23 @@ _COUNTED = "is counted from the listens, which are exported"
 _WORKING = "names the process that works on the account, and contains nothing about the person"
 NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
     {
-        "mood_days": _COUNTED,
-        "listen_totals": _COUNTED,
-        "covered_listens": _COUNTED,
+        "_mood_days": _COUNTED,
+        "_listen_totals": _COUNTED,
+        "_covered_listens": _COUNTED,
         **dict.fromkeys(COUNTED, _COUNTED),
-        "imports": "holds the times of batches, and the counts of the imported files again",
+        "_imports": "holds the times of batches, and the counts of the imported files again",
         "person_labels": "follows from the answers, and is in the listens",
-        "waiting_listens": "is an index of listens without a mood, which are exported",
-        "accounts.token": "opens the account",
-        "accounts.token_version": "counts changes of the token",
-        "accounts.refresh_owner": _WORKING,
-        "accounts.refresh_until_ms": _WORKING,
-        "accounts.claimed_by": _WORKING,
-        "accounts.claimed_until_ms": _WORKING,
-        "accounts.lease_number": _WORKING,
-        "accounts.recent_plays": _COUNTED,
-        "accounts.half_window_ms": _COUNTED,
-        "accounts.due_at_ms": "follows from the last pull and the listens",
+        "_waiting_listens": "is an index of listens without a mood, which are exported",
+        "_accounts.token": "opens the account",
+        "_accounts.token_version": "counts changes of the token",
+        "_accounts.refresh_owner": _WORKING,
+        "_accounts.refresh_until_ms": _WORKING,
+        "_accounts.claimed_by": _WORKING,
+        "_accounts.claimed_until_ms": _WORKING,
+        "_accounts.lease_number": _WORKING,
+        "_accounts.recent_plays": _COUNTED,
+        "_accounts.half_window_ms": _COUNTED,
+        "_accounts.due_at_ms": "follows from the last pull and the listens",
     }
 )
 """Tables and columns about people that are not in an export, with the reasons."""

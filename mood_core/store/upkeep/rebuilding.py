@@ -18,7 +18,7 @@ from mood_core.store.loading.totals import recount_totals
 
 _FILLED_BY_THE_LAKE = (
     # Children before what they refer to.
-    "mood_days",
+    "_mood_days",
     *COUNTED,
     "listen_totals",
     "covered_listens",
@@ -38,7 +38,7 @@ _FILLED_BY_THE_LAKE = (
     "resolutions",
     "listens",
     "artist_credits",
-    "batches",
+    "_batches",
 )
 # Models stay: their weights and which is current are not in the lake.
 _REFERRED_TO = ("users", "tracks", "sources", "end_reasons")

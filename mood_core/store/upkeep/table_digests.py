@@ -31,7 +31,7 @@ TABLES = (
     "mood_answers",
     "mood_heads",
     "person_labels",
-    "mood_days",
+    "_mood_days",
     "mood_by_hour",
     "mood_transitions",
 )
@@ -70,12 +70,12 @@ def rows_of_nobody(connection: Connection) -> dict[str, int]:
 
 def days_add_up(connection: Connection) -> bool:
     """Whether the daily counts of each person are the number of their listens."""
-    return bool(connection.scalar(query("do_listens_add_up", table="day_moods")))
+    return bool(connection.scalar(query("do_listens_add_up", table="_day_moods")))
 
 
 def totals_add_up(connection: Connection) -> bool:
     """Whether the totals of each person are the number of their listens, or are marked as stale."""
-    return are_stale(connection) or bool(connection.scalar(query("do_listens_add_up", table="listen_totals")))
+    return are_stale(connection) or bool(connection.scalar(query("do_listens_add_up", table="_listen_totals")))
 
 
 def queues_are_right(connection: Connection) -> dict[str, bool]:

@@ -29,7 +29,7 @@ class Achieved:
 
 
 NOT_LABELLED, NOT_REQUESTED = "not labelled yet", "features not asked for yet"
-"""Reasons of the view ``track_moods`` that the next run removes."""
+"""Reasons of the view ``_track_moods`` that the next run removes."""
 
 NO_FEATURES, LOCAL_FILE = "no features known", "local file"
 """Reasons of the view that files of the person can remove."""

@@ -24,7 +24,7 @@ from mood_core.store.locks.leases import may_live
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.upkeep.copying import copy_rows, row_counts
 
-_CARRIED = ("accounts", "api_calls", "rate_limits", "rate_budgets", "users", "listens", "batches")
+_CARRIED = ("_accounts", "_api_calls", "_rate_limits", "_rate_budgets", "users", "listens", "_batches")
 
 
 def move_database(

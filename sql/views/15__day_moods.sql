@@ -2,7 +2,7 @@
 -- expected_listens and listens_variance are the mean and variance of how many of the labelled listens have the mood
 -- under the model's probabilities, listens taken as independent (Poisson-binomial). A mood that leads no listen can
 -- still be expected. all_listens and labelled count all listens of the day, and those with a mood.
-CREATE VIEW day_moods AS
+CREATE VIEW _day_moods AS
 SELECT
     w.user_key,
     w.day,
@@ -48,7 +48,7 @@ FROM (
             WHEN 'Sad' THEN d.variance_sad
             ELSE 0
         END AS variance
-    FROM mood_days AS d
-    CROSS JOIN mood_names AS n
+    FROM _mood_days AS d
+    CROSS JOIN _mood_names AS n
 ) AS w
 WHERE w.listens > 0 OR w.expected > 0

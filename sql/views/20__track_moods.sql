@@ -1,6 +1,6 @@
 -- One row per track: its mood by the current model, or the reason why it has none. estimated is 1 if the label is from
 -- features that were estimated from audio, by the model for these.
-CREATE VIEW track_moods AS
+CREATE VIEW _track_moods AS
 SELECT
     t.track_key,
     t.track_id,
@@ -46,7 +46,7 @@ SELECT
         * (CAST(m.p_calm AS DOUBLE PRECISION) + m.p_sad)
     ) AS mood_energy_sd,
     CASE WHEN m.mood IS NOT NULL THEN c.estimated END AS estimated
-FROM dated_tracks AS t
+FROM _dated_tracks AS t
 LEFT JOIN moods AS m
     ON m.model_key IN (
         (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 0),

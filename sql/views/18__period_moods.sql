@@ -1,6 +1,6 @@
 -- One row per person, week or month, and mood that has a listen: what mood_weekly and mood_monthly show. begins is the
--- date of the period's first day; share_low and share_high are as in day_shares.
-CREATE VIEW period_moods AS
+-- date of the period's first day; share_low and share_high are as in _day_shares.
+CREATE VIEW _period_moods AS
 SELECT
     s.user_id,
     s.display_name,
@@ -106,7 +106,7 @@ FROM (
                 SELECT
                     d.*,
                     d.day - (d.day + 3) % 7 AS monday
-                FROM mood_days AS d
+                FROM _mood_days AS d
             ) AS m
             INNER JOIN users AS u ON m.user_key = u.user_key
             CROSS JOIN (
@@ -123,7 +123,7 @@ FROM (
                     ELSE DATE '1970-01-01' + m.monday
                 END
         ) AS w
-        CROSS JOIN mood_names AS n
+        CROSS JOIN _mood_names AS n
     ) AS g
     WHERE g.listens > 0
 ) AS s

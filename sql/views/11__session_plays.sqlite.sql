@@ -1,5 +1,5 @@
 -- As recent_plays, from the beginning of the last session that is not counted yet.
-CREATE VIEW session_plays AS
+CREATE VIEW _session_plays AS
 SELECT
     u.user_id,
     u.display_name,
@@ -10,5 +10,5 @@ SELECT
     coalesce(c.until_ms, 0) AS until_ms,
     coalesce(c.ranked_until_ms, 0) AS ranked_until_ms
 FROM users AS u
-LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+LEFT JOIN _counted_people AS c ON u.user_key = c.user_key
 INNER JOIN listens AS l ON u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.sessions_until_ms, 0)

@@ -1,5 +1,5 @@
--- Every listen that is not counted yet in the tables counted_*, with the local hour and the mood.
-CREATE VIEW recent_listens AS
+-- Every listen that is not counted yet in the tables _counted_*, with the local hour and the mood.
+CREATE VIEW _recent_listens AS
 SELECT
     u.user_id,
     u.display_name,
@@ -9,8 +9,8 @@ SELECT
     coalesce(CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END, 'Unlabelled') AS mood
 FROM users AS u
 -- One period at a time: each is one range of the person's listens in the index.
-LEFT JOIN counted_people AS k ON u.user_key = k.user_key
-INNER JOIN utc_offsets AS o ON u.timezone = o.timezone AND o.ends_at_ms > coalesce(k.until_ms, 0)
+LEFT JOIN _counted_people AS k ON u.user_key = k.user_key
+INNER JOIN _utc_offsets AS o ON u.timezone = o.timezone AND o.ends_at_ms > coalesce(k.until_ms, 0)
 INNER JOIN listens AS l
     ON
         u.user_key = l.user_key

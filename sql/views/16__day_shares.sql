@@ -1,7 +1,7 @@
 -- One row per person, local day and mood that has a listen or is expected: what mood_daily and mood_daily_expected
 -- show. mean and half are the middle and half the width of the 90% interval of the number of listens: a normal
 -- approximation of the Poisson-binomial distribution, with continuity correction.
-CREATE VIEW day_shares AS
+CREATE VIEW _day_shares AS
 SELECT
     g.user_id,
     g.display_name,
@@ -37,6 +37,6 @@ FROM (
         m.labelled,
         CASE WHEN m.mood <> 'Unlabelled' THEN m.expected_listens END AS mean,
         CASE WHEN m.mood <> 'Unlabelled' THEN 1.6449 * sqrt(m.listens_variance) + 0.5 END AS half
-    FROM day_moods AS m
+    FROM _day_moods AS m
     INNER JOIN users AS u ON m.user_key = u.user_key
 ) AS g

@@ -1,5 +1,5 @@
--- Every listen that is not counted yet in the tables counted_*, and until when its person's counts and ranks hold.
-CREATE VIEW recent_plays AS
+-- Every listen that is not counted yet in the tables _counted_*, and until when its person's counts and ranks hold.
+CREATE VIEW _recent_plays AS
 SELECT
     u.user_id,
     u.display_name,
@@ -10,5 +10,5 @@ SELECT
     coalesce(c.until_ms, 0) AS until_ms,
     coalesce(c.ranked_until_ms, 0) AS ranked_until_ms
 FROM users AS u
-LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+LEFT JOIN _counted_people AS c ON u.user_key = c.user_key
 INNER JOIN listens AS n ON u.user_key = n.user_key AND n.played_at_ms >= coalesce(c.until_ms, 0)

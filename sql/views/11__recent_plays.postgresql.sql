@@ -1,16 +1,16 @@
--- As recent_plays, from the beginning of the last session that is not counted yet.
-CREATE VIEW session_plays AS
+-- Every listen that is not counted yet in the tables _counted_*, and until when its person's counts and ranks hold.
+CREATE VIEW _recent_plays AS
 SELECT
     u.user_id,
     u.display_name,
     u.user_key,
-    l.track_key,
-    l.played_at_ms,
-    l.skipped,
+    n.track_key,
+    n.played_at_ms,
+    n.skipped,
     coalesce(c.until_ms, 0) AS until_ms,
     coalesce(c.ranked_until_ms, 0) AS ranked_until_ms
 FROM users AS u
-LEFT JOIN counted_people AS c ON u.user_key = c.user_key
+LEFT JOIN _counted_people AS c ON u.user_key = c.user_key
 -- One range of the index for each person: the planner does not know how few these listens are. OFFSET forces this plan.
 CROSS JOIN
     LATERAL (
@@ -19,6 +19,6 @@ CROSS JOIN
             p.played_at_ms,
             p.skipped
         FROM listens AS p
-        WHERE u.user_key = p.user_key AND p.played_at_ms >= coalesce(c.sessions_until_ms, 0)
+        WHERE u.user_key = p.user_key AND p.played_at_ms >= coalesce(c.until_ms, 0)
         OFFSET 0 -- noqa: AM09
-    ) AS l
+    ) AS n

@@ -1,5 +1,5 @@
 -- Every listen with its time in UTC and in the person's local time. The other views are based on it.
-CREATE VIEW listen_times AS
+CREATE VIEW _listen_times AS
 SELECT
     l.*, -- noqa: AM04
     strftime('%Y-%m-%dT%H:%M:%fZ', l.played_at_ms / 1000.0, 'unixepoch') AS played_at,
@@ -10,7 +10,7 @@ SELECT
 FROM users AS u
 -- SQLite keeps the order of a CROSS JOIN: a person's listens are read in time order, and the newest need no sorting.
 CROSS JOIN listens AS l
-CROSS JOIN utc_offsets AS o
+CROSS JOIN _utc_offsets AS o
 WHERE
     l.user_key = u.user_key
     AND o.timezone = u.timezone

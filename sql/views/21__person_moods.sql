@@ -1,5 +1,5 @@
 -- One row per person and track with a label of the person's own, which replaces the model's for the person's listens.
-CREATE VIEW person_moods AS
+CREATE VIEW _person_moods AS
 SELECT
     p.user_key,
     p.track_key,
@@ -14,7 +14,7 @@ SELECT
     p.out_of_distribution,
     p.model_version,
     CASE WHEN p.mood IS NULL THEN 'none of these moods' END AS unlabelled_reason,
-    -- As in track_moods.
+    -- As in _track_moods.
     CAST(p.p_calm AS DOUBLE PRECISION) + p.p_sad AS soft,
     CAST(p.p_energetic AS DOUBLE PRECISION) + p.p_happy AS lively,
     CAST(p.p_calm AS DOUBLE PRECISION) + p.p_happy - p.p_energetic - p.p_sad AS mood_valence,

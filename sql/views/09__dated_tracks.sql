@@ -1,6 +1,6 @@
 -- One row per track with its year of release. release_year_source says where the year came from. The year in an ISRC is
 -- that of the code's registration: the music may be older.
-CREATE VIEW dated_tracks AS
+CREATE VIEW _dated_tracks AS
 SELECT
     t.track_key,
     t.track_id,
