@@ -1,6 +1,6 @@
 """Cached track keys, labels and feature sources, so that the loads of a process do not query them for each batch.
 
-The table ``epochs`` has the versions of the cache. The database increments them if tracks are deleted or another model
+The table ``_epochs`` has the versions of the cache. The database increments them if tracks are deleted or another model
 becomes current, and the loader if labels or audio features are loaded.
 """
 

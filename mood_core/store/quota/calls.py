@@ -26,7 +26,7 @@ Both hold for all workers, because Spotify limits the app.
 """
 
 _PACED = "paced"
-"""The row of ``rate_limits`` for short waits, by this machine's clock instead of ``now``."""
+"""The row of ``_rate_limits`` for short waits, by this machine's clock instead of ``now``."""
 
 
 class CallLedger:
