@@ -167,8 +167,8 @@ FROM (
     WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
     GROUP BY l.user_key, l.track_key
 ) AS h
-INNER JOIN track_moods AS t ON h.track_key = t.track_key
-LEFT JOIN person_moods AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
+INNER JOIN _track_moods AS t ON h.track_key = t.track_key
+LEFT JOIN _person_moods AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
 LEFT JOIN audio_features AS f ON h.track_key = f.track_key
 LEFT JOIN estimated_features AS e ON h.track_key = e.track_key
 GROUP BY CASE WHEN p.track_key IS NULL THEN t.unlabelled_reason ELSE p.unlabelled_reason END;

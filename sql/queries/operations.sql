@@ -3,7 +3,7 @@
 -- name: count_due_accounts
 -- The active accounts that are due at :now.
 SELECT count(*) FROM (
-    SELECT 1 AS due FROM accounts
+    SELECT 1 AS due FROM _accounts
     WHERE state = 'active' AND due_at_ms <= :now
     ORDER BY due_at_ms
     LIMIT :most
@@ -11,18 +11,18 @@ SELECT count(*) FROM (
 
 -- name: earliest_due
 -- When the first of the active accounts that were pulled before is or was due.
-SELECT min(due_at_ms) FROM accounts
+SELECT min(due_at_ms) FROM _accounts
 WHERE state = 'active' AND due_at_ms > 0;
 
 -- name: newest_pull
 -- When an active account was last pulled.
-SELECT max(last_pulled_at_ms) FROM accounts
+SELECT max(last_pulled_at_ms) FROM _accounts
 WHERE state = 'active';
 
 -- name: count_waiting_listens
 -- The listens whose track has no label yet.
 SELECT count(*) FROM (
-    SELECT 1 AS waiting FROM waiting_listens
+    SELECT 1 AS waiting FROM _waiting_listens
     ORDER BY track_key
     LIMIT :most
 ) AS w;
@@ -38,7 +38,7 @@ SELECT count(*) FROM (
 
 -- name: count_pending_responses
 -- The responses of feature sources that are not in a batch yet.
-SELECT count(*) FROM pending_answers;
+SELECT count(*) FROM _pending_answers;
 
 -- name: count_all_open_gaps
 -- The gaps in which listens may be missing.
@@ -54,7 +54,7 @@ SELECT count(*) FROM (
 SELECT
     created_at_ms,
     loaded_at_ms
-FROM batches
+FROM _batches
 ORDER BY created_at_ms DESC
 LIMIT :most;
 
@@ -64,12 +64,12 @@ SELECT pg_database_size(current_database());
 
 -- name: newest_migration
 -- The newest migration that the database has.
-SELECT max(name) FROM schema_migrations
+SELECT max(name) FROM _schema_migrations
 WHERE name < 'view/';
 
 -- name: record_success
 -- Record that a flow has succeeded.
-INSERT INTO done_until (step, until_ms) VALUES (:step, :at)
+INSERT INTO _done_until (step, until_ms) VALUES (:step, :at)
 ON CONFLICT (step) DO UPDATE SET until_ms = excluded.until_ms;
 
 -- name: successes
@@ -77,6 +77,6 @@ ON CONFLICT (step) DO UPDATE SET until_ms = excluded.until_ms;
 SELECT
     step,
     until_ms
-FROM done_until
+FROM _done_until
 WHERE step LIKE 'flow %'
 ORDER BY step;

@@ -36,7 +36,7 @@ SELECT
     endpoint,
     CAST(sum(calls) AS BIGINT) AS calls,
     CAST(sum(failures) AS BIGINT) AS failures
-FROM api_calls
+FROM _api_calls
 WHERE minute_ms > :since AND minute_ms <= :until
 GROUP BY endpoint
 ORDER BY endpoint;

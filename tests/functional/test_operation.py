@@ -59,7 +59,7 @@ def _values(family: Metric) -> dict[str, float]:
 def _account(space: Workspace, user: str, *, due_ms: int, pulled_ms: int) -> None:
     _run(
         space,
-        "INSERT INTO accounts (user_key, due_at_ms, last_pulled_at_ms)"
+        "INSERT INTO _accounts (user_key, due_at_ms, last_pulled_at_ms)"
         " SELECT user_key, :due, :pulled FROM users WHERE user_id = :user",
         user=user,
         due=due_ms,
@@ -111,7 +111,7 @@ def test_the_queues_of_accounts_are_read_from_indexes(tmp_path: Path) -> None:
         seen.clear()
         metrics(space)
         with space.database.read() as connection:
-            of_accounts = [one for one in seen if "FROM accounts" in one[0]]
+            of_accounts = [one for one in seen if "FROM _accounts" in one[0]]
             plans = [
                 row[3]
                 for sql, values in of_accounts
