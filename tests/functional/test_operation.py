@@ -117,7 +117,7 @@ def test_the_queues_of_accounts_are_read_from_indexes(tmp_path: Path) -> None:
                 for sql, values in of_accounts
                 for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
             ]
-        reads = [step for step in plans if re.search(r"\b(SCAN|SEARCH) accounts", step)]
+        reads = [step for step in plans if re.search(r"\b(SCAN|SEARCH) _accounts", step)]
         assert len(reads) == len(of_accounts) == 4
         assert [step for step in reads if "INDEX" not in step] == []
 
