@@ -1,5 +1,5 @@
--- The tables that are moodlog's own get a name that begins with _, as do the views that only other views use: the others
--- are for people. So do the names of their constraints, which PostgreSQL makes of the table's name.
+-- The tables that are moodlog's own get a name that begins with _, as do the views that only other views use. The
+-- others are for people. The names of constraints change too, because PostgreSQL makes them of the table's name.
 DO $$
 DECLARE
     inner_table TEXT;

@@ -1,5 +1,5 @@
--- The tables that are moodlog's own get a name that begins with _, as do the views that only other views use: the others
--- are for people.
+-- The tables that are moodlog's own get a name that begins with _, as do the views that only other views use. The
+-- others are for people.
 ALTER TABLE accounts RENAME TO _accounts;
 ALTER TABLE utc_offsets RENAME TO _utc_offsets;
 ALTER TABLE mood_names RENAME TO _mood_names;
