@@ -1,2 +1,2 @@
--- The view _track_moods has years of release from ISRCs now: the listens by year are counted again in the next run.
-UPDATE _counted_people SET ranked_until_ms = 0;
+-- The view track_moods has years of release from ISRCs now: the listens by year are counted again in the next run.
+UPDATE counted_people SET ranked_until_ms = 0;

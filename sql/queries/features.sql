@@ -204,7 +204,7 @@ SELECT
     t.isrc,
     t.release_date,
     t.kind
-FROM feature_queue AS q
+FROM _feature_queue AS q
 INNER JOIN tracks AS t ON q.track_key = t.track_key
 LEFT JOIN audio_features AS f ON q.track_key = f.track_key
 /* heard: LEFT JOIN (

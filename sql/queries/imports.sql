@@ -101,8 +101,8 @@ SELECT
     coalesce(t.duration_ms, e.duration_ms) AS duration_ms,
     NULL AS longest_ms,
     NULL AS repeated_ms,
-    (SELECT count(*) FROM waiting_listens AS w WHERE w.track_key = t.track_key) AS plays
-FROM feature_queue AS q
+    (SELECT count(*) FROM _waiting_listens AS w WHERE w.track_key = t.track_key) AS plays
+FROM _feature_queue AS q
 INNER JOIN tracks AS t ON q.track_key = t.track_key
 LEFT JOIN estimated_features AS e ON q.track_key = e.track_key
 WHERE

@@ -73,7 +73,7 @@ SELECT
     f.valence,
     s.source AS feature_source,
     coalesce(f.duration_ms, CASE WHEN t.duration_ms BETWEEN 1000 AND 86400000 THEN t.duration_ms END) AS duration_ms
-FROM /* queued: label_queue AS q CROSS JOIN */ any_table AS f
+FROM /* queued: _label_queue AS q CROSS JOIN */ any_table AS f
 INNER JOIN tracks AS t ON f.track_key = t.track_key
 INNER JOIN sources AS s ON f.source_key = s.source_key
 WHERE
@@ -91,7 +91,7 @@ LIMIT :page;
 
 -- name: count_unlabelled_tracks
 -- The number of tracks with features that a model version has not labelled.
-SELECT count(*) FROM /* queued: label_queue AS q CROSS JOIN */ any_table AS f
+SELECT count(*) FROM /* queued: _label_queue AS q CROSS JOIN */ any_table AS f
 WHERE
     TRUE
     /* queued: AND f.track_key = q.track_key */

@@ -3,7 +3,7 @@
 
 -- name: queue_for_features
 -- Add those of some new or changed tracks that have no features.
-INSERT INTO feature_queue (track_key, due_at_ms)
+INSERT INTO _feature_queue (track_key, due_at_ms)
 SELECT
     t.track_key,
     0 AS due_at_ms
@@ -15,12 +15,12 @@ ON CONFLICT (track_key) DO UPDATE SET due_at_ms = 0;
 
 -- name: queue_again
 -- The misses of some tracks have changed.
-UPDATE feature_queue SET due_at_ms = 0
+UPDATE _feature_queue SET due_at_ms = 0
 WHERE track_key = ANY(:ids) AND due_at_ms <> 0;
 
 -- name: fill_feature_queue
 -- Find every track without features.
-INSERT INTO feature_queue (track_key, due_at_ms)
+INSERT INTO _feature_queue (track_key, due_at_ms)
 SELECT
     t.track_key,
     0 AS due_at_ms
@@ -29,22 +29,22 @@ WHERE NOT EXISTS (SELECT 1 FROM audio_features AS f WHERE f.track_key = t.track_
 
 -- name: feature_queue_rules
 -- What the times in the queue were computed for.
-SELECT rules FROM feature_queue_rules;
+SELECT rules FROM _feature_queue_rules;
 
 -- name: set_feature_queue_rules
 -- Record what the times in the queue are computed for.
-INSERT INTO feature_queue_rules (rules) VALUES (:rules);
+INSERT INTO _feature_queue_rules (rules) VALUES (:rules);
 
 -- name: reset_feature_queue
 -- No time in the queue is known.
-UPDATE feature_queue SET due_at_ms = 0
+UPDATE _feature_queue SET due_at_ms = 0
 WHERE due_at_ms <> 0;
 
 -- name: set_next_tries
 -- Compute the time of the next try for the due tracks that can never have features, and for those of which each of
 -- :sources has a recent miss or is unavailable. How long a miss is recent depends on the number of misses;
 -- /* when_misses */ is replaced by the waits after the first ones. A time after :latest comes from a wrong clock.
-UPDATE feature_queue SET due_at_ms = n.due_at_ms
+UPDATE _feature_queue SET due_at_ms = n.due_at_ms
 FROM (
     SELECT
         x.track_key,
@@ -60,7 +60,7 @@ FROM (
                 WHEN m.last_missed_at_ms <= :until
                     THEN m.last_missed_at_ms + CASE m.misses WHEN 0 THEN :wait /* when_misses */ ELSE :wait END
             END AS until_ms
-        FROM feature_queue AS q
+        FROM _feature_queue AS q
         INNER JOIN tracks AS t ON q.track_key = t.track_key
         INNER JOIN feature_misses AS m ON q.track_key = m.track_key
         INNER JOIN sources AS s ON m.source_key = s.source_key
@@ -72,11 +72,11 @@ FROM (
     GROUP BY x.track_key
     HAVING count(CASE WHEN x.source = 'any' THEN 1 END) > 0 OR count(*) = :count
 ) AS n
-WHERE feature_queue.track_key = n.track_key;
+WHERE _feature_queue.track_key = n.track_key;
 
 -- name: queue_for_labels
 -- Add the tracks whose features the current model of their class has not labelled: all, or some.
-INSERT INTO label_queue (track_key)
+INSERT INTO _label_queue (track_key)
 SELECT f.track_key FROM audio_features AS f
 WHERE
     NOT EXISTS (
@@ -101,7 +101,7 @@ WHERE
 SELECT NOT EXISTS (
     SELECT 1 FROM tracks AS t
     LEFT JOIN audio_features AS f ON t.track_key = f.track_key
-    LEFT JOIN feature_queue AS q ON t.track_key = q.track_key
+    LEFT JOIN _feature_queue AS q ON t.track_key = q.track_key
     WHERE (f.track_key IS NULL) <> (q.track_key IS NOT NULL)
 );
 
@@ -113,7 +113,7 @@ SELECT NOT EXISTS (
     LEFT JOIN estimated_features AS e ON t.track_key = e.track_key
     LEFT JOIN models AS c ON c.is_current = 1 AND c.estimated = CASE WHEN f.track_key IS NULL THEN 1 ELSE 0 END
     LEFT JOIN moods AS m ON c.model_key = m.model_key AND t.track_key = m.track_key
-    LEFT JOIN label_queue AS q ON t.track_key = q.track_key
+    LEFT JOIN _label_queue AS q ON t.track_key = q.track_key
     WHERE
         (coalesce(f.track_key, e.track_key) IS NOT NULL AND m.track_key IS NULL) <> (q.track_key IS NOT NULL)
 );

@@ -89,15 +89,15 @@ CREATE TABLE resolutions (
 );
 CREATE INDEX resolutions_by_track ON resolutions (track_key);
 
-CREATE TABLE feature_queue (
+CREATE TABLE _feature_queue (
     -- The tracks without audio features. No source needs to be called for a track before due_at_ms; 0 means that this
     -- is not known. A run computes it from the misses, and whatever changes a track or its misses sets it to 0.
     track_key INTEGER PRIMARY KEY REFERENCES tracks (track_key) ON DELETE CASCADE,
     due_at_ms BIGINT NOT NULL DEFAULT 0
 );
-CREATE INDEX feature_queue_due ON feature_queue (due_at_ms);
+CREATE INDEX feature_queue_due ON _feature_queue (due_at_ms);
 
-CREATE TABLE feature_queue_rules (
-    -- What the times in feature_queue were computed for: the sources and the waits after misses, in one row.
+CREATE TABLE _feature_queue_rules (
+    -- What the times in _feature_queue were computed for: the sources and the waits after misses, in one row.
     rules TEXT NOT NULL
 );

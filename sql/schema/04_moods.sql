@@ -107,7 +107,7 @@ CREATE TABLE person_labels (
     PRIMARY KEY (user_key, track_key)
 ) /* sqlite: WITHOUT ROWID */;
 
-CREATE TABLE label_queue (
+CREATE TABLE _label_queue (
     -- The tracks whose features the current model of their class has not labelled: a model for estimated features
     -- labels the tracks that have no exact ones.
     track_key INTEGER PRIMARY KEY REFERENCES tracks (track_key) ON DELETE CASCADE

@@ -77,7 +77,7 @@ def _due(database: Database, sources: list[str], now: datetime) -> set[str]:
 def check_queues(database: Database, now: datetime, sources: list[str]) -> None:
     """Compare the queues with reading everything."""
     with database.read() as connection:
-        assert queues_are_right(connection) == {"feature_queue": True, "label_queue": True}
+        assert queues_are_right(connection) == {"_feature_queue": True, "_label_queue": True}
     labels, rows = MoodRows(database), FeatureRows(database)
     assert {(track.track_id,) for track in rows.tracks_without_features()} == set(query(database, _WITHOUT_FEATURES))
     due = {track.track_id for track in rows.tracks_without_features(due=(sources, now))}
@@ -166,9 +166,9 @@ _CHANGES = st.one_of(
 )
 
 _TABLES = (
-    *("feature_queue", "label_queue", "feature_queue_rules", "mood_days", "listen_totals", "covered_listens"),
-    *("heard_tracks", "stale_totals", "waiting_listens", "listens", "moods", "feature_misses", "audio_features"),
-    *("estimated_features", "artist_credits", "tracks", "users", "batches", "models", "forgotten"),
+    *("_feature_queue", "_label_queue", "_feature_queue_rules", "_mood_days", "_listen_totals", "_covered_listens"),
+    *("_heard_tracks", "_stale_totals", "_waiting_listens", "listens", "moods", "feature_misses", "audio_features"),
+    *("estimated_features", "artist_credits", "tracks", "users", "_batches", "models", "forgotten"),
 )
 
 
@@ -220,7 +220,7 @@ def test_queues_equal_reading_everything_after_any_changes(
     with migrated.write() as connection:
         for table in _TABLES:
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
-        connection.execute(text("UPDATE epochs SET epoch = epoch + 1"))  # caches of keys and labels
+        connection.execute(text("UPDATE _epochs SET epoch = epoch + 1"))  # caches of keys and labels
     with tempfile.TemporaryDirectory() as folder:
         world = _World(migrated, folder)
         for kind, *values in (("current", "m/1"), ("current", "estimated-m/1"), *changes):
@@ -229,7 +229,7 @@ def test_queues_equal_reading_everything_after_any_changes(
             check_queues(migrated, world.now, world.chain)
 
 
-@pytest.mark.parametrize("queue", ["feature_queue", "label_queue"])
+@pytest.mark.parametrize("queue", ["_feature_queue", "_label_queue"])
 def test_verify_finds_a_track_that_a_queue_lost_and_rebuild_restores_it(
     migrated: Database, tmp_path: Path, queue: str
 ) -> None:

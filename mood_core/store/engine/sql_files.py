@@ -89,7 +89,7 @@ def sql_file(kind: str, name: str) -> SqlFile:
 
 
 def earlier_digests(migration: str) -> set[str]:
-    """The digests that earlier versions recorded for ``migration``, most of them of the whole file with comments."""
+    """The digests that earlier versions recorded for ``migration``, of the whole file with comments."""
     lines = (sql_folder() / "migrations" / "earlier_digests.txt").read_text(encoding="utf-8").splitlines()
     recorded = [line.split() for line in lines if not line.startswith("#")]
     return {digest for digest, file in recorded if file.partition(".")[0] == migration}

@@ -44,7 +44,7 @@ INNER = frozenset(
 """Views that are a base of other views and are not for users."""
 
 _HEADER = re.compile(r"(?:-- .*\n)+")
-_TABLE = re.compile(r"^CREATE TABLE (\w+) \(\n((?: +-- .*\n)+)", re.MULTILINE)
+_TABLE = re.compile(r"^CREATE TABLE (\w+) \(\n( +-- .*?)\n +\w", re.MULTILINE | re.DOTALL)
 _WIDTH = 118
 
 
@@ -136,7 +136,7 @@ def _comment(view: SqlFile) -> str:
 
 
 def _unwrapped(comment: str) -> str:
-    return re.sub(r"\s*\n?\s*-- ", " ", comment).strip()
+    return re.sub(r"\s*-- ", " ", comment).strip()
 
 
 def _with_comments(sql: str, meaning: ViewMeaning) -> str:

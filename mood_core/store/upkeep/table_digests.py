@@ -80,7 +80,7 @@ def totals_add_up(connection: Connection) -> bool:
 
 def queues_are_right(connection: Connection) -> dict[str, bool]:
     """By queue of tracks: whether it has exactly the tracks that wait."""
-    checks = {"feature_queue": query("is_feature_queue_right"), "label_queue": query("is_label_queue_right")}
+    checks = {"_feature_queue": query("is_feature_queue_right"), "_label_queue": query("is_label_queue_right")}
     return {name: bool(connection.scalar(check)) for name, check in checks.items()}
 
 

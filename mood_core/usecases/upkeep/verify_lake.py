@@ -202,7 +202,7 @@ def _half_forgotten(database: Database) -> list[Finding]:
 def _compare_counts(database: Database) -> list[Finding]:
     with database.read() as connection:  # one snapshot, because runs continue to load
         ledger, stored = entries(connection), counts(connection)
-        sums = {"mood_days": days_add_up(connection), "listen_totals": totals_add_up(connection)}
+        sums = {"_mood_days": days_add_up(connection), "_listen_totals": totals_add_up(connection)}
         unknown, queues = rows_of_nobody(connection), queues_are_right(connection)
     recorded = dict.fromkeys(DATASETS, 0)
     for row in ledger.values():

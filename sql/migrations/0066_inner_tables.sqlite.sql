@@ -35,6 +35,9 @@ ALTER TABLE fences RENAME TO _fences;
 ALTER TABLE database_moves RENAME TO _database_moves;
 ALTER TABLE view_columns RENAME TO _view_columns;
 ALTER TABLE answer_labels RENAME TO _answer_labels;
+ALTER TABLE feature_queue RENAME TO _feature_queue;
+ALTER TABLE feature_queue_rules RENAME TO _feature_queue_rules;
+ALTER TABLE label_queue RENAME TO _label_queue;
 
 -- Their statistics, as in 0026_planner_statistics.
 UPDATE sqlite_stat1 SET
@@ -51,7 +54,7 @@ WHERE
         'counted_sounds', 'counted_top_tracks', 'counted_top_artists', 'counted_years', 'counted_unlabelled',
         'batches', 'pending_answers', 'imported_files', 'imports', 'api_calls', 'rate_limits', 'rate_budgets',
         'source_availability', 'done_until', 'epochs', 'fences', 'database_moves', 'view_columns',
-        'answer_labels'
+        'answer_labels', 'feature_queue', 'feature_queue_rules', 'label_queue'
     );
 
 ANALYZE sqlite_schema;

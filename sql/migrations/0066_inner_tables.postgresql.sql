@@ -12,7 +12,7 @@ BEGIN
         'counted_sounds', 'counted_top_tracks', 'counted_top_artists', 'counted_years', 'counted_unlabelled',
         'batches', 'pending_answers', 'imported_files', 'imports', 'api_calls', 'rate_limits', 'rate_budgets',
         'source_availability', 'done_until', 'epochs', 'fences', 'database_moves', 'view_columns',
-        'answer_labels', 'schema_migrations'
+        'answer_labels', 'feature_queue', 'feature_queue_rules', 'label_queue', 'schema_migrations'
     ]
     LOOP
         -- Renamed before the migrations were read.
