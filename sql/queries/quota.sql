@@ -9,8 +9,10 @@ ON CONFLICT (endpoint, minute_ms) DO UPDATE SET calls = _api_calls.calls + 1;
 -- Count a call as failed; there are never more failures than calls.
 INSERT INTO _api_calls (endpoint, minute_ms, calls, failures) VALUES (:endpoint, :minute, 1, 1)
 ON CONFLICT (endpoint, minute_ms) DO UPDATE SET
-    failures
-        = CASE WHEN _api_calls.failures < _api_calls.calls THEN _api_calls.failures + 1 ELSE _api_calls.failures END;
+    failures = CASE
+        WHEN _api_calls.failures < _api_calls.calls THEN _api_calls.failures + 1
+        ELSE _api_calls.failures
+    END;
 
 -- name: keep_retry_after
 -- Store a Retry-After. The later of two counts, unless it was stored by a clock that was ahead.

@@ -50,7 +50,7 @@ class FeatureRows:
         if most_heard_first:
             # The index of listens without a label is empty before the first model.
             has_model = self._database.scalar(query("current_model")) is not None
-            parts["heard"] = "waiting_listens" if has_model else "listens"
+            parts["heard"] = "_waiting_listens" if has_model else "listens"
         statement = query("tracks_without_features", *(("due",) if due else ()), **parts)
         return [_track(row) for row in self._database.rows(statement, values)]
 
@@ -66,7 +66,7 @@ class FeatureRows:
         with self._database.write() as connection:
             if connection.scalar(query("feature_queue_rules")) != rules:
                 connection.execute(query("reset_feature_queue"))
-                connection.execute(query("delete_rows", table="feature_queue_rules"))
+                connection.execute(query("delete_rows", table="_feature_queue_rules"))
                 connection.execute(query("set_feature_queue_rules"), {"rules": rules})
             connection.execute(query("set_next_tries", when_misses=fewer), limits | named | values)
         return limits
