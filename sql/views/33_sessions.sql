@@ -57,7 +57,7 @@ FROM (
                 coalesce(
                     lead(l.played_at_ms) OVER (PARTITION BY l.user_id ORDER BY l.played_at_ms), 9007199254740992
                 ) AS next_started_at_ms
-            FROM session_plays AS l
+            FROM _session_plays AS l
             -- The listen before, from the index: for a NOT EXISTS, PostgreSQL would compare all listens of a person.
             WHERE
                 coalesce(

@@ -43,7 +43,7 @@ FROM (
                 n.display_name,
                 CASE WHEN p.track_key IS NULL THEN a.mood ELSE p.mood END AS from_mood,
                 CASE WHEN q.track_key IS NULL THEN b.mood ELSE q.mood END AS to_mood
-            FROM recent_pairs AS n
+            FROM _recent_pairs AS n
             LEFT JOIN moods AS a
                 ON a.model_key IN (
                     (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),

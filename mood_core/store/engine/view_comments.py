@@ -23,26 +23,6 @@ from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import SqlFile, sql_files, sql_folder
 
-INNER = frozenset(
-    {
-        "dated_tracks",
-        "day_moods",
-        "day_shares",
-        "listen_sources",
-        "listen_times",
-        "period_moods",
-        "person_moods",
-        "ranked_people",
-        "recent_listens",
-        "recent_pairs",
-        "recent_plays",
-        "session_plays",
-        "track_moods",
-        "unranked_plays",
-    }
-)
-"""Views that are a base of other views and are not for users."""
-
 _HEADER = re.compile(r"(?:-- .*\n)+")
 _TABLE = re.compile(r"^CREATE TABLE (\w+) \(\n( +-- .*?)\n +\w", re.MULTILINE | re.DOTALL)
 _WIDTH = 118

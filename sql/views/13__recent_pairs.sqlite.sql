@@ -1,5 +1,5 @@
 -- The listens that are not counted yet, each with the track of the listen before it within half an hour.
-CREATE VIEW recent_pairs AS
+CREATE VIEW _recent_pairs AS
 SELECT
     n.user_id,
     n.display_name,
@@ -8,7 +8,7 @@ SELECT
     n.track_key AS to_key
 -- SQLite keeps the order of a CROSS JOIN. Without statistics it would start with moods, or read all earlier
 -- listens for each listen, and take minutes.
-FROM recent_plays AS n
+FROM _recent_plays AS n
 CROSS JOIN listens AS l
 WHERE
     n.user_key = l.user_key

@@ -1,12 +1,12 @@
 -- The listens that are not counted yet, each with the track of the listen before it within half an hour.
-CREATE VIEW recent_pairs AS
+CREATE VIEW _recent_pairs AS
 SELECT
     n.user_id,
     n.display_name,
     n.user_key,
     l.track_key AS from_key,
     n.track_key AS to_key
-FROM recent_plays AS n
+FROM _recent_plays AS n
 -- The listen before by key: the planner does not know how few these listens are. OFFSET forces this plan; otherwise it
 -- would merge them with all listens.
 CROSS JOIN
