@@ -19,7 +19,7 @@ SELECT
     a.changed_plays,
     (SELECT max(l.played_at_ms) FROM listens AS l WHERE l.user_key = u.user_key) AS newest_listen_at_ms
 FROM users AS u
-LEFT JOIN accounts AS a ON u.user_key = a.user_key
+LEFT JOIN _accounts AS a ON u.user_key = a.user_key
 /* user_ids: WHERE u.user_id = ANY(:user_ids) */
 /* chosen: WHERE u.user_key IN (any_chosen) */
 /* most: ORDER BY u.user_id LIMIT :most */;
@@ -53,28 +53,28 @@ WHERE user_id = :user_id AND display_name = :display_name;
 
 -- name: refused_accounts
 -- The accounts with a refused permission that is to be tried again.
-SELECT a.user_key FROM accounts AS a
+SELECT a.user_key FROM _accounts AS a
 WHERE a.state = 'needs_reauthorisation' AND a.permission_retry_at_ms IS NOT NULL;
 
 -- name: accounts_to_renew
 -- The accounts whose permission was refused, and those with Spotify's consent from :before or earlier.
-SELECT a.user_key FROM accounts AS a
+SELECT a.user_key FROM _accounts AS a
 WHERE a.state = 'needs_reauthorisation'
 UNION
-SELECT a.user_key FROM accounts AS a
+SELECT a.user_key FROM _accounts AS a
 WHERE a.state = 'active' AND a.service = 'spotify' AND a.authorised_at_ms <= :before;
 
 -- name: accounts_not_pulled
 -- The active accounts that were last pulled between two times, or never.
-SELECT a.user_key FROM accounts AS a
+SELECT a.user_key FROM _accounts AS a
 WHERE a.state = 'active' AND a.last_pulled_at_ms >= :first AND a.last_pulled_at_ms < :last
 UNION
-SELECT a.user_key FROM accounts AS a
+SELECT a.user_key FROM _accounts AS a
 WHERE a.state = 'active' AND a.last_pulled_at_ms IS NULL;
 
 -- name: active_spotify_accounts
 -- Some active accounts of Spotify, the newest consent first.
-SELECT u.user_id FROM accounts AS a
+SELECT u.user_id FROM _accounts AS a
 INNER JOIN users AS u ON a.user_key = u.user_key
 WHERE a.state = 'active' AND a.service = 'spotify'
 ORDER BY a.authorised_at_ms DESC
@@ -254,13 +254,13 @@ SELECT
     u.user_id,
     max(d.day) AS last_day
 FROM users AS u
-INNER JOIN accounts AS a ON u.user_key = a.user_key
-INNER JOIN mood_days AS d ON u.user_key = d.user_key
+INNER JOIN _accounts AS a ON u.user_key = a.user_key
+INNER JOIN _mood_days AS d ON u.user_key = d.user_key
 WHERE
     a.state = 'active'
     AND d.day >= :since
     /* quiet: AND u.user_key IN (
-        SELECT t.user_key FROM listen_totals AS t
+        SELECT t.user_key FROM _listen_totals AS t
         WHERE t.last_played_at_ms >= :first AND t.last_played_at_ms < :last
     ) */
 GROUP BY u.user_id

@@ -53,11 +53,11 @@ CREATE TABLE _accounts (
     history_plays BIGINT,
     empty_since_ms BIGINT
 );
-CREATE INDEX accounts_due ON accounts (due_at_ms) WHERE state = 'active';
-CREATE INDEX accounts_pulled ON accounts (last_pulled_at_ms) WHERE state = 'active';
-CREATE INDEX accounts_refused ON accounts (permission_retry_at_ms) WHERE state = 'needs_reauthorisation';
-CREATE INDEX accounts_consented ON accounts (service, authorised_at_ms) WHERE state = 'active';
-CREATE INDEX accounts_claimed ON accounts (claimed_by) WHERE claimed_by IS NOT NULL;
+CREATE INDEX accounts_due ON _accounts (due_at_ms) WHERE state = 'active';
+CREATE INDEX accounts_pulled ON _accounts (last_pulled_at_ms) WHERE state = 'active';
+CREATE INDEX accounts_refused ON _accounts (permission_retry_at_ms) WHERE state = 'needs_reauthorisation';
+CREATE INDEX accounts_consented ON _accounts (service, authorised_at_ms) WHERE state = 'active';
+CREATE INDEX accounts_claimed ON _accounts (claimed_by) WHERE claimed_by IS NOT NULL;
 
 CREATE TABLE forgotten (
     -- Tombstones: who was forgotten, by a keyed hash of the person's id. In the lake as well. Rows of theirs are loaded

@@ -52,7 +52,7 @@ CREATE TABLE _listen_totals (
     last_played_at_ms BIGINT NOT NULL,
     PRIMARY KEY (user_key, source_key)
 );
-CREATE INDEX listen_totals_last ON listen_totals (last_played_at_ms);
+CREATE INDEX listen_totals_last ON _listen_totals (last_played_at_ms);
 
 CREATE TABLE _covered_listens (
     -- Listens of tracks with audio features, by person and source of the features.

@@ -52,7 +52,7 @@ def accounts(migrated: Database, tmp_path: Path) -> Accounts:
         for number, (state, service, consented, pulled) in enumerate(kinds)
     ]
     statement = (
-        "INSERT INTO accounts (user_key, state, service, authorised_at_ms, last_pulled_at_ms, permission_retry_at_ms)"
+        "INSERT INTO _accounts (user_key, state, service, authorised_at_ms, last_pulled_at_ms, permission_retry_at_ms)"
         " SELECT user_key, :state, :service, :authorised, :pulled, :retry FROM users WHERE user_id = :id"
     )
     with migrated.write() as connection:

@@ -76,7 +76,7 @@ def test_nobody_writes_between_reading_and_writing_changed_plays(migrated: Datab
         if "SELECT changed_plays" in statement:
             with closing(sqlite3.connect(str(migrated.file), timeout=0)) as other:
                 try:
-                    other.execute("UPDATE accounts SET changed_plays = NULL")
+                    other.execute("UPDATE _accounts SET changed_plays = NULL")
                 except sqlite3.OperationalError as error:
                     refused.append(str(error))
 

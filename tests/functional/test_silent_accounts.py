@@ -70,7 +70,7 @@ def test_it_is_found_too_if_the_totals_are_stale(migrated: Database, tmp_path: P
     accounts = _people(migrated, tmp_path, {"silent": range(4, 20)})
     with migrated.write() as connection:
         mark_stale(connection, "test")
-        connection.execute(text("UPDATE listen_totals SET last_played_at_ms = first_played_at_ms"))
+        connection.execute(text("UPDATE _listen_totals SET last_played_at_ms = first_played_at_ms"))
     assert _found(migrated, accounts) == {"silent": Kind.NO_LISTENS}
 
 
