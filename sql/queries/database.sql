@@ -111,16 +111,16 @@ CREATE TABLE IF NOT EXISTS _schema_migrations (
 
 -- name: lock_migrations
 -- PostgreSQL only: wait for the transactions that load rows, and let others wait until the migration is committed.
-LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE _schema_migrations IN ACCESS EXCLUSIVE MODE;
 
 -- name: count_migrations
 -- The number of applied migrations, without views.
-SELECT count(*) FROM schema_migrations
+SELECT count(*) FROM _schema_migrations
 WHERE name < 'view/';
 
 -- name: migrations
 -- The applied migrations, without views.
-SELECT name FROM schema_migrations
+SELECT name FROM _schema_migrations
 WHERE name < 'view/'
 ORDER BY name;
 

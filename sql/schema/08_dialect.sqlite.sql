@@ -62,13 +62,13 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 ('_answer_labels', '_answer_labels', '17 1'),
 ('person_labels', 'person_labels', '100000 1000 1'),
 ('mood_heads', 'mood_heads', '1000 5 1'),
-('feature_queue', 'feature_queue_due', '100000 10'),
-('label_queue', NULL, '1000'),
+('_feature_queue', 'feature_queue_due', '100000 10'),
+('_label_queue', NULL, '1000'),
 ('users', 'users_name_key', '1000 1'),
-('accounts', 'accounts_due', '1000 1'),
-('accounts', 'accounts_pulled', '1000 1'),
-('accounts', 'accounts_refused', '10 1'),
-('accounts', 'accounts_consented', '1000 500 1'),
-('listen_totals', 'listen_totals_last', '2000 1');
+('_accounts', 'accounts_due', '1000 1'),
+('_accounts', 'accounts_pulled', '1000 1'),
+('_accounts', 'accounts_refused', '10 1'),
+('_accounts', 'accounts_consented', '1000 500 1'),
+('_listen_totals', 'listen_totals_last', '2000 1');
 
 ANALYZE sqlite_schema;

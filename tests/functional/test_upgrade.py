@@ -88,7 +88,7 @@ def _forget_migration() -> None:
     """Let the version of the tests look at the database again."""
     database = open_database(load_settings().database)
     with closing(database), database.write() as connection:
-        connection.execute(text("DELETE FROM schema_migrations WHERE name = :name"), {"name": _LATER})
+        connection.execute(text("DELETE FROM _schema_migrations WHERE name = :name"), {"name": _LATER})
 
 
 def test_a_pull_of_the_old_version_stops_and_loses_nothing(
@@ -119,7 +119,7 @@ def test_a_pull_of_the_old_version_stops_and_loses_nothing(
 
 
 def test_a_statement_that_no_longer_fits_names_the_upgrade(any_home: Path, tmp_path: Path) -> None:
-    newer = _newer(tmp_path, "ALTER TABLE rate_limits RENAME TO limits_of_services;")
+    newer = _newer(tmp_path, "ALTER TABLE _rate_limits RENAME TO limits_of_services;")
     for file in (newer / "schema").glob("*.sql"):
         file.write_text(file.read_text(encoding="utf-8").replace("rate_limits", "limits_of_services"), encoding="utf-8")
     with Workspace() as workspace:
