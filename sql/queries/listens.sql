@@ -61,9 +61,14 @@ WHERE
 ORDER BY l.played_at_ms, t.track_id;
 
 -- name: described_tracks
--- The tracks of a list whose title and duration are stored.
-SELECT track_id FROM tracks
-WHERE track_id = ANY(:ids) AND name <> '' AND (duration_ms IS NOT NULL OR kind = 'local');
+-- The tracks of a list whose title is stored, and what is known of each recording.
+SELECT
+    track_id,
+    duration_ms,
+    isrc,
+    release_date
+FROM tracks
+WHERE track_id = ANY(:ids) AND name <> '';
 
 -- name: titled_tracks
 -- The tracks of a list whose title is stored.

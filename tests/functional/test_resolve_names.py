@@ -173,6 +173,26 @@ def test_imported_tracks_get_an_isrc_where_the_duration_agrees(standin: StandIn)
         assert not workspace.resolve_names().asked
 
 
+def test_spotify_completes_and_corrects_what_is_stored_of_a_track(standin: StandIn) -> None:
+    songs = {song.track_id: song for song in standin.world.catalogue.songs if not song.is_local}
+    guessed = [
+        Track(song.track_id, song.name, (song.artists[0].name,), duration_ms=song.duration_ms, isrc="GBAAA2600001")
+        for song in songs.values()
+    ]
+    described = "SELECT track_id, isrc, release_date FROM tracks WHERE track_key IN (SELECT track_key FROM listens)"
+    with workspace_of(standin) as workspace:
+        workspace.batches.add(TRACKS, to_table(TRACKS, guessed), now=workspace.now())
+        ids = connect_listeners(workspace, standin)
+        assert sum(outcome.new for outcome in workspace.pulling()(ids, now=workspace.now())) > 0
+        heard = [row for row in rows_of(workspace, described) if row[0] in songs]
+        assert heard
+        assert [(isrc, bool(date)) for _, isrc, date in heard] == [(songs[id_].isrc, True) for id_, *_ in heard]
+        tracks = [Track(id_, "x", ("y",), duration_ms=9, isrc="GBAAA2600002", release_date="1999") for id_, *_ in heard]
+        assert workspace.listens.undescribed_among(tracks) == []
+        assert workspace.listens.undescribed_among(tracks, corrects=True) == tracks
+        assert not workspace.verify(deep=True).findings
+
+
 def pairs_of(standin: StandIn) -> list[tuple[Song, Song]]:
     """Two recordings of one artist and title that differ by more than 60 s, the one that services list first first."""
     first: dict[tuple[str, str], Song] = {}

@@ -75,8 +75,8 @@ class Shelf:
             if at >= since
         ]
 
-    def described_among(self, track_ids: Sequence[str]) -> set[str]:
-        return set()
+    def undescribed_among(self, tracks: Sequence[Track], *, corrects: bool) -> list[Track]:
+        return list(tracks)
 
     def pulled(self, user_ids: Sequence[str], *, at: datetime) -> None:
         self.problem = None

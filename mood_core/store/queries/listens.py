@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
+from typing import Any
+
+from sqlalchemy import Row
 
 from mood_core.domain.listen_window import AnyPlay, NamedPlay, track_of
+from mood_core.domain.recordings import normalised_isrc
 from mood_core.domain.records import Gap, Listen, ListenSource, Track, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -67,6 +71,24 @@ class ListenStore:
             found.append((play, track_of(play)))
         return found
 
-    def described_among(self, track_ids: Sequence[str]) -> set[str]:
-        """The tracks of ``track_ids`` whose title and duration are stored."""
-        return set(self._database.scalars(query("described_tracks"), {"ids": track_ids}))
+    def undescribed_among(self, tracks: Sequence[Track], *, corrects: bool = False) -> list[Track]:
+        """Those of ``tracks`` with something that is not stored: title, duration, ISRC or release date.
+
+        If the source ``corrects`` what is stored, also those with another ISRC than the stored one.
+        """
+        if not tracks:
+            return []
+        rows = self._database.rows(query("described_tracks"), {"ids": [track.track_id for track in tracks]})
+        known = {row.track_id: row for row in rows}
+        return [track for track in tracks if _says_more(track, known.get(track.track_id), corrects=corrects)]
+
+
+def _says_more(track: Track, stored: Row[Any] | None, *, corrects: bool) -> bool:
+    if stored is None:
+        return True
+    isrc, known = normalised_isrc(track.isrc), normalised_isrc(stored.isrc)
+    return (
+        (track.duration_ms is not None and stored.duration_ms is None)
+        or (track.release_date is not None and stored.release_date is None)
+        or (isrc is not None and isrc != known and (corrects or known is None))
+    )

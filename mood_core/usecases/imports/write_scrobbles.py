@@ -21,9 +21,8 @@ def write_scrobbles(
 ) -> None:
     """Store ``new`` scrobbles; ``tracks`` describes theirs."""
     heard = {listen.track_id for listen in new.listens}
-    described = stored.described_among(sorted(heard)) if heard else set()
-    wanted = heard - described
-    batches.add(TRACKS, to_table(TRACKS, [track for track in tracks if track.track_id in wanted]), now=now)
+    wanted = stored.undescribed_among([track for track in tracks if track.track_id in heard])
+    batches.add(TRACKS, to_table(TRACKS, wanted), now=now)
     batches.add(LISTENS, to_table(LISTENS, new.listens), now=now)
     if new.named:
         rows = [(to_ms(play.at), play.artist, play.title, play.ms_played) for play in new.named]

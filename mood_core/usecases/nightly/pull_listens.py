@@ -222,9 +222,9 @@ class PullListens:
     def _flush(self, pending: _Pending, now: datetime) -> None:
         if self.dry_run or not pending.outcomes:
             return
-        tracks = self._tracks_to_store(pending)
-        described = self.stored.described_among(list(tracks)) if tracks else set()
-        news = [track for track_id, track in sorted(tracks.items()) if track_id not in described]
+        tracks = [track for _, track in sorted(self._tracks_to_store(pending).items())]
+        # Spotify's own data replaces what a resolver found by name.
+        news = self.stored.undescribed_among(tracks, corrects=True)
         # Tracks first, so that every listen has its title; gaps before listens, which would hide them.
         self.batches.add(TRACKS, to_table(TRACKS, news), now=now)
         self.batches.add(GAPS, to_table(GAPS, pending.gaps), now=now)
