@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 from mood_core.errors import ConfigError, InputError
 from mood_core.files.private import file_stem, make_private_folder, open_private
@@ -52,73 +53,108 @@ def card_figure(svg: str) -> Figure:
     axes.set_xlim(0, WIDTH)
     axes.set_ylim(HEIGHT, 0)
     axes.set_axis_off()
-    for part in ET.fromstring(svg):  # noqa: S314 - its own
-        _PARTS[part.tag.rpartition("}")[2]](axes, part)
+    reader = _Reader()
+    reader.feed(svg)
+    for part in reader.parts:
+        _PARTS[part.tag](axes, part)
     return figure
 
 
-def _draw_rect(axes: Any, part: ET.Element) -> None:
+@dataclass(slots=True)
+class _Part:
+    """A shape or a text of a card."""
+
+    tag: str
+    values: dict[str, str]
+    text: str = ""
+
+    def number(self, name: str) -> float:
+        """The value ``name``; 0 without one."""
+        return float(self.values.get(name, 0))
+
+
+class _Reader(HTMLParser):
+    """Reads the parts of a card's SVG, as a browser reads it in a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[_Part] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin a part."""
+        if tag in _PARTS:
+            self.parts.append(_Part(tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        """Add to the text of a part; between parts there are only line breaks."""
+        if self.parts:
+            self.parts[-1].text += data
+
+
+def _draw_rect(axes: Any, part: _Part) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    x, y, width, height, round_ = (_number(part, name) for name in ("x", "y", "width", "height", "rx"))
+    x, y, width, height, round_ = (part.number(name) for name in ("x", "y", "width", "height", "rx"))
     if width <= 0 or height <= 0:
         return
     corner = min(round_, width / 2, height / 2)
     shape = f"round,pad=0,rounding_size={corner}" if corner else "square,pad=0"
-    edge = part.get("stroke")
+    edge = part.values.get("stroke")
     axes.add_patch(
         FancyBboxPatch(
             (x, y),
             width,
             height,
             boxstyle=shape,
-            facecolor=part.get("fill"),
+            facecolor=part.values["fill"],
             edgecolor=edge or "none",
-            linewidth=_points(_number(part, "stroke-width")) if edge else 0,
+            linewidth=_points(part.number("stroke-width")) if edge else 0,
         )
     )
 
 
-def _draw_circle(axes: Any, part: ET.Element) -> None:
+def _draw_circle(axes: Any, part: _Part) -> None:
     from matplotlib.patches import Circle
 
-    centre = _number(part, "cx"), _number(part, "cy")
+    centre = part.number("cx"), part.number("cy")
     axes.add_patch(
-        Circle(centre, _number(part, "r"), facecolor=part.get("fill"), alpha=float(part.get("opacity", 1)), linewidth=0)
+        Circle(
+            centre,
+            part.number("r"),
+            facecolor=part.values["fill"],
+            alpha=float(part.values.get("opacity", 1)),
+            linewidth=0,
+        )
     )
 
 
-def _draw_text(axes: Any, part: ET.Element) -> None:
+def _draw_text(axes: Any, part: _Part) -> None:
     """Write a text on its baseline, smaller if it is wider than its place."""
-    if not part.text:
+    if not part.text.strip():
         return
-    words, families = drawable(part.text)
+    words, families = drawable(part.text.strip())
     written = axes.text(
-        _number(part, "x"),
-        _number(part, "y"),
+        part.number("x"),
+        part.number("y"),
         words,
-        fontsize=_points(_number(part, "font-size")),
-        fontweight="bold" if _number(part, "font-weight") >= _BOLD else "normal",
+        fontsize=_points(part.number("font-size")),
+        fontweight="bold" if part.number("font-weight") >= _BOLD else "normal",
         fontfamily=families,
-        color=part.get("fill"),
-        ha=_ALIGNED[part.get("text-anchor", "start")],
+        color=part.values["fill"],
+        ha=_ALIGNED[part.values["text-anchor"]],
         va="baseline",
         parse_math=False,
     )
-    most, width = _number(part, "data-most"), written.get_window_extent().width
+    most, width = part.number("data-most"), written.get_window_extent().width
     if 0 < most < width:
         written.set_fontsize(written.get_fontsize() * most / width)
 
 
-_PARTS: dict[str, Callable[[Any, ET.Element], None]] = {
+_PARTS: dict[str, Callable[[Any, _Part], None]] = {
     "rect": _draw_rect,
     "circle": _draw_circle,
     "text": _draw_text,
 }
-
-
-def _number(part: ET.Element, name: str) -> float:
-    return float(part.get(name, 0))
 
 
 def _points(pixels: float) -> float:

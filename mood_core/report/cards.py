@@ -54,7 +54,8 @@ def cards(recap: Recap) -> list[Card]:
 
 def _cards(recap: Recap) -> Iterator[Card]:
     minutes = plural(recap.minutes, "minute") if recap.minutes else ""
-    cover = {"total": plural(recap.total), "minutes": minutes, "listens": recap.listens}
+    noun = "listen" if recap.total == 1 else "listens"
+    cover = {"total": plural(recap.total), "noun": noun, "minutes": minutes, "listens": recap.listens}
     yield Card("cover", recap.period.dates, f"{plural(recap.total, 'listen')}, {minutes}", cover)
     leading = recap.leading()
     if leading:

@@ -35,7 +35,8 @@ _HEADERS = (
 )
 _NO_ENTRY = """<!doctype html><html lang="en"><meta charset="utf-8"><title>moodlog</title>
 <meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/assets/page.css">
-<link rel="stylesheet" href="/assets/web.css"><main class="alone"><h1>This page needs a link</h1>
+<link rel="stylesheet" href="/assets/web.css"><link rel="icon" href="/assets/icon.svg">
+<main class="alone"><h1>This page needs a link</h1>
 <p>These pages show what people listened to, so a browser gets in only with a link from moodlog. A link works once.</p>
 <p><code>moodlog web --link</code> prints a new one. <a href="/">Try again</a></p></main></html>"""
 

@@ -15,14 +15,14 @@ _TABLES = {"/proc/net/tcp": "", "/proc/net/tcp6": "0000000000000000FFFF0000"}
 """The kernel's connections, with the prefix of IPv4 addresses: programs can use IPv6 sockets for 127.0.0.1."""
 
 
-def owners_of(client: tuple[str, int] | None, server: tuple[str, int] | None) -> set[int]:
+def owners_of(client: tuple[str, int] | None, server: tuple[str, int | None] | None) -> set[int]:
     """The ids of the users to whom the other end of a connection on this machine belongs; empty if unknown.
 
     ``client`` and ``server`` are the IPv4 addresses and ports of both ends.
     """
-    if sys.platform != "linux" or client is None or server is None:
+    if sys.platform != "linux" or client is None or server is None or server[1] is None:
         return set()
-    return set(_owners(client, server))
+    return set(_owners(client, (server[0], server[1])))
 
 
 def _owners(client: tuple[str, int], server: tuple[str, int]) -> Iterator[int]:

@@ -21,9 +21,11 @@ _MOST_AT_ONCE = 5
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>moodlog</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/assets/page.css">
-<link rel="stylesheet" href="/assets/web.css"><script src="/assets/look.js"></script>
+<link rel="stylesheet" href="/assets/web.css"><link rel="icon" href="/assets/icon.svg">
+<script src="/assets/look.js"></script>
 <main class="alone"><h1>moodlog</h1>{said}<form class="sign-in" method="post" action="{action}">
 <input type="hidden" name="to" value="{to}">
+<input name="username" autocomplete="username" value="moodlog" hidden>
 <label>Password <input type="password" name="password" autocomplete="current-password" required autofocus></label>
 <button>Sign in</button></form></main></html>"""
 
@@ -37,12 +39,25 @@ class SignIn:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, cookie: str) -> None:
         """Serve a browser without the cookie; ``cookie`` is the header that gives it one."""
-        if scope["path"] != PATH or scope["method"] != "POST":
-            await self._show(send, scope["path"])
+        if scope["method"] != "POST":
+            await self._ask(scope, send)
+        elif scope["path"] != PATH:
+            await answer(send, 401, "Sign in first.\n")
         elif self._waiting >= _MOST_AT_ONCE:
             await answer(send, 429, "Too many wrong passwords. Wait a few seconds.\n", headers=[(b"retry-after", b"5")])
         else:
             await self._take(scope, receive, send, cookie)
+
+    async def _ask(self, scope: Scope, send: Send) -> None:
+        """Show the form, at its own address; programs get a status."""
+        wants_page = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+        if scope["path"] == PATH:
+            await self._show(send, Request(scope).query_params.get("to", "/"), status=200)
+        elif wants_page:
+            location = f"{PATH}?to={quote(goes_to(scope['path']), safe='')}"
+            await answer(send, 303, "", headers=[(b"location", location.encode())])
+        else:
+            await answer(send, 401, "Send the token, or sign in with a browser.\n")
 
     async def _take(self, scope: Scope, receive: Receive, send: Send, cookie: str) -> None:
         try:
@@ -62,10 +77,10 @@ class SignIn:
             self._waiting -= 1
         await self._show(send, to, "This is not the password.")
 
-    async def _show(self, send: Send, to: str, said: str = "") -> None:
+    async def _show(self, send: Send, to: str, said: str = "", *, status: int = 401) -> None:
         shown = f'<p role="alert">{escape(said)}</p>' if said else ""
         page = _PAGE.format(said=shown, action=PATH, to=escape(to))
-        await answer(send, 401, page, content_type="text/html")
+        await answer(send, status, page, content_type="text/html")
 
 
 def goes_to(path: str) -> str:

@@ -25,7 +25,7 @@ from tests.sealed import run_sealed
 
 def paths(track_id: str, person: str, year: int) -> list[str]:
     """The pages, pictures and answers that are measured."""
-    periods = ["", f"/{year}", f"/{year}-03", f"/{year}-03-10", "/search?q=e", "/data", f"/track/{track_id}"]
+    periods = ["", f"/{year}", f"/{year}-03", f"/{year}-03-10", "/search?q=e", "/data", "/ask", f"/track/{track_id}"]
     compared = [f"a={year}-02&b={year}-03", f"a={year}&b={year - 1}"]
     api = [f"periods/{year}", f"days/{year}-03-10", f"days?from={year}-01-01&to={year}-12-31", "coverage", "gaps"]
     return [

@@ -142,8 +142,9 @@ def test_a_user_answers_and_no_other_page_can(home: Path) -> None:
 
 def test_a_password_opens_the_pages(home: Path) -> None:
     with _pages(home, **_PASSWORD) as pages, _proxied(pages) as client:
-        asked = client.get("/~ada/2026-11")
-        assert asked.status_code == 401
+        assert client.get("/api/people").status_code == 401
+        asked = client.get("/~ada/2026-11", headers={"accept": "text/html"}, follow_redirects=True)
+        assert (asked.status_code, asked.url.path) == (200, "/sign-in")
         assert '<input type="hidden" name="to" value="/~ada/2026-11">' in asked.text
         wrong = client.post("/sign-in", data={"password": "x", "to": "/~ada"})
         assert wrong.status_code == 401
