@@ -11,13 +11,13 @@ FROM _recent_plays AS n
 -- would merge them with all listens.
 CROSS JOIN
     LATERAL (
-        SELECT p.track_key FROM listens AS p
+        SELECT l.track_key FROM listens AS l
         WHERE
-            p.user_key = n.user_key
-            AND p.played_at_ms = (
+            l.user_key = n.user_key
+            AND l.played_at_ms = (
                 SELECT max(x.played_at_ms) FROM listens AS x
                 WHERE x.user_key = n.user_key AND x.played_at_ms < n.played_at_ms
             )
-            AND n.played_at_ms - p.played_at_ms <= 1800000
+            AND n.played_at_ms - l.played_at_ms <= 1800000
         OFFSET 0 -- noqa: AM09
     ) AS l

@@ -15,26 +15,26 @@ INNER JOIN _utc_offsets AS o ON u.timezone = o.timezone AND o.ends_at_ms > coale
 CROSS JOIN
     LATERAL (
         SELECT
-            x.track_key,
-            x.played_at_ms,
-            x.skipped
-        FROM listens AS x
+            l.track_key,
+            l.played_at_ms,
+            l.skipped
+        FROM listens AS l
         WHERE
-            u.user_key = x.user_key
-            AND x.played_at_ms >= greatest(o.starts_at_ms, coalesce(k.until_ms, 0))
-            AND x.played_at_ms < o.ends_at_ms
+            u.user_key = l.user_key
+            AND l.played_at_ms >= greatest(o.starts_at_ms, coalesce(k.until_ms, 0))
+            AND l.played_at_ms < o.ends_at_ms
         OFFSET 0 -- noqa: AM09
     ) AS l
 -- Finds each label with the index: PostgreSQL would hash all labels for one person's listens. There is one label at
 -- most; LIMIT forces this plan.
 LEFT JOIN LATERAL (
-    SELECT x.mood FROM moods AS x
+    SELECT m.mood FROM moods AS m
     WHERE
-        x.model_key IN (
+        m.model_key IN (
             (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
             (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
         )
-        AND l.track_key = x.track_key
+        AND l.track_key = m.track_key
     LIMIT 1 -- noqa: AM09
 ) AS m ON TRUE
 LEFT JOIN person_labels AS p ON u.user_key = p.user_key AND l.track_key = p.track_key

@@ -1,4 +1,4 @@
--- As recent_plays, from the beginning of the last session that is not counted yet.
+-- As _recent_plays, from the beginning of the last session that is not counted yet.
 CREATE VIEW _session_plays AS
 SELECT
     u.user_id,
@@ -15,10 +15,10 @@ LEFT JOIN _counted_people AS c ON u.user_key = c.user_key
 CROSS JOIN
     LATERAL (
         SELECT
-            p.track_key,
-            p.played_at_ms,
-            p.skipped
-        FROM listens AS p
-        WHERE u.user_key = p.user_key AND p.played_at_ms >= coalesce(c.sessions_until_ms, 0)
+            l.track_key,
+            l.played_at_ms,
+            l.skipped
+        FROM listens AS l
+        WHERE u.user_key = l.user_key AND l.played_at_ms >= coalesce(c.sessions_until_ms, 0)
         OFFSET 0 -- noqa: AM09
     ) AS l
