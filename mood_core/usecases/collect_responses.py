@@ -43,7 +43,7 @@ class CollectResponses:
 
     def keep_tables(self, tables: Sequence[tuple[Dataset, pa.Table]]) -> None:
         """Store the rows of one response, by dataset, like :meth:`keep`."""
-        rows = sum(table.num_rows for _, table in tables)
+        rows = sum(table.num_rows for dataset, table in tables if dataset is not TRACKS)  # which others describe
         if rows >= PUBLISH_EVERY:  # a catalogue file returns many tracks at once
             for dataset, table in tables:
                 self.batches.add(dataset, table, now=self.now)
