@@ -1,4 +1,4 @@
-"""The CPU time of each page: ``python -m tests.benchmarks.bench_web [YEARS [A_DAY]]``.
+"""The CPU time of each page and of answers: ``python -m tests.benchmarks.bench_web [YEARS [A_DAY]]``.
 
 Takes ten years of 200 listens a day by default. Prints milliseconds, the least of three requests, and bytes.
 """
@@ -54,6 +54,12 @@ async def main(space: Workspace, person: str, year: int) -> None:
                 answer = await client.get(path)
                 best = min(best, time.process_time() - began)
             say(f"{1000 * best:6.0f} ms {answer.status_code} {len(answer.content):8} bytes {path}")
+        form = {"form_token": access.form_token()}
+        for mood in ("Sad", "Happy", "undone"):
+            began = time.process_time()
+            path = f"/{person}/track/{top[0].track_id}"
+            answer = await client.post(path, data=form | {"answer": mood})
+            say(f"{1000 * (time.process_time() - began):6.0f} ms {answer.status_code} answer {mood}")
 
 
 def start() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from pydantic import SecretStr
 
 from mood_core.app.workspace import Workspace
 from mood_core.domain.answers import AskedBecause
 from mood_core.domain.sitting import Asked, Sitting
+from mood_core.settings import Settings
 from tests.browser.looks import BROKEN_DATES, TEXT_ON_TEXT
-from tests.report_history import add_history, workspace
-from tests.served_pages import ServedPages
+from tests.report_history import NOW, add_history, workspace
+from tests.served_pages import ServedPages, served
 
 pytestmark = pytest.mark.slow
 _ASKED = tuple(Asked(f"{track:022d}", AskedBecause.RANDOM) for track in range(5))
@@ -161,6 +164,34 @@ def test_a_link_gets_a_browser_in(browser: Any, pages: ServedPages) -> None:
     page.get_by_role("heading", name="What was listened to").wait_for()
     assert "code" not in page.url
     context.close()
+
+
+@pytest.mark.parametrize(("width", "look"), [(390, "dark"), (1280, "light")])
+def test_the_password_is_asked_for_by_a_sound_page(browser: Any, tmp_path: Path, width: int, look: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    settings = Settings(
+        home=tmp_path,
+        database_url=SecretStr(f"sqlite:///{tmp_path}/moodlog.db"),
+        web_public_url="https://moods.example.org",
+        web_password=SecretStr("correct horse battery"),
+    )
+    with Workspace(settings, now=lambda: NOW) as space:
+        add_history(space, 10)
+        with served(space) as pages:
+            context = _context(browser, pages, width, look, bypass_csp=True)
+            context.clear_cookies()
+            page = context.new_page()
+            page.goto(f"{pages.url}/~ada")
+            violations = Axe().run(page).response["violations"]
+            assert [found["id"] for found in violations if found["impact"] in _SERIOUS] == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.keyboard.type("correct horse battery")  # the field has the focus
+            page.keyboard.press("Enter")
+            page.get_by_role("heading", name="Years and months").wait_for()
+            assert page.url == f"{pages.url}/~ada"
+            assert context.problems == []
+            context.close()
 
 
 def test_cards_fit_and_are_saved_by_one_click(browser: Any, pages: ServedPages) -> None:
