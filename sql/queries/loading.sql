@@ -239,10 +239,10 @@ FROM audio_features
 WHERE track_key = ANY(:ids)
 UNION ALL
 SELECT
-    track_key,
-    source_key
-FROM estimated_features
-WHERE track_key = ANY(:ids) AND track_key NOT IN (SELECT f.track_key FROM audio_features AS f);
+    e.track_key,
+    e.source_key
+FROM estimated_features AS e
+WHERE e.track_key = ANY(:ids) AND NOT EXISTS (SELECT 1 FROM audio_features AS f WHERE f.track_key = e.track_key);
 
 -- name: index_pending_listens
 -- Find again every listen whose track has no label by the current model.

@@ -113,7 +113,7 @@ DELETE FROM moods
 WHERE
     track_key = ANY(:ids)
     AND model_key IN (SELECT model_key FROM models WHERE estimated = 1)
-    AND track_key IN (SELECT track_key FROM audio_features)
+    AND EXISTS (SELECT 1 FROM audio_features AS f WHERE f.track_key = moods.track_key)
 RETURNING track_key;
 
 -- name: index_listens_of_tracks

@@ -2,7 +2,7 @@
 -- tracks to find them.
 
 -- name: queue_for_features
--- Add those of some new or changed tracks that have no features.
+-- Add those of some new or changed tracks that have no features. The order prevents a deadlock of two loads.
 INSERT INTO _feature_queue (track_key, due_at_ms)
 SELECT
     t.track_key,
@@ -11,6 +11,7 @@ FROM tracks AS t
 WHERE
     t.track_id = ANY(:ids)
     AND NOT EXISTS (SELECT 1 FROM audio_features AS f WHERE f.track_key = t.track_key)
+ORDER BY t.track_key
 ON CONFLICT (track_key) DO UPDATE SET due_at_ms = 0;
 
 -- name: queue_again

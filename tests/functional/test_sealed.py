@@ -18,7 +18,7 @@ BENCHMARKS = sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py"))
 SCRIPTS = [*BENCHMARKS, ROOT / "tests" / "crashes" / "__main__.py", ROOT / "docs" / "screenshots.py"]
 
 TINY = {
-    "bench_account_growth": ["1000"],
+    "bench_growth": ["1000", "1000", "1000"],
     "bench_features_catalog": ["2000"],
     "bench_features_chain": ["60"],
     "bench_import_history": ["200"],

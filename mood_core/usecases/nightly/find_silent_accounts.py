@@ -55,7 +55,8 @@ class Silence:
 
 def find_silent(database: Database, accounts: Accounts, *, now: datetime, daily_budget: int | None) -> list[Silence]:
     """The silent accounts, ordered by user id."""
-    waits = max(NOT_PULLED, 2 * within_quota(accounts.count_active(), daily_budget))
+    active = accounts.count_active() if daily_budget else 0
+    waits = max(NOT_PULLED, 2 * within_quota(active, daily_budget))
     not_pulled = accounts.not_pulled(now - waits - REPORTED_FOR, now - waits)
     today = now.date()
     # The UTC day can be a day ahead of the person's day: 3 full days are over on the fifth.
