@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event, inspect
@@ -13,15 +17,26 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_folder
 from mood_core.store.engine.view_comments import is_inner
 
+_DOCS = Path(__file__).resolve().parents[1] / "docs"
+
 COMMANDS_OF_A_PERSON = (
     *(f"history --user {{user}} --by {by}" for by in ("day", "week", "month", "hour", "weekday", "track")),
     "history --user {user}",
-    "recap --user {user}",
+    *(f"recap --user {{user}} --{unit}" for unit in ("week", "month", "year")),
     "report --user {user} --out {out}",
+    "answers {user}",
 )
 """Commands that read one person's history; ``{user}`` is an id, ``{out}`` a file."""
 
-COMMANDS_ABOUT_ALL = ("history", "history --by hour", "history --by track", "recap", "status", "users list")
+COMMANDS_ABOUT_ALL = (
+    *(f"history --by {by}" for by in ("person", "week", "month", "hour", "weekday", "track")),
+    "history",
+    *(f"recap --{unit}" for unit in ("week", "month", "year")),
+    "status",
+    "status --all",
+    "users list",
+    "answers",
+)
 """Commands that read everybody's history."""
 
 LISTED = frozenset({"listen_features", "listen_sessions", "mood_history", "unlabelled_listens"})
@@ -58,6 +73,36 @@ def questions_about_a_person(connection: Connection) -> Iterator[tuple[str, str]
         if "user_id" in columns:
             newest = " ORDER BY played_at_ms DESC LIMIT 100" * (view in LISTED and "played_at_ms" in columns)
             yield view, f"SELECT * FROM {view} WHERE user_id = :user_id{newest}"  # noqa: S608
+
+
+def documented_questions(dialect: str, name: str) -> Iterator[tuple[str, str]]:
+    """Names and SQL of the queries in README and docs about the person ``name``; those for Metabase on PostgreSQL."""
+    for page in (_DOCS.parent / "README.md", *sorted(_DOCS.rglob("*.md"))):
+        for at, block in enumerate(re.findall(r"```sql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL), 1):
+            if dialect == "sqlite" and "{{person}}" in block:
+                continue
+            sql = re.sub(r"\[\[(.*?)\]\]", r"\1", block).replace("{{person}}", _quoted(name)).strip()
+            yield f"{page.name} {at}", sql.replace("'Ada'", _quoted(name)).removesuffix(";")
+
+
+def grafana_questions(names: str, since: str, until: str) -> Iterator[tuple[str, str]]:
+    """Titles and SQL of Grafana's panels for the people ``names`` (SQL) between two times, and of its variables."""
+    board = json.loads((_DOCS / "grafana" / "moodlog.json").read_text(encoding="utf-8"))
+    epochs = {"From": since, "To": until}
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            sql = target["rawSql"].replace("${person:sqlstring}", names)
+            sql = re.sub(r"\$__timeFilter\((.*?)\)", rf"\1 BETWEEN '{since}' AND '{until}'", sql)
+            for end, time in epochs.items():
+                sql = sql.replace(f"$__unixEpoch{end}()", str(int(datetime.fromisoformat(time).timestamp())))
+            yield panel["title"], sql
+    for variable in board["templating"]["list"]:
+        if variable["name"] == "person":
+            yield "people", variable["query"]
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from mood_core.report.datasette_metadata import datasette_metadata
 
 _HOST = "127.0.0.1"
 _END_WITHIN_S = 5
-_LIMITS = {"sql_time_limit_ms": 30_000, "facet_time_limit_ms": 3_000, "suggest_facets": False}
+LIMITS = {"sql_time_limit_ms": 30_000, "facet_time_limit_ms": 3_000, "suggest_facets": False}
 """Datasette's default of 1 s is too short for filters over a long history. Suggested facets would count every view."""
 
 
@@ -90,7 +90,7 @@ def _serve(gate: BrowseGate, file: Path, metadata: dict[str, Any], listener: soc
     import uvicorn
     from datasette.app import Datasette
 
-    pages = Datasette([str(file)], metadata=metadata, settings={"base_url": gate.folder, **_LIMITS})
+    pages = Datasette([str(file)], metadata=metadata, settings={"base_url": gate.folder, **LIMITS})
     config = uvicorn.Config(
         gate.guard(_uncounted(pages.app())),
         log_level="warning",

@@ -9,6 +9,8 @@ server of ``MOODLOG_TEST_POSTGRES_URL``, the database stays for the next time.
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 import os
 import subprocess
 import sys
@@ -19,25 +21,37 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 from sqlalchemy import create_engine, make_url, text
 
+from mood_core.app.workspace import Workspace
+from mood_core.cli.browse import LIMITS
 from mood_core.lake import open_lake
 from mood_core.lake.schema import LISTENS
+from mood_core.report.datasette_metadata import QUERIES, datasette_metadata
+from mood_core.settings import Settings
 from mood_core.store import Database, open_database
+from mood_core.store.engine.named_queries import query
 from tests.benchmarks.bench_import_history import _ROW
 from tests.benchmarks.bench_store_load import say, server_cpu
+from tests.benchmarks.bench_web import paths
 from tests.benchmarks.listening import START, context, ids, listens
 from tests.questions import (
     COMMANDS_ABOUT_ALL,
     COMMANDS_OF_A_PERSON,
+    documented_questions,
+    grafana_questions,
     questions_about_a_person,
     questions_about_all,
+    views_for_people,
 )
 from tests.sealed import given_path, run_sealed
+from tests.served_pages import served
 
 _A_DAY, _MOST_TRACKS = 200, 30_000
 _LISTENS = {"person": 10 * 365 * _A_DAY, "everybody": 10_000_000}
@@ -64,8 +78,15 @@ def main(folder: Path, size: str, dialect: str, total: int) -> None:
         stack.callback(database.close)
         user = _person(database)
         with database.read() as connection:
+            name = str(connection.scalar(text("SELECT display_name FROM users WHERE user_id = :user"), {"user": user}))
             asked = {"all": list(questions_about_all(connection))}
             asked["one person"] = list(questions_about_a_person(connection))
+            asked["docs"] = list(documented_questions(dialect, name))
+            newest = connection.scalar(text("SELECT max(played_at_ms) FROM listens"))
+        if dialect == "postgresql":
+            days = [f"{datetime.fromtimestamp(newest / 1000, UTC) - timedelta(days=ago):%Y-%m-%d}" for ago in (90, 0)]
+            people = "SELECT display_name FROM feature_coverage_by_person"
+            asked["Grafana"] = list(grafana_questions(people, *(f"{day}T00:00:00+00:00" for day in days)))
         say(f"{'question':52} {'CPU s':>7} {'wall s':>7}")
         for about, questions in asked.items():
             for name, sql in questions:
@@ -73,8 +94,12 @@ def main(folder: Path, size: str, dialect: str, total: int) -> None:
         for about, commands in (("all", COMMANDS_ABOUT_ALL), ("one person", COMMANDS_OF_A_PERSON)):
             for command in commands:
                 words = command.format(user=user, out=folder / "page.html")
-                shown = command.replace(" --user {user}", "").replace(" --out {out}", "")
+                shown = command.format(user="PERSON", out="FILE")
                 say(f"{f'{about}: moodlog {shown}':52} {_cost(partial(_moodlog, folder, url, words), url)}")
+        say(f"{'all: moodlog doctor':52} {_cost(partial(_moodlog, folder, url, 'doctor', check=False), url)}")
+        _pages(folder, url, user)
+        if dialect == "sqlite" and importlib.util.find_spec("datasette"):
+            _datasette(folder / "moodlog.db", database, user)
 
 
 def _database(server: str, name: str) -> tuple[str, bool]:
@@ -151,12 +176,51 @@ def _ask(database: Database, sql: str, user: str) -> None:
         connection.execute(text(sql), {name: one for name, one in values.items() if f":{name}" in sql}).fetchall()
 
 
-def _moodlog(folder: Path, url: str, words: str) -> None:
+def _moodlog(folder: Path, url: str, words: str, *, check: bool = True) -> None:
     environment = os.environ | {"MOODLOG_HOME": str(folder), "MOODLOG_DATABASE_URL": url}
     environment |= {"MOODLOG_CATALOG": str(folder / "catalog.parquet"), "MOODLOG_FEATURE_SOURCES": "catalog"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # people's Python keeps its compiled modules
     command = [sys.executable, "-m", "flows.cli", *words.split()]
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, env=environment, check=check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _pages(folder: Path, url: str, user: str) -> None:
+    """Ask for each page, picture and answer of ``moodlog web``."""
+    with Workspace(Settings(home=folder, database_url=url)) as space, served(space) as pages:
+        (account,) = space.accounts.all([user])
+        newest = account.newest_listen_at
+        assert newest is not None
+        top = space.database.rows(query("web_top_tracks"), {"user": user, "most": 1})
+        for path in paths(top[0].track_id, f"~{user}", newest.year):
+            say(f"{f'web: {path}':52} {_cost(partial(_get, pages.client, path), url)}")
+
+
+def _datasette(file: Path, database: Database, user: str) -> None:
+    """Ask for each page that ``moodlog browse`` offers: the views and the canned queries."""
+    from datasette.app import Datasette
+
+    site = Datasette([str(file)], metadata=datasette_metadata(file.stem, database), settings=LIMITS)
+    with database.read() as connection:
+        views = views_for_people(connection)
+    pages = ["/", *(f"/{file.stem}{view}?_nocount=1" for view in ("", *(f"/{view}" for view in views)))]
+    pages += [f"/{file.stem}/{name}?person=&mood=&user_id={user}" for name in QUERIES]
+    with asyncio.Runner() as runner:
+        runner.run(site.invoke_startup())
+        for path in pages:
+            ask = partial(_asked, runner, site, path)
+            say(f"{f'browse: {path}':52} {_cost(ask, 'sqlite')}")
+
+
+def _get(client: httpx.Client, path: str) -> None:
+    _checked(client.get(path))
+
+
+def _asked(runner: asyncio.Runner, site: Any, path: str) -> None:
+    _checked(runner.run(site.client.get(path)))
+
+
+def _checked(answer: httpx.Response) -> None:
+    assert answer.status_code == 200, answer
 
 
 def _cost(ask: Callable[[], None], url: str) -> str:
