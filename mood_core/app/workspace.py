@@ -17,6 +17,8 @@ from mood_core.app.parts import make_home, utc_now
 from mood_core.app.people import People
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from mood_core.usecases.nightly.find_silent_accounts import Silence
     from mood_core.usecases.nightly.pull_listens import PullListens
     from mood_core.usecases.upkeep.backup import BackupReport
@@ -60,6 +62,12 @@ class Workspace(People, Models, Answering):
 
         budget = self.settings.spotify_daily_budget
         return find_silent(self.database, self.accounts, now=self.now(), daily_budget=budget)
+
+    def statistics(self) -> dict[str, pa.Table]:
+        """Statistics over all people, counted from the lake by Spark; see ``spark/statistics.py``."""
+        from mood_core.spark.statistics import statistics_by_spark
+
+        return statistics_by_spark(self.settings.spark_master, self.lake, self.database)
 
     def compact(self, before: str | None = None, *, progress: Callable[[str, float], None] = silent) -> CompactReport:
         """Merge the small files of every month before ``before`` (YYYY-MM); see ``usecases/upkeep/compact.py``."""

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "web": ("mood_core.cli.web:command", "serve the moods as live pages on this machine"),
         "browse": ("mood_core.cli.browse:command", "open the database in Datasette, read-only"),
         "status": ("mood_core.cli.status:command", "show accounts, gaps, coverage, batches and calls"),
+        "statistics": ("mood_core.cli.statistics:command", "count the moods of all people by Apache Spark"),
         "predict": ("mood_core.cli.predict:command", "show the mood of given tracks"),
         "dataset": ("mood_core.cli.dataset:command", "collect labelled tracks from playlists"),
         "train": ("mood_core.cli.train:command", "train a mood model on labelled tracks"),
@@ -63,7 +64,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 _SECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "Start": ("demo", "connect", "import", "run", "serve"),
-        "Look": ("history", "web", "report", "recap", "browse", "status"),
+        "Look": ("history", "web", "report", "recap", "browse", "status", "statistics"),
         "Answer": ("ask", "answer", "answers"),
         "People": ("users", "reconnect", "export", "forget"),
         "Data": (),

@@ -1,0 +1,8 @@
+-- Spark SQL: every listen once, without those of forgotten people.
+SELECT DISTINCT
+    l.user_id,
+    unix_millis(l.played_at) AS played_at_ms,
+    l.track_id
+FROM listens AS l
+LEFT JOIN kept_out AS k ON l.user_id = k.user_id
+WHERE k.user_id IS NULL OR l.batch >= k.before_batch;
