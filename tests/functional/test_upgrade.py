@@ -121,7 +121,9 @@ def test_a_pull_of_the_old_version_stops_and_loses_nothing(
 def test_a_statement_that_no_longer_fits_names_the_upgrade(any_home: Path, tmp_path: Path) -> None:
     newer = _newer(tmp_path, "ALTER TABLE _rate_limits RENAME TO limits_of_services;")
     for file in (newer / "schema").glob("*.sql"):
-        file.write_text(file.read_text(encoding="utf-8").replace("rate_limits", "limits_of_services"), encoding="utf-8")
+        file.write_text(
+            file.read_text(encoding="utf-8").replace("_rate_limits", "limits_of_services"), encoding="utf-8"
+        )
     with Workspace() as workspace:
         workspace.batches.add(USERS, users(("ada", "UTC")), now=NOW)
         _run(_MIGRATE, str(newer))
@@ -137,7 +139,7 @@ def test_a_statement_that_no_longer_fits_names_the_upgrade(any_home: Path, tmp_p
 def _waits(workspace: Workspace) -> bool:
     """Whether a migration waits for the table of migrations."""
     with workspace.database.read() as connection:
-        sql = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = CAST('schema_migrations' AS regclass)"
+        sql = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = CAST('_schema_migrations' AS regclass)"
         return connection.execute(text(sql)).first() is not None
 
 

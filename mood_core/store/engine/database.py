@@ -40,7 +40,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        migration_names(engine.dialect.name)  # remembers them before an upgrade changes the files
+        migration_names(engine.dialect.name)  # read before an upgrade changes the files
         self._one_writer = _one_writer(engine)
         # Otherwise PostgreSQL shows each statement what was committed in the meantime.
         self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if self.file is None else engine
