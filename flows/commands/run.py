@@ -54,7 +54,8 @@ def command(
     selection_of(users, *days)  # invalid options fail before Prefect starts
     settings = load_settings()
     with Workspace(settings) as workspace:
-        if any(account.consented_at for account in workspace.accounts.all()):
+        accounts = workspace.accounts
+        if accounts.of_spotify(1) or any(account.consented_at for account in accounts.refused()):
             workspace.spotify_app  # noqa: B018 - an app that is not set fails before Prefect starts
     console = Console(stderr=True)
     with prefect_runtime(settings.home, verbose=context.obj["verbose"]) as runtime:
@@ -68,7 +69,8 @@ def command(
         click.echo(json.dumps(report_json(report)))
     else:
         with Workspace() as workspace:
-            print_report(report, workspace.accounts.all(), table_console())
+            pulled = sorted({outcome.user_id for outcome in report.outcomes})
+            print_report(report, workspace.accounts.all(pulled), table_console())
     context.exit(report.exit_code)
 
 
