@@ -36,6 +36,22 @@ SELECT count(*) FROM (
     LIMIT :most
 ) AS w;
 
+-- name: count_feature_queue
+-- The tracks without audio features.
+SELECT count(*) FROM (
+    SELECT 1 AS waiting FROM _feature_queue
+    ORDER BY due_at_ms
+    LIMIT :most
+) AS q;
+
+-- name: count_label_queue
+-- The tracks with audio features that the current model has not labelled.
+SELECT count(*) FROM (
+    SELECT 1 AS waiting FROM _label_queue
+    ORDER BY track_key
+    LIMIT :most
+) AS q;
+
 -- name: count_pending_responses
 -- The responses of feature sources that are not in a batch yet.
 SELECT count(*) FROM _pending_answers;
