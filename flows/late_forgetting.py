@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from mood_core.app.workspace import Workspace
 from mood_core.errors import StoreError
+from mood_core.store.queries.people_read import note_people, people_read
 
 
 @contextmanager
-def without_names_of_forgotten() -> Iterator[None]:
+def without_names_of_forgotten(user_ids: Collection[str] = ()) -> Iterator[None]:
     """At the end of the block, remove people who were forgotten during it from the history of moodlog's own server.
 
-    `moodlog forget` itself cannot remove what an active run logs more than 8 s later. The run goes on if the database
-    does not answer.
+    `moodlog forget` itself cannot remove what an active run logs more than 8 s later. Only the people whom the run has
+    read can be in its logs: these, and those of ``user_ids``, are compared with the tombstones. The run goes on if the
+    database does not answer.
     """
-    names: dict[str, str] = {}
-    with suppress(StoreError), Workspace() as workspace:
-        names |= {account.user_id: account.display_name for account in workspace.accounts.all()}
-    try:
-        yield
-    finally:
-        with suppress(StoreError), Workspace() as workspace:
-            for user_id in sorted(workspace.batches.gone_among(names)):
-                workspace.elsewhere.remove(user_id, [names[user_id]])
+    with people_read() as read:
+        note_people((user_id, "") for user_id in user_ids)
+        try:
+            yield
+        finally:
+            with suppress(StoreError), Workspace() as workspace:
+                for user_id in sorted(workspace.batches.gone_among(list(read))):
+                    workspace.elsewhere.remove(user_id, sorted(read[user_id]))

@@ -31,7 +31,7 @@ def pull_accounts(user_ids: SomePeople, label: Label = "a shard", dry_run: bool 
         dry_run: Request new listens from Spotify, but write nothing.
     """
     begin_run()
-    with without_names_of_forgotten():
+    with without_names_of_forgotten(user_ids):
         report = NightReport(pull_shard(list(user_ids), label, dry_run=dry_run), dry_run=dry_run)
         table = [asdict(outcome) for outcome in report.outcomes]
         with_retries(lambda: create_table_artifact(key=OUTCOMES, table=table, description=label))

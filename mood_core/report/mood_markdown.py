@@ -9,6 +9,7 @@ from mood_core.domain.days import day_number, day_of
 from mood_core.domain.mood_style import SIGNS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.queries.people_read import note_people
 from mood_core.text.names import name_order
 
 _ESCAPED = str.maketrans(
@@ -32,6 +33,7 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
         span = {"first": last - days + 1, "last": last + 1, "most": most_people}
         for row in connection.execute(query("recent_days_by_person"), span):
             counted.setdefault((row.user_id, row.display_name), {}).setdefault(row.day, {})[row.mood] = row.listens
+    note_people(counted)
     if not counted:
         return f"No listens from {today - timedelta(days=days - 1)} to {today}."
     header = ["person", "day", *(f"{sign} {mood}" for mood, sign in SIGNS.items()), "listens"]

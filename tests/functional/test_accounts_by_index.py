@@ -15,6 +15,7 @@ from mood_core.lake.schema import USERS
 from mood_core.spotify.tokens import days_left
 from mood_core.store import Database
 from mood_core.store.queries.accounts import Account, Accounts
+from mood_core.store.queries.people_read import people_read
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.night_report import ending_permissions, may_end_before
 from mood_core.usecases.people.try_permissions import due_permissions
@@ -120,3 +121,18 @@ def test_the_key_of_a_name_follows_a_new_name(migrated: Database, tmp_path: Path
     batches.add(USERS, row.set_column(place, row.schema.field(place), [["Countess"]]), now=NOW)
     batches.add(USERS, users(("ada", "UTC"), recorded_at=NOW - _DAY), now=NOW + _DAY)  # loaded late
     assert query(migrated, "SELECT display_name, name_key FROM users") == [("Countess", "countess")]
+
+
+def test_a_run_remembers_the_people_whom_it_has_read_and_no_others(accounts: Accounts) -> None:
+    with people_read() as read:
+        assert read == {}
+        due = accounts.due(NOW, daily_budget=None)
+        assert read == {user_id: set() for user_id in due}
+        accounts.all(["p000"])
+        refused = accounts.refused()
+    named = {"p000", *_ids(refused)}
+    assert {user_id for user_id, names in read.items() if names} == named
+    assert set(read) == named.union(due)
+    assert len(read) < len(accounts.all())
+    accounts.first(1000)
+    assert set(read) == named.union(due)  # the block has ended

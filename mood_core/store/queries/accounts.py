@@ -17,6 +17,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.times import with_times
 from mood_core.store.queries.account_leases import AccountLeases
 from mood_core.store.queries.history_places import HistoryPlaces
+from mood_core.store.queries.people_read import note_people
 from mood_core.text.names import name_key, name_order
 
 
@@ -128,7 +129,9 @@ class Accounts:
         until = pulled_until(now, active, daily_budget)
         options = () if user_ids is None else ("user_ids",)
         values = {"now": to_ms(now), "pulled_until": to_ms(until), "user_ids": user_ids}
-        return [row.user_id for row in self._database.rows(query("due_accounts", *options), values)]
+        due = [row.user_id for row in self._database.rows(query("due_accounts", *options), values)]
+        note_people((user_id, "") for user_id in due)
+        return due
 
     def _with_ids(self, user_ids: Collection[str]) -> list[Account]:
         rows = self._database.rows(query("accounts", "user_ids"), {"user_ids": sorted(user_ids)})
@@ -161,7 +164,9 @@ class Accounts:
 
 
 def _by_name(rows: Iterable[Row[Any]]) -> list[Account]:
-    return sorted(map(_account, rows), key=lambda account: (name_order(account.display_name), account.user_id))
+    accounts = sorted(map(_account, rows), key=lambda account: (name_order(account.display_name), account.user_id))
+    note_people((account.user_id, account.display_name) for account in accounts)
+    return accounts
 
 
 def _account(row: Row[Any]) -> Account:
