@@ -45,7 +45,7 @@ def analyst(owner: Database) -> Iterator[psycopg.Connection]:
     """A connection of somebody who was made a reader as the page says."""
     name = f"analyst_{uuid4().hex[:8]}"
     statements = re.findall(r'psql "\$DATABASE" -c "(.*)"', PAGE)
-    assert len(statements) == 2
+    assert len(statements) == 3
     url = make_url(owner.engine.url)
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as admin:
@@ -53,7 +53,8 @@ def analyst(owner: Database) -> Iterator[psycopg.Connection]:
             admin.execute(statements[0])
         admin.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(url.database or "")))
         admin.execute(sql_file("roles", "moodlog_reader.postgresql").text)
-        admin.execute(statements[1].replace("grace", name))
+        for statement in statements[1:]:
+            admin.execute(statement.replace("grace", name))
         with psycopg.connect(plain, user=name, password="choose one", autocommit=True) as connection:
             yield connection
         admin.execute(f"DROP ROLE {name}")
