@@ -71,9 +71,9 @@ def command(context: click.Context, as_json: bool) -> None:
 def _app(workspace: Workspace) -> Finding:
     from mood_core.spotify.callback import check_redirect_uri
 
-    accounts = workspace.accounts.all()
-    if accounts and not workspace.settings.spotify_client_id and not any(one.consented_at for one in accounts):
-        if any(one.authorised_at for one in accounts):
+    services, (people, _) = workspace.accounts.services(), workspace.accounts.numbers()
+    if people and not workspace.settings.spotify_client_id and Service.SPOTIFY not in services:
+        if services:
             return Finding("app", Level.OK, "not needed: no account is pulled from Spotify")
         message = "no app is set, so recent listens are not pulled; imported listens are kept"
         remedy = "set MOODLOG_SPOTIFY_CLIENT_ID, then run moodlog connect; or moodlog connect --from listenbrainz NAME"
@@ -137,15 +137,15 @@ def _problem_of(source: FeatureSource, workspace: Workspace) -> str | None:
 
 
 def _accounts(workspace: Workspace) -> list[Finding]:
-    return account_findings(workspace.accounts.all(), workspace.now(), workspace.days_left)
+    return account_findings(workspace.accounts, workspace.now(), workspace.days_left)
 
 
 def _tokens(workspace: Workspace) -> list[Finding]:
     has_app = bool(workspace.settings.spotify_client_id.strip())  # without one, the line "app" says so
     connected = [
-        account.user_id
-        for account in workspace.accounts.all()
-        if account.authorised_at and (has_app or account.service != Service.SPOTIFY)
+        user_id
+        for user_id, service in workspace.accounts.authorised().items()
+        if has_app or service is not Service.SPOTIFY
     ]
     return [foreign_tokens(connected, workspace.check_token)] if connected else []
 
@@ -153,7 +153,7 @@ def _tokens(workspace: Workspace) -> list[Finding]:
 def _clock(workspace: Workspace) -> Finding:
     from mood_core.spotify.service_time import spotify_time
 
-    services = {Service(one.service) for one in workspace.accounts.all() if one.authorised_at} or {Service.SPOTIFY}
+    services = workspace.accounts.services() or {Service.SPOTIFY}
     if Service.SPOTIFY in services:
         url, name = workspace.settings.spotify_accounts_url, "Spotify"
     else:
@@ -168,10 +168,10 @@ def _clock(workspace: Workspace) -> Finding:
 def _schedule(workspace: Workspace) -> list[Finding]:
     from flows.check_schedule import ask_prefect, has_served
 
-    pulled = [account.last_pulled_at for account in workspace.accounts.all() if account.last_pulled_at]
+    _, newest_pull = workspace.accounts.numbers()
     scheduled = ask_prefect(workspace.settings.home)
     served = has_served(workspace.settings.home)
-    finding = schedule_finding(scheduled, max(pulled, default=None), workspace.now(), has_served=served)
+    finding = schedule_finding(scheduled, newest_pull, workspace.now(), has_served=served)
     return [finding, *ghost_findings(scheduled)]
 
 

@@ -18,7 +18,7 @@ def local_findings(workspace: Workspace) -> list[Finding]:
         "settings": lambda: other_names(other_names_in_use(workspace.settings)),
         "database connection": lambda: encrypted_connection(workspace.database),
         "model": partial(_model, workspace),
-        "accounts": lambda: account_findings(workspace.accounts.all(), workspace.now(), workspace.days_left),
+        "accounts": lambda: account_findings(workspace.accounts, workspace.now(), workspace.days_left),
         "quota": partial(quota_finding, workspace),
         "files": partial(file_findings, workspace),
     }

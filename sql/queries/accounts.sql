@@ -72,6 +72,54 @@ UNION
 SELECT a.user_key FROM _accounts AS a
 WHERE a.state = 'active' AND a.last_pulled_at_ms IS NULL;
 
+-- name: accounts_with_problem
+-- The accounts that a person must look at: a refused permission, and active ones whose consent is from :before or
+-- earlier, whose last pull failed or was not between two times, or whose stored plays were changed at the service.
+SELECT a.user_key FROM _accounts AS a
+WHERE
+    a.state = 'needs_reauthorisation'
+    OR (
+        a.state = 'active'
+        AND (
+            a.last_problem IS NOT NULL
+            OR a.changed_plays IS NOT NULL
+            OR a.last_pulled_at_ms IS NULL
+            OR a.last_pulled_at_ms NOT BETWEEN :first AND :last
+            OR (a.service = 'spotify' AND a.authorised_at_ms <= :before)
+        )
+    );
+
+-- name: people_with_shared_names
+-- The people whose name, as it is compared, another person has too.
+SELECT p.user_key FROM users AS p
+WHERE
+    p.name_key IN (
+        SELECT n.name_key FROM users AS n
+        GROUP BY n.name_key
+        HAVING count(*) > 1
+    );
+
+-- name: authorised_services
+-- The services of the accounts with a stored permission.
+SELECT DISTINCT service FROM _accounts
+WHERE authorised_at_ms IS NOT NULL;
+
+-- name: authorised_accounts
+-- The accounts with a stored permission.
+SELECT
+    u.user_id,
+    a.service
+FROM users AS u
+INNER JOIN _accounts AS a ON u.user_key = a.user_key
+WHERE a.authorised_at_ms IS NOT NULL
+ORDER BY u.user_id;
+
+-- name: account_numbers
+-- How many people are stored, and when an account was pulled last.
+SELECT
+    (SELECT count(*) FROM users) AS people,
+    (SELECT max(a.last_pulled_at_ms) FROM _accounts AS a) AS last_pulled_at_ms;
+
 -- name: active_spotify_accounts
 -- Some active accounts of Spotify, the newest consent first.
 SELECT u.user_id FROM _accounts AS a

@@ -19,6 +19,8 @@ from mood_core.store.queries.people_read import people_read
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.night_report import ending_permissions, may_end_before
 from mood_core.usecases.people.try_permissions import due_permissions
+from mood_core.usecases.upkeep import check_health
+from mood_core.usecases.upkeep.check_health import Level, account_findings
 from tests.store_data import NOW, query, users
 
 _DAY = timedelta(days=1)
@@ -136,3 +138,32 @@ def test_a_run_remembers_the_people_whom_it_has_read_and_no_others(accounts: Acc
     assert len(read) < len(accounts.all())
     accounts.first(1000)
     assert set(read) == named.union(due)  # the block has ended
+
+
+def test_of_many_accounts_the_doctor_shows_those_with_a_problem_and_counts_the_others(
+    accounts: Accounts, migrated: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with migrated.write() as connection:
+        connection.execute(
+            text("UPDATE users SET display_name = 'Zoe', name_key = 'zoe' WHERE user_id IN ('p000', 'p003')")
+        )
+        connection.execute(text("UPDATE users SET display_name = 'p003', name_key = 'p003' WHERE user_id = 'p004'"))
+        for column, value, every in (("last_problem", "HTTP 500", 5), ("changed_plays", "[1]", 7)):
+            statement = f"UPDATE _accounts SET {column} = '{value}' WHERE user_key % {every} = 0"  # noqa: S608
+            connection.execute(text(statement))
+    few = account_findings(accounts, NOW, _left)
+    monkeypatch.setattr(check_health, "_MOST_SHOWN", len(accounts.all()))
+    everybody = account_findings(accounts, NOW, _left)
+    wanted = [finding for finding in everybody if finding.level is not Level.OK]
+    assert [finding for finding in few if finding.level is not Level.OK] == wanted
+    assert wanted[-1].what == "names"
+    (healthy,) = [finding for finding in few if finding.level is Level.OK]
+    assert f"{len(everybody) - len(wanted)} accounts" in healthy.said
+
+
+def test_the_numbers_and_services_of_all_accounts_need_no_account(accounts: Accounts) -> None:
+    everybody = accounts.all()
+    authorised = {one.user_id: one.service for one in everybody if one.authorised_at}
+    assert accounts.numbers() == (len(everybody), max(one.last_pulled_at for one in everybody if one.last_pulled_at))
+    assert accounts.authorised() == authorised
+    assert accounts.services() == set(authorised.values())

@@ -125,7 +125,7 @@ def test_plays_that_were_deleted_or_edited_are_reported_and_can_be_dropped(stand
     with workspace_of(standin) as workspace:
         pull(workspace, f"{service}:{name}")
         before = stored(workspace)
-        (found,) = account_findings(workspace.accounts.all(), workspace.now(), workspace.days_left)
+        (found,) = account_findings(workspace.accounts, workspace.now(), workspace.days_left)
         assert "users drop-changed" in found.remedy
     assert json.loads(moodlog("status", "--json").stdout)["users"][0]["changed_plays"] == 3
     assert "3 stored plays" in moodlog("status").output

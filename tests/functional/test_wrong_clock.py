@@ -78,8 +78,7 @@ def _live(standin: StandIn, home: Path, offset: timedelta, monkeypatch: pytest.M
         found = contents(workspace)
         del found["misses"]  # which tracks are asked for again is a matter of time
         assert verify(workspace.lake, workspace.database, now=workspace.now(), deep=True).findings == []
-        accounts = workspace.accounts.all()
-        findings = account_findings(accounts, workspace.now(), lambda at: days_left(at, workspace.now()))
+        findings = account_findings(workspace.accounts, workspace.now(), lambda at: days_left(at, workspace.now()))
         assert {finding.level for finding in findings} == {Level.OK}
     return found, report.new_listens, report.labels and report.labels.labelled
 

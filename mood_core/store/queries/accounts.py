@@ -97,6 +97,33 @@ class Accounts:
         """The active accounts that were never pulled, or last from ``first`` until before ``last``."""
         return self._chosen("accounts_not_pulled", first=to_ms(first), last=to_ms(last))
 
+    def with_problem(self, first: datetime, last: datetime, before: datetime) -> list[Account]:
+        """The accounts with a refused permission, and the active ones with a problem.
+
+        These were not pulled between ``first`` and ``last``, or their last pull failed, or they have changed plays, or
+        Spotify's consent is from ``before`` or earlier.
+        """
+        times = {"first": to_ms(first), "last": to_ms(last), "before": to_ms(before)}
+        return self._chosen("accounts_with_problem", **times)
+
+    def with_shared_names(self) -> list[Account]:
+        """The accounts whose name another account has too."""
+        return self._chosen("people_with_shared_names")
+
+    def services(self) -> set[Service]:
+        """The services of the accounts with a stored permission."""
+        return {Service(name) for name in self._database.scalars(query("authorised_services"))}
+
+    def authorised(self) -> dict[str, Service]:
+        """The ids of the accounts with a stored permission, and their services."""
+        return {row.user_id: Service(row.service) for row in self._database.rows(query("authorised_accounts"))}
+
+    def numbers(self) -> tuple[int, datetime | None]:
+        """The number of people, and the time of the newest pull."""
+        (row,) = self._database.rows(query("account_numbers"))
+        found = with_times(row)
+        return found["people"], found["last_pulled_at"]
+
     def of_spotify(self, most: int) -> list[str]:
         """The ids of up to ``most`` active accounts of Spotify, the newest consent first."""
         return self._database.scalars(query("active_spotify_accounts"), {"most": most})

@@ -10,15 +10,18 @@ from typing import Any
 
 from mood_core.domain.records import SERVICE_NAMES
 from mood_core.errors import MoodlogError
-from mood_core.store.queries.accounts import Account
+from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.text.format import plural
 from mood_core.text.names import name_key
-from mood_core.usecases.nightly.night_report import WARN_DAYS
+from mood_core.usecases.nightly.night_report import WARN_DAYS, may_end_before
 
 _PULLED_WITHIN = timedelta(hours=26)
 _CLOCK_OK = timedelta(seconds=30)
 _CLOCK_WARNING = timedelta(minutes=5)
 _NAMED = 5
+_MOST_SHOWN = 20
+"""The most accounts that each have a line, even without a problem."""
+
 _MINUTE = "%Y-%m-%d %H:%M"
 _SCHEDULE = "moodlog serve, or `prefect deploy --all` and a worker"
 
@@ -163,11 +166,24 @@ def _is_recent(moment: datetime, now: datetime) -> bool:
     return abs(now - moment) <= _PULLED_WITHIN
 
 
-def account_findings(accounts: list[Account], now: datetime, days_left: Callable[[datetime], int]) -> list[Finding]:
-    """A finding for each account (its permission, last pull and last problem), and for each name of several people."""
-    if not accounts:
+def account_findings(accounts: Accounts, now: datetime, days_left: Callable[[datetime], int]) -> list[Finding]:
+    """A finding for each account (its permission, last pull and last problem), and for each name of several people.
+
+    Of more than 20 accounts, only those with a problem are read and have a line each; one line counts the others.
+    """
+    people, _ = accounts.numbers()
+    if not people:
         return [Finding("accounts", Level.WARNING, "no account is connected", "moodlog connect, or moodlog import")]
-    return [*(_account(account, now, days_left) for account in accounts), *_shared_names(accounts)]
+    if people <= _MOST_SHOWN:
+        everybody = accounts.all()
+        return [*(_account(account, now, days_left) for account in everybody), *_shared_names(everybody)]
+    troubled = accounts.with_problem(now - _PULLED_WITHIN, now + _PULLED_WITHIN, may_end_before(now))
+    found = [_account(account, now, days_left) for account in troubled]
+    problems = [finding for finding in found if finding.level is not Level.OK]
+    healthy = people - len(problems)
+    verb = "has" if healthy == 1 else "have"
+    others = [Finding("accounts", Level.OK, f"{plural(healthy, 'account')} {verb} no problem")] if healthy else []
+    return [*problems, *others, *_shared_names(accounts.with_shared_names())]
 
 
 def _shared_names(accounts: list[Account]) -> Iterator[Finding]:
