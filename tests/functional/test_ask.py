@@ -42,14 +42,17 @@ def history(home: Path) -> Iterator[Workspace]:
         yield workspace
 
 
-def in_terminal(keys: list[str], *words: str) -> str:
-    """The output of ``moodlog ask`` in a terminal where ``keys`` are pressed, each after a question; ^C is a signal."""
+def in_terminal(keys: list[str], *words: str, after: str = "open.spotify.com/track/") -> str:
+    """The output of ``moodlog ask`` in a terminal where ``keys`` are pressed, each when ``after`` is shown again.
+
+    By default that is after each question; ^C is a signal.
+    """
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "flows.cli", "ask", *words]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
         os.close(theirs)
         try:
-            shown = _play(ours, keys, process)
+            shown = _play(ours, keys, process, after)
             assert process.wait(60) == 0, shown
         finally:
             process.kill()
@@ -57,14 +60,14 @@ def in_terminal(keys: list[str], *words: str) -> str:
     return shown
 
 
-def _play(terminal: int, keys: list[str], process: subprocess.Popen[bytes]) -> str:
+def _play(terminal: int, keys: list[str], process: subprocess.Popen[bytes], after: str) -> str:
     shown, asked, left = "", 0, list(keys)
     while select.select([terminal], [], [], 120)[0]:
         try:
             shown += os.read(terminal, 4096).decode()
         except OSError:  # the process has ended
             return shown
-        if shown.count("open.spotify.com/track/") > asked and left:
+        if shown.count(after) > asked and left:
             asked += 1
             key = left.pop(0)
             process.send_signal(signal.SIGINT) if key == "^C" else os.write(terminal, key.encode())
@@ -79,6 +82,20 @@ def test_one_key_a_track(history: Workspace) -> None:
     assert "1/5" in shown
     assert "2 answers stored" in shown.replace("\u202f", " ")
     assert shown.count("3/5") == 2  # asked again after undo
+
+
+@pytest.mark.parametrize(
+    "key", ["\x1b[C", "\x1b[H", "\x1bOS", "\x1b[1;5C", "\x1b[15~", "\x1b[[E", "\x1bh", "\x1b", "ü", "\u4e2d"]
+)
+def test_a_key_without_meaning_answers_nothing_and_is_one_key(history: Workspace, key: str) -> None:
+    shown = in_terminal([key, "q"], "--count", "2", after="n none of these")
+    assert query(history.database, "SELECT count(*) FROM answers") == [(0,)]
+    assert shown.count("n none of these") == 2  # at the start, and once for the key
+
+
+def test_keys_typed_ahead_after_an_arrow_key_are_kept(history: Workspace) -> None:
+    in_terminal(["\x1b[Ce\x1bOSh", "q"], "--count", "3")
+    assert query(history.database, "SELECT answer FROM answers ORDER BY answered_at_ms") == [("Energetic",), ("Happy",)]
 
 
 def test_ctrl_c_loses_nothing(history: Workspace) -> None:
