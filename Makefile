@@ -7,7 +7,7 @@ RUN := $(UV) run --frozen --no-sync
 # begin; xdist's own order would leave long files with few tests for the end.
 PYTEST := pytest -n 3 --dist loadfile --no-loadscope-reorder
 SQLITE_SQL := $(wildcard sql/schema/*.sqlite.sql sql/migrations/*.sqlite.sql sql/settings/*.sqlite.sql sql/views/*.sqlite.sql sql/queries/*.sqlite.sql)
-OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/schema/*.sql sql/migrations/*.sql sql/queries/*.sql sql/views/*.sql sql/roles/*.sql sql/facts/*.sql sql/export/*.sql sql/shown/*.sql sql/examples/*.sql))
+OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/schema/*.sql sql/migrations/*.sql sql/settings/*.sql sql/queries/*.sql sql/views/*.sql sql/roles/*.sql sql/facts/*.sql sql/export/*.sql sql/shown/*.sql sql/examples/*.sql))
 YAML := $(wildcard prefect.yaml .pre-commit-config.yaml .github/*.yml .github/*/*.yml)
 unexport VIRTUAL_ENV
 .DEFAULT_GOAL := help

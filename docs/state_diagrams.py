@@ -107,7 +107,7 @@ def _lease_state(database: Database, _lake: Lake) -> str:
     return f"held by {owner.rpartition(':')[2]}" if owner else "free"
 
 
-def _claim(owner: str, after: timedelta) -> Event:
+def _acquire(owner: str, after: timedelta) -> Event:
     def event(database: Database, _lake: Lake) -> None:
         if not Accounts(database).all()[0].authorised_at:
             TokenRows(database).write(_USER, b"t", authorised_at=_NOW, expected_version=None)
@@ -117,9 +117,9 @@ def _claim(owner: str, after: timedelta) -> Event:
 
 
 _LEASE: dict[str, Event] = {
-    "run A acquires or renews": _claim("run A", timedelta()),
-    "run B tries to acquire": _claim("run B", timedelta()),
-    "run B acquires after the lease expired": _claim("run B", timedelta(minutes=11)),
+    "run A acquires or renews": _acquire("run A", timedelta()),
+    "run B tries to acquire": _acquire("run B", timedelta()),
+    "run B acquires after the lease expired": _acquire("run B", timedelta(minutes=11)),
     "run A releases": lambda database, _: Accounts(database).leases.release("elsewhere:1:run A"),
     "run B releases": lambda database, _: Accounts(database).leases.release("elsewhere:1:run B"),
 }

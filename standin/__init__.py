@@ -1,4 +1,4 @@
-"""A fake of the outside services on loopback: Spotify Accounts, Spotify Web API, ReccoBeats.
+"""A stand-in for the outside services on loopback: Spotify, ReccoBeats, Deezer, MusicBrainz, ListenBrainz, Last.fm.
 
 Only for the demo and the tests. As a library::
 

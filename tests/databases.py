@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A server at ``url``, on which databases can be made, of the ``binaries``; its files lie in ``data``.
+    """A server at ``url``, on which databases can be made, of the ``binaries``; its files are in ``data``.
 
     ``options`` are those of ``pg_ctl start``; ``user`` runs it where that is not who runs the tests.
     """

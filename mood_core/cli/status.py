@@ -48,7 +48,7 @@ def command(as_json: bool, everything: bool) -> None:
     It shows accounts with the days until Spotify needs a new consent (six months after the last one), how many of the
     newest listens have a mood and what would raise that, the schedule, and problems. Times are local.
 
-    --all also shows the range of each history by source (waiting: pending plays, whose track is not known yet),
+    --all also shows the range of each history by source (pending: pending plays, whose track is not known yet),
     possible gaps, the sources of audio features, the batches in the ledger, and the calls of the last 24 hours. The
     wait between two pulls of an account is the time in which half of its window of 50 listens filled in the busiest
     period of the last two weeks, from 30 minutes to 12 hours. With a small daily budget of calls it is longer.

@@ -22,7 +22,7 @@ def summary(state: Mapping[str, Any]) -> dict[str, list[Row]]:
     users = _problems_first(state["users"])
     listens = Counter[str]()
     for row in state["history"]:
-        listens[row["user_id"]] += row["listens"] if row["source"] != "waiting" else 0
+        listens[row["user_id"]] += row["listens"] if row["source"] != "pending" else 0
     return {
         "Accounts": [_account(user) | {"listens": listens[user["user_id"]], **_newest(user)} for user in users],
         **_problems(users),
@@ -35,7 +35,7 @@ def attention(state: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about what has no section: possible gaps, pending and changed plays, and rate limits."""
     if gaps := sum(gap["filled_at"] is None for gap in state["gaps"]):
         yield f"Possible gaps: {gaps}. An import of your data from Spotify fills them."
-    if pending := sum(row["listens"] for row in state["history"] if row["source"] == "waiting"):
+    if pending := sum(row["listens"] for row in state["history"] if row["source"] == "pending"):
         yield f"Pending plays, whose track is not known yet: {pending}. The nightly run looks up their names."
     for user in state["users"]:
         if changed := user["changed_plays"]:

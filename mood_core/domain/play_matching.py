@@ -97,11 +97,11 @@ def _pair(pool: Sequence[Play], incoming: Sequence[Play]) -> list[int | None]:
     if is_scrobbled:
         _align_left(pool, [place for place, is_used in enumerate(used) if not is_used], incoming, places, longest)
     elif not all(used) and None in places:
-        _align_anew(pool, used, incoming, places, longest)
+        _align_again(pool, used, incoming, places, longest)
     return places
 
 
-def _align_anew(
+def _align_again(
     pool: Sequence[Play], used: Sequence[bool], incoming: Sequence[Play], places: list[int | None], longest: int
 ) -> None:
     """Match again where records of both sides are left over, if more of them match then: a revised loop of a song."""

@@ -1,1 +1,1 @@
-"""Reads the listening histories that Spotify exports: zips, folders and JSON files."""
+"""Reads exported listening histories of Spotify, ListenBrainz and Last.fm: zips, folders, JSON and CSV files."""

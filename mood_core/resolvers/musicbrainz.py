@@ -27,7 +27,7 @@ _LONGEST_MS = 86_400_000
 
 
 class MusicBrainzResolver:
-    """Reads or searches recordings; those without an ISRC are of no use."""
+    """Reads or searches recordings; those without an ISRC are ignored."""
 
     name = "musicbrainz"
 

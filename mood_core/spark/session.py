@@ -1,4 +1,4 @@
-"""A session of Apache Spark, and what is wrong where there cannot be one."""
+"""Opens a session of Apache Spark, or says why it cannot be opened."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def read_or_make_keys(path: Path, generate: Callable[[], str]) -> list[str]:
     with _written(path):
         sweep_temporary(path)  # a key left by a crashed run would outlive its rotation
         if not path.exists():
-            _publish_first(path, _draft(path, [generate()]))
+            _publish_first(path, _write_temporary(path, [generate()]))
     return read_keys(path)
 
 
@@ -57,7 +57,7 @@ def write_keys(path: Path, keys: Sequence[str]) -> None:
         ConfigError: The file cannot be written.
     """
     with _written(path):
-        _draft(path, keys).replace(path)
+        _write_temporary(path, keys).replace(path)
         fsync_folder(path.parent)
 
 
@@ -71,7 +71,7 @@ def _written(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _draft(path: Path, keys: Sequence[str]) -> Path:
+def _write_temporary(path: Path, keys: Sequence[str]) -> Path:
     sweep_temporary(path)
     temporary = temporary_path(path)
     with open_private(temporary) as file:

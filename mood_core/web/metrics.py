@@ -25,7 +25,7 @@ _BY_PERSON = {
     "covered_listens": ("moodlog_covered_listens", "Stored listens of tracks with audio features."),
     "open_gaps": ("moodlog_open_gaps", "Gaps in which listens may be missing."),
 }
-_QUEUES = "Waiting listens, names, tracks and responses, and open gaps; a count stops at 100,000."
+_QUEUES = "Waiting listens, pending plays, tracks, pending responses and open gaps; a count stops at 100,000."
 
 
 def metrics(workspace: Workspace) -> bytes:

@@ -1,4 +1,4 @@
-"""The reverse proxy in front of the pages, from the settings: its address, who may be it, and who its users are."""
+"""The reverse proxy in front of the pages, from the settings: its address, its connections and its users."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mood_core.domain.days import day_of
 from mood_core.domain.records import ALL_MOODS
-from mood_core.report.page_data import page_rows, plain_rows
+from mood_core.report.page_data import plain_rows
 from mood_core.report.recap import no_listens
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -125,14 +125,3 @@ def read_glances(database: Database, people: list[Person], last: date) -> list[G
                 days[(one.day - first).days][one.mood] += one.listens
             glances.append(Glance(person, last, days))
     return glances
-
-
-def read_months(database: Database, account: Account) -> list[dict[str, Any]]:
-    """The shares of the moods of each month with their 90% intervals, as rows of ``mood_monthly``.
-
-    Raises:
-        StoreError: The database cannot be read.
-    """
-    values = {"user": account.user_id, "first": "0001-01-01", "last": "9999-12-31"}
-    with database.read() as connection:
-        return page_rows(connection, "page_months", values)

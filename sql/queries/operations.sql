@@ -27,7 +27,7 @@ SELECT count(*) FROM (
     LIMIT :most
 ) AS w;
 
--- name: count_waiting_names
+-- name: count_pending_plays
 -- The plays that an export names by artist and title, and whose track is not known yet.
 SELECT count(*) FROM (
     SELECT 1 AS waiting FROM named_plays

@@ -81,7 +81,7 @@ INSERT INTO _heard_tracks (track_key)
 SELECT DISTINCT track_key FROM listens;
 
 -- name: reach
--- The range of each person's history by source; 'waiting': pending plays. With the option, every listen is counted.
+-- The range of each person's history by source; 'pending': pending plays. With the option, every listen is counted.
 WITH totals AS (
     SELECT
         user_key,
@@ -114,7 +114,7 @@ INNER JOIN sources AS s ON t.source_key = s.source_key
 UNION ALL
 SELECT
     u.user_id,
-    'waiting' AS source,
+    'pending' AS source,
     p.listens,
     p.first_at_ms,
     p.last_at_ms

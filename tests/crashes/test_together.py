@@ -94,7 +94,7 @@ def test_forgetting_during_everything_leaves_nothing_of_the_person(crashes: Cras
         person = crashes.standin.listeners[0].account_id
         found = outcome_of(settings)
         if codes[2] == 0 and any(person in row for row in found["SQL users"]):
-            # The import came last and made the person anew, from the export alone.
+            # The import came last and made the person again, from the export alone.
             assert all("recently_played" not in row for row in found["SQL listens"] if person in row)
         else:
             assert [row for rows in found.values() for row in rows if person in row] == []

@@ -27,7 +27,7 @@ def connected(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with StandIn(seed=5, listeners=2) as standin:
         point_at(standin, monkeypatch)
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
-        monkeypatch.setenv("PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS", "2")  # the minute between its turns
+        monkeypatch.setenv("PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS", "2")  # instead of a minute
         with workspace_of(standin) as workspace:
             connect_listeners(workspace, standin)
         yield home

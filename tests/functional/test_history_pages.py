@@ -143,7 +143,7 @@ def test_plays_that_were_deleted_or_edited_are_reported_and_can_be_dropped(stand
         assert stored(workspace) == before - 2
 
 
-def test_deletions_are_noticed_beside_a_row_with_a_wrong_time(standin: StandIn) -> None:
+def test_deletions_are_detected_beside_a_row_with_a_wrong_time(standin: StandIn) -> None:
     name = _give(standin, [END + 400 * 86_400, *(END - 300 * number for number in range(40))])
     with workspace_of(standin) as workspace:
         user_id = connect(workspace, "listenbrainz", name)

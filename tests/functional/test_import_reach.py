@@ -81,7 +81,7 @@ def test_status_reports_how_far_the_history_reaches_by_source(home: Path, tmp_pa
     assert _run("status")["history"] == [
         _reach("account_data", 1, "2024-05-01T10:00:00+00:00", "2024-05-01T10:00:00+00:00"),
         _reach("extended_history", 2, "2011-05-05T05:05:05+00:00", "2024-03-01T10:00:00+00:00"),
-        _reach("waiting", 1, "2023-05-01T10:00:00+00:00", "2023-05-01T10:00:00+00:00"),
+        _reach("pending", 1, "2023-05-01T10:00:00+00:00", "2023-05-01T10:00:00+00:00"),
     ]
     assert "2011-05-05" in CliRunner().invoke(main, ["status", "--all"]).stdout
 

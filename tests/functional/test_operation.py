@@ -86,7 +86,7 @@ def test_the_metrics_say_how_the_installation_stands(space: Workspace) -> None:
     queues = found["moodlog_queue_length"]
     unlabelled = 400 // 6  # one of six tracks has no features
     assert (queues.pop("tracks_without_features"), queues.pop("tracks_without_label")) == (1, 0)
-    assert queues == {"waiting_listens": unlabelled, "waiting_names": 0, "pending_responses": 0, "open_gaps": 1}
+    assert queues == {"waiting_listens": unlabelled, "pending_plays": 0, "pending_responses": 0, "open_gaps": 1}
     assert found["moodlog_newest_batch_seconds"][""] == pytest.approx(NOW.timestamp(), abs=1)
     assert found["moodlog_ledger_lag_seconds"][""] < 1
     assert found["moodlog_quarantined_files"] == {"": 1}

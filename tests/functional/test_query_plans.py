@@ -100,7 +100,7 @@ def test_views_of_a_person_read_no_listens_of_others(connection: Connection) -> 
             )
 
 
-def test_an_unindexed_count_for_each_track_is_noticed(connection: Connection) -> None:
+def test_an_unindexed_count_for_each_track_is_found(connection: Connection) -> None:
     bad = "SELECT t.name FROM tracks AS t ORDER BY (SELECT count(*) FROM listens AS l WHERE l.track_key = t.track_key)"
     assert everything_read_again(connection, bad) == ["SCAN l"]
 

@@ -91,7 +91,7 @@ def test_a_short_wait_asked_of_one_worker_holds_back_all(migrated: Database) -> 
     assert one.last_day() == {"audio-features": 2, "me": 2, "token": 1}
 
 
-def test_a_refused_call_takes_no_turn(migrated: Database) -> None:
+def test_a_refused_call_uses_no_slot(migrated: Database) -> None:
     clock = Time()
     rate = RateBudget("spotify", 1, wall_clock=clock)
     ledger = CallLedger(

@@ -92,7 +92,7 @@ def test_artists_of_an_older_database_are_split_at_commas(database: Database, mo
 
 
 @pytest.mark.parametrize("version", [f"{number:04d}" for number in range(1, 9)])
-def test_wishes_of_an_older_database_hold_for_a_week_at_most_as_they_did(
+def test_rate_limits_of_an_older_database_last_a_week_at_most_as_they_did(
     database: Database, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _migrate_until(version, database, monkeypatch)

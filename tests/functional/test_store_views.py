@@ -176,7 +176,7 @@ def test_unlabelled_listens_have_a_reason_and_coverage_adds_up(history: Database
     assert sum(row[0] for row in query(history, "SELECT listens FROM feature_coverage")) == 156
 
 
-def test_a_data_dictionary_that_is_not_current_is_noticed(tmp_path: Path) -> None:
+def test_a_data_dictionary_that_is_not_current_is_found(tmp_path: Path) -> None:
     docs = Path(__file__).resolve().parents[2] / "docs"
     script, page = tmp_path / "data_dictionary.py", tmp_path / "data-dictionary.md"
     script.write_bytes((docs / script.name).read_bytes())

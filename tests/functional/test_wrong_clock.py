@@ -109,7 +109,7 @@ def test_calls_of_the_future_use_up_no_budget(migrated: Database) -> None:
         ledger.before_call(ENDPOINT)
 
 
-def test_a_wish_of_the_future_holds_nobody_back_and_a_new_one_does(migrated: Database) -> None:
+def test_a_rate_limit_of_the_future_stops_no_call_and_a_new_one_does(migrated: Database) -> None:
     clock, slept = [NOW + AHEAD], list[float]()
     ledger = CallLedger(
         migrated, now=lambda: clock[0], paced=[ENDPOINT], wall_clock=lambda: to_ms(clock[0]) / 1000, sleep=slept.append
@@ -129,7 +129,7 @@ def test_a_wish_of_the_future_holds_nobody_back_and_a_new_one_does(migrated: Dat
 
 
 @pytest.mark.parametrize(("asked_for", "holds"), [(10 * DAY, 10 * DAY), (30 * DAY, 30 * DAY), (400 * DAY, 30 * DAY)])
-def test_a_wish_holds_exactly_as_long_as_it_says_and_at_most_30_days(
+def test_a_rate_limit_lasts_exactly_as_long_as_it_says_and_at_most_30_days(
     migrated: Database, asked_for: timedelta, holds: timedelta
 ) -> None:
     clock = [NOW]
@@ -145,7 +145,7 @@ def test_a_wish_holds_exactly_as_long_as_it_says_and_at_most_30_days(
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=11), 5 * DAY, AHEAD], ids=str)
-def test_a_long_wish_that_a_clock_noted_that_was_ahead_is_asked_about(migrated: Database, ahead: timedelta) -> None:
+def test_a_long_rate_limit_stored_by_a_clock_ahead_is_tried_again(migrated: Database, ahead: timedelta) -> None:
     clock = [NOW + ahead]
     ledger = CallLedger(migrated, now=lambda: clock[0])
     ledger.after_call(ENDPOINT, 429, 10 * 86_400.0)
@@ -156,7 +156,7 @@ def test_a_long_wish_that_a_clock_noted_that_was_ahead_is_asked_about(migrated: 
     assert ledger.not_before() == {ENDPOINT: NOW + timedelta(hours=1)}
 
 
-def test_a_wish_noted_by_a_machine_a_little_ahead_holds(migrated: Database) -> None:
+def test_a_rate_limit_stored_by_a_machine_a_little_ahead_is_kept(migrated: Database) -> None:
     clock = [NOW + timedelta(minutes=9)]
     ledger = CallLedger(migrated, now=lambda: clock[0])
     ledger.after_call(ENDPOINT, 429, 10 * 86_400.0)

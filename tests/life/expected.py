@@ -28,7 +28,7 @@ class Expected:
     lost: set[Key] = field(default_factory=set)
     """Never shown in a window, though visible once."""
     knowable: set[Key] = field(default_factory=set)
-    """Those lost listens whose loss can be noticed."""
+    """Those lost listens whose loss can be detected."""
     _last_pull: datetime | None = None
 
     def pulled(self, timeline: Timeline, now: datetime) -> None:

@@ -86,7 +86,7 @@ def test_no_table_can_be_read_and_nothing_written(owner: Database, analyst: psyc
 
 
 @pytest.mark.postgresql
-def test_views_made_anew_can_be_read_at_once(owner: Database, analyst: psycopg.Connection) -> None:
+def test_views_made_again_can_be_read_at_once(owner: Database, analyst: psycopg.Connection) -> None:
     with owner.write() as connection:
         connection.execute(text("UPDATE _schema_migrations SET sha256 = 'older' WHERE name LIKE 'view/%'"))
     migrate(owner, now=NOW)

@@ -70,7 +70,7 @@ def test_the_errors_of_the_scheduler_count_and_those_before_it_do_not(tmp_path: 
     assert log.is_failing(NOW + timedelta(seconds=5))
     assert log.last == error.strip()
     assert not log.is_failing(NOW + timedelta(minutes=10))
-    file.write_text(error * 2)  # begun anew
+    file.write_text(error * 2)  # begun again
     assert log.is_failing(NOW + timedelta(minutes=11))
 
 

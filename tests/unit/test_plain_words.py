@@ -16,7 +16,7 @@ WORDS = (
     "spoil(?:s|ed|ing)?", "remember(?:s|ed|ing)?", "sure",
     "(?:speaks?|spoken?) (?:for|most)", "(?:an|has|have) own",
     "also,? (?:after|as|before|during|if|not|under|when|where|while|without)", "weighs? double", "living page",
-    "twins?",
+    "twins?", "wish(?:es)?", "(?:lies?|lying|lay) in", "anew", "of no use",
 )  # fmt: skip
 """Only words without a technical meaning; others that the glossary replaces have one, such as "turn" or "memory"."""
 

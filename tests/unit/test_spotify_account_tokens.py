@@ -98,7 +98,7 @@ class Repository:
 
 
 class Workers(RuleBasedStateMachine):
-    """Workers take turns on one account, each as far as a call goes."""
+    """Workers use one account alternately, each for one call."""
 
     def __init__(self) -> None:
         super().__init__()

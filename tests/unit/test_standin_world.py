@@ -92,7 +92,7 @@ def test_moods_sound_like_themselves(world: World, mood: str, feature: str, mean
     assert statistics.mean(values) == pytest.approx(mean, abs=within)
 
 
-def test_features_lie_in_their_legal_ranges_and_go_together(world: World) -> None:
+def test_features_are_in_their_ranges_and_go_together(world: World) -> None:
     fractions = ("acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness", "valence")
     for song in world.catalogue.songs:
         assert all(0 <= getattr(song.features, name) <= 1 for name in fractions)

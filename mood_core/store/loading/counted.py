@@ -1,4 +1,4 @@
-"""Counts of a person's listens before a time, in the tables ``counted_*``: the views add them to the listens since.
+"""Counts of a person's listens before a time, in the tables ``_counted_*``: the views add them to the listens since.
 
 A change of an earlier listen, its label or the time zone deletes the person's counts in the same transaction, so the
 views are right at any time. The ends of runs and imports count again.

@@ -48,10 +48,10 @@ def drop_people(rows: pa.Table, user_ids: Sequence[str]) -> pa.Table:
     if not user_ids:
         return rows
     gone = pc.is_in(rows["user_id"].cast(pa.string()), pa.array(user_ids, pa.string()))
-    return _encoded_anew(rows.filter(pc.invert(gone)))
+    return _encoded_again(rows.filter(pc.invert(gone)))
 
 
-def _encoded_anew(rows: pa.Table) -> pa.Table:
+def _encoded_again(rows: pa.Table) -> pa.Table:
     columns = [
         column.cast(column.type.value_type).combine_chunks().dictionary_encode().cast(column.type)
         if pa.types.is_dictionary(column.type)

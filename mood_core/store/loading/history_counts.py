@@ -1,4 +1,4 @@
-"""Counts of one person's listens, as the columns of the tables ``counted_*``."""
+"""Counts of one person's listens, as the columns of the tables ``_counted_*``."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class KeyCache:
         new: NDArray[np.int64] = track_keys[self._heard[track_keys] == _UNKNOWN]
         return new
 
-    def hear(self, track_keys: NDArray[np.int64]) -> None:
+    def record_listens(self, track_keys: NDArray[np.int64]) -> None:
         """Record that ``track_keys`` have a listen."""
         self._heard = _lengthened(self._heard, _length(track_keys))
         self._heard[track_keys] = 1
@@ -116,7 +116,7 @@ class LoadCache:
         self._new_keys |= keys_of(connection, "tracks", missing, create=True) if missing else {}
         return [key or self._new_keys[id_] for id_, key in zip(track_ids, found, strict=True)]
 
-    def hear(self, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    def record_listens(self, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """The tracks of ``track_keys`` that are not known to have a listen; after the commit they are."""
         new = self._shared.unheard(track_keys)
         self._newly_heard.append(new)
@@ -126,7 +126,7 @@ class LoadCache:
         """Share what this transaction has learned."""
         self._keys.update(self._new_keys)
         for track_keys in self._newly_heard:
-            self._shared.hear(track_keys)
+            self._shared.record_listens(track_keys)
 
 
 _CACHES: WeakKeyDictionary[Database, KeyCache] = WeakKeyDictionary()

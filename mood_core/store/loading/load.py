@@ -139,7 +139,7 @@ def _update_counts(
         label_heard(connection, *heard)
         own = with_own_labels(connection, *heard, labels)
         add_listens(connection, keyed, inserted, labels, own)
-        add_to_totals(connection, keyed, inserted, labels.sources, cache.hear(tracks))
+        add_to_totals(connection, keyed, inserted, labels.sources, cache.record_listens(tracks))
     elif dataset == "moods" and inserted:
         serialise_counts(connection)
         invalidate_labels(connection)

@@ -19,7 +19,7 @@ _BATCHES = 100
 _FLOW = "flow "
 _QUEUES = {
     "waiting_listens": "count_waiting_listens",
-    "waiting_names": "count_waiting_names",
+    "pending_plays": "count_pending_plays",
     "tracks_without_features": "count_feature_queue",
     "tracks_without_label": "count_label_queue",
     "pending_responses": "count_pending_responses",
@@ -37,7 +37,7 @@ class Operations:
         due_accounts: active accounts that are due, at most :data:`MOST`.
         pull_lag: how long the account that waits longest for its next pull has been due.
         newest_pull: when an account was last pulled.
-        queues: waiting listens, names, tracks and responses, and open gaps, each at most :data:`MOST`.
+        queues: waiting listens, pending plays, tracks, pending responses and open gaps, each at most :data:`MOST`.
         newest_batch: when the newest batch was created.
         ledger_lag: the longest time from a batch's file to its rows in SQL, of the newest batches.
         migration: the newest migration of the schema.

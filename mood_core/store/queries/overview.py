@@ -22,7 +22,7 @@ def gaps(database: Database) -> list[dict[str, Any]]:
 def reach(database: Database) -> list[dict[str, Any]]:
     """The range of each person's history by source: number of listens, first and last time in ISO 8601.
 
-    The source ``waiting`` stands for plays that an export names by artist and title and whose track is not known yet.
+    The source ``pending`` is for pending plays: named by artist and title, their track not known yet.
     """
     with database.read() as connection:
         options = ("stale",) if are_stale(connection) else ()

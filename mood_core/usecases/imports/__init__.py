@@ -1,1 +1,1 @@
-"""Imports of Spotify's account-data exports."""
+"""Imports of exports from Spotify, ListenBrainz and Last.fm."""

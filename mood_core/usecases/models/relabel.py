@@ -80,7 +80,7 @@ def relabel(
 def keep_using(model: Path, set_model: Path | None, models: Path) -> str | None:
     """Let later runs go on with the model folder ``model``: copy it into ``models`` as the current one.
 
-    Where the setting MOODLOG_MODEL (``set_model``) names another, that goes before; the sentence returned says so.
+    If the setting MOODLOG_MODEL (``set_model``) names another, it takes precedence; the returned sentence says so.
 
     Raises:
         ModelError: The folder holds no model.
