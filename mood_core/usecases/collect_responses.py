@@ -69,7 +69,7 @@ class CollectResponses:
     def _publish(self, dataset: Dataset, responses: Sequence[PendingResponse], created_at: datetime) -> None:
         rows = _once_each(dataset, [_read(response.arrow) for response in responses])
         self.batches.add(dataset, rows, now=self.now, created_at=created_at)
-        self.pending.remove([response.answer_id for response in responses])
+        self.pending.remove([response.response_id for response in responses])
 
 
 def drop_pending(pending: PendingResponses, dataset: Dataset, is_gone: Callable[[pa.Table], pa.ChunkedArray]) -> None:
@@ -82,9 +82,9 @@ def drop_pending(pending: PendingResponses, dataset: Dataset, is_gone: Callable[
         rows = _read(response.arrow)
         others = rows.filter(pc.invert(is_gone(rows)))
         if others.num_rows == 0:
-            pending.remove([response.answer_id])
+            pending.remove([response.response_id])
         elif others.num_rows < rows.num_rows:
-            pending.change(response.answer_id, others.num_rows, _written(others))
+            pending.change(response.response_id, others.num_rows, _written(others))
 
 
 def _written(table: pa.Table) -> str:

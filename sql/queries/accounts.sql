@@ -153,18 +153,18 @@ ORDER BY u.user_id;
 
 -- name: lease_owners
 -- Every owner of an account lease, including expired ones.
-SELECT DISTINCT claimed_by FROM _accounts
-WHERE claimed_by IS NOT NULL;
+SELECT DISTINCT leased_by FROM _accounts
+WHERE leased_by IS NOT NULL;
 
 -- name: acquire_account_leases
 -- Acquire or renew the leases of active accounts that are free or expired, or belong to one of the owners in :free.
 UPDATE _accounts SET
-    claimed_by = :owner,
-    claimed_until_ms = :until,
-    lease_number = lease_number + CASE WHEN claimed_by = :owner THEN 0 ELSE 1 END
+    leased_by = :owner,
+    leased_until_ms = :until,
+    lease_number = lease_number + CASE WHEN leased_by = :owner THEN 0 ELSE 1 END
 WHERE
     user_key IN (SELECT user_key FROM users WHERE user_id = ANY(:user_ids))
-    AND (claimed_by IS NULL OR claimed_until_ms NOT BETWEEN :now AND :latest OR claimed_by = ANY(:free))
+    AND (leased_by IS NULL OR leased_until_ms NOT BETWEEN :now AND :latest OR leased_by = ANY(:free))
     AND state = 'active'
 RETURNING (SELECT u.user_id FROM users AS u WHERE u.user_key = _accounts.user_key) AS user_id, last_problem;
 
@@ -175,23 +175,23 @@ SELECT
     a.lease_number
 FROM _accounts AS a
 INNER JOIN users AS u ON a.user_key = u.user_key
-WHERE a.claimed_by = :owner;
+WHERE a.leased_by = :owner;
 
 -- name: release_account_leases
 -- Release an owner's leases: all, or those of some accounts.
-UPDATE _accounts SET claimed_by = NULL, claimed_until_ms = 0
+UPDATE _accounts SET leased_by = NULL, leased_until_ms = 0
 WHERE
     /* user_ids: user_key IN (SELECT user_key FROM users WHERE user_id = ANY(:user_ids)) AND */
-    claimed_by = :owner;
+    leased_by = :owner;
 
 -- name: drop_leases
 -- Release every lease of every owner: in a copy of the database, where no run pulls accounts.
-UPDATE _accounts SET claimed_by = NULL, claimed_until_ms = 0, refresh_owner = NULL, refresh_until_ms = 0;
+UPDATE _accounts SET leased_by = NULL, leased_until_ms = 0, refresh_owner = NULL, refresh_until_ms = 0;
 
 -- name: lease_holders
 -- The owners of leases of accounts and token refreshes that have not expired.
-SELECT claimed_by AS holder FROM _accounts
-WHERE claimed_by IS NOT NULL AND claimed_until_ms > :now
+SELECT leased_by AS holder FROM _accounts
+WHERE leased_by IS NOT NULL AND leased_until_ms > :now
 UNION
 SELECT refresh_owner AS holder FROM _accounts
 WHERE refresh_owner IS NOT NULL AND refresh_until_ms > :now;

@@ -124,40 +124,41 @@ SELECT
 FROM _source_availability
 ORDER BY source;
 
--- name: keep_pending_answer
+-- name: keep_pending_response
 -- Store the rows of a response until they are in a batch.
-INSERT INTO _pending_answers (answer_id, dataset, row_count, arrow) VALUES (:answer_id, :dataset, :row_count, :arrow);
+INSERT INTO _pending_responses (response_id, dataset, row_count, arrow)
+VALUES (:response_id, :dataset, :row_count, :arrow);
 
--- name: seal_pending_answers
--- Assign the pending answers that belong to no batch yet to the batch of :at.
-UPDATE _pending_answers SET created_at_ms = :at
+-- name: seal_pending_responses
+-- Assign the pending responses that belong to no batch yet to the batch of :at.
+UPDATE _pending_responses SET created_at_ms = :at
 WHERE dataset = :dataset AND created_at_ms IS NULL;
 
--- name: pending_answers
--- The pending answers of a dataset, batch by batch.
+-- name: pending_responses
+-- The pending responses of a dataset, batch by batch.
 SELECT
-    answer_id,
+    response_id,
     dataset,
     row_count,
     arrow,
     created_at_ms
-FROM _pending_answers
+FROM _pending_responses
 WHERE dataset = :dataset
-ORDER BY created_at_ms, answer_id;
+ORDER BY created_at_ms, response_id;
 
--- name: change_pending_answer
--- Replace the rows of an answer, which then belongs to no batch yet.
-UPDATE _pending_answers SET row_count = :row_count, arrow = :arrow, created_at_ms = NULL
-WHERE answer_id = :answer_id;
+-- name: change_pending_response
+-- Replace the rows of a response, which then belongs to no batch yet.
+UPDATE _pending_responses SET row_count = :row_count, arrow = :arrow, created_at_ms = NULL
+WHERE response_id = :response_id;
 
--- name: count_pending_answers
+-- name: count_pending_rows
 -- The number of pending rows.
-SELECT coalesce(sum(row_count), 0) FROM _pending_answers;
+SELECT coalesce(sum(row_count), 0) FROM _pending_responses;
 
--- name: remove_pending_answers
--- Remove answers whose rows are in a loaded batch.
-DELETE FROM _pending_answers
-WHERE answer_id = ANY(:ids);
+-- name: remove_pending_responses
+-- Remove responses whose rows are in a loaded batch.
+DELETE FROM _pending_responses
+WHERE response_id = ANY(:ids);
 
 -- name: feature_coverage
 -- Coverage by feature source, from the view.

@@ -45,10 +45,10 @@ SELECT pg_advisory_xact_lock_shared(:key);
 
 -- name: lease_holder
 -- Who holds the lease of an account that is not dated further ahead than clocks differ.
-SELECT a.claimed_by FROM _accounts AS a
+SELECT a.leased_by FROM _accounts AS a
 WHERE
     a.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
-    AND a.claimed_until_ms BETWEEN :now AND :latest;
+    AND a.leased_until_ms BETWEEN :now AND :latest;
 
 -- name: begin_forgetting
 -- Take an account out of all pulling and drop its token.
@@ -57,8 +57,8 @@ UPDATE _accounts SET
     state_reason = :reason,
     token = NULL,
     token_version = token_version + 1,
-    claimed_by = :owner,
-    claimed_until_ms = :until
+    leased_by = :owner,
+    leased_until_ms = :until
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: local_files

@@ -31,5 +31,5 @@ SELECT
     a.lease_number
 FROM _accounts AS a
 INNER JOIN users AS u ON a.user_key = u.user_key
-WHERE a.claimed_by = :owner
+WHERE a.leased_by = :owner
 FOR SHARE OF a;

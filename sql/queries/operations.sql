@@ -54,7 +54,7 @@ SELECT count(*) FROM (
 
 -- name: count_pending_responses
 -- The responses of feature sources that are not in a batch yet.
-SELECT count(*) FROM _pending_answers;
+SELECT count(*) FROM _pending_responses;
 
 -- name: count_all_open_gaps
 -- The gaps in which listens may be missing.

@@ -23,8 +23,8 @@ CREATE TABLE _accounts (
     refresh_owner TEXT,
     refresh_until_ms BIGINT NOT NULL DEFAULT 0,
     -- The process that holds the lease of the account, and until when.
-    claimed_by TEXT,
-    claimed_until_ms BIGINT NOT NULL DEFAULT 0,
+    leased_by TEXT,
+    leased_until_ms BIGINT NOT NULL DEFAULT 0,
     last_pulled_at_ms BIGINT,
     last_problem TEXT,
     -- The fencing number of the lease, raised whenever another run takes the account.
@@ -57,7 +57,7 @@ CREATE INDEX accounts_due ON _accounts (due_at_ms) WHERE state = 'active';
 CREATE INDEX accounts_pulled ON _accounts (last_pulled_at_ms) WHERE state = 'active';
 CREATE INDEX accounts_refused ON _accounts (permission_retry_at_ms) WHERE state = 'needs_reauthorisation';
 CREATE INDEX accounts_consented ON _accounts (service, authorised_at_ms) WHERE state = 'active';
-CREATE INDEX accounts_claimed ON _accounts (claimed_by) WHERE claimed_by IS NOT NULL;
+CREATE INDEX accounts_leased ON _accounts (leased_by) WHERE leased_by IS NOT NULL;
 
 CREATE TABLE forgotten (
     -- Tombstones: who was forgotten, by a keyed hash of the person's id. In the lake as well. Rows of theirs are loaded

@@ -12,12 +12,12 @@ CREATE TABLE _batches (
 ) /* sqlite: WITHOUT ROWID */;
 CREATE INDEX batches_created_at ON _batches (created_at_ms);
 
-CREATE TABLE _pending_answers (
+CREATE TABLE _pending_responses (
     -- Responses of feature sources that no batch file holds yet: one file takes many. `arrow` holds the rows of the
     -- dataset as an Arrow stream in base64. Rows leave when the file with them is loaded; a run that was killed leaves
     -- its rows to the next one, so that nothing is asked twice. `created_at_ms` is the date of the batch that is being
     -- made of the rows: made again after a kill, it is the same batch.
-    answer_id TEXT PRIMARY KEY,
+    response_id TEXT PRIMARY KEY,
     dataset TEXT NOT NULL,
     row_count INTEGER NOT NULL CHECK (row_count > 0),
     arrow TEXT NOT NULL,

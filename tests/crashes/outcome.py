@@ -34,7 +34,7 @@ The counts of earlier listens too, which a run may leave to the next one: the vi
 
 _WHEN_WRITTEN = {
     "recorded_at", "fetched_at", "labelled_at", "missed_at", "first_missed_at", "last_missed_at", "found_at",
-    "filled_at", "loaded_at", "connected_at", "last_pulled_at", "due_at", "claimed_until", "refresh_until", "until",
+    "filled_at", "loaded_at", "connected_at", "last_pulled_at", "due_at", "leased_until", "refresh_until", "until",
     "unavailable_since", "forgotten_at", "lifted_at", "answered_at",
 }  # fmt: skip
 _MAY_REPEAT = ("gaps", "tracks", "users", "mood_answers")
@@ -118,7 +118,7 @@ def _natural(row: Mapping[str, Any], names: Mapping[str, Mapping[int, str]]) -> 
             continue
         if name.removesuffix("_ms") in _WHEN_WRITTEN:
             value = value is not None
-        elif name == "claimed_by" or name in _PACE:
+        elif name == "leased_by" or name in _PACE:
             value = None
         elif name in names and value is not None:
             value = names[name][value]

@@ -72,7 +72,7 @@ def test_work_that_does_not_end_in_time_is_cancelled(slow_service: StandIn, home
     with serving(home) as serve:
         slow_service.latency_s = 120.0
         run_id = begin_a_pull(serve)
-        leased = "SELECT user_key FROM _accounts WHERE claimed_by IS NOT NULL"
+        leased = "SELECT user_key FROM _accounts WHERE leased_by IS NOT NULL"
         until(lambda: rows(home / "moodlog.db", leased) or None, 400)  # and then it asks at once
         assert serve.stop() == 0
         assert "Traceback" not in serve.said

@@ -240,7 +240,7 @@ def test_killed_at_any_step_the_next_run_completes_it(
         with contextlib.suppress(Killed):
             module.forget_person(ids[0], workspace.lake, workspace.database, owner=new_owner(), now=workspace.now())
         with workspace.database.write() as connection:  # the lease of a process that has ended is released
-            connection.execute(text("UPDATE _accounts SET claimed_by = NULL"))
+            connection.execute(text("UPDATE _accounts SET leased_by = NULL"))
     if calls >= nth:
         assert "forgotten: users" in _moodlog("verify").output
         assert _moodlog("users", "resume", ids[0]).exit_code == 2, "nobody is pulled again while being forgotten"

@@ -118,7 +118,7 @@ def test_responses_that_were_kept_before_and_published_after(batches: Batches, l
     responses.publish()
     batches.add(MOODS, _late_rows()[2][1], now=NOW)
     _check(lake, migrated)
-    assert query(migrated, "SELECT count(*) FROM _pending_answers") == [(0,)]
+    assert query(migrated, "SELECT count(*) FROM _pending_responses") == [(0,)]
 
 
 def test_names_of_stored_tracks_are_kept_as_well(batches: Batches, lake: Lake, migrated: Database) -> None:

@@ -17,7 +17,7 @@ from mood_core.store.engine.times import with_times
 class PendingResponse:
     """Rows of one dataset: ``arrow`` is an IPC stream in base64; ``created_at`` is the date of their future batch."""
 
-    answer_id: str
+    response_id: str
     dataset: str
     row_count: int
     arrow: str
@@ -37,11 +37,11 @@ class PendingResponses:
             StoreError: The database fails.
         """
         values = [
-            {"answer_id": uuid4().hex, "dataset": dataset, "row_count": count, "arrow": arrow}
+            {"response_id": uuid4().hex, "dataset": dataset, "row_count": count, "arrow": arrow}
             for dataset, (count, arrow) in rows.items()
         ]
         if values:
-            self._database.run(query("keep_pending_answer"), values)
+            self._database.run(query("keep_pending_response"), values)
 
     def seal(self, dataset: str, created_at: datetime) -> list[PendingResponse]:
         """All pending responses with rows of ``dataset``, batch by batch.
@@ -49,25 +49,25 @@ class PendingResponses:
         Responses that belong to no batch yet are assigned to the batch of ``created_at``.
         """
         with self._database.write() as connection:
-            connection.execute(query("seal_pending_answers"), {"dataset": dataset, "at": to_ms(created_at)})
-            found = connection.execute(query("pending_answers"), {"dataset": dataset}).all()
+            connection.execute(query("seal_pending_responses"), {"dataset": dataset, "at": to_ms(created_at)})
+            found = connection.execute(query("pending_responses"), {"dataset": dataset}).all()
         return [PendingResponse(**with_times(row)) for row in found]
 
     def of(self, dataset: str) -> list[PendingResponse]:
         """All pending responses with rows of ``dataset``."""
-        found = self._database.rows(query("pending_answers"), {"dataset": dataset})
+        found = self._database.rows(query("pending_responses"), {"dataset": dataset})
         return [PendingResponse(**with_times(row)) for row in found]
 
-    def change(self, answer_id: str, row_count: int, arrow: str) -> None:
+    def change(self, response_id: str, row_count: int, arrow: str) -> None:
         """Replace the rows of a response."""
-        values = {"answer_id": answer_id, "row_count": row_count, "arrow": arrow}
-        self._database.run(query("change_pending_answer"), values)
+        values = {"response_id": response_id, "row_count": row_count, "arrow": arrow}
+        self._database.run(query("change_pending_response"), values)
 
     def count(self) -> int:
         """The number of pending rows."""
-        return int(self._database.scalar(query("count_pending_answers")))
+        return int(self._database.scalar(query("count_pending_rows")))
 
-    def remove(self, answer_ids: Sequence[str]) -> None:
+    def remove(self, response_ids: Sequence[str]) -> None:
         """Remove responses whose rows are in a loaded batch."""
-        if answer_ids:
-            self._database.run(query("remove_pending_answers"), {"ids": answer_ids})
+        if response_ids:
+            self._database.run(query("remove_pending_responses"), {"ids": response_ids})
