@@ -1,6 +1,6 @@
 """Asks the resolvers in order about each name, without repeating calls.
 
-Each answer is yielded before the next call, so that a caller that stores it can stop and resume at any time. A resolver
+Each result is yielded before the next call, so that a caller that stores it can stop and resume at any time. A resolver
 that fails (rate limit, used-up quota, unavailable) is not called again in this run; its failures are not misses.
 """
 
@@ -26,8 +26,8 @@ from mood_core.resolvers.resolver import (
     completed,
 )
 
-PastAnswers = Mapping[tuple[Name, str], PastMiss]
-"""Stored answers by (name, resolver)."""
+PastResults = Mapping[tuple[Name, str], PastMiss]
+"""Stored results by (name, resolver)."""
 
 UNEXPECTED_IN_A_ROW = 2
 """Consecutive contract violations after which a resolver is stopped: it has probably changed."""
@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class NameAnswer:
-    """One answer to store: the resolution, and the tracks that it found or completed."""
+class NameResult:
+    """One result to store: the resolution, and the tracks that it found or completed."""
 
     resolution: Resolution
     tracks: tuple[Track, ...] = ()
@@ -60,41 +60,41 @@ class ResolveReport:
 def resolve(
     wanted: Sequence[WantedName],
     resolvers: Sequence[TrackResolver],
-    past: PastAnswers,
+    past: PastResults,
     at: datetime,
     report: ResolveReport,
-) -> Iterator[NameAnswer]:
-    """Yield each answer about the ``wanted`` names, in their order; the first resolver that finds one ends its search.
+) -> Iterator[NameResult]:
+    """Yield each result about the ``wanted`` names, in their order; the first resolver that finds one ends its search.
 
     Args:
         wanted: the names, the most important first.
         resolvers: the chain, in order.
-        past: stored answers; a resolver is not called again before its answer is due.
-        at: the time of the run, aware UTC; the date of all answers.
+        past: stored results; a resolver is not called again before its result is due.
+        at: the time of the run, aware UTC; the date of all results.
         report: filled during the calls; resolvers in ``stopped`` are not called.
     """
     for name in wanted:
         stored = {resolver.name: past.get((name.name, resolver.name)) for resolver in resolvers}
-        if any(answer is not None and answer.reason == FOUND and not _is_due(answer, at) for answer in stored.values()):
+        if any(result is not None and result.reason == FOUND and not _is_due(result, at) for result in stored.values()):
             continue  # found before, but no play or track could use it
         for resolver in resolvers:
             if resolver.name in report.stopped or not _is_due(stored[resolver.name], at):
                 continue
-            answer = _ask(name, resolver, at, report)
-            if answer is not None:
-                yield answer
-            if answer is not None and answer.resolution.outcome == FOUND:
+            result = _ask(name, resolver, at, report)
+            if result is not None:
+                yield result
+            if result is not None and result.resolution.outcome == FOUND:
                 break
 
 
-def _is_due(answer: PastMiss | None, at: datetime) -> bool:
-    if answer is None:
+def _is_due(result: PastMiss | None, at: datetime) -> bool:
+    if result is None:
         return True
-    count = len(WAITS_AFTER_MISSES) if answer.reason == FOUND else answer.count
-    return not rest_at(at).holds(count, answer.missed_at)
+    count = len(WAITS_AFTER_MISSES) if result.reason == FOUND else result.count
+    return not rest_at(at).holds(count, result.missed_at)
 
 
-def _ask(name: WantedName, resolver: TrackResolver, at: datetime, report: ResolveReport) -> NameAnswer | None:
+def _ask(name: WantedName, resolver: TrackResolver, at: datetime, report: ResolveReport) -> NameResult | None:
     try:
         candidates = resolver.search(name)
         found = [(tracks, resolver.complete(each)) for each, tracks in name.choose(candidates).items()]
@@ -106,9 +106,9 @@ def _ask(name: WantedName, resolver: TrackResolver, at: datetime, report: Resolv
     tracks = tuple(track for stored, each in found if each is not None for track in completed(stored, each))
     if not tracks:
         outcome = DISAGREES if candidates else UNKNOWN
-        return NameAnswer(Resolution(*name.name, resolver.name, outcome, at))
+        return NameResult(Resolution(*name.name, resolver.name, outcome, at))
     report.found[resolver.name] += 1
-    return NameAnswer(Resolution(*name.name, resolver.name, FOUND, at, tracks[0].track_id), tracks)
+    return NameResult(Resolution(*name.name, resolver.name, FOUND, at, tracks[0].track_id), tracks)
 
 
 def _failed(resolver: str, error: SourceError, report: ResolveReport) -> None:

@@ -1,4 +1,4 @@
-"""Protocol of a resolver, the names it looks up, and its stored answers."""
+"""Protocol of a resolver, the names it looks up, and its stored results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class WantedName:
     """A name to look up.
 
     Attributes:
-        name: the normalised artist and title, the key of stored answers.
+        name: the normalised artist and title, the key of stored results.
         artist: the artist as spelled but without guests, for the search.
         title: the title as spelled, for the search.
         artists: the normalised spellings of the artist that a recording may have.
@@ -102,7 +102,7 @@ def _best(candidates: Sequence[Track], length: KnownLength) -> Track | None:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The answer of the resolver ``resolved_by`` about a name at ``resolved_at`` (aware UTC)."""
+    """The result of the resolver ``resolved_by`` about a name at ``resolved_at`` (aware UTC)."""
 
     artist: str
     title: str
@@ -117,7 +117,7 @@ class TrackResolver(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in ``MOODLOG_RESOLVERS`` and in stored answers."""
+        """Its name in ``MOODLOG_RESOLVERS`` and in stored results."""
         ...
 
     def search(self, wanted: WantedName) -> Sequence[Track]:

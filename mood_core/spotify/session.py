@@ -28,7 +28,7 @@ from mood_core.errors import MoodlogError, SourceError, Unavailable
 from mood_core.http.addresses import is_loopback
 from mood_core.http.call_ledger import CallLedger
 from mood_core.http.headers import http_time
-from mood_core.spotify.failures import SOURCE, Answer, api_failure, redacted, requested_wait_s, token_failure
+from mood_core.spotify.failures import SOURCE, ServiceResponse, api_failure, redacted, requested_wait_s, token_failure
 from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, SpotifyApp
 from mood_core.spotify.quiet_logs import quiet_spotipy
 from mood_core.spotify.reading import read_body
@@ -41,11 +41,11 @@ SCOPE = "user-read-recently-played"
 
 USER_AGENT = "moodlog"
 
-NO_ANSWER = 0
+NO_RESPONSE = 0
 """The status that the call ledger records without a complete response."""
 
 T = TypeVar("T")
-Classifier = Callable[[Answer], MoodlogError | None]
+Classifier = Callable[[ServiceResponse], MoodlogError | None]
 
 _ID_IN_PATH = re.compile(r"\b(tracks|playlists)/[^/]+")
 _SECRET_FIELDS = {"refresh_token", "code", "code_verifier", "client_secret"}
@@ -125,23 +125,23 @@ class FailFastSession(requests.Session):
         endpoint = endpoint_name(request.url, self._base_path)
         kwargs |= {"allow_redirects": False, "stream": True}
         self._ledger.before_call(endpoint)
-        status, wait_s = NO_ANSWER, None
+        status, wait_s = NO_RESPONSE, None
         try:
             response = super().send(request, **kwargs)
             read_body(response)
             response.encoding = "utf-8-sig"  # JSON is always UTF-8, whatever the headers say
-            answer = _answer(request, response, endpoint)
-            status, wait_s = answer.status, requested_wait_s(answer)
+            found = _service_response(request, response, endpoint)
+            status, wait_s = found.status, requested_wait_s(found)
         except requests.RequestException as error:
-            raise _no_answer(request, error) from None  # its text and request may contain the token
+            raise _no_response(request, error) from None  # its text and request may contain the token
         finally:
             self._ledger.after_call(endpoint, status, wait_s)
         self.answered_at = http_time(response.headers.get("Date"))
-        failure = self._classify(answer)
+        failure = self._classify(found)
         if failure is not None:
             raise failure
-        if answer.payload is not None:
-            decoded = _Payload(answer.payload)
+        if found.payload is not None:
+            decoded = _Payload(found.payload)
             response.json = lambda **_: decoded  # type: ignore[method-assign]
         return response
 
@@ -199,12 +199,12 @@ def _without_trailing_slash(url: str) -> str:
     return urlunsplit(parts._replace(path=parts.path.rstrip("/")))
 
 
-def _answer(request: requests.PreparedRequest, response: requests.Response, endpoint: str) -> Answer:
+def _service_response(request: requests.PreparedRequest, response: requests.Response, endpoint: str) -> ServiceResponse:
     headers, secrets = response.headers, _secrets_of(request)
     # An echoed access token must not be stored in a quarantined response or as a title. The token endpoint may repeat
     # a refresh token, which is then still valid.
     body = response.text if endpoint == "token" else redacted(response.text, secrets)
-    return Answer(
+    return ServiceResponse(
         call=_call(request),
         status=response.status_code,
         body=body,
@@ -222,7 +222,7 @@ def _secrets_of(request: requests.PreparedRequest) -> tuple[str, ...]:
     return tuple(secret for secret in (authorization, *fields) if secret)
 
 
-def _no_answer(request: requests.PreparedRequest, error: requests.RequestException) -> SourceError:
+def _no_response(request: requests.PreparedRequest, error: requests.RequestException) -> SourceError:
     host = urlsplit(str(request.url)).netloc.rpartition("@")[2]
     is_slow = isinstance(error, requests.Timeout)
     what = "did not respond in time" if is_slow else "could not be reached or closed the connection"

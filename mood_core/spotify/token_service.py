@@ -24,7 +24,7 @@ _YEAR_S = 366 * 86_400
 _MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
-class _PersistAnswer(CacheHandler):  # type: ignore[misc]  # spotipy is untyped
+class _PersistToken(CacheHandler):  # type: ignore[misc]  # spotipy is untyped
     """A spotipy cache that passes each response to ``persist`` at once."""
 
     def __init__(self, persist: Callable[[dict[str, Any]], None]) -> None:
@@ -74,7 +74,7 @@ class TokenService:
             persist(fresh[-1])
 
         with self._pool.borrow() as client:
-            client.cache_handler = _PersistAnswer(keep)
+            client.cache_handler = _PersistToken(keep)
             try:
                 client.refresh_access_token(token.refresh_token)
             finally:

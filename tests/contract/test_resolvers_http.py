@@ -15,7 +15,7 @@ from mood_core.domain.play_lengths import KnownLength
 from mood_core.domain.track_names import plain_artist, plain_title
 from mood_core.errors import ConfigError
 from mood_core.http.json_service import RETRY, JsonService
-from mood_core.resolvers.chain import NameAnswer, PastAnswers, ResolveReport, resolve
+from mood_core.resolvers.chain import NameResult, PastResults, ResolveReport, resolve
 from mood_core.resolvers.deezer import DeezerResolver
 from mood_core.resolvers.musicbrainz import MusicBrainzResolver, agent
 from mood_core.resolvers.registry import ResolverParts, build_resolvers
@@ -62,8 +62,8 @@ def of_song(song: Song) -> WantedName:
 
 
 def ask(
-    names: list[WantedName], *resolvers: TrackResolver, past: PastAnswers | None = None, at: datetime = AT
-) -> tuple[list[NameAnswer], ResolveReport]:
+    names: list[WantedName], *resolvers: TrackResolver, past: PastResults | None = None, at: datetime = AT
+) -> tuple[list[NameResult], ResolveReport]:
     report = ResolveReport()
     return list(resolve(names, resolvers, past or {}, at, report)), report
 

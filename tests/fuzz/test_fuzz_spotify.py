@@ -24,7 +24,7 @@ from mood_core.lake.schema import TRACKS, USERS
 from mood_core.spotify.account_tokens import store_new_token
 from mood_core.spotify.authorise import begin, exchange, new_state
 from mood_core.spotify.client import SpotifyClient, SpotifyClients
-from mood_core.spotify.failures import Answer, api_failure, token_failure
+from mood_core.spotify.failures import ServiceResponse, api_failure, token_failure
 from mood_core.spotify.payloads import parse_window
 from mood_core.spotify.tokens import TokenCipher
 from mood_core.store import Database
@@ -151,7 +151,7 @@ def test_any_answer_of_the_token_endpoint(service: tuple[Service, str], body: by
 @given(status=st.integers(100, 599), body=bodies(ERRORS[2]).map(lambda b: b.decode("utf-8", "replace")), header=texts)
 @fuzz(200)
 def test_any_failure_is_reported_in_one_sentence(status: int, body: str, header: str) -> None:
-    answer = Answer("GET /v1/me", status, body, {"Retry-After": header}, now=NOW)
+    answer = ServiceResponse("GET /v1/me", status, body, {"Retry-After": header}, now=NOW)
     for failure in (api_failure(answer), token_failure(answer)):
         if failure is not None:
             check_sentence(failure.message)

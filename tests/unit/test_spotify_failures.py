@@ -19,14 +19,14 @@ from mood_core.errors import (
     Unavailable,
     UnexpectedPayload,
 )
-from mood_core.spotify.failures import Answer, api_failure, token_failure
+from mood_core.spotify.failures import ServiceResponse, api_failure, token_failure
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 
-def answer(status: int, body: str = "", **headers: str) -> Answer:
+def answer(status: int, body: str = "", **headers: str) -> ServiceResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer("GET /v1/me", status, body, named, ("planted-secret",), NOW)
+    return ServiceResponse("GET /v1/me", status, body, named, ("planted-secret",), NOW)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_the_token_endpoint_has_its_own_errors(status: int, body: str, kind: typ
 )
 def test_no_answer_surprises(status: int, body: str, retry_after: str | None) -> None:
     headers = {} if retry_after is None else {"Retry-After": retry_after}
-    reported = Answer("GET /v1/me", status, body, headers, (), NOW)
+    reported = ServiceResponse("GET /v1/me", status, body, headers, (), NOW)
     for failure in (api_failure(reported), token_failure(reported)):
         assert failure is None or failure.message
 

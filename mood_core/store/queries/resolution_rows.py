@@ -1,4 +1,4 @@
-"""Names without a track or an ISRC, and the stored answers of resolvers about names."""
+"""Names without a track or an ISRC, and the stored results of resolvers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ResolutionRows:
         ]
 
     def past(self, artists: Sequence[str]) -> dict[tuple[tuple[str, str], str], PastMiss]:
-        """The stored answers by ((artist, title), resolver) for normalised ``artists``; the reason is the outcome."""
+        """The stored results by ((artist, title), resolver) for normalised ``artists``; the reason is the outcome."""
         return {
             ((row.artist, row.title), row.resolved_by): PastMiss(row.outcome, from_ms(row.resolved_at_ms), row.misses)
             for row in self._database.rows(query("past_resolutions"), {"artists": artists})
