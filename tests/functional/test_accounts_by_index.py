@@ -125,7 +125,7 @@ def test_the_key_of_a_name_follows_a_new_name(migrated: Database, tmp_path: Path
     assert query(migrated, "SELECT display_name, name_key FROM users") == [("Countess", "countess")]
 
 
-def test_a_run_remembers_the_people_whom_it_has_read_and_no_others(accounts: Accounts) -> None:
+def test_a_run_stores_the_people_whom_it_has_read_and_no_others(accounts: Accounts) -> None:
     with people_read() as read:
         assert read == {}
         due = accounts.due(NOW, daily_budget=None)
