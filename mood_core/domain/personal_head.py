@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from mood_core.domain.records import MOODS
 from mood_core.domain.softmax import WeightedRows, fit_softmax, softmax
 
-PENALTY_OF_INTERCEPTS = 2.0
-PENALTY_OF_WEIGHTS = 6.0
+PENALTY_OF_INTERCEPTS = 3.0
+PENALTY_OF_WEIGHTS = 9.0
 """The ridge penalties for the log loss summed over the answers, in nats."""
 
 _LEAST = 1e-4
