@@ -25,6 +25,7 @@ from mood_core.web.shares import MoodShare, mood_shares, read_days
 from mood_core.web.site import ABOUT, Site
 
 _MOST_DAYS = 4_000
+_MOST_PEOPLE = 1_000
 
 
 class PersonInfo(BaseModel):
@@ -161,11 +162,17 @@ class _Api:
             router.add_api_route(path, answer, methods=["GET"])
         return router
 
-    def people(self, request: Request) -> list[PersonInfo]:
-        """All people, by name."""
+    def people(
+        self,
+        request: Request,
+        name: Annotated[str, Query(description="how the name begins", max_length=LONGEST)] = "",
+        limit: Annotated[int, Query(ge=1, le=_MOST_PEOPLE, description="the most people in one answer")] = _MOST_PEOPLE,
+        skip: Annotated[int, Query(ge=0, le=1_000_000_000, description="how many people to leave out")] = 0,
+    ) -> list[PersonInfo]:
+        """People by name, at most 1,000 in one answer."""
         return [
             PersonInfo(**asdict(one.account) | {"name": one.name, "path": one.path})
-            for one in self._site.people(request)
+            for one in self._site.people(request, limit, skip=skip, prefix=name)
         ]
 
     def findings(self, request: Request) -> list[FindingInfo]:

@@ -28,6 +28,8 @@ from mood_core.web.search import LONGEST, search
 from mood_core.web.site import Site
 
 _NO_PAGE = "There is no such page."
+_MOST_TO_CHOOSE = 500
+"""The most people in a list of a form; an address can name others."""
 
 
 class Pages:
@@ -51,12 +53,13 @@ class Pages:
         ]
 
     def home(self, request: Request) -> Response:
-        """Everybody's last 30 days."""
-        people = self._site.people(request)
+        """The last 30 days of the first people by name, or of those whose name begins with what was searched for."""
+        words = request.query_params.get("name", "")[:LONGEST]
+        people = self._site.people(request, MOST_PEOPLE + 1, prefix=words)
         today = max(map(self._site.today, people), default=self._site.workspace.now().date())
         glances = read_glances(self._site.database, people, today)
-        more = max(0, len(people) - MOST_PEOPLE)
-        return self._site.page(request, "home.html.j2", {"glances": glances, "more": more})
+        values = {"glances": glances, "words": words, "more": len(people) > MOST_PEOPLE}
+        return self._site.page(request, "home.html.j2", values)
 
     def doctor(self, request: Request) -> Response:
         """What is wrong, and what to do."""
@@ -148,7 +151,7 @@ class Pages:
 
     def compare(self, request: Request) -> Response:
         """Two periods of one or two people."""
-        people, given = self._site.people(request), request.query_params
+        people, given = self._site.people(request, _MOST_TO_CHOOSE), request.query_params
         if not people:
             return RedirectResponse("/", 303)
         one = self._site.called(request, given["one"]) if given.get("one") else people[0]
@@ -158,5 +161,6 @@ class Pages:
         wrong = [given[name] for name, period in zip("ab", periods, strict=True) if given.get(name) and period is None]
         sides = [(one, periods[0] or this_month.before), (other, periods[1] or this_month)]
         found = None if wrong else compare(self._site.database, sides)
-        values = {"people": people, "sides": sides, "found": found, "wrong": wrong}
+        listed = {person.path: person for person in (*people, one, other)}
+        values = {"people": listed.values(), "sides": sides, "found": found, "wrong": wrong}
         return self._site.page(request, "compare.html.j2", values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -14,6 +14,7 @@ from mood_core.text.names import name_key, name_order
 RESERVED = frozenset({"api", "assets", "compare", "doctor", "health", "metrics", "people", "sign-in"})
 """First parts of addresses that are pages of their own."""
 
+_NUL = "\0"  # is in no name or id, and PostgreSQL refuses it
 _PLAIN_NAME = re.compile(r"\w(?:[\w '-]{0,58}\w)?")
 
 
@@ -30,20 +31,33 @@ class Person:
         return self.account.display_name
 
 
-def all_people(accounts: Accounts) -> list[Person]:
-    """All people, by name."""
-    return with_addresses(accounts.all())
+def people_page(accounts: Accounts, most: int, *, skip: int = 0, prefix: str = "") -> list[Person]:
+    """Up to ``most`` people by name after the first ``skip``, of those whose name begins with ``prefix``."""
+    return [] if _NUL in prefix else _addressed(accounts, accounts.page(most, skip=skip, prefix=prefix))
 
 
-def with_addresses(accounts: Sequence[Account]) -> list[Person]:
-    """``accounts``, which are all accounts, with their addresses, by name."""
-    keys = Counter(name_key(one.display_name) for one in accounts)
-    ids = {one.user_id for one in accounts}
-    people = [Person(one, f"/{quote(_segment(one, keys, ids), safe='~')}") for one in accounts]
+def people_called(accounts: Accounts, segment: str) -> list[Person]:
+    """The people whom the decoded first part ``segment`` of an address may mean."""
+    wanted = unquote(segment[1:]) if segment.startswith("~") else segment
+    return [] if _NUL in wanted else _addressed(accounts, accounts.all([wanted]))
+
+
+def _addressed(accounts: Accounts, some: Sequence[Account]) -> list[Person]:
+    return with_addresses(some, accounts.with_name_or_id({one.display_name for one in some}) if some else {})
+
+
+def with_addresses(accounts: Sequence[Account], others: Mapping[str, str]) -> list[Person]:
+    """``accounts`` with their addresses, by name.
+
+    ``others`` are the names, by id, of at least all people who have the name of an account as their name or id.
+    """
+    names = {**others, **{one.user_id: one.display_name for one in accounts}}
+    keys = Counter(map(name_key, names.values()))
+    people = [Person(one, f"/{quote(_segment(one, keys, names), safe='~')}") for one in accounts]
     return sorted(people, key=lambda one: (name_order(one.name), one.account.user_id))
 
 
-def _segment(account: Account, keys: Counter[str], ids: set[str]) -> str:
+def _segment(account: Account, keys: Counter[str], ids: Container[str]) -> str:
     """The name if it is plain and selects this account only, otherwise the id."""
     name = account.display_name
     is_own = keys[name_key(name)] == 1 and (name not in ids or name == account.user_id)

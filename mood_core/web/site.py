@@ -21,9 +21,10 @@ from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.report.page import data_json
 from mood_core.text.format import plural
+from mood_core.text.names import name_key
 from mood_core.web.access import Access
 from mood_core.web.guard import READER
-from mood_core.web.people import Person, all_people, find_person
+from mood_core.web.people import Person, find_person, people_called, people_page
 from mood_core.web.proxy import EVERYBODY
 from mood_core.web.read_track import TrackReader
 from mood_core.web.shares import FEW, leading
@@ -49,12 +50,20 @@ class Site:
         self._users = users or {}
         self._templates = _templates()
 
-    def people(self, request: Request) -> list[Person]:
-        """The people whom the reader of ``request`` may see, by name."""
-        people = all_people(self.workspace.accounts)
+    def people(self, request: Request, most: int, *, skip: int = 0, prefix: str = "") -> list[Person]:
+        """Up to ``most`` people whom the reader of ``request`` may see, by name after the first ``skip``.
+
+        With ``prefix``, people whose name begins with it.
+        """
         if self.sees_everybody(request):
-            return people
-        found = find_person(people, self._users[request.scope[READER]])
+            return people_page(self.workspace.accounts, most, skip=skip, prefix=prefix)
+        own = [one for one in self._own(request) if name_key(one.name).startswith(name_key(prefix))]
+        return own[skip : skip + most]
+
+    def _own(self, request: Request) -> list[Person]:
+        """The one person whom a limited reader may see."""
+        user = self._users[request.scope[READER]]
+        found = find_person(people_called(self.workspace.accounts, user), user)
         return [] if found is None else [found]
 
     def sees_everybody(self, request: Request) -> bool:
@@ -93,7 +102,9 @@ class Site:
         Raises:
             HTTPException: 404 if there is nobody with this address.
         """
-        found = find_person(self.people(request), segment)
+        everybody = self.sees_everybody(request)
+        people = people_called(self.workspace.accounts, segment) if everybody else self._own(request)
+        found = find_person(people, segment)
         if found is None:
             raise HTTPException(404, "Nobody with this name or id has a history here.")
         return found

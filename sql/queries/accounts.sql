@@ -22,7 +22,8 @@ FROM users AS u
 LEFT JOIN _accounts AS a ON u.user_key = a.user_key
 /* user_ids: WHERE u.user_id = ANY(:user_ids) */
 /* chosen: WHERE u.user_key IN (any_chosen) */
-/* most: ORDER BY u.user_id LIMIT :most */;
+/* prefix: WHERE substr(u.name_key, 1, CAST(:length AS INTEGER)) = :prefix */
+/* page: ORDER BY u.name_key, u.user_id LIMIT :most OFFSET :skip */;
 
 -- name: people_called
 -- Who has one of some names, as they are compared; and everybody whose name was not brought to this form yet.
@@ -37,6 +38,14 @@ SELECT
     display_name
 FROM users
 WHERE name_key IS NULL;
+
+-- name: people_with_ids
+-- Who has one of some ids.
+SELECT
+    user_id,
+    display_name
+FROM users
+WHERE user_id = ANY(:ids);
 
 -- name: names_without_key
 -- The names that were not brought yet to the form in which they are compared.

@@ -90,7 +90,7 @@ def test_only_active_accounts_of_spotify_are_asked_for_everybody(accounts: Accou
     wanted = {one.user_id for one in accounts.all() if one.state == "active" and one.service == "spotify"}
     assert set(accounts.of_spotify(1000)) == wanted
     assert len(accounts.of_spotify(3)) == 3
-    assert _ids(accounts.first(2)) == ["p000", "p001"]
+    assert _ids(accounts.page(2)) == ["p000", "p001"]
 
 
 @pytest.mark.parametrize("was_filled", [False, True])
@@ -136,7 +136,7 @@ def test_a_run_stores_the_people_whom_it_has_read_and_no_others(accounts: Accoun
     assert {user_id for user_id, names in read.items() if names} == named
     assert set(read) == named.union(due)
     assert len(read) < len(accounts.all())
-    accounts.first(1000)
+    accounts.page(1000)
     assert set(read) == named.union(due)  # the block has ended
 
 
@@ -167,3 +167,11 @@ def test_the_numbers_and_services_of_all_accounts_need_no_account(accounts: Acco
     assert accounts.numbers() == (len(everybody), max(one.last_pulled_at for one in everybody if one.last_pulled_at))
     assert accounts.authorised() == authorised
     assert accounts.services() == set(authorised.values())
+
+
+def test_people_are_read_page_by_page_and_by_the_beginning_of_their_names(accounts: Accounts) -> None:
+    everybody = _ids(accounts.all())
+    assert _ids(accounts.page(7, skip=5)) == everybody[5:12]
+    assert _ids(accounts.page(1000, prefix="P01")) == [f"p01{digit}" for digit in range(10)]
+    assert accounts.page(5, prefix="%") == []
+    assert accounts.with_name_or_id({"P001", "p002", "nobody"}) == {"p001": "P001", "p002": "P002"}

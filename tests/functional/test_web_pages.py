@@ -18,8 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from mood_core.app.workspace import Workspace
+from mood_core.lake.schema import USERS
 from tests.report_history import NOW, USER, add_history, workspace
 from tests.served_pages import ServedPages, served
+from tests.store_data import users
 
 _PERSON = "/~ada"  # the name of the history's person is markup, so the address is the id
 
@@ -249,7 +251,7 @@ def test_the_name_of_a_person_is_the_address(tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 0)
         with space.database.write() as connection:
-            connection.execute(text("UPDATE users SET display_name = 'Zoë B'"))
+            connection.execute(text("UPDATE users SET display_name = 'Zoë B', name_key = 'zoë b'"))
         with served(space) as pages:
             assert _links(pages.client.get("/").text) >= {"/Zo%C3%AB%20B"}
             for path in ("/Zo%C3%AB%20B", "/zoe%CC%88%20b", "/ada", "/~ada"):
@@ -257,3 +259,23 @@ def test_the_name_of_a_person_is_the_address(tmp_path: Path) -> None:
             assert "No listens are stored yet" in pages.client.get("/ada").text
             assert urlsplit(pages.url).hostname == "127.0.0.1"
             assert USER.user_id == "ada"
+
+
+def test_of_many_people_the_first_by_name_are_shown_and_others_are_searched(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        names = [f"P{number:03}" for number in range(70)]
+        space.batches.add(USERS, users(*((name, "UTC") for name in names)), now=NOW)
+        with served(space) as pages:
+            first = pages.client.get("/").text
+            assert {f"/{name}" for name in names[:60]} == {link for link in _links(first) if link.startswith("/P")}
+            assert 'name="name"' in first
+            found = pages.client.get("/?name=p06").text
+            assert {f"/{name}" for name in names[60:]} == {link for link in _links(found) if link.startswith("/P")}
+            for nobody in ("/?name=x", "/?name=%00", "/?name=%25"):
+                assert "name begins with" in pages.client.get(nobody).text
+            assert pages.client.get("/P069").status_code == 200
+            assert pages.client.get("/%00").status_code == pages.client.get("/~%2500").status_code == 404
+            people = pages.client.get("/api/people?limit=2&skip=68").json()
+            assert [one["name"] for one in people] == names[68:]
+            assert len(pages.client.get("/api/people?name=P01").json()) == 10
+            assert pages.client.get("/api/people?limit=1001").status_code == 422

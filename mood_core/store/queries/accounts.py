@@ -81,9 +81,24 @@ class Accounts:
         named = {row.user_id for row in called if name_key(row.display_name) in names}
         return self._with_ids(named.union(account.user_id for account in found))
 
-    def first(self, most: int) -> list[Account]:
-        """Up to ``most`` accounts, the first by user id."""
-        return _by_name(self._database.rows(query("accounts", "most"), {"most": most}))
+    def page(self, most: int, *, skip: int = 0, prefix: str = "") -> list[Account]:
+        """Up to ``most`` accounts by name after the first ``skip``, of those whose name begins with ``prefix``.
+
+        Names are compared by :func:`~mood_core.text.names.name_key`.
+        """
+        key = name_key(prefix)
+        values = {"most": most, "skip": skip, "prefix": key, "length": len(key)}
+        return _by_name(self._database.rows(query("accounts", "page", *(["prefix"] if key else [])), values))
+
+    def with_name_or_id(self, names: Collection[str]) -> dict[str, str]:
+        """The names, by id, of everybody who has one of ``names`` as an id or as a name."""
+        keys = sorted({name_key(name) for name in names})
+        rows = [
+            *self._database.rows(query("people_called"), {"names": keys}),
+            *self._database.rows(query("people_with_ids"), {"ids": sorted(names)}),
+        ]
+        note_people((row.user_id, row.display_name) for row in rows)
+        return {row.user_id: row.display_name for row in rows}
 
     def refused(self) -> list[Account]:
         """The accounts with a refused permission that is to be tried again."""

@@ -40,7 +40,7 @@ def the_only_account(accounts: Accounts, user: str | None) -> Account:
     """
     if user is not None:
         return the_account(accounts, user)
-    found = accounts.first(2)
+    found = accounts.page(2)
     if len(found) != 1:
         problem = "there are several accounts; name one" if found else "no account is connected"
         raise InputError(f"{problem}; `moodlog users list` shows them with their ids")
@@ -63,18 +63,21 @@ def accounts_called(accounts: Accounts, names: Collection[str]) -> list[Account]
 
 
 def the_reader(accounts: Accounts, user: str | None) -> str:
-    """The id of the active Spotify account that reads for everybody: the one called ``user``, or the first.
+    """The id of the active Spotify account that reads for everybody: the one called ``user``, or the newest consent's.
 
     Raises:
         ConfigError: No account can be used.
     """
-    found = accounts.all([user] if user else None)
-    active = [account for account in found if account.state == "active" and account.service == Service.SPOTIFY]
+    active = (
+        accounts.of_spotify(1)
+        if user is None
+        else [one.user_id for one in accounts.all([user]) if one.state == "active" and one.service == Service.SPOTIFY]
+    )
     if not active:
         raise ConfigError(
             f"no active Spotify account{f' is called {user}' if user else ''}; `moodlog connect` connects one"
         )
-    return active[0].user_id
+    return active[0]
 
 
 def change_user(
