@@ -193,23 +193,23 @@ ON CONFLICT (model_version) DO NOTHING;
 
 -- name: keys_version
 -- The version of the cached track keys. The lock is shared with other loads; a deletion of tracks waits for their end.
-SELECT epoch FROM _epochs
+SELECT version FROM _cache_versions
 WHERE name = 'keys'
 FOR SHARE;
 
 -- name: labels_version
 -- The version of the cached labels and feature sources.
-SELECT epoch FROM _epochs
+SELECT version FROM _cache_versions
 WHERE name = 'labels';
 
 -- name: invalidate_keys
 -- Invalidate the cached track keys of every process.
-UPDATE _epochs SET epoch = epoch + 1
+UPDATE _cache_versions SET version = version + 1
 WHERE name = 'keys';
 
 -- name: invalidate_labels
 -- Invalidate the cached labels and feature sources of every process.
-UPDATE _epochs SET epoch = epoch + 1
+UPDATE _cache_versions SET version = version + 1
 WHERE name = 'labels';
 
 -- name: label_codes

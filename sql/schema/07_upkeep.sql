@@ -35,12 +35,12 @@ CREATE TABLE _done_until (
     until_ms BIGINT NOT NULL
 );
 
-CREATE TABLE _epochs (
+CREATE TABLE _cache_versions (
     -- Processes cache keys and labels. A cache is valid while these numbers stay the same.
     name TEXT PRIMARY KEY CHECK (name IN ('keys', 'labels')),
-    epoch BIGINT NOT NULL
+    version BIGINT NOT NULL
 ) /* sqlite: WITHOUT ROWID */;
-INSERT INTO _epochs (name, epoch) VALUES ('keys', 1), ('labels', 1);
+INSERT INTO _cache_versions (name, version) VALUES ('keys', 1), ('labels', 1);
 
 CREATE TABLE _fences (
     -- The fencing number of each exclusive lock, raised at each acquisition: a process that lost the lock cannot

@@ -71,7 +71,7 @@ REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION check_liste
 -- What processes cache becomes invalid.
 CREATE FUNCTION forget_keys() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE _epochs SET epoch = epoch + 1;
+    UPDATE _cache_versions SET version = version + 1;
     RETURN NULL;
 END
 $$;
@@ -80,7 +80,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION forget_keys();
 
 CREATE FUNCTION forget_labels() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE _epochs SET epoch = epoch + 1 WHERE name = 'labels';
+    UPDATE _cache_versions SET version = version + 1 WHERE name = 'labels';
     RETURN NULL;
 END
 $$;

@@ -6,22 +6,22 @@ CREATE INDEX artist_credits_by_artist ON artist_credits (artist, track_key);
 -- What processes cache becomes invalid.
 CREATE TRIGGER tracks_deleted AFTER DELETE ON tracks
 BEGIN
-    UPDATE _epochs SET epoch = epoch + 1;
+    UPDATE _cache_versions SET version = version + 1;
 END;
 
 CREATE TRIGGER moods_deleted AFTER DELETE ON moods
 BEGIN
-    UPDATE _epochs SET epoch = epoch + 1 WHERE name = 'labels';
+    UPDATE _cache_versions SET version = version + 1 WHERE name = 'labels';
 END;
 
 CREATE TRIGGER moods_changed AFTER UPDATE ON moods
 BEGIN
-    UPDATE _epochs SET epoch = epoch + 1 WHERE name = 'labels';
+    UPDATE _cache_versions SET version = version + 1 WHERE name = 'labels';
 END;
 
 CREATE TRIGGER models_shown AFTER UPDATE OF is_current ON models
 BEGIN
-    UPDATE _epochs SET epoch = epoch + 1 WHERE name = 'labels';
+    UPDATE _cache_versions SET version = version + 1 WHERE name = 'labels';
 END;
 
 -- The statistics with which SQLite plans every query: those of a typical large database, not of this one. So a query

@@ -20,7 +20,7 @@ Outcome = dict[str, list[str]]
 _BOOKKEEPING = {
     "_batches",
     "_api_calls",
-    "_epochs",
+    "_cache_versions",
     "_schema_migrations",
     "_imported_files",
     "_imports",

@@ -166,7 +166,7 @@ def test_views_are_their_definitions_after_any_changes(
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
         for table in ("users", "_batches", "models"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
-        connection.execute(text("UPDATE _epochs SET epoch = epoch + 1"))  # caches of keys and labels
+        connection.execute(text("UPDATE _cache_versions SET version = version + 1"))  # caches of keys and labels
     batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
     for step, (kind, *values) in enumerate([("current", "m/1"), *changes, ("count", 0)]):
         CHANGES[str(kind)](migrated, batches, NOW + timedelta(seconds=step), *values)

@@ -220,7 +220,7 @@ def test_queues_equal_reading_everything_after_any_changes(
     with migrated.write() as connection:
         for table in _TABLES:
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
-        connection.execute(text("UPDATE _epochs SET epoch = epoch + 1"))  # caches of keys and labels
+        connection.execute(text("UPDATE _cache_versions SET version = version + 1"))  # caches of keys and labels
     with tempfile.TemporaryDirectory() as folder:
         world = _World(migrated, folder)
         for kind, *values in (("current", "m/1"), ("current", "estimated-m/1"), *changes):

@@ -1,7 +1,7 @@
 """Cached track keys, labels and feature sources, so that the loads of a process do not query them for each batch.
 
-The table ``_epochs`` has the versions of the cache. The database increments them if tracks are deleted or another model
-becomes current, and the loader if labels or audio features are loaded.
+The table ``_cache_versions`` has the versions of the cache. The database increments them if tracks are deleted or
+another model becomes current, and the loader if labels or audio features are loaded.
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ class KeyCache:
     """The cache of one process for one database. Safe to share between threads, which can only repeat a query."""
 
     def __init__(self) -> None:
-        self._keys_epoch = self._labels_epoch = _UNKNOWN
+        self._keys_version = self._labels_version = _UNKNOWN
         self._keys: dict[str, int] = {}
         self._labels = _NO_LABELS
         self._heard: NDArray[np.int8] = np.empty(0, np.int8)
 
     def begin(self, connection: Connection) -> LoadCache:
         """The cache for the transaction of ``connection``."""
-        epoch = connection.scalar(query("keys_version"))
-        if epoch != self._keys_epoch:
+        version = connection.scalar(query("keys_version"))
+        if version != self._keys_version:
             self._heard = self._heard[:0]
-        if epoch != self._keys_epoch or len(self._keys) > _MOST_KEYS:
-            self._keys_epoch, self._keys = epoch, {}
+        if version != self._keys_version or len(self._keys) > _MOST_KEYS:
+            self._keys_version, self._keys = version, {}
         return LoadCache(self, self._keys)
 
     def unheard(self, track_keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -85,8 +85,8 @@ class KeyCache:
 
     def labels(self, connection: Connection, track_keys: NDArray[np.int64]) -> TrackLabels:
         """The labels of ``track_keys`` ((n,) int64, without duplicates)."""
-        epoch = connection.scalar(query("labels_version"))
-        known = (self._labels if epoch == self._labels_epoch else _NO_LABELS).up_to(_length(track_keys))
+        version = connection.scalar(query("labels_version"))
+        known = (self._labels if version == self._labels_version else _NO_LABELS).up_to(_length(track_keys))
         new = track_keys[known.codes[track_keys] == _UNKNOWN]
         if len(new):
             known.codes[new], known.sources[new], known.chances[new] = UNLABELLED, 0, 0
@@ -95,7 +95,7 @@ class KeyCache:
             known.chances[labels[:, 0]] = labels[:, 3:]
             featured = _rows(connection, "feature_sources", new[known.codes[new] == UNLABELLED], 2)
             known.sources[featured[:, 0]] = featured[:, 1]
-        self._labels, self._labels_epoch = known, epoch
+        self._labels, self._labels_version = known, version
         return known.at(track_keys)
 
 
