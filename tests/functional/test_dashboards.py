@@ -267,7 +267,9 @@ def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subpro
         for link in re.findall(r'(?:href|src)="(/[^"#]*)', start):
             assert client.get(str(client.base_url.join(link))).status_code == 200, link
         listed = client.get("moodlog").text
-        assert [name for name in ("_listen_times", "_done_until", "_cache_versions") if f"/moodlog/{name}" in listed] == []
+        assert [
+            name for name in ("_listen_times", "_done_until", "_cache_versions") if f"/moodlog/{name}" in listed
+        ] == []
         assert "share of the listens" in client.get("moodlog/mood_daily").text
         assert client.get("moodlog.json", params={"sql": "SELECT * FROM _accounts"}).status_code == 403
         assert client.get("moodlog/mood_daily.json", params={"_where": "1=1"}).status_code in (400, 403)
