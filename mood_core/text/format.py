@@ -14,6 +14,12 @@ def plural(count: int, word: str = "", words: str | None = None) -> str:
     return f"{count:,} {named}".replace(",", "\u202f").rstrip()
 
 
+def shown_title(title: str) -> str:
+    """``title`` as pages show it: a title without a visible character would be an empty link."""
+    is_visible = any(char.isprintable() and not char.isspace() for char in title)
+    return title if is_visible else "(untitled)"
+
+
 def date_range(first: date, last: date) -> str:
     """Format a range of dates without repeating common parts: 16–22 Nov 2026, 28 Sep – 4 Oct 2026."""
     if (first.year, first.month) == (last.year, last.month):

@@ -19,7 +19,7 @@ from mood_core.web.access import Access
 from mood_core.web.answers import Answers
 from mood_core.web.api import api
 from mood_core.web.ask import AskPage
-from mood_core.web.guard import guarded
+from mood_core.web.guard import ICON, guarded
 from mood_core.web.metrics import CONTENT_TYPE, metrics
 from mood_core.web.pages import Pages
 from mood_core.web.pictures import FORMATS, PICTURES, as_png, as_svg
@@ -43,6 +43,7 @@ def create_app(workspace: Workspace, access: Access, proxy: Proxy | None = None,
             Route("/health", other.health),
             Route("/metrics", other.metrics),
             Route("/assets/{name}", other.asset),
+            Route(ICON, other.icon),
             Mount("/api", inner),
             *[Route(f"/{{person}}/{kind}.{form}", other.picture) for kind in PICTURES for form in FORMATS],
             *Answers(site).routes(),
@@ -79,6 +80,11 @@ class _Other:
         if found is None:
             raise HTTPException(404, "There is no such file.")
         return Response(found.content, media_type=found.media_type, headers=_FOREVER)
+
+    def icon(self, request: Request) -> Response:  # noqa: ARG002
+        """The icon, for pages that do not name it."""
+        found = assets()["icon.svg"]
+        return Response(found.content, media_type=found.media_type, headers={"cache-control": "public, max-age=86400"})
 
     def picture(self, request: Request) -> Response:
         """The newest day or week of a person."""

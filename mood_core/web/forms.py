@@ -23,7 +23,7 @@ async def take_form(site: Site, request: Request, take: Callable[[Person, FormDa
         HTTPException: The pages are read-only, the form is not from the own pages, or there is no such person.
     """
     if site.read_only:
-        raise HTTPException(403, "These pages are read-only. Start `moodlog web` without --read-only to answer.")
+        raise HTTPException(403, site.read_only_words)
     form = await small_form(request)
     if not site.knows_form_token(request, str(form.get("form_token", ""))):
         raise HTTPException(403, "This form is not from this page. Load the page again.")

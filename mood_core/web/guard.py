@@ -21,7 +21,9 @@ from mood_core.web.sign_in import SignIn, goes_to
 READER = "moodlog.reader"
 """The key of the scope that has the user of the reverse proxy; missing for those who may see everybody."""
 
-_OPEN = ("/health", "/assets/")
+ICON = "/favicon.ico"
+"""What a browser asks for on pages that do not name their icon, such as pictures."""
+
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -63,8 +65,8 @@ class _Guard:
         refusal = self._refusal(scope, is_proxied=is_proxied)
         if refusal:
             await answer(send, 403, f"{refusal}\n")
-        elif scope["path"].startswith(_OPEN):
-            await self._app(scope, receive, send if scope["path"].startswith("/assets/") else _uncached(send))
+        elif _is_open(scope):
+            await self._app(scope, receive, _uncached(send) if scope["path"] == "/health" else send)
         elif is_proxied and self._proxy and self._proxy.header in headers and self._proxy.header:
             await self._serve_user(headers[self._proxy.header], scope, receive, send)
         else:
@@ -110,8 +112,8 @@ class _Guard:
         elif self._access.take_code(_query(scope).get("code", "")):
             # A page that redirects: after an HTTP redirect from elsewhere, browsers do not send a strict cookie yet.
             page = (
-                '<!doctype html><title>moodlog</title><meta http-equiv="refresh"'
-                f' content="0; url={goes_to(scope["path"])}">'
+                '<!doctype html><html lang="en"><title>moodlog</title><link rel="icon" href="/assets/icon.svg">'
+                f'<meta http-equiv="refresh" content="0; url={goes_to(scope["path"])}"></html>'
             )
             await answer(send, 200, page, content_type="text/html", headers=[(b"set-cookie", cookie.encode())])
         elif self._access.has_password:
@@ -123,6 +125,13 @@ class _Guard:
         name, value = self._access.cookie
         is_secure = self._proxy is not None and self._proxy.is_secure and headers["host"].lower() == self._proxy.host
         return f"{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000{'; Secure' if is_secure else ''}"
+
+
+def _is_open(scope: Scope) -> bool:
+    """Whether everybody may read the address: exactly these, as people can be called health2 or have the id assets."""
+    path = scope["path"]
+    is_asset = path.startswith("/assets/") and path.count("/") == 2
+    return scope["method"] in {"GET", "HEAD"} and (path in {"/health", ICON} or is_asset)
 
 
 def _uncached(send: Send) -> Send:

@@ -63,7 +63,8 @@ def _segment(account: Account, keys: Counter[str], ids: Container[str]) -> str:
     is_own = keys[name_key(name)] == 1 and (name not in ids or name == account.user_id)
     if is_own and _PLAIN_NAME.fullmatch(name) and name.casefold() not in RESERVED:
         return name
-    return f"~{quote(account.user_id, safe='')}"
+    # The server decodes an address once, so that a slash would be a separator.
+    return f"~{account.user_id.replace('%', '%25').replace('/', '%2F')}"
 
 
 def find_person(people: Sequence[Person], segment: str) -> Person | None:

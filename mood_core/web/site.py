@@ -20,7 +20,7 @@ from mood_core.domain.days import WEEKDAYS
 from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.report.page import data_json
-from mood_core.text.format import plural
+from mood_core.text.format import plural, shown_title
 from mood_core.text.names import name_key
 from mood_core.web.access import Access
 from mood_core.web.guard import READER
@@ -49,6 +49,13 @@ class Site:
         self.tracks = TrackReader(workspace)
         self._users = users or {}
         self._templates = _templates()
+
+    @property
+    def read_only_words(self) -> str:
+        """Why no answers are taken, and what to do."""
+        by_setting = "Remove MOODLOG_WEB_READ_ONLY from the settings and start `moodlog web` again"
+        remedy = by_setting if self.workspace.settings.web_read_only else "Start `moodlog web` without --read-only"
+        return f"These pages are read-only. {remedy} to answer."
 
     def people(self, request: Request, most: int, *, skip: int = 0, prefix: str = "") -> list[Person]:
         """Up to ``most`` people whom the reader of ``request`` may see, by name after the first ``skip``.
@@ -121,6 +128,7 @@ class Site:
             "sees_everybody": self.sees_everybody(request),
             "form_token": self.form_token(request),
             "may_answer": not self.read_only,
+            "read_only_words": self.read_only_words,
             "quality": headline(self.workspace.model_card),
         }
         content = self._templates.get_template(template).render({**shared, **values})
@@ -143,6 +151,7 @@ def _templates() -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {
         "plural": plural,
+        "title": shown_title,
         "percent": percent,
         "day": lambda day: f"{day.day} {day:%b %Y}",
         "long_day": lambda day: f"{day:%A}, {day.day} {day:%B %Y}",

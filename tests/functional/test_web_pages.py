@@ -18,6 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from mood_core.app.workspace import Workspace
+from mood_core.domain.records import User
+from mood_core.lake.arrow_tables import users_table
 from mood_core.lake.schema import USERS
 from tests.report_history import NOW, USER, add_history, workspace
 from tests.served_pages import ServedPages, served
@@ -279,3 +281,28 @@ def test_of_many_people_the_first_by_name_are_shown_and_others_are_searched(tmp_
             assert [one["name"] for one in people] == names[68:]
             assert len(pages.client.get("/api/people?name=P01").json()) == 10
             assert pages.client.get("/api/people?limit=1001").status_code == 422
+
+
+@pytest.mark.parametrize("user_id", ["local-ünal", "a/b", "100%", "%2F"])
+def test_the_id_of_a_person_is_escaped_once(tmp_path: Path, user_id: str) -> None:
+    with workspace(tmp_path) as space:
+        person = User(user_id, "one / two", "UTC", NOW)
+        space.batches.add(USERS, users_table([person], recorded_at=NOW), now=NOW)
+        with served(space) as pages:
+            path = pages.client.get("/api/people").json()[0]["path"]
+            assert path in _links(pages.client.get("/").text)
+            assert pages.client.get(path).status_code == 200
+            assert path == "/~local-%C3%BCnal" or user_id != "local-ünal"
+
+
+def test_a_title_of_spaces_is_no_empty_link(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 60)
+        with space.database.write() as connection:
+            connection.execute(text("UPDATE tracks SET name = ' \u200b '"))
+        paths = ("", "/2026", "/2026-11", "/2026-11-24", f"/track/{1:022d}", "/ask")
+        with served(space) as pages:
+            for path in (*(f"{_PERSON}{path}" for path in paths), "/compare"):
+                page = pages.client.get(path).text
+                assert "(untitled)" in page, path
+                assert re.search(r"<bdi>[\s\u200b]*</bdi>", page) is None, path

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from mood_core.app.workspace import Workspace
 from mood_core.errors import ConfigError
@@ -168,6 +169,30 @@ def test_what_needs_no_cookie_names_nobody(pages: ServedPages) -> None:
             "/assets/%2e%2e/api/people",
         ):
             assert client.get(path).status_code in {403, 404}, path
+
+
+def test_people_whose_addresses_begin_like_an_open_one_are_not_open(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 4)
+        for name, path in (
+            ("Healthy", "/healthy"),
+            ("assets", "/assets/2026/recap"),
+            ("favicon.ico", "/favicon.ico/2026"),
+        ):
+            with space.database.write() as connection:
+                connection.execute(text("UPDATE users SET display_name = :name"), {"name": name})
+            with served(space) as pages:
+                assert pages.client.get(path).status_code == 200, path
+                assert _status(pages, path) == 403, path
+
+
+def test_the_icon_and_the_page_behind_a_link_need_no_cookie(space: Workspace, pages: ServedPages) -> None:
+    with pages.stranger() as client:
+        assert client.get("/favicon.ico").headers["content-type"] == "image/svg+xml"
+        welcome = client.get("/", params={"code": access_of(space).new_code()}).text
+        assert client.get("/assets/icon.svg").status_code == 200
+    assert '<html lang="en">' in welcome
+    assert 'rel="icon" href="/assets/icon.svg"' in welcome
 
 
 def test_the_token_is_private_and_a_damaged_one_is_refused(space: Workspace) -> None:

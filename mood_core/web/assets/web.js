@@ -25,8 +25,9 @@
     const mood = document.querySelector(`.answer button[data-keys~="${CSS.escape(key)}"]`)?.value;
     const fields = [...two.querySelectorAll("select")];
     if (![...fields[0].options].some((option) => option.value === mood) || chosen.includes(mood)) {
-      if (key === "escape") { chosen = null; two.open = false; }
-      return key === "escape";
+      const leaves = key === "escape" || key === "u";
+      if (leaves) { chosen = null; two.open = false; say("One mood again."); }
+      return leaves;
     }
     chosen.push(mood);
     fields[chosen.length - 1].value = mood;
