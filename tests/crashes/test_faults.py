@@ -102,10 +102,11 @@ def test_a_damaged_database_is_named_and_rebuild_heals_it(crashes: Crashes, dama
         assert code == 0, said
         (away,) = home.glob("moodlog.db.damaged-*Z")
         found = outcome_of(settings)
-        # What is nowhere but in SQL is learnt again: which weights a version stands for, and which source refuses.
-        gone = ["SQL models", "SQL _source_availability", "SQL _done_until"]
+        # What is nowhere but in SQL is learnt again: which weights a version stands for, which source refuses, and for
+        # which settings the next run computes the times in the queue of tracks.
+        gone = ["SQL models", "SQL _source_availability", "SQL _done_until", "SQL _feature_queue_rules"]
         if "no account could be read" in said:  # people connect again
-            gone += ["SQL accounts", "tokens"]
+            gone += ["SQL _accounts", "tokens"]
         for name in set(gone) & expected.keys():
             found[name] = expected[name]
         found["files"] = [name for name in found["files"] if away.name not in name]
