@@ -119,17 +119,31 @@ class _Session:
         self._sitting = new_sitting(questions)
 
     def run(self, read_key: Callable[[], str]) -> None:
-        """Ask until the last question or the key q; Ctrl-C ends it too, and every answer is stored."""
+        """Ask until a key after the last question, or the key q; Ctrl-C ends it too, and every answer is stored."""
         click.echo(_HELP)
         try:
-            while self._sitting.current is not None:
-                self._show(self._questions[self._sitting.place])
-                if not self._take(read_key):
-                    break
+            while self._goes_on(read_key):
+                pass
         except (KeyboardInterrupt, EOFError):
             click.echo()
         many = plural(len(self._sitting.answered), "answer")
         click.echo(f"{many} stored; `moodlog answers` shows what was learned from them.")
+
+    def _goes_on(self, read_key: Callable[[], str]) -> bool:
+        if self._sitting.current is None:
+            return self._undoes_at_the_end(read_key)
+        self._show(self._questions[self._sitting.place])
+        return self._take(read_key)
+
+    def _undoes_at_the_end(self, read_key: Callable[[], str]) -> bool:
+        """Whether the latest answer is undone after the last question."""
+        if self._sitting.latest is None:
+            return False
+        click.echo("\nThat was the last question.  u undo the latest answer  any other key ends")
+        if read_key().lower() != "u":
+            return False
+        self._undo()
+        return True
 
     def _show(self, question: Question) -> None:
         heard = plural(question.listens, "listen")

@@ -98,6 +98,13 @@ def test_keys_typed_ahead_after_an_arrow_key_are_kept(history: Workspace) -> Non
     assert query(history.database, "SELECT answer FROM answers ORDER BY answered_at_ms") == [("Energetic",), ("Happy",)]
 
 
+def test_the_last_answer_of_a_sitting_can_be_undone(history: Workspace) -> None:
+    shown = in_terminal(["hu", "cx"], "--count", "1")
+    rows = query(history.database, "SELECT answer FROM answers ORDER BY answered_at_ms")
+    assert [row[0] for row in rows] == ["Happy", "undone", "Calm"]
+    assert "1 answer stored" in shown
+
+
 def test_ctrl_c_loses_nothing(history: Workspace) -> None:
     shown = in_terminal(["e", "^C"], "ada")
     assert "1 answer stored" in shown
@@ -116,6 +123,7 @@ def test_scripts_ask_and_answer_without_a_terminal(history: Workspace) -> None:
     assert len({one["track_id"] for one in asked}) == 4
     assert {one["asked_because"] for one in asked} == {"uncertain", "random"}
     first = asked[0]
+    assert set(first) == {"track_id", "track", "artists", "listens", "asked_because", "link"}  # not what the model says
     assert first["link"] == f"https://open.spotify.com/track/{first['track_id']}"
     given = json.loads(run("answer", "ada", first["link"], "happy", "calm", "--because", "random", "--json"))
     assert given["answer"] == "Happy|Calm"

@@ -17,9 +17,9 @@ from mood_core.store.queries.answer_rows import AnswerRows
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A track to ask about. ``mood`` and ``probabilities`` (by mood) are its label now; ``link`` opens it in Spotify.
+    """A track to ask about, without the model's label, which would influence the answer.
 
-    ``link`` is None for a local file.
+    ``link`` opens it in Spotify; None for a local file.
     """
 
     track_id: str
@@ -27,8 +27,6 @@ class Question:
     artists: str
     listens: int
     asked_because: AskedBecause
-    mood: str
-    probabilities: dict[str, float]
     link: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,9 +52,7 @@ def questions(
 
 
 def _question(row: Any, because: AskedBecause) -> Question:
-    chances = dict(zip(MOODS, (round(chance, 4) for chance in _chances(row)), strict=True))
-    link = spotify_link(row.track_id)
-    return Question(row.track_id, row.track, row.artists, row.listens, because, row.mood, chances, link)
+    return Question(row.track_id, row.track, row.artists, row.listens, because, spotify_link(row.track_id))
 
 
 def _chances(row: Any) -> list[float]:
