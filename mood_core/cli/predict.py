@@ -28,7 +28,7 @@ from mood_core.domain.records import MOODS
 from mood_core.domain.vectors import range_problems
 from mood_core.errors import InputError, Unavailable
 from mood_core.tabular.feature_matrix import feature_matrix
-from mood_core.text.format import plural
+from mood_core.text.format import plural, written_number
 from mood_core.text.sanitise import plain
 from mood_core.usecases.models.predict_file import PredictionCounts, predict_file
 from mood_core.usecases.models.predict_tracks import TrackFeatures, as_table, track_id_of
@@ -156,7 +156,7 @@ def _set(line: dict[str, Any]) -> str:
 
 
 def _factor(part: dict[str, Any]) -> str:
-    value = "missing" if part["value"] is None else f"{part['value']:g}"
+    value = "missing" if part["value"] is None else written_number(part["value"])
     return f"{part['feature']} {value} ({'+' if part['weight'] >= 0 else '-'})"
 
 

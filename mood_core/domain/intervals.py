@@ -14,6 +14,10 @@ Z_90 = 1.6449
 """The 95% quantile of the normal distribution: 5% are left out on either side. A test compares the SQL with it."""
 
 
+FEW = 10
+"""Shares of fewer listens are shown in grey with their number: one song more would change them much."""
+
+
 def half_width(variance: float) -> float:
     """Half the width of the 90% interval of how many listens have a mood."""
     return Z_90 * sqrt(max(variance, 0.0)) + 0.5

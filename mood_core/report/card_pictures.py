@@ -54,7 +54,7 @@ def card_figure(svg: str) -> Figure:
     axes.set_ylim(HEIGHT, 0)
     axes.set_axis_off()
     reader = _Reader()
-    reader.feed(svg)
+    reader.feed(str(svg))  # Markup would escape what is added to it
     for part in reader.parts:
         _PARTS[part.tag](axes, part)
     return figure

@@ -60,7 +60,7 @@ def _cards(recap: Recap) -> Iterator[Card]:
     leading = recap.leading()
     if leading:
         shares = [_share(recap, mood) for mood in MOODS]
-        yield Card("moods", "The moods", f"{leading} music led", {"shares": shares, "leading": leading})
+        yield Card("moods", "The moods", f"{leading} music led", {"shares": shares, "few": recap.is_few})
     yield _months(recap)
     colours = sorted(MOODS, key=lambda mood: -recap.listens[mood])
     for title, most, mood in (
@@ -69,30 +69,34 @@ def _cards(recap: Recap) -> Iterator[Card]:
     ):
         if most is not None:
             yield Card("top", title, f"{most}, {plural(most.listens, 'time')}", _most(most) | {"mood": mood})
-    if recap.top_of_mood:
+    if len(recap.top_of_mood) > 1:
         songs = [
             (mood, best, cut(best.title, 780 / 46), cut(best.artists, 780 / 34))
             for mood, best in recap.top_of_mood.items()
         ]
         words = "; ".join(f"{mood}: {best}" for mood, best, *_ in songs)
         yield Card("songs", "A song of each mood", words, {"songs": songs})
-    if recap.comparable and any(recap.before.values()):
-        changes = [(mood, *values) for mood, values in recap.shares().items() if mood in MOODS]
+    changes = [(mood, *values) for mood, values in recap.shares().items() if mood in MOODS and values[1] is not None]
+    if changes:
         yield Card("changes", f"Compared with {recap.period.before.dates}", "The shares of both", {"changes": changes})
 
 
 def _share(recap: Recap, mood: str) -> dict[str, Any]:
-    low, high = recap.intervals.get(mood, (0.0, 0.0))
-    share = 100 * recap.listens[mood] / recap.total
-    return {"mood": mood, "share": share, "n": recap.listens[mood], "low": 100 * low, "high": 100 * high}
+    listens, said = recap.listens[mood], f"n = {plural(recap.listens[mood])}"
+    if mood in recap.intervals:
+        low, high = recap.intervals[mood]
+        said += f"; by the model's own doubt {recap.expected[mood]:.0%} ({100 * low:.0f}–{100 * high:.0f}%)"
+    return {"mood": mood, "share": 100 * listens / recap.total, "said": said}
 
 
 def _months(recap: Recap) -> Card:
     totals = [sum(part.values()) for part in recap.parts]
     busiest = max(range(len(totals)), key=totals.__getitem__)
     words = f"Most listens were {recap.period.part_name(busiest)}: {plural(totals[busiest])}"
+    shown = [mood for mood in ALL_MOODS if mood in MOODS or recap.listens[mood]]
     letters = [month[0] for month in MONTHS]
-    return Card("months", "Month by month", words, {"parts": recap.parts, "most": max(totals), "letters": letters})
+    values = {"parts": recap.parts, "most": max(totals), "letters": letters, "legend": shown}
+    return Card("months", "Month by month", words, values)
 
 
 def _most(most: Most) -> dict[str, Any]:
@@ -170,7 +174,7 @@ def drawn_cards(recap: Recap) -> list[tuple[str, Markup]]:
     """The title and the SVG of each card."""
     template = _templates().get_template("card.svg.j2")
     shared = {
-        "name": cut(recap.display_name, 20),
+        "name": cut(recap.display_name, 1.2 * _WIDTH / 34 - width_of(f" · {recap.period.dates}")),
         "period": recap.period.dates,
         "source": SOURCE,
         "look": _LOOK,
@@ -180,6 +184,7 @@ def drawn_cards(recap: Recap) -> list[tuple[str, Markup]]:
         "moods": ALL_MOODS,
         "leading": recap.leading() or UNLABELLED,
         "points": points,
+        "total": recap.total,
     }
     # The template escapes names.
     return [(card.title, Markup(template.render(card=card, **shared))) for card in cards(recap)]  # noqa: S704

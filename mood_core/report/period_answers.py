@@ -172,9 +172,14 @@ def _named(row: Row[Any], *names: str) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def _minutes(heard: Heard) -> Answer:
+def played_ms(heard: Heard) -> NDArray[np.float64]:
+    """How long each listen was [ms]: as long as its track if its own length is unknown; negative if both are."""
     lengths = np.nan_to_num(heard.known.numbers["duration_ms"], nan=-1.0)[heard.tracks]
-    ms = np.where(heard.ms_played >= 0, heard.ms_played, lengths)
+    return np.where(heard.ms_played >= 0, heard.ms_played, lengths)
+
+
+def _minutes(heard: Heard) -> Answer:
+    ms = played_ms(heard)
     days, places = np.unique(heard.days, return_inverse=True)
     timed = np.bincount(places, ms >= 0)
     sums = np.bincount(places, np.maximum(ms, 0))

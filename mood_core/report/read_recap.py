@@ -53,6 +53,7 @@ def read_recap(database: Database, account: Account, period: Period, now: dateti
         parts[period.part_of(day_of(row.day))][row.mood] += row.listens
     listens = _by_mood(rows)
     top = _most_played(tracks)
+    expected, intervals = _expected(rows, listens)
     return Recap(
         account.user_id,
         account.display_name,
@@ -68,7 +69,8 @@ def read_recap(database: Database, account: Account, period: Period, now: dateti
         top_of_mood={
             mood: best[0] for mood in MOODS if (best := _most_played([row for row in tracks if row.mood == mood]))
         },
-        intervals=_intervals(rows, listens),
+        expected=expected,
+        intervals=intervals,
     )
 
 
@@ -105,13 +107,13 @@ def _top_artist(tracks: Sequence[Any]) -> Most | None:
     return None if best is None else Most("", best, listens[best])
 
 
-def _intervals(rows: Sequence[Any], listens: dict[str, int]) -> dict[str, tuple[float, float]]:
-    """The 90% interval of each mood's share, as in the views; see docs/store.md."""
+def _expected(rows: Sequence[Any], listens: dict[str, int]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """The expected share of each mood and its 90% interval, as in the views. Empty without listens."""
     total, labelled = sum(listens.values()), sum(listens[mood] for mood in MOODS)
-    found = {}
-    for mood in MOODS:
+    expected, intervals = {}, {}
+    for mood in MOODS if total else ():
         mean = sum(row.expected_listens for row in rows if row.mood == mood)
         variance = sum(row.listens_variance for row in rows if row.mood == mood)
-        if listens[mood]:
-            found[mood] = share_interval(mean, variance, labelled, total)
-    return found
+        expected[mood] = mean / total
+        intervals[mood] = share_interval(mean, variance, labelled, total)
+    return expected, intervals

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from mood_core.domain.intervals import FEW
 from mood_core.domain.records import ALL_MOODS, MOODS, UNLABELLED
 from mood_core.report.recap_period import Period, Unit
 from mood_core.text.format import plural
@@ -35,8 +36,8 @@ class Recap:
     ``listens`` and ``before`` count by mood and ``Unlabelled``, in the period and in the one before; ``parts`` counts
     the same for each day, or for each month of a year. ``until`` is the last day so far of a period that has not ended:
     ``before`` then has as many days. ``begins`` is the first day with stored listens. ``minutes`` is None if no length
-    is known. ``top_of_mood`` has the most played track of each mood, and ``intervals`` the 90% interval (0–1) of its
-    share.
+    is known. ``top_of_mood`` has the most played track of each mood. ``expected`` has each mood's expected share (0–1),
+    for which a listen counts for each mood by its probability, and ``intervals`` the 90% interval of that share.
     """
 
     user_id: str
@@ -51,6 +52,7 @@ class Recap:
     top_track: Most | None = None
     top_artist: Most | None = None
     top_of_mood: Mapping[str, Most] = field(default_factory=dict)
+    expected: Mapping[str, float] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -62,6 +64,11 @@ class Recap:
     def comparable(self) -> bool:
         """Whether the history covers the whole period before."""
         return self.begins is None or self.begins <= self.period.before.first
+
+    @property
+    def is_few(self) -> bool:
+        """Whether the period has too few listens for shares."""
+        return self.total < FEW
 
     def sentences(self) -> list[str]:
         """The recap as sentences. They say what was listened to, and nothing about how somebody felt."""
@@ -89,8 +96,12 @@ class Recap:
         return top if self.listens[top] else None
 
     def shares(self) -> dict[str, tuple[float, float | None]]:
-        """Each mood's share of all listens in %, and that of the period before (None if it cannot be compared)."""
-        earlier = sum(self.before.values()) if self.comparable else 0
+        """Each mood's share of all listens in %, and that of the period before (None if it cannot be compared).
+
+        Few listens are not compared.
+        """
+        past = sum(self.before.values())
+        earlier = past if self.comparable and min(past, self.total) >= FEW else 0
         return {
             mood: (100 * count / max(self.total, 1), 100 * self.before[mood] / earlier if earlier else None)
             for mood, count in self.listens.items()
@@ -143,6 +154,8 @@ class Recap:
         top = self.leading()
         if top is None:
             return []
+        if self.is_few:
+            return [f"{top} music led with {self.listens[top]} of {plural(self.total, 'listen')}, too few for a share."]
         share, before = self.shares()[top]
         if before is None:
             return [f"{top} music led with {share:.0f}% of the listens.", *self._interval(top)]
@@ -157,10 +170,15 @@ class Recap:
         ]
 
     def _interval(self, mood: str) -> list[str]:
+        """The expected share, and why it differs from the share of labels."""
         if mood not in self.intervals:
             return []
         low, high = self.intervals[mood]
-        return [f"By the model's probabilities, {mood} has {100 * low:.0f} to {100 * high:.0f}% (90% interval)."]
+        share = f"{100 * self.expected[mood]:.0f}% ({100 * low:.0f} to {100 * high:.0f}%, 90% interval)"
+        return [
+            f"By the model's own doubt, {mood} has {share}: then each listen counts for every mood by its probability,"
+            " not only for the most probable one."
+        ]
 
     def _largest_change(self, reported: str) -> list[str]:
         """The mood whose share changed most, unless it is ``reported`` already or changed little."""

@@ -82,10 +82,7 @@ def recap_figure(recap: Recap) -> Figure:
     _draw_parts(figure.add_axes((0.05, 0.515, 0.9, 0.3)), recap)
     _write_tops(figure, recap)
     _draw_shares(figure.add_axes((0.285, 0.035, 0.665, 0.235)), recap)
-    compared = (
-        f", the line is the {recap.period.unit} before" if recap.comparable and any(recap.before.values()) else ""
-    )
-    figure.text(0.05, 0.29, f"Share of listens{compared}", va="center", fontsize=13, color=_SOFT)
+    figure.text(0.05, 0.29, f"Share of listens{_about_shares(recap)}", va="center", fontsize=13, color=_SOFT)
     return figure
 
 
@@ -172,17 +169,25 @@ def _sign(axes: Any, mood: str, heights: Sequence[int], bottoms: Sequence[int], 
             axes.text(at, bottom + height / 2, SIGNS[mood], ha="center", va="center", fontsize=13, color=INKS[mood])
 
 
+def _about_shares(recap: Recap) -> str:
+    if recap.total and recap.is_few:
+        return f", grey: only {plural(recap.total, 'listen')}"
+    is_compared = any(before is not None for _, before in recap.shares().values())
+    return f", the line is the {recap.period.unit} before" if is_compared else ""
+
+
 def _draw_shares(axes: Any, recap: Recap) -> None:
     """The period's share as a bar, that of the period before as a line across it."""
     widest = max(10, *(max(now, before or 0) for now, before in recap.shares().values()))
+    ink = _SOFT if recap.is_few else _INK
     for at, (mood, (now, before)) in enumerate(recap.shares().items()):
-        axes.barh(at, now, color=COLOURS[mood], height=0.6)
-        text = f"{now:.0f}%" if recap.total or before is not None else "–"
+        axes.barh(at, now, color=_LINE if recap.is_few else COLOURS[mood], height=0.6)
+        text = f"{now:.0f}%, n = {plural(recap.listens[mood])}" if recap.total else "–"
         if before is not None:
             axes.plot([before, before], [at - 0.42, at + 0.42], color=_INK, linewidth=3, solid_capstyle="butt")
             text += f", was {before:.0f}%"
-        axes.text(max(now, before or 0) + widest * 0.04, at, text, va="center_baseline", fontsize=14, color=_INK)
-    axes.set_xlim(0, widest * 1.75)
+        axes.text(max(now, before or 0) + widest * 0.04, at, text, va="center_baseline", fontsize=14, color=ink)
+    axes.set_xlim(0, widest * 2.5)
     axes.set_yticks(range(len(SIGNS)), [f"{mood} {sign}" for mood, sign in SIGNS.items()], color=_INK, fontsize=15)
     axes.invert_yaxis()
     _bare(axes, "left")

@@ -20,6 +20,13 @@ def shown_title(title: str) -> str:
     return title if is_visible else "(untitled)"
 
 
+def written_number(value: float) -> str:
+    """Format a measured value in up to four digits, never in powers of ten; thousands as :func:`plural` does."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace(",", "\u202f")
+    return "< 0.0001" if 0 < abs(value) < 0.0001 else f"{value:.4g}"
+
+
 def date_range(first: date, last: date) -> str:
     """Format a range of dates without repeating common parts: 16–22 Nov 2026, 28 Sep – 4 Oct 2026."""
     if (first.year, first.month) == (last.year, last.month):

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mood_core.domain.days import local_span
+from mood_core.domain.intervals import FEW
 from mood_core.report.page_data import plain_rows
 from mood_core.report.recap_period import Period
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.web.people import Person
-from mood_core.web.shares import FEW, MoodShare, mood_shares, read_days
+from mood_core.web.shares import MoodShare, mood_shares, read_days
 
 _MOST = 100
 _SHOWN = 10
@@ -46,7 +47,7 @@ class Difference:
 
     @property
     def words(self) -> str:
-        """Whether the 90% intervals overlap; empty for few listens."""
+        """Whether the 90% intervals of the expected shares overlap; empty for few listens."""
         if min(self.one.of, self.other.of) < FEW or self.one.interval is None or self.other.interval is None:
             return ""
         apart = self.one.interval[1] < self.other.interval[0] or self.other.interval[1] < self.one.interval[0]

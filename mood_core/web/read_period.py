@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 
 from mood_core.report.heard import Heard, read_heard
 from mood_core.report.page_data import local_gap, page_rows, plain_rows
-from mood_core.report.period_answers import ANSWERS
+from mood_core.report.period_answers import ANSWERS, played_ms
 from mood_core.report.queries import VIEWS, page_sql
+from mood_core.report.recap import minutes_of
 from mood_core.report.recap_period import Period
 from mood_core.store.engine.database import Database
 from mood_core.store.queries.accounts import Account
@@ -57,14 +58,15 @@ def read_period(database: Database, account: Account, period: Period, today: dat
         gaps = _gaps(connection, account, period)
         months = page_rows(connection, "page_months", _span(account, period))
         bounds = reach(connection, account.user_id)
-    minutes = [row["minutes"] for row in ANSWERS["minutes"](heard) if row["minutes"] is not None]
+    ms = played_ms(heard)
+    timed = ms >= 0
     return PeriodView(
         period,
         bounds,
         days,
         mood_shares(days),
         mood_shares(before),
-        round(sum(minutes)) if minutes else None,
+        minutes_of(int(ms[timed].sum())) if timed.any() else None,
         {name: plain_rows(ANSWERS[name](heard)) for name in _LISTS},
         least_certain(heard),
         gaps,

@@ -13,20 +13,19 @@ from mood_core.domain.intervals import share_interval
 from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.store.engine.named_queries import query
 
-FEW = 10
-"""Shares of fewer listens are shown in grey with their number: one song more would change them much."""
-
 
 @dataclass(frozen=True, slots=True)
 class MoodShare:
-    """How many of some listens have a mood, and the 90% interval (0-1) of its share by the model's probabilities.
+    """How many of some listens have a mood, and its expected share (0-1) with the 90% interval.
 
-    The interval is None for Unlabelled.
+    For the expected share a listen counts for each mood by its probability. It can differ from ``share``, for which a
+    listen counts for its most probable mood. Both are None for Unlabelled.
     """
 
     mood: str
     listens: int
     of: int
+    expected: float | None
     interval: tuple[float, float] | None
 
     @property
@@ -67,15 +66,18 @@ def mood_shares(days: Sequence[DayCount]) -> list[MoodShare]:
     """Each mood's share of the listens of ``days``, Unlabelled last."""
     counts = listens_by_mood(days)
     total, labelled = sum(counts.values()), sum(counts[mood] for mood in MOODS)
-    return [MoodShare(mood, counts[mood], total, _interval(days, mood, total, labelled)) for mood in ALL_MOODS]
+    return [
+        MoodShare(mood, counts[mood], total, *_expected([day for day in days if day.mood == mood], total, labelled))
+        if mood in MOODS and total
+        else MoodShare(mood, counts[mood], total, None, None)
+        for mood in ALL_MOODS
+    ]
 
 
-def _interval(days: Sequence[DayCount], mood: str, total: int, labelled: int) -> tuple[float, float] | None:
-    if mood not in MOODS or not total:
-        return None
-    mean = sum(day.expected for day in days if day.mood == mood)
-    variance = sum(day.variance for day in days if day.mood == mood)
-    return share_interval(mean, variance, labelled, total)
+def _expected(days: Sequence[DayCount], total: int, labelled: int) -> tuple[float, tuple[float, float]]:
+    """A mood's expected share of ``total`` listens with its 90% interval."""
+    mean, variance = sum(day.expected for day in days), sum(day.variance for day in days)
+    return mean / total, share_interval(mean, variance, labelled, total)
 
 
 def listens_by_mood(days: Iterable[DayCount]) -> dict[str, int]:

@@ -17,17 +17,18 @@ from starlette.responses import HTMLResponse, Response
 from mood_core.app.workspace import Workspace
 from mood_core.classifier.headline import headline
 from mood_core.domain.days import WEEKDAYS
+from mood_core.domain.intervals import FEW
 from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.report.page import data_json
-from mood_core.text.format import plural, shown_title
+from mood_core.text.format import plural, shown_title, written_number
 from mood_core.text.names import name_key
 from mood_core.web.access import Access
 from mood_core.web.guard import READER
 from mood_core.web.people import Person, find_person, people_called, people_page
 from mood_core.web.proxy import EVERYBODY
 from mood_core.web.read_track import TrackReader
-from mood_core.web.shares import FEW, leading
+from mood_core.web.shares import leading
 from mood_core.web.static import assets
 
 ABOUT = "A mood is a model's estimate of how the music sounds. It says what was listened to, not how somebody felt."
@@ -158,6 +159,7 @@ def _templates() -> Environment:
         "minute": written_minute,
         "part": lambda text: quote(text, safe="~"),
         "interval": interval_words,
+        "number": written_number,
         "data": lambda data: Markup(data_json(data)),  # noqa: S704 - it has no markup characters
         "decoded": unquote,
     }

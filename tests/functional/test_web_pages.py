@@ -21,6 +21,9 @@ from mood_core.app.workspace import Workspace
 from mood_core.domain.records import User
 from mood_core.lake.arrow_tables import users_table
 from mood_core.lake.schema import USERS
+from mood_core.report.read_recap import read_recap
+from mood_core.report.recap_period import Unit, period_with
+from mood_core.text.format import plural, written_number
 from tests.report_history import NOW, USER, add_history, workspace
 from tests.served_pages import ServedPages, served
 from tests.store_data import users
@@ -182,6 +185,59 @@ def test_a_comparison_names_what_differs(pages: ServedPages) -> None:
     assert "October 2026" in page
     assert "Among the 100 most played of both" in page
     assert "is not a year" in pages.client.get("/compare?a=2026-13").text
+
+
+@pytest.mark.parametrize("path", ["", "/2026", "/2026-11", "/2026-11-20"])
+def test_an_interval_is_shown_with_the_expected_share_that_it_contains(pages: ServedPages, path: str) -> None:
+    page = pages.client.get(f"{_PERSON}{path}?intervals=1").text
+    found = _expected(page)
+    assert len(found) == 4
+    assert all(low <= share <= high for share, low, high in found)
+    assert "For the large share, each listen counts for the most probable mood" in page
+
+
+def _expected(page: str) -> list[tuple[int, int, int]]:
+    """The expected shares of a page with their intervals."""
+    found = re.findall(r"by the model's own doubt (\d+)% \((\d+)–(\d+)%\)</span>", page)
+    return [(int(share), int(low), int(high)) for share, low, high in found]
+
+
+def test_a_comparison_judges_by_the_intervals_that_it_shows(pages: ServedPages) -> None:
+    page = pages.client.get("/compare?one=~ada&a=2026-10&b=2026-11").text
+    found = _expected(page)
+    assert len(found) == 8
+    assert all(low <= share <= high for share, low, high in found)
+    verdicts = re.findall(r">(clear|within the intervals)</div>", page)
+    apart = [one[2] < other[1] or other[2] < one[1] for one, other in zip(found[::2], found[1::2], strict=True)]
+    assert [verdict == "clear" for verdict in verdicts] == apart
+    assert "whisker" not in page
+
+
+def test_the_page_and_the_recap_have_the_same_minutes(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 400)
+        with space.database.write() as connection:
+            connection.execute(text("UPDATE listens SET ms_played = 182900"))
+        recap = read_recap(space.database, space.accounts.all()[0], period_with(Unit.YEAR, NOW.date()), NOW)
+        with served(space) as pages:
+            page = pages.client.get(f"{_PERSON}/2026").text
+    assert recap.minutes is not None
+    assert f"<b>{plural(recap.minutes)}</b><span>minutes of music" in page
+
+
+def test_numbers_of_pages_are_words_for_people(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 6)
+        with served(space) as pages:
+            assert "1 listen (17%) has no mood." in pages.client.get(f"{_PERSON}/2026-11").text
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(318_812.0, "318\u202f812"), (120.25, "120.2"), (-8.0, "-8"), (0.00001, "< 0.0001"), (0, "0")],
+)
+def test_values_of_features_have_no_powers_of_ten(value: float, written: str) -> None:
+    assert written_number(value) == written
 
 
 def test_few_listens_are_grey_with_their_number(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from html import unescape
 from pathlib import Path
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mood_core.cli.recap import command
+from mood_core.domain.mood_style import LOOKS
 from mood_core.domain.records import MOODS
 from mood_core.report.card_pictures import card_figure
 from mood_core.report.cards import HEIGHT, WIDTH, cards, drawn_cards, points, render_cards, width_of, wrapped
@@ -39,9 +41,43 @@ def test_each_card_is_a_picture_with_the_recaps_numbers(recap: Recap) -> None:
         assert (root.get("width"), root.get("height")) == ("1080", "1350")
         assert {element.tag.rpartition("}")[2] for element in root.iter()} <= {"svg", "rect", "text", "circle"}
         assert USER.display_name in "".join(root.itertext())
-    moods = drawn_cards(recap)[1][1]
-    for mood in recap.intervals:
-        assert f"n = {recap.listens[mood]}" in moods
+    moods = unescape(drawn_cards(recap)[1][1])
+    for mood, (low, high) in recap.intervals.items():
+        assert low <= recap.expected[mood] <= high
+        doubt = f"by the model's own doubt {recap.expected[mood]:.0%} ({100 * low:.0f}–{100 * high:.0f}%)"
+        assert f"n = {recap.listens[mood]}; {doubt}" in moods
+    assert moods.count("<rect") == 1 + 3 * len(MOODS)  # the ground; a sign, a track and a bar each, and no interval
+
+
+def test_a_thin_year_has_whole_intervals_grey_shares_and_no_empty_card(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 6, ["Energetic"])
+        recap = read_recap(space.database, space.accounts.all()[0], _YEAR, NOW)
+    drawn = dict(drawn_cards(recap))
+    assert list(drawn) == ["2026", "The moods", "Month by month", "Most played", "Top artist"]
+    moods = unescape(drawn["The moods"])
+    low, high = recap.intervals["Calm"]
+    assert (low, recap.listens["Calm"]) == (0, 0)
+    assert high > 0.2
+    assert f"n = 0; by the model's own doubt 8% (0–{100 * high:.0f}%)" in moods
+    assert "Only 6 listens" in moods
+    bars = ET.fromstring(drawn["The moods"]).findall("{*}rect[@rx='13']")  # noqa: S314 - its own
+    assert {bar.get("fill") for bar in bars} == {LOOKS["light"]["track"], LOOKS["light"]["edge"]}
+    assert ">Unlabelled</text>" in drawn["Month by month"]
+
+
+def test_few_listens_of_the_year_before_are_not_compared() -> None:
+    listens, before = no_listens() | {"Sad": 30}, no_listens() | {"Sad": 9}
+    assert not [
+        card for card in cards(Recap("ada", "Ada", _YEAR, listens, before, [listens] * 12)) if card.kind == "changes"
+    ]
+    enough = Recap("ada", "Ada", _YEAR, listens, listens, [listens] * 12)
+    assert cards(enough)[-1].kind == "changes"
+
+
+def test_a_name_of_a_usual_length_is_whole_in_the_head_of_a_card(recap: Recap) -> None:
+    name = "Maximiliane Oberhuber-Wagner"
+    assert f"{name} · 2026" in drawn_cards(replace(recap, display_name=name))[0][1]
 
 
 def test_a_year_without_listens_has_no_cards() -> None:
@@ -63,12 +99,14 @@ def test_texts_of_any_script_and_length_fit_on_drawn_cards() -> None:
         top_track=Most("ไม่มีช่องว่าง" * 9, "W" * 300, 1_000_000),
         top_artist=Most("", "أغنية جميلة " * 20, 1),
         top_of_mood={mood: Most(title, title, 1_000_000) for mood, title in zip(MOODS, titles, strict=True)},
+        expected=dict.fromkeys(MOODS, 0.25),
         intervals=dict.fromkeys(MOODS, (0.2, 0.3)),
     )
     for _, svg in drawn_cards(recap):
         for text in card_figure(svg).axes[0].texts:
             box = text.get_window_extent()
             assert 0 <= box.x0 <= box.x1 <= WIDTH, text.get_text()
+            assert "&#39;" not in text.get_text()
 
 
 def test_the_command_draws_each_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ from sqlalchemy import text
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli.recap import command
+from mood_core.domain.mood_style import LOOKS
+from mood_core.domain.records import MOODS
 from mood_core.report.read_recap import read_recap
 from mood_core.report.recap import Most, Recap
 from mood_core.report.recap_period import Period, Unit, last_full, period_with
@@ -64,10 +66,32 @@ def test_periods_follow_each_other_and_each_day_has_its_bar(unit: Unit, day: dat
 
 
 def test_sentences_compare_with_the_week_before() -> None:
-    said = _recap({"Happy": 6, "Sad": 2}, {"Happy": 2, "Sad": 2}).sentences()
-    assert said[0].endswith("listened 8 times in the week of 16–22 Nov 2026, 4 more than the week before.")
+    said = _recap({"Happy": 12, "Sad": 4}, {"Happy": 5, "Sad": 5}).sentences()
+    assert said[0].endswith("listened 16 times in the week of 16–22 Nov 2026, 6 more than the week before.")
     assert said[1] == "Happy music led with 75% of the listens, 25 points more than in the week before."
     assert len(said) == 2
+
+
+def test_few_listens_have_no_shares_in_sentences_and_grey_ones_in_the_picture() -> None:
+    pytest.importorskip("matplotlib", reason="the extra plots is not installed")
+    from matplotlib.colors import to_hex
+
+    recap = _recap({"Energetic": 6}, {"Calm": 50})
+    assert recap.sentences()[1] == "Energetic music led with 6 of 6 listens, too few for a share."
+    assert "%" not in " ".join(recap.sentences())
+    figure = recap_figure(recap)
+    shares = figure.axes[1]
+    assert {to_hex(bar.get_facecolor()) for bar in shares.patches} == {LOOKS["light"]["edge"]}
+    assert "100%, n = 6" in [one.get_text() for one in shares.texts]
+    assert "only 6 listens" in " ".join(one.get_text() for one in figure.texts)
+    enough = recap_figure(_recap({"Energetic": 10}, {})).axes[1]
+    assert LOOKS["light"]["edge"] not in {to_hex(bar.get_facecolor()) for bar in enough.patches}
+
+
+def test_few_listens_before_are_not_compared() -> None:
+    said = " ".join(_recap({"Happy": 12, "Sad": 4}, {"Sad": 9}).sentences())
+    assert "Happy music led with 75% of the listens." in said
+    assert "rose" not in said
 
 
 def test_the_largest_move_is_reported_where_it_is_not_the_leading_moods() -> None:
@@ -308,11 +332,11 @@ def test_nobody_connected_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_leading_mood_has_its_interval_where_there_is_one(tmp_path: Path, database_url: str) -> None:
-    recap = replace(_recap({"Happy": 3, "Sad": 1}, {}), intervals={"Happy": (0.4, 0.85)})
-    said = " ".join(recap.sentences())
-    assert "Happy has 40 to 85% (90% interval)" in said
+    recap = _recap({"Happy": 30, "Sad": 10}, {})
+    said = " ".join(replace(recap, expected={"Happy": 0.6}, intervals={"Happy": (0.4, 0.85)}).sentences())
+    assert "Happy has 60% (40 to 85%, 90% interval)" in said
     with workspace(tmp_path, database_url) as space:
         add_history(space, 400)
         read = _read(space)
-    assert set(read.intervals) == {mood for mood, count in read.listens.items() if count and mood != "Unlabelled"}
-    assert all(0 <= low < high <= 1 for low, high in read.intervals.values())
+    assert set(read.intervals) == set(MOODS)
+    assert all(0 <= low <= read.expected[mood] <= high <= 1 for mood, (low, high) in read.intervals.items())
