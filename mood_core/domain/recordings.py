@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from operator import itemgetter
 
 from mood_core.domain.records import Track
 from mood_core.domain.track_names import one_name
@@ -54,7 +55,7 @@ def durations_agree(one_ms: float | None, other_ms: float | None) -> bool:
 def songs_of(tracks: Iterable[Track]) -> dict[str, str]:
     """The song of each track id: tracks with the same ISRC and duration, or main artist and title, are one song.
 
-    Spotify has several ids of many songs and replaces one by another.
+    Spotify has several ids of many songs and replaces one by another. A track may be given once for each of its names.
     """
     leads_to: dict[str, str] = {}
     durations: dict[str, int | None] = {}
@@ -64,11 +65,11 @@ def songs_of(tracks: Iterable[Track]) -> dict[str, str]:
             name = leads_to[name]
         return name
 
-    by_id = {track.track_id: track for track in tracks}
-    for track_id, track in sorted(by_id.items()):
+    by_name = {(track.track_id, track.name, track.artists): track for track in tracks}
+    for (track_id, *_), track in sorted(by_name.items(), key=itemgetter(0)):
         isrc, name = normalised_isrc(track.isrc), one_name(track.name, ", ".join(track.artists))
         if isrc and durations_agree(track.duration_ms, durations.setdefault(isrc, track.duration_ms)):
             leads_to[root(recording_id(isrc))] = root(track_id)
         if name:
             leads_to[root(name)] = root(track_id)
-    return {track_id: root(track_id) for track_id in by_id}
+    return {track_id: root(track_id) for track_id, *_ in by_name}

@@ -22,7 +22,8 @@ _SHORTEST_TIME = len("2024-03-01 10:00")
 _LONGEST_NAME = LONGEST_NAME_BYTES // 4  # characters of up to four bytes
 _DIGITS = re.compile("[0-9]{1,10}")
 _TRACK = "spotify:track:"
-_METADATA = ("track_name", "album_artist_name", "album_album_name")
+_TITLE, _ARTIST = "master_metadata_track_name", "master_metadata_album_artist_name"
+_ALBUM = "master_metadata_album_album_name"
 _AUDIOBOOK = frozenset(("audiobookName", "audiobookTitle", "chapterName", "authorName", "bookName"))
 
 
@@ -82,6 +83,7 @@ class Plays:
 class ParsedExport:
     """A parsed export. ``outcomes`` counts rows that are not listens; ``tracked`` and ``named`` hold the listens.
 
+    ``other_names`` are (track number, title, artist) where a row names a track otherwise than the first row did.
     ``addresses`` are title and artist of the tracks in playlists and libraries, by id; ``address_files`` counts them.
     ``repaired`` counts the broken characters of names that were replaced. ``scrobbles`` are by source, and by whether
     their times are only to the minute.
@@ -96,6 +98,7 @@ class ParsedExport:
     outcomes: Counter[RowOutcome] = field(default_factory=Counter)
     tracks: dict[str, int] = field(default_factory=dict)
     track_infos: list[TrackInfo] = field(default_factory=list)
+    other_names: set[tuple[int, str, str]] = field(default_factory=set)
     names: dict[tuple[str, str], int] = field(default_factory=dict)
     tracked: Plays = field(default_factory=Plays)
     named: Plays = field(default_factory=Plays)
@@ -158,6 +161,7 @@ class RowParser:
             if track_id is None:
                 return _other_uri(uri)
             index = self._new_track(uri, track_id, row)
+        self._compare_name(index, row)
         ended_s, ms = self._seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")
         left_out = self._left_out(row, ms)
         if left_out is None:
@@ -168,10 +172,18 @@ class RowParser:
         result = self.result
         index = result.tracks.setdefault(f"{_TRACK}{track_id}", len(result.track_infos))
         if index == len(result.track_infos):
-            title, artist, album = (_text(row.get(f"master_metadata_{name}")) for name in _METADATA)
+            title, artist, album = (_text(row.get(name)) for name in (_TITLE, _ARTIST, _ALBUM))
             result.track_infos.append(TrackInfo(track_id, title or "", artist or "", album))
         result.tracks[uri] = index
         return index
+
+    def _compare_name(self, index: int, row: dict[str, Any]) -> None:
+        info = self.result.track_infos[index]
+        title, artist = row.get(_TITLE), row.get(_ARTIST)
+        if title != info.name or artist != info.artist:
+            name = _text(title), _text(artist)
+            if name[0] and name != (info.name, info.artist):
+                self.result.other_names.add((index, name[0], name[1] or ""))
 
     def _left_out(self, row: dict[str, Any], ms: int) -> RowOutcome | None:
         if row.get("incognito_mode") is True and not self._filter.keep_private:
@@ -202,7 +214,7 @@ class RowParser:
         if "spotify_track_uri" in row:
             return RowOutcome.NO_URI
         # The first exports have no URIs at all.
-        artist, title = _name(row, "master_metadata_album_artist_name"), _name(row, "master_metadata_track_name")
+        artist, title = _name(row, _ARTIST), _name(row, _TITLE)
         if not artist or not title:
             return RowOutcome.NO_URI
         ended_s, ms = self._seconds(row["ts"], "ts"), _milliseconds(row.get("ms_played"), "ms_played")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import text
 
 from flows.cli import main
 from mood_core.app.workspace import Workspace
+from mood_core.domain.recordings import songs_of
 from mood_core.domain.records import Track
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import TRACKS
@@ -138,3 +140,40 @@ def _listens(workspace: Workspace, user: str) -> int:
     with workspace.database.read() as connection:
         query = text("SELECT count(*) FROM mood_history WHERE user_id = :user")
         return int(connection.execute(query, {"user": user}).scalar_one())
+
+
+def _named(at: str, title: str) -> dict[str, Any]:
+    return {
+        "ts": at,
+        "ms_played": 180_000,
+        "spotify_track_uri": f"spotify:track:0{'b' * 21}",
+        "master_metadata_track_name": title,
+        "master_metadata_album_artist_name": "Zed",
+    }
+
+
+@pytest.mark.parametrize("title_before", [None, "Alpha", "Alpha - Live"])
+def test_a_track_that_an_export_names_in_two_ways_is_compared_by_both_names(
+    tmp_path: Path, title_before: str | None
+) -> None:
+    user = "ada"
+    if title_before:  # then the names of the new tracks are compared with those that are stored
+        _import(tmp_path / "Streaming_History_Audio_0.json", [_named("2025-04-01T09:00:00Z", title_before)], user)
+    library = {"tracks": [{"artist": "Zed", "track": "Alpha", "uri": f"spotify:track:0{'a' * 21}"}]}
+    (tmp_path / "account").mkdir()
+    (tmp_path / "account" / "YourLibrary.json").write_text(json.dumps(library), encoding="utf-8")
+    play = {"endTime": "2026-05-01 10:03", "artistName": "Zed", "trackName": "Alpha", "msPlayed": 180_000}
+    (tmp_path / "account" / "StreamingHistory_music_0.json").write_text(json.dumps([play]), encoding="utf-8")
+    done = CliRunner().invoke(main, ["import", str(tmp_path / "account"), "--user", user, "--json"])
+    assert json.loads(done.stdout)["outcomes"] == {"imported": 1}, done.output
+    rows = [_named("2026-04-01T09:00:00Z", "Alpha - Live"), _named("2026-05-01T10:03:11Z", "Alpha")]
+    report = _import(tmp_path / "Streaming_History_Audio_1.json", rows, user)
+    assert report["outcomes"] == {"imported": 1, "same_listen": 1}
+
+
+def test_a_track_with_two_names_joins_their_songs() -> None:
+    plain, both = "a" * 22, "b" * 22
+    tracks = [Track(plain, "Alpha", ("Zed",)), Track(both, "Alpha", ("Zed",)), Track(both, "Alpha - Live", ("Zed",))]
+    for order in permutations(tracks):
+        songs = songs_of(order)
+        assert songs[plain] == songs[both]

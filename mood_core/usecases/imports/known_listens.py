@@ -46,6 +46,7 @@ def gather(read: ParsedExport, user_id: str, rows: ImportRows, catalog: Catalog)
     for_pending = {track_id for name in pending if (track_id := search.find(*name)) is not None}
     ids = _Numbers(info.track_id for info in read.track_infos)
     found = [search.find(artist, title) for artist, title in read.names]
+    search.join_names()
     names = [-1 if track_id is None else ids.of(track_id) for track_id in found]
     named_alike = (each for name in (*ids.all, *found) if name for each in sorted(search.called_like(name)))
     for track_id in [*others, *named_alike]:
@@ -98,10 +99,12 @@ def _search(
         for track_id, title, artists in rows.track_names():
             if track_id in others:
                 search.want_track(title, artists)
+    called = [(info.track_id, info.name, info.artist) for info in read.track_infos if info.name]
+    called += [(read.track_infos[index].track_id, title, artist) for index, title, artist in sorted(read.other_names)]
     if has_earlier:  # the ids of the same plays may differ
-        for info in (info for info in read.track_infos if info.name):
-            search.want_track(info.name, info.artist)
-    search.add((info.track_id, info.name, info.artist) for info in read.track_infos if info.name)
+        for _, title, artists in called:
+            search.want_track(title, artists)
+    search.add(called)
     search.add(rows.track_names())
     addresses = ((track_id, *name) for track_id, name in read.addresses.items())
     named = search.add(addresses, only_missing=True)

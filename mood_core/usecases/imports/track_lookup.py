@@ -35,6 +35,7 @@ class NameSearch:
         self._joined: list[int] = []
         self._members: dict[int, set[str]] = {}
         self._group_of: dict[str, int] = {}
+        self._more_groups: dict[str, set[int]] = {}  # of tracks that were found by several names
 
     def want(self, artist: str, title: str) -> None:
         """Search for the tracks of a name in an export."""
@@ -60,6 +61,9 @@ class NameSearch:
             groups = {self._root(group) for group in self._groups_called(title, artists)} - done
             if groups:
                 group = self._join(groups)
+                before = self._root(self._group_of.get(track_id, group))
+                if before != group:
+                    self._more_groups.setdefault(track_id, set()).add(before)
                 self._group_of[track_id] = group
                 self._members.setdefault(group, set()).add(track_id)
                 found[track_id] = (title, artists)
@@ -75,6 +79,11 @@ class NameSearch:
         group = self._wanted.get((plain_artist(artist), plain_title(title)))
         members = None if group is None else self._members.get(self._root(group))
         return min(members, key=lambda track_id: (is_recording_id(track_id), track_id)) if members else None
+
+    def join_names(self) -> None:
+        """Make one group of all names of each track. :meth:`find` must not follow: it would mix up the names."""
+        for track_id, groups in self._more_groups.items():
+            self._join({self._root(group) for group in (self._group_of[track_id], *groups)})
 
     def group_of(self, track_id: str) -> int | None:
         """The group of a track that was found, or None."""
