@@ -33,7 +33,7 @@ from mood_core.usecases.upkeep.check_secrets import (
     foreign_tokens,
     other_names,
 )
-from mood_core.web.findings import file_findings, quota_finding
+from mood_core.web.findings import file_findings, quota_finding, web_user_findings
 
 if TYPE_CHECKING:
     from mood_core.features.source import FeatureSource
@@ -185,6 +185,7 @@ _CHECKS: dict[str, Callable[[Workspace], Finding | list[Finding]]] = {
     "features": _sources,
     "accounts": _accounts,
     "tokens": _tokens,
+    "users of the live pages": web_user_findings,
     "quota": quota_finding,
     "clock": _clock,
     "schedule": _schedule,

@@ -38,6 +38,7 @@ def command(port: int | None, open_it: bool, link: bool, read_only: bool, with_p
       moodlog web --open
       moodlog web --link
     """
+    from mood_core.web.findings import web_user_findings
     from mood_core.web.proxy import proxy_of
     from mood_core.web.server import access_of, link_to, listen, record_port, recorded_port, serve
 
@@ -60,6 +61,8 @@ def command(port: int | None, open_it: bool, link: bool, read_only: bool, with_p
             address = link_to(access, chosen, proxy)
 
             def ready() -> None:
+                for found in web_user_findings(workspace):
+                    click.echo(f"Warning: {found.said}; {found.remedy}.", err=True)
                 click.echo(address)
                 click.echo(
                     "Open this link in your browser; it works once. `moodlog web --link` prints another.", err=True

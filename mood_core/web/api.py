@@ -1,21 +1,40 @@
-"""The JSON API: what the pages show, for programs. It only reads; /api/openapi.json describes it."""
+"""The JSON API: what the pages show, for programs, and answers. /api/openapi.json describes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request
-from pydantic import BaseModel
+from fastapi import APIRouter, FastAPI, Query, Request, Security
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
+from mood_core.domain.answers import UNDONE
 from mood_core.domain.records import MOODS
 from mood_core.report.read_recap import read_recap
 from mood_core.report.recap import no_listens
 from mood_core.store.queries.forecast import forecast, what_helps
+from mood_core.web.api_schemas import (
+    CoverageInfo,
+    DayInfo,
+    DayMoods,
+    Factor,
+    FindingInfo,
+    Found,
+    GapInfo,
+    Label,
+    ListenInfo,
+    NewAnswer,
+    PeriodInfo,
+    PersonInfo,
+    Problem,
+    Share,
+    TrackInfo,
+)
 from mood_core.web.findings import local_findings
+from mood_core.web.guard import PROGRAM, READER
 from mood_core.web.labels import TrackLabel
 from mood_core.web.periods import parse_day, parse_period
 from mood_core.web.read_day import read_day
@@ -25,114 +44,32 @@ from mood_core.web.shares import MoodShare, mood_shares, read_days
 from mood_core.web.site import ABOUT, Site
 
 _MOST_DAYS = 4_000
+_TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="The token in HOME/web-token.")
+"""Describes what the guard has checked already."""
+
+_TRACK = "/people/{person}/tracks/{track_id:path}"
+_PROBLEMS: dict[int | str, str] = {
+    400: "A value is invalid.",
+    401: "The pages have a password, and the token is missing.",
+    403: "The token is missing, or the request is not allowed.",
+    404: "There is no such person, day, period or track.",
+    405: "This address does not take this method.",
+    503: "The database cannot be read.",
+}
 _MOST_PEOPLE = 1_000
-
-
-class PersonInfo(BaseModel):
-    """A person; ``path`` is the first part of their addresses."""
-
-    user_id: str
-    name: str
-    timezone: str
-    state: str
-    newest_listen_at: datetime | None
-    path: str
-
-
-class Share(BaseModel):
-    """The listens of a mood and their share (0-1) with its 90% interval by the model's probabilities."""
-
-    mood: str
-    listens: int
-    share: float
-    low: float | None
-    high: float | None
-
-
-class DayMoods(BaseModel):
-    """The listens of a local day by mood."""
-
-    day: date
-    listens: dict[str, int]
-
-
-class Label(BaseModel):
-    """A track's label. ``probabilities`` are by mood, ``mood_set`` is the 90% set; ``reason``: why it has no mood."""
-
-    track_id: str
-    track: str
-    artists: str
-    mood: str | None
-    probabilities: dict[str, float]
-    mood_set: list[str]
-    uncertain: bool
-    reason: str | None
-
-
-class ListenInfo(BaseModel):
-    """A listen at a local time."""
-
-    at: datetime
-    ms_played: int | None
-    label: Label
-
-
-class DayInfo(BaseModel):
-    """A day: the shares of the moods, and each listen."""
-
-    day: date
-    shares: list[Share]
-    listens: list[ListenInfo]
-
-
-class Factor(BaseModel):
-    """A feature's value and its weight for the label, in log-odds."""
-
-    feature: str
-    value: float | None
-    weight: float
-
-
-class TrackInfo(BaseModel):
-    """A track as a person knows it; ``months`` counts listens by month (YYYY-MM)."""
-
-    label: Label
-    model_version: str | None
-    feature_source: str | None
-    factors: list[Factor]
-    months: dict[str, int]
-    listens: int
-
-
-class Found(BaseModel):
-    """A found track with the number of listens."""
-
-    track_id: str
-    track: str
-    artists: str
-    listens: int
-
-
-class GapInfo(BaseModel):
-    """A time in which listens may be missing, in the person's time zone."""
-
-    starts_at: str
-    ends_at: str
-    filled: bool
-
-
-class FindingInfo(BaseModel):
-    """A finding of the doctor; ``level`` is ok, warning or broken."""
-
-    what: str
-    level: str
-    said: str
-    remedy: str
 
 
 def api(site: Site) -> FastAPI:
     """The API of ``site``, to be mounted at /api."""
-    app = FastAPI(title="moodlog", description=ABOUT, version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="moodlog",
+        description=ABOUT,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Security(_TOKEN)],
+        responses={status: {"model": Problem, "description": words} for status, words in _PROBLEMS.items()},
+    )
     app.include_router(_Api(site).router())
     return app
 
@@ -153,13 +90,15 @@ class _Api:
             "/people/{person}/days": self.days,
             "/people/{person}/days/{day}": self.day,
             "/people/{person}/periods/{period}": self.period,
-            "/people/{person}/tracks/{track_id:path}": self.track,
+            _TRACK: self.track,
             "/people/{person}/search": self.search,
             "/people/{person}/gaps": self.gaps,
             "/people/{person}/coverage": self.coverage,
         }
         for path, answer in answers.items():
-            router.add_api_route(path, answer, methods=["GET"])
+            router.add_api_route(path, answer, methods=["GET"], response_model_exclude_unset=True)
+        too_long: dict[int | str, Any] = {413: {"model": Problem, "description": "The body is too long."}}
+        router.add_api_route(_TRACK, self.answer, methods=["POST"], responses=too_long)
         return router
 
     def people(
@@ -212,7 +151,7 @@ class _Api:
         listens = [ListenInfo(at=one.at, ms_played=one.ms_played, label=_label(one.label)) for one in view.listens]
         return DayInfo(day=wanted, shares=_shares(view.shares), listens=listens)
 
-    def period(self, request: Request, person: str, period: str) -> dict[str, Any]:
+    def period(self, request: Request, person: str, period: str) -> PeriodInfo:
         """A year (2026) or a month (2026-11): the recap as `moodlog recap --json` writes it, and the shares."""
         account, wanted = self._site.called(request, person).account, parse_period(period)
         if wanted is None:
@@ -220,7 +159,7 @@ class _Api:
         recap = read_recap(self._site.database, account, wanted, self._site.workspace.now())
         with self._site.database.read() as connection:
             days = read_days(connection, account.user_id, wanted.first, wanted.last)
-        return recap.as_json() | {"shares": [share.model_dump() for share in _shares(mood_shares(days))]}
+        return PeriodInfo(**recap.as_json(), shares=_shares(mood_shares(days)))
 
     def track(self, request: Request, person: str, track_id: str) -> TrackInfo:
         """A track that the person has played: its label, top factors and listens."""
@@ -239,6 +178,23 @@ class _Api:
             listens=view.label.listens,
         )
 
+    def answer(self, request: Request, person: str, track_id: str, given: NewAnswer) -> TrackInfo:
+        """Record the person's answer, or take it back (`undone`). The same answer again changes nothing.
+
+        The answer becomes the label of all their listens of the track. It is stored before the response. It needs the
+        token or a user of the reverse proxy: a browser sends its cookie by itself, so that is not enough.
+        """
+        if self._site.read_only:
+            raise HTTPException(403, self._site.read_only_words)
+        if not {PROGRAM, READER} & request.scope.keys():
+            raise HTTPException(403, "A cookie is not enough: send the token as `Authorization: Bearer TOKEN`.")
+        user_id = self._site.called(request, person).account.user_id
+        if given.answer == UNDONE:
+            self._site.workspace.undo_answer(user_id, track_id)
+        else:
+            self._site.workspace.answer(user_id, track_id, given.answer)
+        return self.track(request, person, track_id)
+
     def search(
         self, request: Request, person: str, q: Annotated[str, Query(max_length=LONGEST, description="words")]
     ) -> list[Found]:
@@ -252,10 +208,10 @@ class _Api:
         with self._site.database.read() as connection:
             return [GapInfo(**gap) for gap in read_gaps(connection, account)]
 
-    def coverage(self, request: Request, person: str) -> dict[str, Any]:
+    def coverage(self, request: Request, person: str) -> CoverageInfo:
         """The share of the newest listens with a mood, by year of release and by source, and what raises it."""
         found = forecast(self._site.database, [self._site.called(request, person).account.user_id])
-        return asdict(found) | {"remedies": what_helps(found)}
+        return CoverageInfo(**asdict(found), remedies=what_helps(found))
 
 
 def _shares(shares: list[MoodShare]) -> list[Share]:

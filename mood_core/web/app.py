@@ -24,7 +24,9 @@ from mood_core.web.metrics import CONTENT_TYPE, metrics
 from mood_core.web.pages import Pages
 from mood_core.web.pictures import FORMATS, PICTURES, as_png, as_svg
 from mood_core.web.proxy import Proxy
+from mood_core.web.refusals import API
 from mood_core.web.site import Site
+from mood_core.web.small_form import with_small_bodies
 from mood_core.web.static import assets
 
 log = logging.getLogger(__name__)
@@ -38,13 +40,14 @@ def create_app(workspace: Workspace, access: Access, proxy: Proxy | None = None,
     other = _Other(site)
     inner = api(site)
     inner.add_exception_handler(MoodlogError, _json_problem)
+    inner.add_exception_handler(Exception, _json_failure)
     app = Starlette(
         routes=[
             Route("/health", other.health),
             Route("/metrics", other.metrics),
             Route("/assets/{name}", other.asset),
             Route(ICON, other.icon),
-            Mount("/api", inner),
+            Mount(API, with_small_bodies(inner)),
             *[Route(f"/{{person}}/{kind}.{form}", other.picture) for kind in PICTURES for form in FORMATS],
             *Answers(site).routes(),
             *AskPage(site).routes(),
@@ -117,4 +120,8 @@ class _Other:
 
 def _json_problem(request: Request, error: Exception) -> Response:  # noqa: ARG001
     assert isinstance(error, MoodlogError)  # noqa: S101 - registered for it
-    return JSONResponse({"detail": error.message}, 503)
+    return JSONResponse({"detail": error.message}, 400 if isinstance(error, InputError) else 503)
+
+
+def _json_failure(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the server logs the error
+    return JSONResponse({"detail": "This request failed. The log of moodlog says why."}, 500)

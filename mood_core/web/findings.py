@@ -10,6 +10,8 @@ from mood_core.app.workspace import Workspace
 from mood_core.settings import env_files, other_names_in_use
 from mood_core.usecases.upkeep.check_health import Finding, Level, account_findings, checked
 from mood_core.usecases.upkeep.check_secrets import encrypted_connection, other_names, private_file, secret_files
+from mood_core.web.people import find_person, people_called
+from mood_core.web.proxy import EVERYBODY, proxy_of
 
 
 def local_findings(workspace: Workspace) -> list[Finding]:
@@ -18,12 +20,27 @@ def local_findings(workspace: Workspace) -> list[Finding]:
         "settings": lambda: other_names(other_names_in_use(workspace.settings)),
         "database connection": lambda: encrypted_connection(workspace.database),
         "model": partial(_model, workspace),
+        "users of the live pages": partial(web_user_findings, workspace),
         "accounts": lambda: account_findings(workspace.accounts, workspace.now(), workspace.days_left),
         "quota": partial(quota_finding, workspace),
         "files": partial(file_findings, workspace),
     }
     found = [each for what, check in checks.items() for each in checked(what, check)]
     return sorted(found, key=lambda one: list(Level)[::-1].index(one.level))
+
+
+def web_user_findings(workspace: Workspace) -> list[Finding]:
+    """A warning if users of the reverse proxy have a person who does not exist: they see nothing."""
+    proxy = proxy_of(workspace.settings)
+    users = {} if proxy is None else {user: one for user, one in proxy.users.items() if one != EVERYBODY}
+    lost = [
+        f"{user}={one}"
+        for user, one in users.items()
+        if find_person(people_called(workspace.accounts, one), one) is None
+    ]
+    remedy = "correct MOODLOG_WEB_USERS, or add the person with moodlog connect or moodlog import"
+    said = f"MOODLOG_WEB_USERS has {', '.join(lost)}, but nobody here has this name or id"
+    return [Finding("users of the live pages", Level.WARNING, said, remedy)] if lost else []
 
 
 def _model(workspace: Workspace) -> Finding:

@@ -15,11 +15,15 @@ from mood_core.http.loopback import App, LoopbackGuard, Message, Receive, Scope,
 from mood_core.web.access import Access
 from mood_core.web.peer import owners_of
 from mood_core.web.proxy import Proxy
+from mood_core.web.refusals import is_api, refuse
 from mood_core.web.sign_in import PATH as SIGN_IN
 from mood_core.web.sign_in import SignIn, goes_to
 
 READER = "moodlog.reader"
 """The key of the scope that has the user of the reverse proxy; missing for those who may see everybody."""
+
+PROGRAM = "moodlog.program"
+"""The key of the scope of a request with the token, which no browser sends by itself; missing for others."""
 
 ICON = "/favicon.ico"
 """What a browser asks for on pages that do not name their icon, such as pictures."""
@@ -34,6 +38,10 @@ _HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+_HOW_TO_ENTER = (
+    "Send the token in HOME/web-token as `Authorization: Bearer TOKEN`. A browser gets in with a link:"
+    " `moodlog web --link` prints one."
 )
 _NO_ENTRY = """<!doctype html><html lang="en"><meta charset="utf-8"><title>moodlog</title>
 <meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/assets/page.css">
@@ -64,7 +72,7 @@ class _Guard:
         is_proxied = self._proxy is not None and headers.get("host", "").lower() == self._proxy.host
         refusal = self._refusal(scope, is_proxied=is_proxied)
         if refusal:
-            await answer(send, 403, f"{refusal}\n")
+            await refuse(scope, send, 403, refusal)
         elif _is_open(scope):
             await self._app(scope, receive, _uncached(send) if scope["path"] == "/health" else send)
         elif is_proxied and self._proxy and self._proxy.header in headers and self._proxy.header:
@@ -97,7 +105,7 @@ class _Guard:
         """Serve a user whom the reverse proxy has logged in."""
         assert self._proxy is not None  # noqa: S101 - it sent the user
         if user not in self._proxy.users:
-            await answer(send, 403, "MOODLOG_WEB_USERS has no person for this user.\n")
+            await refuse(scope, send, 403, "MOODLOG_WEB_USERS has no person for this user.")
             return
         scope[READER] = user
         await self._app(scope, receive, _uncached(send))
@@ -107,6 +115,9 @@ class _Guard:
         cookie = self._cookie(headers)
         if scope["path"] == SIGN_IN and self._access.has_password:
             await self._sign_in.serve(scope, receive, send, cookie=cookie)
+        elif _sends_token(headers, self._access):
+            scope[PROGRAM] = True
+            await self._app(scope, receive, _uncached(send))
         elif _may_enter(scope, headers, self._access):
             await self._app(scope, receive, _uncached(send))
         elif self._access.take_code(_query(scope).get("code", "")):
@@ -118,6 +129,8 @@ class _Guard:
             await answer(send, 200, page, content_type="text/html", headers=[(b"set-cookie", cookie.encode())])
         elif self._access.has_password:
             await self._sign_in.serve(scope, receive, send, cookie=cookie)
+        elif is_api(scope):
+            await refuse(scope, send, 403, _HOW_TO_ENTER)
         else:
             await answer(send, 403, _NO_ENTRY, content_type="text/html")
 
@@ -143,11 +156,13 @@ def _uncached(send: Send) -> Send:
     return uncached
 
 
+def _sends_token(headers: Mapping[str, str], access: Access) -> bool:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and access.knows_token(token.strip())
+
+
 def _may_enter(scope: Scope, headers: Mapping[str, str], access: Access) -> bool:
     if access.knows_cookie(_cookie(headers, access.cookie[0])):
-        return True
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and access.knows_token(token.strip()):
         return True
     key = _query(scope).get("key", "")
     return scope["method"] in {"GET", "HEAD"} and bool(key) and access.knows_picture_key(scope["path"], key)

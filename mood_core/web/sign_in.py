@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from mood_core.http.loopback import Receive, Scope, Send, answer
 from mood_core.web.access import Access
+from mood_core.web.refusals import refuse
 from mood_core.web.small_form import small_form
 
 PATH = "/sign-in"
@@ -42,7 +43,7 @@ class SignIn:
         if scope["method"] != "POST":
             await self._ask(scope, send)
         elif scope["path"] != PATH:
-            await answer(send, 401, "Sign in first.\n")
+            await refuse(scope, send, 401, "Sign in first, or send the token.")
         elif self._waiting >= _MOST_AT_ONCE:
             await answer(send, 429, "Too many wrong passwords. Wait a few seconds.\n", headers=[(b"retry-after", b"5")])
         else:
@@ -57,7 +58,7 @@ class SignIn:
             location = f"{PATH}?to={quote(goes_to(scope['path']), safe='')}"
             await answer(send, 303, "", headers=[(b"location", location.encode())])
         else:
-            await answer(send, 401, "Send the token, or sign in with a browser.\n")
+            await refuse(scope, send, 401, "Send the token, or sign in with a browser.")
 
     async def _take(self, scope: Scope, receive: Receive, send: Send, cookie: str) -> None:
         try:

@@ -1,12 +1,12 @@
-"""Reads a form of a limited length."""
+"""Reads forms and other bodies of a limited length."""
 
 from __future__ import annotations
 
+from fastapi import HTTPException  # FastAPI reports another exception in a body as 400
 from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from mood_core.http.loopback import Message
+from mood_core.http.loopback import App, Message, Receive, Scope, Send
 
 _LARGEST = 20_000
 
@@ -19,15 +19,27 @@ async def small_form(request: Request) -> FormData:
     """
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         raise HTTPException(415, "Send a form.")
+    return await Request(request.scope, _limited(request.receive)).form()
+
+
+def with_small_bodies(app: App) -> App:
+    """``app`` whose requests have short bodies; reading a long one raises HTTPException 413."""
+
+    async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, _limited(receive), send)
+
+    return limited
+
+
+def _limited(receive: Receive) -> Receive:
     size = 0
-    receive = request.receive
 
     async def limited() -> Message:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
         if size > _LARGEST:
-            raise HTTPException(413, "This form is too long.")
+            raise HTTPException(413, f"What is sent must be at most {_LARGEST:,} bytes long.")
         return message
 
-    return await Request(request.scope, limited).form()
+    return limited

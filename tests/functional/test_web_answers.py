@@ -14,12 +14,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from mood_core.app.workspace import Workspace
 from mood_core.web.server import access_of
 from tests.report_history import add_history, workspace
 from tests.served_pages import ServedPages, served
 
+_API = f"/api/people/ada/tracks/{1:022d}"
 _TRACK = f"/~ada/track/{1:022d}"
 
 
@@ -92,6 +94,59 @@ def test_read_only_pages_take_no_answer(space: Workspace) -> None:
         assert '<form class="answer"' not in pages.client.get(_TRACK).text
         assert pages.client.post(_TRACK, data=_form(pages, "Sad")).status_code == 403
         assert _label(pages)["mood"] == "Energetic"
+
+
+def _program(pages: ServedPages, space: Workspace) -> httpx.Client:
+    token = (space.settings.home / "web-token").read_text(encoding="ascii").strip()
+    return httpx.Client(base_url=pages.url, headers={"authorization": f"Bearer {token}"}, timeout=60)
+
+
+def _stored(space: Workspace) -> int:
+    with space.database.read() as connection:
+        return int(connection.scalar(text("SELECT count(*) FROM mood_answers")) or 0)
+
+
+def test_a_program_answers_by_the_api_and_takes_the_answer_back(space: Workspace, pages: ServedPages) -> None:
+    before = _label(pages)
+    with _program(pages, space) as client:
+        for _ in range(2):  # the same answer again changes nothing
+            answered = client.post(_API, json={"answer": "Happy|Calm"})
+            assert answered.status_code == 200
+            assert answered.json()["label"] == _label(pages)
+            assert set(_label(pages)["mood_set"]) == {"Happy", "Calm"}
+            assert _stored(space) == 1
+        assert client.post(_API, json={"answer": "none"}).json()["label"]["mood"] is None
+        for _ in range(2):
+            assert client.post(_API, json={"answer": "undone"}).json()["label"] == before
+        assert _stored(space) == 3
+        for refused, status in (({"answer": "Angry"}, 400), ({}, 422), ({"answer": "Sad", "x": 1}, 422)):
+            assert client.post(_API, json=refused).status_code == status
+        assert (
+            client.post(_API, content=b'{"answer": "Sad"}', headers={"content-type": "text/plain"}).status_code == 422
+        )
+        assert client.post(_API, json={"answer": "Sad" * 10_000}).status_code == 413
+        assert client.post("/api/people/ada/tracks/unknown", json={"answer": "Sad"}).status_code == 400
+        assert client.post("/api/people/bob/tracks/x", json={"answer": "Sad"}).json()["detail"]
+        foreign = client.post(_API, json={"answer": "Sad"}, headers={"origin": "http://evil.example"})
+        assert foreign.status_code == 403
+    assert _label(pages) == before
+
+
+def test_a_cookie_is_not_enough_for_the_api(space: Workspace, pages: ServedPages) -> None:
+    refused = pages.client.post(_API, json={"answer": "Sad"})
+    assert refused.status_code == 403
+    assert "Authorization: Bearer" in refused.json()["detail"]
+    with pages.stranger() as client:
+        assert client.post(_API, json={"answer": "Sad"}).status_code == 403
+    assert _stored(space) == 0
+
+
+def test_read_only_pages_take_no_answer_of_a_program(space: Workspace) -> None:
+    with served(space, read_only=True) as pages, _program(pages, space) as client:
+        refused = client.post(_API, json={"answer": "Sad"})
+        assert refused.status_code == 403
+        assert "--read-only" in refused.json()["detail"]
+    assert _stored(space) == 0
 
 
 def test_two_browsers_that_answer_at_once_lose_nothing(pages: ServedPages) -> None:

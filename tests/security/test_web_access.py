@@ -13,10 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from mood_core.app.workspace import Workspace
+from mood_core.domain.records import User
 from mood_core.errors import ConfigError
+from mood_core.lake.arrow_tables import users_table
+from mood_core.lake.schema import USERS
 from mood_core.web.access import Access, read_or_make_token
 from mood_core.web.server import access_of
 from tests.report_history import NOW, add_history, workspace
@@ -172,16 +174,12 @@ def test_what_needs_no_cookie_names_nobody(pages: ServedPages) -> None:
 
 
 def test_people_whose_addresses_begin_like_an_open_one_are_not_open(tmp_path: Path) -> None:
+    named = {"one": "Healthy", "assets": "two", "favicon.ico": "three"}
     with workspace(tmp_path) as space:
-        add_history(space, 4)
-        for name, path in (
-            ("Healthy", "/healthy"),
-            ("assets", "/assets/2026/recap"),
-            ("favicon.ico", "/favicon.ico/2026"),
-        ):
-            with space.database.write() as connection:
-                connection.execute(text("UPDATE users SET display_name = :name"), {"name": name})
-            with served(space) as pages:
+        people = [User(user_id, name, "UTC", NOW) for user_id, name in named.items()]
+        space.batches.add(USERS, users_table(people, recorded_at=NOW), now=NOW)
+        with served(space) as pages:
+            for path in ("/healthy", "/assets/2026/recap", "/favicon.ico/2026"):
                 assert pages.client.get(path).status_code == 200, path
                 assert _status(pages, path) == 403, path
 

@@ -107,6 +107,41 @@ def test_users_of_the_proxy_see_their_own_person(home: Path) -> None:
         assert "moodlog web --link" in nobody.text
 
 
+def test_users_of_the_proxy_answer_by_the_api_for_their_own_person(home: Path) -> None:
+    track = f"/api/people/ada/tracks/{2:022d}"
+    with _pages(home, **_HEADER) as pages, _proxied(pages) as client:
+
+        def answer(login: str, given: str = "Sad", **headers: str) -> httpx.Response:
+            return client.post(track, json={"answer": given}, headers={"x-login": login, **headers})
+
+        assert answer("bob").status_code == 404
+        assert answer("mallory").json()["detail"].startswith("MOODLOG_WEB_USERS")
+        assert answer("ada@example.org", origin="https://evil.example").status_code == 403
+        form = {"x-login": "ada@example.org", "content-type": "text/plain"}
+        assert client.post(track, content=b'{"answer": "Sad"}', headers=form).status_code == 422
+        assert answer("ada@example.org").json()["label"]["mood"] == "Sad"
+        assert answer("root", "undone").json()["label"]["mood"] != "Sad"
+
+
+def test_a_user_whose_person_does_not_exist_is_named(home: Path) -> None:
+    users = {"web_users": "ada@example.org=ada, x=nobodyhere, root=*"}
+    with _pages(home, **_HEADER | users) as pages, _proxied(pages) as client:
+        found = client.get("/api/findings", headers={"x-login": "root"}).json()
+        (said,) = [one["said"] for one in found if one["what"] == "users of the live pages"]
+    assert "x=nobodyhere" in said
+    assert "ada" not in said
+    environment = os.environ | {
+        "MOODLOG_HOME": str(home),
+        "MOODLOG_DATABASE_URL": f"sqlite:///{home}/moodlog.db",
+        **{f"MOODLOG_{name.upper()}": value for name, value in (_HEADER | users).items()},
+    }
+    command = [sys.executable, "-m", "flows.cli", "web", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        assert "x=nobodyhere" in server.stderr.readline()
+        server.terminate()
+
+
 def test_only_the_proxy_names_users(home: Path) -> None:
     with _pages(home, **_HEADER) as pages, pages.stranger() as client:
         named = {"remote-user": "root"}
