@@ -220,6 +220,7 @@ def _shares(shares: list[MoodShare]) -> list[Share]:
             mood=one.mood,
             listens=one.listens,
             share=round(one.share, 4),
+            expected=None if one.expected is None else round(one.expected, 4),
             low=None if one.interval is None else round(one.interval[0], 4),
             high=None if one.interval is None else round(one.interval[1], 4),
         )

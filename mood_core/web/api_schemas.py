@@ -35,11 +35,16 @@ class PersonInfo(BaseModel):
 
 
 class Share(BaseModel):
-    """The listens of a mood and their share (0-1) with its 90% interval by the model's probabilities."""
+    """The listens of a mood and their share (0-1).
+
+    For the ``expected`` share a listen counts for each mood by its probability; ``low`` and ``high`` are its 90%
+    interval.
+    """
 
     mood: str
     listens: int
     share: float
+    expected: float | None
     low: float | None
     high: float | None
 
@@ -136,8 +141,8 @@ class Played(BaseModel):
 class PeriodInfo(BaseModel):
     """A recap. ``before`` is the period before, ``until`` the last day so far of one that has not ended.
 
-    A year has ``months``, a month has ``days``. ``expected`` are the expected shares (0-1), for which a listen counts for
-    each mood by its probability, and ``intervals`` the 90% intervals of these shares.
+    A year has ``months``, a month has ``days``. ``expected`` are the expected shares (0-1), for which a listen counts
+    for each mood by its probability, and ``intervals`` the 90% intervals of these shares.
     """
 
     user_id: str
