@@ -78,8 +78,11 @@ def conclusion(report: ImportReport, state: Achieved) -> Iterator[str]:
     if state.missing:
         reasons = [f"{plural(count)} {reason}" for reason, count in sorted(state.missing.items())]
         yield f"Tracks without a label: {', '.join(reasons)}."
-    if state.pending_plays:
-        yield f"{plural(state.pending_plays, 'play')} pending: no track of their artist and title is known yet."
+    found = min(report.pending_found, state.pending_plays)
+    if found:
+        yield f"{plural(found, 'play')} pending whose track is known now: the next `moodlog run` matches them."
+    if left := state.pending_plays - found:
+        yield f"{plural(left, 'play')} pending: no track of their artist and title is known yet."
     if report.import_id:
         yield f"To take this import back: moodlog import --undo {report.import_id}"
     if report.account_data:

@@ -6,6 +6,7 @@ import io
 import math
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import IO, NoReturn
 
@@ -40,6 +41,8 @@ class GuardedFile:
     Attributes:
         quotes_values: whether values at which the parser would stop (NaN, numbers of more than 64 bits) become strings.
         is_list: whether it is one list of rows; exports until 2019 have a sequence of objects.
+        is_blank: whether its beginning has no text.
+        has_lines: whether it is named as JSON lines, a sequence of objects in which a line may be damaged.
     """
 
     def __init__(self, file: JsonFile, limits: Limits) -> None:
@@ -53,6 +56,8 @@ class GuardedFile:
         self.read_bytes = 0
         self.repaired = 0
         self.is_list = True
+        self.is_blank = False
+        self.has_lines = file.name.lower().endswith(".jsonl")
         self.quotes_values = False
 
     def begin(self, content: IO[bytes]) -> None:
@@ -68,8 +73,10 @@ class GuardedFile:
         self.read_bytes = len(first)
         self._first = first.removeprefix(BOM_UTF8)
         start = self._first.strip()[:1]
-        self.is_list = start != b"{"
-        if start not in (b"[", b"{", b""):
+        self.is_blank = start == b""
+        self.has_lines &= start != b"["
+        self.is_list = start == b"[" or (start != b"{" and not self.has_lines)
+        if not self.has_lines and start not in (b"[", b"{", b""):
             self._refuse()
 
     def refuse_other_objects(self) -> None:
@@ -88,6 +95,17 @@ class GuardedFile:
         """Note that a row is complete."""
         self._row_began = self.read_bytes
         self._opened = 0
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines that are left, with their ends, but without empty ones."""
+        rest = b""
+        while block := self.read(BLOCK_BYTES):
+            *lines, rest = (rest + block).split(b"\n")
+            for line in filter(bytes.strip, lines):
+                yield line + b"\n"
+                self.row_done()
+        if rest.strip():
+            yield rest
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes; a parser first reads 0 bytes to detect their type."""

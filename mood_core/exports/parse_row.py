@@ -126,7 +126,7 @@ class RowParser:
             BadRow: The row is invalid.
         """
         if not isinstance(row, dict):
-            raise BadRow("not an object")
+            raise BadRow("not an object" if row is not None else "no JSON")
         if "ts" in row:
             return self._extended(row)
         if "endTime" in row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from codecs import BOM_UTF8
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from enum import Enum
 from itertools import chain, islice
 from typing import Any
@@ -147,27 +147,58 @@ def stream_objects(file: JsonFile, limits: Limits, prefix: str) -> Generator[Any
 
 
 def _stream(file: JsonFile, guarded: GuardedFile, place: str = "") -> Generator[Any, None, None]:
-    """The values at ``place``. If the parser stops at a value, the file is read again with such values as strings."""
-    done = 0
-    try:
-        for row in _parsed(file, guarded, place):
-            done += 1
-            yield row
-    except _DAMAGE:
-        guarded.quotes_values = True
+    """The values at ``place``. If the parser stops at a value, the file is read again with such values as strings.
+
+    If it stops again, JSON lines are read line by line, with None for a damaged line.
+    """
+    done, damage = 0, None
+    for values, quotes_values in _ways(guarded):
+        guarded.quotes_values = quotes_values
         try:
-            yield from islice(_parsed(file, guarded, place), done, None)
+            for row in islice(values(file, guarded, place), done, None):
+                done += 1
+                yield row
         except _DAMAGE as error:
-            raise InputError(
-                f"{file.name} is damaged or truncated near byte {guarded.read_bytes:,} ({_reason(error)}); "
-                "nothing was imported: download the export again or leave this file out"
-            ) from error
+            damage = error
+        else:
+            return
+    raise InputError(
+        f"{file.name} is damaged or truncated near byte {guarded.read_bytes:,} ({_reason(damage)}); "
+        "nothing was imported: download the export again or leave this file out"
+    ) from damage
+
+
+def _ways(guarded: GuardedFile) -> Iterator[tuple[Callable[[JsonFile, GuardedFile, str], Iterator[Any]], bool]]:
+    """How to read a file, and whether with values as strings."""
+    yield _parsed, False
+    yield _parsed, True
+    if guarded.has_lines:
+        yield _by_line, True
+
+
+def _by_line(file: JsonFile, guarded: GuardedFile, _place: str) -> Iterator[Any]:
+    """The values of JSON lines. Raises the damage if the last line is cut or all lines are damaged."""
+    with file.open() as content:
+        guarded.begin(content)
+        has_values, damage = False, None
+        for line in guarded.lines():
+            try:
+                for row in ijson.items(line, "", multiple_values=True, use_float=True):
+                    yield row
+                    has_values = True
+            except _DAMAGE as error:
+                if not line.endswith(b"\n"):
+                    raise
+                damage = error
+                yield None
+        if damage and not has_values:
+            raise damage
 
 
 def _parsed(file: JsonFile, guarded: GuardedFile, place: str) -> Iterator[Any]:
     with file.open() as content:
         guarded.begin(content)
-        if place and guarded.is_list:
+        if (place and guarded.is_list) or (guarded.has_lines and guarded.is_blank):
             return
         prefix = place or "item" * guarded.is_list
         for row in ijson.items(
@@ -177,8 +208,8 @@ def _parsed(file: JsonFile, guarded: GuardedFile, place: str) -> Iterator[Any]:
             yield row
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception | None) -> str:
     """The first line of ``error``: the others show the row, as bytes if it is not UTF-8."""
-    text = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
+    text = error.args[0] if error and error.args and isinstance(error.args[0], bytes) else str(error).encode()
     first: str = text.decode("utf-8", "replace").strip().partition("\n")[0]
     return first or type(error).__name__

@@ -224,7 +224,7 @@ def test_rows_of_the_wrong_kind_are_quarantined_with_their_place(
 ) -> None:
     wrong: list[tuple[Any, str]] = [
         (17, "not an object"),
-        (None, "not an object"),
+        (None, "no JSON"),
         ([extended(1)], "not an object"),
         ({"ms_played": 5}, "neither ts nor endTime"),
         (extended(1, ts="2024-03-01"), "ts has no time of day"),

@@ -171,6 +171,22 @@ def test_a_track_that_an_export_names_in_two_ways_is_compared_by_both_names(
     assert report["outcomes"] == {"imported": 1, "same_listen": 1}
 
 
+def test_the_end_of_an_import_tells_found_pending_plays_from_those_without_a_track(tmp_path: Path) -> None:
+    plays = [
+        {"endTime": f"2026-05-01 10:0{minute}", "artistName": "Zed", "trackName": title, "msPlayed": 180_000}
+        for minute, title in ((1, "Alpha"), (5, "Alpha"), (9, "Beta"))
+    ]
+    _import(tmp_path / "StreamingHistory_music_0.json", plays, "ada")
+    rows = [_named("2026-05-01T10:01:11Z", "Alpha"), _named("2026-05-01T10:05:11Z", "Alpha")]
+    path = tmp_path / "Streaming_History_Audio_0.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    done = CliRunner().invoke(main, ["import", str(path), "--user", "ada"])
+    assert "2 plays pending whose track is known now" in done.stderr
+    assert "1 play pending: no track of their artist and title is known yet" in done.stderr
+    with Workspace() as workspace:
+        assert match_pending(ImportRows(workspace.database), workspace.batches, now=workspace.now()) == 2
+
+
 def test_a_track_with_two_names_joins_their_songs() -> None:
     plain, both = "a" * 22, "b" * 22
     tracks = [Track(plain, "Alpha", ("Zed",)), Track(both, "Alpha", ("Zed",)), Track(both, "Alpha - Live", ("Zed",))]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -144,9 +145,10 @@ def test_an_import_of_scrobbles_can_be_taken_back(home: Path, tmp_path: Path) ->
         assert json.loads(undone.stdout)[removed] == len(PLAYS)
 
 
-DAMAGED = {
+DAMAGED: dict[str, Callable[[list[str]], list[str]]] = {
     "cut": lambda lines: [*lines[:9], lines[9][:40]],
-    "a line of HTML": lambda lines: [*lines[:4], "<html><body>502 Bad Gateway</body></html>", *lines[4:]],
+    "all lines": lambda lines: [*(line[:40] for line in lines), ""],
+    "an answer in HTML": lambda _lines: ["<html><body>502 Bad Gateway</body></html>", ""],
     "cut in the first line": lambda lines: [lines[0][:40]],
 }
 
@@ -159,11 +161,38 @@ def test_a_damaged_month_stops_the_whole_import(home: Path, tmp_path: Path, dama
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(name, "\n".join(lines))
     done = CliRunner().invoke(main, ["import", str(path), "--user", "Ada"])
-    if damage == "cut in the first line" and name == "rows.json":
+    if damage != "cut" and name == "rows.json":
         assert done.exit_code == 0, "nothing shows that it is a history"
     else:
         assert (done.exit_code, name in done.stderr, "nothing was imported" in done.stderr) == (2, True, True)
         assert json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)["history"] == []
+
+
+HTML = "<html><body>502 Bad Gateway</body></html>"
+LINES: dict[str, Callable[[list[str]], list[str]]] = {
+    "HTML": lambda lines: [*lines[:4], HTML, *lines[4:]],
+    "HTML first": lambda lines: [HTML, *lines],
+    "cut": lambda lines: [*lines[:4], lines[4][:40], *lines[4:]],
+    "not UTF-8": lambda lines: [*lines[:4], '{"\udcff": 1}', *lines[4:]],
+    "after a number that is too large": lambda lines: ['{"listened_at": 1e999}', *lines[:4], HTML, *lines[4:]],
+}
+
+
+@pytest.mark.parametrize("damage", LINES)
+def test_a_damaged_line_makes_only_its_own_row_malformed(home: Path, tmp_path: Path, damage: str) -> None:
+    lines = LINES[damage]([*(json.dumps(_listenbrainz(*play)) for play in PLAYS), ""])
+    path = tmp_path / "listenbrainz.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("listens/2026/3.jsonl", "\n".join(lines).encode(errors="surrogateescape"))
+        archive.writestr("listens/2026/2.jsonl", "")
+        archive.writestr("listens/2026/1.jsonl", "\n")
+    done = CliRunner().invoke(main, ["import", str(path), "--user", "Ada", "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["rows_read"] == len(lines) - 1
+    assert report["outcomes"]["malformed"] == len(lines) - 1 - len(PLAYS)
+    assert [report["files"][f"listens/2026/{month}.jsonl"] for month in (1, 2)] == [0, 0]
+    assert "no JSON" in Path(report["quarantine"]).read_text()
 
 
 def test_a_path_without_a_history_names_what_can_be_imported(home: Path, tmp_path: Path) -> None:

@@ -58,8 +58,9 @@ class ImportReport:
 
     ``account_data`` counts the plays without a track id, ``address_files`` the tracks in playlists and libraries, and
     ``repaired`` the broken characters of names that were replaced; ``shorter_kept`` counts stored listens that are
-    shorter than ``min_ms``, the limit of this import. ``import_id`` takes the import back; it is None if nothing was
-    stored.
+    shorter than ``min_ms``, the limit of this import. ``pending_found`` counts the plays that were pending before and
+    whose track is known now; the next run matches them. ``import_id`` takes the import back; it is None if nothing
+    was stored.
     """
 
     user_id: str
@@ -81,6 +82,7 @@ class ImportReport:
     import_id: str | None = None
     shorter_kept: int = 0
     address_files: dict[str, int] = field(default_factory=dict)
+    pending_found: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values, times in ISO 8601."""
@@ -205,6 +207,7 @@ def _import(
         repaired=read.repaired,
         address_files=read.address_files,
         account_data=len(read.named.what),
+        pending_found=what.known.pending_found,
         min_ms=options.row_filter.min_ms,
         shorter_kept=rows.listens_shorter_than(options.row_filter.min_ms, user.user_id),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ class Known:
         track_of_name: the number of each name in the account data; -1 if no track is known.
         named: (title, artist) of tracks that only the export's playlists and library or the catalogue files have.
         for_pending: tracks of pending plays of the person.
+        pending_found: number of these plays.
     """
 
     ids: list[str]
@@ -36,14 +37,16 @@ class Known:
     track_of_name: list[int]
     named: dict[str, tuple[str, str]]
     for_pending: set[str]
+    pending_found: int
 
 
 def gather(read: ParsedExport, user_id: str, rows: ImportRows, catalog: Catalog) -> Known:
     """Load from SQL what is relevant to ``read``; ``catalog`` is searched for names that SQL does not have."""
     others = _others(user_id, rows)
-    pending = {play[2:4] for play in rows.pending_plays(user_id)}
-    search, named = _search(read, user_id, rows, others, pending, catalog)
-    for_pending = {track_id for name in pending if (track_id := search.find(*name)) is not None}
+    pending = Counter(play[2:4] for play in rows.pending_plays(user_id))
+    search, named = _search(read, user_id, rows, others, pending.keys(), catalog)
+    tracks = {name: track_id for name in pending if (track_id := search.find(*name)) is not None}
+    pending_found = sum(pending[name] for name in tracks)
     ids = _Numbers(info.track_id for info in read.track_infos)
     found = [search.find(artist, title) for artist, title in read.names]
     search.join_names()
@@ -55,7 +58,8 @@ def gather(read: ParsedExport, user_id: str, rows: ImportRows, catalog: Catalog)
     by_group: dict[int, list[Play]] = defaultdict(list)
     for track_id, plays in others.items():
         by_group[int(group[ids.of(track_id)])].extend(plays)
-    return Known(ids.all, group, _stored(user_id, rows, ids.all), by_group, names, named, for_pending)
+    stored = _stored(user_id, rows, ids.all)
+    return Known(ids.all, group, stored, by_group, names, named, set(tracks.values()), pending_found)
 
 
 class _Numbers:
@@ -86,7 +90,7 @@ def _search(
     user_id: str,
     rows: ImportRows,
     others: dict[str, list[Play]],
-    pending: set[tuple[str, str]],
+    pending: Collection[tuple[str, str]],
     catalog: Catalog,
 ) -> tuple[NameSearch, dict[str, tuple[str, str]]]:
     search = NameSearch()
