@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mood_core.domain.records import SERVICE_NAMES
 from mood_core.report.mood_markdown import as_text
 from mood_core.text.format import plural
 
@@ -165,11 +166,13 @@ def print_report(report: NightReport, accounts: Sequence[Account], console: Cons
     from mood_core.cli.plain_table import plain_table, print_table
 
     names = {account.user_id: account.display_name for account in accounts}
+    services = {account.user_id: SERVICE_NAMES[account.service] for account in accounts}
     shown = report.outcomes if len(report.outcomes) <= MOST_ACCOUNTS else first_to_show(report.outcomes)
     rows = [
         {
             "person": names.get(outcome.user_id),
             "account": outcome.user_id,
+            "service": services.get(outcome.user_id),
             "new listens": outcome.new,
             "possible gap": "yes" if outcome.gap else None,
             "problem": outcome.problem,

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import Workspace
-from mood_core.domain.records import Service, User
+from mood_core.domain.records import SERVICE_NAMES, Service, User
 from mood_core.errors import ConfigError, InputError
 from mood_core.http.addresses import origin
 from mood_core.scrobbles.login import Login
@@ -83,7 +83,7 @@ def command(
             login = _login(workspace, Service(service), name, with_token=with_token)
             keep = timezone is None
             person = workspace.connect_history(Service(service), login, zone_name, known=known, keep_timezone=keep)
-            _pull_once(workspace, person)
+            _pull_once(workspace, person, Service(service))
             return
         token = _consent(workspace, no_browser=no_browser)
         _pull_once(workspace, workspace.connect(token, zone_name, keep_timezone=timezone is None))
@@ -113,7 +113,7 @@ def reconnect(user: str, with_token: bool, no_browser: bool) -> None:
             login = _login(workspace, service, stored.name, with_token=with_token)
             if not with_token and login.origin == stored.origin:
                 login = stored
-            _pull_once(workspace, workspace.connect_history(service, login, account.timezone, known=account))
+            _pull_once(workspace, workspace.connect_history(service, login, account.timezone, known=account), service)
             return
         token = _consent(workspace, no_browser=no_browser)
         profile = workspace.spotify.for_token(token).profile()
@@ -179,10 +179,11 @@ def _ask_for_answer() -> str:
     return sys.stdin.readline()
 
 
-def _pull_once(workspace: Workspace, user: User) -> None:
+def _pull_once(workspace: Workspace, user: User, service: Service = Service.SPOTIFY) -> None:
     outcome = workspace.pulling()([user.user_id], now=workspace.now())[0]
     console = Console(stderr=True, highlight=False, markup=False)
-    console.print(f"Connected {user.display_name} ({user.user_id}) with the time zone {user.timezone}.")
+    person = f"{user.display_name} ({user.user_id})"
+    console.print(f"Connected {person} to {SERVICE_NAMES[service]} with the time zone {user.timezone}.")
     if outcome.problem:
         console.print(f"The first pull failed: {outcome.problem}")
     else:

@@ -131,6 +131,7 @@ def _import(
         if label and not dry_run:
             with Workspace() as workspace, _bar() as bar:
                 fetched = label_now(workspace, partial(bar.count, "features"), partial(bar.count, "labels"))
+            report.pending_found = 0  # they were matched
     finally:  # if labelling fails, the import itself is still reported
         state = None if dry_run else _state(report.user_id)
         if as_json:

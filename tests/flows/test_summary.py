@@ -118,7 +118,7 @@ def test_ten_thousand_accounts_stay_readable() -> None:
     print_report(report, [account], console)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "These are 200 of 10051 accounts" in printed
-    assert "Grace   other-7 " in printed
+    assert "Grace other-7 Spotify" in " ".join(printed.split())
     assert len(printed.splitlines()) < 220
 
 

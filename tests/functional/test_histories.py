@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mood_core.app.import_export import match_names
+from mood_core.domain.records import SERVICE_NAMES
 from standin import Fault, FaultKind, StandIn
 from standin.scrobbles import Row
 from tests.nights import workspace_of
@@ -30,7 +31,7 @@ def test_a_history_is_connected_and_pulled_without_an_app(standin: StandIn, serv
     name = standin.listeners[0].listener_id
     done = moodlog("connect", "--from", service, name, "--timezone", "Asia/Tokyo")
     assert done.exit_code == 0, done.output
-    assert f"Connected {name} ({service}:{name})" in done.stderr
+    assert f"Connected {name} ({service}:{name}) to {SERVICE_NAMES[service]} with the time zone" in done.stderr
     shown = json.loads(moodlog("status", "--json").stdout)
     (person,) = shown["users"]
     assert (person["state"], person["service"], person["token_days_left"]) == ("active", service, None)
