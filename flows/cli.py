@@ -36,7 +36,7 @@ def main(context: click.Context, verbose: int) -> None:
     Try it with `moodlog demo`. Then connect an account or import the data that Spotify sends, and look at the moods.
 
     Settings are MOODLOG_* in the environment, .env or HOME/.env; data goes to stdout, progress and logs to stderr.
-    Exit codes: 0 done, 1 failed, 2 usage, 75 try again later, 77 reconnect, 78 configuration.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or input, 75 try again later, 77 reconnect, 78 configuration.
     """
     context.ensure_object(dict)["verbose"] = verbose
     set_up_logging(verbose)
