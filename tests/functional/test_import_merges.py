@@ -171,7 +171,7 @@ def test_a_track_that_an_export_names_in_two_ways_is_compared_by_both_names(
     assert report["outcomes"] == {"imported": 1, "same_listen": 1}
 
 
-def test_the_end_of_an_import_tells_found_pending_plays_from_those_without_a_track(tmp_path: Path) -> None:
+def test_the_end_of_an_import_separates_found_pending_plays_from_those_without_a_track(tmp_path: Path) -> None:
     plays = [
         {"endTime": f"2026-05-01 10:0{minute}", "artistName": "Zed", "trackName": title, "msPlayed": 180_000}
         for minute, title in ((1, "Alpha"), (5, "Alpha"), (9, "Beta"))
