@@ -157,6 +157,8 @@ def test_listens_since_the_counts_are_joined_by_key_whatever_the_statistics_on_p
     if migrated.dialect == "sqlite":
         pytest.skip("counted in instructions above")
     small_history(open_lake(str(tmp_path / "lake")), migrated)
+    with migrated.write() as connection:
+        connection.execute(text("ANALYZE moods"))  # as autovacuum does sooner or later
     with migrated.read() as connection:
         connection.execute(text("SET LOCAL enable_nestloop = off"))  # as if there were very many
 
@@ -175,13 +177,17 @@ def test_postgresql_does_not_compile_the_views_for_moodlog(migrated: Database) -
         assert connection.scalar(text("SHOW jit")) == "off"
 
 
+_BY_KEY = {"Index Cond", "Recheck Cond"}
+
+
 def _joins_with_all_listens(plan: dict[str, Any]) -> list[str]:
     """The kinds of joins in a plan, other than by key, whose one side is all listens."""
     parts = plan.get("Plans", [])
     found = [kind for part in parts for kind in _joins_with_all_listens(part)]
     if plan["Node Type"] in ("Hash Join", "Merge Join"):
         sides = [part["Plans"][0] if part["Node Type"] in ("Hash", "Sort", "Materialize") else part for part in parts]
-        found += [plan["Node Type"] for side in sides if side.get("Relation Name") == "listens"]
+        everything = [side for side in sides if side.get("Relation Name") == "listens" and not _BY_KEY & side.keys()]
+        found += [plan["Node Type"] for _ in everything]
     return found
 
 
