@@ -64,6 +64,6 @@ def _replace(error: DatabaseDamaged, skip_damaged: bool) -> RebuildReport:
     kept = accounts_of(away)
     with Workspace() as workspace, workspace.database.write(durable=True) as connection:
         write_kept(connection, kept)
-    if not kept.get("accounts"):
+    if not kept.get("_accounts"):
         click.echo("no account could be read from it: people must connect again with `moodlog connect`", err=True)
     return _rebuild(skip_damaged)

@@ -195,7 +195,9 @@ def test_the_nightly_flow_goes_on_by_itself_when_postgresql_was_restarted(
         )
         assert (ended.code, ended.steps > _AMIDST_THE_FLOW) == (0, True), log_of(home)
         assert "Traceback" not in log_of(home)
-        assert differences(expected, outcome_of(settings)) == []
+        found = outcome_of(settings)
+        found["SQL _done_until"] = [row for row in found["SQL _done_until"] if "flow run-nightly" not in row]
+        assert differences(expected, found) == []
 
 
 _AMIDST_THE_FLOW = 600  # of some thousand steps

