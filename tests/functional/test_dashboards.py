@@ -255,7 +255,7 @@ def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subpro
             shown = client.get(f"moodlog/{name}", params={"person": "", "user_id": USER.user_id, "mood": "Calm"})
             assert shown.status_code == 200, name
         assert "<img src=x" not in client.get("moodlog/mood_daily").text
-        assert client.get("moodlog/accounts.json").status_code == 403
+        assert client.get("moodlog/_accounts.json").status_code == 403
         start = client.get("").text
         links = re.findall(r'href="(moodlog/[^"]+)">', start.split("<h2")[0])
         assert [link.partition("?")[0] for link in links] == [

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
 from mood_core.domain.records import to_ms
-from mood_core.store import Database
+from mood_core.store import Database, open_database
 from mood_core.store.engine import migrate
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.sql_files import sql_files
 from mood_core.store.quota.calls import CallLedger
+from mood_core.store.upkeep.corruption import accounts_of
+from mood_core.store.upkeep.rebuilding import write_kept
 from tests.store_data import NOW, days_are_right, query
 
 _DAY_MS = 86_400_000
@@ -77,6 +80,23 @@ def test_an_older_database_keeps_its_rows_and_its_counts(database: Database, mon
     )
     assert reported == _COUNTED
     assert days_are_right(database)
+
+
+def test_accounts_of_a_damaged_older_database_are_kept(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before 0070, inner tables had no leading underscore."""
+    older = open_database(f"sqlite:///{tmp_path / 'older.db'}")
+    _migrate_until("0067", older, monkeypatch)
+    with older.write() as connection:
+        connection.execute(text("INSERT INTO users VALUES (7, 'ada', 'Ada', 'UTC', 0, 0, 'ada')"))
+        connection.execute(text("INSERT INTO accounts (user_key, state, claimed_by) VALUES (7, 'active', 'a run')"))
+    older.close()
+    migrate.migrate(database, now=NOW)
+    with database.write() as connection:
+        write_kept(connection, accounts_of(tmp_path / "older.db"))
+    stored = "SELECT u.user_id, a.state, a.leased_by FROM _accounts AS a JOIN users AS u ON u.user_key = a.user_key"
+    assert query(database, stored) == [("ada", "active", None)]
 
 
 def test_artists_of_an_older_database_are_split_at_commas(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,11 +82,20 @@ def restore_rows(connection: Connection, kept: Kept) -> None:
 
 
 def write_kept(connection: Connection, kept: Kept) -> None:
-    """Write the rows that :func:`kept_rows` has read from this or another database."""
-    for table, rows in kept.items():
+    """Write the rows that :func:`kept_rows` has read from this or another database.
+
+    The other one may be of an earlier version, in which inner tables have no leading underscore; what has no place in
+    this database is left out.
+    """
+    columns = inspect(connection).get_multi_columns()
+    present = {name: {each["name"] for each in found} for (_, name), found in columns.items()}
+    for name, rows in kept.items():
+        table = name if name in present else f"_{name}"
+        if table not in present or table in _FILLED_BY_THE_LAKE:
+            continue
         keys = keys_of(connection, "users", sorted({row["user_id"] for row in rows}), create=True)
         for row in rows:
-            values = {name: value for name, value in row.items() if name != "user_id"}
+            values = {column: value for column, value in row.items() if column in present[table]}
             values["user_key"] = keys[row["user_id"]]
-            places = ", ".join(f":{name}" for name in values)
+            places = ", ".join(f":{column}" for column in values)
             connection.execute(query("insert_row", table=table, columns=", ".join(values), values=places), values)
