@@ -22,6 +22,8 @@ pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs" / "lake-readers.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"\n## ([^\n]+)\n.*?```python\n(.*?)```", PAGE, re.DOTALL))
 LISTENS = [["ada", 48], ["grace", 48]]
+# Under `uv run`, as in `make test-slow`, Ray would give its workers that environment: here the example has its own.
+_RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
 _SHOWN = "\nif __name__ == '__main__':\n{body}\n    import json\n    print(json.dumps(found))\n"
 
 
@@ -55,7 +57,7 @@ def test_the_example_reads_the_lake(name: str, lake: Path, tmp_path: Path) -> No
     script = tmp_path / "example.py"
     indented = "".join(f"    {line}\n" if line else "\n" for line in body.splitlines())
     script.write_text(_SHOWN.format(body=indented), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = {**os.environ, **_RAY, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     done = subprocess.run(
         [python, script], cwd=lake, env=environment, capture_output=True, text=True, check=False, timeout=600
     )
