@@ -65,7 +65,10 @@ def import_history(
             fetched = label_now(workspace, feature_progress(), labelling_progress())
             for stopped in fetched.stopped:
                 get_run_logger().warning("%s did not answer for all tracks: %s", stopped.service, stopped.reason)
+    for reason in report.damaged_files.values():
+        get_run_logger().warning("%s", reason)
     outcomes = [{"outcome": str(outcome), "rows": count} for outcome, count in sorted(report.outcomes.items())]
     description = f"{report.rows_read} rows read"
     if_possible(lambda: create_table_artifact(key="moodlog-import-outcomes", table=outcomes, description=description))
+    report.raise_damaged()
     return report.as_dict()

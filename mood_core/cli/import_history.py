@@ -70,7 +70,8 @@ def command(
     """Import a listening history that Spotify, ListenBrainz or Last.fm sent: zip, folder, JSON or CSV files.
 
     It reads both formats of Spotify, the extended history and the account data, in any mix. Every row's outcome is
-    counted. Importing the same files again changes nothing. You need no account and no app.
+    counted. Importing the same files again changes nothing. A damaged file stops no other file; it is named at the end,
+    with exit code 2. You need no account and no app.
 
     \b
     Examples:
@@ -138,6 +139,7 @@ def _import(
             echo_json(report.as_dict() | {"achieved": state and state.as_dict()})
         elif state:
             print_notes(conclusion(report, state))
+    report.raise_damaged()
     if fetched and fetched.stopped and state and NOT_REQUESTED in state.missing:
         _raise_unavailable(fetched.stopped[0], state.missing[NOT_REQUESTED])
 

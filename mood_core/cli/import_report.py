@@ -32,6 +32,7 @@ def print_outcomes(report: ImportReport) -> None:
     table.add_row("rows read", plural(report.rows_read), "all of them", style="bold")
     print_table(table)
     print_notes(_notes(report))
+    print_notes(f"{reason}." for reason in report.damaged_files.values())
 
 
 def print_notes(notes: Iterator[str]) -> None:

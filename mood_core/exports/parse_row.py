@@ -78,6 +78,11 @@ class Plays:
         self.ms.append(ms)
         self.end.append(end)
 
+    def cut(self, length: int) -> None:
+        """Remove the plays after the first ``length``."""
+        for column in (self.what, self.ended_s, self.ms, self.end):
+            del column[length:]
+
 
 @dataclass(slots=True)
 class ParsedExport:
@@ -86,7 +91,8 @@ class ParsedExport:
     ``other_names`` are (track number, title, artist) where a row names a track otherwise than the first row did.
     ``addresses`` are title and artist of the tracks in playlists and libraries, by id; ``address_files`` counts them.
     ``repaired`` counts the broken characters of names that were replaced. ``scrobbles`` are by source, and by whether
-    their times are only to the minute.
+    their times are only to the minute. ``damaged`` has the files of which nothing was read, with the reason and the
+    remedy.
     """
 
     rows_read: int = 0
@@ -95,6 +101,7 @@ class ParsedExport:
     address_files: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
     other_files: list[str] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
     outcomes: Counter[RowOutcome] = field(default_factory=Counter)
     tracks: dict[str, int] = field(default_factory=dict)
     track_infos: list[TrackInfo] = field(default_factory=list)
@@ -103,6 +110,30 @@ class ParsedExport:
     tracked: Plays = field(default_factory=Plays)
     named: Plays = field(default_factory=Plays)
     scrobbles: dict[tuple[ListenSource, bool], list[Scrobble]] = field(default_factory=lambda: defaultdict(list))
+
+    def mark(self) -> Mark:
+        """What :meth:`restore` needs to remove the rows that are read from now on."""
+        counts = {source: len(rows) for source, rows in self.scrobbles.items()}
+        return Mark(self.rows_read, len(self.tracked.what), len(self.named.what), counts, self.outcomes.copy())
+
+    def restore(self, mark: Mark) -> None:
+        """Remove the rows since ``mark``; tracks and names that only they have stay, but have no plays."""
+        self.rows_read, self.outcomes = mark.rows_read, mark.outcomes
+        self.tracked.cut(mark.tracked)
+        self.named.cut(mark.named)
+        for source, rows in self.scrobbles.items():
+            del rows[mark.scrobbles.get(source, 0) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How many rows of each kind were read before a file."""
+
+    rows_read: int
+    tracked: int
+    named: int
+    scrobbles: dict[tuple[ListenSource, bool], int]
+    outcomes: Counter[RowOutcome]
 
 
 class BadRow(Exception):

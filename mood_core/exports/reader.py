@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import IO, Any
 
+from mood_core.errors import InputError
 from mood_core.exports.addresses import read_addresses
 from mood_core.exports.limits import Limits
 from mood_core.exports.outcomes import RowOutcome
@@ -33,10 +34,7 @@ def read_history(
 ) -> ParsedExport:
     """Read all of ``files``; malformed rows are written to ``quarantine``, one JSON object per line.
 
-    Plays later than ``now`` are malformed.
-
-    Raises:
-        InputError: A file is damaged; discard the result.
+    Plays later than ``now`` are malformed. Nothing is read of a damaged file, which is named in the result.
     """
     reader = _Reader(RowParser(row_filter, now), quarantine, progress)
     for file in files:
@@ -53,14 +51,24 @@ class _Reader:
         self._bytes_before = 0
 
     def read(self, file: JsonFile, limits: Limits) -> None:
+        mark, quarantined = self.result.mark(), self._quarantine.tell()
+        try:
+            self._read(file, limits)
+        except InputError as error:
+            self.result.damaged[file.name] = error.message
+            self.result.restore(mark)
+            self._quarantine.seek(quarantined)
+            self._quarantine.truncate()
+        self._bytes_before += file.size
+        self._progress(self.result.rows_read, self._bytes_before)
+
+    def _read(self, file: JsonFile, limits: Limits) -> None:
         rows = RowStream(file, limits)
         if rows.form is None:
             self._read_other(file, limits)
         else:
             self.result.files[file.name] = self._rows_of(file.name, rows)
             self.result.repaired += rows.repaired
-        self._bytes_before += file.size
-        self._progress(self.result.rows_read, self._bytes_before)
 
     def _read_other(self, file: JsonFile, limits: Limits) -> None:
         addresses = read_addresses(file, limits)

@@ -16,7 +16,7 @@ from mood_core.errors import InputError
 from mood_core.exports.guarded_file import BLOCK_BYTES, GuardedFile
 from mood_core.exports.limits import Limits
 from mood_core.exports.scrobble_tables import stats_row, table_rows
-from mood_core.exports.sources import JsonFile
+from mood_core.exports.sources import DOWNLOAD_AGAIN, JsonFile
 
 _LOOKED_AT = 100  # rows that are inspected to detect the form
 _BEGINNING_BYTES = 4_096
@@ -163,8 +163,7 @@ def _stream(file: JsonFile, guarded: GuardedFile, place: str = "") -> Generator[
         else:
             return
     raise InputError(
-        f"{file.name} is damaged or truncated near byte {guarded.read_bytes:,} ({_reason(damage)}); "
-        "nothing was imported: download the export again or leave this file out"
+        f"{file.name} is damaged or truncated near byte {guarded.read_bytes:,} ({_reason(damage)}); {DOWNLOAD_AGAIN}"
     ) from damage
 
 

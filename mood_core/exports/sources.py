@@ -25,16 +25,23 @@ _SMALL = 2**20  # files below this size may have any compression ratio
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 _DRIVE = re.compile(r"[A-Za-z]:")
 
+DOWNLOAD_AGAIN = "nothing of it was imported: download the export again or leave this file out"
+"""The remedy for a damaged file."""
+
 
 @dataclass(frozen=True, slots=True)
 class JsonFile:
-    """One JSON or CSV file: its displayed ``name``, unpacked ``size`` in bytes, and location: ``path``, or in a zip."""
+    """One JSON or CSV file: its displayed ``name``, unpacked ``size`` in bytes, and location: ``path``, or in a zip.
+
+    ``problem`` says why it cannot be read, as a message with the remedy; it may be a zip then.
+    """
 
     name: str
     size: int
     path: Path
     archive: zipfile.ZipFile | None = None
     member: str = ""
+    problem: str = ""
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -43,21 +50,25 @@ class JsonFile:
         Raises:
             InputError: It is damaged or truncated.
         """
+        if self.problem:
+            raise InputError(self.problem)
         try:
             with open_regular(self.path) if self.archive is None else self.archive.open(self.member) as file:
                 yield file
         except InputError:
             raise
         except _UNREADABLE as error:
-            raise InputError(f"{self.name} is damaged ({error}); download the export again") from error
+            raise InputError(f"{self.name} is damaged ({error}); {DOWNLOAD_AGAIN}") from error
 
 
 @contextmanager
 def open_export(paths: Sequence[Path], limits: Limits) -> Iterator[list[JsonFile]]:
     """Open the JSON and CSV files of ``paths`` (zips, folders, files), each once, sorted by name.
 
+    A file or zip that cannot be read is among them, with its problem.
+
     Raises:
-        InputError: A path does not exist, or an archive is damaged, hostile, encrypted or larger than ``limits`` allow.
+        InputError: A path does not exist, or an archive is hostile, encrypted or larger than ``limits`` allow.
     """
     with ExitStack() as opened:
         found: dict[tuple[Path, str | None], JsonFile] = {}
@@ -83,16 +94,23 @@ def _with_unique_names(files: Sequence[JsonFile]) -> list[JsonFile]:
 
 
 def digest_of(paths: Sequence[Path]) -> str:
-    """A hex digest of the bytes of all files below ``paths``, independent of their names."""
+    """A hex digest of the bytes of all files below ``paths``, independent of their names if they can be read."""
     digests = set()
     for path in paths:
         for file in _files_below(path) if path.is_dir() else [path]:
-            with open_regular(file) as content:
-                digest = sha256()
-                while block := content.read(2**20):
-                    digest.update(block)
-            digests.add(digest.hexdigest())
+            try:
+                digests.add(_digest_of(file))
+            except (OSError, InputError):
+                digests.add(f"unreadable: {file}")
     return sha256("".join(sorted(digests)).encode()).hexdigest()
+
+
+def _digest_of(path: Path) -> str:
+    with open_regular(path) as content:
+        digest = sha256()
+        while block := content.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
@@ -126,18 +144,25 @@ def _file(path: Path, name: str, limits: Limits, opened: ExitStack) -> Iterator[
             zipped = file.read(4).startswith(b"PK")
         refuse_holes(path)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        problem = f"{path} cannot be read: {error.strerror}; give permission to read it or leave this file out"
+        yield JsonFile(name, 0, path, problem=problem)
+        return
+    except InputError as error:
+        yield JsonFile(name, 0, path, problem=error.message)
+        return
     if zipped or path.suffix.lower() == ".zip":
-        yield from _members(path, limits, opened)
+        yield from _members(path, name, limits, opened)
     else:
         yield JsonFile(name, path.stat().st_size, path)
 
 
-def _members(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
+def _members(path: Path, name: str, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
     try:
         archive = opened.enter_context(zipfile.ZipFile(path))
     except _UNREADABLE as error:
-        raise InputError(f"{path.name} is not a complete zip file ({error}); download the export again") from error
+        problem = f"{path.name} is not a complete zip file ({error}); {DOWNLOAD_AGAIN}"
+        yield JsonFile(name, 0, path, problem=problem)
+        return
     infos = [info for info in archive.infolist() if not info.is_dir()]
     if len(infos) > limits.members:
         raise InputError(

@@ -85,11 +85,11 @@ def test_every_outcome_adds_up_and_a_second_import_changes_nothing(run: Any, tmp
     assert not any(secret in kept for secret in (b"192.0.2.77", b"secret-platform", b"conn_country"))
 
 
-def test_a_damaged_file_changes_nothing(run: Any, tmp_path: Path) -> None:
+def test_a_refused_export_changes_nothing(run: Any, tmp_path: Path) -> None:
     whole = json.dumps([extended(1), extended(2)])
     for number, files in enumerate(
         (
-            {"Streaming_History_Audio_1.json": whole, "Streaming_History_Audio_2.json": whole[:-40]},
+            {"Streaming_History_Audio_1.json": whole[:-40], "Streaming_History_Audio_2.json": whole[:-40]},
             {"../Streaming_History_Audio_1.json": whole},
             {"Streaming_History_Audio_1.json": "[" + " " * 30_000_000 + "]"},
             {"Userdata.json": "{}"},

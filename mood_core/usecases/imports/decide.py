@@ -28,6 +28,8 @@ from mood_core.usecases.imports.plan import (
 Named = tuple[int, str, str, int | None]
 """A play by name: (end [ms since 1970], artist, title, duration [ms] or None)."""
 
+_NO_PERIOD = (0, -1)
+
 
 @dataclass(slots=True)
 class Plan:
@@ -60,7 +62,9 @@ def decide(read: ParsedExport, known: Known, kept: Collection[Named]) -> Plan:
     outcomes[RowOutcome.UNMATCHED] += len(pending)
     outcomes[RowOutcome.ALREADY_IMPORTED] += len(unknown) - len(pending)
     exported = _extended(read, outcomes)
-    stored = _stored_before(account.grouped(known.group), known, _period(exported, account))
+    # Without a damaged file, the export does not contain every play of its period.
+    period = _NO_PERIOD if read.damaged else _period(exported, account)
+    stored = _stored_before(account.grouped(known.group), known, period)
     extended, exported = _new_extended(exported, known, stored, outcomes)
     listens = _new_account(account, exported, extended, known, stored, outcomes)
     outcomes[RowOutcome.IMPORTED] += len(extended) + len(listens)
@@ -83,7 +87,7 @@ class _Stored:
 def _period(*rows: Columns) -> tuple[int, int]:
     """The times of the first and the last row, ms: the export contains every play in between."""
     times = np.concatenate([each.at_ms for each in rows])
-    return (int(times.min()), int(times.max())) if len(times) else (0, -1)
+    return (int(times.min()), int(times.max())) if len(times) else _NO_PERIOD
 
 
 def _stored_before(account: Columns, known: Known, period: tuple[int, int]) -> _Stored:

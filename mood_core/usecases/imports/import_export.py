@@ -1,4 +1,4 @@
-"""Imports an export: reads all of it, decides what is new, then writes. A damaged file changes nothing."""
+"""Imports an export: reads all of it, decides what is new, then writes. Nothing of a damaged file is imported."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from mood_core.exports.sources import digest_of, open_export
 from mood_core.store.queries.import_records import ImportRecords
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.store.queries.listens import ListenStore
+from mood_core.text.format import plural
 from mood_core.usecases.imports.decide import Plan, decide
 from mood_core.usecases.imports.import_scrobbles import import_scrobbles
 from mood_core.usecases.imports.known_listens import gather
@@ -60,7 +61,7 @@ class ImportReport:
     ``repaired`` the broken characters of names that were replaced; ``shorter_kept`` counts stored listens that are
     shorter than ``min_ms``, the limit of this import. ``pending_found`` counts the plays that were pending before and
     whose track is known now; the next run matches them. ``import_id`` takes the import back; it is None if nothing
-    was stored.
+    was stored. ``damaged_files`` were left out; each has a message with the remedy.
     """
 
     user_id: str
@@ -71,6 +72,7 @@ class ImportReport:
     outcomes: Counter[str] = field(default_factory=Counter)
     files: dict[str, int] = field(default_factory=dict)
     other_files: list[str] = field(default_factory=list)
+    damaged_files: dict[str, str] = field(default_factory=dict)
     gaps_filled: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
@@ -83,6 +85,16 @@ class ImportReport:
     shorter_kept: int = 0
     address_files: dict[str, int] = field(default_factory=dict)
     pending_found: int = 0
+
+    def raise_damaged(self) -> None:
+        """Raise the error that ends an import without all of its files.
+
+        Raises:
+            InputError: Files are damaged.
+        """
+        if self.damaged_files:
+            left_out, names = plural(len(self.damaged_files), "damaged file"), ", ".join(self.damaged_files)
+            raise InputError(f"{left_out} left out: {names}. Repair or download them, and import them again")
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values, times in ISO 8601."""
@@ -142,7 +154,7 @@ def import_history(
         progress: receives the progress.
 
     Raises:
-        InputError: A path has no listening history, is damaged, or exceeds the limits; nothing is written.
+        InputError: No path has a listening history that can be read, or an archive is refused; nothing is written.
         StoreError: The database or the lake fails. Running the import again continues it.
     """
     with open_export(paths, options.limits) as files:
@@ -153,6 +165,9 @@ def import_history(
             return _already_imported(user, options, *earlier, shorter_kept=kept)
         progress.started("reading", sum(file.size for file in files))
         read = read_history(files, options.row_filter, options.limits, quarantine, progress, now=now)
+    if not read.files and read.damaged:
+        reason, *others = read.damaged.values()
+        raise InputError(reason + (f". {plural(len(others), 'other file')} damaged as well" if others else ""))
     if not read.files:
         names = ", ".join(str(path) for path in paths)
         raise InputError(
@@ -167,7 +182,8 @@ def import_history(
     if begun is not None:
         report.quarantine = keep()
         report.import_id = _record(*begun, report, records, until=batches.next_time(now))
-        rows.record_imported(user.user_id, digest, options.text, report.rows_read, report.outcomes, now=now)
+        if not read.damaged:
+            rows.record_imported(user.user_id, digest, options.text, report.rows_read, report.outcomes, now=now)
     return report
 
 
@@ -201,6 +217,7 @@ def _import(
         Counter({each.value: count for each in RowOutcome if (count := read.outcomes[each] + plan.outcomes[each])}),
         read.files,
         read.other_files,
+        read.damaged,
         len(gaps),
         first,
         last,
@@ -232,7 +249,9 @@ def _reach(plan: Plan) -> tuple[datetime | None, datetime | None]:
 
 
 def _covered(gaps: Iterable[Gap], read: ParsedExport, now: datetime) -> list[Gap]:
-    """The gaps within the period of the export, marked as filled."""
+    """The gaps within the period of the export, marked as filled; a damaged file may have their plays."""
+    if read.damaged:
+        return []
     times = [
         from_ms(time * 1000)
         for plays in (read.tracked, read.named)
