@@ -47,7 +47,7 @@ def write_recap(people: People = (), week: Day = None, notify: Block = "") -> li
         notification_block(str(wanted))  # an unknown block fails before any work
     with Workspace() as workspace:
         recaps = [
-            read_recap(workspace.database, one, _period(workspace, one.timezone, week), workspace.now())
+            read_recap(workspace.reading, one, _period(workspace, one.timezone, week), workspace.now())
             for one in accounts_called(workspace.accounts, people)
         ]
         home = workspace.settings.home

@@ -53,6 +53,15 @@ class Settings(BaseSettings):
         default=None,
         description="sqlite:///FILE or postgresql+psycopg://...; default HOME/moodlog.db",
     )
+    read_database_url: SecretStr | None = Field(
+        default=None,
+        description="postgresql+psycopg://... of a [streaming replica](store.md#read-replica) for pages and reports",
+    )
+    read_max_lag_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="most seconds that the replica may be behind; then the main database is read",
+    )
     lake_url: LakeUrl | None = Field(default=None, description="a folder or s3://bucket/prefix; default HOME/lake")
 
     spotify_client_id: str = Field(

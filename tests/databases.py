@@ -78,6 +78,29 @@ def postgres_of_its_own() -> Iterator[PostgresServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def postgres_replica(main: PostgresServer) -> Iterator[PostgresServer]:
+    """A streaming replica of ``main`` that accepts no writes; stopped afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="moodlog-standby-"))
+    if main.user:
+        shutil.chown(folder, main.user)
+    try:
+        data, url = folder / "data", make_url(main.url)
+        login: list[str | Path] = ["-h", str(url.query["host"]), "-U", url.username or "postgres", "-D", data]
+        command: list[str | Path] = [main.binaries / "pg_basebackup", *login, "-R", "-X", "stream", "-c", "fast"]
+        subprocess.run(command, check=True, user=main.user, cwd="/")
+        address = url.set(query={"host": str(folder)}).render_as_string(hide_password=False)
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c hot_standby=on"
+        server = PostgresServer(address, main.binaries, data, options, main.user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def system_binaries() -> Path | None:
     """The folder of the system's ``initdb`` and ``pg_ctl``, the newest version; None as root, whom they refuse."""
     if not hasattr(os, "geteuid") or os.geteuid() == 0:

@@ -28,6 +28,7 @@ from mood_core.usecases.upkeep.check_health import (
     ghost_findings,
     schedule_finding,
 )
+from mood_core.usecases.upkeep.check_replica import replica_findings
 from mood_core.usecases.upkeep.check_secrets import (
     encrypted_connection,
     foreign_tokens,
@@ -180,6 +181,7 @@ _CHECKS: dict[str, Callable[[Workspace], Finding | list[Finding]]] = {
     "settings": lambda workspace: other_names(other_names_in_use(workspace.settings)),
     "database": _database,
     "database connection": lambda workspace: encrypted_connection(workspace.database),
+    "read replica": lambda workspace: replica_findings(workspace.reading),
     "lake": _lake,
     "model": _model,
     "features": _sources,

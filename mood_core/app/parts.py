@@ -81,6 +81,22 @@ class Parts:
         refuse_moved(database)
         return database
 
+    @cached_property
+    def reading(self) -> Database:
+        """Where pages, reports and other readers of the views read: the read replica if there is one.
+
+        Whatever writes, or depends on a change of another process, reads ``database``.
+        """
+        given = self.settings.read_database_url
+        if given is None:
+            return self.database
+        from mood_core.store.engine.replica import ReadReplica
+
+        most = self.settings.read_max_lag_s
+        replica = ReadReplica(given.get_secret_value(), self.database, most_behind_s=most)
+        self._closing.callback(replica.close)
+        return replica
+
     def _warn_of_other_name(self) -> None:
         """Warn before a new database is created while DATABASE_URL is set, which earlier versions used."""
         is_new = self.settings.database_url is None and not (self.settings.home / "moodlog.db").exists()

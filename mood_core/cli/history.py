@@ -64,11 +64,11 @@ def command(
             return
         chosen = HistoryFilter(None if user is None else [account.user_id for account in people], first_day, last_day)
         if by == "track":
-            listens = latest_listens(workspace.database, chosen, limit)
+            listens = latest_listens(workspace.reading, chosen, limit)
             _write(listens) if as_json else print_listens(listens, table_console())
             return
-        by = by or ("day" if as_json else _grouping(workspace.database, chosen, len(people)))
-        counts = mood_counts(workspace.database, by, chosen)
+        by = by or ("day" if as_json else _grouping(workspace.reading, chosen, len(people)))
+        counts = mood_counts(workspace.reading, by, chosen)
         if as_json:
             _write(_line(count, by) for count in counts)
         else:

@@ -84,8 +84,8 @@ def command(
         shown = people if as_json else people[:_MOST_PEOPLE]
         labelled = False
         for one in shown:
-            period = period_with(unit, day) if day else period_to_show(workspace.database, one, unit, workspace.now())
-            recap = read_recap(workspace.database, one, period, workspace.now())
+            period = period_with(unit, day) if day else period_to_show(workspace.reading, one, unit, workspace.now())
+            recap = read_recap(workspace.reading, one, period, workspace.now())
             labelled |= _show(recap, one, out, as_json=as_json)
             if cards:
                 _draw_cards(recap, cards)

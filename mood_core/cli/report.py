@@ -56,7 +56,7 @@ def _empty(workspace: Workspace, users: tuple[str, ...], first_day: date | None,
     people = [account.user_id for account in accounts_called(workspace.accounts, users)]
     if not people:
         return NO_ACCOUNT
-    if mood_counts(workspace.database, "month", HistoryFilter(people, first_day, last_day)):
+    if mood_counts(workspace.reading, "month", HistoryFilter(people, first_day, last_day)):
         return ""
     return NO_LISTENS if first_day is None and last_day is None else NONE_SELECTED
 
@@ -93,7 +93,7 @@ def write_report(
 
     people = accounts_called(workspace.accounts, users)
     data = page_data(
-        workspace.database,
+        workspace.reading,
         people,
         now=workspace.now(),
         first_day=first_day,

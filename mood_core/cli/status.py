@@ -76,15 +76,15 @@ def show_status(
     """
     with Workspace() as workspace:
         lake, users = workspace.settings.lake, _users(workspace)
-        newest = forecast(workspace.database, [user["user_id"] for user in users])
+        newest = forecast(workspace.reading, [user["user_id"] for user in users])
         state = {
             "users": users,
             "newest_listens": asdict(newest) | {"share": round(newest.share, 4)},
-            "history": _by_person(users, reach(workspace.database)),
+            "history": _by_person(users, reach(workspace.reading)),
             "gaps": gaps(workspace.database),
-            "coverage": coverage(workspace.database),
-            "coverage_by_person": _by_person(users, coverage_by_person(workspace.database)),
-            "coverage_by_year": coverage_by_year(workspace.database),
+            "coverage": coverage(workspace.reading),
+            "coverage_by_person": _by_person(users, coverage_by_person(workspace.reading)),
+            "coverage_by_year": coverage_by_year(workspace.reading),
             "unavailable_sources": unavailable_sources(workspace.database),
             "batches": batch_counts(workspace.database),
             "api_calls": workspace.calls.last_day(),

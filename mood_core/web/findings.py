@@ -9,6 +9,7 @@ from pathlib import Path
 from mood_core.app.workspace import Workspace
 from mood_core.settings import env_files, other_names_in_use
 from mood_core.usecases.upkeep.check_health import Finding, Level, account_findings, checked
+from mood_core.usecases.upkeep.check_replica import replica_findings
 from mood_core.usecases.upkeep.check_secrets import encrypted_connection, other_names, private_file, secret_files
 from mood_core.web.people import find_person, people_called
 from mood_core.web.proxy import EVERYBODY, proxy_of
@@ -19,6 +20,7 @@ def local_findings(workspace: Workspace) -> list[Finding]:
     checks: dict[str, Callable[[], Finding | list[Finding]]] = {
         "settings": lambda: other_names(other_names_in_use(workspace.settings)),
         "database connection": lambda: encrypted_connection(workspace.database),
+        "read replica": lambda: replica_findings(workspace.reading),
         "model": partial(_model, workspace),
         "users of the live pages": partial(web_user_findings, workspace),
         "accounts": lambda: account_findings(workspace.accounts, workspace.now(), workspace.days_left),

@@ -70,7 +70,7 @@ class TrackReader:
             StoreError: The database cannot be read.
         """
         values = {"user": account.user_id, "track": track_id}
-        with self._workspace.database.read() as connection:
+        with self._workspace.reading.read() as connection:
             times = connection.scalars(query("web_track_listens"), values).all()
             months = _months(connection, account.timezone, times)
             row = connection.execute(query("web_track"), values).one_or_none()

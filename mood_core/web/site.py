@@ -46,7 +46,7 @@ class Site:
         self.workspace = workspace
         self.read_only = read_only
         self.access = access
-        self.database = workspace.database
+        self.database = workspace.reading
         self.tracks = TrackReader(workspace)
         self._users = users or {}
         self._templates = _templates()

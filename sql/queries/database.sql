@@ -144,3 +144,26 @@ WHERE name LIKE 'view/%';
 -- name: set_loading
 -- PostgreSQL only: mark this transaction for the triggers as a load, which has looked up each row's keys.
 SELECT set_config('moodlog.loading', 'on', TRUE);
+
+-- name: database_position
+-- PostgreSQL only: this database, its cluster, and the position of the newest change.
+SELECT
+    current_database() AS name,
+    c.system_identifier AS cluster,
+    CAST(pg_current_wal_insert_lsn() AS TEXT) AS position
+FROM pg_control_system() AS c;
+
+-- name: replica_position
+-- PostgreSQL only: a replica, its cluster, and how far behind a position of the main database it is. The seconds are
+-- those since the newest replayed commit.
+SELECT
+    current_database() AS name,
+    c.system_identifier AS cluster,
+    pg_is_in_recovery() AS is_replica,
+    CAST(pg_wal_lsn_diff(CAST(:position AS PG_LSN), pg_last_wal_replay_lsn()) AS BIGINT) AS behind_bytes,
+    extract(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) AS behind_s
+FROM pg_control_system() AS c;
+
+-- name: has_replayed
+-- PostgreSQL only: whether a replica has every change up to a position of the main database.
+SELECT pg_last_wal_replay_lsn() >= CAST(:position AS PG_LSN);

@@ -52,6 +52,7 @@ def standin(
             "MOODLOG_SPOTIFY_CLIENT_SECRET": secret,
             "MOODLOG_TOKEN_KEY": key,
             "MOODLOG_DATABASE_URL": database,
+            "MOODLOG_READ_DATABASE_URL": database,  # no replica, which is said, and then the main database is read
             "PREFECT_LOGGING_LEVEL": "DEBUG",
             "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "mood_core,spotipy,urllib3,requests,httpx,sqlalchemy",

@@ -164,6 +164,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOODLOG_DATABASE_URL", "postgresql://ada:planted-password@host/db")
     monkeypatch.setenv("MOODLOG_SPOTIFY_CLIENT_SECRET", "planted-secret")
     monkeypatch.setenv("MOODLOG_TOKEN_KEY", "planted-key")
+    monkeypatch.setenv("MOODLOG_READ_DATABASE_URL", "postgresql://ada:planted-password@replica/db")
     shown = repr(load_settings())
     assert "planted" not in shown
 

@@ -29,6 +29,7 @@ _BUSY_TIMEOUT_S = 60
 _WRITE = "moodlog_write"
 _DURABLE = "moodlog_durable"
 _LOADING = "moodlog_loading"
+_POSTGRESQL = ("postgresql", "postgres")
 
 
 _WRITERS: dict[str, threading.RLock] = {}
@@ -47,6 +48,8 @@ class Database:
         self._writing = engine.execution_options(**{_WRITE: True})
         self._durable = engine.execution_options(**{_WRITE: True, _DURABLE: True})
         self._loading = engine.execution_options(**{_WRITE: True, _LOADING: True})
+        self.writes = 0
+        """The number of committed write transactions."""
 
     @property
     def dialect(self) -> str:
@@ -73,6 +76,7 @@ class Database:
         with self._translated(), self._one_writer, engine.begin() as connection:
             check_fences(connection)
             yield connection
+        self.writes += 1
 
     @contextmanager
     def load(self) -> Iterator[Connection]:
@@ -90,6 +94,7 @@ class Database:
             refuse_newer(connection)
             check_fences(connection)
             yield connection
+        self.writes += 1
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -162,18 +167,34 @@ def open_database(url: str) -> Database:
     Raises:
         ConfigError: The address has another form.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise ConfigError(f"MOODLOG_DATABASE_URL is not a database address: {_without_password(url)}") from error
+    parsed = _parsed(url, "MOODLOG_DATABASE_URL")
     kind = parsed.get_backend_name()
     if kind == "sqlite":
         return Database(_sqlite(parsed.database or ""))
-    if kind in ("postgresql", "postgres"):
+    if kind in _POSTGRESQL:
         return Database(_postgresql(parsed))
     raise ConfigError(
         f"MOODLOG_DATABASE_URL names {kind}; moodlog writes to sqlite:///FILE or postgresql+psycopg://..."
     )
+
+
+def postgresql_engine(url: str, setting: str, *, connect_timeout: int) -> Engine:
+    """An engine of the PostgreSQL database at ``url`` (of ``setting``) that waits so many seconds for a connection.
+
+    Raises:
+        ConfigError: The address has another form.
+    """
+    parsed = _parsed(url, setting)
+    if parsed.get_backend_name() not in _POSTGRESQL:
+        raise ConfigError(f"{setting} names {parsed.get_backend_name()}; write postgresql+psycopg://...")
+    return _postgresql(parsed, connect_args={"connect_timeout": connect_timeout})
+
+
+def _parsed(url: str, setting: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(f"{setting} is not a database address: {_without_password(url)}") from error
 
 
 def _engine(url: URL | str, **options: Any) -> Engine:
@@ -181,8 +202,8 @@ def _engine(url: URL | str, **options: Any) -> Engine:
     return create_engine(url, hide_parameters=True, **options)
 
 
-def _postgresql(url: URL) -> Engine:
-    engine = _engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+def _postgresql(url: URL, **options: Any) -> Engine:
+    engine = _engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, **options)
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
 

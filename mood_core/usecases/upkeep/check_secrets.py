@@ -61,7 +61,7 @@ def foreign_tokens(user_ids: Sequence[str], check: Callable[[str], object]) -> F
     return Finding("tokens", Level.OK, "can be decrypted and belong to the configured services")
 
 
-def encrypted_connection(database: Database) -> list[Finding]:
+def encrypted_connection(database: Database, setting: str = "MOODLOG_DATABASE_URL") -> list[Finding]:
     """A warning if the connection to PostgreSQL on another machine is not encrypted."""
     host = database.engine.url.host
     if database.dialect != "postgresql" or not host or host.startswith("/") or is_loopback(f"http://{host}"):
@@ -70,7 +70,7 @@ def encrypted_connection(database: Database) -> list[Finding]:
         if connection.scalar(query("is_connection_encrypted")):
             return []
     said = f"the connection to {host} is not encrypted: others on the network can read passwords, tokens and listens"
-    return [Finding("database connection", Level.WARNING, said, "add ?sslmode=verify-full to MOODLOG_DATABASE_URL")]
+    return [Finding("database connection", Level.WARNING, said, f"add ?sslmode=verify-full to {setting}")]
 
 
 def _is_open(path: Path) -> bool:
