@@ -25,4 +25,4 @@ def without_names_of_forgotten(user_ids: Collection[str] = ()) -> Iterator[None]
         finally:
             with suppress(StoreError), Workspace() as workspace:
                 for user_id in sorted(workspace.batches.gone_among(list(read))):
-                    workspace.elsewhere.remove(user_id, sorted(read[user_id]))
+                    workspace.personal_files.remove(user_id, sorted(read[user_id]))

@@ -67,7 +67,7 @@ def _without_forgotten(recaps: list[Recap]) -> list[Recap]:
     """``recaps`` without people who were forgotten since they were read; also deletes their pictures."""
     with Workspace() as workspace:
         gone = workspace.batches.gone_among({recap.user_id for recap in recaps})
-        workspace.batches.sweep_elsewhere()
+        workspace.batches.sweep_personal_files()
     return [recap for recap in recaps if recap.user_id not in gone]
 
 

@@ -30,7 +30,7 @@ from mood_core.text.sanitise import plain
 
 if TYPE_CHECKING:
     from mood_core.app.history_clients import HistoryClients
-    from mood_core.app.traces import Traces
+    from mood_core.app.home_files import HomeFiles
     from mood_core.domain.listen_window import ListenClient
     from mood_core.lake import Lake
     from mood_core.spotify.client import SpotifyClients
@@ -117,14 +117,14 @@ class Parts:
         """The writer of batches to the lake and SQL."""
         from mood_core.usecases.batches import Batches
 
-        return Batches(self.lake, self.database, self.elsewhere)
+        return Batches(self.lake, self.database, self.personal_files)
 
     @property
-    def elsewhere(self) -> Traces:
+    def personal_files(self) -> HomeFiles:
         """The files in HOME about people, besides lake and SQL."""
-        from mood_core.app.traces import Traces
+        from mood_core.app.home_files import HomeFiles
 
-        return Traces(self.settings.home, self.settings.quarantine)
+        return HomeFiles(self.settings.home, self.settings.quarantine)
 
     accounts = _of_database(Accounts)
     """People's accounts."""

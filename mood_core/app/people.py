@@ -176,7 +176,7 @@ class People(Parts):
             owner=new_owner(),
             now=self.now(),
             called=called,
-            elsewhere=self.elsewhere,
+            personal_files=self.personal_files,
             without=without,
         )
         return replace(report, left=(*report.left, *(str(file) for file in moved_away(self.database))))

@@ -74,7 +74,7 @@ class Workspace(People, Models, Answering):
         from mood_core.usecases.upkeep.compact import compact
 
         parts, now = (self.lake, self.database), self.now()
-        return compact(*parts, now=now, before=before, elsewhere=self.elsewhere, progress=progress)
+        return compact(*parts, now=now, before=before, personal_files=self.personal_files, progress=progress)
 
     def verify(self, *, deep: bool = False, progress: Progress = silent) -> Verification:
         """Compare lake, ledger and SQL; see ``usecases/upkeep/verify_lake.py``."""
@@ -87,7 +87,9 @@ class Workspace(People, Models, Answering):
         from mood_core.usecases.upkeep.rebuild import rebuild
 
         parts, now = (self.lake, self.database), self.now()
-        return rebuild(*parts, now=now, skip_damaged=skip_damaged, elsewhere=self.elsewhere, progress=progress)
+        return rebuild(
+            *parts, now=now, skip_damaged=skip_damaged, personal_files=self.personal_files, progress=progress
+        )
 
     def back_up(self, into: Path, *, with_key: bool = False, progress: Progress = silent) -> BackupReport:
         """Copy the content of HOME to a new folder in ``into``, so that it works there; with the key on request."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
     from mood_core.features.fetch_report import StoppedSource
-    from mood_core.usecases.imports.achieved import Achieved
+    from mood_core.usecases.imports.label_coverage import LabelCoverage
 
 
 _OF_AN_IMPORT = ("paths", "timezone", "min_ms", "private", "label", "dry_run")
@@ -112,7 +112,7 @@ def _import(
     from mood_core.app.workspace import Workspace
     from mood_core.cli.import_report import conclusion, print_notes, print_outcomes
     from mood_core.exports.parse_row import ImportFilter
-    from mood_core.usecases.imports.achieved import NOT_REQUESTED
+    from mood_core.usecases.imports.label_coverage import NOT_REQUESTED
 
     with Workspace() as workspace, _bar() as bar:
         rows = ImportFilter(*row_filter)
@@ -176,13 +176,13 @@ def _list(user: str | None, *, as_json: bool) -> None:
         echo_json(each)
 
 
-def _state(user_id: str) -> Achieved:
+def _state(user_id: str) -> LabelCoverage:
     from mood_core.app.workspace import Workspace
     from mood_core.store.queries.import_rows import ImportRows
-    from mood_core.usecases.imports.achieved import achieved
+    from mood_core.usecases.imports.label_coverage import label_coverage
 
     with Workspace() as workspace:
-        return achieved(user_id, ImportRows(workspace.database))
+        return label_coverage(user_id, ImportRows(workspace.database))
 
 
 def _raise_unavailable(stopped: StoppedSource, tracks: int) -> NoReturn:

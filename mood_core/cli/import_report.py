@@ -12,8 +12,14 @@ from rich.table import Table
 from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.exports.outcomes import MEANING, RowOutcome
 from mood_core.text.format import plural
-from mood_core.usecases.imports.achieved import LOCAL_FILE, NO_FEATURES, NOT_LABELLED, NOT_REQUESTED, Achieved
 from mood_core.usecases.imports.import_export import ImportReport
+from mood_core.usecases.imports.label_coverage import (
+    LOCAL_FILE,
+    NO_FEATURES,
+    NOT_LABELLED,
+    NOT_REQUESTED,
+    LabelCoverage,
+)
 
 _WEAKER_FORM = (
     "Account data is the weaker form: one year, times to the minute, no track ids. The extended streaming history goes "
@@ -67,7 +73,7 @@ def _notes(report: ImportReport) -> Iterator[str]:
         yield f"Dry run for {_person(report)}: nothing was written. Next: the same command without --dry-run."
 
 
-def conclusion(report: ImportReport, state: Achieved) -> Iterator[str]:
+def conclusion(report: ImportReport, state: LabelCoverage) -> Iterator[str]:
     """Lines on what the person has now, and the next command."""
     yield f"{_person(report)} has {plural(state.listens, 'listen')} of {plural(state.tracks, 'track')}."
     yield (
@@ -91,7 +97,7 @@ def conclusion(report: ImportReport, state: Achieved) -> Iterator[str]:
     yield from _next(state)
 
 
-def _next(state: Achieved) -> Iterator[str]:
+def _next(state: LabelCoverage) -> Iterator[str]:
     if state.missing.keys() & {NOT_LABELLED, NOT_REQUESTED}:
         yield "Next: `moodlog run` fetches features and labels moods; then `moodlog report --open` shows them."
     elif state.tracks_labelled:

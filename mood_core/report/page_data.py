@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms
 from mood_core.errors import InputError
-from mood_core.report.heard import Heard, read_heard
+from mood_core.report.listen_arrays import ListenArrays, read_listen_arrays
 from mood_core.report.period_answers import ANSWERS, BY_PERIOD
 from mood_core.report.queries import VIEWS, page_sql
 from mood_core.store.engine.database import Database
@@ -71,7 +71,7 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "first": str(first_day or "0001-01-01"),
             "last": str(last_day or "9999-12-31"),
         }
-        heard = read_heard(connection, account.user_id, account.timezone)
+        listens = read_listen_arrays(connection, account.user_id, account.timezone)
         days = page_rows(connection, "page_days", span)
         periods = _periods([row["day"] for row in days], first_day, last_day)
         return {
@@ -80,10 +80,10 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "timezone": account.timezone,
             "days": _by_day(days),
             "intervals": _intervals(days),
-            "minutes": plain_rows(ANSWERS["minutes"](heard.between(first_day or date.min, last_day or date.max))),
+            "minutes": plain_rows(ANSWERS["minutes"](listens.between(first_day or date.min, last_day or date.max))),
             "months": page_rows(connection, "page_months", span),
             "gaps": [local_gap(row, ZoneInfo(account.timezone)) for row in page_rows(connection, "page_gaps", span)],
-            "periods": [_period(heard, *period) for period in periods],
+            "periods": [_period(listens, *period) for period in periods],
             "forecast": _forecast(database, account.user_id),
         }
 
@@ -105,8 +105,8 @@ def _listens(person: dict[str, Any]) -> int:
     return sum(sum(day.values()) for day in person["days"].values())
 
 
-def _period(heard: Heard, label: str, first: date, last: date) -> dict[str, Any]:
-    listens = heard.between(first, last)
+def _period(listens: ListenArrays, label: str, first: date, last: date) -> dict[str, Any]:
+    listens = listens.between(first, last)
     answers: dict[str, Any] = {name: plain_rows(ANSWERS[name](listens)) for name in BY_PERIOD}
     return {"label": label, "first": str(first), "last": str(last)} | answers
 

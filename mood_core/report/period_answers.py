@@ -15,29 +15,29 @@ from sqlalchemy import Row
 from mood_core.domain.days import day_of
 from mood_core.domain.intervals import half_width
 from mood_core.domain.records import ALL_MOODS, MOODS
-from mood_core.report.heard import NO_MOOD, Heard
+from mood_core.report.listen_arrays import NO_MOOD, ListenArrays
 
 Answer = list[dict[str, Any]]
 
 _SHOWN = 8
 
 
-def _totals(heard: Heard) -> Answer:
-    counts = heard.counts()
-    uncertain = heard.known.numbers["uncertain"]
+def _totals(listens: ListenArrays) -> Answer:
+    counts = listens.counts()
+    uncertain = listens.known.numbers["uncertain"]
     return [
         {
-            "listens": len(heard.days),
-            "labelled": int(counts[heard.known.moods < NO_MOOD].sum()),
-            "uncertain": int(counts[uncertain == 1].sum()) if len(heard.days) else None,
+            "listens": len(listens.days),
+            "labelled": int(counts[listens.known.moods < NO_MOOD].sum()),
+            "uncertain": int(counts[uncertain == 1].sum()) if len(listens.days) else None,
             "tracks": int(np.count_nonzero(counts)),
-            "days": int(np.count_nonzero(np.bincount(heard.days - heard.days.min(initial=0)))),
+            "days": int(np.count_nonzero(np.bincount(listens.days - listens.days.min(initial=0)))),
         }
     ]
 
 
-def _shares(heard: Heard) -> Answer:
-    counts, moods, chances = heard.counts(), heard.known.moods, heard.known.chances
+def _shares(listens: ListenArrays) -> Answer:
+    counts, moods, chances = listens.counts(), listens.known.moods, listens.known.chances
     labelled = moods < NO_MOOD
     if not counts[labelled].any():
         return []
@@ -55,8 +55,8 @@ def _shares(heard: Heard) -> Answer:
     ]
 
 
-def _hours(heard: Heard) -> Answer:
-    cells = np.bincount(heard.hours * len(ALL_MOODS) + heard.known.moods[heard.tracks])
+def _hours(listens: ListenArrays) -> Answer:
+    cells = np.bincount(listens.hours * len(ALL_MOODS) + listens.known.moods[listens.tracks])
     return [
         {
             "local_weekday": int(cell) // len(ALL_MOODS) // 24 + 1,
@@ -68,13 +68,13 @@ def _hours(heard: Heard) -> Answer:
     ]
 
 
-def _map(heard: Heard) -> Answer:
-    moods, cells = heard.known.moods, {}
+def _map(listens: ListenArrays) -> Answer:
+    moods, cells = listens.known.moods, {}
     for name in ("valence", "energy"):
-        cells[name] = np.floor(heard.known.numbers[name] * 20 + 0.5)
+        cells[name] = np.floor(listens.known.numbers[name] * 20 + 0.5)
     on_it = (moods < NO_MOOD) & ~np.isnan(cells["valence"])
     keys = ((cells["valence"] * 100 + cells["energy"]) * len(ALL_MOODS))[on_it].astype(np.int64) + moods[on_it]
-    sums = np.bincount(keys, heard.counts()[on_it])
+    sums = np.bincount(keys, listens.counts()[on_it])
     return [
         {
             "valence_cell": int(key) // len(ALL_MOODS) // 100,
@@ -86,52 +86,52 @@ def _map(heard: Heard) -> Answer:
     ]
 
 
-def _unlabelled(heard: Heard) -> Answer:
-    listens = _by_origin(heard, labelled=False)
-    found = [{"unlabelled_reason": reason, "listens": count} for (*_, reason), count in listens.items()]
+def _unlabelled(listens: ListenArrays) -> Answer:
+    counts = _by_origin(listens, labelled=False)
+    found = [{"unlabelled_reason": reason, "listens": count} for (*_, reason), count in counts.items()]
     return sorted(found, key=lambda one: (-one["listens"], one["unlabelled_reason"]))
 
 
-def _sources(heard: Heard) -> Answer:
-    listens = _by_origin(heard, labelled=True)
+def _sources(listens: ListenArrays) -> Answer:
+    counts = _by_origin(listens, labelled=True)
     found = [
         {"label_source": label, "feature_source": source, "model_version": version, "listens": count}
-        for (label, source, version, _), count in listens.items()
+        for (label, source, version, _), count in counts.items()
     ]
     return sorted(found, key=lambda one: (-one["listens"], one["label_source"], one["feature_source"] or ""))
 
 
-def _by_origin(heard: Heard, *, labelled: bool) -> dict[tuple[str | None, ...], int]:
+def _by_origin(listens: ListenArrays, *, labelled: bool) -> dict[tuple[str | None, ...], int]:
     """The listens with or without a label by the origin of the label, or the reason why they have no label."""
-    sums = np.bincount(heard.known.origin, heard.counts(), minlength=len(heard.known.origins))
+    sums = np.bincount(listens.known.origin, listens.counts(), minlength=len(listens.known.origins))
     return {
         origin: int(count)
-        for origin, count in zip(heard.known.origins, sums, strict=True)
+        for origin, count in zip(listens.known.origins, sums, strict=True)
         if count and (origin[-1] is None) == labelled
     }
 
 
-def _tracks(heard: Heard) -> Answer:
-    counts = heard.counts()
+def _tracks(listens: ListenArrays) -> Answer:
+    counts = listens.counts()
     return [
         {
             "mood": MOODS[mood],
-            **_named(heard.known.rows[at], "track_id", "track", "artists"),
+            **_named(listens.known.rows[at], "track_id", "track", "artists"),
             "listens": int(counts[at]),
         }
         for mood in range(len(MOODS))
-        for at in _most(np.where(heard.known.moods == mood, counts, 0))
+        for at in _most(np.where(listens.known.moods == mood, counts, 0))
     ]
 
 
-def _artists(heard: Heard) -> Answer:
-    counts, places = heard.counts(), heard.known.numbers["artists_place"].astype(np.int64)
+def _artists(listens: ListenArrays) -> Answer:
+    counts, places = listens.counts(), listens.known.numbers["artists_place"].astype(np.int64)
     _, one_of_each = np.unique(places, return_index=True)
     found: Answer = []
     for mood in range(len(MOODS)):
-        sums = np.bincount(places, np.where(heard.known.moods == mood, counts, 0))[1:]
+        sums = np.bincount(places, np.where(listens.known.moods == mood, counts, 0))[1:]
         for at in _most(sums):
-            row = heard.known.rows[one_of_each[at]]
+            row = listens.known.rows[one_of_each[at]]
             found.append({"mood": MOODS[mood], "artists": row.artists, "listens": int(sums[at])})
     return found
 
@@ -142,24 +142,24 @@ def _most(counts: NDArray[Any]) -> NDArray[np.int64]:
     return order[counts[order] > 0]
 
 
-def _confident(heard: Heard) -> Answer:
+def _confident(listens: ListenArrays) -> Answer:
     found: Answer = []
     for mood in range(len(MOODS)):
-        found += _labels(heard, heard.known.by_model & (heard.known.moods == mood), -1)[:2]
+        found += _labels(listens, listens.known.by_model & (listens.known.moods == mood), -1)[:2]
     return found
 
 
-def _uncertain(heard: Heard) -> Answer:
-    return _labels(heard, heard.known.by_model, 1)[:_SHOWN]
+def _uncertain(listens: ListenArrays) -> Answer:
+    return _labels(listens, listens.known.by_model, 1)[:_SHOWN]
 
 
-def _labels(heard: Heard, chosen: NDArray[np.bool_], sign: int) -> Answer:
+def _labels(listens: ListenArrays, chosen: NDArray[np.bool_], sign: int) -> Answer:
     """The first labels of the ``chosen`` tracks, ordered by their probability times ``sign``, then by listens.
 
     All chosen tracks have a label. Tracks with the same names and the same label are one.
     """
-    known = heard.known
-    counts = np.bincount(known.label, heard.counts(), minlength=len(known.one_of_label))
+    known = listens.known
+    counts = np.bincount(known.label, listens.counts(), minlength=len(known.one_of_label))
     here = np.flatnonzero(chosen[known.one_of_label] & (counts > 0))
     tracks = known.one_of_label[here]
     lead = known.chances[tracks, known.moods[tracks]]
@@ -172,15 +172,15 @@ def _named(row: Row[Any], *names: str) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def played_ms(heard: Heard) -> NDArray[np.float64]:
+def played_ms(listens: ListenArrays) -> NDArray[np.float64]:
     """How long each listen was [ms]: as long as its track if its own length is unknown; negative if both are."""
-    lengths = np.nan_to_num(heard.known.numbers["duration_ms"], nan=-1.0)[heard.tracks]
-    return np.where(heard.ms_played >= 0, heard.ms_played, lengths)
+    lengths = np.nan_to_num(listens.known.numbers["duration_ms"], nan=-1.0)[listens.tracks]
+    return np.where(listens.ms_played >= 0, listens.ms_played, lengths)
 
 
-def _minutes(heard: Heard) -> Answer:
-    ms = played_ms(heard)
-    days, places = np.unique(heard.days, return_inverse=True)
+def _minutes(listens: ListenArrays) -> Answer:
+    ms = played_ms(listens)
+    days, places = np.unique(listens.days, return_inverse=True)
     timed = np.bincount(places, ms >= 0)
     sums = np.bincount(places, np.maximum(ms, 0))
     return [
@@ -193,7 +193,7 @@ def _minutes(heard: Heard) -> Answer:
     ]
 
 
-ANSWERS: dict[str, Callable[[Heard], Answer]] = {
+ANSWERS: dict[str, Callable[[ListenArrays], Answer]] = {
     "totals": _totals,
     "minutes": _minutes,
     "shares": _shares,

@@ -23,7 +23,7 @@ from mood_core.store.loading.totals import refresh_totals
 from mood_core.store.locks.named_locks import NamedLock, named_lock_unless_held
 from mood_core.store.queries.accounts import Accounts
 from mood_core.usecases.allowed_rows import allowed_rows, forgotten_among
-from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
+from mood_core.usecases.personal_files import NO_FILES, PersonalFiles
 from mood_core.usecases.remove_rows import has_forgotten, remove_forgotten
 
 _WAIT_S = 60.0
@@ -41,9 +41,9 @@ class BatchWriter:
     ``problems`` lists the foreign files that the last :meth:`load_unloaded` found and the files it could not load.
     """
 
-    def __init__(self, lake: Lake, database: Database, elsewhere: Elsewhere = NOWHERE) -> None:
+    def __init__(self, lake: Lake, database: Database, personal_files: PersonalFiles = NO_FILES) -> None:
         self.problems: list[str] = []
-        self.elsewhere = elsewhere
+        self.personal_files = personal_files
         self.lake = lake
         self.database = database
 

@@ -29,7 +29,7 @@ class Batches(BatchWriter):
         published by a run that was late, are replaced by files without them.
         """
         self.complete_forgettings(now=now)
-        self.sweep_elsewhere()
+        self.sweep_personal_files()
         finished = self.load_unloaded(now=now, everywhere=everywhere)
         self._take_back_late_files(now)
         return finished
@@ -42,10 +42,10 @@ class Batches(BatchWriter):
             except StoreError as error:
                 log.warning("a person is only partly forgotten: %s; the next run continues", error.message)
 
-    def sweep_elsewhere(self) -> None:
+    def sweep_personal_files(self) -> None:
         """Delete what a late run has written into HOME of people who were forgotten."""
         if any_forgotten(self.database):
-            self.elsewhere.sweep(partial(kept_out, self.database), partial(all_people, self.database))
+            self.personal_files.sweep(partial(kept_out, self.database), partial(all_people, self.database))
 
     def _take_back_late_files(self, now: datetime) -> None:
         """Remove recently forgotten people from files of any month that are not loaded.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mood_core.domain.records import MOODS
-from mood_core.report.heard import Heard
+from mood_core.report.listen_arrays import ListenArrays
 
 _SHOWN = 12
 
@@ -56,9 +56,9 @@ def track_label(row: Any, listens: int = 0) -> TrackLabel:
     )
 
 
-def least_certain(heard: Heard) -> list[TrackLabel]:
+def least_certain(listens: ListenArrays) -> list[TrackLabel]:
     """The tracks whose most probable mood has the lowest probability by the model, more listens first."""
-    counts, known = heard.counts(), heard.known
+    counts, known = listens.counts(), listens.known
     by_model = np.array([row.label_source == "model" for row in known.rows], bool)
     here = np.flatnonzero((counts > 0) & (known.moods < len(MOODS)) & by_model)
     order = here[np.lexsort((-counts[here], known.chances[here].max(axis=1, initial=0)))][:_SHOWN]

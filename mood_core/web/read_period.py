@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from mood_core.report.heard import Heard, read_heard
+from mood_core.report.listen_arrays import ListenArrays, read_listen_arrays
 from mood_core.report.page_data import local_gap, page_rows, plain_rows
 from mood_core.report.period_answers import ANSWERS, played_ms
 from mood_core.report.queries import VIEWS, page_sql
@@ -54,11 +54,11 @@ def read_period(database: Database, account: Account, period: Period, today: dat
     with database.read() as connection:
         days = read_days(connection, account.user_id, period.first, period.last)
         before = read_days(connection, account.user_id, *_before(period, today))
-        heard = read_heard(connection, account.user_id, account.timezone, (period.first, period.last))
+        listens = read_listen_arrays(connection, account.user_id, account.timezone, (period.first, period.last))
         gaps = _gaps(connection, account, period)
         months = page_rows(connection, "page_months", _span(account, period))
         bounds = reach(connection, account.user_id)
-    ms = played_ms(heard)
+    ms = played_ms(listens)
     timed = ms >= 0
     return PeriodView(
         period,
@@ -67,10 +67,10 @@ def read_period(database: Database, account: Account, period: Period, today: dat
         mood_shares(days),
         mood_shares(before),
         minutes_of(int(ms[timed].sum())) if timed.any() else None,
-        {name: plain_rows(ANSWERS[name](heard)) for name in _LISTS},
-        least_certain(heard),
+        {name: plain_rows(ANSWERS[name](listens)) for name in _LISTS},
+        least_certain(listens),
         gaps,
-        _charts(account, period, days, heard, months),
+        _charts(account, period, days, listens, months),
     )
 
 
@@ -98,14 +98,14 @@ def read_gaps(connection: Connection, account: Account) -> list[dict[str, Any]]:
 
 
 def _charts(
-    account: Account, period: Period, days: Sequence[DayCount], heard: Heard, months: list[dict[str, Any]]
+    account: Account, period: Period, days: Sequence[DayCount], listens: ListenArrays, months: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """The data of the charts, in the form of :func:`mood_core.report.page_data.page_data`."""
     by_day: dict[str, dict[str, int]] = {}
     for one in days:
         if one.listens:
             by_day.setdefault(str(one.day), {})[one.mood[0]] = one.listens
-    answers: dict[str, Any] = {name: plain_rows(ANSWERS[name](heard)) for name in _CHARTS}
+    answers: dict[str, Any] = {name: plain_rows(ANSWERS[name](listens)) for name in _CHARTS}
     shown = {"label": period.dates, "first": min(by_day, default=""), "last": max(by_day, default="")}
     return {
         "questions": {name: {"view": VIEWS[name], "sql": page_sql(name)} for name in _QUERIES},

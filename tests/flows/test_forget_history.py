@@ -151,7 +151,7 @@ def _remove_what_is_written_late(home: Path) -> None:
     """Remove what the client of the test wrote since; a busy server stores its events later than it promises."""
     for _ in range(6):
         with Workspace() as workspace:
-            again = workspace.elsewhere.remove(ID, [NAME])
+            again = workspace.personal_files.remove(ID, [NAME])
         assert again.left == ()
         if not (found := _that_names_them(home)):
             break

@@ -19,7 +19,7 @@ from mood_core.store.queries.answer_rows import AnswerRows
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.answers.record_answer import record_answer, undo_answer
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.imports.achieved import achieved
+from mood_core.usecases.imports.label_coverage import label_coverage
 from mood_core.usecases.people.forget_person import forget_person
 from mood_core.usecases.upkeep.compact import compact
 from mood_core.usecases.upkeep.rebuild import rebuild
@@ -86,7 +86,7 @@ def test_an_answer_gives_a_track_a_label_but_no_features(migrated: Database, tmp
     batches.add(LISTENS, listens([(ADA, NOW, name) for name in ("known", "unknown", "refused", "lost")]), now=NOW)
     for track, given in (("known", "Happy"), ("unknown", "Calm"), ("refused", NONE)):
         answer(migrated, batches, track, given)
-    state = achieved(ADA, ImportRows(migrated))
+    state = label_coverage(ADA, ImportRows(migrated))
     assert (state.tracks, state.tracks_with_features, state.tracks_labelled) == (4, 2, 2)
     assert state.missing == {"none of these moods": 1, "features not asked for yet": 1}
 

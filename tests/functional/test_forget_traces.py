@@ -63,7 +63,7 @@ def test_forgets_that_another_run_completes_clear_quarantine_and_pictures(
 
         with workspace_of(standin) as workspace, monkeypatch.context() as patch:
             patch.setattr(PersonErasure, killed_at, killed)
-            patch.setattr("mood_core.app.traces.delete_quarantined_rows", lambda *_: 0)
+            patch.setattr("mood_core.app.home_files.delete_quarantined_rows", lambda *_: 0)
             with pytest.raises(Killed):
                 workspace.forget(user_id)
     assert first[0].exists()

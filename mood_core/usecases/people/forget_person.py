@@ -30,9 +30,9 @@ from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.collect_responses import drop_pending
-from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
 from mood_core.usecases.people.lake_complete import check_nothing_absent, check_nothing_unknown
 from mood_core.usecases.people.whom_to_forget import names_in
+from mood_core.usecases.personal_files import NO_FILES, PersonalFiles
 from mood_core.usecases.remove_rows import replace_by
 
 Predicate = Callable[[pa.Table], pa.ChunkedArray]
@@ -67,14 +67,14 @@ def forget_person(
     owner: str,
     now: datetime,
     called: str = "",
-    elsewhere: Elsewhere = NOWHERE,
+    personal_files: PersonalFiles = NO_FILES,
     without: Collection[str] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> ForgetReport:
     """Forget ``user_id`` everywhere. Idempotent; the next run of anything completes an interrupted one.
 
-    The tombstone is written first: from then on no row of the person is stored, loaded or rebuilt. Data ``elsewhere``
-    are deleted before the person's last row.
+    The tombstone is written first: from then on no row of the person is stored, loaded or rebuilt. Data in
+    ``personal_files`` are deleted before the person's last row.
 
     Args:
         user_id: The person.
@@ -83,7 +83,7 @@ def forget_person(
         owner: This run, as the owner of leases.
         now: The current time.
         called: Another name of the person, which is deleted from Prefect's history too.
-        elsewhere: Data outside lake and SQL.
+        personal_files: Data outside lake and SQL.
         without: Files of the ledger that are lost.
         progress: Is called with the name of each dataset.
 
@@ -101,7 +101,7 @@ def forget_person(
         before = tombstone_of(database, user_id)
         PersonErasure(database).begin(user_id, owner, now=now)
         batches.add_tombstone(user_id, now=now)
-        report = _forget(user_id, lake, database, now, elsewhere, progress, called)
+        report = _forget(user_id, lake, database, now, personal_files, progress, called)
     if before is not None and before.in_force:
         report.forgotten_before = f"{before.forgotten_at:%Y-%m-%d}"
     return report
@@ -121,7 +121,7 @@ def complete_forgetting(user_id: str, batches: BatchWriter, *, now: datetime, wa
         if user_id in half_forgotten(batches.database):  # another process may have completed it while this one waited
             batches.load_unloaded(now=now, everywhere=True)
             batches.add_tombstone(user_id, now=now)
-            _forget(user_id, batches.lake, batches.database, now, batches.elsewhere, lambda _: None)
+            _forget(user_id, batches.lake, batches.database, now, batches.personal_files, lambda _: None)
 
 
 def _forget(
@@ -129,7 +129,7 @@ def _forget(
     lake: Lake,
     database: Database,
     now: datetime,
-    elsewhere: Elsewhere,
+    personal_files: PersonalFiles,
     progress: Callable[[str], None],
     called: str = "",
 ) -> ForgetReport:
@@ -144,7 +144,7 @@ def _forget(
         rows.remove(OF_TRACKS, lambda table: _is_in(table, "track_id", own))
     if unknown := erasure.own_names(user_id):
         rows.remove([RESOLUTIONS], lambda table: _is_unknown(table, unknown))
-    removed = elsewhere.remove(user_id, sorted(names - {""}), known)
+    removed = personal_files.remove(user_id, sorted(names - {""}), known)
     report = rows.report
     report.runs = removed.runs
     report.listens, report.local_files = erasure.end(user_id, own, unknown)

@@ -17,8 +17,8 @@ from mood_core.errors import StoreBusy, StoreError
 from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import may_live
 from mood_core.text.words_of_a_person import WordsOfAPerson
-from mood_core.usecases.elsewhere import Removed
 from mood_core.usecases.people.run_history_rows import HistoryRows, runs_of_strangers
+from mood_core.usecases.personal_files import Removed
 
 _DATABASE = "prefect.db"
 _KEPT = ("server-password", "server.lock")

@@ -21,7 +21,7 @@ from mood_core.store.loading.load import load_batch
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.import_records import ImportRecords
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
+from mood_core.usecases.personal_files import NO_FILES, PersonalFiles
 from mood_core.usecases.remove_rows import clean_lake, publish
 
 MERGED = (LISTENS, AUDIO_FEATURES, ESTIMATED_FEATURES, MOODS, MOOD_ANSWERS)
@@ -54,7 +54,7 @@ def compact(
     *,
     now: datetime,
     before: str | None = None,
-    elsewhere: Elsewhere = NOWHERE,
+    personal_files: PersonalFiles = NO_FILES,
     progress: Callable[[str, float], None] = lambda _what, _share: None,
 ) -> CompactReport:
     """Merge the files of every month before ``before`` (YYYY-MM) into few; by default of all but the current month.
@@ -63,8 +63,8 @@ def compact(
     Readers always see the rows either of the old files or of the new one, and the ledger follows in one transaction.
     Safe to rerun after a crash. Files that are damaged or not loaded are skipped.
 
-    ``elsewhere`` has the data about people outside lake and SQL. ``progress`` is called with a dataset and the share of
-    its files, 0-1, that is merged.
+    ``personal_files`` has the data about people outside lake and SQL. ``progress`` is called with a dataset and the
+    share of its files, 0-1, that is merged.
 
     Raises:
         StoreBusy: Another process is rewriting the lake.
@@ -72,9 +72,9 @@ def compact(
         StoreError: The lake or the database fails; no row is lost.
     """
     with named_lock(database, NamedLock.UPKEEP):
-        batches = Batches(lake, database, elsewhere)
+        batches = Batches(lake, database, personal_files)
         batches.complete_forgettings(now=now)
-        batches.sweep_elsewhere()
+        batches.sweep_personal_files()
         return _compact(lake, database, now, before, progress)
 
 

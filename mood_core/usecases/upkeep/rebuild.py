@@ -12,7 +12,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.loading.forgotten_rows import all_tombstones
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.elsewhere import NOWHERE, Elsewhere
+from mood_core.usecases.personal_files import NO_FILES, PersonalFiles
 from mood_core.usecases.remove_rows import clean_lake
 from mood_core.usecases.upkeep.fill_database import fill_database
 from mood_core.usecases.upkeep.verify_lake import Finding, Progress, verify_files
@@ -35,13 +35,13 @@ def rebuild(
     *,
     now: datetime,
     skip_damaged: bool = False,
-    elsewhere: Elsewhere = NOWHERE,
+    personal_files: PersonalFiles = NO_FILES,
     progress: Progress = lambda *_: None,
 ) -> RebuildReport:
     """Replace all rows that come from the lake, in one transaction: readers see the old rows until its end.
 
     Rows of forgotten people are never loaded. Accounts, tokens and the choice of the current model are not in the lake:
-    they stay if the database has them. ``elsewhere`` has the data about people outside lake and SQL.
+    they stay if the database has them. ``personal_files`` has the data about people outside lake and SQL.
 
     Raises:
         BatchCorrupt: A file is missing, damaged or foreign, without ``skip_damaged``; nothing is changed.
@@ -49,9 +49,9 @@ def rebuild(
         StoreError: The database or the lake fails; nothing is changed.
     """
     with named_lock(database, NamedLock.UPKEEP):
-        batches = Batches(lake, database, elsewhere)
+        batches = Batches(lake, database, personal_files)
         batches.complete_forgettings(now=now)
-        batches.sweep_elsewhere()
+        batches.sweep_personal_files()
         lost = verify_files(lake, database).lost
         if lost and not skip_damaged:
             raise BatchCorrupt(_sentence(lost))

@@ -11,15 +11,15 @@ from urllib.parse import unquote
 from mood_core.files.private import file_stem
 from mood_core.report.page import shows_person
 from mood_core.report.recap_picture import FOLDER, forget_pictures
-from mood_core.usecases.elsewhere import Elsewhere, Gone, Removed
 from mood_core.usecases.people.run_history import remove_from_history
+from mood_core.usecases.personal_files import Gone, PersonalFiles, Removed
 from mood_core.usecases.quarantine import delete_quarantined_rows
 
 _ROWS = re.compile(r"(?P<stem>.+)-[0-9a-f]{12}\.ndjson")
 _PICTURE = re.compile(r"(?P<stem>.+)\.png")
 
 
-class Traces(Elsewhere):
+class HomeFiles(PersonalFiles):
     """The files in the folder ``home``; ``quarantine`` is the folder of malformed rows."""
 
     def __init__(self, home: Path, quarantine: Path) -> None:

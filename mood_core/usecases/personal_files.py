@@ -21,7 +21,7 @@ class Removed:
     left: tuple[str, ...] = ()
 
 
-class Elsewhere:
+class PersonalFiles:
     """The files in HOME that contain or name people. This base class has none."""
 
     def remove(
@@ -47,4 +47,4 @@ class Elsewhere:
         return 0
 
 
-NOWHERE = Elsewhere()
+NO_FILES = PersonalFiles()

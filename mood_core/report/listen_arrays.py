@@ -28,7 +28,7 @@ _ORIGIN = ("label_source", "feature_source", "model_version", "unlabelled_reason
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeardTracks:
+class TrackArrays:
     """The tracks of a person, in the database's order of their ids.
 
     ``rows`` are those of the statement ``report_tracks``; ``moods`` (m,): indices of moods, or :data:`NO_MOOD`;
@@ -49,7 +49,7 @@ class HeardTracks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class ListenArrays:
     """The n listens of one person in a period.
 
     ``days`` (n,): local days since 1970-01-01; ``hours`` (n,): local hours since Monday 0 h; ``tracks`` (n,): indices
@@ -60,9 +60,9 @@ class Heard:
     hours: NDArray[np.int64]
     tracks: NDArray[np.int64]
     ms_played: NDArray[np.int64]
-    known: HeardTracks
+    known: TrackArrays
 
-    def between(self, first: date, last: date) -> Heard:
+    def between(self, first: date, last: date) -> ListenArrays:
         """The listens of the local days ``first`` to ``last``, both included."""
         begin, end = day_number(first), day_number(last)
         here = (self.days >= begin) & (self.days <= end)
@@ -74,7 +74,9 @@ class Heard:
         return np.bincount(self.tracks, minlength=len(self.known.rows))
 
 
-def read_heard(connection: Connection, user_id: str, timezone: str, days: tuple[date, date] | None = None) -> Heard:
+def read_listen_arrays(
+    connection: Connection, user_id: str, timezone: str, days: tuple[date, date] | None = None
+) -> ListenArrays:
     """All listens of a person, or those of the local days from the first to the last of ``days``."""
     numbers = _numbers(connection, user_id, days and local_span(days, timezone))
     local_s = numbers[:, 0] // 1000 + offsets_of(connection, timezone, numbers[:, 0] // 1000)
@@ -83,10 +85,10 @@ def read_heard(connection: Connection, user_id: str, timezone: str, days: tuple[
     order = np.empty(len(keys), np.int64)
     order[np.searchsorted(keys, [row.track_key for row in known.rows])] = np.arange(len(known.rows))
     # 1970-01-01 was a Thursday.
-    return Heard(local_s // 86_400, (local_s // 3600 + 72) % _WEEK_H, order[places], numbers[:, 2], known)
+    return ListenArrays(local_s // 86_400, (local_s // 3600 + 72) % _WEEK_H, order[places], numbers[:, 2], known)
 
 
-def _known(result: Result[Any]) -> HeardTracks:
+def _known(result: Result[Any]) -> TrackArrays:
     rows = result.all()
     columns = dict(zip(result.keys(), zip(*rows, strict=True) if rows else repeat(()), strict=False))
     origins = list(zip(*(columns[name] for name in _ORIGIN), strict=True))
@@ -96,7 +98,7 @@ def _known(result: Result[Any]) -> HeardTracks:
     by_person = np.array([source == "person" for source in columns["label_source"]], np.bool_)
     chances = np.array([columns[f"p_{mood.lower()}"] for mood in MOODS], np.float64).T
     labels, one_of_each = np.unique(numbers["label_place"], return_index=True)
-    return HeardTracks(
+    return TrackArrays(
         rows,
         moods,
         (moods < NO_MOOD) & ~by_person,

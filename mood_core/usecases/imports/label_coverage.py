@@ -9,7 +9,7 @@ from mood_core.store.queries.import_rows import ImportRows
 
 
 @dataclass(frozen=True, slots=True)
-class Achieved:
+class LabelCoverage:
     """All stored listens of a person, from any source.
 
     A person's own answer labels a track without features. ``missing`` counts the tracks without a label by the reason;
@@ -35,12 +35,12 @@ NO_FEATURES, LOCAL_FILE = "no features known", "local file"
 """Reasons of the view that files of the person can remove."""
 
 
-def achieved(user_id: str, rows: ImportRows) -> Achieved:
+def label_coverage(user_id: str, rows: ImportRows) -> LabelCoverage:
     """Count what is stored of a person."""
     by_reason = rows.tracks_by_reason(user_id)
     missing = {reason: tracks for reason, tracks, _, _ in by_reason if reason is not None}
     labelled = sum(tracks for reason, tracks, _, _ in by_reason if reason is None)
-    return Achieved(
+    return LabelCoverage(
         listens=sum(listens for *_, listens in by_reason),
         tracks=labelled + sum(missing.values()),
         tracks_with_features=sum(featured for _, _, featured, _ in by_reason),
