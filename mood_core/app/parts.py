@@ -205,10 +205,11 @@ class Parts:
 
     def listen_client(self, user_id: str) -> ListenClient:
         """The client of an account, for the service that it is pulled from."""
-        service = self.accounts.service(user_id)
-        return (
-            self.spotify.for_user(user_id) if service is Service.SPOTIFY else self.histories.for_user(user_id, service)
-        )
+        stored = self.tokens.read(user_id)
+        service = stored.service if stored else self.accounts.service(user_id)
+        if service is Service.SPOTIFY:
+            return self.spotify.for_user(user_id, stored)
+        return self.histories.for_user(user_id, service)
 
     def lock(self, what: NamedLock) -> AbstractContextManager[None]:
         """Hold the exclusive lock ``what`` of this database; see :mod:`mood_core.store.locks.named_locks`."""

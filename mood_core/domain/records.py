@@ -150,10 +150,11 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """An account's encrypted token; ``version`` increases with every write."""
+    """An account's encrypted token; ``version`` increases with every write. ``service`` accepts it."""
 
     ciphertext: bytes
     version: int
+    service: Service = Service.SPOTIFY
 
 
 def to_ms(time: datetime) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ def to_table(dataset: Dataset, records: Iterable[Any]) -> pa.Table:
         BatchCorrupt: A text is not valid Unicode, such as a lone surrogate.
     """
     rows = list(records)
-    return _table(dataset, {field.name: [_value(row, field) for row in rows] for field in dataset.schema})
+    return _table(dataset, {field.name: _values(rows, field.name, field.nullable) for field in dataset.schema})
 
 
 def users_table(users: Iterable[User], recorded_at: datetime) -> pa.Table:
@@ -32,8 +33,8 @@ def users_table(users: Iterable[User], recorded_at: datetime) -> pa.Table:
     return _table(USERS, {**given, "recorded_at": [recorded_at] * len(rows)})
 
 
-def _value(record: Any, field: pa.Field) -> Any:
-    return getattr(record, field.name, None) if field.nullable else getattr(record, field.name)
+def _values(records: Iterable[Any], name: str, nullable: bool) -> list[Any]:
+    return [getattr(record, name, None) for record in records] if nullable else list(map(attrgetter(name), records))
 
 
 def _table(dataset: Dataset, values: Mapping[str, list[Any]]) -> pa.Table:

@@ -26,6 +26,7 @@ from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from mood_core.domain.records import StoredToken
 from mood_core.errors import ConfigError, ReauthorisationNeeded, StoreError, Unavailable
 from mood_core.http.retry import RetryPolicy
 from mood_core.spotify.failures import SOURCE
@@ -86,6 +87,7 @@ class AccountTokens:
         issuer: the services that receive tokens; a stored token of other services is refused.
         retry: the retry policy of refreshes; its ``sleep`` is used for all waits.
         clock: this machine's time, aware UTC.
+        stored: the stored token, if it was just read.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class AccountTokens:
         issuer: Issuer = SPOTIFY,
         retry: RetryPolicy | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        stored: StoredToken | None = None,
     ) -> None:
         self._user_id = user_id
         self._repository = repository
@@ -107,6 +110,7 @@ class AccountTokens:
         self._retry = retry if retry is not None else RetryPolicy()
         self._clock = clock
         self._owner = uuid4().hex
+        self._stored = stored
         self._held: _Held | None = None
         self._unsaved: tuple[Token, int] | None = None
         self._is_leased = False
@@ -193,7 +197,8 @@ class AccountTokens:
         return held.token.is_fresh(self._clock()) and held.token.access_token != rejected
 
     def _read(self) -> _Held:
-        stored = self._repository.read(self._user_id)
+        stored = self._stored or self._repository.read(self._user_id)
+        self._stored = None  # another worker may replace it
         if stored is None:
             raise ReauthorisationNeeded(
                 f"Account {self._user_id} has no token; run `moodlog connect` for it.", source=SOURCE

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import spotipy
 
 from mood_core.domain.listen_window import ListenWindow, SkippedItem
-from mood_core.domain.records import Track
+from mood_core.domain.records import StoredToken, Track
 from mood_core.domain.spotify_ids import is_safe_id
 from mood_core.errors import AccessDenied, InputError, NotFound, ReauthorisationNeeded
 from mood_core.http.call_ledger import CallLedger, NullCallLedger
@@ -178,9 +178,9 @@ class SpotifyClients:
         self._accounts = accounts_pool(app, ledger)
         self.token_service = TokenService(self._accounts, self._retry, clock)
 
-    def for_user(self, user_id: str) -> SpotifyClient:
-        """A client of an account with a stored token."""
-        return SpotifyClient(user_id, self._tokens_of(user_id), self._pool, self._retry)
+    def for_user(self, user_id: str, stored: StoredToken | None = None) -> SpotifyClient:
+        """A client of an account with a stored token; ``stored`` if it was just read."""
+        return SpotifyClient(user_id, self._tokens_of(user_id, stored), self._pool, self._retry)
 
     def try_permission(self, user_id: str) -> None:
         """Refresh the stored token of the account. If Spotify accepts it, the account is active again.
@@ -202,7 +202,7 @@ class SpotifyClients:
         """
         self._tokens_of(user_id).check_stored()
 
-    def _tokens_of(self, user_id: str) -> AccountTokens:
+    def _tokens_of(self, user_id: str, stored: StoredToken | None = None) -> AccountTokens:
         return AccountTokens(
             user_id,
             self._repository,
@@ -211,6 +211,7 @@ class SpotifyClients:
             issuer=self._issuer,
             retry=self._retry,
             clock=self._clock,
+            stored=stored,
         )
 
     def for_token(self, token: Token) -> SpotifyClient:

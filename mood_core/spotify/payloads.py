@@ -64,9 +64,10 @@ def parse_window(payload: object, user_id: str) -> ListenWindow:
     listens: dict[tuple[datetime, str], Listen] = {}
     tracks: dict[str, Track] = {}
     skipped: list[SkippedItem] = []
-    for position, item in enumerate(items):
+    times = [utc_time(item.get("played_at")) if isinstance(item, dict) else None for item in items]
+    for position, (item, played_at) in enumerate(zip(items, times, strict=True)):
         try:
-            listen, track = _listen(item, user_id)
+            listen, track = _listen(item, user_id, played_at)
         except _Skip as skip:
             skipped.append(SkippedItem(skip.reason, position, skip.detail))
             continue
@@ -80,7 +81,7 @@ def parse_window(payload: object, user_id: str) -> ListenWindow:
         tracks=tuple(tracks[track_id] for track_id in dict.fromkeys(listen.track_id for listen in ordered)),
         skipped=tuple(skipped),
         full=len(items) >= WINDOW_SIZE,
-        oldest_at=min(_times(items), default=None),
+        oldest_at=min(filter(None, times), default=None),
     )
 
 
@@ -160,10 +161,9 @@ def _entry(item: object, position: int) -> Track | SkippedItem:
         return SkippedItem(skip.reason, position, skip.detail)
 
 
-def _listen(item: object, user_id: str) -> tuple[Listen, Track]:
+def _listen(item: object, user_id: str, played_at: datetime | None) -> tuple[Listen, Track]:
     fields = _object(item, "the item is not an object")
     track = _track(fields.get("track"))
-    played_at = utc_time(fields.get("played_at"))
     if played_at is None:
         raise _Skip(SkipReason.MALFORMED, "played_at is not a time with a zone")
     return Listen(user_id, played_at, track.track_id, ListenSource.RECENTLY_PLAYED), track
@@ -203,11 +203,6 @@ def _object(value: object, otherwise: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise _Skip(SkipReason.MALFORMED, otherwise)
     return value
-
-
-def _times(items: Sequence[object]) -> list[datetime]:
-    times = (utc_time(item.get("played_at")) for item in items if isinstance(item, dict))
-    return [time for time in times if time is not None]
 
 
 def _items(payload: object, endpoint: str) -> list[object]:

@@ -31,15 +31,6 @@ WHERE
     AND (p.track_key IS NULL OR s.source = :source)
 ORDER BY p.ended_at_ms, p.artist, p.title;
 
--- name: listens_since
--- A person's listens from a time on: time and track.
-SELECT
-    l.played_at_ms,
-    t.track_id
-FROM listens AS l
-INNER JOIN tracks AS t ON l.track_key = t.track_key
-WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND l.played_at_ms >= :since;
-
 -- name: plays_since
 -- A person's listens from a time on with their tracks, oldest first.
 SELECT

@@ -1,10 +1,11 @@
 -- Encrypted tokens: replaced only if no other process has replaced them meanwhile, and refreshed under a lease.
 
 -- name: stored_token
--- An account's token and its version.
+-- An account's token, its version and its service.
 SELECT
     token,
-    token_version
+    token_version,
+    service
 FROM _accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND token IS NOT NULL;
 

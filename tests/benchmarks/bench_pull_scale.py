@@ -37,6 +37,7 @@ def main(accounts: int, threads: int, dialect: str, ways: Sequence[str]) -> None
     """Connect everybody, then pull them in each way."""
     say(f"{accounts} accounts, {threads} threads, {LATENCY_S * 1000:.0f} ms a call, {dialect}")
     say("way            wall s    CPU s  stand-in   server  peak MB  grown MB   listens")
+    costs: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         standin, process = stack.enter_context(standin_running(accounts))
         people = Path(folder, "people.json")
@@ -54,7 +55,12 @@ def main(accounts: int, threads: int, dialect: str, ways: Sequence[str]) -> None
                 f"{way:12} {cost['wall']:8.2f} {cost['cpu']:8.2f} {cost['standin']:9.2f} {cost.get('server', 0.0):8.2f}"
                 f" {cost['peak']:8.0f} {cost['grown']:9.0f} {cost['listens']:9.0f}"
             )
+            costs[way] = cost
             shutil.rmtree(home, ignore_errors=True)
+    if "core" in costs:
+        say(f"core: {1000 * costs['core']['cpu'] / accounts:.2f} ms of CPU for each account")
+    if {"core", "flow"} <= costs.keys():
+        say("flow / core: " + ", ".join(f"{costs['flow'][of] / costs['core'][of]:.2f} {of}" for of in ("wall", "cpu")))
 
 
 def calls(people: Path) -> int:

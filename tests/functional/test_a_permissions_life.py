@@ -36,7 +36,7 @@ def _warned(report: NightReport) -> dict[str, int | None]:
 
 
 def _count(workspace: Workspace, user_id: str) -> int:
-    return len(workspace.listens.stored_since(user_id, NOW - timedelta(days=365)))
+    return len(workspace.listens.plays_since(user_id, NOW - timedelta(days=365)))
 
 
 def test_a_permission_is_warned_of_ends_and_is_renewed(

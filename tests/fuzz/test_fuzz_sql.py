@@ -62,7 +62,7 @@ def test_any_question(
         account = Account(who, who, "UTC", NOW, "unconnected", None, None, None, None, None)
         assert not read_recap(database, account, period_with(Unit.WEEK, date(2026, 8, 3)), NOW).total
     with one_sentence():
-        assert not ListenStore(database).stored_since(who, NOW)
+        assert not ListenStore(database).plays_since(who, NOW)
     with one_sentence():
         assert TokenRows(database).read(who) is None
     assert all_digests(database) == digests

@@ -65,9 +65,6 @@ class Shelf:
     def newest_before(self, user_id: str, before: datetime) -> datetime | None:
         return max((at for at, *_ in self.listens if at < before), default=None)
 
-    def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]:
-        return {(at, track) for at, track, *_ in self.listens if at >= since}
-
     def plays_since(self, user_id: str, since: datetime) -> list[Stored]:
         return [
             (Listen(user_id, at, track, source, ms), _track(track))

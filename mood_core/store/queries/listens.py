@@ -28,11 +28,6 @@ class ListenStore:
         newest = self._database.scalar(query("newest_listen_before"), {"id": user_id, "moment": to_ms(before)})
         return None if newest is None else from_ms(newest)
 
-    def stored_since(self, user_id: str, since: datetime) -> set[tuple[datetime, str]]:
-        """(played_at, track id) of a person's stored listens from ``since`` on."""
-        rows = self._database.rows(query("listens_since"), {"id": user_id, "since": to_ms(since)})
-        return {(from_ms(row.played_at_ms), row.track_id) for row in rows}
-
     def plays_since(self, user_id: str, since: datetime, until: datetime | None = None) -> list[tuple[Listen, Track]]:
         """A person's stored listens from ``since`` on with their tracks, oldest first; at most until ``until``."""
         values = {"id": user_id, "since": to_ms(since), "until": until and to_ms(until)}

@@ -32,7 +32,7 @@ class TokenRows:
     def read(self, user_id: str) -> StoredToken | None:
         """The account's stored token; None without one."""
         rows = self._database.rows(query("stored_token"), {"id": user_id})
-        return StoredToken(bytes(rows[0].token), rows[0].token_version) if rows else None
+        return StoredToken(bytes(rows[0].token), rows[0].token_version, Service(rows[0].service)) if rows else None
 
     def write(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -40,6 +41,8 @@ def known_plays(window: ListenWindow, unknown: Sequence[Listen], stored: Sequenc
         unknown: its listens without a stored listen of the same time and track.
         stored: the stored listens from :func:`reach` before the first of ``unknown`` on.
     """
+    if not stored or not unknown:
+        return set()
     named = _Songs([*(track for _, track in stored), *window.tracks])
     shown = {_key(listen) for listen in window.listens}
     missing = [listen for listen, _ in stored if _is_polled(listen) and _key(listen) not in shown]
@@ -59,11 +62,11 @@ def known_plays(window: ListenWindow, unknown: Sequence[Listen], stored: Sequenc
 def _matching(unknown: Sequence[Listen], missing: Sequence[Listen], named: _Songs, rule: Rule) -> set[Key]:
     """The keys of the ``unknown`` listens that are one of the ``missing`` ones by ``rule``."""
     found: set[Key] = set()
-    for song in {named(listen)[0] for listen in unknown}:
-        new = [listen for listen in unknown if named(listen)[0] == song]
-        old = [play for each, play in map(named, missing) if each == song]
-        matched = align(old, [named(listen)[1] for listen in new], rule)
-        found |= {_key(listen) for listen, place in zip(new, matched, strict=True) if place is not None}
+    old, new = named.by_song(missing), named.by_song(unknown)
+    for song in old.keys() & new.keys():
+        keys, plays = zip(*new[song], strict=True)
+        matched = align([play for _, play in old[song]], plays, rule)
+        found |= {key for key, place in zip(keys, matched, strict=True) if place is not None}
     return found
 
 
@@ -77,6 +80,14 @@ class _Songs:
     def __call__(self, listen: Listen) -> _Named:
         play = Play(to_ms(listen.played_at), listen.ms_played, listen.source, self._durations.get(listen.track_id))
         return self._songs.get(listen.track_id, listen.track_id), play
+
+    def by_song(self, listens: Sequence[Listen]) -> dict[str, list[tuple[Key, Play]]]:
+        """The keys and plays of ``listens`` by song, in their order."""
+        found: dict[str, list[tuple[Key, Play]]] = defaultdict(list)
+        for listen in listens:
+            song, play = self(listen)
+            found[song].append((_key(listen), play))
+        return found
 
 
 def _start_ms(play: Play) -> int:

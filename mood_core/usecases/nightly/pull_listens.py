@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from mood_core.domain.listen_window import HistoryClient, ListenClient, ListenWindow
 from mood_core.domain.recent_window import merge_window, split_future
@@ -141,11 +141,12 @@ class PullListens:
         breaker = breakers[Service.SPOTIFY]
         try:
             client = self.client_of(user_id)
-            breaker = breakers[client.service if isinstance(client, HistoryClient) else Service.SPOTIFY]
+            history = _history_client(client)
+            breaker = breakers[Service.SPOTIFY if history is None else history.service]
             if breaker.reason is not None:
                 return breaker.not_called(user_id)
-            if isinstance(client, HistoryClient):
-                return self._read_history(user_id, client, breaker, now, progress)
+            if history is not None:
+                return self._read_history(user_id, history, breaker, now, progress)
             window = client.recently_played()
         except StoreError:
             raise
@@ -190,16 +191,18 @@ class PullListens:
             listens = plural(quarantined, "listen")
             log.warning("account %s: %s quarantined: the time is in the future", user_id, listens)
         oldest = window.oldest_at
-        stored = self.stored.stored_since(user_id, oldest) if oldest else set()
+        near = self.stored.plays_since(user_id, oldest - reach(window)) if oldest else []
+        stored = {(listen.played_at, listen.track_id) for listen, _ in near if oldest and listen.played_at >= oldest}
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
-        plays = self.stored.plays_since(user_id, unknown[0].played_at - reach(window)) if unknown else []
+        since = unknown[0].played_at - reach(window) if unknown else None
+        plays = [play for play in near if since and play[0].played_at >= since]
         merged = merge_window(
             user_id,
             window.listens,
             full=window.full,
             oldest_at=oldest,
             stored=stored | known_plays(window, unknown, plays),
-            before=self._before(user_id, window, unknown, plays),
+            before=self._before(user_id, window, unknown, plays, near),
             now=now,
         )
         heard = {listen.track_id for listen in merged.new}
@@ -210,14 +213,20 @@ class PullListens:
         return PullOutcome(user_id, len(merged.new), len(window.skipped) + quarantined, merged.gap is not None)
 
     def _before(
-        self, user_id: str, window: ListenWindow, unknown: Sequence[Listen], plays: Sequence[Stored]
+        self,
+        user_id: str,
+        window: ListenWindow,
+        unknown: Sequence[Listen],
+        plays: Sequence[Stored],
+        near: Sequence[Stored],
     ) -> datetime | None:
         """The newest stored listen before the window; None without one, or if no listen can be missing between."""
         oldest = window.oldest_at
         is_all_stored = bool(window.listens) and not unknown
         if oldest is None or not window.full or is_all_stored or covers(plays, oldest):
             return None
-        return self.stored.newest_before(user_id, oldest)
+        times = (listen.played_at for listen, _ in near if listen.played_at < oldest)
+        return max(times, default=None) or self.stored.newest_before(user_id, oldest)
 
     def _flush(self, pending: _Pending, now: datetime) -> None:
         if self.dry_run or not pending.outcomes:
@@ -253,6 +262,11 @@ class PullListens:
             self.accounts.troubled([user_id], error.message)
         wait_s = getattr(error, "retry_after_s", None)
         return PullOutcome(user_id, problem=error.message, exit_code=error.exit_code, retry_after_s=wait_s)
+
+
+def _history_client(client: ListenClient) -> HistoryClient | None:
+    """``client`` if it reads a whole history. An isinstance of the protocol takes longer than a query."""
+    return cast(HistoryClient, client) if hasattr(client, "played_before") else None
 
 
 def _in_the_future(listen: Listen) -> tuple[dict[str, Any], object]:
