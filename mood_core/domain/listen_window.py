@@ -81,6 +81,7 @@ class ListenWindow:
         next_before: for a history, the time before which the next page begins; None if no item has a time.
         history_starts_at: the oldest play of the whole history; None if the service does not report it.
         history_plays: the number of plays of the requested period; None if the service does not report it.
+        other_names: ``tracks`` again under the other names that they have in the response.
     """
 
     listens: tuple[Listen, ...]
@@ -92,6 +93,7 @@ class ListenWindow:
     next_before: datetime | None = None
     history_starts_at: datetime | None = None
     history_plays: int | None = None
+    other_names: tuple[Track, ...] = ()
 
     @property
     def times(self) -> list[datetime]:

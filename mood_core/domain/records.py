@@ -95,6 +95,15 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackName:
+    """A name of a track; ``artist`` may be several, joined by commas."""
+
+    track_id: str
+    artist: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """One play of one track by one person. The natural key is (user_id, played_at, track_id)."""
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from mood_core.domain.bounds import LONGEST_NAME_BYTES
+from mood_core.domain.records import TrackName
 
 _GUESTS = re.compile(
     r"\s*[(\[【](?:feat\.?|ft\.?|featuring|w/|with(?!\s(?:me|you|u|us|him|her|them|it|my|your|a|out)\b))\s[^)\]】]*[)\]】]"
@@ -65,6 +68,36 @@ def cumulative_artists(artists: Sequence[str]) -> list[str]:
 def one_name(title: str, artists: str) -> str:
     """A key that all recordings of one title by the main artist of "A, B" share; empty without a title."""
     return f"{plain_artist(artists.partition(', ')[0])}\n{plain_title(title)}" if title else ""
+
+
+def other_names(seen: Iterable[TrackName], stored: Iterable[TrackName]) -> list[TrackName]:
+    """The names in ``seen`` that no ``stored`` or earlier name of the track equals, with those that a track had before.
+
+    The first name of a track that has none is its description, not another name.
+    """
+    names: dict[str, list[TrackName]] = {}
+    spelled: dict[str, set[tuple[str, str]]] = {}
+    for name in stored:
+        names.setdefault(name.track_id, []).append(name)
+        spelled.setdefault(name.track_id, set()).update(_spellings(name))
+    result: dict[TrackName, None] = {}
+    for name in seen:
+        spellings = _spellings(name)
+        known = spelled.setdefault(name.track_id, spellings)
+        before = names.setdefault(name.track_id, [name])
+        if not spellings <= known:
+            known |= spellings
+            result |= dict.fromkeys([*before, name])
+    return [name for name in result if _fits(name)]
+
+
+def _spellings(name: TrackName) -> set[tuple[str, str]]:
+    title = plain_title(name.title)
+    return {(artist, title) for artist in artist_spellings(name.artist)}
+
+
+def _fits(name: TrackName) -> bool:
+    return all(0 < len(text.encode()) <= LONGEST_NAME_BYTES for text in (name.artist, name.title))
 
 
 def _plain(text: str) -> str:

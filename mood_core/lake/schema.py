@@ -69,6 +69,14 @@ TRACKS = _dataset(
     _field("kind", _ID, "track, or local for a person's own file"),
 )
 
+TRACK_NAMES = _dataset(
+    "track_names",
+    ("track_id", "artist", "title"),
+    _field("track_id", pa.string(), "the track"),
+    _field("artist", pa.string(), "artists as another export or service spells them, joined by commas"),
+    _field("title", pa.string(), "title as another export or service spells it"),
+)
+
 LISTENS = _dataset(
     "listens",
     ("user_id", "played_at", "track_id"),
@@ -218,6 +226,7 @@ DATASETS: dict[str, Dataset] = {
         FORGOTTEN,
         USERS,
         TRACKS,
+        TRACK_NAMES,
         LISTENS,
         GAPS,
         AUDIO_FEATURES,

@@ -61,16 +61,25 @@ def window_of_scrobbles(scrobbles: Sequence[Scrobble], user_id: str, source: Lis
     listens: dict[tuple[datetime, str], Listen] = {}
     tracks: dict[str, Track] = {}
     names: list[NamedPlay] = []
+    others: dict[tuple[str, str, tuple[str, ...]], Track] = {}
     for each in scrobbles:
         track = each.track
         if track is None:
             names.append(_named(each, user_id, source))
             continue
         listens[each.started_at, track.track_id] = Listen(user_id, each.started_at, track.track_id, source)
-        tracks.setdefault(track.track_id, track)
+        first = tracks.setdefault(track.track_id, track)
+        if (first.name, first.artists) != (track.name, track.artists):
+            others[track.track_id, track.name, track.artists] = track
     oldest = scrobbles[0].started_at if scrobbles else None
     return ListenWindow(
-        tuple(listens.values()), tuple(tracks.values()), (), full=False, oldest_at=oldest, named=tuple(names)
+        tuple(listens.values()),
+        tuple(tracks.values()),
+        (),
+        full=False,
+        oldest_at=oldest,
+        named=tuple(names),
+        other_names=tuple(others.values()),
     )
 
 

@@ -128,6 +128,7 @@ WHERE
     AND track_key NOT IN (SELECT track_key FROM listens)
     AND track_key NOT IN (SELECT track_key FROM named_plays WHERE track_key IS NOT NULL)
     AND track_key NOT IN (SELECT track_key FROM resolutions WHERE track_key IS NOT NULL)
+    AND track_key NOT IN (SELECT track_key FROM track_names)
     AND track_key NOT IN (SELECT track_key FROM audio_features)
     AND track_key NOT IN (SELECT track_key FROM estimated_features)
     AND track_key NOT IN (SELECT track_key FROM feature_misses)

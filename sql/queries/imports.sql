@@ -41,14 +41,33 @@ WHERE
 ORDER BY l.played_at_ms, t.track_id;
 
 -- name: track_names
--- Title and artists of every track that has them, ordered by id.
+-- Title and artists of every track that has them, ordered by id; a track with several names has a row for each.
 SELECT
     track_id,
     name,
     artists
 FROM tracks
 WHERE name <> '' AND kind = 'track'
+UNION
+SELECT
+    t.track_id,
+    n.title AS name,
+    n.artist AS artists
+FROM track_names AS n
+INNER JOIN tracks AS t ON n.track_key = t.track_key
+WHERE t.kind = 'track'
 ORDER BY track_id;
+
+-- name: other_names
+-- Every name of the tracks that have several.
+SELECT
+    t.track_id,
+    n.title,
+    n.artist
+FROM track_names AS n
+INNER JOIN tracks AS t ON n.track_key = t.track_key
+WHERE t.kind = 'track'
+ORDER BY t.track_id, n.title, n.artist;
 
 -- name: pending_plays
 -- The plays whose track is not known yet: all, or those of a person.

@@ -61,6 +61,26 @@ SELECT
 FROM tracks
 WHERE track_id = ANY(:ids) AND name <> '';
 
+-- name: names_of_some_tracks
+-- Every name of the tracks of a list, the one that describes the track first.
+SELECT
+    track_id,
+    artists AS artist,
+    name AS title,
+    0 AS place
+FROM tracks
+WHERE track_id = ANY(:ids) AND name <> ''
+UNION ALL
+SELECT
+    t.track_id,
+    n.artist,
+    n.title,
+    1 AS place
+FROM track_names AS n
+INNER JOIN tracks AS t ON n.track_key = t.track_key
+WHERE t.track_id = ANY(:ids)
+ORDER BY track_id, place, artist, title;
+
 -- name: titled_tracks
 -- The tracks of a list whose title is stored.
 SELECT track_id FROM tracks

@@ -40,6 +40,12 @@ ON CONFLICT (track_id) DO UPDATE SET
 INSERT INTO artist_credits (track_key, place, artist)
 SELECT * FROM staging; -- noqa: AM04
 
+-- name: load_track_names
+-- Other names of tracks.
+INSERT INTO track_names (track_key, artist, title)
+SELECT * FROM staging -- noqa: AM04
+ON CONFLICT (track_key, artist, title) DO NOTHING;
+
 -- name: load_listens
 -- A stored listen never changes.
 INSERT INTO listens (

@@ -27,6 +27,14 @@ CREATE TABLE artist_credits (
     PRIMARY KEY (track_key, place)
 ) /* sqlite: WITHOUT ROWID */;
 
+CREATE TABLE track_names (
+    -- All names of the tracks that exports and services spell in several ways. Plays by name are compared with them.
+    track_key INTEGER NOT NULL REFERENCES tracks (track_key) ON DELETE CASCADE,
+    artist TEXT NOT NULL,
+    title TEXT NOT NULL,
+    PRIMARY KEY (track_key, artist, title)
+) /* sqlite: WITHOUT ROWID */;
+
 CREATE TABLE audio_features (
     -- Audio features on Spotify's scales, one row a track: loudness in dB, tempo in beats a minute, the others 0 to 1.
     track_key INTEGER PRIMARY KEY REFERENCES tracks (track_key),

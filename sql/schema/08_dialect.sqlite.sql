@@ -46,6 +46,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 ('listens', 'listens', '10000000 10000 2 1'),
 ('artist_credits', 'artist_credits', '1500000 2 1'),
 ('artist_credits', 'artist_credits_by_artist', '1500000 10 1 1'),
+('track_names', 'track_names', '10000 2 1 1'),
 ('end_reasons', 'sqlite_autoindex_end_reasons_1', '18 1'),
 ('_counted_hours', 'sqlite_autoindex__counted_hours_1', '24000 24 1'),
 ('_counted_transitions', 'sqlite_autoindex__counted_transitions_1', '16000 16 4 1'),

@@ -26,6 +26,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "track_id": "t1", "name": "One", "artists": ["Somebody"], "album": None, "duration_ms": 1, "isrc": None,
         "release_date": None, "kind": "track",
     },
+    "track_names": {"track_id": "t1", "artist": "Jemand", "title": "Eins"},
     "listens": {"user_id": "ada", "played_at": AT, "track_id": "t1", "ms_played": 0, "source": "recently_played"},
     "gaps": {
         "user_id": "ada", "starts_at": AT, "ends_at": AT.replace(hour=13), "found_at": AT, "filled_at": None,
@@ -52,6 +53,7 @@ CORRUPTED: list[tuple[str, dict[str, Any], str]] = [
     ("tracks", {"kind": "podcast"}, "kind that is not one of track, local"),
     ("tracks", {"duration_ms": 0}, "duration_ms out of range"),
     ("tracks", {"artists": ["Some\0body"]}, "artists with a NUL"),
+    ("track_names", {"title": "x" * 1001}, "title of more than 1000 bytes"),
     ("listens", {"played_at": BEFORE_ALL}, "played_at out of range"),
     ("listens", {"played_at": AFTER_ALL}, "played_at out of range"),
     ("listens", {"ms_played": -1}, "ms_played out of range"),

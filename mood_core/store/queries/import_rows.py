@@ -55,6 +55,10 @@ class ImportRows:
             for row in connection.execution_options(yield_per=_CHUNK).execute(query("track_names")):
                 yield row.track_id, row.name, row.artists
 
+    def other_names(self) -> list[tuple[str, str, str]]:
+        """(track id, title, artists) of the tracks with several names, a row for each name."""
+        return [tuple(row) for row in self._database.rows(query("other_names"))]
+
     def pending_plays(self, user_id: str | None = None) -> list[tuple[str, int, str, str, int | None, str]]:
         """(user id, time [ms], artist, title, ms_played, source) of the plays whose track is not known yet.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from mood_core.domain.listen_window import AnyPlay, NamedPlay, track_of
 from mood_core.domain.recordings import normalised_isrc
-from mood_core.domain.records import Gap, Listen, ListenSource, Track, from_ms, to_ms
+from mood_core.domain.records import Gap, Listen, ListenSource, Track, TrackName, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.times import with_times
@@ -65,6 +65,17 @@ class ListenStore:
             play = NamedPlay(user_id, at, row.artist, row.title, of, row.ms_played)
             found.append((play, track_of(play)))
         return found
+
+    def names_of(self, track_ids: Collection[str]) -> list[TrackName]:
+        """Every stored name of the tracks, the one that describes a track first."""
+        if not track_ids:
+            return []
+        rows = self._database.rows(query("names_of_some_tracks"), {"ids": sorted(track_ids)})
+        return [TrackName(row.track_id, row.artist, row.title) for row in rows]
+
+    def named_otherwise(self, track_ids: Collection[str]) -> list[Track]:
+        """The tracks again under each stored name, to compare songs by name."""
+        return [Track(name.track_id, name.title, (name.artist,)) for name in self.names_of(track_ids)]
 
     def undescribed_among(self, tracks: Sequence[Track], *, corrects: bool = False) -> list[Track]:
         """Those of ``tracks`` with something that is not stored: title, duration, ISRC or release date.

@@ -38,6 +38,7 @@ _FILLED_BY_THE_LAKE = (
     "resolutions",
     "listens",
     "artist_credits",
+    "track_names",
     "_batches",
 )
 # Models stay: their weights and which is current are not in the lake.

@@ -20,6 +20,7 @@ TABLES = (
     "forgotten",
     "users",
     "tracks",
+    "track_names",
     "listens",
     "gaps",
     "audio_features",

@@ -177,7 +177,7 @@ def import_history(
     known = gather(read, user.user_id, rows, catalog)
     first = batches.next_time(now)
     begun = None if options.dry_run else records.begin(user.user_id, digest, options.text, first=first)
-    report = _import(user, Import(user.user_id, read, known, now), rows, batches, options, progress)
+    report = _import(user, Import(user.user_id, read, known, now), rows, listens, batches, options, progress)
     _add_scrobbles(report, read, listens, batches, now)
     if begun is not None:
         report.quarantine = keep()
@@ -200,13 +200,19 @@ def _record(
 
 
 def _import(
-    user: User, what: Import, rows: ImportRows, batches: Writer, options: ImportOptions, progress: Progress
+    user: User,
+    what: Import,
+    rows: ImportRows,
+    listens: ListenStore,
+    batches: Writer,
+    options: ImportOptions,
+    progress: Progress,
 ) -> ImportReport:
     read = what.read
     plan = decide(read, what.known, rows.named(what.user_id) if read.names else ())
     gaps = _covered(rows.open_gaps(what.user_id), read, what.now)
     progress.started("checking" if options.dry_run else "writing", plan.new_rows)
-    write(what, plan, gaps, rows.titled_among, batches, lambda done: progress(done, done))
+    write(what, plan, gaps, rows.titled_among, listens, batches, lambda done: progress(done, done))
     first, last = _reach(plan)
     return ImportReport(
         user.user_id,

@@ -12,7 +12,7 @@ from mood_core.domain.scrobbles import Scrobble
 from mood_core.exports.outcomes import RowOutcome
 from mood_core.scrobbles.window import window_of_scrobbles
 from mood_core.store.queries.listens import ListenStore
-from mood_core.usecases.imports.new_scrobbles import new_scrobbles, period
+from mood_core.usecases.imports.new_scrobbles import ids_of, new_scrobbles, period
 from mood_core.usecases.imports.write import Writer
 from mood_core.usecases.imports.write_scrobbles import write_scrobbles
 
@@ -43,10 +43,11 @@ def import_scrobbles(
         if within is None:
             continue
         known = [*stored.plays_between(user_id, *within, source=source), *carried]
-        new = new_scrobbles(window, source, known, to_the_minute=to_the_minute)
+        names = stored.named_otherwise(ids_of(window, known))
+        new = new_scrobbles(window, source, known, names, to_the_minute=to_the_minute)
         new.outcomes[RowOutcome.DUPLICATE] += len(chunk) - len(window.listens) - len(window.named)
         tracks = {track.track_id: track for track in window.tracks}
-        write_scrobbles(new, window.tracks, stored, batches, now=now)
+        write_scrobbles(new, window, stored, batches, now=now)
         carried = [(listen, tracks[listen.track_id]) for listen in new.listens]
         carried += [(play, track_of(play)) for play in new.named]
         outcomes += new.outcomes

@@ -108,6 +108,7 @@ def _search(
     if has_earlier:  # the ids of the same plays may differ
         for _, title, artists in called:
             search.want_track(title, artists)
+    search.want_other_names(rows.other_names())
     search.add(called)
     search.add(rows.track_names())
     addresses = ((track_id, *name) for track_id, name in read.addresses.items())

@@ -15,7 +15,7 @@ from mood_core.domain.play_matching import matches_by_song
 from mood_core.domain.play_rules import SCROBBLED, TOLERANCE_MS, Play
 from mood_core.domain.records import Listen, ListenSource, Track, TrackKind, from_ms
 from mood_core.lake.arrow_tables import to_table
-from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACKS
+from mood_core.lake.schema import LISTENS, NAMED_PLAYS, TRACK_NAMES, TRACKS
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.text.format import plural
 from mood_core.usecases.batches import Batches
@@ -43,7 +43,7 @@ def match_pending(
     A play that another source has reported in the meantime is not stored again. Listens are written before the plays
     are marked, so it is safe to rerun after a crash. Calls no service. Costs one query without pending plays; otherwise
     it also reads the names that were added since the last run, because older names were compared then; with pending
-    scrobbles, all names.
+    scrobbles, or after a track got another name, all names.
     ``catalog`` holds the names in the person's catalogue files. A play with an invalid time, which an older version
     stored, is quarantined and no longer pending.
 
@@ -61,14 +61,19 @@ def match_pending(
     is_known = until is not None and until <= now  # a later time comes from a wrong clock
     if any(source in SCROBBLED for *_, source in pending):  # a pull does not compare them with known names
         is_known = False
-    search.add(_names_since(until - _OVERLAP, batches) if until and is_known else rows.track_names())
+    search.want_other_names(rows.other_names())
+    since = until - _OVERLAP if until and is_known else None
+    is_renamed = since is not None and next(batches.loaded_since(TRACK_NAMES, since), None) is not None
+    search.add(rows.track_names() if since is None or is_renamed else _names_since(since, batches))
     catalogued = search.add_from(catalog)
     tracks = [Track(track_id, title, (artists,)) for track_id, (title, artists) in sorted(catalogued.items())]
     batches.add(TRACKS, to_table(TRACKS, tracks), now=now)
     found = 0
+    tracks_of = {(artist, title): search.find(artist, title) for _, _, artist, title, *_ in pending}
+    search.join_names()
     # One source after the other: plays of one source are different plays, those of several may be the same.
     for (user_id, source), plays in groupby(pending, key=lambda play: (play[0], play[5])):
-        known = [(play[1:5], track_id) for play in plays if (track_id := search.find(play[2], play[3])) is not None]
+        known = [(play[1:5], track_id) for play in plays if (track_id := tracks_of[play[2], play[3]]) is not None]
         invalid = [play for play, _ in known if not STORED_MS[0] <= play[0] <= STORED_MS[1]]
         if invalid and (new := quarantine(user_id, [_quarantined(play) for play in invalid])):
             log.warning("%s quarantined: the time is out of range", plural(new, "pending play"))

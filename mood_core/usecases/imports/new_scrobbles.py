@@ -20,7 +20,7 @@ from mood_core.domain.listen_window import AnyPlay, ListenWindow, NamedPlay, pla
 from mood_core.domain.play_matching import matches_by_song
 from mood_core.domain.play_rules import Play, scrobbled_twice
 from mood_core.domain.recordings import songs_of
-from mood_core.domain.records import Listen, ListenSource, to_ms
+from mood_core.domain.records import Listen, ListenSource, Track, to_ms
 from mood_core.exports.outcomes import RowOutcome
 
 REACH = timedelta(minutes=30)
@@ -42,10 +42,16 @@ class NewScrobbles:
 
 
 def new_scrobbles(
-    window: ListenWindow, source: ListenSource, stored: Sequence[AnyPlay], *, to_the_minute: bool = False
+    window: ListenWindow,
+    source: ListenSource,
+    stored: Sequence[AnyPlay],
+    named_otherwise: Sequence[Track] = (),
+    *,
+    to_the_minute: bool = False,
 ) -> NewScrobbles:
     """The scrobbles of ``window`` that are not among the ``stored`` plays, which reach :data:`REACH` beyond it.
 
+    ``named_otherwise`` are the tracks of both again, under their other stored names.
     Scrobbles with times ``to_the_minute`` are compared with the stored ones of ``source`` like those of another source.
     """
     tracks = {track.track_id: track for track in window.tracks}
@@ -53,7 +59,8 @@ def new_scrobbles(
     items += [(play, track_of(play)) for play in window.named]
     items.sort(key=lambda item: (play_time(item[0]), isinstance(item[0], NamedPlay)))
     own = [item for item in stored if item[0].source is source]
-    new, songs = NewScrobbles(), _Songs([*stored, *items])
+    named = [*(track for _, track in (*stored, *items)), *window.other_names, *named_otherwise]
+    new, songs = NewScrobbles(), _Songs(named)
     fresh = _not_stored(items, own, songs, new)
     fresh = _played_once(fresh, own, songs, new)
     others = [songs.play(item) for item in stored if to_the_minute or item[0].source is not source]
@@ -118,8 +125,8 @@ def _outcome(match: Play) -> RowOutcome:
 class _Songs:
     """Returns the song and the play of a stored or new item."""
 
-    def __init__(self, items: Iterable[AnyPlay]) -> None:
-        self._songs = songs_of(track for _, track in items)
+    def __init__(self, tracks: Iterable[Track]) -> None:
+        self._songs = songs_of(tracks)
 
     def play(self, item: AnyPlay) -> tuple[str, Play]:
         play, track = item
@@ -134,6 +141,13 @@ class _Songs:
 
 def _second(play: Listen | NamedPlay) -> int:
     return to_ms(play_time(play)) // 1000
+
+
+def ids_of(window: ListenWindow, stored: Iterable[AnyPlay]) -> set[str]:
+    """The ids of the tracks of ``window`` and of the ``stored`` plays."""
+    return {listen.track_id for listen, _ in stored if isinstance(listen, Listen)}.union(
+        track.track_id for track in window.tracks
+    )
 
 
 def period(window: ListenWindow) -> tuple[datetime, datetime] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mood_core.domain.recordings import is_recording_id
@@ -45,6 +46,16 @@ class NameSearch:
         """Search for the tracks with the same name as a known track by "A, B"."""
         plain = plain_title(title)
         self._want(*((artist, plain) for artist in artist_spellings(artists)))
+
+    def want_other_names(self, tracks: TrackNames) -> None:
+        """Search for all names of those of ``tracks`` of which one name is wanted; each name is a row of its own."""
+        names: dict[str, list[_Name]] = defaultdict(list)
+        for track_id, title, artists in tracks:
+            names[track_id].append((title, artists))
+        for some in names.values():
+            if any(next(self._groups_called(*name), None) is not None for name in some):
+                for name in some:
+                    self.want_track(*name)
 
     def missing(self) -> list[_Name]:
         """The normalised (artist, title) pairs that were not found yet."""

@@ -11,15 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from mood_core.domain.play_ends import END_REASONS, decode_ends
-from mood_core.domain.records import Gap, ListenSource, Track, TrackKind
+from mood_core.domain.records import Gap, ListenSource, Track, TrackKind, TrackName
 from mood_core.domain.spotify_ids import kind_of
 from mood_core.exports.parse_row import ParsedExport
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.batch_files import conform
-from mood_core.lake.schema import GAPS, LISTENS, NAMED_PLAYS, TRACKS, Dataset
+from mood_core.lake.schema import GAPS, LISTENS, NAMED_PLAYS, TRACK_NAMES, TRACKS, Dataset
+from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.imports.decide import Named, Plan
 from mood_core.usecases.imports.known_listens import Known
 from mood_core.usecases.imports.plan import Columns
+from mood_core.usecases.other_names import other_names_table
 
 ROWS_A_FILE = 100_000
 
@@ -63,25 +65,34 @@ def write(
     plan: Plan,
     gaps: Sequence[Gap],
     described: Callable[[Sequence[str]], set[str]],
+    stored: ListenStore,
     batches: Writer,
     progress: Callable[[int], None],
 ) -> None:
     """Write ``plan``. Safe to rerun after a crash: a new plan contains the rest. Filled gaps are written last.
 
-    ``described`` returns the tracks that have a title already; ``progress`` receives the number of written rows.
+    ``described`` returns the tracks that have a title already, and ``stored`` their names; ``progress`` receives the
+    number of written rows.
     """
     done = 0
-    for dataset, table in _batches(what, plan, gaps, described):
+    for dataset, table in _batches(what, plan, gaps, described, stored):
         batches.add(dataset, table, now=what.now)
         done += table.num_rows if dataset in (LISTENS, NAMED_PLAYS) else 0
         progress(done)
 
 
 def _batches(
-    what: Import, plan: Plan, gaps: Sequence[Gap], described: Callable[[Sequence[str]], set[str]]
+    what: Import,
+    plan: Plan,
+    gaps: Sequence[Gap],
+    described: Callable[[Sequence[str]], set[str]],
+    stored: ListenStore,
 ) -> Iterator[tuple[Dataset, pa.Table]]:
-    for tracks in _parts(_new_tracks(what, plan, described)):
+    new = _new_tracks(what, plan, described)
+    names = other_names_table(_names(what), {track.track_id for track in new}, stored)
+    for tracks in _parts(new):
         yield TRACKS, to_table(TRACKS, tracks)
+    yield TRACK_NAMES, names
     for source, plays in (
         (ListenSource.EXTENDED_HISTORY, plan.extended),
         (ListenSource.ACCOUNT_DATA, plan.account),
@@ -91,6 +102,16 @@ def _batches(
     for rows in _parts(plan.pending):
         yield NAMED_PLAYS, named_table(what.user_id, rows)
     yield GAPS, to_table(GAPS, gaps)
+
+
+def _names(what: Import) -> Iterator[TrackName]:
+    """Every name of a track in the export; of the names of a track, the one that describes it comes first."""
+    infos = what.read.track_infos
+    yield from (TrackName(info.track_id, info.artist, info.name) for info in infos)
+    yield from (TrackName(track_id, artists, title) for track_id, (title, artists) in what.known.named.items())
+    for index, title, artist in sorted(what.read.other_names):
+        yield TrackName(infos[index].track_id, artist, title)
+    yield from (TrackName(track_id, artist, title) for track_id, (title, artist) in what.read.addresses.items())
 
 
 def _new_tracks(what: Import, plan: Plan, described: Callable[[Sequence[str]], set[str]]) -> list[Track]:

@@ -29,7 +29,9 @@ def reach(window: ListenWindow) -> timedelta:
     return timedelta(milliseconds=max(min(longest, _LONGEST_MS), REVISED_MS) + TOLERANCE_MS + MINUTE_MS)
 
 
-def known_plays(window: ListenWindow, unknown: Sequence[Listen], stored: Sequence[Stored]) -> set[Key]:
+def known_plays(
+    window: ListenWindow, unknown: Sequence[Listen], stored: Sequence[Stored], named_otherwise: Sequence[Track] = ()
+) -> set[Key]:
     """The keys of the ``unknown`` listens that are plays in ``stored``, by :mod:`mood_core.domain.play_rules`.
 
     The window must contain the plays since its oldest item, and all of them if it is not full. What it does not contain
@@ -40,10 +42,11 @@ def known_plays(window: ListenWindow, unknown: Sequence[Listen], stored: Sequenc
         window: the whole window.
         unknown: its listens without a stored listen of the same time and track.
         stored: the stored listens from :func:`reach` before the first of ``unknown`` on.
+        named_otherwise: the tracks of both again, under their other stored names.
     """
     if not stored or not unknown:
         return set()
-    named = _Songs([*(track for _, track in stored), *window.tracks])
+    named = _Songs([*(track for _, track in stored), *window.tracks], named_otherwise)
     shown = {_key(listen) for listen in window.listens}
     missing = [listen for listen, _ in stored if _is_polled(listen) and _key(listen) not in shown]
     since = window.oldest_at if window.full else None
@@ -73,8 +76,8 @@ def _matching(unknown: Sequence[Listen], missing: Sequence[Listen], named: _Song
 class _Songs:
     """Returns the song and the play of a listen."""
 
-    def __init__(self, tracks: Sequence[Track]) -> None:
-        self._songs = songs_of(tracks)
+    def __init__(self, tracks: Sequence[Track], named_otherwise: Sequence[Track]) -> None:
+        self._songs = songs_of([*tracks, *named_otherwise])
         self._durations = {track.track_id: track.duration_ms for track in tracks}
 
     def __call__(self, listen: Listen) -> _Named:

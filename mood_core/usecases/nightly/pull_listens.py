@@ -14,14 +14,16 @@ from mood_core.domain.recent_window import merge_window, split_future
 from mood_core.domain.records import Gap, Listen, Service, Track
 from mood_core.errors import MoodlogError, PremiumEnded, QuotaExceeded, StoreError, Unavailable
 from mood_core.lake.arrow_tables import to_table
-from mood_core.lake.schema import GAPS, LISTENS, TRACKS
+from mood_core.lake.schema import GAPS, LISTENS, TRACK_NAMES, TRACKS
 from mood_core.store.queries.account_leases import NOT_CALLED
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.listens import ListenStore
 from mood_core.text.format import plural
 from mood_core.usecases.batches import Batches
+from mood_core.usecases.imports.new_scrobbles import ids_of
 from mood_core.usecases.nightly.known_plays import Stored, covers, known_plays, reach
 from mood_core.usecases.nightly.read_history import HistoryReader
+from mood_core.usecases.other_names import names_in, other_names_table
 from mood_core.usecases.quarantine import Quarantine
 
 FLUSH_EVERY = 100
@@ -196,12 +198,13 @@ class PullListens:
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
         since = unknown[0].played_at - reach(window) if unknown else None
         plays = [play for play in near if since and play[0].played_at >= since]
+        names = self.stored.named_otherwise(ids_of(window, plays)) if plays else []
         merged = merge_window(
             user_id,
             window.listens,
             full=window.full,
             oldest_at=oldest,
-            stored=stored | known_plays(window, unknown, plays),
+            stored=stored | known_plays(window, unknown, plays, names),
             before=self._before(user_id, window, unknown, plays, near),
             now=now,
         )
@@ -234,8 +237,10 @@ class PullListens:
         tracks = [track for _, track in sorted(self._tracks_to_store(pending).items())]
         # Spotify's own data replaces what a resolver found by name.
         news = self.stored.undescribed_among(tracks, corrects=True)
+        names = other_names_table(names_in(tracks), {track.track_id for track in news}, self.stored)
         # Tracks first, so that every listen has its title; gaps before listens, which would hide them.
         self.batches.add(TRACKS, to_table(TRACKS, news), now=now)
+        self.batches.add(TRACK_NAMES, names, now=now)
         self.batches.add(GAPS, to_table(GAPS, pending.gaps), now=now)
         self.batches.add(LISTENS, to_table(LISTENS, pending.listens), now=now)
         self.accounts.pulled([outcome.user_id for outcome in pending.outcomes], at=now)

@@ -18,7 +18,7 @@ from mood_core.lake.schema import GAPS
 from mood_core.store.queries.history_places import HistoryPlace, HistoryPlaces
 from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.imports.new_scrobbles import NewScrobbles, new_scrobbles, period
+from mood_core.usecases.imports.new_scrobbles import NewScrobbles, ids_of, new_scrobbles, period
 from mood_core.usecases.imports.write_scrobbles import write_scrobbles
 from mood_core.usecases.nightly.changed_plays import changed_plays
 from mood_core.usecases.quarantine import Quarantine
@@ -80,7 +80,7 @@ class HistoryReader:
             if place.up_to is None:
                 self.places.restart(user_id)
             self.batches.add(GAPS, to_table(GAPS, [gap]), now=now)  # before the listens, which would hide it
-        write_scrobbles(new, window.tracks, self.stored, self.batches, now=now)
+        write_scrobbles(new, window, self.stored, self.batches, now=now)
         if gap is None and not self._read_late(user_id, client, window, place, result, now):
             return replace(result, gap=bool(self.stored.open_gaps(user_id)))
         if window.times:
@@ -177,7 +177,7 @@ class HistoryReader:
         while True:
             window = client.played_before(moment)
             new, _ = self._new(user_id, client, window, result)
-            write_scrobbles(new, window.tracks, self.stored, self.batches, now=now)
+            write_scrobbles(new, window, self.stored, self.batches, now=now)
             if window.next_before is None and (window.history_starts_at or EARLIEST_PLAY) < moment:
                 yield None
             if not window.full or window.next_before is None or window.next_before <= until:
@@ -200,7 +200,7 @@ class HistoryReader:
         if within is None:
             return NewScrobbles(), []
         stored = self.stored.plays_between(user_id, within[0], max(within[1], until), source=source)
-        new = new_scrobbles(window, source, stored)
+        new = new_scrobbles(window, source, stored, self.stored.named_otherwise(ids_of(window, stored)))
         result.new += len(new.times)
         return new, stored
 

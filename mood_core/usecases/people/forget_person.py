@@ -4,7 +4,7 @@ First a tombstone is written, then the files, and SQL last: the next run of anyt
 completes an interrupted run. A file that also has rows of others is replaced by one without the person's; the new file
 names the old one as replaced, so that no reader loads rows twice.
 
-Tracks, their features and their moods describe recordings and stay. A person's own local files and names that
+Tracks, their names, features and moods describe recordings and stay. A person's own local files and names that
 no resolver found are deleted with the last person who heard them.
 """
 

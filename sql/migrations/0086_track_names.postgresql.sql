@@ -1,0 +1,7 @@
+-- All names of the tracks that exports and services spell in several ways. Plays by name are compared with them.
+CREATE TABLE track_names (
+    track_key INTEGER NOT NULL REFERENCES tracks (track_key) ON DELETE CASCADE,
+    artist TEXT NOT NULL,
+    title TEXT NOT NULL,
+    PRIMARY KEY (track_key, artist, title)
+);
