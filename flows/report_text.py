@@ -33,6 +33,8 @@ def headline(report: NightReport) -> str:
     parts = []
     if report.outcomes:
         parts.append(f"{plural(report.new_listens, 'new listen')} from {plural(len(report.outcomes), 'account')}")
+    if report.changed_plays:
+        parts.append(f"{plural(report.changed_plays, 'stored play')} deleted or edited at the service")
     if report.features is not None:
         parts.append(f"features of {plural(report.fetched.total(), 'track')}")
     if report.labels is not None:
@@ -56,6 +58,8 @@ def markdown(report: NightReport) -> str:
     if report.new_gaps:
         accounts = plural(report.new_gaps, "account")
         lines += [f"Listens before the new ones of {accounts} may be missing (see the gaps).", ""]
+    if report.changed_plays:
+        lines += [*_at_most(_changed_lines(report)), ""]
     if report.names is not None and report.names.asked:
         lines += [*_names_table(report.names), ""]
     if report.features is not None and report.features.requested:
@@ -68,6 +72,16 @@ def markdown(report: NightReport) -> str:
         problems = [f"- {as_text(problem)}" for problem in report.kinds_of_problems]
         lines += ["## Problems", "", *_at_most(problems), ""]
     return "\n".join(lines)
+
+
+def _changed_lines(report: NightReport) -> list[str]:
+    """Of whom how many stored plays were deleted or edited at their service, and how to remove them."""
+    return [
+        f"- {as_text(one.user_id)}: {plural(one.changed, 'stored play')} deleted or edited at the service; "
+        f"`moodlog users drop-changed {one.user_id}` removes them and reads edited ones again"
+        for one in report.outcomes
+        if one.changed
+    ]
 
 
 def _names_table(names: ResolveReport) -> list[str]:
@@ -153,6 +167,7 @@ def account_rows(outcomes: Sequence[PullOutcome], states: Mapping[str, AccountSt
                 "new gap": "possible" if outcome.gap else "",
                 "token days left": "" if state.token_days_left is None else state.token_days_left,
                 "skipped": outcome.skipped,
+                "deleted or edited": outcome.changed,
                 "account": outcome.user_id,
             }
         )
@@ -175,6 +190,7 @@ def print_report(report: NightReport, accounts: Sequence[Account], console: Cons
             "service": services.get(outcome.user_id),
             "new listens": outcome.new,
             "possible gap": "yes" if outcome.gap else None,
+            "deleted or edited": outcome.changed or None,
             "problem": outcome.problem,
         }
         for outcome in shown
@@ -203,6 +219,7 @@ def report_json(report: NightReport) -> dict[str, object]:
         "dry_run": report.dry_run,
         "new_listens": report.new_listens,
         "new_gaps": report.new_gaps,
+        "changed_plays": report.changed_plays,
         "batches_finished": report.finished,
         "names_asked": dict(report.names.asked) if report.names else {},
         "names_found": dict(report.names.found) if report.names else {},
@@ -218,6 +235,7 @@ def report_json(report: NightReport) -> dict[str, object]:
                 "new_listens": outcome.new,
                 "skipped": outcome.skipped,
                 "possible_gap": outcome.gap,
+                "changed_plays": outcome.changed,
                 "problem": outcome.problem,
             }
             for outcome in report.outcomes

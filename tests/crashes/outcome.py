@@ -39,8 +39,9 @@ _WHEN_WRITTEN = {
 }  # fmt: skip
 _MAY_REPEAT = ("gaps", "tracks", "track_names", "users", "mood_answers")
 """Of which the lake may hold a row twice, and SQL one: a gap is repeated by the run after one that was killed before
-it stored the listens beyond it; a track that two people heard is described and named by both of their shards at once; a person is
-repeated by the command that was killed before SQL knew them, and so is an answer, in SQL too: the latest one counts."""
+it stored the listens beyond it; a track that two people heard is described and named by both of their shards at once;
+a person is repeated by the command that was killed before SQL knew them, and so is an answer, in SQL too: the latest
+one counts."""
 
 _PACE = {"recent_plays", "half_window_ms"}
 """Counted by the pull from what was stored until then, which may be an import that runs beside it or not."""

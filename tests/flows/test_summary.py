@@ -141,6 +141,7 @@ def test_a_row_says_how_the_account_stands() -> None:
         "unlabelled": "2 no features known, 1 local file",
         "open gaps": 3,
         "new gap": "possible",
+        "deleted or edited": 0,
         "token days left": 12,
         "skipped": 0,
         "problem": "",

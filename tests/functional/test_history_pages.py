@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from flows.report_text import account_rows, headline, markdown
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import from_ms
+from mood_core.usecases.nightly.night_report import NightReport
+from mood_core.usecases.nightly.pull_listens import PullOutcome
 from mood_core.usecases.upkeep.check_health import account_findings
 from standin import Fault, FaultKind, StandIn
 from tests.conftest import NOW
@@ -123,7 +126,11 @@ def test_plays_that_were_deleted_or_edited_are_reported_and_can_be_dropped(stand
     edited = rows[7]._replace(song=rows[20].song)
     standin.histories.given[name] = [*rows[1:5], *rows[6:7], edited, *rows[8:]]  # the newest and another are deleted
     with workspace_of(standin) as workspace:
-        pull(workspace, f"{service}:{name}")
+        outcome = pull(workspace, f"{service}:{name}")
+        report = NightReport([outcome, PullOutcome("bo")])
+        assert "3 stored plays deleted or edited" in headline(report)
+        assert f"drop-changed {service}:{name}" in markdown(report)
+        assert [row["deleted or edited"] for row in account_rows(report.outcomes, {})] == [3, 0]
         before = stored(workspace)
         (found,) = account_findings(workspace.accounts, workspace.now(), workspace.days_left)
         assert "users drop-changed" in found.remedy

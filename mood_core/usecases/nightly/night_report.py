@@ -88,6 +88,11 @@ class NightReport:
         return sum(outcome.gap for outcome in self.outcomes)
 
     @property
+    def changed_plays(self) -> int:
+        """Number of stored plays that the pulls found deleted or edited at their service."""
+        return sum(outcome.changed for outcome in self.outcomes)
+
+    @property
     def fetched(self) -> Counter[str]:
         """Number of tracks whose features were found, by source."""
         return Counter() if self.features is None else self.features.found

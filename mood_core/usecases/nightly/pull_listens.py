@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 class PullOutcome:
     """Outcome of one account: numbers of ``new`` listens and ``skipped`` items, and whether a ``gap`` may exist.
 
+    ``changed`` counts the stored plays that were deleted or edited at the service: they stay stored.
     ``problem`` is why the pull failed, ``exit_code`` is that error's, and ``retry_after_s`` is the wait before a retry,
     if known.
     """
@@ -50,6 +51,7 @@ class PullOutcome:
     problem: str | None = None
     exit_code: int = 0
     retry_after_s: float | None = None
+    changed: int = 0
 
 
 @dataclass(slots=True)
@@ -183,7 +185,7 @@ class PullListens:
         breaker.succeeded()
         if not self.dry_run:
             self.accounts.pulled([user_id], at=now)
-        return PullOutcome(user_id, read.new, read.skipped, read.gap)
+        return PullOutcome(user_id, read.new, read.skipped, read.gap, changed=read.changed)
 
     def _merge(self, user_id: str, window: ListenWindow, pending: _Pending, now: datetime) -> PullOutcome:
         window, late = split_future(window, now)

@@ -37,12 +37,14 @@ FEW = 20
 class ReadHistory:
     """What was pulled from one account: numbers of new listens and of rows that were skipped for the first time.
 
-    ``gap`` is whether a gap is still open.
+    ``gap`` is whether a gap is still open, and ``changed`` how many stored plays of the newest page were deleted or
+    edited at the service.
     """
 
     new: int = 0
     skipped: int = 0
     gap: bool = False
+    changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class HistoryReader:
             self.places.set_read_up_to(user_id, max(window.times), starts_at=starts, plays=plays)
             changed = changed_plays(window, ListenSource(client.service), stored)
             self.places.set_changed_plays(user_id, changed, since=min(window.times))
+            result.changed = len(changed)
         self._fill_gaps(user_id, client, result, now)
         return replace(result, gap=bool(self.stored.open_gaps(user_id)))
 
