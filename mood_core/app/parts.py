@@ -161,7 +161,8 @@ class Parts:
             raise ConfigError(
                 "MOODLOG_SPOTIFY_CLIENT_ID is empty; create an app at https://developer.spotify.com/dashboard with the "
                 f"redirect URI {settings.spotify_redirect_uri}, and write MOODLOG_SPOTIFY_CLIENT_ID=<its client id> to "
-                f"{settings.home / '.env'}; without Premium, `moodlog connect --from listenbrainz NAME` needs no app"
+                f"{settings.home / '.env'}; without Premium, `moodlog connect --from listenbrainz NAME` and"
+                " `moodlog import FILE` need no app"
             )
         return SpotifyApp(
             settings.spotify_client_id,

@@ -115,6 +115,11 @@ def reconnect(user: str, with_token: bool, no_browser: bool) -> None:
                 login = stored
             _pull_once(workspace, workspace.connect_history(service, login, account.timezone, known=account), service)
             return
+        if account.authorised_at is None and account.user_id.startswith("local-"):
+            raise InputError(
+                f"{account.display_name} was imported and has no account; `moodlog connect` connects one of Spotify,"
+                f" `moodlog connect --from listenbrainz NAME --user {account.user_id}` adds one of ListenBrainz"
+            )
         token = _consent(workspace, no_browser=no_browser)
         profile = workspace.spotify.for_token(token).profile()
         if profile.account_id != account.user_id:

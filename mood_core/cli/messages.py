@@ -6,12 +6,10 @@ from collections.abc import Iterable
 
 import click
 
+from mood_core.text.hints import NOBODY
 from mood_core.text.sanitise import plain
 
-NO_ACCOUNT = (
-    "No account is connected yet; `moodlog connect` connects one of Spotify, `moodlog connect --from listenbrainz NAME`"
-    " or `--from lastfm NAME` one of these services, and `moodlog import FILE` reads an export of your data."
-)
+NO_ACCOUNT = f"{NOBODY[0].upper()}{NOBODY[1:]}."
 
 NO_LISTENS = "No listens are stored yet; `moodlog run` pulls the last 50, `moodlog import FILE` reads an export."
 NONE_SELECTED = "No listens are stored for these days; give an earlier --from or a later --to, or leave them out."

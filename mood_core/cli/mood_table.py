@@ -17,6 +17,7 @@ from mood_core.domain.days import WEEKDAYS
 from mood_core.domain.mood_style import SIGNS, TERMINAL_COLOURS
 from mood_core.domain.records import ALL_MOODS, MOODS, UNLABELLED
 from mood_core.store.queries.history import MoodCount
+from mood_core.text.format import is_visible, shown_title
 from mood_core.text.sanitise import plain
 
 _BAR_CELLS = 20
@@ -112,7 +113,8 @@ def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
     room = max(console.width - _TIME_CELLS - _GAPS - sum(widest), 16)
     table = _table(*head)
     for listen, name, mood in zip(listens, names, moods, strict=True):
-        track = _fitted(f"{listen['track']} – {listen['artists']}", room)
+        by = f" – {listen['artists']}" if is_visible(listen["artists"]) else ""
+        track = _fitted(f"{shown_title(listen['track'])}{by}", room)
         table.add_row(str(listen["local_time"])[:_TIME_CELLS], name, track, mood)
     print_table(table, console)
     if any(listen["mood"] and listen["estimated"] for listen in listens):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from pathlib import Path
 
 import click
 from sqlalchemy import make_url
@@ -63,9 +64,11 @@ def _source(url: str | None, settings: Settings) -> str:
             raise InputError(f"there is no database {file}; give the database to move with --from")
         return f"sqlite:///{file}"
     try:
-        has_password = bool(make_url(url).password)
+        parts = make_url(url)
     except (ArgumentError, ValueError):
-        has_password = False
-    if has_password:
+        return url  # it is refused when it is opened
+    if parts.password:
         raise InputError("other users can read a command line; give the password in PGPASSWORD or ~/.pgpass")
+    if parts.get_backend_name() == "sqlite" and parts.database and not Path(parts.database).exists():
+        raise InputError(f"there is no database {parts.database}; check the path in --from")
     return url

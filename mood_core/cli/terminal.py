@@ -44,13 +44,21 @@ def echo_json(value: Any, default: Any = None) -> None:
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
-    """The error handler: a sign that looks alike, the letter without its accents, or a question mark."""
+    """The error handler: a sign that looks alike, the letter without its accents, or question marks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    text = error.object[error.start : error.end].translate(_SIGNS)
-    plain = unicodedata.normalize("NFKD", text)
-    kept = "".join(char for char in plain if not unicodedata.combining(char))
-    return kept.encode("ascii", "replace").decode("ascii"), error.end
+    return "".join(map(ascii_of, error.object[error.start : error.end])), error.end
+
+
+@lru_cache(maxsize=4096)
+def ascii_of(char: str) -> str:
+    """``char`` in ASCII, at least as many columns wide, so that tables stay aligned."""
+    from rich.cells import cell_len
+
+    plain = unicodedata.normalize("NFKD", char.translate(_SIGNS))
+    kept = "".join(each for each in plain if not unicodedata.combining(each))
+    columns = cell_len(char)
+    return kept.ljust(columns) if kept.isascii() else "?" * columns
 
 
 @lru_cache

@@ -40,13 +40,18 @@ def command(port: int | None, open_it: bool, link: bool, read_only: bool, with_p
     """
     from mood_core.web.findings import web_user_findings
     from mood_core.web.proxy import proxy_of
-    from mood_core.web.server import access_of, link_to, listen, record_port, recorded_port, serve
+    from mood_core.web.server import access_of, answers, link_to, listen, record_port, recorded_port, serve
 
     with Workspace() as workspace:
         settings = workspace.settings
         proxy, access = proxy_of(settings), access_of(workspace)
         if link:
-            click.echo(link_to(access, recorded_port(settings.home) if port is None else port, proxy))
+            chosen = recorded_port(settings.home) if port is None else port
+            click.echo(link_to(access, chosen, proxy))
+            if not answers(settings.web_host, chosen):
+                click.echo(
+                    f"No pages answer on port {chosen} now; `moodlog web` or `moodlog serve` starts them.", err=True
+                )
             return
         _ = workspace.database
         # uvicorn ends the pages first, then raises the signal again.

@@ -17,6 +17,7 @@ from mood_core.domain.spotify_ids import LOCAL_FILE
 from mood_core.errors import UnexpectedPayload
 from mood_core.spotify.failures import SOURCE
 from mood_core.spotify.payload_values import identifier, milliseconds, names, part, text, utc_time
+from mood_core.text.format import is_visible
 
 WINDOW_SIZE = 50
 """Number of listens that ``recently-played`` returns at most."""
@@ -51,7 +52,8 @@ def parse_profile(payload: object) -> Profile:
     account_id = identifier(fields.get("account_id")) or identifier(fields.get("id"))
     if account_id is None:
         _reject("me", "it has neither account_id nor id")
-    return Profile(account_id, text(fields.get("display_name")) or account_id)
+    name = text(fields.get("display_name"))
+    return Profile(account_id, name if name and is_visible(name) else account_id)
 
 
 def parse_window(payload: object, user_id: str) -> ListenWindow:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+_WITHOUT_SHAPE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""The fillers of Hangul and the empty Braille pattern, which people use as names."""
+
 
 def plural(count: int, word: str = "", words: str | None = None) -> str:
     """Format a number with a noun: ``word``, or its plural ``words`` (by default with an s).
@@ -16,8 +19,12 @@ def plural(count: int, word: str = "", words: str | None = None) -> str:
 
 def shown_title(title: str) -> str:
     """``title`` as pages show it: a title without a visible character would be an empty link."""
-    is_visible = any(char.isprintable() and not char.isspace() for char in title)
-    return title if is_visible else "(untitled)"
+    return title if is_visible(title) else "(untitled)"
+
+
+def is_visible(text: str) -> bool:
+    """Whether ``text`` has a character that can be seen: not only spaces, controls and letters without a shape."""
+    return any(char.isprintable() and not char.isspace() and char not in _WITHOUT_SHAPE for char in text)
 
 
 def written_number(value: float) -> str:

@@ -78,6 +78,15 @@ def recorded_port(home: Path) -> int:
         return DEFAULT_PORT
 
 
+def answers(host: str, port: int) -> bool:
+    """Whether a server listens on ``port`` of ``host``."""
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
 def server_of(app: App) -> uvicorn.Server:
     """The server of ``app``. It believes no header about where a connection comes from."""
     import uvicorn

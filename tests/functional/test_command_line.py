@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -14,9 +15,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from rich.cells import cell_len
 
 from flows.cli import main
 from mood_core.app.workspace import Workspace
+from mood_core.cli.terminal import ascii_of
 from mood_core.domain.records import Track, User
 from mood_core.installation import install_extra
 from mood_core.lake.arrow_tables import to_table, users_table
@@ -188,10 +191,12 @@ def test_a_wrong_choice_names_a_similar_one(home: Path, wrong: str, right: str) 
     assert f"Did you mean {right}?" in _moodlog("connect", "--from", wrong, "ada").stderr
 
 
-@pytest.mark.parametrize("words", [("report",), ("recap",), ("history",)])
-def test_an_empty_home_names_every_way_to_listens(home: Path, words: tuple[str, ...]) -> None:
-    out = ("--out", str(home / "page.html")) if words == ("report",) else ()
-    said = _moodlog(*words, *out).stderr
+@pytest.mark.parametrize(
+    "words", ["report", "recap", "history", "ask", "export -u ada", "history -u ada", "users pause x"]
+)
+def test_an_empty_home_names_every_way_to_listens(home: Path, words: str) -> None:
+    out = ("--out", str(home / "page.html")) if words == "report" else ()
+    said = _moodlog(*words.split(), *out).stderr
     assert all(way in said for way in ("moodlog connect", "listenbrainz", "lastfm", "moodlog import FILE"))
 
 
@@ -200,7 +205,54 @@ def test_without_an_app_connect_names_the_way_that_needs_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MOODLOG_SPOTIFY_CLIENT_ID", "")
-    assert "--from listenbrainz" in _moodlog("connect").stderr
+    said = _moodlog("connect").stderr
+    assert "--from listenbrainz" in said
+    assert "moodlog import" in said
+
+
+@pytest.mark.parametrize("blank", ["   ", "\u200b", "\u3164", "\u202e \u202c"])
+def test_a_name_needs_a_visible_character(history: Path, blank: str) -> None:
+    export = json.dumps([{"endTime": "2026-03-01 10:00", "artistName": "A", "trackName": "B", "msPlayed": 60000}])
+    (history / "StreamingHistory_music_0.json").write_text(export, encoding="utf-8")
+    for arguments in (["users", "rename", "ada"], ["import", str(history / "StreamingHistory_music_0.json"), "--user"]):
+        done = _moodlog(*arguments, blank)
+        assert (done.exit_code, "visible character" in done.stderr) == (2, True), done.output
+
+
+def test_an_imported_person_is_led_to_connect_and_not_to_a_consent(history: Path) -> None:
+    with Workspace() as workspace:
+        person = users_table([User("local-me", "Me", "UTC", NOW)], NOW)
+        workspace.batches.add(USERS, person, now=NOW)
+    for words in ("users pause local-me", "reconnect local-me"):
+        done = _moodlog(*words.split())
+        assert (done.exit_code, "`moodlog connect`" in done.stderr) == (2, True), done.output
+
+
+def test_a_link_to_pages_that_do_not_run_says_so(history: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+        assert "moodlog serve" not in _moodlog("web", "--link", "--port", str(port)).stderr
+    done = _moodlog("web", "--link", "--port", str(port))
+    assert f"port {port}" in done.stderr
+    assert "moodlog serve" in done.stderr
+    assert done.stdout.startswith(f"http://127.0.0.1:{port}/?code=")
+
+
+def test_a_title_without_a_visible_character_has_a_name(history: Path) -> None:
+    blank = Track("b" * 22, " \u200b ", (" ",))
+    with Workspace() as workspace:
+        workspace.batches.add(TRACKS, to_table(TRACKS, [blank]), now=NOW)
+        many = [("ada", NOW - timedelta(days=9, hours=hour), blank.track_id) for hour in range(2, 5)]
+        workspace.batches.add(LISTENS, listens(many), now=NOW)
+    day = f"{NOW - timedelta(days=9):%Y-%m-%d}"
+    assert _moodlog("history", "--by", "track").stdout.count("(untitled)") == 3
+    assert "Most played: (untitled), 3 times." in _moodlog("recap", "--week", day).stdout
+
+
+def test_signs_in_ascii_are_as_wide_as_those_they_stand_for() -> None:
+    for char in "○é·…東😀":
+        assert len(ascii_of(char)) == cell_len(char)
+    assert [ascii_of(char) for char in ("\u200b", "\u0301")] == ["", ""]
 
 
 def test_a_page_without_listens_says_why(history: Path) -> None:

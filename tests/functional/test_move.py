@@ -145,6 +145,9 @@ def test_a_history_is_not_replaced_nor_a_password_taken(
 ) -> None:
     assert _moodlog("move").exit_code == 2, "it is where it is"
     assert "PGPASSWORD" in _moodlog("move", "--from", "postgresql+psycopg://u:secret@h/db").output
+    missing = tmp_path / "nowhere.db"
+    assert f"no database {missing}" in _moodlog("move", "--from", f"sqlite:///{missing}").output
+    assert not missing.exists()
     monkeypatch.setenv("MOODLOG_DATABASE_URL", postgres_url)
     with Workspace() as workspace, workspace.database.write() as connection:
         connection.execute(

@@ -18,6 +18,7 @@ from mood_core.store.queries.accounts import Accounts
 from mood_core.text.names import local_id, name_key
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.connect_account import register_user
+from mood_core.usecases.people.manage_users import checked_name
 
 DEFAULT_NAME = "me"
 """The name of a person who gave none."""
@@ -37,11 +38,12 @@ def find_owner(
     """Return the person ``user`` (an id or a name), or the only one stored, or a new one.
 
     Raises:
-        InputError: Several people match, another name has the same id, or ``timezone`` is not an IANA name.
+        InputError: Several people match, the name cannot be shown, another name has the same id, or ``timezone`` is
+            not an IANA name.
     """
     if timezone is not None:
         zone(timezone)
-    known = accounts.all([user] if user else None)
+    known = accounts.all([user] if user is not None else None)
     if len(known) > 1:
         raise InputError("several people match; name the person with --user ID, `moodlog status` lists the ids")
     name = user or DEFAULT_NAME
@@ -55,6 +57,7 @@ def find_owner(
                 " for another one a name that differs in its letters"
             )
         return Owner(User(account.user_id, account.display_name, account.timezone, account.connected_at))
+    checked_name(name)
     zone(timezone or machine_zone())
     return Owner(User(user_id, name, timezone or machine_zone(), now), is_new=True)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from mood_core.domain.records import Service, User
 from mood_core.errors import ConfigError, InputError
 from mood_core.store.queries.accounts import Account, Accounts
+from mood_core.text.format import is_visible
+from mood_core.text.hints import NOBODY
 from mood_core.text.names import name_key
 from mood_core.text.sanitise import plain
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from mood_core.usecases.batch_writer import BatchWriter
 
 _LONGEST_NAME = 200
+_LIST = "`moodlog users list` shows them with their ids"
 
 
 def the_account(accounts: Accounts, user: str) -> Account:
@@ -26,9 +29,10 @@ def the_account(accounts: Accounts, user: str) -> Account:
         InputError: No account is called so, or several are.
     """
     found = accounts.all([user])
-    if len(found) != 1:
-        problem = "several accounts are" if found else "no account is"
-        raise InputError(f"{problem} called {user}; `moodlog users list` shows them with their ids")
+    if len(found) > 1:
+        raise InputError(f"several accounts are called {user}; {_LIST}")
+    if not found:
+        raise _unknown(accounts, user)
     return found[0]
 
 
@@ -42,8 +46,7 @@ def the_only_account(accounts: Accounts, user: str | None) -> Account:
         return the_account(accounts, user)
     found = accounts.page(2)
     if len(found) != 1:
-        problem = "there are several accounts; name one" if found else "no account is connected"
-        raise InputError(f"{problem}; `moodlog users list` shows them with their ids")
+        raise InputError(f"there are several accounts; name one; {_LIST}" if found else NOBODY)
     return found[0]
 
 
@@ -57,9 +60,12 @@ def accounts_called(accounts: Accounts, names: Collection[str]) -> list[Account]
     known = {account.user_id for account in found} | {name_key(account.display_name) for account in found}
     unknown = sorted(name for name in names if name not in known and name_key(name) not in known)
     if unknown:
-        called = ", ".join(unknown)
-        raise InputError(f"no account is called {called}; `moodlog users list` shows them with their ids")
+        raise _unknown(accounts, ", ".join(unknown))
     return found
+
+
+def _unknown(accounts: Accounts, called: str) -> InputError:
+    return InputError(f"no account is called {called}; {_LIST if accounts.page(1) else NOBODY}")
 
 
 def the_reader(accounts: Accounts, user: str | None) -> str:
@@ -100,7 +106,7 @@ def change_user(
 
     user = User(account.user_id, account.display_name, account.timezone, account.connected_at)
     if display_name is not None:
-        user = replace(user, display_name=_checked_name(display_name.strip()))
+        user = replace(user, display_name=checked_name(display_name.strip()))
     if timezone is not None:
         zone(timezone)
         user = replace(user, timezone=timezone)
@@ -108,9 +114,14 @@ def change_user(
     return user
 
 
-def _checked_name(name: str) -> str:
-    if not name:
-        raise InputError("a name cannot be empty")
+def checked_name(name: str) -> str:
+    """``name``, if it can be shown.
+
+    Raises:
+        InputError: It has no visible character, is too long, or has control characters.
+    """
+    if not is_visible(name):
+        raise InputError("a name needs at least one visible character")
     if len(name) > _LONGEST_NAME or plain(name) != name:
         raise InputError(f"a name is at most {_LONGEST_NAME} characters without control characters or line breaks")
     return name
@@ -123,6 +134,8 @@ def set_paused(account: Account, accounts: Accounts, *, paused: bool) -> None:
         InputError: The account waits for consent, or has none.
     """
     if account.state not in ("active", "paused"):
-        problem = "is not connected" if account.state == "unconnected" else "needs re-authorisation"
-        raise InputError(f"{account.display_name} {problem}; run `moodlog reconnect` first")
+        is_local = account.state == "unconnected"
+        problem = "has no connected account, so nothing is pulled" if is_local else "needs re-authorisation"
+        remedy = "`moodlog connect` connects one" if is_local else f"run `moodlog reconnect {account.user_id}` first"
+        raise InputError(f"{account.display_name} {problem}; {remedy}")
     accounts.set_state(account.user_id, "paused" if paused else "active")
