@@ -6,6 +6,7 @@ even read the responses. The browser sets Host, Origin and Sec-Fetch-Site, so a 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
@@ -16,6 +17,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+API = "/api"
+"""Where the servers mount their API."""
 
 _LOOPBACK = re.compile(rb"(127(\.[0-9]{1,3}){3}|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _HARDENING: tuple[Header, ...] = (
@@ -100,12 +104,23 @@ def _without_cors(headers: Iterable[Header]) -> list[Header]:
     return [(name, value) for name, value in headers if not name.lower().startswith(b"access-control-")]
 
 
-async def refuse(scope: Scope, send: Send, why: str) -> None:
-    """Respond with 403 and ``why``; a WebSocket is closed before it opens, for which uvicorn sends 403."""
+async def refuse(scope: Scope, send: Send, why: str, *, status: int = 403, headers: Sequence[Header] = ()) -> None:
+    """Respond with ``status`` and ``why``: as JSON under /api, else as text.
+
+    A WebSocket is closed before it opens, for which uvicorn sends 403.
+    """
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": why})
+    elif is_api(scope):
+        detail = json.dumps({"detail": why})
+        await answer(send, status, detail, content_type="application/json", headers=headers)
     else:
-        await answer(send, 403, why + "\n")
+        await answer(send, status, why + "\n", headers=headers)
+
+
+def is_api(scope: Scope) -> bool:
+    """Whether the request is for the API."""
+    return bool(f"{scope['path']}/".startswith(f"{API}/"))
 
 
 async def answer(

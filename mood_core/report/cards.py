@@ -85,7 +85,7 @@ def _share(recap: Recap, mood: str) -> dict[str, Any]:
     listens, said = recap.listens[mood], f"n = {plural(recap.listens[mood])}"
     if mood in recap.intervals:
         low, high = recap.intervals[mood]
-        said += f"; by the model's own doubt {recap.expected[mood]:.0%} ({100 * low:.0f}–{100 * high:.0f}%)"
+        said += f"; expected {recap.expected[mood]:.0%} ({100 * low:.0f}–{100 * high:.0f}%)"
     return {"mood": mood, "share": 100 * listens / recap.total, "said": said}
 
 

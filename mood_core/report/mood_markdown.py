@@ -20,7 +20,7 @@ _ESCAPED = str.maketrans(
 def mood_markdown(database: Database, today: date, *, days: int = 7, most_people: int = 20) -> str:
     """A Markdown table of the ``days`` up to ``today``: a row for each person and day, a column for each mood.
 
-    Shows the first ``most_people`` people by id; if there are more, the last line says so.
+    Shows the ``most_people`` people with the most listens on these days; if there are more, the last line says so.
 
     Raises:
         StoreError: The database cannot be read.
@@ -44,7 +44,7 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
             lines.append(_row([as_text(name), str(day_of(day)), *counts, str(sum(listens.values()))]))
     lines += ["", "From the view mood_daily."]
     if people and people > most_people:
-        lines.append(f"The first {most_people} of {people} people by id are shown.")
+        lines.append(f"Of {people} people, the {most_people} with the most listens on these days are shown.")
     return "\n".join(lines)
 
 

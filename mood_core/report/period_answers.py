@@ -186,7 +186,7 @@ def _minutes(listens: ListenArrays) -> Answer:
     return [
         {
             "day": str(day_of(int(day))),
-            "minutes": int((10 * sums[at] + 30_000) // 60_000) / 10 if timed[at] else None,
+            "seconds": int(sums[at]) / 1000 if timed[at] else None,
             "timed": int(timed[at]),
         }
         for at, day in enumerate(days)

@@ -18,6 +18,7 @@ from mood_core.report.recap_period import Period, Unit, last_full, period_with
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
+from mood_core.text.format import is_visible, shown_title
 
 
 def period_to_show(database: Database, account: Account, unit: Unit, now: datetime) -> Period:
@@ -94,14 +95,14 @@ def _by_mood(rows: Sequence[Any]) -> dict[str, int]:
 def _most_played(tracks: Sequence[Any]) -> list[Most]:
     """The most played track; with equal counts the first by id. Empty without tracks."""
     best = min(tracks, key=lambda row: (-row.listens, row.track_id), default=None)
-    return [Most(best.track, best.artists, best.listens)] if best else []
+    return [Most(shown_title(best.track), best.artists.strip(), best.listens)] if best else []
 
 
 def _top_artist(tracks: Sequence[Any]) -> Most | None:
     """The most played artist; artists of one track count as one; with equal counts the first by name."""
     listens = Counter[str]()
     for row in tracks:
-        if row.artists:
+        if is_visible(row.artists):
             listens[row.artists] += row.listens
     best = min(listens, key=lambda artist: (-listens[artist], artist), default=None)
     return None if best is None else Most("", best, listens[best])

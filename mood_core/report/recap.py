@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from mood_core.domain.intervals import FEW
@@ -170,15 +170,12 @@ class Recap:
         ]
 
     def _interval(self, mood: str) -> list[str]:
-        """The expected share, and why it differs from the share of labels."""
+        """The expected share, which can differ from the share of labels."""
         if mood not in self.intervals:
             return []
         low, high = self.intervals[mood]
         share = f"{100 * self.expected[mood]:.0f}% ({100 * low:.0f} to {100 * high:.0f}%, 90% interval)"
-        return [
-            f"By the model's own doubt, {mood} has {share}: then each listen counts for every mood by its probability,"
-            " not only for the most probable one."
-        ]
+        return [f"If each listen counts for every mood by its probability, {mood} has {share}."]
 
     def _largest_change(self, reported: str) -> list[str]:
         """The mood whose share changed most, unless it is ``reported`` already or changed little."""
@@ -225,5 +222,5 @@ def no_listens() -> dict[str, int]:
 
 
 def minutes_of(milliseconds: int) -> int:
-    """Whole minutes, at least 1."""
-    return max(1, round(timedelta(milliseconds=milliseconds) / timedelta(minutes=1)))
+    """Whole minutes, at least 1; half a minute counts as one, as in the page's own arithmetic."""
+    return max(1, (milliseconds + 30_000) // 60_000)

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 
 from mood_core.app.workspace import Workspace
 from mood_core.errors import InputError, MoodlogError
-from mood_core.http.loopback import App
+from mood_core.http.loopback import API, App
 from mood_core.store.engine.named_queries import query
 from mood_core.web.access import Access
 from mood_core.web.answers import Answers
@@ -24,7 +24,6 @@ from mood_core.web.metrics import CONTENT_TYPE, metrics
 from mood_core.web.pages import Pages
 from mood_core.web.pictures import FORMATS, PICTURES, as_png, as_svg
 from mood_core.web.proxy import Proxy
-from mood_core.web.refusals import API
 from mood_core.web.site import Site
 from mood_core.web.small_form import with_small_bodies
 from mood_core.web.static import assets

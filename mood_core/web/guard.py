@@ -11,11 +11,10 @@ from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Address
 from urllib.parse import parse_qs
 
-from mood_core.http.loopback import App, LoopbackGuard, Message, Receive, Scope, Send, answer
+from mood_core.http.loopback import App, LoopbackGuard, Message, Receive, Scope, Send, answer, is_api, refuse
 from mood_core.web.access import Access
 from mood_core.web.peer import owners_of
 from mood_core.web.proxy import Proxy
-from mood_core.web.refusals import is_api, refuse
 from mood_core.web.sign_in import PATH as SIGN_IN
 from mood_core.web.sign_in import SignIn, goes_to
 
@@ -72,7 +71,7 @@ class _Guard:
         is_proxied = self._proxy is not None and headers.get("host", "").lower() == self._proxy.host
         refusal = self._refusal(scope, is_proxied=is_proxied)
         if refusal:
-            await refuse(scope, send, 403, refusal)
+            await refuse(scope, send, refusal)
         elif _is_open(scope):
             await self._app(scope, receive, _uncached(send) if scope["path"] == "/health" else send)
         elif is_proxied and self._proxy and self._proxy.header in headers and self._proxy.header:
@@ -105,7 +104,7 @@ class _Guard:
         """Serve a user whom the reverse proxy has logged in."""
         assert self._proxy is not None  # noqa: S101 - it sent the user
         if user not in self._proxy.users:
-            await refuse(scope, send, 403, "MOODLOG_WEB_USERS has no person for this user.")
+            await refuse(scope, send, "MOODLOG_WEB_USERS has no person for this user.")
             return
         scope[READER] = user
         await self._app(scope, receive, _uncached(send))
@@ -130,7 +129,7 @@ class _Guard:
         elif self._access.has_password:
             await self._sign_in.serve(scope, receive, send, cookie=cookie)
         elif is_api(scope):
-            await refuse(scope, send, 403, _HOW_TO_ENTER)
+            await refuse(scope, send, _HOW_TO_ENTER)
         else:
             await answer(send, 403, _NO_ENTRY, content_type="text/html")
 

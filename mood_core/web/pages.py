@@ -162,5 +162,5 @@ class Pages:
         sides = [(one, periods[0] or this_month.before), (other, periods[1] or this_month)]
         found = None if wrong else compare(self._site.database, sides)
         listed = {person.path: person for person in (*people, one, other)}
-        values = {"people": listed.values(), "sides": sides, "found": found, "wrong": wrong}
+        values = {"people": listed.values(), "sides": sides, "found": found, "wrong": wrong, "shows_intervals": "1"}
         return self._site.page(request, "compare.html.j2", values)

@@ -9,9 +9,8 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from mood_core.http.loopback import Receive, Scope, Send, answer
+from mood_core.http.loopback import Receive, Scope, Send, answer, refuse
 from mood_core.web.access import Access
-from mood_core.web.refusals import refuse
 from mood_core.web.small_form import small_form
 
 PATH = "/sign-in"
@@ -43,7 +42,7 @@ class SignIn:
         if scope["method"] != "POST":
             await self._ask(scope, send)
         elif scope["path"] != PATH:
-            await refuse(scope, send, 401, "Sign in first, or send the token.")
+            await refuse(scope, send, "Sign in first, or send the token.", status=401)
         elif self._waiting >= _MOST_AT_ONCE:
             await answer(send, 429, "Too many wrong passwords. Wait a few seconds.\n", headers=[(b"retry-after", b"5")])
         else:
@@ -58,7 +57,7 @@ class SignIn:
             location = f"{PATH}?to={quote(goes_to(scope['path']), safe='')}"
             await answer(send, 303, "", headers=[(b"location", location.encode())])
         else:
-            await refuse(scope, send, 401, "Send the token, or sign in with a browser.")
+            await refuse(scope, send, "Send the token, or sign in with a browser.", status=401)
 
     async def _take(self, scope: Scope, receive: Receive, send: Send, cookie: str) -> None:
         try:

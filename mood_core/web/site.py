@@ -125,7 +125,7 @@ class Site:
         """The page made of ``template``."""
         shared = {
             "request": request,
-            "intervals": request.query_params.get("intervals") == "1",
+            "intervals": request.query_params.get("intervals", values.get("shows_intervals", "0")) == "1",
             "sees_everybody": self.sees_everybody(request),
             "form_token": self.form_token(request),
             "may_answer": not self.read_only,

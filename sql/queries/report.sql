@@ -172,15 +172,17 @@ LEFT JOIN person_labels AS o ON p.user_key = o.user_key AND p.track_key = o.trac
 SELECT count(*) FROM users;
 
 -- name: recent_days_by_person
--- The listens of the first :most people by day and mood. By integer day, in the order of the rows on disk; the view
--- mood_daily shows the same rows with dates.
+-- The listens by day and mood of the :most people with the most listens on these days. By integer day, in the order of
+-- the rows on disk; the view mood_daily shows the same rows with dates.
 WITH first_people AS (
     SELECT
-        user_key,
-        user_id,
-        display_name
-    FROM users
-    ORDER BY user_id
+        u.user_key,
+        u.user_id,
+        u.display_name
+    FROM users AS u
+    INNER JOIN _mood_days AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last
+    GROUP BY u.user_key, u.user_id, u.display_name
+    ORDER BY sum(d.calm + d.energetic + d.happy + d.sad + d.unlabelled) DESC, u.user_id
     LIMIT :most
 )
 

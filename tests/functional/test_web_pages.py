@@ -21,7 +21,9 @@ from mood_core.app.workspace import Workspace
 from mood_core.domain.records import User
 from mood_core.lake.arrow_tables import users_table
 from mood_core.lake.schema import USERS
+from mood_core.report.page_data import page_data
 from mood_core.report.read_recap import read_recap
+from mood_core.report.recap import minutes_of
 from mood_core.report.recap_period import Unit, period_with
 from mood_core.text.format import plural, written_number
 from mood_core.web.periods import parse_period
@@ -194,12 +196,12 @@ def test_an_interval_is_shown_with_the_expected_share_that_it_contains(pages: Se
     found = _expected(page)
     assert len(found) == 4
     assert all(low <= share <= high for share, low, high in found)
-    assert "For the large share, each listen counts for the most probable mood" in page
+    assert "For the large share, each listen counts for its most probable mood" in page
 
 
 def _expected(page: str) -> list[tuple[int, int, int]]:
     """The expected shares of a page with their intervals."""
-    found = re.findall(r"by the model's own doubt (\d+)% \((\d+)–(\d+)%\)</span>", page)
+    found = re.findall(r"expected (\d+)% \((\d+)–(\d+)%\)</span>", page)
     return [(int(share), int(low), int(high)) for share, low, high in found]
 
 
@@ -214,15 +216,28 @@ def test_a_comparison_judges_by_the_intervals_that_it_shows(pages: ServedPages) 
     assert "whisker" not in page
 
 
+def test_the_switch_of_a_comparison_hides_the_intervals_and_keeps_what_is_compared(pages: ServedPages) -> None:
+    chosen = "one=~ada&a=2026-10&b=2026-11"
+    page = pages.client.get(f"/compare?{chosen}").text
+    switch = re.search(r'id="intervals" role="button" href="([^"]+)"', page)
+    assert switch is not None
+    assert '<html lang="en" class="intervals">' in page
+    hidden = pages.client.get(f"/compare{unescape(switch[1])}").text
+    assert '<html lang="en">' in hidden
+    assert "October 2026" in hidden
+
+
 def test_the_page_and_the_recap_have_the_same_minutes(tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 400)
         with space.database.write() as connection:
             connection.execute(text("UPDATE listens SET ms_played = 182900"))
         recap = read_recap(space.database, space.accounts.all()[0], period_with(Unit.YEAR, NOW.date()), NOW)
+        (person,) = page_data(space.database, space.accounts.all(), now=NOW)["people"]
         with served(space) as pages:
             page = pages.client.get(f"{_PERSON}/2026").text
-    assert recap.minutes is not None
+    this_year = [row["seconds"] for row in person["minutes"] if row["day"] >= "2026"]
+    assert recap.minutes == minutes_of(round(1000 * sum(this_year)))  # the static page adds them up in the browser
     assert f"<b>{plural(recap.minutes)}</b><span>minutes of music" in page
 
 

@@ -102,6 +102,7 @@ def test_no_link_redirects_to_another_site(space: Workspace, pages: ServedPages)
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "moods.localhost"])
 def test_another_host_is_refused_even_with_the_cookie(pages: ServedPages, host: str) -> None:
     assert pages.client.get("/", headers={"host": host}).status_code == 403
+    assert "127.0.0.1" in pages.client.get("/api/people", headers={"host": host}).json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,7 @@ def test_a_page_of_another_origin_reads_nothing(pages: ServedPages, headers: dic
     for path in _PATHS:
         answer = pages.client.get(path, headers=headers)
         assert answer.status_code == 403
+        assert not path.startswith("/api") or "another origin" in answer.json()["detail"]
         assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 

@@ -44,7 +44,7 @@ def test_each_card_is_a_picture_with_the_recaps_numbers(recap: Recap) -> None:
     moods = unescape(drawn_cards(recap)[1][1])
     for mood, (low, high) in recap.intervals.items():
         assert low <= recap.expected[mood] <= high
-        doubt = f"by the model's own doubt {recap.expected[mood]:.0%} ({100 * low:.0f}–{100 * high:.0f}%)"
+        doubt = f"expected {recap.expected[mood]:.0%} ({100 * low:.0f}–{100 * high:.0f}%)"
         assert f"n = {recap.listens[mood]}; {doubt}" in moods
     assert moods.count("<rect") == 1 + 3 * len(MOODS)  # the ground; a sign, a track and a bar each, and no interval
 
@@ -59,7 +59,7 @@ def test_a_thin_year_has_whole_intervals_grey_shares_and_no_empty_card(tmp_path:
     low, high = recap.intervals["Calm"]
     assert (low, recap.listens["Calm"]) == (0, 0)
     assert high > 0.2
-    assert f"n = 0; by the model's own doubt 8% (0–{100 * high:.0f}%)" in moods
+    assert f"n = 0; expected 8% (0–{100 * high:.0f}%)" in moods
     assert "Only 6 listens" in moods
     bars = ET.fromstring(drawn["The moods"]).findall("{*}rect[@rx='13']")  # noqa: S314 - its own
     assert {bar.get("fill") for bar in bars} == {LOOKS["light"]["track"], LOOKS["light"]["edge"]}

@@ -59,7 +59,29 @@ def test_people_of_one_name_are_not_mixed(tmp_path: Path) -> None:
         first = mood_markdown(space.database, NOW.date(), most_people=1)
     assert drawn.count("| &lt;img") == 8
     assert first.count("| &lt;img") == 7
-    assert "The first 1 of 2 people by id are shown." in first
+    assert "Of 2 people, the 1 with the most listens on these days are shown." in first
+
+
+def test_the_people_with_the_most_listens_come_before_lower_ids(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 60)
+        quiet = User("0", "Quiet", "UTC", NOW)
+        space.batches.add(schema.USERS, users_table([quiet], recorded_at=NOW), now=NOW)
+        with space.database.write() as connection:
+            day = (NOW - datetime(1970, 1, 1, tzinfo=UTC)).days
+            connection.execute(
+                text(
+                    "INSERT INTO _mood_days (user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm,"
+                    " uncertain_energetic, uncertain_happy, uncertain_sad)"
+                    " SELECT user_key, :day, 1, 0, 0, 0, 0, 0, 0, 0, 0 FROM users WHERE user_id = '0'"
+                ),
+                {"day": day},
+            )
+        drawn = mood_markdown(space.database, NOW.date())
+        first = mood_markdown(space.database, NOW.date(), most_people=1)
+    assert "Quiet" in drawn
+    assert "Quiet" not in first
+    assert "| &lt;img" in first
 
 
 @pytest.mark.parametrize("name", ["a|b", "[x](javascript:alert(1))", "`x`", "<b>", "**x**", "a\nb"])

@@ -72,7 +72,7 @@ def test_minutes_are_played_times_or_else_the_tracks_lengths(tmp_path: Path, dat
             )
         person = page_data(space.database, space.accounts.all(), now=NOW)["people"][0]
     # Two plays of each of six tracks: four are known by their length, one by its played time, one not at all.
-    assert sum(row["minutes"] for row in person["minutes"] if row["minutes"]) == 2 * (4 * 3 + 1)
+    assert sum(row["seconds"] for row in person["minutes"] if row["seconds"]) == 60 * 2 * (4 * 3 + 1)
     assert sum(row["timed"] for row in person["minutes"]) == 10
 
 

@@ -65,9 +65,12 @@ function sumByMood(rows) {
   return totals;
 }
 
+/** A track's title; one without a visible character would be an empty link. */
+const titled = ({ track }) => (/[^\s\p{C}\u115f\u1160\u2800\u3164\uffa0]/u.test(track) ? track : "(untitled)");
+
 /** A track's name, as a link to Spotify if its id is one of Spotify's. */
 function trackName(row) {
-  const name = bdi(row.track);
+  const name = bdi(titled(row));
   if (!/^[0-9A-Za-z]{22}$/.test(row.track_id) || name.tagName !== "BDI") return name;
   return el("a", { href: `https://open.spotify.com/track/${row.track_id}`, target: "_blank", rel: "noopener noreferrer" }, name);
 }

@@ -32,7 +32,7 @@ function labelsSection(id, title, finding, state) {
   const rows = labelsOf(id, state.period);
   const items = rows.map((row) => {
     const chances = MOODS.map((mood) => [mood, row[`p_${mood.toLowerCase()}`]]);
-    return el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(row.track), row.artists ? el("div", { class: "by" }, bdi(row.artists)) : null), el("span", { class: "count" }, sign(row.mood), `${row.mood} ${likely(row[`p_${row.mood.toLowerCase()}`])}`)),
+    return el("li", {}, el("div", { class: "row" }, el("div", { class: "name" }, bdi(titled(row)), row.artists ? el("div", { class: "by" }, bdi(row.artists)) : null), el("span", { class: "count" }, sign(row.mood), `${row.mood} ${likely(row[`p_${row.mood.toLowerCase()}`])}`)),
       bar(chances, 1), el("div", { class: "chances" }, ...chances.map(([mood, chance]) => el("span", {}, el("span", { "aria-hidden": "true" }, SIGNS[mood]), el("span", { class: "hidden" }, `${mood} `), ` ${likely(chance)}`))),
       row.mood_set ? el("div", { class: "by" }, `90% set: ${row.mood_set.split("|").join(", ")}`) : null);
   });

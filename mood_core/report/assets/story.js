@@ -59,8 +59,8 @@ function headline(state, moods) {
 }
 
 function minutesIn({ person, period }) {
-  const rows = person.minutes.filter((row) => row.day >= period.first && row.day <= period.last && row.minutes !== null);
-  return { minutes: Math.round(sum(rows.map((row) => row.minutes))), timed: sum(rows.map((row) => row.timed)) };
+  const rows = person.minutes.filter((row) => row.day >= period.first && row.day <= period.last && row.seconds !== null);
+  return { minutes: Math.max(1, Math.round(sum(rows.map((row) => Math.round(row.seconds * 1000))) / 60000)), timed: sum(rows.map((row) => row.timed)) };
 }
 
 function tiles(state) {
