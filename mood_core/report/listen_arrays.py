@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Result, Row
 from mood_core.domain.days import day_number, local_span
 from mood_core.domain.records import MOODS
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.numbers import number_columns
 from mood_core.store.loading.time_zones import offsets_of
 
 NO_MOOD = len(MOODS)
@@ -78,14 +79,14 @@ def read_listen_arrays(
     connection: Connection, user_id: str, timezone: str, days: tuple[date, date] | None = None
 ) -> ListenArrays:
     """All listens of a person, or those of the local days from the first to the last of ``days``."""
-    numbers = _numbers(connection, user_id, days and local_span(days, timezone))
-    local_s = numbers[:, 0] // 1000 + offsets_of(connection, timezone, numbers[:, 0] // 1000)
-    keys, places = np.unique(numbers[:, 1], return_inverse=True)
+    times, heard, ms_played = _numbers(connection, user_id, days and local_span(days, timezone))
+    local_s = times // 1000 + offsets_of(connection, timezone, times // 1000)
+    keys, places = np.unique(heard, return_inverse=True)
     known = _known(connection.execute(query("report_tracks"), {"user": user_id, "ids": keys.tolist()}))
     order = np.empty(len(keys), np.int64)
     order[np.searchsorted(keys, [row.track_key for row in known.rows])] = np.arange(len(known.rows))
     # 1970-01-01 was a Thursday.
-    return ListenArrays(local_s // 86_400, (local_s // 3600 + 72) % _WEEK_H, order[places], numbers[:, 2], known)
+    return ListenArrays(local_s // 86_400, (local_s // 3600 + 72) % _WEEK_H, order[places], ms_played, known)
 
 
 def _known(result: Result[Any]) -> TrackArrays:
@@ -111,9 +112,7 @@ def _known(result: Result[Any]) -> TrackArrays:
     )
 
 
-def _numbers(connection: Connection, user_id: str, span: tuple[int, int] | None) -> NDArray[np.int64]:
-    """The listens of a person as (n, 3): ms since 1970, track key, ms played or -1."""
+def _numbers(connection: Connection, user_id: str, span: tuple[int, int] | None) -> list[NDArray[np.int64]]:
+    """The n listens of a person as columns (n,): ms since 1970, track key, ms played or -1."""
     values: dict[str, Any] = {"user": user_id} | (dict(zip(("since", "end"), span, strict=True)) if span else {})
-    statement = query("report_listens", *(["span"] if span else []))
-    cursor: Any = connection.execute(statement, values).cursor  # without a Row for each
-    return np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, 3)
+    return number_columns(connection, query("report_listens", *(["span"] if span else [])), values)

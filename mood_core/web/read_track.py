@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms
 from mood_core.errors import ModelError
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.numbers import number_columns
 from mood_core.store.loading.time_zones import offsets_of
 from mood_core.store.queries.accounts import Account
 from mood_core.web.labels import TrackLabel, track_label
@@ -71,10 +72,10 @@ class TrackReader:
         """
         values = {"user": account.user_id, "track": track_id}
         with self._workspace.reading.read() as connection:
-            times = connection.scalars(query("web_track_listens"), values).all()
+            (times,) = number_columns(connection, query("web_track_listens"), values)
             months = _months(connection, account.timezone, times)
             row = connection.execute(query("web_track"), values).one_or_none()
-        if row is None or not times:
+        if row is None or not len(times):
             return None
         zone = ZoneInfo(account.timezone)
         return TrackView(
@@ -87,7 +88,7 @@ class TrackReader:
             bool(row.out_of_distribution),
             self._factors(row),
             months,
-            [from_ms(at).astimezone(zone) for at in times[:_LATEST]],
+            [from_ms(at).astimezone(zone) for at in np.sort(times)[: -_LATEST - 1 : -1].tolist()],
         )
 
     def _factors(self, row: Any) -> list[Attribution]:
@@ -125,11 +126,9 @@ class TrackReader:
         return self._models[estimated]
 
 
-def _months(connection: Connection, timezone: str, times: Sequence[int]) -> dict[str, int]:
+def _months(connection: Connection, timezone: str, times: NDArray[np.int64]) -> dict[str, int]:
     """The number of ``times`` [ms] in each local month (YYYY-MM)."""
-    if not times:
-        return {}
-    seconds = np.array(times, np.int64) // 1000
+    seconds = times // 1000
     local = (seconds + offsets_of(connection, timezone, seconds)).astype("datetime64[s]").astype("datetime64[M]")
     months, counts = np.unique(local, return_counts=True)
     return dict(zip(months.astype(str).tolist(), counts.tolist(), strict=True))

@@ -69,13 +69,12 @@ FROM person_labels AS p
 WHERE p.user_key = ANY(:users) AND p.track_key = ANY(:ids);
 
 -- name: listens_of_tracks
--- When a person heard some tracks. Reads all listens of the person.
+-- When a person heard some tracks, each column joined by commas. Reads all listens of the person.
 SELECT
-    played_at_ms,
-    track_key
+    string_agg(CAST(played_at_ms AS TEXT), ',') AS played_at_ms,
+    string_agg(CAST(track_key AS TEXT), ',') AS track_key
 FROM listens
-WHERE user_key = :user AND track_key = ANY(:ids)
-ORDER BY played_at_ms;
+WHERE user_key = :user AND track_key = ANY(:ids);
 
 -- name: next_times
 -- The times of a person's next listens after some times.

@@ -26,14 +26,21 @@ WHERE
 ORDER BY t.user_key;
 
 -- name: listens_to_count
--- A person's listens between two times, in the order of time; whether they were skipped, -1 if it is not known.
+-- A person's listens between two times, in the order of time, each column joined by commas; whether they were skipped,
+-- -1 if it is not known.
 SELECT
-    played_at_ms,
-    track_key,
-    coalesce(skipped, -1) AS skipped
-FROM listens
-WHERE user_key = :user AND played_at_ms >= :since AND played_at_ms < :until
-ORDER BY played_at_ms, track_key;
+    string_agg(CAST(l.played_at_ms AS TEXT), ',') AS played_at_ms,
+    string_agg(CAST(l.track_key AS TEXT), ',') AS track_key,
+    string_agg(CAST(coalesce(l.skipped, -1) AS TEXT), ',') AS skipped
+FROM (
+    SELECT
+        played_at_ms,
+        track_key,
+        skipped
+    FROM listens
+    WHERE user_key = :user AND played_at_ms >= :since AND played_at_ms < :until
+    ORDER BY played_at_ms, track_key
+) AS l;
 
 -- name: features_to_count
 -- The audio features of some tracks.

@@ -1,11 +1,11 @@
 -- Queries of pages, recaps and summaries. :first and :last are local days, both included.
 
 -- name: report_listens
--- A person's listens as numbers; -1 for an unknown play time.
+-- A person's listens as numbers, each column joined by commas; -1 for an unknown play time.
 SELECT
-    l.played_at_ms,
-    l.track_key,
-    coalesce(l.ms_played, -1) AS ms_played
+    string_agg(CAST(l.played_at_ms AS TEXT), ',') AS played_at_ms,
+    string_agg(CAST(l.track_key AS TEXT), ',') AS track_key,
+    string_agg(CAST(coalesce(l.ms_played, -1) AS TEXT), ',') AS ms_played
 FROM users AS u
 INNER JOIN listens AS l ON u.user_key = l.user_key
 WHERE /* span: l.played_at_ms >= :since AND l.played_at_ms < :end AND */ u.user_id = :user;

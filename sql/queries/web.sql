@@ -121,13 +121,11 @@ LEFT JOIN _person_moods AS p
 WHERE t.track_id = :track;
 
 -- name: web_track_listens
--- The times of a person's listens of a track, the newest first.
-SELECT l.played_at_ms
+-- The times of a person's listens of a track, joined by commas.
+SELECT string_agg(CAST(l.played_at_ms AS TEXT), ',') AS played_at_ms
 FROM users AS u
 INNER JOIN listens AS l ON u.user_key = l.user_key
-INNER JOIN tracks AS t ON l.track_key = t.track_key
-WHERE u.user_id = :user AND t.track_id = :track
-ORDER BY l.played_at_ms DESC;
+WHERE u.user_id = :user AND l.track_key = (SELECT t.track_key FROM tracks AS t WHERE t.track_id = :track);
 
 -- name: web_account_numbers
 -- Each person's number of listens, those with audio features, and open gaps.

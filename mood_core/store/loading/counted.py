@@ -7,7 +7,6 @@ views are right at any time. The ends of runs and imports count again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from sqlalchemy import Connection, Row
 from mood_core.domain.records import FEATURES, MOODS
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.numbers import number_columns
 from mood_core.store.loading.history_counts import (
     Columns,
     by_mood,
@@ -139,8 +139,7 @@ def _count(connection: Connection, cache: KeyCache, person: Row[Any]) -> tuple[d
     """A person's counts of the listens between two times, and the time since which sessions are not counted."""
     # The listens of the last session that was open are read again: its end and the places in it depend on them.
     span = {"user": person.user_key, "since": person.sessions_since_ms, "until": person.until_ms}
-    cursor: Any = connection.execute(query("listens_to_count"), span).cursor  # without a Row for each
-    times, keys, skipped = np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, 3).T
+    times, keys, skipped = number_columns(connection, query("listens_to_count"), span)
     tracks, places = np.unique(keys, return_inverse=True)
     labels = with_own_labels(
         connection, np.full(len(tracks), person.user_key), tracks, cache.labels(connection, tracks)

@@ -7,8 +7,6 @@ would take seconds in a long history.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +16,7 @@ from sqlalchemy import Connection
 from mood_core.domain.records import MOODS
 from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.numbers import number_columns
 from mood_core.store.loading.day_counts import DAY_COLUMNS, day_counts
 from mood_core.store.loading.history_counts import by_place, sessions_of, skips
 from mood_core.store.loading.key_cache import TrackLabels
@@ -64,8 +63,8 @@ class _Shift:
     ) -> None:
         self._connection, self._of_model, self._user = connection, of_model, user_key
         self._tracks, self._before, self._after = track_keys, before, after
-        rows = raw_rows(connection.execute(query("listens_of_tracks"), {"user": user_key, "ids": track_keys.tolist()}))
-        self._times, keys = np.array(rows, np.int64).reshape(-1, 2).T
+        values = {"user": user_key, "ids": track_keys.tolist()}
+        self._times, keys = number_columns(connection, query("listens_of_tracks"), values)
         self._places = np.searchsorted(track_keys, keys)
 
     def run(self) -> None:
@@ -102,8 +101,7 @@ class _Shift:
 
     def _shift_places_and_skips(self, until_ms: int) -> None:
         values = {"user": self._user, "since": 0, "until": until_ms}
-        cursor: Any = self._connection.execute(query("listens_to_count"), values).cursor  # without a Row for each
-        times, heard, all_skipped = np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, 3).T
+        times, heard, all_skipped = number_columns(self._connection, query("listens_to_count"), values)
         here = np.isin(heard, self._tracks)
         keys, places, skipped = heard[here], sessions_of(times).places[here], all_skipped[here]
         for labels, sign in ((self._before, -1), (self._after, 1)):
