@@ -18,6 +18,7 @@ from mood_core.store.engine.sql_files import sql_folder
 from mood_core.store.engine.view_comments import is_inner
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
+_SQL = re.compile(r'```sql\n(.*?)```|sqlite3 \S+ "(SELECT .*?)"', re.DOTALL)
 
 COMMANDS_OF_A_PERSON = (
     *(f"history --user {{user}} --by {by}" for by in ("day", "week", "month", "hour", "weekday", "track")),
@@ -25,11 +26,13 @@ COMMANDS_OF_A_PERSON = (
     *(f"recap --user {{user}} --{unit}" for unit in ("week", "month", "year")),
     "report --user {user} --out {out}",
     "answers {user}",
+    "ask {user} --json",
+    "export --user {user} --output {new}",
 )
-"""Commands that read one person's history; ``{user}`` is an id, ``{out}`` a file."""
+"""Commands that read one person's history. ``{user}`` is an id, ``{out}`` a page, ``{new}`` a new file."""
 
 COMMANDS_ABOUT_ALL = (
-    *(f"history --by {by}" for by in ("person", "week", "month", "hour", "weekday", "track")),
+    *(f"history --by {by}" for by in ("person", "day", "week", "month", "hour", "weekday", "track")),
     "history",
     *(f"recap --{unit}" for unit in ("week", "month", "year")),
     "status",
@@ -78,7 +81,8 @@ def questions_about_a_person(connection: Connection) -> Iterator[tuple[str, str]
 def documented_questions(dialect: str, name: str) -> Iterator[tuple[str, str]]:
     """Names and SQL of the queries in README and docs about the person ``name``; those for Metabase on PostgreSQL."""
     for page in (_DOCS.parent / "README.md", *sorted(_DOCS.rglob("*.md"))):
-        for at, block in enumerate(re.findall(r"```sql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL), 1):
+        for at, parts in enumerate(_SQL.findall(page.read_text(encoding="utf-8")), 1):
+            block = "".join(parts)
             if dialect == "sqlite" and "{{person}}" in block:
                 continue
             sql = re.sub(r"\[\[(.*?)\]\]", r"\1", block).replace("{{person}}", _quoted(name)).strip()

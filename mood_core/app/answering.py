@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from mood_core.app.parts import Parts
@@ -68,8 +68,12 @@ class Answering(Parts):
 
         return take_back(sitting, user_id, self.answer_rows, self.batches, now=self.now())
 
+    def answer_summaries(self, user_ids: Sequence[str]) -> dict[str, AnswerSummary]:
+        """What people answered, and what was learned from it, by person."""
+        from mood_core.usecases.answers.summary import answer_summaries
+
+        return answer_summaries(user_ids, self.answer_rows, self.mood_rows.current_version())
+
     def answer_summary(self, user_id: str) -> AnswerSummary:
         """What a person answered, and what was learned from it."""
-        from mood_core.usecases.answers.summary import answer_summary
-
-        return answer_summary(user_id, self.answer_rows, self.mood_rows.current_version())
+        return self.answer_summaries([user_id])[user_id]

@@ -37,7 +37,8 @@ def command(person: str | None, as_json: bool) -> None:
         people = accounts_called(workspace.accounts, [person] if person else [])
         if not people:
             click.echo(NO_ACCOUNT, err=True)
-        found = [(account, workspace.answer_summary(account.user_id)) for account in people]
+        summaries = workspace.answer_summaries([account.user_id for account in people])
+        found = [(account, summaries[account.user_id]) for account in people]
         if as_json:
             for account, summary in found:
                 names = {"user_id": account.user_id, "display_name": account.display_name}

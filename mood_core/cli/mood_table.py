@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 import click
@@ -59,37 +60,46 @@ class _Layout:
         self._widths = [len(str(max(one.listens[mood] for one in counts))) for mood in ALL_MOODS]
         left = console.width - self._name_cells - self._when_cells - sum(self._widths) - len(self._widths) - 2
         self._bar_cells = max(min(_BAR_CELLS, left), 0)
+        self._numbers = " ".join(f"{{:>{width}}}" for width in self._widths)
+        self._bars = {mood: self._painted_bars(mood) for mood in ALL_MOODS}
 
     def head(self) -> str:
         """The titles of the columns."""
-        signs = [self._painted(f"{SIGNS[mood]:>{width}}", mood) for mood, width in self._columns()]
-        return self._line("person", self._title, signs, "share")
+        signs = [
+            self._painted(f"{SIGNS[mood]:>{width}}", mood) for mood, width in zip(ALL_MOODS, self._widths, strict=True)
+        ]
+        name = set_cell_size("person", self._name_cells)
+        return self._line(name, f"{self._title:{self._when_cells}}", " ".join(signs), "share")
 
     def rows(self, counts: Iterable[MoodCount]) -> Iterator[str]:
-        """A line for each of ``counts``."""
-        person = None
+        """A line for each of ``counts``; there can be some 100,000."""
+        names = {name: set_cell_size(shown, self._name_cells) for name, shown in self._names.items()}
+        whens = {when: f"{shown:{self._when_cells}}" for when, shown in self._periods.items()}
+        unnamed, person, of_moods = " " * self._name_cells, None, itemgetter(*ALL_MOODS)
         for one in counts:
             is_named = not self._is_for_people or one.user_id != person
-            numbers = [f"{one.listens[mood]:>{width}}" for mood, width in self._columns()]
-            name = self._names[one.display_name] if is_named else ""
-            yield self._line(name, self._periods[one.period], numbers, self._bar(one))
+            listens = of_moods(one.listens)
+            name = names[one.display_name] if is_named else unnamed
+            yield self._line(name, whens[one.period], self._numbers.format(*listens), self._bar(listens))
             person = one.user_id
 
-    def _columns(self) -> Iterator[tuple[str, int]]:
-        return zip(ALL_MOODS, self._widths, strict=True)
+    def _line(self, name: str, when: str, numbers: str, share: str) -> str:
+        whens = f" {when}" if self._when_cells else ""
+        return f"{name}{whens} {numbers} {share}".rstrip()
 
-    def _line(self, name: str, when: str, numbers: Sequence[str], share: str) -> str:
-        whens = [f"{when:{self._when_cells}}"] if self._when_cells else []
-        return " ".join([set_cell_size(name, self._name_cells), *whens, *numbers, share]).rstrip()
+    def _bar(self, listens: Sequence[int]) -> str:
+        heard, cells, bar, each = 0, 0, "", self._bar_cells / max(sum(listens), 1)
+        for mood, count in zip(MOODS, listens, strict=False):
+            if count:
+                heard += count
+                more = round(each * heard) - cells
+                bar += self._bars[mood][more]
+                cells += more
+        return bar + self._bars[UNLABELLED][self._bar_cells - cells]
 
-    def _bar(self, count: MoodCount) -> str:
-        heard, cells, bar, each = 0, 0, "", self._bar_cells / max(count.total, 1)
-        for mood in MOODS:
-            heard += count.listens[mood]
-            more = round(each * heard) - cells
-            bar += self._painted(SIGNS[mood] * more, mood)
-            cells += more
-        return bar + self._painted("·" * (self._bar_cells - cells), UNLABELLED)
+    def _painted_bars(self, mood: str) -> list[str]:
+        """The part of a bar for a mood, by its length in cells."""
+        return [self._painted(SIGNS[mood] * cells, mood) for cells in range(self._bar_cells + 1)]
 
     def _painted(self, text: str, mood: str) -> str:
         if not self._in_colour or not text:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import re
 import sys
 import unicodedata
 from functools import lru_cache
@@ -18,7 +19,7 @@ import click
 _SUFFIX = "_for_moodlog"
 _ERRORS = "moodlog_signs"
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_WITHOUT_BIDI = dict.fromkeys(_BIDI)
+_IN_BIDI = re.compile(f"[{''.join(map(chr, _BIDI))}]")
 _ESCAPED_BIDI = {code: f"\\u{code:04x}" for code in _BIDI}
 _SIGNS = str.maketrans(
     "○▲●▽·–—−…→±‘’“”×\u00a0\u202f━╸╺•",
@@ -74,7 +75,7 @@ def _find_codec(name: str) -> codecs.CodecInfo | None:
             self._base = base.incrementalencoder(errors)
 
         def encode(self, text: str, final: bool = False) -> bytes:
-            return self._base.encode(text if text.isascii() else text.translate(_WITHOUT_BIDI), final)
+            return self._base.encode(text if text.isascii() else _IN_BIDI.sub("", text), final)
 
         def reset(self) -> None:
             self._base.reset()

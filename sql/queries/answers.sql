@@ -221,13 +221,14 @@ SELECT count(*) FROM mood_answers AS a
 WHERE a.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user);
 
 -- name: answers_by_reason
--- A person's answers that count, by the reason for asking about their tracks: the first that is not a correction.
+-- Some people's answers that count, by the reason for asking about their tracks: the first that is not a correction.
 SELECT
+    u.user_id,
     t.asked_because,
     count(*) AS tracks
 FROM (
     SELECT
-        p.track_key,
+        p.user_key,
         CASE
             WHEN count(CASE WHEN a.asked_because = 'random' THEN 1 END) > 0 THEN 'random'
             WHEN count(CASE WHEN a.asked_because = 'uncertain' THEN 1 END) > 0 THEN 'uncertain'
@@ -237,8 +238,9 @@ FROM (
     INNER JOIN mood_answers AS a ON p.user_key = a.user_key AND p.track_key = a.track_key
     WHERE
         p.label_source = 'person'
-        AND p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
-    GROUP BY p.track_key
+        AND p.user_key IN (SELECT x.user_key FROM users AS x WHERE x.user_id = ANY(:ids))
+    GROUP BY p.user_key, p.track_key
 ) AS t
-GROUP BY t.asked_because
-ORDER BY t.asked_because;
+INNER JOIN users AS u ON t.user_key = u.user_key
+GROUP BY u.user_id, t.asked_because
+ORDER BY u.user_id, t.asked_because;

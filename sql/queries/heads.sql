@@ -57,7 +57,7 @@ SELECT DISTINCT track_key FROM _waiting_listens
 WHERE user_key = :user AND track_key = ANY(:ids);
 
 -- name: latest_heads
--- The latest head of each person for a model.
+-- The latest head for a model of each person, or of some people.
 SELECT
     u.user_id,
     h.trained_at_ms,
@@ -67,6 +67,7 @@ SELECT
 FROM mood_heads AS h
 INNER JOIN users AS u ON h.user_key = u.user_key
 WHERE
+    /* ids: u.user_id = ANY(:ids) AND */
     h.base_model = :model
     AND h.trained_at_ms = (
         SELECT max(n.trained_at_ms) FROM mood_heads AS n
@@ -75,7 +76,7 @@ WHERE
 ORDER BY u.user_id;
 
 -- name: answers_to_learn
--- The latest answers about tracks that a person was asked about, with the probabilities of a model.
+-- The latest answers of all or some people about tracks that they were asked about, with the probabilities of a model.
 SELECT
     u.user_id,
     a.answer,
@@ -91,7 +92,9 @@ FROM (
         track_key,
         max(CASE WHEN asked_because = 'random' THEN 1 ELSE 0 END) AS at_random
     FROM mood_answers
-    WHERE asked_because <> 'volunteered'
+    WHERE
+        /* ids: user_key IN (SELECT x.user_key FROM users AS x WHERE x.user_id = ANY(:ids)) AND */
+        asked_because <> 'volunteered'
     GROUP BY user_key, track_key
 ) AS q
 INNER JOIN users AS u ON q.user_key = u.user_key

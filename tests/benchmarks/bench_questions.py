@@ -92,13 +92,8 @@ def main(folder: Path, size: str, dialect: str, total: int) -> None:
         for about, questions in asked.items():
             for name, sql in questions:
                 say(f"{f'{about}: {name}':52} {_cost(partial(_ask, database, sql, user), url)}")
-        for about, commands in (("all", COMMANDS_ABOUT_ALL), ("one person", COMMANDS_OF_A_PERSON)):
-            for command in commands:
-                words = command.format(user=user, out=folder / "page.html")
-                shown = command.format(user="PERSON", out="FILE")
-                say(f"{f'{about}: moodlog {shown}':52} {_cost(partial(_moodlog, folder, url, words), url, runs=1)}")
-        say(f"{'all: moodlog doctor':52} {_cost(partial(_moodlog, folder, url, 'doctor', check=False), url, runs=1)}")
-        _pages(folder, url, user)
+        _commands(folder, url, user)
+        _answers(folder, url, user, _pages(folder, url, user))
         if dialect == "sqlite" and importlib.util.find_spec("datasette"):
             _datasette(folder / "moodlog.db", database, user)
 
@@ -185,8 +180,27 @@ def _moodlog(folder: Path, url: str, words: str, *, check: bool = True) -> None:
     subprocess.run(command, env=environment, check=check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _pages(folder: Path, url: str, user: str) -> None:
-    """Ask for each page, picture and answer of ``moodlog web``."""
+def _commands(folder: Path, url: str, user: str) -> None:
+    """Run each command that reads everybody's history or a person's."""
+    for about, commands in (("all", COMMANDS_ABOUT_ALL), ("one person", COMMANDS_OF_A_PERSON)):
+        for command in commands:
+            new = folder / "new.zip"
+            new.unlink(missing_ok=True)
+            words = command.format(user=user, out=folder / "page.html", new=new)
+            shown = command.format(user="PERSON", out="FILE", new="FILE")
+            say(f"{f'{about}: moodlog {shown}':52} {_cost(partial(_moodlog, folder, url, words), url, runs=1)}")
+    say(f"{'all: moodlog doctor':52} {_cost(partial(_moodlog, folder, url, 'doctor', check=False), url, runs=1)}")
+
+
+def _answers(folder: Path, url: str, user: str, track: str) -> None:
+    """Answer twice about the most played track, and take the answer back."""
+    for word in ("sad", "happy", "undo"):
+        ask = partial(_moodlog, folder, url, f"answer {user} {track} {word}")
+        say(f"{f'one person: moodlog answer PERSON TRACK {word}':52} {_cost(ask, url, runs=1)}")
+
+
+def _pages(folder: Path, url: str, user: str) -> str:
+    """Ask for each page, picture and answer of ``moodlog web``; returns the most played track."""
     with Workspace(Settings(home=folder, database_url=url)) as space, served(space) as pages:
         (account,) = space.accounts.all([user])
         newest = account.newest_listen_at
@@ -194,6 +208,7 @@ def _pages(folder: Path, url: str, user: str) -> None:
         top = space.database.rows(query("web_top_tracks"), {"user": user, "most": 1})
         for path in paths(top[0].track_id, f"~{user}", newest.year):
             say(f"{f'web: {path}':52} {_cost(partial(_get, pages.client, path), url)}")
+    return str(top[0].track_id)
 
 
 def _datasette(file: Path, database: Database, user: str) -> None:

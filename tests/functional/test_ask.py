@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import event
 
 from flows.cli import main
 from mood_core.app.workspace import Workspace
@@ -153,3 +154,24 @@ def test_questions_are_uncertain_and_often_heard_and_some_random() -> None:
     assert again.places.tolist() == chosen.places.tolist()
     assert len(choose_questions(values[:3], 20, seed=0).places) == 3
     assert len(choose_questions(values[:0], 20, seed=0).places) == 0
+
+
+def test_the_answers_of_all_people_are_read_at_once(history: Workspace) -> None:
+    for user, count in (("bob", 2), ("cleo", 3)):
+        history.batches.add(USERS, users((user, "UTC")), now=NOW)
+        heard = [(user, NOW - timedelta(hours=hour), name) for hour, name in enumerate(NAMES[:count])]
+        history.batches.add(LISTENS, listens(heard), now=NOW)
+        for name in NAMES[:count]:
+            history.answer(user, name, "Sad", because=AskedBecause.RANDOM)
+    statements: list[str] = []
+    event.listen(history.database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    one = history.answer_summaries(["bob"])
+    of_one = len(statements)
+    summaries = history.answer_summaries(["ada", "bob", "cleo"])
+    assert len(statements) == 2 * of_one
+    assert one["bob"] == summaries["bob"]
+    assert {user: (each.tracks, each.usable) for user, each in summaries.items()} == {
+        "ada": (0, 0),
+        "bob": (2, 2),
+        "cleo": (3, 3),
+    }

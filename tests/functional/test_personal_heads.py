@@ -23,7 +23,7 @@ from mood_core.lake.schema import LISTENS, MOOD_ANSWERS, MOODS, TRACKS, USERS
 from mood_core.store import Database
 from mood_core.store.queries.answer_rows import AnswerRows
 from mood_core.usecases.answers.learn_heads import TrainedHead, learn_heads
-from mood_core.usecases.answers.summary import answer_summary
+from mood_core.usecases.answers.summary import answer_summaries
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.label_tracks import LabelReport
 from mood_core.usecases.nightly.night_report import NightReport
@@ -176,7 +176,7 @@ def test_a_head_labels_what_its_person_hears_now_and_later(ada: Ada) -> None:
     rebuild(ada.lake, ada.database, now=NOW)
     assert all_digests(ada.database) == before
     assert ada.sources("ada") == {"person": 50, "personal": 12}
-    summary = answer_summary("ada", ada.rows, ada.card.model_version)
+    summary = answer_summaries(["ada"], ada.rows, ada.card.model_version)["ada"]
     assert (summary.tracks, summary.usable, summary.promoted) == (50, 50, True)
     assert summary.scores["by_mood"]["Sad"]["after"] > summary.scores["by_mood"]["Sad"]["before"]  # type: ignore[index]
     forget_person("ada", ada.lake, ada.database, owner="test", now=NOW)

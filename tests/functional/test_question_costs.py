@@ -87,7 +87,7 @@ def _costs(home: Path) -> tuple[dict[str, int], dict[str, int]]:
         for found, commands in ((about_ada, COMMANDS_OF_A_PERSON), (about_all, COMMANDS_ABOUT_ALL)):
             for command in commands:
                 before = steps[0]
-                words = command.format(user="ada", out=home / "page.html").split()
+                words = command.format(user="ada", out=home / "page.html", new=home / f"{before}.zip").split()
                 result = CliRunner().invoke(main, words)
                 assert result.exit_code == 0, (command, result.output)
                 found[command] = steps[0] - before

@@ -73,20 +73,24 @@ class AnswerRows:
         """The number of the person's answers, including those that were replaced or undone."""
         return int(self._database.scalar(query("count_answers"), {"user": user_id}))
 
-    def by_reason(self, user_id: str) -> dict[str, int]:
-        """The number of tracks with an answer that counts, by the reason for asking."""
-        rows = self._database.rows(query("answers_by_reason"), {"user": user_id})
-        return {row.asked_because: row.tracks for row in rows}
+    def by_reason(self, user_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """The number of tracks with an answer that counts, by reason for asking, of each person who has one."""
+        found: dict[str, dict[str, int]] = {}
+        for user_id, reason, tracks in self._database.rows(query("answers_by_reason"), {"ids": user_ids}):
+            found.setdefault(user_id, {})[reason] = tracks
+        return found
 
-    def to_learn(self, model_version: str) -> Sequence[Any]:
-        """The answers that teach, in the order of people; see the statement ``answers_to_learn``."""
-        return self._database.rows(query("answers_to_learn"), {"model": model_version})
+    def to_learn(self, model_version: str, user_ids: Sequence[str] | None = None) -> Sequence[Any]:
+        """The answers of all or some people that teach, in the order of people; see ``answers_to_learn``."""
+        people = {} if user_ids is None else {"ids": user_ids}
+        return self._database.rows(query("answers_to_learn", *people), {"model": model_version, **people})
 
-    def latest_heads(self, model_version: str) -> dict[str, LatestHead]:
-        """The latest head of each person for a model, by person."""
+    def latest_heads(self, model_version: str, user_ids: Sequence[str] | None = None) -> dict[str, LatestHead]:
+        """The latest head of each person, or of some people, for a model, by person."""
+        people = {} if user_ids is None else {"ids": user_ids}
         return {
             row.user_id: LatestHead(from_ms(row.trained_at_ms), row.version, row.promoted == 1, json.loads(row.scores))
-            for row in self._database.rows(query("latest_heads"), {"model": model_version})
+            for row in self._database.rows(query("latest_heads", *people), {"model": model_version, **people})
         }
 
     def count_heads(self, user_id: str) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mood_core.domain.learning import FEWEST_ANSWERS
-from mood_core.store.queries.answer_rows import AnswerRows
+from mood_core.store.queries.answer_rows import AnswerRows, LatestHead
 from mood_core.text.format import plural
 
 
@@ -55,18 +56,21 @@ class AnswerSummary:
                 yield f"{mood}: {one['before']} before, {one['after']} after, of {plural(one['answers'], 'answer')}."
 
 
-def answer_summary(user_id: str, rows: AnswerRows, model_version: str | None) -> AnswerSummary:
-    """The summary of ``user_id`` for the current model, None before the first label.
+def answer_summaries(user_ids: Sequence[str], rows: AnswerRows, model_version: str | None) -> dict[str, AnswerSummary]:
+    """The summary of each of ``user_ids`` for the current model, None before the first label.
 
     Raises:
         StoreError: The database cannot be read.
     """
-    by_reason = rows.by_reason(user_id)
-    counts = sum(by_reason.values()), by_reason
-    if model_version is None:
-        return AnswerSummary(*counts, usable=0)
-    usable = sum(row.user_id == user_id for row in rows.to_learn(model_version))
-    head = rows.latest_heads(model_version).get(user_id)
+    by_reason = rows.by_reason(user_ids)
+    learnable = [] if model_version is None else rows.to_learn(model_version, user_ids)
+    heads = {} if model_version is None else rows.latest_heads(model_version, user_ids)
+    usable = Counter(row.user_id for row in learnable)
+    return {each: _summary(by_reason.get(each, {}), usable[each], heads.get(each)) for each in user_ids}
+
+
+def _summary(by_reason: dict[str, int], usable: int, head: LatestHead | None) -> AnswerSummary:
+    tracks = sum(by_reason.values())
     if head is None:
-        return AnswerSummary(*counts, usable=usable)
-    return AnswerSummary(*counts, usable, head.version, head.promoted, head.scores)
+        return AnswerSummary(tracks, by_reason, usable)
+    return AnswerSummary(tracks, by_reason, usable, head.version, head.promoted, head.scores)
