@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from mood_core.app.labelling import Engine
 from mood_core.domain.spotify_ids import PLAYLIST_PATTERN
 
 # Prefect's server checks a pattern, but not a format; the format makes the form show a calendar.
@@ -38,6 +39,7 @@ Block = Annotated[str, Field(pattern=r"^$|^[a-z0-9-]+/[a-z0-9-]+$", examples=["s
 
 Exports = Annotated[Sequence[_Word], Field(min_length=1, examples=[["/data/my_spotify_data.zip"]])]
 ModelFolder = Annotated[str, Field(examples=["/data/models/my-moods/2"])]
+LabellingEngine = Annotated[Engine, Field(examples=["local"])]
 LabelledFile = Annotated[
     str, Field(pattern=r"^$|\.([ct]sv(\.(gz|bz2|zst))?|parquet|parq|pq)$", examples=["/data/labelled.csv"])
 ]

@@ -24,6 +24,8 @@ _CAUSE = re.compile(r"(Caused by: )?[\w.]+(Exception|Error): ")
 _LOCAL = re.compile(r"local\[(\d+|\*)\]")
 _OPTIONS = {
     "spark.app.name": "moodlog",
+    # Java's second compiler took more CPU than the labels of 1 million tracks.
+    "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "OFF",  # what fails in the end is reported once, as an error of moodlog
