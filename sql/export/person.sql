@@ -17,6 +17,8 @@ SELECT
     a.history_start_at_ms,
     a.history_plays,
     a.empty_since_ms,
+    a.read_again_at_ms,
+    a.read_again_below_ms,
     a.changed_plays,
     a.last_problem
 FROM users AS u

@@ -227,7 +227,9 @@ SELECT
     read_down_to_ms,
     history_start_at_ms,
     history_plays,
-    empty_since_ms
+    empty_since_ms,
+    read_again_at_ms,
+    read_again_below_ms
 FROM _accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
 
@@ -259,7 +261,9 @@ SET
     changed_plays = NULL,
     history_start_at_ms = NULL,
     history_plays = NULL,
-    empty_since_ms = NULL
+    empty_since_ms = NULL,
+    read_again_at_ms = NULL,
+    read_again_below_ms = NULL
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: set_read_down_to
@@ -270,6 +274,11 @@ WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 -- name: set_empty_since
 -- Record since when the next page of an open gap is empty.
 UPDATE _accounts SET empty_since_ms = :value
+WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
+
+-- name: set_read_again
+-- Record when an older page of an account's history was read again, and where the next one begins.
+UPDATE _accounts SET read_again_at_ms = :at, read_again_below_ms = :below
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: service

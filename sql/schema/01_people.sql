@@ -51,7 +51,11 @@ CREATE TABLE _accounts (
     -- exist.
     history_start_at_ms BIGINT,
     history_plays BIGINT,
-    empty_since_ms BIGINT
+    empty_since_ms BIGINT,
+    -- For such a service: when a pull last read an older page again, and the time before which the next such page
+    -- begins; NULL starts again below the newest page.
+    read_again_at_ms BIGINT,
+    read_again_below_ms BIGINT
 );
 CREATE INDEX accounts_due ON _accounts (due_at_ms) WHERE state = 'active';
 CREATE INDEX accounts_pulled ON _accounts (last_pulled_at_ms) WHERE state = 'active';

@@ -35,7 +35,7 @@ The counts of earlier listens too, which a run may leave to the next one: the vi
 _WHEN_WRITTEN = {
     "recorded_at", "fetched_at", "labelled_at", "missed_at", "first_missed_at", "last_missed_at", "found_at",
     "filled_at", "loaded_at", "connected_at", "last_pulled_at", "due_at", "leased_until", "refresh_until", "until",
-    "unavailable_since", "forgotten_at", "lifted_at", "answered_at",
+    "unavailable_since", "read_again_at", "forgotten_at", "lifted_at", "answered_at",
 }  # fmt: skip
 _MAY_REPEAT = ("gaps", "tracks", "track_names", "users", "mood_answers")
 """Of which the lake may hold a row twice, and SQL one: a gap is repeated by the run after one that was killed before

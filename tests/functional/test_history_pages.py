@@ -253,12 +253,29 @@ def test_a_reconnect_reads_plays_that_were_added_among_the_others(standin: Stand
     rows = standin.histories.given[name]
     added = rows[-9]._replace(at_s=rows[-9].at_s - 9_000)
     standin.histories.given[name] = sorted([*rows, added], reverse=True)
-    with workspace_of(standin) as workspace:
-        pull(workspace, f"{service}:{name}")
-        assert stored(workspace) == len(rows), "nothing shows that it is there"
     assert moodlog("reconnect", name).exit_code == 0
     with workspace_of(standin) as workspace:
         assert stored(workspace) == len(rows) + 1
+
+
+@EACH
+@pytest.mark.usefixtures("each_database")
+def test_plays_that_were_added_among_old_ones_are_found_by_one_more_call_a_day(standin: StandIn, service: str) -> None:
+    name = _give(standin, [END - 90_000 * number for number in range(2 * PAGES[service] + 20)])
+    rows, added = standin.histories.given[name], []
+    with workspace_of(standin) as workspace:
+        user_id = connect(workspace, service, name)
+        pull(workspace, user_id)
+        for _ in range(2):  # from the newest page to the oldest, twice
+            added.append(rows[-9]._replace(at_s=rows[-9].at_s - 9_000 * (len(added) + 1)))
+            standin.histories.given[name] = sorted([*rows, *added], reverse=True)
+            for days_later, found in ((0, 0), (1, 0), (1, 1)):
+                standin.clock.advance(timedelta(days=days_later))
+                calls = standin.calls.count(ENDPOINTS[service])
+                outcome = pull(workspace, user_id)
+                assert (outcome.problem, outcome.new, outcome.gap) == (None, found, False)
+                assert standin.calls.count(ENDPOINTS[service]) == calls + 1 + days_later
+        assert stored(workspace) == len(rows) + 2
 
 
 NOTHING = {

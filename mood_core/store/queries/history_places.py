@@ -22,6 +22,8 @@ class HistoryPlace:
         starts_at: the oldest play of the history at the last pull; None if the service does not report it.
         plays: the number of plays of the history at the last pull; None if the service does not report it.
         empty_since: since when the next page of the open gap is empty; None if it is not.
+        read_again_at: when an older page was last read again; None before the first time.
+        read_again_below: the time before which the next such page begins; None below the newest page.
     """
 
     up_to: datetime | None = None
@@ -29,6 +31,8 @@ class HistoryPlace:
     starts_at: datetime | None = None
     plays: int | None = None
     empty_since: datetime | None = None
+    read_again_at: datetime | None = None
+    read_again_below: datetime | None = None
 
 
 class HistoryPlaces:
@@ -39,10 +43,8 @@ class HistoryPlaces:
 
     def get(self, user_id: str) -> HistoryPlace:
         """How far the account's history was read."""
-        for up_to, down_to, starts_at, plays, empty_since in self._database.rows(
-            query("history_place"), {"id": user_id}
-        ):
-            return HistoryPlace(_time(up_to), _time(down_to), _time(starts_at), plays, _time(empty_since))
+        for up_to, down_to, starts_at, plays, *others in self._database.rows(query("history_place"), {"id": user_id}):
+            return HistoryPlace(_time(up_to), _time(down_to), _time(starts_at), plays, *map(_time, others))
         return HistoryPlace()
 
     def set_read_up_to(
@@ -70,6 +72,11 @@ class HistoryPlaces:
         """Record the time down to which an open gap has been read; None once it is filled."""
         value = None if moment is None else to_ms(moment)
         self._database.run(query("set_read_down_to"), {"id": user_id, "value": value}, durable=True)
+
+    def set_read_again(self, user_id: str, at: datetime, below: datetime | None) -> None:
+        """Record that a page was read again ``at``, and the time before which the next one begins."""
+        values = {"id": user_id, "at": to_ms(at), "below": None if below is None else to_ms(below)}
+        self._database.run(query("set_read_again"), values)
 
     def set_empty_since(self, user_id: str, moment: datetime) -> None:
         """Record since when the next page of an open gap is empty."""

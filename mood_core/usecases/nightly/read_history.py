@@ -1,5 +1,8 @@
 """Pulls accounts of services that keep the whole history: the newest page, then back through every open gap.
 
+Without a gap, one older page a day is read again, from the newest to the oldest in turn: plays that arrived there
+later, too few to show in the number of plays, are found without reading the whole history at once.
+
 Each page is stored before the next one is requested, with the time down to which the gap has been read. So a run that
 was killed continues there, and requests at most the page again that it was storing.
 """
@@ -28,6 +31,9 @@ LATE = timedelta(days=2)
 
 EMPTY_FOR = timedelta(days=1)
 """How long a page must stay empty until it counts as the end of the history."""
+
+AGAIN_EVERY = timedelta(days=1)
+"""How often an older page is read again."""
 
 FEW = 20
 """Plays by which the history may have grown unseen: duplicates, and plays that arrive very late."""
@@ -92,6 +98,7 @@ class HistoryReader:
             self.places.set_changed_plays(user_id, changed, since=min(window.times))
             result.changed = len(changed)
         self._fill_gaps(user_id, client, result, now)
+        self._read_again(user_id, client, window, result, now)
         return replace(result, gap=bool(self.stored.open_gaps(user_id)))
 
     def _gap_before(
@@ -134,6 +141,24 @@ class HistoryReader:
         since = _late_since(place.up_to)
         pages = self._pages(user_id, client, ends, since, result, now) if since < ends else ()
         return not any(self.after_page() for _ in pages)
+
+    def _read_again(
+        self, user_id: str, client: HistoryClient, window: ListenWindow, result: ReadHistory, now: datetime
+    ) -> None:
+        """Read the next older page again, if that is due."""
+        newest, place = window.next_before, self.places.get(user_id)
+        if newest is None or not window.full or self.stored.open_gaps(user_id):
+            return
+        if place.read_again_at is None:
+            self.places.set_read_again(user_id, now, None)
+            return
+        is_done = timedelta(0) <= now - place.read_again_at < AGAIN_EVERY  # a later time comes from a wrong clock
+        if is_done or self.after_page():
+            return
+        page = client.played_before(min(place.read_again_below or newest, newest))
+        new, _ = self._new(user_id, client, page, result)
+        write_scrobbles(new, page, self.stored, self.batches, now=now)
+        self.places.set_read_again(user_id, now, page.next_before if page.full else None)
 
     def _fill_gaps(self, user_id: str, client: HistoryClient, result: ReadHistory, now: datetime) -> None:
         done, gaps = self.places.get(user_id).down_to, self.stored.open_gaps(user_id)
