@@ -262,7 +262,8 @@ def test_a_reconnect_reads_plays_that_were_added_among_the_others(standin: Stand
 @pytest.mark.usefixtures("each_database")
 def test_plays_that_were_added_among_old_ones_are_found_by_one_more_call_a_day(standin: StandIn, service: str) -> None:
     name = _give(standin, [END - 90_000 * number for number in range(2 * PAGES[service] + 20)])
-    rows, added = standin.histories.given[name], []
+    rows = standin.histories.given[name]
+    added = rows[:0]
     with workspace_of(standin) as workspace:
         user_id = connect(workspace, service, name)
         pull(workspace, user_id)
