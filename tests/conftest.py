@@ -21,7 +21,9 @@ from tests.databases import (
     database,
     database_url,
     each_database,
+    is_asked_for,
     migrated,
+    partitioned_pool,
     postgres_pool,
     postgres_server,
     postgres_template,
@@ -42,6 +44,7 @@ __all__ = [
     "database_url",
     "each_database",
     "migrated",
+    "partitioned_pool",
     "postgres_pool",
     "postgres_server",
     "postgres_template",
@@ -78,6 +81,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files whose tests take long, so that no process works alone at the end."""
+    items[:] = [item for item in items if is_asked_for(item)]
     long = {item.path for item in items for name in ("keras", "prefect") if item.get_closest_marker(name)}
     items.sort(key=lambda item: item.path not in long)
 

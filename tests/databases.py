@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +22,12 @@ from sqlalchemy import create_engine, make_url
 
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
+from mood_core.usecases.upkeep.partition_database import partition_new_database
 from tests.postgres_pool import PostgresPool
 
 POSTGRES_URL = "MOODLOG_TEST_POSTGRES_URL"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+PARTITIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,18 @@ def postgres_pool(postgres_server: str, postgres_template: str) -> Iterator[Post
     pool.close()
 
 
+@pytest.fixture(scope="session")
+def partitioned_pool(postgres_server: str) -> Iterator[PostgresPool]:
+    """As ``postgres_pool``, with the listens in partitions."""
+    with postgres_database(postgres_server) as template:
+        with closing(open_database(template)) as made:
+            migrate(made, now=NOW)
+            partition_new_database(made, PARTITIONS, now=NOW)
+        pool = PostgresPool(lambda: postgres_database(postgres_server, make_url(template).database or ""))
+        yield pool
+        pool.close()
+
+
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The address of a PostgreSQL database without tables, dropped afterwards."""
@@ -211,6 +225,15 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 
 
 _KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+_PARTITIONED = "partitioned"
+_MIGRATED = [*_KINDS, pytest.param(_PARTITIONED, marks=[pytest.mark.postgresql, pytest.mark.slow])]
+
+
+def is_asked_for(test: pytest.Item) -> bool:
+    """Whether a test is to run: on a database with partitions, only those with the mark ``partitions`` do."""
+    call = getattr(test, "callspec", None)
+    partitioned = call is not None and _PARTITIONED in call.params.values()
+    return not partitioned or test.get_closest_marker("partitions") is not None
 
 
 @pytest.fixture(params=_KINDS)
@@ -221,14 +244,14 @@ def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
-@pytest.fixture(params=_KINDS)
+@pytest.fixture(params=_MIGRATED)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a database of each kind with moodlog's tables, without rows."""
     with _empty_database(request, tmp_path) as url:
         yield url
 
 
-@pytest.fixture(scope="module", params=_KINDS)
+@pytest.fixture(scope="module", params=_MIGRATED)
 def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """As ``database_url``, one for all tests of a module that only read it."""
     with _empty_database(request, tmp_path_factory.mktemp("database")) as url:
@@ -242,7 +265,8 @@ def _empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[st
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         yield f"sqlite:///{file}"
     else:
-        with request.getfixturevalue("postgres_pool").database() as url:
+        pool = "partitioned_pool" if request.param == _PARTITIONED else "postgres_pool"
+        with request.getfixturevalue(pool).database() as url:
             yield url
 
 

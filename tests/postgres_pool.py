@@ -30,7 +30,8 @@ _SCHEMA = " UNION ALL ".join(
 _OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
-_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+# A table with partitions has its rows in these.
+_TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname"
 _SEQUENCES = "SELECT schemaname || '.' || sequencename, start_value, last_value FROM pg_sequences ORDER BY 1"
 
 

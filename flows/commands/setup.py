@@ -51,6 +51,11 @@ def _webhook(_context: click.Context, _option: click.Parameter, value: str | Non
     "--pool-limit", type=click.IntRange(1), help="Maximum number of runs at once in the work pool, over all workers."
 )
 @click.option("--database", is_flag=True, help="Only add moodlog's tables to a database that has other tables.")
+@click.option(
+    "--partitions",
+    type=click.IntRange(1, 256),
+    help="Only make moodlog's tables in a new PostgreSQL database, with the listens in this many partitions by person.",
+)
 @options.as_json
 @click.pass_context
 def command(
@@ -60,6 +65,7 @@ def command(
     deadline: time,
     pool_limit: int | None,
     database: bool,
+    partitions: int | None,
     as_json: bool,
 ) -> None:
     """Prepare a Prefect server: work pool, alerts, and other objects that prefect.yaml cannot define. Safe to rerun.
@@ -76,6 +82,7 @@ def command(
       moodlog setup --webhook - < address.txt
       moodlog setup --notify slack-webhook/moods --deadline 07:30
       moodlog setup --database
+      moodlog setup --partitions 16
 
     \b
     For a server with workers, make the pool first and the alerts last:
@@ -84,8 +91,8 @@ def command(
       moodlog setup --webhook https://hooks.example.org/moodlog
       prefect worker start --pool moodlog
     """
-    if database:
-        _set_up_database(as_json=as_json)
+    if database or partitions:
+        _set_up_database(partitions, adopt=database, as_json=as_json)
         return
     if notify and webhook:
         raise click.UsageError("give either --notify with an existing block, or --webhook to create one.")
@@ -103,16 +110,19 @@ def command(
         console.print("No alerts are set up; give --webhook URL or --notify TYPE/NAME for alerts.")
 
 
-def _set_up_database(*, as_json: bool) -> None:
-    """Create moodlog's tables in the configured database, which may contain other tables. Needs no Prefect server."""
+def _set_up_database(partitions: int | None, *, adopt: bool, as_json: bool) -> None:
+    """Create moodlog's tables in the configured database, with ``adopt`` beside others. Needs no Prefect server."""
     from mood_core.app.workspace import make_home
     from mood_core.store.engine.database import open_database
     from mood_core.store.engine.migrate import migrate
+    from mood_core.usecases.upkeep.partition_database import partition_new_database
 
     settings = load_settings()
     make_home(settings.home)
     with closing(open_database(settings.database)) as database:
-        applied = migrate(database, now=utc_now(), adopt=True)
+        applied: object = migrate(database, now=utc_now(), adopt=adopt)
+        if partitions:
+            applied = partition_new_database(database, partitions, now=utc_now()) or applied
     outcome = "changed" if applied else "kept"
     click.echo(json.dumps({"database": outcome}) if as_json else f"database {database}: {outcome}")
 

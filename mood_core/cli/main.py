@@ -52,6 +52,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "relabel": ("mood_core.cli.relabel:command", "label everything again with another model"),
         "rebuild": ("mood_core.cli.rebuild:command", "rebuild SQL from the Parquet lake"),
         "move": ("mood_core.cli.move:command", "move to another database, SQLite or PostgreSQL"),
+        "partition": ("mood_core.cli.partition:command", "divide listens on PostgreSQL into partitions"),
         "backup": ("mood_core.cli.backup:command", "copy database, lake and models while moodlog runs"),
         "verify": ("mood_core.cli.verify:command", "compare lake, ledger and SQL"),
         "compact": ("mood_core.cli.compact:command", "merge small Parquet files"),
@@ -69,7 +70,7 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "People": ("users", "reconnect", "export", "forget"),
         "Data": (),
         "Model": ("predict", "dataset", "train", "evaluate", "promote", "relabel"),
-        "Upkeep": ("doctor", "verify", "backup", "rebuild", "compact", "move", "keys", "setup"),
+        "Upkeep": ("doctor", "verify", "backup", "rebuild", "compact", "move", "partition", "keys", "setup"),
     }
 )
 """The commands in the order of ``--help``. The section Data has all that are not named here."""

@@ -82,9 +82,19 @@ COMMENT ON COLUMN any_view.any_column IS 'any_text';
 INSERT INTO _view_columns (view_name, place, column_name, meaning) VALUES (:view, :place, :column, :meaning);
 
 -- name: are_statistics_old
--- PostgreSQL only: whether a tenth of the rows of a table has changed since its statistics were updated.
-SELECT 1 FROM pg_stat_user_tables
-WHERE schemaname = current_schema() AND n_mod_since_analyze > 1000 + n_live_tup / 10;
+-- PostgreSQL only: whether a tenth of the rows of a table has changed since its statistics were updated, or came into
+-- its partitions: autovacuum updates the statistics of these alone.
+SELECT 1 FROM pg_stat_user_tables AS s
+WHERE
+    s.schemaname = current_schema()
+    AND (
+        s.n_mod_since_analyze > 1000 + s.n_live_tup / 10
+        OR (
+            SELECT sum(p.reltuples) FROM pg_inherits AS i
+            INNER JOIN pg_class AS p ON i.inhrelid = p.oid
+            WHERE i.inhparent = s.relid
+        ) > (SELECT 1000 + 1.1 * greatest(c.reltuples, 0) FROM pg_class AS c WHERE c.oid = s.relid)
+    );
 
 -- name: update_statistics
 -- Update the statistics for the query planner.

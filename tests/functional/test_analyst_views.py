@@ -20,6 +20,8 @@ from mood_core.store.engine.view_comments import is_inner, view_meanings
 from mood_core.usecases.batches import Batches
 from tests.store_data import NOW, ExtendedListen, features, moods, query, set_current, users
 
+pytestmark = pytest.mark.partitions
+
 START = datetime(2026, 3, 1, 22, 50, tzinfo=UTC)
 """In Berlin it is ten minutes before midnight."""
 

@@ -20,6 +20,8 @@ from standin import StandIn
 from tests.conftest import NOW
 from tests.nights import connect_listeners, one_night, settings_for, workspace_of
 
+pytestmark = pytest.mark.partitions
+
 EXAMPLES = sorted((sql_folder() / "examples").glob("*.sql"))
 
 

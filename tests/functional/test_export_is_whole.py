@@ -21,6 +21,8 @@ from tests.conftest import NOW
 from tests.exports import extended
 from tests.nights import connect_listeners, settings_for, workspace_of
 
+pytestmark = pytest.mark.partitions
+
 NAMED_OTHERWISE = {
     "user_key": "user_id",
     "track_key": "track_id",

@@ -35,6 +35,8 @@ from tests.flows.planted import everything_kept
 from tests.nights import connected_and_pulled, contents, workspace_of
 from tests.store_data import features, listens, moods, set_current, tracks
 
+pytestmark = pytest.mark.partitions
+
 
 class Killed(BaseException):
     """Stands for the end of the process."""

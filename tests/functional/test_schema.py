@@ -15,6 +15,7 @@ from mood_core.store.engine import migrate
 from mood_core.store.engine.migrate import is_current
 from mood_core.store.engine.sql_files import sql_files
 from mood_core.store.engine.view_comments import is_inner
+from mood_core.usecases.upkeep.partition_database import partition_new_database
 from tests.databases import postgres_database
 from tests.store_data import NOW, query
 
@@ -26,9 +27,9 @@ _POSTGRESQL = {
     " attidentity, attcollation::regcollation::text, pg_get_expr(adbin, adrelid),"
     " col_description(attrelid, attnum) FROM pg_attribute"
     " LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attnum > 0 AND NOT attisdropped"
-    " AND (SELECT relkind FROM pg_class WHERE oid = attrelid) IN ('r', 'v')",
+    " AND (SELECT relkind FROM pg_class WHERE oid = attrelid) IN ('r', 'p', 'v')",
     "tables": "SELECT relname, relkind, reloptions, obj_description(oid, 'pg_class'), relacl::text,"
-    " CASE WHEN relkind = 'v' THEN pg_get_viewdef(oid) END FROM pg_class WHERE relkind IN ('r', 'v', 'S')",
+    " CASE WHEN relkind = 'v' THEN pg_get_viewdef(oid) END FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'S')",
     "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
     " FROM pg_constraint WHERE contype <> 'n'",  # the columns say it, and only since PostgreSQL 18 it has a name
     "indexes": "SELECT indrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index",
@@ -58,6 +59,23 @@ def test_the_schema_is_what_all_migrations_lead_to(
         assert migrate.migrate(older, now=NOW) == [migrations[-1].name]
         assert _structure(older) == _structure(database)
         assert _rows(older) == _rows(database)
+        if database.dialect == "postgresql":
+            for one in (older, database):
+                partition_new_database(one, 3, now=NOW)
+            assert _structure(older) == _structure(database)
+
+
+@pytest.mark.postgresql
+def test_partitions_change_nothing_else_of_the_tables(migrated: Database) -> None:
+    if migrated.dialect == "sqlite":
+        pytest.skip("SQLite has no partitions")
+    before = _structure(migrated)
+    partition_new_database(migrated, 3, now=NOW)
+    whole = {kind: [each for each in found if "_of_3" not in each] for kind, found in _structure(migrated).items()}
+    for kind in ("columns", "constraints", "functions", "triggers"):
+        assert whole[kind] == before[kind], kind
+    partition_new_database(migrated, 1, now=NOW)
+    assert _structure(migrated) == before
 
 
 def test_the_database_itself_explains_its_tables(migrated: Database) -> None:

@@ -28,6 +28,7 @@ TINY = {
     "bench_model_training": ["80"],
     "bench_night_growth": ["kept", "1000", "2"],
     "bench_night_overhead": ["2"],
+    "bench_partitions": ["2000", "3"],
     "bench_personal_heads": [],
     "bench_pull_scale": ["3", "2", "sqlite", "core"],
     "bench_questions": ["kept", "person", "sqlite", "2000"],

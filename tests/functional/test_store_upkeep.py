@@ -41,6 +41,8 @@ from tests.store_data import (
     small_history,
 )
 
+pytestmark = pytest.mark.partitions
+
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:

@@ -30,6 +30,8 @@ from mood_core.store.engine.sql_files import sql_folder
 from mood_core.store.queries.history import HistoryFilter, latest_listens
 from tests.store_data import NOW, ExtendedListen, query, small_history
 
+pytestmark = pytest.mark.partitions
+
 ANSWERS = Path(__file__).with_name("example_answers.json")
 EXAMPLES = sorted((sql_folder() / "examples").glob("*.sql"))
 ZONES = {"ada": ZoneInfo("Europe/Berlin"), "grace": ZoneInfo("America/New_York")}

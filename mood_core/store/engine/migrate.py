@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -41,8 +42,6 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
     if is_current(database):
         return []
     files = sql_files("migrations", database.dialect)
-    views = sql_files("views", database.dialect)
-    schema = sql_files("schema", database.dialect)
     with database.write() as connection:
         _lock(connection)
         if migrations_table(connection) == EARLIER_MIGRATIONS_TABLE:
@@ -53,22 +52,30 @@ def migrate(database: Database, *, now: datetime, adopt: bool = False) -> list[s
         done = _applied(connection)
         _check(files, done)
         missing = [file for file in files if file.name not in done]
-        # Views are removed first: a migration may change their tables.
-        _drop_views(connection, list(_views_of(done)))
         # A new database needs no migrations, because the schema has what they lead to.
-        for file in missing if done else schema or missing:
-            _run_script(connection, file)
+        with views_removed(connection, now=now):
+            for file in missing if done else sql_files("schema", database.dialect) or missing:
+                _run_script(connection, file)
         for file in missing:
             _record(connection, file.name, file.sha256, now)
-        if views:
-            connection.execute(query("delete_rows", table="_view_columns"))
-        for view in views:
-            create_view(connection, view)
-            _record(connection, _VIEW + view.name, view_digest(view), now)
-        describe_tables(connection, schema)
-        for grants in sql_files("roles", database.dialect):
-            _run_script(connection, grants)
     return [file.name for file in missing]
+
+
+@contextmanager
+def views_removed(connection: Connection, *, now: datetime) -> Iterator[None]:
+    """Remove the views, whose tables change inside the context, and create them again with comments and grants."""
+    dialect = connection.dialect.name
+    views = sql_files("views", dialect)
+    _drop_views(connection, list(_views_of(_applied(connection))))
+    yield
+    if views:
+        connection.execute(query("delete_rows", table="_view_columns"))
+    for view in views:
+        create_view(connection, view)
+        _record(connection, _VIEW + view.name, view_digest(view), now)
+    describe_tables(connection, sql_files("schema", dialect))
+    for grants in sql_files("roles", dialect):
+        _run_script(connection, grants)
 
 
 def is_current(database: Database) -> bool:

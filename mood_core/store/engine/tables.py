@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, inspect
 
+from mood_core.store.engine.partitions import partition_names
+
 MIGRATIONS_TABLE = "_schema_migrations"
 EARLIER_MIGRATIONS_TABLE = "schema_migrations"
 MIGRATIONS_COLUMNS = frozenset({"name", "sha256", "applied_at_ms"})
@@ -15,10 +17,11 @@ def tables(connection: Connection) -> dict[str, dict[str, object]]:
     inspector = inspect(connection)
     names = [name for name, _ in inspector.get_sorted_table_and_fkc_names() if name]
     columns = inspector.get_multi_columns()
+    left_out = partition_names(connection).union(_OF_EACH_DATABASE)
     return {
         name: {column["name"]: column["type"] for column in columns[None, name]}
         for name in names
-        if name not in _OF_EACH_DATABASE
+        if name not in left_out
     }
 
 
@@ -34,5 +37,6 @@ def migrations_table(connection: Connection) -> str | None:
 
 def tables_about_people(connection: Connection) -> list[str]:
     """The tables with a column ``user_key``, in alphabetical order, so that no table added later is left out."""
-    columns = inspect(connection).get_multi_columns()
-    return sorted(table for (_, table), found in columns.items() if "user_key" in {each["name"] for each in found})
+    columns, parts = inspect(connection).get_multi_columns(), partition_names(connection)
+    with_people = {table for (_, table), found in columns.items() if "user_key" in {each["name"] for each in found}}
+    return sorted(with_people - parts)

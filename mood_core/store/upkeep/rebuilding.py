@@ -15,6 +15,7 @@ from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.keys import keys_of
 from mood_core.store.loading.queues import refill_feature_queue
 from mood_core.store.loading.totals import recount_totals
+from mood_core.store.upkeep.partitioning import drop_new_tables, is_begun
 
 _FILLED_BY_THE_LAKE = (
     # Children before what they refer to.
@@ -52,6 +53,8 @@ def keep_rows(connection: Connection) -> Kept:
     invalidate_keys(connection)  # first, in the order of loads, because another order could deadlock
     if connection.dialect.name == "postgresql":  # on SQLite the transaction has begun IMMEDIATE
         connection.execute(query("lock_batches"))
+    if is_begun(connection):  # a move to partitions that was interrupted copies rows that are replaced now
+        drop_new_tables(connection)
     rows = kept_rows(connection)
     present = set(inspect(connection).get_table_names())
     for table in (table for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO) if table in present):
