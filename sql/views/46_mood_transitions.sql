@@ -44,17 +44,29 @@ FROM (
                 CASE WHEN p.track_key IS NULL THEN a.mood ELSE p.mood END AS from_mood,
                 CASE WHEN q.track_key IS NULL THEN b.mood ELSE q.mood END AS to_mood
             FROM _recent_pairs AS n
-            LEFT JOIN moods AS a
-                ON a.model_key IN (
-                    (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-                    (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-                ) AND n.from_key = a.track_key
+            -- Finds each label with the index: PostgreSQL expects a person's listens in every partition, and would hash
+            -- all labels for them. There is one label at most; LIMIT forces this plan.
+            LEFT JOIN LATERAL (
+                SELECT a.mood FROM moods AS a
+                WHERE
+                    a.model_key IN (
+                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+                    )
+                    AND n.from_key = a.track_key
+                LIMIT 1 -- noqa: AM09
+            ) AS a ON TRUE
             LEFT JOIN person_labels AS p ON n.user_key = p.user_key AND n.from_key = p.track_key
-            LEFT JOIN moods AS b
-                ON b.model_key IN (
-                    (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-                    (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-                ) AND n.to_key = b.track_key
+            LEFT JOIN LATERAL (
+                SELECT b.mood FROM moods AS b
+                WHERE
+                    b.model_key IN (
+                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
+                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
+                    )
+                    AND n.to_key = b.track_key
+                LIMIT 1 -- noqa: AM09
+            ) AS b ON TRUE
             LEFT JOIN person_labels AS q ON n.user_key = q.user_key AND n.to_key = q.track_key
         ) AS f
         WHERE f.from_mood IS NOT NULL AND f.to_mood IS NOT NULL

@@ -63,7 +63,13 @@ FROM (
                     ) AND k.track_key = m.track_key
                 LEFT JOIN person_labels AS p ON k.user_key = p.user_key AND k.track_key = p.track_key
             ) AS h
-            INNER JOIN artist_credits AS a ON h.track_key = a.track_key
+            -- Finds the artists of a track with the index, as the labels in mood_transitions. OFFSET forces this plan.
+            CROSS JOIN
+                LATERAL (
+                    SELECT a.artist FROM artist_credits AS a
+                    WHERE h.track_key = a.track_key
+                    OFFSET 0 -- noqa: AM09
+                ) AS a
             WHERE h.mood IS NOT NULL
             WINDOW same AS (PARTITION BY h.user_id, h.mood, a.artist)
         ) AS r

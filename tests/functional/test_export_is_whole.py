@@ -8,12 +8,13 @@ from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 
 from flows.cli import main
 from mood_core.lake.schema import PERSONAL
 from mood_core.store import Database
 from mood_core.store.engine.sql_files import sql_file
+from mood_core.store.engine.tables import tables
 from mood_core.store.queries.person_export import NOT_EXPORTED, PART_OF
 from mood_core.usecases.people.manage_users import change_user
 from standin import StandIn
@@ -33,14 +34,13 @@ NAMED_OTHERWISE = {
 
 def test_every_column_about_people_is_exported_or_left_out_for_a_reason(migrated: Database) -> None:
     with migrated.read() as connection:
-        found = inspect(connection)
-        tables = {name: [column["name"] for column in found.get_columns(name)] for name in found.get_table_names()}
+        stored = tables(connection)
         parts = {
             part: set(connection.execute(text(sql_file("export", part).text), {"id": "nobody"}).keys())
             for part in PART_OF.values()
         }
-    personal = {name for name, columns in tables.items() if "user_key" in columns}
-    columns = {(table, column) for table in personal - NOT_EXPORTED.keys() for column in tables[table]}
+    personal = {name for name, columns in stored.items() if "user_key" in columns}
+    columns = {(table, column) for table in personal - NOT_EXPORTED.keys() for column in stored[table]}
     left_out = {
         f"{table}.{column}"
         for table, column in columns

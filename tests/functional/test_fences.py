@@ -26,8 +26,6 @@ from mood_core.usecases.nightly.pull_listens import PullListens
 from standin import StandIn
 from tests.nights import connect_listeners, contents, settings_for, workspace_of
 
-pytestmark = pytest.mark.partitions
-
 
 @pytest.fixture
 def ids(home: Path, standin: StandIn, database_url: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:

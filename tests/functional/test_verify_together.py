@@ -25,8 +25,6 @@ from mood_core.usecases.upkeep.rebuild import rebuild
 from mood_core.usecases.upkeep.verify_lake import verify
 from tests.store_data import NOW, listens, query, small_history
 
-pytestmark = pytest.mark.partitions
-
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
