@@ -68,46 +68,6 @@ SELECT
 FROM person_labels AS p
 WHERE p.user_key = ANY(:users) AND p.track_key = ANY(:ids);
 
--- name: listens_of_tracks
--- When a person heard some tracks, each column joined by commas. Reads all listens of the person.
-SELECT
-    string_agg(CAST(played_at_ms AS TEXT), ',') AS played_at_ms,
-    string_agg(CAST(track_key AS TEXT), ',') AS track_key
-FROM listens
-WHERE user_key = :user AND track_key = ANY(:ids);
-
--- name: next_times
--- The times of a person's next listens after some times.
-SELECT DISTINCT
-    (
-        SELECT min(x.played_at_ms) FROM listens AS x
-        WHERE x.user_key = l.user_key AND x.played_at_ms > l.played_at_ms
-    ) AS played_at_ms
-FROM listens AS l
-WHERE l.user_key = :user AND l.played_at_ms = ANY(:times);
-
--- name: transitions_of_tracks
--- How often one of some tracks was followed by another track within half an hour, or followed it: at the times of the
--- later listens, before :until.
-SELECT
-    l.track_key AS from_track,
-    n.track_key AS to_track,
-    count(*) AS transitions
-FROM listens AS n
-CROSS JOIN listens AS l
-WHERE
-    n.user_key = :user
-    AND n.played_at_ms = ANY(:times)
-    AND n.played_at_ms < :until
-    AND l.user_key = n.user_key
-    AND l.played_at_ms = (
-        SELECT max(x.played_at_ms) FROM listens AS x
-        WHERE x.user_key = n.user_key AND x.played_at_ms < n.played_at_ms
-    )
-    AND n.played_at_ms - l.played_at_ms <= 1800000
-    AND (n.track_key = ANY(:ids) OR l.track_key = ANY(:ids))
-GROUP BY l.track_key, n.track_key;
-
 -- name: remove_empty_transitions
 -- Remove transitions of a person that no longer occur.
 DELETE FROM _counted_transitions
@@ -133,12 +93,22 @@ ORDER BY a.answered_at_ms DESC, a.answer DESC
 LIMIT 1;
 
 -- name: has_heard
--- Whether a person has a listen of a track.
+-- Whether a person has a listen of a track: a counted one, or one since.
 SELECT 1 FROM users AS u
 INNER JOIN tracks AS t ON t.track_id = :track
+LEFT JOIN _counted_people AS c ON u.user_key = c.user_key
 WHERE
     u.user_id = :user
-    AND EXISTS (SELECT 1 FROM listens AS l WHERE l.user_key = u.user_key AND l.track_key = t.track_key);
+    AND (
+        EXISTS (SELECT 1 FROM _counted_tracks AS k WHERE k.user_key = u.user_key AND k.track_key = t.track_key)
+        OR EXISTS (
+            SELECT 1 FROM listens AS l
+            WHERE
+                l.user_key = u.user_key
+                AND l.played_at_ms >= coalesce(c.until_ms, 0)
+                AND l.track_key = t.track_key
+        )
+    );
 
 -- name: asked_track
 -- A track with a person's number of listens: the counted ones, then those since.

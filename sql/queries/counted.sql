@@ -26,8 +26,8 @@ WHERE
 ORDER BY t.user_key;
 
 -- name: listens_to_count
--- A person's listens between two times, in the order of time, each column joined by commas; whether they were skipped,
--- -1 if it is not known.
+-- A person's listens, or those between two times, in the order of time, each column joined by commas; whether they were
+-- skipped, -1 if it is not known.
 SELECT
     string_agg(CAST(l.played_at_ms AS TEXT), ',') AS played_at_ms,
     string_agg(CAST(l.track_key AS TEXT), ',') AS track_key,
@@ -38,7 +38,7 @@ FROM (
         track_key,
         skipped
     FROM listens
-    WHERE user_key = :user AND played_at_ms >= :since AND played_at_ms < :until
+    WHERE user_key = :user /* span: AND played_at_ms >= :since AND played_at_ms < :until */
     ORDER BY played_at_ms, track_key
 ) AS l;
 

@@ -139,7 +139,7 @@ def _count(connection: Connection, cache: KeyCache, person: Row[Any]) -> tuple[d
     """A person's counts of the listens between two times, and the time since which sessions are not counted."""
     # The listens of the last session that was open are read again: its end and the places in it depend on them.
     span = {"user": person.user_key, "since": person.sessions_since_ms, "until": person.until_ms}
-    times, keys, skipped = number_columns(connection, query("listens_to_count"), span)
+    times, keys, skipped = number_columns(connection, query("listens_to_count", "span"), span)
     tracks, places = np.unique(keys, return_inverse=True)
     labels = with_own_labels(
         connection, np.full(len(tracks), person.user_key), tracks, cache.labels(connection, tracks)

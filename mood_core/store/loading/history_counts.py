@@ -86,7 +86,7 @@ def sounds(
 
 def transitions(times: NDArray[np.int64], moods: NDArray[np.int64], since_ms: int) -> Columns:
     """How often a listen of one mood was followed, at ``since_ms`` or later, by one of another."""
-    earlier, later = _pairs(times)
+    earlier, later = pairs_of(times)
     labelled = (moods[earlier] < len(MOODS)) & (moods[later] < len(MOODS))
     here = labelled & (times[later] >= since_ms)
     cells = np.bincount(moods[earlier][here] * _CODES + moods[later][here], minlength=_CODES**2)
@@ -95,7 +95,7 @@ def transitions(times: NDArray[np.int64], moods: NDArray[np.int64], since_ms: in
     return {"from_mood": names[found // _CODES], "to_mood": names[found % _CODES], "transitions": cells[found]}
 
 
-def _pairs(times: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pairs_of(times: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The indices of each two listens of which the second is of the next time, up to half an hour later.
 
     ``times`` (n,) are sorted. Several listens can have the same time.

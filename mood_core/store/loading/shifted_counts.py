@@ -18,9 +18,8 @@ from mood_core.store.engine.bulk import insert_rows
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.numbers import number_columns
 from mood_core.store.loading.day_counts import DAY_COLUMNS, day_counts
-from mood_core.store.loading.history_counts import by_place, sessions_of, skips
+from mood_core.store.loading.history_counts import by_place, pairs_of, sessions_of, skips
 from mood_core.store.loading.key_cache import TrackLabels
-from mood_core.store.loading.keys import raw_rows
 from mood_core.store.loading.person_labels import find_labels_of, with_own_labels
 from mood_core.store.loading.time_zones import offsets_of
 
@@ -63,9 +62,10 @@ class _Shift:
     ) -> None:
         self._connection, self._of_model, self._user = connection, of_model, user_key
         self._tracks, self._before, self._after = track_keys, before, after
-        values = {"user": user_key, "ids": track_keys.tolist()}
-        self._times, keys = number_columns(connection, query("listens_of_tracks"), values)
-        self._places = np.searchsorted(track_keys, keys)
+        self._history = number_columns(connection, query("listens_to_count"), {"user": user_key})
+        times, heard, _ = self._history
+        here = np.isin(heard, track_keys)
+        self._times, self._places = times[here], np.searchsorted(track_keys, heard[here])
 
     def run(self) -> None:
         """Change the counts."""
@@ -75,9 +75,10 @@ class _Shift:
         local_s = self._times // 1000 + offsets_of(self._connection, zone, self._times // 1000)
         self._shift_days(local_s // _DAY_S)
         for _, until_ms, _ in self._connection.execute(query("counted_until"), {"ids": [self._user]}).all():
+            times, heard, skipped = (column[self._history[0] < until_ms] for column in self._history)
             self._shift_hours(local_s // 3600 % _HOURS, self._times < until_ms)
-            self._shift_transitions(until_ms)
-            self._shift_places_and_skips(until_ms)
+            self._shift_transitions(times, heard)
+            self._shift_places_and_skips(times, heard, skipped)
         self._connection.execute(query("forget_ranks"), {"ids": [self._user]})
 
     def _shift_days(self, days: NDArray[np.int64]) -> None:
@@ -99,9 +100,9 @@ class _Shift:
         columns = [np.full(len(changed), self._user), changed, *cells[changed].T]
         insert_rows(self._connection, "add_to_counted_hours", pa.table(dict(zip(names, columns, strict=True))))
 
-    def _shift_places_and_skips(self, until_ms: int) -> None:
-        values = {"user": self._user, "since": 0, "until": until_ms}
-        times, heard, all_skipped = number_columns(self._connection, query("listens_to_count"), values)
+    def _shift_places_and_skips(
+        self, times: NDArray[np.int64], heard: NDArray[np.int64], all_skipped: NDArray[np.int64]
+    ) -> None:
         here = np.isin(heard, self._tracks)
         keys, places, skipped = heard[here], sessions_of(times).places[here], all_skipped[here]
         for labels, sign in ((self._before, -1), (self._after, 1)):
@@ -117,24 +118,16 @@ class _Shift:
                 insert_rows(self._connection, statement, pa.table({"user_key": users, key: columns[key], **signed}))
         self._connection.execute(query("remove_empty_skips"), {"user": self._user})
 
-    def _shift_transitions(self, until_ms: int) -> None:
-        times = np.unique(self._times).tolist()
-        person = {"user": self._user}
-        following = self._connection.scalars(query("next_times"), person | {"times": times})
-        near = sorted({*times, *following} - {None})
-        values = person | {"times": near, "until": until_ms, "ids": self._tracks.tolist()}
-        rows = raw_rows(self._connection.execute(query("transitions_of_tracks"), values))
-        pairs = np.array(rows, np.int64).reshape(-1, 3)
-        tracks = np.unique(pairs[:, :2])
-        cells = np.zeros((_CODES, _CODES), np.int64)
+    def _shift_transitions(self, times: NDArray[np.int64], heard: NDArray[np.int64]) -> None:
+        pairs = heard[np.stack(pairs_of(times), 1)]
+        tracks, places = np.unique(pairs[np.isin(pairs, self._tracks).any(1)], return_inverse=True)
         after = _moods(_labels(self._connection, self._of_model, self._user, tracks))
         before = after.copy()
         here = np.isin(tracks, self._tracks)
         before[here] = _moods(self._before)[np.searchsorted(self._tracks, tracks[here])]
-        for moods, sign in ((before, -1), (after, 1)):
-            from_moods, to_moods = (moods[np.searchsorted(tracks, pairs[:, side])] for side in (0, 1))
-            np.add.at(cells, (from_moods, to_moods), sign * pairs[:, 2])
-        self._add_transitions(cells[:_UNLABELLED, :_UNLABELLED])
+        codes = [moods[places.reshape(-1, 2)] @ [_CODES, 1] for moods in (before, after)]
+        old, new = (np.bincount(each, minlength=_CODES**2).reshape(_CODES, _CODES) for each in codes)
+        self._add_transitions((new - old)[:_UNLABELLED, :_UNLABELLED])
 
     def _add_transitions(self, cells: NDArray[np.int64]) -> None:
         from_moods, to_moods = np.nonzero(cells)
