@@ -41,6 +41,7 @@ def _export(user: str, target: Path, kind: str) -> Result:
 def _read(content: bytes, kind: str) -> list[dict[str, str]]:
     if kind == "json":
         found: list[dict[str, str]] = json.loads(content)
+        assert len(content.splitlines()) == len(found) + (2 if found else 1), "an object on each line"
         return found
     if kind == "csv":
         return list(csv.DictReader(io.StringIO(content.decode())))

@@ -17,6 +17,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.lake import open_lake
 from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.partitions import count_partitions
 from mood_core.store.loading.keep_up import keep_up
 from tests.questions import (
@@ -122,6 +123,25 @@ def test_twice_the_history_costs_little_more_than_twice_and_other_people_cost_a_
     assert {
         name: (twice[name], cost) for name, cost in among_others.items() if cost > 1.5 * twice[name] + _SLACK
     } == {}, "cost for a person alone, and among others"
+
+
+def test_an_answer_costs_little_more_than_reading_the_history_once(home: Path) -> None:
+    with sqlite_steps() as steps, Workspace() as workspace:
+        batches = workspace.batches
+        batches.add(USERS, users(("ada", "UTC")), now=NOW)
+        batches.add(TRACKS, tracks("often", "rare"), now=NOW)
+        batches.add(MOODS, moods({"often": "Sad", "rare": "Calm"}), now=NOW)
+        workspace.mood_rows.set_current("m/1")
+        heard = [("ada", NOW - timedelta(minutes=7 * at), "rare" if at % 3 else "often") for at in range(9_000)]
+        batches.add(LISTENS, listens(heard), now=NOW)
+        keep_up(workspace.database)
+        with workspace.database.read() as connection:
+            before = steps[0]
+            connection.execute(query("listens_to_count"), {"user": 1}).all()
+            reading = steps[0] - before
+        before = steps[0]
+        workspace.answer("ada", "rare", "Happy")
+        assert steps[0] - before < 1.5 * reading + _SLACK
 
 
 @pytest.mark.partitions
