@@ -31,9 +31,11 @@ _NARROW = frozenset("iljIJftr.,:;'|!()[]{}-·° \u202f\u00a0")
 _WIDE = frozenset("MWmw@%&—…ЖШЩЮФжшщюфѲ")
 _LAST_OF_LATIN = 0x24F
 _LOOK = LOOKS["light"]
+_DARK = LOOKS["dark"]
 _ALONE = (
-    f"body{{margin:24px;background:{_LOOK['card']};color:{_LOOK['ink']};font-family:system-ui,sans-serif;"
-    "overflow-wrap:anywhere}"
+    f":root{{color-scheme:light dark}}body{{margin:24px;background:{_LOOK['card']};color:{_LOOK['ink']};"
+    "font-family:system-ui,sans-serif;overflow-wrap:anywhere}"
+    f"@media screen and (prefers-color-scheme:dark){{body{{background:{_DARK['ground']};color:{_DARK['ink']}}}}}"
 )
 
 

@@ -75,7 +75,7 @@ class Recap:
         if not self.total:
             return [self._silence()]
         return [
-            f"{self.display_name} listened {plural(self.total, 'time')} in {self.period.name}{self._compared()}.",
+            f"{self.display_name} listened {self._times()} in {self.period.name}{self._compared()}.",
             *self._incomplete(),
             *([f"That is {plural(self.minutes, 'minute')} of music."] if self.minutes else []),
             *self._moods(),
@@ -117,6 +117,9 @@ class Recap:
         del values["period"]
         return values | {name: day and str(day) for name, day in (("begins", self.begins), ("until", self.until))}
 
+    def _times(self) -> str:
+        return "once" if self.total == 1 else plural(self.total, "time")
+
     @property
     def _earlier(self) -> str:
         """The period before in a sentence."""
@@ -154,6 +157,8 @@ class Recap:
         top = self.leading()
         if top is None:
             return []
+        if self.total == 1:
+            return [f"It was {top.lower()} music."]
         if self.is_few:
             return [f"{top} music led with {self.listens[top]} of {plural(self.total, 'listen')}, too few for a share."]
         share, before = self.shares()[top]
@@ -193,13 +198,14 @@ class Recap:
         if self.top_artist and self.top_artist.listens > 1:
             said.append(f"Top artist: {self.top_artist}, {plural(self.top_artist.listens, 'time')}.")
         if self.top_of_mood:
-            said.append("Top songs: " + "; ".join(f"{mood}: {top}" for mood, top in self.top_of_mood.items()) + ".")
+            songs = "Top song" if len(self.top_of_mood) == 1 else "Top songs"
+            said.append(f"{songs}: " + "; ".join(f"{mood}: {top}" for mood, top in self.top_of_mood.items()) + ".")
         return said
 
     def _busiest(self) -> list[str]:
         totals = [sum(part.values()) for part in self.parts]
         busiest = max(range(len(totals)), key=totals.__getitem__, default=0)
-        if len(Counter(totals)) < 2:
+        if len(Counter(totals)) < 2 or totals[busiest] == self.total:
             return []
         return [f"Most listens were {self.period.part_name(busiest)}: {plural(totals[busiest])}."]
 

@@ -13,7 +13,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.accounts import Account
 from mood_core.web.labels import TrackLabel, track_label
 from mood_core.web.read_period import read_gaps
-from mood_core.web.shares import MoodShare, mood_shares, read_days
+from mood_core.web.shares import MoodShare, mood_shares, reach, read_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,10 @@ class DayListen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DayView:
-    """What the page of a day shows."""
+    """What the page of a day shows. ``reach`` are the first and the last day with listens; None without listens."""
 
     day: date
+    reach: tuple[date, date] | None
     shares: list[MoodShare]
     listens: list[DayListen]
     gaps: list[dict[str, object]]
@@ -48,8 +49,9 @@ def read_day(database: Database, account: Account, day: date) -> DayView:
         values = {"user": account.user_id, "since": since, "end": end}
         rows = connection.execute(query("web_day_listens"), values).all()
         gaps = read_gaps(connection, account)
+        bounds = reach(connection, account.user_id)
     listens = [
         DayListen(from_ms(row.played_at_ms).astimezone(zone), row.ms_played, track_label(row, 1)) for row in rows
     ]
     here = [gap for gap in gaps if gap["starts_at"][:10] <= str(day) <= gap["ends_at"][:10]]
-    return DayView(day, mood_shares(days), listens, here)
+    return DayView(day, bounds, mood_shares(days), listens, here)

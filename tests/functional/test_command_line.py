@@ -149,6 +149,12 @@ def test_a_missing_export_is_named_before_anything_else(home: Path) -> None:
     assert not home.exists()
 
 
+def test_a_table_of_features_is_no_export_and_its_command_is_named(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "features.csv").write_text("id,energy,valence\n" + "a" * 22 + ",0.5,0.5\n", encoding="utf-8")
+    done = _moodlog("import", str(tmp_path / "features.csv"))
+    assert (done.exit_code, "moodlog catalog add" in done.stderr) == (2, True), done.output
+
+
 def test_a_backup_makes_no_mount_point_and_a_report_replaces_no_foreign_file(home: Path, tmp_path: Path) -> None:
     done = _moodlog("backup", str(tmp_path / "disk"))
     assert (done.exit_code, "disk" in done.stderr) == (2, True)
@@ -164,7 +170,7 @@ def test_a_backup_makes_no_mount_point_and_a_report_replaces_no_foreign_file(hom
 def test_a_recap_of_an_empty_week_names_the_last_week_with_listens(history: Path) -> None:
     day = NOW - timedelta(days=9)
     assert f"moodlog recap --week {day - timedelta(days=day.weekday()):%Y-%m-%d}" in _moodlog("recap").stderr
-    assert "listened 1 time" in _moodlog("recap", "--week", f"{day:%Y-%m-%d}").stdout.replace("\u202f", " ")
+    assert "listened once" in _moodlog("recap", "--week", f"{day:%Y-%m-%d}").stdout
 
 
 def test_logs_name_modules_only_with_v(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import date
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,6 +28,7 @@ from mood_core.report.recap import minutes_of
 from mood_core.report.recap_period import Unit, period_with
 from mood_core.text.format import plural, written_number
 from mood_core.web.periods import parse_period
+from mood_core.web.shares import reach
 from tests.report_history import NOW, USER, add_history, workspace
 from tests.served_pages import ServedPages, served
 from tests.store_data import users
@@ -65,7 +67,7 @@ def test_every_link_leads_to_a_page(pages: ServedPages) -> None:
         days += is_day
         answer = pages.client.get(path)
         assert answer.status_code == 200, path
-        far = re.search(r"/(?!2026)\d{4}(-\d\d)*$|/2026-0\d", path)  # next and previous go on for ever
+        far = re.search(r"/(?!2026)\d{4}(-\d\d)*$|/2026-0\d", path)  # earlier ones are alike
         if "html" in answer.headers["content-type"] and not far and "/track/" not in path:
             todo |= {link for link in _links(answer.text) if "compare?" not in link} - seen
     assert {
@@ -181,6 +183,23 @@ def test_pictures_with_hostile_names_are_whole(pages: ServedPages) -> None:
 @pytest.mark.parametrize(("words", "found"), [("PLAIN band", 1), ("שלום", 1), ("band", 6), ("nothing", 0), (" ", 0)])
 def test_search_finds_titles_and_artists(pages: ServedPages, words: str, found: int) -> None:
     assert len(pages.client.get("/api/people/ada/search", params={"q": words}).json()) == found
+
+
+def test_links_to_periods_end_where_the_history_ends(pages: ServedPages, space: Workspace) -> None:
+    with space.database.read() as connection:
+        first, last = reach(connection, "ada") or (date.min, date.max)
+    ends = {
+        "2026": set(),
+        f"{first:%Y-%m}": {"next"},
+        f"{last:%Y-%m}": {"prev"},
+        str(first): {"next"},
+        str(last): {"prev"},
+        "2030": {"prev"},
+        "2001-05": {"next"},
+    }
+    found = {path: set(re.findall('rel="(prev|next)"', pages.client.get(f"{_PERSON}/{path}").text)) for path in ends}
+    assert found == ends
+    assert "Compare with 2025" not in pages.client.get(f"{_PERSON}/2026").text
 
 
 def test_a_comparison_names_what_differs(pages: ServedPages) -> None:

@@ -143,6 +143,8 @@ def test_the_file_is_a_page_that_runs_only_its_own_script(recap: Recap, tmp_path
     assert "<img src=x" not in page
     assert "default-src 'none'" in unescape(page)
     assert page.count("Save picture: ") == len(cards(recap))
+    assert "@media print{.story{display:grid" in page, "on paper no card is cut off"
+    assert "prefers-color-scheme:dark" in page
     (tmp_path / "year.html").write_text(page, encoding="utf-8")
     assert is_page(tmp_path / "year.html")
     assert shows_person(tmp_path / "year.html", "ada")

@@ -109,7 +109,7 @@ def test_a_move_of_less_than_three_points_is_not_worth_a_word() -> None:
 
 def test_few_and_many_are_worded_right() -> None:
     said = " ".join(_recap({"Unlabelled": 1}, {}).sentences())
-    assert "listened 1 time in the week of" in said
+    assert "listened once in the week of" in said
     assert "the week before had none" in said
     assert "1 listen has no mood" in said
     assert "12\u202f345 times" in _recap({"Calm": 12_345}, {"Calm": 12_345}).sentences()[0]
@@ -293,9 +293,17 @@ def test_minutes_songs_and_the_busiest_day_are_said() -> None:
     assert "That is 61 minutes of music." in said
     assert "Most played: Song by Band, 12 times." in said
     assert "Top artist: Band, 12 times." in said
-    assert "Top songs: Happy: Song by Band." in said
+    assert "Top song: Happy: Song by Band." in said
     assert "Most listens were on Sunday: 14." in said
     assert recap.headline() == "61 minutes, most often happy music"
+    alone = replace(recap, parts=[{"Happy": 20}] + [{"Happy": 0}] * 6).sentences()
+    assert not [sentence for sentence in alone if sentence.startswith("Most listens")], "all listens are not most"
+
+
+def test_one_listen_is_no_leading_mood() -> None:
+    said = _recap({"Happy": 1}, {}).sentences()
+    assert "It was happy music." in said
+    assert "1 of 1" not in " ".join(said)
 
 
 def _said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:

@@ -49,6 +49,8 @@ class NoProgress:
         """See :class:`Progress`."""
 
 
+_TABLE = {".csv", ".parquet"}
+_TABLES = "; tables of audio features are for `moodlog catalog add`, labelled tracks for `moodlog train --data`"
 _READ_AGAIN = {RowOutcome.UNMATCHED.value, "local_track"}
 """Outcomes of earlier imports that may be others now: a track is known; older versions dropped local files."""
 
@@ -172,7 +174,7 @@ def import_history(
         names = ", ".join(str(path) for path in paths)
         raise InputError(
             f"{names}: no listening history found; give the zip of Spotify or ListenBrainz, its files, "
-            "or a JSON or CSV of Last.fm"
+            f"or a JSON or CSV of Last.fm{_TABLES if any(path.suffix in _TABLE for path in paths) else ''}"
         )
     known = gather(read, user.user_id, rows, catalog)
     first = batches.next_time(now)
