@@ -222,3 +222,62 @@ WHERE
 ORDER BY
     /* heard: coalesce(h.listens, 0) DESC, */
     q.track_key;
+
+-- name: stored_codes
+-- The stored ISRCs of some tracks.
+SELECT
+    track_id,
+    track_key,
+    isrc
+FROM tracks
+WHERE track_id = ANY(:ids) AND isrc IS NOT NULL;
+
+-- name: record_replaced_codes
+-- Record that a batch has replaced the ISRCs of some tracks. SQLite needs WHERE before ON CONFLICT.
+INSERT INTO _replaced_codes (track_key, replaced_at_ms)
+SELECT
+    track_key,
+    :at AS replaced_at_ms
+FROM tracks
+WHERE track_key = ANY(:ids)
+ON CONFLICT (track_key) DO UPDATE SET replaced_at_ms = excluded.replaced_at_ms
+WHERE excluded.replaced_at_ms > _replaced_codes.replaced_at_ms;
+
+-- name: replaced_after
+-- The tracks whose ISRC was replaced by a batch that is newer than :at.
+SELECT t.track_id FROM _replaced_codes AS c
+INNER JOIN tracks AS t ON c.track_key = t.track_key
+WHERE c.replaced_at_ms > :at;
+
+-- name: remove_labels_by_code
+-- Delete the labels of some tracks from features that can have been found by ISRC.
+DELETE FROM moods
+WHERE
+    model_key IN (SELECT m.model_key FROM models AS m)
+    AND track_key = ANY(:ids)
+    AND source_key IN (
+        SELECT s.source_key FROM sources AS s
+        WHERE s.source = 'reccobeats:isrc' OR s.source LIKE 'catalog:%'
+    )
+RETURNING track_key;
+
+-- name: remove_features_by_code
+-- Delete the features of some tracks that can have been found by ISRC.
+DELETE FROM audio_features
+WHERE
+    track_key = ANY(:ids)
+    AND source_key IN (
+        SELECT s.source_key FROM sources AS s
+        WHERE s.source = 'reccobeats:isrc' OR s.source LIKE 'catalog:%'
+    )
+RETURNING track_key;
+
+-- name: remove_misses_by_code
+-- Delete the misses of some tracks of the sources that search by ISRC.
+DELETE FROM feature_misses
+WHERE
+    track_key = ANY(:ids)
+    AND source_key IN (
+        SELECT s.source_key FROM sources AS s
+        WHERE s.source = 'reccobeats:isrc' OR s.source LIKE 'catalog:%'
+    );

@@ -97,6 +97,12 @@ CREATE TABLE resolutions (
 );
 CREATE INDEX resolutions_by_track ON resolutions (track_key);
 
+CREATE TABLE _replaced_codes (
+    -- When another ISRC last replaced that of a track: older batches have nothing of the track that its code brought.
+    track_key INTEGER PRIMARY KEY REFERENCES tracks (track_key) ON DELETE CASCADE,
+    replaced_at_ms BIGINT NOT NULL
+);
+
 CREATE TABLE _feature_queue (
     -- The tracks without audio features. No source needs to be called for a track before due_at_ms; 0 means that this
     -- is not known. A run computes it from the misses, and whatever changes a track or its misses sets it to 0.

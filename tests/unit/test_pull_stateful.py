@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from mood_core.domain.listen_window import ListenWindow
 from mood_core.domain.play_matching import matches_by_song
 from mood_core.domain.play_rules import Play
-from mood_core.domain.records import Listen, ListenSource, Track, to_ms
+from mood_core.domain.records import Listen, ListenSource, Track, TrackName, to_ms
 from mood_core.errors import MoodlogError, QuotaExceeded, ReauthorisationNeeded, Unavailable
 from mood_core.lake.schema import Dataset
 from mood_core.store.queries.accounts import Accounts
@@ -71,6 +71,12 @@ class Shelf:
             for at, track, ms, source in self.listens
             if at >= since
         ]
+
+    def names_of(self, track_ids: Collection[str]) -> list[TrackName]:
+        return []  # no track has another name here
+
+    def renamed_tracks(self) -> dict[str, list[Track]]:
+        return {}
 
     def undescribed_among(self, tracks: Sequence[Track], *, corrects: bool) -> list[Track]:
         return list(tracks)

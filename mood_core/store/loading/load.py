@@ -36,6 +36,7 @@ from mood_core.store.loading.ledger import enter, take_over
 from mood_core.store.loading.person_labels import follow_heads, label_heard, with_own_labels
 from mood_core.store.loading.queues import follow_features, follow_labels, follow_misses, follow_tracks
 from mood_core.store.loading.ranks import forget_ranks_of
+from mood_core.store.loading.replaced_codes import replaced_codes, take_back, without_replaced
 from mood_core.store.loading.shifted_counts import follow_answers
 from mood_core.store.loading.time_zones import ensure_offsets
 from mood_core.store.loading.tombstones import lock_people
@@ -74,7 +75,8 @@ def load_into(
     """:func:`load_batch` inside a transaction. Without ``keep_counts``, the caller counts days and totals afterwards.
 
     The rows of a compacted file are in SQL already if the ledger has every batch that it replaces. Rows of people who
-    were forgotten, and gave no new consent before the batch was made, are dropped.
+    were forgotten, and gave no new consent before the batch was made, are dropped, and so are rows that an ISRC
+    brought which was replaced since.
     """
     if not enter(connection, file, now):
         return False
@@ -83,16 +85,18 @@ def load_into(
     statement = f"load_{file.dataset}"
     columns = _columns_of(query(statement).text)
     for given in [rows] if isinstance(rows, pa.Table) else rows:
-        table = without_forgotten(connection, given, file.created_at)
+        table = _wanted(connection, file, given)
         if not table.num_rows:
             continue
         moved = _moving(connection, table) if file.dataset == "users" else []
         keyed = with_keys(connection, table, cache.track_keys).select(columns)
         new = _newly_featured(connection, file.dataset, keyed, keep_counts)
         years = release_years(connection, table) if file.dataset == "tracks" else {}
+        replaced = replaced_codes(connection, table)
         inserted = insert_rows(connection, statement, keyed)
         if file.dataset == "tracks":
             forget_ranks_of(connection, replace_artists(connection, table, years))
+            take_back(connection, replaced, file.created_at, keep_counts=keep_counts)
         if file.dataset == "users":
             moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
         if keep_counts:
@@ -106,6 +110,12 @@ def load_into(
         if file.dataset == "audio_features" or (file.dataset == "moods" and _has_estimates(table)):
             _replace_estimates(connection, keyed["track_key"].unique().to_pylist(), keep_counts=keep_counts)
     return True
+
+
+def _wanted(connection: Connection, file: BatchFile, rows: pa.Table) -> pa.Table:
+    """``rows`` of ``file`` without those of forgotten people and those that a replaced ISRC brought."""
+    allowed = without_forgotten(connection, rows, file.created_at)
+    return without_replaced(connection, file.dataset, allowed, file.created_at)
 
 
 def _has_estimates(moods: pa.Table) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import count
@@ -76,6 +77,13 @@ class ListenStore:
     def named_otherwise(self, track_ids: Collection[str]) -> list[Track]:
         """The tracks again under each stored name, to compare songs by name."""
         return [Track(name.track_id, name.title, (name.artist,)) for name in self.names_of(track_ids)]
+
+    def renamed_tracks(self) -> dict[str, list[Track]]:
+        """The tracks with several names, under each of them, by id."""
+        found = defaultdict[str, list[Track]](list)
+        for row in self._database.rows(query("other_names")):
+            found[row.track_id].append(Track(row.track_id, row.title, (row.artist,)))
+        return found
 
     def undescribed_among(self, tracks: Sequence[Track], *, corrects: bool = False) -> list[Track]:
         """Those of ``tracks`` with something that is not stored: title, duration, ISRC or release date.

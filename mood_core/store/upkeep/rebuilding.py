@@ -26,6 +26,7 @@ _FILLED_BY_THE_LAKE = (
     "_heard_tracks",
     "_waiting_listens",
     "_feature_queue",
+    "_replaced_codes",
     "_label_queue",
     "person_labels",
     "mood_answers",

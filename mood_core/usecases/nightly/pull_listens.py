@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -56,12 +56,19 @@ class PullOutcome:
 
 @dataclass(slots=True)
 class _Pending:
-    """Pulled rows that are not written yet."""
+    """Pulled rows that are not written yet, and the tracks with several names, once they were needed."""
 
     listens: list[Listen] = field(default_factory=list)
     tracks: dict[str, Track] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     outcomes: list[PullOutcome] = field(default_factory=list)
+    renamed: Mapping[str, list[Track]] | None = None
+
+    def named_otherwise(self, track_ids: Iterable[str], stored: ListenStore) -> list[Track]:
+        """The tracks ``track_ids`` again under each of their names; the names are read once for many accounts."""
+        if self.renamed is None:
+            self.renamed = stored.renamed_tracks()
+        return [track for track_id in track_ids for track in self.renamed.get(track_id, ())]
 
 
 class CircuitBreaker:
@@ -200,7 +207,7 @@ class PullListens:
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
         since = unknown[0].played_at - reach(window) if unknown else None
         plays = [play for play in near if since and play[0].played_at >= since]
-        names = self.stored.named_otherwise(ids_of(window, plays)) if plays else []
+        names = pending.named_otherwise(ids_of(window, plays), self.stored) if plays else []
         merged = merge_window(
             user_id,
             window.listens,

@@ -16,13 +16,15 @@ from mood_core.lake import BatchFile, Lake
 from mood_core.lake.batch_files import conform
 from mood_core.lake.schema import AUDIO_FEATURES, DATASETS, ESTIMATED_FEATURES, LISTENS, MOOD_ANSWERS, MOODS, Dataset
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.loading.ledger import LedgerRow, entries
 from mood_core.store.loading.load import load_batch
+from mood_core.store.loading.replaced_codes import SOURCE_COLUMNS, without_replaced
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.import_records import ImportRecords
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.personal_files import NO_FILES, PersonalFiles
-from mood_core.usecases.remove_rows import clean_lake, publish
+from mood_core.usecases.remove_rows import clean_lake, publish, replace_by
 
 MERGED = (LISTENS, AUDIO_FEATURES, ESTIMATED_FEATURES, MOODS, MOOD_ANSWERS)
 """Datasets in which the first row of a key is used, so that merging changes nothing. The others are small."""
@@ -88,6 +90,7 @@ def _compact(
         for path in lake.superseded(name):
             lake.remove(path)
             report.leftovers += 1
+    _remove_replaced(lake, database, now)
     limits = ImportRecords(database).limits()
     for dataset in MERGED:
         ledger = entries(database)
@@ -100,6 +103,25 @@ def _compact(
     _repair_ledger(lake, database, now)
     report.cleaned = clean_lake(lake, database, now=now)
     return report
+
+
+def _remove_replaced(lake: Lake, database: Database, now: datetime) -> None:
+    """Remove from the files what ISRCs brought that were replaced since: merging keeps the first row of a track."""
+    with database.read() as connection:
+        if connection.scalar(query("replaced_after"), {"at": 0}) is None:
+            return
+    for dataset in (DATASETS[name] for name in SOURCE_COLUMNS):
+        ledger = entries(database)
+        for path in (path for path in lake.paths(dataset.name) if path in ledger):
+            try:
+                file, rows = lake.read(path)
+            except BatchCorrupt as error:
+                log.error("skipped: %s; run `moodlog verify`", error.message)  # noqa: TRY400 - the message is complete
+                continue
+            with database.read() as connection:
+                others = without_replaced(connection, dataset.name, rows, file.created_at)
+            if others.num_rows < rows.num_rows:
+                replace_by(lake, database, file, others, now=now)
 
 
 def _month(row: LedgerRow) -> str:
