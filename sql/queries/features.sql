@@ -233,15 +233,20 @@ FROM tracks
 WHERE track_id = ANY(:ids) AND isrc IS NOT NULL;
 
 -- name: record_replaced_codes
--- Record that a batch has replaced the ISRCs of some tracks. SQLite needs WHERE before ON CONFLICT.
+-- Record that a batch has replaced the ISRCs of some tracks.
 INSERT INTO _replaced_codes (track_key, replaced_at_ms)
 SELECT
     track_key,
     :at AS replaced_at_ms
 FROM tracks
 WHERE track_key = ANY(:ids)
-ON CONFLICT (track_key) DO UPDATE SET replaced_at_ms = excluded.replaced_at_ms
-WHERE excluded.replaced_at_ms > _replaced_codes.replaced_at_ms;
+ORDER BY track_key
+ON CONFLICT (track_key) DO UPDATE SET
+    replaced_at_ms = CASE
+        WHEN excluded.replaced_at_ms > _replaced_codes.replaced_at_ms
+            THEN excluded.replaced_at_ms
+        ELSE _replaced_codes.replaced_at_ms
+    END;
 
 -- name: replaced_after
 -- The tracks whose ISRC was replaced by a batch that is newer than :at.
