@@ -13,6 +13,32 @@ SELECT any_columns FROM any_table;
 -- Delete every row.
 DELETE FROM any_table;
 
+-- name: unindexed_references
+-- PostgreSQL only: the tables and columns that refer to a table, without an index that begins with the column.
+SELECT
+    c.relname,
+    a.attname
+FROM pg_constraint AS f
+INNER JOIN pg_class AS c ON f.conrelid = c.oid
+INNER JOIN pg_attribute AS a ON f.conrelid = a.attrelid AND f.conkey[1] = a.attnum
+WHERE
+    f.contype = 'f' AND f.confrelid = to_regclass(:table)
+    AND NOT EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = f.conrelid AND i.indkey[0] = f.conkey[1])
+ORDER BY c.relname;
+
+-- name: index_reference
+-- PostgreSQL only: add an index for as long as rows are deleted that others could refer to.
+CREATE INDEX any_index ON any_table (any_column);
+
+-- name: indexes_of_references
+-- PostgreSQL only: the indexes that a rebuild has added.
+SELECT relname FROM pg_class
+WHERE relnamespace = to_regnamespace(quote_ident(current_schema())) AND relkind = 'i' AND relname LIKE '\_rebuild\_%';
+
+-- name: drop_index
+-- Remove an index.
+DROP INDEX any_index;
+
 -- name: insert_row
 -- Insert one row.
 INSERT INTO any_table (any_columns) VALUES (any_values);

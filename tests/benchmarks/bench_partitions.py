@@ -1,7 +1,7 @@
-"""PostgreSQL with listens in one table beside listens in partitions by person: load, move and questions.
+"""PostgreSQL with listens in one table beside listens in partitions by person: load, move, rebuild and questions.
 
 ``python -m tests.benchmarks.bench_partitions [LISTENS] [PARTITIONS]`` prints a table. Questions are in milliseconds,
-the median of seven warm runs; load and move are seconds, with the CPU seconds of client and server.
+the median of seven warm runs; load, move and rebuild are seconds, with the CPU seconds of client and server.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.statistics import refresh_statistics
 from mood_core.store.loading.keep_up import keep_up
 from mood_core.usecases.upkeep.partition_database import partition_database, partition_new_database, size_to_copy
+from mood_core.usecases.upkeep.rebuild import rebuild
 from tests.benchmarks.bench_store_load import say, server_cpu
 from tests.benchmarks.bench_store_queries import QUESTIONS, fill, median_ms
 from tests.benchmarks.listening import context, listens
@@ -53,6 +54,7 @@ def main(total: int, partitions: int) -> None:
             keep_up(database)
             analyse(database)
             found[-1] |= {name: f"{median_ms(database, sql):.1f} ms" for name, sql in QUESTIONS.items()}
+            found[-1]["rebuild"] = measured(url, partial(rebuild, lake, database, now=NOW))
         name = f"move of {size_to_copy(database) / 1e6:.0f} MB to the other"
         for column, parts in zip(reversed(found), (1, partitions), strict=True):
             column[name] = measured(url, partial(partition_database, database, parts, now=NOW, workers=2))

@@ -19,11 +19,12 @@ from mood_core.domain.records import User
 from mood_core.errors import BatchCorrupt
 from mood_core.lake import Lake, open_lake
 from mood_core.lake.arrow_tables import users_table
-from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, USERS
+from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.store.queries.token_rows import TokenRows
+from mood_core.store.upkeep.rebuilding import keep_rows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.models.relabel import agreement, drop_old
 from mood_core.usecases.upkeep.rebuild import rebuild
@@ -39,6 +40,7 @@ from tests.store_data import (
     query,
     set_current,
     small_history,
+    tracks,
 )
 
 pytestmark = pytest.mark.partitions
@@ -62,6 +64,24 @@ def test_rebuild_gives_the_same_rows_and_keeps_accounts(lake: Lake, migrated: Da
     assert stored.ciphertext == b"secret"
     assert [account.state for account in Accounts(migrated).all()] == ["active", "unconnected"]
     assert MoodRows(migrated).current_version() == "m/1"
+
+
+def test_a_rebuild_does_not_read_every_label_for_each_deleted_track(lake: Lake, migrated: Database) -> None:
+    if migrated.dialect == "sqlite":
+        pytest.skip("SQLite reads no deleted rows")
+    names = [f"t{number}" for number in range(1200)]
+    batches = Batches(lake, migrated)
+    batches.add(TRACKS, tracks(*names), now=NOW)
+    batches.add(AUDIO_FEATURES, features(names), now=NOW)
+    batches.add(MOODS, moods(dict.fromkeys(names, "Calm")), now=NOW)
+    before = all_digests(migrated)
+    with migrated.read() as connection:
+        keep_rows(connection)
+        scans = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'moods'"
+        assert connection.exec_driver_sql(scans).scalar_one() < 100
+    rebuild(lake, migrated, now=NOW)
+    assert all_digests(migrated) == before
+    assert query(migrated, "SELECT count(*) FROM pg_class WHERE relname LIKE '%_rebuild_%'") == [(0,)]
 
 
 def test_rebuild_into_an_empty_database_gives_the_same_rows(lake: Lake, migrated: Database, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.keys import keys_of
 from mood_core.store.loading.queues import refill_feature_queue
 from mood_core.store.loading.totals import recount_totals
-from mood_core.store.upkeep.partitioning import drop_new_tables, is_begun
 
 _FILLED_BY_THE_LAKE = (
     # Children before what they refer to.
@@ -45,6 +44,7 @@ _FILLED_BY_THE_LAKE = (
 )
 # Models stay: their weights and which is current are not in the lake.
 _REFERRED_TO = ("users", "tracks", "sources", "end_reasons")
+_FEW_TRACKS = 1000
 Kept = dict[str, list[dict[str, Any]]]
 """What is in SQL alone: by table, its rows with the id of the person beside the key."""
 
@@ -54,13 +54,22 @@ def keep_rows(connection: Connection) -> Kept:
     invalidate_keys(connection)  # first, in the order of loads, because another order could deadlock
     if connection.dialect.name == "postgresql":  # on SQLite the transaction has begun IMMEDIATE
         connection.execute(query("lock_batches"))
-    if is_begun(connection):  # a move to partitions that was interrupted copies rows that are replaced now
-        drop_new_tables(connection)
+        _index_references(connection)
     rows = kept_rows(connection)
     present = set(inspect(connection).get_table_names())
     for table in (table for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO) if table in present):
         connection.execute(query("delete_rows", table=table))
     return rows
+
+
+def _index_references(connection: Connection) -> None:
+    """Index what refers to tracks, until the rebuild ends: PostgreSQL would read these tables for each deleted track.
+
+    Deleted rows count until the transaction ends, so empty tables are read as slowly as full ones.
+    """
+    if connection.scalar(query("count_rows", table="tracks")) > _FEW_TRACKS:
+        for table, column in connection.execute(query("unindexed_references"), {"table": "tracks"}).all():
+            connection.execute(query("index_reference", table=table, column=column, index=f"_rebuild_{table}"))
 
 
 def kept_rows(connection: Connection) -> Kept:
@@ -84,6 +93,9 @@ def restore_rows(connection: Connection, kept: Kept) -> None:
     recount_totals(connection)
     count_people(connection)
     refresh_statistics(connection)
+    if connection.dialect.name == "postgresql":
+        for name in list(connection.scalars(query("indexes_of_references"))):
+            connection.execute(query("drop_index", index=name))
 
 
 def write_kept(connection: Connection, kept: Kept) -> None:

@@ -89,7 +89,13 @@ def size_to_copy(database: Database) -> int:
 def cancel_partitioning(database: Database) -> bool:
     """Remove what an interrupted move has copied; False if there is none. Raises like :func:`partition_database`."""
     _refuse_sqlite(database)
-    with named_lock(database, NamedLock.UPKEEP), database.write() as connection:
+    with named_lock(database, NamedLock.UPKEEP):
+        return drop_partial_copies(database)
+
+
+def drop_partial_copies(database: Database) -> bool:
+    """:func:`cancel_partitioning` for a caller that holds the upkeep lock."""
+    with database.write() as connection:
         begun = partitioning.is_begun(connection)
         if begun:
             partitioning.drop_new_tables(connection)

@@ -15,6 +15,7 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.personal_files import NO_FILES, PersonalFiles
 from mood_core.usecases.remove_rows import clean_lake
 from mood_core.usecases.upkeep.fill_database import fill_database
+from mood_core.usecases.upkeep.partition_database import drop_partial_copies
 from mood_core.usecases.upkeep.verify_lake import Finding, Progress, verify_files
 
 _NAMED = 3
@@ -49,6 +50,7 @@ def rebuild(
         StoreError: The database or the lake fails; nothing is changed.
     """
     with named_lock(database, NamedLock.UPKEEP):
+        drop_partial_copies(database)
         batches = Batches(lake, database, personal_files)
         batches.complete_forgettings(now=now)
         batches.sweep_personal_files()
