@@ -11,6 +11,7 @@ from flows.parameters import Day, People
 from flows.run_names import run_name
 from flows.selection import selection_of
 from flows.serving.dead_runs import begin_run
+from flows.sharing.track_sharing import fetch_and_label_shared
 from flows.summary import conclude
 from flows.sync_listens import pull_all
 from flows.tasks import fetch_and_label, find_ending_permissions, find_silent_accounts, finish_batches
@@ -30,7 +31,7 @@ def run_nightly(
         first_day: Label only tracks heard on this local day or later, for example 2026-11-01.
         last_day: Label only tracks heard on this local day or earlier.
         dry_run: Request new listens from Spotify, but write nothing.
-        share: Share the accounts among all workers, with one run for each shard, instead of pulling them all here.
+        share: Share the accounts, features and labels among all workers, in runs of their own, instead of all here.
     """
     selection = selection_of(people, first_day, last_day)  # invalid parameters fail before any work
     begin_run()
@@ -40,6 +41,9 @@ def run_nightly(
         report.outcomes = pull_all(people, dry_run=dry_run, share=share)
         report.permissions = find_ending_permissions()
         if not dry_run:
-            fetch_and_label(report, selection)
+            if share and selection.is_everything:
+                fetch_and_label_shared(report)
+            else:
+                fetch_and_label(report, selection)
             find_silent_accounts()
         return conclude(report)

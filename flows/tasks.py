@@ -6,8 +6,13 @@ the short retries.
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
 from prefect import get_run_logger, task
 from prefect.runtime import flow_run, task_run
+from pydantic import TypeAdapter
 
 from flows.alerting.events import report_silences
 from flows.options import RETRYING
@@ -65,11 +70,21 @@ def fetch_and_label(report: NightReport, selection: Selection, *, ask_again: boo
     """
     if stop_requested():
         return
+    find_names(report)
+    fetch_and_label_selected(report, selection, ask_again=ask_again, label=label)
+
+
+def find_names(report: NightReport) -> None:
+    """Match plays by name and find tracks by name; fills ``report``."""
     match_pending_plays()
     if not stop_requested():
         report.names = find_tracks_by_name()
         if report.names.found:
             match_pending_plays()
+
+
+def fetch_and_label_selected(report: NightReport, selection: Selection, *, ask_again: bool, label: bool) -> None:
+    """Fetch the features of ``selection`` and label it in this process; fills ``report``."""
     report.features = fetch_missing_features(selection, ask_again=ask_again)
     if label and not stop_requested():
         report.labels = label_selected(selection)
@@ -100,11 +115,88 @@ def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> 
     return report
 
 
-@task(name="label moods", **RETRYING)
-def label_selected(selection: Selection) -> LabelReport:
-    """Label every selected track that has features and no label of the current model, with progress."""
+@dataclass(slots=True)
+class ShardsDone:
+    """What a run has done in shards of tracks; ``labels`` is None without a labelled shard."""
+
+    features: FetchReport = field(default_factory=FetchReport)
+    labels: LabelReport | None = None
+
+    def add(self, other: ShardsDone) -> None:
+        """Add what another run, or a later part of this one, has done."""
+        self.features.add(other.features)
+        if self.labels is None:
+            self.labels = other.labels
+        elif other.labels is not None:
+            self.labels.add(other.labels)
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values, without the beginnings of quarantined responses."""
+        quarantined = [replace(one, excerpt="") for one in self.features.quarantined]
+        features = _FETCHED.dump_python(replace(self.features, quarantined=quarantined), mode="json")
+        return {"features": features, "labels": None if self.labels is None else self.labels.counts()}
+
+    @classmethod
+    def from_json(cls, text: str) -> ShardsDone:
+        """The value of a table with one row of :meth:`as_json`."""
+        row = json.loads(text)[0]
+        labels = row["labels"]
+        return cls(_FETCHED.validate_python(row["features"]), None if labels is None else LabelReport(**labels))
+
+
+_FETCHED = TypeAdapter(FetchReport)
+
+
+def work_on_shards(*, ask_again: bool, label: bool) -> ShardsDone:
+    """Fetch the features of shards of tracks and label them, until no shard is left. A stopped service stays stopped.
+
+    Other runs can do the same at the same time: see ``usecases/nightly/track_shards.py``.
+    """
+    done, skip = ShardsDone(), set[str]()
+    while not stop_requested() and (fetched := fetch_shard(sorted(skip), ask_again=ask_again)) is not None:
+        done.features.add(fetched)
+        skip.update(stop.service for stop in fetched.stopped)
+    while label and not stop_requested() and (labels := label_shard()) is not None:
+        done.add(ShardsDone(labels=labels))
+    return done
+
+
+@task(name="find shards of tracks", **RETRYING)
+def start_shards(*, ask_again: bool = False) -> int:
+    """Find the tracks that wait for features or a label; returns the number of shards, at most that of the settings."""
     with Workspace() as workspace:
-        report = workspace.label(selection, progress=labelling_progress())
+        most = workspace.settings.shards
+        return workspace.track_shards.start_round(workspace.feature_sources(), most, ask_again=ask_again)
+
+
+@task(name="fetch audio features of a shard", **RETRYING)
+def fetch_shard(skip: list[str], *, ask_again: bool = False) -> FetchReport | None:
+    """Fetch the features of the next shard of tracks, without the services ``skip``; None if no shard is left."""
+    with Workspace() as workspace:
+        report = workspace.fetch_shard(skip=skip, ask_again=ask_again)
+    if report is not None:
+        get_run_logger().info("features found: %s", dict(report.found) or "none new")
+    return report
+
+
+@task(name="label a shard", **RETRYING)
+def label_shard() -> LabelReport | None:
+    """Label the next shard of tracks; None if no shard is left."""
+    with Workspace() as workspace:
+        report = workspace.track_shards.label(workspace.classifier, workspace.model_card)
+    if report is not None:
+        get_run_logger().info("%s labelled by %s", plural(report.labelled, "track"), report.model_version)
+    return report
+
+
+@task(name="label moods", **RETRYING)
+def label_selected(selection: Selection, in_shards: LabelReport | None = None) -> LabelReport:
+    """Label every selected track that has features and no label of the current model, with progress.
+
+    The report includes the labels that were made ``in_shards``.
+    """
+    with Workspace() as workspace:
+        report = workspace.label(selection, in_shards=in_shards, progress=labelling_progress())
     get_run_logger().info("%s labelled by %s", plural(report.labelled, "track"), report.model_version)
     return report
 

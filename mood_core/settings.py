@@ -130,6 +130,9 @@ class Settings(BaseSettings):
         default="local[*]", description="Apache Spark for --engine spark: local[*], local[N] or spark://host:port"
     )
     shards: int = Field(default=4, ge=1, le=256, description="tasks among which the accounts of a run are split")
+    tracks_in_shard: int = Field(
+        default=10_000, ge=1, description="tracks whose features a worker fetches at a time in a run with `share`"
+    )
 
     web_public_url: str = Field(
         default="",

@@ -16,7 +16,7 @@ from flows.server.run_queries import run_filter
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 
 
-def take_over(client: SyncPrefectClient, run: FlowRun) -> bool:
+def take_over(client: SyncPrefectClient, run: FlowRun, message: str = "pulled by the parent run") -> bool:
     """Take the scheduled ``run`` over from the workers; False if a worker was faster.
 
     The server accepts the state Pending from one client only, as for workers that compete for a run.
@@ -24,7 +24,7 @@ def take_over(client: SyncPrefectClient, run: FlowRun) -> bool:
     pending: State[None] = Pending(message="taken over by the parent run")
     if client.set_flow_run_state(run.id, pending).status != SetStateStatus.ACCEPT:
         return False
-    client.set_flow_run_state(run.id, Completed(name="TakenOver", message="pulled by the parent run"))
+    client.set_flow_run_state(run.id, Completed(name="TakenOver", message=message))
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mood_core.usecases.audio.add_audio import AddReport
     from mood_core.usecases.models.relabel import RelabelReport
     from mood_core.usecases.nightly.label_tracks import Labelled, LabelReport
+    from mood_core.usecases.nightly.track_shards import TrackShards
 
 Engine = Literal["local", "spark"]
 """What makes the labels."""
@@ -65,6 +66,25 @@ class Labelling(Sources):
             self._quarantine(report)
         return report
 
+    @property
+    def track_shards(self) -> TrackShards:
+        """Features and labels in shards of tracks, for several processes at once."""
+        from mood_core.usecases.nightly.track_shards import TrackShards
+
+        size = self.settings.tracks_in_shard
+        return TrackShards(self.feature_rows, self.mood_rows, self.batches, self.now, size)
+
+    def fetch_shard(self, *, skip: Collection[str] = (), ask_again: bool = False) -> FetchReport | None:
+        """Fetch the features of the next shard, without the services ``skip``; None without a shard.
+
+        Raises:
+            InputError: A catalogue file cannot be read.
+        """
+        report = self.track_shards.fetch(self.feature_sources(), skip=skip, ask_again=ask_again)
+        if report is not None:
+            self._quarantine(report)
+        return report
+
     def _quarantine(self, report: FetchReport) -> None:
         from mood_core.usecases.quarantine import quarantine_responses
 
@@ -94,10 +114,13 @@ class Labelling(Sources):
             report.budget_left = max(0, budget - self.calls.last_day().get("search", 0)) if budget else None
         return report
 
-    def label(self, selection: Selection = _EVERYTHING, *, progress: Progress = silent) -> LabelReport:
+    def label(
+        self, selection: Selection = _EVERYTHING, *, in_shards: LabelReport | None = None, progress: Progress = silent
+    ) -> LabelReport:
         """Label every selected track that has features and no label of the current model.
 
         Tracks with estimated features are labelled by the model for these; the report counts them as ``estimated``.
+        It includes the labels that this run has made ``in_shards`` before.
 
         Raises:
             ModelError: The model cannot be loaded.
@@ -107,7 +130,7 @@ class Labelling(Sources):
 
         parts = self.classifier, self.model_card, self.mood_rows, self.batches
         with self.lock(NamedLock.LABELS):
-            report = label_tracks(*parts, now=self.now(), selection=selection, progress=progress)
+            report = label_tracks(*parts, now=self.now(), selection=selection, in_shards=in_shards, progress=progress)
             report.estimated = self._label_estimated(selection)
             report.learned = self._learn()
         keep_up(self.database)

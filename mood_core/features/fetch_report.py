@@ -50,6 +50,17 @@ class FetchReport:
         """Whether at least one service stopped and no other one answered."""
         return bool(self.stopped) and self.answered <= {stop.service for stop in self.stopped}
 
+    def add(self, other: FetchReport) -> None:
+        """Add the counts and problems of ``other``; a service that stopped in both is named once."""
+        for name in ("requested", "found", "missed"):
+            getattr(self, name).update(getattr(other, name))
+        for name in ("stopped", "denied"):
+            mine = getattr(self, name)
+            named = {one.service for one in mine}
+            mine += [one for one in getattr(other, name) if one.service not in named]
+        self.quarantined += other.quarantined
+        self.answered |= other.answered
+
     def count(self, source: str, result: FetchResult) -> None:
         """Count the result of one batch of ``source``."""
         self.requested[source] += len(result.found) + len(result.misses)

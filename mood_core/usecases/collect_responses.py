@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -25,11 +26,15 @@ _DATASETS = (TRACKS, AUDIO_FEATURES, ESTIMATED_FEATURES, FEATURE_MISSES, RESOLUT
 
 @dataclass(slots=True)
 class CollectResponses:
-    """Stores each response in SQL at once, and publishes every 2,000 rows as one batch, dated ``now``."""
+    """Stores each response in SQL at once, and publishes every 2,000 rows as one batch, dated ``now``.
+
+    ``alone`` is the lock of publishing, for processes that collect responses at the same time.
+    """
 
     pending: PendingResponses
     batches: BatchWriter
     now: datetime
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext
     _rows: int = field(default=0, init=False)
 
     def keep(self, result: FetchResult) -> None:
@@ -54,16 +59,17 @@ class CollectResponses:
             self.publish()
 
     def publish(self) -> None:
-        """Publish all pending rows as batches, including those of an earlier run.
+        """Publish all pending rows as batches, including those of an earlier run or of another process.
 
         Raises:
             StoreError: The database or the lake fails; the rows stay pending.
         """
         if self.pending.count():
-            for dataset in _DATASETS:
-                sealed = self.pending.seal(dataset.name, self.batches.batch_time(self.now))
-                for created_at, responses in groupby(sealed, key=lambda response: response.created_at):
-                    self._publish(dataset, list(responses), created_at)
+            with self.alone():
+                for dataset in _DATASETS:
+                    sealed = self.pending.seal(dataset.name, self.batches.batch_time(self.now))
+                    for created_at, responses in groupby(sealed, key=lambda response: response.created_at):
+                        self._publish(dataset, list(responses), created_at)
         self._rows = 0
 
     def _publish(self, dataset: Dataset, responses: Sequence[PendingResponse], created_at: datetime) -> None:

@@ -218,6 +218,7 @@ LEFT JOIN audio_features AS f ON q.track_key = f.track_key
 WHERE
     f.track_key IS NULL
     /* selected: AND q.track_key IN (any_selected) */
+    /* leased: AND q.lease_id = :lease */
     /* due: AND (q.due_at_ms <= :now OR (q.due_at_ms > :latest AND q.due_at_ms < :never)) */
 ORDER BY
     /* heard: coalesce(h.listens, 0) DESC, */

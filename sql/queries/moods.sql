@@ -79,6 +79,7 @@ INNER JOIN sources AS s ON f.source_key = s.source_key
 WHERE
     f.track_key > :after
     /* queued: AND q.track_key > :after AND f.track_key = q.track_key */
+    /* leased: AND q.lease_id = :lease */
     /* estimated: AND NOT EXISTS (SELECT 1 FROM audio_features AS x WHERE x.track_key = f.track_key) */
     AND NOT EXISTS (
         SELECT 1 FROM moods AS m

@@ -75,6 +75,40 @@ FROM (
 ) AS n
 WHERE _feature_queue.track_key = n.track_key;
 
+-- name: free_features
+-- The next tracks that nobody has leased for their features, those first that wait longest.
+SELECT track_key FROM _feature_queue
+WHERE lease_id IS NULL AND due_at_ms <= :due
+ORDER BY due_at_ms, track_key
+LIMIT :most
+FOR UPDATE SKIP LOCKED;
+
+-- name: free_labels
+-- The next tracks that nobody has leased for a label.
+SELECT track_key FROM _label_queue
+WHERE lease_id IS NULL
+ORDER BY track_key
+LIMIT :most
+FOR UPDATE SKIP LOCKED;
+
+-- name: count_free_features
+-- The number of tracks that nobody has leased for their features, counted up to a maximum.
+SELECT count(*) FROM (
+    SELECT 1 AS one FROM _feature_queue
+    WHERE lease_id IS NULL AND due_at_ms <= :due
+    ORDER BY due_at_ms
+    LIMIT :most
+) AS waiting;
+
+-- name: count_free_labels
+-- The number of tracks that nobody has leased for a label, counted up to a maximum.
+SELECT count(*) FROM (
+    SELECT 1 AS one FROM _label_queue
+    WHERE lease_id IS NULL
+    ORDER BY track_key
+    LIMIT :most
+) AS waiting;
+
 -- name: queue_for_labels
 -- Add the tracks whose features the current model of their class has not labelled: all, or some.
 INSERT INTO _label_queue (track_key)

@@ -110,5 +110,8 @@ CREATE TABLE person_labels (
 CREATE TABLE _label_queue (
     -- The tracks whose features the current model of their class has not labelled: a model for estimated features
     -- labels the tracks that have no exact ones.
-    track_key INTEGER PRIMARY KEY REFERENCES tracks (track_key) ON DELETE CASCADE
+    track_key INTEGER PRIMARY KEY REFERENCES tracks (track_key) ON DELETE CASCADE,
+    lease_id INTEGER REFERENCES _track_leases (lease_id) ON DELETE SET NULL
 );
+CREATE INDEX label_queue_free ON _label_queue (track_key) WHERE lease_id IS NULL;
+CREATE INDEX label_queue_leased ON _label_queue (lease_id) WHERE lease_id IS NOT NULL;

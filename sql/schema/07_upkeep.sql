@@ -48,7 +48,7 @@ CREATE TABLE _fences (
     name TEXT PRIMARY KEY,
     number BIGINT NOT NULL
 );
-INSERT INTO _fences (name, number) VALUES ('upkeep', 0), ('labels', 0);
+INSERT INTO _fences (name, number) VALUES ('upkeep', 0), ('labels', 0), ('responses', 0);
 
 CREATE TABLE _database_moves (
     -- Where this database was moved ('to'), so that it is no longer used, or what is still being moved into it

@@ -15,6 +15,7 @@ from prefect.states import Crashed
 from standin import StandIn
 from tests.flows.cluster import cluster, kill, worker_of, workers
 from tests.flows.deployed import MOODLOG, run, until
+from tests.many_tracks import add_tracks, asked
 from tests.nights import contents, truth, workspace_of
 
 pytestmark = [
@@ -58,8 +59,42 @@ def test_a_worker_dies_in_mid_shard_and_another_finishes(night: StandIn) -> None
     assert not verified["findings"]
 
 
+def test_a_worker_dies_in_mid_shard_of_tracks_and_nothing_is_asked_or_labelled_twice(
+    night: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "reccobeats")
+    monkeypatch.setenv("MOODLOG_TRACKS_IN_SHARD", "80")
+    with workspace_of(night) as workspace:
+        add_tracks(workspace, night, 1600)
+    with get_client(sync_client=True) as client, workers(["first", "second"], limit=2) as running:
+        deployment = client.read_deployment_by_name("label-moods/label")
+        parent = client.create_flow_run_from_deployment(deployment.id, parameters={"share": True})
+        host = until(lambda: _worker_of(client.read_flow_run(parent.id)), 300)
+        doomed = next(process for process in running.values() if process.pid != host)
+        until(lambda: any(_is_running(one) and _worker_of(one) == doomed.pid for one in _helpers(client)), 300)
+        calls = night.calls.count("reccobeats_audio_features")
+        until(lambda: night.calls.count("reccobeats_audio_features") > calls + 3, 300)
+        kill(doomed)
+        ended = until(lambda: _ended(client, parent), 400)
+        assert ended.state is not None
+        assert ended.state.name == "Completed", ended.state.message
+    counts = asked(night)
+    assert len(counts) == 1600
+    assert sum(times - 1 for times in counts.values()) <= 2 * 40, "what the killed processes had under way"
+    with workspace_of(night) as workspace:
+        stored = contents(workspace)
+        in_lake = [workspace.lake.read(path)[1].num_rows for path in workspace.lake.paths("moods")]
+        labelled = [row for row in stored["moods"] if row[1] is not None]
+        assert len(labelled) == len(stored["features"]) == sum(in_lake)
+    assert not json.loads(run(*MOODLOG, "verify", "--deep", "--json").stdout)["findings"]
+
+
 def _shards(client: SyncPrefectClient) -> list[FlowRun]:
     return client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["pull-accounts"])))
+
+
+def _helpers(client: SyncPrefectClient) -> list[FlowRun]:
+    return client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["label-shards"])))
 
 
 def _worker_of(flow_run: FlowRun) -> int | None:

@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Pending, Running
 
 import flows.sharing.share
+from flows.label_moods import label_moods
 from flows.server.local_server import LocalServer
 from flows.serving.dead_runs import OWNER, end_dead_runs
 from flows.sharing.shards import split
@@ -27,6 +28,7 @@ from mood_core.usecases.nightly.night_report import NightReport
 from standin import StandIn
 from tests.flows.deployed import MOODLOG, PREFECT, prefect_server_process, run, until
 from tests.functional.test_leases import owner_that_has_ended
+from tests.many_tracks import add_tracks, asked
 from tests.nights import connect_listeners, point_at, workspace_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
@@ -60,9 +62,15 @@ def _pull() -> NightReport:
     return report
 
 
-def _shards(since: float) -> list[FlowRun]:
+def _label() -> NightReport:
+    report = label_moods(share=True, return_state=True).result()
+    assert isinstance(report, NightReport)
+    return report
+
+
+def _shards(since: float, flow: str = "pull-accounts") -> list[FlowRun]:
     with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["pull-accounts"])))
+        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])))
     return [one for one in runs if one.created is not None and one.created.timestamp() >= since]
 
 
@@ -134,6 +142,27 @@ def test_a_server_that_stays_away_leaves_every_shard_to_the_run(
 
     with _meanwhile(outage):
         assert len(_pull().outcomes) == 12
+
+
+def test_without_a_worker_it_does_every_shard_of_tracks_itself(
+    listeners: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOODLOG_FEATURE_SOURCES", "reccobeats")
+    monkeypatch.setenv("MOODLOG_TRACKS_IN_SHARD", "80")
+    began = time.time()
+    with workspace_of(listeners) as workspace:
+        add_tracks(workspace, listeners, 330)
+    report = _label()
+    assert report.features is not None
+    assert report.labels is not None
+    assert report.features.found.total() == report.labels.labelled > 200
+    assert report.labels.drift is not None
+    assert set(asked(listeners).values()) == {1}
+    assert [one.state_name for one in _shards(began, "label-shards")] == ["TakenOver"] * (SHARDS - 1)
+    again = _label()
+    assert again.labels is not None
+    assert again.labels.labelled == 0
+    assert len(_shards(began, "label-shards")) == SHARDS - 1, "no helpers for nothing"
 
 
 def _restart(server: LocalServer) -> None:

@@ -22,6 +22,7 @@ from mood_core.usecases.nightly.label_tracks import label_tracks
 from mood_core.usecases.quarantine import quarantine_responses
 from standin import Fault, FaultKind, StandIn
 from tests.conftest import NOW
+from tests.many_tracks import add_tracks
 from tests.nights import connect_listeners, contents, one_night, settings_for, workspace_of
 
 
@@ -31,16 +32,9 @@ def _settings(home: Path, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, value)
 
 
-def _add_tracks(workspace: Workspace, standin: StandIn, count: int) -> None:
-    # Without recording codes, so that only the calls by id are counted: none of those tracks has another release.
-    songs = standin.world.catalogue.songs[:count]
-    tracks = [Track(song.track_id, song.name, ("x",), duration_ms=song.duration_ms) for song in songs]
-    workspace.batches.add(TRACKS, to_table(TRACKS, tracks), now=workspace.now())
-
-
 def test_unknown_tracks_cost_one_call_for_forty_and_known_ones_none(standin: StandIn) -> None:
     with workspace_of(standin) as workspace:
-        _add_tracks(workspace, standin, 130)
+        add_tracks(workspace, standin, 130)
         for expected in (ceil(130 / 40), 0):
             before = standin.calls.count("reccobeats_audio_features")
             fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
@@ -68,7 +62,7 @@ def test_the_codes_of_imported_tracks_are_learned_and_kept_in_the_lake(standin: 
 def test_many_answers_make_few_files_and_a_kill_costs_no_call(standin: StandIn) -> None:
     tracks, calls = 330, ceil(330 / 40)
     with workspace_of(standin) as workspace:
-        _add_tracks(workspace, standin, tracks)
+        add_tracks(workspace, standin, tracks)
         fetch = partial(fetch_features, workspace.feature_sources(), workspace.feature_rows, workspace.batches)
 
         def die(done: int, _of: int) -> None:
@@ -90,7 +84,7 @@ def test_many_answers_make_few_files_and_a_kill_costs_no_call(standin: StandIn) 
 def test_a_batch_of_features_ends_at_its_number_of_rows(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mood_core.usecases.collect_responses.PUBLISH_EVERY", 100)
     with workspace_of(standin) as workspace:
-        _add_tracks(workspace, standin, 330)
+        add_tracks(workspace, standin, 330)
         fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
         assert 4 <= _feature_files(workspace) <= 8
         assert workspace.feature_rows.pending.count() == 0
@@ -137,7 +131,7 @@ def test_a_wrong_catalogue_file_is_reported_in_one_line_and_changes_nothing(
     wrong.write_bytes(content)
     monkeypatch.setenv("MOODLOG_CATALOG", str(wrong))
     with workspace_of(standin) as workspace:
-        _add_tracks(workspace, standin, 5)
+        add_tracks(workspace, standin, 5)
         before = contents(workspace)
         with pytest.raises(InputError, match=r"wrong\.csv") as caught:
             fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
@@ -148,7 +142,7 @@ def test_a_wrong_catalogue_file_is_reported_in_one_line_and_changes_nothing(
 def test_an_answer_that_does_not_fit_is_quarantined_and_not_used(standin: StandIn, home: Path) -> None:
     standin.faults.add(Fault(FaultKind.WRONG_SHAPE, endpoint="reccobeats_audio_features", times=None))
     with workspace_of(standin) as workspace:
-        _add_tracks(workspace, standin, 50)
+        add_tracks(workspace, standin, 50)
         report = fetch_features(
             workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now()
         )
@@ -172,7 +166,7 @@ def test_long_labelling_reports_how_far_it_is(standin: StandIn, monkeypatch: pyt
         monkeypatch.setattr(f"{module}.PAGE", 40)
     reported: list[tuple[int, int]] = []
     with workspace_of(standin) as workspace:
-        _add_tracks(workspace, standin, 130)
+        add_tracks(workspace, standin, 130)
         fetch_features(workspace.feature_sources(), workspace.feature_rows, workspace.batches, now=workspace.now())
         left = workspace.mood_rows.count_unlabelled(workspace.model_card.model_version)
         report = label_tracks(
@@ -192,7 +186,7 @@ def test_a_run_that_is_killed_while_it_publishes_leaves_each_row_once(
     standin: StandIn, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     with workspace_of(standin) as workspace:
-        _add_tracks(workspace, standin, 90)
+        add_tracks(workspace, standin, 90)
         fetch = partial(fetch_features, workspace.feature_sources(), workspace.feature_rows, workspace.batches)
         with monkeypatch.context() as dying:
             where = {"published": "mood_core.usecases.batch_writer.load_into", "loaded": f"{_PENDING}.remove"}[step]

@@ -20,11 +20,16 @@ from mood_core.store.engine.named_queries import query
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """An acquired exclusive lock of the database at ``url``: its ``name`` and fencing ``number``."""
+    """An acquired lock or lease of the database at ``url``: its ``name`` and fencing ``number``.
+
+    The query ``statement`` returns the current number of the name; ``what`` names the lock in messages.
+    """
 
     url: URL
     name: str
     number: int
+    statement: str = "fence"
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +46,12 @@ _FENCES: ContextVar[tuple[Fence, ...]] = ContextVar("fences", default=())
 _LEASES: ContextVar[Leases | None] = ContextVar("leases", default=None)
 
 
-def raise_fence(connection: Connection, name: str) -> int:
-    """Increment the number of the lock ``name`` and return it, after transactions with the old number have ended."""
-    return int(connection.execute(query("raise_fence"), {"name": name}).scalar_one())
+def raise_fence(connection: Connection, name: str, *, shared: bool = False) -> int:
+    """Raise the number of the lock ``name`` and return it, after transactions with the old number have ended.
+
+    Processes that share a lock have the same number, which is even; the number of one that holds it alone is odd.
+    """
+    return int(connection.execute(query("share_fence" if shared else "raise_fence"), {"name": name}).scalar_one())
 
 
 @contextmanager
@@ -68,10 +76,10 @@ def check_fences(connection: Connection) -> None:
         LockLost: Another process has acquired one of them since.
     """
     for fence in (held for held in _FENCES.get() if held.url == connection.engine.url):
-        if connection.scalar(query("fence"), {"name": fence.name}) != fence.number:
+        if connection.scalar(query(fence.statement), {"name": fence.name}) != fence.number:
             raise LockLost(
-                f"the {fence.name} lock of the database was lost, and another moodlog has acquired it since;"
-                " nothing more was written, run this again"
+                f"the {fence.what or fence.name} lock of the database was lost, and another moodlog has acquired it"
+                " since; nothing more was written, run this again"
             )
 
 

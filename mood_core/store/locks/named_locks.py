@@ -36,22 +36,27 @@ class NamedLock(Enum):
     """Rewrites old files, or needs them unchanged."""
 
     LABELS = "another run is fetching audio features or labelling; try again when it is done"
-    """Fetches audio features and labels tracks, which two runs would do twice."""
+    """Fetches audio features and labels tracks, which two runs would do twice. Runs that lease tracks share it."""
+
+    RESPONSES = "another run is publishing the responses of feature sources; try again when it is done"
+    """Publishes the pending responses of all runs."""
 
 
 @contextmanager
-def named_lock(database: Database, what: NamedLock, *, wait_s: float = _WAIT_S) -> Iterator[None]:
+def named_lock(database: Database, what: NamedLock, *, wait_s: float = _WAIT_S, shared: bool = False) -> Iterator[None]:
     """Hold the lock inside the context; waits up to ``wait_s`` seconds for another process.
+
+    With ``shared``, other processes that share it can hold it at the same time.
 
     Raises:
         StoreBusy: Another process still holds it.
         LockLost: It was lost, and another process has acquired it.
         StoreError: The database cannot be reached.
     """
-    with (_postgresql if database.dialect == "postgresql" else _sqlite)(database, what, wait_s):
+    with (_postgresql if database.dialect == "postgresql" else _sqlite)(database, what, wait_s, shared=shared):
         name = what.name.lower()
         with database.write() as connection:
-            number = raise_fence(connection, name)
+            number = raise_fence(connection, name, shared=shared)
         with fenced(Fence(database.engine.url, name, number)):
             yield
 
@@ -67,11 +72,12 @@ def named_lock_unless_held(database: Database, what: NamedLock, *, wait_s: float
 
 
 @contextmanager
-def _postgresql(database: Database, what: NamedLock, wait_s: float) -> Iterator[None]:
+def _postgresql(database: Database, what: NamedLock, wait_s: float, *, shared: bool) -> Iterator[None]:
+    try_lock, unlock = ("try_shared_lock", "unlock_shared") if shared else ("try_lock", "unlock")
     key = {"family": _FAMILY, "number": list(NamedLock).index(what)}
     deadline = time.monotonic() + wait_s
     with database.read() as connection:
-        while not connection.scalar(query("try_lock"), key):
+        while not connection.scalar(query(try_lock), key):
             if time.monotonic() > deadline:
                 raise StoreBusy(what.value)
             time.sleep(_POLL_S)
@@ -79,18 +85,18 @@ def _postgresql(database: Database, what: NamedLock, wait_s: float) -> Iterator[
         try:
             yield
         finally:
-            _unlock(connection, key)
+            _unlock(connection, unlock, key)
 
 
-def _unlock(connection: Connection, key: dict[str, int]) -> None:
+def _unlock(connection: Connection, unlock: str, key: dict[str, int]) -> None:
     try:
-        connection.scalar(query("unlock"), key)
+        connection.scalar(query(unlock), key)
     except DBAPIError:
         connection.invalidate()  # the session has ended, and the lock with it
 
 
 @contextmanager
-def _sqlite(database: Database, what: NamedLock, wait_s: float) -> Iterator[None]:
+def _sqlite(database: Database, what: NamedLock, wait_s: float, *, shared: bool) -> Iterator[None]:
     path = f"{database.engine.url.database}-{what.name.lower()}"
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | NO_FOLLOW, 0o600))
@@ -101,7 +107,8 @@ def _sqlite(database: Database, what: NamedLock, wait_s: float) -> Iterator[None
     connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
     try:
         try:
-            connection.execute(query("begin_transaction", "exclusive").text)
+            connection.execute(query("begin_transaction", *(() if shared else ("exclusive",))).text)
+            connection.execute(query("count_rows", table="sqlite_schema").text)  # a shared lock begins with a read
         except sqlite3.OperationalError as error:
             raise StoreBusy(what.value) from error
         yield

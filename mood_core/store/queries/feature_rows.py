@@ -17,6 +17,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.selection import Selection
+from mood_core.store.queries.track_leases import TrackLease
 
 _EVERYTHING = Selection()
 _MS = timedelta(milliseconds=1)
@@ -46,7 +47,7 @@ class FeatureRows:
         """
         parts, values = selection.tracks()
         if due:
-            values |= self._set_next_tries(*due)
+            values |= self.set_next_tries(*due)
         if most_heard_first:
             # The index of listens without a label is empty before the first model.
             has_model = self._database.scalar(query("current_model")) is not None
@@ -54,7 +55,12 @@ class FeatureRows:
         statement = query("tracks_without_features", *(("due",) if due else ()), **parts)
         return [_track(row) for row in self._database.rows(statement, values)]
 
-    def _set_next_tries(self, sources: Sequence[str], now: datetime) -> dict[str, object]:
+    def of_lease(self, lease: TrackLease) -> list[Track]:
+        """The tracks of ``lease`` that still have no features."""
+        statement = query("tracks_without_features", "leased")
+        return [_track(row) for row in self._database.rows(statement, {"lease": lease.number})]
+
+    def set_next_tries(self, sources: Sequence[str], now: datetime) -> dict[str, object]:
         """Date the due tracks of the queue for which no source would be called; returns the limits of those left."""
         waits = [wait // _MS for wait in WAITS_AFTER_MISSES]
         until = to_ms(now + LATEST_PLAUSIBLE)

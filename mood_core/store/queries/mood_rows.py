@@ -12,6 +12,7 @@ from mood_core.errors import ModelCardMismatch
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import Query, query
 from mood_core.store.queries.selection import Selection
+from mood_core.store.queries.track_leases import TrackLease
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,18 +30,26 @@ class MoodRows:
         self._database = database
 
     def unlabelled(
-        self, model_version: str, selection: Selection = _EVERYTHING, *, estimated: bool = False
+        self,
+        model_version: str,
+        selection: Selection = _EVERYTHING,
+        *,
+        estimated: bool = False,
+        lease: TrackLease | None = None,
     ) -> Iterator[pa.Table]:
         """Stored features of selected tracks without a label by ``model_version``, in tables of up to 50,000 rows.
 
         ``estimated``: the estimated features of tracks that have no exact ones; otherwise the exact features alone.
+        ``lease``: only the tracks of this lease.
 
         Columns: ``track_id``, the ten features (float64, ``duration_ms`` nullable) and ``feature_source``. Nine
         features are from that source; the duration is from it too or, if it has none, from the track.
         """
         import pyarrow as pa
 
-        statement, values = self._unlabelled("unlabelled_tracks", model_version, selection, estimated=estimated)
+        statement, values = self._unlabelled(
+            "unlabelled_tracks", model_version, selection, estimated=estimated, lease=lease
+        )
         after = -1
         while True:
             rows = self._database.rows(statement, values | {"after": after, "page": PAGE})
@@ -59,14 +68,27 @@ class MoodRows:
         return int(self._database.scalar(statement, values))
 
     def _unlabelled(
-        self, name: str, model_version: str, selection: Selection, *, estimated: bool
+        self,
+        name: str,
+        model_version: str,
+        selection: Selection,
+        *,
+        estimated: bool,
+        lease: TrackLease | None = None,
     ) -> tuple[Query, dict[str, object]]:
         """The statement ``name`` and its parameters; only the current model has a queue."""
         parts, values = selection.tracks()
         options, table = (["estimated"], "estimated_features") if estimated else ([], "audio_features")
-        if self.current_version(estimated=estimated) in (None, model_version):
+        if lease or self.has_queue(model_version, estimated=estimated):
             options.append("queued")
+        if lease:
+            options.append("leased")
+            values["lease"] = lease.number
         return query(name, *options, table=table, **parts), values | {"version": model_version}
+
+    def has_queue(self, model_version: str, *, estimated: bool = False) -> bool:
+        """Whether the queue has the tracks without a label by ``model_version``, the current model or the first."""
+        return self.current_version(estimated=estimated) in (None, model_version)
 
     def has_estimates(self) -> bool:
         """Whether any track has estimated features."""

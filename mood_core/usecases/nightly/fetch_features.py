@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
 from mood_core.domain.records import Track
@@ -34,13 +35,13 @@ def fetch_features(
     See :func:`fetch_for`. Tracks whose feature misses rest for every source are not read.
     """
     CollectResponses(rows.pending, batches, now=now).publish()  # responses of an interrupted run
-    callable_sources = None if ask_again else _callable(sources, rows, now)
+    callable_sources = None if ask_again else callable_names(sources, rows, now)
     due = (callable_sources, now) if callable_sources else None
     wanting = rows.tracks_without_features(selection, due=due, most_heard_first=most_heard_first)
     return fetch_for(wanting, sources, rows, batches, now=now, ask_again=ask_again, progress=progress)
 
 
-def _callable(
+def callable_names(
     sources: Sequence[FeatureSource], availability: SourceAvailability, now: datetime
 ) -> Sequence[str] | None:
     """The remote sources that may be called; None without any, or if a source is local, which is always called."""
@@ -58,13 +59,14 @@ def fetch_for(
     *,
     now: datetime,
     ask_again: bool = False,
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
     """Fetch the features of ``tracks`` from the chain of ``sources``; stores each response before the next call.
 
     Safe to rerun after a crash, without repeating calls: responses are pending in SQL until a batch file is published,
     at the latest at the end or at the next start. ``ask_again`` ignores past feature misses. ``progress`` receives the
-    number of completed tracks, with or without features, and of all tracks.
+    number of completed tracks, with or without features, and of all tracks. ``alone`` is the lock of publishing.
 
     Raises:
         InputError: A catalogue file is invalid.
@@ -72,7 +74,7 @@ def fetch_for(
     """
     report = FetchReport()
     answered: set[str] = set()
-    responses = CollectResponses(rows.pending, batches, now=now)
+    responses = CollectResponses(rows.pending, batches, now, alone)
     responses.publish()
     past_misses = {} if ask_again else rows.past_misses([track.track_id for track in tracks])
     for result in walk(tracks, sources, past_misses, now, availability=rows, report=report):

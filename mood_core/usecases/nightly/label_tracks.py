@@ -44,6 +44,24 @@ class LabelReport:
     learned: list[TrainedHead] = field(default_factory=list)
     drift: DriftReport | None = None
 
+    def count(self, labels: pa.Table, read: int) -> None:
+        """Count the ``labels`` of ``read`` tracks."""
+        self.unusable += read - labels.num_rows
+        self.labelled += labels.num_rows
+        self.uncertain += pc.sum(labels["uncertain"]).as_py() or 0
+        self.out_of_distribution += pc.sum(labels["out_of_distribution"]).as_py() or 0
+
+    def counts(self) -> dict[str, str | int]:
+        """The model version and the numbers of labels that were made."""
+        return {name: getattr(self, name) for name in ("model_version", *_COUNTED)}
+
+    def add(self, other: LabelReport) -> None:
+        """Add the labels of shards. Tracks that could not be labelled are read again, and counted, by the whole run."""
+        for name in _COUNTED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_COUNTED = ("labelled", "uncertain", "out_of_distribution")
 
 Labelled = Iterator[tuple[pa.Table, int]]
 """Tables of the dataset ``moods``, each with the number of tracks read for it."""
@@ -58,6 +76,7 @@ def label_tracks(
     now: datetime,
     selection: Selection = _EVERYTHING,
     labelled: Callable[[], Labelled] | None = None,
+    in_shards: LabelReport | None = None,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> LabelReport:
     """Label every selected track with stored features, then show the labels of this model version.
@@ -75,6 +94,7 @@ def label_tracks(
         now: the date of the labels.
         selection: people and days whose listens to label; all by default.
         labelled: makes the labels somewhere else, such as on a cluster; in this process by default.
+        in_shards: the labels that this run has made in shards before, which the report includes.
         progress: receives the number of labelled tracks and of all tracks.
 
     Raises:
@@ -88,8 +108,10 @@ def label_tracks(
     for labels, read in labelled() if labelled else _labelled_here(classifier, card, rows, now, selection):
         of = of or _how_many(read if labelled is None else PAGE, rows, card, selection)
         batches.add(MOODS_DATASET, labels, now=now)
-        _count(report, labels, read)
+        report.count(labels, read)
         progress(report.labelled + report.unusable, of)
+    if in_shards is not None:
+        report.add(in_shards)
     if report.labelled and not card.takes_estimated:
         report.drift = measure_drift(rows, card)
     current = rows.current_version(estimated=card.takes_estimated)
@@ -118,10 +140,3 @@ def _how_many(first: int, rows: MoodRows, card: ModelCard, selection: Selection)
     if first < PAGE:
         return first
     return rows.count_unlabelled(card.model_version, selection, estimated=card.takes_estimated)
-
-
-def _count(report: LabelReport, labels: pa.Table, read: int) -> None:
-    report.unusable += read - labels.num_rows
-    report.labelled += labels.num_rows
-    report.uncertain += pc.sum(labels["uncertain"]).as_py() or 0
-    report.out_of_distribution += pc.sum(labels["out_of_distribution"]).as_py() or 0
