@@ -69,6 +69,13 @@ def _source(url: str | None, settings: Settings) -> str:
         return url  # it is refused when it is opened
     if parts.password:
         raise InputError("other users can read a command line; give the password in PGPASSWORD or ~/.pgpass")
-    if parts.get_backend_name() == "sqlite" and parts.database and not Path(parts.database).exists():
+    if parts.get_backend_name() == "sqlite" and parts.database and not _is_file(parts.database):
         raise InputError(f"there is no database {parts.database}; check the path in --from")
     return url
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # such as a name that is too long
+        return False

@@ -216,7 +216,7 @@ def test_without_an_app_connect_names_the_way_that_needs_none(
     assert "moodlog import" in said
 
 
-@pytest.mark.parametrize("blank", ["   ", "\u200b", "\u3164", "\u202e \u202c"])
+@pytest.mark.parametrize("blank", ["", "   ", "\u200b", "\u3164", "\u202e \u202c"])
 def test_a_name_needs_a_visible_character(history: Path, blank: str) -> None:
     export = json.dumps([{"endTime": "2026-03-01 10:00", "artistName": "A", "trackName": "B", "msPlayed": 60000}])
     (history / "StreamingHistory_music_0.json").write_text(export, encoding="utf-8")

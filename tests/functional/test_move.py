@@ -148,6 +148,7 @@ def test_a_history_is_not_replaced_nor_a_password_taken(
     missing = tmp_path / "nowhere.db"
     assert f"no database {missing}" in _moodlog("move", "--from", f"sqlite:///{missing}").output
     assert not missing.exists()
+    assert _moodlog("move", "--from", f"sqlite:///{'x' * 5000}").exit_code == 2
     monkeypatch.setenv("MOODLOG_DATABASE_URL", postgres_url)
     with Workspace() as workspace, workspace.database.write() as connection:
         connection.execute(

@@ -46,7 +46,9 @@ def find_owner(
     known = accounts.all([user] if user is not None else None)
     if len(known) > 1:
         raise InputError("several people match; name the person with --user ID, `moodlog status` lists the ids")
-    name = user or DEFAULT_NAME
+    name = DEFAULT_NAME if user is None else user
+    if not known:
+        checked_name(name)
     user_id = local_id(name)
     for account in known or accounts.all([user_id]):
         if (
@@ -57,7 +59,6 @@ def find_owner(
                 " for another one a name that differs in its letters"
             )
         return Owner(User(account.user_id, account.display_name, account.timezone, account.connected_at))
-    checked_name(name)
     zone(timezone or machine_zone())
     return Owner(User(user_id, name, timezone or machine_zone(), now), is_new=True)
 
